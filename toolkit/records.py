@@ -1,0 +1,166 @@
+"""JSON in and out: the one boundary where data from outside is validated, and the one file that is fsynced.
+
+Whatever enters from a file, a wire or a model passes `decode`; whatever must survive a kill is a `JsonlFile`.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from filelock import FileLock
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+LOCK_TIMEOUT_S = 10.0
+
+
+class RecordError(ValueError):
+    """A record that cannot be read: names the file, the line, the field, and what was wrong.
+
+    Parameters
+    ----------
+    why : str
+        What was wrong, in words.
+    file : str or None
+        The file that holds the record.
+    line : int or None
+        Its line, counted from 1.
+    field : str or None
+        The path of the field within the record, as ``data.text``.
+    """
+
+    def __init__(self, why: str, file: str | None = None, line: int | None = None, field: str | None = None):
+        self.why, self.file, self.line, self.field = why, file, line, field
+        place = ":".join(str(part) for part in (file, line) if part is not None)
+        super().__init__(f"{place or 'record'}: {f'field {field}: ' if field else ''}{why}")
+
+
+class Line(NamedTuple):
+    """One line of a JSONL file: the record, or the error that says why there is none."""
+
+    number: int
+    record: Any
+    error: RecordError | None
+
+
+_adapters: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return _adapters.get(kind) or _adapters.setdefault(kind, TypeAdapter(kind))
+
+
+def decode(kind: type[T], text: str | bytes, file: str | None = None, line: int | None = None) -> T:
+    """Validate JSON `text` as `kind` (a dataclass, a pydantic model, a plain type).
+
+    Raises
+    ------
+    RecordError
+        Names the file, the line and the first field at fault.
+    """
+    try:
+        return _adapter(kind).validate_json(text)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise _record_error(error, file, line) from None
+
+
+def validate(kind: type[T], value: object, file: str | None = None, line: int | None = None) -> T:
+    """Validate an already parsed `value` as `kind`. Raises `RecordError` as `decode` does."""
+    try:
+        return _adapter(kind).validate_python(value)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise _record_error(error, file, line) from None
+
+
+def _record_error(error: ValidationError, file: str | None, line: int | None) -> RecordError:
+    first = error.errors(include_url=False)[0]
+    return RecordError(first["msg"], file, line, ".".join(str(part) for part in first["loc"]) or None)
+
+
+def encode(record: Any) -> str:
+    """Write a record as one line of JSON; fields that are None are left out.
+
+    >>> from toolkit.events import Event
+    >>> encode(Event("s", "message", "user", {"text": "hi"}, "e1"))
+    '{"session":"s","kind":"message","actor":"user","data":{"text":"hi"},"id":"e1"}'
+    """
+    return _adapter(type(record)).dump_json(record, exclude_none=True).decode()
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spare white space: the text that hashes are taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class JsonlFile:
+    """An append-only file of records. `append` returns once the line is fsynced; two processes may write it.
+
+    A line that a crash tore (no newline at its end) was never acknowledged: it is cut off by the next append.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; its folder is made on the first write. A lock file stands beside it while it is written.
+    kind : type
+        What each line is.
+    """
+
+    def __init__(self, path: str | Path, kind: type):
+        self.path, self.kind = Path(path), kind
+
+    def append(self, *records: Any) -> None:
+        """Write `records`, all of them or none, and fsync.
+
+        Raises
+        ------
+        TimeoutError
+            Where another process holds the lock for longer than `LOCK_TIMEOUT_S`.
+        """
+        text = "".join(encode(record) + "\n" for record in records).encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S), self.path.open("ab+") as file:
+            end = _whole_lines_end(file)
+            try:
+                file.truncate(end)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+
+    def lines(self) -> Iterator[Line]:
+        """Each line with its record or its error; blank lines and a torn last line are passed over."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for number, text in enumerate(file, 1):
+                if not text.endswith(b"\n") or not text.strip():
+                    continue
+                try:
+                    yield Line(number, decode(self.kind, text, str(self.path), number), None)
+                except RecordError as error:
+                    yield Line(number, None, error)
+
+    def records(self) -> Iterator[Any]:
+        """Each record in order. Raises RecordError at the first bad line."""
+        for line in self.lines():
+            if line.error:
+                raise line.error
+            yield line.record
+
+
+def _whole_lines_end(file: Any) -> int:
+    """Offset just past the last newline of `file`."""
+    end: int = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - 65536)
+        file.seek(start)
+        at = file.read(end - start).rfind(b"\n")
+        if at >= 0:
+            return int(start + at + 1)
+        end = start
+    return 0

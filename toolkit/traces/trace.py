@@ -1,0 +1,104 @@
+"""Trace and Step: what an agent did, in order, whatever format it came in."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from toolkit import render
+
+Source = Literal["live", "tape", "simulated", "imported"]
+"""Where something comes from. It travels with every reply, trace, label and figure."""
+
+REPR_CHARS = 60
+FOLDED_ACTORS = {"system", "tool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened in a trace."""
+
+    id: str
+    """Unique within its trace; the id of the (first) event that it was folded from, where there is one."""
+    kind: str
+    """``message``, ``tool.call``, ``tool.result``, or the kind of the event that it came from."""
+    actor: str
+    """``system``, ``user``, ``assistant``, ``tool``, or a name."""
+    content: str
+    """What a person reads: the words said, the name of the tool called, the tool's answer."""
+    time: float | None = None
+    """Seconds since 1970 UTC, None where the source has none."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The rest: ``call_id``, ``name``, ``arguments`` of a call; ``call_id``, ``error`` of a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A whole interaction, from the first message to the last."""
+
+    id: str
+    """Unique within a collection."""
+    steps: tuple[Step, ...]
+    """In the order in which they happened."""
+    meta: dict[str, Any] = field(default_factory=dict)
+    """Everything else that the source said: ``outcome``, ``cost_usd``, ``model``, unknown fields."""
+    source: Source = "imported"
+    """Where the trace comes from."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple(self.steps))
+
+    def text(self, *actors: str) -> str:
+        """The words of the trace (those of `actors`, or of all), one paragraph a message."""
+        said = (s.content for s in self.steps if s.kind == "message" and (not actors or s.actor in actors))
+        return "\n\n".join(said)
+
+    @property
+    def calls(self) -> tuple[Step, ...]:
+        """The steps that call a tool."""
+        return tuple(step for step in self.steps if step.kind == "tool.call")
+
+    def result_of(self, call: Step) -> Step | None:
+        """The step that answers `call`, or None."""
+        wanted = call.data.get("call_id")
+        results = (s for s in self.steps if s.kind == "tool.result" and s.data.get("call_id") == wanted)
+        return next(results, None) if wanted is not None else None
+
+    def __repr__(self) -> str:
+        words = " ".join(self.text("user").split())[:REPR_CHARS]
+        return f"Trace({self.id!r}, {len(self.steps)} steps, {self.source}, {words!r})"
+
+    def _repr_html_(self) -> str:
+        return render.block(trace_html(self))
+
+
+def trace_html(trace: Trace) -> render.Html:
+    """The trace as HTML: system prompt and tool payloads folded away, each call with its result."""
+    head = render.tag(
+        "p", render.tag("strong", trace.id), " ", render.tag("span", trace.source, class_="badge")
+    )
+    answers = {id(trace.result_of(call)) for call in trace.calls}
+    shown = (step for step in trace.steps if id(step) not in answers)
+    return render.fragment(head, *(_step_html(step, trace) for step in shown))
+
+
+def _step_html(step: Step, trace: Trace) -> render.Html:
+    if step.kind == "tool.call":
+        return _call_html(step, trace.result_of(step))
+    body = render.tag("pre", step.content)
+    who = step.actor if step.kind == "message" else f"{step.actor} · {step.kind}"
+    if step.actor in FOLDED_ACTORS:
+        body = render.details(f"{who} ({len(step.content):,} characters)", body)
+        return render.tag("div", body, class_=f"step {'tool' if step.actor == 'tool' else 'system'}")
+    css = step.actor if step.actor in {"user", "assistant"} else "control"
+    return render.tag("div", render.tag("div", who, class_="who"), body, class_=f"step {css}")
+
+
+def _call_html(call: Step, result: Step | None) -> render.Html:
+    arguments = call.data.get("arguments", {})
+    pairs = arguments.items() if isinstance(arguments, dict) else [("arguments", arguments)]
+    summary = f"{call.content}({', '.join(f'{key}={value!r}' for key, value in pairs)})"
+    failed = bool(result and result.data.get("error"))
+    mark = "no result" if result is None else "error" if failed else "ok"
+    head = render.fragment(render.tag("code", summary), " ", render.tag("span", mark, class_="badge"))
+    return render.tag(
+        "div", render.details(head, render.tag("pre", result.content if result else "")), class_="step tool"
+    )
