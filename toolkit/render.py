@@ -57,9 +57,7 @@ def _attribute(key: str, value: str | bool | None) -> str:
         raise ValueError(f"render.tag sets no attribute {key!r}")
     if value is True:
         return f" {key}"
-    if key in {"href", "src"} and not value.startswith(
-        ("https://", "http://", "#", "data:image/png;base64,")
-    ):
+    if key in {"href", "src"} and not value.startswith(("https://", "http://", "#", "data:image/png;base64,")):
         raise ValueError(f"render.tag makes no link to {value[:60]!r}")
     return f' {key}="{_safe(value)}"'
 

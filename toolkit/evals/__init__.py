@@ -1,1 +1,54 @@
-"""."""
+"""Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be trusted.
+
+- structured vibe check: a `Label` with a verdict and a reason, kept in a `LabelStore`
+- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `score_traces` runs several
+- LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
+- eval the eval: `align` compares a judge with labels and gives an `Alignment`
+- golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
+- topic modelling: `fit_topics` gives a `TopicMap`
+
+>>> from toolkit.evals import align
+>>> people = ["pass", "fail", "pass", "fail"]
+>>> found = align(people, ["pass", "fail", None, "pass"], human_kind="human")
+>>> found.title, found.tpr, found.tnr, found.n, found.n_unparsed
+('Human alignment', 1.0, 0.5, 3, 1)
+"""
+
+from toolkit.evals.alignment import Alignment, align
+from toolkit.evals.dataset import Case, Dataset, promote
+from toolkit.evals.judge import Judge, Verdict
+from toolkit.evals.labels import Label, LabelStore
+from toolkit.evals.rubric import Rubric
+from toolkit.evals.scorers import (
+    SCORERS,
+    Score,
+    Scorer,
+    answered,
+    no_repeated_calls,
+    score_traces,
+    tools_succeeded,
+)
+from toolkit.evals.topics import Stability, TopicMap, fit_topics
+
+__all__ = [
+    "SCORERS",
+    "Alignment",
+    "Case",
+    "Dataset",
+    "Judge",
+    "Label",
+    "LabelStore",
+    "Rubric",
+    "Score",
+    "Scorer",
+    "Stability",
+    "TopicMap",
+    "Verdict",
+    "align",
+    "answered",
+    "fit_topics",
+    "no_repeated_calls",
+    "promote",
+    "score_traces",
+    "tools_succeeded",
+]

@@ -1,1 +1,46 @@
-"""."""
+"""Harbor: the example world, a bicycle-rental shop with a customer-support agent. All of it is invented and simulated.
+
+A `Situation` is a customer with something on their mind; `World` is the shop's database; `TOOLS` act on it, and
+``policy.md`` says what is right. `serve` lets customer and agent talk on a session. `harbor_policy` plays the agent,
+well or with one of eight planted `FAILURE_MODES`. Simulated raters and `judge_policy` know which one, and err at
+known rates.
+
+>>> import asyncio
+>>> from toolkit.models import ScriptedModel
+>>> from toolkit.sessions import MemoryLog, Session
+>>> session, situation = Session(MemoryLog(), "demo"), situations()["storm-at-the-weekend"]
+>>> with World.open(now=situation.now) as world:
+...     asyncio.run(serve(session, situation, ScriptedModel(harbor_policy), world, phrasing=3))
+True
+"""
+
+from toolkit.harbor.agent import harbor_policy, serve, system_prompt
+from toolkit.harbor.content import text
+from toolkit.harbor.files import load_labels, load_traces, load_truth
+from toolkit.harbor.judge import judge_policy
+from toolkit.harbor.raters import RATERS, Rater, Truth
+from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
+from toolkit.harbor.tools import TOOLS, call, schemas
+from toolkit.harbor.world import World
+
+__all__ = [
+    "FAILURE_MODES",
+    "RATERS",
+    "TOOLS",
+    "Rater",
+    "Situation",
+    "Truth",
+    "Turn",
+    "World",
+    "call",
+    "harbor_policy",
+    "judge_policy",
+    "load_labels",
+    "load_traces",
+    "load_truth",
+    "schemas",
+    "serve",
+    "situations",
+    "system_prompt",
+    "text",
+]

@@ -1,1 +1,51 @@
-"""."""
+"""Planner, Generator, Evaluator: does it hold together for hours?
+
+The planner, the generator and the evaluator are `Planner`, `Generator` and `Evaluator`: three clean contexts that meet
+in files. The contract is a `Contract` of `Criterion`s, each with a command that shows it, frozen by its hash once both
+sides have signed. Hand-offs and all other state live in a `Workspace`. `Harness` runs the loop within a `Budget`, on a
+session, and ends in an `Outcome`. What is built is judged by what was run: no word of a role makes a red check green.
+
+>>> greets = Criterion("greets", "It greets.", ("python", "hello.py"), stdout=("hello",))
+>>> contract = Contract("A greeting.", (greets,)).sign("generator").sign("evaluator")
+>>> try:
+...     read_contract(contract.to_json().replace("hello.py", "easier.py"))
+... except ContractError as error:
+...     print("criterion greets was changed" in str(error))
+True
+"""
+
+from toolkit.harness.contract import Contract, ContractError, Criterion, TextFile, propose_contract, read_contract
+from toolkit.harness.demo import demo_harness, run_demo
+from toolkit.harness.loop import Harness
+from toolkit.harness.outcome import Budget, Outcome
+from toolkit.harness.roles import Evaluator, Generator, Planner
+from toolkit.harness.sandbox import CheckResult, run_check, run_criterion
+from toolkit.harness.verify import Verdict, all_pass, decide, green_before, score_check
+from toolkit.harness.workspace import Workspace, WorkspaceError
+
+__all__ = [
+    "Budget",
+    "CheckResult",
+    "Contract",
+    "ContractError",
+    "Criterion",
+    "Evaluator",
+    "Generator",
+    "Harness",
+    "Outcome",
+    "Planner",
+    "TextFile",
+    "Verdict",
+    "Workspace",
+    "WorkspaceError",
+    "all_pass",
+    "decide",
+    "demo_harness",
+    "green_before",
+    "propose_contract",
+    "read_contract",
+    "run_check",
+    "run_criterion",
+    "run_demo",
+    "score_check",
+]

@@ -1,5 +1,42 @@
-"""Models: who answers, what it cost, and whether it was real."""
+"""Models: who answers, what it cost, and whether it was real.
 
+A model takes a `Request` and gives a `Reply`; what goes wrong is a Reply with ``ok`` False, not an exception.
+`connect_model` talks to a script on this machine through the real SDK, unless live is asked for.
+
+>>> import asyncio
+>>> async def ask():
+...     async with connect_model(policy=lambda request: Answer("We open at nine.")) as model:
+...         return await model.reply(Request(({"role": "user", "content": "When do you open?"},)))
+>>> reply = asyncio.run(ask())
+>>> reply.text, reply.stopped, reply.source
+('We open at nine.', 'end', 'simulated')
+"""
+
+from toolkit.models.claude import ClaudeModel
+from toolkit.models.connect import connect_model
+from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, UnknownModel
+from toolkit.models.loopback import LoopbackServer
 from toolkit.models.model import Model, Reply, Request, Stopped, ToolCall, Usage
+from toolkit.models.script import Answer, Fault, Policy, ScriptedModel
+from toolkit.models.tape import Tape
 
-__all__ = ["Model", "Reply", "Request", "Stopped", "ToolCall", "Usage"]
+__all__ = [
+    "Answer",
+    "Attempt",
+    "BudgetExceeded",
+    "ClaudeModel",
+    "Fault",
+    "Ledger",
+    "LoopbackServer",
+    "Model",
+    "Policy",
+    "Reply",
+    "Request",
+    "ScriptedModel",
+    "Stopped",
+    "Tape",
+    "ToolCall",
+    "UnknownModel",
+    "Usage",
+    "connect_model",
+]

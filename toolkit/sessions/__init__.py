@@ -1,1 +1,41 @@
-"""."""
+"""Durable Sessions: does it arrive?
+
+A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLog`); continuity across surfaces is a
+`Surface`; resilient delivery is ``session.read(after=seq)``; live control is ``cancel``, ``steer``, ``interrupt`` and
+``approve``, which are events on the log: closing a connection never cancels.
+
+>>> import asyncio
+>>> async def demo():
+...     run = await Session(log := MemoryLog(), "demo").start_run("agent", source="simulated")
+...     await run.write("Hello, ")
+...     await run.write("world")
+...     await run.finish()
+...     return (await Session(log, "demo").conversation()).text
+>>> asyncio.run(demo())
+'Hello, world'
+"""
+
+from toolkit.sessions.conversation import Conversation, Item, fold
+from toolkit.sessions.log import Ack, Durability, Log, LogUnavailable, MemoryLog
+from toolkit.sessions.nats import NatsLog
+from toolkit.sessions.run import Run
+from toolkit.sessions.server import NatsServer, server_binary
+from toolkit.sessions.session import Session
+from toolkit.sessions.surface import Surface
+
+__all__ = [
+    "Ack",
+    "Conversation",
+    "Durability",
+    "Item",
+    "Log",
+    "LogUnavailable",
+    "MemoryLog",
+    "NatsLog",
+    "NatsServer",
+    "Run",
+    "Session",
+    "Surface",
+    "fold",
+    "server_binary",
+]

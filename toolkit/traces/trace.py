@@ -72,9 +72,7 @@ class Trace:
 
 def trace_html(trace: Trace) -> render.Html:
     """The trace as HTML: system prompt and tool payloads folded away, each call with its result."""
-    head = render.tag(
-        "p", render.tag("strong", trace.id), " ", render.tag("span", trace.source, class_="badge")
-    )
+    head = render.tag("p", render.tag("strong", trace.id), " ", render.tag("span", trace.source, class_="badge"))
     answers = {id(trace.result_of(call)) for call in trace.calls}
     shown = (step for step in trace.steps if id(step) not in answers)
     return render.fragment(head, *(_step_html(step, trace) for step in shown))
@@ -96,8 +94,8 @@ def _call_html(call: Step, result: Step | None) -> render.Html:
     arguments = call.data.get("arguments", {})
     pairs = arguments.items() if isinstance(arguments, dict) else [("arguments", arguments)]
     summary = f"{call.content}({', '.join(f'{key}={value!r}' for key, value in pairs)})"
-    failed = bool(result and result.data.get("error"))
-    mark = "no result" if result is None else "error" if failed else "ok"
+    error = result.data.get("error") if result else None
+    mark = "no result" if result is None else "error" if error else "ok" if error is False else "answered"
     head = render.fragment(render.tag("code", summary), " ", render.tag("span", mark, class_="badge"))
     return render.tag(
         "div", render.details(head, render.tag("pre", result.content if result else "")), class_="step tool"

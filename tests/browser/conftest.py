@@ -1,0 +1,170 @@
+"""A real JupyterLab on loopback and a real Chromium, both at home in a temporary folder and gone afterwards."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import psutil
+import pytest
+
+START_S, STOP_S, STEP_S = 30, 10, 20
+CHROMIUM_FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+HOMES = {
+    "JUPYTER_CONFIG_DIR": "config",
+    "JUPYTER_DATA_DIR": "data",
+    "JUPYTER_RUNTIME_DIR": "runtime",
+    "JUPYTERLAB_SETTINGS_DIR": "settings",
+    "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    "IPYTHONDIR": "ipython",
+}
+NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+IDLE = "Python 3 (ipykernel) | Idle"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    folder: Path
+    """Where its notebooks are."""
+
+
+async def until(ready: Callable[[], Any], timeout_s: float, what: str) -> Any:
+    """What `ready` returns, once that is true; asked twenty times a second."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not (value := ready()):  # noqa: ASYNC110 (a file that another program writes sets no event)
+                await asyncio.sleep(0.05)
+            return value
+    except TimeoutError:
+        raise AssertionError(f"{what}: not within {timeout_s} s") from None
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    token, folder, log = token_hex(16), tmp_path / "notebooks", tmp_path / "lab.log"
+    folder.mkdir()
+    homes = {name: str(tmp_path / "jupyter" / home) for name, home in HOMES.items()}
+    settings = tmp_path / "jupyter" / "settings" / NO_NEWS
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    options = [
+        *(
+            "--no-browser",
+            "--allow-root",
+            "--ServerApp.ip=127.0.0.1",
+            "--ServerApp.port=0",
+            f"--ServerApp.root_dir={folder}",
+        ),
+        *(f"--IdentityProvider.token={token}", "--LabApp.news_url=", "--LabApp.extension_manager=readonly"),
+    ]
+    with log.open("wb") as out:
+        server = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "jupyterlab", *options),
+            env={**os.environ, **homes, "JUPYTER_PLATFORM_DIRS": "1"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        runtime = tmp_path / "jupyter" / "runtime" / f"jpserver-{server.pid}.json"
+        await until(lambda: runtime.exists() and runtime.read_text().endswith("}"), START_S, f"JupyterLab up ({log})")
+        yield Lab(json.loads(runtime.read_text())["url"], token, folder)
+    finally:
+        await stop(server)
+
+
+async def stop(server: asyncio.subprocess.Process) -> None:
+    """End the server and its kernels, which stand in process groups of their own."""
+    family = psutil.Process(server.pid).children(recursive=True) if server.returncode is None else []
+    with suppress(ProcessLookupError):
+        server.terminate()
+    try:
+        async with asyncio.timeout(STOP_S):
+            await server.wait()
+    except TimeoutError:
+        os.killpg(server.pid, signal.SIGKILL)
+        await server.wait()
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+@pytest.fixture
+async def page(chromium: str, tmp_path: Path) -> AsyncIterator[Any]:
+    """One page of a Chromium that has never been anywhere."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as play:
+        context = await play.chromium.launch_persistent_context(
+            tmp_path / "chromium",
+            executable_path=chromium,
+            args=CHROMIUM_FLAGS.split(),
+            viewport={"width": 1280, "height": 900},
+        )
+        context.set_default_timeout(STEP_S * 1000)
+        try:
+            yield context.pages[0]
+            await context.pages[0].screenshot(path=tmp_path / "last.png")
+        finally:
+            await context.close()
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as a person at the browser has it."""
+
+    page: Any
+
+    async def open(self, lab: Lab, name: str) -> None:
+        await self.page.goto(f"{lab.url}lab/tree/{name}?reset&token={lab.token}")
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Wait for the status bar: the notebook's own light is green before there is a kernel."""
+        await self.page.get_by_text(IDLE, exact=True).wait_for()
+
+    async def menu(self, name: str, entry: str) -> None:
+        await self.page.get_by_role("menuitem", name=name, exact=True).click()
+        await self.page.locator(".lm-Menu-itemLabel").get_by_text(entry, exact=True).click()
+
+    async def run_all(self) -> None:
+        await self.menu("Run", "Run All Cells")
+
+    async def save_and_reload(self) -> None:
+        await self.menu("File", "Save Notebook")
+        await self.page.locator(".jp-mod-dirty").wait_for(state="detached")
+        await self.page.reload()
+        await self.idle()
+
+    async def restart(self) -> None:
+        await self.menu("Kernel", "Restart Kernel…")
+        await self.page.get_by_role("button", name="Confirm Kernel Restart").click()
+        await self.idle()
+
+    async def picture(self, folder: Path, name: str) -> None:
+        await self.page.screenshot(path=folder / f"{name}.png")
+
+
+@pytest.fixture
+def notebook(page: Any) -> Notebook:
+    return Notebook(page)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: FIELDBOOK_SCREENSHOTS keeps them."""
+    folder = Path(os.environ.get("FIELDBOOK_SCREENSHOTS") or tmp_path / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

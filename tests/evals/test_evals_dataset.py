@@ -1,0 +1,64 @@
+import pytest
+
+from toolkit.evals import Case, Dataset, Label, promote
+from toolkit.traces import Step, Trace
+
+TRACE = Trace(
+    "t1",
+    [
+        Step("1", "message", "system", "be kind"),
+        Step("2", "message", "user", "move my booking"),
+        Step("3", "message", "assistant", "to when?"),
+        Step("4", "message", "ana", "to Friday"),
+        Step("5", "message", "assistant", "done"),
+    ],
+    source="simulated",
+)
+LABELS = [Label("t1", "bo", "fail", "moved to Thursday", "simulated")]
+
+
+def test_a_promoted_case_says_where_it_came_from_and_survives_a_file(tmp_path):
+    case = promote(TRACE, LABELS, by="cy", expected="Friday", meta={"topic": 3})
+    assert case.input == ["move my booking", "to Friday"]
+    assert (case.trace_id, case.label_ids, case.source) == ("t1", (LABELS[0].id,), "simulated")
+    assert (case.promoted_by, case.expected, case.meta["topic"]) == ("cy", "Friday", 3)
+    assert case.meta["reasons"][0]["why"] == "moved to Thursday"
+    dataset = Dataset([case], "moves")
+    dataset.save(tmp_path / "deep" / "moves.jsonl")
+    again = Dataset.load(tmp_path / "deep" / "moves.jsonl")
+    assert (again.cases, again.name, again.problems) == ([case], "moves", ())
+
+
+def test_a_case_is_added_once():
+    dataset = Dataset([Case("a", "hello")])
+    for twin in (Case("a", "other"), Case("b", "hello"), promote(TRACE, LABELS, "cy")):
+        if twin.trace_id:
+            dataset.add(twin)
+            twin = promote(TRACE, LABELS, "dee")
+        with pytest.raises(ValueError, match="duplicate"):
+            dataset.add(twin)
+    assert len(dataset) == 2
+
+
+@pytest.mark.parametrize(
+    ("trace", "labels", "by", "said"),
+    [
+        (TRACE, [], "cy", "no label"),
+        (TRACE, [Label("t2", "bo", "fail", "w")], "cy", "labels of t2"),
+        (TRACE, LABELS, " ", "name of who"),
+        (Trace("t1", TRACE.steps[:1]), LABELS, "cy", "no user speaks"),
+    ],
+)
+def test_a_case_without_provenance_is_refused(trace, labels, by, said):
+    with pytest.raises(ValueError, match=said):
+        promote(trace, labels, by)
+
+
+def test_bad_lines_are_reported_the_rest_is_kept_and_saving_would_not_drop_them(tmp_path):
+    path = tmp_path / "cases.jsonl"
+    path.write_text('{"id":"a","input":1}\n{"id":"b"}\n{"id":"a","input":2}\n\n{"id":"c","input":3}')
+    dataset = Dataset.load(path)
+    assert [case.id for case in dataset] == ["a", "c"]
+    assert [problem.line for problem in dataset.problems] == [2, 3]
+    with pytest.raises(ValueError, match=r"cases\.jsonl:2"):
+        dataset.save(path)

@@ -1,0 +1,113 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit.evals import Label, LabelStore
+
+WRITER = """
+import sys
+from toolkit.evals import Label, LabelStore
+store = LabelStore(sys.argv[1])
+for n in range(100_000):
+    store.add(Label(f"t{n}", "ana", "fail", "too short"))
+    print(f"t{n}", flush=True)
+"""
+
+ADD = st.tuples(st.sampled_from("ab"), st.sampled_from(["ana", "bo"]), st.sampled_from(["pass", "fail", "defer"]))
+UNDO = st.sampled_from(["ana", "bo", None])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ADD | UNDO, max_size=14), st.integers(0, 14))
+def test_any_mix_of_add_and_undo_leaves_what_a_plain_list_leaves(actions, reopened_at):
+    with TemporaryDirectory() as folder:
+        path, plain = Path(folder) / "labels.jsonl", []
+        store = LabelStore(path)
+        for n, action in enumerate(actions):
+            if n == reopened_at:
+                store = LabelStore(path)
+            if isinstance(action, tuple):
+                label = Label(*action, why=f"reason {n}")
+                store.add(label)
+                plain.append(label)
+            else:
+                expected = next((one for one in reversed(plain) if action in (None, one.rater)), None)
+                assert store.undo(action) == expected
+                plain = [one for one in plain if one is not expected]
+        current = {(one.trace_id, one.rater): one for one in plain}
+        assert {(one.trace_id, one.rater): one for one in store.labels()} == current
+        assert sorted(store.frame()["why"]) == sorted(one.why for one in current.values())
+        assert not store.problems
+
+
+def test_undo_of_a_second_thought_brings_the_first_one_back(tmp_path):
+    store = LabelStore(tmp_path / "labels.jsonl")
+    store.add(Label("t1", "ana", "pass", "kind"))
+    store.add(Label("t1", "ana", "fail", "wrong amount"))
+    size = store.path.stat().st_size
+    assert store.undo("ana").why == "wrong amount"
+    assert [label.why for label in store.labels()] == ["kind"]
+    assert store.path.stat().st_size > size  # nothing is rewritten
+
+
+def test_kill_9_between_adds_loses_no_acknowledged_label(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        acknowledged = [writer.stdout.readline().strip() for _ in range(40)]
+        os.kill(writer.pid, signal.SIGKILL)
+        acknowledged += writer.stdout.read().split("\n")[:-1]
+    store = LabelStore(path)
+    found = [label.trace_id for label in store.labels()]
+    assert set(acknowledged) <= set(found)
+    assert len(found) - len(acknowledged) <= 1  # on disk, killed before it could say so
+    store.add(Label("after", "ana", "pass", "goes on"))
+    assert store.labels()[-1].trace_id == "after"
+    assert not store.problems
+
+
+@pytest.mark.parametrize("why", ["", "  \n", None])
+@pytest.mark.parametrize("verdict", ["pass", "fail", "defer"])
+def test_a_verdict_without_a_reason_is_refused(verdict, why):
+    with pytest.raises(ValueError, match="say why"):
+        Label("t1", "ana", verdict, why)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("t1", "ana", "good", "w"), "verdict"),
+        (("", "ana", "pass", "w"), "trace_id"),
+        (("t1", " ", "pass", "w"), "rater"),
+        (("t1", "ana", "pass", "w", "robot"), "rater_kind"),
+    ],
+)
+def test_a_label_that_means_nothing_is_refused_by_name(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        Label(*arguments)
+
+
+def test_bad_lines_are_named_and_the_others_count(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    store = LabelStore(path)
+    store.add(Label("t1", "ana", "pass", "kind"))
+    with path.open("a") as file:
+        file.write('not json\n{"trace_id":"t2","rater":"ana","verdict":"fail","why":" "}\n[1]\n')
+    store.add(Label("t3", "ana", "fail", "rude"))
+    assert [label.trace_id for label in store.labels()] == ["t1", "t3"]
+    assert [(problem.file, problem.line) for problem in store.problems] == [(str(path), n) for n in (2, 3, 4)]
+    assert "say why" in str(store.problems[1])
+
+
+def test_an_empty_store_has_a_frame_with_columns_and_nothing_to_undo(tmp_path):
+    store = LabelStore(tmp_path / "none.jsonl")
+    assert list(store.frame()) == ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
+    assert store.undo() is None
+    assert not store.path.exists()

@@ -1,0 +1,148 @@
+"""One contract, two models: a script in process, and the real SDK on loopback, answer alike."""
+
+from contextlib import aclosing
+
+import pytest
+
+from toolkit.models import (
+    Answer,
+    ClaudeModel,
+    LoopbackServer,
+    Reply,
+    Request,
+    ScriptedModel,
+    Usage,
+)
+
+NAME = "claude-haiku-5-5"
+TEXT = "The bike is ready at nine, and the helmet with it."
+SCHEMA = {
+    "type": "object",
+    "properties": {"verdict": {"enum": ["pass", "fail"]}, "points": {"type": "integer", "minimum": 0}},
+    "required": ["verdict", "points"],
+}
+TOOL = {"name": "find", "description": "Find a booking", "input_schema": {"type": "object"}}
+
+
+def say(text="Is my bike ready?", **kwargs):
+    return Request(({"role": "user", "content": text},), **kwargs)
+
+
+def broken(request):
+    raise KeyError("booking")
+
+
+def answers(answer):
+    return lambda request: answer
+
+
+CASES = {
+    "text": (Answer(TEXT), say()),
+    "nothing": (Answer(""), say()),
+    "unicode": (Answer("Grüße, 自転車 🚲\n\n  fin\u2028 "), say("¿Está lista?", system="Sé amable")),
+    "usage": (Answer(TEXT, usage=Usage(1234, 56)), say()),
+    "tools": (Answer("Let me look.", tools=(("find", {"id": "B1", "n": None}), ("find", {}))), say(tools=(TOOL,))),
+    "tools only": (Answer(tools=(("find", {"id": "B1" * 40}),)), say(tools=(TOOL,))),
+    "data": (Answer(data={"verdict": "pass", "points": 3}), say(schema=SCHEMA)),
+    "data that breaks a bound": (Answer(data={"verdict": "pass", "points": -1}), say(schema=SCHEMA)),
+    "data of another shape": (Answer(data={"verdict": "perhaps", "points": 1}), say(schema=SCHEMA)),
+    "words for data": (Answer("It passes."), say(schema=SCHEMA)),
+    "a list for data": (Answer("[1]"), say(schema=SCHEMA)),
+    "max_tokens": (Answer(TEXT, stopped="max_tokens"), say()),
+    "max_tokens in a tool": (Answer(TEXT, tools=(("find", {}),), stopped="max_tokens"), say(tools=(TOOL,))),
+    "max_tokens in data": (Answer('{"verdict": "pa', stopped="max_tokens"), say(schema=SCHEMA)),
+    "refusal": (Answer("I cannot help.", stopped="refusal"), say()),
+    "metadata": (Answer(TEXT), say(metadata={"user_id": "s1"})),
+    "no messages": (Answer(TEXT), Request(())),
+    "an unanswered tool": (
+        Answer(TEXT),
+        Request(
+            (
+                {"role": "user", "content": "Find it"},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "find", "input": {}}]},
+                {"role": "user", "content": "Well?"},
+            )
+        ),
+    ),
+} | {f"status {status}": (Answer(status=status), say()) for status in (400, 401, 408, 409, 413, 429, 500, 529)}
+for fault in ("close", "cut", "error", "hang"):
+    CASES[f"{fault} in text"] = (Answer(TEXT, fault=fault), say())
+    CASES[f"{fault} before a tool"] = (Answer(TEXT, tools=(("find", {}),), fault=fault), say(tools=(TOOL,)))
+    CASES[f"{fault} in a tool"] = (Answer(tools=(("find", {"id": "B1" * 40}),), fault=fault), say(tools=(TOOL,)))
+
+RESULTS = {"text", "nothing", "unicode", "usage", "tools", "tools only", "data", "metadata"}
+
+
+async def both(policy, request, timeout_s=0.3):
+    """The (pieces, reply, ledger) of a script in process, and of the real SDK on loopback."""
+    scripted = ScriptedModel(policy, NAME, timeout_s=timeout_s)
+    results = [(*await pieces(scripted, request), scripted.ledger)]
+    async with (
+        LoopbackServer(policy) as server,
+        ClaudeModel(NAME, base_url=server.url, api_key="loopback", timeout_s=timeout_s) as claude,
+    ):
+        results.append((*await pieces(claude, request), claude.ledger))
+    return results
+
+
+async def pieces(model, request):
+    async with aclosing(model.stream(request)) as stream:
+        *words, reply = [piece async for piece in stream]
+    assert isinstance(reply, Reply)
+    assert all(isinstance(word, str) for word in words)
+    return words, reply
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_both_models_give_the_same_reply_and_the_same_words(case):
+    answer, request = CASES[case]
+    (words, reply, ledger), (sdk_words, sdk_reply, sdk_ledger) = await both(answers(answer), request)
+    assert sdk_reply == reply
+    assert sdk_words == words
+    assert "".join(words) == reply.text
+    assert reply.source == "simulated"
+    last, sdk_last = ledger.attempts[-1], sdk_ledger.attempts[-1]
+    assert (sdk_last.state, sdk_last.status, sdk_last.usage) == (last.state, last.status, last.usage)
+    assert sdk_last.cost_usd == last.cost_usd
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_non_result_has_a_reason_and_nothing_to_act_on(case):
+    answer, request = CASES[case]
+    reply = await ScriptedModel(answers(answer), NAME, timeout_s=0.01).reply(request)
+    assert reply.ok == (case in RESULTS)
+    if not reply.ok:
+        assert reply.why
+        assert reply.tool_calls == ()
+        assert reply.parsed is None
+
+
+async def test_a_policy_that_raises_is_a_500_that_names_the_exception():
+    (_, reply, _), (_, sdk_reply, _) = await both(broken, say())
+    assert sdk_reply == reply
+    assert reply.stopped == "error"
+    assert reply.why == "HTTP 500 api_error: the policy raised KeyError"
+
+
+async def test_a_policy_that_returns_something_else_is_a_500_too():
+    (_, reply, _), (_, sdk_reply, _) = await both(lambda request: "hello", say())
+    assert sdk_reply == reply
+    assert "TypeError" in reply.why
+
+
+@pytest.mark.parametrize("fault", ["close", "cut", "error", "hang"])
+async def test_a_stream_that_breaks_keeps_half_of_the_text(fault):
+    _, (words, reply, _) = await both(answers(Answer(TEXT, fault=fault)), say())
+    assert reply.text == TEXT[: len(TEXT) // 2]
+    assert len(words) > 1
+    assert reply.stopped == {"close": "truncated", "cut": "truncated", "error": "error", "hang": "timeout"}[fault]
+
+
+async def test_tool_call_ids_depend_on_the_request_and_the_position_alone():
+    policy = answers(Answer(tools=(("find", {"id": 1}), ("find", {"id": 2}))))
+    first = await ScriptedModel(policy).reply(say(tools=(TOOL,)))
+    again = await ScriptedModel(policy).reply(say(tools=(TOOL,)))
+    other = await ScriptedModel(policy).reply(say("Another", tools=(TOOL,)))
+    ids = [call.id for call in first.tool_calls]
+    assert ids == [call.id for call in again.tool_calls]
+    assert len(set(ids) | {call.id for call in other.tool_calls}) == 4

@@ -1,0 +1,105 @@
+"""A tape plays back what it knows, and asks only for the rest."""
+
+from contextlib import aclosing
+
+import pytest
+
+from toolkit.models import Answer, ClaudeModel, LoopbackServer, Request, ScriptedModel, Tape
+from toolkit.records import RecordError
+
+ASK = Request(({"role": "user", "content": "Hello"},), metadata={"user_id": "s1"})
+
+
+def echo(request):
+    return Answer(f"You said {request.messages[-1]['content']}", tools=())
+
+
+class CountedPolicy:
+    def __init__(self, answer=None):
+        self.calls, self.answer = 0, answer
+
+    def __call__(self, request):
+        self.calls += 1
+        return self.answer or echo(request)
+
+
+async def test_the_same_request_is_asked_once_even_by_a_new_process(tmp_path):
+    policy = CountedPolicy()
+    tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
+    first = await tape.reply(ASK)
+    again = await tape.reply(ASK)
+    reopened = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
+    third = await reopened.reply(Request(ASK.messages, metadata={"user_id": "another"}))
+    assert policy.calls == 1
+    assert first == again == third
+    assert (tape.hits, tape.misses, reopened.hits, reopened.misses) == (1, 1, 1, 0)
+    assert first.source == "simulated"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Request(({"role": "user", "content": "Hello!"},)),
+        Request(ASK.messages, system="Be kind"),
+        Request(ASK.messages, max_tokens=7),
+        Request(ASK.messages, tools=({"name": "find", "input_schema": {}},)),
+        Request(ASK.messages, schema={"type": "object"}),
+    ],
+)
+async def test_a_changed_request_is_asked_anew(tmp_path, other):
+    policy = CountedPolicy(Answer("{}"))
+    tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
+    await tape.reply(ASK)
+    await tape.reply(other)
+    assert policy.calls == 2
+
+
+async def test_another_model_is_asked_anew(tmp_path):
+    policy = CountedPolicy()
+    await Tape(tmp_path / "tape.jsonl", ScriptedModel(policy)).reply(ASK)
+    await Tape(tmp_path / "tape.jsonl", ScriptedModel(policy, "claude-opus-5-5")).reply(ASK)
+    assert policy.calls == 2
+
+
+async def test_a_non_result_is_not_kept(tmp_path):
+    policy = CountedPolicy(Answer("Hello there", fault="close"))
+    tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
+    await tape.reply(ASK)
+    assert (await tape.reply(ASK)).stopped == "truncated"
+    assert policy.calls == 2
+
+
+async def test_a_live_reply_is_played_back_as_tape_and_the_file_holds_no_key(tmp_path):
+    path = tmp_path / "tape.jsonl"
+    async with (
+        LoopbackServer(echo) as server,
+        ClaudeModel("claude-haiku-5-5", base_url=server.url, api_key="secret-key", source="live") as model,
+    ):
+        tape = Tape(path, model)
+        first = await tape.reply(ASK)
+        played = await tape.reply(ASK)
+        assert len(server.requests) == 1
+    assert (first.source, played.source) == ("live", "tape")
+    assert played.text == first.text
+    assert "secret" not in path.read_text()
+
+
+async def test_words_come_before_the_reply_from_a_tape_too(tmp_path):
+    tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(echo))
+    for _ in range(2):
+        *words, reply = [piece async for piece in tape.stream(ASK)]
+        assert "".join(words) == reply.text == "You said Hello"
+
+
+async def test_a_tape_that_cannot_be_read_says_where(tmp_path):
+    path = tmp_path / "tape.jsonl"
+    path.write_text('{"key": 1}\n')
+    with pytest.raises(RecordError, match=r"tape\.jsonl:1"):
+        Tape(path, ScriptedModel(echo))
+
+
+async def test_a_reader_that_leaves_a_tape_leaves_the_model_behind_it_too(tmp_path):
+    model = ScriptedModel(echo)
+    async with aclosing(Tape(tmp_path / "tape.jsonl", model).stream(ASK)) as stream:
+        await anext(stream)
+    assert [attempt.state for attempt in model.ledger.attempts] == ["possibly billed"]

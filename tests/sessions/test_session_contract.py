@@ -1,0 +1,187 @@
+"""What every log promises, held against each of them."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from toolkit.events import new_event
+from toolkit.sessions import Session, Surface
+
+WORDS = [f"word{n} " for n in range(60)]
+
+
+async def everything(session, after=0):
+    return [event async for event in session.read(after, follow=False)]
+
+
+async def speak(session, words=WORDS):
+    run = await session.start_run("agent", source="simulated")
+    for word in words:
+        await run.write(word)
+    await run.finish()
+    return run
+
+
+async def test_events_come_back_in_the_order_in_which_they_were_acknowledged(log):
+    session = Session(log, "order")
+    acks = [await session.say(f"message {n}") for n in range(50)]
+    assert [ack.seq for ack in acks] == sorted({ack.seq for ack in acks})
+    assert [event.data["text"] for event in await everything(session)] == [f"message {n}" for n in range(50)]
+
+
+async def test_each_acknowledgement_states_its_durability(log):
+    ack = await Session(log, "tier").say("hello")
+    assert ack.durability == log.durability
+    assert ack.durability in {"memory", "os", "fsync"}
+
+
+async def test_a_reader_resumes_at_any_cursor_without_loss_or_double(log):
+    session = Session(log, "resume")
+    await speak(session)
+    whole = await everything(session)
+    for cut in range(0, len(whole), 7):
+        assert whole[:cut] + await everything(session, whole[cut - 1].seq if cut else 0) == whole
+
+
+async def test_a_cursor_past_the_end_reads_nothing_and_then_what_comes(log):
+    session = Session(log, "future")
+    last = (await session.say("before")).seq
+    assert await everything(session, last) == []
+    reader = session.read(last)
+    waiting = asyncio.create_task(anext(reader))
+    await session.say("after")
+    assert (await asyncio.wait_for(waiting, 10)).data == {"text": "after"}
+    await reader.aclose()
+
+
+async def test_the_same_event_appended_twice_is_stored_once(log):
+    event = new_event("twice", "message", "user", {"text": "once"})
+    first, second = await log.append(event), await log.append(event)
+    assert (first.seq, first.duplicate, second.seq, second.duplicate) == (first.seq, False, first.seq, True)
+    assert len(await everything(Session(log, "twice"))) == 1
+
+
+async def test_replay_and_live_meet_without_a_seam(log):
+    session = Session(log, "seam")
+    for n in range(30):
+        await session.say(str(n))
+
+    async def read_60():
+        seen = []
+        async for event in session.read():
+            seen.append(event.data["text"])
+            if len(seen) == 60:
+                return seen
+
+    reading = asyncio.create_task(read_60())
+    for n in range(30, 60):
+        await session.say(str(n))
+    assert await asyncio.wait_for(reading, 10) == [str(n) for n in range(60)]
+
+
+async def test_sessions_on_one_log_do_not_see_each_other(log):
+    one, other = Session(log, "one"), Session(log, "other")
+    await one.say("mine")
+    await other.say("theirs")
+    assert [event.data["text"] for event in await everything(one)] == ["mine"]
+
+
+async def test_two_surfaces_agree_byte_for_byte(log):
+    session = Session(log, "agree")
+    laptop, phone = Surface(session, "laptop"), Surface(session, "phone")
+    await laptop.connect()
+    run = await session.start_run("agent", source="simulated")
+    for position, word in enumerate(WORDS):
+        await run.write(word)
+        if position == 20:
+            await phone.connect()
+        if position == 30:
+            await laptop.disconnect()
+        if position == 45:
+            await laptop.connect()
+    await run.finish()
+    end = (await session.say("the end")).seq
+    for surface in (laptop, phone):
+        await surface.wait_for(lambda c: c.cursor >= end)
+    assert laptop.conversation.to_json() == phone.conversation.to_json()
+    assert laptop.conversation.sha256 == (await session.conversation()).sha256
+    assert laptop.conversation.text == "".join(WORDS)
+    for surface in (laptop, phone):
+        await surface.disconnect()
+
+
+async def test_a_disconnect_is_not_a_cancel(log):
+    session = Session(log, "drop")
+    surface = Surface(session, "phone")
+    run = await session.start_run("agent")
+    for _ in range(5):
+        await surface.connect()
+        await run.write("still here ")
+        await surface.disconnect()
+    await run.finish()
+    assert run.outcome == "complete"
+    assert [e.kind for e in await everything(session) if e.kind == "cancel"] == []
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before the run starts", "while it runs"])
+async def test_a_cancel_reaches_its_run_and_ends_it_once(log, early):
+    session = Session(log, "stop")
+    if early:
+        await session.cancel("run-1", actor="phone")
+    run = await session.start_run("agent", id="run-1")
+    await session.cancel("run-1", actor="phone")
+    await session.cancel("another-run")
+    async with asyncio.timeout(10):
+        while not run.cancelled:
+            await run.write("tick ")
+    await run.finish()
+    await run.finish()
+    ends = [event.data["outcome"] for event in await everything(session) if event.kind == "run.finished"]
+    assert ends == ["cancelled"]
+
+
+async def test_unknown_kinds_are_kept_and_reach_the_trace(log):
+    session = Session(log, "open")
+    await session.append("weather.report", "sky", {"wind_mps": 3})
+    (step,) = (await session.trace()).steps
+    assert (step.kind, step.actor, step.data["wind_mps"]) == ("weather.report", "sky", 3)
+
+
+async def test_a_trace_keeps_the_ids_of_its_events(log):
+    session = Session(log, "ids")
+    await session.say("Where is my bike?")
+    run = await session.start_run("agent", source="simulated")
+    await run.write("Let me ")
+    await run.write("look.")
+    call = await run.call_tool("find_booking", {"id": "B1"})
+    await run.tool_result(call, "at the station")
+    await run.write("At the station.")
+    await run.finish()
+    trace = await session.trace()
+    ids = {event.id for event in await everything(session)}
+    assert {step.id for step in trace.steps} <= ids
+    assert [step.content for step in trace.steps] == [
+        "Where is my bike?", "Let me look.", "find_booking", "at the station", "At the station.",
+    ]  # fmt: skip
+    assert (trace.source, trace.meta["outcome"]) == ("simulated", "complete")
+    assert trace.result_of(trace.calls[0]) is trace.steps[3]
+
+
+async def test_words_in_any_script_and_of_any_size_come_through_unchanged(log):
+    session = Session(log, "script")
+    text = 'Grüße, 自転車, 🚲 "quoted"\n\\ \u2028' * 2000
+    await session.say(text)
+    assert (await everything(session))[0].data["text"] == text
+
+
+async def test_a_session_id_that_could_not_be_a_subject_is_refused(log):
+    for bad in ("", "a.b", "a b", "*", ">", "x" * 129):
+        with pytest.raises(ValueError, match="session id"):
+            Session(log, bad)
+
+
+async def test_a_stored_event_differs_from_the_one_appended_by_its_place_alone(log):
+    event = new_event("same", "message", "user", {"text": "x", "n": None, "deep": {"list": [1, 2.5, True]}}, run="r")
+    ack = await log.append(event)
+    assert (await everything(Session(log, "same"))) == [replace(event, seq=ack.seq)]

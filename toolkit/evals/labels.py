@@ -1,0 +1,154 @@
+"""Labels: what a person thought of a trace, and why. The file is only ever added to.
+
+>>> from tempfile import mkdtemp
+>>> store = LabelStore(mkdtemp() + "/ana.jsonl")
+>>> store.add(Label("t1", "ana", "fail", "refunded twice"))
+>>> store.frame()[["trace_id", "verdict", "why"]].values.tolist()
+[['t1', 'fail', 'refunded twice']]
+"""
+
+import time as clock
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from uuid import uuid4
+
+from pydantic import Discriminator, Tag
+
+from toolkit.records import JsonlFile, RecordError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Judgement = Literal["pass", "fail", "defer"]
+"""``defer`` is "I cannot say yet": kept, counted, and in no statistic."""
+
+RaterKind = Literal["human", "model", "simulated"]
+"""Who rated. Only ``human`` may stand under the words human alignment."""
+
+COLUMNS = ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One rater's verdict on one trace.
+
+    Raises
+    ------
+    ValueError
+        For a blank trace id, rater or reason, and for a verdict or kind of rater that there is not.
+    """
+
+    trace_id: str
+    """The trace that it is about."""
+    rater: str
+    """Who says so."""
+    verdict: Judgement
+    """``pass``, ``fail`` or ``defer``."""
+    why: str
+    """The reason, in the rater's own words. Never blank: a verdict without one teaches nothing."""
+    rater_kind: RaterKind = "human"
+    """``human``, ``model`` or ``simulated``."""
+    id: str = field(default_factory=lambda: uuid4().hex)
+    """Unique; a second record with the same id is the same label."""
+    time: float = field(default_factory=clock.time)
+    """Seconds since 1970 UTC."""
+
+    def __post_init__(self) -> None:
+        for name, told in (("trace_id", self.trace_id), ("rater", self.rater), ("why", self.why)):
+            if not isinstance(told, str) or not told.strip():
+                hint = ": say why, in a few words" if name == "why" else ""
+                raise ValueError(f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {told!r}")
+        for name, told, known in (
+            ("verdict", self.verdict, get_args(Judgement)),
+            ("rater_kind", self.rater_kind, get_args(RaterKind)),
+        ):
+            if told not in known:
+                raise ValueError(f"a label's {name} is one of {', '.join(known)}, not {told!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """A label taken back; the label itself stays in the file."""
+
+    retracts: str
+    """The id of the label."""
+    time: float = field(default_factory=clock.time)
+
+
+def _which(value: Any) -> str:
+    retracts = "retracts" in value if isinstance(value, dict) else isinstance(value, Retraction)
+    return "retraction" if retracts else "label"
+
+
+_Line: Any = Annotated[Annotated[Label, Tag("label")] | Annotated[Retraction, Tag("retraction")], Discriminator(_which)]
+
+
+class LabelStore:
+    """Labels in an append-only JSONL file that several processes may write.
+
+    Each action is fsynced before it returns, and each reading is of the file, so a new store on the same
+    path goes on where the last one was killed.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; made on the first `add`.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self._file = JsonlFile(path, _Line)
+
+    def __repr__(self) -> str:
+        return f"LabelStore({str(self.path)!r}, {len(self.labels())} labels)"
+
+    def add(self, label: Label) -> None:
+        """Write `label`. Raises TimeoutError where another process holds the file's lock too long."""
+        self._file.append(label)
+
+    def undo(self, rater: str | None = None) -> Label | None:
+        """Take back the newest label (of `rater`, or of anyone), and return it; None where there is none.
+
+        Where it replaced an older label of the same trace by the same rater, that one counts again.
+        """
+        standing = [label for label in self._standing() if rater in (None, label.rater)]
+        if not standing:
+            return None
+        self._file.append(Retraction(standing[-1].id))
+        return standing[-1]
+
+    def labels(self) -> list[Label]:
+        """What counts now: the last label of each rater on each trace, unless taken back, oldest first."""
+        last: dict[tuple[str, str], Label] = {}
+        for label in self._standing():
+            last.pop((label.trace_id, label.rater), None)
+            last[label.trace_id, label.rater] = label
+        return list(last.values())
+
+    def frame(self) -> "pd.DataFrame":
+        """`labels` as a table: ``trace_id, rater, verdict, why, rater_kind, time``."""
+        import pandas as pd
+
+        rows = [[getattr(label, column) for column in COLUMNS] for label in self.labels()]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    @property
+    def problems(self) -> tuple[RecordError, ...]:
+        """Lines that cannot be read, each with file, line and field. The others count."""
+        return tuple(line.error for line in self._file.lines() if line.error)
+
+    def _standing(self) -> list[Label]:
+        """Every label that was not taken back, in the order of the file."""
+        found: dict[str, Label] = {}
+        gone: set[str] = set()
+        for record in self._records():
+            if isinstance(record, Retraction):
+                gone.add(record.retracts)
+            else:
+                found.setdefault(record.id, record)
+        return [label for label in found.values() if label.id not in gone]
+
+    def _records(self) -> Iterator[Label | Retraction]:
+        return (line.record for line in self._file.lines() if not line.error)

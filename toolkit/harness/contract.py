@@ -1,0 +1,166 @@
+"""Contract: what will be built and how each promise is checked, frozen once both sides have signed."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any, ClassVar, Literal
+
+from toolkit.records import RecordError, canonical, decode, encode, validate
+
+Side = Literal["generator", "evaluator"]
+SIDES: tuple[Side, ...] = ("generator", "evaluator")
+MAX_TIMEOUT_S = 60.0
+MAX_CRITERIA = 40
+
+
+class ContractError(ValueError):
+    """A contract that cannot be used. Says which part is at fault, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A text file, by its path within a folder."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    path: str
+    """With forward slashes, as ``src/report.py``; never absolute, never upwards."""
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One promise, with a command whose outcome decides whether it is kept.
+
+    Raises
+    ------
+    ContractError
+        Where there is no command to run, or an expectation that nothing could fail.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    id: str
+    """A short name, as ``quoted-commas``."""
+    text: str
+    """The promise in words."""
+    command: tuple[str, ...]
+    """The command and its arguments, run in a copy of the build; ``python`` is the running interpreter."""
+    files: tuple[TextFile, ...] = ()
+    """Input for the command. They are part of the contract, and lie over whatever the build holds."""
+    exit_code: int = 0
+    """The exit code that it must end with, 0 to 125 (higher ones mean that it was killed)."""
+    stdout: tuple[str, ...] = ()
+    """Texts that must each occur in what it prints."""
+    stderr: tuple[str, ...] = ()
+    """Texts that must each occur in what it complains of."""
+    timeout_s: float = 10.0
+    """Seconds that it may take, at most 60."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id):
+            raise ContractError(f"criterion id {self.id!r}: use 1 to 40 of a-z, 0-9, - and _")
+        faults = {
+            "text is empty: say what is promised": not self.text.strip(),
+            "no command: a criterion that cannot be run cannot be kept": not any(self.command[:1]),
+            "exit_code must be 0 to 125": not 0 <= self.exit_code <= 125,
+            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": not 0 < self.timeout_s <= MAX_TIMEOUT_S,
+            "expects an empty text, which every output contains": not all((*self.stdout, *self.stderr)),
+        }
+        for fault, present in faults.items():
+            if present:
+                raise ContractError(f"criterion {self.id}: {fault}")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What is promised for `goal`. With both signatures it is sealed: a changed part is an error that names it.
+
+    Raises
+    ------
+    ContractError
+        Where there are no criteria, two have the same id, or a part differs from what was signed.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    goal: str
+    criteria: tuple[Criterion, ...]
+    signed: tuple[Side, ...] = ()
+    """Who has agreed to it so far."""
+    seal: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of the canonical JSON of each part and, as ``contract``, of the whole; empty until both signed."""
+
+    def __post_init__(self) -> None:
+        ids = [criterion.id for criterion in self.criteria]
+        if not 1 <= len(ids) <= MAX_CRITERIA:
+            raise ContractError(f"a contract has 1 to {MAX_CRITERIA} criteria, this one has {len(ids)}")
+        if len(set(ids)) != len(ids):
+            raise ContractError(f"two criteria have the id {next(id for id in ids if ids.count(id) > 1)}")
+        if bool(self.seal) != (set(self.signed) == set(SIDES)):
+            raise ContractError("a contract is sealed exactly when the generator and the evaluator have signed it")
+        if self.seal:
+            _refuse_changes(self.seal, _parts(self))
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash that names the frozen contract; None until both have signed."""
+        return self.seal.get("contract")
+
+    def sign(self, side: Side) -> "Contract":
+        """The same contract with the signature of `side`; sealed if the other has signed already."""
+        signed = tuple(sorted({*self.signed, side}))
+        return Contract(self.goal, self.criteria, signed, _parts(self) if len(signed) == len(SIDES) else {})
+
+    def refuse_other(self, other: "Contract") -> None:
+        """Raise ContractError that names each part in which `other` differs from this one."""
+        _refuse_changes(_parts(self), _parts(other))
+
+    def to_json(self) -> str:
+        """The contract as JSON, for people to read and `read_contract` to check."""
+        return json.dumps(json.loads(encode(self)), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_contract(text: str, file: str | None = None) -> Contract:
+    """Read a contract from JSON. Raises ContractError where it is unreadable or was changed after the signing."""
+    try:
+        return decode(Contract, text, file)
+    except RecordError as error:
+        raise ContractError(f"unreadable contract: {error}") from None
+
+
+def propose_contract(goal: str, criteria: object) -> Contract:
+    """Make an unsigned contract of proposed `criteria` (plain JSON).
+
+    Raises
+    ------
+    ContractError
+        Where one cannot be read or checked. Nothing is put in its place: it goes back to whoever proposed it.
+    """
+    try:
+        return Contract(goal, validate(tuple[Criterion, ...], criteria))
+    except RecordError as error:
+        raise ContractError(f"unreadable criteria: {error}") from None
+
+
+def _parts(contract: Contract) -> dict[str, str]:
+    criteria = [asdict(criterion) | {"timeout_s": float(criterion.timeout_s)} for criterion in contract.criteria]
+    whole = {"contract": {"goal": contract.goal, "criteria": criteria}, "goal": contract.goal}
+    parts = whole | {f"criterion {criterion['id']}": criterion for criterion in criteria}
+    return {name: sha256(canonical(part).encode()).hexdigest() for name, part in parts.items()}
+
+
+def _refuse_changes(signed: Mapping[str, str], found: Mapping[str, str]) -> None:
+    if signed == found:
+        return
+    said = {
+        f"{name} {'was changed' if name in signed and name in found else 'is gone' if name in signed else 'is new'}"
+        for name in {*signed, *found} - {"contract"}
+        if signed.get(name) != found.get(name)
+    }
+    raise ContractError(
+        f"the contract differs from what both signed: {', '.join(sorted(said)) or 'the order of its criteria'}. "
+        "Put it back, or agree on a new one in a new folder"
+    )

@@ -1,0 +1,88 @@
+"""From what was run to verdicts. Pure, and closed at every gap: whatever is missing is not passed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from toolkit.harness.contract import Contract, Criterion
+from toolkit.harness.sandbox import CheckResult
+
+Finding = Literal["pass", "fail", "unscored"]
+"""``unscored`` is the absence of a verdict. It is never a pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one criterion in one round."""
+
+    criterion: str
+    verdict: Finding
+    """The stricter of `check` and `evaluator`."""
+    why: str
+    check: Finding
+    """What the executed check shows."""
+    evaluator: Finding
+    """What the Evaluator said."""
+
+
+def score_check(criterion: Criterion, result: CheckResult | None) -> tuple[Finding, str]:
+    """Whether `result` shows that `criterion` holds, and why.
+
+    >>> said = Criterion("hello", "It greets.", ("python", "hello.py"), stdout=("hello",))
+    >>> score_check(said, CheckResult(0, "good day", "", False, 0.1))
+    ('fail', "'hello' is not in its stdout")
+    """
+    if result is None:
+        return "unscored", "the check was not run"
+    if result.error:
+        return "unscored", f"the check could not be run: {result.error}"
+    if result.timed_out:
+        return "fail", f"no end after {criterion.timeout_s:g} s"
+    if result.exit_code != criterion.exit_code:
+        return "fail", f"exit code {result.exit_code}, and {criterion.exit_code} was promised"
+    for name, wanted, got in (("stdout", criterion.stdout, result.stdout), ("stderr", criterion.stderr, result.stderr)):
+        for text in wanted:
+            if text not in got:
+                return "fail", f"{text!r} is not in its {name}"
+    return "pass", "the check shows it"
+
+
+def green_before(contract: Contract, results: Mapping[str, CheckResult]) -> tuple[str, ...]:
+    """Ids of the criteria that pass before anything is built, and so would prove nothing."""
+    return tuple(c.id for c in contract.criteria if score_check(c, results.get(c.id))[0] == "pass")
+
+
+def decide(
+    contract: Contract, results: Mapping[str, CheckResult], said: Iterable[tuple[str, Finding, str]]
+) -> tuple[Verdict, ...]:
+    """One verdict for each criterion.
+
+    Parameters
+    ----------
+    contract : Contract
+        What was promised.
+    results : mapping of criterion id to CheckResult
+        A criterion without one is unscored.
+    said : iterable of (criterion id, finding, why)
+        The Evaluator's words. They can turn a pass into a fail, and never the other way; a criterion that they
+        leave out, or speak of twice with two answers, is unscored.
+    """
+    words: dict[str, list[tuple[Finding, str]]] = {}
+    for id, finding, why in said:
+        words.setdefault(id, []).append((finding, why))
+    verdicts = []
+    for criterion in contract.criteria:
+        check, shown = score_check(criterion, results.get(criterion.id))
+        spoken = words.get(criterion.id, [])
+        evaluator, why = spoken[0] if len({finding for finding, _ in spoken}) == 1 else ("unscored", "")
+        verdict: Finding = check if check != "pass" else evaluator
+        reason = why or "the Evaluator gave no verdict"
+        reason = reason if check == "pass" else f"{shown}; {reason}"
+        verdicts.append(Verdict(criterion.id, verdict, reason, check, evaluator))
+    return tuple(verdicts)
+
+
+def all_pass(contract: Contract, verdicts: Sequence[Verdict]) -> bool:
+    """Whether each criterion of `contract` has exactly one verdict and it is a pass; never so with no criteria."""
+    passed = sorted(verdict.criterion for verdict in verdicts if verdict.verdict == "pass")
+    return bool(passed) and len(passed) == len(verdicts) and passed == sorted(c.id for c in contract.criteria)

@@ -1,0 +1,173 @@
+"""Ledger: what every attempt to reach a model cost, or may have cost, and the cap that stops the next one."""
+
+from dataclasses import astuple, dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Literal
+
+from toolkit.models.model import Request, Usage
+from toolkit.models.wire import body_of
+from toolkit.records import canonical, decode
+from toolkit.traces import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+State = Literal["open", "billed", "free", "possibly billed"]
+"""Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody here knows."""
+
+BYTES_PER_TOKEN = 2
+NOTHING = Usage()
+OVERHEAD_TOKENS = 600  # the API's own words around tools and schemas
+
+
+class BudgetExceeded(RuntimeError):
+    """The next attempt could pass the cap, so it was not made."""
+
+
+class UnknownModel(ValueError):
+    """A model without a price: it is refused, not guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What tokens cost in one band of prompt length."""
+
+    input_usd: float
+    """Dollars per million input tokens."""
+    output_usd: float
+    """Dollars per million output tokens."""
+    up_to_input_tokens: int | None = None
+    """The longest prompt of this band; None for no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """The contents of prices.json."""
+
+    as_of: str
+    """The day on which the prices were read, ISO 8601."""
+    source: str
+    """Where they were read."""
+    models: dict[str, list[Price]]
+    """The bands of each model, shortest prompts first."""
+
+
+@cache
+def price_table() -> PriceTable:
+    """The dated prices that ship with the package."""
+    return decode(PriceTable, (files("toolkit.models") / "prices.json").read_bytes(), "prices.json")
+
+
+def cost_usd(model: str, usage: Usage) -> float:
+    """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls in.
+
+    >>> cost_usd("claude-haiku-5-5", Usage(1_000, 1_000))
+    0.0006
+
+    Raises
+    ------
+    UnknownModel
+        For a model without a price; the error lists those with one.
+    """
+    bands = price_table().models.get(model)
+    if bands is None:
+        known = ", ".join(price_table().models)
+        raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
+    fits = (b for b in bands if b.up_to_input_tokens is None or usage.input_tokens <= b.up_to_input_tokens)
+    band = next(fits, None)
+    if band is None:
+        raise UnknownModel(f"no price for {usage.input_tokens:,} input tokens of {model}: add a band to prices.json")
+    return (usage.input_tokens * band.input_usd + usage.output_tokens * band.output_usd) / 1e6
+
+
+def worst_case(request: Request) -> Usage:
+    """More tokens than an answer to `request` can use, for prose and code: a token for every two bytes."""
+    size = len(canonical(body_of(request, "")).encode("utf-8", "replace"))
+    return Usage(size // BYTES_PER_TOKEN + OVERHEAD_TOKENS, request.max_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP attempt, or one call of a scripted model."""
+
+    model: str
+    source: Source
+    worst_usd: float
+    """What it could cost at most, by `worst_case`."""
+    state: State = "open"
+    status: int | None = None
+    """The HTTP status; None where no answer came."""
+    usage: Usage = NOTHING
+    """Tokens as far as they are known."""
+    cost_usd: float = 0.0
+    """Dollars for `usage`."""
+    why: str = ""
+    """Of an attempt that failed: what happened."""
+
+    @property
+    def held_usd(self) -> float:
+        """What the cap must count: the cost once it is known, the worst case until then."""
+        return self.cost_usd if self.state in ("billed", "free") else max(self.worst_usd, self.cost_usd)
+
+
+class Ledger:
+    """Counts tokens and dollars, attempt by attempt; simulated ones too, marked by their source.
+
+    Parameters
+    ----------
+    cap_usd : float or None
+        The most that may be spent, attempts that were possibly billed counted at their worst. None for no cap.
+    """
+
+    def __init__(self, cap_usd: float | None = None):
+        self.cap_usd = cap_usd
+        self.attempts: list[Attempt] = []
+
+    @property
+    def cost_usd(self) -> float:
+        """Dollars known to be spent."""
+        return sum(attempt.cost_usd for attempt in self.attempts)
+
+    @property
+    def held_usd(self) -> float:
+        """Dollars that may have been spent at most: `cost_usd`, and what is open or possibly billed at its worst."""
+        return sum(attempt.held_usd for attempt in self.attempts)
+
+    def begin(self, model: str, source: Source, request: Request) -> int:
+        """Note an attempt that is about to be made. Returns its number, for `end`.
+
+        Raises
+        ------
+        BudgetExceeded
+            Where its worst case would pass the cap: ask for fewer `max_tokens`, or raise the cap.
+        UnknownModel
+            Where the model has no price.
+        """
+        worst_usd = cost_usd(model, worst_case(request))
+        if self.cap_usd is not None and self.held_usd + worst_usd > self.cap_usd:
+            raise BudgetExceeded(
+                f"{model}: this call could cost ${worst_usd:.4f}, and ${self.held_usd:.4f} of the cap of "
+                f"${self.cap_usd:.4f} is spent or held: raise the cap or ask for fewer max_tokens"
+            )
+        self.attempts.append(Attempt(model, source, worst_usd))
+        return len(self.attempts) - 1
+
+    def end(
+        self, number: int, state: State, status: int | None = None, usage: Usage | None = None, why: str = ""
+    ) -> None:
+        """Close attempt `number` with what became of it."""
+        usage, attempt = usage or Usage(), self.attempts[number]
+        spent = cost_usd(attempt.model, usage)
+        self.attempts[number] = replace(attempt, state=state, status=status, usage=usage, cost_usd=spent, why=why)
+
+    def frame(self) -> "pd.DataFrame":
+        """One row an attempt: model, source, state, status, input_tokens, output_tokens, cost_usd, worst_usd, why."""
+        import pandas as pd
+
+        columns = "model source state status input_tokens output_tokens cost_usd worst_usd why".split()
+        rows = [
+            (a.model, a.source, a.state, a.status, *astuple(a.usage), a.cost_usd, a.worst_usd, a.why)
+            for a in self.attempts
+        ]
+        return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})

@@ -1,0 +1,89 @@
+"""Tape: replies written down once and played back, keyed by the whole request, so that a call is made only once."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.models import wire
+from toolkit.models.model import Model, Reply, Request
+from toolkit.records import JsonlFile
+from toolkit.traces import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One line of a tape."""
+
+    key: str
+    """SHA-256 of the canonical request: model, system, messages, tools, schema and max_tokens."""
+    request: dict[str, Any]
+    """The request's body, without its metadata."""
+    reply: Reply
+    """What came back, with the source that it then had."""
+
+
+class Tape:
+    """A Model that answers from the JSONL file at `path` what it knows, and otherwise asks `model` and writes it down.
+
+    Only replies that are results are kept. A reply that was live when recorded is played back as ``tape``; a simulated
+    one stays ``simulated``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; made at the first miss. Each line is fsynced before its reply is handed on.
+    model : Model
+        Asked where the tape has no answer. Its name is part of the key.
+
+    Raises
+    ------
+    RecordError
+        Where a line of the file cannot be read.
+    """
+
+    def __init__(self, path: str | Path, model: Model):
+        self.model, self.hits, self.misses = model, 0, 0
+        self._file = JsonlFile(path, Recorded)
+        self._known: dict[str, Reply] = {}
+        for line in self._file.records():
+            self._known.setdefault(line.key, line.reply)
+
+    @property
+    def name(self) -> str:
+        """The name of the model behind the tape."""
+        return self.model.name
+
+    @property
+    def source(self) -> Source:
+        """``tape``, or ``simulated`` where the model behind it is."""
+        return "simulated" if self.model.source == "simulated" else "tape"
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer `request`."""
+        return await wire.whole(self.stream(request))
+
+    async def stream(self, request: Request) -> wire.Pieces:
+        """The words, in one piece where they are played back, and at the end the whole Reply."""
+        key = wire.fingerprint(request, self.name)
+        if known := self._known.get(key):
+            self.hits += 1
+            if known.text:
+                yield known.text
+            yield replace(known, source="tape") if known.source == "live" else known
+            return
+        self.misses += 1
+        pieces = self.model.stream(request)
+        try:
+            async for piece in pieces:
+                if isinstance(piece, Reply) and piece.ok:
+                    self._keep(key, request, piece)
+                yield piece
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+
+    def _keep(self, key: str, request: Request, reply: Reply) -> None:
+        body = wire.body_of(replace(request, metadata={}), self.name)
+        self._file.append(Recorded(key, body, reply))
+        self._known[key] = reply

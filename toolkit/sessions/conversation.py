@@ -1,0 +1,171 @@
+"""Conversation: what a session's events amount to. The same events fold to the same conversation everywhere."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from toolkit import render
+from toolkit.events import CONTROL_KINDS, Event
+from toolkit.records import canonical
+from toolkit.traces import Source, Step, Trace
+
+LIFECYCLE = {"run.started", "run.suspended", "run.resumed", "run.finished", "joined", "left", "text.done"}
+SOURCE_RANK: tuple[Source, ...] = ("simulated", "tape", "imported", "live")
+"""A conversation with several sources is called by the first of these."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One thing that a surface shows: a message, a run's words, a tool call or its result, a signal."""
+
+    id: str
+    """The id of the first event that it was folded from."""
+    kind: str
+    actor: str
+    run: str | None
+    seq: int
+    time: float | None
+    data: dict[str, Any]
+    parts: list[str]
+    """Its words, as they came."""
+
+    @property
+    def text(self) -> str:
+        """Its words, whole."""
+        return "".join(self.parts)
+
+
+@dataclass(slots=True)
+class RunState:
+    """Where a run stands."""
+
+    actor: str
+    state: str = "active"
+    """``active``, ``suspended``, or the outcome that ended it."""
+    source: Source = "live"
+    events: dict[str, str] = field(default_factory=dict)
+    """The ids of the events that started and finished it."""
+
+
+class Conversation:
+    """The fold of a session's events, one `apply` at a time. Events at or before its `cursor` change nothing."""
+
+    def __init__(self, session: str):
+        self.session = session
+        self.cursor = 0
+        self.items: list[Item] = []
+        self.runs: dict[str, RunState] = {}
+        self.present: set[str] = set()
+        self._open: dict[str, Item] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take one event in."""
+        seq = event.seq or 0
+        if seq <= self.cursor:
+            return
+        self.cursor = seq
+        run = event.run or ""
+        if event.kind == "text.delta":
+            self._grow(event, str(event.data.get("text", "")))
+        elif event.kind in LIFECYCLE:
+            self._live(event)
+        else:
+            self._open.pop(run, None)
+            self.items.append(_item(event))
+
+    def _grow(self, event: Event, text: str) -> None:
+        item = self._open.get(event.run or "")
+        if item is None:
+            item = self._open[event.run or ""] = _item(event)
+            self.items.append(item)
+        item.parts.append(text)
+
+    def _live(self, event: Event) -> None:
+        if event.kind in {"joined", "left"}:
+            (self.present.add if event.kind == "joined" else self.present.discard)(event.actor)
+            return
+        run = event.run or ""
+        if event.kind == "text.done":
+            self._open.pop(run, None)
+            return
+        state = self.runs.setdefault(run, RunState(event.actor))
+        if state.state not in {"active", "suspended"}:
+            return
+        if event.kind == "run.started":
+            state.source = event.data.get("source", "live")
+            state.events["started"] = event.id
+        elif event.kind == "run.finished":
+            state.state = str(event.data.get("outcome", "complete"))
+            state.events["finished"] = event.id
+        else:
+            state.state = "suspended" if event.kind == "run.suspended" else "active"
+
+    @property
+    def source(self) -> Source:
+        """``simulated`` as soon as one run is, else ``tape``, else ``live``."""
+        return min((run.source for run in self.runs.values()), key=SOURCE_RANK.index, default="live")
+
+    @property
+    def text(self) -> str:
+        """The words that runs wrote, in the order in which they began."""
+        return "".join(item.text for item in self.items if item.kind == "text.delta")
+
+    def to_json(self) -> str:
+        """The whole state as canonical JSON: equal for any two readers of the same events."""
+        items = [[i.id, i.kind, i.actor, i.run, i.seq, i.text, i.data] for i in self.items]
+        runs = {key: [run.actor, run.state, run.source] for key, run in self.runs.items()}
+        return canonical({"cursor": self.cursor, "items": items, "runs": runs, "present": sorted(self.present)})
+
+    @property
+    def sha256(self) -> str:
+        """The hash of `to_json`."""
+        return sha256(self.to_json().encode()).hexdigest()
+
+    def trace(self) -> Trace:
+        """The conversation as a Trace; each step keeps the id of the event that it came from."""
+        runs = [{"id": k, "actor": r.actor, "outcome": r.state, "events": r.events} for k, r in self.runs.items()]
+        meta: dict[str, Any] = {"session": self.session, "cursor": self.cursor, "runs": runs}
+        if runs:
+            meta["outcome"] = runs[-1]["outcome"]
+        return Trace(self.session, tuple(_step(item) for item in self.items), meta, self.source)
+
+    def __repr__(self) -> str:
+        return f"Conversation({self.session!r}, {len(self.items)} items, cursor={self.cursor})"
+
+    def _repr_html_(self) -> str:
+        rows = [(i.actor, i.kind, i.text or i.data.get("name", "")) for i in self.items]
+        return render.block(render.table(rows, ("who", "what", "words")))
+
+
+def fold(session: str, events: Iterable[Event]) -> Conversation:
+    """Fold `events`, in order, into a conversation."""
+    conversation = Conversation(session)
+    for event in events:
+        conversation.apply(event)
+    return conversation
+
+
+def _item(event: Event) -> Item:
+    data = dict(event.data)
+    words = "" if event.kind == "text.delta" else str(data.pop("text", "") or data.get("content", "") or "")
+    if event.kind == "text.delta":
+        data = {}
+    return Item(event.id, event.kind, event.actor, event.run, event.seq or 0, event.time, data, [words])
+
+
+def _step(item: Item) -> Step:
+    data = {**item.data, "seq": item.seq, **({"run": item.run} if item.run else {})}
+    if item.kind == "text.delta":
+        return Step(item.id, "message", "assistant", item.text, item.time, {**data, "agent": item.actor})
+    if item.kind == "tool.call":
+        name = str(item.data.get("name", ""))
+        return Step(item.id, item.kind, "assistant", name, item.time, {**data, "agent": item.actor})
+    if item.kind == "tool.result":
+        return Step(item.id, item.kind, "tool", item.text, item.time, data)
+    return Step(item.id, item.kind, item.actor, item.text, item.time, data)
+
+
+def is_control(item: Item) -> bool:
+    """Whether the item is a signal rather than words."""
+    return item.kind in CONTROL_KINDS

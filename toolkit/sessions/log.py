@@ -1,0 +1,140 @@
+"""Log: an append-only, totally ordered record of events; MemoryLog keeps one in this process, or in a file."""
+
+import asyncio
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from toolkit.events import CONTROL_KINDS, Event, RecordError
+from toolkit.records import JsonlFile
+
+Durability = Literal["memory", "os", "fsync"]
+"""What an acknowledged event survives: nothing but this process; a kill -9 of the process that stores it; a power
+loss, as far as the disk keeps its word."""
+
+
+class LogUnavailable(ConnectionError):
+    """The log did not acknowledge in time. The event may or may not be stored: append the same event again."""
+
+
+async def stop(task: "asyncio.Task[Any]") -> None:
+    """Cancel `task` and wait until it has ended. An error of its own is raised."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The log's word that an event is stored."""
+
+    event: Event
+    """The event with its `seq`."""
+    durability: Durability
+    """What it survives from now on."""
+    duplicate: bool = False
+    """The log had it already: nothing was added."""
+
+    @property
+    def seq(self) -> int:
+        """The event's place in the log."""
+        assert self.event.seq is not None
+        return self.event.seq
+
+
+class Log(Protocol):
+    """What a session is written on: `MemoryLog` or `NatsLog`."""
+
+    @property
+    def durability(self) -> Durability:
+        """The tier that each acknowledgement states."""
+
+    async def append(self, event: Event) -> Ack:
+        """Store `event` once, whatever the number of calls with its id. Raises `LogUnavailable` at the deadline."""
+
+    def read(self, session: str, after: int = 0, follow: bool = True, control: bool = False) -> AsyncIterator[Event]:
+        """Yield the session's events with ``seq > after`` in order, each once.
+
+        With `follow` it goes on with those to come; without, it ends at what is stored now. With `control` it
+        yields the control events alone.
+        """
+
+    async def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class MemoryLog:
+    """A log in this process. With a `path` each event is written and fsynced before it is acknowledged.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A JSONL file of events. Where it exists, the log goes on from it. One MemoryLog at a time may write it.
+    """
+
+    def __init__(self, path: str | Path | None = None):
+        self._file = JsonlFile(path, Event) if path is not None else None
+        self._sessions: dict[str, list[Event]] = defaultdict(list)
+        self._by_id: dict[str, Event] = {}
+        self._seq = 0
+        self._writing = asyncio.Lock()
+        self._news = asyncio.Event()
+        self.problems: tuple[RecordError, ...] = tuple(self._load())
+
+    def _load(self) -> list[RecordError]:
+        lines = list(self._file.lines()) if self._file else []
+        for line in lines:
+            if line.record:
+                self._keep(line.record)
+        return [line.error for line in lines if line.error]
+
+    def _keep(self, event: Event) -> None:
+        assert event.seq is not None
+        self._seq = max(self._seq, event.seq)
+        self._by_id[event.id] = event
+        self._sessions[event.session].append(event)
+
+    @property
+    def durability(self) -> Durability:
+        """``fsync`` with a path, ``memory`` without."""
+        return "fsync" if self._file else "memory"
+
+    async def append(self, event: Event) -> Ack:
+        """Store `event`; see `Log.append`."""
+        async with self._writing:
+            known = self._by_id.get(event.id)
+            if known:
+                return Ack(known, self.durability, duplicate=True)
+            stored = replace(event, seq=self._seq + 1)
+            if self._file:
+                await asyncio.to_thread(self._file.append, stored)
+            self._keep(stored)
+            self._news.set()
+            self._news = asyncio.Event()
+        # A writer that never waits would starve the readers of its own loop.
+        await asyncio.sleep(0)
+        return Ack(stored, self.durability)
+
+    async def read(
+        self, session: str, after: int = 0, follow: bool = True, control: bool = False
+    ) -> AsyncIterator[Event]:
+        """Yield events; see `Log.read`."""
+        events = self._sessions[session]
+        at = bisect_right(events, after, key=lambda event: event.seq or 0)
+        end = len(events)
+        while True:
+            news = self._news
+            while at < (len(events) if follow else end):
+                at += 1
+                if not control or events[at - 1].kind in CONTROL_KINDS:
+                    yield events[at - 1]
+            if not follow:
+                return
+            await news.wait()
+
+    async def close(self) -> None:
+        """Nothing is held open between appends."""

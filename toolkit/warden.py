@@ -1,0 +1,99 @@
+"""Runs a child that may not outlive its parent: `command` gives the command line, this file is also the program.
+
+The parent holds the write end of the warden's stdin. When the parent dies, by whatever signal, the kernel closes
+that pipe, the warden reads the end of the file, and kills the child's whole process group.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any, NamedTuple
+
+PR_SET_PDEATHSIG = 1
+
+
+class Limits(NamedTuple):
+    """Resource limits of a child; None leaves one as it is. They need a POSIX system."""
+
+    cpu_s: int | None = None
+    """Seconds of CPU time for each process."""
+    memory_bytes: int | None = None
+    """Address space of each process."""
+    file_bytes: int | None = None
+    """Size of each file that it writes."""
+    processes: int | None = None
+    """Processes of this user. Linux does not hold root to it."""
+
+
+def command(argv: list[str], limits: Limits | None = None) -> list[str]:
+    """The command line that runs `argv` under a warden. Start it with ``stdin=PIPE`` and keep that pipe open.
+
+    The warden exits with the child's exit code, or with 128 plus the signal that ended the child; no member of the
+    child's process group is left by then.
+    """
+    return [sys.executable, "-I", "-S", __file__, json.dumps((limits or Limits())._asdict()), *argv]
+
+
+def _restrict(limits: dict[str, int | None]) -> None:
+    import resource
+
+    names = {
+        "cpu_s": resource.RLIMIT_CPU,
+        "memory_bytes": resource.RLIMIT_AS,
+        "file_bytes": resource.RLIMIT_FSIZE,
+        "processes": resource.RLIMIT_NPROC,
+    }
+    for key, name in names.items():
+        value = limits[key]
+        if value is not None:
+            resource.setrlimit(name, (value, value))
+
+
+def _die_with_warden() -> None:
+    """On Linux a SIGKILL of the warden itself reaches the child too."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _kill_group(child: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+
+
+def main(limits: dict[str, int | None], argv: list[str]) -> int:
+    """Run `argv`, wait for it or for the end of stdin, whichever comes first."""
+    options: dict[str, Any] = {}
+    if os.name == "posix":
+        with contextlib.suppress(PermissionError):
+            os.setsid()
+
+        def prepare() -> None:
+            _die_with_warden()
+            _restrict(limits)
+
+        options = {"process_group": 0, "preexec_fn": prepare}
+    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **options)
+
+    def wait_for_parent() -> None:
+        while os.read(0, 4096):
+            pass
+        _kill_group(child)
+
+    threading.Thread(target=wait_for_parent, daemon=True).start()
+    code = child.wait()
+    _kill_group(child)
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    # os._exit: the thread that reads stdin is still blocked, and nothing here needs unwinding.
+    os._exit(main(json.loads(sys.argv[1]), sys.argv[2:]))
