@@ -7,8 +7,8 @@ from toolkit.harbor.tools import CHANGES
 from toolkit.traces import Trace
 
 STOP_WORDS = {
-    "en": "the and is are you your that for with it of have to in not this a your i you're over my was we on so can't at",
-    "de": "der die das und ist sind ich sie nicht auf ihre ihren bitte es den zu wir bei im um an von haben habe dem gern",
+    "en": "the and is are you your that for with it of have to in not this a i you're over my was we on so can't at but",
+    "de": "der die das und ist sind ich sie nicht auf ihre ihren bitte es den zu wir bei im um von haben dem gern",
     "fr": "la le les et est vous je pas que pour votre vos ne à c'est des du un une en sur j'ai plus qui peux de l'ai",
     "es": "el la los y es que su por una un en con las se lo le del al todo está para puedo hasta sus si pero tiene",
     "pt": "o os e é que não para um uma com do da ao seu já até são no na mais lhe dia passei isso é ou por tem foram",
@@ -95,9 +95,7 @@ def repeated_call(trace: Trace, situation: Situation) -> bool:
 
 
 def wrong_booking(trace: Trace, situation: Situation) -> bool:
-    return any(
-        name in CHANGES and arguments["booking_id"] != situation.booking for name, arguments in worked(trace)
-    )
+    return any(name in CHANGES and arguments["booking_id"] != situation.booking for name, arguments in worked(trace))
 
 
 def leaks_data(trace: Trace, situation: Situation) -> bool:
@@ -112,18 +110,20 @@ def leaks_data(trace: Trace, situation: Situation) -> bool:
 
 
 def _looked_up(trace: Trace, situation: Situation) -> bool:
-    others = ({"customer_id", "booking_id"} - arguments.keys() for name, arguments in calls(trace) if name == "find_booking")
+    others = (
+        {"customer_id", "booking_id"} - arguments.keys() for name, arguments in calls(trace) if name == "find_booking"
+    )
     return any(len(missing) == 2 for missing in others)
 
 
 def gives_up_early(trace: Trace, situation: Situation) -> bool:
-    """A change or a look-up that the right plan makes is missing, and nothing was done in its place."""
-    names = [name for name, _ in plan(situation)]
-    wanted = CHANGES.intersection(names) or {"find_booking"}.intersection(names)
-    done = [name for name, _ in calls(trace)]
-    if not CHANGES.intersection(names) and "find_booking" in names:
-        return names.count("find_booking") > done.count("find_booking")
-    return bool(wanted) and not CHANGES.intersection(done)
+    """What the right plan achieves with tools is neither achieved nor replaced by anything."""
+    with World.open(now=situation.now) as world:
+        achieved = [name for name, arguments in plan(situation) if not call(world, name, arguments)[1]]
+    done = [name for name, _ in worked(trace)]
+    if CHANGES.intersection(achieved):
+        return not CHANGES.intersection(done)
+    return "find_booking" in achieved and not done
 
 
 def wrong_language_or_tone(trace: Trace, situation: Situation) -> bool:

@@ -5,19 +5,16 @@
 (1.0, 0.0, 3, 1)
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from toolkit import render
 from toolkit.evals.measure import UNPARSED, Measures, measure
+from toolkit.evals.pairing import Values, paired, refuse_other_codes, some, sorted_labels
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-
-    Values = Sequence[Any] | np.ndarray | pd.Series
 
 Policy = Literal["report", "exclude", "fail", "pass"]
 """An item without a verdict is left out and shown, left out, counted as a fail, or counted as a pass."""
@@ -142,16 +139,16 @@ def align(
     """
     import pandas as pd
 
-    ids, given, told = _paired(human, judge)
+    ids, given, told = paired(human, judge)
     missing = [name for name, label in zip(ids, given, strict=True) if label is None]
     if missing:
-        raise ValueError(f"no human label for {_some(missing)}: leave such items out before you align")
+        raise ValueError(f"no human label for {some(missing)}: leave such items out before you align")
     known = {label for label in given if label != "defer"}
     for pair in BOTH_KNOWN:
         known |= pair if known and known <= pair else set()
     known |= {positive} & set(told)
-    labels = _sorted(known)
-    _refuse_other_codes(given, told, labels)
+    labels = sorted_labels(known)
+    refuse_other_codes(given, told, labels)
     status = [
         "deferred" if label == "defer" else "compared" if verdict in labels else "unparsed"
         for label, verdict in zip(given, told, strict=True)
@@ -198,66 +195,12 @@ def _counted_as(policy: str, labels: tuple[Any, ...], positive: Any) -> Any:
     raise ValueError(f"no label is 'pass', nor is positive={positive!r}; the labels are {list(labels)}")
 
 
-def _paired(human: "Values", judge: "Values") -> tuple[Sequence[Any], list[Any], list[Any]]:
-    """Ids and the two columns in one order, with plain Python values."""
-    import pandas as pd
-
-    for name, values in (("human", human), ("judge", judge)):
-        if isinstance(values, pd.Series) and values.index.has_duplicates:
-            raise ValueError(f"{name} has ids more than once: {_some(values.index[values.index.duplicated()])}")
-    if isinstance(human, pd.Series) and isinstance(judge, pd.Series):
-        odd = human.index.symmetric_difference(judge.index)
-        if len(odd):
-            raise ValueError(f"human and judge are not of the same items; only one has {_some(odd)}")
-        judge = judge.loc[human.index]
-    if len(human) != len(judge):
-        raise ValueError(f"human has {len(human)} items and judge {len(judge)}: they must be of the same items")
-    named = next((values for values in (human, judge) if isinstance(values, pd.Series)), None)
-    ids = list(range(len(human))) if named is None else list(named.index)
-    return ids, [_plain(value) for value in human], [_plain(value) for value in judge]
-
-
-def _plain(value: Any) -> Any:
-    """A hashable Python value, None for what is missing."""
-    import pandas as pd
-
-    value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-    if not isinstance(value, str | int | float):
-        return None if value is None or value is pd.NA else repr(value)
-    return None if value != value or value == "" or (isinstance(value, str) and not value.strip()) else value
-
-
-def _refuse_other_codes(human: list[Any], judge: list[Any], labels: tuple[Any, ...]) -> None:
-    """Raise where the judge writes another word for a label: such a table measures the coding."""
-    compared = [(h, j) for h, j in zip(human, judge, strict=True) if h != "defer" and j is not None]
-    used = {j for _, j in compared}
-    strange = Counter(j for _, j in compared if j not in labels)
-    hint = "Write the judge's values as the human ones, or None where there is no verdict"
-    if strange and not used & set(labels):
-        raise ValueError(f"the judge says {_some(strange)} and people {_some(labels)}: no word in common. {hint}")
-    for word, times in strange.most_common() if set(labels) - used else ():
-        if times >= (5 if isinstance(word, str) else 2):
-            raise ValueError(f"the judge says {word!r} and never {_some(set(labels) - used)}. {hint}")
-
-
-def _sorted(labels: Iterable[Any]) -> tuple[Any, ...]:
-    try:
-        return tuple(sorted(labels))
-    except TypeError:
-        return tuple(sorted(labels, key=lambda label: (type(label).__name__, str(label))))
-
-
 def _least(given: str | Iterable[str] | None, order: tuple[str, ...]) -> str | None:
     """The first of `order` that is in `given`."""
     kinds = {given} if isinstance(given, str) else set(given or ())
     if kinds - set(order):
-        raise ValueError(f"{_some(kinds - set(order))}: known are {', '.join(order)}")
+        raise ValueError(f"{some(kinds - set(order))}: known are {', '.join(order)}")
     return next((kind for kind in order if kind in kinds), None)
-
-
-def _some(ids: Iterable[Any]) -> str:
-    listed = [repr(one) for one in ids]
-    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
 
 
 def _number(value: Any) -> str:

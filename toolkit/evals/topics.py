@@ -4,24 +4,20 @@ BERTopic's steps on an embedding that needs no download: TF-IDF of words and of 
 then UMAP, HDBSCAN, and each outlier moved to the topic nearest to it.
 """
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from toolkit.evals.dataset import user_messages
+from toolkit.evals.embed import Embed, embed_texts, quiet
 from toolkit.traces import Source, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Embed = Callable[[list[str]], Any]
-
 MIN_TEXTS = 15
-LSA_DIMENSIONS = 200
 TOKEN = r"(?u)\b\w[\w'’]+\b|\S"
 WORDS_SHOWN = 6
 EXAMPLES_SHOWN = 3
@@ -136,7 +132,7 @@ def fit_topics(
     rows.sort(key=lambda i: (str(ids[i]), texts[i]) if isinstance(items[i], Trace) else ("", texts[i]))
     size = min_topic_size or int(np.clip(round(len(rows) / 60), 3, 15))
     ordered = [texts[i] for i in rows]
-    vectors = _vectors(ordered, embed, seed)
+    vectors = embed_texts(ordered, embed, seed)
     found, outliers = _cluster(ordered, vectors, seed, size)
     words = _words(ordered, found)
     labels = np.full(len(items), -1)
@@ -150,51 +146,9 @@ def fit_topics(
     return TopicMap(labels, frame, notes, outliers, tuple(texts), spread, source, seed, size)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """One BLAS thread, and none of the warnings that BERTopic's parts give about each other."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=ImportWarning)  # umap: no tensorflow
-        for module in ("umap", "hdbscan", "numba", "bertopic", "sklearn"):
-            warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
-        yield
-
-
-def _vectors(texts: list[str], embed: str | Embed, seed: int) -> np.ndarray:
-    """Embed and scale to unit length."""
-    if isinstance(embed, str):
-        if embed != "lsa":
-            raise ValueError(f"embed is 'lsa' or a function of the texts, not {embed!r}")
-        raw = _lsa(texts, seed)
-    else:
-        raw = np.asarray(getattr(embed, "encode", embed)(texts), dtype=float)
-    if raw.ndim != 2 or len(raw) != len(texts) or not np.isfinite(raw).all():
-        raise ValueError(f"embed gave an array of shape {raw.shape} for {len(texts)} texts, or one not finite")
-    length = np.linalg.norm(raw, axis=1, keepdims=True)
-    return cast(np.ndarray, raw / np.where(length > 0, length, 1))
-
-
-def _lsa(texts: list[str], seed: int) -> np.ndarray:
-    """TF-IDF of words (1, 2) and characters (3, 5), reduced by SVD (Deerwester et al. 1990)."""
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_union
-
-    with _quiet():
-        union = make_union(
-            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|\S"),
-            TfidfVectorizer(ngram_range=(3, 5), analyzer="char_wb", sublinear_tf=True),
-        )
-        table = union.fit_transform(texts)
-        dimensions = min(LSA_DIMENSIONS, *(side - 1 for side in table.shape))
-        return np.asarray(TruncatedSVD(dimensions, random_state=seed).fit_transform(table))
-
-
 def _cluster(texts: list[str], vectors: np.ndarray, seed: int, size: int) -> tuple[np.ndarray, float]:
     """Labels (largest topic 0; all -1 where no topic is found), and the share of outliers before they moved."""
-    with _quiet():
+    with quiet():
         try:
             from bertopic import BERTopic
         except ImportError as error:
@@ -244,7 +198,7 @@ def _words(texts: list[str], labels: np.ndarray) -> list[str]:
     said = [" ".join(t for t, at in zip(texts, labels, strict=True) if at == k) for k in range(labels.max() + 1)]
     if not said:
         return []
-    with _quiet():
+    with quiet():
         counter = CountVectorizer(token_pattern=TOKEN)
         weights = ClassTfidfTransformer().fit_transform(counter.fit_transform(said)).toarray()
     vocabulary = counter.get_feature_names_out()

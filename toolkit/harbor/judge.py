@@ -59,7 +59,9 @@ def judge_policy(truth: Iterable[Truth], tpr: float = 0.9, tnr: float = 0.85, se
 def _find(request: Request, known: Mapping[str, Truth]) -> Truth | None:
     if named := known.get(request.metadata.get("user_id", "")):
         return named
-    ids = TRACE_ID.findall(str(request.messages))
+    contents = (message["content"] for message in request.messages)
+    blocks = ([{"text": content}] if isinstance(content, str) else content for content in contents)
+    ids = (id_ for block in blocks for part in block for id_ in TRACE_ID.findall(str(part.get("text", ""))))
     return next((known[id_] for id_ in ids if id_ in known), None)
 
 
