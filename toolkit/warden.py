@@ -14,6 +14,8 @@ import threading
 from typing import Any, NamedTuple
 
 PR_SET_PDEATHSIG = 1
+NOT_STARTED = 127
+"""Exit code of a warden whose child could not be started."""
 
 
 class Limits(NamedTuple):
@@ -50,6 +52,8 @@ def _restrict(limits: dict[str, int | None]) -> None:
     for key, name in names.items():
         value = limits[key]
         if value is not None:
+            hard = resource.getrlimit(name)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(name, (value, value))
 
 
@@ -81,7 +85,11 @@ def main(limits: dict[str, int | None], argv: list[str]) -> int:
             _restrict(limits)
 
         options = {"process_group": 0, "preexec_fn": prepare}
-    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **options)
+    try:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **options)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"warden: {argv[0]} did not start: {error}", file=sys.stderr)
+        return NOT_STARTED
 
     def wait_for_parent() -> None:
         while os.read(0, 4096):

@@ -85,6 +85,8 @@ def test_stability_lies_beside_the_map(fitted):
 def test_few_texts_are_refused_and_blank_ones_are_set_aside_and_named():
     with pytest.raises(ValueError, match="at least 15"):
         fit_topics(["one", "two", " "])
+    with pytest.raises(ValueError, match="one and the same word"):
+        fit_topics(["?"] * 20)
     found = fit_topics([*questions(), "", "  "])
     assert found.labels[-2:].tolist() == [-1, -1]
     assert "2 texts have no words: their label is -1" in found.warnings

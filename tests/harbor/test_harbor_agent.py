@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from checks import calls, replayed, said
+from checks import CHECKS, calls, replayed, said
 
 from toolkit.harbor import World, call, harbor_policy, schemas, serve, situations
 from toolkit.models import Answer, Request, ScriptedModel, connect_model
@@ -31,6 +31,8 @@ async def test_the_conversation_is_the_script_and_the_tools_really_acted(situati
         assert calls(trace) == [step for turn in script for step in turn.calls]
         assert [text for text in said(trace) if text in {turn.reply for turn in script}] == [t.reply for t in script]
         assert replayed(trace, situation)
+        shown = {mode for mode, check in CHECKS.items() if check(trace, situation)}
+        assert shown == {failure} - {None}, said(trace)
 
 
 async def test_the_real_sdk_on_loopback_tells_the_same_story_as_the_script_in_process():

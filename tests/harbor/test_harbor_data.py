@@ -117,6 +117,8 @@ def test_the_reasons_are_varied_and_every_slot_in_them_is_filled():
     reasons = [label.why for label in load_labels()]
     assert len(set(reasons)) >= 120
     assert not any("{" in why or "None" in why for why in reasons)
+    half = len(reasons) // 2
+    assert all(one != other for one, other in zip(reasons[:half], reasons[half:], strict=True))
 
 
 def ask(policy, **parts):

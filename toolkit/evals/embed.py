@@ -20,7 +20,7 @@ def quiet() -> Iterator[None]:
 
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=ImportWarning)  # umap: no tensorflow
-        for module in ("umap", "hdbscan", "numba", "bertopic", "sklearn"):
+        for module in ("umap", "pynndescent", "hdbscan", "numba", "scipy", "bertopic", "sklearn"):
             warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
         yield
 

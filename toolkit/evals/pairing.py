@@ -62,5 +62,6 @@ def sorted_labels(labels: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def some(ids: Iterable[Any]) -> str:
+    """The first five, and how many more there are."""
     listed = [repr(one) for one in ids]
     return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

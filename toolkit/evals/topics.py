@@ -4,6 +4,7 @@ BERTopic's steps on an embedding that needs no download: TF-IDF of words and of 
 then UMAP, HDBSCAN, and each outlier moved to the topic nearest to it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -112,7 +113,7 @@ def fit_topics(
     Raises
     ------
     ValueError
-        Where there are fewer than 15 texts, or the embedding has another number of rows.
+        Where there are fewer than 15 texts, all are one word, or the embedding has another number of rows.
     ImportError
         Where BERTopic is missing; the message is the line that installs it.
 
@@ -132,6 +133,8 @@ def fit_topics(
     rows.sort(key=lambda i: (str(ids[i]), texts[i]) if isinstance(items[i], Trace) else ("", texts[i]))
     size = min_topic_size or int(np.clip(round(len(rows) / 60), 3, 15))
     ordered = [texts[i] for i in rows]
+    if len({word for text in ordered for word in re.findall(TOKEN, text)}) < 2:
+        raise ValueError("all texts are one and the same word: there is nothing to tell apart")
     vectors = embed_texts(ordered, embed, seed)
     found, outliers = _cluster(ordered, vectors, seed, size)
     words = _words(ordered, found)

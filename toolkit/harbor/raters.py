@@ -10,6 +10,7 @@ from typing import Any
 from toolkit.evals import Label
 from toolkit.harbor.content import content
 from toolkit.harbor.situations import situations
+from toolkit.harbor.tools import CHANGES
 from toolkit.traces import Trace
 
 QUOTE_CHARS = 90
@@ -41,8 +42,8 @@ RATERS = (Rater("sim-robin", 0.92, 0.95), Rater("sim-alex", 0.85, 0.90))
 """The two who labelled data/harbor."""
 
 
-def rate(rater: Rater, trace: Trace, truth: Truth, rng: random.Random) -> Label:
-    """One label of `rater`, wrong at the rater's rates; all chance comes from `rng`."""
+def rate(rater: Rater, trace: Trace, truth: Truth, rng: random.Random, not_why: str = "") -> Label:
+    """One label of `rater`, wrong at the rater's rates; all chance comes from `rng`. `not_why` is already taken."""
     right = rng.random() < (rater.sensitivity if truth.failure else rater.specificity)
     fails = (truth.failure is not None) == right
     bank = (truth.failure or "strict") if fails else "pass"
@@ -51,7 +52,7 @@ def rate(rater: Rater, trace: Trace, truth: Truth, rng: random.Random) -> Label:
         trace_id=trace.id,
         rater=rater.name,
         verdict="fail" if fails else "pass",
-        why=_why(bank, trace, truth, rng),
+        why=_why(bank, trace, truth, rng, not_why),
         rater_kind="simulated",
         id=f"{rater.name}-{trace.id}",
         time=float(round(time)),
@@ -62,17 +63,19 @@ def rate_all(traces: Iterable[Trace], truths: Iterable[Truth], seed: int = 0) ->
     """Labels of all `RATERS` on all traces that have a truth, rater by rater in the order of the traces."""
     by_id = {truth.trace_id: truth for truth in truths}
     rated = [trace for trace in traces if trace.id in by_id]
-    labels = []
+    labels: list[Label] = []
     for rater in RATERS:
         rng = random.Random(f"{seed}:{rater.name}")
-        labels += [rate(rater, trace, by_id[trace.id], rng) for trace in rated]
+        before = {label.trace_id: label.why for label in labels}
+        labels += [rate(rater, trace, by_id[trace.id], rng, before.get(trace.id, "")) for trace in rated]
     return labels
 
 
-def _why(bank: str, trace: Trace, truth: Truth, rng: random.Random) -> str:
+def _why(bank: str, trace: Trace, truth: Truth, rng: random.Random, not_why: str) -> str:
     slots = _slots(bank, trace, truth)
     fits = [phrase for phrase in content("raters.yaml")[bank] if _fields(phrase) <= slots.keys()]
-    return str(rng.choice(fits)).format(**slots)
+    whys = [str(phrase).format(**slots) for phrase in fits]
+    return rng.choice([why for why in whys if why != not_why])
 
 
 def _fields(phrase: str) -> set[str]:
@@ -81,9 +84,12 @@ def _fields(phrase: str) -> set[str]:
 
 def _slots(bank: str, trace: Trace, truth: Truth) -> dict[str, str]:
     """What the trace can fill into a phrase: for failures, from the place where the failure shows."""
-    calls = [call for call in trace.calls if call.content != "find_booking"] or list(trace.calls)
-    if bank == "repeated_call":
-        calls = _repeated(trace)
+    changing = [call for call in trace.calls if call.content in CHANGES]
+    calls = {
+        "repeated_call": _repeated(trace),
+        "ignores_constraint": changing,
+        "leaks_data": [call for call in trace.calls if call.content == "find_booking"],
+    }.get(bank, changing or list(trace.calls))
     slots: dict[str, Any] = {}
     if calls:
         slots["tool"] = calls[-1].content

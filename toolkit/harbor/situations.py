@@ -93,8 +93,14 @@ class Situation:
         calls = tuple(self._call(step) for step in plan["do"])
         small_talk = bool(calls) and calls[0][0] == "find_booking" and not self.quiet
         leads = ["", *content("situations.yaml")["leads"][self.language]] if small_talk else [""]
-        say, reply = (_pick(plan[part], f"{key}:{part}") for part in ("say", "reply"))
+        say, reply = _pick(self._in_voice(plan["say"], phrasing), f"{key}:say"), _pick(plan["reply"], f"{key}:reply")
         return Turn(say, _pick(leads, f"{key}:lead"), calls, reply)
+
+    def _in_voice(self, phrasings: list[str], phrasing: int) -> list[str]:
+        """Those that go with the chosen opening: who begins in a hurry does not turn courteous later."""
+        voices = range(len(self.turns[0]["say"]))
+        voice = int(_pick([str(n) for n in voices], f"{self.id}:{phrasing}"))
+        return phrasings[voice % len(phrasings) :: len(voices)]
 
     def _call(self, step: str | dict[str, dict[str, Any]]) -> ToolPlan:
         name, given = next(iter(step.items())) if isinstance(step, dict) else (step, {})

@@ -3,13 +3,15 @@
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from toolkit.events import CONTROL_KINDS, Event, RecordError
 from toolkit.records import JsonlFile
+
+T = TypeVar("T")
 
 Durability = Literal["memory", "os", "fsync"]
 """What an acknowledged event survives: nothing but this process; a kill -9 of the process that stores it; a power
@@ -18,6 +20,19 @@ loss, as far as the disk keeps its word."""
 
 class LogUnavailable(ConnectionError):
     """The log did not acknowledge in time. The event may or may not be stored: append the same event again."""
+
+
+async def shielded(operation: Coroutine[Any, Any, T]) -> T:
+    """Await `operation` so that a cancellation reaches the caller at once, while the operation runs to its end.
+
+    A write must not be broken off half-way, and nats-py swallows a cancellation that meets one of its flushes.
+    """
+    task = asyncio.ensure_future(operation)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        raise
 
 
 async def stop(task: "asyncio.Task[Any]") -> None:
@@ -105,6 +120,9 @@ class MemoryLog:
 
     async def append(self, event: Event) -> Ack:
         """Store `event`; see `Log.append`."""
+        return await shielded(self._append(event))
+
+    async def _append(self, event: Event) -> Ack:
         async with self._writing:
             known = self._by_id.get(event.id)
             if known:

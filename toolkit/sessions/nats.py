@@ -7,20 +7,18 @@ cursor whenever it falls silent or skips: an acknowledged event is read once, in
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from toolkit.events import CONTROL_KINDS, Event, decode_event, encode
-from toolkit.sessions.log import Ack, Durability, LogUnavailable
+from toolkit.sessions.log import Ack, Durability, LogUnavailable, shielded
 from toolkit.sessions.server import NAME_PREFIX
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
-
-T = TypeVar("T")
 
 STREAM = "FIELDBOOK"
 CONNECT_TIMEOUT_S = 10.0
@@ -154,17 +152,7 @@ class NatsLog:
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers of this log end with it."""
         with suppress(Exception):
-            await _shielded(self._client.close())
-
-
-async def _shielded(operation: Coroutine[Any, Any, T]) -> T:
-    """Await `operation` so that a cancellation reaches us and not it: nats-py swallows one that meets a flush."""
-    task = asyncio.ensure_future(operation)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        raise
+            await shielded(self._client.close())
 
 
 class Refused(RuntimeError):
@@ -182,7 +170,7 @@ async def _persist(attempt: Any, deadline_s: float, what: str) -> Any:
     give_up = time.monotonic() + deadline_s
     while True:
         try:
-            return await _shielded(attempt())
+            return await shielded(attempt())
         except nats.js.errors.APIError as error:
             if error.code in REFUSED_CODES:
                 raise Refused(f"{what}: {error.description}", error.err_code) from None
@@ -209,7 +197,7 @@ class _Feed:
         """Make the consumer, however long the server is away. Returns how many messages are waiting."""
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-        self._subscription = await _shielded(
+        self._subscription = await shielded(
             self._client.subscribe(
                 self._inbox, cb=self._queue.put, pending_msgs_limit=-1, pending_bytes_limit=PENDING_BYTES
             )
@@ -269,12 +257,12 @@ class _Feed:
     async def _answer_flow_control(self, message: "Msg") -> None:
         wanted = message.reply or (message.headers or {}).get("Nats-Consumer-Stalled")
         if wanted:
-            await _shielded(self._client.publish(wanted))
+            await shielded(self._client.publish(wanted))
 
     async def close(self) -> None:
         """Stop listening; the server drops the consumer when nobody has listened for a while."""
         with suppress(Exception):
-            await _shielded(self._subscription.unsubscribe())
+            await shielded(self._subscription.unsubscribe())
 
 
 def _sequences(reply: str) -> tuple[int, int]:

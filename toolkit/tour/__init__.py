@@ -1,0 +1,30 @@
+"""The tour: the whole idea on real parts, in one run. The command line and notebook 00 both call it.
+
+`deliver` streams Harbor's agents through durable sessions while it kills the reader and the server; `assess_traces`
+takes what fell out through scores, a judge, alignment and topics to new cases; `tour_report` makes a page of both.
+
+>>> from toolkit.events import Event
+>>> one, two = (Event("s", "message", "user", {"text": text}, text) for text in "ab")
+>>> compare([one, two], [one])["lost"]
+1
+"""
+
+from toolkit.tour.count import Delivery, compare
+from toolkit.tour.delivery import Talk, deliver, paced_policy, talks
+from toolkit.tour.quality import Quality, assess_traces, class_traces, label_path, score_counts
+from toolkit.tour.report import tour_report
+
+__all__ = [
+    "Delivery",
+    "Quality",
+    "Talk",
+    "assess_traces",
+    "class_traces",
+    "compare",
+    "deliver",
+    "label_path",
+    "paced_policy",
+    "score_counts",
+    "talks",
+    "tour_report",
+]

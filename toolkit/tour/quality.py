@@ -1,0 +1,118 @@
+"""Quality: the traces that fell out of the sessions are scored, judged, compared with labels, and become cases."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import evals, harbor
+from toolkit.harbor.raters import rate_all
+from toolkit.models import Model, connect_model
+from toolkit.traces import Trace, Traces, read_traces
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUBRIC = Path(harbor.__file__).with_name("rubric.md")
+RATER = harbor.RATERS[0].name
+TRACES_VARIABLE = "FIELDBOOK_TRACES"
+"""Names the file that the notebooks open instead of Harbor's; `fieldbook lab --traces` sets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the eval half of the tour found."""
+
+    traces: tuple[Trace, ...]
+    """Those of the tour's own sessions first, then Harbor's 300."""
+    scores: "pd.DataFrame"
+    """A row a trace and scorer."""
+    alignment: evals.Alignment
+    """The judge against one simulated rater."""
+    topics: evals.TopicMap
+    """What the customers write about."""
+    dataset: evals.Dataset
+    """The tour's own failures, promoted."""
+
+    def counts(self) -> dict[str, Any]:
+        """The figures of the tour's eval half."""
+        found = self.alignment
+        return {
+            "traces": len(self.traces),
+            "scores": score_counts(self.scores),
+            "label_kind": found.human_kind,
+            "judge_source": found.judge_source,
+            "labelled": len(found.pairs),
+            "n": found.n,
+            "unscored": found.n_unparsed,
+            "tpr": found.tpr,
+            "tpr_interval": found.tpr_interval,
+            "tnr": found.tnr,
+            "tnr_interval": found.tnr_interval,
+            "kappa": found.kappa,
+            "topics": len(self.topics.topics),
+            "topic_outliers": round(self.topics.outliers, 3),
+            "promoted": len(self.dataset),
+        }
+
+
+async def assess_traces(
+    fresh: Sequence[Trace],
+    truth: Sequence[harbor.Truth],
+    judge_model: Model | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Quality:
+    """Score, judge, align, map and promote the tour's `fresh` traces, together with Harbor's 300.
+
+    `truth` says what is planted in the fresh ones: the simulated raters and the simulated judge rest on it.
+    """
+    traces, truths = [*fresh, *harbor.load_traces()], [*truth, *harbor.load_truth()]
+    labels = [*rate_all(fresh, truth), *harbor.load_labels()]
+    robin = {label.trace_id: label for label in labels if label.rater == RATER}
+    labelled = [trace for trace in traces if trace.id in robin]
+    async with judge_model or connect_model(policy=harbor.judge_policy(truths)) as model:  # type: ignore[attr-defined]
+        verdicts = await evals.Judge(evals.Rubric.load(RUBRIC), model).score_all(labelled, progress)
+        source = model.source
+    alignment = evals.align(
+        [robin[trace.id].verdict for trace in labelled],
+        [verdict.verdict for verdict in verdicts],
+        human_kind="simulated",
+        judge_source=source,
+    )
+    failed = [trace for trace in fresh if robin[trace.id].verdict == "fail"]
+    cases = [evals.promote(trace, [robin[trace.id]], by="fieldbook tour") for trace in failed]
+    return Quality(
+        tuple(traces),
+        evals.score_traces(traces),
+        alignment,
+        evals.fit_topics(traces),
+        evals.Dataset(cases, "tour"),
+    )
+
+
+def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:
+    """For each scorer how many traces pass, fail, or stay unscored."""
+    return {
+        str(name): {
+            "pass": int(sum(value is True for value in group)),
+            "fail": int(sum(value is False for value in group)),
+            "unscored": int(sum(value is None for value in group)),
+        }
+        for name, group in scores.groupby("scorer")["value"]
+    }
+
+
+def label_path(traces: str | Path, folder: str | Path = "fieldbook-out") -> Path:
+    """Where the labels of a file of traces are kept."""
+    return Path(folder) / f"{Path(traces).stem}.labels.jsonl"
+
+
+def class_traces() -> tuple[Traces, Path]:
+    """The traces that a notebook opens, and where their labels go.
+
+    The file that FIELDBOOK_TRACES names, else Harbor's simulated ones.
+    """
+    named = os.environ.get(TRACES_VARIABLE)
+    path = Path(named) if named else harbor.files.DATA / harbor.files.TRACES
+    return read_traces(path), label_path(path)
