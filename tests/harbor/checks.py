@@ -8,7 +8,7 @@ from toolkit.traces import Trace
 
 STOP_WORDS = {
     "en": "the and is are you your that for with it of have to in not this a i you're over my was we on so at but",
-    "de": "der die das und ist sind ich sie nicht auf ihre ihren bitte es den zu wir bei im um von haben dem gern",
+    "de": "der die das und sind ich nicht auf ihre ihren bitte es den zu wir bei im um von haben dem gern",
     "fr": "la le les et est vous je pas que pour votre vos ne à c'est des du un une en sur j'ai plus qui peux de l'ai",
     "es": "el la los y es que su por una un en con las se lo le del al todo está para puedo hasta sus si pero tiene",
     "pt": "o os e é que não para um uma com do da ao seu já até são no na mais lhe dia passei isso é ou por tem foram",

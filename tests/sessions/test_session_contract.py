@@ -67,14 +67,11 @@ async def test_replay_and_live_meet_without_a_seam(log):
     for n in range(30):
         await session.say(str(n))
 
-    async def read_60():
-        seen = []
-        async for event in session.read():
-            seen.append(event.data["text"])
-            if len(seen) == 60:
-                return seen
+    async def first(count):
+        reader = session.read()
+        return [(await anext(reader)).data["text"] for _ in range(count)]
 
-    reading = asyncio.create_task(read_60())
+    reading = asyncio.create_task(first(60))
     for n in range(30, 60):
         await session.say(str(n))
     assert await asyncio.wait_for(reading, 10) == [str(n) for n in range(60)]

@@ -1,17 +1,12 @@
-"""Alignment: how far a judge agrees with the labels, with intervals, and what became of missing verdicts.
-
->>> found = align(["pass", "pass", "fail", "fail"], ["pass", "pass", "pass", None])
->>> found.tpr, found.tnr, found.n, found.n_unparsed
-(1.0, 0.0, 3, 1)
-"""
+"""Alignment: how far a judge agrees with the labels, with intervals, and what became of missing verdicts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from toolkit import render
-from toolkit.evals.measure import UNPARSED, Measures, measure
-from toolkit.evals.pairing import Values, paired, refuse_other_codes, some, sorted_labels
+from toolkit.evals.measure import MEASURES, measure
+from toolkit.evals.pairing import Values, paired, refuse_other_codes, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,14 +20,38 @@ TITLES = {
     "model": "Alignment with a model's labels",
     None: "Alignment with labels of unstated origin",
 }
+SOURCES = ("simulated", "tape", "imported", "live")
 BOTH_KNOWN = ({"pass", "fail"}, {0, 1})
-SHOWN = ("accuracy", "kappa", "tpr", "tnr", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alignment(Measures):
-    """A judge against labels. Its measures are those of `Measures`."""
+class Alignment:
+    """A judge against labels. A measure that is undefined is None."""
 
+    n: int
+    """Items that the numbers rest on: the effective n."""
+    confusion: "pd.DataFrame"
+    """Counts: a row for each human label, a column for each of the judge's."""
+    accuracy: float | None
+    """Share of equal verdicts."""
+    kappa: float | None
+    """Cohen's kappa (Cohen 1960), unweighted."""
+    tpr: float | None
+    """Share of the human positives that the judge calls positive."""
+    tnr: float | None
+    """Share of the others that the judge calls anything else."""
+    tpr_interval: tuple[float, float] | None
+    """Wilson's 95% interval (Brown et al. 2001)."""
+    tnr_interval: tuple[float, float] | None
+    """Wilson's 95% interval."""
+    precision: float | None
+    """Of the positive label where there are two categories, else the macro mean."""
+    recall: float | None
+    """As precision."""
+    f1: float | None
+    """As precision."""
+    reason: str
+    """Why measures are None; blank where none is."""
     pairs: "pd.DataFrame" = field(repr=False)
     """A row an item: ``human``, ``judge``, ``status`` (``compared``, ``unparsed`` or ``deferred``), by id."""
     labels: tuple[Any, ...]
@@ -64,40 +83,40 @@ class Alignment(Measures):
     def subtitle(self) -> str:
         """Who is compared with whom, on how many items, and what is missing."""
         parts = [f"n = {self.n}"]
-        if self.policy != "exclude":
+        if self.n_unparsed and self.policy != "exclude":
             counted = "left out" if self.policy == "report" else f"counted as {self.policy}"
-            parts += [f"{self.n_unparsed} unparsed, {counted}"] * bool(self.n_unparsed)
+            parts.append(f"{self.n_unparsed} unparsed, {counted}")
         parts += [f"{self.n_deferred} deferred"] * bool(self.n_deferred)
         origin = {"labels": self.human_kind, "judge": self.judge_source}
         return " · ".join([*parts, *(f"{who}: {kind}" for who, kind in origin.items() if kind)])
+
+    def rate(self, name: Literal["tpr", "tnr"]) -> str:
+        """In words, as ``TPR 0.75 (95% interval 0.30 to 0.95)``."""
+        value, interval = getattr(self, name), getattr(self, f"{name}_interval")
+        if value is None:
+            return f"{name.upper()} undefined"
+        return f"{name.upper()} {value:.2f} (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
 
     def policies(self) -> "pd.DataFrame":
         """The measures under each way to treat items without a verdict: a row a policy, None where undefined."""
         import pandas as pd
 
-        rows: dict[str, list[Any]] = {}
-        for policy in get_args(Policy):
-            try:
-                found = _measure(self.pairs, self.labels, self.positive, policy)
-            except ValueError as error:
-                rows[policy] = [0, *[None] * len(SHOWN), str(error)]
-            else:
-                rows[policy] = [found.n, *(getattr(found, name) for name in SHOWN), found.reason]
-        columns = ["n", *SHOWN, "reason"]
+        columns = ["n", *MEASURES, "reason"]
+        found = {p: align(self.pairs["human"], self.pairs["judge"], self.positive, p) for p in get_args(Policy)}
+        rows = {policy: [getattr(one, name) for name in columns] for policy, one in found.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object).rename_axis("policy")
 
     def _repr_html_(self) -> str:
-        counts = [[label, *row] for label, row in zip(self.confusion.index, self.confusion.to_numpy(), strict=True)]
-        body = [
+        kept = self.policies().drop(columns="reason")
+        if not self.n_unparsed or self.policy == "exclude":
+            kept = kept.loc[[self.policy]]
+        lines = [self.subtitle, self.rate("tpr"), self.rate("tnr"), self.reason]
+        return render.block(
             render.tag("p", render.tag("strong", self.title)),
-            render.tag("p", self.subtitle),
-            render.table([[name, _shown(self, name)] for name in SHOWN]),
-            render.table(counts, ["human \\ judge", *self.confusion.columns]),
-        ]
-        if self.n_unparsed and self.policy != "exclude":
-            kept = [[policy, *map(_number, row[:-1])] for policy, *row in self.policies().itertuples()]
-            body.append(render.details("each way to count the unparsed", render.table(kept, ["", "n", *SHOWN])))
-        return render.block(*body, render.tag("p", self.reason) if self.reason else "")
+            *(render.tag("p", line) for line in lines if line),
+            render.table([map(_number, row) for row in kept.itertuples()], ["policy", *kept]),
+            render.table(self.confusion.itertuples(), ["human \\ judge", *self.confusion]),
+        )
 
 
 def align(
@@ -127,86 +146,57 @@ def align(
     judge_source : {"live", "tape", "simulated", "imported"} or an iterable of them, optional
         Where the verdicts come from.
 
-    Returns
-    -------
-    Alignment
-
     Raises
     ------
     ValueError
         Where lengths or indexes differ, a label is missing, or the two use different codes for the same
         thing: a judge that writes "2" as 0 is a mistake in the table, and not a bad judge.
     """
-    import pandas as pd
-
-    ids, given, told = paired(human, judge)
-    missing = [name for name, label in zip(ids, given, strict=True) if label is None]
-    if missing:
+    if unparsed not in get_args(Policy):
+        raise ValueError(f"unparsed is one of {', '.join(get_args(Policy))}, not {unparsed!r}")
+    pairs = paired(human, judge)
+    if missing := list(pairs.index[pairs["human"].isna()]):
         raise ValueError(f"no human label for {some(missing)}: leave such items out before you align")
-    known = {label for label in given if label != "defer"}
-    for pair in BOTH_KNOWN:
-        known |= pair if known and known <= pair else set()
-    known |= {positive} & set(told)
-    labels = sorted_labels(known)
-    refuse_other_codes(given, told, labels)
-    status = [
-        "deferred" if label == "defer" else "compared" if verdict in labels else "unparsed"
-        for label, verdict in zip(given, told, strict=True)
+    known = set(pairs["human"]) - {"defer"}
+    known = next((pair for pair in BOTH_KNOWN if known and known <= pair), known) | {positive} & set(pairs["judge"])
+    labels = tuple(sorted(known, key=lambda label: (isinstance(label, str), label)))
+    refuse_other_codes(pairs, labels)
+    pairs["status"] = [
+        "deferred" if row.human == "defer" else "compared" if row.judge in labels else "unparsed"
+        for row in pairs.itertuples()
     ]
-    pairs = pd.DataFrame(
-        {"human": given, "judge": told, "status": status}, index=pd.Index(ids, name="id"), dtype=object
-    )
-    measures = _measure(pairs, labels, positive, unparsed)
+    counts = pairs["status"].value_counts()
+    used = pairs[pairs["status"].isin(["compared"] if unparsed in ("report", "exclude") else ["compared", "unparsed"])]
+    instead = _counted_as(unparsed, labels, positive)
+    said = [row.judge if row.status == "compared" else instead for row in used.itertuples()]
     return Alignment(
-        **vars(measures),
+        **measure(list(used["human"]), said, labels, positive),
         pairs=pairs,
         labels=labels,
         positive=positive,
         policy=unparsed,
-        n_unparsed=status.count("unparsed"),
-        n_deferred=status.count("deferred"),
+        n_unparsed=int(counts.get("unparsed", 0)),
+        n_deferred=int(counts.get("deferred", 0)),
         human_kind=_least(human_kind, ("simulated", "model", "human")),
-        judge_source=_least(judge_source, ("simulated", "tape", "imported", "live")),
+        judge_source=_least(judge_source, SOURCES),
     )
 
 
-def _measure(pairs: "pd.DataFrame", labels: tuple[Any, ...], positive: Any, policy: str) -> Measures:
-    if policy not in get_args(Policy):
-        raise ValueError(f"unparsed is one of {', '.join(get_args(Policy))}, not {policy!r}")
-    kept = ("compared",) if policy in ("report", "exclude") else ("compared", "unparsed")
-    rows = pairs[pairs["status"].isin(kept)]
-    instead = None if len(kept) == 1 else _counted_as(policy, labels, positive)
-    judge = [
-        verdict if status == "compared" else instead
-        for verdict, status in zip(rows["judge"], rows["status"], strict=True)
-    ]
-    return measure(list(rows["human"]), judge, labels, positive)
-
-
 def _counted_as(policy: str, labels: tuple[Any, ...], positive: Any) -> Any:
-    """The label that an unparsed verdict counts as under ``pass`` or ``fail``."""
-    if policy in labels:
-        return policy
-    if policy == "fail":
-        rest = [label for label in labels if label != positive]
-        return rest[0] if len(rest) == 1 and len(labels) == 2 else UNPARSED
-    if positive in labels:
-        return positive
-    raise ValueError(f"no label is 'pass', nor is positive={positive!r}; the labels are {list(labels)}")
+    """What an unparsed verdict counts as under ``pass`` or ``fail``; no label where it agrees with nobody."""
+    if policy in labels or policy == "pass":
+        return policy if policy in labels else positive
+    rest = [label for label in labels if label != positive]
+    return rest[0] if len(labels) == 2 and len(rest) == 1 else "unparsed"
 
 
-def _least(given: str | Iterable[str] | None, order: tuple[str, ...]) -> str | None:
-    """The first of `order` that is in `given`."""
-    kinds = {given} if isinstance(given, str) else set(given or ())
-    if kinds - set(order):
-        raise ValueError(f"{some(kinds - set(order))}: known are {', '.join(order)}")
-    return next((kind for kind in order if kind in kinds), None)
+def _least(kinds: str | Iterable[str] | None, order: tuple[str, ...]) -> str | None:
+    """The one of `kinds` that stands first in `order`."""
+    given = [kinds] if isinstance(kinds, str) else list(() if kinds is None else kinds)
+    if unknown := set(given) - set(order):
+        raise ValueError(f"{some(unknown)}: known are {', '.join(order)}")
+    return min(given, key=order.index, default=None)
 
 
 def _number(value: Any) -> str:
     return "undefined" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _shown(found: Alignment, name: str) -> str:
-    interval = getattr(found, f"{name}_interval", None)
-    return _number(getattr(found, name)) + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")

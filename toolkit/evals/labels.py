@@ -1,20 +1,10 @@
-"""Labels: what a person thought of a trace, and why. The file is only ever added to.
-
->>> from tempfile import mkdtemp
->>> store = LabelStore(mkdtemp() + "/ana.jsonl")
->>> store.add(Label("t1", "ana", "fail", "refunded twice"))
->>> store.frame()[["trace_id", "verdict", "why"]].values.tolist()
-[['t1', 'fail', 'refunded twice']]
-"""
+"""Labels: what a person thought of a trace, and why. The file is only ever added to."""
 
 import time as clock
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from uuid import uuid4
-
-from pydantic import Discriminator, Tag
 
 from toolkit.records import JsonlFile, RecordError
 
@@ -26,8 +16,6 @@ Judgement = Literal["pass", "fail", "defer"]
 
 RaterKind = Literal["human", "model", "simulated"]
 """Who rated. Only ``human`` may stand under the words human alignment."""
-
-COLUMNS = ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +48,9 @@ class Label:
             if not isinstance(told, str) or not told.strip():
                 hint = ": say why, in a few words" if name == "why" else ""
                 raise ValueError(f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {told!r}")
-        for name, told, known in (
-            ("verdict", self.verdict, get_args(Judgement)),
-            ("rater_kind", self.rater_kind, get_args(RaterKind)),
-        ):
-            if told not in known:
-                raise ValueError(f"a label's {name} is one of {', '.join(known)}, not {told!r}")
+        for name, told, known in (("verdict", self.verdict, Judgement), ("rater_kind", self.rater_kind, RaterKind)):
+            if told not in get_args(known):
+                raise ValueError(f"a label's {name} is one of {', '.join(get_args(known))}, not {told!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +62,7 @@ class Retraction:
     time: float = field(default_factory=clock.time)
 
 
-def _which(value: Any) -> str:
-    retracts = "retracts" in value if isinstance(value, dict) else isinstance(value, Retraction)
-    return "retraction" if retracts else "label"
-
-
-_Line: Any = Annotated[Annotated[Label, Tag("label")] | Annotated[Retraction, Tag("retraction")], Discriminator(_which)]
+LINE: Any = Label | Retraction
 
 
 class LabelStore:
@@ -99,10 +79,7 @@ class LabelStore:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self._file = JsonlFile(path, _Line)
-
-    def __repr__(self) -> str:
-        return f"LabelStore({str(self.path)!r}, {len(self.labels())} labels)"
+        self._file = JsonlFile(path, LINE)
 
     def add(self, label: Label) -> None:
         """Write `label`. Raises TimeoutError where another process holds the file's lock too long."""
@@ -131,8 +108,8 @@ class LabelStore:
         """`labels` as a table: ``trace_id, rater, verdict, why, rater_kind, time``."""
         import pandas as pd
 
-        rows = [[getattr(label, column) for column in COLUMNS] for label in self.labels()]
-        return pd.DataFrame(rows, columns=COLUMNS)
+        columns = ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
+        return pd.DataFrame([asdict(label) for label in self.labels()], columns=columns)
 
     @property
     def problems(self) -> tuple[RecordError, ...]:
@@ -143,12 +120,9 @@ class LabelStore:
         """Every label that was not taken back, in the order of the file."""
         found: dict[str, Label] = {}
         gone: set[str] = set()
-        for record in self._records():
-            if isinstance(record, Retraction):
-                gone.add(record.retracts)
-            else:
-                found.setdefault(record.id, record)
+        for line in self._file.lines():
+            if isinstance(line.record, Retraction):
+                gone.add(line.record.retracts)
+            elif line.record:
+                found.setdefault(line.record.id, line.record)
         return [label for label in found.values() if label.id not in gone]
-
-    def _records(self) -> Iterator[Label | Retraction]:
-        return (line.record for line in self._file.lines() if not line.error)

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 Values: TypeAlias = "Sequence[Any] | np.ndarray | pd.Series"
 
 
-def paired(human: "Values", judge: "Values") -> tuple[Sequence[Any], list[Any], list[Any]]:
-    """Ids and the two columns in one order, with plain Python values."""
+def paired(human: "Values", judge: "Values") -> "pd.DataFrame":
+    """``human`` and ``judge`` by id, as plain Python values, None for what is missing."""
     import pandas as pd
 
-    for name, values in (("human", human), ("judge", judge)):
-        if isinstance(values, pd.Series) and values.index.has_duplicates:
-            raise ValueError(f"{name} has ids more than once: {some(values.index[values.index.duplicated()])}")
+    named = [values for values in (human, judge) if isinstance(values, pd.Series)]
+    for values in named:
+        if values.index.has_duplicates:
+            raise ValueError(f"ids that are there more than once: {some(values.index[values.index.duplicated()])}")
     if isinstance(human, pd.Series) and isinstance(judge, pd.Series):
         odd = human.index.symmetric_difference(judge.index)
         if len(odd):
@@ -25,9 +26,9 @@ def paired(human: "Values", judge: "Values") -> tuple[Sequence[Any], list[Any], 
         judge = judge.loc[human.index]
     if len(human) != len(judge):
         raise ValueError(f"human has {len(human)} items and judge {len(judge)}: they must be of the same items")
-    named = next((values for values in (human, judge) if isinstance(values, pd.Series)), None)
-    ids = list(range(len(human))) if named is None else list(named.index)
-    return ids, [_plain(value) for value in human], [_plain(value) for value in judge]
+    columns = {name: [_plain(value) for value in values] for name, values in (("human", human), ("judge", judge))}
+    ids = named[0].index if named else range(len(human))
+    return pd.DataFrame(columns, index=pd.Index(ids, name="id"), dtype=object)
 
 
 def _plain(value: Any) -> Any:
@@ -35,30 +36,22 @@ def _plain(value: Any) -> Any:
     import pandas as pd
 
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-    if not isinstance(value, str | int | float):
-        return None if value is None or value is pd.NA else repr(value)
-    return None if value != value or value == "" or (isinstance(value, str) and not value.strip()) else value
+    if pd.api.types.is_scalar(value) and (pd.isna(value) or not str(value).strip()):
+        return None
+    return value if isinstance(value, str | int | float) else repr(value)
 
 
-def refuse_other_codes(human: list[Any], judge: list[Any], labels: tuple[Any, ...]) -> None:
+def refuse_other_codes(pairs: "pd.DataFrame", labels: tuple[Any, ...]) -> None:
     """Raise where the judge writes another word for a label: such a table measures the coding."""
-    compared = [(h, j) for h, j in zip(human, judge, strict=True) if h != "defer" and j is not None]
-    used = {j for _, j in compared}
-    strange = Counter(j for _, j in compared if j not in labels)
+    said = Counter(pairs["judge"][pairs["human"].ne("defer") & pairs["judge"].notna()])
+    strange = {word: times for word, times in said.items() if word not in labels}
+    unused = [label for label in labels if label not in said]
     hint = "Write the judge's values as the human ones, or None where there is no verdict"
-    if strange and not used & set(labels):
+    if strange and len(unused) == len(labels):
         raise ValueError(f"the judge says {some(strange)} and people {some(labels)}: no word in common. {hint}")
-    for word, times in strange.most_common() if set(labels) - used else ():
+    for word, times in strange.items() if unused else ():
         if times >= (5 if isinstance(word, str) else 2):
-            raise ValueError(f"the judge says {word!r} and never {some(set(labels) - used)}. {hint}")
-
-
-def sorted_labels(labels: Iterable[Any]) -> tuple[Any, ...]:
-    """Labels in their own order, or by type and text where they have none in common."""
-    try:
-        return tuple(sorted(labels))
-    except TypeError:
-        return tuple(sorted(labels, key=lambda label: (type(label).__name__, str(label))))
+            raise ValueError(f"the judge says {word!r} and never {some(unused)}. {hint}")
 
 
 def some(ids: Iterable[Any]) -> str:

@@ -1,11 +1,15 @@
 """Rubric: what a judge is told to look for, as a Markdown file that a person edits."""
 
 import hashlib
+import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit.records import RecordError, canonical
+from toolkit.records import RecordError, canonical, validate
+
+FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,8 @@ class Rubric:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "criteria", tuple(self.criteria))
-        if not self.name.strip() or not self.text.strip():
-            raise ValueError("a rubric needs a name and a text that says what to judge")
+        if not all(words.strip() for words in (self.name, self.text, *self.criteria)):
+            raise ValueError("a rubric needs a name, a text that tells what to judge, and no blank criterion")
 
     @property
     def hash(self) -> str:
@@ -34,10 +38,9 @@ class Rubric:
     @property
     def prompt(self) -> str:
         """The rubric as the judge reads it."""
-        numbered = (f"{number}. {criterion}" for number, criterion in enumerate(self.criteria, 1))
-        return "\n".join(
-            [self.text.strip(), *(["", "Criteria, all of which must hold:"] * bool(self.criteria)), *numbered]
-        )
+        numbered = [f"{number}. {criterion}" for number, criterion in enumerate(self.criteria, 1)]
+        head = ["", "Criteria, all of which must hold:"] if numbered else []
+        return "\n".join([self.text.strip(), *head, *numbered])
 
     @classmethod
     def load(cls, path: str | Path) -> "Rubric":
@@ -60,35 +63,20 @@ class Rubric:
         import yaml
 
         file = str(path)
-        lines = Path(path).read_text(encoding="utf-8").lstrip("\ufeff").splitlines()
-        if not lines or lines[0].strip() != "---" or "---" not in [line.strip() for line in lines[1:]]:
+        parts = FRONT_MATTER.match(Path(path).read_text(encoding="utf-8-sig"))
+        if not parts:
             raise RecordError("a rubric opens with front matter between two lines of ---", file, 1)
-        end = [line.strip() for line in lines[1:]].index("---") + 1
         try:
-            head = yaml.safe_load("\n".join(lines[1:end])) or {}
-        except yaml.YAMLError as error:
+            # dates become text, so that the hash is of JSON
+            head = json.loads(json.dumps(yaml.safe_load(parts[1]) or {}, default=str))
+        except (yaml.YAMLError, TypeError) as error:
             mark = getattr(error, "problem_mark", None)
-            raise RecordError(f"not YAML: {error}", file, mark.line + 2 if mark else None) from None
+            raise RecordError(f"not YAML of names and values: {error}", file, mark and mark.line + 2) from None
         if not isinstance(head, dict):
             raise RecordError("the front matter is not a mapping of names to values", file, 2)
-        return _rubric(head, "\n".join(lines[end + 1 :]).strip(), file)
-
-
-def _rubric(head: dict[str, Any], text: str, file: str) -> Rubric:
-    name, criteria = head.pop("name", None), head.pop("criteria", None) or []
-    if not isinstance(name, str) or not name.strip():
-        raise RecordError("the rubric needs a name", file, field="name")
-    if not isinstance(criteria, list) or not all(isinstance(one, str) and one.strip() for one in criteria):
-        raise RecordError("a list of sentences is wanted (quote one that holds a colon)", file, field="criteria")
-    if not text:
-        raise RecordError("no text under the front matter: say what to judge", file)
-    return Rubric(name, text, tuple(criteria), {str(key): _plain(value) for key, value in head.items()})
-
-
-def _plain(value: Any) -> Any:
-    """YAML's dates become text, so that the hash is of JSON."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+        known = {name: head.pop(name) for name in ("name", "criteria") if head.get(name) is not None}
+        try:
+            return validate(cls, {**known, "text": parts[2].strip(), "meta": head}, file)
+        except RecordError as error:
+            hint = " (quote a sentence that holds a colon)" if (error.field or "").startswith("criteria") else ""
+            raise RecordError(error.why + hint, file, field=error.field) from None

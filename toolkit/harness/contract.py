@@ -11,6 +11,7 @@ from toolkit.records import RecordError, canonical, decode, encode, validate
 
 Side = Literal["generator", "evaluator"]
 SIDES: tuple[Side, ...] = ("generator", "evaluator")
+STRICT: dict[str, Any] = {"extra": "forbid"}
 MAX_TIMEOUT_S = 60.0
 MAX_CRITERIA = 40
 
@@ -23,8 +24,7 @@ class ContractError(ValueError):
 class TextFile:
     """A text file, by its path within a folder."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     path: str
     """With forward slashes, as ``src/report.py``; never absolute, never upwards."""
     content: str
@@ -40,8 +40,7 @@ class Criterion:
         Where there is no command to run, or an expectation that nothing could fail.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     id: str
     """A short name, as ``quoted-commas``."""
     text: str
@@ -51,7 +50,7 @@ class Criterion:
     files: tuple[TextFile, ...] = ()
     """Input for the command. They are part of the contract, and lie over whatever the build holds."""
     exit_code: int = 0
-    """The exit code that it must end with, 0 to 125 (higher ones mean that it was killed)."""
+    """The exit code that it must end with, 0 to 125: higher ones mean that it was not started, or was killed."""
     stdout: tuple[str, ...] = ()
     """Texts that must each occur in what it prints."""
     stderr: tuple[str, ...] = ()
@@ -60,9 +59,8 @@ class Criterion:
     """Seconds that it may take, at most 60."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id):
-            raise ContractError(f"criterion id {self.id!r}: use 1 to 40 of a-z, 0-9, - and _")
         faults = {
+            "an id is 1 to 40 of a-z, 0-9, - and _": not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id),
             "text is empty: say what is promised": not self.text.strip(),
             "no command: a criterion that cannot be run cannot be kept": not any(self.command[:1]),
             "exit_code must be 0 to 125": not 0 <= self.exit_code <= 125,
@@ -71,7 +69,7 @@ class Criterion:
         }
         for fault, present in faults.items():
             if present:
-                raise ContractError(f"criterion {self.id}: {fault}")
+                raise ContractError(f"criterion {self.id!r}: {fault}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,7 @@ class Contract:
         Where there are no criteria, two have the same id, or a part differs from what was signed.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     goal: str
     criteria: tuple[Criterion, ...]
     signed: tuple[Side, ...] = ()
@@ -134,10 +131,7 @@ def read_contract(text: str, file: str | None = None) -> Contract:
 def propose_contract(goal: str, criteria: object) -> Contract:
     """Make an unsigned contract of proposed `criteria` (plain JSON).
 
-    Raises
-    ------
-    ContractError
-        Where one cannot be read or checked. Nothing is put in its place: it goes back to whoever proposed it.
+    Raises ContractError where one cannot be read or checked. Nothing is put in its place.
     """
     try:
         return Contract(goal, validate(tuple[Criterion, ...], criteria))

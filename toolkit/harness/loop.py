@@ -6,51 +6,38 @@ started again from the top and finds its answers there: no call is made twice.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
 
 from toolkit.harness.contract import Contract, ContractError, propose_contract
-from toolkit.harness.outcome import Budget, Outcome, Progress, Stop, let_go
-from toolkit.harness.roles import Build, Evaluator, Generator, Judgement, Plan, Planner, Review
+from toolkit.harness.outcome import Budget, Outcome, Stop
+from toolkit.harness.roles import Build, Evaluator, Generator, Judgement, Plan, Planner, Review, Role
 from toolkit.harness.sandbox import CheckResult, clip, run_criterion
 from toolkit.harness.verify import all_pass, decide, green_before, score_check
-from toolkit.harness.workspace import Workspace
+from toolkit.harness.workspace import Workspace, WorkspaceError
 from toolkit.models import BudgetExceeded, Request, Tape
 from toolkit.models.ledger import cost_usd, worst_case
 from toolkit.records import validate
 from toolkit.sessions import Run, Session
 
-Role = Planner | Generator | Evaluator
+T = TypeVar("T")
+LETTING_GO_S = 15.0
 
 
+@dataclass
 class Harness:
-    """Three roles, one folder, one session.
+    """Three roles, one folder, one session."""
 
-    Parameters
-    ----------
-    planner, generator, evaluator : Planner, Generator, Evaluator
-        Each with its own model.
-    workspace : Workspace
-        Where it is built. The same folder again goes on from its journal.
-    session : Session
-        What all three write to. A cancel on it stops the build.
-    budget : Budget
-        The limits.
-    """
-
-    def __init__(
-        self,
-        planner: Planner,
-        generator: Generator,
-        evaluator: Evaluator,
-        workspace: Workspace,
-        session: Session,
-        budget: Budget = Budget(),  # noqa: B008 - it is frozen
-    ):
-        self.planner, self.generator, self.evaluator = planner, generator, evaluator
-        self.workspace, self.session, self.budget = workspace, session, budget
+    planner: Planner
+    generator: Generator
+    evaluator: Evaluator
+    workspace: Workspace
+    """Where it is built. The same folder again goes on from its journal."""
+    session: Session
+    """What all three write to. A cancel on it stops the build."""
+    budget: Budget = field(default_factory=Budget)
 
     async def run(self, goal: str) -> Outcome:
         """Build `goal`. What goes wrong in a build is an `Outcome`, not an exception.
@@ -63,18 +50,25 @@ class Harness:
             Where the session cannot be written at the start.
         """
         with self.workspace.held():
-            begun, runs = await self.session.say(goal), set[str]()
-            listening = asyncio.create_task(self._listen(begun.seq, runs))
-            self._now = Progress(time.monotonic() + self.budget.seconds, listening, runs)
+            said = await self.session.say(goal)
+            self._so_far, self._runs = Outcome(), set[str]()
+            self._deadline = time.monotonic() + self.budget.seconds
+            self._cancel = asyncio.create_task(self._cancelled(said.seq))
             try:
-                return self._now.outcome(await self._steps(goal))
+                end = await self._steps(goal)
             finally:
-                await let_go(listening)
+                await _let_go(self._cancel)
+            return replace(self._so_far, outcome=end.outcome, why=end.why)
 
-    async def _listen(self, after: int, runs: set[str]) -> None:
-        async for event in self.session.read(after, control=True):
-            if event.kind == "cancel" and (event.run is None or event.run in runs):
-                return
+    async def _cancelled(self, after: int) -> Stop:
+        why = "the feed has ended"
+        try:
+            async for event in self.session.read(after, control=True):
+                if event.kind == "cancel" and (event.run is None or event.run in self._runs):
+                    return Stop("cancelled", "a cancel arrived on the session")
+        except (ValueError, OSError) as error:
+            why = str(error)
+        return Stop("error", f"cancels can no longer be heard: {why}")
 
     async def _steps(self, goal: str) -> Stop:
         try:
@@ -82,8 +76,8 @@ class Harness:
             await self._plan(goal)
             contract = await self._agree(goal)
             for number in range(1, self.budget.rounds + 1):
-                await self._build(number)
-                if await self._judge(contract, number):
+                refused = await self._build(contract, number)
+                if await self._judge(contract, number, refused):
                     return Stop("complete", f"all criteria hold after round {number}")
             return Stop("failed", f"{self.budget.rounds} rounds are used up and criteria are open")
         except Stop as stop:
@@ -95,7 +89,7 @@ class Harness:
 
     async def _plan(self, goal: str) -> None:
         async with self._turn(self.planner) as run:
-            plan = validate(Plan, await self._ask(self.planner, self.planner.plan(goal)))
+            plan = await self._ask(self.planner, self.planner.plan(goal), Plan)
             self.workspace.write("spec.md", plan.spec)
             await run.write(plan.spec)
 
@@ -106,96 +100,99 @@ class Harness:
             if contract and not objections:
                 objections = await self._review(attempt)
             if contract and not objections:
-                return await self._freeze(contract.sign("evaluator"))
+                contract = contract.sign("evaluator")
+                self.workspace.freeze(contract)
+                self._so_far = replace(self._so_far, contract_hash=contract.sha256)
+                frozen = {"sha256": contract.sha256, "criteria": [asdict(criterion) for criterion in contract.criteria]}
+                await self.session.append("contract.frozen", self.evaluator.actor, frozen)
+                return contract
         raise Stop("error", f"no contract after {self.budget.proposals} proposals: {'; '.join(objections)}")
 
     async def _propose(self, goal: str, attempt: int) -> tuple[Contract | None, tuple[str, ...]]:
         """One proposal, with what speaks against it before the Evaluator has even seen it."""
         async with self._turn(self.generator) as run:
-            asked = await self._ask(self.generator, self.generator.propose(self.workspace, attempt))
+            asked = await self._ask(self.generator, self.generator.propose(self.workspace, attempt), dict)
             contract, criteria = None, asked.get("criteria")
             try:
                 contract = propose_contract(goal, criteria).sign("generator")
-                results, _ = await self._check(contract, run, 0)
-                green = green_before(contract, results)
-                objections = tuple(f"{id} passes before anything is built, so it proves nothing" for id in green)
+                green = green_before(contract, (await self._check(contract, run, 0))[0])
+                objections = tuple(
+                    f"{id} is not red before anything is built ({why}), so it proves nothing"
+                    for id, why in green.items()
+                )
             except ContractError as error:
                 objections = (str(error),)
-            self.workspace.write_json(f"proposals/{attempt}.json", {"criteria": criteria, "objections": objections})
-            await run.write(f"Proposal {attempt}: {len(contract.criteria) if contract else 'no readable'} criteria.")
-            for objection in objections:
-                await run.write(f" Refused: {objection}.")
+            self.workspace.write(f"proposals/{attempt}.json", {"criteria": criteria, "objections": objections})
+            await run.write(f"Proposal {attempt}: {'; '.join(objections) or 'every criterion is red'}.")
         return contract, objections
 
     async def _review(self, attempt: int) -> tuple[str, ...]:
         async with self._turn(self.evaluator) as run:
-            review = validate(Review, await self._ask(self.evaluator, self.evaluator.review(self.workspace, attempt)))
-            objections = review.objections
-            if not review.agree and not objections:
-                objections = ("the Evaluator does not agree, and does not say why",)
-            proposal = self.workspace.read_json(f"proposals/{attempt}.json") | {"objections": objections}
-            self.workspace.write_json(f"proposals/{attempt}.json", proposal)
+            review = await self._ask(self.evaluator, self.evaluator.review(self.workspace, attempt), Review)
+            silent = () if review.agree else ("the Evaluator does not agree, and does not say why",)
+            objections = review.objections or silent
+            proposal = f"proposals/{attempt}.json"
+            self.workspace.write(proposal, self.workspace.read(proposal) | {"objections": objections})
             await run.write(" ".join(objections) or "I agree to this contract.")
         return objections
 
-    async def _freeze(self, contract: Contract) -> Contract:
-        self.workspace.freeze(contract)
-        self._now.contract = contract
-        frozen = {"sha256": contract.sha256, "criteria": [asdict(criterion) for criterion in contract.criteria]}
-        await self.session.append("contract.frozen", self.evaluator.actor, frozen)
-        return contract
-
-    async def _build(self, number: int) -> None:
-        async with self._turn(self.generator) as run:
-            build = validate(Build, await self._ask(self.generator, self.generator.build(self.workspace, number)))
-            self.workspace.write_build(build.files)
+    async def _build(self, contract: Contract, number: int) -> str:
+        """Write what the Generator answers. Returns why it was refused, which it can mend; empty where it was not."""
+        async with self._turn(self.generator, contract) as run:
+            build = await self._ask(self.generator, self.generator.build(self.workspace, number), Build)
+            refused = ""
+            try:
+                self.workspace.write_build(build.files)
+            except WorkspaceError as error:
+                refused = str(error)
             for file in build.files:
                 arguments = {"path": file.path, "content": clip(file.content), "round": number}
                 call = await run.call_tool("write_file", arguments)
-                await run.tool_result(call, f"{len(file.content)} characters written")
+                await run.tool_result(call, refused or f"{len(file.content)} characters written", bool(refused))
             notes = self.workspace.read("progress.md")
             self.workspace.write("progress.md", f"{notes}## Round {number}\n{build.handoff.strip()}\n\n")
             await run.write(build.handoff)
+        return refused
 
-    async def _judge(self, contract: Contract, number: int) -> bool:
-        async with self._turn(self.evaluator) as run:
-            results, events = await self._check(contract, run, number)
-            parsed = await self._ask(self.evaluator, self.evaluator.judge(self.workspace, number))
-            said = [(word.criterion, word.verdict, word.why) for word in validate(Judgement, parsed).verdicts]
-            verdicts = decide(contract, results, said)
-            self.workspace.write_json(f"verdicts/round-{number}.json", [asdict(verdict) for verdict in verdicts])
+    async def _judge(self, contract: Contract, number: int, refused: str) -> bool:
+        async with self._turn(self.evaluator, contract) as run:
+            results, checks = await self._check(contract, run, number)
+            judged = await self._ask(self.evaluator, self.evaluator.judge(self.workspace, number), Judgement)
+            verdicts = decide(contract, results, [(said.criterion, said.verdict, said.why) for said in judged.verdicts])
+            findings = {"verdicts": [asdict(verdict) for verdict in verdicts], "refused": refused}
+            self.workspace.write(f"findings/round-{number}.json", findings)
             for verdict in verdicts:
-                about = {"round": number, "check_event": events[verdict.criterion], "contract": contract.sha256}
+                about = {"round": number, "check_event": checks[verdict.criterion], "contract": contract.sha256}
                 await self.session.append("verdict", self.evaluator.actor, asdict(verdict) | about, run.id)
-            self._now.rounds, self._now.verdicts = number, verdicts
-            open_ones = [f"{v.criterion}: {v.why}." for v in verdicts if v.verdict != "pass"]
-            await run.write(" ".join(open_ones) or "All criteria hold.")
+            self._so_far = replace(self._so_far, rounds=number, verdicts=verdicts)
+            still_open = [f"{verdict.criterion}: {verdict.why}." for verdict in verdicts if verdict.verdict != "pass"]
+            await run.write(" ".join(still_open) or "All criteria hold.")
         return all_pass(contract, verdicts)
 
     async def _check(self, contract: Contract, run: Run, number: int) -> tuple[dict[str, CheckResult], dict[str, str]]:
         """Run each check on build/. Returns results and the ids of their events; round 0 is before the build."""
-        results, events, shown = {}, {}, []
+        results, checks, shown = {}, {}, []
         for criterion in contract.criteria:
-            result = await self._now.bounded(run_criterion(criterion, self.workspace.build))
+            result = results[criterion.id] = await self._bounded(run_criterion(criterion, self.workspace.build))
             finding, why = score_check(criterion, result)
             # How long it took stays out of the file: the Evaluator's question must not change with it.
             data = asdict(replace(result, stdout=clip(result.stdout), stderr=clip(result.stderr)))
-            seconds = round(data.pop("seconds"), 3)
+            about = {"round": number, "seconds": round(data.pop("seconds"), 3)}
             shown.append({"criterion": criterion.id, "finding": finding, "why": why} | data)
-            about = {"round": number, "seconds": seconds}
             ack = await self.session.append("check.result", run.actor, shown[-1] | about, run.id)
-            results[criterion.id], events[criterion.id] = result, ack.event.id
-        self.workspace.write_json(f"checks/round-{number}.json", shown)
-        return results, events
+            checks[criterion.id] = ack.event.id
+        self.workspace.write(f"checks/round-{number}.json", shown)
+        return results, checks
 
     @asynccontextmanager
-    async def _turn(self, role: Role) -> AsyncIterator[Run]:
-        """One run of `role` on the session, ended whatever happens, while the contract is as it was signed."""
-        run = await self.session.start_run(role.actor, source=role.model.source)
-        self._now.runs.add(run.id)
+    async def _turn(self, role: Role, contract: Contract | None = None) -> AsyncIterator[Run]:
+        """One run of `role`, ended whatever happens; it begins only if the folder's contract is still `contract`."""
+        id = self.session.new_id()
+        self._runs.add(id)  # before it starts: a cancel may follow at once
+        run = await self.session.start_run(role.actor, source=role.model.source, id=id)
         try:
-            if self._now.contract:
-                self._now.contract.refuse_other(self.workspace.contract())
+            if contract:
+                contract.refuse_other(self.workspace.contract())
             yield run
         except BaseException as error:
             stopped = not isinstance(error, Exception) or (isinstance(error, Stop) and error.outcome != "error")
@@ -203,18 +200,41 @@ class Harness:
             raise
         await run.finish("complete")
 
-    async def _ask(self, role: Role, request: Request) -> dict[str, Any]:
+    async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work`; break it off, with `Stop`, at a cancel or at the deadline."""
+        task = asyncio.create_task(work)
+        try:
+            left = max(0.0, self._deadline - time.monotonic())
+            await asyncio.wait({task, self._cancel}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if self._cancel.done():
+                raise self._cancel.result()
+            if not task.done():
+                raise Stop("budget", "the seconds of the budget are used up")
+            return task.result()
+        finally:
+            await _let_go(task)
+
+    async def _ask(self, role: Role, request: Request, shape: type[T]) -> T:
         """Ask through the journal. Raises Stop where a limit is reached or what came is no result."""
-        now, worst = self._now, cost_usd(role.model.name, worst_case(request))
-        if now.cost_usd + worst > self.budget.cost_usd:
-            held = f"${now.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
+        before, worst = self._so_far, cost_usd(role.model.name, worst_case(request))
+        if before.cost_usd + worst > self.budget.cost_usd:
+            held = f"${before.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
             raise Stop("budget", f"the next call of the {role.actor} was not made: {held}")
         tape = Tape(self.workspace.journal, role.model)
-        reply = await now.bounded(tape.reply(request))
-        now.model_calls, now.replayed_calls = now.model_calls + tape.misses, now.replayed_calls + tape.hits
-        now.cost_usd += cost_usd(reply.model, reply.usage)
-        now.sources.add(reply.source)
+        try:
+            reply = await self._bounded(tape.reply(request))
+        finally:
+            calls, replayed = before.model_calls + tape.misses, before.replayed_calls + tape.hits
+            self._so_far = replace(before, model_calls=calls, replayed_calls=replayed)
+        spent, sources = before.cost_usd + cost_usd(reply.model, reply.usage), {*before.sources, reply.source}
+        self._so_far = replace(self._so_far, cost_usd=round(spent, 9), sources=tuple(sorted(sources)))
         if not reply.ok or reply.parsed is None:
             why = reply.why or "no JSON object came"
             raise Stop("error", f"the {role.actor} gave no result ({reply.stopped}): {why}")
-        return reply.parsed
+        return validate(shape, reply.parsed)
+
+
+async def _let_go(task: asyncio.Task[Any]) -> None:
+    """Cancel `task` if it still runs, and wait until it has cleaned up."""
+    task.cancel()
+    await asyncio.wait({task}, timeout=LETTING_GO_S)

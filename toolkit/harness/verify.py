@@ -47,9 +47,13 @@ def score_check(criterion: Criterion, result: CheckResult | None) -> tuple[Findi
     return "pass", "the check shows it"
 
 
-def green_before(contract: Contract, results: Mapping[str, CheckResult]) -> tuple[str, ...]:
-    """Ids of the criteria that pass before anything is built, and so would prove nothing."""
-    return tuple(c.id for c in contract.criteria if score_check(c, results.get(c.id))[0] == "pass")
+def green_before(contract: Contract, results: Mapping[str, CheckResult]) -> dict[str, str]:
+    """The criteria that are not red before anything is built, and so would prove nothing: id and why.
+
+    A check that could not be run is not red either.
+    """
+    scored = {criterion.id: score_check(criterion, results.get(criterion.id)) for criterion in contract.criteria}
+    return {id: why for id, (finding, why) in scored.items() if finding != "fail"}
 
 
 def decide(
@@ -67,18 +71,18 @@ def decide(
         The Evaluator's words. They can turn a pass into a fail, and never the other way; a criterion that they
         leave out, or speak of twice with two answers, is unscored.
     """
-    words: dict[str, list[tuple[Finding, str]]] = {}
+    words: dict[str, dict[Finding, str]] = {criterion.id: {} for criterion in contract.criteria}
     for id, finding, why in said:
-        words.setdefault(id, []).append((finding, why))
+        words.setdefault(id, {}).setdefault(finding, why)
     verdicts = []
     for criterion in contract.criteria:
         check, shown = score_check(criterion, results.get(criterion.id))
-        spoken = words.get(criterion.id, [])
-        evaluator, why = spoken[0] if len({finding for finding, _ in spoken}) == 1 else ("unscored", "")
-        verdict: Finding = check if check != "pass" else evaluator
-        reason = why or "the Evaluator gave no verdict"
-        reason = reason if check == "pass" else f"{shown}; {reason}"
-        verdicts.append(Verdict(criterion.id, verdict, reason, check, evaluator))
+        spoken: list[tuple[Finding, str]] = list(words[criterion.id].items())
+        evaluator, why = spoken[0] if len(spoken) == 1 else ("unscored", "the Evaluator gave no single verdict")
+        if check == "pass":
+            verdicts.append(Verdict(criterion.id, evaluator, why, check, evaluator))
+        else:
+            verdicts.append(Verdict(criterion.id, check, f"{shown}; {why}", check, evaluator))
     return tuple(verdicts)
 
 

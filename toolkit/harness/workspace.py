@@ -12,12 +12,9 @@ from filelock import FileLock, Timeout
 
 from toolkit.harness.contract import Contract, TextFile, read_contract
 
-MAX_FILE_BYTES = 256 * 1024
-MAX_FILES = 64
-
 
 class WorkspaceError(ValueError):
-    """A path or a file that the workspace refuses, or a folder that is in use."""
+    """A path that the workspace refuses, or a folder that is in use."""
 
 
 def confined(folder: Path, path: str) -> Path:
@@ -39,40 +36,25 @@ def confined(folder: Path, path: str) -> Path:
     return place
 
 
-def write_text(place: Path, text: str) -> None:
-    """Write `text` to `place` in one step: a reader, and a crash, see the old text or the new one."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(place)
-
-
 def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
-    """Write `files` into `folder`. All are looked at before the first is written.
+    """Write `files` into `folder`. All paths are looked at before the first file is written.
 
     Raises
     ------
     WorkspaceError
-        Where a path leaves the folder or is taken by a folder, a file is over `MAX_FILE_BYTES`, or there are
-        more than `MAX_FILES`.
+        Where a path leaves the folder, or cannot be written: a folder has its name, or the name is too long.
     """
-    if len(files) > MAX_FILES:
-        raise WorkspaceError(f"{len(files)} files at once; at most {MAX_FILES} are taken")
-    places = [confined(folder, file.path) for file in files]
-    for file, place in zip(files, places, strict=True):
-        if len(file.content.encode()) > MAX_FILE_BYTES:
-            raise WorkspaceError(f"{file.path}: larger than {MAX_FILE_BYTES} bytes")
-        if place.is_dir() or any(folder.joinpath(p).is_file() for p in place.relative_to(folder).parents):
-            raise WorkspaceError(f"{file.path}: a file and a folder cannot have one name")
-    for file, place in zip(files, places, strict=True):
-        write_text(place, file.content)
+    try:
+        places = [confined(folder, file.path) for file in files]
+        for file, place in zip(files, places, strict=True):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(file.content, encoding="utf-8", newline="")
+    except OSError as error:
+        raise WorkspaceError(f"not all files could be written: {error}".replace(str(folder), "build")) from None
 
 
 class Workspace:
-    """A folder: spec.md, proposals/, contract.json, progress.md, checks/, verdicts/, journal.jsonl, and build/.
+    """A folder: spec.md, proposals/, contract.json, progress.md, checks/, findings/, journal.jsonl, and build/.
 
     Parameters
     ----------
@@ -101,31 +83,27 @@ class Workspace:
         start = self.path / "start"
         if not start.exists():
             self.build.mkdir(parents=True, exist_ok=True)
-            draft = self.path / "start.tmp"
-            shutil.rmtree(draft, ignore_errors=True)
-            shutil.copytree(self.build, draft, symlinks=True)
-            draft.rename(start)
+            self.build.rename(start)
         shutil.rmtree(self.build, ignore_errors=True)
         shutil.copytree(start, self.build, symlinks=True)
         self.write("progress.md", "")
 
-    def write(self, name: str, text: str) -> None:
-        """Write a file of the workspace itself, as ``spec.md``, in one step."""
-        write_text(confined(self.path, name), text)
+    def write(self, name: str, value: Any) -> None:
+        """Write a file of the workspace itself in one step: text as it is, as ``spec.md``, all else as JSON."""
+        place = self.path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        text = value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        draft = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+        draft.write_text(text, encoding="utf-8", newline="")
+        draft.replace(place)
 
-    def write_json(self, name: str, value: Any) -> None:
-        """Write `value` as JSON that people can read."""
-        self.write(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-
-    def read(self, name: str) -> str:
-        """The text of a file of the workspace; empty where there is none."""
-        place = confined(self.path, name)
-        return place.read_text(encoding="utf-8") if place.is_file() else ""
-
-    def read_json(self, name: str) -> Any:
-        """The JSON of a file of the workspace; None where there is none."""
-        text = self.read(name)
-        return json.loads(text) if text else None
+    def read(self, name: str) -> Any:
+        """A file of the workspace: the value of a ``.json``, the text of any other; None where there is none."""
+        place = self.path / name
+        if not place.is_file():
+            return None
+        text = place.read_text(encoding="utf-8")
+        return json.loads(text) if place.suffix == ".json" else text
 
     def write_build(self, files: Sequence[TextFile]) -> None:
         """Write `files` into build/. Raises WorkspaceError as `lay_files` does."""
@@ -141,10 +119,10 @@ class Workspace:
 
     def freeze(self, contract: Contract) -> None:
         """Keep the sealed `contract`. Raises ContractError where the folder holds a different one already."""
-        if not self.read("contract.json"):
+        if not (self.path / "contract.json").exists():
             self.write("contract.json", contract.to_json())
         self.contract().refuse_other(contract)
 
     def contract(self) -> Contract:
         """The frozen contract as the folder has it now. Raises ContractError where it was changed."""
-        return read_contract(self.read("contract.json"), "contract.json")
+        return read_contract((self.path / "contract.json").read_text(encoding="utf-8"), "contract.json")

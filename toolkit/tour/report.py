@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIMULATED = (
-    "Everything on this page is simulated: scripted customers, a scripted agent, simulated raters and a simulated judge. "
-    "The nats-server, the kills, the SDK and the counting are real."
+    "Everything that is said on this page is simulated: scripted customers, a scripted agent, simulated raters and a "
+    "simulated judge. The nats-server, the kills, the SDK and the counting are real."
 )
 
 
@@ -33,7 +33,7 @@ def _delivery(delivery: Delivery) -> list[Html]:
     from toolkit.views import plot_delivery
 
     counts = delivery.counts()
-    axes = plot_delivery(delivery.frame(), delivery.faults, simulated=True)
+    axes = plot_delivery(delivery.frame(), delivery.faults, simulated=delivery.traces[0].source == "simulated")
     return [
         tag("h2", "Does it arrive?"),
         tag(
@@ -54,7 +54,7 @@ def _quality(quality: Quality) -> list[Html]:
         _figure(plot_alignment(quality.alignment), quality.alignment.title),
         render.table(scores, ["scorer", "pass", "fail", "unscored"]),
         tag("p", "What do the customers write about?"),
-        _figure(plot_topics(quality.topics, simulated=True), "Topics and their sizes"),
+        _figure(plot_topics(quality.topics), "Topics and their sizes"),
         render.table([[case.id, case.trace_id, _why(case)] for case in quality.dataset], ["case", "trace", "why"]),
     ]
 

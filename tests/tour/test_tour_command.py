@@ -1,0 +1,132 @@
+"""The command as a user runs it: in a process of its own, on the real server, with figures that are counted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+FIELDBOOK = Path(sys.executable).with_name("fieldbook")
+TIMEOUT_S = 150
+
+
+def fieldbook(*arguments, **environment):
+    return subprocess.run(
+        [FIELDBOOK, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def figures(run):
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.nats
+def test_the_tour_loses_nothing_over_two_client_kills_and_one_server_kill(tmp_path):
+    found = figures(fieldbook("tour", "--json", "--out", tmp_path, ANTHROPIC_API_KEY="must-not-be-used"))
+    delivery = {key: found[key] for key in ("lost", "duplicated", "reordered", "server_kills", "client_kills")}
+    assert delivery == {"lost": 0, "duplicated": 0, "reordered": 0, "server_kills": 1, "client_kills": 2}
+    assert found["sent"] == found["received"] > 1000
+    assert found["sha256_match"]
+    assert found["source"] == "simulated"
+    evals = found["evals"]
+    assert evals["tpr_interval"][0] < evals["tpr"] < evals["tpr_interval"][1]
+    assert (evals["label_kind"], evals["judge_source"]) == ("simulated", "simulated")
+    assert evals["n"] + evals["unscored"] == evals["labelled"]
+    assert evals["promoted"] == len((tmp_path / "cases.jsonl").read_text().splitlines())
+    page = (tmp_path / "tour.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "simulated" in page
+    assert "http://" not in page.replace("http://127.0.0.1", "")
+    assert "<script" not in page
+
+
+def test_the_tour_needs_no_server_with_memory(tmp_path):
+    run = fieldbook("tour", "--memory", "--out", tmp_path, PATH="/nowhere", FIELDBOOK_NATS_SERVER="/nowhere/nats-server")
+    assert run.returncode == 0, run.stderr
+    assert "0 lost, 0 doubled, 0 out of order" in run.stdout
+    assert "simulated labels" in run.stdout
+
+
+@pytest.mark.nats
+def test_the_harness_catches_the_planted_defect_and_a_second_run_calls_no_model(tmp_path):
+    first = figures(fieldbook("tour", "--harness", "--json", "--out", tmp_path))
+    assert (first["outcome"], first["defects_planted"], first["defects_caught"]) == ("complete", 1, 1)
+    assert first["rounds"] > 1
+    assert first["passed"] == first["criteria"] > 1
+    assert first["model_calls"] > 0
+    second = figures(fieldbook("tour", "--harness", "--json", "--out", tmp_path))
+    assert (second["outcome"], second["model_calls"]) == ("complete", 0)
+    assert second["replayed_calls"] == first["model_calls"]
+
+
+def test_your_own_traces_get_an_import_report_and_no_judge(data_dir, tmp_path):
+    file = data_dir / "tau-bench-airline" / "gpt-4o-airline.json"
+    found = figures(fieldbook("tour", "--traces", file, "--json", "--out", tmp_path))
+    assert (found["traces"], found["tool_calls"], found["problems"]) == (200, 1164, [])
+    assert found["human_labels"] == 0
+    told = fieldbook("tour", "--traces", file, "--out", tmp_path).stdout
+    assert "0 human labels: no alignment" in told
+    assert "fieldbook lab --traces" in told
+
+
+def test_three_broken_records_are_named_and_the_rest_is_imported(data_dir, tmp_path):
+    records = json.loads((data_dir / "tau-bench-airline" / "gpt-4o-airline.json").read_text())
+    records[3], records[50]["traj"] = None, "oops"
+    del records[120]["traj"]
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps(records))
+    found = figures(fieldbook("import", broken, "--to", tmp_path / "out.jsonl", "--json"))
+    assert found["traces"] == 197
+    assert [problem["record"] for problem in found["problems"]] == [4, 51, 121]
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 197
+    told = fieldbook("tour", "--traces", broken, "--out", tmp_path)
+    assert told.returncode == 0
+    assert all(f"record {number}" in told.stdout for number in (4, 51, 121))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        (["tour", "--live"], "--max-usd"),
+        (["tour", "--traces", "/nowhere.json"], "/nowhere.json"),
+        (["tour", "--traces", "x", "--harness"], "--traces goes without"),
+        (["import", "/nowhere.json", "--to", "/tmp/x"], "/nowhere.json"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_with_the_mend(arguments, mend, tmp_path):
+    run = fieldbook(*arguments, *(["--out", tmp_path] if arguments[0] == "tour" else []))
+    assert run.returncode == 2
+    assert mend in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.nats
+def test_a_tour_killed_in_the_middle_leaves_no_process_behind(tmp_path):
+    tour = subprocess.Popen([FIELDBOOK, "tour", "--out", tmp_path], stdout=subprocess.PIPE, text=True)
+    assert tour.stdout
+    for line in tour.stdout:
+        if "client killed" in line:
+            break
+    children = psutil.Process(tour.pid).children(recursive=True)
+    assert any("nats-server" in child.name() for child in children)
+    os.kill(tour.pid, signal.SIGKILL)
+    tour.communicate(timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def test_importing_toolkit_brings_nothing_heavy_along():
+    heavy = "pandas numpy matplotlib sklearn bertopic anthropic ipywidgets nats pydantic starlette".split()
+    program = f"import sys, toolkit; print([name for name in {heavy} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout.strip() == "[]"
