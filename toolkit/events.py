@@ -23,13 +23,21 @@ CONTROL_KINDS = frozenset({"cancel", "steer", "interrupt", "approve"})
 KINDS = CONTROL_KINDS | {
     "message",  # somebody said something whole: data.text
     "run.started",  # data.source: live | tape | simulated
+    "run.adopted",  # another agent goes on with it: the writer before is fenced out
     "run.suspended",
     "run.resumed",
     "run.finished",  # data.outcome: an Outcome
     "text.delta",  # a run's words so far grow by data.text
+    "text.snapshot",  # data.text: the run's whole text so far, which replaces what the reader has
     "text.done",  # data.chars and data.sha256 of the run's whole text
     "tool.call",  # data.call_id, data.name, data.arguments
     "tool.result",  # data.call_id, data.content, data.error
+    "step.started",  # data.step, data.attempt: a new attempt replaces what the one before put out
+    "steer.consumed",  # data.event: the steer that the agent has taken into account
+    "approval.asked",  # data.question, data.timeout_s
+    "approval.settled",  # data.request, data.answer: True, False, or None at the deadline
+    "message.rejected",  # data.event, data.why: a message that the agent will not answer
+    "lease.renewed",  # data.ttl_s: the run's agent is alive
     "joined",  # a surface is here
     "left",
 }

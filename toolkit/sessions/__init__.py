@@ -16,7 +16,7 @@ A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLo
 """
 
 from toolkit.sessions.conversation import Conversation, Item, fold
-from toolkit.sessions.log import Ack, Durability, Log, LogUnavailable, MemoryLog
+from toolkit.sessions.log import Ack, Durability, Fenced, Lane, Log, LogUnavailable, MemoryLog
 from toolkit.sessions.nats import NatsLog
 from toolkit.sessions.run import Run
 from toolkit.sessions.server import NatsServer, server_binary
@@ -27,7 +27,9 @@ __all__ = [
     "Ack",
     "Conversation",
     "Durability",
+    "Fenced",
     "Item",
+    "Lane",
     "Log",
     "LogUnavailable",
     "MemoryLog",

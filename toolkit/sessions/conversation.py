@@ -1,5 +1,6 @@
 """Conversation: what a session's events amount to. The same events fold to the same conversation everywhere."""
 
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -8,9 +9,14 @@ from typing import Any
 from toolkit import render
 from toolkit.events import CONTROL_KINDS, Event
 from toolkit.records import canonical
+from toolkit.sessions.log import FENCES
 from toolkit.traces import Source, Step, Trace
 
-LIFECYCLE = {"run.started", "run.suspended", "run.resumed", "run.finished", "joined", "left", "text.done"}
+LIFECYCLE = {
+    *("run.started", "run.adopted", "run.suspended", "run.resumed", "run.finished"),
+    *("joined", "left", "text.done", "step.started"),
+}
+ENDED = frozenset({"complete", "cancelled", "error", "orphaned"})
 SOURCE_RANK: tuple[Source, ...] = ("simulated", "tape", "imported", "live")
 """A conversation with several sources is called by the first of these."""
 
@@ -29,6 +35,8 @@ class Item:
     data: dict[str, Any]
     parts: list[str]
     """Its words, as they came."""
+    step: str | None = None
+    """The step of its run that put it out."""
 
     @property
     def text(self) -> str:
@@ -46,6 +54,17 @@ class RunState:
     source: Source = "live"
     events: dict[str, str] = field(default_factory=dict)
     """The ids of the events that started and finished it."""
+    fence: int = 0
+    """The sequence number of the event that says whose it is."""
+    step: str | None = None
+    """The step that it is at."""
+    words_seq: int = 0
+    """The last event that added to its words."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.state in ENDED
 
 
 class Conversation:
@@ -57,11 +76,16 @@ class Conversation:
         self.items: list[Item] = []
         self.runs: dict[str, RunState] = {}
         self.present: set[str] = set()
+        self.replaced: list[Item] = []
+        """What attempts put out that a later attempt at the same step replaced."""
         self._open: dict[str, Item] = {}
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
         seq = event.seq or 0
+        if event.kind == "text.snapshot":
+            self._replace(event)
+            return
         if seq <= self.cursor:
             return
         self.cursor = seq
@@ -72,14 +96,38 @@ class Conversation:
             self._live(event)
         else:
             self._open.pop(run, None)
-            self.items.append(_item(event))
+            self.items.append(self._item(event))
+
+    def _item(self, event: Event) -> Item:
+        state = self.runs.get(event.run or "")
+        return _item(event, state.step if state else None)
 
     def _grow(self, event: Event, text: str) -> None:
         item = self._open.get(event.run or "")
         if item is None:
-            item = self._open[event.run or ""] = _item(event)
+            item = self._open[event.run or ""] = self._item(event)
             self.items.append(item)
         item.parts.append(text)
+        if state := self.runs.get(event.run or ""):
+            state.words_seq = event.seq or 0
+
+    def _replace(self, event: Event) -> None:
+        """Put a snapshot's words in the place of the run's words so far, unless it is behind them."""
+        run, covers = event.run or "", int(event.data["covers"])
+        state = self.runs.setdefault(run, RunState(event.actor))
+        if covers <= state.words_seq:
+            return
+        state.words_seq = covers
+        self.cursor = max(self.cursor, covers)
+        self.items = [item for item in self.items if item.run != event.run or item.kind != "text.delta"]
+        self._open.pop(run, None)
+        text, at = str(event.data["text"]), 0
+        for id_, seq, when, chars, step in event.data["items"]:
+            words = Item(id_, "text.delta", event.actor, event.run, seq, when, {}, [text[at : at + chars]], step)
+            insort(self.items, words, key=lambda item: item.seq)
+            at += chars
+        if event.data["open"]:
+            self._open[run] = words
 
     def _live(self, event: Event) -> None:
         if event.kind in {"joined", "left"}:
@@ -90,16 +138,29 @@ class Conversation:
             self._open.pop(run, None)
             return
         state = self.runs.setdefault(run, RunState(event.actor))
-        if state.state not in {"active", "suspended"}:
+        if state.ended:
             return
+        if event.kind in FENCES:
+            state.fence = event.seq or 0
         if event.kind == "run.started":
             state.source = event.data.get("source", "live")
             state.events["started"] = event.id
         elif event.kind == "run.finished":
             state.state = str(event.data.get("outcome", "complete"))
             state.events["finished"] = event.id
+        elif event.kind == "step.started":
+            self._attempt(state, run, str(event.data.get("step")))
         else:
             state.state = "suspended" if event.kind == "run.suspended" else "active"
+            state.actor = event.actor if event.kind == "run.adopted" else state.actor
+
+    def _attempt(self, state: RunState, run: str, step: str) -> None:
+        """A new attempt at a step: what the one before put out no longer counts."""
+        old = [item for item in self.items if item.run == run and item.step == step]
+        self.items = [item for item in self.items if item not in old]
+        self.replaced += old
+        self._open.pop(run, None)
+        state.step = step
 
     @property
     def source(self) -> Source:
@@ -146,12 +207,12 @@ def fold(session: str, events: Iterable[Event]) -> Conversation:
     return conversation
 
 
-def _item(event: Event) -> Item:
+def _item(event: Event, step: str | None) -> Item:
     data = dict(event.data)
     words = "" if event.kind == "text.delta" else str(data.pop("text", "") or data.get("content", "") or "")
     if event.kind == "text.delta":
         data = {}
-    return Item(event.id, event.kind, event.actor, event.run, event.seq or 0, event.time, data, [words])
+    return Item(event.id, event.kind, event.actor, event.run, event.seq or 0, event.time, data, [words], step)
 
 
 def _step(item: Item) -> Step:

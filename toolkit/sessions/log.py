@@ -3,7 +3,7 @@
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -16,6 +16,32 @@ T = TypeVar("T")
 Durability = Literal["memory", "os", "fsync"]
 """What an acknowledged event survives: nothing but this process; a kill -9 of the process that stores it; a power
 loss, as far as the disk keeps its word."""
+
+
+Lane = Literal["log", "quiet", "control", "words", "snapshot", "lease"]
+"""What a reader wants of a session: the whole log; the log without words; control events; words alone. Snapshots and
+leases stand beside the log: they repeat it, or concern nobody who reads it."""
+
+LANES: dict[str, frozenset[str]] = {
+    "log": frozenset({"event", "control", "words"}),
+    "quiet": frozenset({"event", "control"}),
+    "control": frozenset({"control"}),
+    "words": frozenset({"words"}),
+    "snapshot": frozenset({"snapshot"}),
+    "lease": frozenset({"lease"}),
+}
+BESIDE = {"text.delta": "words", "text.snapshot": "snapshot", "lease.renewed": "lease"}
+FENCES = frozenset({"run.started", "run.adopted"})
+"""The last of these in a run is its fence: its writer names it with each write, so that only one can write."""
+
+
+def place(event: Event) -> str:
+    """Where an event stands: ``event``, ``control``, ``words``, ``snapshot`` or ``lease``."""
+    return "control" if event.kind in CONTROL_KINDS else BESIDE.get(event.kind, "event")
+
+
+class Fenced(PermissionError):
+    """Another agent has this run: what was to be written was not stored, and never will be."""
 
 
 class LogUnavailable(ConnectionError):
@@ -68,15 +94,24 @@ class Log(Protocol):
     def durability(self) -> Durability:
         """The tier that each acknowledgement states."""
 
-    async def append(self, event: Event) -> Ack:
-        """Store `event` once, whatever the number of calls with its id. Raises `LogUnavailable` at the deadline."""
+    async def append(self, event: Event, fence: int | None = None) -> Ack:
+        """Store `event` once, whatever the number of calls with its id.
 
-    def read(self, session: str, after: int = 0, follow: bool = True, control: bool = False) -> AsyncIterator[Event]:
+        With a `fence` it is stored only while the event at that sequence number is still the run's fence; 0 means
+        that the run has none yet. Raises `Fenced` otherwise, and `LogUnavailable` at the deadline.
+        """
+
+    async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
+        """Store `events` of one session together: all of them or none, next to each other."""
+
+    def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
         """Yield the session's events with ``seq > after`` in order, each once.
 
-        With `follow` it goes on with those to come; without, it ends at what is stored now. With `control` it
-        yields the control events alone.
+        With `follow` it goes on with those to come; without, it ends at what is stored now.
         """
+
+    async def latest(self, session: str, lane: Lane) -> list[Event]:
+        """The last event of each run on a lane, in order."""
 
     async def close(self) -> None:
         """Let go of files and connections."""
@@ -95,6 +130,7 @@ class MemoryLog:
         self._file = JsonlFile(path, Event) if path is not None else None
         self._sessions: dict[str, list[Event]] = defaultdict(list)
         self._by_id: dict[str, Event] = {}
+        self._fences: dict[tuple[str, str | None], int] = {}
         self._seq = 0
         self._writing = asyncio.Lock()
         self._news = asyncio.Event()
@@ -112,47 +148,59 @@ class MemoryLog:
         self._seq = max(self._seq, event.seq)
         self._by_id[event.id] = event
         self._sessions[event.session].append(event)
+        if event.kind in FENCES:
+            self._fences[event.session, event.run] = event.seq
 
     @property
     def durability(self) -> Durability:
         """``fsync`` with a path, ``memory`` without."""
         return "fsync" if self._file else "memory"
 
-    async def append(self, event: Event) -> Ack:
+    async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event`; see `Log.append`."""
-        return await shielded(self._append(event))
+        return (await self.append_all([event], fence))[0]
 
-    async def _append(self, event: Event) -> Ack:
+    async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
+        """Store `events`; see `Log.append_all`."""
+        return await shielded(self._append(events, fence))
+
+    async def _append(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
         async with self._writing:
-            known = self._by_id.get(event.id)
-            if known:
-                return Ack(known, self.durability, duplicate=True)
-            stored = replace(event, seq=self._seq + 1)
-            if self._file:
-                await asyncio.to_thread(self._file.append, stored)
-            self._keep(stored)
+            fresh = [event for event in events if event.id not in self._by_id]
+            first = fresh[0] if fresh else None
+            if first and fence is not None and self._fences.get((first.session, first.run), 0) != fence:
+                raise Fenced(f"run {first.run} of session {first.session} is another agent's now")
+            stored = [replace(event, seq=self._seq + n) for n, event in enumerate(fresh, 1)]
+            if self._file and stored:
+                await asyncio.to_thread(self._file.append, *stored)
+            for event in stored:
+                self._keep(event)
             self._news.set()
             self._news = asyncio.Event()
         # A writer that never waits would starve the readers of its own loop.
         await asyncio.sleep(0)
-        return Ack(stored, self.durability)
+        new = {event.id for event in fresh}
+        return [Ack(self._by_id[event.id], self.durability, duplicate=event.id not in new) for event in events]
 
-    async def read(
-        self, session: str, after: int = 0, follow: bool = True, control: bool = False
-    ) -> AsyncIterator[Event]:
+    async def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
-        events = self._sessions[session]
+        events, wanted = self._sessions[session], LANES[lane]
         at = bisect_right(events, after, key=lambda event: event.seq or 0)
         end = len(events)
         while True:
             news = self._news
             while at < (len(events) if follow else end):
                 at += 1
-                if not control or events[at - 1].kind in CONTROL_KINDS:
+                if place(events[at - 1]) in wanted:
                     yield events[at - 1]
             if not follow:
                 return
             await news.wait()
+
+    async def latest(self, session: str, lane: Lane) -> list[Event]:
+        """The last event of each run on a lane; see `Log.latest`."""
+        last = {event.run: event for event in self._sessions[session] if place(event) in LANES[lane]}
+        return sorted(last.values(), key=lambda event: event.seq or 0)
 
     async def close(self) -> None:
         """Nothing is held open between appends."""

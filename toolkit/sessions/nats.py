@@ -1,19 +1,22 @@
 """NatsLog: a log on one JetStream stream. The stream's sequence is the total order and the cursor.
 
-Each session has its subjects, ``sess.<id>.evt`` and ``sess.<id>.ctl``. Publishes are bounded and carry the event's id
-as ``Nats-Msg-Id``, so that a retry is stored once. A reader owns a short-lived consumer, and makes a new one from its
-cursor whenever it falls silent or skips: an acknowledged event is read once, in order, across cuts and restarts.
+Each session has its subjects (`subject` says which). Publishes are bounded and carry the event's id as
+``Nats-Msg-Id``, so that a retry is stored once. A run's fence is the last event on the subject
+``sess.<id>.log.fence-<run>``; a write names its sequence number, and the server refuses it once that has moved.
+
+A reader owns a short-lived consumer, and makes a new one from its cursor whenever it falls silent or skips: an
+acknowledged event is read once, in order, across cuts and restarts.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from toolkit.events import CONTROL_KINDS, Event, decode_event, encode
-from toolkit.sessions.log import Ack, Durability, LogUnavailable, shielded
+from toolkit.events import Event, decode_event, encode
+from toolkit.sessions.log import FENCES, Ack, Durability, Fenced, Lane, LogUnavailable, place, shielded
 from toolkit.sessions.server import NAME_PREFIX
 
 if TYPE_CHECKING:
@@ -32,6 +35,19 @@ SILENCE_S = 3 * HEARTBEAT_S
 CONSUMER_LIFE_S = 30.0
 PENDING_BYTES = 256 * 1024 * 1024
 REFUSED_CODES = range(400, 500)
+WRONG_LAST_SEQUENCE = 10071
+DUPLICATE_IN_BATCH = 10201
+BATCH_VERSION = (2, 12)
+ROLLED_UP = {"snapshot", "lease"}
+"""Only the last of these is kept for each run: each says all that the ones before it said."""
+FILTERS: dict[str, str] = {
+    "log": "sess.{}.log.>",
+    "quiet": "sess.{}.log.*",
+    "control": "sess.{}.log.ctl",
+    "words": "sess.{}.log.txt.*",
+    "snapshot": "sess.{}.snapshot.*",
+    "lease": "sess.{}.lease.*",
+}
 
 
 class NatsLog:
@@ -40,6 +56,8 @@ class NatsLog:
     def __init__(self, client: "Client", durability: Durability):
         self._client, self._durability = client, durability
         self._stream = client.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        version = client.connected_server_version
+        self._batches = (version.major, version.minor) >= BATCH_VERSION
 
     @classmethod
     async def connect(
@@ -101,11 +119,13 @@ class NatsLog:
 
         config = StreamConfig(
             name=STREAM,
-            subjects=["sess.*.*"],
+            subjects=["sess.>"],
             storage=StorageType.FILE,
             num_replicas=replicas,
             duplicate_window=DEDUPE_WINDOW_S,
             allow_direct=True,
+            allow_rollup_hdrs=True,
+            allow_atomic=self._batches or None,
         )
         name_in_use = 10058
         try:
@@ -115,27 +135,50 @@ class NatsLog:
                 await self.close()
                 raise
 
-    async def append(self, event: Event) -> Ack:
+    async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event` once. Tries again, with the same id, until `APPEND_DEADLINE_S`; see `Log.append`."""
-        lane = "ctl" if event.kind in CONTROL_KINDS else "evt"
-        payload = encode(event).encode()
 
         async def publish() -> Any:
-            # A dict of its own for each try: nats-py writes into it.
-            headers = {"Nats-Msg-Id": f"{event.session}.{event.id}"}
-            return await self._stream.publish(f"sess.{event.session}.{lane}", payload, headers=headers)
+            # Headers of its own for each try: nats-py writes into them.
+            return await self._stream.publish(subject(event), encode(event).encode(), headers=_headers(event, fence))
 
-        ack = await _persist(publish, APPEND_DEADLINE_S, f"event {event.id} was not acknowledged")
+        try:
+            ack = await _persist(publish, APPEND_DEADLINE_S, f"event {event.id} was not acknowledged")
+        except Refused as error:
+            raise _fenced(error, event) from None
         return Ack(replace(event, seq=ack.seq), self._durability, duplicate=bool(ack.duplicate))
 
-    async def read(
-        self, session: str, after: int = 0, follow: bool = True, control: bool = False
-    ) -> AsyncIterator[Event]:
+    async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
+        """Store `events` together by an atomic batch, where the server has them (2.12); see `Log.append_all`."""
+        if not self._batches or len(events) < 2:
+            return [await self.append(event, fence) for event in events]
+        what = f"a batch of {len(events)} events was not acknowledged"
+        try:
+            last = await _persist(lambda: self._publish_batch(events, fence), APPEND_DEADLINE_S, what)
+        except Refused as error:
+            if error.code != DUPLICATE_IN_BATCH:
+                raise _fenced(error, events[0]) from None
+            # A try whose answer was lost is stored already: alone, each event is told so.
+            return [await self.append(event, fence) for event in events]
+        first = last - len(events) + 1
+        return [Ack(replace(event, seq=first + n), self._durability) for n, event in enumerate(events)]
+
+    async def _publish_batch(self, events: Sequence[Event], fence: int | None) -> int:
+        batch = self._client.new_inbox()[-22:]
+        for number, event in enumerate(events, 1):
+            headers = _headers(event, fence) | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            payload = encode(event).encode()
+            if number < len(events):
+                await self._client.publish(subject(event), payload, headers=headers)
+        headers["Nats-Batch-Commit"] = "1"
+        ack = await self._stream.publish(subject(event), payload, headers=headers)
+        return int(ack.seq)
+
+    async def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
-        subject = f"sess.{session}.{'ctl' if control else '*'}"
         cursor = after
         while True:
-            feed = _Feed(self._client, subject, cursor)
+            feed = _Feed(self._client, FILTERS[lane].format(session), cursor)
             try:
                 left = await feed.open()
                 if not follow and not left:
@@ -149,10 +192,51 @@ class NatsLog:
             finally:
                 await feed.close()
 
+    async def latest(self, session: str, lane: Lane) -> list[Event]:
+        """The last event of each run on a lane; see `Log.latest`."""
+        feed = _Feed(self._client, FILTERS[lane].format(session))
+        try:
+            left, found = await feed.open(), []
+            async for seq, payload in feed.messages() if left else _nothing():
+                found.append(replace(decode_event(payload), seq=seq))
+                if len(found) >= left:
+                    return found
+        finally:
+            await feed.close()
+        return await self.latest(session, lane) if left else []
+
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers of this log end with it."""
         with suppress(Exception):
             await shielded(self._client.close())
+
+
+def subject(event: Event) -> str:
+    """Where an event is published. Words, snapshots, leases and fences have a subject for each run."""
+    where, run = place(event), event.run or "-"
+    tail = {"event": "log.evt", "control": "log.ctl", "words": f"log.txt.{run}"}.get(where, f"{where}.{run}")
+    return f"sess.{event.session}.{f'log.fence-{run}' if event.kind in FENCES else tail}"
+
+
+def _headers(event: Event, fence: int | None) -> dict[str, str]:
+    headers = {"Nats-Msg-Id": f"{event.session}.{event.id}"}
+    if fence is not None:
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(fence)
+        headers["Nats-Expected-Last-Subject-Sequence-Subject"] = f"sess.{event.session}.log.fence-{event.run}"
+    if place(event) in ROLLED_UP:
+        headers["Nats-Rollup"] = "sub"
+    return headers
+
+
+def _fenced(error: "Refused", event: Event) -> Exception:
+    if error.code == WRONG_LAST_SEQUENCE:
+        return Fenced(f"run {event.run} of session {event.session} is another agent's now")
+    return error
+
+
+async def _nothing() -> AsyncIterator[tuple[int, bytes]]:
+    return
+    yield
 
 
 class Refused(RuntimeError):
@@ -185,9 +269,9 @@ async def _persist(attempt: Any, deadline_s: float, what: str) -> Any:
 
 
 class _Feed:
-    """One consumer's life: from a cursor on, until it falls silent or skips a message."""
+    """One consumer's life: from a cursor on (or from each subject's last), until it falls silent or skips."""
 
-    def __init__(self, client: "Client", subject: str, after: int):
+    def __init__(self, client: "Client", subject: str, after: int | None = None):
         self._client, self._subject, self._after = client, subject, after
         self._inbox = client.new_inbox()
         self._queue: asyncio.Queue[Msg] = asyncio.Queue()
@@ -205,8 +289,8 @@ class _Feed:
         config = ConsumerConfig(
             deliver_subject=self._inbox,
             filter_subject=self._subject,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=self._after + 1,
+            deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if self._after is None else DeliverPolicy.BY_START_SEQUENCE),
+            opt_start_seq=None if self._after is None else self._after + 1,
             ack_policy=AckPolicy.NONE,
             idle_heartbeat=HEARTBEAT_S,
             flow_control=True,

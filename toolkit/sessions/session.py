@@ -1,15 +1,18 @@
 """Session: a named, shared, resumable log between agents and the people who watch and steer them."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from toolkit.events import Event
+from toolkit.sessions.catchup import catch_up
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import Ack, Log
-from toolkit.sessions.run import Run
+from toolkit.sessions.log import Ack, Fenced, Lane, Log
+from toolkit.sessions.run import LEASE_TTL_S, WINDOW_S, Run
 from toolkit.traces import Source, Trace
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -42,9 +45,7 @@ class Session:
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: uuid4().hex,
     ):
-        if not ID_PATTERN.fullmatch(id):
-            raise ValueError(f"session id {id!r}: use 1 to 128 letters, digits, '-' or '_'")
-        self.log, self.id, self._clock, self.new_id = log, id, clock, new_id
+        self.log, self.id, self._clock, self.new_id = log, _token(id, "session"), clock, new_id
 
     async def append(
         self,
@@ -55,34 +56,122 @@ class Session:
         id: str | None = None,
     ) -> Ack:
         """Write one event. The same `id` twice is stored once."""
-        event = Event(self.id, kind, actor, data or {}, id or self.new_id(), run, self._clock())
-        return await self.log.append(event)
+        return await self.log.append(self.event(kind, actor, data or {}, run, id))
 
-    def read(self, after: int = 0, follow: bool = True, control: bool = False) -> AsyncIterator[Event]:
-        """Yield events with ``seq > after``, each once and in order; see `Log.read`."""
-        return self.log.read(self.id, after, follow, control)
+    def event(
+        self, kind: str, actor: str, data: dict[str, Any], run: str | None = None, id: str | None = None
+    ) -> Event:
+        """Make an event of this session, to be written."""
+        return Event(self.id, kind, actor, data, id or self.new_id(), run, self._clock())
 
-    async def say(self, text: str, actor: str = "user") -> Ack:
-        """Write a whole message."""
-        return await self.append("message", actor, {"text": text})
+    def read(self, after: int = 0, follow: bool = True, lane: Lane | None = None) -> AsyncIterator[Event]:
+        """Yield events with ``seq > after``, in order, each text once.
 
-    async def start_run(self, actor: str, source: Source = "live", id: str | None = None) -> Run:
+        A reader that is far behind gets a run's words so far as one ``text.snapshot``, which replaces what it has
+        of that run, and then ``text.delta`` again. With a `lane` it gets that part of the log as it is stored.
+        """
+        return self.log.read(self.id, after, follow, lane) if lane else catch_up(self.log, self.id, after, follow)
+
+    async def say(self, text: str, actor: str = "user", id: str | None = None) -> Ack:
+        """Write a whole message. The same `id` twice is one message."""
+        return await self.append("message", actor, {"text": text}, id=id)
+
+    async def start_run(
+        self,
+        actor: str,
+        source: Source = "live",
+        id: str | None = None,
+        window_s: float = WINDOW_S,
+        ttl_s: float = LEASE_TTL_S,
+    ) -> Run:
         """Begin a run: one agent's answer, streamed, watched and stoppable.
 
-        `source` says whether its words are real; pass ``model.source``. With an `id` chosen beforehand, a cancel
-        may arrive before the run does.
+        Parameters
+        ----------
+        actor : str
+            The agent.
+        source : {"live", "tape", "simulated", "imported"}
+            Whether its words are real; pass ``model.source``.
+        id : str, optional
+            Chosen beforehand, so that a cancel may arrive before the run does.
+        window_s : float
+            Words are stored together for so long; 0 stores each by itself.
+        ttl_s : float
+            The run's lease: an agent that is silent for longer may be taken for dead.
+
+        Raises
+        ------
+        Fenced
+            Where a run with this id was started before.
         """
-        run = Run(self, actor, id or self.new_id())
-        await run.start(source)
+        run = Run(self, actor, _token(id or self.new_id(), "run"), window_s, ttl_s)
+        await run.take("run.started", {"source": source}, 0)
         return run
+
+    async def adopt(self, run: str, actor: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S) -> Run:
+        """Go on with a run whose agent's lease has run out, from what is on the log. Waits for the lease to end.
+
+        Raises
+        ------
+        Fenced
+            Where its agent is alive, or another was quicker.
+        LookupError
+            Where there is no such run, or it has ended.
+        """
+        conversation = await self.conversation()
+        state = conversation.runs.get(run)
+        if state is None or state.ended:
+            raise LookupError(f"session {self.id} has no run {run} that could be adopted: {state and state.state}")
+        if not await self._lease_ends(run):
+            raise Fenced(f"run {run} of session {self.id} is alive: {state.actor} renews its lease")
+        adopted = Run(self, actor, run, window_s, ttl_s)
+        await adopted.take("run.adopted", {"from": state.actor}, state.fence, conversation)
+        return adopted
+
+    async def _lease_ends(self, run: str) -> bool:
+        """Wait until the lease of `run` has ended, or is renewed: then False."""
+        seen = [one for one in await self.log.latest(self.id, "lease") if one.run == run]
+        if not seen:
+            return True
+        lease = seen[0]
+        left = lease.data["ttl_s"] - (self._clock() - (lease.time or 0))
+        feed = self.read(lease.seq or 0, lane="lease")
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                async for event in feed:
+                    if event.run == run:
+                        return False
+        except TimeoutError:
+            return True
+        return True
+
+    async def end_orphans(self, actor: str = "warden") -> list[str]:
+        """End each run whose lease has run out, with the outcome ``orphaned``. Returns their ids."""
+        ended = []
+        for id_, state in (await self.conversation()).runs.items():
+            with suppress(Fenced, LookupError):
+                if not state.ended:
+                    run = await self.adopt(id_, actor)
+                    await run.finish("orphaned")
+                    ended.append(id_)
+        return ended
 
     async def cancel(self, run: str | None = None, actor: str = "user") -> Ack:
         """Ask that `run` (or whatever runs now) stop. Asking twice is the same as asking once."""
         return await self.append("cancel", actor, {}, run)
 
     async def steer(self, text: str, run: str | None = None, actor: str = "user") -> Ack:
-        """Give the agent a word to take into account at its next step."""
+        """Give the agent a word to take into account at its next step; `consumed` tells whether it did."""
         return await self.append("steer", actor, {"text": text}, run)
+
+    async def consumed(self, steer: Ack, timeout_s: float) -> bool:
+        """Whether an agent takes `steer` into account within `timeout_s`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                async for event in self.read(steer.seq, lane="quiet"):
+                    if event.kind == "steer.consumed" and event.data.get("event") == steer.event.id:
+                        return True
+        return False
 
     async def interrupt(self, text: str = "", run: str | None = None, actor: str = "user") -> Ack:
         """Ask that the model call in progress be broken off; the run goes on."""
@@ -102,3 +191,9 @@ class Session:
     async def trace(self) -> Trace:
         """The session so far as a Trace whose steps keep the ids of their events."""
         return (await self.conversation()).trace()
+
+
+def _token(id: str, what: str) -> str:
+    if not ID_PATTERN.fullmatch(id):
+        raise ValueError(f"{what} id {id!r}: use 1 to 128 letters, digits, '-' or '_'")
+    return id
