@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from toolkit import render
-from toolkit.records import canonical
 
 Source = Literal["live", "tape", "simulated", "imported"]
 """Where something comes from. It travels with every reply, trace, label and figure."""
@@ -89,7 +88,7 @@ def _step_html(step: Step, trace: Trace) -> render.Html:
         body = render.details(f"{who} ({len(step.content):,} characters)", body)
         return render.tag("div", body, class_=f"step {step.actor}")
     if step.kind != "message" and not step.content:
-        body = render.details(who, render.tag("pre", canonical(step.data)))
+        body = render.details(who, render.tag("pre", str(step.data)))
         return render.tag("div", body, class_="who")
     css = step.actor if step.actor in {"user", "assistant"} else "control"
     return render.tag("div", render.tag("div", who, class_="who"), body, class_=f"step {css}")
