@@ -57,7 +57,7 @@ async def _tour(out: Path, memory: bool, max_usd: float | None) -> dict[str, Any
 
     _say("1. Does it arrive? Harbor's agents answer customers, each on a durable session of its own.")
     options: dict[str, Any] = {"policy": paced_policy} if max_usd is None else {"live": True, "max_usd": max_usd}
-    async with connect_model(**options) as agent:  # type: ignore[attr-defined]
+    async with connect_model(**options) as agent:
         delivery = await deliver(agent, out, memory, say=_say)
         counts = delivery.counts()
         _say("   {sent} events acknowledged, {received} received: {lost} lost, ".format(**counts)

@@ -43,7 +43,7 @@ async def until(ready: Callable[[], Any], timeout_s: float, what: str) -> Any:
     """What `ready` returns, once that is true; asked twenty times a second."""
     try:
         async with asyncio.timeout(timeout_s):
-            while not (value := ready()):  # noqa: ASYNC110 (a file that another program writes sets no event)
+            while not (value := ready()):
                 await asyncio.sleep(0.05)
             return value
     except TimeoutError:

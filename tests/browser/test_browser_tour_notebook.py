@@ -22,7 +22,10 @@ async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(lab, page, n
     await expect(page.get_by_text("Not yet: a phone that missed")).to_be_visible(timeout=WHOLE_RUN_MS)
     await notebook.picture(pictures, "tour-4-exercise")
 
-    for name, heading in (("tour-1-delivery", "Where did the reader"), ("tour-3-alignment", "When the labels say fail")):
+    for name, heading in (
+        ("tour-1-delivery", "Where did the reader"),
+        ("tour-3-alignment", "When the labels say fail"),
+    ):
         await page.get_by_role("strong").get_by_text(heading).scroll_into_view_if_needed()
         await page.mouse.wheel(0, 300)
         await expect(page.locator(".jp-OutputArea-output img").first).to_be_visible()

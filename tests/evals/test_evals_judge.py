@@ -116,10 +116,10 @@ def test_the_hash_binds_rubric_model_and_parameters():
 
 def test_a_rubric_is_read_from_markdown_and_its_hash_follows_every_letter(tmp_path):
     path = tmp_path / "kept.md"
-    path.write_text("---\nname: kept\nsince: 2026-11-22\ncriteria:\n  - It paid.\n---\n\nKept its *word*?\n")
+    path.write_text("---\nname: kept\nversion: 2\ncriteria:\n  - It paid.\n---\n\nKept its *word*?\n")
     rubric = Rubric.load(path)
     assert (rubric.name, rubric.text, rubric.criteria) == ("kept", "Kept its *word*?", ("It paid.",))
-    assert rubric.meta == {"since": "2026-11-22"}
+    assert rubric.version == 2
     assert rubric.hash == Rubric.load(path).hash
     path.write_text(path.read_text().replace("paid", "Paid"))
     assert rubric.hash != Rubric.load(path).hash
@@ -133,7 +133,8 @@ def test_a_rubric_is_read_from_markdown_and_its_hash_follows_every_letter(tmp_pa
         ("---\n- a\n---\ntext", "mapping"),
         ("---\ncriteria: []\n---\ntext", "field name"),
         ("---\nname: kept\ncriteria:\n  - a: b\n---\ntext", "field criteria"),
-        ("---\nname: kept\n---\n", "say what to judge"),
+        ("---\nname: kept\n---\n", "what to judge"),
+        ("---\nname: kept\ncriterion: one\n---\ntext", "field criterion"),
     ],
 )
 def test_a_broken_rubric_is_named_with_its_file(tmp_path, text, said):

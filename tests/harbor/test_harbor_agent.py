@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from checks import CHECKS, calls, replayed, said
+from harbor_signs import CHECKS, calls, replayed, said
 
 from toolkit.harbor import World, call, harbor_policy, schemas, serve, situations
 from toolkit.models import Answer, Request, ScriptedModel, connect_model

@@ -4,7 +4,7 @@ from collections import Counter
 from hashlib import sha256
 
 import pytest
-from checks import CHECKS, replayed, said
+from harbor_signs import CHECKS, replayed, said
 from scipy.stats import binom
 
 from toolkit.evals import align

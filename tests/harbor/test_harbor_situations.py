@@ -4,7 +4,7 @@ import re
 from itertools import product
 
 import pytest
-from checks import CHECKS, language_of, plan
+from harbor_signs import CHECKS, language_of, plan
 
 from toolkit.harbor import FAILURE_MODES, World, call, situations, text
 from toolkit.harbor.tools import CHANGES

@@ -33,17 +33,17 @@ def test_it_comes_back_from_its_json_the_same():
 @pytest.mark.parametrize(
     ("alter", "named"),
     [
-        (lambda c: c["criteria"][1].update(stdout=[]), "criterion greets was changed"),
-        (lambda c: c["criteria"][1].update(timeout_s=50), "criterion greets was changed"),
-        (lambda c: c["criteria"].pop(), "criterion greets is gone"),
-        (lambda c: c["criteria"].append(c["criteria"][0] | {"id": "easy"}), "criterion easy is new"),
-        (lambda c: c.update(goal="another app"), "goal was changed"),
-        (lambda c: c["criteria"].reverse(), "the order of its criteria"),
-        (lambda c: c.update(seal={}), "sealed exactly when"),
-        (lambda c: c.update(signed=["generator"]), "sealed exactly when"),
+        (lambda c: c["criteria"][1].update(stdout=[]), "differs from what both signed"),
+        (lambda c: c["criteria"][1].update(timeout_s=50), "differs from what both signed"),
+        (lambda c: c["criteria"].pop(), "differs from what both signed"),
+        (lambda c: c["criteria"].append(c["criteria"][0] | {"id": "easy"}), "differs from what both signed"),
+        (lambda c: c.update(goal="another app"), "differs from what both signed"),
+        (lambda c: c["criteria"].reverse(), "differs from what both signed"),
+        (lambda c: c.pop("sha256"), "frozen exactly when"),
+        (lambda c: c.update(signed=["generator"]), "frozen exactly when"),
     ],
 )
-def test_a_change_after_the_signing_is_an_error_that_names_it(alter, named):
+def test_a_change_after_the_signing_is_an_error(alter, named):
     data = json.loads(frozen().to_json())
     alter(data)
     with pytest.raises(ContractError, match=named):
@@ -52,9 +52,8 @@ def test_a_change_after_the_signing_is_an_error_that_names_it(alter, named):
 
 def test_a_contract_that_was_changed_and_sealed_anew_still_differs_from_the_first():
     easier = Contract("an app", (RUNS, replace(GREETS, stdout=()))).sign("generator").sign("evaluator")
-    with pytest.raises(ContractError, match="criterion greets was changed"):
-        frozen().refuse_other(easier)
-    with pytest.raises(ContractError, match="criterion greets was changed"):
+    assert easier.sha256 != frozen().sha256
+    with pytest.raises(ContractError, match="differs from what both signed"):
         replace(frozen(), criteria=easier.criteria)
 
 
@@ -72,8 +71,8 @@ def test_equal_contracts_have_equal_hashes_and_others_do_not(goal, code, texts):
     ("criteria", "named"),
     [
         ([], "1 to 40 criteria, this one has 0"),
-        (None, "valid tuple"),
-        ("it should work well", "valid tuple"),
+        (None, "criteria: Input should be a valid array"),
+        ("it should work well", "criteria: Input should be a valid array"),
         ([{"id": "vague", "text": "It is nice."}], "0.command"),
         ([{"id": "vague", "text": "It is nice.", "command": []}], "no command"),
         ([{"id": "line", "text": "A shell line.", "command": "python app.py"}], "0.command"),
@@ -81,7 +80,7 @@ def test_equal_contracts_have_equal_hashes_and_others_do_not(goal, code, texts):
         ([{"id": "all", "text": "x", "command": ["true"], "stdout": [""]}], "empty text"),
         ([{"id": "killed", "text": "x", "command": ["true"], "exit_code": 137}], "exit_code"),
         ([{"id": "slow", "text": "x", "command": ["true"], "timeout_s": 1e9}], "timeout_s"),
-        ([{"id": "../x", "text": "x", "command": ["true"]}], "criterion id"),
+        ([{"id": "../x", "text": "x", "command": ["true"]}], "an id is 1 to 40"),
         ([{"id": "same", "text": "x", "command": ["true"]}] * 2, "two criteria have the id same"),
     ],
 )

@@ -67,12 +67,18 @@ async def test_a_command_gives_its_exit_code_and_both_outputs(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["no-such-command"], ["./script.sh"], ["./folder"]])
-async def test_a_command_that_cannot_be_started_is_a_result_with_an_error(tmp_path, command):
+async def test_a_command_that_cannot_be_started_is_unscored(tmp_path, command):
     (tmp_path / "script.sh").write_text("echo hi")
     (tmp_path / "folder").mkdir()
-    result = await run_check(command, tmp_path)
+    result = await run_criterion(Criterion("starts", "Starts.", tuple(command)), tmp_path)
     assert result.exit_code is None
     assert command[0] in result.error
+    assert score_check(Criterion("starts", "Starts.", tuple(command)), result)[0] == "unscored"
+
+
+async def test_a_shell_that_does_not_find_its_command_proves_nothing_either(tmp_path):
+    criterion = Criterion("starts", "Starts.", ("sh", "-c", "no-such-command"))
+    assert score_check(criterion, await run_criterion(criterion, tmp_path))[0] == "unscored"
 
 
 async def test_the_timeout_kills_a_forked_child_that_holds_stdout(tmp_path):
@@ -129,22 +135,12 @@ async def test_too_much_cpu_is_stopped_before_the_timeout(tmp_path):
     assert not result.timed_out
 
 
-async def test_a_flood_of_output_is_capped_and_head_and_tail_are_kept(tmp_path):
-    text = "print('first')\nfor n in range(60_000): print('x' * 40)\nprint('last')"
-    result = await run_check(script(tmp_path, text), tmp_path, 60, chars=2_000)
-    assert result.exit_code == 0
-    assert result.stdout.startswith("first\n")
-    assert result.stdout.endswith("last\n")
-    assert "bytes left out" in result.stdout
-    assert len(result.stdout) < 2_100
-
-
 async def test_an_endless_flood_meets_the_limit_of_a_file(tmp_path):
     result = await run_check(
         script(tmp_path, "while True: print('x' * 1000)"), tmp_path, 60, Limits(file_bytes=1 << 20)
     )
     assert result.exit_code not in (0, None)
-    assert len(result.stdout) < 21_000
+    assert len(result.stdout) <= 1 << 20
 
 
 async def test_the_environment_holds_no_key_and_home_is_the_folder(tmp_path, monkeypatch):

@@ -67,7 +67,11 @@ def test_no_verdicts_or_too_few_or_too_many_never_pass():
     assert not all_pass(CONTRACT, [verdict, verdict])
 
 
-def test_what_is_green_before_the_build_is_named():
+def test_what_is_not_red_before_the_build_is_named():
     two = Contract("g", (PROMISE, Criterion("free", "Nothing to do.", ("true",))))
-    assert green_before(two, {"free": CheckResult(0, "", "", False, 0.0)}) == ("free",)
-    assert green_before(two, {}) == ()
+    shown = {"greets": BROKEN, "free": CheckResult(0, "", "", False, 0.0)}
+    assert green_before(two, shown) == {"free": "the check shows it"}
+    assert green_before(two, {"greets": CheckResult(None, "", "", False, 0.0, "no such command")}).keys() == {
+        "greets",
+        "free",
+    }

@@ -51,7 +51,9 @@ def test_the_tour_loses_nothing_over_two_client_kills_and_one_server_kill(tmp_pa
 
 
 def test_the_tour_needs_no_server_with_memory(tmp_path):
-    run = fieldbook("tour", "--memory", "--out", tmp_path, PATH="/nowhere", FIELDBOOK_NATS_SERVER="/nowhere/nats-server")
+    run = fieldbook(
+        "tour", "--memory", "--out", tmp_path, PATH="/nowhere", FIELDBOOK_NATS_SERVER="/nowhere/nats-server"
+    )
     assert run.returncode == 0, run.stderr
     assert "0 lost, 0 doubled, 0 out of order" in run.stdout
     assert "simulated labels" in run.stdout

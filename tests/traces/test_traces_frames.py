@@ -35,17 +35,17 @@ def test_rows_become_traces_and_bad_rows_are_reported():
         },
         index=[9, 9, 9, 9, 9, 9],
     )
-    with pytest.warns(SkippedRecords, match="3 of 6") as caught:
+    with pytest.warns(SkippedRecords, match="2 of 6") as caught:
         traces = traces_from_frame(frame, id="key", input="asked", output="said")
     assert caught[0].filename == __file__
-    assert [trace.id for trace in traces] == ["1", "2", "3"]
+    assert [trace.id for trace in traces] == ["1", "2", "2-2", "3"]
+    assert "the id 2 stands in an earlier one; this one is 2-2" in traces.report.notes[0]
     assert traces[0].meta == {"day": "2026-01-02T00:00:00", "n": 0, "scores": [1, 2]}
     assert traces[1].meta == {"day": None, "n": 1, "scores": None}
     assert [step.kind for step in traces[1].steps] == ["message", "tool.call"]
-    assert traces[2].text() == "Hello."
+    assert traces[3].text() == "Hello."
     assert [(p.record, p.line, p.id) for p in traces.report.problems] == [
         (3, None, None),
-        (4, None, "2"),
         (6, None, "4"),
     ]
 

@@ -19,15 +19,7 @@ from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore
 from toolkit.evals.rubric import Rubric
-from toolkit.evals.scorers import (
-    SCORERS,
-    Score,
-    Scorer,
-    answered,
-    no_repeated_calls,
-    score_traces,
-    tools_succeeded,
-)
+from toolkit.evals.scorers import SCORERS, Score, Scorer, answered, no_repeated_calls, score_traces, tools_succeeded
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
 
 __all__ = [

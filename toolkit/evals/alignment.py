@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from toolkit import render
-from toolkit.evals.measure import MEASURES, measure
-from toolkit.evals.pairing import Values, paired, refuse_other_codes, some
+from toolkit.evals.columns import MEASURES, Values, measure, paired, refuse_other_codes, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,33 +39,26 @@ class Alignment:
     tnr: float | None
     """Share of the others that the judge calls anything else."""
     tpr_interval: tuple[float, float] | None
-    """Wilson's 95% interval (Brown et al. 2001)."""
+    """Wilson's at 95% (Brown et al. 2001), as the next."""
     tnr_interval: tuple[float, float] | None
-    """Wilson's 95% interval."""
     precision: float | None
-    """Of the positive label where there are two categories, else the macro mean."""
+    """Of the positive label where there are two categories, else the macro mean; so are the next two."""
     recall: float | None
-    """As precision."""
     f1: float | None
-    """As precision."""
     reason: str
     """Why measures are None; blank where none is."""
     pairs: "pd.DataFrame" = field(repr=False)
     """A row an item: ``human``, ``judge``, ``status`` (``compared``, ``unparsed`` or ``deferred``), by id."""
-    labels: tuple[Any, ...]
-    """The categories."""
     positive: Any
-    """The one that tpr is of."""
+    """The category that tpr is of."""
     policy: Policy
-    """What became of items without a verdict."""
     n_unparsed: int
     """Items with a label and no verdict that can be read."""
     n_deferred: int
     """Items that people put off; they are in no number."""
     human_kind: str | None = None
-    """Who labelled: ``human``, ``model``, ``simulated``, or None where nobody said."""
+    """Who labelled (a `RaterKind`), and where the verdicts come from (a `Source`); None where nobody said."""
     judge_source: str | None = None
-    """Where the verdicts come from: ``live``, ``tape``, ``simulated``, ``imported``, or None."""
 
     @property
     def title(self) -> str:
@@ -106,51 +97,24 @@ class Alignment:
         rows = {policy: [getattr(one, name) for name in columns] for policy, one in found.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object).rename_axis("policy")
 
-    def _repr_html_(self) -> str:
-        kept = self.policies().drop(columns="reason")
-        if not self.n_unparsed or self.policy == "exclude":
-            kept = kept.loc[[self.policy]]
-        lines = [self.subtitle, self.rate("tpr"), self.rate("tnr"), self.reason]
-        return render.block(
-            render.tag("p", render.tag("strong", self.title)),
-            *(render.tag("p", line) for line in lines if line),
-            render.table([map(_number, row) for row in kept.itertuples()], ["policy", *kept]),
-            render.table(self.confusion.itertuples(), ["human \\ judge", *self.confusion]),
-        )
-
 
 def align(
-    human: "Values",
-    judge: "Values",
+    human: Values,
+    judge: Values,
     positive: Any = "pass",
     unparsed: Policy = "report",
     human_kind: str | Iterable[str] | None = None,
     judge_source: str | Iterable[str] | None = None,
 ) -> Alignment:
-    """Compare a judge's verdicts with labels.
+    """Compare a judge's verdicts with labels, in the same order, or as two Series that are aligned by index.
 
-    Parameters
-    ----------
-    human, judge : (n,) list, ndarray or Series
-        In the same order; two Series are aligned by index. A label ``"defer"`` is set aside and counted. A
-        verdict that is None, NaN, blank or no human label is unparsed.
-    positive : label
-        What tpr is of. With more than two categories tpr and tnr are of it against the rest, and precision,
-        recall and f1 are macro means.
-    unparsed : {"report", "exclude", "fail", "pass"}
-        ``report`` leaves them out of the numbers and shows them; ``exclude`` leaves them out; ``pass`` counts
-        them as pass (where no label is called so, as `positive`); ``fail`` as fail (as the other of two
-        labels; of more than two, as a verdict that agrees with nobody).
-    human_kind : {"human", "model", "simulated"} or an iterable of them, optional
-        Who labelled, for instance ``frame["rater_kind"]``. A mixture is called by its least human part.
-    judge_source : {"live", "tape", "simulated", "imported"} or an iterable of them, optional
-        Where the verdicts come from.
-
-    Raises
-    ------
-    ValueError
-        Where lengths or indexes differ, a label is missing, or the two use different codes for the same
-        thing: a judge that writes "2" as 0 is a mistake in the table, and not a bad judge.
+    A label ``"defer"`` is set aside and counted. A verdict that is None, NaN, blank or no human label is unparsed:
+    left out and shown, left out, counted as ``fail`` (where no label is called so, as the other of two, or as agreeing
+    with nobody), or as ``pass`` (where no label is called so, as `positive`). With more than two categories tpr and
+    tnr are of `positive` against the rest. `human_kind` and `judge_source` may be iterables, as
+    ``frame["rater_kind"]``: a mixture is called by its least human, least live part.
+    Raises ValueError where lengths or indexes differ, a label is missing, or the two use different codes for the same
+    thing: a judge that writes "2" as 0 is a mistake in the table, and not a bad judge.
     """
     if unparsed not in get_args(Policy):
         raise ValueError(f"unparsed is one of {', '.join(get_args(Policy))}, not {unparsed!r}")
@@ -172,7 +136,6 @@ def align(
     return Alignment(
         **measure(list(used["human"]), said, labels, positive),
         pairs=pairs,
-        labels=labels,
         positive=positive,
         policy=unparsed,
         n_unparsed=int(counts.get("unparsed", 0)),
@@ -196,7 +159,3 @@ def _least(kinds: str | Iterable[str] | None, order: tuple[str, ...]) -> str | N
     if unknown := set(given) - set(order):
         raise ValueError(f"{some(unknown)}: known are {', '.join(order)}")
     return min(given, key=order.index, default=None)
-
-
-def _number(value: Any) -> str:
-    return "undefined" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -18,19 +18,16 @@ class Case:
     """One input, what is expected of it, and where it came from."""
 
     id: str
-    """Unique in its dataset."""
     input: Any
     """What the task is given, as JSON. Of a promoted trace: the user's messages, a list of str."""
     expected: Any = None
     """What a good answer holds, as JSON; None where nobody has said."""
     trace_id: str | None = None
-    """The trace that it was promoted from."""
+    """The trace that it was promoted from, for the labels that the next field names."""
     label_ids: tuple[str, ...] = ()
-    """The labels that it was promoted for."""
     source: Source | None = None
-    """The source of the trace."""
+    """Of the trace."""
     promoted_by: str | None = None
-    """Who promoted it."""
     promoted_time: float | None = None
     """When, in seconds since 1970 UTC."""
     meta: dict[str, Any] = field(default_factory=dict)
@@ -39,48 +36,30 @@ class Case:
 
 def user_messages(trace: Trace) -> list[str]:
     """What people said in `trace`: its messages, but for those of assistant, system and tools."""
-    spoken = (step for step in trace.steps if step.kind == "message")
-    return [step.content for step in spoken if step.actor not in {"assistant", "system", "tool"}]
+    agents = {"assistant", "system", "tool"}
+    return [step.content for step in trace.steps if step.kind == "message" and step.actor not in agents]
 
 
 def promote(
     trace: Trace, labels: Sequence[Label], by: str, expected: Any = None, meta: dict[str, Any] | None = None
 ) -> Case:
-    """Make a case of a labelled trace.
+    """Make a case of a labelled trace, for the reasons that its labels give.
 
-    The input is the list of the user's messages, in order, up to the last; what the agent said between them
-    is left out, because another agent will say something else.
-
-    Parameters
-    ----------
-    trace : Trace
-        With at least one message of a user.
-    labels : sequence of Label
-        At least one, all of this trace.
-    by : str
-        Who promotes it.
-    expected : JSON, optional
-        What a good answer holds.
-    meta : dict, optional
-        Kept with the case.
-
-    Raises
-    ------
-    ValueError
-        For labels of another trace, no labels, no name, or a trace in which no user speaks.
+    The input is the list of the user's messages; what the agent said between them is left out, because another
+    agent will say something else. `by` is who promotes it; `expected` and `meta` are kept with the case.
+    Raises ValueError for labels of another trace, no labels, no name, or a trace in which no user speaks.
     """
-    foreign = sorted({label.trace_id for label in labels} - {trace.id})
-    if foreign or not labels:
-        what = f"labels of {', '.join(foreign)}" if foreign else "no label"
-        raise ValueError(f"case of trace {trace.id}: {what} given; give the labels that say why it matters")
     said = user_messages(trace)
-    if not said or not by.strip():
-        raise ValueError(
-            f"case of trace {trace.id}: {'it needs the name of who promotes it' if said else 'no user speaks in it'}"
-        )
-    reasons = [
-        {"rater": one.rater, "rater_kind": one.rater_kind, "verdict": one.verdict, "why": one.why} for one in labels
-    ]
+    foreign = sorted({label.trace_id for label in labels} - {trace.id})
+    for wrong, why in (
+        (not labels, "no label given; give those that say why it matters"),
+        (foreign, f"labels of {', '.join(foreign)} given; give its own"),
+        (not said, "no user speaks in it"),
+        (not by.strip(), "it needs the name of who promotes it"),
+    ):
+        if wrong:
+            raise ValueError(f"case of trace {trace.id}: {why}")
+    kept = ("rater", "rater_kind", "verdict", "why")
     return Case(
         id="case-" + hashlib.sha256(canonical([trace.id, said]).encode()).hexdigest()[:12],
         input=said,
@@ -90,20 +69,12 @@ def promote(
         source=trace.source,
         promoted_by=by,
         promoted_time=clock.time(),
-        meta={**(meta or {}), "reasons": reasons},
+        meta={**(meta or {}), "reasons": [{name: getattr(label, name) for name in kept} for label in labels]},
     )
 
 
 class Dataset:
-    """Cases in order, without duplicates.
-
-    Parameters
-    ----------
-    cases : iterable of Case
-        Each is added as by `add`.
-    name : str
-        What the dataset is called.
-    """
+    """Cases in order, each added as by `add`, under a name."""
 
     def __init__(self, cases: Iterable[Case] = (), name: str = "dataset"):
         self.name = name
@@ -118,17 +89,8 @@ class Dataset:
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)
 
-    def __repr__(self) -> str:
-        return f"Dataset({self.name!r}, {len(self)} cases, {len(self.problems)} problems)"
-
     def add(self, case: Case) -> None:
-        """Add `case`.
-
-        Raises
-        ------
-        ValueError
-            Where a case has its id, or the same input and expectation: it would count twice.
-        """
+        """Add `case`. Raises ValueError where one has its id, or the same input and expectation: it counts once."""
         for other in self.cases:
             if case.id == other.id or (case.input, case.expected) == (other.input, other.expected):
                 raise ValueError(f"case {case.id} is a duplicate of {other.id} in dataset {self.name}")
@@ -137,27 +99,19 @@ class Dataset:
     @classmethod
     def load(cls, path: str | Path) -> "Dataset":
         """Read a JSONL file of cases. Lines that cannot be read, or repeat a case, are left in `problems`."""
-        dataset, problems = cls(name=Path(path).stem), []
+        dataset = cls(name=Path(path).stem)
         for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
             try:
                 if line.strip():
                     dataset.add(decode(Case, line, str(path), number))
-            except RecordError as error:
-                problems.append(error)
             except ValueError as error:
-                problems.append(RecordError(str(error), str(path), number))
-        dataset.problems = tuple(problems)
+                bad = error if isinstance(error, RecordError) else RecordError(str(error), str(path), number)
+                dataset.problems += (bad,)
         return dataset
 
     def save(self, path: str | Path) -> None:
-        """Write all cases to a JSONL file, which is replaced as a whole or not at all.
-
-        Raises
-        ------
-        ValueError
-            Where `load` left problems: saving would drop those lines for good.
-        """
-        if self.problems:
+        """Replace a JSONL file as a whole or not at all. Raises ValueError where `load` left problems."""
+        if self.problems:  # saving would drop those lines for good
             raise ValueError(f"mend these lines first, or save Dataset(dataset.cases): {self.problems[0]}")
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -20,24 +20,14 @@ RaterKind = Literal["human", "model", "simulated"]
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One rater's verdict on one trace.
-
-    Raises
-    ------
-    ValueError
-        For a blank trace id, rater or reason, and for a verdict or kind of rater that there is not.
-    """
+    """One rater's verdict on one trace. Raises ValueError for blank words, and for a verdict that there is not."""
 
     trace_id: str
-    """The trace that it is about."""
     rater: str
-    """Who says so."""
     verdict: Judgement
-    """``pass``, ``fail`` or ``defer``."""
     why: str
     """The reason, in the rater's own words. Never blank: a verdict without one teaches nothing."""
     rater_kind: RaterKind = "human"
-    """``human``, ``model`` or ``simulated``."""
     id: str = field(default_factory=lambda: uuid4().hex)
     """Unique; a second record with the same id is the same label."""
     time: float = field(default_factory=clock.time)
@@ -55,10 +45,9 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """A label taken back; the label itself stays in the file."""
+    """The label of this id is taken back; the label itself stays in the file."""
 
     retracts: str
-    """The id of the label."""
     time: float = field(default_factory=clock.time)
 
 
@@ -68,13 +57,8 @@ LINE: Any = Label | Retraction
 class LabelStore:
     """Labels in an append-only JSONL file that several processes may write.
 
-    Each action is fsynced before it returns, and each reading is of the file, so a new store on the same
-    path goes on where the last one was killed.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file; made on the first `add`.
+    Each action is fsynced before it returns, and each reading is of the file (which the first `add` makes), so a
+    new store on the same path goes on where the last one was killed.
     """
 
     def __init__(self, path: str | Path):
@@ -87,7 +71,6 @@ class LabelStore:
 
     def undo(self, rater: str | None = None) -> Label | None:
         """Take back the newest label (of `rater`, or of anyone), and return it; None where there is none.
-
         Where it replaced an older label of the same trace by the same rater, that one counts again.
         """
         standing = [label for label in self._standing() if rater in (None, label.rater)]

@@ -1,11 +1,10 @@
 """Rubric: what a judge is told to look for, as a Markdown file that a person edits."""
 
 import hashlib
-import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from toolkit.records import RecordError, canonical, validate
 
@@ -16,17 +15,15 @@ FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.
 class Rubric:
     """What makes an answer good."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     name: str
-    """What it is called."""
     text: str
     """The question that the judge answers, in Markdown."""
     criteria: tuple[str, ...] = ()
     """One sentence each; all must hold for a pass."""
-    meta: dict[str, Any] = field(default_factory=dict)
-    """Whatever else the front matter says. The judge does not see it, the hash does."""
+    version: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "criteria", tuple(self.criteria))
         if not all(words.strip() for words in (self.name, self.text, *self.criteria)):
             raise ValueError("a rubric needs a name, a text that tells what to judge, and no blank criterion")
 
@@ -44,21 +41,10 @@ class Rubric:
 
     @classmethod
     def load(cls, path: str | Path) -> "Rubric":
-        """Read a Markdown file that opens with YAML front matter.
+        """Read a Markdown file: the text, under YAML front matter with ``name``, ``criteria`` and ``version``.
 
-        ::
-
-            ---
-            name: promises kept
-            criteria:
-              - The refund is the amount that the policy allows.
-            ---
-            Did the assistant do what it told the customer it would do?
-
-        Raises
-        ------
-        RecordError
-            Names the file and the field; FileNotFoundError where there is no file.
+        The front matter stands between two lines of ``---``; in it a sentence that holds a colon is quoted. Raises
+        RecordError, which names the file and the field.
         """
         import yaml
 
@@ -67,16 +53,9 @@ class Rubric:
         if not parts:
             raise RecordError("a rubric opens with front matter between two lines of ---", file, 1)
         try:
-            # dates become text, so that the hash is of JSON
-            head = json.loads(json.dumps(yaml.safe_load(parts[1]) or {}, default=str))
-        except (yaml.YAMLError, TypeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            raise RecordError(f"not YAML of names and values: {error}", file, mark and mark.line + 2) from None
+            head = yaml.safe_load("\n" + parts[1])  # the line of --- is counted, as an editor does
+        except yaml.YAMLError as error:
+            raise RecordError(f"not YAML: {error}", file) from None
         if not isinstance(head, dict):
             raise RecordError("the front matter is not a mapping of names to values", file, 2)
-        known = {name: head.pop(name) for name in ("name", "criteria") if head.get(name) is not None}
-        try:
-            return validate(cls, {**known, "text": parts[2].strip(), "meta": head}, file)
-        except RecordError as error:
-            hint = " (quote a sentence that holds a colon)" if (error.field or "").startswith("criteria") else ""
-            raise RecordError(error.why + hint, file, field=error.field) from None
+        return validate(cls, {**head, "text": parts[2].strip()}, file)

@@ -15,16 +15,9 @@ SIGN_OFF = "###STOP###"  # how tau-bench's simulated user hangs up: nothing that
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a scorer found.
-
-    Raises
-    ------
-    ValueError
-        For None without a reason, and for NaN.
-    """
+    """What a scorer found. Raises ValueError for NaN, and for None without a reason."""
 
     name: str
-    """The scorer's name."""
     value: bool | float | str | None
     """A bool is an assertion, a number a score, a str a category; None is unscored, which is no pass."""
     why: str = ""
@@ -33,70 +26,55 @@ class Score:
     """Of the scorer: scores of different versions are not compared."""
 
     def __post_init__(self) -> None:
-        if self.value != self.value:
-            raise ValueError(f"score {self.name} is NaN: give None, and say why")
-        if self.value is None and not self.why.strip():
-            raise ValueError(f"score {self.name} is unscored without a reason: say why")
+        if self.value != self.value or (self.value is None and not self.why.strip()):
+            raise ValueError(f"score {self.name} is {self.value}: of what is unscored give None, and say why")
 
 
 Scorer = Callable[[Trace], Score]
 
 
 def no_repeated_calls(trace: Trace) -> Score:
-    """Whether no tool is called twice in a row with the same arguments.
+    """Whether no tool is called twice in a row with the same arguments. Unscored where none was called.
 
-    A repeat after an error is a retry, after another call or after the user's words a new question: neither
-    counts. Unscored where no tool was called.
+    A repeat after an error is a retry, after another call or after the user's words a new question: neither counts.
     """
-    if not trace.calls:
-        return Score("no_repeated_calls", None, "no tool was called")
-    last = None
+    name, last = "no_repeated_calls", None
     for step in trace.steps:
-        if (step.kind == "message" and step.actor != "assistant") or _failed(step):
-            last = None
-        elif step.kind == "tool.call":
+        if step.kind == "tool.call":
             this = canonical([step.data.get("name", step.content), step.data.get("arguments")])
             if this == last:
-                return Score("no_repeated_calls", False, f"{step.content} is called again in step {step.id}")
+                return Score(name, False, f"{step.content} is called again in step {step.id}")
             last = this
-    return Score("no_repeated_calls", True, f"{len(trace.calls)} calls, none repeated")
+        elif (step.kind == "message" and step.actor != "assistant") or _failed(step):
+            last = None
+    if not trace.calls:
+        return Score(name, None, "no tool was called")
+    return Score(name, True, f"{len(trace.calls)} calls, none repeated")
 
 
 def tools_succeeded(trace: Trace) -> Score:
-    """Whether no tool answered with an error: one that the source marks, or text that begins with "Error".
-
-    Unscored where no tool was called, and where a call has no result.
-    """
-    results = [step for step in trace.steps if step.kind == "tool.result"]
-    failed = [step for step in results if _failed(step)]
-    if failed:
-        return Score("tools_succeeded", False, f"step {failed[0].id}: {failed[0].content[:80]}")
-    if not trace.calls:
-        return Score("tools_succeeded", None, "no tool was called")
-    if len(results) < len(trace.calls):
-        return Score("tools_succeeded", None, f"{len(trace.calls) - len(results)} calls have no result")
-    return Score("tools_succeeded", True, f"{len(results)} results, no error")
+    """Whether no tool answered with an error (marked so, or text that begins so). Unscored without all results."""
+    name, results = "tools_succeeded", [step for step in trace.steps if step.kind == "tool.result"]
+    for step in filter(_failed, results):
+        return Score(name, False, f"step {step.id}: {step.content[:80]}")
+    if not trace.calls or len(results) < len(trace.calls):
+        return Score(name, None, f"{len(trace.calls)} tool calls and {len(results)} results")
+    return Score(name, True, f"{len(results)} results, no error")
 
 
 def answered(trace: Trace) -> Score:
-    """Whether the trace ends with words from the assistant, not with a tool, the user, or nothing.
-
-    Unscored where the trace has neither messages nor tools.
-    """
+    """Whether the trace ends with words from the assistant. Unscored where it has neither messages nor tools."""
     kinds = {"message", "tool.call", "tool.result"}
     steps = [s for s in trace.steps if s.kind in kinds and not (s.actor == "user" and SIGN_OFF in s.content)]
     if not steps:
         return Score("answered", None, "the trace has no messages")
     last = steps[-1]
-    if last.kind != "message" or last.actor != "assistant":
-        return Score("answered", False, f"it ends with a {last.kind} of {last.actor}")
-    said = bool(last.content.strip())
-    return Score("answered", said, f"it ends with {'words' if said else 'an empty message'} of {last.actor}")
+    said = last.kind == "message" and last.actor == "assistant" and bool(last.content.strip())
+    return Score("answered", said, f"it ends with a {last.kind} of {last.actor}: {last.content[:40]!r}")
 
 
 def _failed(step: Step) -> bool:
-    marked = bool(step.data.get("error")) or step.content.lstrip().startswith("Error")
-    return step.kind == "tool.result" and marked
+    return step.kind == "tool.result" and (bool(step.data.get("error")) or step.content.lstrip().startswith("Error"))
 
 
 SCORERS: tuple[Scorer, ...] = (answered, no_repeated_calls, tools_succeeded)
@@ -104,21 +82,16 @@ SCORERS: tuple[Scorer, ...] = (answered, no_repeated_calls, tools_succeeded)
 
 
 def score_traces(traces: Iterable[Trace], scorers: Iterable[Scorer] = SCORERS) -> "pd.DataFrame":
-    """Score each trace with each scorer.
+    """Score each trace with each scorer: a row each of ``trace_id, scorer, value, why, version``.
 
-    Returns
-    -------
-    DataFrame
-        A row a trace and scorer: ``trace_id, scorer, value, why, version``. ``value`` holds None where the
-        trace is unscored; a scorer that raises leaves such a row, which names the exception.
+    ``value`` is None where the trace is unscored; a scorer that raises leaves such a row, which names the exception.
     """
     import pandas as pd
 
     chosen = tuple(scorers)
-    rows = [(trace.id, score) for trace in traces for score in (_score(trace, s) for s in chosen)]
-    columns = ["trace_id", "scorer", "value", "why", "version"]
-    table = [(trace_id, s.name, s.value, s.why, s.version) for trace_id, s in rows]
-    return pd.DataFrame(table, columns=columns, dtype=object)
+    found = [(trace.id, _score(trace, scorer)) for trace in traces for scorer in chosen]
+    rows = [(trace_id, score.name, score.value, score.why, score.version) for trace_id, score in found]
+    return pd.DataFrame(rows, columns=["trace_id", "scorer", "value", "why", "version"], dtype=object)
 
 
 def _score(trace: Trace, scorer: Scorer) -> Score:

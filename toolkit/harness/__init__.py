@@ -10,17 +10,16 @@ session, and ends in an `Outcome`. What is built is judged by what was run: no w
 >>> try:
 ...     read_contract(contract.to_json().replace("hello.py", "easier.py"))
 ... except ContractError as error:
-...     print("criterion greets was changed" in str(error))
+...     print("differs from what both signed" in str(error))
 True
 """
 
 from toolkit.harness.contract import Contract, ContractError, Criterion, TextFile, propose_contract, read_contract
 from toolkit.harness.demo import demo_harness, run_demo
-from toolkit.harness.loop import Harness
-from toolkit.harness.outcome import Budget, Outcome
+from toolkit.harness.loop import Budget, Harness
 from toolkit.harness.roles import Evaluator, Generator, Planner
 from toolkit.harness.sandbox import CheckResult, run_check, run_criterion
-from toolkit.harness.verify import Verdict, all_pass, decide, green_before, score_check
+from toolkit.harness.verify import Outcome, Verdict, all_pass, decide, green_before, score_check
 from toolkit.harness.workspace import Workspace, WorkspaceError
 
 __all__ = [

@@ -1,13 +1,12 @@
 """Contract: what will be built and how each promise is checked, frozen once both sides have signed."""
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from hashlib import sha256
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from toolkit.records import RecordError, canonical, decode, encode, validate
+from toolkit.records import RecordError, canonical, decode, encode
 
 Side = Literal["generator", "evaluator"]
 SIDES: tuple[Side, ...] = ("generator", "evaluator")
@@ -34,10 +33,7 @@ class TextFile:
 class Criterion:
     """One promise, with a command whose outcome decides whether it is kept.
 
-    Raises
-    ------
-    ContractError
-        Where there is no command to run, or an expectation that nothing could fail.
+    Raises ContractError where there is no command to run, or an expectation that nothing could fail.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -74,12 +70,9 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What is promised for `goal`. With both signatures it is sealed: a changed part is an error that names it.
+    """What is promised for `goal`. With both signatures it is frozen: a contract that was changed since is an error.
 
-    Raises
-    ------
-    ContractError
-        Where there are no criteria, two have the same id, or a part differs from what was signed.
+    Raises ContractError where that is so, where there are no criteria, or two have the same id.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -87,8 +80,8 @@ class Contract:
     criteria: tuple[Criterion, ...]
     signed: tuple[Side, ...] = ()
     """Who has agreed to it so far."""
-    seal: Mapping[str, str] = field(default_factory=dict)
-    """sha256 of the canonical JSON of each part and, as ``contract``, of the whole; empty until both signed."""
+    sha256: str | None = None
+    """Of the canonical JSON of goal and criteria: it names the frozen contract. None until both have signed."""
 
     def __post_init__(self) -> None:
         ids = [criterion.id for criterion in self.criteria]
@@ -96,24 +89,15 @@ class Contract:
             raise ContractError(f"a contract has 1 to {MAX_CRITERIA} criteria, this one has {len(ids)}")
         if len(set(ids)) != len(ids):
             raise ContractError(f"two criteria have the id {next(id for id in ids if ids.count(id) > 1)}")
-        if bool(self.seal) != (set(self.signed) == set(SIDES)):
-            raise ContractError("a contract is sealed exactly when the generator and the evaluator have signed it")
-        if self.seal:
-            _refuse_changes(self.seal, _parts(self))
-
-    @property
-    def sha256(self) -> str | None:
-        """The hash that names the frozen contract; None until both have signed."""
-        return self.seal.get("contract")
+        if (self.sha256 is not None) != (set(self.signed) == set(SIDES)):
+            raise ContractError("a contract is frozen exactly when the generator and the evaluator have signed it")
+        if self.sha256 and self.sha256 != _hash(self):
+            raise ContractError("the contract differs from what both signed: put it back, or begin in a new folder")
 
     def sign(self, side: Side) -> "Contract":
-        """The same contract with the signature of `side`; sealed if the other has signed already."""
+        """The same contract with the signature of `side`; frozen if the other has signed already."""
         signed = tuple(sorted({*self.signed, side}))
-        return Contract(self.goal, self.criteria, signed, _parts(self) if len(signed) == len(SIDES) else {})
-
-    def refuse_other(self, other: "Contract") -> None:
-        """Raise ContractError that names each part in which `other` differs from this one."""
-        _refuse_changes(_parts(self), _parts(other))
+        return Contract(self.goal, self.criteria, signed, _hash(self) if len(signed) == len(SIDES) else None)
 
     def to_json(self) -> str:
         """The contract as JSON, for people to read and `read_contract` to check."""
@@ -133,28 +117,10 @@ def propose_contract(goal: str, criteria: object) -> Contract:
 
     Raises ContractError where one cannot be read or checked. Nothing is put in its place.
     """
-    try:
-        return Contract(goal, validate(tuple[Criterion, ...], criteria))
-    except RecordError as error:
-        raise ContractError(f"unreadable criteria: {error}") from None
+    return read_contract(json.dumps({"goal": goal, "criteria": criteria}))
 
 
-def _parts(contract: Contract) -> dict[str, str]:
+def _hash(contract: Contract) -> str:
+    # 5 and 5.0 seconds are one promise, and would be two texts.
     criteria = [asdict(criterion) | {"timeout_s": float(criterion.timeout_s)} for criterion in contract.criteria]
-    whole = {"contract": {"goal": contract.goal, "criteria": criteria}, "goal": contract.goal}
-    parts = whole | {f"criterion {criterion['id']}": criterion for criterion in criteria}
-    return {name: sha256(canonical(part).encode()).hexdigest() for name, part in parts.items()}
-
-
-def _refuse_changes(signed: Mapping[str, str], found: Mapping[str, str]) -> None:
-    if signed == found:
-        return
-    said = {
-        f"{name} {'was changed' if name in signed and name in found else 'is gone' if name in signed else 'is new'}"
-        for name in {*signed, *found} - {"contract"}
-        if signed.get(name) != found.get(name)
-    }
-    raise ContractError(
-        f"the contract differs from what both signed: {', '.join(sorted(said)) or 'the order of its criteria'}. "
-        "Put it back, or agree on a new one in a new folder"
-    )
+    return hashlib.sha256(canonical({"goal": contract.goal, "criteria": criteria}).encode()).hexdigest()

@@ -11,19 +11,35 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
+from toolkit.harness import roles
 from toolkit.harness.contract import Contract, ContractError, propose_contract
-from toolkit.harness.outcome import Budget, Outcome, Stop
-from toolkit.harness.roles import Build, Evaluator, Generator, Judgement, Plan, Planner, Review, Role
+from toolkit.harness.roles import Evaluator, Generator, Planner, Role
 from toolkit.harness.sandbox import CheckResult, clip, run_criterion
-from toolkit.harness.verify import all_pass, decide, green_before, score_check
-from toolkit.harness.workspace import Workspace, WorkspaceError
-from toolkit.models import BudgetExceeded, Request, Tape
+from toolkit.harness.verify import Outcome, Stop, all_pass, decide, green_before, score_check
+from toolkit.harness.workspace import Workspace, WorkspaceError, lay_files
+from toolkit.models import BudgetExceeded, Tape
 from toolkit.models.ledger import cost_usd, worst_case
 from toolkit.records import validate
 from toolkit.sessions import Run, Session
+from toolkit.sessions.log import stop
 
 T = TypeVar("T")
-LETTING_GO_S = 15.0
+A = TypeVar("A", bound=roles.Answered)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a build may use."""
+
+    rounds: int = 4
+    """Rounds of build and judgement."""
+    cost_usd: float = 1.0
+    """Dollars for the whole build, looked at before each call. What the journal answers counts too, so that a new run
+    gets no new money; a call without a result is not in the journal, and counts in its own run alone."""
+    seconds: float = 300.0
+    """Wall time of one `Harness.run`."""
+    proposals: int = 3
+    """Contracts that may be proposed before it is given up."""
 
 
 @dataclass
@@ -42,12 +58,7 @@ class Harness:
     async def run(self, goal: str) -> Outcome:
         """Build `goal`. What goes wrong in a build is an `Outcome`, not an exception.
 
-        Raises
-        ------
-        WorkspaceError
-            Where another run is at work in the folder.
-        LogUnavailable
-            Where the session cannot be written at the start.
+        Raises WorkspaceError where another run is at work in the folder, LogUnavailable where `goal` cannot be logged.
         """
         with self.workspace.held():
             said = await self.session.say(goal)
@@ -57,39 +68,38 @@ class Harness:
             try:
                 end = await self._steps(goal)
             finally:
-                await _let_go(self._cancel)
+                await stop(self._cancel)
             return replace(self._so_far, outcome=end.outcome, why=end.why)
 
     async def _cancelled(self, after: int) -> Stop:
-        why = "the feed has ended"
         try:
             async for event in self.session.read(after, control=True):
                 if event.kind == "cancel" and (event.run is None or event.run in self._runs):
                     return Stop("cancelled", "a cancel arrived on the session")
+            return Stop("error", "the session's control feed has ended")
         except (ValueError, OSError) as error:
-            why = str(error)
-        return Stop("error", f"cancels can no longer be heard: {why}")
+            return Stop("error", f"cancels can no longer be heard: {error}")
 
     async def _steps(self, goal: str) -> Stop:
         try:
-            self.workspace.restart()
-            await self._plan(goal)
+            self.workspace.restart(goal)
+            await self._plan()
             contract = await self._agree(goal)
             for number in range(1, self.budget.rounds + 1):
                 refused = await self._build(contract, number)
                 if await self._judge(contract, number, refused):
                     return Stop("complete", f"all criteria hold after round {number}")
             return Stop("failed", f"{self.budget.rounds} rounds are used up and criteria are open")
-        except Stop as stop:
-            return stop
+        except Stop as end:
+            return end
         except BudgetExceeded as error:
             return Stop("budget", str(error))
         except (ValueError, OSError) as error:
             return Stop("error", f"{type(error).__name__}: {error}")
 
-    async def _plan(self, goal: str) -> None:
+    async def _plan(self) -> None:
         async with self._turn(self.planner) as run:
-            plan = await self._ask(self.planner, self.planner.plan(goal), Plan)
+            plan = await self._ask(self.planner, "plan", 1, roles.Plan)
             self.workspace.write("spec.md", plan.spec)
             await run.write(plan.spec)
 
@@ -97,8 +107,7 @@ class Harness:
         objections: tuple[str, ...] = ()
         for attempt in range(1, self.budget.proposals + 1):
             contract, objections = await self._propose(goal, attempt)
-            if contract and not objections:
-                objections = await self._review(attempt)
+            objections = objections or await self._review(attempt)
             if contract and not objections:
                 contract = contract.sign("evaluator")
                 self.workspace.freeze(contract)
@@ -111,15 +120,12 @@ class Harness:
     async def _propose(self, goal: str, attempt: int) -> tuple[Contract | None, tuple[str, ...]]:
         """One proposal, with what speaks against it before the Evaluator has even seen it."""
         async with self._turn(self.generator) as run:
-            asked = await self._ask(self.generator, self.generator.propose(self.workspace, attempt), dict)
-            contract, criteria = None, asked.get("criteria")
+            contract, criteria = None, (await self._ask(self.generator, "propose", attempt, roles.Proposal)).criteria
             try:
                 contract = propose_contract(goal, criteria).sign("generator")
-                green = green_before(contract, (await self._check(contract, run, 0))[0])
-                objections = tuple(
-                    f"{id} is not red before anything is built ({why}), so it proves nothing"
-                    for id, why in green.items()
-                )
+                results, _ = await self._check(contract, run, 0)
+                green = green_before(contract, results).items()
+                objections = tuple(f"{id} is not red before anything is built: {why}" for id, why in green)
             except ContractError as error:
                 objections = (str(error),)
             self.workspace.write(f"proposals/{attempt}.json", {"criteria": criteria, "objections": objections})
@@ -128,21 +134,20 @@ class Harness:
 
     async def _review(self, attempt: int) -> tuple[str, ...]:
         async with self._turn(self.evaluator) as run:
-            review = await self._ask(self.evaluator, self.evaluator.review(self.workspace, attempt), Review)
+            review = await self._ask(self.evaluator, "review", attempt, roles.Review)
             silent = () if review.agree else ("the Evaluator does not agree, and does not say why",)
-            objections = review.objections or silent
-            proposal = f"proposals/{attempt}.json"
-            self.workspace.write(proposal, self.workspace.read(proposal) | {"objections": objections})
+            objections, name = review.objections or silent, f"proposals/{attempt}.json"
+            self.workspace.write(name, self.workspace.read(name) | {"objections": objections})
             await run.write(" ".join(objections) or "I agree to this contract.")
         return objections
 
     async def _build(self, contract: Contract, number: int) -> str:
         """Write what the Generator answers. Returns why it was refused, which it can mend; empty where it was not."""
         async with self._turn(self.generator, contract) as run:
-            build = await self._ask(self.generator, self.generator.build(self.workspace, number), Build)
+            build = await self._ask(self.generator, "build", number, roles.Build)
             refused = ""
             try:
-                self.workspace.write_build(build.files)
+                lay_files(self.workspace.build, build.files)
             except WorkspaceError as error:
                 refused = str(error)
             for file in build.files:
@@ -157,9 +162,9 @@ class Harness:
     async def _judge(self, contract: Contract, number: int, refused: str) -> bool:
         async with self._turn(self.evaluator, contract) as run:
             results, checks = await self._check(contract, run, number)
-            judged = await self._ask(self.evaluator, self.evaluator.judge(self.workspace, number), Judgement)
+            judged = await self._ask(self.evaluator, "judge", number, roles.Judgement)
             verdicts = decide(contract, results, [(said.criterion, said.verdict, said.why) for said in judged.verdicts])
-            findings = {"verdicts": [asdict(verdict) for verdict in verdicts], "refused": refused}
+            findings = {"refused": refused, "verdicts": [asdict(verdict) for verdict in verdicts]}
             self.workspace.write(f"findings/round-{number}.json", findings)
             for verdict in verdicts:
                 about = {"round": number, "check_event": checks[verdict.criterion], "contract": contract.sha256}
@@ -192,7 +197,7 @@ class Harness:
         run = await self.session.start_run(role.actor, source=role.model.source, id=id)
         try:
             if contract:
-                contract.refuse_other(self.workspace.contract())
+                self.workspace.freeze(contract)
             yield run
         except BaseException as error:
             stopped = not isinstance(error, Exception) or (isinstance(error, Stop) and error.outcome != "error")
@@ -206,17 +211,18 @@ class Harness:
         try:
             left = max(0.0, self._deadline - time.monotonic())
             await asyncio.wait({task, self._cancel}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if self._cancel.done():
-                raise self._cancel.result()
-            if not task.done():
-                raise Stop("budget", "the seconds of the budget are used up")
-            return task.result()
         finally:
-            await _let_go(task)
+            await stop(task)
+        if self._cancel.done():
+            raise self._cancel.result()
+        if task.cancelled():
+            raise Stop("budget", "the seconds of the budget are used up")
+        return task.result()
 
-    async def _ask(self, role: Role, request: Request, shape: type[T]) -> T:
+    async def _ask(self, role: Role, task: str, number: int, shape: type[A]) -> A:
         """Ask through the journal. Raises Stop where a limit is reached or what came is no result."""
-        before, worst = self._so_far, cost_usd(role.model.name, worst_case(request))
+        request, before = role.ask(task, number, self.workspace, shape), self._so_far
+        worst = cost_usd(role.model.name, worst_case(request))
         if before.cost_usd + worst > self.budget.cost_usd:
             held = f"${before.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
             raise Stop("budget", f"the next call of the {role.actor} was not made: {held}")
@@ -224,17 +230,11 @@ class Harness:
         try:
             reply = await self._bounded(tape.reply(request))
         finally:
-            calls, replayed = before.model_calls + tape.misses, before.replayed_calls + tape.hits
-            self._so_far = replace(before, model_calls=calls, replayed_calls=replayed)
+            made, replayed = before.model_calls + tape.misses, before.replayed_calls + tape.hits
+            self._so_far = replace(before, model_calls=made, replayed_calls=replayed)
         spent, sources = before.cost_usd + cost_usd(reply.model, reply.usage), {*before.sources, reply.source}
         self._so_far = replace(self._so_far, cost_usd=round(spent, 9), sources=tuple(sorted(sources)))
         if not reply.ok or reply.parsed is None:
             why = reply.why or "no JSON object came"
             raise Stop("error", f"the {role.actor} gave no result ({reply.stopped}): {why}")
         return validate(shape, reply.parsed)
-
-
-async def _let_go(task: asyncio.Task[Any]) -> None:
-    """Cancel `task` if it still runs, and wait until it has cleaned up."""
-    task.cancel()
-    await asyncio.wait({task}, timeout=LETTING_GO_S)

@@ -37,17 +37,12 @@ class CheckResult:
 async def run_check(argv: Sequence[str], cwd: Path, timeout_s: float = 10.0, limits: Limits = LIMITS) -> CheckResult:
     """Run `argv` in `cwd` and wait for it, at most `timeout_s` seconds.
 
-    The command gets a clean environment (``HOME`` is `cwd`; no key of yours is in it), the `limits`, and a process
-    group of its own, which is killed at the end, at the timeout, and when this process dies. Both outputs are kept
-    whole: they are files, so ``limits.file_bytes`` bounds them.
+    It gets an environment without your keys (``HOME`` is `cwd`), the `limits`, and a process group of its own, which is
+    killed at the end, at the timeout, and when this process dies. The outputs are files: ``limits.file_bytes`` holds.
 
     This is a fence against accidents and not a jail. It does not stop a command from reading other files of yours,
     from opening sockets, or from leaving its process group on purpose. Run only what you would run yourself.
-
-    Returns
-    -------
-    CheckResult
-        With `error`, where the command could not be started. One that ends with 127 by itself counts as such too.
+    A command that cannot be started is a result with `error`; one that ends with 127 by itself counts as such too.
     """
     program = sys.executable if argv[0] == "python" else argv[0]
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])

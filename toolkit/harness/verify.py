@@ -1,4 +1,4 @@
-"""From what was run to verdicts. Pure, and closed at every gap: whatever is missing is not passed."""
+"""From what was run to verdicts and an Outcome. Pure, and closed at every gap: whatever is missing is not passed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from typing import Literal
 
 from toolkit.harness.contract import Contract, Criterion
 from toolkit.harness.sandbox import CheckResult
+from toolkit.traces import Source
 
 Finding = Literal["pass", "fail", "unscored"]
 """``unscored`` is the absence of a verdict. It is never a pass."""
+Ended = Literal["complete", "failed", "cancelled", "error", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,37 @@ class Verdict:
     """What the executed check shows."""
     evaluator: Finding
     """What the Evaluator said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a build ended."""
+
+    outcome: Ended = "error"
+    """``complete`` where all criteria passed; ``failed`` where the rounds ran out; else what stopped it."""
+    why: str = ""
+    rounds: int = 0
+    """Rounds that were judged."""
+    contract_hash: str | None = None
+    """sha256 of the frozen contract; None where none was agreed on."""
+    verdicts: tuple[Verdict, ...] = ()
+    """Of the last round that was judged."""
+    cost_usd: float = 0.0
+    """Of all calls of this build, those that an earlier run made included, each once."""
+    model_calls: int = 0
+    """Calls that this run made."""
+    replayed_calls: int = 0
+    """Calls that the journal answered."""
+    sources: tuple[Source, ...] = ()
+    """Where the replies came from: ``live``, ``tape``, ``simulated``."""
+
+
+class Stop(Exception):
+    """Ends a build, from wherever it is."""
+
+    def __init__(self, outcome: Ended, why: str):
+        super().__init__(why)
+        self.outcome, self.why = outcome, why
 
 
 def score_check(criterion: Criterion, result: CheckResult | None) -> tuple[Finding, str]:
@@ -59,30 +92,18 @@ def green_before(contract: Contract, results: Mapping[str, CheckResult]) -> dict
 def decide(
     contract: Contract, results: Mapping[str, CheckResult], said: Iterable[tuple[str, Finding, str]]
 ) -> tuple[Verdict, ...]:
-    """One verdict for each criterion.
+    """One verdict for each criterion, from its check and the Evaluator's words: (criterion id, finding, why).
 
-    Parameters
-    ----------
-    contract : Contract
-        What was promised.
-    results : mapping of criterion id to CheckResult
-        A criterion without one is unscored.
-    said : iterable of (criterion id, finding, why)
-        The Evaluator's words. They can turn a pass into a fail, and never the other way; a criterion that they
-        leave out, or speak of twice with two answers, is unscored.
+    A word can turn a pass into a fail, and never the other way. A criterion that was not checked, that the words leave
+    out, or of which they say two things, is unscored.
     """
-    words: dict[str, dict[Finding, str]] = {criterion.id: {} for criterion in contract.criteria}
-    for id, finding, why in said:
-        words.setdefault(id, {}).setdefault(finding, why)
-    verdicts = []
+    verdicts, said = [], list(said)
     for criterion in contract.criteria:
         check, shown = score_check(criterion, results.get(criterion.id))
-        spoken: list[tuple[Finding, str]] = list(words[criterion.id].items())
-        evaluator, why = spoken[0] if len(spoken) == 1 else ("unscored", "the Evaluator gave no single verdict")
-        if check == "pass":
-            verdicts.append(Verdict(criterion.id, evaluator, why, check, evaluator))
-        else:
-            verdicts.append(Verdict(criterion.id, check, f"{shown}; {why}", check, evaluator))
+        spoken = {finding: why for id, finding, why in said if id == criterion.id} or {"unscored": "no word of it"}
+        evaluator, why = spoken.popitem() if len(spoken) == 1 else ("unscored", "the Evaluator contradicts itself")
+        verdict, why = (evaluator, why) if check == "pass" else (check, f"{shown}; {why}")
+        verdicts.append(Verdict(criterion.id, verdict, why, check, evaluator))
     return tuple(verdicts)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from toolkit.harness.contract import Contract, TextFile, read_contract
+from toolkit.harness.contract import Contract, ContractError, TextFile, read_contract
 
 
 class WorkspaceError(ValueError):
@@ -20,10 +20,7 @@ class WorkspaceError(ValueError):
 def confined(folder: Path, path: str) -> Path:
     """The place of `path` within `folder`.
 
-    Raises
-    ------
-    WorkspaceError
-        Where it is absolute, climbs with ``..``, or leads through a symbolic link.
+    Raises WorkspaceError where it is absolute, climbs with ``..``, or leads through a symbolic link.
     """
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or "\\" in path or "\0" in path or ":" in path or ".." in parts:
@@ -39,10 +36,7 @@ def confined(folder: Path, path: str) -> Path:
 def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
     """Write `files` into `folder`. All paths are looked at before the first file is written.
 
-    Raises
-    ------
-    WorkspaceError
-        Where a path leaves the folder, or cannot be written: a folder has its name, or the name is too long.
+    Raises WorkspaceError where one leaves the folder or cannot be written: a folder has its name, or it is too long.
     """
     try:
         places = [confined(folder, file.path) for file in files]
@@ -54,13 +48,9 @@ def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
 
 
 class Workspace:
-    """A folder: spec.md, proposals/, contract.json, progress.md, checks/, findings/, journal.jsonl, and build/.
+    """A folder: goal.md, spec.md, proposals/, contract.json, progress.md, checks/, findings/, journal.jsonl, build/.
 
-    Parameters
-    ----------
-    path : str or Path
-        The folder; made if it is not there. What build/ holds before the first run is kept in start/, and each
-        run begins from there: build/ belongs to the Generator.
+    build/ belongs to the Generator. What it holds before the first run is kept in start/, and each run begins there.
     """
 
     def __init__(self, path: str | Path):
@@ -78,14 +68,15 @@ class Workspace:
         except Timeout:
             raise WorkspaceError(f"{self.path}: another run is at work here; wait for it or use a new folder") from None
 
-    def restart(self) -> None:
-        """Put build/ back to what it was before the first run, and begin the hand-offs anew."""
+    def restart(self, goal: str) -> None:
+        """Begin `goal`: put build/ back to what it was before the first run, and leave no hand-off."""
         start = self.path / "start"
         if not start.exists():
             self.build.mkdir(parents=True, exist_ok=True)
             self.build.rename(start)
         shutil.rmtree(self.build, ignore_errors=True)
         shutil.copytree(start, self.build, symlinks=True)
+        self.write("goal.md", goal)
         self.write("progress.md", "")
 
     def write(self, name: str, value: Any) -> None:
@@ -105,24 +96,16 @@ class Workspace:
         text = place.read_text(encoding="utf-8")
         return json.loads(text) if place.suffix == ".json" else text
 
-    def write_build(self, files: Sequence[TextFile]) -> None:
-        """Write `files` into build/. Raises WorkspaceError as `lay_files` does."""
-        lay_files(self.build, files)
-
-    def read_build(self) -> tuple[TextFile, ...]:
-        """The text files of build/, by path; symbolic links are not followed."""
+    def read_build(self) -> dict[str, str]:
+        """The text of each file of build/, by its path; symbolic links are not followed."""
         places = sorted(place for place in self.build.rglob("*") if place.is_file() and not place.is_symlink())
-        return tuple(
-            TextFile(place.relative_to(self.build).as_posix(), place.read_text(encoding="utf-8", errors="replace"))
-            for place in places
-        )
+        texts = (place.read_text(encoding="utf-8", errors="replace") for place in places)
+        return {place.relative_to(self.build).as_posix(): text for place, text in zip(places, texts, strict=True)}
 
     def freeze(self, contract: Contract) -> None:
-        """Keep the sealed `contract`. Raises ContractError where the folder holds a different one already."""
-        if not (self.path / "contract.json").exists():
-            self.write("contract.json", contract.to_json())
-        self.contract().refuse_other(contract)
-
-    def contract(self) -> Contract:
-        """The frozen contract as the folder has it now. Raises ContractError where it was changed."""
-        return read_contract((self.path / "contract.json").read_text(encoding="utf-8"), "contract.json")
+        """Keep the frozen `contract`. Raises ContractError where the folder holds a different one, or a changed one."""
+        place = self.path / "contract.json"
+        if not place.exists():
+            self.write(place.name, contract.to_json())
+        if read_contract(place.read_text(encoding="utf-8"), str(place)) != contract:
+            raise ContractError(f"{place}: another contract than both signed now; a new goal needs a new folder")

@@ -12,8 +12,7 @@ A model takes a `Request` and gives a `Reply`; what goes wrong is a Reply with `
 ('We open at nine.', 'end', 'simulated')
 """
 
-from toolkit.models.claude import ClaudeModel
-from toolkit.models.connect import connect_model
+from toolkit.models.claude import ClaudeModel, connect_model
 from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, UnknownModel
 from toolkit.models.loopback import LoopbackServer
 from toolkit.models.model import Model, Reply, Request, Stopped, ToolCall, Usage

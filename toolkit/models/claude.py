@@ -1,87 +1,61 @@
-"""ClaudeModel: the real anthropic SDK as a Model; whatever goes wrong on the wire is a typed non-result."""
+"""ClaudeModel: the real anthropic SDK as a Model; and `connect_model`, which talks to a script unless live is asked."""
 
 import asyncio
 import os
-import re
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from toolkit.models import wire
-from toolkit.models.call import Call
-from toolkit.models.ledger import Ledger, cost_usd
-from toolkit.models.model import Reply, Request, Usage
+from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
+from toolkit.models.loopback import LoopbackServer
+from toolkit.models.model import Model, Reply, Request, Usage
+from toolkit.models.script import Answer, Policy
 from toolkit.traces import Source
 
-if TYPE_CHECKING:
-    import httpx2
-    from anthropic import AsyncAnthropic
-
-    from toolkit.models.loopback import LoopbackServer
-
 CLOSE_S = 10.0
-OWN_HEADERS = re.compile(
-    "host|connection|user-agent|anthropic-version|idempotency-key|(accept|content|x-stainless)(-.*)?", re.IGNORECASE
-)
+BACKOFF_S = 8.0  # the SDK's longest pause before a retry
+SIMULATED = Answer("This reply is simulated: a script on this machine wrote it, and no model was asked.")
 
 
-class ClaudeModel:
+@dataclass(eq=False)
+class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     """A model of the Messages API, asked through the anthropic SDK. It belongs to the event loop that first asks it.
-
-    Parameters
-    ----------
-    name : str
-        The model; one with a price in prices.json.
-    base_url : str or None
-        Where the API is; None for the SDK's own choice. With a `base_url`, nothing of the environment is used:
-        no key, no proxy, no header.
-    api_key : str or None
-        None takes ANTHROPIC_API_KEY, for the SDK's own `base_url` alone.
-    source : {"live", "simulated"} or None
-        What replies say of themselves; None means live unless `base_url` is this machine.
-    ledger : Ledger or None
-        Counts each HTTP attempt; None makes a new one without a cap.
-    timeout_s : float
-        The longest silence: to connect, to the first event, and between two events. In seconds.
-    max_retries : int
-        Tries after the first, by the SDK's rules; never once a stream has begun.
-    server : LoopbackServer or None
-        A server of our own, instead of `base_url`: started at the first reply and closed with the model.
 
     Raises
     ------
-    UnknownModel
-        For a model without a price.
     ValueError
-        Where there is a `base_url` and no `api_key`.
+        Where there is a `base_url` and no `api_key`. For a model without a price it is an `UnknownModel`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        base_url: str | None = None,
-        api_key: str | None = None,
-        source: Source | None = None,
-        ledger: Ledger | None = None,
-        timeout_s: float = 60,
-        max_retries: int = 2,
-        server: "LoopbackServer | None" = None,
-    ):
-        cost_usd(name, Usage())
-        if base_url and api_key is None:
-            raise ValueError(f"base_url {base_url} without api_key: pass the key meant for it, or 'loopback'")
-        here = server is not None or (urlsplit(base_url or "").hostname or "") in ("127.0.0.1", "localhost", "::1")
-        self.name, self.source, self.server = name, source or ("simulated" if here else "live"), server
-        self.ledger = Ledger() if ledger is None else ledger
-        self.timeout_s, self.max_retries = timeout_s, max_retries
-        self._base_url, self._api_key = base_url, api_key
-        self._sdk: AsyncAnthropic | None = None
-        self._starting = asyncio.Lock()
+    name: str
+    """One with a price in prices.json."""
+    _: KW_ONLY
+    base_url: str | None = None
+    """Where the API is. None means the SDK's own choice; with any other, nothing of the environment is used."""
+    api_key: str | None = field(default=None, repr=False)
+    """None takes ANTHROPIC_API_KEY, for the SDK's own `base_url` alone."""
+    source: Source = field(default=cast(Source, None))
+    """What replies say of themselves; None means live unless `base_url` is this machine."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """Counts each HTTP attempt."""
+    timeout_s: float = 60
+    """The longest silence: to connect, to the first event, and between two events."""
+    max_retries: int = 2
+    """Tries after the first, by the SDK's rules; never once a stream has begun."""
+    server: LoopbackServer | None = None
+    """A server instead of `base_url`: started at the first reply and closed with the model."""
 
-    async def __aenter__(self) -> Self:
-        return self
+    def __post_init__(self) -> None:
+        cost_usd(self.name, Usage())
+        if self.base_url and self.api_key is None:
+            raise ValueError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
+        here = self.server or urlsplit(self.base_url or "").hostname in ("127.0.0.1", "localhost", "::1")
+        self.source = self.source or ("simulated" if here else "live")
+        self._client: Any = None
+        self._starting = asyncio.Lock()
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
@@ -89,67 +63,90 @@ class ClaudeModel:
     async def close(self) -> None:
         """Close the connections, and the server where the model has one of its own."""
         async with asyncio.timeout(CLOSE_S):
-            if self._sdk is not None:
-                await self._sdk.close()
-                self._sdk = None
+            client, self._client = self._client, None
+            if client is not None:
+                await client.close()
             if self.server is not None:
                 await self.server.close()
 
-    async def reply(self, request: Request) -> Reply:
-        """Answer `request`. Raises `BudgetExceeded` where the ledger's cap forbids the call."""
-        return await wire.whole(self.stream(request))
+    async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
+        from toolkit.models.call import Call, failure_of
 
-    async def stream(self, request: Request) -> wire.Pieces:
-        """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` before the first word."""
         call = Call(self, request)
         try:
             async with AsyncExitStack() as stack:
-                events = await call.open(stack)
-                while event := await call.next(events):
-                    if event.type == "text":
-                        yield event.text
+                async with asyncio.timeout((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
+                    client = (await self._connect()).with_middleware(call.count)
+                    events = await stack.enter_async_context(client.messages.stream(**call.arguments()))
+                while True:
+                    async with asyncio.timeout(self.timeout_s):
+                        event = await anext(events, None)
+                    if event is None:
+                        break
+                    if words := call.hear(event, events):
+                        yield words
+            call.failure = wire.CLOSED
+        except BudgetExceeded:
+            raise
+        except Exception as error:
+            call.failure = failure_of(error, self.timeout_s)
         finally:
             call.settle()
         yield call.reply()
 
-    async def client(self) -> "AsyncAnthropic":
-        """The SDK's client, made at the first call."""
+    async def _connect(self) -> Any:
+        from toolkit.models.call import client_of
+
         async with self._starting:
-            if self._sdk is None:
+            if self._client is None:
                 if self.server is not None:
                     await self.server.start()
-                    self._base_url = self.server.url
-                self._sdk = self._connect()
-            return self._sdk
-
-    def _connect(self) -> "AsyncAnthropic":
-        import httpx2
-        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
-
-        if self._base_url is None:
-            http: httpx2.AsyncClient = DefaultAsyncHttpxClient(timeout=self.timeout_s)
-        else:
-            http = httpx2.AsyncClient(
-                timeout=self.timeout_s,
-                trust_env=False,
-                event_hooks={"request": [_own_headers_only(self._api_key or "")]},
-            )
-        return AsyncAnthropic(
-            api_key=self._api_key or os.environ.get("ANTHROPIC_API_KEY"),
-            base_url=self._base_url,
-            http_client=http,
-            timeout=self.timeout_s,
-            max_retries=self.max_retries,
-            open_telemetry=False,
-        )
+                    self.base_url = self.server.url
+                self._client = client_of(self)
+            return self._client
 
 
-def _own_headers_only(api_key: str) -> Callable[["httpx2.Request"], Any]:
-    """A request hook that keeps ANTHROPIC_CUSTOM_HEADERS, and any other key, from a server that they are not for."""
+def connect_model(
+    name: str | None = None,
+    live: bool = False,
+    *,
+    policy: Policy | None = None,
+    max_usd: float | None = None,
+    ledger: Ledger | None = None,
+) -> ClaudeModel:
+    """Connect to a model through the anthropic SDK: use it in ``async with``, or await its ``close()``.
 
-    async def keep_own(request: "httpx2.Request") -> None:
-        for name in [name for name in request.headers if not OWN_HEADERS.fullmatch(name)]:
-            del request.headers[name]
-        request.headers["authorization"] = f"Bearer {api_key}"
+    Without `live`, the SDK talks to a `LoopbackServer` of the model's own, and ANTHROPIC_API_KEY is not looked at.
 
-    return keep_own
+    Parameters
+    ----------
+    name : str or None
+        The model; None means claude-haiku-5-5.
+    live : bool
+        Ask the real API, for money.
+    policy : Policy or None
+        Answers on loopback; None says that it is simulated.
+    max_usd : float or None
+        The cap in dollars; needed for `live`.
+    ledger : Ledger or None
+        Counts the attempts, instead of a new one with `max_usd`; it may bring the cap.
+
+    Raises
+    ------
+    ValueError
+        For `live` without a cap, without a key, or with a policy; or where both `ledger` and `max_usd` are given.
+        For a model without a price it is an `UnknownModel`.
+    """
+    if ledger is not None and max_usd is not None:
+        raise ValueError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
+    name, ledger = name or "claude-haiku-5-5", Ledger(max_usd) if ledger is None else ledger
+    if not live:
+        server = LoopbackServer(policy or (lambda _: SIMULATED))
+        return ClaudeModel(name, api_key="loopback", ledger=ledger, server=server)
+    if policy is not None:
+        raise ValueError("a live model is not scripted: leave out policy= or live=True")
+    if ledger.cap_usd is None:
+        raise ValueError("live calls cost money: pass a cap in dollars, as max_usd=1.0")
+    if not os.environ.get("ANTHROPIC_API_KEY"):
+        raise ValueError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
+    return ClaudeModel(name, source="live", ledger=ledger)

@@ -1,6 +1,6 @@
 """Ledger: what every attempt to reach a model cost, or may have cost, and the cap that stops the next one."""
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
@@ -70,20 +70,16 @@ def cost_usd(model: str, usage: Usage) -> float:
     UnknownModel
         For a model without a price; the error lists those with one.
     """
-    bands = price_table().models.get(model)
-    if bands is None:
-        known = ", ".join(price_table().models)
-        raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
-    fits = (b for b in bands if b.up_to_input_tokens is None or usage.input_tokens <= b.up_to_input_tokens)
-    band = next(fits, None)
-    if band is None:
-        raise UnknownModel(f"no price for {usage.input_tokens:,} input tokens of {model}: add a band to prices.json")
-    return (usage.input_tokens * band.input_usd + usage.output_tokens * band.output_usd) / 1e6
+    for band in price_table().models.get(model, ()):
+        if band.up_to_input_tokens is None or usage.input_tokens <= band.up_to_input_tokens:
+            return (usage.input_tokens * band.input_usd + usage.output_tokens * band.output_usd) / 1e6
+    known = ", ".join(price_table().models)
+    raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
 
 
 def worst_case(request: Request) -> Usage:
     """More tokens than an answer to `request` can use, for prose and code: a token for every two bytes."""
-    size = len(canonical(body_of(request, "")).encode("utf-8", "replace"))
+    size = len(canonical(body_of(request, "")).encode())
     return Usage(size // BYTES_PER_TOKEN + OVERHEAD_TOKENS, request.max_tokens)
 
 
@@ -111,18 +107,14 @@ class Attempt:
         return self.cost_usd if self.state in ("billed", "free") else max(self.worst_usd, self.cost_usd)
 
 
+@dataclass(eq=False)
 class Ledger:
-    """Counts tokens and dollars, attempt by attempt; simulated ones too, marked by their source.
+    """Counts tokens and dollars, attempt by attempt; simulated ones too, marked by their source."""
 
-    Parameters
-    ----------
-    cap_usd : float or None
-        The most that may be spent, attempts that were possibly billed counted at their worst. None for no cap.
-    """
-
-    def __init__(self, cap_usd: float | None = None):
-        self.cap_usd = cap_usd
-        self.attempts: list[Attempt] = []
+    cap_usd: float | None = None
+    """The most that may be spent, attempts that were possibly billed counted at their worst. None for no cap."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """In the order in which they began."""
 
     @property
     def cost_usd(self) -> float:
@@ -141,33 +133,24 @@ class Ledger:
         ------
         BudgetExceeded
             Where its worst case would pass the cap: ask for fewer `max_tokens`, or raise the cap.
-        UnknownModel
-            Where the model has no price.
         """
         worst_usd = cost_usd(model, worst_case(request))
         if self.cap_usd is not None and self.held_usd + worst_usd > self.cap_usd:
-            raise BudgetExceeded(
-                f"{model}: this call could cost ${worst_usd:.4f}, and ${self.held_usd:.4f} of the cap of "
-                f"${self.cap_usd:.4f} is spent or held: raise the cap or ask for fewer max_tokens"
-            )
+            held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
+            mend = "raise the cap or ask for fewer max_tokens"
+            raise BudgetExceeded(f"{model}: this call could cost ${worst_usd:.4f}, and {held}: {mend}")
         self.attempts.append(Attempt(model, source, worst_usd))
         return len(self.attempts) - 1
 
-    def end(
-        self, number: int, state: State, status: int | None = None, usage: Usage | None = None, why: str = ""
-    ) -> None:
-        """Close attempt `number` with what became of it."""
-        usage, attempt = usage or Usage(), self.attempts[number]
-        spent = cost_usd(attempt.model, usage)
-        self.attempts[number] = replace(attempt, state=state, status=status, usage=usage, cost_usd=spent, why=why)
+    def end(self, n: int, state: State, status: int | None = None, usage: Usage = NOTHING, why: str = "") -> None:
+        """Close attempt `n` with what became of it."""
+        spent = cost_usd(self.attempts[n].model, usage)
+        self.attempts[n] = replace(self.attempts[n], state=state, status=status, usage=usage, cost_usd=spent, why=why)
 
     def frame(self) -> "pd.DataFrame":
         """One row an attempt: model, source, state, status, input_tokens, output_tokens, cost_usd, worst_usd, why."""
         import pandas as pd
 
         columns = "model source state status input_tokens output_tokens cost_usd worst_usd why".split()
-        rows = [
-            (a.model, a.source, a.state, a.status, *astuple(a.usage), a.cost_usd, a.worst_usd, a.why)
-            for a in self.attempts
-        ]
+        rows = [asdict(attempt) | asdict(attempt.usage) for attempt in self.attempts]
         return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})

@@ -1,21 +1,27 @@
 """Request, Reply and the Model protocol: what a model is asked, and what may come back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field
 
 from toolkit.traces import Source
 
 Stopped = Literal["end", "tool_use", "max_tokens", "refusal", "truncated", "error", "timeout"]
 """Why a reply stopped. Only ``end`` and ``tool_use`` are results; the others are typed non-results."""
 
+Tokens = Annotated[int, Field(strict=True, ge=0, le=10**12)]
+"""A count that a server claims: checked on arrival, so that none can run a ledger backwards."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one attempt."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: Tokens = 0
+    output_tokens: Tokens = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,6 @@ class Request:
     messages: tuple[dict[str, Any], ...]
     """``{"role": "user" | "assistant", "content": str | list of blocks}``."""
     system: str | None = None
-    """The system prompt."""
     tools: tuple[dict[str, Any], ...] = ()
     """``{"name", "description", "input_schema"}``."""
     schema: dict[str, Any] | None = None
@@ -60,6 +65,8 @@ class Reply:
     """The JSON object asked for by `Request.schema`; None where none was asked or none came."""
     why: str = ""
     """Of a non-result: what happened, in words."""
+    blocks: tuple[dict[str, Any], ...] = ()
+    """Of a result: its content blocks as they came, thinking included, to send back as the assistant's message."""
 
     @property
     def ok(self) -> bool:
@@ -70,16 +77,17 @@ class Reply:
 class Model(Protocol):
     """Anything that answers a `Request`. Failures to answer are Replies with ``ok`` False, not exceptions."""
 
-    @property
-    def name(self) -> str:
-        """The model's name, as in the price table."""
+    name: str
+    """As in the price table."""
+    source: Source
+    """``live``, ``tape`` or ``simulated``."""
 
-    @property
-    def source(self) -> Source:
-        """``live``, ``tape`` or ``simulated``."""
+    def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
+        """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` where a cap forbids it."""
 
     async def reply(self, request: Request) -> Reply:
-        """Answer `request`."""
-
-    def stream(self, request: Request) -> AsyncIterator[str | Reply]:
-        """The words as they come, each a str, and at the end the whole Reply."""
+        """The Reply at the end of the stream."""
+        async with aclosing(self.stream(request)) as pieces:
+            *_, reply = [piece async for piece in pieces]
+        assert isinstance(reply, Reply)
+        return reply

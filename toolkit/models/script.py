@@ -7,13 +7,13 @@ the same Reply.
 import asyncio
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from toolkit.models import wire
-from toolkit.models.ledger import Ledger, State, cost_usd
-from toolkit.models.model import Reply, Request, Stopped, ToolCall, Usage
+from toolkit.models.ledger import Ledger, State, cost_usd, price_table
+from toolkit.models.model import Model, Reply, Request, Stopped, Usage
 from toolkit.records import canonical
 from toolkit.traces import Source
 
@@ -23,8 +23,8 @@ Fault = Literal["close", "cut", "error", "hang"]
 FAULT_ENDS: dict[Fault, tuple[Stopped, str]] = {
     "close": wire.CLOSED,
     "cut": wire.CUT,
-    "error": ("error", wire.error_event_why("overloaded_error", wire.SCRIPTED_ERROR)),
-    "hang": wire.SILENT,
+    "error": ("error", wire.error_why(200, "overloaded_error", wire.SCRIPTED_ERROR)),
+    "hang": ("timeout", wire.SILENT),
 }
 CHARS_PER_TOKEN = 4
 
@@ -38,8 +38,8 @@ class Answer:
     """Tools to call: ``(name, arguments)``."""
     data: dict[str, Any] | None = None
     """A JSON object, sent as the text: the answer to a request with a schema."""
-    stopped: Stopped | None = None
-    """``max_tokens`` or ``refusal``; None for the natural end."""
+    stopped: Literal["max_tokens", "refusal"] | None = None
+    """None for the natural end."""
     fault: Fault | None = None
     """Breaks the stream after half of the text."""
     status: int = 200
@@ -50,7 +50,7 @@ class Answer:
     """None counts a token for every four characters."""
 
     def __post_init__(self) -> None:
-        if self.stopped is not None and self.stopped not in wire.SCRIPTED_STOPS:
+        if self.stopped not in (None, "max_tokens", "refusal"):
             raise ValueError(f"an Answer cannot stop with {self.stopped!r}: script it with fault= or status=")
         if self.status != 200 and self.status < 400:
             raise ValueError(f"status {self.status}: use 200, or 400 and above")
@@ -58,21 +58,16 @@ class Answer:
     @property
     def words(self) -> str:
         """The text as it is sent: `data` as JSON where there is data."""
-        return self.text if self.data is None else json.dumps(self.data, ensure_ascii=False)
-
-    @property
-    def message(self) -> str:
-        """What an error status says."""
-        return self.text or f"scripted status {self.status}"
-
-    @property
-    def stop_reason(self) -> str:
-        """The API's word for how the message ends."""
-        return wire.SCRIPTED_STOPS[self.stopped or ("tool_use" if self.tools else "end")]
+        return wire.well_formed(self.text if self.data is None else json.dumps(self.data, ensure_ascii=False))
 
 
 Policy = Callable[[Request], Answer]
 """Must depend on the request alone, so that the same question gets the same answer."""
+
+
+def half(text: str) -> str:
+    """What is sent of `text` before a fault."""
+    return text[: (len(text) + 1) // 2]
 
 
 def pieces_of(text: str) -> list[str]:
@@ -84,59 +79,45 @@ def pieces_of(text: str) -> list[str]:
     return re.findall(r"\S+\s*|\s+", text)
 
 
-def half(text: str) -> str:
-    """What is sent of `text` before a fault."""
-    return text[: (len(text) + 1) // 2]
-
-
-def input_tokens(request: Request) -> int:
-    """Tokens of a simulated prompt: one for every four characters of system, messages and tools."""
-    return len(canonical([request.system, request.messages, request.tools])) // CHARS_PER_TOKEN
-
-
-def usage_of(request: Request, answer: Answer) -> Usage:
-    """What the whole of `answer` counts."""
-    if answer.usage is not None:
-        return answer.usage
-    said = answer.words + "".join(name + canonical(arguments) for name, arguments in answer.tools)
-    return Usage(input_tokens(request), len(said) // CHARS_PER_TOKEN)
-
-
-def calls_of(request: Request, answer: Answer) -> tuple[ToolCall, ...]:
-    """The tool calls of `answer`, with ids that depend on the request and the position alone."""
-    bare = Request(request.messages, request.system, request.tools)
-    stem = wire.fingerprint(bare, "")[:20]
-    return tuple(ToolCall(f"toolu_{stem}{n:02d}", name, args) for n, (name, args) in enumerate(answer.tools))
-
-
-def ask(policy: Policy, request: Request) -> tuple[Answer, Exception | None]:
-    """What `policy` answers; one that raises answers with status 500, and its exception is handed back."""
+def answer_to(body: Any, policy: Policy, errors: list[Exception]) -> Answer:
+    """What `policy` answers to `body`, or an error status: for a wrong body, or where it raises (kept in `errors`)."""
+    if wrong := wire.what_is_wrong(body):
+        return Answer(wrong, status=400)
+    if body["model"] not in price_table().models:
+        return Answer(f"model: {body['model']}", status=404)
     try:
-        answer = policy(request)
+        answer = policy(wire.request_of(body))
         if not isinstance(answer, Answer):
             raise TypeError(f"a policy must return an Answer, not {type(answer).__name__}")
     except Exception as error:  # a policy is the user's own code
-        return Answer(f"the policy raised {type(error).__name__}", status=500), error
-    return answer, None
+        errors.append(error)
+        return Answer(f"the policy raised {type(error).__name__}", status=500)
+    return answer
 
 
-def reply_of(request: Request, answer: Answer, name: str, timeout_s: float) -> tuple[Reply, State]:
-    """The Reply that a client makes of `answer`, and what the ledger says of it."""
-    usage = usage_of(request, answer)
-    if answer.status >= 400:
-        why = wire.error_why(answer.status, wire.error_type(answer.status), answer.message)
-        return Reply("", "error", name, "simulated", why=why), "free"
-    if answer.fault:
-        stopped, why = FAULT_ENDS[answer.fault]
-        usage, why = Usage(usage.input_tokens, 0), why.format(timeout_s=timeout_s)
-        return Reply(half(answer.words), stopped, name, "simulated", usage, why=why), "possibly billed"
-    calls = calls_of(request, answer)
-    reply = wire.conclude(request, name, "simulated", answer.words, answer.stop_reason, calls, usage)
-    return reply, "billed"
+def error_of(answer: Answer) -> dict[str, str]:
+    """The API's error for an `answer` with a status of 400 or more."""
+    kind = wire.ERROR_TYPES.get(answer.status, "api_error" if answer.status >= 500 else "invalid_request_error")
+    return {"type": kind, "message": answer.text or f"scripted status {answer.status}"}
+
+
+def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    """The message of the API that says `answer`; its ids depend on messages, system and tools of `body` alone."""
+    request = wire.request_of(body)
+    stem = wire.fingerprint(wire.body_of(Request(request.messages, request.system, request.tools), ""))[:20]
+    content: list[dict[str, Any]] = [{"type": "text", "text": answer.words}] if answer.words else []
+    for n, (name, arguments) in enumerate(answer.tools):
+        content.append({"type": "tool_use", "id": f"toolu_{stem}{n:02d}", "name": name, "input": arguments})
+    said = answer.words + "".join(name + canonical(arguments) for name, arguments in answer.tools)
+    read = canonical([request.system, request.messages, request.tools])
+    usage = answer.usage or Usage(len(read) // CHARS_PER_TOKEN, len(said) // CHARS_PER_TOKEN)
+    stop = {"stop_reason": answer.stopped or ("tool_use" if answer.tools else "end_turn"), "stop_sequence": None}
+    head = {"id": f"msg_{stem}", "type": "message", "role": "assistant", "model": body["model"]}
+    return {**head, "content": content, **stop, "usage": asdict(usage)}
 
 
 @dataclass
-class ScriptedModel:
+class ScriptedModel(Model):
     """A policy as a Model, in process: its Replies are those of the real SDK on a `LoopbackServer`."""
 
     policy: Policy
@@ -149,41 +130,37 @@ class ScriptedModel:
     """How long a scripted hang lasts before it is a timeout."""
     errors: list[Exception] = field(default_factory=list)
     """What the policy raised."""
+    source: Source = field(default="simulated", init=False)
+    """Never anything else."""
 
     def __post_init__(self) -> None:
         cost_usd(self.name, Usage())
 
-    @property
-    def source(self) -> Source:
-        """Always ``simulated``."""
-        return "simulated"
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer `request`. Raises `BudgetExceeded` where the ledger's cap forbids the call."""
-        return await wire.whole(self.stream(request))
-
-    async def stream(self, request: Request) -> wire.Pieces:
-        """The words as they come, and at the end the whole Reply."""
+    async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         number = self.ledger.begin(self.name, self.source, request)
-        state: State = "possibly billed"
-        status, usage, why = 200, Usage(), "given up before its end"
+        ended: tuple[State, int, Usage, str] = ("possibly billed", 200, Usage(), "given up before its end")
         try:
-            answer = self._answer(request)
-            reply, ends = reply_of(request, answer, self.name, self.timeout_s)
+            body = wire.body_of(request, self.name)
+            answer = answer_to(body, self.policy, self.errors)
+            reply, ends = self._reply(request, body, answer)
             for piece in pieces_of(reply.text):
                 await asyncio.sleep(answer.delay_s)
                 yield piece
             if answer.fault == "hang":
                 await asyncio.sleep(self.timeout_s)
-            state, status, usage, why = ends, answer.status, reply.usage, reply.why
+            ended = ends, answer.status, reply.usage, reply.why
         finally:
-            self.ledger.end(number, state, status, usage, why)
+            self.ledger.end(number, *ended)
         yield reply
 
-    def _answer(self, request: Request) -> Answer:
-        if wrong := wire.what_is_wrong(wire.body_of(request, self.name)):
-            return Answer(wrong, status=400)
-        answer, error = ask(self.policy, request)
-        if error:
-            self.errors.append(error)
-        return answer
+    def _reply(self, request: Request, body: dict[str, Any], answer: Answer) -> tuple[Reply, State]:
+        if answer.status >= 400:
+            error = error_of(answer)
+            why = wire.error_why(answer.status, error["type"], error["message"])
+            return Reply("", "error", self.name, self.source, why=why), "free"
+        message = message_of(body, answer)
+        if answer.fault:
+            stopped, why = FAULT_ENDS[answer.fault]
+            usage, why = Usage(message["usage"]["input_tokens"]), why.format(timeout_s=self.timeout_s)
+            return Reply(half(answer.words), stopped, self.name, self.source, usage, why=why), "possibly billed"
+        return wire.conclude(request, self.name, self.source, answer.words, message), "billed"

@@ -1,6 +1,7 @@
 """Tape: replies written down once and played back, keyed by the whole request, so that a call is made only once."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,14 @@ class Recorded:
     """One line of a tape."""
 
     key: str
-    """SHA-256 of the canonical request: model, system, messages, tools, schema and max_tokens."""
+    """SHA-256 of `request`."""
     request: dict[str, Any]
-    """The request's body, without its metadata."""
+    """All that an answer depends on: model, system, messages, tools, schema and max_tokens; not metadata."""
     reply: Reply
     """What came back, with the source that it then had."""
 
 
-class Tape:
+class Tape(Model):
     """A Model that answers from the JSONL file at `path` what it knows, and otherwise asks `model` and writes it down.
 
     Only replies that are results are kept. A reply that was live when recorded is played back as ``tape``; a simulated
@@ -43,29 +44,17 @@ class Tape:
     """
 
     def __init__(self, path: str | Path, model: Model):
-        self.model, self.hits, self.misses = model, 0, 0
+        self.model, self.name, self.hits, self.misses = model, model.name, 0, 0
+        self.source: Source = "simulated" if model.source == "simulated" else "tape"
         self._file = JsonlFile(path, Recorded)
         self._known: dict[str, Reply] = {}
         for line in self._file.records():
             self._known.setdefault(line.key, line.reply)
 
-    @property
-    def name(self) -> str:
-        """The name of the model behind the tape."""
-        return self.model.name
-
-    @property
-    def source(self) -> Source:
-        """``tape``, or ``simulated`` where the model behind it is."""
-        return "simulated" if self.model.source == "simulated" else "tape"
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer `request`."""
-        return await wire.whole(self.stream(request))
-
-    async def stream(self, request: Request) -> wire.Pieces:
+    async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """The words, in one piece where they are played back, and at the end the whole Reply."""
-        key = wire.fingerprint(request, self.name)
+        body = wire.body_of(replace(request, metadata={}), self.name)
+        key = wire.fingerprint(body)
         if known := self._known.get(key):
             self.hits += 1
             if known.text:
@@ -73,17 +62,9 @@ class Tape:
             yield replace(known, source="tape") if known.source == "live" else known
             return
         self.misses += 1
-        pieces = self.model.stream(request)
-        try:
+        async with aclosing(self.model.stream(request)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Reply) and piece.ok:
-                    self._keep(key, request, piece)
+                    self._file.append(Recorded(key, body, piece))
+                    self._known[key] = piece
                 yield piece
-        finally:
-            if isinstance(pieces, AsyncGenerator):
-                await pieces.aclose()
-
-    def _keep(self, key: str, request: Request, reply: Reply) -> None:
-        body = wire.body_of(replace(request, metadata={}), self.name)
-        self._file.append(Recorded(key, body, reply))
-        self._known[key] = reply

@@ -2,23 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from toolkit.models.model import Reply, Request, Stopped, ToolCall, Usage
 from toolkit.records import RecordError, canonical, validate
 from toolkit.traces import Source
 
-Pieces = AsyncGenerator[str | Reply, None]
-
-SCRIPTED_STOPS: dict[Stopped, str] = {
-    "end": "end_turn",
-    "tool_use": "tool_use",
-    "max_tokens": "max_tokens",
-    "refusal": "refusal",
-}
 STOPPED: dict[str, tuple[Stopped, str]] = {
     "end_turn": ("end", ""),
     "stop_sequence": ("end", ""),
@@ -29,17 +22,16 @@ STOPPED: dict[str, tuple[Stopped, str]] = {
 }
 """The API's ``stop_reason`` in our words; any other reason is an error."""
 
+T = TypeVar("T")
+
 CLOSED: tuple[Stopped, str] = ("truncated", "the stream closed before message_stop")
 CUT: tuple[Stopped, str] = ("truncated", "the connection was cut in mid-stream")
-SILENT: tuple[Stopped, str] = ("timeout", "nothing came for {timeout_s:g} s")
+SILENT = "nothing came for {timeout_s:g} s"
 SCRIPTED_ERROR = "scripted error in mid-stream"
 
 ERROR_TYPES = {
-    400: "invalid_request_error",
     401: "authentication_error",
     404: "not_found_error",
-    408: "timeout_error",
-    409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
     529: "overloaded_error",
@@ -47,7 +39,7 @@ ERROR_TYPES = {
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
 class _Message(_Strict):
@@ -59,23 +51,10 @@ class _Tool(_Strict):
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
     input_schema: dict[str, Any]
     description: str = ""
-    cache_control: Any = None
-    strict: bool = False
-    type: Literal["custom"] = "custom"
-
-
-class _Format(_Strict):
-    type: Literal["json_schema"]
-    json_schema: dict[str, Any] = Field(alias="schema")
 
 
 class _OutputConfig(_Strict):
-    format: _Format | None = None
-    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-
-
-class _Metadata(_Strict):
-    user_id: str | None = None
+    format: dict[str, Any] | None = None
 
 
 class _Body(_Strict):
@@ -84,28 +63,34 @@ class _Body(_Strict):
     messages: list[_Message] = Field(min_length=1)
     system: str | list[dict[str, Any]] = ""
     tools: list[_Tool] = []
-    tool_choice: dict[str, Any] | None = None
     output_config: _OutputConfig | None = None
-    metadata: _Metadata | None = None
-    stop_sequences: list[str] = []
-    thinking: dict[str, Any] | None = None
-    service_tier: str | None = None
-    cache_control: Any = None
+    metadata: dict[Literal["user_id"], str | None] | None = None
     stream: bool = False
+    temperature: None = None  # the API has no sampling parameters any more
+
+
+def well_formed(value: T) -> T:
+    """Copy a JSON `value`, lone surrogates replaced: hostile JSON can bring them in, and no UTF-8 file can hold them.
+
+    >>> well_formed({"text": "a" + chr(0xD800)})
+    {'text': 'a\ufffd'}
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    copy: T = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return copy
 
 
 def body_of(request: Request, model: str) -> dict[str, Any]:
     """The body of ``POST /v1/messages`` for `request`; absent parts are left out."""
-    body: dict[str, Any] = {"model": model, "max_tokens": request.max_tokens, "messages": list(request.messages)}
-    if request.system:
-        body["system"] = request.system
-    if request.tools:
-        body["tools"] = list(request.tools)
-    if request.schema is not None:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
-    if request.metadata:
-        body["metadata"] = dict(request.metadata)
-    return body
+    form = {"format": {"type": "json_schema", "schema": request.schema}}
+    parts = {
+        "system": request.system or None,
+        "tools": list(request.tools) or None,
+        "output_config": None if request.schema is None else form,
+        "metadata": request.metadata or None,
+    }
+    body = {"model": model, "max_tokens": request.max_tokens, "messages": list(request.messages)}
+    return well_formed(body | {name: part for name, part in parts.items() if part is not None})
 
 
 def request_of(body: dict[str, Any]) -> Request:
@@ -114,14 +99,8 @@ def request_of(body: dict[str, Any]) -> Request:
     if isinstance(system, list):
         system = "\n".join(str(block.get("text", "")) for block in system)
     form = (body.get("output_config") or {}).get("format") or {}
-    return Request(
-        messages=tuple(body["messages"]),
-        system=system,
-        tools=tuple(body.get("tools") or ()),
-        schema=form.get("schema"),
-        max_tokens=body["max_tokens"],
-        metadata=dict(body.get("metadata") or {}),
-    )
+    tools, metadata = tuple(body.get("tools") or ()), dict(body.get("metadata") or {})
+    return Request(tuple(body["messages"]), system, tools, form.get("schema"), body["max_tokens"], metadata)
 
 
 def what_is_wrong(body: Any) -> str | None:
@@ -149,10 +128,7 @@ def _message_faults(messages: list[dict[str, Any]]) -> Iterator[str]:
             yield f"messages.{n}: tool_use {unanswered[0]!r} has no tool_result in the next user message"
         if unasked := [id_ for id_ in results if id_ not in asked]:
             yield f"messages.{n}: tool_result {unasked[0]!r} answers no tool_use of the message before"
-        calls = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
-        if calls and message["role"] == "user":
-            yield f"messages.{n}: a user message cannot hold tool_use"
-        asked = calls
+        asked = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
     if messages[-1]["role"] != "user":
         yield f"messages.{len(messages) - 1}: the last message must be the user's; prefill is not supported"
 
@@ -164,47 +140,54 @@ def _schema_fault(schema: dict[str, Any] | None) -> str | None:
     return f"output_config.format.schema: {fault.message}" if fault else None
 
 
-def fingerprint(request: Request, model: str) -> str:
-    """SHA-256 of all that an answer depends on: model, system, messages, tools, schema, max_tokens; not metadata."""
-    body = body_of(request, model)
-    body.pop("metadata", None)
-    return hashlib.sha256(canonical(body).encode("utf-8", "backslashreplace")).hexdigest()
-
-
-def error_type(status: int) -> str:
-    """The API's word for an error status."""
-    return ERROR_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+def fingerprint(value: Any) -> str:
+    """SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def error_why(status: int, kind: str, message: str) -> str:
-    """Our sentence about an error status."""
-    return f"HTTP {status} {kind}: {message}"
+    """Our sentence about an error status, or about an ``error`` event in a stream that began with a good one."""
+    return f"{f'HTTP {status}' if status >= 400 else 'error in mid-stream:'} {kind}: {message}"
 
 
-def error_event_why(kind: str, message: str) -> str:
-    """Our sentence about an ``error`` event after the stream began."""
-    return f"error in mid-stream: {kind}: {message}"
+def usage_of(message: dict[str, Any]) -> Usage:
+    """What a `message` from outside claims to have used, cached tokens included. Raises RecordError or TypeError."""
+    used = message["usage"]
+    cached = (used.get("cache_creation_input_tokens") or 0) + (used.get("cache_read_input_tokens") or 0)
+    return validate(Usage, {**used, "input_tokens": used["input_tokens"] + cached})
 
 
-def conclude(
-    request: Request, model: str, source: Source, text: str, stop_reason: str, calls: Sequence[ToolCall], usage: Usage
-) -> Reply:
-    """The Reply to a message that arrived whole, with structured output checked again."""
-    stopped, why = STOPPED.get(stop_reason, ("error", f"unknown stop_reason {stop_reason!r}"))
-    if stopped == "tool_use" and not (calls and all(isinstance(call.arguments, dict) for call in calls)):
-        stopped, why = "error", "stop_reason is tool_use, and there is no tool call that can be read"
+def conclude(request: Request, model: str, source: Source, text: str, message: dict[str, Any]) -> Reply:
+    """The Reply to a `message` that arrived whole; tool calls and structured output are checked again."""
+    blocks = validate(tuple[dict[str, Any], ...], well_formed(message["content"]))
+    reason = message["stop_reason"]
+    stopped, why = STOPPED.get(reason, ("error", f"unknown stop_reason {reason!r}"))
+    calls: tuple[ToolCall, ...] = ()
     parsed = None
-    if stopped == "end" and request.schema is not None:
+    if stopped == "tool_use":
+        calls, why = _calls(blocks)
+    elif stopped == "end" and request.schema is not None:
         parsed, why = parse(text, request.schema)
-        stopped = "error" if parsed is None else "end"
-    called = tuple(calls) if stopped == "tool_use" else ()
-    return Reply(text, stopped, model, source, usage, called, parsed, why)
+    if not why:
+        return Reply(text, stopped, model, source, usage_of(message), calls, parsed, blocks=blocks)
+    stopped = "error" if stopped in ("end", "tool_use") else stopped
+    return Reply(text, stopped, model, source, usage_of(message), why=why)
+
+
+def _calls(blocks: tuple[dict[str, Any], ...]) -> tuple[tuple[ToolCall, ...], str]:
+    used = [{**block, "arguments": block.get("input")} for block in blocks if block.get("type") == "tool_use"]
+    try:
+        return validate(
+            tuple[ToolCall, ...], used
+        ), "" if used else "stop_reason is tool_use, and there is no tool call"
+    except RecordError as error:
+        return (), f"a tool call cannot be read: {error}"
 
 
 def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
     """The JSON object in `text` where it satisfies `schema`, or None and what is wrong."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = from_json(text, allow_inf_nan=False)
         fault = next(_validator(schema).iter_errors(value), None)
     except Exception as error:  # text nested too deep, a pattern that is no regex, a $ref to nowhere
         return None, f"the reply cannot be read as JSON of the schema: {type(error).__name__}: {error}"
@@ -215,25 +198,9 @@ def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str
     return value, ""
 
 
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
-
-
 def _validator(schema: dict[str, Any]) -> Any:
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
+    from jsonschema_specifications import REGISTRY
 
     # a registry of its own keeps a $ref from being fetched over the network
     return Draft202012Validator(schema, registry=REGISTRY)
-
-
-async def whole(pieces: Pieces) -> Reply:
-    """The Reply at the end of a stream."""
-    reply = None
-    try:
-        async for piece in pieces:
-            reply = piece
-    finally:
-        await pieces.aclose()
-    assert isinstance(reply, Reply)
-    return reply

@@ -1,16 +1,12 @@
 """Traces: what an agent did, as a person reads it.
 
-A trace is a production transcript, a span tree flattened, or the fold of a durable session's events; here all of
-them are a `Trace`, and each message, tool call and tool result in it is a `Step`. ``outcome``, cost and whatever else
-a source says stand in ``Trace.meta``. The framework's "structured vibe check" starts from `read_traces`.
+A production transcript, or the fold of a durable session's events, is a `Trace`; each message, tool call and tool
+result in it is a `Step`. The framework's "structured vibe check" starts from `read_traces`.
 
->>> import pandas as pd
->>> answers = pd.DataFrame({"key": ["a"], "asked": ["Is the shop open?"], "said": ["Until six."]})
->>> traces = traces_from_frame(answers, id="key", input="asked", output="said")
->>> traces
+>>> from pandas import DataFrame
+>>> answers = DataFrame({"key": ["a"], "asked": ["Is the shop open?"], "said": ["Until six."]})
+>>> traces_from_frame(answers, id="key", input="asked", output="said")
 [Trace('a', 2 steps, imported, 'Is the shop open?')]
->>> traces_frame(traces)[["id", "messages", "tool_calls"]].to_dict("records")
-[{'id': 'a', 'messages': 2, 'tool_calls': 0}]
 """
 
 from toolkit.traces.frames import steps_frame, traces_frame, traces_from_frame

@@ -1,15 +1,21 @@
 """What an import found: the traces, and a report of what was read, skipped and not understood."""
 
+import json
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from toolkit import render
-from toolkit.traces.trace import Trace
+from toolkit.records import RecordError
+from toolkit.traces.formats.format import Format, unused
+from toolkit.traces.scan import Found, readable
+from toolkit.traces.trace import Trace, title
 
-TRACES_SHOWN = 10
 SHOWN = 20
-TITLE_CHARS = 60
+SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
 
 
 class SkippedRecords(UserWarning):
@@ -29,12 +35,10 @@ class Problem:
     field: str | None
     """The field at fault, as ``traj.3.role``; None where the text itself is broken."""
     why: str
-    """What is wrong, in words."""
 
     def __str__(self) -> str:
-        place = f"record {self.record}" + (f", line {self.line}" if self.line else "")
-        named = f" ({self.id})" if self.id else ""
-        return f"{place}{named}: {f'field {self.field}: ' if self.field else ''}{self.why}"
+        line, id_ = f", line {self.line}" if self.line else "", f" ({self.id})" if self.id else ""
+        return f"record {self.record}{line}{id_}: {f'field {self.field}: ' if self.field else ''}{self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,44 +46,30 @@ class ImportReport:
     """What was read, and what was not."""
 
     path: str
-    """The file, or ``DataFrame``."""
     format: str
-    """The name of the format."""
     decided: str
     """Who chose the format, and why."""
     n_traces: int
     n_steps: int
     n_tool_calls: int
-    problems: tuple[Problem, ...] = ()
-    """The records that were skipped."""
-    unknown_fields: tuple[str, ...] = ()
-    """Fields that the format does not know, kept in `Trace.meta`, or (``steps.name``) in `Step.data`."""
-    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...]
+    unknown_fields: tuple[str, ...]
+    """Fields of records that a Trace has no place for: they are kept in its meta."""
+    notes: tuple[str, ...]
     """What was changed on the way in, as an id that stood twice."""
 
-    @property
-    def n_skipped(self) -> int:
-        """How many records were skipped."""
-        return len(self.problems)
-
-    def lines(self) -> list[str]:
-        """The report in words, without the records skipped."""
-        lines = [
-            f"{self.path}: {self.n_traces:,} traces, {self.n_steps:,} steps, "
-            f"{self.n_tool_calls:,} tool calls; {self.n_skipped:,} records skipped",
-            f"format: {self.format} ({self.decided})",
-        ]
-        if self.unknown_fields:
-            more = len(self.unknown_fields) - SHOWN
-            names = ", ".join(self.unknown_fields[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-            lines.append(f"unknown fields, kept: {names}")
-        return lines
-
     def __str__(self) -> str:
-        return "\n".join([*self.lines(), *self.notes, *(f"skipped {problem}" for problem in self.problems)])
+        counts = f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls"
+        head = f"{self.path}: {counts}; {len(self.problems):,} records skipped"
+        fields = (
+            f"format: {self.format} ({self.decided})\nfields kept in meta: {', '.join(self.unknown_fields) or 'none'}"
+        )
+        lines = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]
+        more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+        return "\n".join([head, fields, *lines[:SHOWN], *more])
 
     def _repr_html_(self) -> str:
-        return render.block(report_html(self))
+        return render.block(render.tag("pre", self))
 
 
 class Traces(list[Trace]):
@@ -90,33 +80,40 @@ class Traces(list[Trace]):
         self.report = report
 
     def _repr_html_(self) -> str:
-        head = ("id", "source", "steps", "tool calls", "begins")
-        rows = [(t.id, t.source, len(t.steps), len(t.calls), title(t)) for t in self[:TRACES_SHOWN]]
-        more = len(self) - len(rows)
-        tail = render.tag("p", f"and {more:,} more") if more > 0 else ""
-        return render.block(report_html(self.report), render.table(rows, head), tail)
+        rows = [(t.id, t.source, len(t.steps), len(t.calls), title(t)) for t in self[:SHOWN]]
+        table = render.table(rows, ("id", "source", "steps", "tool calls", "begins"))
+        return render.block(render.tag("pre", self.report), table)
 
 
-def title(trace: Trace, chars: int = TITLE_CHARS) -> str:
-    """The first words of the first user message; empty where nobody spoke."""
-    words = " ".join(next((s.content for s in trace.steps if s.actor == "user" and s.content.strip()), "").split())
-    return words if len(words) <= chars else words[: chars - 1] + "…"
+def collect(found: Iterable[Found], format_: Format, path: str, decided: str, *notes: str) -> Traces:
+    """Read each record; what cannot be read becomes a Problem, of which the caller's caller is warned once."""
+    traces, problems, said = list[Trace](), list[Problem](), list(notes)
+    unknown, taken = set[str](), set[str]()
+    for item in found:
+        record = item.value if isinstance(item.value, dict) else None
+        wanted = format_.record_id(_remains(item.raw) if record is None else record)
+        own = unused(wanted or f"{Path(path).stem}-{item.number}", taken)
+        try:
+            if item.error or record is None:
+                raise RecordError(item.error or f"a record is an object, not {json.dumps(item.value)[:40]}")
+            traces.append(format_.read(record, own))
+        except RecordError as error:
+            taken.discard(own)
+            problems.append(Problem(item.number, item.line or None, wanted, error.field, error.why))
+            continue
+        if wanted and own != wanted:
+            said.append(f"record {item.number}: the id {wanted} stands in an earlier one; this one is {own}")
+        unknown |= record.keys() & traces[-1].meta.keys()
+    counts = len(traces), sum(len(t.steps) for t in traces), sum(len(t.calls) for t in traces)
+    lists = tuple(problems), tuple(sorted(unknown)), tuple(said)
+    if problems:
+        text = f"{path}: {len(problems)} of {len(problems) + len(traces)} records skipped; first {problems[0]}. "
+        warnings.warn(text + "All are in .report.problems.", SkippedRecords, stacklevel=3)
+    return Traces(traces, ImportReport(path, format_.name, decided, *counts, *lists))
 
 
-def report_html(report: ImportReport) -> render.Html:
-    """The report as HTML; the skipped records fold open."""
-    body = [render.tag("p", line) for line in (*report.lines(), *report.notes[:SHOWN])]
-    if report.problems:
-        rows = [(p.record, p.line or "", p.id or "", p.field or "", p.why) for p in report.problems]
-        more = f", the first {SHOWN} shown" if len(rows) > SHOWN else ""
-        shown = render.table(rows[:SHOWN], ("record", "line", "id", "field", "what is wrong"))
-        body.append(render.details(f"{len(rows):,} skipped{more}", shown, open_=True))
-    return render.fragment(*body)
-
-
-def warn_of(report: ImportReport, stacklevel: int = 3) -> None:
-    """Warn once where records were skipped, naming the first."""
-    if report.problems:
-        total = report.n_skipped + report.n_traces
-        text = f"{report.path}: {report.n_skipped} of {total} records skipped; first {report.problems[0]}. "
-        warnings.warn(text + "All are in .report.problems.", SkippedRecords, stacklevel=stacklevel)
+def _remains(raw: str) -> dict[str, Any]:
+    """Fields with an id that broken text still shows: those before its first list and after its last one."""
+    head, _, rest = readable(raw).rstrip().removesuffix("]").partition("[")
+    pairs = list(SCALAR_FIELD.finditer(head + rest.rpartition("]")[2]))
+    return {m[1]: m[2] or m[3] for m in reversed(pairs)}

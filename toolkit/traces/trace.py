@@ -8,8 +8,7 @@ from toolkit import render
 Source = Literal["live", "tape", "simulated", "imported"]
 """Where something comes from. It travels with every reply, trace, label and figure."""
 
-REPR_CHARS = 60
-FOLDED_ACTORS = {"system", "tool"}
+TITLE_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +34,18 @@ class Trace:
     """A whole interaction, from the first message to the last."""
 
     id: str
-    """Unique within a collection."""
     steps: tuple[Step, ...]
-    """In the order in which they happened."""
     meta: dict[str, Any] = field(default_factory=dict)
     """Everything else that the source said: ``outcome``, ``cost_usd``, ``model``, unknown fields."""
     source: Source = "imported"
-    """Where the trace comes from."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))
 
     def text(self, *actors: str) -> str:
         """The words of the trace (those of `actors`, or of all), one paragraph a message."""
-        said = (s.content for s in self.steps if s.kind == "message" and (not actors or s.actor in actors))
-        return "\n\n".join(said)
+        said = (s for s in self.steps if s.kind == "message" and (not actors or s.actor in actors))
+        return "\n\n".join(step.content for step in said)
 
     @property
     def calls(self) -> tuple[Step, ...]:
@@ -63,11 +59,16 @@ class Trace:
         return next(results, None) if wanted is not None else None
 
     def __repr__(self) -> str:
-        words = " ".join(self.text("user").split())[:REPR_CHARS]
-        return f"Trace({self.id!r}, {len(self.steps)} steps, {self.source}, {words!r})"
+        return f"Trace({self.id!r}, {len(self.steps)} steps, {self.source}, {title(self)!r})"
 
     def _repr_html_(self) -> str:
         return render.block(trace_html(self))
+
+
+def title(trace: Trace) -> str:
+    """The first words of the user; empty where nobody spoke."""
+    words = " ".join(trace.text("user").split())
+    return words if len(words) <= TITLE_CHARS else words[: TITLE_CHARS - 1] + "…"
 
 
 def trace_html(trace: Trace) -> render.Html:
@@ -83,9 +84,12 @@ def _step_html(step: Step, trace: Trace) -> render.Html:
         return _call_html(step, trace.result_of(step))
     body = render.tag("pre", step.content)
     who = step.actor if step.kind == "message" else f"{step.actor} · {step.kind}"
-    if step.actor in FOLDED_ACTORS:
+    if step.actor in ("system", "tool"):
         body = render.details(f"{who} ({len(step.content):,} characters)", body)
-        return render.tag("div", body, class_=f"step {'tool' if step.actor == 'tool' else 'system'}")
+        return render.tag("div", body, class_=f"step {step.actor}")
+    if step.kind != "message" and not step.content:
+        body = render.details(who, render.tag("pre", str(step.data)))
+        return render.tag("div", body, class_="who")
     css = step.actor if step.actor in {"user", "assistant"} else "control"
     return render.tag("div", render.tag("div", who, class_="who"), body, class_=f"step {css}")
 
@@ -97,6 +101,5 @@ def _call_html(call: Step, result: Step | None) -> render.Html:
     error = result.data.get("error") if result else None
     mark = "no result" if result is None else "error" if error else "ok" if error is False else "answered"
     head = render.fragment(render.tag("code", summary), " ", render.tag("span", mark, class_="badge"))
-    return render.tag(
-        "div", render.details(head, render.tag("pre", result.content if result else "")), class_="step tool"
-    )
+    body = render.details(head, render.tag("pre", result.content if result else ""))
+    return render.tag("div", body, class_="step tool")

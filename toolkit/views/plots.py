@@ -5,6 +5,7 @@ the same as the colour.
 """
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from toolkit.evals import Alignment, TopicMap
@@ -28,30 +29,19 @@ TOPICS_SHOWN = 20
 
 
 def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
-    """Where does the judge disagree? The confusion with counts and row shares, TPR and TNR with intervals.
-
-    Parameters
-    ----------
-    alignment : Alignment
-        From `align`.
-    ax : Axes, optional
-        Where to draw; None makes a figure of its own.
-
-    Returns
-    -------
-    Axes
-    """
+    """Where does the judge disagree? The confusion with counts and row shares, TPR and TNR with intervals."""
     counts = alignment.confusion
     ax = ax or _axes(1.7 * counts.shape[1] + 2.6, 1.1 * counts.shape[0] + 2.4)
     table = counts.to_numpy(dtype=float)
     totals = table.sum(axis=1, keepdims=True)
     shares = table / totals.clip(min=1)
     if table.size:
-        ax.imshow(shares, cmap=_blues(), vmin=0, vmax=1, aspect="auto")
-    for (row, column), share in _cells(shares):
-        words = f"{table[row, column]:.0f}\n{share:.0%}" if totals[row] else f"{table[row, column]:.0f}\n–"
-        ink = "white" if share > 0.55 else "black"
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in product(*map(range, table.shape)):
+        share = f"{shares[row, column]:.0%}" if totals[row] else "–"
+        ink = "white" if shares[row, column] > 0.55 else "black"
         weight = "bold" if counts.index[row] == counts.columns[column] else "normal"
+        words = f"{table[row, column]:.0f}\n{share}"
         ax.text(column, row, words, ha="center", va="center", color=ink, fontweight=weight)
     ax.set_xticks(range(counts.shape[1]), [_short(label) for label in counts.columns])
     ax.set_yticks(range(counts.shape[0]), [_short(label) for label in counts.index])
@@ -59,28 +49,17 @@ def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
     ax.set_ylabel("people say" if alignment.human_kind == "human" else "the labels say")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    lines = [alignment.subtitle, _rate("TPR", alignment.tpr, alignment.tpr_interval)]
-    lines.append(_rate("TNR", alignment.tnr, alignment.tnr_interval))
+    lines = "\n".join([alignment.subtitle, alignment.rate("tpr"), alignment.rate("tnr")])
     ax.set_title(alignment.title, loc="left", fontweight="bold", pad=50)
-    ax.annotate("\n".join(lines), (0, 1), (0, 6), "axes fraction", "offset points", fontsize=8.5, va="bottom")
+    ax.annotate(lines, (0, 1), (0, 6), "axes fraction", "offset points", fontsize=8.5, va="bottom")
     return _stamp(ax, alignment.simulated)
 
 
 def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool = False) -> "Axes":
     """What is the collection about? A bar a topic, largest first, with its size and words.
 
-    Parameters
-    ----------
-    topic_map : TopicMap
-        From `fit_topics`. Of more than 20 topics the largest are shown, and the rest counted.
-    ax : Axes, optional
-        Where to draw; None makes a figure of its own.
-    simulated : bool
-        Whether to say so, beside what the map knows of its traces.
-
-    Returns
-    -------
-    Axes
+    Of more than 20 topics the largest are shown, and the rest counted. `simulated` is for texts: of traces the map
+    knows it.
     """
     shown = topic_map.topics.head(TOPICS_SHOWN)
     ax = ax or _axes(8.0, 1.3 + 0.36 * max(1, len(shown)))
@@ -116,10 +95,6 @@ def plot_delivery(
         Where to draw; None makes a figure of its own.
     simulated : bool
         Whether the words that were sent are a script's.
-
-    Returns
-    -------
-    Axes
     """
     ax = ax or _axes(8.0, 4.2)
     ax.step(frame["time_s"], frame["sent"], where="post", color=BLACK, lw=1.2, ls="--", label="sent")
@@ -156,22 +131,6 @@ def _stamp(ax: "Axes", simulated: bool) -> "Axes":
         at: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
         ax.annotate("simulated", (1, 1), (0, 6), color=VERMILION, fontsize=9, va="bottom", bbox=box, **at)
     return ax
-
-
-def _blues() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("fieldbook", ["#ffffff", BLUE])
-
-
-def _cells(shares: Any) -> list[tuple[tuple[int, int], float]]:
-    return [((r, c), float(share)) for r, row in enumerate(shares) for c, share in enumerate(row)]
-
-
-def _rate(name: str, value: float | None, interval: tuple[float, float] | None) -> str:
-    if value is None or interval is None:
-        return f"{name} undefined"
-    return f"{name} {value:.2f} (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
 
 
 def _short(words: object, length: int = 18) -> str:

@@ -1,90 +1,103 @@
 """OpenAI-style chats: ``{"messages": [{"role", "content", "tool_calls"}, ...]}``."""
 
+from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
 
 from toolkit.records import validate
-from toolkit.traces.formats.conversation import Conversation, arguments_of, words_of
-from toolkit.traces.formats.format import TIME_FIELDS, Format, Record, first_id
+from toolkit.traces.formats.format import Conversation, Format, Record, first_id, words_of
+from toolkit.traces.scan import decode_at
 from toolkit.traces.trace import Trace
 
 ROLES = {"developer": "system", "function": "tool"}
-MESSAGE_FIELDS = {"id", "usage", "model", "refusal", "error", "is_error", "cost_usd", *TIME_FIELDS}
-RECORD_FIELDS = {"id", "trace_id", "messages", "model", "usage", "cost_usd", "outcome", "messages_skipped"}
+BLOCKS = ("tool_use", "tool_result", "thinking")
 
 
 class Function(BaseModel):
-    """A function as the assistant calls it."""
-
     name: str
     arguments: str | dict[str, Any] | None = None
 
 
 class Call(BaseModel, extra="allow"):
-    """One entry of ``tool_calls``."""
-
     function: Function
     id: str | None = None
     type: str | None = None
 
 
 class Message(BaseModel, extra="allow"):
-    """One message."""
-
     role: str
     content: str | list[Any] | dict[str, Any] | None = None
     tool_calls: list[Call] | None = None
     function_call: Function | None = None
     tool_call_id: str | None = None
     name: str | None = None
+    refusal: str | None = None
 
 
-class Chat(BaseModel, extra="allow"):
-    """A record."""
-
+class Chat(BaseModel):
     messages: list[Message]
+    system: str | list[Any] | None = None
+
+
+def is_block(part: object) -> bool:
+    """Whether a part of a message's content is a step of its own, as only the Messages API writes it."""
+    return isinstance(part, dict) and str(part.get("type")).endswith(BLOCKS)
 
 
 def add_message(talk: Conversation, message: Message) -> None:
     """Append the steps of `message` to `talk`."""
-    extra = dict(message.model_extra or {})
-    talk.unknown |= {f"steps.{name}" for name in extra.keys() - MESSAGE_FIELDS}
-    words, parts = words_of(message.content)
-    data = extra | parts
+    talk.begin(message.model_extra)
     if message.role in ("tool", "function"):
-        data["error"] = extra.get("error", extra.get("is_error"))
-        talk.result(message.tool_call_id, message.name, words, data)
+        talk.result(message.tool_call_id, message.name, *words_of(message.content))
         return
-    calls = [(call.id, call.function, call.model_extra or {}) for call in message.tool_calls or ()]
-    if message.function_call:
-        calls.append((None, message.function_call, {}))
-    if words or not calls:
-        refusal = extra.get("refusal")
-        words = words or (refusal if isinstance(refusal, str) else "")
-        actor = ROLES.get(message.role, message.role)
-        other = None if actor == message.role else message.role
-        talk.add("message", actor, words, data | {"name": message.name, "role": other})
-        data = {name: extra[name] for name in extra if name in TIME_FIELDS}
-    for call_id, function, more in calls:
-        talk.call(call_id, function.name, arguments_of(function.arguments), data | more)
-        data = {name: extra[name] for name in extra if name in TIME_FIELDS}
+    actor, before = ROLES.get(message.role, message.role), len(talk.steps)
+    about = {"name": message.name, "role": None if actor == message.role else message.role, "refusal": message.refusal}
+    parts = message.content if isinstance(message.content, list) else [message.content] if message.content else []
+    for blocks, group in groupby(parts, is_block):
+        if blocks:
+            for block in group:
+                _add_block(talk, actor, block)
+        else:
+            words, data = words_of(list(group))
+            talk.add("message", actor, words, data | about)
+    calls = list(message.tool_calls or ())
+    calls += [Call(function=message.function_call)] if message.function_call else []
+    for call in calls:
+        talk.call(call.id, call.function.name, _arguments(call.function.arguments), call.model_extra or {})
+    if len(talk.steps) == before:
+        talk.add("message", actor, message.refusal or "", about)
 
 
-def _knows(record: Record) -> bool:
-    return isinstance(record.get("messages"), list)
+def _add_block(talk: Conversation, actor: str, block: Record) -> None:
+    kind, own = block["type"], ("type", "id", "name", "input", "tool_use_id", "content", "thinking", "is_error")
+    data = {name: value for name, value in block.items() if name not in own}
+    if kind.endswith("tool_use"):
+        talk.call(first_id(block, "id"), str(block.get("name") or kind), block.get("input") or {}, data)
+    elif kind.endswith("tool_result"):
+        words, parts = words_of(block.get("content"))
+        error = {"error": bool(block.get("is_error"))}
+        talk.result(first_id(block, "tool_use_id"), None, words, data | parts | error)
+    else:
+        talk.add("thinking", actor, words_of(block.get("thinking"))[0] or f"[{kind}]", data)
 
 
-def _record_id(record: Record) -> str | None:
-    return first_id(record, "id", "trace_id", "conversation_id", "session_id")
+def _arguments(given: str | dict[str, Any] | None) -> Any:
+    """Arguments as a dict; text that is no JSON object is kept as it is."""
+    if not given or isinstance(given, dict):
+        return given or {}
+    value, end, _ = decode_at(given, 0)
+    return value if isinstance(value, dict) and not given[end:].strip() else given
 
 
-def _read(record: Record, id_: str) -> tuple[Trace, set[str]]:
+def read(record: Record, id_: str) -> Trace:
+    """The trace of a record of either provider."""
     chat, talk = validate(Chat, record), Conversation()
+    if chat.system:
+        talk.add("message", "system", words_of(chat.system)[0], {})
     for message in chat.messages:
         add_message(talk, message)
-    meta = {name: value for name, value in record.items() if name not in ("id", "messages")}
-    return Trace(id_, tuple(talk.steps), meta), talk.unknown | (meta.keys() - RECORD_FIELDS)
+    return talk.trace(id_, record, "id", "messages", "system", "request", "response")
 
 
-FORMAT = Format("chat", 'an OpenAI-style chat: {"messages": [...]}', _knows, _record_id, _read)
+FORMAT = Format("chat", lambda record: isinstance(record.get("messages"), list), read)

@@ -1,113 +1,70 @@
 """Tables: a row is a trace, with a cell for what was asked and a cell for what was answered."""
 
 import csv
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 
 from toolkit.records import RecordError, validate
 from toolkit.traces.formats.chat import Message, add_message
-from toolkit.traces.formats.conversation import Conversation
+from toolkit.traces.formats.format import Conversation, Format, Record, first_id
 from toolkit.traces.scan import Found, readable, unreadable
 from toolkit.traces.trace import Source, Trace
 
-LOOKS = "CSV with a header line: a column for the input, one for the output, better still one for the id"
 IDS = ("id", "trace_id")
 INPUTS = ("input", "prompt", "question")
 OUTPUTS = ("output", "response", "answer", "completion")
 DELIMITERS = ",;\t"
-CELL_CHARS = 2**31 - 1
 
 
-def find_columns(names: Iterable[str], file: str) -> tuple[str | None, str, str]:
-    """The columns of id (None where there is none), input and output, by their usual names.
-
-    Raises
-    ------
-    RecordError
-        Lists the columns, and shows the call that names them.
-    """
-    names = list(names)
+def find_columns(names: Sequence[str], file: str) -> tuple[str | None, str, str]:
+    """The columns of id (None where there is none), input and output, by their usual names. Raises RecordError."""
     columns = {name.strip().lower(): name for name in reversed(names)}
-    found = [next((columns[n] for n in usual if n in columns), None) for usual in (IDS, INPUTS, OUTPUTS)]
-    if found[1] is None or found[2] is None:
-        missing = " and ".join(w for w, f in (("input", found[1]), ("output", found[2])) if f is None)
-        raise RecordError(
-            f"read as a table, it has no column that is known to be the {missing}; its columns are: "
-            f"{', '.join(names)}. Name them: "
-            f"traces_from_frame(pandas.read_csv({file!r}), id=..., input=..., output=...)",
-            file,
-        )
-    return found[0], found[1], found[2]
+    id_, asked, answered = (next((columns[n] for n in usual if n in columns), None) for usual in (IDS, INPUTS, OUTPUTS))
+    if asked is None or answered is None:
+        missing = "input" if asked is None else "output"
+        why = f"read as a table, it has no column that is known to be the {missing}; its columns are: "
+        call = f"traces_from_frame(pandas.read_csv({file!r}), id=..., input=..., output=...)"
+        raise RecordError(f"{why}{', '.join(names)}. Name them: {call}", file)
+    return id_, asked, answered
 
 
-def row_trace(id_: str, asked: Any, answered: Any, meta: dict[str, Any], source: Source = "imported") -> Trace:
-    """The trace of one row; a cell is text, a message, a list of messages, or None.
+def row_format(id_: str | None, asked: str, answered: str, source: Source = "imported") -> Format:
+    """The format of rows with these columns; the others go to meta. A cell is text, messages, or None."""
 
-    Raises
-    ------
-    RecordError
-        Where both cells are empty, or hold something else.
-    """
-    talk = Conversation()
-    for cell, role in ((asked, "user"), (answered, "assistant")):
-        for message in _messages(cell, role):
-            add_message(talk, message)
-    if not talk.steps:
-        raise RecordError("the input and the output are both empty")
-    return Trace(id_, tuple(talk.steps), meta, source)
+    def read(record: Record, own: str) -> Trace:
+        if id_ is not None and first_id(record, id_) is None:
+            raise RecordError("the id is missing", field=id_)
+        talk = Conversation()
+        for role, cell in (("user", record[asked]), ("assistant", record[answered])):
+            said = cell if isinstance(cell, list) else [{"role": role, "content": str(cell)}]
+            for message in validate(list[Message], said if cell not in (None, "") else []):
+                add_message(talk, message)
+        if not talk.steps:
+            raise RecordError("the input and the output are both empty")
+        return replace(talk.trace(own, record, id_, asked, answered), source=source)
 
-
-def _messages(cell: Any, role: str) -> list[Message]:
-    if cell is None or cell == "":
-        return []
-    if isinstance(cell, dict):
-        return [validate(Message, cell)]
-    return validate(list[Message], cell) if isinstance(cell, list) else [Message(role=role, content=str(cell))]
+    return Format("table", lambda _: True, read, lambda record: first_id(record, id_ or ""))
 
 
-def header(text: str) -> tuple[str, list[str]]:
-    """The delimiter of a CSV text, and the names of its columns."""
-    first = readable(text.lstrip("\r\n").split("\n", 1)[0])
-    delimiter = max(DELIMITERS, key=first.count)
-    return delimiter, next(csv.reader([first.strip("\r")], delimiter=delimiter), [])
-
-
-def looks_tabular(text: str) -> bool:
-    """Whether there are two columns or more, and the first row below the header has as many cells."""
-    names, first = header(text)[1], next(scan_rows(text), None)
-    return len(names) > 1 and first is not None and first.error is None
-
-
-def scan_rows(text: str) -> Iterator[Found]:
-    """Each row below the header as a dict. A row whose quotes are broken costs only its first line."""
-    delimiter, names = header(text)
+def rows_of(text: str) -> tuple[list[str], list[Found]]:
+    """The names of the columns, and each row as a dict. A row whose quotes are broken costs only its first line."""
     lines = [line + "\n" for line in text.split("\n")]
-    start = next(n for n, line in enumerate(lines) if line.strip()) + 1
-    before = csv.field_size_limit(CELL_CHARS)
-    try:
-        rows = (row for row in _rows(lines, start, delimiter) if "".join(row[1]).strip())
-        for number, (line, row, error) in enumerate(rows, 1):
-            yield _found(number, line, row, names, error)
-    finally:
-        csv.field_size_limit(before)
-
-
-def _rows(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, list[str], str | None]]:
-    """The line (from 1), the cells and the error of each row. After an error it reads on at the next line."""
-    while start < len(lines):
-        reader, begun = csv.reader(lines[start:], delimiter=delimiter, strict=True), start
+    at = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    first = readable(lines[at].strip("\r\n"))
+    delimiter = max(DELIMITERS, key=first.count)
+    names, rows = next(csv.reader([first], delimiter=delimiter), []), list[Found]()
+    while (at := at + 1) < len(lines):
+        reader, begun = csv.reader(islice(lines, at, None), delimiter=delimiter, strict=True), at
         try:
             for row in reader:
-                yield start + 1, row, None
-                start = begun + reader.line_num
+                if any(row):
+                    wrong = unreadable("".join(row))
+                    if not wrong and len(row) != len(names):
+                        wrong = f"{len(row)} cells under {len(names)} columns"
+                    cells = dict(zip(names, map(readable, row), strict=False))
+                    rows.append(Found(len(rows) + 1, at + 1, cells, wrong))
+                at = begun + reader.line_num
         except csv.Error as error:
-            yield start + 1, [lines[start]], f"not CSV: {error}"
-            start += 1
-
-
-def _found(number: int, line: int, row: list[str], names: list[str], error: str | None) -> Found:
-    text = "".join(row)
-    error = error or unreadable(text)
-    if not error and len(row) != len(names):
-        error = f"{len(row)} cells under {len(names)} columns"
-    return Found(number, line, None if error else dict(zip(names, row, strict=True)), error, text if error else "")
+            rows.append(Found(len(rows) + 1, at + 1, None, f"not CSV: {error}", lines[at]))
+    return names, rows
