@@ -207,11 +207,11 @@ folder, calls, kind, nth = sys.argv[1:]
 
 class Deadly(MemoryLog):
     left = int(nth)
-    async def append(self, event):
+    async def append(self, event, fence=None):
         self.left -= event.kind == kind
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return await super().append(event)
+        return await super().append(event, fence)
 
 def counted(policy):
     def ask(request):

@@ -32,7 +32,7 @@ async def test_a_server_killed_in_mid_stream_loses_no_acknowledged_event(tmp_pat
         acknowledged = []
 
         async def speak():
-            run = await session.start_run("agent", source="simulated")
+            run = await session.start_run("agent", source="simulated", window_s=0)
             for n in range(400):
                 acknowledged.append((await run.write(f"{n} ")).event.id)
             await run.finish()
@@ -46,7 +46,7 @@ async def test_a_server_killed_in_mid_stream_loses_no_acknowledged_event(tmp_pat
             await server.restart()
         await asyncio.wait_for(speaking, 30)
         conversation = await surface.wait_for(lambda c: any(r.state == "complete" for r in c.runs.values()), 30)
-        stored = [event async for event in session.read(follow=False) if event.kind == "text.delta"]
+        stored = [event async for event in session.read(follow=False, lane="words")]
         assert [event.id for event in stored] == acknowledged
         assert conversation.text == "".join(f"{n} " for n in range(400))
         assert log.durability == durability

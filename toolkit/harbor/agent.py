@@ -14,6 +14,7 @@ from toolkit.harbor.world import World
 from toolkit.models import Answer, Model, Reply, Request
 from toolkit.models.ledger import cost_usd
 from toolkit.sessions import Run, Session
+from toolkit.sessions.run import WINDOW_S
 
 MAX_CALLS = 8
 """Model calls for one word of the customer's; after that the run ends with an error."""
@@ -68,6 +69,7 @@ class _Talk:
     model: Model
     world: World
     request: Request
+    window_s: float
 
     def add(self, role: str, content: str | list[dict[str, Any]]) -> None:
         message = {"role": role, "content": content}
@@ -83,6 +85,7 @@ async def serve(
     phrasing: int = 0,
     failure: str | None = None,
     on_turn: Callable[[Turn], None] | None = None,
+    window_s: float = WINDOW_S,
 ) -> bool:
     """Let the situation's customer talk with an agent on `session`: each turn is a run.
 
@@ -102,6 +105,8 @@ async def serve(
         The failure mode that a scripted model is to show.
     on_turn : callable or None
         Called before each turn, for progress or a pause.
+    window_s : float
+        As in `Session.start_run`.
 
     Returns
     -------
@@ -110,7 +115,7 @@ async def serve(
     """
     prompt = system_prompt(world, situation.customer)
     variant = {"user_id": f"{situation.id}:{phrasing}:{failure or 'ok'}"}
-    talk = _Talk(session, model, world, Request((), prompt, schemas(), metadata=variant))
+    talk = _Talk(session, model, world, Request((), prompt, schemas(), metadata=variant), window_s)
     await session.say(prompt, actor="system")
     for turn in situation.script(phrasing, failure):
         if on_turn:
@@ -123,7 +128,7 @@ async def serve(
 
 
 async def _answer(talk: _Talk) -> bool:
-    run = await talk.session.start_run("support", source=talk.model.source)
+    run = await talk.session.start_run("support", talk.model.source, window_s=talk.window_s)
     try:
         for _ in range(MAX_CALLS):
             reply = await _stream(talk, run)
@@ -170,7 +175,7 @@ async def _note_usage(talk: _Talk, run: Run, reply: Reply) -> None:
     }
     if not reply.ok:
         data |= {"stopped": reply.stopped, "why": reply.why}
-    await talk.session.append("model.usage", run.actor, data, run=run.id)
+    await run.append("model.usage", data)
 
 
 def _blocks(reply: Reply) -> list[dict[str, Any]]:

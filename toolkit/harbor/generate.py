@@ -90,7 +90,9 @@ async def make_trace(planned: Plan, trace_id: str, rng: random.Random) -> Trace:
     with World.open(now=planned.situation.now) as world:
         model = ScriptedModel(harbor_policy)
         phrasing, failure = planned.phrasing, planned.failure
-        await serve(session, planned.situation, model, world, phrasing=phrasing, failure=failure, on_turn=pause)
+        await serve(
+            session, planned.situation, model, world, phrasing=phrasing, failure=failure, on_turn=pause, window_s=0
+        )
     trace = await session.trace()
     return replace(trace, meta={**trace.meta, "agent": "harbor-support", "policy": "v1"})
 

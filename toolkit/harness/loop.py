@@ -73,7 +73,7 @@ class Harness:
 
     async def _cancelled(self, after: int) -> Stop:
         try:
-            async for event in self.session.read(after, control=True):
+            async for event in self.session.read(after, lane="control"):
                 if event.kind == "cancel" and (event.run is None or event.run in self._runs):
                     return Stop("cancelled", "a cancel arrived on the session")
             return Stop("error", "the session's control feed has ended")
@@ -184,7 +184,7 @@ class Harness:
             data = asdict(replace(result, stdout=clip(result.stdout), stderr=clip(result.stderr)))
             about = {"round": number, "seconds": round(data.pop("seconds"), 3)}
             shown.append({"criterion": criterion.id, "finding": finding, "why": why} | data)
-            ack = await self.session.append("check.result", run.actor, shown[-1] | about, run.id)
+            ack = await run.append("check.result", shown[-1] | about)
             checks[criterion.id] = ack.event.id
         self.workspace.write(f"checks/round-{number}.json", shown)
         return results, checks

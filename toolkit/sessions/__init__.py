@@ -15,6 +15,7 @@ A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLo
 'Hello, world'
 """
 
+from toolkit.sessions.control import Desk, SecondMessage, attend, decide, finished
 from toolkit.sessions.conversation import Conversation, Item, fold
 from toolkit.sessions.log import Ack, Durability, Fenced, Lane, Log, LogUnavailable, MemoryLog
 from toolkit.sessions.nats import NatsLog
@@ -26,6 +27,7 @@ from toolkit.sessions.surface import Surface
 __all__ = [
     "Ack",
     "Conversation",
+    "Desk",
     "Durability",
     "Fenced",
     "Item",
@@ -36,8 +38,12 @@ __all__ = [
     "NatsLog",
     "NatsServer",
     "Run",
+    "SecondMessage",
     "Session",
     "Surface",
+    "attend",
+    "decide",
+    "finished",
     "fold",
     "server_binary",
 ]

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from toolkit.events import Event
 from toolkit.sessions.log import Log
 
-WORTH_IT = 64
+WORTH_IT = 16
 """A reader that is not further behind than this many sequence numbers gets the deltas themselves."""
 
 

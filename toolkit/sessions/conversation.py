@@ -14,7 +14,7 @@ from toolkit.traces import Source, Step, Trace
 
 LIFECYCLE = {
     *("run.started", "run.adopted", "run.suspended", "run.resumed", "run.finished"),
-    *("joined", "left", "text.done", "step.started"),
+    *("joined", "left", "text.done", "step.started", "run.rolled_back"),
 }
 ENDED = frozenset({"complete", "cancelled", "error", "orphaned"})
 SOURCE_RANK: tuple[Source, ...] = ("simulated", "tape", "imported", "live")
@@ -149,18 +149,20 @@ class Conversation:
             state.state = str(event.data.get("outcome", "complete"))
             state.events["finished"] = event.id
         elif event.kind == "step.started":
-            self._attempt(state, run, str(event.data.get("step")))
+            state.step = str(event.data.get("step"))
+            self._take_back(run, state.step)
+        elif event.kind == "run.rolled_back":
+            self._take_back(run, None)
         else:
             state.state = "suspended" if event.kind == "run.suspended" else "active"
             state.actor = event.actor if event.kind == "run.adopted" else state.actor
 
-    def _attempt(self, state: RunState, run: str, step: str) -> None:
-        """A new attempt at a step: what the one before put out no longer counts."""
-        old = [item for item in self.items if item.run == run and item.step == step]
-        self.items = [item for item in self.items if item not in old]
+    def _take_back(self, run: str, step: str | None) -> None:
+        """What an earlier attempt at a step put out (or the whole run, for None) no longer counts."""
+        old = [item for item in self.items if item.run == run and step in (None, item.step)]
+        self.items = [item for item in self.items if all(item is not one for one in old)]
         self.replaced += old
         self._open.pop(run, None)
-        state.step = step
 
     @property
     def source(self) -> Source:

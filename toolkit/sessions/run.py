@@ -1,10 +1,12 @@
 """Run: one agent's turn on a session, from ``run.started`` to one ``run.finished``."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from toolkit.events import Event, Outcome
 from toolkit.sessions.conversation import Conversation
@@ -19,6 +21,8 @@ WINDOW_S = 0.04
 """Words of this long are stored as one event: 25 a second, whatever the model's pace."""
 SNAPSHOT_CHARS = 512
 """A snapshot stands beside the log whenever a run's words have grown by this much."""
+FEW_DELTAS = 8
+"""A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
 LEASE_TTL_S = 10.0
 RENEWALS = 3
 """Renewals of a lease in its time to live."""
@@ -45,14 +49,14 @@ class Run:
         self._tasks: list[asyncio.Task[None]] = []
         self._heard = asyncio.Event()
         self._snapshot_chars = 0
+        self._deltas = 0
         self._consumed: set[str] = set()
 
     async def take(self, kind: str, data: dict[str, Any], fence: int, known: Conversation | None = None) -> None:
         """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen and renew."""
-        event = self._event(kind, data)
-        self.fence = (await self.session.log.append(event, fence)).seq
-        if known:
-            self._words = known
+        ack = await self.session.log.append(self._event(kind, data), fence)
+        self.fence, self._words = ack.seq, known or self._words
+        self._words.apply(ack.event)
         async for signal in self.session.read(follow=False, lane="control"):
             self._hear(signal)
         after = self.signals[-1].seq if self.signals else self.fence
@@ -65,7 +69,10 @@ class Run:
     async def _renew(self) -> None:
         while True:
             with suppress(LogUnavailable):
-                await self.session.log.append(self._event("lease.renewed", {"ttl_s": self.ttl_s, "fence": self.fence}))
+                data = {"ttl_s": self.ttl_s, "fence": self.fence}
+                # By the wall clock, whatever clock the session keeps: it says that this process is alive now.
+                renewal = Event(self.session.id, "lease.renewed", self.actor, data, uuid4().hex, self.id, time.time())
+                await self.session.log.append(renewal)
             await asyncio.sleep(self.ttl_s / RENEWALS)
 
     def _hear(self, event: Event) -> None:
@@ -131,6 +138,7 @@ class Run:
             if not text:
                 return None
             ack = await self._append("text.delta", {"text": text})
+            self._deltas += 1
             chars = sum(len(part) for item in self._mine() for part in item.parts)
             if chars >= self._snapshot_chars + SNAPSHOT_CHARS:
                 self._snapshot_chars = chars
@@ -158,6 +166,11 @@ class Run:
         """Begin a step, or another attempt at it: what an earlier attempt put out is replaced on every surface."""
         await self.append("step.started", {"step": name, "attempt": attempt})
 
+    async def roll_back(self) -> None:
+        """Take back everything that this run put out: no surface shows it any more, the log keeps it."""
+        self._pending.clear()
+        await self._append("run.rolled_back", {})
+
     async def append(self, kind: str, data: dict[str, Any]) -> Ack:
         """Write an event of the run, after the words that wait."""
         await self.flush()
@@ -172,7 +185,8 @@ class Run:
             self.outcome = outcome or ("cancelled" if self.cancelled else "complete")
             done = {"chars": len(self.text), "sha256": sha256(self.text.encode()).hexdigest()}
             events = [
-                *([self._event("text.done", done), self._snapshot(open_=False)] if self.text else []),
+                *([self._event("text.done", done)] if self.text else []),
+                *([self._snapshot(open_=False)] if self._deltas > FEW_DELTAS else []),
                 self._event("run.finished", {"outcome": self.outcome}),
             ]
             await self.session.log.append_all(events, self.fence)

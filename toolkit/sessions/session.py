@@ -134,7 +134,7 @@ class Session:
         if not seen:
             return True
         lease = seen[0]
-        left = lease.data["ttl_s"] - (self._clock() - (lease.time or 0))
+        left = lease.data["ttl_s"] - (time.time() - (lease.time or 0))
         feed = self.read(lease.seq or 0, lane="lease")
         try:
             async with asyncio.timeout(max(0.0, left)):

@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from toolkit.events import Event
 from toolkit.records import canonical
-from toolkit.sessions import Ack, Durability, Log
+from toolkit.sessions import Ack, Durability, Lane, Log
+from toolkit.sessions.log import LANES, place
 from toolkit.tour.reader import Arrival
 from toolkit.traces import Trace
 
@@ -29,15 +30,27 @@ class Witness:
         """That of the log."""
         return self.log.durability
 
-    async def append(self, event: Event) -> Ack:
+    async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Append, and remember."""
-        ack = await self.log.append(event)
-        self.sent.append(Arrival(time.time(), ack.event))
-        return ack
+        return self._remember([await self.log.append(event, fence)])[0]
 
-    def read(self, session: str, after: int = 0, follow: bool = True, control: bool = False) -> AsyncIterator[Event]:
+    async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
+        """Append together, and remember."""
+        return self._remember(await self.log.append_all(events, fence))
+
+    def _remember(self, acks: list[Ack]) -> list[Ack]:
+        """What stands beside the log repeats it, and is not counted."""
+        told = (ack.event for ack in acks if place(ack.event) in LANES["log"])
+        self.sent.extend(Arrival(time.time(), event) for event in told)
+        return acks
+
+    async def latest(self, session: str, lane: Lane) -> list[Event]:
+        """The last of each run."""
+        return await self.log.latest(session, lane)
+
+    def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
         """Read from the log."""
-        return self.log.read(session, after, follow, control)
+        return self.log.read(session, after, follow, lane)
 
     async def close(self) -> None:
         """Close the log."""

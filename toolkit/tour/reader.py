@@ -43,7 +43,7 @@ async def read_into(log: Log, path: Path, sessions: list[str]) -> None:
         file.truncate(path.read_bytes().rfind(b"\n") + 1)
 
         async def follow(session: str) -> None:
-            async for event in Session(log, session).read(cursors[session]):
+            async for event in Session(log, session).read(cursors[session], lane="log"):
                 file.write(f"{time.time()!r}{TAB}{encode(event)}\n".encode())
 
         async with asyncio.TaskGroup() as group:

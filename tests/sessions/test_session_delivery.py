@@ -1,0 +1,160 @@
+"""Rollup and snapshots: fewer events, the same text, whoever joins whenever."""
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toolkit.sessions import Conversation, MemoryLog, Session, Surface, fold
+
+WORDS = [f"word{n} " for n in range(400)]
+
+
+async def speak(session, words, window_s=0.0, **options):
+    run = await session.start_run("agent", source="simulated", window_s=window_s, **options)
+    for word in words:
+        await run.write(word)
+    await run.finish()
+    return run
+
+
+async def folded(session, after=0):
+    return fold(session.id, [event async for event in session.read(after, follow=False)])
+
+
+async def plainly_folded(session):
+    return fold(session.id, [event async for event in session.read(follow=False, lane="log")])
+
+
+@pytest.mark.parametrize("window_s", [0, 0.02, 0.04, 0.1, 0.5])
+async def test_the_text_is_the_same_at_each_window_and_the_first_word_is_never_delayed(log, window_s):
+    session = Session(log, "window")
+    run = await session.start_run("agent", source="simulated", window_s=window_s)
+    first = await run.write(WORDS[0])
+    assert first is not None
+    assert [e.data["text"] async for e in session.read(follow=False, lane="words")] == [WORDS[0]]
+    for word in WORDS[1:50]:
+        await run.write(word)
+    await run.finish()
+    assert (await session.conversation()).text == "".join(WORDS[:50])
+    deltas = [event async for event in session.read(follow=False, lane="words")]
+    assert len(deltas) == 50 if window_s == 0 else len(deltas) < 50
+
+
+async def test_a_late_joiner_gets_the_text_so_far_as_one_event_and_then_deltas(log):
+    session = Session(log, "late")
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    for word in WORDS[:200]:
+        await run.write(word)
+    reader = session.read()
+    kinds, text = [], ""
+    async with asyncio.timeout(10):
+        async for event in reader:
+            kinds.append(event.kind)
+            text = event.data["text"] if event.kind == "text.snapshot" else text + event.data.get("text", "")
+            if event.kind == "text.snapshot":
+                for word in WORDS[200:210]:
+                    await run.write(word)
+            if text == "".join(WORDS[:210]):
+                break
+    await reader.aclose()
+    await run.finish()
+    assert kinds[:2] == ["run.started", "text.snapshot"]
+    assert set(kinds[2:]) == {"text.delta"}
+    assert len(kinds) < 100
+
+
+async def test_a_late_join_of_a_long_answer_costs_little_more_than_its_text(log):
+    session = Session(log, "cost")
+    text = [f"token{n % 10} " for n in range(2000)]
+    await speak(session, text)
+    got = [event async for event in session.read(follow=False)]
+    data = sum(len(json.dumps(event.data)) for event in got)
+    assert data <= 1.1 * len("".join(text))
+
+
+async def test_every_join_folds_to_the_same_bytes(log):
+    session = Session(log, "same")
+    await session.say("Tell me everything.")
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    for word in WORDS[:150]:
+        await run.write(word)
+    call = await run.call_tool("look", {})
+    await run.tool_result(call, "found")
+    for word in WORDS[150:320]:
+        await run.write(word)
+    other = await session.start_run("helper", source="simulated", window_s=0)
+    for word in WORDS[:20]:
+        await other.write(word)
+        await run.write(word)
+    await run.finish()
+    whole = await plainly_folded(session)
+    assert (await folded(session)).to_json() == whole.to_json()
+    events = [event async for event in session.read(follow=False, lane="log")]
+    for cut in range(0, len(events), 17):
+        early = fold(session.id, events[:cut])
+        late = await session.conversation(early)
+        assert late.to_json() == whole.to_json(), cut
+    await other.finish()
+
+
+ACTIONS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(["write", "write", "write", "long", "tool", "step", "finish", "say"])),
+    min_size=5,
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ACTIONS, st.integers(0, 2**31))
+async def test_whatever_happens_snapshots_change_no_byte_of_the_fold(actions, seed):
+    session, runs = Session(MemoryLog(), "any"), {}
+    for agent, action in actions:
+        run = runs.get(agent)
+        if action == "say":
+            await session.say("hm")
+        elif run is None or run.outcome:
+            runs[agent] = await session.start_run(f"agent{agent}", source="simulated", window_s=0)
+        elif action in {"write", "long"}:
+            await run.write("x" * (700 if action == "long" else 3))
+        elif action == "tool":
+            await run.call_tool("look", {})
+        elif action == "step":
+            await run.step("answer")
+        else:
+            await run.finish()
+    events = [event async for event in session.read(follow=False, lane="log")]
+    whole = fold("any", events)
+    cut = seed % (len(events) + 1)
+    late = await session.conversation(fold("any", events[:cut]))
+    assert late.to_json() == whole.to_json()
+    for run in runs.values():
+        await run.stop_listening()
+
+
+async def test_a_second_attempt_at_a_step_replaces_the_first_on_every_surface(log):
+    session = Session(log, "steps")
+    surface = Surface(session, "phone")
+    await surface.connect()
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    await run.write("Before. ")
+    await run.step("answer", attempt=1)
+    await run.write("Half an ans")
+    await run.step("answer", attempt=2)
+    await run.write("A whole answer.")
+    await run.finish()
+    done = await surface.wait_for(lambda c: run.id in c.runs and c.runs[run.id].ended)
+    assert done.text == (await session.conversation()).text == "Before. A whole answer."
+    assert [item.text for item in done.replaced] == ["Half an ans"]
+    await surface.disconnect()
+
+
+async def test_a_fold_to_any_sequence_number_is_a_prefix_of_what_came():
+    session = Session(MemoryLog(), "travel")
+    await speak(session, WORDS[:30])
+    events = [event async for event in session.read(follow=False, lane="log")]
+    texts = [fold("travel", events[:n]).text for n in range(len(events) + 1)]
+    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert Conversation("travel").text == ""
