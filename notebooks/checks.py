@@ -1,7 +1,9 @@
 """Marks the exercises: each check tries an answer on something new, and says in one sentence what it saw."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
 
 
@@ -18,3 +20,38 @@ async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
         if found != expected:
             return f"Not yet: a phone that missed the last {missed} pieces should get {expected!r}, and got {found!r}."
     return "Right: whatever the cursor, nothing is missing and nothing comes twice."
+
+
+def knows_the_waste(answer: Callable[[Any], dict[str, float]]) -> str:
+    """Notebook 09: `answer(runs)` gives for each arm the share of paid tokens that were paid in vain."""
+    import pandas as pd
+
+    runs = pd.DataFrame({"arm": ["a", "a", "b"], "regenerated": [50, 0, 0]})
+    found = answer(runs)
+    if set(found) != {"a", "b"}:
+        return f"Not yet: there should be one share for each transport, a and b, and you gave {sorted(found)}."
+    if abs(found["a"] - 1 / 3) > 1e-9 or found["b"]:
+        return f"Not yet: 50 of 150 paid tokens were in vain in a, none in b; you found {found}."
+    return "Right: what is asked for again is paid for again, and a transport that resumes asks for nothing twice."
+
+
+def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
+    """Notebook 10: `answer(events)` returns the text to show, whatever snapshots and repeats there are."""
+
+    def event(seq: int, text: str, covers: int | None = None) -> Event:
+        kind, data = (
+            ("text.delta", {"text": text}) if covers is None else ("text.snapshot", {"text": text, "covers": covers})
+        )
+        return Event("exercise", kind, "agent", data, f"{seq}-{kind}", "r", seq=seq)
+
+    one, two, three, four = event(1, "The "), event(2, "tandem "), event(3, "is "), event(4, "free.")
+    snapshot = event(9, "The tandem is ", covers=3)
+    for told, feed in {
+        "nothing goes wrong": [one, two, three, four],
+        "events come again after a reconnect": [one, two, two, three, three, four],
+        "a snapshot comes in the middle": [one, snapshot, four],
+        "a snapshot is behind what is shown": [one, two, three, four, snapshot],
+    }.items():
+        if (found := answer(feed)) != "The tandem is free.":
+            return f"Not yet: where {told}, it should show 'The tandem is free.', and shows {found!r}."
+    return "Right: each word once, from deltas or from a snapshot."

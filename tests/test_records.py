@@ -1,12 +1,13 @@
 """The JSON boundary, and the file that is fsynced."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from toolkit.events import Event
-from toolkit.records import JsonlFile, RecordError, canonical, decode, validate
+from toolkit.records import JsonlFile, RecordError, canonical, decode, validate, write_whole
 
 WRITER = """
 import sys
@@ -104,3 +105,35 @@ def test_an_error_names_file_line_and_field():
 def test_canonical_text_does_not_depend_on_the_order_of_keys():
     assert canonical({"b": 1, "a": {"d": "é", "c": None}}) == canonical({"a": {"c": None, "d": "é"}, "b": 1})
     assert canonical({"b": 1, "a": 2}) == '{"a":2,"b":1}'
+
+
+def synced_folders(monkeypatch):
+    seen, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: seen.append(os.fstat(number).st_ino) or sync(number))
+    return lambda *folders: [folder for folder in folders if folder.stat().st_ino in seen]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders cannot be opened")
+def test_the_name_of_a_new_file_is_fsynced_and_that_of_its_folder(tmp_path, monkeypatch):
+    synced = synced_folders(monkeypatch)
+    file = JsonlFile(tmp_path / "deep" / "log.jsonl", Event)
+    file.append(event("a"))
+    assert synced(tmp_path, tmp_path / "deep", file.path) == [tmp_path, tmp_path / "deep", file.path]
+    synced = synced_folders(monkeypatch)
+    file.append(event("b"))
+    assert synced(tmp_path, tmp_path / "deep", file.path) == [file.path]
+
+
+def test_a_file_is_replaced_whole_and_fsynced_or_left_as_it_was(tmp_path, monkeypatch):
+    path, synced = tmp_path / "new" / "a.txt", synced_folders(monkeypatch)
+    write_whole(path, "one\r\n")
+    assert path.read_bytes() == b"one\r\n"
+    assert synced(path, path.parent) == [path, path.parent]
+
+    def full(number):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        write_whole(path, "two")
+    assert [(place, place.read_bytes()) for place in path.parent.iterdir()] == [(path, b"one\r\n")]

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,9 @@ import typer
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 OUT = Path("fieldbook-out")
+MENDABLE = (OSError, ValueError, RuntimeError)
+SHOWN = "harbor"
+"""The session that `fieldbook serve` shows."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what the command leaves behind.")]
 
@@ -32,121 +37,26 @@ def tour(
     out: Out = OUT,
 ) -> None:
     """See the whole idea work, on real parts, without a key."""
-    if live and max_usd is None:
-        _stop("--live spends real money: say how much at most, as in `--live --max-usd 0.50`")
-    if traces and (harness or live):
-        _stop("--traces goes without --harness and --live: nothing but deterministic scorers runs on your file")
-    out.mkdir(parents=True, exist_ok=True)
-    if traces:
-        figures = _own_traces(traces, out)
-    elif harness:
-        figures = asyncio.run(_harness(out, memory))
-    else:
-        figures = asyncio.run(_tour(out, memory, max_usd if live else None))
-    if as_json:
-        print(json.dumps(figures))
-    if not figures["ok"]:
-        raise typer.Exit(1)
+    from toolkit.tour import story
 
-
-async def _tour(out: Path, memory: bool, max_usd: float | None) -> dict[str, Any]:
-    from tqdm import tqdm
-
-    from toolkit.models import connect_model
-    from toolkit.tour import assess_traces, deliver, paced_policy, talks, tour_report
-
-    _say("1. Does it arrive? Harbor's agents answer customers, each on a durable session of its own.")
-    options: dict[str, Any] = {"policy": paced_policy} if max_usd is None else {"live": True, "max_usd": max_usd}
-    async with connect_model(**options) as agent:
-        delivery = await deliver(agent, out, memory, say=_say)
-        counts = delivery.counts()
-        _say("   {sent} events acknowledged, {received} received: {lost} lost, ".format(**counts)
-             + "{duplicated} doubled, {reordered} out of order.".format(**counts))  # fmt: skip
-        _say("2. Is it good? The traces are scored, judged, and held against simulated labels.")
-        with tqdm(desc="   judging", unit=" traces", file=sys.stderr, leave=False, disable=None) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            truth = [talk.truth for talk in talks()]
-            quality = await assess_traces(delivery.traces, truth, agent if max_usd else None, progress)
-    found = quality.counts()
-    _say(f"   {quality.alignment.title}: {quality.alignment.subtitle}.")
-    _say(f"   TPR {_rate(found, 'tpr')}, TNR {_rate(found, 'tnr')}, kappa {found['kappa']:.2f}.")
-    _say(f"   {found['topics']} topics in {found['traces']} traces; {found['promoted']} failures became eval cases.")
-    page = out / "tour.html"
-    page.write_text(tour_report(delivery, quality), encoding="utf-8")
-    quality.dataset.save(out / "cases.jsonl")
-    _say(f"3. Look at {page}, then open the notebooks with `fieldbook lab`, or run `fieldbook tour --harness`.")
-    ok = counts["sha256_match"] and not (counts["lost"] or counts["duplicated"] or counts["reordered"])
-    return {"ok": ok, "source": delivery.traces[0].source, **counts, "evals": found, "report": str(page)}
-
-
-def _rate(found: dict[str, Any], name: str) -> str:
-    if found[name] is None:
-        return "undefined"
-    low, high = found[f"{name}_interval"]
-    return f"{found[name]:.2f} [{low:.2f}, {high:.2f}]"
-
-
-async def _harness(out: Path, memory: bool) -> dict[str, Any]:
-    from toolkit.harness import run_demo
-    from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session
-
-    _say("Planner, Generator and Evaluator build a small command, on one session. All three are scripted.")
-    folder = out / "harness"
-    if memory:
-        figures = await _watched(run_demo, folder, Session(MemoryLog(), "harness"))
-    else:
-        async with NatsServer() as server, await NatsLog.connect(server.url) as log:
-            figures = await _watched(run_demo, folder, Session(log, "harness"))
-    _say("{outcome} after {rounds} rounds: {passed} of {criteria} criteria pass; {defects_caught} of "
-         "{defects_planted} planted defects caught and mended; {model_calls} model calls, {replayed_calls} from the "
-         "journal; ${cost_usd:.4f} ({source}).".format(**figures))  # fmt: skip
-    _say(f"The hand-offs, the contract and the verdicts are files in {folder}.")
-    caught = figures["defects_caught"] == figures["defects_planted"]
-    return {"ok": figures["outcome"] == "complete" and caught, **figures}
-
-
-async def _watched(run_demo: Any, folder: Path, session: Any) -> dict[str, Any]:
-    """Run the demo while its session is read as anyone could read it."""
-    from toolkit.sessions.log import stop
-
-    async def watch() -> None:
-        async for event in session.read():
-            if line := _line(event.kind, event.actor, event.data):
-                _say(f"   {line}")
-
-    watching = asyncio.create_task(watch())
-    try:
-        return dict(await run_demo(folder, session))
-    finally:
-        await stop(watching)
-
-
-def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
-    if kind == "contract.frozen":
-        return f"contract frozen: {str(data.get('contract', data))[:80]}"
-    if kind == "verdict":
-        return f"{actor}: {data.get('criterion')} {data.get('verdict')}"
-    if kind == "run.finished":
-        return f"{actor} is done ({data.get('outcome')})"
-    return ""
-
-
-def _own_traces(path: Path, out: Path) -> dict[str, Any]:
-    from toolkit.evals import LabelStore, score_traces
-    from toolkit.tour import label_path, score_counts
-
-    found = _read(path)
-    scores = score_counts(score_traces(found))
-    for name, one in scores.items():
-        _say("{:>20}: {pass} pass, {fail} fail, {unscored} unscored".format(name, **one))
-    labels = [label for label in LabelStore(label_path(path, out)).labels() if label.rater_kind == "human"]
-    _say(f"{len(labels)} human labels: no alignment" + ("" if not labels else ", for no judge has run on this file"))
-    _say(f"Label some: fieldbook lab --traces {path}")
-    return {"ok": True, "source": "imported", **_import_figures(found), "scores": scores, "human_labels": len(labels)}
+    for wrong, why in (
+        (live and max_usd is None, "--live spends real money: say how much at most, as in `--live --max-usd 0.50`"),
+        (max_usd is not None and not live, "--max-usd goes with --live"),
+        (harness and live, "--harness runs scripted roles: it goes without --live"),
+        (traces and (harness or live or memory), "--traces goes without --harness, --live and --memory"),
+    ):
+        if wrong:
+            _stop(why)
+    say = _teller(as_json)
+    with _plain_errors():
+        out.mkdir(parents=True, exist_ok=True)
+        if traces:
+            figures = story.own_traces(traces, _read(traces, say), say)
+        elif harness:
+            figures = asyncio.run(story.watched_build(out, say, memory))
+        else:
+            figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
+    _end(figures, as_json)
 
 
 @app.command(name="import")
@@ -156,47 +66,48 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Read traces, say what was found, and write them as Fieldbook's JSONL."""
+    from toolkit.tour.story import import_figures
     from toolkit.traces import write_traces
 
-    found = _read(file)
-    write_traces(to, found)
-    _say(f"wrote {len(found)} traces to {to}")
-    if as_json:
-        print(json.dumps({"ok": True, "to": str(to), **_import_figures(found)}))
+    if to.exists() and file.exists() and to.samefile(file):
+        _stop(f"{to} is the file to be read: name another for --to")
+    say = _teller(as_json)
+    with _plain_errors():
+        found = _read(file, say)
+        if found:
+            write_traces(to, found)
+            say(f"wrote {len(found)} traces to {to}")
+        else:
+            say("nothing was written: no record could be read")
+    _end({"ok": bool(found), "to": str(to), **import_figures(found)}, as_json)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, say: Callable[[str], object]) -> Any:
     import warnings
 
     from toolkit.traces import SkippedRecords, read_traces
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SkippedRecords)  # the report below names each
-            found = read_traces(path)
-    except (OSError, ValueError) as error:
-        _stop(str(error))
-    _say(str(found.report))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkippedRecords)  # the report names each
+        found = read_traces(path)
+    say(str(found.report))
     return found
 
 
-def _import_figures(found: Any) -> dict[str, Any]:
-    report = found.report
-    return {
-        "format": report.format,
-        "traces": report.n_traces,
-        "steps": report.n_steps,
-        "tool_calls": report.n_tool_calls,
-        "problems": [
-            problem._asdict() if hasattr(problem, "_asdict") else _fields(problem) for problem in report.problems
-        ],
-    }
+@app.command()
+def audit(
+    url: Annotated[str, typer.Argument(help="A streaming endpoint of yours: SSE or NDJSON by GET, or a WebSocket.")],
+    as_json: AsJson = False,
+) -> None:
+    """Probe a streaming endpoint while it answers: what survives a cut? It may be charged for three calls."""
+    from toolkit.sessions.lab import audit_endpoint
 
-
-def _fields(problem: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(problem)
+    say = _teller(as_json)
+    with _plain_errors():
+        card = asyncio.run(audit_endpoint(url))
+    for one in card.findings:
+        say(f"{one.capability:>20}: {one.verdict} ({one.evidence})")
+    _end({"ok": True, **card.to_dict()}, as_json)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -211,14 +122,92 @@ def lab(
     if not notebooks.is_dir():
         _stop(f"{notebooks} is not there: the notebooks lie beside the package in a clone of the repository")
     if traces:
-        _read(traces)
+        with _plain_errors():
+            _read(traces, _teller(False))
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
     arguments = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks}", *context.args]
     os.execv(sys.executable, arguments)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr if "--json" in sys.argv else sys.stdout, flush=True)
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="0.0.0.0 lets phones on your network in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Let in every program on this machine.")] = False,
+) -> None:
+    """Show a live session on a page for laptop and phone, answered by a simulated agent."""
+    from toolkit.sessions.http import is_loopback
+
+    if no_token and not is_loopback(host):
+        _stop(f"--no-token would let everybody who reaches {host} read and control: leave one of the two out")
+    with _plain_errors(), suppress(KeyboardInterrupt):
+        asyncio.run(_serve(host, port, no_token))
+
+
+async def _serve(host: str, port: int, no_token: bool) -> None:
+    import segno
+
+    from toolkit.sessions import NatsLog, NatsServer, attend
+    from toolkit.sessions.http import Tokens, is_loopback, serve, speaking
+
+    tokens = None if no_token else Tokens()
+
+    async def answer(session: Any) -> None:
+        await attend(session, speaking(_slowly), "support", "simulated")
+
+    async with (
+        NatsServer() as server,
+        await NatsLog.connect(server.url) as log,
+        serve(log, tokens, answer, _slowly, host=host, port=port) as url,
+    ):
+        page = f"{url}/sessions/{SHOWN}"
+        link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
+        segno.make(link).terminal(compact=True)
+        watch = [f"Only watch: {page}?token={tokens.issue(SHOWN)}"] if tokens else []
+        near = "Only this machine can open it; with --host 0.0.0.0 a phone on your network can."
+        far = "This is plain HTTP: whoever can listen on your network can read the token too."
+        print(f"Watch and control: {link}", *watch, near if is_loopback(host) else far, sep="\n", flush=True)
+        await asyncio.Event().wait()
+
+
+async def _slowly(text: str) -> Any:
+    """Harbor's agent, played by a script that takes its time."""
+    from toolkit.harbor.content import text as harbor_text
+    from toolkit.models import Answer, Request, ScriptedModel
+
+    said = (
+        f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by.\n\n{harbor_text('policy.md')}"
+    )
+    model = ScriptedModel(lambda _: Answer(said, delay_s=0.08))
+    async for piece in model.stream(Request(({"role": "user", "content": text},))):
+        if isinstance(piece, str):
+            yield piece
+
+
+def _teller(as_json: bool) -> Callable[[str], None]:
+    """Takes the story: to stderr where stdout is for figures."""
+    return lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def _end(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures))
+    if not figures["ok"]:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What a user can mend is said in one line; a bug keeps its traceback."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        errors = [error for error in group.exceptions if isinstance(error, MENDABLE)]
+        if len(errors) < len(group.exceptions):
+            raise
+        _stop(str(errors[0]))
+    except MENDABLE as error:
+        _stop(str(error))
 
 
 def _stop(why: str) -> Any:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from uuid import uuid4
 
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
@@ -103,7 +104,7 @@ class JsonlFile:
     Parameters
     ----------
     path : str or Path
-        The file; its folder is made on the first write. A lock file stands beside it while it is written.
+        The file; its folder is made on the first write. A lock file is made beside it, and stays.
     kind : type
         What each line is.
     """
@@ -112,7 +113,7 @@ class JsonlFile:
         self.path, self.kind = Path(path), kind
 
     def append(self, *records: Any) -> None:
-        """Write `records`, all of them or none, and fsync.
+        """Write `records`, each a whole line, and fsync; a kill in between may leave the first of them alone.
 
         Raises
         ------
@@ -120,7 +121,7 @@ class JsonlFile:
             Where another process holds the lock for longer than `LOCK_TIMEOUT_S`.
         """
         text = "".join(encode(record) + "\n" for record in records).encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        changed = [] if self.path.exists() else _make_room(self.path)
         with FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S), self.path.open("ab+") as file:
             end = _whole_lines_end(file)
             try:
@@ -131,6 +132,7 @@ class JsonlFile:
             except OSError:
                 file.truncate(end)
                 raise
+            _sync(changed)
 
     def lines(self) -> Iterator[Line]:
         """Each line with its record or its error; blank lines and a torn last line are passed over."""
@@ -151,6 +153,38 @@ class JsonlFile:
             if line.error:
                 raise line.error
             yield line.record
+
+
+def write_whole(path: str | Path, text: str) -> None:
+    """Make `text` the whole of the file at `path`, fsynced; what fails leaves the file as it was."""
+    path, data = Path(path), text.encode()
+    changed, draft = _make_room(path), path.with_name(f".{uuid4().hex}.tmp")
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync(changed)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _make_room(path: Path) -> list[Path]:
+    """Make the folder of `path`. Returns each folder that gets a new name in it, `path` itself included."""
+    new = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return [path.parent, *(folder.parent for folder in new)]
+
+
+def _sync(folders: list[Path]) -> None:
+    """Fsync `folders`: the data of a file is of no use where a power cut takes its name."""
+    for folder in folders if os.name == "posix" else ():
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _whole_lines_end(file: Any) -> int:

@@ -19,7 +19,7 @@ NOT_STARTED = 127
 
 
 class Limits(NamedTuple):
-    """Resource limits of a child; None leaves one as it is. They need a POSIX system."""
+    """Resource limits of a child; None leaves one as it is. They need a POSIX system; macOS has no `memory_bytes`."""
 
     cpu_s: int | None = None
     """Seconds of CPU time for each process."""
@@ -51,7 +51,7 @@ def _restrict(limits: dict[str, int | None]) -> None:
     }
     for key, name in names.items():
         value = limits[key]
-        if value is not None:
+        if value is not None and not (key == "memory_bytes" and sys.platform == "darwin"):
             hard = resource.getrlimit(name)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(name, (value, value))

@@ -12,7 +12,14 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WHOLE_RUN_MS = 120_000
 
 
-async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(lab, page, notebook, pictures):
+@pytest.fixture
+def out(tmp_path, monkeypatch):
+    """Named before the lab starts, which hands it on to its kernels."""
+    monkeypatch.setenv("FIELDBOOK_OUT", str(tmp_path / "out"))
+    return tmp_path / "out"
+
+
+async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(out, lab, page, notebook, pictures):
     from playwright.async_api import expect
 
     for file in ("00_a_ten_minute_tour.ipynb", "checks.py"):
@@ -36,6 +43,6 @@ async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(lab, page, n
     await page.get_by_role("button", name="Pass").click()
     await expect(page.get_by_text("2 of 20 · 1 labelled")).to_be_visible()
     await notebook.picture(pictures, "tour-2-panel")
-    (file,) = (lab.folder.parent / "fieldbook-out").glob("*.labels.jsonl")
+    (file,) = out.glob("*.labels.jsonl")
     assert [label.rater_kind for label in LabelStore(file).labels()] == ["human"]
     assert await page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").count() == 0

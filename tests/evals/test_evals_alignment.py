@@ -115,7 +115,7 @@ def test_what_is_no_verdict_is_unparsed_under_every_policy_and_never_a_silent_pa
     assert [found[p].tnr for p in ("report", "fail", "pass")] == [1.0, 1.0, 0.5]
     assert found["report"].policies()["tpr"].tolist() == [1.0, 1.0, 0.5, 1.0]
     assert "2 unparsed, left out" in found["report"].subtitle
-    assert "unparsed" not in found["exclude"].subtitle
+    assert "2 unparsed, left out" in found["exclude"].subtitle
 
 
 def test_a_judge_that_codes_the_labels_otherwise_is_an_error_and_not_a_bad_judge():
@@ -182,3 +182,23 @@ def test_unparsed_counted_as_a_label_that_nobody_gives_agree_with_nobody():
     rows = align(["a", "b"], ["a", None], positive="good").policies()
     assert rows["accuracy"].to_dict() == {"report": 1.0, "exclude": 1.0, "fail": 0.5, "pass": 0.5}
     assert rows["tpr"].isna().all()
+
+
+def test_a_notebook_shows_what_every_policy_makes_of_missing_verdicts():
+    shown = align(["pass", "fail"], ["pass", None], unparsed="exclude", human_kind="simulated")._repr_html_()
+    assert "Alignment with simulated labels" in shown
+    assert "1 unparsed, left out" in shown
+    assert all(f"<td>{policy}</td>" in shown for policy in ("report", "exclude", "fail", "pass"))
+    assert "undefined" in shown
+    assert "<table>" not in align(["pass", "fail"], ["pass", "fail"])._repr_html_()
+
+
+def test_the_confusion_does_not_call_labels_human():
+    assert align(["pass", "fail"], ["pass", "fail"], human_kind="simulated").confusion.index.name == "labels"
+
+
+def test_a_dict_is_compared_by_its_keys_and_a_bare_word_is_refused():
+    found = align({"a": "pass", "b": "fail"}, {"b": "fail", "a": "fail"})
+    assert (found.tpr, found.tnr, found.accuracy) == (0.0, 1.0, 0.5)
+    with pytest.raises(TypeError, match="not the word 'pass'"):
+        align("pass", "pass")

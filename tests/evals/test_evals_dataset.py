@@ -62,3 +62,27 @@ def test_bad_lines_are_reported_the_rest_is_kept_and_saving_would_not_drop_them(
     assert [problem.line for problem in dataset.problems] == [2, 3]
     with pytest.raises(ValueError, match=r"cases\.jsonl:2"):
         dataset.save(path)
+
+
+def test_a_case_is_added_without_a_comparison_with_all_those_before():
+    class Counted(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Counted.compared += 1
+            return str.__eq__(self, other)
+
+    dataset = Dataset(Case(f"c{n}", Counted(n)) for n in range(200))
+    assert len(dataset) == 200
+    assert Counted.compared < 400
+
+
+def test_a_save_that_fails_leaves_the_file_and_no_draft(tmp_path):
+    path = tmp_path / "cases.jsonl"
+    Dataset([Case("a", "first")]).save(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"surrogates|utf-8"):
+        Dataset([Case("b", chr(0xD800))]).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -99,7 +100,9 @@ def test_bad_lines_are_named_and_the_others_count(tmp_path):
     store = LabelStore(path)
     store.add(Label("t1", "ana", "pass", "kind"))
     with path.open("a") as file:
-        file.write('not json\n{"trace_id":"t2","rater":"ana","verdict":"fail","why":" "}\n[1]\n')
+        file.write(
+            'not json\n{"trace_id":"t2","rater":"ana","verdict":"fail","why":" ","rater_kind":"human","id":"a"}\n[1]\n'
+        )
     store.add(Label("t3", "ana", "fail", "rude"))
     assert [label.trace_id for label in store.labels()] == ["t1", "t3"]
     assert [(problem.file, problem.line) for problem in store.problems] == [(str(path), n) for n in (2, 3, 4)]
@@ -111,3 +114,17 @@ def test_an_empty_store_has_a_frame_with_columns_and_nothing_to_undo(tmp_path):
     assert list(store.frame()) == ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
     assert store.undo() is None
     assert not store.path.exists()
+
+
+@pytest.mark.parametrize("left_out", ["rater_kind", "id"])
+def test_a_stored_label_that_leaves_out_who_rated_or_its_id_is_a_problem_and_no_human_label(tmp_path, left_out):
+    path = tmp_path / "labels.jsonl"
+    LabelStore(path).add(Label("t1", "ana", "pass", "kind"))
+    line = {"trace_id": "t2", "rater": "bot", "verdict": "fail", "why": "w", "rater_kind": "model", "id": "a"}
+    del line[left_out]
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    store = LabelStore(path)
+    assert [label.trace_id for label in store.labels()] == ["t1"]
+    (problem,) = store.problems
+    assert (problem.line, left_out in problem.why) == (2, True)

@@ -34,6 +34,8 @@ HELLO, BYE = say("user", "hello"), say("assistant", "all done")
         (tools_succeeded, [call("find"), result("a"), call("move"), result("no", True)], False),
         (tools_succeeded, [call("find"), result("Error: no such booking")], False),
         (tools_succeeded, [call("find")], None),
+        (tools_succeeded, [call("find"), result("a", None)], None),
+        (tools_succeeded, [call("find"), result("a", None), call("move"), result("Error: no", None)], False),
         (answered, [HELLO, BYE], True),
         (answered, [HELLO, BYE, say("user", "thanks ###STOP###")], True),
         (answered, [HELLO, BYE, Step("e", "run.finished", "agent", "")], True),

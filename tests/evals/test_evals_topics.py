@@ -145,3 +145,11 @@ def test_banking77_reaches_the_target_of_the_offline_pipeline(data_dir):
     found = fit_topics(table["text"])
     assert normalized_mutual_info_score(table["category"], found.labels) >= 0.65
     assert adjusted_rand_score(table["category"], found.labels) >= 0.31
+
+
+def test_what_is_missing_is_blank_and_no_word_and_each_stage_is_told():
+    told = []
+    found = fit_topics([None, float("nan"), pd.NA, *questions()], progress=told.append)
+    assert found.labels[:3].tolist() == [-1, -1, -1]
+    assert "3 texts have no words: their label is -1" in found.warnings
+    assert told == ["embedding", "reducing", "clustering", "naming"]

@@ -367,7 +367,8 @@ async def test_a_contract_changed_between_two_rounds_ends_the_build(tmp_path, se
 async def test_another_goal_needs_another_folder(tmp_path, session):
     assert (await harness(tmp_path, session).run(GOAL)).outcome == "complete"
     outcome = await harness(tmp_path, session).run("Something else.")
-    assert outcome.outcome == "error"
+    assert (outcome.outcome, outcome.model_calls, outcome.replayed_calls) == ("error", 0, 0)
+    assert (tmp_path / "goal.md").read_text() == GOAL
     assert "a new goal needs a new folder" in outcome.why
 
 
@@ -376,3 +377,30 @@ async def test_a_journal_that_was_damaged_is_named_and_no_call_is_made(tmp_path,
     outcome = await harness(tmp_path, session).run(GOAL)
     assert (outcome.outcome, outcome.model_calls) == ("error", 0)
     assert "journal.jsonl:1" in outcome.why
+
+
+async def test_turns_that_are_played_back_are_not_called_live(tmp_path):
+    async def sources(name, rounds):
+        session = Session(MemoryLog(), name)
+        made = harness(tmp_path, session, rounds=rounds)
+        for role in (made.planner, made.generator, made.evaluator):
+            role.model.source = "live"  # as ClaudeModel says it of the real API
+        said = (await made.run(GOAL)).sources
+        return [event.data["source"] for event in await events_of(session, "run.started")], said
+
+    first = await sources("first", 1)
+    assert first == (["live"] * 6, ("live",))
+    assert await sources("goes-on", 4) == (["tape"] * 6 + ["live"] * 2, ("live", "tape"))
+    assert await sources("again", 4) == (["tape"] * 8, ("tape",))
+
+
+async def test_a_check_that_prints_something_else_each_time_is_a_new_question(tmp_path):
+    criteria = [{"id": "late", "text": "It tells the time.", "command": ["python", "a.py"], "stdout": ["it is"]}]
+    clock = 'import time\nprint("it is", time.time_ns())\n'
+    propose = instead("propose", Answer(data={"criteria": criteria}), generate_policy)
+    generate = instead("build", written([TextFile("a.py", clock)]), propose)
+    evaluate = instead("review", Answer(data={"agree": True, "objections": []}), evaluate_policy)
+    for calls in (5, 1):
+        session = Session(MemoryLog(), f"calls-{calls}")
+        outcome = await harness(tmp_path, session, generate=generate, evaluate=evaluate).run(GOAL)
+        assert (outcome.outcome, outcome.model_calls) == ("complete", calls)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from toolkit.harness import ContractError, TextFile, Workspace, WorkspaceError, propose_contract
+from toolkit.harness import ContractError, Evaluator, Planner, TextFile, Workspace, WorkspaceError, propose_contract
+from toolkit.harness.roles import Judgement, Plan
 from toolkit.harness.workspace import lay_files
 
 
@@ -71,3 +72,27 @@ def test_a_frozen_contract_is_not_replaced_and_a_changed_one_is_noticed(workspac
 def test_one_run_at_a_time_may_hold_the_folder(workspace):
     with workspace.held(), pytest.raises(WorkspaceError, match="another run"), Workspace(workspace.path).held():
         pass
+
+
+def test_another_goal_is_refused_before_anything_is_changed(workspace):
+    workspace.write("progress.md", "so far")
+    with pytest.raises(WorkspaceError, match="a new goal needs a new folder"):
+        workspace.restart("another goal")
+    assert (workspace.read("goal.md"), workspace.read("progress.md")) == ("a goal", "so far")
+    workspace.write("goal.md", "two\r\nlines")
+    workspace.restart("two\r\nlines")
+
+
+def test_a_build_of_very_many_files_is_shown_in_part_and_says_so(workspace):
+    lay_files(workspace.build, [TextFile(f"{n:04}.txt", "x" * 1000) for n in range(3000)])
+    shown = workspace.read_build()
+    assert sum(len(path) + len(text) for path, text in shown.items()) < 301_000
+    assert shown.pop("/left-out").startswith(f"{3000 - len(shown)} of 3000 files are not shown")
+    told = Evaluator(None).ask("judge", 1, workspace, Judgement).messages[0]["content"]
+    assert "files are not shown" in told
+
+
+def test_a_task_that_does_not_see_the_build_does_not_read_it(workspace):
+    lay_files(workspace.build, [TextFile("a.txt", "")])
+    workspace.read_build = None
+    assert "a goal" in Planner(None).ask("plan", 1, workspace, Plan).messages[0]["content"]

@@ -195,7 +195,27 @@ def test_a_base_url_needs_its_own_key():
 
 def test_a_model_on_this_machine_says_that_it_is_simulated_unless_told_otherwise():
     assert ClaudeModel("claude-opus-5-5", base_url="http://127.0.0.1:1", api_key="x").source == "simulated"
-    assert ClaudeModel("claude-opus-5-5").source == "live"
+    assert ClaudeModel("claude-opus-5-5", ledger=Ledger(1)).source == "live"
+
+
+@pytest.mark.parametrize("there", [{}, {"base_url": "https://example.org", "api_key": "x"}])
+def test_a_live_model_without_a_cap_is_refused_with_the_mend(there):
+    with pytest.raises(ValueError, match=r"no cap: pass ledger=Ledger\(cap_usd=1.0\)"):
+        ClaudeModel("claude-haiku-5-5", **there)
+
+
+async def test_a_model_that_the_environment_sends_to_this_machine_is_not_called_live(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
+    async with LoopbackServer(lambda request: Answer("ok")) as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://example.org")
+        late = connect_model(live=True, max_usd=1)
+        assert late.source == "live"
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        async with late, connect_model(live=True, max_usd=1) as model:
+            assert model.source == "simulated"
+            assert (await model.reply(ASK)).source == (await late.reply(ASK)).source == "simulated"
+        assert model.ledger.attempts[0].source == late.source == "simulated"
+        assert len(server.requests) == 2
 
 
 def test_the_door_imports_nothing_heavy():

@@ -74,3 +74,24 @@ def test_the_pieces_of_a_text_are_the_text(text):
 def test_an_answer_that_no_api_could_give_is_refused(bad):
     with pytest.raises(ValueError, match=r"status|fault"):
         Answer(**bad)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["billed", "free", "possibly billed"])), max_size=20))
+def test_what_is_held_is_at_each_time_the_sum_over_the_attempts(ends):
+    ledger = Ledger()
+    for number, state in ends:
+        ledger.begin("claude-haiku-5-5", "simulated", Request(()))
+        ledger.end(min(number, len(ledger.attempts) - 1), state, usage=Usage(number * 1000, number))
+        assert ledger.held_usd == pytest.approx(sum(attempt.held_usd for attempt in ledger.attempts), abs=1e-12)
+    assert Ledger(attempts=ledger.attempts).held_usd == pytest.approx(ledger.held_usd, abs=1e-12)
+
+
+def test_an_attempt_begins_without_a_look_at_all_those_before():
+    class Unread(list):
+        def __iter__(self):
+            raise AssertionError("read from the first to the last")
+
+    ledger = Ledger(cap_usd=1.0)
+    ledger.attempts = Unread()
+    for _ in range(3):
+        ledger.begin("claude-haiku-5-5", "simulated", Request(()))

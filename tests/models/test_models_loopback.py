@@ -168,3 +168,10 @@ async def test_a_message_that_is_not_streamed_can_be_cut_too(fault):
     async with LoopbackServer(lambda request: Answer("Hello there", fault=fault)) as server:
         with pytest.raises(httpx2.TransportError):
             await post(server, BODY)
+
+
+async def test_a_server_keeps_the_last_requests_alone():
+    async with LoopbackServer(hello, keep=5) as server, httpx2.AsyncClient(trust_env=False) as client:
+        for number in range(8):
+            await client.post(f"{server.url}/v1/messages/count_tokens", json=number)
+        assert [one.body for one in server.requests] == list(range(3, 8))

@@ -1,5 +1,7 @@
 """A tape plays back what it knows, and asks only for the rest."""
 
+import asyncio
+import threading
 from contextlib import aclosing
 
 import pytest
@@ -29,7 +31,7 @@ async def test_the_same_request_is_asked_once_even_by_a_new_process(tmp_path):
     first = await tape.reply(ASK)
     again = await tape.reply(ASK)
     reopened = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
-    third = await reopened.reply(Request(ASK.messages, metadata={"user_id": "another"}))
+    third = await reopened.reply(ASK)
     assert policy.calls == 1
     assert first == again == third
     assert (tape.hits, tape.misses, reopened.hits, reopened.misses) == (1, 1, 1, 0)
@@ -44,6 +46,7 @@ async def test_the_same_request_is_asked_once_even_by_a_new_process(tmp_path):
         Request(ASK.messages, max_tokens=7),
         Request(ASK.messages, tools=({"name": "find", "input_schema": {}},)),
         Request(ASK.messages, schema={"type": "object"}),
+        Request(ASK.messages, metadata={"user_id": "another"}),
     ],
 )
 async def test_a_changed_request_is_asked_anew(tmp_path, other):
@@ -78,7 +81,9 @@ async def test_a_live_reply_is_played_back_as_tape_and_the_file_holds_no_key(tmp
         tape = Tape(path, model)
         first = await tape.reply(ASK)
         played = await tape.reply(ASK)
+        other = await tape.reply(Request(ASK.messages, metadata={"user_id": "another"}))
         assert len(server.requests) == 1
+        assert other == played
     assert (first.source, played.source) == ("live", "tape")
     assert played.text == first.text
     assert "secret" not in path.read_text()
@@ -103,3 +108,30 @@ async def test_a_reader_that_leaves_a_tape_leaves_the_model_behind_it_too(tmp_pa
     async with aclosing(Tape(tmp_path / "tape.jsonl", model).stream(ASK)) as stream:
         await anext(stream)
     assert [attempt.state for attempt in model.ledger.attempts] == ["possibly billed"]
+
+
+async def test_of_equal_requests_at_once_one_is_asked(tmp_path):
+    policy = CountedPolicy()
+    tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
+    replies = await asyncio.gather(*(tape.reply(ASK) for _ in range(5)))
+    assert (policy.calls, tape.misses, tape.hits, tape.known) == (1, 1, 4, 1)
+    assert replies == [replies[0]] * 5
+
+
+async def test_of_equal_requests_at_once_another_is_asked_where_the_first_is_given_up(tmp_path):
+    policy = CountedPolicy()
+    tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
+    async with aclosing(tape.stream(ASK)) as stream:
+        await anext(stream)
+        waiting = asyncio.create_task(tape.reply(ASK))
+        await asyncio.sleep(0)
+    assert (await asyncio.wait_for(waiting, 10)).ok
+    assert policy.calls == 2
+
+
+async def test_the_event_loop_is_not_held_up_by_the_disk(tmp_path, monkeypatch):
+    threads = []
+    monkeypatch.setattr("os.fsync", lambda number: threads.append(threading.current_thread()))
+    await Tape(tmp_path / "tape.jsonl", ScriptedModel(echo)).reply(ASK)
+    assert threads
+    assert threading.main_thread() not in threads

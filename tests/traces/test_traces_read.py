@@ -321,3 +321,22 @@ def test_an_id_in_broken_bytes_can_still_be_shown(tmp_path):
         traces = read_traces(saved(tmp_path, lines(CHAT).encode() + b'{"id": "a\xe9", "messages": []}\n\0\0\0'))
     assert [problem.id for problem in traces.report.problems] == ["a\ufffd", None]
     assert traces._repr_html_().encode()
+
+
+def test_the_html_of_many_calls_looks_each_result_up_once_and_keeps_strange_ids_apart():
+    class Counted(dict):
+        looked = 0
+
+        def get(self, *arguments):
+            Counted.looked += 1
+            return super().get(*arguments)
+
+    ids = [*range(300), "7", ["a", "list"], None]
+    steps = []
+    for number, id in enumerate(ids):
+        steps.append(Step(f"c{number}", "tool.call", "assistant", "find", data=Counted(call_id=id)))
+        steps.append(Step(f"r{number}", "tool.result", "tool", f"answer {number}.", data=Counted(call_id=id)))
+    shown = Trace("t", steps)._repr_html_()
+    assert Counted.looked < 20 * len(steps)
+    assert [shown.count(f"answer {number}.") for number in range(len(ids))] == [1] * len(ids)
+    assert shown.count("no result") == 1

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from toolkit import render
 from toolkit.evals.columns import MEASURES, Values, measure, paired, refuse_other_codes, some
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Policy = Literal["report", "exclude", "fail", "pass"]
-"""An item without a verdict is left out and shown, left out, counted as a fail, or counted as a pass."""
+"""An item without a verdict is left out (by the first two), or counted as a fail or a pass; it is always told of."""
 
 TITLES = {
     "human": "Human alignment",
@@ -29,7 +30,7 @@ class Alignment:
     n: int
     """Items that the numbers rest on: the effective n."""
     confusion: "pd.DataFrame"
-    """Counts: a row for each human label, a column for each of the judge's."""
+    """Counts: a row for each label, a column for each of the judge's."""
     accuracy: float | None
     """Share of equal verdicts."""
     kappa: float | None
@@ -74,8 +75,8 @@ class Alignment:
     def subtitle(self) -> str:
         """Who is compared with whom, on how many items, and what is missing."""
         parts = [f"n = {self.n}"]
-        if self.n_unparsed and self.policy != "exclude":
-            counted = "left out" if self.policy == "report" else f"counted as {self.policy}"
+        if self.n_unparsed:
+            counted = "left out" if self.policy in ("report", "exclude") else f"counted as {self.policy}"
             parts.append(f"{self.n_unparsed} unparsed, {counted}")
         parts += [f"{self.n_deferred} deferred"] * bool(self.n_deferred)
         origin = {"labels": self.human_kind, "judge": self.judge_source}
@@ -97,6 +98,17 @@ class Alignment:
         rows = {policy: [getattr(one, name) for name in columns] for policy, one in found.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object).rename_axis("policy")
 
+    def _repr_html_(self) -> str:
+        rates = f"{self.rate('tpr')} · {self.rate('tnr')}"
+        said = [render.tag("p", line) for line in (f"{self.title}: {self.subtitle}", rates, self.reason) if line]
+        if self.n_unparsed:
+            table = self.policies().drop(columns="reason").reset_index()
+            shown = table.map(
+                lambda cell: f"{cell:.2f}" if isinstance(cell, float) else "undefined" if cell is None else cell
+            )
+            said.append(render.table(shown.to_numpy().tolist(), list(shown)))
+        return render.block(*said)
+
 
 def align(
     human: Values,
@@ -109,9 +121,9 @@ def align(
     """Compare a judge's verdicts with labels, in the same order, or as two Series that are aligned by index.
 
     A label ``"defer"`` is set aside and counted. A verdict that is None, NaN, blank or no human label is unparsed:
-    left out and shown, left out, counted as ``fail`` (where no label is called so, as the other of two, or as agreeing
-    with nobody), or as ``pass`` (where no label is called so, as `positive`). With more than two categories tpr and
-    tnr are of `positive` against the rest. `human_kind` and `judge_source` may be iterables, as
+    left out (``report``, ``exclude``), counted as ``fail`` (where no label is called so, as the other of two, or as
+    agreeing with nobody), or as ``pass`` (where no label is called so, as `positive`). With more than two categories
+    tpr and tnr are of `positive` against the rest. `human_kind` and `judge_source` may be iterables, as
     ``frame["rater_kind"]``: a mixture is called by its least human, least live part.
     Raises ValueError where lengths or indexes differ, a label is missing, or the two use different codes for the same
     thing: a judge that writes "2" as 0 is a mistake in the table, and not a bad judge.

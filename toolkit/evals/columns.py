@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -23,9 +23,13 @@ MEASURES = tuple(UNDEFINED)
 
 
 def paired(human: "Values", judge: "Values") -> "pd.DataFrame":
-    """``human`` and ``judge`` by id, as plain Python values, None for what is missing."""
+    """``human`` and ``judge`` by id (a dict is a Series), as plain Python values, None for what is missing."""
     import pandas as pd
 
+    for values in (human, judge):
+        if isinstance(values, str):
+            raise TypeError(f"align takes a verdict for each item, not the word {values!r}")
+    human, judge = (pd.Series(v, dtype=object) if isinstance(v, Mapping) else v for v in (human, judge))
     named = [values for values in (human, judge) if isinstance(values, pd.Series)]
     for values in named:
         if values.index.has_duplicates:
@@ -36,12 +40,12 @@ def paired(human: "Values", judge: "Values") -> "pd.DataFrame":
         judge = judge.loc[human.index]
     if len(human) != len(judge):
         raise ValueError(f"human has {len(human)} items and judge {len(judge)}: they must be of the same items")
-    columns = {name: [_plain(value) for value in values] for name, values in (("human", human), ("judge", judge))}
+    columns = {name: [plain(value) for value in values] for name, values in (("human", human), ("judge", judge))}
     ids = named[0].index if named else range(len(human))
     return pd.DataFrame(columns, index=pd.Index(ids, name="id"), dtype=object)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A hashable Python value, None for what is missing."""
     import pandas as pd
 
@@ -83,7 +87,7 @@ def measure(human: Sequence[Any], judge: Sequence[Any], labels: Sequence[Any], p
     pairs = list(zip(human, judge, strict=True))
     seen, code = Counter(pairs), {label: number for number, label in enumerate(columns)}
     counts = [[seen[row, column] for column in columns] for row in labels]
-    table = pd.DataFrame(counts, pd.Index(labels, name="human"), pd.Index(columns, name="judge"))
+    table = pd.DataFrame(counts, pd.Index(labels, name="labels"), pd.Index(columns, name="judge"))
     found: dict[str, Any] = dict.fromkeys((*MEASURES, "tpr_interval", "tnr_interval"))
     h, j = [code[label] for label in human], [code[label] for label in judge]
     if pairs:

@@ -1,7 +1,6 @@
 """Dataset: cases to run an agent on, each with the trace, the labels and the person that it came from."""
 
 import hashlib
-import os
 import time as clock
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.evals.labels import Label
-from toolkit.records import RecordError, canonical, decode, encode
+from toolkit.records import RecordError, canonical, decode, encode, write_whole
 from toolkit.traces import Source, Trace
 
 
@@ -79,6 +78,7 @@ class Dataset:
     def __init__(self, cases: Iterable[Case] = (), name: str = "dataset"):
         self.name = name
         self.cases: list[Case] = []
+        self._known: dict[tuple[str, str], str] = {}
         self.problems: tuple[RecordError, ...] = ()
         for case in cases:
             self.add(case)
@@ -91,9 +91,11 @@ class Dataset:
 
     def add(self, case: Case) -> None:
         """Add `case`. Raises ValueError where one has its id, or the same input and expectation: it counts once."""
-        for other in self.cases:
-            if case.id == other.id or (case.input, case.expected) == (other.input, other.expected):
-                raise ValueError(f"case {case.id} is a duplicate of {other.id} in dataset {self.name}")
+        keys = ("id", case.id), ("content", canonical([case.input, case.expected]))
+        for key in keys:
+            if key in self._known:
+                raise ValueError(f"case {case.id} is a duplicate of {self._known[key]} in dataset {self.name}")
+        self._known |= dict.fromkeys(keys, case.id)
         self.cases.append(case)
 
     @classmethod
@@ -113,11 +115,4 @@ class Dataset:
         """Replace a JSONL file as a whole or not at all. Raises ValueError where `load` left problems."""
         if self.problems:  # saving would drop those lines for good
             raise ValueError(f"mend these lines first, or save Dataset(dataset.cases): {self.problems[0]}")
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        with draft.open("w", encoding="utf-8") as file:
-            file.writelines(encode(case) + "\n" for case in self.cases)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        write_whole(path, "".join(encode(case) + "\n" for case in self.cases))

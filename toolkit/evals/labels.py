@@ -3,8 +3,10 @@
 import time as clock
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from uuid import uuid4
+
+from pydantic import BeforeValidator
 
 from toolkit.records import JsonlFile, RecordError
 
@@ -51,7 +53,15 @@ class Retraction:
     time: float = field(default_factory=clock.time)
 
 
-LINE: Any = Label | Retraction
+def _as_stored(line: Any) -> Any:
+    """Refuse a stored label that leaves to a default who rated, or the id by which it is taken back."""
+    stored = line if isinstance(line, dict) else {"retracts": None}
+    if missing := [name for name in ("rater_kind", "id") if not stored.keys() & {name, "retracts"}]:
+        raise ValueError(f"a stored label needs {missing[0]}: write it into the line")
+    return line
+
+
+LINE: Any = Annotated[Label | Retraction, BeforeValidator(_as_stored)]
 
 
 class LabelStore:
@@ -67,6 +77,8 @@ class LabelStore:
 
     def add(self, label: Label) -> None:
         """Write `label`. Raises TimeoutError where another process holds the file's lock too long."""
+        if not isinstance(label, Label):
+            raise TypeError(f"a LabelStore takes a Label, not {type(label).__name__}: {label!r}")
         self._file.append(label)
 
     def undo(self, rater: str | None = None) -> Label | None:

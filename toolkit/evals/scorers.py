@@ -53,12 +53,15 @@ def no_repeated_calls(trace: Trace) -> Score:
 
 
 def tools_succeeded(trace: Trace) -> Score:
-    """Whether no tool answered with an error (marked so, or text that begins so). Unscored without all results."""
+    """Whether no tool answered with an error (marked so, or text that begins so). Unscored unless all results say."""
     name, results = "tools_succeeded", [step for step in trace.steps if step.kind == "tool.result"]
     for step in filter(_failed, results):
         return Score(name, False, f"step {step.id}: {step.content[:80]}")
     if not trace.calls or len(results) < len(trace.calls):
         return Score(name, None, f"{len(trace.calls)} tool calls and {len(results)} results")
+    for step in results:
+        if step.data.get("error") is None:
+            return Score(name, None, f"step {step.id} does not say whether it is an error")
     return Score(name, True, f"{len(results)} results, no error")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.evals.alignment import SOURCES
+from toolkit.evals.columns import plain
 from toolkit.evals.dataset import user_messages
 from toolkit.traces import Source, Trace
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Embed = Callable[[list[str]], Any]
+Tell = Callable[[str], object]
 MIN_TEXTS, LSA_DIMENSIONS = 15, 200
 TOKEN = r"(?u)\b\w[\w'’]+\b|\S"
 WORDS_SHOWN, EXAMPLES_SHOWN = 6, 3
@@ -75,20 +77,25 @@ class TopicMap:
 
 
 def fit_topics(
-    texts_or_traces: Sequence[str | Trace], embed: str | Embed = "lsa", seed: int = 0, min_topic_size: int | None = None
+    texts_or_traces: Sequence[str | Trace],
+    embed: str | Embed = "lsa",
+    seed: int = 0,
+    min_topic_size: int | None = None,
+    progress: Tell | None = None,
 ) -> TopicMap:
     """Find the topics of at least 15 texts (a list or Series), or of the user's messages in traces.
 
-    Of a trace the user's messages are read, because they say what it was about (the system prompt is the
-    same in every trace, and drowns the rest). Rows are sorted by trace id (plain texts by themselves) and
-    fitted on one BLAS thread, so neither row order nor the machine's cores change the result. `embed` may be
-    a function ``texts -> (n, d)``, or an object with ``encode`` such as a sentence-transformers model;
-    `min_topic_size` None takes a sixtieth of n, between 3 and 15.
+    Of a trace the user's messages are read, because they say what it was about (the system prompt is the same in
+    every trace, and drowns the rest); a text that is None or NaN is blank. Rows are sorted by trace id (plain texts
+    by themselves) and fitted on one BLAS thread, so neither row order nor the machine's cores change the result.
+    `embed` may be a function ``texts -> (n, d)``, or an object with ``encode`` such as a sentence-transformers model;
+    `min_topic_size` None takes a sixtieth of n, between 3 and 15. `progress` gets the name of each stage as it
+    begins: embedding, reducing, clustering, naming.
     Raises ValueError for fewer texts, texts that are all one word, or an embedding of another number of rows, and
     ImportError where BERTopic is missing; the message is the line that installs it.
     """
     items = list(texts_or_traces)
-    texts = ["\n\n".join(user_messages(item)) if isinstance(item, Trace) else str(item) for item in items]
+    texts = ["\n\n".join(user_messages(item)) if isinstance(item, Trace) else str(plain(item) or "") for item in items]
     traces = [item for item in items if isinstance(item, Trace)]
     ids = [trace.id for trace in traces] if len(traces) == len(items) else range(len(items))
     rows = [i for i, text in enumerate(texts) if text.strip()]
@@ -98,11 +105,13 @@ def fit_topics(
     ordered = [texts[i] for i in rows]
     if len({word for text in ordered for word in re.findall(TOKEN, text)}) < 2:
         raise ValueError("all texts are one and the same word: there is nothing to tell apart")
+    (tell := progress or str)("embedding")
     read = _embed(ordered, embed, seed)
     vectors, labels = np.zeros((len(items), read.shape[1])), np.full(len(items), -1)
     vectors[rows] = read
     size = min_topic_size or int(np.clip(round(len(rows) / 60), 3, 15))
-    labels[rows], outliers = _cluster(ordered, read, seed, size)
+    labels[rows], outliers = _cluster(ordered, read, seed, size, tell)
+    tell("naming")
     topics = _frame(ordered, labels[rows], read, [ids[i] for i in rows])
     notes = _notes(ordered, read, len(topics), outliers, embed, blank=len(items) - len(rows))
     source = min((trace.source for trace in traces), key=SOURCES.index, default=None)
@@ -146,7 +155,7 @@ def _lsa(texts: list[str], seed: int) -> Any:
         return TruncatedSVD(dimensions, random_state=seed).fit_transform(table)
 
 
-def _cluster(texts: list[str], vectors: np.ndarray, seed: int, size: int) -> tuple[np.ndarray, float]:
+def _cluster(texts: list[str], vectors: np.ndarray, seed: int, size: int, tell: Tell = str) -> tuple[np.ndarray, float]:
     """Labels (largest topic 0; all -1 where no topic is found), and the share of outliers before they moved."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.metrics.pairwise import cosine_similarity
@@ -154,19 +163,24 @@ def _cluster(texts: list[str], vectors: np.ndarray, seed: int, size: int) -> tup
     with _quiet():
         try:
             from bertopic import BERTopic
+            from bertopic.dimensionality import BaseDimensionalityReduction
         except ImportError as error:
             raise ImportError(INSTALL) from error
         from hdbscan import HDBSCAN
         from umap import UMAP
 
         neighbours = int(np.clip(len(texts) // 40, 7, 15))  # 15 merges what a small collection holds
+        tell("reducing")
+        umap = UMAP(neighbours, n_components=5, min_dist=0.0, metric="cosine", random_state=seed, n_jobs=1)
+        reduced = umap.fit_transform(vectors)
+        tell("clustering")
         model = BERTopic(
             language="multilingual",  # "english" strips every letter that is not ASCII
-            umap_model=UMAP(neighbours, n_components=5, min_dist=0.0, metric="cosine", random_state=seed, n_jobs=1),
+            umap_model=BaseDimensionalityReduction(),
             hdbscan_model=HDBSCAN(min_cluster_size=size, core_dist_n_jobs=1),
             vectorizer_model=CountVectorizer(token_pattern=TOKEN),
         )
-        found = np.asarray(model.fit_transform(texts, embeddings=vectors)[0])
+        found = np.asarray(model.fit_transform(texts, embeddings=reduced)[0])
         outliers = float(np.mean(found < 0))
         if outliers < 1:
             means = [vectors[found == topic].mean(axis=0) for topic in range(found.max() + 1)]

@@ -114,7 +114,9 @@ async def serve(
         Whether all runs were complete. A cancelled run, or a non-result of the model, ends the conversation.
     """
     prompt = system_prompt(world, situation.customer)
-    variant = {"user_id": f"{situation.id}:{phrasing}:{failure or 'ok'}"}
+    # A script must know its part; a real model must not be told what it is expected to do wrong.
+    part = f"{situation.id}:{phrasing}:{failure or 'ok'}"
+    variant = {"user_id": part if model.source == "simulated" else session.id}
     talk = _Talk(session, model, world, Request((), prompt, schemas(), metadata=variant), window_s)
     await session.say(prompt, actor="system")
     for turn in situation.script(phrasing, failure):
@@ -135,15 +137,15 @@ async def _answer(talk: _Talk) -> bool:
             if run.cancelled or reply is None or not reply.ok:
                 await run.finish("cancelled" if run.cancelled else "error")
                 return False
-            talk.add("assistant", _blocks(reply))
+            talk.add("assistant", list(reply.blocks) or [{"type": "text", "text": "(nothing)"}])
             if not reply.tool_calls:
                 await run.finish()
                 return run.outcome == "complete"
-            talk.add("user", [await _use_tool(talk, run, asked) for asked in reply.tool_calls])
+            talk.add("user", [await _use_tool(talk.world, run, asked) for asked in reply.tool_calls])
         await run.finish("error")
         return False
-    except BaseException:
-        await run.stop_listening()
+    except BaseException as error:
+        await run.finish("error" if isinstance(error, Exception) else "cancelled")
         raise
 
 
@@ -163,11 +165,11 @@ async def _stream(talk: _Talk, run: Run) -> Reply | None:
         if close := getattr(pieces, "aclose", None):
             await close()
     if reply is not None:
-        await _note_usage(talk, run, reply)
+        await _note_usage(run, reply)
     return reply
 
 
-async def _note_usage(talk: _Talk, run: Run, reply: Reply) -> None:
+async def _note_usage(run: Run, reply: Reply) -> None:
     data: dict[str, Any] = {
         "usage": asdict(reply.usage),
         "cost_usd": round(cost_usd(reply.model, reply.usage), 8),
@@ -178,14 +180,8 @@ async def _note_usage(talk: _Talk, run: Run, reply: Reply) -> None:
     await run.append("model.usage", data)
 
 
-def _blocks(reply: Reply) -> list[dict[str, Any]]:
-    words = [{"type": "text", "text": reply.text}] if reply.text else []
-    calls = [{"type": "tool_use", "id": c.id, "name": c.name, "input": c.arguments} for c in reply.tool_calls]
-    return [*words, *calls] or [{"type": "text", "text": "(nothing)"}]
-
-
-async def _use_tool(talk: _Talk, run: Run, asked: Any) -> dict[str, Any]:
+async def _use_tool(world: World, run: Run, asked: Any) -> dict[str, Any]:
     await run.call_tool(asked.name, asked.arguments, asked.id)
-    content, error = call(talk.world, asked.name, asked.arguments)
+    content, error = call(world, asked.name, asked.arguments)
     await run.tool_result(asked.id, content, error)
     return {"type": "tool_result", "tool_use_id": asked.id, "content": content, "is_error": error}

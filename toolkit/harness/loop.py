@@ -1,7 +1,8 @@
 """Harness: plan, agree on a contract, build, check, judge; again until all of it passes or a limit is reached.
 
 The state of a build is its folder. Every model call goes through the folder's journal, so a run that was killed is
-started again from the top and finds its answers there: no call is made twice.
+started again from the top and finds its answers there: no question is asked twice. Checks are run anew, for no file
+may make a red one green: one that prints something else than before makes a new question, and so a new call.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from typing import Any, TypeVar
 from toolkit.harness import roles
 from toolkit.harness.contract import Contract, ContractError, propose_contract
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role
-from toolkit.harness.sandbox import CheckResult, clip, run_criterion
+from toolkit.harness.sandbox import CheckResult, run_criterion
 from toolkit.harness.verify import Outcome, Stop, all_pass, decide, green_before, score_check
-from toolkit.harness.workspace import Workspace, WorkspaceError, lay_files
+from toolkit.harness.workspace import Workspace, WorkspaceError, clip, lay_files
 from toolkit.models import BudgetExceeded, Tape
 from toolkit.models.ledger import cost_usd, worst_case
 from toolkit.records import validate
@@ -191,10 +192,16 @@ class Harness:
 
     @asynccontextmanager
     async def _turn(self, role: Role, contract: Contract | None = None) -> AsyncIterator[Run]:
-        """One run of `role`, ended whatever happens; it begins only if the folder's contract is still `contract`."""
+        """One run of `role`, ended whatever happens; it begins only if the folder's contract is still `contract`.
+
+        It is ``live`` only where nothing is left in the journal that could be played back.
+        """
+        tape = self._tape = Tape(self.workspace.journal, role.model)
+        played_back = tape.known > self._so_far.model_calls + self._so_far.replayed_calls
+        source = tape.source if played_back else role.model.source
         id = self.session.new_id()
         self._runs.add(id)  # before it starts: a cancel may follow at once
-        run = await self.session.start_run(role.actor, source=role.model.source, id=id)
+        run = await self.session.start_run(role.actor, source=source, id=id)
         try:
             if contract:
                 self.workspace.freeze(contract)
@@ -226,7 +233,7 @@ class Harness:
         if before.cost_usd + worst > self.budget.cost_usd:
             held = f"${before.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
             raise Stop("budget", f"the next call of the {role.actor} was not made: {held}")
-        tape = Tape(self.workspace.journal, role.model)
+        tape = self._tape
         try:
             reply = await self._bounded(tape.reply(request))
         finally:

@@ -6,12 +6,11 @@ Evaluator gets the contract, the files and the checks, and not a word of how the
 
 import json
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, SkipValidation
 
 from toolkit.harness.contract import Criterion, TextFile
-from toolkit.harness.sandbox import clip
 from toolkit.harness.verify import Finding
 from toolkit.harness.workspace import Workspace
 from toolkit.models import Model, Request
@@ -76,20 +75,25 @@ class Role:
 
     def ask(self, task: str, number: int, workspace: Workspace, shape: type[Answered]) -> Request:
         """Ask for a JSON object of `shape`; `number` is the attempt or the round."""
-        read = workspace.read
-        known = {
-            "goal": read("goal.md"),
-            "spec": read("spec.md"),
-            "refused": [read(f"proposals/{earlier}.json") for earlier in range(1, number)],
-            "proposal": read(f"proposals/{number}.json"),
-            "contract": read("contract.json"),
-            "files": {path: clip(text) for path, text in workspace.read_build().items()},
-            "handoffs": read("progress.md"),
-            "checks": read(f"checks/round-{number}.json"),
-            "findings": read(f"findings/round-{number - 1}.json"),
-            "checks before": read(f"checks/round-{number - 1}.json"),
+        places = {
+            "goal": "goal.md",
+            "spec": "spec.md",
+            "proposal": f"proposals/{number}.json",
+            "contract": "contract.json",
+            "handoffs": "progress.md",
+            "checks": f"checks/round-{number}.json",
+            "findings": f"findings/round-{number - 1}.json",
+            "checks before": f"checks/round-{number - 1}.json",
         }
-        asked = {"task": task, "number": number} | {name: known[name] for name in self.sees[task]}
+
+        def look(name: str) -> Any:
+            if name == "files":
+                return workspace.read_build()
+            if name == "refused":
+                return [workspace.read(f"proposals/{earlier}.json") for earlier in range(1, number)]
+            return workspace.read(places[name])
+
+        asked = {"task": task, "number": number} | {name: look(name) for name in self.sees[task]}
         message = {"role": "user", "content": json.dumps(asked, indent=1, ensure_ascii=False)}
         schema = shape.model_json_schema()
         return Request((message,), system=self.system, schema=schema, max_tokens=shape.max_tokens)

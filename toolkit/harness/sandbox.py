@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.harness.contract import Criterion
-from toolkit.harness.workspace import lay_files
+from toolkit.harness.workspace import clip, lay_files
 from toolkit.warden import NOT_STARTED, Limits, command
 
 LIMITS = Limits(cpu_s=60, memory_bytes=2 << 30, file_bytes=8 << 20, processes=4096)
-SHOWN_CHARS = 20_000
 KILL_DEADLINE_S = 10.0
 
 
@@ -66,17 +65,6 @@ async def run_check(argv: Sequence[str], cwd: Path, timeout_s: float = 10.0, lim
     if code == NOT_STARTED:
         return CheckResult(None, stdout, stderr, False, seconds, f"exit code {code}: {clip(stderr.strip(), 500)}")
     return CheckResult(code, stdout, stderr, code is None, seconds)
-
-
-def clip(text: str, chars: int = SHOWN_CHARS) -> str:
-    r"""Head and tail of `text`, with a word on how much was left out.
-
-    >>> clip("abcdefgh", 4)
-    'ab\n[... 4 characters left out ...]\ngh'
-    """
-    if len(text) <= chars:
-        return text
-    return f"{text[: chars // 2]}\n[... {len(text) - chars} characters left out ...]\n{text[-(chars // 2) :]}"
 
 
 async def run_criterion(criterion: Criterion, build: Path, limits: Limits = LIMITS) -> CheckResult:

@@ -1,7 +1,6 @@
 """Workspace: one folder that holds all that a build knows, so that any role can begin with a clean context."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from toolkit.harness.contract import Contract, ContractError, TextFile, read_contract
+from toolkit.records import write_whole
+
+SHOWN_CHARS = 20_000
+BUILD_CHARS = 300_000
 
 
 class WorkspaceError(ValueError):
@@ -31,6 +34,17 @@ def confined(folder: Path, path: str) -> Path:
         if place.is_symlink():
             raise WorkspaceError(f"path {path!r} is refused: {part} is a symbolic link")
     return place
+
+
+def clip(text: str, chars: int = SHOWN_CHARS) -> str:
+    r"""Head and tail of `text`, with a word on how much was left out.
+
+    >>> clip("abcdefgh", 4)
+    'ab\n[... 4 characters left out ...]\ngh'
+    """
+    if len(text) <= chars:
+        return text
+    return f"{text[: chars // 2]}\n[... {len(text) - chars} characters left out ...]\n{text[-(chars // 2) :]}"
 
 
 def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
@@ -69,7 +83,12 @@ class Workspace:
             raise WorkspaceError(f"{self.path}: another run is at work here; wait for it or use a new folder") from None
 
     def restart(self, goal: str) -> None:
-        """Begin `goal`: put build/ back to what it was before the first run, and leave no hand-off."""
+        """Begin `goal`: put build/ back to what it was before the first run, and leave no hand-off.
+
+        Raises WorkspaceError, and changes nothing, where the folder holds another goal.
+        """
+        if self.read("goal.md") not in (None, goal):
+            raise WorkspaceError(f"{self.path}: it holds another goal, in goal.md; a new goal needs a new folder")
         start = self.path / "start"
         if not start.exists():
             self.build.mkdir(parents=True, exist_ok=True)
@@ -81,26 +100,35 @@ class Workspace:
 
     def write(self, name: str, value: Any) -> None:
         """Write a file of the workspace itself in one step: text as it is, as ``spec.md``, all else as JSON."""
-        place = self.path / name
-        place.parent.mkdir(parents=True, exist_ok=True)
         text = value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-        draft = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-        draft.write_text(text, encoding="utf-8", newline="")
-        draft.replace(place)
+        write_whole(self.path / name, text)
 
     def read(self, name: str) -> Any:
         """A file of the workspace: the value of a ``.json``, the text of any other; None where there is none."""
         place = self.path / name
         if not place.is_file():
             return None
-        text = place.read_text(encoding="utf-8")
+        text = place.read_bytes().decode()
         return json.loads(text) if place.suffix == ".json" else text
 
     def read_build(self) -> dict[str, str]:
-        """The text of each file of build/, by its path; symbolic links are not followed."""
+        """The text of each file of build/ by its path, a long one clipped; symbolic links are not followed.
+
+        It ends before `BUILD_CHARS` would be passed. ``/left-out``, which is no path of a build, then says how many
+        files are missing.
+        """
         places = sorted(place for place in self.build.rglob("*") if place.is_file() and not place.is_symlink())
-        texts = (place.read_text(encoding="utf-8", errors="replace") for place in places)
-        return {place.relative_to(self.build).as_posix(): text for place, text in zip(places, texts, strict=True)}
+        found, room = dict[str, str](), BUILD_CHARS
+        for number, place in enumerate(places):
+            path = place.relative_to(self.build).as_posix()
+            text = clip(place.read_text(encoding="utf-8", errors="replace"))
+            room -= len(path) + len(text)
+            if room < 0:
+                most = f"a question holds {BUILD_CHARS:,} characters of a build at most"
+                found["/left-out"] = f"{len(places) - number} of {len(places)} files are not shown: {most}"
+                break
+            found[path] = text
+        return found
 
     def freeze(self, contract: Contract) -> None:
         """Keep the frozen `contract`. Raises ContractError where the folder holds a different one, or a changed one."""

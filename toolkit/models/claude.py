@@ -27,7 +27,8 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     Raises
     ------
     ValueError
-        Where there is a `base_url` and no `api_key`. For a model without a price it is an `UnknownModel`.
+        Where there is a `base_url` and no `api_key`, or a `ledger` without a cap and an API that is not on this
+        machine for certain. For a model without a price it is an `UnknownModel`.
     """
 
     name: str
@@ -38,7 +39,7 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     api_key: str | None = field(default=None, repr=False)
     """None takes ANTHROPIC_API_KEY, for the SDK's own `base_url` alone."""
     source: Source = field(default=cast(Source, None))
-    """What replies say of themselves; None means live unless `base_url` is this machine."""
+    """What replies say of themselves; None means live, unless the URL that the SDK asks is on this machine."""
     ledger: Ledger = field(default_factory=Ledger)
     """Counts each HTTP attempt."""
     timeout_s: float = 60
@@ -52,8 +53,11 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
             raise ValueError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
-        here = self.server or urlsplit(self.base_url or "").hostname in ("127.0.0.1", "localhost", "::1")
-        self.source = self.source or ("simulated" if here else "live")
+        if not self.server and _source_of(self.base_url or "") == "live" and self.ledger.cap_usd is None:
+            mend = "pass ledger=Ledger(cap_usd=1.0), or have connect_model() ask a script"
+            raise ValueError(f"{self.name} is asked live, which costs money, and there is no cap: {mend}")
+        self._given, url = self.source, self.base_url or os.environ.get("ANTHROPIC_BASE_URL", "")
+        self.source = self.source or ("simulated" if self.server else _source_of(url))
         self._client: Any = None
         self._starting = asyncio.Lock()
 
@@ -103,6 +107,7 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                     await self.server.start()
                     self.base_url = self.server.url
                 self._client = client_of(self)
+                self.source = self._given or _source_of(str(self._client.base_url))
             return self._client
 
 
@@ -123,7 +128,7 @@ def connect_model(
     name : str or None
         The model; None means claude-haiku-5-5.
     live : bool
-        Ask the real API, for money.
+        Ask the real API, for money; where ANTHROPIC_BASE_URL names this machine, that, and the source is simulated.
     policy : Policy or None
         Answers on loopback; None says that it is simulated.
     max_usd : float or None
@@ -149,4 +154,8 @@ def connect_model(
         raise ValueError("live calls cost money: pass a cap in dollars, as max_usd=1.0")
     if not os.environ.get("ANTHROPIC_API_KEY"):
         raise ValueError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
-    return ClaudeModel(name, source="live", ledger=ledger)
+    return ClaudeModel(name, ledger=ledger)
+
+
+def _source_of(url: str) -> Source:
+    return "simulated" if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1") else "live"

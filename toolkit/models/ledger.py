@@ -114,17 +114,17 @@ class Ledger:
     cap_usd: float | None = None
     """The most that may be spent, attempts that were possibly billed counted at their worst. None for no cap."""
     attempts: list[Attempt] = field(default_factory=list)
-    """In the order in which they began."""
+    """In the order in which they began; only `begin` and `end` change it."""
+    held_usd: float = field(default=0.0, init=False)
+    """Dollars that may have been spent at most: `cost_usd`, and what is open or possibly billed at its worst."""
+
+    def __post_init__(self) -> None:
+        self.held_usd = sum(attempt.held_usd for attempt in self.attempts)
 
     @property
     def cost_usd(self) -> float:
         """Dollars known to be spent."""
         return sum(attempt.cost_usd for attempt in self.attempts)
-
-    @property
-    def held_usd(self) -> float:
-        """Dollars that may have been spent at most: `cost_usd`, and what is open or possibly billed at its worst."""
-        return sum(attempt.held_usd for attempt in self.attempts)
 
     def begin(self, model: str, source: Source, request: Request) -> int:
         """Note an attempt that is about to be made. Returns its number, for `end`.
@@ -140,12 +140,16 @@ class Ledger:
             mend = "raise the cap or ask for fewer max_tokens"
             raise BudgetExceeded(f"{model}: this call could cost ${worst_usd:.4f}, and {held}: {mend}")
         self.attempts.append(Attempt(model, source, worst_usd))
+        self.held_usd += worst_usd
         return len(self.attempts) - 1
 
     def end(self, n: int, state: State, status: int | None = None, usage: Usage = NOTHING, why: str = "") -> None:
         """Close attempt `n` with what became of it."""
-        spent = cost_usd(self.attempts[n].model, usage)
-        self.attempts[n] = replace(self.attempts[n], state=state, status=status, usage=usage, cost_usd=spent, why=why)
+        before = self.attempts[n]
+        spent = cost_usd(before.model, usage)
+        after = replace(before, state=state, status=status, usage=usage, cost_usd=spent, why=why)
+        self.attempts[n] = after
+        self.held_usd += after.held_usd - before.held_usd
 
     def frame(self) -> "pd.DataFrame":
         """One row an attempt: model, source, state, status, input_tokens, output_tokens, cost_usd, worst_usd, why."""

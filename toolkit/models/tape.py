@@ -1,10 +1,12 @@
 """Tape: replies written down once and played back, keyed by the whole request, so that a call is made only once."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from toolkit.models import wire
 from toolkit.models.model import Model, Reply, Request
@@ -19,7 +21,8 @@ class Recorded:
     key: str
     """SHA-256 of `request`."""
     request: dict[str, Any]
-    """All that an answer depends on: model, system, messages, tools, schema and max_tokens; not metadata."""
+    """All that an answer depends on: model, system, messages, tools, schema and max_tokens. Metadata only where the
+    model is simulated: a script goes by it."""
     reply: Reply
     """What came back, with the source that it then had."""
 
@@ -28,7 +31,7 @@ class Tape(Model):
     """A Model that answers from the JSONL file at `path` what it knows, and otherwise asks `model` and writes it down.
 
     Only replies that are results are kept. A reply that was live when recorded is played back as ``tape``; a simulated
-    one stays ``simulated``.
+    one stays ``simulated``. Of equal requests at once one is asked, and the others wait for its reply.
 
     Parameters
     ----------
@@ -45,26 +48,36 @@ class Tape(Model):
 
     def __init__(self, path: str | Path, model: Model):
         self.model, self.name, self.hits, self.misses = model, model.name, 0, 0
-        self.source: Source = "simulated" if model.source == "simulated" else "tape"
         self._file = JsonlFile(path, Recorded)
         self._known: dict[str, Reply] = {}
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         for line in self._file.records():
             self._known.setdefault(line.key, line.reply)
+        sources = {model.source, *(reply.source for reply in self._known.values())}
+        self.source: Source = "simulated" if "simulated" in sources else "tape"
+
+    @property
+    def known(self) -> int:
+        """How many replies it knows."""
+        return len(self._known)
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """The words, in one piece where they are played back, and at the end the whole Reply."""
-        body = wire.body_of(replace(request, metadata={}), self.name)
+        simulated = self.model.source == "simulated"
+        body = wire.body_of(request if simulated else replace(request, metadata={}), self.name)
         key = wire.fingerprint(body)
-        if known := self._known.get(key):
-            self.hits += 1
-            if known.text:
-                yield known.text
-            yield replace(known, source="tape") if known.source == "live" else known
-            return
-        self.misses += 1
-        async with aclosing(self.model.stream(request)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Reply) and piece.ok:
-                    self._file.append(Recorded(key, body, piece))
-                    self._known[key] = piece
-                yield piece
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            if key not in self._known:
+                self.misses += 1
+                async with aclosing(self.model.stream(request)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Reply) and piece.ok:
+                            await asyncio.to_thread(self._file.append, Recorded(key, body, piece))
+                            self._known[key] = piece
+                        yield piece
+                return
+        self.hits += 1
+        known = self._known[key]
+        if known.text:
+            yield known.text
+        yield replace(known, source="tape") if known.source == "live" else known

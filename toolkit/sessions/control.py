@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from toolkit.events import Event
-from toolkit.sessions.log import Fenced, stop
+from toolkit.events import Event, Outcome
+from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.log import Fenced, LogUnavailable, stop
 from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 from toolkit.traces import Source
@@ -77,6 +78,7 @@ class _Attendant:
         self.desk = Desk()
         self.messages: dict[str, Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.taken_back: set[str] = set()
         self.over: asyncio.Queue[str] = asyncio.Queue()
 
     async def do(self, steps: tuple[tuple[Do, str], ...]) -> None:
@@ -87,27 +89,48 @@ class _Attendant:
                 data = {"event": message, "why": "an answer is under way"}
                 await self.session.append("message.rejected", self.actor, data, id=f"{message}-rejected")
             else:
-                await stop(self.tasks[message])
+                if what == "roll back":
+                    self.taken_back.add(message)
+                await stop(self.tasks.pop(message))
 
     async def _answer(self, message: Event) -> None:
+        # What was begun is also ended where this answer is broken off, or the run would be left streaming.
+        starting = asyncio.ensure_future(self._run(f"run-{message.id}"))
         try:
-            run = await self.session.start_run(self.actor, self.source, id=f"run-{message.id}")
-        except Fenced:
-            self.over.put_nowait(message.id)
-            return
-        outcome: Literal["complete", "cancelled", "error"] = "error"
-        try:
-            await self.agent(run, message)
-            outcome = "cancelled" if run.cancelled else "complete"
+            run = await asyncio.shield(starting)
+            if run:
+                await self._speak(run, message)
         except asyncio.CancelledError:
-            outcome = "cancelled"
-            if self.policy == "rollback":
+            run = await starting
+            if run and message.id in self.taken_back:
                 await run.roll_back()
+            if run:
+                await run.finish("cancelled")
             raise
         finally:
-            with suppress(Fenced):
-                await run.finish(outcome)
             self.over.put_nowait(message.id)
+
+    async def _run(self, id_: str) -> Run | None:
+        """The run that answers: a new one, or the one that a crash left behind, or none where that is not ours."""
+        try:
+            return await self.session.start_run(self.actor, self.source, id=id_)
+        except Fenced:
+            with suppress(Fenced, LookupError):
+                return await self.session.adopt(id_, self.actor)
+        return None
+
+    async def _speak(self, run: Run, message: Event) -> None:
+        outcome: Outcome | None = None
+        with suppress(Fenced):
+            try:
+                if not run.cancelled:
+                    await self.agent(run, message)
+            except (Fenced, LogUnavailable):
+                raise
+            except Exception as error:
+                outcome = "error"
+                await run.append("error", {"why": repr(error)})
+            await run.finish(outcome)
 
 
 async def attend(
@@ -121,33 +144,50 @@ async def attend(
     """Answer each message of the session that is not by `actor`, until cancelled.
 
     A run's id is made of its message's id, so a second attendant, or this one started again, answers no message
-    twice: the run's fence refuses it.
+    twice: the run's fence refuses it. A run whose attendant has died is adopted: the agent gets it with the words so
+    far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so.
 
     Raises
     ------
     ValueError
         For an unknown policy.
+    LogUnavailable
+        Where the log stays away.
     """
+    decide(Desk(), policy, "")
     desk = _Attendant(session, agent, actor, source, policy)
-    reading = asyncio.create_task(_messages(desk, actor, after))
+    settled = _settled(await session.conversation())
+    work = [asyncio.create_task(_messages(desk, actor, after, settled)), asyncio.create_task(_endings(desk))]
     try:
-        while True:
-            ended = asyncio.create_task(desk.over.get())
-            await asyncio.wait([ended, reading], return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                ended.cancel()
-                reading.result()
-            desk.desk, steps = finished(desk.desk, await ended)
-            await desk.do(steps)
+        done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
     finally:
-        for task in (reading, *desk.tasks.values()):
-            if not task.done():
-                await stop(task)
+        # First those that begin answers, then the answers.
+        for tasks in (work, desk.tasks.values()):
+            for task in tuple(tasks):
+                with suppress(LogUnavailable, Fenced):
+                    await stop(task)
 
 
-async def _messages(desk: _Attendant, actor: str, after: int) -> None:
+async def _endings(desk: _Attendant) -> None:
+    while True:
+        message = await desk.over.get()
+        desk.desk, steps = finished(desk.desk, message)
+        task = desk.tasks.pop(message, None)
+        await desk.do(steps)
+        if task:
+            await task
+
+
+async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str]) -> None:
     async for event in desk.session.read(after, lane="quiet"):
-        if event.kind == "message" and event.actor != actor:
+        if event.kind == "message" and event.actor != actor and event.id not in settled:
             desk.messages[event.id] = event
             desk.desk, steps = decide(desk.desk, desk.policy, event.id)
             await desk.do(steps)
+
+
+def _settled(known: Conversation) -> set[str]:
+    """The messages that need no answer any more, whoever gave it."""
+    rejected = {str(item.data.get("event")) for item in known.items if item.kind == "message.rejected"}
+    return rejected | {id_.removeprefix("run-") for id_, run in known.runs.items() if run.ended}

@@ -54,6 +54,8 @@ class RunState:
     source: Source = "live"
     events: dict[str, str] = field(default_factory=dict)
     """The ids of the events that started and finished it."""
+    started: int = 0
+    """The sequence number of the event that started it."""
     fence: int = 0
     """The sequence number of the event that says whose it is."""
     step: str | None = None
@@ -95,20 +97,37 @@ class Conversation:
         elif event.kind in LIFECYCLE:
             self._live(event)
         else:
+            # Somebody's signal does not part an agent's words: the agent, who makes the snapshots, may not know of it.
+            if run not in self.runs or event.actor == self.runs[run].actor:
+                self._close(run, seq)
+            self._place(self._item(event))
+
+    def _close(self, run: str, seq: int) -> None:
+        """What comes after this in the run's words is an item of its own; unless a snapshot has it already."""
+        if run not in self.runs or seq > self.runs[run].words_seq:
             self._open.pop(run, None)
-            self.items.append(self._item(event))
+
+    def _place(self, item: Item) -> None:
+        """Items stand in the order of the log, though a snapshot's come before what lies between them."""
+        if not self.items or item.seq >= self.items[-1].seq:
+            self.items.append(item)
+        else:
+            insort(self.items, item, key=lambda one: one.seq)
 
     def _item(self, event: Event) -> Item:
         state = self.runs.get(event.run or "")
         return _item(event, state.step if state else None)
 
     def _grow(self, event: Event, text: str) -> None:
+        state = self.runs.get(event.run or "")
+        if state and (event.seq or 0) <= state.words_seq:
+            return
         item = self._open.get(event.run or "")
         if item is None:
             item = self._open[event.run or ""] = self._item(event)
-            self.items.append(item)
+            self._place(item)
         item.parts.append(text)
-        if state := self.runs.get(event.run or ""):
+        if state:
             state.words_seq = event.seq or 0
 
     def _replace(self, event: Event) -> None:
@@ -118,13 +137,12 @@ class Conversation:
         if covers <= state.words_seq:
             return
         state.words_seq = covers
-        self.cursor = max(self.cursor, covers)
         self.items = [item for item in self.items if item.run != event.run or item.kind != "text.delta"]
         self._open.pop(run, None)
         text, at = str(event.data["text"]), 0
-        for id_, seq, when, chars, step in event.data["items"]:
-            words = Item(id_, "text.delta", event.actor, event.run, seq, when, {}, [text[at : at + chars]], step)
-            insort(self.items, words, key=lambda item: item.seq)
+        for id_, seq, when, chars, step, actor in event.data["items"]:
+            words = Item(id_, "text.delta", actor, event.run, seq, when, {}, [text[at : at + chars]], step)
+            self._place(words)
             at += chars
         if event.data["open"]:
             self._open[run] = words
@@ -135,7 +153,7 @@ class Conversation:
             return
         run = event.run or ""
         if event.kind == "text.done":
-            self._open.pop(run, None)
+            self._close(run, event.seq or 0)
             return
         state = self.runs.setdefault(run, RunState(event.actor))
         if state.ended:
@@ -143,26 +161,29 @@ class Conversation:
         if event.kind in FENCES:
             state.fence = event.seq or 0
         if event.kind == "run.started":
-            state.source = event.data.get("source", "live")
+            source = event.data.get("source")
+            state.source, state.started = source if source in SOURCE_RANK else "imported", event.seq or 0
             state.events["started"] = event.id
         elif event.kind == "run.finished":
-            state.state = str(event.data.get("outcome", "complete"))
+            outcome = str(event.data.get("outcome"))
+            state.state = outcome if outcome in ENDED else "error"
             state.events["finished"] = event.id
         elif event.kind == "step.started":
             state.step = str(event.data.get("step"))
-            self._take_back(run, state.step)
+            self._take_back(run, state.step, event.seq or 0)
         elif event.kind == "run.rolled_back":
-            self._take_back(run, None)
+            self._take_back(run, None, event.seq or 0)
         else:
             state.state = "suspended" if event.kind == "run.suspended" else "active"
             state.actor = event.actor if event.kind == "run.adopted" else state.actor
 
-    def _take_back(self, run: str, step: str | None) -> None:
+    def _take_back(self, run: str, step: str | None, seq: int) -> None:
         """What an earlier attempt at a step put out (or the whole run, for None) no longer counts."""
-        old = [item for item in self.items if item.run == run and step in (None, item.step)]
+        mine = (item for item in self.items if item.run == run and item.seq < seq and not is_control(item))
+        old = [item for item in mine if step in (None, item.step)]
         self.items = [item for item in self.items if all(item is not one for one in old)]
         self.replaced += old
-        self._open.pop(run, None)
+        self._close(run, seq)
 
     @property
     def source(self) -> Source:

@@ -1,6 +1,7 @@
 """Log: an append-only, totally ordered record of events; MemoryLog keeps one in this process, or in a file."""
 
 import asyncio
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -30,9 +31,17 @@ LANES: dict[str, frozenset[str]] = {
     "snapshot": frozenset({"snapshot"}),
     "lease": frozenset({"lease"}),
 }
-BESIDE = {"text.delta": "words", "text.snapshot": "snapshot", "lease.renewed": "lease"}
-FENCES = frozenset({"run.started", "run.adopted"})
-"""The last of these in a run is its fence: its writer names it with each write, so that only one can write."""
+BESIDE = {
+    "text.delta": "words",
+    "text.snapshot": "snapshot",
+    "lease.renewed": "lease",
+    "presence.renewed": "lease",
+}
+FENCES = frozenset({"run.started", "run.adopted", "run.finished"})
+"""The last of these in a run is its fence: its writer names it with each write, so that only one can write, and
+nobody once it has ended."""
+FRESH_ID = re.compile(r"[0-9a-f]{32}")
+"""The form of an id that nobody chose. Any other may come again at any time, and is stored once even then."""
 
 
 def place(event: Event) -> str:
@@ -111,7 +120,7 @@ class Log(Protocol):
         """
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
-        """The last event of each run on a lane, in order."""
+        """The last event of each run (of each actor, where it is of no run) on a lane, in order."""
 
     async def close(self) -> None:
         """Let go of files and connections."""
@@ -129,7 +138,7 @@ class MemoryLog:
     def __init__(self, path: str | Path | None = None):
         self._file = JsonlFile(path, Event) if path is not None else None
         self._sessions: dict[str, list[Event]] = defaultdict(list)
-        self._by_id: dict[str, Event] = {}
+        self._by_id: dict[tuple[str, str], Event] = {}
         self._fences: dict[tuple[str, str | None], int] = {}
         self._seq = 0
         self._writing = asyncio.Lock()
@@ -146,7 +155,7 @@ class MemoryLog:
     def _keep(self, event: Event) -> None:
         assert event.seq is not None
         self._seq = max(self._seq, event.seq)
-        self._by_id[event.id] = event
+        self._by_id[event.session, event.id] = event
         self._sessions[event.session].append(event)
         if event.kind in FENCES:
             self._fences[event.session, event.run] = event.seq
@@ -166,7 +175,8 @@ class MemoryLog:
 
     async def _append(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
         async with self._writing:
-            fresh = [event for event in events if event.id not in self._by_id]
+            once = {(event.session, event.id): event for event in events}
+            fresh = [event for key, event in once.items() if key not in self._by_id]
             first = fresh[0] if fresh else None
             if first and fence is not None and self._fences.get((first.session, first.run), 0) != fence:
                 raise Fenced(f"run {first.run} of session {first.session} is another agent's now")
@@ -180,7 +190,8 @@ class MemoryLog:
         # A writer that never waits would starve the readers of its own loop.
         await asyncio.sleep(0)
         new = {event.id for event in fresh}
-        return [Ack(self._by_id[event.id], self.durability, duplicate=event.id not in new) for event in events]
+        stored_as = [self._by_id[event.session, event.id] for event in events]
+        return [Ack(event, self.durability, duplicate=event.id not in new) for event in stored_as]
 
     async def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
@@ -199,7 +210,8 @@ class MemoryLog:
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
-        last = {event.run: event for event in self._sessions[session] if place(event) in LANES[lane]}
+        wanted = (event for event in self._sessions[session] if place(event) in LANES[lane])
+        last = {event.run or event.actor: event for event in wanted}
         return sorted(last.values(), key=lambda event: event.seq or 0)
 
     async def close(self) -> None:

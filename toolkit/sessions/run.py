@@ -2,15 +2,16 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from uuid import uuid4
 
 from toolkit.events import Event, Outcome
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import Ack, Fenced, LogUnavailable, stop
+from toolkit.sessions.log import Ack, Fenced, LogUnavailable, shielded, stop
 
 if TYPE_CHECKING:
     from toolkit.sessions.session import Session
@@ -20,7 +21,9 @@ T = TypeVar("T")
 WINDOW_S = 0.04
 """Words of this long are stored as one event: 25 a second, whatever the model's pace."""
 SNAPSHOT_CHARS = 512
-"""A snapshot stands beside the log whenever a run's words have grown by this much."""
+"""A snapshot stands beside the log whenever a run's words have grown by this much, and by a quarter."""
+SNAPSHOT_MAX_CHARS = 200_000
+"""A longer text gets no further snapshot: one must fit into a message."""
 FEW_DELTAS = 8
 """A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
 LEASE_TTL_S = 10.0
@@ -42,24 +45,36 @@ class Run:
         """The control events addressed to this run, in order: cancel, steer, interrupt, approve."""
         self.outcome: Outcome | None = None
         """How it ended; None while it runs."""
+        self.lost = False
+        """Whether another agent has it now; what waits for an answer raises `Fenced` then."""
+        self._since = 0
         self._words = Conversation(session.id)
         self._pending: list[str] = []
+        self._unstored: deque[Event] = deque()
+        self._ending: list[Event] = []
         self._writing = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._heard = asyncio.Event()
-        self._snapshot_chars = 0
+        self._chars, self._next_snapshot = 0, SNAPSHOT_CHARS
         self._deltas = 0
         self._consumed: set[str] = set()
 
-    async def take(self, kind: str, data: dict[str, Any], fence: int, known: Conversation | None = None) -> None:
+    async def take(self, kind: str, data: dict[str, Any], fence: int) -> None:
         """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen and renew."""
         ack = await self.session.log.append(self._event(kind, data), fence)
-        self.fence, self._words = ack.seq, known or self._words
+        self.fence = ack.seq
+        await self._renew_once()
+        if fence:
+            # Only now: the agent before may have written until this very event, and writes nothing after it.
+            self._words = await self.session.conversation()
         self._words.apply(ack.event)
+        self._since = self._words.runs[self.id].started
+        known = [*self._words.items, *self._words.replaced]
+        self._consumed = {str(item.data.get("event")) for item in known if item.kind == "steer.consumed"}
         async for signal in self.session.read(follow=False, lane="control"):
             self._hear(signal)
-        after = self.signals[-1].seq if self.signals else self.fence
+        after = self.signals[-1].seq if self.signals else 0
         self._tasks = [asyncio.create_task(self._listen(after or 0)), asyncio.create_task(self._renew())]
 
     async def _listen(self, after: int) -> None:
@@ -67,20 +82,34 @@ class Run:
             self._hear(event)
 
     async def _renew(self) -> None:
-        while True:
-            with suppress(LogUnavailable):
-                data = {"ttl_s": self.ttl_s, "fence": self.fence}
-                # By the wall clock, whatever clock the session keeps: it says that this process is alive now.
-                renewal = Event(self.session.id, "lease.renewed", self.actor, data, uuid4().hex, self.id, time.time())
-                await self.session.log.append(renewal)
-            await asyncio.sleep(self.ttl_s / RENEWALS)
+        with suppress(Fenced):
+            while True:
+                await asyncio.sleep(self.ttl_s / RENEWALS)
+                with suppress(LogUnavailable):
+                    await self._renew_once()
+        self.lost = self.outcome is None
+        self._wake()
+
+    async def _renew_once(self) -> None:
+        data = {"ttl_s": self.ttl_s, "fence": self.fence}
+        # By the wall clock, whatever clock the session keeps: it says that this process is alive now.
+        renewal = Event(self.session.id, "lease.renewed", self.actor, data, uuid4().hex, self.id, time.time())
+        await self.session.log.append(renewal, self.fence)
 
     def _hear(self, event: Event) -> None:
-        to_whoever_runs = event.run is None and (event.seq or 0) > self.fence
+        to_whoever_runs = event.run is None and (event.seq or 0) > self._since
         if (event.run == self.id or to_whoever_runs) and all(event.id != known.id for known in self.signals):
             self.signals.append(event)
-            self._heard.set()
-            self._heard = asyncio.Event()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._heard.set()
+        self._heard = asyncio.Event()
+
+    async def _next_signal(self) -> None:
+        if self.lost:
+            raise Fenced(f"run {self.id} of session {self.session.id} is another agent's now")
+        await self._heard.wait()
 
     @property
     def cancelled(self) -> bool:
@@ -109,8 +138,12 @@ class Run:
         Fenced
             Another agent has adopted this run. Nothing of it is stored.
         LogUnavailable
-            The log did not acknowledge in time.
+            The log did not acknowledge in time. The words are kept, and go before the next: do not write them again.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"a run's words are a str, not {type(text).__name__}: {text!r}")
+        if self.outcome:
+            raise Fenced(f"run {self.id} has ended ({self.outcome}): nothing can be added to it")
         self._pending.append(text)
         self._raise_what_failed()
         first = not self._words.items
@@ -118,6 +151,7 @@ class Run:
             return await self.flush()
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush_later())
+            self._flushing.add_done_callback(lambda task: task.cancelled() or task.exception())
         return None
 
     def _raise_what_failed(self) -> None:
@@ -133,21 +167,34 @@ class Run:
 
     async def flush(self) -> Ack | None:
         """Store the words that wait. Returns None where there were none."""
+        return await shielded(self._store())
+
+    async def _store(self, event: Event | None = None) -> Ack | None:
+        """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
         async with self._writing:
             text, self._pending = "".join(self._pending), []
-            if not text:
-                return None
-            ack = await self._append("text.delta", {"text": text})
-            self._deltas += 1
-            chars = sum(len(part) for item in self._mine() for part in item.parts)
-            if chars >= self._snapshot_chars + SNAPSHOT_CHARS:
-                self._snapshot_chars = chars
-                await self.session.log.append(self._snapshot(open_=True))
+            made = [self._event("text.delta", {"text": text})] if text else []
+            self._unstored += made + ([event] if event else [])
+            ack = None
+            while self._unstored:
+                ack = await self.session.log.append(self._unstored[0], self.fence)
+                self._unstored.popleft()
+                self._words.apply(ack.event)
+                if ack.event.kind == "text.delta":
+                    await self._snapshot_if_due(len(ack.event.data["text"]))
             return ack
+
+    async def _snapshot_if_due(self, chars: int) -> None:
+        self._deltas += 1
+        self._chars += chars
+        if self._next_snapshot <= self._chars <= SNAPSHOT_MAX_CHARS:
+            self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 4)
+            with suppress(LogUnavailable):  # It repeats what is stored.
+                await self.session.log.append(self._snapshot(open_=True), self.fence)
 
     def _snapshot(self, open_: bool) -> Event:
         mine = self._mine()
-        items = [[item.id, item.seq, item.time, len(item.text), item.step] for item in mine]
+        items = [[item.id, item.seq, item.time, len(item.text), item.step, item.actor] for item in mine]
         covers = self._words.runs[self.id].words_seq
         data = {"text": self.text, "items": items, "covers": covers, "open": open_}
         return self._event("text.snapshot", data)
@@ -169,29 +216,40 @@ class Run:
     async def roll_back(self) -> None:
         """Take back everything that this run put out: no surface shows it any more, the log keeps it."""
         self._pending.clear()
-        await self._append("run.rolled_back", {})
+        await self.append("run.rolled_back", {})
 
     async def append(self, kind: str, data: dict[str, Any]) -> Ack:
         """Write an event of the run, after the words that wait."""
-        await self.flush()
-        return await self._append(kind, data)
+        ack = await shielded(self._store(self._event(kind, data)))
+        assert ack
+        return ack
 
     async def finish(self, outcome: Outcome | None = None) -> None:
         """End the run, once: by default ``cancelled`` where a cancel was heard, else ``complete``."""
-        if self.outcome:
-            return
+        if outcome not in (None, *get_args(Outcome)):
+            raise ValueError(f"a run ends as {', '.join(get_args(Outcome))}, not as {outcome!r}")
         try:
-            await self.flush()
-            self.outcome = outcome or ("cancelled" if self.cancelled else "complete")
-            done = {"chars": len(self.text), "sha256": sha256(self.text.encode()).hexdigest()}
-            events = [
-                *([self._event("text.done", done)] if self.text else []),
-                *([self._snapshot(open_=False)] if self._deltas > FEW_DELTAS else []),
-                self._event("run.finished", {"outcome": self.outcome}),
-            ]
-            await self.session.log.append_all(events, self.fence)
+            await shielded(self._end(outcome))
         finally:
             await self.stop_listening()
+
+    async def _end(self, outcome: Outcome | None) -> None:
+        await self._store()
+        async with self._writing:
+            if self.outcome:
+                return
+            # Made once: where the log did not acknowledge, the next call sends the same.
+            self._ending = self._ending or self._last_words(outcome or ("cancelled" if self.cancelled else "complete"))
+            await self.session.log.append_all(self._ending, self.fence)
+            self.outcome = self._ending[-1].data["outcome"]
+
+    def _last_words(self, outcome: Outcome) -> list[Event]:
+        done = {"chars": len(self.text), "sha256": sha256(self.text.encode()).hexdigest()}
+        return [
+            *([self._event("text.done", done)] if self.text else []),
+            *([self._snapshot(open_=False)] if self._deltas > FEW_DELTAS and self._chars <= SNAPSHOT_MAX_CHARS else []),
+            self._event("run.finished", {"outcome": outcome}),
+        ]
 
     async def take_steers(self) -> list[Event]:
         """The steers not taken yet. Each is marked as consumed on the log, so that its sender can know."""
@@ -203,16 +261,22 @@ class Run:
 
     async def unless_interrupted(self, work: Awaitable[T]) -> T | None:
         """Await `work`, a model call say, and break it off when a cancel or an interrupt is heard: None then."""
-        task, seen = asyncio.ensure_future(work), len(self.signals)
-        while not task.done():
-            heard = asyncio.ensure_future(self._heard.wait())
-            await asyncio.wait([task, heard], return_when=asyncio.FIRST_COMPLETED)
-            heard.cancel()
-            if any(signal.kind in {"cancel", "interrupt"} for signal in self.signals[seen:]):
-                task.cancel()
-                await asyncio.wait([task])
-                return None
-        return task.result()
+        seen = len(self.signals)
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                if self.cancelled or any(signal.kind == "interrupt" for signal in self.signals[seen:]):
+                    return None
+                heard = asyncio.ensure_future(self._next_signal())
+                await asyncio.wait([task, heard], return_when=asyncio.FIRST_COMPLETED)
+                if not heard.cancel():
+                    heard.result()
+            return task.result()
+        finally:
+            # Also where the caller itself is cancelled: a call that nobody awaits would be paid for.
+            task.cancel()
+            await asyncio.wait([task])
+            _ = task.cancelled() or task.exception()
 
     async def ask(self, question: str, timeout_s: float) -> bool | None:
         """Suspend the run until somebody approves or refuses; the first answer wins, None at the deadline."""
@@ -222,7 +286,7 @@ class Run:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while (answer := self._answer(asked.event.id)) is None and not self.cancelled:
-                    await self._heard.wait()
+                    await self._next_signal()
         await self.append("approval.settled", {"request": asked.event.id, "answer": answer})
         await self.append("run.resumed", {})
         return answer
@@ -241,8 +305,3 @@ class Run:
 
     def _event(self, kind: str, data: dict[str, Any]) -> Event:
         return self.session.event(kind, self.actor, data, self.id)
-
-    async def _append(self, kind: str, data: dict[str, Any]) -> Ack:
-        ack = await self.session.log.append(self._event(kind, data), self.fence)
-        self._words.apply(ack.event)
-        return ack

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -53,10 +54,22 @@ class NatsServer:
         The folder for data and log file; a temporary one, removed at the end, by default.
     port : int
         -1 takes a free one.
+    settings : sequence of str
+        Further lines of the server's configuration.
     """
 
-    def __init__(self, durability: Literal["os", "fsync"] = "os", store: str | Path | None = None, port: int = -1):
-        self.durability = durability
+    def __init__(
+        self,
+        durability: Literal["os", "fsync"] = "os",
+        store: str | Path | None = None,
+        port: int = -1,
+        settings: Sequence[str] = (),
+    ):
+        if durability not in ("os", "fsync"):
+            raise ValueError(f"a NatsServer's durability is 'os' or 'fsync', not {durability!r}")
+        self.durability, self._settings = durability, settings
+        self.name = f"{NAME_PREFIX}{durability}-{uuid4().hex[:8]}"
+        """What it calls itself, also after a restart: a cluster knows its members by their names."""
         self._external = os.environ.get("NATS_URL")
         self._store = Path(store) if store else None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -134,7 +147,7 @@ class NatsServer:
         for stale in folder.glob("*.ports"):
             stale.unlink()
         config = folder / "server.conf"
-        config.write_text(_config(folder, self._port, self.durability), encoding="utf-8")
+        config.write_text(self._config(), encoding="utf-8")
         argv = warden.command([str(server_binary()), "--config", str(config)])
         with self.log_file.open("ab") as log:
             self._warden = await asyncio.create_subprocess_exec(
@@ -157,17 +170,17 @@ class NatsServer:
                 raise RuntimeError(f"it exited with {process.returncode}")
             await asyncio.sleep(POLL_S)
 
-
-def _config(folder: Path, port: int, durability: str) -> str:
-    quoted = json.dumps
-    lines = [
-        "host: 127.0.0.1",
-        f"port: {port}",
-        f"server_name: {NAME_PREFIX}{durability}-{uuid4().hex[:8]}",
-        f"ports_file_dir: {quoted(str(folder))}",
-        "jetstream {",
-        f"  store_dir: {quoted(str(folder / 'jetstream'))}",
-        *(["  sync_interval: always"] if durability == "fsync" else []),
-        "}",
-    ]
-    return "\n".join(lines) + "\n"
+    def _config(self) -> str:
+        quoted = json.dumps
+        lines = [
+            "host: 127.0.0.1",
+            f"port: {self._port}",
+            f"server_name: {self.name}",
+            f"ports_file_dir: {quoted(str(self._folder))}",
+            "jetstream {",
+            f"  store_dir: {quoted(str(self._folder / 'jetstream'))}",
+            *(["  sync_interval: always"] if self.durability == "fsync" else []),
+            "}",
+            *self._settings,
+        ]
+        return "\n".join(lines) + "\n"

@@ -3,9 +3,9 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from typing import Any, get_args
 from uuid import uuid4
 
 from toolkit.events import Event
@@ -55,7 +55,7 @@ class Session:
         run: str | None = None,
         id: str | None = None,
     ) -> Ack:
-        """Write one event. The same `id` twice is stored once."""
+        """Write one event. The same `id` twice is stored once, however late the second comes."""
         return await self.log.append(self.event(kind, actor, data or {}, run, id))
 
     def event(
@@ -104,6 +104,8 @@ class Session:
         Fenced
             Where a run with this id was started before.
         """
+        if source not in get_args(Source):
+            raise ValueError(f"a run's source is {', '.join(get_args(Source))}, not {source!r}")
         run = Run(self, actor, _token(id or self.new_id(), "run"), window_s, ttl_s)
         await run.take("run.started", {"source": source}, 0)
         return run
@@ -118,43 +120,62 @@ class Session:
         LookupError
             Where there is no such run, or it has ended.
         """
-        conversation = await self.conversation()
-        state = conversation.runs.get(run)
+        state = (await self.conversation()).runs.get(run)
         if state is None or state.ended:
             raise LookupError(f"session {self.id} has no run {run} that could be adopted: {state and state.state}")
         if not await self._lease_ends(run):
             raise Fenced(f"run {run} of session {self.id} is alive: {state.actor} renews its lease")
         adopted = Run(self, actor, run, window_s, ttl_s)
-        await adopted.take("run.adopted", {"from": state.actor}, state.fence, conversation)
+        await adopted.take("run.adopted", {"from": state.actor}, state.fence)
         return adopted
 
     async def _lease_ends(self, run: str) -> bool:
-        """Wait until the lease of `run` has ended, or is renewed: then False."""
-        seen = [one for one in await self.log.latest(self.id, "lease") if one.run == run]
-        if not seen:
-            return True
-        lease = seen[0]
-        left = lease.data["ttl_s"] - (time.time() - (lease.time or 0))
-        feed = self.read(lease.seq or 0, lane="lease")
-        try:
-            async with asyncio.timeout(max(0.0, left)):
-                async for event in feed:
-                    if event.run == run:
-                        return False
-        except TimeoutError:
-            return True
-        return True
+        """Wait until the lease of `run` has ended, or is renewed: then False.
+
+        It watches for at least half of the lease's time, so that neither a clock that is off nor a lease that is not
+        written yet makes a living agent dead; and again where the log was away meanwhile, as then nobody could renew.
+        """
+        while True:
+            lease = await self._lease(run)
+            ttl_s, at = (lease.data["ttl_s"], lease.seq or 0) if lease else (LEASE_TTL_S, 0)
+            left = ttl_s - (time.time() - (lease.time or 0)) if lease else 0.0
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(ttl_s, max(left, ttl_s / 2))), aclosing(self._leases(at)) as feed:
+                    async for event in feed:
+                        if event.run == run:
+                            return False
+            asked = time.monotonic()
+            now = await self._lease(run)
+            if now and now.seq != at:
+                return False
+            if time.monotonic() - asked < ttl_s / 4:
+                return True
+
+    async def _lease(self, run: str) -> Event | None:
+        return next((one for one in await self.log.latest(self.id, "lease") if one.run == run), None)
+
+    async def _leases(self, after: int) -> AsyncGenerator[Event, None]:
+        async for event in self.read(after, lane="lease"):
+            yield event
 
     async def end_orphans(self, actor: str = "warden") -> list[str]:
         """End each run whose lease has run out, with the outcome ``orphaned``. Returns their ids."""
-        ended = []
-        for id_, state in (await self.conversation()).runs.items():
+
+        async def end(id_: str) -> str | None:
             with suppress(Fenced, LookupError):
-                if not state.ended:
-                    run = await self.adopt(id_, actor)
-                    await run.finish("orphaned")
-                    ended.append(id_)
-        return ended
+                await (await self.adopt(id_, actor)).finish("orphaned")
+                return id_
+            return None
+
+        runs = (await self.conversation()).runs.items()
+        ended = await asyncio.gather(*(end(id_) for id_, state in runs if not state.ended))
+        return [id_ for id_ in ended if id_]
+
+    async def present(self) -> set[str]:
+        """The surfaces that are here: joined, not left, and heard of within the time that they named."""
+        heard = {one.actor: one for one in await self.log.latest(self.id, "lease") if one.run is None}
+        here = (await self.conversation()).present & heard.keys()
+        return {name for name in here if time.time() - (heard[name].time or 0) < heard[name].data["ttl_s"]}
 
     async def cancel(self, run: str | None = None, actor: str = "user") -> Ack:
         """Ask that `run` (or whatever runs now) stop. Asking twice is the same as asking once."""

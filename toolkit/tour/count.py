@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from toolkit.events import Event
+from toolkit.harbor import Truth
 from toolkit.records import canonical
 from toolkit.sessions import Ack, Durability, Lane, Log
 from toolkit.sessions.log import LANES, place
@@ -73,6 +74,10 @@ class Delivery:
     """What each acknowledgement stated."""
     seconds: float
     """From the first word to the last arrival."""
+    complete: int
+    """Conversations in which every run was complete."""
+    truth: tuple[Truth, ...]
+    """What is planted in each conversation; it says nothing about a live agent."""
 
     def counts(self) -> dict[str, int | bool | str | float]:
         """The figures of the tour; see `compare` for what each counts."""
@@ -81,6 +86,9 @@ class Delivery:
             **compare([one.event for one in self.sent], [one.event for one in self.received]),
             "server_kills": kills["server"],
             "client_kills": kills["client"],
+            "client_cuts": sum(what == "client cut" for _, what in self.faults),
+            "conversations": len(self.traces),
+            "complete": self.complete,
             "durability": self.durability,
             "seconds": round(self.seconds, 2),
         }

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import uuid4
 
 from toolkit.harbor import Situation, Truth, World, harbor_policy, serve, situations
 from toolkit.models import Answer, Model, Request
@@ -43,11 +44,13 @@ class Talk:
         return Truth(self.session, self.failure, self.situation.id)
 
 
-def talks(n: int = CONVERSATIONS) -> list[Talk]:
-    """`n` different situations; every third one has a failure planted, the modes in turn."""
+def talks(n: int = CONVERSATIONS, tag: str = "tour", plant: bool = True) -> list[Talk]:
+    """`n` different situations; every third one has a failure planted (unless not to `plant`), the modes in turn."""
     chosen = list(situations().values())[:n]
-    planted = ((s.modes[i // 3 % len(s.modes)] if i % 3 == 2 and s.modes else None) for i, s in enumerate(chosen))
-    return [Talk(f"tour-{i:02}", s, i, mode) for i, (s, mode) in enumerate(zip(chosen, planted, strict=True), 1)]
+    planted = (
+        (s.modes[i // 3 % len(s.modes)] if plant and i % 3 == 2 and s.modes else None) for i, s in enumerate(chosen)
+    )
+    return [Talk(f"{tag}-{i:02}", s, i, mode) for i, (s, mode) in enumerate(zip(chosen, planted, strict=True), 1)]
 
 
 async def deliver(
@@ -68,7 +71,9 @@ async def deliver(
     say : callable
         Takes the story as it happens.
     """
-    plan, path = talks(conversations), folder / "received.jsonl"
+    # Names of its own: the server may be somebody's cluster, and hold an earlier tour.
+    plan = talks(conversations, f"tour-{uuid4().hex[:6]}", plant=model.source == "simulated")
+    path = folder / "received.jsonl"
     path.unlink(missing_ok=True)
     names = [talk.session for talk in plan]
     if memory:
@@ -92,6 +97,7 @@ class _Run:
     server: NatsServer | None
     started: float = 0.0
     done: int = 0
+    complete: int = 0
     faults: list[tuple[float, str]] = field(default_factory=list)
 
     async def whole(self) -> Delivery:
@@ -112,14 +118,18 @@ class _Run:
         first = min(one.time for one in self.log.sent)
         faults = tuple((when - first, what) for when, what in self.faults)
         sent = tuple(self.log.sent)
-        return Delivery(sent, received, faults, tuple(traces), self.log.durability, end - first)
+        truth = tuple(talk.truth for talk in self.plan)
+        return Delivery(sent, received, faults, tuple(traces), self.log.durability, end - first, self.complete, truth)
 
     async def _hold(self, talk: Talk, room: asyncio.Semaphore) -> None:
         async with room:
             session = Session(self.log, talk.session)
             with World.open(now=talk.situation.now) as world:
-                await serve(session, talk.situation, self.model, world, phrasing=talk.phrasing, failure=talk.failure)
+                whole = await serve(
+                    session, talk.situation, self.model, world, phrasing=talk.phrasing, failure=talk.failure
+                )
         self.done += 1
+        self.complete += whole
 
     async def _harm(self) -> None:
         """Kill the reader, the server, the reader again, each while conversations are under way."""
@@ -136,7 +146,7 @@ class _Run:
     async def _kill_client(self) -> None:
         await self._received_something()
         await self.reader.kill()
-        self._note("client killed")
+        self._note("client killed" if isinstance(self.reader, ReaderProcess) else "client cut")
         await asyncio.sleep(SERVER_AWAY_S)
         await self.reader.start()
         self._note("client back")
@@ -154,7 +164,7 @@ class _Run:
         """Killing a client that has not begun to read would prove nothing."""
         size = self.path.stat().st_size if self.path.exists() else 0
         async with asyncio.timeout(ARRIVE_TIMEOUT_S):
-            while not self.path.exists() or self.path.stat().st_size <= size:
+            while self.done < len(self.plan) and (not self.path.exists() or self.path.stat().st_size <= size):
                 await asyncio.sleep(POLL_S)
 
     def _note(self, what: str) -> None:

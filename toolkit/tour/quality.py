@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,12 @@ async def assess_traces(
 ) -> Quality:
     """Score, judge, align, map and promote the tour's `fresh` traces, together with Harbor's 300.
 
-    `truth` says what is planted in the fresh ones: the simulated raters and the simulated judge rest on it.
+    `truth` says what is planted in the fresh ones: the simulated raters and the simulated judge rest on it. It says
+    nothing about what a live agent did, so traces that are not simulated get no label and become no case.
     """
+    scripted = [trace for trace in fresh if trace.source == "simulated"]
     traces, truths = [*fresh, *harbor.load_traces()], [*truth, *harbor.load_truth()]
-    labels = [*rate_all(fresh, truth), *harbor.load_labels()]
+    labels = [*rate_all(scripted, truth), *harbor.load_labels()]
     robin = {label.trace_id: label for label in labels if label.rater == RATER}
     labelled = [trace for trace in traces if trace.id in robin]
     async with judge_model or connect_model(policy=harbor.judge_policy(truths)) as model:  # type: ignore[attr-defined]
@@ -80,7 +83,7 @@ async def assess_traces(
         human_kind="simulated",
         judge_source=source,
     )
-    failed = [trace for trace in fresh if robin[trace.id].verdict == "fail"]
+    failed = [trace for trace in scripted if robin[trace.id].verdict == "fail"]
     cases = [evals.promote(trace, [robin[trace.id]], by="fieldbook tour") for trace in failed]
     return Quality(
         tuple(traces),
@@ -92,20 +95,33 @@ async def assess_traces(
 
 
 def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:
-    """For each scorer how many traces pass, fail, or stay unscored."""
+    """For each scorer how many traces pass, fail, stay unscored, or have a number or a category instead."""
     return {
         str(name): {
             "pass": int(sum(value is True for value in group)),
             "fail": int(sum(value is False for value in group)),
             "unscored": int(sum(value is None for value in group)),
+            "other": int(sum(value is not None and not isinstance(value, bool) for value in group)),
         }
-        for name, group in scores.groupby("scorer")["value"]
+        for name, group in scores.groupby("scorer")["value"].agg(_plain).items()
     }
 
 
-def label_path(traces: str | Path, folder: str | Path = "fieldbook-out") -> Path:
-    """Where the labels of a file of traces are kept."""
-    return Path(folder) / f"{Path(traces).stem}.labels.jsonl"
+def _plain(values: "pd.Series") -> list[Any]:
+    """Python's booleans in the place of numpy's."""
+    return [value.item() if hasattr(value, "item") else value for value in values]
+
+
+def label_path(traces: str | Path) -> Path:
+    """Where the labels of a file of traces are kept: one place for each file, wherever one works from.
+
+    It lies in the folder that FIELDBOOK_OUT names, else in ``fieldbook-out`` of the clone, or of this folder.
+    """
+    root = Path(__file__).resolve().parents[2]
+    home = root if (root / "notebooks").is_dir() else Path.cwd()
+    folder = Path(os.environ.get("FIELDBOOK_OUT") or home / "fieldbook-out")
+    whole = Path(traces).resolve()
+    return folder / f"{whole.stem}-{sha256(str(whole).encode()).hexdigest()[:8]}.labels.jsonl"
 
 
 def class_traces() -> tuple[Traces, Path]:

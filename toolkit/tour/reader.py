@@ -16,7 +16,7 @@ from toolkit.events import Event, decode_event, encode
 from toolkit.sessions import Log, NatsLog, Session
 from toolkit.sessions.log import stop
 
-TAB = "\t"
+TAB = b"\t"
 PROGRAM = "import asyncio, toolkit.tour.reader as reader; asyncio.run(reader.main())"
 
 
@@ -30,9 +30,8 @@ class Arrival(NamedTuple):
 
 def arrivals(path: Path) -> list[Arrival]:
     """What is in a reader's file, in the order in which it came. A torn last line has not arrived."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    lines = (line.split(TAB, 1) for line in text.splitlines(keepends=True) if line.endswith("\n"))
-    return [Arrival(float(when), decode_event(event)) for when, event in lines]
+    whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return [Arrival(float(when), decode_event(event)) for when, event in (line.split(TAB, 1) for line in whole)]
 
 
 async def read_into(log: Log, path: Path, sessions: list[str]) -> None:
@@ -44,7 +43,7 @@ async def read_into(log: Log, path: Path, sessions: list[str]) -> None:
 
         async def follow(session: str) -> None:
             async for event in Session(log, session).read(cursors[session], lane="log"):
-                file.write(f"{time.time()!r}{TAB}{encode(event)}\n".encode())
+                file.write(repr(time.time()).encode() + TAB + encode(event).encode() + b"\n")
 
         async with asyncio.TaskGroup() as group:
             for session in sessions:

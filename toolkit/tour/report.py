@@ -11,22 +11,29 @@ from toolkit.traces import trace_html
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIMULATED = (
+SAID = (
     "Everything that is said on this page is simulated: scripted customers, a scripted agent, simulated raters and a "
-    "simulated judge. The nats-server, the kills, the SDK and the counting are real."
+    "simulated judge. The SDK and the counting are real"
 )
 
 
 def tour_report(delivery: Delivery, quality: Quality) -> Html:
     """The whole page."""
     return render.document(
-        "A tour of Fieldbook", tag("p", _origin(quality)), *_delivery(delivery), *_quality(quality), *_trace(quality)
+        "A tour of Fieldbook",
+        tag("p", _origin(delivery, quality)),
+        *_delivery(delivery),
+        *_quality(quality),
+        *_trace(quality),
     )
 
 
-def _origin(quality: Quality) -> str:
+def _origin(delivery: Delivery, quality: Quality) -> str:
     sources = {trace.source for trace in quality.traces}
-    return SIMULATED if sources == {"simulated"} else f"Sources of the traces: {', '.join(sorted(sources))}."
+    said = SAID if sources == {"simulated"} else f"Sources of the traces: {', '.join(sorted(sources))}"
+    if delivery.durability == "memory":
+        return f"{said}. The log was in memory, without a server; the reading client was a task that was cut off."
+    return f"{said}, and so are the nats-server and the kills."
 
 
 def _delivery(delivery: Delivery) -> list[Html]:

@@ -1,14 +1,12 @@
 """Read traces from a file in any known format, and write them in ours."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from toolkit.records import RecordError, encode
+from toolkit.records import RecordError, encode, write_whole
 from toolkit.traces.formats import JSON_FORMATS, table
 from toolkit.traces.report import Traces, collect
 from toolkit.traces.scan import Found, readable, scan
@@ -96,21 +94,13 @@ def write_traces(path: str | Path, traces: Iterable[Trace]) -> None:
     ValueError
         Two traces have the same id, or one holds what is not JSON; it is named.
     """
-    traces, path = list(traces), Path(path)
+    traces, lines = list(traces), list[str]()
     id_, n = Counter(trace.id for trace in traces).most_common(1)[0] if traces else ("", 0)
     if n > 1:
         raise ValueError(f"{path}: {n} traces have the id {id_!r}; rename all but one")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with draft.open("xb") as file:
-            for trace in traces:
-                try:
-                    file.write(encode(trace).encode() + b"\n")
-                except ValueError as error:
-                    raise ValueError(f"trace {trace.id!r} cannot be written as JSON: {error}") from None
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    for trace in traces:
+        try:
+            lines.append(encode(trace) + "\n")
+        except ValueError as error:
+            raise ValueError(f"trace {trace.id!r} cannot be written as JSON: {error}") from None
+    write_whole(path, "".join(lines))

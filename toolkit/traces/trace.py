@@ -74,14 +74,21 @@ def title(trace: Trace) -> str:
 def trace_html(trace: Trace) -> render.Html:
     """The trace as HTML: system prompt and tool payloads folded away, each call with its result."""
     head = render.tag("p", render.tag("strong", trace.id), " ", render.tag("span", trace.source, class_="badge"))
-    answers = {id(trace.result_of(call)) for call in trace.calls}
+    results = {_call_id(step): step for step in reversed(trace.steps) if step.kind == "tool.result"}
+    results.pop(_call_id(None), None)
+    answers = {id(results.get(_call_id(call))) for call in trace.calls}
     shown = (step for step in trace.steps if id(step) not in answers)
-    return render.fragment(head, *(_step_html(step, trace) for step in shown))
+    return render.fragment(head, *(_step_html(step, results.get(_call_id(step))) for step in shown))
 
 
-def _step_html(step: Step, trace: Trace) -> render.Html:
+def _call_id(step: Step | None) -> str:
+    # as text: what a file says may be a list, which is no key
+    return repr(step.data.get("call_id") if step else None)
+
+
+def _step_html(step: Step, result: Step | None) -> render.Html:
     if step.kind == "tool.call":
-        return _call_html(step, trace.result_of(step))
+        return _call_html(step, result)
     body = render.tag("pre", step.content)
     who = step.actor if step.kind == "message" else f"{step.actor} · {step.kind}"
     if step.actor in ("system", "tool"):

@@ -1,7 +1,9 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
-Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer, and always why. Human alignment:
-`plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`.
+Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
+and always why. Human alignment: `plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`,
+`plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib inline`` once, and end the cell with
+``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -15,12 +17,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.views.annotate import AnnotationPanel
+    from toolkit.views.live import SessionPanel
     from toolkit.views.plots import plot_alignment, plot_delivery, plot_topics
+    from toolkit.views.plots_delivery import plot_loss, plot_stalls
 
-__all__ = ["AnnotationPanel", "plot_alignment", "plot_delivery", "plot_topics"]
+__all__ = [
+    "AnnotationPanel",
+    "SessionPanel",
+    "plot_alignment",
+    "plot_delivery",
+    "plot_loss",
+    "plot_stalls",
+    "plot_topics",
+]
+WHERE = {
+    "AnnotationPanel": "annotate",
+    "SessionPanel": "live",
+    "plot_loss": "plots_delivery",
+    "plot_stalls": "plots_delivery",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'toolkit.views' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"toolkit.views.{'plots' if name.startswith('plot_') else 'annotate'}"), name)
+    return getattr(import_module(f"toolkit.views.{WHERE.get(name, 'plots')}"), name)

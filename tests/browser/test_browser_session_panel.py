@@ -1,0 +1,48 @@
+"""The session panel in a real JupyterLab: two screens, a late third, and a stop that all of them see."""
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+CELLS = [
+    """\
+import asyncio
+
+from toolkit.sessions import MemoryLog, Session
+from toolkit.views import SessionPanel
+
+session = Session(MemoryLog(), "panel")
+await session.say("Is the tandem free on Sunday?")
+panel = SessionPanel(session)
+panel""",
+    """\
+async def agent():
+    run = await session.start_run("support", source="simulated")
+    while not run.cancelled:
+        await run.write("pedal ")
+        await asyncio.sleep(0.05)
+    await run.finish()
+
+task = asyncio.create_task(agent())""",
+]
+
+
+async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, pictures):
+    from playwright.async_api import expect
+
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    nbformat.write(book, lab.folder / "panel.ipynb")
+    await notebook.open(lab, "panel.ipynb")
+    await notebook.run_all()
+    await expect(page.get_by_text("pedal pedal").nth(1)).to_be_visible()
+    await page.get_by_role("button", name="Drop network").nth(1).click()
+    await expect(page.get_by_text("○ away")).to_be_visible()
+    await page.get_by_role("button", name="A third joins late").click()
+    await expect(page.get_by_text("tablet")).to_be_visible()
+    await notebook.picture(pictures, "session-panel-1-dropped")
+    await page.get_by_role("button", name="Reconnect").click()
+    await page.get_by_role("button", name="Stop").nth(1).click()
+    await expect(page.get_by_text("support: cancelled")).to_have_count(3)
+    await notebook.picture(pictures, "session-panel-2-stopped")

@@ -1,0 +1,156 @@
+"""Faults on the real wire: a TCP proxy that cuts, stalls, half-opens and slows, by a schedule drawn from a seed.
+
+>>> print(Schedule.draw(7, count=2))
+seed 7: stall at 0.21 s for 0.32 s; kill at 0.62 s
+"""
+
+import asyncio
+import random
+import socket
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
+
+Kind = Literal["cut", "stall", "half-open", "slow", "kill", "freeze"]
+"""Connections are reset; nothing moves for a while; what the server sends is lost while the connection seems to be
+up; each piece comes late; the web server gets SIGKILL and is started again; it gets SIGSTOP, and SIGCONT later."""
+
+LASTING = frozenset({"stall", "slow", "freeze"})
+READ_BYTES = 4096
+SLOW_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    at_s: float
+    """Seconds after the start of the run."""
+    kind: Kind
+    for_s: float = 0.0
+    """How long it lasts; 0 for what happens at once."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at_s:.2f} s" + (f" for {self.for_s:.2f} s" if self.for_s else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What goes wrong in a run, and when. The same seed draws the same schedule."""
+
+    seed: int
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def draw(cls, seed: int, kinds: Sequence[Kind] = get_args(Kind), count: int = 3, within_s: float = 1.0) -> Self:
+        """Draw `count` faults of `kinds`, spread over the first `within_s` seconds.
+
+        Raises
+        ------
+        ValueError
+            For a kind that there is not.
+        """
+        if unknown := set(kinds) - set(get_args(Kind)):
+            raise ValueError(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(get_args(Kind))}")
+        dice, width = random.Random(seed), within_s / max(1, count)
+        drawn = []
+        for n in range(count if kinds else 0):
+            at, kind = width * (n + dice.uniform(0.2, 0.9)), dice.choice(kinds)
+            drawn.append(Fault(round(at, 3), kind, round(dice.uniform(0.2, 0.5), 3) if kind in LASTING else 0.0))
+        return cls(seed, tuple(drawn))
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}: " + ("; ".join(map(str, self.faults)) or "nothing goes wrong")
+
+
+class FaultyProxy:
+    """A TCP proxy on 127.0.0.1 before `port`; an async context manager. Faults meet the connections of that moment."""
+
+    def __init__(self, port: int):
+        self._to = port
+        self._links: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
+        self._deaf: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._delay_s = 0.0
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._link, "127.0.0.1", 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self._flowing.set()
+        self.cut()
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Reset every connection, on both sides."""
+        for near, far in list(self._links.items()):
+            _reset(near)
+            _reset(far)
+
+    def half_open(self) -> None:
+        """From now on these connections carry nothing more to the client, and do not tell it."""
+        self._deaf |= set(self._links)
+
+    async def stall(self, for_s: float) -> None:
+        """Hold everything back, in both directions; new connections too."""
+        self._flowing.clear()
+        try:
+            await asyncio.sleep(for_s)
+        finally:
+            self._flowing.set()
+
+    async def slow(self, for_s: float) -> None:
+        """Hold each piece back for a little."""
+        self._delay_s = SLOW_S
+        try:
+            await asyncio.sleep(for_s)
+        finally:
+            self._delay_s = 0.0
+
+    async def _link(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._pumps.add(task)
+        try:
+            back, far = await asyncio.open_connection("127.0.0.1", self._to)
+            self._links[near] = far
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(reader, far))
+                group.create_task(self._pump(back, near))
+        except* (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._pumps.discard(task)
+            far_too = self._links.pop(near, None)
+            self._deaf.discard(near)
+            for writer in filter(None, (near, far_too)):
+                _reset(writer)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(READ_BYTES):
+            await self._flowing.wait()
+            if self._delay_s:
+                await asyncio.sleep(self._delay_s)
+            if writer not in self._deaf:
+                writer.write(piece)
+                await writer.drain()
+        if writer not in self._deaf:
+            with suppress(OSError):
+                writer.write_eof()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST: to the other side it is a cut, not a goodbye."""
+    if (sock := writer.get_extra_info("socket")) is not None and not writer.transport.is_closing():
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

@@ -1,0 +1,129 @@
+"""The tour as the command line tells it: each part runs, says in a few sentences what it saw, and returns figures."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from toolkit.tour.quality import assess_traces, label_path, score_counts
+
+Say = Callable[[str], object]
+
+
+async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float | None = None) -> dict[str, Any]:
+    """Deliver under kills, assess what arrived, and write ``tour.html`` and ``cases.jsonl`` to `out`.
+
+    With `max_usd` the agent and the judge are a real model, which may spend that much.
+    """
+    from tqdm import tqdm
+
+    from toolkit.models import connect_model
+    from toolkit.tour.delivery import deliver, paced_policy
+    from toolkit.tour.report import tour_report
+
+    say("1. Does it arrive? Harbor's agents answer customers, each on a durable session of its own.")
+    live = max_usd is not None
+    agent = connect_model(live=True, max_usd=max_usd) if live else connect_model(policy=paced_policy)
+    async with agent:
+        delivery = await deliver(agent, out, memory, say=say)
+        counts = delivery.counts()
+        story = "   {sent} events acknowledged, {received} received: {lost} lost, {duplicated} doubled, "
+        story += "{reordered} out of order; {complete} of {conversations} conversations complete."
+        say(story.format(**counts))
+        say("2. Is it good? The traces are scored, judged, and held against simulated labels.")
+        with tqdm(desc="   judging", unit=" traces", leave=False, disable=None) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            quality = await assess_traces(delivery.traces, delivery.truth, agent if live else None, progress)
+    found = quality.counts()
+    say(f"   {quality.alignment.title}: {quality.alignment.subtitle}.")
+    kappa = "undefined" if found["kappa"] is None else f"{found['kappa']:.2f}"
+    say(f"   {quality.alignment.rate('tpr')}, {quality.alignment.rate('tnr')}, kappa {kappa}.")
+    say(f"   {found['topics']} topics in {found['traces']} traces; {found['promoted']} failures became eval cases.")
+    page = out / "tour.html"
+    page.write_text(tour_report(delivery, quality), encoding="utf-8")
+    quality.dataset.save(out / "cases.jsonl")
+    say(f"3. Look at {page}, then open the notebooks with `fieldbook lab`, or run `fieldbook tour --harness`.")
+    whole = counts["sha256_match"] and not (counts["lost"] or counts["duplicated"] or counts["reordered"])
+    ok = whole and (live or counts["complete"] == counts["conversations"])
+    return {"ok": ok, "source": delivery.traces[0].source, **counts, "evals": found, "report": str(page)}
+
+
+async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, Any]:
+    """Run the harness's small build in ``out/harness`` while its session is read as anybody could read it."""
+    from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session
+
+    say("Planner, Generator and Evaluator build a small command, on one session. All three are scripted.")
+    name = f"build-{uuid4().hex[:6]}"
+    if memory:
+        figures = await _watch(out / "harness", Session(MemoryLog(), name), say)
+    else:
+        async with NatsServer() as server, await NatsLog.connect(server.url) as log:
+            figures = await _watch(out / "harness", Session(log, name), say)
+    say("{outcome} after {rounds} rounds ({why}): {passed} of {criteria} criteria pass; {defects_caught} of "
+        "{defects_planted} planted defects caught and mended; {model_calls} model calls, {replayed_calls} from the "
+        "journal; ${cost_usd:.4f} ({source}).".format(**figures))  # fmt: skip
+    say(f"The hand-offs, the contract and the verdicts are files in {out / 'harness'}.")
+    caught = figures["defects_caught"] == figures["defects_planted"]
+    return {"ok": figures["outcome"] == "complete" and caught, **figures}
+
+
+async def _watch(folder: Path, session: Any, say: Say) -> dict[str, Any]:
+    from toolkit.harness import run_demo
+    from toolkit.sessions.log import stop
+
+    async def watch() -> None:
+        async for event in session.read():
+            if line := _line(event.kind, event.actor, event.data):
+                say(f"   {line}")
+
+    watching = asyncio.create_task(watch())
+    try:
+        return dict(await run_demo(folder, session))
+    finally:
+        await stop(watching)
+
+
+def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
+    if kind == "contract.frozen":
+        return f"both have signed: the contract is frozen as {data.get('sha256', '')[:12]}"
+    if kind == "verdict":
+        why = "" if data.get("verdict") == "pass" else f": {data.get('why', '')}"
+        return f"round {data.get('round')}, {actor}: {data.get('criterion')} {data.get('verdict')}{why}"[:160]
+    if kind == "run.finished":
+        return f"the {actor} is done" + ("" if data.get("outcome") == "complete" else f" ({data.get('outcome')})")
+    return ""
+
+
+def own_traces(path: Path, found: Any, say: Say) -> dict[str, Any]:
+    """Score the traces `found` in the file at `path`; no judge runs on them."""
+    from toolkit.evals import LabelStore, score_traces
+
+    scores = score_counts(score_traces(found))
+    for name, one in scores.items():
+        say("{:>20}: {pass} pass, {fail} fail, {unscored} unscored".format(name, **one))
+    ids = {trace.id for trace in found}
+    stored = LabelStore(label_path(path)).labels()
+    labels = [label for label in stored if label.rater_kind == "human" and label.trace_id in ids]
+    say(f"{len(labels)} human labels: no alignment" + (", for no judge has run on this file" if labels else ""))
+    say(f"Label some: fieldbook lab --traces {path}")
+    return {"ok": True, **import_figures(found), "scores": scores, "human_labels": len(labels)}
+
+
+def import_figures(found: Any) -> dict[str, Any]:
+    """What an import found, as plain data."""
+    report, sources = found.report, Counter(trace.source for trace in found)
+    return {
+        "source": next(iter(sources)) if len(sources) == 1 else "mixed",
+        "format": report.format,
+        "traces": report.n_traces,
+        "steps": report.n_steps,
+        "tool_calls": report.n_tool_calls,
+        "problems": [asdict(problem) for problem in report.problems],
+    }

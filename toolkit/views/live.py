@@ -1,0 +1,154 @@
+"""SessionPanel: a laptop and a phone side by side on one session, and the log growing beneath them.
+
+Each screen is a `Surface` of its own. Dropping its network stops its reading and nothing else; stop and steer are
+events on the log, from whichever screen they come.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import ipywidgets as widgets
+
+from toolkit import render
+from toolkit.sessions import Conversation, Session, Surface
+from toolkit.sessions.log import stop
+from toolkit.views.page import button
+
+REFRESH_S = 0.15
+SHOWN_CHARS = 1_500
+STRIP_EVENTS = 60
+LATE = "tablet"
+MARKS = {"text.delta": "▪", "message": "✉", "tool.call": "⚙", "tool.result": "⚙", "cancel": "■", "steer": "➤"}
+
+
+class Screen(widgets.VBox):  # type: ignore[misc]
+    """One device: what it shows, and what can be done to it and from it."""
+
+    def __init__(self, session: Session, name: str, width: str):
+        self.session, self.name = session, name
+        self.surface = Surface(session, name)
+        self.view, self.state = widgets.HTML(), widgets.HTML()
+        self.network = button("Drop network", "", "Stop this screen's reading; the run goes on", self._toggle)
+        self.reload = button("Reload", "", "Forget everything, and read the session again", self._reload)
+        self.stop = button("Stop", "stop", "Ask the agent to stop: an event on the log", self._stop)
+        self.words = widgets.Text(placeholder="steer the agent …", layout={"width": "60%"})
+        self.steer = button("Steer", "", "Send these words to the agent", self._steer)
+        self._doing: set[asyncio.Task[Any]] = set()
+        for one in (self.network, self.reload, self.stop, self.steer):
+            one.layout.width = "auto"
+        rows = [self.network, self.reload, self.stop], [self.words, self.steer]
+        super().__init__(
+            [self.state, self.view, *(widgets.HBox(row) for row in rows)],
+            layout={"width": width, "border": "1px solid #8888", "padding": "6px"},
+        )
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run `work` on the kernel's loop; what it raises is shown on the screen."""
+        task = asyncio.ensure_future(work)
+        self._doing.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._doing.discard(task)
+        if not task.cancelled() and task.exception():
+            self.state.value = render.tag("p", f"{self.name}: {task.exception()}")
+
+    def _toggle(self) -> None:
+        self.do(self.surface.disconnect() if self.surface.connected else self.surface.connect())
+
+    def _reload(self) -> None:
+        async def again() -> None:
+            await self.surface.disconnect()
+            self.surface = Surface(self.session, self.name)
+            await self.surface.connect()
+
+        self.do(again())
+
+    def _stop(self) -> None:
+        self.do(self.session.cancel(actor=self.name))
+
+    def _steer(self) -> None:
+        if self.words.value.strip():
+            self.do(self.session.steer(self.words.value.strip(), actor=self.name))
+            self.words.value = ""
+
+    def refresh(self) -> None:
+        """Draw what the surface has now."""
+        on = self.surface.connected
+        self.network.description = "Drop network" if on else "Reconnect"
+        mark = "● connected" if on else "○ away"
+        self.state.value = render.tag("p", render.tag("strong", self.name), f" {mark}, cursor {self.surface.cursor}")
+        self.view.value = conversation_html(self.surface.conversation)
+
+
+class SessionPanel(widgets.VBox):  # type: ignore[misc]
+    """Watch and steer `session` from several screens. `close` lets go of them.
+
+    Parameters
+    ----------
+    session : Session
+        Live, or finished.
+    names : tuple of str
+        The screens that are there from the start; a third can join late.
+    """
+
+    def __init__(self, session: Session, names: tuple[str, ...] = ("laptop", "phone")):
+        self.session = session
+        self.screens = [Screen(session, name, "48%" if at else "52%") for at, name in enumerate(names)]
+        self.late = button("A third joins late", "", "Open the session on one more screen", self._join)
+        self.late.layout.width = "auto"
+        self.strip = widgets.HTML()
+        self._row = widgets.HBox(self.screens)
+        self._kinds: list[str] = []
+        super().__init__([self._row, self.late, self.strip])
+        for screen in self.screens:
+            screen.do(screen.surface.connect())
+        self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._draw())]
+
+    def _join(self) -> None:
+        self.late.disabled = True
+        late = Screen(self.session, LATE, "33%")
+        self.screens.append(late)
+        self._row.children = tuple(self.screens)
+        late.do(late.surface.connect())
+
+    async def _watch(self) -> None:
+        async for event in self.session.read(lane="log"):
+            self._kinds.append(event.kind)
+
+    async def _draw(self) -> None:
+        while True:
+            for screen in self.screens:
+                screen.refresh()
+            marks = " ".join(MARKS.get(kind, "·") for kind in self._kinds[-STRIP_EVENTS:])
+            self.strip.value = render.tag("p", f"the log, {len(self._kinds)} events: … {marks}")
+            await asyncio.sleep(REFRESH_S)
+
+    async def aclose(self) -> None:
+        """Disconnect every screen, stop drawing, and take the panel away."""
+        for task in self._tasks:
+            await stop(task)
+        for screen in self.screens:
+            await screen.surface.disconnect()
+        self.close()
+
+
+def conversation_html(conversation: Conversation) -> render.Html:
+    """The end of a conversation: words, tool calls and signals, escaped."""
+    rows = [render.tag("div", _words(item), class_=f"step {_css(item.kind)}") for item in conversation.items]
+    ends = [f"{run.actor}: {run.state}" for run in conversation.runs.values()][-1:]
+    return render.block(*rows[-12:], render.tag("p", *ends, class_="who"))
+
+
+def _words(item: Any) -> render.Html:
+    said = item.text or str(item.data.get("name", ""))
+    shown = said if len(said) <= SHOWN_CHARS else f"… {said[-SHOWN_CHARS:]}"
+    what = item.actor if item.kind in {"message", "text.delta"} else f"{item.actor} · {item.kind}"
+    return render.fragment(render.tag("div", what, class_="who"), render.tag("pre", shown) if shown else "")
+
+
+def _css(kind: str) -> str:
+    if kind.startswith("tool"):
+        return "tool"
+    return "assistant" if kind == "text.delta" else "user" if kind == "message" else "control"
