@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-from toolkit.sessions import MemoryLog, Session
+import pytest
+
+from toolkit.sessions import LogUnavailable, MemoryLog, Session
 
 
 async def test_a_new_log_on_the_same_path_goes_on_from_it(tmp_path):
@@ -53,3 +55,13 @@ async def test_a_bad_line_is_named_and_the_others_are_kept(tmp_path):
     assert [e.data["text"] async for e in Session(log, "s").read(follow=False)] == ["good"]
     (problem,) = log.problems
     assert (problem.line, problem.field) == (2, "kind")
+
+
+async def test_two_logs_on_one_path_do_not_give_out_the_same_place_twice(tmp_path):
+    path = tmp_path / "log.jsonl"
+    old, new = MemoryLog(path), MemoryLog(path)
+    await Session(new, "s").say("mine")
+    with pytest.raises(LogUnavailable, match="another log"):
+        await Session(old, "s").say("theirs")
+    await Session(new, "s").say("and again")
+    assert _sequences(path) == [1, 2]

@@ -144,6 +144,7 @@ class MemoryLog:
         self._writing = asyncio.Lock()
         self._news = asyncio.Event()
         self.problems: tuple[RecordError, ...] = tuple(self._load())
+        self._size = self._size_now()
 
     def _load(self) -> list[RecordError]:
         lines = list(self._file.lines()) if self._file else []
@@ -151,6 +152,9 @@ class MemoryLog:
             if line.record:
                 self._keep(line.record)
         return [line.error for line in lines if line.error]
+
+    def _size_now(self) -> int:
+        return self._file.path.stat().st_size if self._file and self._file.path.exists() else 0
 
     def _keep(self, event: Event) -> None:
         assert event.seq is not None
@@ -182,7 +186,12 @@ class MemoryLog:
                 raise Fenced(f"run {first.run} of session {first.session} is another agent's now")
             stored = [replace(event, seq=self._seq + n) for n, event in enumerate(fresh, 1)]
             if self._file and stored:
+                if self._size_now() != self._size:
+                    raise LogUnavailable(
+                        f"{self._file.path} was written by another log since: open a new MemoryLog on it"
+                    )
                 await asyncio.to_thread(self._file.append, *stored)
+                self._size = self._size_now()
             for event in stored:
                 self._keep(event)
             self._news.set()
