@@ -297,3 +297,22 @@ async def test_what_a_run_cannot_take_is_refused_at_once_and_spoils_nothing():
     with pytest.raises(Fenced, match="has ended"):
         await run.write(" late")
     assert (await session.conversation()).text == "good words"
+
+
+async def test_words_longer_than_a_message_are_cut_and_a_message_that_long_is_refused_at_once(tmp_path):
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+        session = Session(log, "long")
+        text = "bicycle \u2028" * 300_000
+        run = await session.start_run("agent", source="simulated")
+        await run.write(text)
+        await run.finish()
+        assert (await session.conversation()).text == text
+        async with asyncio.timeout(5):
+            with pytest.raises(RuntimeError, match="larger than the server takes"):
+                await session.say(text)
+
+
+async def test_an_event_of_any_kind_is_kept_even_one_called_unreadable(log):
+    session = Session(log, "kinds")
+    await session.append("unreadable", "user", {"n": 1})
+    assert [event.data async for event in session.read(follow=False)] == [{"n": 1}]

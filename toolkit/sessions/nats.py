@@ -17,9 +17,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from toolkit.events import Event, RecordError, decode_event, encode
+from toolkit.sessions.feed import (
+    APPEND_DEADLINE_S,
+    PUBLISH_TIMEOUT_S,
+    RECONNECT_WAIT_S,
+    Feed,
+    Refused,
+    persist,
+)
 from toolkit.sessions.log import (
     FENCES,
     FRESH_ID,
@@ -36,29 +44,16 @@ from toolkit.sessions.server import NAME_PREFIX
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
-    from nats.aio.msg import Msg
 
 STREAM = "FIELDBOOK"
 CONNECT_TIMEOUT_S = 10.0
-RECONNECT_WAIT_S = 0.1
-PUBLISH_TIMEOUT_S = 1.0
-APPEND_DEADLINE_S = 30.0
 DEDUPE_WINDOW_S = 120.0
 """For so long the server knows an event's id again; a later retry looks the log up first."""
-HEARTBEAT_S = 0.5
-SILENCE_S = 3 * HEARTBEAT_S
-CONSUMER_LIFE_S = 30.0
-PENDING_BYTES = 256 * 1024 * 1024
-REFUSED_CODES = range(400, 500)
 WRONG_LAST_SEQUENCE = 10071
 DUPLICATE_IN_BATCH = 10201
-AGAIN = {10005, 10164, 10175, 10176, 10210}
-"""Refusals that pass: a cluster that is not whole yet (10005); another write of the run is on its way to the replicas
-(10164); a batch whose beginning another connection, or the server before this one, had (the others)."""
 BATCHES_AT_ONCE = 8
 """A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that."""
 NO_MESSAGE = 10037
-UNREADABLE = "unreadable"
 MAX_CONSUMERS = 100_000
 """Each reader and each run has one; the server's own limit is 1,000 a stream."""
 BATCH_VERSION = (2, 12)
@@ -168,7 +163,7 @@ class NatsLog:
 
     async def _agree(self, timeout_s: float) -> None:
         """Sessions that others spread over another number of streams would not be found here."""
-        heard = await _persist(lambda: self._client.request("$JS.API.STREAM.NAMES", b""), timeout_s, "no stream names")
+        heard = await persist(lambda: self._client.request("$JS.API.STREAM.NAMES", b""), timeout_s, "no stream names")
         for name in json.loads(heard.data).get("streams") or []:
             there = re.fullmatch(rf"{STREAM}(?:-(\d+)-\d+)?", name)
             if there and int(there[1] or 1) != self._streams:
@@ -191,11 +186,11 @@ class NatsLog:
         )
         what, name_in_use = f"stream {name} was not made", 10058
         try:
-            made = await _persist(lambda: self._stream.add_stream(config), timeout_s, what)
+            made = await persist(lambda: self._stream.add_stream(config), timeout_s, what)
         except Refused as error:
             if error.code != name_in_use:
                 raise
-            made = await _persist(lambda: self._stream.stream_info(name), timeout_s, what)
+            made = await persist(lambda: self._stream.stream_info(name), timeout_s, what)
         # Somebody else's stream may promise less than ours would.
         self._window_s = made.config.duplicate_window
         self._batches = self._batches and bool(made.config.allow_atomic)
@@ -225,7 +220,7 @@ class NatsLog:
 
         what = f"event {events[0].id} was not acknowledged"
         try:
-            acks: list[Ack] = await _persist(attempt, APPEND_DEADLINE_S, what)
+            acks: list[Ack] = await persist(attempt, APPEND_DEADLINE_S, what)
         except Refused as error:
             self._tried.pop(key, None)
             return await self._settle(events, fence, error)
@@ -256,10 +251,10 @@ class NatsLog:
             raise error
         event = events[-1]
         subject, expected = self._guard(event, fence) or ("", 0)
-        last = await self._last(event.session, subject)
-        if last and last.id == event.id:
-            return await self._known(events) or []
-        if (last.seq if last else 0) == expected:
+        last_seq, last_id = await self._last(event.session, subject)
+        if last_id == event.id and (known := await self._known(events)):
+            return known
+        if last_seq == expected:
             await asyncio.sleep(RECONNECT_WAIT_S)
             return await self._append(events, fence)
         raise Fenced(f"run {event.run} of session {event.session} is another agent's now, or has ended")
@@ -272,25 +267,26 @@ class NatsLog:
             return None
         return [Ack(found.get(event.id, event), self._durability, duplicate=True) for event in events]
 
-    async def _last(self, session: str, subject: str) -> Event | None:
-        """The last event on `subject`, by the word of the stream's leader."""
+    async def _last(self, session: str, subject: str) -> tuple[int, str]:
+        """Sequence number and id of the last event on `subject`, by the word of the stream's leader; 0 for none."""
         stream, _ = self._home(session)
         try:
             what = f"nothing was heard of {subject}"
-            last = await _persist(lambda: self._stream.get_last_msg(stream, subject), APPEND_DEADLINE_S, what)
+            last = await persist(lambda: self._stream.get_last_msg(stream, subject), APPEND_DEADLINE_S, what)
         except Refused as error:
             if error.code == NO_MESSAGE:
-                return None
+                return 0, ""
             raise
-        return self._decoded(last.seq, last.data or b"")
+        event = self._decoded(last.seq, last.data or b"")
+        return last.seq, event.id if event else ""
 
-    def _decoded(self, seq: int | None, payload: bytes) -> Event:
-        """An event; one of the kind ``unreadable`` for what is none, which is noted and costs nothing else."""
+    def _decoded(self, seq: int, payload: bytes) -> Event | None:
+        """The event; None for what is none, which is noted and costs nothing else."""
         try:
             return replace(decode_event(payload), seq=seq)
         except RecordError as error:
             self.problems.append(RecordError(error.why, f"sequence {seq}", field=error.field))
-            return Event("", UNREADABLE, "", {"why": str(error)}, f"unreadable-{seq}", seq=seq)
+            return None
 
     async def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
@@ -298,16 +294,14 @@ class NatsLog:
         wanted, cursor, end = f"{root}.{session}.{FILTERS[lane]}", after, None
         if not follow:
             # A consumer may stand on a replica that is behind: only the leader knows what is stored now.
-            last = await self._last(session, wanted)
-            end = (last.seq or 0) if last else 0
+            end, _ = await self._last(session, wanted)
         while end is None or cursor < end:
-            feed = _Feed(self._client, stream, wanted, cursor)
+            feed = Feed(self._client, stream, wanted, cursor)
             try:
                 await feed.open()
                 async for seq, payload in feed.messages():
                     cursor = seq
-                    event = self._decoded(seq, payload)
-                    if event.kind != UNREADABLE:
+                    if event := self._decoded(seq, payload):
                         yield event
                     if end is not None and seq >= end:
                         return
@@ -318,17 +312,16 @@ class NatsLog:
         """The last event of each run on a lane; see `Log.latest`."""
         stream, root = self._home(session)
         wanted = f"{root}.{session}.{FILTERS[lane]}"
-        last = await self._last(session, wanted)
-        while last:
-            feed = _Feed(self._client, stream, wanted)
+        end, _ = await self._last(session, wanted)
+        while end:
+            feed = Feed(self._client, stream, wanted)
             found: dict[str, Event] = {}
             try:
                 await feed.open()
                 async for seq, payload in feed.messages():
-                    event = self._decoded(seq, payload)
-                    if event.kind != UNREADABLE:
+                    if event := self._decoded(seq, payload):
                         found[event.run or event.actor] = event
-                    if seq >= (last.seq or 0):
+                    if seq >= end:
                         return sorted(found.values(), key=lambda one: one.seq or 0)
             finally:
                 await feed.close()
@@ -377,126 +370,6 @@ def _chosen(event: Event) -> bool:
 
 def _token(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:32]
-
-
-class Refused(RuntimeError):
-    """The server understood and said no: trying again would not help."""
-
-    def __init__(self, why: str, code: int | None):
-        super().__init__(why)
-        self.code = code
-
-
-async def _persist(attempt: Any, deadline_s: float, what: str) -> Any:
-    """Await `attempt()` again and again until it succeeds, is refused, or the deadline passes."""
-    import nats
-
-    give_up = time.monotonic() + deadline_s
-    while True:
-        try:
-            return await shielded(attempt())
-        except nats.js.errors.APIError as error:
-            if error.code in REFUSED_CODES and error.err_code not in AGAIN:
-                raise Refused(f"{what}: {error.description}", error.err_code) from None
-            why: Exception = error
-        except nats.errors.ConnectionClosedError:
-            raise LogUnavailable(f"{what}: this log is closed") from None
-        except (nats.errors.Error, OSError) as error:
-            why = error
-        if time.monotonic() > give_up:
-            raise LogUnavailable(f"{what} within {deadline_s} s: {why!r}")
-        await asyncio.sleep(RECONNECT_WAIT_S)
-
-
-class _Feed:
-    """One consumer's life: from a cursor on (or from each subject's last), until it falls silent or skips."""
-
-    def __init__(self, client: "Client", stream: str, subject: str, after: int | None = None):
-        self._client, self._stream, self._subject, self._after = client, stream, subject, after
-        self._name = ""
-        self._inbox = client.new_inbox()
-        self._queue: asyncio.Queue[Msg] = asyncio.Queue()
-        self._subscription: Any = None
-
-    async def open(self) -> None:
-        """Make the consumer, however long the server is away."""
-        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-
-        self._subscription = await shielded(
-            self._client.subscribe(
-                self._inbox, cb=self._queue.put, pending_msgs_limit=-1, pending_bytes_limit=PENDING_BYTES
-            )
-        )
-        config = ConsumerConfig(
-            deliver_subject=self._inbox,
-            filter_subject=self._subject,
-            deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if self._after is None else DeliverPolicy.BY_START_SEQUENCE),
-            opt_start_seq=None if self._after is None else self._after + 1,
-            ack_policy=AckPolicy.NONE,
-            idle_heartbeat=HEARTBEAT_S,
-            flow_control=True,
-            inactive_threshold=CONSUMER_LIFE_S,
-            mem_storage=True,
-            num_replicas=1,
-        )
-        manager = self._client.jsm(timeout=PUBLISH_TIMEOUT_S)
-        while True:
-            with suppress(LogUnavailable):
-                what = f"no consumer for {self._subject}"
-                info = await _persist(lambda: manager.add_consumer(self._stream, config), APPEND_DEADLINE_S, what)
-                self._name = info.name
-                return
-            if self._client.is_closed:
-                raise LogUnavailable(f"no consumer for {self._subject}: this log is closed")
-
-    async def messages(self) -> AsyncIterator[tuple[int, bytes]]:
-        """Yield (stream sequence, payload) as long as the consumer is whole."""
-        delivered = 0
-        while True:
-            message = await self._next()
-            if message is None:
-                return
-            if not message.data and message.headers and message.headers.get("Status") == "100":
-                await self._answer_flow_control(message)
-                last = message.headers.get("Nats-Last-Consumer")
-                if last is not None and int(last) > delivered:
-                    return
-                continue
-            seq, count = _sequences(message.reply)
-            if count != delivered + 1:
-                return
-            delivered = count
-            yield seq, message.data
-
-    async def _next(self) -> "Msg | None":
-        if not self._queue.empty():
-            return self._queue.get_nowait()
-        try:
-            async with asyncio.timeout(SILENCE_S):
-                return await self._queue.get()
-        except TimeoutError:
-            if self._client.is_closed:
-                raise LogUnavailable("this log is closed") from None
-            return None
-
-    async def _answer_flow_control(self, message: "Msg") -> None:
-        wanted = message.reply or (message.headers or {}).get("Nats-Consumer-Stalled")
-        if wanted:
-            await shielded(self._client.publish(wanted))
-
-    async def close(self) -> None:
-        """Stop listening, and let the server drop the consumer now; it does so by itself after a while."""
-        with suppress(Exception):
-            await shielded(self._subscription.unsubscribe())
-            if self._name and self._client.is_connected:
-                await self._client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
-
-
-def _sequences(reply: str) -> tuple[int, int]:
-    """Stream and consumer sequence from a delivery's reply subject (nine tokens, or twelve with a domain)."""
-    tokens = reply.split(".")
-    stream, consumer = tokens[5:7] if len(tokens) == 9 else tokens[7:9]
-    return int(stream), int(consumer)
 
 
 def _stated_durability(client: "Client") -> Durability:

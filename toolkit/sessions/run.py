@@ -173,7 +173,8 @@ class Run:
         """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
         async with self._writing:
             text, self._pending = "".join(self._pending), []
-            made = [self._event("text.delta", {"text": text})] if text else []
+            cuts = range(0, len(text), PENDING_CHARS)  # a server takes no message of any size
+            made = [self._event("text.delta", {"text": text[at : at + PENDING_CHARS]}) for at in cuts]
             self._unstored += made + ([event] if event else [])
             ack = None
             while self._unstored:
