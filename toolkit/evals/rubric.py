@@ -1,31 +1,107 @@
-"""Rubric: what a judge is told to look for, as a Markdown file that a person edits."""
+"""Rubric: what a judge is told to look for, as a Markdown or YAML file that a person edits."""
 
 import hashlib
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from toolkit.records import RecordError, canonical, validate
+import yaml
+from pydantic import BeforeValidator, TypeAdapter
+
+from toolkit.records import RecordError, canonical, validate, write_whole
 
 FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
+YAML = (".yaml", ".yml")
+STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One thing that a good answer does."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    id: str
+    """Letters, digits, ``_`` and ``-``. In a file, a sentence alone is called c1, c2 by its place."""
+    text: str
+    """A sentence that can be seen to hold or not."""
+    rule: str = ""
+    """How a `RuleJudge` checks it; blank where it takes a reader."""
+    required: bool = False
+    """Whether the whole fails where this fails, whatever the rubric's threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is said of a criterion, or of the whole; the reasons come before the grade."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    critique: str
+    verdict: str
+    """A grade of the rubric's scale."""
+
+    def __post_init__(self) -> None:
+        if not self.critique.strip():
+            raise ValueError("the critique is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A trace that the judge is shown, with the answer that a person would give."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    trace_id: str
+    findings: dict[str, Finding]
+    """What is said of each criterion, by its id."""
+
+
+WHOLE = Criterion("whole", "All that is asked above holds.")
+"""The criterion of a rubric that lists none."""
+
+
+def _criteria(given: Any) -> Any:
+    if not isinstance(given, list | tuple):
+        return given
+    return tuple({"id": f"c{n}", "text": c} if isinstance(c, str) else c for n, c in enumerate(given, 1)) or (WHOLE,)
 
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """What makes an answer good."""
+    """What makes an answer good. Raises ValueError for what contradicts itself."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     name: str
     text: str
     """The question that the judge answers, in Markdown."""
-    criteria: tuple[str, ...] = ()
-    """One sentence each; all must hold for a pass."""
+    criteria: Annotated[tuple[Criterion, ...], BeforeValidator(_criteria)] = (WHOLE,)
+    """Each is judged for itself. A sentence alone will do; none at all means `WHOLE`."""
+    scale: tuple[str, ...] = ("pass", "fail")
+    """The grades, best first."""
+    passing: str = ""
+    """The lowest grade that is a pass; blank means the best."""
+    threshold: float = 1.0
+    """The share of the criteria that must pass for a pass: 1 means all."""
+    examples: tuple[Example, ...] = ()
     version: int = 1
 
     def __post_init__(self) -> None:
-        if not all(words.strip() for words in (self.name, self.text, *self.criteria)):
+        criteria = tuple(Criterion(**c) if isinstance(c, dict) else c for c in _criteria(self.criteria))
+        object.__setattr__(self, "criteria", criteria)
+        object.__setattr__(self, "text", re.sub("\r\n?", "\n", self.text).strip())
+        if not all(words.strip() for words in (self.name, self.text, *(c.text for c in criteria))):
             raise ValueError("a rubric needs a name, a text that tells what to judge, and no blank criterion")
+        ids = [c.id for c in criteria]
+        if len(set(ids)) < len(ids) or not all(re.fullmatch(r"[\w-]{1,40}", id_) for id_ in ids):
+            raise ValueError(f"criteria have short ids of letters, digits, _ and -, each its own; not {', '.join(ids)}")
+        if len(set(self.scale)) < max(2, len(self.scale)) or self.passing not in ("", *self.scale[:-1]):
+            raise ValueError("a scale has two grades or more, best first; passing is one of them, and not the worst")
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"the threshold is above 0 and at most 1, not {self.threshold}")
+        for one in self.examples:
+            if set(one.findings) != set(ids) or not {f.verdict for f in one.findings.values()} <= set(self.scale):
+                raise ValueError(f"example {one.trace_id}: it needs a grade of the scale for {', '.join(ids)}")
 
     @property
     def hash(self) -> str:
@@ -35,27 +111,90 @@ class Rubric:
     @property
     def prompt(self) -> str:
         """The rubric as the judge reads it."""
-        numbered = [f"{number}. {criterion}" for number, criterion in enumerate(self.criteria, 1)]
-        head = ["", "Criteria, all of which must hold:"] if numbered else []
-        return "\n".join([self.text.strip(), *head, *numbered])
+        head = ["", f"Grades, best first: {', '.join(self.scale)}.", "Criteria, each graded for itself:"]
+        return "\n".join([self.text, *head, *(f"- {c.id}: {c.text}" for c in self.criteria)])
+
+    def passes(self, grade: str) -> bool:
+        """Whether `grade` is a pass. Raises ValueError for one that is not on the scale."""
+        return self.scale.index(grade) <= self.scale.index(self.passing or self.scale[0])
+
+    def decide(self, grades: Mapping[str, str]) -> Literal["pass", "fail"]:
+        """The verdict that the `grades` of all criteria make. Raises KeyError where one is missing."""
+        failed = [criterion for criterion in self.criteria if not self.passes(grades[criterion.id])]
+        share = 1 - len(failed) / len(self.criteria)
+        return "fail" if share < self.threshold - 1e-9 or any(c.required for c in failed) else "pass"
 
     @classmethod
     def load(cls, path: str | Path) -> "Rubric":
-        """Read a Markdown file: the text, under YAML front matter with ``name``, ``criteria`` and ``version``.
+        """Read a Markdown file: the text, under YAML front matter with the other fields; or all of it in ``.yaml``.
 
         The front matter stands between two lines of ``---``; in it a sentence that holds a colon is quoted. Raises
         RecordError, which names the file and the field.
         """
-        import yaml
+        return cls.parse(Path(path).read_text(encoding="utf-8-sig"), path)
 
-        file = str(path)
-        parts = FRONT_MATTER.match(Path(path).read_text(encoding="utf-8-sig"))
-        if not parts:
-            raise RecordError("a rubric opens with front matter between two lines of ---", file, 1)
+    @classmethod
+    def parse(cls, source: str, file: str | Path = "rubric.md") -> "Rubric":
+        """As `load`, from the text of a file called `file`."""
+        head, body = _parts(source, file)
         try:
-            head = yaml.safe_load("\n" + parts[1])  # the line of --- is counted, as an editor does
+            found = yaml.safe_load("\n" * (body is not None) + head)  # the line of --- is counted, as an editor does
         except yaml.YAMLError as error:
-            raise RecordError(f"not YAML: {error}", file) from None
-        if not isinstance(head, dict):
-            raise RecordError("the front matter is not a mapping of names to values", file, 2)
-        return validate(cls, {**head, "text": parts[2].strip()}, file)
+            raise RecordError(f"not YAML: {error}", str(file)) from None
+        if not isinstance(found, dict):
+            raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
+        return validate(cls, found if body is None else {**found, "text": body}, str(file))
+
+    def save(self, path: str | Path) -> None:
+        """Write the file, fsynced. What a person wrote there of fields that stay stays, comments above them too.
+
+        Raises RecordError where the file that is there is no rubric: mend it, or save elsewhere.
+        """
+        source = Path(path).read_text(encoding="utf-8-sig") if Path(path).exists() else ""
+        old = Rubric.parse(source, path) if source.strip() else self
+        for before in (source, ""):
+            with suppress(RecordError):
+                if Rubric.parse(text := _merged(before, old, self, path), path) == self:
+                    return write_whole(path, text)
+        raise ValueError(f"{path}: something in this rubric cannot be written so that it is read back the same")
+
+
+def _parts(source: str, file: str | Path) -> tuple[str, str | None]:
+    """The YAML of a rubric file, and the Markdown under it; None where all is YAML."""
+    if Path(file).suffix in YAML:
+        return source, None
+    if not (parts := FRONT_MATTER.match(source)):
+        raise RecordError("a rubric opens with front matter between two lines of ---", str(file), 1)
+    return parts[1], parts[2]
+
+
+def _merged(source: str, old: Rubric, new: Rubric, path: str | Path) -> str:
+    """The file of `new`, with each line of `source` that says a field which is in `old` as it is in `new`."""
+    is_yaml = Path(path).suffix in YAML
+    head, body = _parts(source if source.strip() or is_yaml else "---\n---", path)
+    told = TypeAdapter(Rubric).dump_python(new, mode="json", exclude_defaults=True)
+    short = [
+        c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in enumerate(told.pop("criteria", []), 1)
+    ]
+    text = f"\n\n{new.text}\n" if is_yaml or old.text != new.text or not source else body
+    told = {name: told.get(name) for name in told if is_yaml or name != "text"} | ({"criteria": short} if short else {})
+    node, lines, done, at = yaml.compose(head), head.splitlines(keepends=True), "", 0
+    for key, value in node.value if node else ():
+        start, end, name = key.start_mark.line, _end(value), key.value
+        same, fresh = getattr(old, name) == getattr(new, name), {n: told.pop(n) for n in [name] if n in told}
+        done += "".join(lines[at:end] if same else lines[at:start]) + ("" if same or not fresh else _dump(fresh))
+        at = end
+    done += (_dump(told) if told else "") + "".join(lines[at:])
+    return done if is_yaml else f"---\n{done}---{text}"
+
+
+def _dump(told: dict[str, Any]) -> str:
+    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _end(node: yaml.Node) -> int:
+    """The line after the last of `node`: the parser's own mark of a list or mapping is beyond the comments below."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[-1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.line + (node.end_mark.column > 0))
