@@ -1,10 +1,9 @@
 """Judge: a model that reads a trace against a rubric. What is not a clear verdict is unscored, and says why."""
 
 import asyncio
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -12,7 +11,8 @@ from toolkit.evals.rubric import Finding, Rubric
 from toolkit.evals.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
 from toolkit.models.ledger import cost_usd
-from toolkit.records import canonical, validate
+from toolkit.models.wire import fingerprint
+from toolkit.records import validate
 from toolkit.traces import Source, Trace
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class Judge:
     def hash(self) -> str:
         """16 hex digits that bind rubric, model, prompt, examples and parameters: a changed judge has another."""
         parts = [self.rubric.hash, self.model.name, SYSTEM, self._examples, self.max_tokens, self.repeat]
-        return hashlib.sha256(canonical(parts).encode()).hexdigest()[:16]
+        return fingerprint(parts)[:16]
 
     @property
     def says(self) -> str:
@@ -97,13 +97,13 @@ class Judge:
     def request(self, trace: Trace, reading: int = 1) -> Request:
         """What the model is asked about `trace`. A later `reading` says which: to a tape it is another question."""
         again = f"\n\nReading {reading}." if reading > 1 else ""
-        form = finding_schema(*self.rubric.scale)
-        return self.ask(trace_block(trace) + again, object_schema({c.id: form for c in self.rubric.criteria}), trace.id)
+        return self.ask(trace_block(trace) + again, [c.id for c in self.rubric.criteria], self.rubric.scale, trace.id)
 
-    def ask(self, what: str, schema: dict[str, Any], about: str) -> Request:
-        """The request that puts `what` under the rubric and its examples."""
+    def ask(self, what: str, names: Iterable[str], grades: Iterable[str], about: str) -> Request:
+        """The request that puts `what` under the rubric and its examples, and wants one of `grades` for each name."""
         text = f"<rubric>\n{self.rubric.prompt}\n</rubric>\n\n{self._examples}{what}"
-        told = ({"role": "user", "content": text},)
+        form = _object({"critique": {"type": "string"}, "verdict": {"enum": list(grades)}})
+        schema, told = _object(dict.fromkeys(names, form)), ({"role": "user", "content": text},)
         return Request(told, SYSTEM, schema=schema, max_tokens=self.max_tokens, metadata={"user_id": about})
 
     @property
@@ -120,7 +120,8 @@ class Judge:
 
     async def score(self, trace: Trace) -> Verdict:
         """Judge one trace. Never raises for what the model does: that is an unscored verdict."""
-        return self._majority(trace, [await self._reading(trace, n) for n in self._readings(trace)])
+        asked = [self.request(trace, n) for n in self._readings(trace)]
+        return self._majority(trace, [self.read(trace, await self.reply(request)) for request in asked])
 
     async def score_all(
         self, traces: Sequence[Trace], progress: Progress | None = None, concurrency: int = 8, batch: bool = False
@@ -135,26 +136,31 @@ class Judge:
         try:
             async with asyncio.timeout(self.batch_timeout_s):
                 replies = await self.model.batch([self.request(*one) for one in asked])  # type: ignore[attr-defined]
-            read = [self.read(trace, reply, BATCH_SHARE) for (trace, _), reply in zip(asked, replies, strict=True)]
+            if len(replies) != len(asked):
+                raise ValueError(f"{len(replies)} replies to {len(asked)} requests")
         except Exception as error:
-            read = [self._unscored(trace, f"batch: {type(error).__name__}: {error}") for trace, _ in asked]
+            replies = [self._no_reply("error", f"batch: {type(error).__name__}: {error}")] * len(asked)
         if progress:
             progress(len(traces), len(traces))
-        rest = iter(read)
-        return [self._majority(trace, [next(rest) for _ in self._readings(trace)]) for trace in traces]
+        rest = iter(replies)
+        read = [[self.read(trace, next(rest), BATCH_SHARE) for _ in self._readings(trace)] for trace in traces]
+        return [self._majority(trace, readings) for trace, readings in zip(traces, read, strict=True)]
 
     def _readings(self, trace: Trace) -> range:
         return range(1, 1 if trace.id in self._told else self.repeat + 1)
 
-    async def _reading(self, trace: Trace, number: int) -> Verdict:
+    async def reply(self, request: Request) -> Reply:
+        """The model's reply to `request`, in time; whatever goes wrong is a Reply that says so."""
         try:
             async with asyncio.timeout(self.timeout_s):
-                reply = await self.model.reply(self.request(trace, number))
+                return await self.model.reply(request)
         except TimeoutError:
-            return self._unscored(trace, f"no reply within {self.timeout_s:g} s")
+            return self._no_reply("timeout", f"no reply within {self.timeout_s:g} s")
         except Exception as error:
-            return self._unscored(trace, f"{type(error).__name__}: {error}")
-        return self.read(trace, reply)
+            return self._no_reply("error", f"{type(error).__name__}: {error}")
+
+    def _no_reply(self, stopped: Literal["timeout", "error"], why: str) -> Reply:
+        return Reply("", stopped, self.model.name, self.model.source, why=why)
 
     def read(self, trace: Trace, reply: Reply, price_share: float = 1.0) -> Verdict:
         """The verdict in `reply`, unscored unless it is one beyond doubt."""
@@ -164,9 +170,7 @@ class Judge:
             cost = None
         told: dict[str, Any] = {"source": reply.source, "usage": reply.usage, "cost_usd": cost}
         try:
-            if reply.stopped != "end":
-                raise ValueError(f"the reply stopped with {reply.stopped}: {reply.why or 'no reason given'}")
-            findings = validate(dict[str, Finding], reply.parsed)
+            findings = findings_in(reply, [criterion.id for criterion in self.rubric.criteria], self.rubric.scale)
             return replace(self._unscored(trace, ""), **told, **settled(self.rubric, findings))
         except ValueError as error:
             return self._unscored(trace, str(error), **told)
@@ -194,23 +198,25 @@ class Judge:
         return self._unscored(trace, tie + whys, **told)
 
 
+def findings_in(reply: Reply, names: Sequence[str], grades: Sequence[str]) -> dict[str, Finding]:
+    """What `reply` says of each of `names`. Raises ValueError where one is missing or strange, or its grade is."""
+    if reply.stopped != "end":
+        raise ValueError(f"the reply stopped with {reply.stopped}: {reply.why or 'no reason given'}")
+    found = validate(dict[str, Finding], reply.parsed)
+    said = {name: one.verdict for name, one in found.items()}
+    if sorted(said) != sorted(names) or not set(said.values()) <= set(grades):
+        raise ValueError(f"the answer wants one of {', '.join(grades)} for each of {', '.join(names)}; it is {said}")
+    return {name: found[name] for name in names}
+
+
 def settled(rubric: Rubric, findings: dict[str, Finding]) -> dict[str, Any]:
-    """The fields of a `Verdict` that the `findings` settle. Raises ValueError where one is missing or strange."""
-    wanted, grades = [criterion.id for criterion in rubric.criteria], {id_: f.verdict for id_, f in findings.items()}
-    if sorted(grades) != sorted(wanted) or not set(grades.values()) <= set(rubric.scale):
-        raise ValueError(f"a grade of the scale is wanted for {', '.join(wanted)}; the answer is {grades}")
-    verdict = rubric.decide(grades)
+    """The fields of a `Verdict` that follow from the `findings` on all criteria."""
+    verdict = rubric.decide({id_: one.verdict for id_, one in findings.items()})
     critique = "\n".join(f"{id_}: {one.verdict}. {one.critique}" for id_, one in findings.items())
     return {"critique": critique, "verdict": verdict, "votes": (verdict,), "breakdown": findings}
 
 
-def finding_schema(*grades: str) -> dict[str, Any]:
-    """JSON schema of a critique, and then a verdict that is one of `grades`."""
-    return object_schema({"critique": {"type": "string"}, "verdict": {"enum": list(grades)}})
-
-
-def object_schema(properties: dict[str, Any]) -> dict[str, Any]:
-    """JSON schema of an object that has all of `properties`, and no other."""
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 

@@ -1,6 +1,5 @@
 """Rubric: what a judge is told to look for, as a Markdown or YAML file that a person edits."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import BeforeValidator, TypeAdapter
 
-from toolkit.records import RecordError, canonical, validate, write_whole
+from toolkit.models.wire import fingerprint
+from toolkit.records import RecordError, validate, write_whole
 
 FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
 YAML = (".yaml", ".yml")
@@ -106,7 +106,7 @@ class Rubric:
     @property
     def hash(self) -> str:
         """SHA-256 of everything in it, 16 hex digits: a rubric with one changed letter is another rubric."""
-        return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()[:16]
+        return fingerprint(asdict(self))[:16]
 
     @property
     def prompt(self) -> str:

@@ -1,0 +1,160 @@
+"""Judges without a language model: a classifier trained on labels, and a rule for each criterion of a rubric.
+
+They are real: they read the traces, and nothing is put in. Their verdicts are ``live``, and `says` tells what they are.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.evals.judge import Progress, Verdict, in_turn, settled
+from toolkit.evals.labels import RaterKind
+from toolkit.evals.rubric import Finding, Rubric
+from toolkit.evals.scorers import SCORERS, Score, Scorer
+from toolkit.models.wire import fingerprint
+from toolkit.traces import Trace
+
+RULE = re.compile(r"(never )?(says|calls) (.+)", re.DOTALL)
+FOLDS = 5
+
+
+class SklearnJudge:
+    """TF-IDF and logistic regression, trained on the `traces` that have a pass or fail among `labels`: no rubric.
+
+    A trace that it was trained on gets its verdict from a fit that saw neither it nor its group (`groups` says what
+    traces share; None lets each stand alone). Where labels are too few for that, it is unscored.
+    """
+
+    def __init__(
+        self,
+        traces: Iterable[Trace],
+        labels: Mapping[str, str],
+        label_kind: RaterKind,
+        groups: Mapping[str, str] | None = None,
+        seed: int = 0,
+    ):
+        known = [trace for trace in traces if labels.get(trace.id) in ("pass", "fail")]
+        texts, verdicts = [_words(trace) for trace in known], [labels[trace.id] for trace in known]
+        where = [groups[trace.id] if groups else trace.id for trace in known]
+        self.says = f"a classifier of words (TF-IDF, logistic regression), trained on {len(known)} {label_kind} labels"
+        self.hash = fingerprint([self.says, seed, texts, verdicts, where])[:16]
+        of_each = [{group for group, v in zip(where, verdicts, strict=True) if v == one} for one in ("pass", "fail")]
+        folds = min(FOLDS, *map(len, of_each))
+        self._whole = _fitted(texts, verdicts) if folds > 1 else None
+        self._apart: dict[str, Any] = dict.fromkeys(trace.id for trace in known)
+        if self._whole:
+            from sklearn.model_selection import StratifiedGroupKFold
+
+            draw = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+            for train, test in draw.split(texts, verdicts, where):
+                fit = _fitted([texts[n] for n in train], [verdicts[n] for n in train])
+                self._apart |= {known[n].id: fit for n in test}
+
+    async def score(self, trace: Trace) -> Verdict:
+        """Judge one trace."""
+        if not (fit := self._apart.get(trace.id, self._whole)):
+            why = "too few labels to learn from: it takes passes and fails, each in two groups or more"
+            return Verdict(trace.id, None, "", why, "live", self.hash)
+        row = fit[0].transform([_words(trace)])
+        verdict, terms = str(fit.predict([_words(trace)])[0]), fit[0].get_feature_names_out()
+        weights = row.toarray()[0] * fit[1].coef_[0] * (1 if fit.classes_[1] == verdict else -1)
+        words = ", ".join(f"“{terms[n]}”" for n in weights.argsort()[::-1][:3] if weights[n] > 0)
+        said = f"P({verdict}) = {fit.predict_proba([_words(trace)]).max():.2f}, for words such as {words or '(none)'}"
+        return Verdict(trace.id, verdict, said, "", "live", self.hash, votes=(verdict,))  # type: ignore[arg-type]
+
+    async def score_all(self, traces: Sequence[Trace], progress: Progress | None = None) -> list[Verdict]:
+        """Judge `traces`, in their order."""
+        return await in_turn(self.score, traces, progress)
+
+
+def _words(trace: Trace) -> str:
+    return trace.text("user", "assistant")
+
+
+def _fitted(texts: Sequence[str], verdicts: Sequence[str]) -> Any:
+    """The pipeline; None where there is nothing to tell apart, or no word to tell it by."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    if len(set(verdicts)) < 2 or not re.search(r"\w\w", " ".join(texts)):
+        return None
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    return make_pipeline(words, LogisticRegression(class_weight="balanced", max_iter=1000)).fit(texts, verdicts)
+
+
+def read_rule(rule: str) -> Scorer:
+    """The scorer that a criterion's `rule` names, or spells out.
+
+    One of `SCORERS` by its name; ``says PATTERN`` (a regular expression in the assistant's words, in any case) or
+    ``calls PATTERN`` (one that fits the whole name of a tool); either after ``never``. Raises ValueError for others.
+
+    >>> from toolkit.traces import Step
+    >>> read_rule("never says voucher")(Trace("t", (Step("1", "message", "assistant", "Have a voucher."),)))
+    Score(name='never says voucher', value=False, why='“voucher” is there', version='1')
+    """
+    named = {scorer.__name__: scorer for scorer in SCORERS}
+    if rule.strip() in named:
+        return named[rule.strip()]
+    if not (parts := RULE.fullmatch(rule.strip())):
+        raise ValueError(f"rule {rule!r}: it is says PATTERN, calls PATTERN, either after never, or {', '.join(named)}")
+    try:
+        pattern = re.compile(parts[3], re.IGNORECASE)
+    except re.error as error:
+        raise ValueError(f"rule {rule!r}: {error}") from None
+
+    def scorer(trace: Trace) -> Score:
+        calls = (pattern.fullmatch(call.content) for call in trace.calls)
+        found = pattern.search(trace.text("assistant")) if parts[2] == "says" else next(filter(None, calls), None)
+        why = f"“{found[0]}” is there" if found else f"nothing fits “{parts[3]}”"
+        return Score(rule, bool(found) is not bool(parts[1]), why)
+
+    return scorer
+
+
+@dataclass(frozen=True, slots=True)
+class RuleJudge:
+    """The rule of each criterion; `rest` stands in for criteria without one, which else leave a trace unscored.
+
+    Raises ValueError for a rule that cannot be read.
+    """
+
+    rubric: Rubric
+    rest: SklearnJudge | None = None
+
+    def __post_init__(self) -> None:
+        for criterion in self.rubric.criteria:
+            if criterion.rule:
+                read_rule(criterion.rule)
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits of the rubric and of `rest`."""
+        return fingerprint([self.rubric.hash, self.rest and self.rest.hash])[:16]
+
+    @property
+    def says(self) -> str:
+        """What this judge is, in words."""
+        bare = [criterion.id for criterion in self.rubric.criteria if not criterion.rule]
+        rules = f"rules for {len(self.rubric.criteria) - len(bare)} of {len(self.rubric.criteria)} criteria"
+        instead = self.rest.says if self.rest else "nothing, so that each trace is unscored"
+        return "no language model: " + rules + (f"; for {', '.join(bare)}: {instead}" if bare else "")
+
+    async def score(self, trace: Trace) -> Verdict:
+        """Judge one trace."""
+        rest, scale, found = await self.rest.score(trace) if self.rest else None, self.rubric.scale, {}
+        for one in self.rubric.criteria:
+            value: object = rest and rest.verdict and rest.verdict == "pass"
+            why = (rest.critique or rest.why_unscored) if rest else "it has no rule"
+            if one.rule:
+                score = read_rule(one.rule)(trace)
+                value, why = score.value, score.why
+            if not isinstance(value, bool):
+                return Verdict(trace.id, None, "", f"{one.id}: {why}", "live", self.hash)
+            found[one.id] = Finding(why, scale[0] if value else scale[-1])
+        return Verdict(trace.id, why_unscored="", source="live", judge=self.hash, **settled(self.rubric, found))
+
+    async def score_all(self, traces: Sequence[Trace], progress: Progress | None = None) -> list[Verdict]:
+        """Judge `traces`, in their order."""
+        return await in_turn(self.score, traces, progress)
