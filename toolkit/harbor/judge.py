@@ -51,9 +51,19 @@ def judge_policy(truth: Iterable[Truth], tpr: float = 0.9, tnr: float = 0.85, se
             return Answer("This simulated judge knows Harbor's traces only.", stopped="refusal")
         right = _chance(f"{seed}:{planted.trace_id}") < (tnr if planted.failure else tpr)
         fails = (planted.failure is not None) == right
-        return Answer(data={"critique": _critique(planted, fails), "verdict": "fail" if fails else "pass"})
+        answer = {"critique": _critique(planted, fails), "verdict": "fail" if fails else "pass"}
+        return Answer(data=_by_criterion(request, planted, answer) or answer)
 
     return policy
+
+
+def _by_criterion(request: Request, planted: Truth, answer: dict[str, str]) -> dict[str, dict[str, str]]:
+    """`answer` for one of the criteria that are asked for, the planted failure's by its place; a pass for the rest."""
+    asked = [name for name, form in (request.schema or {}).get("properties", {}).items() if "$ref" in form]
+    modes = list(FAILURE_MODES)
+    at = modes.index(planted.failure) if planted.failure else -1
+    rest = {"critique": "It holds.", "verdict": "pass"}
+    return {name: answer if n == at % len(asked) else rest for n, name in enumerate(asked)}
 
 
 def _find(request: Request, known: Mapping[str, Truth]) -> Truth | None:
