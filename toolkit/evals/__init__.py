@@ -3,7 +3,10 @@
 - structured vibe check: a `Label` with a verdict and a reason, kept in a `LabelStore`
 - scoring function: a scorer, a plain function from a `Trace` to a `Score`; `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
-- eval the eval: `align` compares a judge with labels and gives an `Alignment`
+- without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one for each criterion
+- what to keep apart: `split_labels` gives a `Split`, which counts the readings of test
+- eval the eval: `align` compares a judge with labels and gives an `Alignment`; `prefer` and the `probe_` functions
+  look for what it should not go by
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
 - topic modelling: `fit_topics` gives a `TopicMap`
 
@@ -15,24 +18,43 @@
 """
 
 from toolkit.evals.alignment import Alignment, align
+from toolkit.evals.classifier import RuleJudge, SklearnJudge
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore
-from toolkit.evals.rubric import Rubric
+from toolkit.evals.probes import (
+    Preference,
+    Probe,
+    prefer,
+    probe_length,
+    probe_length_correlation,
+    probe_position,
+    probe_self_preference,
+)
+from toolkit.evals.rubric import Criterion, Example, Finding, Rubric
 from toolkit.evals.scorers import SCORERS, Score, Scorer, answered, no_repeated_calls, score_traces, tools_succeeded
+from toolkit.evals.splits import Split, split_labels
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
 
 __all__ = [
     "SCORERS",
     "Alignment",
     "Case",
+    "Criterion",
     "Dataset",
+    "Example",
+    "Finding",
     "Judge",
     "Label",
     "LabelStore",
+    "Preference",
+    "Probe",
     "Rubric",
+    "RuleJudge",
     "Score",
     "Scorer",
+    "SklearnJudge",
+    "Split",
     "Stability",
     "TopicMap",
     "Verdict",
@@ -40,7 +62,13 @@ __all__ = [
     "answered",
     "fit_topics",
     "no_repeated_calls",
+    "prefer",
+    "probe_length",
+    "probe_length_correlation",
+    "probe_position",
+    "probe_self_preference",
     "promote",
     "score_traces",
+    "split_labels",
     "tools_succeeded",
 ]

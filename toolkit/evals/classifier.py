@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.evals.judge import Progress, Verdict, in_turn, settled
-from toolkit.evals.labels import RaterKind
 from toolkit.evals.rubric import Finding, Rubric
 from toolkit.evals.scorers import SCORERS, Score, Scorer
 from toolkit.models.wire import fingerprint
@@ -30,7 +29,7 @@ class SklearnJudge:
         self,
         traces: Iterable[Trace],
         labels: Mapping[str, str],
-        label_kind: RaterKind,
+        label_kind: str,
         groups: Mapping[str, str] | None = None,
         seed: int = 0,
     ):

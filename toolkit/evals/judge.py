@@ -103,7 +103,8 @@ class Judge:
         """The request that puts `what` under the rubric and its examples, and wants one of `grades` for each name."""
         text = f"<rubric>\n{self.rubric.prompt}\n</rubric>\n\n{self._examples}{what}"
         form = _object({"critique": {"type": "string"}, "verdict": {"enum": list(grades)}})
-        schema, told = _object(dict.fromkeys(names, form)), ({"role": "user", "content": text},)
+        schema = _object({name: {"$ref": "#/$defs/finding"} for name in names}) | {"$defs": {"finding": form}}
+        told = ({"role": "user", "content": text},)
         return Request(told, SYSTEM, schema=schema, max_tokens=self.max_tokens, metadata={"user_id": about})
 
     @property

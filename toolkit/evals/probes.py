@@ -138,7 +138,7 @@ def padded(trace: Trace) -> Trace:
 def _judged(
     traces: Sequence[Trace], labels: Mapping[str, str], verdicts: Sequence[Verdict]
 ) -> tuple[list[tuple[Trace, bool, bool]], int]:
-    """The labelled traces with a verdict, each with whether it passed by verdict and by label; and how many have none."""
+    """The labelled traces with a verdict, each with whether it passed by verdict and label; and how many have none."""
     said = {one.trace_id: one.verdict for one in verdicts}
     known = [(trace, said.get(trace.id), labels[trace.id]) for trace in traces if labels.get(trace.id) in PASS_FAIL]
     judged = [(trace, verdict == "pass", label == "pass") for trace, verdict, label in known if verdict]

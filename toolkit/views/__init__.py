@@ -1,9 +1,9 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
 Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
-and always why. Human alignment: `plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`,
-`plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib inline`` once, and end the cell with
-``plot_topics(found).figure``.
+and always why. What a judge is told: `RubricPanel`, which shows what an edit changes. Human alignment:
+`plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a
+notebook, say ``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from toolkit.views.live import SessionPanel
     from toolkit.views.plots import plot_alignment, plot_delivery, plot_topics
     from toolkit.views.plots_delivery import plot_loss, plot_stalls
+    from toolkit.views.rubric import RubricPanel
 
 __all__ = [
     "AnnotationPanel",
+    "RubricPanel",
     "SessionPanel",
     "plot_alignment",
     "plot_delivery",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 WHERE = {
     "AnnotationPanel": "annotate",
+    "RubricPanel": "rubric",
     "SessionPanel": "live",
     "plot_loss": "plots_delivery",
     "plot_stalls": "plots_delivery",
