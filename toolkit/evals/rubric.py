@@ -152,6 +152,8 @@ class Rubric:
         """
         source = Path(path).read_text(encoding="utf-8-sig") if Path(path).exists() else ""
         old = Rubric.parse(source, path) if source.strip() else self
+        if source.strip() and old == self:
+            return None
         for before in (source, ""):
             with suppress(RecordError):
                 if Rubric.parse(text := _merged(before, old, self, path), path) == self:
@@ -172,6 +174,7 @@ def _merged(source: str, old: Rubric, new: Rubric, path: str | Path) -> str:
     """The file of `new`, with each line of `source` that says a field which is in `old` as it is in `new`."""
     is_yaml = Path(path).suffix in YAML
     head, body = _parts(source if source.strip() or is_yaml else "---\n---", path)
+    head += "\n" if head and not head.endswith("\n") else ""
     told = TypeAdapter(Rubric).dump_python(new, mode="json", exclude_defaults=True)
     short = [
         c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in enumerate(told.pop("criteria", []), 1)

@@ -67,21 +67,23 @@ def split_labels(
     """Split the ids of `labels` by whole groups, so that each verdict is in each part by about its share.
 
     `groups` says what traces share that must not be on two sides, as a customer; None lets each stand alone. Raises
-    ValueError where a trace has no group, or a part would be empty.
+    ValueError where a trace has no group, or there are fewer than three groups.
     """
     if missing := sorted(set(labels) - set(groups or labels)):
         raise ValueError(f"no group for {some(missing)}")
     members: dict[str, list[str]] = defaultdict(list)
     for id_ in sorted(labels):
         members[groups[id_] if groups else id_].append(id_)
+    if len(members) < len(SHARES):
+        raise ValueError(f"a part would be empty: there are {len(members)} groups, and it takes {len(SHARES)} or more")
     drawn, totals, parts = sorted(members), Counter(labels.values()), dict[str, Part]()
     random.Random(seed).shuffle(drawn)
-    short = {part: {label: shares[part] * n for label, n in totals.items()} for part in SHARES}
-    for group in sorted(drawn, key=lambda one: -len(members[one])):
+    short, bare = {part: {label: shares[part] * n for label, n in totals.items()} for part in SHARES}, set(SHARES)
+    for left, group in zip(range(len(drawn), 0, -1), sorted(drawn, key=lambda one: -len(members[one])), strict=True):
         has = Counter(labels[id_] for id_ in members[group])
-        part = max(SHARES, key=lambda one: sum(n * short[one][label] / totals[label] for label, n in has.items()))
+        lacks = {part: sum(n * short[part][one] / totals[one] for one, n in has.items()) for part in SHARES}
+        part = max((p for p in SHARES if p in bare or left > len(bare)), key=lambda one: lacks[one])
         short[part] = {label: n - has[label] for label, n in short[part].items()}
         parts |= dict.fromkeys(members[group], part)
-    if empty := [part for part in SHARES if part not in parts.values()]:
-        raise ValueError(f"{' and '.join(empty)} would be empty: {len(members)} groups are too few, or too large")
+        bare.discard(part)
     return Split({id_: parts[id_] for id_ in labels}, Path(reads))

@@ -1,0 +1,159 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toolkit.evals import Criterion, Example, Finding, Rubric
+from toolkit.records import RecordError
+
+HAND = """\
+---
+# ada keeps this file
+name: kept        # short, please
+criteria:
+  # after the refund that never came
+  - The refund was paid.
+  - id: polite
+    text: "Polite: always"
+    required: true
+
+# bump it when a criterion changes
+version: 2
+# the end
+---
+
+Kept its *word*?
+
+"""
+
+
+def test_a_rubric_is_read_from_markdown_and_its_hash_follows_every_letter(tmp_path):
+    path = tmp_path / "kept.md"
+    path.write_text(HAND)
+    rubric = Rubric.load(path)
+    assert (rubric.name, rubric.text, rubric.version) == ("kept", "Kept its *word*?", 2)
+    assert rubric.criteria == (
+        Criterion("c1", "The refund was paid."),
+        Criterion("polite", "Polite: always", required=True),
+    )
+    assert rubric.hash == Rubric.load(path).hash
+    path.write_text(HAND.replace("paid", "Paid"))
+    assert rubric.hash != Rubric.load(path).hash
+
+
+def test_a_yaml_file_holds_the_same_with_its_text_in_it(tmp_path):
+    (tmp_path / "kept.md").write_text("---\nname: kept\ncriteria: [It paid.]\n---\nKept its word?")
+    (tmp_path / "kept.yaml").write_text("name: kept\ncriteria: [It paid.]\ntext: Kept its word?")
+    assert Rubric.load(tmp_path / "kept.yaml") == Rubric.load(tmp_path / "kept.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no front matter", "kept.md:1"),
+        ("---\nname: [\n---\ntext", "not YAML"),
+        ("---\n- a\n---\ntext", "mapping"),
+        ("---\ncriteria: []\n---\ntext", "field name"),
+        ("---\nname: kept\ncriteria:\n  - a: b\n---\ntext", "field criteria"),
+        ("---\nname: kept\ncriteria: It paid.\n---\ntext", "field criteria"),
+        ("---\nname: kept\n---\n", "what to judge"),
+        ("---\nname: kept\ncriterion: one\n---\ntext", "field criterion"),
+        ("---\nname: kept\ncriteria:\n  - {id: a b, text: It paid.}\n---\ntext", "short ids"),
+        ("---\nname: kept\ncriteria:\n  - {id: c2, text: It paid.}\n  - It came.\n---\ntext", "short ids"),
+        ("---\nname: kept\nscale: [good]\n---\ntext", "two grades"),
+        ("---\nname: kept\nscale: [good, bad, bad]\n---\ntext", "two grades"),
+        ("---\nname: kept\npassing: fail\n---\ntext", "not the worst"),
+        ("---\nname: kept\nthreshold: 0\n---\ntext", "threshold"),
+        ("---\nname: kept\nexamples:\n  - {trace_id: t, findings: {}}\n---\ntext", "example t"),
+        (
+            "---\nname: kept\nexamples:\n  - {trace_id: t, findings: {whole: {critique: c, verdict: so so}}}\n---\nt",
+            "example t",
+        ),
+        (
+            "---\nname: kept\nexamples:\n  - {trace_id: t, findings: {whole: {verdict: pass}}}\n---\ntext",
+            r"field examples.0.findings.whole.critique",
+        ),
+    ],
+)
+def test_a_broken_rubric_is_named_with_its_file(tmp_path, text, said):
+    path = tmp_path / "kept.md"
+    path.write_text(text)
+    with pytest.raises(RecordError, match=said) as caught:
+        Rubric.load(path)
+    assert caught.value.file == str(path)
+
+
+def test_the_verdict_follows_from_the_grades_the_threshold_and_what_is_required():
+    four = [Criterion(name, "It holds.", required=name == "a") for name in "abcd"]
+    rubric = Rubric("r", "text", tuple(four), scale=("good", "fair", "poor"), passing="fair", threshold=0.5)
+    for grades, verdict in (
+        ("good good good good", "pass"),
+        ("fair fair poor poor", "pass"),
+        ("fair poor poor poor", "fail"),
+        ("poor good good good", "fail"),
+    ):
+        assert rubric.decide(dict(zip("abcd", grades.split(), strict=True))) == verdict
+    with pytest.raises(KeyError):
+        rubric.decide({"a": "good"})
+
+
+@pytest.mark.parametrize("name", ["kept.md", "kept.yaml"])
+def test_saving_what_is_in_the_file_already_changes_no_letter_of_it(tmp_path, name):
+    path = tmp_path / name
+    source = HAND if name.endswith(".md") else HAND.split("---\n")[1] + "text: |\n  # Kept?\n\n  # Always?\n# really\n"
+    path.write_text(source)
+    Rubric.load(path).save(path)
+    assert path.read_text() == source
+
+
+@pytest.mark.parametrize("name", ["kept.md", "kept.yaml"])
+def test_an_edit_leaves_the_comments_and_the_words_of_all_other_fields(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(HAND if name.endswith(".md") else HAND.split("---\n")[1] + "text: |\n  # Kept?\n\n  # Always?")
+    before = Rubric.load(path)
+    edited = replace(before, criteria=(*before.criteria, Criterion("soon", "In time.")), version=3, threshold=0.5)
+    edited.save(path)
+    assert Rubric.load(path) == edited
+    kept = ["# ada keeps this file", "name: kept        # short, please", "# bump it when a criterion changes"]
+    assert [line for line in [*kept, "# the end"] if line not in path.read_text().splitlines()] == []
+    assert "Kept" in path.read_text()
+
+
+def test_a_file_that_is_no_rubric_is_not_written_over(tmp_path):
+    path = tmp_path / "kept.md"
+    path.write_text("notes that took an hour")
+    with pytest.raises(RecordError, match="front matter"):
+        Rubric("kept", "Kept?").save(path)
+    assert path.read_text() == "notes that took an hour"
+
+
+WORDS = st.text(min_size=1, max_size=30).filter(str.strip)
+RUBRICS = st.builds(
+    Rubric,
+    WORDS,
+    WORDS,
+    st.lists(
+        st.builds(Criterion, st.from_regex(r"[a-z][\w-]{0,9}", fullmatch=True), WORDS, WORDS, st.booleans()),
+        unique_by=lambda one: one.id,
+        max_size=3,
+    ).map(tuple),
+    threshold=st.floats(0.01, 1),
+    version=st.integers(0, 9),
+)
+
+
+def shown(rubric):
+    findings = {criterion.id: Finding("Because: it is.", "fail") for criterion in rubric.criteria}
+    return replace(rubric, examples=(Example("t1", findings),))
+
+
+@pytest.mark.parametrize("name", ["kept.md", "kept.yaml"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=RUBRICS, second=RUBRICS)
+def test_what_is_saved_is_read_back_the_same_whatever_the_words_and_whatever_was_there(tmp_path, name, first, second):
+    path = tmp_path / name
+    path.unlink(missing_ok=True)
+    for rubric in (first, second, shown(second), first):
+        rubric.save(path)
+        assert Rubric.load(path) == rubric

@@ -1,0 +1,86 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.evals import split_labels
+
+LABELLED = st.dictionaries(
+    st.text("abcdef", min_size=1, max_size=4),
+    st.tuples(st.sampled_from(["pass", "fail"]), st.integers(0, 40)),
+    min_size=3,
+    max_size=60,
+)
+
+
+def parts_of(split):
+    return {"train": set(split.ids("train")), "dev": set(split.ids("dev")), "test": set(split.read_test("a test"))}
+
+
+@given(LABELLED, st.integers(0, 5))
+def test_every_trace_is_in_one_part_and_no_group_in_two(tmp_path_factory, drawn, seed):
+    labels, groups = {id_: v for id_, (v, _) in drawn.items()}, {id_: f"g{g}" for id_, (_, g) in drawn.items()}
+    reads = tmp_path_factory.mktemp("reads") / "reads.jsonl"
+    if len(set(groups.values())) < 3:
+        with pytest.raises(ValueError, match="would be empty"):
+            split_labels(labels, reads, groups, seed=seed)
+        return
+    split = split_labels(labels, reads, groups, seed=seed)
+    parts = parts_of(split)
+    assert sorted(id_ for ids in parts.values() for id_ in ids) == sorted(labels)
+    assert Counter(len({name for name, ids in parts.items() if id_ in ids}) for id_ in labels) == {1: len(labels)}
+    for group in set(groups.values()):
+        assert len({name for name, ids in parts.items() for id_ in ids if groups[id_] == group}) == 1
+    assert split_labels(dict(reversed(labels.items())), reads, groups, seed=seed).parts == split.parts
+
+
+@given(st.integers(5, 80), st.integers(5, 80), st.integers(0, 99))
+def test_each_verdict_is_in_each_part_by_its_share(tmp_path_factory, passes, fails, seed):
+    labels = {f"p{n}": "pass" for n in range(passes)} | {f"f{n}": "fail" for n in range(fails)}
+    split = split_labels(labels, tmp_path_factory.mktemp("reads") / "reads.jsonl", seed=seed)
+    for part, ids in parts_of(split).items():
+        share = {"train": 0.4, "dev": 0.3, "test": 0.3}[part]
+        for verdict, n in (("pass", passes), ("fail", fails)):
+            assert abs(sum(labels[id_] == verdict for id_ in ids) - share * n) <= 1
+
+
+def test_another_seed_makes_another_split(tmp_path):
+    labels = {f"t{n}": "pass" for n in range(30)}
+    drawn = {tuple(split_labels(labels, tmp_path / "reads.jsonl", seed=seed).ids("train")) for seed in range(4)}
+    assert len(drawn) == 4
+
+
+def test_each_reading_of_test_is_counted_in_a_file_and_shown(tmp_path):
+    labels, reads = {f"t{n}": "pass" for n in range(10)}, tmp_path / "reads.jsonl"
+    split = split_labels(labels, reads)
+    assert str(split) == "train 4 · dev 3 · test 3 · test has never been read"
+    for shown in ("once", "2 times", "3 times"):
+        split.read_test("the final figure")
+        assert str(split_labels(labels, reads)).endswith(f"test has been read {shown}")
+    assert len(reads.read_text().splitlines()) == 3
+
+
+def test_a_new_draw_of_the_same_traces_does_not_make_the_readings_forgotten(tmp_path):
+    labels, reads = {f"t{n}": "pass" for n in range(10)}, tmp_path / "reads.jsonl"
+    first, second = (split_labels(labels, reads, seed=seed) for seed in (0, 1))
+    shared = set(first.read_test("a look")) & set(second.read_test("another"))
+    assert shared
+    assert first.test_reads == second.test_reads == 2
+
+
+def test_test_is_not_to_be_had_without_being_counted_nor_without_a_reason(tmp_path):
+    split = split_labels({f"t{n}": "pass" for n in range(10)}, tmp_path / "reads.jsonl")
+    with pytest.raises(ValueError, match="which counts"):
+        split.ids("test")
+    with pytest.raises(ValueError, match="say why"):
+        split.read_test(" ")
+    assert split.test_reads == 0
+
+
+def test_what_cannot_be_split_says_why(tmp_path):
+    labels = {f"t{n}": "pass" for n in range(10)}
+    with pytest.raises(ValueError, match="no group for 't9'"):
+        split_labels(labels, tmp_path / "reads", {f"t{n}": "g" for n in range(9)})
+    with pytest.raises(ValueError, match="there are 1 groups"):
+        split_labels(labels, tmp_path / "reads", dict.fromkeys(labels, "g"))
