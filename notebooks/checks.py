@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from toolkit.evals import Criterion, Rubric, RuleJudge
 from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
+from toolkit.traces import Step, Trace
 
 
 async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
@@ -55,3 +57,20 @@ def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
         if (found := answer(feed)) != "The tandem is free.":
             return f"Not yet: where {told}, it should show 'The tandem is free.', and shows {found!r}."
     return "Right: each word once, from deltas or from a snapshot."
+
+
+async def forbids_vouchers(answer: Callable[[Rubric], Rubric]) -> str:
+    """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is spoken of."""
+    found = answer(Rubric("exercise", "Did it do right?", (Criterion("polite", "It is polite.", "says please"),)))
+    if [criterion.id for criterion in found.criteria] != ["polite", "no_voucher"]:
+        return f"Not yet: there should be two criteria, polite and no_voucher, and there are {found.criteria}."
+    for words, expected in {
+        "Please wait.": "pass",
+        "Please take this voucher.": "fail",
+        "Vouchers? Please ask.": "fail",
+        "Please, VOUCHER CODE 7.": "fail",
+    }.items():
+        verdict = await RuleJudge(found).score(Trace("t", (Step("1", "message", "assistant", words),)))
+        if verdict.verdict != expected:
+            return f"Not yet: {words!r} should be a {expected}, and is {verdict.verdict or verdict.why_unscored}."
+    return "Right: one sentence, one rule, and the verdict follows from both."

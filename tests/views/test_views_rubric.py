@@ -1,0 +1,247 @@
+"""The rubric panel without a browser: what is typed goes through the box, and each click through its button."""
+
+import asyncio
+
+import pytest
+from ipywidgets import Widget
+
+from toolkit.evals import Criterion, Judge, Label, Rubric
+from toolkit.models import Answer, ScriptedModel
+from toolkit.traces import Step, Trace
+from toolkit.views import RubricPanel
+
+HOSTILE = "<img src=x onerror='window.pwned=1'>"
+RUBRIC = Rubric("polite", "Is it polite?", (Criterion("sorry", "It says sorry.", "says sorry"),))
+
+
+@pytest.fixture(autouse=True)
+def _no_widgets_left_over():
+    yield
+    Widget.close_all()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "polite.md"
+
+
+def some(n=10, kind="human"):
+    """Traces of which the odd ones say sorry and the last says thanks; a person passes those that say either."""
+    words = [f"{HOSTILE} sorry {k}" if k % 2 else f"no {k}" for k in range(n - 1)] + ["thanks"]
+    traces = [Trace(f"t{k}", [Step("1", "message", "assistant", said)]) for k, said in enumerate(words)]
+    labels = [
+        Label(one.id, "ada", "pass" if k % 2 or k == n - 1 else "fail", f"{HOSTILE} it sounds so", kind)
+        for k, one in enumerate(traces)
+    ]
+    return traces, labels
+
+
+async def opened(path, rubric=RUBRIC, judge=None, kind="human", n=10):
+    panel = RubricPanel(rubric, *some(n, kind), judge=judge, path=path)
+    await panel.settled()
+    return panel
+
+
+async def typed(panel, old, new):
+    assert old in panel.box.value
+    panel.box.value = panel.box.value.replace(old, new)
+    await panel.settled()
+
+
+def html(panel):
+    """All that the panel shows as HTML."""
+    found, rest = "", [panel]
+    while rest:
+        one = rest.pop()
+        rest += getattr(one, "children", ())
+        found += one.value if type(one).__name__ == "HTML" else ""
+    return found
+
+
+async def test_an_edit_shows_at_once_which_verdicts_change(path):
+    panel = await opened(path, n=11)
+    assert (
+        panel.agreement(panel.before)
+        == "10 of 11 agree, 95% interval 0.62 to 0.98 (n = 11 · labels: human · judge: live)"
+    )
+    assert "no longer" not in html(panel)
+    await typed(panel, "says sorry", "says sorry|thanks")
+    changed = {b.trace_id for a, b in zip(panel.before, panel.after, strict=True) if a.verdict != b.verdict}
+    assert changed == {"t10"}
+    assert panel.agreement(panel.after).startswith("11 of 11 agree")
+    assert html(panel).count("now as you say") == 1
+    assert "Human alignment" in html(panel)
+    await typed(panel, "says sorry|thanks", "never says sorry|thanks")
+    assert panel.agreement(panel.after).startswith("0 of 11 agree")
+    assert html(panel).count("no longer as you say") == 10
+
+
+async def test_without_a_model_the_panel_says_what_judges_and_on_whose_labels(path):
+    panel = await opened(path, kind="simulated")
+    assert "no language model: rules for 1 of 1 criteria" in html(panel)
+    assert "simulated" in panel.agreement(panel.before) + html(panel)
+    assert "Human alignment" not in html(panel)
+    await typed(panel, "rule: says sorry", "rule: ''")
+    assert "for sorry: a classifier of words (TF-IDF, logistic regression), trained on 10 simulated labels" in html(
+        panel
+    )
+    assert len(panel.after) == 10
+
+
+async def test_an_edit_of_words_that_no_rule_and_no_model_reads_changes_no_verdict(path):
+    panel = await opened(path, Rubric("polite", "Is it polite?", ("It says sorry.",)))
+    await typed(panel, "It says sorry.", "It never says sorry.")
+    assert [one.verdict for one in panel.after] == [one.verdict for one in panel.before]
+    assert "for c1: a classifier" in html(panel)
+
+
+async def test_save_writes_every_letter_of_the_box_before_it_says_so(path):
+    panel = await opened(path)
+    await typed(panel, "name: polite", "# mine, all mine\nname: polite")
+    assert "# mine" not in path.read_text()
+    panel.save.click()
+    assert path.read_text() == panel.box.value
+    assert panel.message == f"Saved: {path}, {Rubric.load(path).hash}"
+    await panel.settled()
+    assert panel.before == panel.after
+
+
+async def test_what_was_typed_and_not_saved_is_there_again_after_the_kernel_died(path):
+    panel = await opened(path)
+    await typed(panel, "says sorry", "says thanks")
+    await typed(panel, "name: polite", "name: [half a thou")
+    Widget.close_all()
+    again = await opened(path)
+    assert "name: [half a thou" in again.box.value
+    assert "says thanks" in again.box.value
+    again.revert.click()
+    await again.settled()
+    assert again.box.value == path.read_text()
+    assert "unsaved" not in (await opened(path)).message
+
+
+async def test_what_was_saved_goes_before_the_rubric_that_the_cell_gives(path):
+    panel = await opened(path)
+    await typed(panel, "says sorry", "says thanks")
+    panel.save.click()
+    await panel.settled()
+    assert "says thanks" in (await opened(path)).box.value
+    assert "says thanks" in (await opened(None, path)).box.value
+
+
+@pytest.mark.parametrize("broken", ["criteria: [", "name: polite\nextra: 1", "threshold: 7"])
+async def test_a_rubric_that_cannot_be_read_is_named_and_not_saved(path, broken):
+    panel = await opened(path)
+    before = path.read_text()
+    await typed(panel, "name: polite", broken if "name" in broken else f"name: polite\n{broken}")
+    assert "polite.md" in panel.message
+    assert panel.after == []
+    panel.save.click()
+    assert panel.message.startswith("Not saved.")
+    assert path.read_text() == before
+
+
+async def test_a_rule_that_cannot_be_read_is_told_in_the_panel(path):
+    panel = await opened(path)
+    await typed(panel, "says sorry", "says (")
+    assert "rule 'says ('" in panel.message
+
+
+async def test_a_file_that_somebody_else_changed_is_not_written_over(path):
+    panel = await opened(path)
+    path.write_text(path.read_text().replace("Is it", "Is it really"))
+    await typed(panel, "says sorry", "says thanks")
+    panel.save.click()
+    assert "somebody changed the file" in panel.message
+    assert "really" in path.read_text()
+
+
+async def test_a_write_that_fails_says_so_and_keeps_the_words(path, monkeypatch):
+    panel = await opened(path)
+    path.parent.joinpath(f".{path.name}.draft").mkdir()
+    await typed(panel, "says sorry", "says thanks")
+    assert panel.message.startswith("Not on disk")
+    assert "says thanks" in panel.box.value
+
+
+async def test_nothing_of_a_trace_a_label_or_a_rubric_is_html(path):
+    panel = await opened(path)
+    await typed(panel, "name: polite", f"name: polite\n{HOSTILE}: 1")
+    assert "pwned" in html(panel)
+    assert "<img" not in html(panel)
+
+
+def judge(policy, **settings):
+    return Judge(RUBRIC, ScriptedModel(policy), **settings)
+
+
+def by_wording(request):
+    """A stand-in that does read the rubric: it passes everything once the rubric is lenient."""
+    passes = "lenient" in request.messages[0]["content"]
+    return Answer(data={"sorry": {"critique": "Because.", "verdict": "pass" if passes else "fail"}})
+
+
+async def test_a_judge_is_asked_with_the_edited_rubric_and_a_script_is_called_one(path):
+    panel = await opened(path, judge=judge(by_wording))
+    assert {one.verdict for one in panel.before} == {"fail"}
+    await typed(panel, "Is it polite?", "Is it polite? Be lenient.")
+    assert {one.verdict for one in panel.after} == {"pass"}
+    assert "simulated: a script stands in" in html(panel)
+    assert "Human alignment" in html(panel)
+    assert "simulated" in panel.agreement(panel.after)
+
+
+async def test_unscored_verdicts_are_counted_beside_the_agreement(path):
+    def mute(request):
+        return Answer("[]") if request.metadata["user_id"] in ("t1", "t2") else by_wording(request)
+
+    panel = await opened(path, judge=judge(mute))
+    assert "n = 8 · 2 unparsed" in panel.agreement(panel.after).replace(", 2 unp", " · 2 unp")
+    assert html(panel).count("unscored") >= 2
+
+
+async def test_a_slow_judge_does_not_hold_up_the_kernel_and_an_older_answer_never_wins(path):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(ScriptedModel):
+        async def reply(self, request):
+            if "slow" in request.messages[0]["content"]:
+                begun.set()
+                await go_on.wait()
+            return await super().reply(request)
+
+    panel = await opened(path, judge=Judge(RUBRIC, Slow(by_wording)))
+    panel.box.value = panel.box.value.replace("Is it polite?", "slow")
+    async with asyncio.timeout(10):
+        await begun.wait()
+    panel.box.value = panel.box.value.replace("slow", "lenient")
+    await panel.settled()
+    go_on.set()
+    await asyncio.sleep(0)
+    assert {one.verdict for one in panel.after} == {"pass"}
+    assert panel.agreement(panel.after).startswith("5 of 10")
+
+
+async def test_a_live_judge_is_asked_only_when_its_button_is_pressed(path):
+    live = judge(by_wording)
+    object.__setattr__(live.model, "source", "live")
+    panel = await opened(path, judge=live)
+    await typed(panel, "Is it polite?", "lenient")
+    assert (panel.before, panel.after, len(live.model.ledger.attempts)) == ([], [], 0)
+    assert "not judged yet" in html(panel)
+    panel.again.click()
+    await panel.settled()
+    assert len(live.model.ledger.attempts) == 20
+    assert {one.verdict for one in panel.after} == {"pass"}
+
+
+def test_without_a_running_loop_there_is_no_panel(path):
+    with pytest.raises(RuntimeError, match="running event loop"):
+        RubricPanel(RUBRIC, *some(), path=path)
+
+
+async def test_without_labels_there_is_nothing_to_judge_and_the_panel_says_so(path):
+    panel = RubricPanel(RUBRIC, some()[0], [], path=path)
+    await panel.settled()
+    assert "0 labelled traces" in html(panel)
+    assert panel.after == []
