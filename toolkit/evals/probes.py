@@ -130,7 +130,7 @@ def padded(trace: Trace) -> Trace:
     """`trace` with its last answer at least twice as long, and nothing added to what it says."""
     steps = list(trace.steps)
     for n in [n for n, step in enumerate(steps) if step.kind == "message" and step.actor == "assistant"][-1:]:
-        more = PADDING * (1 + len(steps[n].content) // len(PADDING))
+        more = PADDING * (3 + len(steps[n].content) // len(PADDING))
         steps[n] = replace(steps[n], content=steps[n].content + more)
     return replace(trace, steps=tuple(steps))
 

@@ -158,7 +158,7 @@ class RubricPanel(VBox):  # type: ignore[misc]
             was, now = (one and (one.verdict or "unscored") for one in (a, b))
             right = "now as you say" if now == label.verdict else "no longer as you say" if was == label.verdict else ""
             changed = f"▶ {right or 'changed'}" if was and now and was != now else ""
-            why = render.details(label.why[:60], render.tag("pre", (b.critique or b.why_unscored) if b else ""))
+            why = render.details(label.why, render.tag("pre", (b.critique or b.why_unscored) if b else ""))
             rows.append((not changed, trace.id, label.verdict, was or "…", now or "…", changed, why))
         title = self._aligned(self.after or self.before).title if old or new else ""
         by_file, by_box = (
