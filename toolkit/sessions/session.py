@@ -107,7 +107,7 @@ class Session:
         if source not in get_args(Source):
             raise ValueError(f"a run's source is {', '.join(get_args(Source))}, not {source!r}")
         run = Run(self, actor, _token(id or self.new_id(), "run"), window_s, ttl_s)
-        await run.take("run.started", {"source": source}, 0)
+        await run.take("run.started", {"source": source}, 0, heed=id is not None)
         return run
 
     async def adopt(self, run: str, actor: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S) -> Run:
