@@ -417,3 +417,23 @@ TestAttended = Attended.TestCase
 TestAttended.settings = settings(
     max_examples=2000, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+async def test_a_cancel_that_was_acknowledged_before_the_run_ends_is_never_overtaken_by_its_end(log):
+    session = Session(log, "photo-finish")
+    runs = await asyncio.gather(*(session.start_run("agent", "simulated") for _ in range(20)))
+    for run in runs:
+        await session.cancel(run.id)
+        await run.finish()
+    assert {run.outcome for run in runs} == {"cancelled"}
+
+
+async def test_a_run_reads_the_signals_to_it_and_to_whoever_runs_and_no_others(log):
+    session = Session(log, "addressed")
+    sent = ["r1", None, "r2", "a run.with *odd> name", "r1"]
+    for number, run in enumerate(sent):
+        await session.steer(str(number), run)
+    for run, wanted in {"r1": ["0", "1", "4"], "r2": ["1", "2"], "a run.with *odd> name": ["1", "3"]}.items():
+        heard = [event.data["text"] async for event in session.read(follow=False, lane="control", run=run)]
+        assert heard == wanted
+    assert len([event async for event in session.read(follow=False, lane="control")]) == len(sent)

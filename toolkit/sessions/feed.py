@@ -1,7 +1,7 @@
 """Feed: one JetStream consumer's life, from a cursor until it falls silent or skips."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ CONSUMER_LIFE_S = 30.0
 class Feed:
     """One consumer's life: from a cursor on (or from each subject's last), until it falls silent or skips."""
 
-    def __init__(self, client: "Client", stream: str, subject: str, after: int | None = None):
-        self._client, self._stream, self._subject, self._after = client, stream, subject, after
+    def __init__(self, client: "Client", stream: str, subjects: Sequence[str], after: int | None = None):
+        self._client, self._stream, self._subjects, self._after = client, stream, subjects, after
         self._inbox = client.new_inbox()
         self._name = ""
         self._subscription: Any = None
@@ -37,7 +37,8 @@ class Feed:
         self._subscription = await shielded(subscribing)
         config = ConsumerConfig(
             deliver_subject=self._inbox,
-            filter_subject=self._subject,
+            filter_subject=self._subjects[0] if len(self._subjects) == 1 else None,
+            filter_subjects=list(self._subjects) if len(self._subjects) > 1 else None,
             deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if self._after is None else DeliverPolicy.BY_START_SEQUENCE),
             opt_start_seq=None if self._after is None else self._after + 1,
             ack_policy=AckPolicy.NONE,
@@ -47,7 +48,7 @@ class Feed:
             mem_storage=True,
             num_replicas=1,
         )
-        manager, what = self._client.jsm(timeout=PUBLISH_TIMEOUT_S), f"no consumer for {self._subject}"
+        manager, what = self._client.jsm(timeout=PUBLISH_TIMEOUT_S), f"no consumer for {', '.join(self._subjects)}"
         while True:
             with suppress(LogUnavailable):
                 making = whole(manager.add_consumer, self._stream, config)

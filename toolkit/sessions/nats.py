@@ -25,7 +25,7 @@ from toolkit.sessions.publish import (
     whole,
 )
 from toolkit.sessions.server import NAME_PREFIX
-from toolkit.sessions.streams import FILTERS, guard, headers, home, make_streams, subject
+from toolkit.sessions.streams import filters, guard, headers, home, make_streams, subject
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -39,6 +39,8 @@ NO_MESSAGE = 10037
 BATCHES_AT_ONCE = 8
 """A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that."""
 BATCH_VERSION = (2, 12)
+FILTERS_VERSION = (2, 10)
+"""Since then a consumer may have several filters."""
 
 
 class NatsLog:
@@ -53,7 +55,8 @@ class NatsLog:
         self._tried: dict[str, float] = {}
         self._batching = asyncio.Semaphore(BATCHES_AT_ONCE)
         version = client.connected_server_version
-        self._batches = (version.major, version.minor) >= BATCH_VERSION
+        self._version = (version.major, version.minor)
+        self._batches = self._version >= BATCH_VERSION
 
     @classmethod
     async def connect(
@@ -225,22 +228,26 @@ class NatsLog:
             self.problems.append(RecordError(error.why, f"sequence {seq}", field=error.field))
             return None
 
-    def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
+    def read(
+        self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
+    ) -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
-        return self._read(session, after, follow, lane)
+        return self._read(session, after, follow, lane, run)
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
         found = {event.run or event.actor: event async for event in self._read(session, None, False, lane)}
         return sorted(found.values(), key=lambda event: event.seq or 0)
 
-    async def _read(self, session: str, after: int | None, follow: bool, lane: Lane) -> AsyncIterator[Event]:
+    async def _read(
+        self, session: str, after: int | None, follow: bool, lane: Lane, run: str | None = None
+    ) -> AsyncIterator[Event]:
         """Yield what comes after `after`; for None, the last event on each subject."""
         stream, root = home(session, self._streams)
-        wanted, end = f"{root}.{FILTERS[lane]}", 0
+        wanted, end = filters(root, lane, run if self._version >= FILTERS_VERSION else None), 0
         if not follow and self._replicas > 1:
             # A consumer may stand on a replica that is behind: only the leader knows what is stored now.
-            end, _ = await self._last(session, wanted)
+            end = max([(await self._last(session, one))[0] for one in wanted])
             if end <= (after or 0):
                 return
         while True:
@@ -253,7 +260,7 @@ class NatsLog:
                 async for seq, payload in feed.messages():
                     left -= 1
                     after = after if after is None else seq
-                    if event := self._decoded(seq, payload):
+                    if (event := self._decoded(seq, payload)) and (run is None or event.run in (None, run)):
                         yield event
                     if not follow and (seq >= end if end else left <= 0):
                         return

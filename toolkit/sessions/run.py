@@ -19,6 +19,7 @@ T = TypeVar("T")
 WINDOW_S = 0.04
 """Words of this long are stored as one event: 25 a second, whatever the model's pace."""
 LEASE_TTL_S = 10.0
+CATCH_UP_S = 5.0
 RENEWALS = 3
 """Renewals of a lease in its time to live."""
 
@@ -62,13 +63,13 @@ class Run:
         known = [*words.items, *words.replaced]
         self._consumed = {str(item.data.get("event")) for item in known if item.kind == "steer.consumed"}
         if heed:
-            async for signal in self.session.read(follow=False, lane="control"):
+            async for signal in self.session.read(follow=False, lane="control", run=self.id):
                 self._hear(signal)
         after = self.signals[-1].seq if self.signals else 0 if heed else ack.seq
         self._tasks = [asyncio.create_task(self._listen(after or 0)), asyncio.create_task(self._renew())]
 
     async def _listen(self, after: int) -> None:
-        async for event in self.session.read(after, lane="control"):
+        async for event in self.session.read(after, lane="control", run=self.id):
             self._hear(event)
 
     async def _renew(self) -> None:
@@ -163,7 +164,7 @@ class Run:
         return ack
 
     async def finish(self, outcome: Outcome | None = None) -> None:
-        """End the run, once: by default ``cancelled`` where a cancel was heard, else ``complete``."""
+        """End the run, once: ``cancelled`` by default where a cancel was acknowledged before, else ``complete``."""
         if outcome not in (None, *get_args(Outcome)):
             raise ValueError(f"a run ends as {', '.join(get_args(Outcome))}, not as {outcome!r}")
         try:
@@ -172,9 +173,18 @@ class Run:
             await self.stop_listening()
 
     async def _end(self, outcome: Outcome | None) -> None:
-        self.outcome = self.outcome or await self._writer.end(
-            outcome or ("cancelled" if self.cancelled else "complete")
-        )
+        if self.outcome is None:
+            if outcome is None and not self.cancelled:
+                await self._catch_up()
+            self.outcome = await self._writer.end(outcome or ("cancelled" if self.cancelled else "complete"))
+
+    async def _catch_up(self) -> None:
+        """Hear what is on the log already, though its delivery is under way."""
+        after = max([self.fence, *(signal.seq or 0 for signal in self.signals)])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                async for signal in self.session.read(after, follow=False, lane="control", run=self.id):
+                    self._hear(signal)
 
     async def take_steers(self) -> list[Event]:
         """The steers not taken yet. Each is marked as consumed on the log, so that its sender can know."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nats.js.api import StreamConfig
 
 STREAM = "FIELDBOOK"
+RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 MAX_CONSUMERS = 100_000
 """Each reader and each run has one; the server's own limit is 1,000 a stream."""
 NAME_IN_USE = 10058
@@ -29,7 +30,7 @@ ROLLED_UP = {"snapshot", "lease"}
 FILTERS: dict[Lane, str] = {
     "log": "log.>",
     "quiet": "log.q.>",
-    "control": "log.q.ctl.*",
+    "control": "log.q.ctl.>",
     "words": "log.txt.*",
     "snapshot": "snapshot.*",
     "lease": "lease.*",
@@ -54,8 +55,16 @@ def subject(event: Event, root: str) -> str:
     if event.kind in FENCES:
         return f"{root}.log.q.fence.{event.run}"
     if where in {"event", "control"}:
-        return f"{root}.log.q.{'ctl' if where == 'control' else 'evt'}.{_token(event.id) if _chosen(event) else '-'}"
+        lane = f"ctl.{_of(event.run)}" if where == "control" else "evt"
+        return f"{root}.log.q.{lane}.{_token(event.id) if _chosen(event) else '-'}"
     return f"{root}.{'log.txt' if where == 'words' else where}.{event.run or _token(event.actor)}"
+
+
+def filters(root: str, lane: Lane, run: str | None) -> list[str]:
+    """Where a lane's events are published; with `run`, the signals to it and to whoever runs."""
+    if run is None or lane != "control":
+        return [f"{root}.{FILTERS[lane]}"]
+    return [f"{root}.log.q.ctl.{_of(run)}.*", f"{root}.log.q.ctl.-.*"]
 
 
 def guard(event: Event, root: str, fence: int | None) -> tuple[str, int] | None:
@@ -78,6 +87,11 @@ def headers(event: Event, root: str, fence: int | None) -> dict[str, str]:
 
 def _chosen(event: Event) -> bool:
     return not FRESH_ID.fullmatch(event.id) and place(event) in {"event", "control"} and event.kind not in FENCES
+
+
+def _of(run: str | None) -> str:
+    """A token for the run that a signal is addressed to: anybody may write anything there."""
+    return "-" if run is None else run if RUN_ID.fullmatch(run) else _token(run)
 
 
 def _token(text: str) -> str:
