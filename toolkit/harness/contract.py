@@ -4,13 +4,13 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from toolkit.records import RecordError, canonical, decode, encode
 
 Side = Literal["generator", "evaluator"]
 SIDES: tuple[Side, ...] = ("generator", "evaluator")
-STRICT: dict[str, Any] = {"extra": "forbid"}
+STRICT = {"extra": "forbid"}
 MAX_TIMEOUT_S = 60.0
 MAX_CRITERIA = 40
 
@@ -21,11 +21,10 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file, by its path within a folder."""
+    """A text file, by its path within a folder: with forward slashes, never absolute, never upwards."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    __pydantic_config__: ClassVar = STRICT
     path: str
-    """With forward slashes, as ``src/report.py``; never absolute, never upwards."""
     content: str
 
 
@@ -36,9 +35,8 @@ class Criterion:
     Raises ContractError where there is no command to run, or an expectation that nothing could fail.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    __pydantic_config__: ClassVar = STRICT
     id: str
-    """A short name, as ``quoted-commas``."""
     text: str
     """The promise in words."""
     command: tuple[str, ...]
@@ -52,7 +50,6 @@ class Criterion:
     stderr: tuple[str, ...] = ()
     """Texts that must each occur in what it complains of."""
     timeout_s: float = 10.0
-    """Seconds that it may take, at most 60."""
 
     def __post_init__(self) -> None:
         faults = {
@@ -75,11 +72,10 @@ class Contract:
     Raises ContractError where that is so, where there are no criteria, or two have the same id.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    __pydantic_config__: ClassVar = STRICT
     goal: str
     criteria: tuple[Criterion, ...]
     signed: tuple[Side, ...] = ()
-    """Who has agreed to it so far."""
     sha256: str | None = None
     """Of the canonical JSON of goal and criteria: it names the frozen contract. None until both have signed."""
 
@@ -100,7 +96,7 @@ class Contract:
         return Contract(self.goal, self.criteria, signed, _hash(self) if len(signed) == len(SIDES) else None)
 
     def to_json(self) -> str:
-        """The contract as JSON, for people to read and `read_contract` to check."""
+        """For people to read, and `read_contract` to check."""
         return json.dumps(json.loads(encode(self)), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -113,10 +109,7 @@ def read_contract(text: str, file: str | None = None) -> Contract:
 
 
 def propose_contract(goal: str, criteria: object) -> Contract:
-    """Make an unsigned contract of proposed `criteria` (plain JSON).
-
-    Raises ContractError where one cannot be read or checked. Nothing is put in its place.
-    """
+    """Make an unsigned contract of proposed `criteria` (plain JSON). Raises ContractError where one cannot be used."""
     return read_contract(json.dumps({"goal": goal, "criteria": criteria}))
 
 

@@ -23,44 +23,44 @@ class Answered(BaseModel, extra="forbid"):
 
 
 class Plan(Answered):
-    """The goal made into a high-level specification."""
-
     spec: str
 
 
 class Proposal(Answered):
-    """What the Generator offers to be held to."""
-
     criteria: SkipValidation[tuple[Criterion, ...]]  # as they came: `propose_contract` says what is wrong with them
 
 
 class Review(Answered):
-    """What the Evaluator thinks of a proposal."""
-
     agree: bool
     objections: tuple[str, ...]
 
 
 class Build(Answered):
-    """What the Generator writes in a round, and what whoever goes on from there must know."""
-
     max_tokens = 16384
     files: tuple[TextFile, ...]
     handoff: str
 
 
 class Said(Answered):
-    """The Evaluator's word on one criterion."""
-
     criterion: str
     verdict: Finding
     why: str
 
 
 class Judgement(Answered):
-    """The Evaluator's words on a round."""
-
     verdicts: tuple[Said, ...]
+
+
+PLACES = {
+    "goal": "goal.md",
+    "spec": "spec.md",
+    "proposal": "proposals/{now}.json",
+    "contract": "contract.json",
+    "handoffs": "progress.md",
+    "checks": "checks/round-{now}.json",
+    "findings": "findings/round-{before}.json",
+    "checks before": "checks/round-{before}.json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +75,14 @@ class Role:
 
     def ask(self, task: str, number: int, workspace: Workspace, shape: type[Answered]) -> Request:
         """Ask for a JSON object of `shape`; `number` is the attempt or the round."""
-        places = {
-            "goal": "goal.md",
-            "spec": "spec.md",
-            "proposal": f"proposals/{number}.json",
-            "contract": "contract.json",
-            "handoffs": "progress.md",
-            "checks": f"checks/round-{number}.json",
-            "findings": f"findings/round-{number - 1}.json",
-            "checks before": f"checks/round-{number - 1}.json",
-        }
-
-        def look(name: str) -> Any:
+        asked: dict[str, Any] = {"task": task, "number": number}
+        for name in self.sees[task]:
             if name == "files":
-                return workspace.read_build()
-            if name == "refused":
-                return [workspace.read(f"proposals/{earlier}.json") for earlier in range(1, number)]
-            return workspace.read(places[name])
-
-        asked = {"task": task, "number": number} | {name: look(name) for name in self.sees[task]}
+                asked[name] = workspace.read_build()
+            elif name == "refused":
+                asked[name] = [workspace.read(f"proposals/{earlier}.json") for earlier in range(1, number)]
+            else:
+                asked[name] = workspace.read(PLACES[name].format(now=number, before=number - 1))
         message = {"role": "user", "content": json.dumps(asked, indent=1, ensure_ascii=False)}
         schema = shape.model_json_schema()
         return Request((message,), system=self.system, schema=schema, max_tokens=shape.max_tokens)

@@ -34,14 +34,13 @@ class CheckResult:
 
 
 async def run_check(argv: Sequence[str], cwd: Path, timeout_s: float = 10.0, limits: Limits = LIMITS) -> CheckResult:
-    """Run `argv` in `cwd` and wait for it, at most `timeout_s` seconds.
+    """Run `argv` in `cwd`, at most `timeout_s` seconds. What cannot be started, or ends with 127, has an `error`.
 
-    It gets an environment without your keys (``HOME`` is `cwd`), the `limits`, and a process group of its own, which is
-    killed at the end, at the timeout, and when this process dies. The outputs are files: ``limits.file_bytes`` holds.
+    It gets an environment without your keys (``HOME`` is `cwd`), the `limits` (its outputs are files), and a process
+    group of its own, which is killed at the end, at the timeout, and when this process dies.
 
     This is a fence against accidents and not a jail. It does not stop a command from reading other files of yours,
     from opening sockets, or from leaving its process group on purpose. Run only what you would run yourself.
-    A command that cannot be started is a result with `error`; one that ends with 127 by itself counts as such too.
     """
     program = sys.executable if argv[0] == "python" else argv[0]
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
@@ -55,16 +54,13 @@ async def run_check(argv: Sequence[str], cwd: Path, timeout_s: float = 10.0, lim
             with contextlib.suppress(TimeoutError):
                 code = await asyncio.wait_for(process.wait(), timeout_s)
         finally:
-            if process.stdin is not None:
-                process.stdin.close()  # the warden's sign to kill the group
+            assert process.stdin
+            process.stdin.close()  # the warden's sign to kill the group
             await asyncio.wait_for(process.wait(), KILL_DEADLINE_S)
-        stdout, stderr = (
-            os.pread(f.fileno(), os.fstat(f.fileno()).st_size, 0).decode(errors="replace") for f in (out, err)
-        )
-    seconds = time.monotonic() - begun
-    if code == NOT_STARTED:
-        return CheckResult(None, stdout, stderr, False, seconds, f"exit code {code}: {clip(stderr.strip(), 500)}")
-    return CheckResult(code, stdout, stderr, code is None, seconds)
+        said = (os.pread(f.fileno(), os.fstat(f.fileno()).st_size, 0) for f in (out, err))
+        stdout, stderr = (text.decode(errors="replace") for text in said)
+    error = f"exit code {code}: {clip(stderr.strip(), 500)}" if code == NOT_STARTED else ""
+    return CheckResult(None if error else code, stdout, stderr, code is None, time.monotonic() - begun, error)
 
 
 async def run_criterion(criterion: Criterion, build: Path, limits: Limits = LIMITS) -> CheckResult:

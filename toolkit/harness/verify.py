@@ -19,12 +19,10 @@ class Verdict:
 
     criterion: str
     verdict: Finding
-    """The stricter of `check` and `evaluator`."""
+    """The stricter of what the executed `check` shows and what the `evaluator` said."""
     why: str
     check: Finding
-    """What the executed check shows."""
     evaluator: Finding
-    """What the Evaluator said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +41,10 @@ class Outcome:
     cost_usd: float = 0.0
     """Of all calls of this build, those that an earlier run made included, each once."""
     model_calls: int = 0
-    """Calls that this run made."""
+    """Calls that this run made; the journal answered the `replayed_calls`."""
     replayed_calls: int = 0
-    """Calls that the journal answered."""
     sources: tuple[Source, ...] = ()
-    """Where the replies came from: ``live``, ``tape``, ``simulated``."""
-
-
-class Stop(Exception):
-    """Ends a build, from wherever it is."""
-
-    def __init__(self, outcome: Ended, why: str):
-        super().__init__(why)
-        self.outcome, self.why = outcome, why
+    """Where the replies came from."""
 
 
 def score_check(criterion: Criterion, result: CheckResult | None) -> tuple[Finding, str]:
@@ -65,26 +54,19 @@ def score_check(criterion: Criterion, result: CheckResult | None) -> tuple[Findi
     >>> score_check(said, CheckResult(0, "good day", "", False, 0.1))
     ('fail', "'hello' is not in its stdout")
     """
-    if result is None:
-        return "unscored", "the check was not run"
-    if result.error:
-        return "unscored", f"the check could not be run: {result.error}"
+    if result is None or result.error:
+        return "unscored", f"the check could not be run: {result.error}" if result else "the check was not run"
     if result.timed_out:
         return "fail", f"no end after {criterion.timeout_s:g} s"
     if result.exit_code != criterion.exit_code:
         return "fail", f"exit code {result.exit_code}, and {criterion.exit_code} was promised"
-    for name, wanted, got in (("stdout", criterion.stdout, result.stdout), ("stderr", criterion.stderr, result.stderr)):
-        for text in wanted:
-            if text not in got:
-                return "fail", f"{text!r} is not in its {name}"
-    return "pass", "the check shows it"
+    missing = [f"{text!r} is not in its stdout" for text in criterion.stdout if text not in result.stdout]
+    missing += [f"{text!r} is not in its stderr" for text in criterion.stderr if text not in result.stderr]
+    return ("fail", missing[0]) if missing else ("pass", "the check shows it")
 
 
 def green_before(contract: Contract, results: Mapping[str, CheckResult]) -> dict[str, str]:
-    """The criteria that are not red before anything is built, and so would prove nothing: id and why.
-
-    A check that could not be run is not red either.
-    """
+    """Id and why of the criteria that would prove nothing: not red (or not run) before anything is built."""
     scored = {criterion.id: score_check(criterion, results.get(criterion.id)) for criterion in contract.criteria}
     return {id: why for id, (finding, why) in scored.items() if finding != "fail"}
 
@@ -94,8 +76,8 @@ def decide(
 ) -> tuple[Verdict, ...]:
     """One verdict for each criterion, from its check and the Evaluator's words: (criterion id, finding, why).
 
-    A word can turn a pass into a fail, and never the other way. A criterion that was not checked, that the words leave
-    out, or of which they say two things, is unscored.
+    A word can turn a pass into a fail, and never the other way. What was not checked, what the words leave out, or of
+    which they say two things, is unscored.
     """
     verdicts, said = [], list(said)
     for criterion in contract.criteria:

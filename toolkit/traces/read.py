@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import RecordError, encode, write_whole
-from toolkit.traces.formats import JSON_FORMATS, table
+from toolkit.traces.formats import JSON_FORMATS, find_columns, row_format, rows_of
 from toolkit.traces.report import Traces, collect
 from toolkit.traces.scan import Found, readable, scan
 from toolkit.traces.trace import Trace
@@ -17,21 +17,10 @@ SEEN_CHARS = 60
 
 
 def read_traces(path: str | Path, format: str = "auto") -> Traces:
-    """Read a file of traces; broken records are skipped, and named in ``.report`` and a `SkippedRecords` warning.
+    """Read a UTF-8 file of traces; broken records are skipped, and named in ``.report`` and a `SkippedRecords` warning.
 
-    Parameters
-    ----------
-    path : str or Path
-        UTF-8, with or without a byte order mark.
-    format : str
-        ``fieldbook``, ``chat``, ``anthropic``, ``tau-bench``, ``table``; ``auto`` decides from the content.
-
-    Raises
-    ------
-    RecordError
-        The file is empty or of no known format, or a table's columns are not known by their names.
-    ValueError
-        There is no format of that name.
+    `format` is ``fieldbook``, ``chat``, ``anthropic``, ``tau-bench``, ``table``, or ``auto``: from the content. Raises
+    ValueError for another, RecordError where the file is of no known format, or a table's columns have unknown names.
     """
     if format not in KNOWN:
         raise ValueError(f"no format {format!r}: read_traces knows {', '.join(KNOWN)}")
@@ -45,10 +34,10 @@ def read_traces(path: str | Path, format: str = "auto") -> Traces:
         begins = readable(text.strip()[:SEEN_CHARS]) or "nothing at all"
         known = f"{', '.join(JSON_FORMATS)}, and CSV with a header; for others see traces_from_frame"
         raise RecordError(f"no traces found: it begins with {begins!r}. read_traces knows {known}", str(path))
-    names, rows = table.rows_of(text)
-    columns = table.find_columns(names, str(path))
+    names, rows = rows_of(text)
+    columns = find_columns(names, str(path))
     notes = () if columns[0] else ("no column id or trace_id: the ids are the rows' numbers",)
-    return collect(rows, table.row_format(*columns), str(path), decided, *notes)
+    return collect(rows, row_format(*columns), str(path), decided, *notes)
 
 
 def _text(path: str | Path) -> str:
@@ -63,7 +52,7 @@ def _decide(found: Sequence[Found], text: str) -> tuple[str, str]:
     votes = Counter(name for item in found if isinstance(item.value, dict) and (name := _fits(item.value)))
     for name, n in votes.most_common(1):
         return name, f"decided from the content: {n:,} of {len(found):,} records fit"
-    names, rows = table.rows_of(text)
+    names, rows = rows_of(text)
     tabular = len(names) > 1 and rows and not rows[0].error and not text.lstrip().startswith(("[", "{"))
     return "table" if tabular else "", "decided from the content: a header, and rows below it that fit"
 
@@ -85,19 +74,14 @@ def _one_conversation(found: list[Found]) -> list[Found]:
 
 
 def write_traces(path: str | Path, traces: Iterable[Trace]) -> None:
-    """Write traces as JSONL, a line each. The file is replaced whole, or left as it was.
+    """Write traces as JSONL, a line each; NaN and infinity become null. The file is replaced whole, or left as it was.
 
-    What is in ``meta`` and ``data`` must be JSON; NaN and infinity become null.
-
-    Raises
-    ------
-    ValueError
-        Two traces have the same id, or one holds what is not JSON; it is named.
+    Raises ValueError, which names the trace, where two have the same id, or one holds what is not JSON.
     """
     traces, lines = list(traces), list[str]()
-    id_, n = Counter(trace.id for trace in traces).most_common(1)[0] if traces else ("", 0)
-    if n > 1:
-        raise ValueError(f"{path}: {n} traces have the id {id_!r}; rename all but one")
+    for id_, n in Counter(trace.id for trace in traces).most_common(1):
+        if n > 1:
+            raise ValueError(f"{path}: {n} traces have the id {id_!r}; rename all but one")
     for trace in traces:
         try:
             lines.append(encode(trace) + "\n")

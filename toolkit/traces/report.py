@@ -10,7 +10,8 @@ from typing import Any
 
 from toolkit import render
 from toolkit.records import RecordError
-from toolkit.traces.formats.format import Format, unused
+from toolkit.traces.conversation import unused
+from toolkit.traces.formats import Format
 from toolkit.traces.scan import Found, readable
 from toolkit.traces.trace import Trace, title
 
@@ -27,11 +28,10 @@ class Problem:
     """A record that was skipped."""
 
     record: int
-    """Its place among the records of the file, counted from 1 (rows of a table or frame too)."""
+    """Its place among the records or rows, counted from 1."""
     line: int | None
-    """The line of the file on which it begins; None in a frame."""
+    """The line on which it begins; None in a frame."""
     id: str | None
-    """Its id, where that could still be read."""
     field: str | None
     """The field at fault, as ``traj.3.role``; None where the text itself is broken."""
     why: str
@@ -60,13 +60,11 @@ class ImportReport:
 
     def __str__(self) -> str:
         counts = f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls"
-        head = f"{self.path}: {counts}; {len(self.problems):,} records skipped"
-        fields = (
-            f"format: {self.format} ({self.decided})\nfields kept in meta: {', '.join(self.unknown_fields) or 'none'}"
-        )
+        head = f"{self.path}: {counts}; {len(self.problems):,} records skipped\nformat: {self.format} ({self.decided})"
+        kept = f"fields kept in meta: {', '.join(self.unknown_fields) or 'none'}"
         lines = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]
         more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-        return "\n".join([head, fields, *lines[:SHOWN], *more])
+        return "\n".join([head, kept, *lines[:SHOWN], *more])
 
     def _repr_html_(self) -> str:
         return render.block(render.tag("pre", self))
