@@ -30,10 +30,7 @@ class TextFile:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One promise, with a command whose outcome decides whether it is kept.
-
-    Raises ContractError where there is no command to run, or an expectation that nothing could fail.
-    """
+    """One promise, with a command whose outcome decides whether it is kept. Raises ContractError where none could."""
 
     __pydantic_config__: ClassVar = STRICT
     id: str
@@ -52,17 +49,16 @@ class Criterion:
     timeout_s: float = 10.0
 
     def __post_init__(self) -> None:
-        faults = {
-            "an id is 1 to 40 of a-z, 0-9, - and _": not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id),
-            "text is empty: say what is promised": not self.text.strip(),
-            "no command: a criterion that cannot be run cannot be kept": not any(self.command[:1]),
-            "exit_code must be 0 to 125": not 0 <= self.exit_code <= 125,
-            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": not 0 < self.timeout_s <= MAX_TIMEOUT_S,
-            "expects an empty text, which every output contains": not all((*self.stdout, *self.stderr)),
+        must_hold = {
+            "an id is 1 to 40 of a-z, 0-9, - and _": re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id),
+            "text is empty: say what is promised": self.text.strip(),
+            "no command: a criterion that cannot be run cannot be kept": any(self.command[:1]),
+            "exit_code must be 0 to 125": 0 <= self.exit_code <= 125,
+            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": 0 < self.timeout_s <= MAX_TIMEOUT_S,
+            "expects an empty text, which every output contains": all((*self.stdout, *self.stderr)),
         }
-        for fault, present in faults.items():
-            if present:
-                raise ContractError(f"criterion {self.id!r}: {fault}")
+        if fault := next((fault for fault, holds in must_hold.items() if not holds), None):
+            raise ContractError(f"criterion {self.id!r}: {fault}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ class Contract:
             raise ContractError("the contract differs from what both signed: put it back, or begin in a new folder")
 
     def sign(self, side: Side) -> "Contract":
-        """The same contract with the signature of `side`; frozen if the other has signed already."""
+        """With the signature of `side`; frozen if the other has signed already."""
         signed = tuple(sorted({*self.signed, side}))
         return Contract(self.goal, self.criteria, signed, _hash(self) if len(signed) == len(SIDES) else None)
 
@@ -101,7 +97,7 @@ class Contract:
 
 
 def read_contract(text: str, file: str | None = None) -> Contract:
-    """Read a contract from JSON. Raises ContractError where it is unreadable or was changed after the signing."""
+    """Read a contract. Raises ContractError where it is unreadable or was changed after the signing."""
     try:
         return decode(Contract, text, file)
     except RecordError as error:

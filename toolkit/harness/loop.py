@@ -12,11 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
-from toolkit.harness import roles
+from toolkit.harness import checks, roles
+from toolkit.harness.checks import CheckResult, Ended, Outcome
 from toolkit.harness.contract import Contract, ContractError, propose_contract
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role
-from toolkit.harness.sandbox import CheckResult, run_criterion
-from toolkit.harness.verify import Ended, Outcome, all_pass, decide, green_before, score_check
 from toolkit.harness.workspace import Workspace, WorkspaceError, clip, lay_files
 from toolkit.models import BudgetExceeded, Tape
 from toolkit.models.ledger import cost_usd, worst_case
@@ -45,7 +44,6 @@ class Budget:
     seconds: float = 300.0
     """Wall time of one `Harness.run`."""
     proposals: int = 3
-    """Contracts that may be proposed before it is given up."""
 
 
 @dataclass
@@ -73,7 +71,8 @@ class Harness:
                 outcome, why = await self._steps(goal)
             finally:
                 await stop(self._cancel)
-            made, replayed = (sum(getattr(tape, n) for tape in self._tapes.values()) for n in ("misses", "hits"))
+            tapes = self._tapes.values()
+            made, replayed = sum(tape.misses for tape in tapes), sum(tape.hits for tape in tapes)
             return replace(self._so_far, outcome=outcome, why=why, model_calls=made, replayed_calls=replayed)
 
     async def _cancelled(self, after: int) -> Stop:
@@ -128,7 +127,7 @@ class Harness:
             try:
                 contract = propose_contract(goal, criteria).sign("generator")
                 results, _ = await self._check(contract, run, 0)
-                green = green_before(contract, results).items()
+                green = checks.green_before(contract, results).items()
                 objections = tuple(f"{id} is not red before anything is built: {why}" for id, why in green)
             except ContractError as error:
                 objections = (str(error),)
@@ -154,9 +153,9 @@ class Harness:
             except WorkspaceError as error:
                 refused = str(error)
             for file in build.files:
-                arguments = {"path": file.path, "content": clip(file.content), "round": number}
-                call = await run.call_tool("write_file", arguments)
-                await run.tool_result(call, refused or f"{len(file.content)} characters written", bool(refused))
+                about = {"path": file.path, "content": clip(file.content), "round": number}
+                answer = refused or f"{len(file.content)} characters written"
+                await run.tool_result(await run.call_tool("write_file", about), answer, bool(refused))
             notes = self.workspace.read("progress.md")
             self.workspace.write("progress.md", f"{notes}## Round {number}\n{build.handoff.strip()}\n\n")
             await run.write(build.handoff)
@@ -164,39 +163,38 @@ class Harness:
 
     async def _judge(self, contract: Contract, number: int, refused: str) -> bool:
         async with self._turn(self.evaluator, contract) as run:
-            results, checks = await self._check(contract, run, number)
+            results, check_events = await self._check(contract, run, number)
             judged = await self._ask(self.evaluator, "judge", number, roles.Judgement)
-            verdicts = decide(contract, results, [(said.criterion, said.verdict, said.why) for said in judged.verdicts])
+            words = [(said.criterion, said.verdict, said.why) for said in judged.verdicts]
+            verdicts = checks.decide(contract, results, words)
             findings = {"refused": refused, "verdicts": [asdict(verdict) for verdict in verdicts]}
             self.workspace.write(f"findings/round-{number}.json", findings)
             for verdict in verdicts:
-                about = {"round": number, "check_event": checks[verdict.criterion], "contract": contract.sha256}
+                about = {"round": number, "check_event": check_events[verdict.criterion], "contract": contract.sha256}
                 await self.session.append("verdict", self.evaluator.actor, asdict(verdict) | about, run.id)
             self._so_far = replace(self._so_far, rounds=number, verdicts=verdicts)
             still_open = [f"{verdict.criterion}: {verdict.why}." for verdict in verdicts if verdict.verdict != "pass"]
             await run.write(" ".join(still_open) or "All criteria hold.")
-        return all_pass(contract, verdicts)
+        return checks.all_pass(contract, verdicts)
 
     async def _check(self, contract: Contract, run: Run, number: int) -> tuple[dict[str, CheckResult], dict[str, str]]:
         """Run each check on build/. Returns results and the ids of their events; round 0 is before the build."""
-        results, checks, shown = {}, {}, []
+        results, check_events, shown = {}, {}, []
         for criterion in contract.criteria:
-            result = results[criterion.id] = await self._bounded(run_criterion(criterion, self.workspace.build))
-            finding, why = score_check(criterion, result)
+            result = results[criterion.id] = await self._bounded(checks.run_criterion(criterion, self.workspace.build))
+            finding, why = checks.score_check(criterion, result)
             # How long it took stays out of the file: the Evaluator's question must not change with it.
             data = asdict(replace(result, stdout=clip(result.stdout), stderr=clip(result.stderr)))
             about = {"round": number, "seconds": round(data.pop("seconds"), 3)}
             shown.append({"criterion": criterion.id, "finding": finding, "why": why} | data)
-            checks[criterion.id] = (await run.append("check.result", shown[-1] | about)).event.id
+            check_events[criterion.id] = (await run.append("check.result", shown[-1] | about)).event.id
         self.workspace.write(f"checks/round-{number}.json", shown)
-        return results, checks
+        return results, check_events
 
     @asynccontextmanager
     async def _turn(self, role: Role, contract: Contract | None = None) -> AsyncIterator[Run]:
-        """One run of `role`, ended whatever happens; it begins only if the folder's contract is still `contract`.
-
-        It is ``live`` only where nothing is left in the journal that could be played back.
-        """
+        """One run of `role`, ended whatever happens; it begins only if the folder's contract is still `contract`."""
+        # It is live only where nothing is left in the journal that could be played back.
         tape, played_back = self._tapes[role.actor], sum(tape.hits for tape in self._tapes.values())
         source = tape.source if tape.known - tape.misses > played_back else role.model.source
         id = self.session.new_id()
@@ -230,11 +228,11 @@ class Harness:
         request, before = role.ask(task, number, self.workspace, shape), self._so_far
         worst = cost_usd(role.model.name, worst_case(request))
         if before.cost_usd + worst > self.budget.cost_usd:
-            held = f"${before.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
-            raise Stop("budget", f"the next call of the {role.actor} was not made: {held}")
+            spent = f"${before.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
+            raise Stop("budget", f"the next call of the {role.actor} was not made: {spent}")
         reply = await self._bounded(self._tapes[role.actor].reply(request))
-        spent, sources = before.cost_usd + cost_usd(reply.model, reply.usage), {*before.sources, reply.source}
-        self._so_far = replace(before, cost_usd=round(spent, 9), sources=tuple(sorted(sources)))
+        cost, sources = before.cost_usd + cost_usd(reply.model, reply.usage), {*before.sources, reply.source}
+        self._so_far = replace(before, cost_usd=round(cost, 9), sources=tuple(sorted(sources)))
         if not reply.ok or reply.parsed is None:
             why = reply.why or "no JSON object came"
             raise Stop("error", f"the {role.actor} gave no result ({reply.stopped}): {why}")

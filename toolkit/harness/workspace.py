@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -22,13 +22,12 @@ class WorkspaceError(ValueError):
 
 def _confined(folder: Path, path: str) -> Path:
     """The place of `path` within `folder`, or a WorkspaceError."""
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or "\\" in path or "\0" in path or ":" in path or ".." in parts:
-        raise WorkspaceError(f"path {path!r} is refused: it must be relative and stay within the folder")
-    for n, part in enumerate(parts, 1):
-        if folder.joinpath(*parts[:n]).is_symlink():
-            raise WorkspaceError(f"path {path!r} is refused: {part} is a symbolic link")
-    return folder.joinpath(*parts)
+    inside = folder.resolve()
+    place, portable = inside / path, not path.startswith("/") and not any(char in path for char in "\\:\0")
+    if portable and inside in place.parents and place.resolve() == place:  # a link or a .. would resolve to another
+        return place
+    why = "it must be relative, stay within the folder and lead through no symbolic link"
+    raise WorkspaceError(f"path {path!r} is refused: {why}")
 
 
 def clip(text: str, chars: int = SHOWN_CHARS) -> str:
@@ -78,9 +77,7 @@ class Workspace:
             raise WorkspaceError(f"{self.path}: another run is at work here; wait for it or use a new folder") from None
 
     def restart(self, goal: str) -> None:
-        """Put build/ back to what it was before the first run. Raises WorkspaceError, and changes nothing, where the
-        folder holds another goal.
-        """
+        """Put build/ back to its start. Raises WorkspaceError, and changes nothing, where there is another goal."""
         if self.read("goal.md") not in (None, goal):
             raise WorkspaceError(f"{self.path}: it holds another goal, in goal.md; a new goal needs a new folder")
         start = self.path / "start"
@@ -100,10 +97,8 @@ class Workspace:
     def read(self, name: str) -> Any:
         """A file of the workspace: the value of a ``.json``, the text of any other; None where there is none."""
         place = self.path / name
-        if not place.is_file():
-            return None
-        text = place.read_bytes().decode()
-        return json.loads(text) if place.suffix == ".json" else text
+        text = place.read_bytes().decode() if place.is_file() else None
+        return json.loads(text) if text is not None and place.suffix == ".json" else text
 
     def read_build(self) -> dict[str, str]:
         """The text of each file of build/ by its path, a long one clipped; symbolic links are not followed.
@@ -111,14 +106,14 @@ class Workspace:
         It ends before `BUILD_CHARS`; ``/left-out``, which is no path of a build, then says how many files are missing.
         """
         places = sorted(place for place in self.build.rglob("*") if place.is_file() and not place.is_symlink())
-        found, room = dict[str, str](), BUILD_CHARS
-        for number, place in enumerate(places):
+        found, chars = dict[str, str](), 0
+        for place in places:
             path = place.relative_to(self.build).as_posix()
             text = clip(place.read_text(encoding="utf-8", errors="replace"))
-            room -= len(path) + len(text)
-            if room < 0:
-                left_out = f"{len(places) - number} of {len(places)} files are not shown"
-                return found | {"/left-out": f"{left_out}: a question holds at most {BUILD_CHARS:,} characters of them"}
+            chars += len(path) + len(text)
+            if chars > BUILD_CHARS:
+                left_out = f"{len(places) - len(found)} of {len(places)} files are not shown"
+                return found | {"/left-out": f"{left_out}: a question holds {BUILD_CHARS:,} characters of them"}
             found[path] = text
         return found
 

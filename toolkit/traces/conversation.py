@@ -47,7 +47,7 @@ class Conversation:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self._time: float | None = None
-        self._extra: Record = {}
+        self._extra: dict[str, Any] = {}
         self._ids: set[str] = set()
         self._call_ids: set[str] = set()
         self._unanswered: list[tuple[str | None, Step]] = []
@@ -55,10 +55,10 @@ class Conversation:
     def read(self, message: Message) -> None:
         """Append the steps of `message`: its further fields go to the first of them, its time to each."""
         self._begin(message.model_extra or {})
-        if message.role in ("tool", "function"):
-            self._result(message.tool_call_id, message.name, *words_of(message.content))
-            return
         actor, before, content = ROLES.get(message.role, message.role), len(self.steps), message.content
+        if actor == "tool":
+            self._result(message.tool_call_id, message.name, *words_of(content))
+            return
         role = message.role if message.role != actor else None
         about = {"name": message.name, "role": role, "refusal": message.refusal}
         for blocks, group in groupby(content if isinstance(content, list) else [content] if content else [], is_block):
@@ -68,28 +68,26 @@ class Conversation:
             else:
                 words, data = words_of(list(group))
                 self.add("message", actor, words, data | about)
-        calls = list(message.tool_calls or ())
-        calls += [Call(function=message.function_call)] if message.function_call else []
-        for call in calls:
+        old = [Call(function=message.function_call)] if message.function_call else []
+        for call in [*(message.tool_calls or ()), *old]:
             self._call(call.id, call.function.name, _arguments(call.function.arguments), call.model_extra or {})
         if len(self.steps) == before:
             self.add("message", actor, message.refusal or "", about)
 
     def _begin(self, extra: Record) -> None:
         """A time is ISO, or an epoch in s or ms."""
-        given = {name: value for name, value in extra.items() if value is not None}
-        timed, self._time, self._extra = next((name for name in TIMES if name in given), ""), None, given
+        self._extra = {name: value for name, value in extra.items() if value is not None}
+        timed, self._time = next((name for name in TIMES if name in self._extra), ""), None
         with suppress(RecordError):
-            moment = validate(datetime, given.get(timed))
+            moment = validate(datetime, self._extra.get(timed))
             self._time = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-            del given[timed]
+            del self._extra[timed]
 
     def add(self, kind: str, actor: str, content: str, data: Record) -> Step:
         """Append a step. The ``id`` of its message becomes its own."""
-        own = first_id(self._extra, "id") or f"s{len(self.steps) + 1}"
-        about = {**self._extra, "id": None, **data}
-        stated = {name: value for name, value in about.items() if value is not None}
-        self.steps.append(Step(unused(own, self._ids), kind, actor, content, self._time, stated))
+        own = first_id({"id": self._extra.pop("id", None)}) or f"s{len(self.steps) + 1}"
+        about = self._extra | {name: value for name, value in data.items() if value is not None}
+        self.steps.append(Step(unused(own, self._ids), kind, actor, content, self._time, about))
         self._extra = {}
         return self.steps[-1]
 

@@ -53,6 +53,12 @@ def _others(record: Record, kind: type[Step | Trace]) -> dict[str, object]:
 
 
 def _read_chat(record: Record, id_: str) -> Trace:
+    """The messages of either provider, or a request with its response."""
+    request, answer = record.get("request"), record.get("response")
+    if isinstance(request, dict) and isinstance(said := request.get("messages"), list):
+        failed = isinstance(answer, dict) and "error" in answer
+        answers = [{"role": "assistant", "content": [answer["error"]]} if failed else answer] if answer else []
+        record = {**request, **record, "messages": [*said, *answers]}
     chat, talk = validate(Chat, record), Conversation()
     if chat.system:
         talk.add("message", "system", words_of(chat.system)[0], {})
@@ -64,23 +70,10 @@ def _read_chat(record: Record, id_: str) -> Trace:
 def _is_anthropic(record: Record) -> bool:
     if isinstance(record.get("request"), dict):
         return "messages" in record["request"]
-    messages = record.get("messages")
-    if not isinstance(messages, list):
+    if not isinstance(messages := record.get("messages"), list):
         return False
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
     return "system" in record or any(is_block(part) for parts in contents if isinstance(parts, list) for part in parts)
-
-
-def _read_anthropic(record: Record, id_: str) -> Trace:
-    """A request, or a request with its response."""
-    if "request" not in record:
-        return _read_chat(record, id_)
-    request = validate(dict[str, object], record["request"])
-    messages = validate(list[object], request.get("messages"))
-    if answer := record.get("response"):
-        failed = isinstance(answer, dict) and "error" in answer
-        messages.append({"role": "assistant", "content": [answer["error"]]} if failed else answer)
-    return _read_chat({**request, **record, "messages": messages}, id_)
 
 
 def _read_tau(record: Record, id_: str) -> Trace:
@@ -101,7 +94,7 @@ def _tau_id(record: Record) -> str | None:
 FORMATS = (
     Format("fieldbook", lambda record: isinstance(record.get("steps"), list), _read_own),
     Format("tau-bench", lambda record: "traj" in record, _read_tau, _tau_id),  # Yao et al., arXiv 2406.12045
-    Format("anthropic", _is_anthropic, _read_anthropic),
+    Format("anthropic", _is_anthropic, _read_chat),
     Format("chat", lambda record: isinstance(record.get("messages"), list), _read_chat),
 )
 JSON_FORMATS = {format_.name: format_ for format_ in FORMATS}
@@ -111,9 +104,8 @@ JSON_FORMATS = {format_.name: format_ for format_ in FORMATS}
 def find_columns(names: Sequence[str], file: str) -> tuple[str | None, str, str]:
     """The columns of id (None where there is none), input and output, by their usual names. Raises RecordError."""
     columns = {name.strip().lower(): name for name in reversed(names)}
-    id_, asked, answered = (
-        next((columns[name] for name in usual if name in columns), None) for usual in (ID_COLUMNS, INPUTS, OUTPUTS)
-    )
+    usual = ID_COLUMNS, INPUTS, OUTPUTS
+    id_, asked, answered = (next((columns[name] for name in some if name in columns), None) for some in usual)
     if asked is None or answered is None:
         missing = "input" if asked is None else "output"
         why = f"read as a table, it has no column that is known to be the {missing}; its columns are: "

@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from toolkit.records import RecordError, validate
 from toolkit.traces.formats import row_format
-from toolkit.traces.report import Traces, collect
+from toolkit.traces.read import Traces, collect
 from toolkit.traces.scan import Found
 from toolkit.traces.trace import Source, Trace, title
 
