@@ -6,7 +6,6 @@ Whatever enters from a file, a wire or a model passes `decode`; whatever must su
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -41,26 +40,25 @@ class Line(NamedTuple):
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
-@contextmanager
-def _placed(file: str | None, line: int | None) -> Iterator[None]:
-    """Make an error of pydantic's a RecordError at `file` and `line`, about the first field at fault."""
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RecordError(first["msg"], file, line, ".".join(map(str, first["loc"])) or None) from None
-
-
 def decode(kind: type[T], text: str | bytes, file: str | None = None, line: int | None = None) -> T:
     """Validate JSON `text` as `kind` (a dataclass, a pydantic model, a plain type), or raise a RecordError."""
-    with _placed(file, line):
+    try:
         return _adapter(kind).validate_json(text)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise _record_error(error, file, line) from None
 
 
 def validate(kind: type[T], value: object, file: str | None = None, line: int | None = None) -> T:
     """Validate an already parsed `value` as `kind`, or raise a RecordError."""
-    with _placed(file, line):
+    try:
         return _adapter(kind).validate_python(value)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise _record_error(error, file, line) from None
+
+
+def _record_error(error: ValidationError, file: str | None, line: int | None) -> RecordError:
+    first = error.errors(include_url=False)[0]
+    return RecordError(first["msg"], file, line, ".".join(map(str, first["loc"])) or None)
 
 
 def encode(record: Any) -> str:
