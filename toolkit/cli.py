@@ -172,7 +172,7 @@ async def _serve(host: str, port: int, no_token: bool) -> None:
 
 async def _slowly(text: str) -> Any:
     """Harbor's agent, played by a script that takes its time."""
-    from toolkit.harbor.content import text as harbor_text
+    from toolkit.harbor import text as harbor_text
     from toolkit.models import Answer, Request, ScriptedModel
 
     said = (
