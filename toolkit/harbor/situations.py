@@ -77,7 +77,7 @@ class Situation:
         def pick(phrasings: list[str], what: str) -> str:
             return phrasings[_draw(len(phrasings), f"{self.id}:{phrasing}:{number}:{what}")]
 
-        calls = tuple(self._call(step) for step in plan["do"])
+        calls = tuple(self._call(step) for step in plan.get("do", ()))
         small_talk = bool(calls) and calls[0][0] == "find_booking" and not self.quiet
         leads = ["", *content("situations.yaml")["leads"][self.language]] if small_talk else [""]
         # Who begins in a hurry does not turn courteous later: the voice is that of the chosen opening.

@@ -113,9 +113,8 @@ class _Run:
         async with asyncio.timeout(ARRIVE_TIMEOUT_S):  # to kill a client that has not begun to read proves nothing
             while self.done < len(self.plan) and self.path.stat().st_size <= size:
                 await asyncio.sleep(POLL_S)
-        await self._away(
-            "client", "cut" if self.log.durability == "memory" else "killed", self.kill_reader, self._start
-        )
+        how = "cut" if self.log.durability == "memory" else "killed"
+        await self._away("client", how, self.kill_reader, self._start)
 
     async def _kill_server(self) -> None:
         if self.server:

@@ -113,6 +113,5 @@ def class_traces() -> tuple[Traces, Path]:
 
     The file that FIELDBOOK_TRACES names, else Harbor's simulated ones.
     """
-    named = os.environ.get(TRACES_VARIABLE)
-    path = Path(named) if named else harbor.files.DATA / harbor.files.TRACES
+    path = Path(os.environ.get(TRACES_VARIABLE) or harbor.files.DATA / harbor.files.TRACES)
     return read_traces(path), label_path(path)
