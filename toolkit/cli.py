@@ -95,8 +95,7 @@ def import_(
 def _read(path: Path, say: Callable[[str], object]) -> Any:
     from toolkit.traces import SkippedRecords, read_traces
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SkippedRecords)  # the report names each
+    with warnings.catch_warnings(action="ignore", category=SkippedRecords):  # the report names each
         found = read_traces(path)
     say(str(found.report))
     return found
@@ -131,8 +130,7 @@ def lab(
     if traces:
         _read(traces, _teller(False))
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
-    jupyter = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks}", *context.args]
-    os.execv(sys.executable, jupyter)
+    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks}", *context.args)
 
 
 @app.command()

@@ -30,11 +30,10 @@ def content(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What was planted in a trace."""
+    """What was planted in a trace: a failure mode, or None where the agent behaves well."""
 
     trace_id: str
     failure: str | None
-    """The failure mode; None where the agent behaves well."""
     situation: str
     """The situation's id."""
 

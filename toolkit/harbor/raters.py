@@ -23,13 +23,11 @@ TRACE_ID = re.compile(r"Trace ([\w.-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Rater:
-    """A simulated rater with known error rates."""
+    """Calls a planted failure ``fail`` with probability `sensitivity`, a good trace ``pass`` with `specificity`."""
 
     name: str
     sensitivity: float
-    """The probability that a planted failure is called ``fail``."""
     specificity: float
-    """The probability that a good trace is called ``pass``."""
 
 
 RATERS = (Rater("sim-robin", 0.92, 0.95), Rater("sim-alex", 0.85, 0.90))

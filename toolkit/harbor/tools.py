@@ -171,9 +171,7 @@ def schemas() -> tuple[dict[str, Any], ...]:
 @cache
 def _arguments(name: str) -> type[BaseModel]:
     parameters = list(inspect.signature(TOOLS[name]).parameters.values())[1:]
-    fields: dict[str, Any] = {
-        p.name: (p.annotation, ... if p.default is inspect.Parameter.empty else p.default) for p in parameters
-    }
+    fields: Any = {p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters}
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 

@@ -28,11 +28,9 @@ class Quality:
     traces: tuple[Trace, ...]
     """Those of the tour's own sessions first, then Harbor's 300."""
     scores: "pd.DataFrame"
-    """A row a trace and scorer."""
     alignment: evals.Alignment
     """The judge against one simulated rater."""
     topics: evals.TopicMap
-    """What the customers write about."""
     dataset: evals.Dataset
     """The tour's own failures, promoted."""
 
@@ -71,13 +69,9 @@ async def assess_traces(
     labelled = [trace for trace in traces if trace.id in robin]
     async with judge_model or connect_model(policy=harbor.judge_policy(truths)) as model:  # type: ignore[attr-defined]
         verdicts = await evals.Judge(evals.Rubric.load(RUBRIC), model).score_all(labelled, progress)
-        source = model.source
-    alignment = evals.align(
-        [robin[trace.id].verdict for trace in labelled],
-        [verdict.verdict for verdict in verdicts],
-        human_kind="simulated",
-        judge_source=source,
-    )
+    people, judged = [robin[trace.id].verdict for trace in labelled], [one.verdict for one in verdicts]
+    sources = [one.source for one in verdicts]
+    alignment = evals.align(people, judged, human_kind="simulated", judge_source=sources)
     failed = [trace for trace in scripted if robin[trace.id].verdict == "fail"]
     cases = evals.Dataset((evals.promote(one, [robin[one.id]], by="fieldbook tour") for one in failed), "tour")
     return Quality(tuple(traces), evals.score_traces(traces), alignment, evals.fit_topics(traces), cases)
