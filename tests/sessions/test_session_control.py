@@ -2,13 +2,16 @@
 
 import asyncio
 import random
+from dataclasses import asdict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from toolkit.models import Answer, Request, ScriptedModel
 from toolkit.sessions import Desk, MemoryLog, NatsLog, NatsServer, Session, Surface, attend, decide, finished, fold
+from toolkit.traces import traces_frame
 
 POLICIES = ["reject", "enqueue", "interrupt", "rollback"]
 
@@ -437,3 +440,36 @@ async def test_a_run_reads_the_signals_to_it_and_to_whoever_runs_and_no_others(l
         heard = [event.data["text"] async for event in session.read(follow=False, lane="control", run=run)]
         assert heard == wanted
     assert len([event async for event in session.read(follow=False, lane="control")]) == len(sent)
+
+
+async def test_a_models_words_and_what_they_cost_are_in_the_trace_with_their_events(log):
+    session, model = Session(log, "cost"), ScriptedModel(lambda request: Answer("Nine to five."))
+    run = await session.start_run("agent", model.source)
+    reply = await run.stream(model, Request(({"role": "user", "content": "When?"},)))
+    await run.finish()
+    trace = await session.trace()
+    events = {event.id: event async for event in session.read(follow=False, lane="log")}
+    assert all(step.id in events and step.time == events[step.id].time for step in trace.steps)
+    words, usage = trace.steps
+    assert (words.content, trace.source) == ("Nine to five.", "simulated")
+    assert usage.data["usage"] == asdict(reply.usage)
+    assert usage.data["cost_usd"] > 0
+    assert traces_frame([trace])["output_tokens"].item() == reply.usage.output_tokens
+
+
+async def test_a_cancel_breaks_a_models_words_off(log):
+    session, begun = Session(log, "enough"), asyncio.Event()
+
+    class Endless(ScriptedModel):
+        async def stream(self, request):
+            yield "on "
+            begun.set()
+            await asyncio.Event().wait()
+
+    run = await session.start_run("agent", "simulated")
+    speaking = asyncio.create_task(run.stream(Endless(lambda request: Answer("")), Request(())))
+    await begun.wait()
+    await session.cancel(run.id)
+    assert await asyncio.wait_for(speaking, 10) is None
+    await run.finish()
+    assert (run.outcome, (await session.conversation()).text) == ("cancelled", "on ")

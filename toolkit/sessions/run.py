@@ -3,11 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from uuid import uuid4
 
 from toolkit.events import Event, Outcome
+from toolkit.models import Model, Reply, Request
+from toolkit.models.ledger import cost_usd
 from toolkit.sessions.log import Ack, Fenced, LogUnavailable, shielded, stop
 from toolkit.sessions.writer import Writer
 
@@ -137,6 +140,22 @@ class Run:
     async def flush(self) -> Ack | None:
         """Store the words that wait. Returns None where there were none."""
         return await self._writer.store()
+
+    async def stream(self, model: Model, request: Request) -> Reply | None:
+        """Write a model's words as they come, then what they cost. None where a cancel or an interrupt broke it off."""
+        return await self.unless_interrupted(self._stream(model, request))
+
+    async def _stream(self, model: Model, request: Request) -> Reply:
+        async with aclosing(model.stream(request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Reply):
+                    break
+                await self.write(piece)
+        assert isinstance(piece, Reply)
+        cost = round(cost_usd(piece.model, piece.usage), 8)
+        why = {} if piece.ok else {"stopped": piece.stopped, "why": piece.why}
+        await self.append("model.usage", {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model, **why})
+        return piece
 
     async def call_tool(self, name: str, arguments: dict[str, Any], call_id: str | None = None) -> str:
         """Record that a tool is called. Returns the call's id, which its result must name."""
