@@ -1,8 +1,14 @@
 """The annotation panel as a person meets it: in a real JupyterLab, in a real Chromium."""
 
+import asyncio
+import os
+import signal
+import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import psutil
 import pytest
 
 from toolkit.evals.labels import LabelStore
@@ -12,6 +18,7 @@ pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="window.pwned = 1">'
 CELLS = [
     f"""\
+N = 4
 from toolkit.traces import Step, Trace
 from toolkit.views import AnnotationPanel
 
@@ -32,7 +39,7 @@ traces = [
         ),
         source="simulated",
     )
-    for i in range(1, 5)
+    for i in range(1, N + 1)
 ]""",
     """\
 AnnotationPanel(traces, store="labels.jsonl", rater="ada")""",
@@ -44,12 +51,16 @@ def labels(folder: Path) -> list[tuple[str, str, str]]:
     return [(label.trace_id, label.verdict, label.why) for label in LabelStore(folder / "labels.jsonl").labels()]
 
 
+def write_notebook(folder: Path, cells: list[str]) -> None:
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(book, folder / "panel.ipynb")
+
+
 async def test_a_person_labels_traces_in_jupyterlab(lab, page, notebook, pictures):
     from playwright.async_api import expect
 
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
-    book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    nbformat.write(book, lab.folder / "panel.ipynb")
+    write_notebook(lab.folder, CELLS)
     box = page.get_by_label("Why")
 
     await notebook.open(lab, "panel.ipynb")
@@ -91,3 +102,62 @@ async def test_a_person_labels_traces_in_jupyterlab(lab, page, notebook, picture
     await notebook.picture(pictures, "panel-5-undone")
     assert await page.evaluate("window.pwned") is None, "a trace ran script in the notebook"
     assert await page.locator(".fieldbook img").count() == 0
+
+
+async def on_disk(file: Path, lines: int) -> float:
+    """When `file` has that many lines, in seconds."""
+    async with asyncio.timeout(20):
+        while not file.exists() or file.read_bytes().count(b"\n") < lines:
+            await asyncio.sleep(0.001)
+    return time.perf_counter()
+
+
+async def test_twenty_traces_are_labelled_by_keyboard_alone_and_outlive_their_kernel(lab, page, notebook, pictures):
+    from playwright.async_api import expect
+
+    write_notebook(lab.folder, [CELLS[0].replace("N = 4", "N = 20"), CELLS[1], "import os; print('pid', os.getpid())"])
+    await notebook.open(lab, "panel.ipynb")
+    await notebook.run_all()
+    await expect(page.get_by_text("1 of 20 · 0 labelled")).to_be_visible()
+    await page.locator(".fieldbook-keys").focus()
+    press, taken, meant = page.keyboard.press, [], []
+    for stray in ("x", "a", "b", "m", "r", "d", "d"):  # the first d chooses Defer and opens the box, which has the second
+        await press(stray)
+    await expect(page.get_by_label("Why")).to_have_value("d")
+    for key in ("Backspace", "Enter"):
+        await press(key)
+    await expect(page.get_by_role("alert").get_by_text("say why")).to_be_visible()
+    await press("Escape")
+    await notebook.picture(pictures, "keys-1-strays")
+    cells = await page.locator(".jp-Notebook .jp-Cell").count()
+
+    for n in range(1, 21):
+        act, verdict = [("1", "pass"), ("2", "fail"), ("d", "defer")][n % 3]
+        why = f"Abd, xu {n} 1 2"
+        await press(act)
+        await page.keyboard.type(why)
+        if n == 2:
+            await notebook.picture(pictures, "keys-2-reason")
+        start = time.perf_counter()
+        await press("Enter")
+        taken.append(1000 * (await on_disk(lab.folder / "labels.jsonl", n) - start))
+        meant.append((f"visit-{n}", verdict, why))
+        await expect(page.get_by_text(f"{min(n + 1, 20)} of 20 · {n} labelled")).to_be_visible()
+        for stray in "xab":
+            await press(stray)
+    assert labels(lab.folder) == meant
+    assert await page.locator(".jp-Notebook .jp-Cell").count() == cells == 3
+    await notebook.picture(pictures, "keys-3-all")
+    report = f"key press to label on disk, n {len(taken)}: p50 {np.median(taken):.0f} ms, p95 {np.percentile(taken, 95):.0f} ms"
+    (pictures / "key-to-disk.txt").write_text(f"{report}\n{[round(one) for one in taken]}\n")
+    print(report)
+
+    await press("u")
+    await expect(page.get_by_text("20 of 20 · 19 labelled")).to_be_visible()
+    await press("j")
+    await page.keyboard.type("visit-3")
+    await press("Enter")
+    await expect(page.get_by_text("20 of 20 · 19 labelled")).to_be_visible()  # the reason in the box is not saved
+    await press("2")
+    await press("Enter")
+    await expect(page.get_by_text("20 of 20 · 20 labelled")).to_be_visible()

@@ -162,6 +162,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
             verdict.click()
         elif press.act in ("previous", "next", "undo"):
             getattr(self, press.act).click()
+        self.key_layer.send({"page": self._page.number})
 
     def _on_verdict(self, page: Page, verdict: Judgement) -> None:
         if page is not self._page or page.trace is None:

@@ -11,10 +11,12 @@ function listen(root, model, signal) {
   const quiet = (element) => element.setAttribute("data-lm-suppress-shortcuts", "true");
   const back = () => root.focus({ preventScroll: true });
   let chosen = null; // the verdict that waits for its reason, and the page that it was chosen on
+  let sent = null; // the page whose verdict is under way: until the kernel answers, keys do nothing
 
   function send(act) {
     const why = box()?.value ?? "";
     back(); // first, so that the box's own message is ahead of this one
+    if (act === chosen?.act) sent = page();
     model.send({ act, page: numberOf(page()), why });
   }
 
@@ -22,7 +24,7 @@ function listen(root, model, signal) {
     chosen = { act, page: page() };
     page().querySelectorAll("button").forEach((other) => (other.style.outline = ""));
     button.style.outline = "3px solid #0072b2";
-    box().focus();
+    box().focus(); // always, even where there is a reason: words that are typed next must never act as keys
   }
 
   function inBox(event) {
@@ -35,11 +37,12 @@ function listen(root, model, signal) {
 
   function onPanel(event) {
     const act = model.get("acts")[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (act && sent === page()) return () => {};
     if (act === "jump") return () => root.querySelector(".fieldbook-jump input")?.focus();
     if (act) {
       const button = page()?.querySelector(`.fieldbook-${act}`);
-      if (event.repeat && button) return () => {};
-      return button && !button.disabled && !box().value.trim() ? () => choose(act, button) : () => send(act);
+      if (!button) return () => send(act);
+      return event.repeat || button.disabled ? () => {} : () => choose(act, button);
     }
     if (event.target.matches("button, summary") && event.key === " ") return null;
     const frame = page()?.querySelector(".fieldbook-frame");
@@ -58,6 +61,9 @@ function listen(root, model, signal) {
     }
   }
 
+  const answered = ({ page: shown }) => shown === numberOf(sent) && (sent = null);
+  model.on("msg:custom", answered);
+  signal.addEventListener("abort", () => model.off("msg:custom", answered));
   root.tabIndex = 0;
   quiet(root);
   root.addEventListener("focusin", (event) => quiet(event.target), { signal });
