@@ -165,6 +165,7 @@ async def test_twenty_traces_are_labelled_by_keyboard_alone_and_outlive_their_ke
     await notebook.run_all()
     await expect(page.get_by_text(told)).to_have_count(0)
     await expect(page.get_by_text("21 of 22 · 20 labelled")).to_be_visible()
+    await page.get_by_text("21 of 22 · 20 labelled").scroll_into_view_if_needed()
     await notebook.picture(pictures, "keys-3-after-the-kill")
     assert labels(lab.folder) == meant
     assert await page.evaluate("window.pwned") is None, "a trace ran script in the notebook"
@@ -204,3 +205,66 @@ async def test_keys_wait_for_a_slow_disk_and_undo_jump_and_arrows_are_keys_too(l
     await press("Enter")
     await expect(page.get_by_text("2 of 4 · 1 labelled")).to_be_visible()
     assert labels(lab.folder) == [("visit-1", "fail", "Good.\nBut late.")]
+
+
+BROWSE = f"""\
+from toolkit.traces import Step, Trace
+from toolkit.views import TraceBrowser
+
+hostile = {HOSTILE!r}
+traces = [
+    Trace(
+        f"visit-{{i}}{{hostile if i == 7 else ''}}",
+        (
+            Step("u", "message", "user", f"{{hostile}} Is bike {{i}} free?"),
+            Step("c", "tool.call", "assistant", "find", data={{"call_id": "1", "arguments": {{"bike": i}}}}),
+            Step("r", "tool.result", "tool", "free", data={{"call_id": "1"}} | ({{"error": i % 2 == 0}} if i % 3 else {{}})),
+            Step("a", "message", "assistant", "The heron is." if i % 100 == 0 else "Yes."),
+        ),
+        {{"outcome": hostile, "cost_usd": i / 1e5}} if i % 5 else {{}},
+        source="simulated",
+    )
+    for i in range(1, 5001)
+]
+browser = TraceBrowser(traces, store="labels.jsonl", rater="ada")
+browser"""
+
+
+async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_offline(lab, page, notebook, pictures):
+    from playwright.async_api import expect
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    write_notebook(lab.folder, [BROWSE, "print('chosen', [trace.id for trace in browser.selected])"])
+    await notebook.open(lab, "panel.ipynb")
+    start = time.perf_counter()
+    await notebook.run_all()
+    await expect(page.locator(".dt-info")).to_contain_text("1 to 10 of 5,000")
+    shown = time.perf_counter()
+    await notebook.picture(pictures, "browser-1-opens")
+
+    cost = page.get_by_role("columnheader").filter(has=page.get_by_placeholder("cost_usd")).locator(".dt-column-order")
+    await cost.click()
+    await cost.click()  # dearest first, and not "0.05" after "0.1" or among the unknown
+    await expect(page.locator("tbody tr").first).to_contain_text("visit-4999")
+    await notebook.picture(pictures, "browser-2-sorted")
+
+    search = page.get_by_placeholder("Words anywhere in a trace")
+    await search.fill("HERON is.")
+    searched = time.perf_counter()
+    await search.press("Enter")
+    await expect(page.locator(".dt-info")).to_contain_text("1 to 10 of 50 ")
+    print(f"5,000 traces: {shown - start:.1f} s to the table, {time.perf_counter() - searched:.1f} s to search")
+    await page.locator("td", has_text="visit-300").click()
+    await expect(page.locator(".fieldbook").get_by_text("Is bike 300 free?")).to_be_visible()
+    await page.locator("td", has_text="visit-500").first.click(modifiers=["Control"])
+    await expect(page.get_by_text("2 of 50 selected")).to_be_visible()
+    await notebook.picture(pictures, "browser-3-found")
+    await page.get_by_role("button", name="Label these").click()
+    await expect(page.get_by_text("1 of 2 · 0 labelled")).to_be_visible()
+    await page.get_by_text("1 of 2 · 0 labelled").scroll_into_view_if_needed()
+    await notebook.picture(pictures, "browser-4-labels")
+    assert await page.evaluate("window.pwned") is None, "a trace ran script in the notebook"
+    assert [
+        url for url in asked if not url.startswith((lab.url, lab.url.replace("http", "ws"), "data:", "blob:"))
+    ] == []

@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["TraceBrowser"]
 
-LAYOUT = {"topStart": "pageLength", "topEnd": None, "bottomStart": "info", "bottomEnd": "paging"}
+OPTIONS: dict[str, Any] = {
+    **{
+        "maxBytes": 0,
+        "maxRows": 0,
+        "allow_html": False,
+        "showIndex": False,
+        "pageLength": 10,
+        "select": "os",
+        "scrollX": True,
+    },
+    **{"column_filters": "header", "css": ".dt-container thead input{width:100%;min-width:4rem}"},
+    "layout": {"topStart": "pageLength", "topEnd": None, "bottomStart": "info", "bottomEnd": "paging"},
+}
+"""Every row, escaped. The search is the browser's own: it looks through whole traces, not only through the table."""
 
 
 class TraceBrowser(VBox):  # type: ignore[misc]
@@ -61,7 +74,9 @@ class TraceBrowser(VBox):  # type: ignore[misc]
         self.label = button("Label these", "tags", "Label the rows that are selected", self._on_label)
         self.label.layout.display = "" if store else "none"
         self._note, self._text, self._below = HTML(), HTML(), VBox()
-        self._reader = Box([self._text], layout=Layout(height=height, overflow="auto", border="1px solid #8886"))
+        self._reader = Box(
+            [self._text], layout=Layout(height=height, overflow="auto", border="1px solid #8886", padding="0 12px")
+        )
         self._reader.layout.display = "none"
         self._place = VBox()
         super().__init__(
@@ -114,8 +129,7 @@ class TraceBrowser(VBox):  # type: ignore[misc]
         for gone in self._place.children:
             close_tree(gone)
         kept = self._frame[self._frame["id"].isin([trace.id for trace in self.found])]
-        options: dict[str, Any] = {"layout": LAYOUT, "column_filters": "header", "select": "os", "pageLength": 10}
-        self.table = ITable(kept, maxBytes=0, maxRows=0, allow_html=False, showIndex=False, **options)
+        self.table = ITable(kept, **OPTIONS)
         self.table.observe(self._on_select, "selected_rows")
         self._place.children = [self.table]
         self._say(f"{len(self.found):,} of {len(self._traces):,} traces")
@@ -131,6 +145,6 @@ class TraceBrowser(VBox):  # type: ignore[misc]
 
 
 def _columns(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """What the table shows: the columns in which some source says something, the numbers short."""
+    """What the table shows, as text: the columns in which some source says something; blank where this one does not."""
     shown = frame.drop(columns=["messages", "input_tokens", "output_tokens"]).dropna(axis="columns", how="all")
-    return shown.round({"cost_usd": 4, "duration_s": 1})
+    return shown.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
