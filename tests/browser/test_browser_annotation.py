@@ -218,7 +218,7 @@ traces = [
         (
             Step("u", "message", "user", f"{{hostile}} Is bike {{i}} free?"),
             Step("c", "tool.call", "assistant", "find", data={{"call_id": "1", "arguments": {{"bike": i}}}}),
-            Step("r", "tool.result", "tool", "free", data={{"call_id": "1"}} | ({{"error": i % 2 == 0}} if i % 3 else {{}})),
+            Step("r", "tool.result", "tool", "free", data={{"call_id": "1", "error": i % 2 == 0 if i % 3 else None}}),
             Step("a", "message", "assistant", "The heron is." if i % 100 == 0 else "Yes."),
         ),
         {{"outcome": hostile, "cost_usd": i / 1e5}} if i % 5 else {{}},
@@ -239,11 +239,16 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     await notebook.open(lab, "panel.ipynb")
     start = time.perf_counter()
     await notebook.run_all()
-    await expect(page.locator(".dt-info")).to_contain_text("1 to 10 of 5,000")
+    await expect(page.locator(".dt-info")).to_contain_text("1 to 10 of 5,000", timeout=60_000)
     shown = time.perf_counter()
     await notebook.picture(pictures, "browser-1-opens")
 
-    cost = page.get_by_role("columnheader").filter(has=page.get_by_placeholder("cost_usd")).locator(".dt-column-order")
+    cost = (
+        page.get_by_role("columnheader")
+        .filter(has=page.get_by_placeholder("cost_usd"))
+        .locator(".dt-column-order")
+        .first
+    )
     await cost.click()
     await cost.click()  # dearest first, and not "0.05" after "0.1" or among the unknown
     await expect(page.locator("tbody tr").first).to_contain_text("visit-4999")
