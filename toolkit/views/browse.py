@@ -146,5 +146,10 @@ class TraceBrowser(VBox):  # type: ignore[misc]
 
 def _columns(frame: "pd.DataFrame") -> "pd.DataFrame":
     """What the table shows, as text: the columns in which some source says something; blank where this one does not."""
-    shown = frame.drop(columns=["messages", "input_tokens", "output_tokens"]).dropna(axis="columns", how="all")
-    return shown.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
+    shown = frame.drop(columns=["messages", "input_tokens", "output_tokens"])
+    return (
+        shown.loc[:, shown.notna().any() | (shown.columns == "id")]
+        .round({"cost_usd": 4, "duration_s": 1})
+        .astype("string")
+        .fillna("")
+    )
