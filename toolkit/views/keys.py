@@ -19,8 +19,10 @@ ACTS = {
     **{"ArrowLeft": "previous", "ArrowRight": "next"},
 }
 CAPS = {act: {"ArrowLeft": "←", "ArrowRight": "→"}.get(key, key.upper()) for key, act in ACTS.items()}
-HINT = "Click the panel for its keys: 1, 2 or D, then why, then Enter. Shift+Enter is a new line, Esc leaves the box; \
+HINT = (
+    "Click the panel (or Tab into it) for its keys: 1, 2 or D, then why, then Enter. Shift+Enter is a new line, Esc leaves the box; \
 ← → U J, and ↑ ↓ to scroll. While its edge is blue, no key reaches the notebook."
+)
 
 
 @dataclass(frozen=True, slots=True)
