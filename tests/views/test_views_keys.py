@@ -75,4 +75,4 @@ def test_each_button_shows_the_key_that_the_layer_listens_for(panel):
     assert {verdict: button.description for verdict, button in panel.verdicts.items()} == shown
     for act, cap in {"undo": "U", "previous": "←", "next": "→"}.items():
         assert getattr(panel, act).description.endswith(f"({cap})")
-    assert {"1", "2", "d", "u", "j", "ArrowLeft", "ArrowRight"} == set(panel.key_layer.acts)
+    assert set(panel.key_layer.caps.values()) == {"1", "2", "D", "U", "J", "←", "→"}

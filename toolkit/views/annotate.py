@@ -151,8 +151,10 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
 
     def _aside(self, trace_id: str, earlier: Label | None) -> object:
         """What is shown with a trace: the judge's verdict, and that only beside a label of one's own."""
-        said = self._judge.get(trace_id) if earlier else None
-        return render.details(f"The judge says: {said.verdict or 'unscored'}", opinion(said)) if said else ""
+        if not earlier or not (said := self._judge.get(trace_id)):
+            return ""
+        why = said.critique if said.verdict else said.why_unscored
+        return render.details(f"The judge says: {said.verdict or 'unscored'}", render.tag("pre", why))
 
     def _on_press(self, press: Press) -> None:
         """A key counts as its button; a verdict only on the page that it was pressed on, with the words of its box."""
@@ -230,11 +232,6 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
             self.jump.value = ""
         elif wanted:
             self._page.say(f"No trace of this list has the id {wanted}.", problem=True)
-
-
-def opinion(said: Verdict) -> render.Html:
-    """A judge's reasons, or why it gave no verdict."""
-    return render.tag("pre", said.critique if said.verdict else said.why_unscored)
 
 
 def by_id(traces: Iterable[Trace]) -> dict[str, Trace]:

@@ -2,6 +2,7 @@
 // The root is the panel's own element. Lumino (JupyterLab) asks the focused element first whether shortcuts are off.
 
 const SCROLL = { ArrowDown: 60, ArrowUp: -60, PageDown: 400, PageUp: -400, " ": 400 };
+const ARROWS = { ArrowLeft: "←", ArrowRight: "→" };
 const TYPING = "input, textarea, select, [contenteditable]";
 
 function listen(root, model, signal) {
@@ -36,7 +37,8 @@ function listen(root, model, signal) {
   }
 
   function onPanel(event) {
-    const act = model.get("acts")[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const cap = ARROWS[event.key] ?? event.key.toUpperCase();
+    const act = Object.entries(model.get("caps")).find((pair) => pair[1] === cap)?.[0];
     if (act && sent === page()) return () => {};
     if (act === "jump") return () => root.querySelector(".fieldbook-jump input")?.focus();
     if (act) {
