@@ -129,14 +129,9 @@ def merge_labels(stores: Iterable[LabelStore | str | Path], field: str = "verdic
     """The labels of several raters: a row a trace, a column a rater, None where there is no label.
 
     As verdicts it is what `agreement` takes: a deferred one is None too, for it is in no statistic. Another `field`
-    (``why``, ``id``, ``rater_kind`` ...) gives the same table of that field, deferred labels included.
-
-    Raises
-    ------
-    FileNotFoundError
-        A file is not there: a name that was mistyped must not lose a rater.
-    ValueError
-        Two files hold different labels of one rater on one trace.
+    (``why``, ``id``, ``rater_kind`` ...) gives the same table of that field, deferred labels included. A line that
+    cannot be read is a warning. Raises FileNotFoundError, since a name that was mistyped must not lose a rater, and
+    ValueError where two files hold different labels of one rater on one trace.
     """
     import pandas as pd
 
@@ -149,7 +144,7 @@ def merge_labels(stores: Iterable[LabelStore | str | Path], field: str = "verdic
 
 
 def gather_labels(stores: Iterable[LabelStore | str | Path]) -> list[Label]:
-    """What counts now in all `stores`. Raises as `merge_labels` does; a line that cannot be read is a warning."""
+    """What counts now in all `stores`. Warns and raises as `merge_labels` does."""
     found: dict[tuple[str, str], Label] = {}
     for store in (one if isinstance(one, LabelStore) else LabelStore(one) for one in stores):
         if not store.path.is_file():

@@ -1,6 +1,7 @@
 """Which traces to read first? A sample that says how it was drawn, before anybody labels it."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -37,45 +38,28 @@ def sample_traces(
     scores: Mapping[str, float | None] | None = None,
     ratings: "pd.DataFrame | None" = None,
 ) -> Sample:
-    """Choose `n` traces to read; 10 to 20 are enough for a first look.
+    """Choose `n` of `traces` to read; 10 to 20 are enough for a first look.
 
     The same traces, in whatever order, and the same `seed` give the same sample. Its order is drawn too, so that a
-    place in it tells nothing about a judge.
+    place in it tells nothing about a judge. `how` is one of:
 
-    Parameters
-    ----------
-    traces : iterable of Trace
-        What to choose from; a trace that is listed twice is there once.
-    n : int
-        How many; fewer where there are fewer.
-    how : str
-        ``random``: each trace is as likely as any other, so a rate in the sample estimates the rate in the whole.
-        ``stratified``: at least one of each group, largest groups first, and the rest in proportion.
-        ``uncertain``: those whose score is closest to one half. ``disagreement``: those on which raters, or judges,
-        differ most. Read the last two to find the border; a rate among them is a rate of hard cases.
-    seed : int
-        Of the draw, and of the order of ties.
-    by : function of a Trace, optional
-        The group of a trace, for ``stratified``; left out, its outcome and whether a tool failed.
-    scores : mapping of trace id to number in 0 to 1, optional
-        For ``uncertain``: a judge's probability of a pass, or the share of its repeats that pass. None is unscored.
-    ratings : DataFrame, (n_traces, n_raters), optional
-        For ``disagreement``: verdicts by trace id, as `merge_labels` gives them. A judge may be a column.
+    - ``random``: each trace is as likely as any other, so a rate in the sample estimates the rate in the whole.
+    - ``stratified``: each group that `by` makes (else: outcome, and whether a tool failed) once, the rest in proportion.
+    - ``uncertain``: `scores`, by trace id, closest to one half: a judge's probability of a pass, or share of passes.
+    - ``disagreement``: raters differ most in `ratings`, verdicts by trace id (see `merge_labels`). A judge may be a
+      column. This and the one before find the border: a rate among them is a rate of hard cases.
 
-    Raises
-    ------
-    ValueError
-        For an unknown `how`, an `n` below 1, or one without what it needs.
+    Raises ValueError for another `how`, an `n` below 1, or one without what it needs.
     """
     if how not in get_args(How) or n < 1:
         raise ValueError(f"how is one of {', '.join(get_args(How))} and n at least 1, not {how!r} and {n!r}")
     pool = sorted({trace.id: trace for trace in traces}.values(), key=lambda trace: trace.id)
     dice = random.Random(seed)
     dice.shuffle(pool)
-    if how == "stratified":
-        chosen, note = _stratified(pool, n, by or _outcome_of(pool))
-    elif how == "random":
+    if how == "random":
         chosen, note = pool[:n], "each as likely as any other"
+    elif how == "stratified":
+        chosen, note = _stratified(pool, n, by or _outcomes(pool))
     else:
         ranked, note = _closest_to_half(pool, scores) if how == "uncertain" else _most_disputed(pool, ratings)
         chosen = ranked[:n]
@@ -83,7 +67,7 @@ def sample_traces(
     return Sample(chosen, f"{how}, seed {seed}, of {len(pool)} traces: {note}")
 
 
-def _outcome_of(pool: list[Trace]) -> Callable[[Trace], Hashable]:
+def _outcomes(pool: list[Trace]) -> Callable[[Trace], Hashable]:
     frame = traces_frame(pool)
     outcomes = frame["outcome"].astype(object).where(frame["outcome"].notna(), "no outcome")
     tools = (frame["tool_errors"] > 0).astype(object).map({True: "a tool failed", False: "no tool failed"})
@@ -92,15 +76,14 @@ def _outcome_of(pool: list[Trace]) -> Callable[[Trace], Hashable]:
 
 
 def _stratified(pool: list[Trace], n: int, by: Callable[[Trace], Hashable]) -> tuple[list[Trace], str]:
-    """One of each group while there is room, then whichever group is furthest behind its share."""
+    """One of each group while there is room, then of whichever group is furthest behind its share."""
     groups: dict[Hashable, list[Trace]] = {}
     for trace in pool:
         groups.setdefault(by(trace), []).append(trace)
     ranked = sorted(groups, key=lambda group: (-len(groups[group]), str(group)))
     taken = dict.fromkeys(ranked, 0) | dict.fromkeys(ranked[:n], 1)
     for _ in range(min(n, len(pool)) - sum(taken.values())):
-        open_ = [group for group in ranked if taken[group] < len(groups[group])]
-        taken[min(open_, key=lambda group: taken[group] / len(groups[group]))] += 1
+        taken[min(ranked, key=lambda group: taken[group] / len(groups[group]))] += 1
     told = "; ".join(f"{group}: {taken[group]} of {len(groups[group])}" for group in ranked)
     note = f"{len(groups)} groups ({told}); a small group counts more here than in the whole"
     return [trace for group in ranked for trace in groups[group][: taken[group]]], note
@@ -118,8 +101,9 @@ def _most_disputed(pool: list[Trace], ratings: "pd.DataFrame | None") -> tuple[l
     """Ranked by the share of raters who are not with the most common verdict."""
     if ratings is None:
         raise ValueError('how="disagreement" needs ratings: a row a trace id, a column a rater (see merge_labels)')
-    counted = ratings.apply(lambda row: row.value_counts(), axis=1, result_type="expand").fillna(0)
-    minority = (1 - counted.max(axis=1) / counted.sum(axis=1)).to_dict()
-    disputed = [trace for trace in pool if minority.get(trace.id, 0) > 0]
-    ranked = sorted(disputed, key=lambda trace: -minority[trace.id])
-    return ranked, f"raters differ on {len(disputed)}; on the others they agree, or fewer than two spoke"
+    minority = {}
+    for name, *votes in ratings.astype(object).where(ratings.notna(), None).itertuples():
+        counts = Counter(vote for vote in votes if vote is not None)
+        minority[name] = 1 - max(counts.values()) / counts.total() if counts else 0
+    ranked = sorted((t for t in pool if minority.get(t.id, 0) > 0), key=lambda trace: -minority[trace.id])
+    return ranked, f"raters differ on {len(ranked)}; on the others they agree, or fewer than two spoke"

@@ -7,7 +7,6 @@ shown on a page of its own: a click or a key that arrives late was made for a pa
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from getpass import getuser
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from toolkit.evals.judge import Verdict
 from toolkit.evals.labels import Judgement, Label, LabelStore
 from toolkit.traces import Trace
 from toolkit.views.keys import Keys, Press
-from toolkit.views.page import Page, button, close_tree
+from toolkit.views.page import Page, button, by_id, close_tree, user_name
 
 __all__ = ["AnnotationPanel"]
 
@@ -30,14 +29,14 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    traces : sequence of Trace, (n_traces,)
+    traces : iterable of Trace, (n_traces,)
         What to label, in this order. A trace that is listed twice is shown once.
     store : str or Path
         The label file. Its folder is made with the first label.
     rater : str or None
         Who labels; None takes the user name of the environment.
     height : str
-        Height of the frame that a trace is read in, as CSS.
+        Of the frame that a trace is read in, as CSS.
     judge : iterable of Verdict
         What a judge said. It is shown with a trace only once your own label of it is on disk.
 
@@ -58,6 +57,8 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     '1 of 1 · 1 labelled'
     """
 
+    _badges: tuple[str, ...] = ()
+
     def __init__(
         self,
         traces: Iterable[Trace],
@@ -75,14 +76,9 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         self.previous = button("Previous", "arrow-left", "The trace before this one", back, key="previous")
         self.next = button("Next", "arrow-right", "The trace after this one", on, key="next")
         self.undo = button("Undo", "undo", "Take your last label back and show its trace", self._undo, key="undo")
-        self.jump = Combobox(
-            options=self._ids,
-            placeholder="Jump to an id (J)",
-            tooltip="Type or choose the id of a trace, then press Enter",
-            continuous_update=False,
-            layout=Layout(width="14rem"),
-        ).add_class("fieldbook-jump")
-        self.jump.observe(self._on_jump, "value")
+        words = {"placeholder": "Jump to an id (J)", "tooltip": "Type or choose the id of a trace, then press Enter"}
+        self.jump = Combobox(options=self._ids, continuous_update=False, layout=Layout(width="14rem"), **words)
+        self.jump.add_class("fieldbook-jump").observe(self._on_jump, "value")
         bar = HBox([self.previous, self.next, self.jump, self.undo], layout=Layout(flex_flow="row wrap"))
         super().__init__(layout=Layout(max_width="62rem"))
         self.key_layer = Keys(self, self._on_press)
@@ -115,8 +111,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         """Where the panel stands, as the store has it: ``3 of 20 · 2 labelled``."""
         labels = self._labels()
         place = self._ids.index(self.trace.id) + 1 if self.trace else 0
-        deferred = len(_deferred(labels))
-        more = f" ({deferred} deferred)" if deferred else ""
+        more = f" ({len(later)} deferred)" if (later := _deferred(labels)) else ""
         return f"{place} of {len(self._ids)} · {len(labels)} labelled{more}"
 
     def _labels(self) -> dict[str, Label]:
@@ -132,22 +127,18 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         self._page = Page(trace, earlier, self._on_verdict, self._height, aside, next(self._pages))
         if why is not None:
             self._page.reason.value = why
-        replace = f"You gave this a {earlier.verdict}. A new verdict replaces it." if earlier else ""
+        blind = " and is not blind: you have seen the judge's" if aside and self._judge else ""
+        replace = f"You gave this a {earlier.verdict}. A new verdict replaces it{blind}." if earlier else ""
         self._page.say(said or replace)
         self._stage.children = [self._page]
-        badges = (render.tag("span", text, class_="badge") for text in (f"labels by {self.rater}", *self._badges()))
-        self._head.value = render.block(
-            render.tag("strong", self.position), *(part for b in badges for part in (" ", b))
-        )
+        badges = [f"labels by {self.rater}", *self._badges]
+        spans = (render.tag("span", badge, class_="badge", style="margin-left:.4rem") for badge in badges)
+        self._head.value = render.block(render.tag("strong", self.position), *spans)
         place = self._ids.index(trace_id) if trace_id else 0
         self.previous.disabled, self.next.disabled = place == 0, place >= len(self._ids) - 1
         self.undo.disabled = self.jump.disabled = not self._ids
         for page in gone:
             close_tree(page)
-
-    def _badges(self) -> Sequence[str]:
-        """What else stands in the head."""
-        return ()
 
     def _aside(self, trace_id: str, earlier: Label | None) -> object:
         """What is shown with a trace: the judge's verdict, and that only beside a label of one's own."""
@@ -195,9 +186,8 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         try:
             write()
         except OSError as error:
-            self._page.say(
-                f"Not saved: {error}. Your words are still in the box; press again once that is mended.", True
-            )
+            why = f"Not saved: {error}. Your words are still in the box; press again once that is mended."
+            self._page.say(why, problem=True)
             return False
         return True
 
@@ -210,9 +200,8 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         elif mine[-1].trace_id not in self._queue:
             self._page.say(f"Your newest label is of {mine[-1].trace_id}, which is not in this list: it stays.")
         elif self._written(lambda: self._store.undo(self.rater)):
-            label = mine[-1]
-            said = f"Taken back: {label.trace_id} is no longer a {label.verdict}. Its reason is in the box again."
-            self._show(label.trace_id, said, label.why)
+            said = f"Taken back: {mine[-1].trace_id} is no longer a {mine[-1].verdict}. Its reason is in the box again."
+            self._show(mine[-1].trace_id, said, mine[-1].why)
 
     def _go(self, trace_id: str) -> None:
         if self._page.unsaved:
@@ -234,15 +223,6 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
             self._page.say(f"No trace of this list has the id {wanted}.", problem=True)
 
 
-def by_id(traces: Iterable[Trace]) -> dict[str, Trace]:
-    """Each trace under its id. Raises ValueError where two different ones share it."""
-    found: dict[str, Trace] = {}
-    for trace in traces:
-        if found.setdefault(trace.id, trace) != trace:
-            raise ValueError(f"two different traces have the id {trace.id!r}, so a label of it could mean either")
-    return found
-
-
 def _deferred(labels: dict[str, Label]) -> list[str]:
     return [label.trace_id for label in labels.values() if label.verdict == "defer"]
 
@@ -257,11 +237,3 @@ def _next_to_do(ids: Sequence[str], labels: dict[str, Label], after: str) -> str
     """The next trace without a label, round the end of the list."""
     start = ids.index(after) + 1
     return next((trace_id for trace_id in [*ids[start:], *ids[:start]] if trace_id not in labels), None)
-
-
-def user_name() -> str:
-    """Who works here, as the environment has it."""
-    try:
-        return getuser()
-    except (KeyError, ImportError, OSError):
-        raise ValueError("the environment names no user: give AnnotationPanel(..., rater='your name')") from None

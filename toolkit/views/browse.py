@@ -9,8 +9,8 @@ from itables.widget import ITable
 
 from toolkit import render
 from toolkit.traces import Trace, trace_html, traces_frame
-from toolkit.views.annotate import AnnotationPanel, by_id
-from toolkit.views.page import button, close_tree
+from toolkit.views.annotate import AnnotationPanel
+from toolkit.views.page import button, by_id, close_tree
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,14 +28,8 @@ OPTIONS: dict[str, Any] = {
 class TraceBrowser(VBox):  # type: ignore[misc]
     """Search the words of all `traces`, filter and sort by column, click a row to open it, Ctrl or Shift for more.
 
-    With `store`, a label file, a button puts an `AnnotationPanel` on the selection beneath the table.
-
-    Attributes
-    ----------
-    found, selected : list of Trace
-        What the search left, and whose rows are selected; both in the order of `traces`.
-    trace : Trace or None
-        The one that is open.
+    With `store`, a label file, a button puts an `AnnotationPanel` on the selection beneath the table. `found` is what
+    the search left, `trace` the one that is open.
     """
 
     def __init__(
@@ -56,6 +50,7 @@ class TraceBrowser(VBox):  # type: ignore[misc]
 
     @property
     def selected(self) -> list[Trace]:
+        """The traces whose rows are selected, in the order of the list."""
         return [self.found[row] for row in sorted(self.table.selected_rows)]
 
     def show(self, trace_id: str) -> None:

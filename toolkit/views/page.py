@@ -1,7 +1,8 @@
 """Page: one trace on display, with the box and the buttons that were made for it and go with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from getpass import getuser
 from typing import NamedTuple
 
 from ipywidgets import HTML, Box, Button, HBox, Layout, Textarea, VBox, Widget
@@ -11,7 +12,7 @@ from toolkit.evals.labels import Judgement, Label
 from toolkit.traces import Trace, trace_html
 from toolkit.views.keys import CAPS
 
-__all__ = ["Page", "button", "close_tree"]
+__all__ = ["Page", "button", "by_id", "close_tree", "user_name"]
 
 
 class Look(NamedTuple):
@@ -102,9 +103,7 @@ class Page(VBox):  # type: ignore[misc]
 def button(
     word: str, icon: str, tooltip: str, act: Callable[[], None], colour: str | None = None, key: str = ""
 ) -> Button:
-    """A button that calls `act`, with its own colour and an ink that can be read on it; it shows the cap of its `key`,
-    the name of an act of `keys`.
-    """
+    """A button that calls `act`; its own colour comes with an ink that can be read on it, its `key` with its cap."""
     style = {"button_color": colour, "text_color": INK} if colour else {}
     cap = f" ({CAPS[key]})" if key else ""
     made = Button(description=word + cap, icon=icon, tooltip=tooltip, style=style, layout=Layout(width="8rem"))
@@ -118,3 +117,20 @@ def close_tree(widget: Widget) -> None:
         if isinstance(part, Widget):
             close_tree(part)
     widget.close()
+
+
+def by_id(traces: Iterable[Trace]) -> dict[str, Trace]:
+    """Each trace under its id. Raises ValueError where two different ones share it."""
+    found: dict[str, Trace] = {}
+    for trace in traces:
+        if found.setdefault(trace.id, trace) != trace:
+            raise ValueError(f"two different traces have the id {trace.id!r}, so a label of it could mean either")
+    return found
+
+
+def user_name() -> str:
+    """Who works here. Raises ValueError where the environment does not say."""
+    try:
+        return getuser()
+    except (KeyError, ImportError, OSError):
+        raise ValueError("the environment names no user: give AnnotationPanel(..., rater='your name')") from None
