@@ -44,7 +44,7 @@ def sample_traces(
     place in it tells nothing about a judge. `how` is one of:
 
     - ``random``: each trace is as likely as any other, so a rate in the sample estimates the rate in the whole.
-    - ``stratified``: each group that `by` makes (else: outcome, and whether a tool failed) once, the rest in proportion.
+    - ``stratified``: each group that `by` makes (else: outcome, and if a tool failed) once, the rest in proportion.
     - ``uncertain``: `scores`, by trace id, closest to one half: a judge's probability of a pass, or share of passes.
     - ``disagreement``: raters differ most in `ratings`, verdicts by trace id (see `merge_labels`). A judge may be a
       column. This and the one before find the border: a rate among them is a rate of hard cases.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ipywidgets import HTML, Box, HBox, Layout, Text, VBox
 from itables.widget import ITable
@@ -11,9 +11,6 @@ from toolkit import render
 from toolkit.traces import Trace, trace_html, traces_frame
 from toolkit.views.annotate import AnnotationPanel
 from toolkit.views.page import button, by_id, close_tree
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["TraceBrowser"]
 
@@ -36,7 +33,9 @@ class TraceBrowser(VBox):  # type: ignore[misc]
         self, traces: Iterable[Trace], store: str | Path | None = None, rater: str | None = None, height: str = "22rem"
     ):
         self._traces, self._store, self._rater = by_id(traces), store, rater
-        self._frame = _columns(traces_frame(self._traces.values()))
+        frame = traces_frame(self._traces.values()).drop(columns=["messages", "input_tokens", "output_tokens"])
+        said = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
+        self._frame = said.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
         self.trace: Trace | None = None
         words = "Words anywhere in a trace, then Enter"
         self.search = Text(placeholder=words, continuous_update=False, layout=Layout(width="20rem"))
@@ -91,10 +90,3 @@ def _words(trace: Trace) -> str:
     """What a search looks through: id, words, tool calls and results; not the system prompt, which all share."""
     said = (f"{s.content} {s.data.get('arguments', '')}" for s in trace.steps if s.actor != "system")
     return "\n".join((trace.id, *said)).casefold()
-
-
-def _columns(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """What the table shows, as text: the columns in which some source says something; blank where this one does not."""
-    shown = frame.drop(columns=["messages", "input_tokens", "output_tokens"])
-    shown = shown.loc[:, shown.notna().any() | (shown.columns == "id")]
-    return shown.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
