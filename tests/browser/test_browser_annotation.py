@@ -209,6 +209,24 @@ async def test_keys_wait_for_a_slow_disk_and_undo_jump_and_arrows_are_keys_too(l
     assert labels(lab.folder) == [("visit-1", "fail", "Good.\nBut late.")]
 
 
+async def test_the_buttons_do_everything_where_the_key_layer_cannot_be_loaded(lab, page, notebook, pictures):
+    from playwright.async_api import expect
+
+    await page.route("**/anywidget/**", lambda route: route.abort())
+    write_notebook(lab.folder, CELLS[:2])
+    await notebook.open(lab, "panel.ipynb")
+    await notebook.run_all()
+    await expect(page.get_by_text("1 of 4 · 0 labelled")).to_be_visible()
+    await page.get_by_label("Why").fill("Never says when.")
+    await page.get_by_role("button", name="Fail").click()
+    await expect(page.get_by_text("2 of 4 · 1 labelled")).to_be_visible()
+    await page.get_by_role("button", name="Next").click()
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_text("1 of 4 · 0 labelled")).to_be_visible()
+    await notebook.picture(pictures, "keys-5-without")
+    assert await page.get_by_text("Tab into it").count() == 0, "the layer was there"
+
+
 BROWSE = f"""\
 from toolkit.traces import Step, Trace
 from toolkit.views import TraceBrowser
