@@ -1,6 +1,7 @@
 """Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be trusted.
 
-- structured vibe check: a `Label` with a verdict and a reason, kept in a `LabelStore`
+- structured vibe check: `sample_traces` says what to read; a `Label` has a verdict and a reason, and is kept in a
+  `LabelStore`; `merge_labels` puts several raters side by side
 - scoring function: a scorer, a plain function from a `Trace` to a `Score`; `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
 - eval the eval: `align` compares a judge with labels and gives an `Alignment`
@@ -17,8 +18,9 @@
 from toolkit.evals.alignment import Alignment, align
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
-from toolkit.evals.labels import Label, LabelStore
+from toolkit.evals.labels import Label, LabelStore, merge_labels
 from toolkit.evals.rubric import Rubric
+from toolkit.evals.sample import Sample, sample_traces
 from toolkit.evals.scorers import SCORERS, Score, Scorer, answered, no_repeated_calls, score_traces, tools_succeeded
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
 
@@ -31,6 +33,7 @@ __all__ = [
     "Label",
     "LabelStore",
     "Rubric",
+    "Sample",
     "Score",
     "Scorer",
     "Stability",
@@ -39,8 +42,10 @@ __all__ = [
     "align",
     "answered",
     "fit_topics",
+    "merge_labels",
     "no_repeated_calls",
     "promote",
+    "sample_traces",
     "score_traces",
     "tools_succeeded",
 ]
