@@ -7,6 +7,7 @@ from io import BytesIO
 
 import pandas as pd
 import pytest
+from bugs import BUGS
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -16,7 +17,6 @@ from toolkit import views
 from toolkit.cli import app
 from toolkit.sessions import MemoryLog, Session, fold
 from toolkit.sessions.lab import (
-    BUGS,
     FaultyProxy,
     Schedule,
     audit_endpoint,
