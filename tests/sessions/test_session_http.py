@@ -228,6 +228,14 @@ async def test_a_silent_stream_says_that_it_lives(site):
     async with site.events() as feed:
         got = await read_until(feed, lambda frame: frame.get("event") == "beat")
     assert got[-1] == {"event": "beat", "data": "{}"}
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        websockets.connect(site.socket, additional_headers=site.headers("read"), proxy=None) as ws,
+    ):
+        assert [json.loads(await ws.recv()) for _ in range(2)] == [
+            {"live": {"grant": "read", "beat_s": 0.2}},
+            {"beat": {}},
+        ]
 
 
 async def test_a_message_is_answered_and_its_acknowledgement_states_the_durability(site):

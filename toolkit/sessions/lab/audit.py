@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from toolkit import render
-from toolkit.sessions.lab.wire import MAX_CHARS, Frames, as_json, broken, listen
+from toolkit.sessions.wire import MAX_CHARS, Frames, as_json, broken, listen
 
 Verdict = Literal["yes", "no", "could not probe"]
 Judged = tuple[Verdict, str]
@@ -85,7 +85,7 @@ class _Heard:
         if words & ENDS or told.get("done") is True:
             self.end = min(words & ENDS, default="done")
         self.last_id = id_ or self.last_id
-        if data.strip() not in ("", "{}"):
+        if data.strip() not in ("", "{}") and told != {"beat": {}}:
             self.got.append((data, time.monotonic()))
 
     @property

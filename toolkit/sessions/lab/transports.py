@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from toolkit.events import Event
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.lab.faults import FaultyProxy, Kind, Schedule, WebProcess
-from toolkit.sessions.lab.wire import as_json, broken, listen
 from toolkit.sessions.nats import NatsLog
 from toolkit.sessions.server import NatsServer
 from toolkit.sessions.session import Session
+from toolkit.sessions.wire import as_json, broken, listen
 
 if TYPE_CHECKING:
     import pandas as pd
