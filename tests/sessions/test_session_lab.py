@@ -205,6 +205,9 @@ async def test_what_cannot_be_probed_is_said_plainly_and_other_schemes_are_refus
     async with endpoint() as place:
         for path in ("short", "nothing-here"):
             assert set((await verdicts(f"http://{place}/{path}")).values()) == {"could not probe"}
+        for scheme in ("http", "ws"):
+            card = await audit_endpoint(f"{scheme}://{place}/nothing-here", silence_s=2.0)
+            assert all("HTTP 40" in one.evidence for one in card.findings), card
     with pytest.raises(ValueError, match="no endpoint"):
         await audit_endpoint("file:///etc/hostname")
 

@@ -1,4 +1,4 @@
-"""Presence: who is there, who has left, and who was killed before he could say so."""
+"""Who is there, who has left, and what those who were killed leave behind."""
 
 import asyncio
 import os
@@ -218,3 +218,15 @@ async def test_a_folder_whose_owner_was_killed_goes_with_the_next_server_and_no_
             for folder in (mine, Path(lives), named):
                 assert (folder / "server.conf").is_file()
         assert not mine.exists()
+
+
+async def test_a_server_that_does_not_start_says_why_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    broken = tmp_path / "nats-server"
+    broken.write_text("#!/bin/sh\necho no luck today\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("FIELDBOOK_NATS_SERVER", str(broken))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(RuntimeError, match="no luck today"):
+        async with NatsServer():
+            pass
+    assert list(tmp_path.iterdir()) == [broken]

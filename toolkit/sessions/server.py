@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 from uuid import uuid4
 
@@ -104,13 +103,11 @@ class NatsServer:
             try:
                 await self._start()
             except BaseException:
-                await self.__aexit__(None, None, None)
+                await self.__aexit__()
                 raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         with self._temporary:
             await self.kill() if self._warden else None
 

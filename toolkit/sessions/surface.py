@@ -38,9 +38,9 @@ async def presence(
                 await say_here()
 
     among, key = Counter() if among is None else among, (session.id, name)
+    await say_here()
     among[key] += 1
     try:
-        await say_here()
         await session.append("joined", name)
         renewing = asyncio.create_task(renew())
         try:
