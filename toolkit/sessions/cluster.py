@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal, Self
 
 from toolkit.sessions.log import LogUnavailable
-from toolkit.sessions.nats import STREAM
 from toolkit.sessions.server import NatsServer
+from toolkit.sessions.streams import STREAM
 
 LEADER_TIMEOUT_S = 60.0
 ASK_AGAIN_S = 0.1

@@ -49,9 +49,11 @@ class Witness:
         """The last of each run."""
         return await self.log.latest(session, lane)
 
-    def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
+    def read(
+        self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
+    ) -> AsyncIterator[Event]:
         """Read from the log."""
-        return self.log.read(session, after, follow, lane)
+        return self.log.read(session, after, follow, lane, run)
 
     async def close(self) -> None:
         """Close the log."""

@@ -16,7 +16,7 @@ class Step:
     """One thing that happened in a trace."""
 
     id: str
-    """Unique within its trace; the id of the (first) event that it was folded from, where there is one."""
+    """Unique within its trace: that of the first event that it was folded from, where there is one."""
     kind: str
     """``message``, ``tool.call``, ``tool.result``, or the kind of the event that it came from."""
     actor: str
