@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 DEADLINE_S = 10.0
+GONE_S = 20
+"""What a client has not acknowledged for so long it never will: a phone that is out of range says nothing."""
 
 
 @asynccontextmanager
@@ -23,6 +25,8 @@ async def serving(app: Any, host: str = "127.0.0.1", port: int = 0, **options: A
     server = Server(config)
     server.lifespan = config.lifespan_class(config)
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; each connection inherits it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * GONE_S)
     async with asyncio.timeout(DEADLINE_S):
         # startup alone, not serve: no signal handler, no ticking task
         await server.startup(sockets=[listener])
