@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, cast
@@ -11,10 +12,13 @@ from urllib.parse import urlsplit
 from toolkit.models import wire
 from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
 from toolkit.models.loopback import LoopbackServer
-from toolkit.models.model import Model, Reply, Request, Usage
+from toolkit.models.model import Model, Reply, Request, Stopped, Usage
 from toolkit.models.script import Answer, Policy
 from toolkit.traces import Source
 
+OWN_HEADERS = re.compile(
+    "host|connection|user-agent|anthropic-version|idempotency-key|(accept|content|x-stainless)(-.*)?", re.IGNORECASE
+)
 CLOSE_S = 10.0
 BACKOFF_S = 8.0  # the SDK's longest pause before a retry
 SIMULATED = Answer("This reply is simulated: a script on this machine wrote it, and no model was asked.")
@@ -24,22 +28,18 @@ SIMULATED = Answer("This reply is simulated: a script on this machine wrote it, 
 class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     """A model of the Messages API, asked through the anthropic SDK. It belongs to the event loop that first asks it.
 
-    Raises
-    ------
-    ValueError
-        Where there is a `base_url` and no `api_key`, or a `ledger` without a cap and an API that is not on this
-        machine for certain. For a model without a price it is an `UnknownModel`.
+    Raises ValueError for a `base_url` without `api_key`, or where it would be asked live and the ledger has no cap.
     """
 
     name: str
     """One with a price in prices.json."""
     _: KW_ONLY
     base_url: str | None = None
-    """Where the API is. None means the SDK's own choice; with any other, nothing of the environment is used."""
+    """Where the API is. None means ANTHROPIC_BASE_URL or the real one; else nothing of the environment is used."""
     api_key: str | None = field(default=None, repr=False)
-    """None takes ANTHROPIC_API_KEY, for the SDK's own `base_url` alone."""
+    """None takes ANTHROPIC_API_KEY, where there is no `base_url`."""
     source: Source = field(default=cast(Source, None))
-    """What replies say of themselves; None means live, unless the URL that the SDK asks is on this machine."""
+    """What replies say of themselves; None means live, unless the URL is on this machine."""
     ledger: Ledger = field(default_factory=Ledger)
     """Counts each HTTP attempt."""
     timeout_s: float = 60
@@ -53,11 +53,12 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
             raise ValueError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
-        if not self.server and _source_of(self.base_url or "") == "live" and self.ledger.cap_usd is None:
-            mend = "pass ledger=Ledger(cap_usd=1.0), or have connect_model() ask a script"
+        self._url = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+        local = self.server is not None or urlsplit(self._url).hostname in ("127.0.0.1", "localhost", "::1")
+        if not local and self.ledger.cap_usd is None:
+            mend = "pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model"
             raise ValueError(f"{self.name} is asked live, which costs money, and there is no cap: {mend}")
-        self._given, url = self.source, self.base_url or os.environ.get("ANTHROPIC_BASE_URL", "")
-        self.source = self.source or ("simulated" if self.server else _source_of(url))
+        self.source = self.source or ("simulated" if local else "live")
         self._client: Any = None
         self._starting = asyncio.Lock()
 
@@ -74,41 +75,112 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                 await self.server.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        from toolkit.models.call import Call, failure_of
-
-        call = Call(self, request)
+        attempts: list[int] = []
+        text, usage, whole = "", Usage(), cast(Reply | None, None)
+        failure: tuple[Stopped, str] = ("truncated", "given up before its end")
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
-                    client = (await self._connect()).with_middleware(call.count)
-                    events = await stack.enter_async_context(client.messages.stream(**call.arguments()))
+                    sdk = await self._counted(attempts, request)
+                    events = await stack.enter_async_context(sdk.messages.stream(**_params(request, self.name)))
                 while True:
                     async with asyncio.timeout(self.timeout_s):
                         event = await anext(events, None)
                     if event is None:
                         break
-                    if words := call.hear(event, events):
+                    if whole is None and event.type == "text" and (words := wire.well_formed(event.text)):
+                        text += words
                         yield words
-            call.failure = wire.CLOSED
+                    if whole is None and event.type in ("message_start", "message_delta", "message_stop"):
+                        message = events.current_message_snapshot.to_dict(warnings=False)
+                        usage = wire.usage_of(message)
+                        if event.type == "message_stop":
+                            whole = wire.conclude(request, self.name, self.source, text, message)
+            failure = wire.CLOSED
         except BudgetExceeded:
             raise
         except Exception as error:
-            call.failure = failure_of(error, self.timeout_s)
+            failure = _failure_of(error, self.timeout_s)
         finally:
-            call.settle()
-        yield call.reply()
+            for number in attempts:
+                self.ledger.end(
+                    number, "billed" if whole else "possibly billed", 200, usage, "" if whole else failure[1]
+                )
+        yield whole or Reply(text, failure[0], self.name, self.source, usage, why=failure[1])
 
-    async def _connect(self) -> Any:
-        from toolkit.models.call import client_of
+    async def _counted(self, attempts: list[int], request: Request) -> Any:
+        """The SDK, with a middleware that puts each HTTP attempt in the ledger; `attempts` gets those left open."""
+        import httpx2
+
+        async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+            number = self.ledger.begin(self.name, self.source, request)
+            try:
+                response = await call_next(http)
+            except BaseException as error:
+                unsent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+                self.ledger.end(number, "free" if unsent else "possibly billed", why=str(error) or repr(error))
+                raise
+            if response.status_code >= 400:
+                self.ledger.end(number, "free", response.status_code, why=f"HTTP {response.status_code}")
+            else:
+                attempts.append(number)
+            return response
 
         async with self._starting:
             if self._client is None:
                 if self.server is not None:
                     await self.server.start()
-                    self.base_url = self.server.url
-                self._client = client_of(self)
-                self.source = self._given or _source_of(str(self._client.base_url))
-            return self._client
+                    self._url = self.server.url
+                self._client = self._connect()
+        return self._client.with_middleware(count)
+
+    def _connect(self) -> Any:
+        """The SDK's client; on a URL of one's own without the proxies, headers and keys of the environment."""
+        import httpx2
+        from anthropic import AsyncAnthropic
+
+        async def keep_own(request: httpx2.Request) -> None:
+            for name in [name for name in request.headers if not OWN_HEADERS.fullmatch(name)]:
+                del request.headers[name]
+            request.headers["authorization"] = f"Bearer {self.api_key}"
+
+        http = None
+        if self.base_url or self.server:
+            http = httpx2.AsyncClient(timeout=self.timeout_s, trust_env=False, event_hooks={"request": [keep_own]})
+        return AsyncAnthropic(
+            api_key=self.api_key or os.environ.get("ANTHROPIC_API_KEY"),
+            base_url=self._url,
+            http_client=http,
+            timeout=self.timeout_s,
+            max_retries=self.max_retries,
+            open_telemetry=False,
+        )
+
+
+def _params(request: Request, name: str) -> dict[str, Any]:
+    """What the SDK is called with."""
+    from anthropic import transform_schema
+
+    body = wire.body_of(request, name)
+    if request.schema is not None:
+        # the API takes a subset of JSON schema; what is dropped here is checked again on arrival
+        body["output_config"]["format"]["schema"] = transform_schema(request.schema)
+    return body
+
+
+def _failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
+    """What `error` means for the reply: a stream can break in more ways than the SDK has types for."""
+    import httpx2
+    from anthropic import APIConnectionError, APIStatusError, APITimeoutError
+
+    if isinstance(error, TimeoutError | APITimeoutError | httpx2.TimeoutException):
+        return "timeout", wire.SILENT.format(timeout_s=timeout_s)
+    if isinstance(error, APIStatusError):
+        kind, message = error.type or type(error).__name__, error.api_message or str(error)
+        return "error", wire.error_why(error.status_code, kind, message)
+    if isinstance(error, APIConnectionError):
+        return "error", f"no answer: {error.__cause__ or error}"
+    return wire.CUT if isinstance(error, httpx2.TransportError) else ("error", f"{type(error).__name__}: {error}")
 
 
 def connect_model(
@@ -121,26 +193,8 @@ def connect_model(
 ) -> ClaudeModel:
     """Connect to a model through the anthropic SDK: use it in ``async with``, or await its ``close()``.
 
-    Without `live`, the SDK talks to a `LoopbackServer` of the model's own, and ANTHROPIC_API_KEY is not looked at.
-
-    Parameters
-    ----------
-    name : str or None
-        The model; None means claude-haiku-5-5.
-    live : bool
-        Ask the real API, for money; where ANTHROPIC_BASE_URL names this machine, that, and the source is simulated.
-    policy : Policy or None
-        Answers on loopback; None says that it is simulated.
-    max_usd : float or None
-        The cap in dollars; needed for `live`.
-    ledger : Ledger or None
-        Counts the attempts, instead of a new one with `max_usd`; it may bring the cap.
-
-    Raises
-    ------
-    ValueError
-        For `live` without a cap, without a key, or with a policy; or where both `ledger` and `max_usd` are given.
-        For a model without a price it is an `UnknownModel`.
+    A `LoopbackServer` of its own answers with `policy`, and ANTHROPIC_API_KEY is not looked at. With `live`, the real
+    API answers, for money: without a key, and a cap in `max_usd` or in a `ledger` of yours, that is a ValueError.
     """
     if ledger is not None and max_usd is not None:
         raise ValueError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
@@ -150,12 +204,6 @@ def connect_model(
         return ClaudeModel(name, api_key="loopback", ledger=ledger, server=server)
     if policy is not None:
         raise ValueError("a live model is not scripted: leave out policy= or live=True")
-    if ledger.cap_usd is None:
-        raise ValueError("live calls cost money: pass a cap in dollars, as max_usd=1.0")
     if not os.environ.get("ANTHROPIC_API_KEY"):
         raise ValueError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
     return ClaudeModel(name, ledger=ledger)
-
-
-def _source_of(url: str) -> Source:
-    return "simulated" if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1") else "live"

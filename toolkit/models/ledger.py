@@ -1,13 +1,14 @@
 """Ledger: what every attempt to reach a model cost, or may have cost, and the cap that stops the next one."""
 
+import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.models.model import Request, Usage
 from toolkit.models.wire import body_of
-from toolkit.records import canonical, decode
+from toolkit.records import canonical
 from toolkit.traces import Source
 
 if TYPE_CHECKING:
@@ -29,51 +30,26 @@ class UnknownModel(ValueError):
     """A model without a price: it is refused, not guessed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What tokens cost in one band of prompt length."""
-
-    input_usd: float
-    """Dollars per million input tokens."""
-    output_usd: float
-    """Dollars per million output tokens."""
-    up_to_input_tokens: int | None = None
-    """The longest prompt of this band; None for no bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTable:
-    """The contents of prices.json."""
-
-    as_of: str
-    """The day on which the prices were read, ISO 8601."""
-    source: str
-    """Where they were read."""
-    models: dict[str, list[Price]]
-    """The bands of each model, shortest prompts first."""
-
-
 @cache
-def price_table() -> PriceTable:
-    """The dated prices that ship with the package."""
-    return decode(PriceTable, (files("toolkit.models") / "prices.json").read_bytes(), "prices.json")
+def price_table() -> dict[str, Any]:
+    """The dated prices that ship with the package, each model's in bands of prompt length, the shortest first."""
+    table: dict[str, Any] = json.loads((files("toolkit.models") / "prices.json").read_bytes())
+    return table
 
 
 def cost_usd(model: str, usage: Usage) -> float:
     """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls in.
 
+    Raises `UnknownModel`, which lists those with a price.
+
     >>> cost_usd("claude-haiku-5-5", Usage(1_000, 1_000))
     0.0006
-
-    Raises
-    ------
-    UnknownModel
-        For a model without a price; the error lists those with one.
     """
-    for band in price_table().models.get(model, ()):
-        if band.up_to_input_tokens is None or usage.input_tokens <= band.up_to_input_tokens:
-            return (usage.input_tokens * band.input_usd + usage.output_tokens * band.output_usd) / 1e6
-    known = ", ".join(price_table().models)
+    for band in price_table()["models"].get(model, ()):
+        if usage.input_tokens <= band.get("up_to_input_tokens", usage.input_tokens):
+            usd: float = usage.input_tokens * band["input_usd"] + usage.output_tokens * band["output_usd"]
+            return usd / 1e6
+    known = ", ".join(price_table()["models"])
     raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
 
 
@@ -93,13 +69,11 @@ class Attempt:
     """What it could cost at most, by `worst_case`."""
     state: State = "open"
     status: int | None = None
-    """The HTTP status; None where no answer came."""
+    """Of HTTP; None where no answer came."""
     usage: Usage = NOTHING
-    """Tokens as far as they are known."""
+    """As far as it is known."""
     cost_usd: float = 0.0
-    """Dollars for `usage`."""
     why: str = ""
-    """Of an attempt that failed: what happened."""
 
     @property
     def held_usd(self) -> float:
@@ -127,13 +101,7 @@ class Ledger:
         return sum(attempt.cost_usd for attempt in self.attempts)
 
     def begin(self, model: str, source: Source, request: Request) -> int:
-        """Note an attempt that is about to be made. Returns its number, for `end`.
-
-        Raises
-        ------
-        BudgetExceeded
-            Where its worst case would pass the cap: ask for fewer `max_tokens`, or raise the cap.
-        """
+        """Note an attempt that is about to be made, and get its number. Raises BudgetExceeded at the cap."""
         worst_usd = cost_usd(model, worst_case(request))
         if self.cap_usd is not None and self.held_usd + worst_usd > self.cap_usd:
             held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
@@ -145,8 +113,7 @@ class Ledger:
 
     def end(self, n: int, state: State, status: int | None = None, usage: Usage = NOTHING, why: str = "") -> None:
         """Close attempt `n` with what became of it."""
-        before = self.attempts[n]
-        spent = cost_usd(before.model, usage)
+        before, spent = self.attempts[n], cost_usd(self.attempts[n].model, usage)
         after = replace(before, state=state, status=status, usage=usage, cost_usd=spent, why=why)
         self.attempts[n] = after
         self.held_usd += after.held_usd - before.held_usd

@@ -60,9 +60,8 @@ class Reply:
     source: Source
     usage: Usage = Usage()
     tool_calls: tuple[ToolCall, ...] = ()
-    """Empty unless `stopped` is ``tool_use``."""
     parsed: dict[str, Any] | None = None
-    """The JSON object asked for by `Request.schema`; None where none was asked or none came."""
+    """The JSON object asked for by `Request.schema`."""
     why: str = ""
     """Of a non-result: what happened, in words."""
     blocks: tuple[dict[str, Any], ...] = ()
@@ -80,7 +79,6 @@ class Model(Protocol):
     name: str
     """As in the price table."""
     source: Source
-    """``live``, ``tape`` or ``simulated``."""
 
     def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` where a cap forbids it."""
