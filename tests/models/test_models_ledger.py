@@ -81,7 +81,7 @@ def test_what_is_held_is_at_each_time_the_sum_over_the_attempts(ends):
     ledger = Ledger()
     for number, state in ends:
         ledger.begin("claude-haiku-5-5", "simulated", Request(()))
-        ledger.end(min(number, len(ledger.attempts) - 1), state, usage=Usage(number * 1000, number))
+        ledger.end([min(number, len(ledger.attempts) - 1)], state, usage=Usage(number * 1000, number))
         assert ledger.held_usd == pytest.approx(sum(attempt.held_usd for attempt in ledger.attempts), abs=1e-12)
     assert Ledger(attempts=ledger.attempts).held_usd == pytest.approx(ledger.held_usd, abs=1e-12)
 

@@ -2,25 +2,22 @@
 
 import asyncio
 import os
-import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from toolkit.models import wire
 from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
 from toolkit.models.loopback import LoopbackServer
-from toolkit.models.model import Model, Reply, Request, Stopped, Usage
+from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage
 from toolkit.models.script import Answer, Policy
 from toolkit.traces import Source
 
-OWN_HEADERS = re.compile(
-    "host|connection|user-agent|anthropic-version|idempotency-key|(accept|content|x-stainless)(-.*)?", re.IGNORECASE
-)
 CLOSE_S = 10.0
 BACKOFF_S = 8.0  # the SDK's longest pause before a retry
+GIVEN_UP: tuple[Stopped, str] = ("truncated", "given up before its end")
 SIMULATED = Answer("This reply is simulated: a script on this machine wrote it, and no model was asked.")
 
 
@@ -75,112 +72,83 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                 await self.server.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        attempts: list[int] = []
-        text, usage, whole = "", Usage(), cast(Reply | None, None)
-        failure: tuple[Stopped, str] = ("truncated", "given up before its end")
+        from toolkit.models import sdk
+
+        attempts, reply, whole = list[int](), Reply("", "truncated", self.name, self.source), False
+        broke = GIVEN_UP
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
-                    sdk = await self._counted(attempts, request)
-                    events = await stack.enter_async_context(sdk.messages.stream(**_params(request, self.name)))
+                    client = (await self._connect()).with_middleware(sdk.counting(self, attempts, request))
+                    events = await stack.enter_async_context(
+                        client.messages.stream(**sdk.params_of(request, self.name))
+                    )
                 while True:
                     async with asyncio.timeout(self.timeout_s):
                         event = await anext(events, None)
                     if event is None:
                         break
-                    if whole is None and event.type == "text" and (words := wire.well_formed(event.text)):
-                        text += words
+                    if not whole and event.type == "text" and (words := wire.well_formed(event.text)):
+                        reply = replace(reply, text=reply.text + words)
                         yield words
-                    if whole is None and event.type in ("message_start", "message_delta", "message_stop"):
+                    elif not whole and event.type in ("message_start", "message_delta", "message_stop"):
                         message = events.current_message_snapshot.to_dict(warnings=False)
-                        usage = wire.usage_of(message)
+                        reply = replace(reply, usage=wire.usage_of(message))
                         if event.type == "message_stop":
-                            whole = wire.conclude(request, self.name, self.source, text, message)
-            failure = wire.CLOSED
+                            reply, whole = wire.conclude(request, self.name, self.source, reply.text, message), True
+            broke = wire.CLOSED
         except BudgetExceeded:
             raise
         except Exception as error:
-            failure = _failure_of(error, self.timeout_s)
+            broke = sdk.failure_of(error, self.timeout_s)
         finally:
-            for number in attempts:
-                self.ledger.end(
-                    number, "billed" if whole else "possibly billed", 200, usage, "" if whole else failure[1]
-                )
-        yield whole or Reply(text, failure[0], self.name, self.source, usage, why=failure[1])
+            reply = reply if whole else replace(reply, stopped=broke[0], why=broke[1])
+            self.ledger.end(attempts, "billed" if whole else "possibly billed", 200, reply.usage, reply.why)
+        yield reply
 
-    async def _counted(self, attempts: list[int], request: Request) -> Any:
-        """The SDK, with a middleware that puts each HTTP attempt in the ledger; `attempts` gets those left open."""
-        import httpx2
+    async def batch(
+        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+    ) -> list[Reply]:
+        """As `Model.batch`. A batch that is given up, at the deadline or by a cancel, is cancelled at the API too."""
+        from toolkit.models import sdk
 
-        async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-            number = self.ledger.begin(self.name, self.source, request)
-            try:
-                response = await call_next(http)
-            except BaseException as error:
-                unsent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
-                self.ledger.end(number, "free" if unsent else "possibly billed", why=str(error) or repr(error))
-                raise
-            if response.status_code >= 400:
-                self.ledger.end(number, "free", response.status_code, why=f"HTTP {response.status_code}")
-            else:
-                attempts.append(number)
-            return response
+        attempts, replies, found, name = list[int](), list[Reply](), dict[str, Any](), ""
+        asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
+        broke = GIVEN_UP
+        try:
+            async with asyncio.timeout(timeout_s):
+                client = await self._connect()
+                counted = client.with_middleware(sdk.counting(self, attempts, *requests, batch=True))
+                id_ = (await counted.messages.batches.create(requests=asked)).id
+                name = f"batch {id_}: "
+                await sdk.wait_for_batch(client.messages.batches, id_, found, len(requests), progress)
+            broke = "error", "it ended without a result for this request"
+        except BudgetExceeded:
+            raise
+        except Exception as error:
+            broke = sdk.failure_of(error, timeout_s)
+        finally:
+            for n, request in enumerate(requests):
+                reply = Reply("", broke[0], self.name, self.source, why=name + broke[1])
+                state: State = "possibly billed"
+                if str(n) in found:
+                    reply, state = wire.read_result(request, self.name, self.source, found[str(n)])
+                self.ledger.end(attempts[n : n + 1], state, 200, reply.usage, reply.why)
+                replies.append(reply)
+        if progress:
+            progress(len(requests), len(requests))
+        return replies
+
+    async def _connect(self) -> Any:
+        from toolkit.models import sdk
 
         async with self._starting:
             if self._client is None:
                 if self.server is not None:
                     await self.server.start()
                     self._url = self.server.url
-                self._client = self._connect()
-        return self._client.with_middleware(count)
-
-    def _connect(self) -> Any:
-        """The SDK's client; on a URL of one's own without the proxies, headers and keys of the environment."""
-        import httpx2
-        from anthropic import AsyncAnthropic
-
-        async def keep_own(request: httpx2.Request) -> None:
-            for name in [name for name in request.headers if not OWN_HEADERS.fullmatch(name)]:
-                del request.headers[name]
-            request.headers["authorization"] = f"Bearer {self.api_key}"
-
-        http = None
-        if self.base_url or self.server:
-            http = httpx2.AsyncClient(timeout=self.timeout_s, trust_env=False, event_hooks={"request": [keep_own]})
-        return AsyncAnthropic(
-            api_key=self.api_key or os.environ.get("ANTHROPIC_API_KEY"),
-            base_url=self._url,
-            http_client=http,
-            timeout=self.timeout_s,
-            max_retries=self.max_retries,
-            open_telemetry=False,
-        )
-
-
-def _params(request: Request, name: str) -> dict[str, Any]:
-    """What the SDK is called with."""
-    from anthropic import transform_schema
-
-    body = wire.body_of(request, name)
-    if request.schema is not None:
-        # the API takes a subset of JSON schema; what is dropped here is checked again on arrival
-        body["output_config"]["format"]["schema"] = transform_schema(request.schema)
-    return body
-
-
-def _failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
-    """What `error` means for the reply: a stream can break in more ways than the SDK has types for."""
-    import httpx2
-    from anthropic import APIConnectionError, APIStatusError, APITimeoutError
-
-    if isinstance(error, TimeoutError | APITimeoutError | httpx2.TimeoutException):
-        return "timeout", wire.SILENT.format(timeout_s=timeout_s)
-    if isinstance(error, APIStatusError):
-        kind, message = error.type or type(error).__name__, error.api_message or str(error)
-        return "error", wire.error_why(error.status_code, kind, message)
-    if isinstance(error, APIConnectionError):
-        return "error", f"no answer: {error.__cause__ or error}"
-    return wire.CUT if isinstance(error, httpx2.TransportError) else ("error", f"{type(error).__name__}: {error}")
+                self._client = sdk.client_of(self, self._url, own=bool(self.base_url or self.server))
+            return self._client
 
 
 def connect_model(

@@ -4,18 +4,15 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from toolkit.models.model import Request, Usage
+from toolkit.models.model import Request, State, Usage
 from toolkit.models.wire import body_of
 from toolkit.records import canonical
 from toolkit.traces import Source
 
 if TYPE_CHECKING:
     import pandas as pd
-
-State = Literal["open", "billed", "free", "possibly billed"]
-"""Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody here knows."""
 
 BYTES_PER_TOKEN = 2
 NOTHING = Usage()
@@ -37,7 +34,7 @@ def price_table() -> dict[str, Any]:
     return table
 
 
-def cost_usd(model: str, usage: Usage) -> float:
+def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
     """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls in.
 
     Raises `UnknownModel`, which lists those with a price.
@@ -48,7 +45,7 @@ def cost_usd(model: str, usage: Usage) -> float:
     for band in price_table()["models"].get(model, ()):
         if usage.input_tokens <= band.get("up_to_input_tokens", usage.input_tokens):
             usd: float = usage.input_tokens * band["input_usd"] + usage.output_tokens * band["output_usd"]
-            return usd / 1e6
+            return usd / 1e6 * (price_table()["batch_share"] if batch else 1)
     known = ", ".join(price_table()["models"])
     raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
 
@@ -61,17 +58,17 @@ def worst_case(request: Request) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP attempt, or one call of a scripted model."""
+    """One HTTP attempt, or one call of a scripted model; of a batch, one request of it."""
 
     model: str
     source: Source
     worst_usd: float
     """What it could cost at most, by `worst_case`."""
+    batch: bool = False
     state: State = "open"
     status: int | None = None
     """Of HTTP; None where no answer came."""
     usage: Usage = NOTHING
-    """As far as it is known."""
     cost_usd: float = 0.0
     why: str = ""
 
@@ -100,28 +97,32 @@ class Ledger:
         """Dollars known to be spent."""
         return sum(attempt.cost_usd for attempt in self.attempts)
 
-    def begin(self, model: str, source: Source, request: Request) -> int:
-        """Note an attempt that is about to be made, and get its number. Raises BudgetExceeded at the cap."""
-        worst_usd = cost_usd(model, worst_case(request))
-        if self.cap_usd is not None and self.held_usd + worst_usd > self.cap_usd:
+    def begin(self, model: str, source: Source, *requests: Request, batch: bool = False) -> list[int]:
+        """Note attempts that are about to be made, and get their numbers; all of them, or at the cap BudgetExceeded."""
+        worst = [cost_usd(model, worst_case(request), batch) for request in requests]
+        if self.cap_usd is not None and self.held_usd + sum(worst) > self.cap_usd:
             held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
-            mend = "raise the cap or ask for fewer max_tokens"
-            raise BudgetExceeded(f"{model}: this call could cost ${worst_usd:.4f}, and {held}: {mend}")
-        self.attempts.append(Attempt(model, source, worst_usd))
-        self.held_usd += worst_usd
-        return len(self.attempts) - 1
+            could = f"this {'batch' if batch else 'call'} could cost ${sum(worst):.4f}"
+            raise BudgetExceeded(f"{model}: {could}, and {held}: raise the cap or ask for fewer max_tokens")
+        self.attempts += [Attempt(model, source, usd, batch) for usd in worst]
+        self.held_usd += sum(worst)
+        return list(range(len(self.attempts) - len(worst), len(self.attempts)))
 
-    def end(self, n: int, state: State, status: int | None = None, usage: Usage = NOTHING, why: str = "") -> None:
-        """Close attempt `n` with what became of it."""
-        before, spent = self.attempts[n], cost_usd(self.attempts[n].model, usage)
-        after = replace(before, state=state, status=status, usage=usage, cost_usd=spent, why=why)
-        self.attempts[n] = after
-        self.held_usd += after.held_usd - before.held_usd
+    def end(
+        self, numbers: list[int], state: State, status: int | None = None, usage: Usage = NOTHING, why: str = ""
+    ) -> None:
+        """Close attempts with what became of each."""
+        for n in numbers:
+            before = self.attempts[n]
+            spent = cost_usd(before.model, usage, before.batch)
+            after = replace(before, state=state, status=status, usage=usage, cost_usd=spent, why=why)
+            self.attempts[n] = after
+            self.held_usd += after.held_usd - before.held_usd
 
     def frame(self) -> "pd.DataFrame":
-        """One row an attempt: model, source, state, status, input_tokens, output_tokens, cost_usd, worst_usd, why."""
+        """One row an attempt."""
         import pandas as pd
 
-        columns = "model source state status input_tokens output_tokens cost_usd worst_usd why".split()
+        columns = "model source batch state status input_tokens output_tokens cost_usd worst_usd why".split()
         rows = [asdict(attempt) | asdict(attempt.usage) for attempt in self.attempts]
         return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})

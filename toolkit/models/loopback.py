@@ -2,20 +2,24 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from toolkit.models import wire
 from toolkit.models.ledger import price_table
-from toolkit.models.script import BROKEN, Answer, Fault, Policy, answer_to, half, message_of, pieces_of
+from toolkit.models.model import DAY_S
+from toolkit.models.script import BROKEN, Answer, Fault, Policy, answer_to, half, message_of, pieces_of, result_of
 from toolkit.records import canonical
 from toolkit.web import serving
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+COUNTS = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
 HEADERS = {"request-id": "req_loopback", "retry-after-ms": "1"}  # a scripted server needs no back-off
 
 
@@ -41,6 +45,10 @@ class LoopbackServer:
     """The last that arrived."""
     errors: list[Exception] = field(default_factory=list, init=False)
     """All that the policy raised."""
+    _batches: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """Each batch as the API shows it, its requests and its results."""
     _open: AsyncExitStack | None = field(default=None, init=False)
 
     async def __aenter__(self) -> Self:
@@ -85,19 +93,54 @@ class LoopbackServer:
                 if wrong := wire.what_is_wrong(body):
                     return _json(Answer(wrong, status=400))
                 return _json({"input_tokens": message_of(body, Answer())["usage"]["input_tokens"]})
+            case "POST", ["v1", "messages", "batches"]:
+                if wrong := wire.what_is_wrong(body, batch=True):
+                    return _json(Answer(wrong, status=400))
+                return _json(self._create(body["requests"]))
+            case _, ["v1", "messages", "batches", id_, *rest] if id_ in self._batches:
+                return self._batch(" ".join([method, *rest]), id_)
             case "GET", ["v1", "models"]:
                 made = {"type": "model", "created_at": f"{price_table()['as_of']}T00:00:00Z"}
                 data = [{**made, "id": name, "display_name": name} for name in price_table()["models"]]
                 return _json({"data": data, "has_more": False})
         return _json(Answer(f"{method} {path} is not served on loopback", status=404))
 
+    def _create(self, requests: list[Any]) -> dict[str, Any]:
+        id_, now = f"msgbatch_{len(self._batches):06d}", datetime.now(UTC)
+        made = {"id": id_, "type": "message_batch", "processing_status": "in_progress"}
+        times = {"created_at": now.isoformat(), "expires_at": (now + timedelta(seconds=DAY_S)).isoformat()}
+        shown = {**made, **times, "request_counts": COUNTS | {"processing": len(requests)}}
+        self._batches[id_] = shown, requests, []
+        return shown
+
+    def _batch(self, asked: str, id_: str) -> "Response":
+        """A batch is answered as a whole when it is first looked at, if it is not cancelled before."""
+        shown, requests, results = self._batches[id_]
+        if asked == "GET results" and shown["processing_status"] == "ended":
+            return _json(results[::-1])  # the API promises no order
+        if asked == "POST cancel" and not results:
+            results += [{"custom_id": item["custom_id"], "result": {"type": "canceled"}} for item in requests]
+            shown["processing_status"] = "canceling"
+        elif asked == "GET":
+            for item in requests[len(results) :]:
+                result = result_of(item["params"], answer_to(item["params"], self.policy, self.errors))
+                results.append({"custom_id": item["custom_id"], "result": result})
+            shown["processing_status"] = "ended"
+            shown["results_url"] = f"{self.url}/v1/messages/batches/{id_}/results"
+            shown["request_counts"] = COUNTS | Counter(item["result"]["type"] for item in results)
+        else:
+            return _json(Answer(f"the batch is {shown['processing_status']}: no {asked}", status=400))
+        return _json(shown)
+
 
 def _json(said: Any) -> "Response":
-    from starlette.responses import JSONResponse
+    from starlette.responses import JSONResponse, Response
 
-    if isinstance(said, Answer):
-        return JSONResponse({"type": "error", "error": said.error}, said.status, HEADERS)
-    return JSONResponse(said, headers=HEADERS)
+    if isinstance(said, list):
+        return Response("".join(json.dumps(line) + "\n" for line in said), 200, HEADERS, "application/x-jsonl")
+    error = isinstance(said, Answer)
+    content = {"type": "error", "error": said.error} if error else said
+    return JSONResponse(content, said.status if error else 200, HEADERS)
 
 
 def _say(body: Any, answer: Answer) -> "Response":
@@ -126,8 +169,8 @@ async def _sent(frames: list[str], fault: Fault | None, delay_s: float) -> Async
 
 def _events(message: dict[str, Any], fault: Fault | None) -> Iterator[dict[str, Any]]:
     """The events of the stream in the API's order, up to where the fault breaks it."""
-    used: dict[str, int] = message["usage"]
-    start = {"content": [], "stop_reason": None, "usage": used | {"output_tokens": 0}}
+    used, empty = message["usage"], dict[str, Any]()
+    start: dict[str, Any] = {"content": [], "stop_reason": None, "usage": used | {"output_tokens": 0}}
     yield {"type": "message_start", "message": message | start}
     for index, block in enumerate(message["content"][:1] if fault else message["content"]):
         if block["type"] == "text":

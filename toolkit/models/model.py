@@ -1,6 +1,6 @@
 """Request, Reply and the Model protocol: what a model is asked, and what may come back."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
@@ -11,6 +11,14 @@ from toolkit.traces import Source
 
 Stopped = Literal["end", "tool_use", "max_tokens", "refusal", "truncated", "error", "timeout"]
 """Why a reply stopped. Only ``end`` and ``tool_use`` are results; the others are typed non-results."""
+
+State = Literal["open", "billed", "free", "possibly billed"]
+"""Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody here knows."""
+
+Progress = Callable[[int, int], object]
+"""Gets (done, all)."""
+
+DAY_S = 86_400.0  # by then a batch has expired
 
 Tokens = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 """A count that a server claims: checked on arrival, so that none can run a ledger backwards."""
@@ -89,3 +97,8 @@ class Model(Protocol):
             *_, reply = [piece async for piece in pieces]
         assert isinstance(reply, Reply)
         return reply
+
+    async def batch(
+        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+    ) -> list[Reply]:
+        """The Replies to `requests`, in their order, at a batch's price. Raises as `stream` does, before it asks."""

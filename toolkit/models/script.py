@@ -7,18 +7,19 @@ the same Reply.
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from toolkit.models import wire
-from toolkit.models.ledger import Ledger, State, cost_usd, price_table
-from toolkit.models.model import Model, Reply, Request, Stopped, Usage
+from toolkit.models.ledger import Ledger, cost_usd, price_table
+from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage
 from toolkit.records import canonical
 from toolkit.traces import Source
 
 Fault = Literal["close", "cut", "error", "hang"]
-"""How a scripted stream breaks half-way: closed cleanly, cut, an ``error`` event, or silent for ever."""
+"""How a scripted stream breaks half-way: closed cleanly, cut, an ``error`` event, or silent for ever. In a batch, what
+hangs expires and what breaks is errored."""
 
 BROKEN = {"type": "overloaded_error", "message": "scripted error in mid-stream"}
 FAULT_ENDS: dict[Fault, tuple[Stopped, str]] = {
@@ -123,6 +124,15 @@ def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
     return {**head, "content": content, **stop, "usage": asdict(usage)}
 
 
+def result_of(body: Any, answer: Answer) -> dict[str, Any]:
+    """The result in a batch that says `answer`."""
+    if answer.fault == "hang":
+        return {"type": "expired"}
+    if answer.fault or answer.status >= 400:
+        return {"type": "errored", "error": {"type": "error", "error": BROKEN if answer.fault else answer.error}}
+    return {"type": "succeeded", "message": message_of(body, answer)}
+
+
 @dataclass
 class ScriptedModel(Model):
     """A policy as a Model, in process: its Replies are those of the real SDK on a `LoopbackServer`."""
@@ -142,7 +152,7 @@ class ScriptedModel(Model):
         cost_usd(self.name, Usage())
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        number = self.ledger.begin(self.name, self.source, request)
+        numbers = self.ledger.begin(self.name, self.source, request)
         ended: tuple[State, int, Usage, str] = ("possibly billed", 200, Usage(), "given up before its end")
         try:
             body = wire.body_of(request, self.name)
@@ -155,8 +165,26 @@ class ScriptedModel(Model):
                 await asyncio.sleep(self.timeout_s)
             ended = state, answer.status, reply.usage, reply.why
         finally:
-            self.ledger.end(number, *ended)
+            self.ledger.end(numbers, *ended)
         yield reply
+
+    async def batch(
+        self,
+        requests: Sequence[Request],
+        progress: Progress | None = None,
+        timeout_s: float = DAY_S,  # noqa: ARG002  a script never waits
+    ) -> list[Reply]:
+        replies = []
+        numbers = self.ledger.begin(self.name, self.source, *requests, batch=True)
+        for number, request in zip(numbers, requests, strict=True):
+            body = wire.body_of(request, self.name)
+            result = result_of(body, answer_to(body, self.policy, self.errors))
+            reply, state = wire.read_result(request, self.name, self.source, result)
+            self.ledger.end([number], state, 200, reply.usage, reply.why)
+            replies.append(reply)
+            if progress:
+                progress(len(replies), len(requests))
+        return replies
 
     def _reply(self, request: Request, body: dict[str, Any], answer: Answer) -> tuple[Reply, State]:
         if answer.status >= 400:

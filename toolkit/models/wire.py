@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
-from toolkit.models.model import Reply, Request, Stopped, ToolCall, Usage
+from toolkit.models.model import Reply, Request, State, Stopped, ToolCall, Usage
 from toolkit.records import RecordError, canonical, validate
 from toolkit.traces import Source
 
@@ -25,6 +25,11 @@ STOPPED: dict[str, tuple[Stopped, str]] = {
 CLOSED: tuple[Stopped, str] = ("truncated", "the stream closed before message_stop")
 CUT: tuple[Stopped, str] = ("truncated", "the connection was cut in mid-stream")
 SILENT = "nothing came for {timeout_s:g} s"
+
+UNASKED: dict[str, tuple[Stopped, str]] = {
+    "canceled": ("error", "the batch was cancelled before this was answered"),
+    "expired": ("timeout", "the batch expired before this was answered"),
+}
 
 T = TypeVar("T")
 
@@ -50,6 +55,15 @@ class _Body(BaseModel, strict=True):
     metadata: dict[Literal["user_id"], str | None] | None = None
     stream: bool = False
     temperature: None = None  # the API has no sampling parameters any more
+
+
+class _Item(BaseModel, strict=True):
+    custom_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    params: dict[str, Any]
+
+
+class _Batch(BaseModel, strict=True):
+    requests: list[_Item] = Field(min_length=1, max_length=100_000)
 
 
 def well_formed(value: T) -> T:
@@ -82,12 +96,15 @@ def request_of(body: dict[str, Any]) -> Request:
     return Request(tuple(body["messages"]), system, tools, schema, body["max_tokens"], metadata)
 
 
-def what_is_wrong(body: Any) -> str | None:
-    """What the API would refuse in `body`, naming the place; None where nothing is wrong."""
+def what_is_wrong(body: Any, batch: bool = False) -> str | None:
+    """What the API would refuse in `body`, of a message or a `batch`, naming the place; None for nothing."""
     try:
-        validate(_Body, body)
+        validate(_Batch if batch else _Body, body)
     except RecordError as error:
         return f"{error.field or 'body'}: {error.why}"
+    if batch:
+        twice = len({item["custom_id"] for item in body["requests"]}) < len(body["requests"])
+        return "requests: two requests have the same custom_id" if twice else None
     return next(_faults(body), None)
 
 
@@ -147,6 +164,23 @@ def conclude(request: Request, model: str, source: Source, text: str, message: d
     if not why:
         return Reply(text, stopped, model, source, usage, calls, parsed, blocks=blocks)
     return Reply(text, "error" if stopped in ("end", "tool_use") else stopped, model, source, usage, why=why)
+
+
+def read_result(request: Request, model: str, source: Source, result: Any) -> tuple[Reply, State]:
+    """The Reply to `request` that a batch's `result` stands for, and what it cost; only a success is charged."""
+    try:
+        if result["type"] == "succeeded":
+            message = result["message"]
+            text = "".join(block["text"] for block in message["content"] if block["type"] == "text")
+            return conclude(request, model, source, well_formed(text), message), "billed"
+        if result["type"] == "errored":
+            told = result["error"]["error"]
+            return Reply("", "error", model, source, why=well_formed(f"{told['type']}: {told['message']}")), "free"
+        stopped, why = UNASKED[result["type"]]
+        return Reply("", stopped, model, source, why=why), "free"
+    except Exception as error:  # whatever a server may send
+        why = f"the result cannot be read: {type(error).__name__}: {error}"
+        return Reply("", "error", model, source, why=well_formed(why)), "possibly billed"
 
 
 def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
