@@ -112,6 +112,8 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         """As `Model.batch`. A batch that is given up, at the deadline or by a cancel, is cancelled at the API too."""
         from toolkit.models import sdk
 
+        if not requests:
+            return []
         attempts, replies, found, name = list[int](), list[Reply](), dict[str, Any](), ""
         asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
         broke = GIVEN_UP

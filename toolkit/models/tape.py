@@ -119,7 +119,10 @@ class Tape(Model):
         body = wire.body_of(request, self.name)
         bare = wire.body_of(replace(request, metadata={}), self.name)
         if _holds_key(canonical(body)):
-            place = next((path for path, text in leaves(body).items() if _holds_key(text)), "a name in it")
+            place = next(
+                (path for path, text in leaves(body).items() if _holds_key(text) and not _holds_key(path)),
+                "a name in it",
+            )
             raise ValueError(f"the request holds an API key, in {place}: take it out, for a tape keeps no secret")
         if self.model:
             body = body if self.model.source == "simulated" else bare
@@ -158,7 +161,7 @@ def leaves(value: Any, path: str = "") -> dict[str, str]:
 
 def _holds_key(text: str) -> bool:
     keys = [os.environ.get(name, "") for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")]
-    return bool(SECRET.search(text)) or any(key in text for key in keys if len(key) >= SHORTEST_KEY)
+    return bool(SECRET.search(text)) or any(canonical(key)[1:-1] in text for key in keys if len(key) >= SHORTEST_KEY)
 
 
 def _difference(lines: Iterable[Recorded], body: dict[str, Any], bare: dict[str, Any]) -> tuple[str, str]:
