@@ -201,15 +201,14 @@ async def test_a_request_that_holds_an_api_key_is_refused_before_it_is_asked(tmp
     asked = []
     tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(lambda request: asked.append(request) or policy(request)))
     content = [{"type": "text", "text": "Hello"}, {"type": "text", "text": f"My key is {secret}, is it?"}]
-    for request, place in (
-        (Request(({"role": "user", "content": content},)), "messages[0].content[1].text"),
-        (Request(ASK.messages, system=secret), "system"),
-        (Request(ASK.messages, metadata={"user_id": secret}), "metadata.user_id"),
-        (Request(ASK.messages, schema={"properties": {secret: {}}}), "a name in it"),
+    for request in (
+        Request(({"role": "user", "content": content},)),
+        Request(ASK.messages, system=secret),
+        Request(ASK.messages, metadata={"user_id": secret}),
+        Request(ASK.messages, schema={"properties": {secret: {}}}),
     ):
         with pytest.raises(ValueError, match="holds an API key") as caught:
             await (tape.batch([ASK, request]) if batch else tape.reply(request))
-        assert f"in {place}:" in str(caught.value)
         assert secret not in str(caught.value)
     assert asked == []
     assert not (tmp_path / "tape.jsonl").exists()

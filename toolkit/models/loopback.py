@@ -45,9 +45,7 @@ class LoopbackServer:
     """The last that arrived."""
     errors: list[Exception] = field(default_factory=list, init=False)
     """All that the policy raised."""
-    _batches: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _batches: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     """Each batch as the API shows it, its requests and its results."""
     _open: AsyncExitStack | None = field(default=None, init=False)
 
@@ -106,11 +104,11 @@ class LoopbackServer:
         return _json(Answer(f"{method} {path} is not served on loopback", status=404))
 
     def _create(self, requests: list[Any]) -> dict[str, Any]:
-        id_, now = f"msgbatch_{len(self._batches):06d}", datetime.now(UTC)
-        made = {"id": id_, "type": "message_batch", "processing_status": "in_progress"}
-        times = {"created_at": now.isoformat(), "expires_at": (now + timedelta(seconds=DAY_S)).isoformat()}
-        shown = {**made, **times, "request_counts": COUNTS | {"processing": len(requests)}}
-        self._batches[id_] = shown, requests, []
+        now = datetime.now(UTC)
+        shown: dict[str, Any] = {"id": f"msgbatch_{len(self._batches):06d}", "type": "message_batch"}
+        shown |= {"created_at": now.isoformat(), "expires_at": (now + timedelta(seconds=DAY_S)).isoformat()}
+        shown |= {"processing_status": "in_progress", "request_counts": COUNTS | {"processing": len(requests)}}
+        self._batches[shown["id"]] = shown, requests, []
         return shown
 
     def _batch(self, asked: str, id_: str) -> "Response":

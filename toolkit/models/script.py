@@ -1,8 +1,4 @@
-"""Answer, Fault and Policy: a scripted model is a plain function of the request.
-
-The same policy drives `ScriptedModel` in process and `LoopbackServer` over HTTP under the real SDK, and both give
-the same Reply.
-"""
+"""Answer, Fault and Policy: one plain function drives `ScriptedModel` and `LoopbackServer`, to the same Reply."""
 
 import asyncio
 import json
@@ -86,11 +82,7 @@ def half(text: str) -> str:
 
 
 def pieces_of(text: str) -> list[str]:
-    """Split `text` into the pieces of a stream: each word with the white space after it.
-
-    >>> pieces_of("one  bike, please")
-    ['one  ', 'bike, ', 'please']
-    """
+    """Split `text` into the pieces of a stream: each word with the white space after it."""
     return re.findall(r"\S+\s*|\s+", text)
 
 
@@ -169,12 +161,10 @@ class ScriptedModel(Model):
         yield reply
 
     async def batch(
-        self,
-        requests: Sequence[Request],
-        progress: Progress | None = None,
-        timeout_s: float = DAY_S,  # noqa: ARG002  a script never waits
+        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
     ) -> list[Reply]:
-        replies = []
+        """As `Model.batch`; a script does not wait, so `timeout_s` is not needed."""
+        replies, _ = list[Reply](), timeout_s
         numbers = self.ledger.begin(self.name, self.source, *requests, batch=True)
         for number, request in zip(numbers, requests, strict=True):
             body = wire.body_of(request, self.name)

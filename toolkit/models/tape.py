@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -39,7 +40,6 @@ class Recorded:
     request: dict[str, Any]
     """All that an answer depends on. Metadata only where the model is simulated: a script goes by it."""
     reply: Reply
-    """What came back, with the source that it then had."""
 
 
 class Tape(Model):
@@ -62,9 +62,8 @@ class Tape(Model):
         self.source: Source = "simulated" if "simulated" in sources else "tape"
         names = sorted({line.reply.model for line in self._known.values()})
         if model is None and name is None and len(names) != 1:
-            raise ValueError(
-                f"{path} holds replies of {names or 'no model'}: say name=, or record with Tape(path, model)"
-            )
+            held = ", ".join(names) or "no model"
+            raise ValueError(f"{path} holds replies of {held}: say name=, or record with Tape(path, model)")
         self.name = model.name if model else name or names[0]
 
     @property
@@ -116,24 +115,17 @@ class Tape(Model):
 
     def _find(self, request: Request) -> tuple[str, dict[str, Any]]:
         """The key of `request`, and what is recorded of it."""
-        body = wire.body_of(request, self.name)
-        bare = wire.body_of(replace(request, metadata={}), self.name)
-        if _holds_key(canonical(body)):
-            place = next(
-                (path for path, text in leaves(body).items() if _holds_key(text) and not _holds_key(path)),
-                "a name in it",
-            )
-            raise ValueError(f"the request holds an API key, in {place}: take it out, for a tape keeps no secret")
-        if self.model:
-            body = body if self.model.source == "simulated" else bare
-            return wire.fingerprint(body), body
-        for key, line in ((key, self._known.get(key)) for key in map(wire.fingerprint, (body, bare))):
-            if line and (line.request == body or line.reply.source != "simulated"):
-                return key, line.request
-        raise TapeMiss(self._file.path, *_difference(self._known.values(), body, bare))
+        simulated = (self.model or self).source == "simulated"
+        body = wire.body_of(request if simulated else replace(request, metadata={}), self.name)
+        key = wire.fingerprint(body)
+        if _holds_secret(canonical(body)):
+            raise ValueError("the request holds an API key, and a tape keeps no secret: take it out")
+        if self.model is None and key not in self._known:
+            raise TapeMiss(self._file.path, *_difference(self._known.values(), leaves(body)))
+        return key, body
 
     async def _keep(self, *lines: Recorded) -> None:
-        lines = tuple(line for line in lines if line.reply.ok and not _holds_key(encode(line.reply)))
+        lines = tuple(line for line in lines if line.reply.ok and not _holds_secret(encode(line.reply)))
         if lines:
             await asyncio.to_thread(self._file.append, *lines)
             self._known |= {line.key: line for line in lines}
@@ -159,24 +151,22 @@ def leaves(value: Any, path: str = "") -> dict[str, str]:
     return {at: text for inner, part in parts.items() for at, text in leaves(part, inner).items()}
 
 
-def _holds_key(text: str) -> bool:
+def _holds_secret(text: str) -> bool:
     keys = [os.environ.get(name, "") for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")]
     return bool(SECRET.search(text)) or any(canonical(key)[1:-1] in text for key in keys if len(key) >= SHORTEST_KEY)
 
 
-def _difference(lines: Iterable[Recorded], body: dict[str, Any], bare: dict[str, Any]) -> tuple[str, str]:
-    """The first path at which the request differs from the nearest of `lines`, and that in words."""
+def _difference(lines: Iterable[Recorded], asked: dict[str, str]) -> tuple[str, str]:
+    """The first path at which the leaves `asked` differ from the nearest of `lines`, and that in words."""
     nearest, path, why = (sys.maxsize, 0), "", "the tape is empty"
     for line in lines:
-        told, asked = leaves(line.request), leaves(body if line.reply.source == "simulated" else bare)
+        told = leaves(line.request)
         differing = [name for name in {**asked, **told} if asked.get(name) != told.get(name)]
-        one, other = (each.get(differing[0], "nothing") for each in (told, asked))
-        same = next(
-            (n for n, pair in enumerate(zip(one, other, strict=False)) if len(set(pair)) > 1), min(len(one), len(other))
-        )
-        far = len(differing), max(len(one), len(other)) - same
+        pair = told.get(differing[0], "nothing"), asked.get(differing[0], "nothing")
+        same = len(commonprefix(pair))  # noqa: RUF071  texts, and no paths
+        far = len(differing), max(map(len, pair)) - same
         if far < nearest:
             nearest, path = far, differing[0]
-            shown = (text[max(0, same - SHOWN) : same + SHOWN] for text in (one, other))
+            shown = (text[max(0, same - SHOWN) : same + SHOWN] for text in pair)
             why = "the nearest one differs first at {}: recorded …{}…, asked …{}…".format(path, *shown)
     return path, why
