@@ -109,6 +109,15 @@ async def test_the_cap_stops_a_batch_as_a_whole_before_anything_is_sent():
         assert all(reply.ok for reply in await model.batch(requests))
 
 
+async def test_a_schema_that_the_sdk_cannot_send_is_no_result_and_nothing_is_sent():
+    async with connect_model(policy=echo) as model:
+        replies = await model.batch([*asks(1), Request((USER,), schema={})])
+        assert model.server.requests == []
+    assert [reply.stopped for reply in replies] == ["error"] * 2
+    assert all(reply.why for reply in replies)
+    assert model.ledger.attempts == []
+
+
 async def test_no_requests_ask_nothing():
     async with connect_model(policy=echo) as model:
         assert await model.batch([]) == []
@@ -215,7 +224,8 @@ async def test_a_hostile_result_is_no_result_and_takes_no_good_one_with_it(recor
 
 @pytest.mark.parametrize("line", [b"{", b"\xff\xfe", b"[" * 100_000, b"", b"{}"])
 async def test_a_line_that_is_no_json_takes_no_good_one_with_it(line):
-    body = lines(said("1", "one\u2028two")) + line + b"\n" + lines(said("0", "lone \ud800"))
+    raw = json.dumps(said("1", "one\u2028two"), ensure_ascii=False).encode() + b"\n"
+    body = raw + line + b"\n" + lines(said("0", "lone \ud800"))
     async with asked_of(lambda asked, _: body if asked == "get /results" else shown("ended")) as (model, _):
         first, second = await model.batch(asks(2))
     assert (first.text, second.text) == ("lone \ufffd", "one\u2028two")

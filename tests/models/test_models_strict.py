@@ -176,7 +176,7 @@ async def test_two_batches_at_once_ask_what_they_share_once(tmp_path):
     async with connect_model(policy=policy) as model:
         tape = Tape(tmp_path / "tape.jsonl", model)
         async with asyncio.timeout(20):
-            await asyncio.gather(tape.batch(OTHERS), tape.batch(OTHERS[::-1]), tape.reply(OTHERS[1]))
+            await asyncio.gather(tape.reply(OTHERS[1]), tape.batch(OTHERS), tape.batch(OTHERS[::-1]))
     assert (tape.known, tape.misses, len(model.ledger.attempts)) == (3, 3, 3)
 
 

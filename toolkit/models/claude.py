@@ -115,9 +115,9 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         if not requests:
             return []
         attempts, replies, found, name = list[int](), list[Reply](), dict[str, Any](), ""
-        asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
         broke = GIVEN_UP
         try:
+            asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
             async with asyncio.timeout(timeout_s):
                 client = await self._connect()
                 counted = client.with_middleware(sdk.counting(self, attempts, *requests, batch=True))

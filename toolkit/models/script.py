@@ -116,8 +116,9 @@ def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
     return {**head, "content": content, **stop, "usage": asdict(usage)}
 
 
-def result_of(body: Any, answer: Answer) -> dict[str, Any]:
-    """The result in a batch that says `answer`."""
+def result_of(body: Any, policy: Policy, errors: list[Exception]) -> dict[str, Any]:
+    """The result in a batch that says what `policy` answers to `body`, as in `answer_to`."""
+    answer = answer_to(body, policy, errors)
     if answer.fault == "hang":
         return {"type": "expired"}
     if answer.fault or answer.status >= 400:
@@ -167,8 +168,7 @@ class ScriptedModel(Model):
         replies, _ = list[Reply](), timeout_s
         numbers = self.ledger.begin(self.name, self.source, *requests, batch=True)
         for number, request in zip(numbers, requests, strict=True):
-            body = wire.body_of(request, self.name)
-            result = result_of(body, answer_to(body, self.policy, self.errors))
+            result = result_of(wire.body_of(request, self.name), self.policy, self.errors)
             reply, state = wire.read_result(request, self.name, self.source, result)
             self.ledger.end([number], state, 200, reply.usage, reply.why)
             replies.append(reply)
