@@ -74,20 +74,14 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         from toolkit.models import sdk
 
-        attempts, reply, whole = list[int](), Reply("", "truncated", self.name, self.source), False
-        broke = GIVEN_UP
+        attempts, reply, whole, broke = list[int](), Reply("", "error", self.name, self.source), False, GIVEN_UP
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
                     client = (await self._connect()).with_middleware(sdk.counting(self, attempts, request))
-                    events = await stack.enter_async_context(
-                        client.messages.stream(**sdk.params_of(request, self.name))
-                    )
-                while True:
-                    async with asyncio.timeout(self.timeout_s):
-                        event = await anext(events, None)
-                    if event is None:
-                        break
+                    params = sdk.params_of(request, self.name)
+                    events = await stack.enter_async_context(client.messages.stream(**params))
+                while (event := await sdk.next_of(events, self.timeout_s)) is not None:
                     if not whole and event.type == "text" and (words := wire.well_formed(event.text)):
                         reply = replace(reply, text=reply.text + words)
                         yield words
@@ -114,15 +108,14 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
 
         if not requests:
             return []
-        attempts, replies, found, name = list[int](), list[Reply](), dict[str, Any](), ""
-        broke = GIVEN_UP
+        attempts, found, where, broke = list[int](), dict[str, Any](), "", GIVEN_UP
         try:
             asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
             async with asyncio.timeout(timeout_s):
                 client = await self._connect()
                 counted = client.with_middleware(sdk.counting(self, attempts, *requests, batch=True))
                 id_ = (await counted.messages.batches.create(requests=asked)).id
-                name = f"batch {id_}: "
+                where = f"batch {id_}: "
                 await sdk.wait_for_batch(client.messages.batches, id_, found, len(requests), progress)
             broke = "error", "it ended without a result for this request"
         except BudgetExceeded:
@@ -130,16 +123,15 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         except Exception as error:
             broke = sdk.failure_of(error, timeout_s)
         finally:
+            missing = Reply("", broke[0], self.name, self.source, why=where + broke[1])
+            ends: list[tuple[Reply, State]] = [(missing, "possibly billed")] * len(requests)
             for n, request in enumerate(requests):
-                reply = Reply("", broke[0], self.name, self.source, why=name + broke[1])
-                state: State = "possibly billed"
                 if str(n) in found:
-                    reply, state = wire.read_result(request, self.name, self.source, found[str(n)])
-                self.ledger.end(attempts[n : n + 1], state, 200, reply.usage, reply.why)
-                replies.append(reply)
+                    ends[n] = wire.read_result(request, self.name, self.source, found[str(n)])
+                self.ledger.end(attempts[n : n + 1], ends[n][1], 200, ends[n][0].usage, ends[n][0].why)
         if progress:
             progress(len(requests), len(requests))
-        return replies
+        return [reply for reply, _ in ends]
 
     async def _connect(self) -> Any:
         from toolkit.models import sdk

@@ -74,6 +74,12 @@ def counting(model: "ClaudeModel", attempts: list[int], *requests: Request, batc
     return count
 
 
+async def next_of(events: Any, timeout_s: float) -> Any:
+    """The next event of a stream, or None at its end."""
+    async with asyncio.timeout(timeout_s):
+        return await anext(events, None)
+
+
 async def wait_for_batch(batches: Any, id_: str, found: dict[str, Any], all_: int, progress: Progress | None) -> None:
     """Put the results of a batch into `found` by their custom_id once it has ended, looked at less and less often.
 
