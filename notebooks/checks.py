@@ -59,6 +59,40 @@ def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
     return "Right: each word once, from deltas or from a snapshot."
 
 
+def finds_tool_trouble(answer: Callable[[Any], list[str]]) -> str:
+    """Notebook 01: `answer(frame)` gives the ids of traces in which a tool failed, most failures first."""
+    import pandas as pd
+
+    errors = pd.array([1, pd.NA, 0, 3], dtype="Int64")
+    try:
+        found = list(answer(pd.DataFrame({"id": ["once", "unknown", "never", "thrice"], "tool_errors": errors})))
+    except (TypeError, ValueError) as error:
+        return f"Not yet: a trace that does not say whether a tool failed breaks your answer ({error})."
+    if found != ["thrice", "once"]:
+        return f"Not yet: of four traces with 1, <NA>, 0 and 3 failures, expected thrice and once; you gave {found}."
+    return "Right: failures first, and what is not known is not counted as one."
+
+
+def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
+    """Notebook 02: `answer(labels)` gives the share of passes among passes and fails, and how many those are."""
+    import pandas as pd
+
+    for verdicts, expected in {
+        ("pass", "fail", "fail", "fail", "defer"): (0.25, 4),
+        ("fail", "fail"): (0.0, 2),
+        ("defer",): (None, 0),
+        (): (None, 0),
+    }.items():
+        try:
+            rate, n = answer(pd.DataFrame({"verdict": list(verdicts)}, dtype="string"))
+        except ZeroDivisionError:
+            return f"Not yet: of {list(verdicts)} nothing was judged, and your answer divides by zero."
+        right = rate is None if expected[0] is None else rate is not None and abs(rate - expected[0]) < 1e-9
+        if not right or n != expected[1]:
+            return f"Not yet: of {list(verdicts)} the rate is {expected[0]} of {expected[1]}; you gave {rate} of {n}."
+    return "Right: what was deferred is in no rate, and where nothing was judged there is none."
+
+
 async def forbids_vouchers(answer: Callable[[Rubric], Rubric]) -> str:
     """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is spoken of."""
     found = answer(Rubric("exercise", "Did it do right?", (Criterion("polite", "It is polite.", "says please"),)))

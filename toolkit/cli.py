@@ -4,26 +4,41 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-OUT = Path("fieldbook-out")
 MENDABLE = (OSError, ValueError, RuntimeError)
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for what the command leaves behind.")]
 
 
-@app.callback()
-def fieldbook() -> None:
-    """A Jupyter-first research toolkit: does it arrive, is it good, does it hold together?"""
+class Plain(TyperGroup):
+    """What a user can mend is said in one line; a bug keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except (*MENDABLE, ExceptionGroup) as error:
+            inner = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+            if not all(isinstance(one, MENDABLE) for one in inner):
+                raise
+            print(f"fieldbook: {inner[0]}", file=sys.stderr)
+            raise typer.Exit(2) from None
+
+
+ABOUT = "A Jupyter-first research toolkit: does it arrive, is it good, does it hold together?"
+app = typer.Typer(cls=Plain, help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -34,7 +49,7 @@ def tour(
     harness: Annotated[bool, typer.Option("--harness", help="Run the small build of the harness.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Use the real model. It costs money.")] = False,
     max_usd: Annotated[float | None, typer.Option(help="The most that --live may spend, in dollars.")] = None,
-    out: Out = OUT,
+    out: Annotated[Path, typer.Option(help="Folder for what the command leaves behind.")] = Path("fieldbook-out"),
 ) -> None:
     """See the whole idea work, on real parts, without a key."""
     from toolkit.tour import story
@@ -46,16 +61,15 @@ def tour(
         (traces and (harness or live or memory), "--traces goes without --harness, --live and --memory"),
     ):
         if wrong:
-            _stop(why)
+            raise ValueError(why)
     say = _teller(as_json)
-    with _plain_errors():
-        out.mkdir(parents=True, exist_ok=True)
-        if traces:
-            figures = story.own_traces(traces, _read(traces, say), say)
-        elif harness:
-            figures = asyncio.run(story.watched_build(out, say, memory))
-        else:
-            figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
+    out.mkdir(parents=True, exist_ok=True)
+    if traces:
+        figures = story.own_traces(traces, _read(traces, say), say)
+    elif harness:
+        figures = asyncio.run(story.watched_build(out, say, memory))
+    else:
+        figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
     _end(figures, as_json)
 
 
@@ -70,25 +84,18 @@ def import_(
     from toolkit.traces import write_traces
 
     if to.exists() and file.exists() and to.samefile(file):
-        _stop(f"{to} is the file to be read: name another for --to")
+        raise ValueError(f"{to} is the file to be read: name another for --to")
     say = _teller(as_json)
-    with _plain_errors():
-        found = _read(file, say)
-        if found:
-            write_traces(to, found)
-            say(f"wrote {len(found)} traces to {to}")
-        else:
-            say("nothing was written: no record could be read")
+    if found := _read(file, say):
+        write_traces(to, found)
+    say(f"wrote {len(found)} traces to {to}" if found else "nothing was written: no record could be read")
     _end({"ok": bool(found), "to": str(to), **import_figures(found)}, as_json)
 
 
 def _read(path: Path, say: Callable[[str], object]) -> Any:
-    import warnings
-
     from toolkit.traces import SkippedRecords, read_traces
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SkippedRecords)  # the report names each
+    with warnings.catch_warnings(action="ignore", category=SkippedRecords):  # the report names each
         found = read_traces(path)
     say(str(found.report))
     return found
@@ -103,8 +110,7 @@ def audit(
     from toolkit.sessions.lab import audit_endpoint
 
     say = _teller(as_json)
-    with _plain_errors():
-        card = asyncio.run(audit_endpoint(url))
+    card = asyncio.run(audit_endpoint(url))
     for one in card.findings:
         say(f"{one.capability:>20}: {one.verdict} ({one.evidence})")
     _end({"ok": True, **card.to_dict()}, as_json)
@@ -120,13 +126,11 @@ def lab(
 
     notebooks = Path(__file__).resolve().parents[1] / "notebooks"
     if not notebooks.is_dir():
-        _stop(f"{notebooks} is not there: the notebooks lie beside the package in a clone of the repository")
+        raise OSError(f"{notebooks} is not there: the notebooks lie beside the package in a clone of the repository")
     if traces:
-        with _plain_errors():
-            _read(traces, _teller(False))
+        _read(traces, _teller(False))
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
-    arguments = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks}", *context.args]
-    os.execv(sys.executable, arguments)
+    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks}", *context.args)
 
 
 @app.command()
@@ -139,8 +143,8 @@ def serve(
     from toolkit.sessions.http import is_loopback
 
     if no_token and not is_loopback(host):
-        _stop(f"--no-token would let everybody who reaches {host} read and control: leave one of the two out")
-    with _plain_errors(), suppress(KeyboardInterrupt):
+        raise ValueError(f"--no-token lets everybody who reaches {host} read and control: leave one of the two out")
+    with suppress(KeyboardInterrupt):
         asyncio.run(_serve(host, port, no_token))
 
 
@@ -151,10 +155,7 @@ async def _serve(host: str, port: int, no_token: bool) -> None:
     from toolkit.sessions.http import Tokens, is_loopback, serve, speaking
 
     tokens = None if no_token else Tokens()
-
-    async def answer(session: Any) -> None:
-        await attend(session, speaking(_slowly), "support", "simulated")
-
+    answer = partial(attend, agent=speaking(_slowly), actor="support", source="simulated")
     async with (
         NatsServer() as server,
         await NatsLog.connect(server.url) as log,
@@ -172,16 +173,13 @@ async def _serve(host: str, port: int, no_token: bool) -> None:
 
 async def _slowly(text: str) -> Any:
     """Harbor's agent, played by a script that takes its time."""
-    from toolkit.harbor.content import text as harbor_text
-    from toolkit.models import Answer, Request, ScriptedModel
+    from toolkit import harbor
+    from toolkit.models.script import pieces_of
 
-    said = (
-        f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by.\n\n{harbor_text('policy.md')}"
-    )
-    model = ScriptedModel(lambda _: Answer(said, delay_s=0.08))
-    async for piece in model.stream(Request(({"role": "user", "content": text},))):
-        if isinstance(piece, str):
-            yield piece
+    said = f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by.\n\n"
+    for piece in pieces_of(said + harbor.text("policy.md")):
+        await asyncio.sleep(0.08)
+        yield piece
 
 
 def _teller(as_json: bool) -> Callable[[str], None]:
@@ -194,22 +192,3 @@ def _end(figures: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(figures))
     if not figures["ok"]:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """What a user can mend is said in one line; a bug keeps its traceback."""
-    try:
-        yield
-    except ExceptionGroup as group:
-        errors = [error for error in group.exceptions if isinstance(error, MENDABLE)]
-        if len(errors) < len(group.exceptions):
-            raise
-        _stop(str(errors[0]))
-    except MENDABLE as error:
-        _stop(str(error))
-
-
-def _stop(why: str) -> Any:
-    print(f"fieldbook: {why}", file=sys.stderr)
-    raise typer.Exit(2)

@@ -32,6 +32,7 @@ KINDS = CONTROL_KINDS | {
     "text.done",  # data.chars and data.sha256 of the run's whole text
     "tool.call",  # data.call_id, data.name, data.arguments
     "tool.result",  # data.call_id, data.content, data.error
+    "model.usage",  # data.usage, data.cost_usd, data.model: what a reply cost
     "run.rolled_back",  # what the run put out no longer counts
     "step.started",  # data.step, data.attempt: a new attempt replaces what the one before put out
     "steer.consumed",  # data.event: the steer that the agent has taken into account

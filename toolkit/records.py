@@ -5,9 +5,11 @@ Whatever enters from a file, a wire or a model passes `decode`; whatever must su
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 from uuid import uuid4
 
 from filelock import FileLock
@@ -19,19 +21,7 @@ LOCK_TIMEOUT_S = 10.0
 
 
 class RecordError(ValueError):
-    """A record that cannot be read: names the file, the line, the field, and what was wrong.
-
-    Parameters
-    ----------
-    why : str
-        What was wrong, in words.
-    file : str or None
-        The file that holds the record.
-    line : int or None
-        Its line, counted from 1.
-    field : str or None
-        The path of the field within the record, as ``data.text``.
-    """
+    """A record that cannot be read: its file, its line (from 1), the field (as ``data.text``), and what was wrong."""
 
     def __init__(self, why: str, file: str | None = None, line: int | None = None, field: str | None = None):
         self.why, self.file, self.line, self.field = why, file, line, field
@@ -47,21 +37,11 @@ class Line(NamedTuple):
     error: RecordError | None
 
 
-_adapters: dict[Any, TypeAdapter[Any]] = {}
-
-
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return _adapters.get(kind) or _adapters.setdefault(kind, TypeAdapter(kind))
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def decode(kind: type[T], text: str | bytes, file: str | None = None, line: int | None = None) -> T:
-    """Validate JSON `text` as `kind` (a dataclass, a pydantic model, a plain type).
-
-    Raises
-    ------
-    RecordError
-        Names the file, the line and the first field at fault.
-    """
+    """Validate JSON `text` as `kind` (a dataclass, a pydantic model, a plain type), or raise a RecordError."""
     try:
         return _adapter(kind).validate_json(text)  # type: ignore[no-any-return]
     except ValidationError as error:
@@ -69,7 +49,7 @@ def decode(kind: type[T], text: str | bytes, file: str | None = None, line: int 
 
 
 def validate(kind: type[T], value: object, file: str | None = None, line: int | None = None) -> T:
-    """Validate an already parsed `value` as `kind`. Raises `RecordError` as `decode` does."""
+    """Validate an already parsed `value` as `kind`, or raise a RecordError."""
     try:
         return _adapter(kind).validate_python(value)  # type: ignore[no-any-return]
     except ValidationError as error:
@@ -78,7 +58,7 @@ def validate(kind: type[T], value: object, file: str | None = None, line: int | 
 
 def _record_error(error: ValidationError, file: str | None, line: int | None) -> RecordError:
     first = error.errors(include_url=False)[0]
-    return RecordError(first["msg"], file, line, ".".join(str(part) for part in first["loc"]) or None)
+    return RecordError(first["msg"], file, line, ".".join(map(str, first["loc"])) or None)
 
 
 def encode(record: Any) -> str:
@@ -97,16 +77,10 @@ def canonical(value: Any) -> str:
 
 
 class JsonlFile:
-    """An append-only file of records. `append` returns once the line is fsynced; two processes may write it.
+    """An append-only file of records of a `kind`. `append` returns once they are fsynced; two processes may write it.
 
-    A line that a crash tore (no newline at its end) was never acknowledged: it is cut off by the next append.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file; its folder is made on the first write. A lock file is made beside it, and stays.
-    kind : type
-        What each line is.
+    A line that a crash tore (no newline at its end) was never acknowledged: it is cut off by the next append. The first
+    write makes the folder, and beside the file a lock that stays.
     """
 
     def __init__(self, path: str | Path, kind: type):
@@ -115,10 +89,7 @@ class JsonlFile:
     def append(self, *records: Any) -> None:
         """Write `records`, each a whole line, and fsync; a kill in between may leave the first of them alone.
 
-        Raises
-        ------
-        TimeoutError
-            Where another process holds the lock for longer than `LOCK_TIMEOUT_S`.
+        Raises TimeoutError where another process holds the lock for longer than `LOCK_TIMEOUT_S`.
         """
         text = "".join(encode(record) + "\n" for record in records).encode()
         changed = [] if self.path.exists() else _make_room(self.path)
@@ -187,14 +158,9 @@ def _sync(folders: list[Path]) -> None:
             os.close(opened)
 
 
-def _whole_lines_end(file: Any) -> int:
+def _whole_lines_end(file: BinaryIO) -> int:
     """Offset just past the last newline of `file`."""
-    end: int = file.seek(0, os.SEEK_END)
-    while end:
-        start = max(0, end - 65536)
-        file.seek(start)
-        at = file.read(end - start).rfind(b"\n")
-        if at >= 0:
-            return int(start + at + 1)
-        end = start
-    return 0
+    if not file.seek(0, os.SEEK_END):
+        return 0  # which cannot be mapped
+    with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+        return text.rfind(b"\n") + 1

@@ -37,17 +37,12 @@ def _safe(value: object) -> str:
 def tag(name: str, *children: object, **attributes: str | bool | None) -> Html:
     """One element. ``class_`` gives ``class``; a True attribute stands alone, None and False are left out.
 
-    Raises
-    ------
-    ValueError
-        For an element or attribute that could run script, or a link that is not http, https or a fragment.
+    Raises ValueError for what could run script, or a link that is not http, https or a fragment.
     """
     if name not in TAGS:
         raise ValueError(f"render.tag makes no <{name}>; it knows {', '.join(sorted(TAGS))}")
     head = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
-    if name in VOID:
-        return Html(f"<{name}{head}>")
-    return Html(f"<{name}{head}>{fragment(*children)}</{name}>")
+    return Html(f"<{name}{head}>" if name in VOID else f"<{name}{head}>{fragment(*children)}</{name}>")
 
 
 def _attribute(key: str, value: str | bool | None) -> str:
@@ -75,11 +70,8 @@ def details(summary: object, *body: object, open_: bool = False) -> Html:
 def table(rows: Iterable[Sequence[object] | Mapping[str, Any]], head: Sequence[object] = ()) -> Html:
     """A table; rows are sequences of cells, or mappings with `head` as their keys."""
     cells = [[row.get(str(key), "") for key in head] if isinstance(row, Mapping) else row for row in rows]
-    return tag(
-        "table",
-        tag("thead", tag("tr", *(tag("th", cell) for cell in head))) if head else "",
-        tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in cells)),
-    )
+    top = tag("thead", tag("tr", *(tag("th", cell) for cell in head))) if head else ""
+    return tag("table", top, tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in cells)))
 
 
 def figure(plot: "Figure", caption: str) -> Html:
@@ -99,4 +91,4 @@ def document(title: str, *body: object) -> Html:
     """A whole page that needs nothing but itself."""
     head = tag("head", tag("meta", charset="utf-8"), tag("title", title), tag("style", Html(STYLE)))
     main = tag("main", tag("h1", title), *body, class_="fieldbook")
-    return Html("<!doctype html>\n") + tag("html", head, tag("body", main), lang="en")  # type: ignore[return-value]
+    return Html("<!doctype html>\n" + tag("html", head, tag("body", main), lang="en"))

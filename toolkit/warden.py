@@ -19,12 +19,11 @@ NOT_STARTED = 127
 
 
 class Limits(NamedTuple):
-    """Resource limits of a child; None leaves one as it is. They need a POSIX system; macOS has no `memory_bytes`."""
+    """Limits of each of a child's processes, on POSIX; None leaves one as it is. macOS has no `memory_bytes`."""
 
     cpu_s: int | None = None
-    """Seconds of CPU time for each process."""
     memory_bytes: int | None = None
-    """Address space of each process."""
+    """Address space."""
     file_bytes: int | None = None
     """Size of each file that it writes."""
     processes: int | None = None
@@ -37,32 +36,25 @@ def command(argv: list[str], limits: Limits | None = None) -> list[str]:
     The warden exits with the child's exit code, or with 128 plus the signal that ended the child; no member of the
     child's process group is left by then.
     """
-    return [sys.executable, "-I", "-S", __file__, json.dumps((limits or Limits())._asdict()), *argv]
+    return [sys.executable, "-I", "-S", __file__, json.dumps(limits or Limits()), *argv]
 
 
-def _restrict(limits: dict[str, int | None]) -> None:
+def _restrict(limits: Limits) -> None:
+    """Before the child's first instruction: set its limits; on Linux a SIGKILL of the warden itself reaches it too."""
     import resource
 
-    names = {
-        "cpu_s": resource.RLIMIT_CPU,
-        "memory_bytes": resource.RLIMIT_AS,
-        "file_bytes": resource.RLIMIT_FSIZE,
-        "processes": resource.RLIMIT_NPROC,
-    }
-    for key, name in names.items():
-        value = limits[key]
-        if value is not None and not (key == "memory_bytes" and sys.platform == "darwin"):
-            hard = resource.getrlimit(name)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(name, (value, value))
-
-
-def _die_with_warden() -> None:
-    """On Linux a SIGKILL of the warden itself reaches the child too."""
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "darwin":
+        limits = limits._replace(memory_bytes=None)
+    names = resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC
+    for name, value in zip(names, limits, strict=True):
+        if value is not None:
+            hard = resource.getrlimit(name)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(name, (value, value))
 
 
 def _kill_group(child: "subprocess.Popen[bytes]") -> None:
@@ -73,18 +65,13 @@ def _kill_group(child: "subprocess.Popen[bytes]") -> None:
             child.kill()
 
 
-def main(limits: dict[str, int | None], argv: list[str]) -> int:
+def main(limits: Limits, argv: list[str]) -> int:
     """Run `argv`, wait for it or for the end of stdin, whichever comes first."""
     options: dict[str, Any] = {}
     if os.name == "posix":
         with contextlib.suppress(PermissionError):
             os.setsid()
-
-        def prepare() -> None:
-            _die_with_warden()
-            _restrict(limits)
-
-        options = {"process_group": 0, "preexec_fn": prepare}
+        options = {"process_group": 0, "preexec_fn": lambda: _restrict(limits)}
     try:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **options)
     except (OSError, subprocess.SubprocessError) as error:
@@ -104,4 +91,4 @@ def main(limits: dict[str, int | None], argv: list[str]) -> int:
 
 if __name__ == "__main__":
     # os._exit: the thread that reads stdin is still blocked, and nothing here needs unwinding.
-    os._exit(main(json.loads(sys.argv[1]), sys.argv[2:]))
+    os._exit(main(Limits(*json.loads(sys.argv[1])), sys.argv[2:]))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tests.bench.measure import Row
 from tests.bench.rig import Rig, rig
 from toolkit.records import encode
-from toolkit.sessions import NatsLog, Session
+from toolkit.sessions import NatsLog, Session, writer
 from toolkit.sessions import run as runs
 
 TOKENS = 2000
@@ -39,11 +39,11 @@ class Relay:
 
 @contextmanager
 def _snapshots_every(chars: int) -> Iterator[None]:
-    usual, runs.SNAPSHOT_CHARS = runs.SNAPSHOT_CHARS, chars
+    usual, writer.SNAPSHOT_CHARS = writer.SNAPSHOT_CHARS, chars
     try:
         yield
     finally:
-        runs.SNAPSHOT_CHARS = usual
+        writer.SNAPSHOT_CHARS = usual
 
 
 async def _respond(session: Session, tokens_an_event: int) -> runs.Run:

@@ -104,8 +104,9 @@ async def stop(server: asyncio.subprocess.Process) -> None:
 @pytest.fixture
 async def page(chromium: str, tmp_path: Path) -> AsyncIterator[Any]:
     """One page of a Chromium that has never been anywhere."""
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=STEP_S * 1000)
     async with async_playwright() as play:
         context = await play.chromium.launch_persistent_context(
             tmp_path / "chromium",

@@ -219,3 +219,28 @@ async def test_a_late_page_shows_the_same_as_one_that_was_there_all_along(device
         outline = "[...document.querySelectorAll('article')].map(a => a.textContent)"
         assert await early.evaluate(outline) == await late.evaluate(outline)
         assert sorted(await words(late)) == sorted((await session.conversation()).text)
+
+
+async def present(session: Session, *kinds: str) -> None:
+    """Wait until just these kinds of device are there: each page adds something of its own to its name."""
+    async with asyncio.timeout(STEP_S):
+        while sorted(name.split()[0] for name in await session.present()) != sorted(kinds):
+            await asyncio.sleep(0.05)
+
+
+async def test_an_open_page_is_present_and_one_that_is_closed_has_left_and_stopped_nothing(devices):
+    async with site() as (session, link):
+        run = await session.start_run("agent", source="simulated", window_s=0)
+        laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link("read"))
+        await present(session, "web:laptop", "web:phone")
+        await laptop.reload()
+        await present(session, "web:laptop", "web:phone")
+        await run.write("Here I am.")
+        await said(phone, 5)
+        await phone.close()
+        await present(session, "web:laptop")
+        await laptop.goto("about:blank")
+        await present(session)
+        assert not run.cancelled
+        await run.finish()
+        assert [one.state for one in (await session.conversation()).runs.values()] == ["complete"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.evals import Label, LabelStore
+from toolkit.evals import Label, LabelStore, merge_labels
 
 WRITER = """
 import sys
@@ -128,3 +128,41 @@ def test_a_stored_label_that_leaves_out_who_rated_or_its_id_is_a_problem_and_no_
     assert [label.trace_id for label in store.labels()] == ["t1"]
     (problem,) = store.problems
     assert (problem.line, left_out in problem.why) == (2, True)
+
+
+def test_a_file_each_is_merged_into_a_table_of_traces_and_raters(tmp_path):
+    ada, bo = LabelStore(tmp_path / "ada.jsonl"), LabelStore(tmp_path / "bo.jsonl")
+    ada.add(Label("t1", "ada", "pass", "kind", id="a1"))
+    ada.add(Label("t2", "ada", "defer", "which bike?", id="a2"))
+    bo.add(Label("t1", "bo", "pass", "hm", id="b0"))
+    bo.add(Label("t1", "bo", "fail", "rude", id="b1"))
+    bo.add(Label("t3", "bo", "pass", "fine", id="b3"))
+    table = merge_labels([ada, bo.path])
+    assert (list(table.index), list(table.columns)) == (["t1", "t2", "t3"], ["ada", "bo"])
+    assert table.to_numpy().tolist() == [["pass", "fail"], [None, None], [None, "pass"]]
+    assert merge_labels([ada, bo], "id").to_numpy().tolist() == [["a1", "b1"], ["a2", None], [None, "b3"]]
+    assert merge_labels([ada, bo], "why").loc["t2", "ada"] == "which bike?"
+    assert merge_labels([ada, bo, ada]).equals(table)
+
+
+def test_one_rater_with_two_words_on_a_trace_in_two_files_is_an_error(tmp_path):
+    one, two = LabelStore(tmp_path / "one.jsonl"), LabelStore(tmp_path / "two.jsonl")
+    one.add(Label("t1", "ada", "pass", "kind"))
+    two.add(Label("t1", "ada", "fail", "rude"))
+    with pytest.raises(ValueError, match=r"two\.jsonl: ada has another label of t1"):
+        merge_labels([one, two])
+
+
+def test_a_file_that_is_not_there_and_a_line_that_cannot_be_read_lose_no_rater_in_silence(tmp_path):
+    store = LabelStore(tmp_path / "ada.jsonl")
+    store.add(Label("t1", "ada", "pass", "kind"))
+    with pytest.raises(FileNotFoundError, match="bob"):
+        merge_labels([store, tmp_path / "bob.jsonl"])
+    with store.path.open("a") as file:
+        file.write("not json\n")
+    with pytest.warns(UserWarning, match=r"1 labels cannot be read; first .*ada\.jsonl:2"):
+        assert merge_labels([store]).to_numpy().tolist() == [["pass"]]
+
+
+def test_no_store_at_all_is_an_empty_table():
+    assert merge_labels([]).shape == (0, 0)

@@ -124,6 +124,7 @@ async def test_whatever_is_killed_each_acknowledged_event_is_there_once_and_in_o
     text = "".join(f"{n} " for n in range(WORDS))
     assert sha256(whole.text.encode()).hexdigest() == sha256(text.encode()).hexdigest()
     assert late.sha256 == whole.sha256
+    assert all(state.intact for state in late.runs.values() if state.state == "complete")
     messages = [event.data["text"] for event in stored if event.kind == "message"]
     assert messages == [f"message {n}" for n in range(MESSAGES)]
     assert [event.kind for event in stored].count("run.finished") == 1

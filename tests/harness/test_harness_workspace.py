@@ -26,6 +26,11 @@ def test_a_path_that_leaves_the_build_is_refused_and_nothing_is_written(workspac
     assert not (tmp_path / "x").exists()
 
 
+def test_an_absolute_path_is_refused_even_where_it_leads_into_the_build(workspace):
+    with pytest.raises(WorkspaceError, match="must be relative"):
+        lay_files(workspace.build, [TextFile(str(workspace.build / "x"), "")])
+
+
 @pytest.mark.parametrize("path", ["a", "a/b.txt/c", "long" * 100])
 def test_a_file_in_the_place_of_a_folder_or_with_too_long_a_name_is_refused(workspace, path):
     lay_files(workspace.build, [TextFile("a/b.txt", "")])

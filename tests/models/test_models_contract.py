@@ -107,6 +107,22 @@ async def test_both_models_give_the_same_reply_and_the_same_words(case):
 
 
 @pytest.mark.parametrize("case", CASES)
+async def test_in_a_batch_both_models_give_the_same_reply_and_a_result_is_that_of_a_stream(case):
+    answer, request = CASES[case]
+    scripted = ScriptedModel(answers(answer), NAME)
+    (reply,) = await scripted.batch([request])
+    async with LoopbackServer(answers(answer)) as server, ClaudeModel(NAME, base_url=server.url, api_key="x") as claude:
+        (sdk_reply,) = await claude.batch([request])
+    assert sdk_reply == reply
+    assert reply.ok == (case in RESULTS)
+    assert claude.ledger.attempts == scripted.ledger.attempts
+    if not answer.fault and answer.status == 200 and not case.startswith(("no ", "an unanswered")):
+        assert reply == await ScriptedModel(answers(answer), NAME).reply(request)
+    else:
+        assert (bool(reply.why), reply.usage, scripted.ledger.held_usd) == (True, Usage(), 0)
+
+
+@pytest.mark.parametrize("case", CASES)
 async def test_a_non_result_has_a_reason_and_nothing_to_act_on(case):
     answer, request = CASES[case]
     reply = await ScriptedModel(answers(answer), NAME, timeout_s=0.01).reply(request)

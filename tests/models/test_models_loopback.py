@@ -121,7 +121,7 @@ async def test_a_tool_that_got_its_result_is_accepted():
 async def test_an_unknown_model_and_an_unknown_path_are_404():
     async with LoopbackServer(hello) as server:
         model = await post(server, BODY | {"model": "claude-9"})
-        path = await post(server, BODY, "/v1/messages/batches")
+        path = await post(server, BODY, "/v1/complete")
     assert (model.status_code, path.status_code) == (404, 404)
     assert path.json()["error"]["type"] == "not_found_error"
 

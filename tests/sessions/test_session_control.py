@@ -2,13 +2,16 @@
 
 import asyncio
 import random
+from dataclasses import asdict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from toolkit.events import Event
+from toolkit.models import Answer, Request, ScriptedModel
 from toolkit.sessions import Desk, MemoryLog, NatsLog, NatsServer, Session, Surface, attend, decide, finished, fold
+from toolkit.traces import traces_frame
 
 POLICIES = ["reject", "enqueue", "interrupt", "rollback"]
 
@@ -330,21 +333,23 @@ def test_whatever_comes_the_desk_answers_each_message_once_and_one_at_a_time(pol
     assert sorted([*ended, *running]) == sorted(started)
 
 
-SCHEDULES = st.lists(
-    st.tuples(st.sampled_from(["say", "end", "cancel", "steer", "raise", "words", "pause"]), st.integers(0, 3)),
-    min_size=3,
-    max_size=14,
-)
+class Attended(RuleBasedStateMachine):
+    """A session that an agent attends, and whatever people and the agent may do to it, in any order."""
 
+    @initialize(policy=st.sampled_from(POLICIES))
+    def begin(self, policy):
+        self.loop = asyncio.Runner()
+        self.session, self.said, self.early, self.attending = Session(MemoryLog(), "model"), 0, None, None
+        self.loop.run(self._attend(policy))
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(POLICIES), SCHEDULES)
-async def test_whatever_the_schedule_each_run_ends_once_and_two_folds_are_the_same(policy, schedule):
-    session, commands, early = Session(MemoryLog(), "model"), asyncio.Queue(), None
+    async def _attend(self, policy):
+        self.commands = asyncio.Queue()
+        self.attending = asyncio.create_task(attend(self.session, self._agent, "agent", "simulated", policy))
+        await asyncio.sleep(0)
 
-    async def agent(run, message):
+    async def _agent(self, run, message):
         while not run.cancelled:
-            what = await run.unless_interrupted(commands.get())
+            what = await run.unless_interrupted(self.commands.get())
             if what == "raise":
                 raise ValueError("a bad day")
             if what in (None, "end"):
@@ -352,34 +357,119 @@ async def test_whatever_the_schedule_each_run_ends_once_and_two_folds_are_the_sa
             await run.take_steers()
             await run.write("x" * 300 if what == "words" else "y")
 
-    attending = asyncio.create_task(attend(session, agent, "agent", "simulated", policy))
-    said = 0
-    for what, choice in schedule:
-        if what == "say":
-            said += 1
-            await session.say("hello", id=f"m{said}")
-        elif what in {"cancel", "steer"}:
-            run = f"run-m{max(1, said - choice)}"
-            await (session.cancel(run) if what == "cancel" else session.steer("hm", run))
-        elif what == "pause":
-            early = await session.conversation()
-            for _ in range(choice * 5):
-                await asyncio.sleep(0)
-        else:
-            commands.put_nowait(what)
-    for _ in range(10):
-        await asyncio.sleep(0)
-    attending.cancel()
-    await asyncio.wait([attending])
-    events = await plain(session)
-    started = [event.run for event in events if event.kind == "run.started"]
-    ends = [event.run for event in events if event.kind == "run.finished"]
-    assert sorted(started) == sorted(ends)
-    assert len(set(ends)) == len(ends)
-    for run in set(ends):
-        assert [event for event in events if event.run == run and event.actor == "agent"][-1].kind == "run.finished"
-    whole = fold("model", events)
-    assert (await session.conversation()).to_json() == whole.to_json()
-    if early:
-        assert (await session.conversation(early)).to_json() == whole.to_json()
-    assert all(isinstance(event, Event) for event in events)
+    @rule(pause=st.integers(0, 15))
+    def say(self, pause):
+        self.said += 1
+        self.loop.run(self._do(self.session.say("hello", id=f"m{self.said}"), pause))
+
+    @precondition(lambda self: self.said)
+    @rule()
+    def say_the_same_again(self):
+        self.loop.run(self._do(self.session.say("hello", id=f"m{self.said}"), 0))
+
+    @rule(what=st.sampled_from(["cancel", "steer", "interrupt"]), back=st.integers(-1, 3), pause=st.integers(0, 15))
+    def signal(self, what, back, pause):
+        """To a run that is over, runs, waits, or (back is -1) has not been asked for."""
+        run = f"run-m{max(1, self.said - back)}"
+        call = {"cancel": self.session.cancel, "interrupt": lambda run: self.session.interrupt("wait", run)}
+        call["steer"] = lambda run: self.session.steer("hm", run)
+        self.loop.run(self._do(call[what](run), pause))
+
+    @rule(what=st.sampled_from(["words", "a word", "end", "raise"]), pause=st.integers(0, 15))
+    def command(self, what, pause):
+        self.loop.run(self._do(self.commands.put(what), pause))
+
+    @rule()
+    def look(self):
+        self.early = self.loop.run(self.session.conversation())
+
+    @invariant()
+    def at_most_one_answer_is_under_way(self):
+        if self.attending:
+            runs = self.loop.run(self.session.conversation()).runs.values()
+            assert sum(not run.ended for run in runs) <= 2  # the one broken off may still be saying so
+
+    async def _do(self, act, pause):
+        await act
+        for _ in range(pause):
+            await asyncio.sleep(0)
+
+    def teardown(self):
+        try:
+            self.loop.run(self._end())
+        finally:
+            self.loop.close()
+
+    async def _end(self):
+        self.attending.cancel()
+        await asyncio.wait([self.attending])
+        events = await plain(self.session)
+        started = [event.run for event in events if event.kind == "run.started"]
+        ends = [event.run for event in events if event.kind == "run.finished"]
+        assert sorted(started) == sorted(ends)
+        assert len(set(ends)) == len(ends)
+        for run in ends:
+            assert [event for event in events if event.run == run and event.actor == "agent"][-1].kind == "run.finished"
+        whole = fold("model", events)
+        assert (await self.session.conversation()).to_json() == whole.to_json()
+        if self.early:
+            assert (await self.session.conversation(self.early)).to_json() == whole.to_json()
+
+
+TestAttended = Attended.TestCase
+TestAttended.settings = settings(
+    max_examples=2000, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+async def test_a_cancel_that_was_acknowledged_before_the_run_ends_is_never_overtaken_by_its_end(log):
+    session = Session(log, "photo-finish")
+    runs = await asyncio.gather(*(session.start_run("agent", "simulated") for _ in range(20)))
+    for run in runs:
+        await session.cancel(run.id)
+        await run.finish()
+    assert {run.outcome for run in runs} == {"cancelled"}
+
+
+async def test_a_run_reads_the_signals_to_it_and_to_whoever_runs_and_no_others(log):
+    session = Session(log, "addressed")
+    sent = ["r1", None, "r2", "a run.with *odd> name", "r1"]
+    for number, run in enumerate(sent):
+        await session.steer(str(number), run)
+    for run, wanted in {"r1": ["0", "1", "4"], "r2": ["1", "2"], "a run.with *odd> name": ["1", "3"]}.items():
+        heard = [event.data["text"] async for event in session.read(follow=False, lane="control", run=run)]
+        assert heard == wanted
+    assert len([event async for event in session.read(follow=False, lane="control")]) == len(sent)
+
+
+async def test_a_models_words_and_what_they_cost_are_in_the_trace_with_their_events(log):
+    session, model = Session(log, "cost"), ScriptedModel(lambda request: Answer("Nine to five."))
+    run = await session.start_run("agent", model.source)
+    reply = await run.stream(model, Request(({"role": "user", "content": "When?"},)))
+    await run.finish()
+    trace = await session.trace()
+    events = {event.id: event async for event in session.read(follow=False, lane="log")}
+    assert all(step.id in events and step.time == events[step.id].time for step in trace.steps)
+    words, usage = trace.steps
+    assert (words.content, trace.source) == ("Nine to five.", "simulated")
+    assert usage.data["usage"] == asdict(reply.usage)
+    assert usage.data["cost_usd"] > 0
+    assert traces_frame([trace])["output_tokens"].item() == reply.usage.output_tokens
+
+
+async def test_a_cancel_breaks_a_models_words_off(log):
+    session, begun = Session(log, "enough"), asyncio.Event()
+
+    class Endless(ScriptedModel):
+        async def stream(self, request):
+            yield "on "
+            begun.set()
+            await asyncio.Event().wait()
+
+    run = await session.start_run("agent", "simulated")
+    speaking = asyncio.create_task(run.stream(Endless(lambda request: Answer("")), Request(())))
+    await begun.wait()
+    await session.cancel(run.id)
+    assert await asyncio.wait_for(speaking, 10) is None
+    await run.finish()
+    assert (run.outcome, (await session.conversation()).text) == ("cancelled", "on ")

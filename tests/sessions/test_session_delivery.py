@@ -101,6 +101,16 @@ async def test_every_join_folds_to_the_same_bytes(log):
     await other.finish()
 
 
+async def test_words_that_are_not_those_of_the_agent_are_noticed_by_their_hash():
+    session = Session(MemoryLog(), "hash")
+    await speak(session, WORDS[:20])
+    events = [event async for event in session.read(follow=False, lane="log")]
+    one_less = [event for event in events if event.data.get("text") != WORDS[7]]
+    assert [state.intact for state in fold("hash", events).runs.values()] == [True]
+    assert [state.intact for state in fold("hash", one_less).runs.values()] == [False]
+    assert [state.intact for state in fold("hash", events[:10]).runs.values()] == [None]
+
+
 ACTIONS = st.lists(
     st.tuples(st.integers(0, 2), st.sampled_from(["write", "write", "write", "long", "tool", "step", "finish", "say"])),
     min_size=5,
@@ -131,6 +141,9 @@ async def test_whatever_happens_snapshots_change_no_byte_of_the_fold(actions, se
     cut = seed % (len(events) + 1)
     late = await session.conversation(fold("any", events[:cut]))
     assert late.to_json() == whole.to_json()
+    said = {event.run: True for event in events if event.kind == "text.done"}
+    for conversation in (whole, late, await session.conversation()):
+        assert {run: state.intact for run, state in conversation.runs.items() if state.intact is not None} == said
     for run in runs.values():
         await run.stop_listening()
 

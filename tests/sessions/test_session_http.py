@@ -226,8 +226,16 @@ async def test_a_cursor_that_is_no_number_is_refused(site, cursor):
 
 async def test_a_silent_stream_says_that_it_lives(site):
     async with site.events() as feed:
-        got = await read_until(feed, lambda frame: "comment" in frame)
-    assert got[-1] == {"comment": "beat", "event": "beat", "data": "{}"}
+        got = await read_until(feed, lambda frame: frame.get("event") == "beat")
+    assert got[-1] == {"event": "beat", "data": "{}"}
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        websockets.connect(site.socket, additional_headers=site.headers("read"), proxy=None) as ws,
+    ):
+        assert [json.loads(await ws.recv()) for _ in range(2)] == [
+            {"live": {"grant": "read", "beat_s": 0.2}},
+            {"beat": {}},
+        ]
 
 
 async def test_a_message_is_answered_and_its_acknowledgement_states_the_durability(site):
@@ -505,39 +513,62 @@ async def test_closing_the_server_ends_its_streams_and_its_attendants():
 COMMAND = [sys.executable, "-c", "from toolkit.cli import app; app()", "serve"]
 
 
-@pytest.mark.nats
-async def test_the_command_serves_an_agent_and_prints_the_address_with_its_qr_code():
-    pipe, out = asyncio.subprocess.PIPE, ""
-    process = await asyncio.create_subprocess_exec(*COMMAND, stdout=pipe)
+@asynccontextmanager
+async def served(*options):
+    """The command at work: what it printed, and its process."""
+    process, out = await asyncio.create_subprocess_exec(*COMMAND, *options, stdout=asyncio.subprocess.PIPE), ""
     try:
-        async with asyncio.timeout(40), httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
-            while "Only this machine" not in out:
+        async with asyncio.timeout(40):
+            while "Only this machine" not in out and "plain HTTP" not in out:
                 line = (await process.stdout.readline()).decode()
                 assert line, out
                 out += line
-            address, token = re.search(r"control: (\S+)\?token=(\S+)", out).groups()
-            assert (await client.get(address)).status_code == 401
-            headers = {"authorization": f"Bearer {token}"}
-            assert (await client.post(f"{address}/say", json={"text": "hello"}, headers=headers)).status_code == 200
-            async with (
-                client.stream("GET", f"{address}/events", headers=headers) as response,
-                aclosing(frames(response)) as feed,
-            ):
-                await read_until(feed, lambda frame: (e := event_of(frame)) and e.kind == "text.delta")
-                assert (await client.post(f"{address}/cancel", headers=headers)).status_code == 200
-                got = await read_until(feed, finished)
-            assert event_of(got[-1]).data["outcome"] == "cancelled"
-            process.send_signal(signal.SIGINT)
-            assert await process.wait() == 0
+            yield out, process
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.mark.nats
+async def test_the_command_serves_an_agent_and_prints_the_address_with_its_qr_code():
+    async with served() as (out, process), httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
+        address, token = re.search(r"control: (\S+)\?token=(\S+)", out).groups()
+        assert (await client.get(address)).status_code == 401
+        headers = {"authorization": f"Bearer {token}"}
+        assert (await client.post(f"{address}/say", json={"text": "hello"}, headers=headers)).status_code == 200
+        async with (
+            client.stream("GET", f"{address}/events", headers=headers) as response,
+            aclosing(frames(response)) as feed,
+        ):
+            await read_until(feed, lambda frame: (e := event_of(frame)) and e.kind == "text.delta")
+            assert (await client.post(f"{address}/cancel", headers=headers)).status_code == 200
+            got = await read_until(feed, finished)
+        assert event_of(got[-1]).data["outcome"] == "cancelled"
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
     assert out.count("█") > 20
 
 
-def test_the_command_refuses_to_let_a_whole_network_in_without_a_token():
-    command = [*COMMAND, "--host", "0.0.0.0", "--no-token"]
+@pytest.mark.nats
+async def test_a_whole_network_is_served_with_a_token_and_nothing_is_readable_without_it():
+    async with served("--host", "0.0.0.0") as (out, _), httpx2.AsyncClient(trust_env=False) as client:
+        port, path, token = re.search(r"control: http://[^/]+:(\d+)(\S+)\?token=(\S+)", out).groups()
+        page = f"http://127.0.0.1:{port}{path}"
+        right, wrong = {"authorization": f"Bearer {token}"}, {"authorization": f"Bearer {token[:-1]}"}
+        for headers in ({}, wrong):
+            for way in ("", "/events"):
+                assert (await client.get(f"{page}{way}", headers=headers)).status_code == 401
+            for do in ("say", "cancel", "steer", "interrupt", "approve", "direct"):
+                assert (await client.post(f"{page}/{do}", json={"text": "x"}, headers=headers)).status_code == 401
+            with pytest.raises(websockets.InvalidStatus, match="401"):
+                await websockets.connect(f"{page.replace('http', 'ws')}/ws", additional_headers=headers, proxy=None)
+        assert (await client.get(page, headers=right)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "laptop.example"])
+def test_the_command_refuses_to_let_a_whole_network_in_without_a_token(host):
+    command = [*COMMAND, "--host", host, "--no-token"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, env=dict(os.environ))
     assert done.returncode == 2
     assert "--no-token" in done.stderr

@@ -7,6 +7,7 @@ from io import BytesIO
 
 import pandas as pd
 import pytest
+from bugs import BUGS
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -16,7 +17,6 @@ from toolkit import views
 from toolkit.cli import app
 from toolkit.sessions import MemoryLog, Session, fold
 from toolkit.sessions.lab import (
-    BUGS,
     FaultyProxy,
     Schedule,
     audit_endpoint,
@@ -86,11 +86,9 @@ async def test_a_half_open_connection_brings_nothing_and_does_not_say_so():
 @pytest.mark.parametrize("fault", ["stall", "slow"])
 async def test_a_stalled_or_slow_connection_loses_nothing(fault):
     async with echo() as (proxy, reader, writer):
-        lasting = asyncio.create_task(getattr(proxy, fault)(0.2))
-        await asyncio.sleep(0)
+        getattr(proxy, fault)(0.2)
         writer.write(b"late")
         assert await asyncio.wait_for(reader.readexactly(4), 5) == b"late"
-        await lasting
 
 
 def check_comparison(frame, seeds):
@@ -207,6 +205,9 @@ async def test_what_cannot_be_probed_is_said_plainly_and_other_schemes_are_refus
     async with endpoint() as place:
         for path in ("short", "nothing-here"):
             assert set((await verdicts(f"http://{place}/{path}")).values()) == {"could not probe"}
+        for scheme in ("http", "ws"):
+            card = await audit_endpoint(f"{scheme}://{place}/nothing-here", silence_s=2.0)
+            assert all("HTTP 40" in one.evidence for one in card.findings), card
     with pytest.raises(ValueError, match="no endpoint"):
         await audit_endpoint("file:///etc/hostname")
 

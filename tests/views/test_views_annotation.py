@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipywidgets import Widget
 
+from toolkit.evals import Verdict
 from toolkit.evals.labels import Label, LabelStore
 from toolkit.traces import Step, Trace
 from toolkit.views import AnnotationPanel
@@ -290,6 +291,28 @@ def test_a_long_sitting_leaves_no_widgets_behind(store):
     for _ in range(29):
         press(panel, "pass", "Fine.")
     assert len(Widget.get_manager_state()["state"]) == before
+
+
+def test_the_judge_is_not_heard_before_the_label_is_on_disk(store):
+    evil = "<img onerror=alert(1)>"
+    heard = [
+        Verdict("t1", "fail", f"Too short. {evil}", "", "simulated", "j1"),
+        Verdict("t2", None, "", "no verdict came", "simulated", "j1"),
+    ]
+    panel = AnnotationPanel(some_traces(2), store=store, judge=heard)
+    assert "judge" not in json.dumps(Widget.get_manager_state()).lower()
+    press(panel, "pass", "Fine.")
+    assert "The judge says fail" in panel.message
+    shown = json.dumps(Widget.get_manager_state())
+    assert "no verdict came" not in shown
+    panel.previous.click()
+    shown = json.dumps(Widget.get_manager_state())
+    assert "The judge says: fail" in shown
+    assert "Too short. &lt;img" in shown
+    panel.next.click()
+    press(panel, "fail", "Rude.")
+    assert "nothing that counts" in panel.message
+    assert "no verdict came" in json.dumps(Widget.get_manager_state())
 
 
 def test_every_button_has_a_word_a_tooltip_and_an_icon(store):

@@ -1,6 +1,7 @@
 """Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be trusted.
 
-- structured vibe check: a `Label` with a verdict and a reason, kept in a `LabelStore`
+- structured vibe check: `sample_traces` says what to read; a `Label` has a verdict and a reason, and is kept in a
+  `LabelStore`; `merge_labels` puts several raters side by side
 - scoring function: a scorer, a plain function from a `Trace` to a `Score`; `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
 - without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one for each criterion
@@ -21,19 +22,12 @@ from toolkit.evals.alignment import Alignment, align
 from toolkit.evals.classifier import RuleJudge, SklearnJudge
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
-from toolkit.evals.labels import Label, LabelStore
-from toolkit.evals.probes import (
-    Preference,
-    Probe,
-    prefer,
-    probe_length,
-    probe_length_correlation,
-    probe_position,
-    probe_self_preference,
-)
+from toolkit.evals.labels import Label, LabelStore, merge_labels
+from toolkit.evals.probes import prefer, probe_length, probe_length_correlation, probe_position, probe_self_preference
 from toolkit.evals.rubric import Criterion, Example, Finding, Rubric
+from toolkit.evals.sample import Sample, sample_traces
 from toolkit.evals.scorers import SCORERS, Score, Scorer, answered, no_repeated_calls, score_traces, tools_succeeded
-from toolkit.evals.splits import Split, split_labels
+from toolkit.evals.splits import split_labels
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
 
 __all__ = [
@@ -47,20 +41,19 @@ __all__ = [
     "Judge",
     "Label",
     "LabelStore",
-    "Preference",
-    "Probe",
     "Rubric",
     "RuleJudge",
+    "Sample",
     "Score",
     "Scorer",
     "SklearnJudge",
-    "Split",
     "Stability",
     "TopicMap",
     "Verdict",
     "align",
     "answered",
     "fit_topics",
+    "merge_labels",
     "no_repeated_calls",
     "prefer",
     "probe_length",
@@ -68,6 +61,7 @@ __all__ = [
     "probe_position",
     "probe_self_preference",
     "promote",
+    "sample_traces",
     "score_traces",
     "split_labels",
     "tools_succeeded",

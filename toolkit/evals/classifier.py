@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.evals.judge import Progress, Verdict, in_turn, settled
+from toolkit.evals.judge import Verdict, in_turn, settled
 from toolkit.evals.rubric import Finding, Rubric
 from toolkit.evals.scorers import SCORERS, Score, Scorer
+from toolkit.models.model import Progress
 from toolkit.models.wire import fingerprint
 from toolkit.traces import Trace
 

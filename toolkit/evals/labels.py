@@ -1,6 +1,8 @@
 """Labels: what a person thought of a trace, and why. The file is only ever added to."""
 
 import time as clock
+import warnings
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -121,3 +123,35 @@ class LabelStore:
             elif line.record:
                 found.setdefault(line.record.id, line.record)
         return [label for label in found.values() if label.id not in gone]
+
+
+def merge_labels(stores: Iterable[LabelStore | str | Path], field: str = "verdict") -> "pd.DataFrame":
+    """The labels of several raters: a row a trace, a column a rater, None where there is no label.
+
+    As verdicts it is what `agreement` takes: a deferred one is None too, for it is in no statistic. Another `field`
+    (``why``, ``id``, ``rater_kind`` ...) gives the same table of that field, deferred labels included. A line that
+    cannot be read is a warning. Raises FileNotFoundError, since a name that was mistyped must not lose a rater, and
+    ValueError where two files hold different labels of one rater on one trace.
+    """
+    import pandas as pd
+
+    cells: dict[str, dict[str, Any]] = {}
+    for label in gather_labels(stores):
+        told = None if (field, label.verdict) == ("verdict", "defer") else getattr(label, field)
+        cells.setdefault(label.rater, {})[label.trace_id] = told
+    table = pd.DataFrame(cells, dtype=object).rename_axis(index="trace_id", columns="rater")
+    return table.where(table.notna(), None)
+
+
+def gather_labels(stores: Iterable[LabelStore | str | Path]) -> list[Label]:
+    """What counts now in all `stores`. Warns and raises as `merge_labels` does."""
+    found: dict[tuple[str, str], Label] = {}
+    for store in (one if isinstance(one, LabelStore) else LabelStore(one) for one in stores):
+        if not store.path.is_file():
+            raise FileNotFoundError(f"{store.path} is not there: a rater's file begins with their first label")
+        if store.problems:
+            warnings.warn(f"{len(store.problems)} labels cannot be read; first {store.problems[0]}", stacklevel=3)
+        for label in store.labels():
+            if found.setdefault((label.trace_id, label.rater), label).id != label.id:
+                raise ValueError(f"{store.path}: {label.rater} has another label of {label.trace_id} in another file")
+    return list(found.values())

@@ -14,11 +14,9 @@ known rates.
 True
 """
 
-from toolkit.harbor.agent import harbor_policy, serve, system_prompt
-from toolkit.harbor.content import text
-from toolkit.harbor.files import load_labels, load_traces, load_truth
-from toolkit.harbor.judge import judge_policy
-from toolkit.harbor.raters import RATERS, Rater, Truth
+from toolkit.harbor.agent import Talk, harbor_policy, serve, system_prompt
+from toolkit.harbor.files import Truth, load_labels, load_traces, load_truth, text
+from toolkit.harbor.raters import RATERS, Rater, judge_policy
 from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
 from toolkit.harbor.tools import TOOLS, call, schemas
 from toolkit.harbor.world import World
@@ -29,6 +27,7 @@ __all__ = [
     "TOOLS",
     "Rater",
     "Situation",
+    "Talk",
     "Truth",
     "Turn",
     "World",

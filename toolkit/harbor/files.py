@@ -1,14 +1,41 @@
-"""The generated files of Harbor, in data/harbor beside the package."""
+"""The files of Harbor: texts and tables beside the code, and what is generated from them in data/harbor."""
 
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from toolkit.evals import Label
-from toolkit.harbor.raters import Truth
 from toolkit.records import JsonlFile
 from toolkit.traces import Traces, read_traces
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "harbor"
 TRACES, TRUTH, LABELS = "traces.jsonl", "truth.jsonl", "labels.jsonl"
+
+
+@cache
+def text(name: str) -> str:
+    """A text file of this room, as ``policy.md``."""
+    return files("toolkit.harbor").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def content(name: str) -> Any:
+    """A YAML file of this room, as ``shop.yaml``. Shared by all callers: read it, do not change it."""
+    import yaml
+
+    return yaml.load(text(name), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What was planted in a trace: a failure mode, or None where the agent behaves well."""
+
+    trace_id: str
+    failure: str | None
+    situation: str
+    """The situation's id."""
 
 
 def load_traces(folder: str | Path = DATA) -> Traces:

@@ -4,23 +4,23 @@ Every trace is a real conversation over a durable session, with a scripted model
 database. Which failure was planted where is written to a file of its own.
 """
 
-import argparse
 import asyncio
-import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
-from toolkit.harbor.agent import harbor_policy, serve
+import typer
+
+from toolkit.harbor.agent import Talk, harbor_policy
 from toolkit.harbor.files import DATA, LABELS, TRACES, TRUTH
-from toolkit.harbor.raters import Truth, rate_all
+from toolkit.harbor.raters import rate_all
 from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
-from toolkit.harbor.world import World
 from toolkit.models import ScriptedModel
-from toolkit.records import canonical, encode
+from toolkit.records import canonical, encode, write_whole
 from toolkit.sessions import MemoryLog, Session
 from toolkit.traces import Trace, write_traces
 
@@ -31,33 +31,21 @@ CANDIDATES = 40
 """Phrasings that are looked at for each trace; the one whose words were used least is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A trace to be made."""
-
-    situation: Situation
-    phrasing: int
-    failure: str | None
-
-
-def plan(n: int = N_TRACES, seed: int = SEED) -> list[Plan]:
+def plan(n: int = N_TRACES, seed: int = SEED) -> list[Talk]:
     """Decide which situation goes which way: all situations well behaved in turn, all failure modes alike.
 
-    Raises
-    ------
-    ValueError
-        Where `n` is so large that two traces would have the same words.
+    Raises ValueError where `n` is so large that two traces would have the same words.
     """
-    rng = random.Random(seed)
+    rng, everyone = random.Random(seed), list(situations().values())
     good = round(n * SHARE_GOOD)
-    pairs: list[tuple[Situation, str | None]] = [(s, None) for s in _in_turn(list(situations().values()), good, rng)]
+    pairs: list[tuple[Situation, str | None]] = [(one, None) for one in _in_turn(everyone, good, rng)]
     for number, mode in enumerate(FAILURE_MODES):
         share = len(range(number, n - good, len(FAILURE_MODES)))
-        fitting = [s for s in situations().values() if mode in s.modes]
-        pairs += [(s, mode) for s in _in_turn(fitting, share, rng)]
+        pairs += [(one, mode) for one in _in_turn([s for s in everyone if mode in s.modes], share, rng)]
     rng.shuffle(pairs)
     used: Counter[str] = Counter()
-    return [_choose(situation, failure, used, rng) for situation, failure in pairs]
+    ids = (f"hb-{_digest(f'{seed}/{number}', 8)}" for number in count())
+    return [Talk(id_, one, _fresh(one, mode, used, rng), mode) for id_, (one, mode) in zip(ids, pairs, strict=False)]
 
 
 def _in_turn(items: list[Situation], n: int, rng: random.Random) -> list[Situation]:
@@ -68,8 +56,8 @@ def _in_turn(items: list[Situation], n: int, rng: random.Random) -> list[Situati
     return taken
 
 
-def _choose(situation: Situation, failure: str | None, used: Counter[str], rng: random.Random) -> Plan:
-    """Take the phrasing whose words are the freshest, and never the whole of an earlier trace."""
+def _fresh(situation: Situation, failure: str | None, used: Counter[str], rng: random.Random) -> int:
+    """The phrasing whose words are the freshest, and never the whole of an earlier trace."""
     options = []
     for phrasing in rng.sample(range(10_000), CANDIDATES):
         words = [text for turn in situation.script(phrasing, failure) for text in (turn.say, turn.reply)]
@@ -79,82 +67,48 @@ def _choose(situation: Situation, failure: str | None, used: Counter[str], rng: 
         raise ValueError(f"{situation.id} ({failure or 'ok'}) has no fresh phrasing left: ask for fewer traces")
     _, phrasing, words = min(options)
     used.update([*words, "\n".join(words)])
-    return Plan(situation, phrasing, failure)
+    return phrasing
 
 
-async def make_trace(planned: Plan, trace_id: str, rng: random.Random) -> Trace:
-    """Hold the conversation on a session of its own, and fold it to a trace."""
-    tick, pause = _clock(planned.situation.now.replace(tzinfo=UTC).timestamp(), rng)
-    ids = (_digest(f"{trace_id}:{n}", 10) for n in range(1_000_000))
-    session = Session(MemoryLog(), trace_id, clock=tick, new_id=lambda: next(ids))
-    with World.open(now=planned.situation.now) as world:
-        model = ScriptedModel(harbor_policy)
-        phrasing, failure = planned.phrasing, planned.failure
-        await serve(
-            session, planned.situation, model, world, phrasing=phrasing, failure=failure, on_turn=pause, window_s=0
-        )
-    trace = await session.trace()
-    return replace(trace, meta={**trace.meta, "agent": "harbor-support", "policy": "v1"})
-
-
-def _clock(start: float, rng: random.Random) -> tuple[Callable[[], float], Callable[[Turn], None]]:
-    """A clock that runs on a little at each look, and longer while the customer types."""
-    now = start
+async def make_trace(talk: Talk, rng: random.Random) -> Trace:
+    """Hold the conversation by a clock that runs on a little at each look, longer while the customer types."""
+    now = talk.situation.now.replace(tzinfo=UTC).timestamp()
 
     def tick() -> float:
         nonlocal now
         now += rng.uniform(0.02, 0.12)
         return round(now, 2)
 
-    def pause(turn: Turn) -> None:
+    def wait(turn: Turn) -> None:
         nonlocal now
         now += rng.uniform(4, 25) + len(turn.say) / rng.uniform(3, 7)
 
-    return tick, pause
+    ids = (_digest(f"{talk.session}:{n}", 10) for n in count())
+    session = Session(MemoryLog(), talk.session, clock=tick, new_id=lambda: next(ids))
+    await talk.hold(session, ScriptedModel(harbor_policy), on_turn=wait, window_s=0)
+    trace = await session.trace()
+    return replace(trace, meta={**trace.meta, "agent": "harbor-support", "policy": "v1"})
 
 
 def _digest(text: str, chars: int) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:chars]
+    return sha256(text.encode()).hexdigest()[:chars]
 
 
 async def generate(folder: str | Path, n: int = N_TRACES, seed: int = SEED) -> list[Trace]:
-    """Write traces.jsonl, truth.jsonl and labels.jsonl into `folder`, and return the traces.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Made if need be; files of these names are replaced.
-    n : int
-        How many traces.
-    seed : int
-        Decides everything that is left to chance.
-    """
-    folder, traces, truths = Path(folder), [], []
-    for number, planned in enumerate(plan(n, seed)):
-        trace_id = f"hb-{_digest(f'{seed}/{number}', 8)}"
-        traces.append(await make_trace(planned, trace_id, random.Random(f"{seed}/{number}")))
-        truths.append(Truth(trace_id, planned.failure, planned.situation.id))
+    """Write `n` traces, their truth and their labels into `folder`; files of these names are replaced."""
+    folder, talks = Path(folder), plan(n, seed)
+    traces = [await make_trace(talk, random.Random(f"{seed}/{number}")) for number, talk in enumerate(talks)]
+    truths = [talk.truth for talk in talks]
     write_traces(folder / TRACES, traces)
-    rows = [{"trace_id": t.trace_id, "failure": t.failure, "situation": t.situation} for t in truths]
-    _write(folder / TRUTH, [canonical(row) for row in rows])
-    _write(folder / LABELS, [encode(label) for label in rate_all(traces, truths, seed)])
+    write_whole(folder / TRUTH, "".join(canonical(asdict(truth)) + "\n" for truth in truths))
+    write_whole(folder / LABELS, "".join(encode(label) + "\n" for label in rate_all(traces, truths, seed)))
     return traces
 
 
-def _write(path: Path, lines: list[str]) -> None:
-    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8", newline="\n")
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m toolkit.harbor.generate", description=__doc__)
-    parser.add_argument("--to", default=DATA, type=Path, help=f"folder to write to (default {DATA})")
-    parser.add_argument("--n", default=N_TRACES, type=int, help="number of traces")
-    parser.add_argument("--seed", default=SEED, type=int)
-    asked = parser.parse_args()
-    traces = asyncio.run(generate(asked.to, asked.n, asked.seed))
-    print(f"{len(traces)} simulated traces, with truth and labels, in {asked.to}")
+def main(to: Path = DATA, n: int = N_TRACES, seed: int = SEED) -> None:
+    """Write simulated traces, with truth and labels. The same seed gives the same bytes."""
+    print(f"{len(asyncio.run(generate(to, n, seed)))} simulated traces, with truth and labels, in {to}")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,9 +1,9 @@
 """Planner, Generator, Evaluator: does it hold together for hours?
 
-The planner, the generator and the evaluator are `Planner`, `Generator` and `Evaluator`: three clean contexts that meet
-in files. The contract is a `Contract` of `Criterion`s, each with a command that shows it, frozen by its hash once both
-sides have signed. Hand-offs and all other state live in a `Workspace`. `Harness` runs the loop within a `Budget`, on a
-session, and ends in an `Outcome`. What is built is judged by what was run: no word of a role makes a red check green.
+`Planner`, `Generator` and `Evaluator` are three clean contexts that meet in files. The contract is a `Contract` of
+`Criterion`s, each with a command that shows it, frozen by its hash once both sides have signed. Hand-offs and all other
+state live in a `Workspace`. `Harness` runs the loop within a `Budget`, on a session, and ends in an `Outcome`. What is
+built is judged by what was run: no word of a role makes a red check green.
 
 >>> greets = Criterion("greets", "It greets.", ("python", "hello.py"), stdout=("hello",))
 >>> contract = Contract("A greeting.", (greets,)).sign("generator").sign("evaluator")
@@ -14,12 +14,21 @@ session, and ends in an `Outcome`. What is built is judged by what was run: no w
 True
 """
 
+from toolkit.harness.checks import (
+    CheckResult,
+    Outcome,
+    Verdict,
+    all_pass,
+    decide,
+    green_before,
+    run_check,
+    run_criterion,
+    score_check,
+)
 from toolkit.harness.contract import Contract, ContractError, Criterion, TextFile, propose_contract, read_contract
 from toolkit.harness.demo import demo_harness, run_demo
 from toolkit.harness.loop import Budget, Harness
 from toolkit.harness.roles import Evaluator, Generator, Planner
-from toolkit.harness.sandbox import CheckResult, run_check, run_criterion
-from toolkit.harness.verify import Outcome, Verdict, all_pass, decide, green_before, score_check
 from toolkit.harness.workspace import Workspace, WorkspaceError
 
 __all__ = [

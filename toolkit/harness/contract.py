@@ -4,13 +4,13 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from toolkit.records import RecordError, canonical, decode, encode
 
 Side = Literal["generator", "evaluator"]
 SIDES: tuple[Side, ...] = ("generator", "evaluator")
-STRICT: dict[str, Any] = {"extra": "forbid"}
+STRICT = {"extra": "forbid"}
 MAX_TIMEOUT_S = 60.0
 MAX_CRITERIA = 40
 
@@ -21,24 +21,19 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file, by its path within a folder."""
+    """A text file, by its path within a folder: with forward slashes, never absolute, never upwards."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    __pydantic_config__: ClassVar = STRICT
     path: str
-    """With forward slashes, as ``src/report.py``; never absolute, never upwards."""
     content: str
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One promise, with a command whose outcome decides whether it is kept.
+    """One promise, with a command whose outcome decides whether it is kept. Raises ContractError where none could."""
 
-    Raises ContractError where there is no command to run, or an expectation that nothing could fail.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    __pydantic_config__: ClassVar = STRICT
     id: str
-    """A short name, as ``quoted-commas``."""
     text: str
     """The promise in words."""
     command: tuple[str, ...]
@@ -52,20 +47,18 @@ class Criterion:
     stderr: tuple[str, ...] = ()
     """Texts that must each occur in what it complains of."""
     timeout_s: float = 10.0
-    """Seconds that it may take, at most 60."""
 
     def __post_init__(self) -> None:
-        faults = {
-            "an id is 1 to 40 of a-z, 0-9, - and _": not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id),
-            "text is empty: say what is promised": not self.text.strip(),
-            "no command: a criterion that cannot be run cannot be kept": not any(self.command[:1]),
-            "exit_code must be 0 to 125": not 0 <= self.exit_code <= 125,
-            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": not 0 < self.timeout_s <= MAX_TIMEOUT_S,
-            "expects an empty text, which every output contains": not all((*self.stdout, *self.stderr)),
+        must_hold = {
+            "an id is 1 to 40 of a-z, 0-9, - and _": re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id),
+            "text is empty: say what is promised": self.text.strip(),
+            "no command: a criterion that cannot be run cannot be kept": any(self.command[:1]),
+            "exit_code must be 0 to 125": 0 <= self.exit_code <= 125,
+            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": 0 < self.timeout_s <= MAX_TIMEOUT_S,
+            "expects an empty text, which every output contains": all((*self.stdout, *self.stderr)),
         }
-        for fault, present in faults.items():
-            if present:
-                raise ContractError(f"criterion {self.id!r}: {fault}")
+        if fault := next((fault for fault, holds in must_hold.items() if not holds), None):
+            raise ContractError(f"criterion {self.id!r}: {fault}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +68,10 @@ class Contract:
     Raises ContractError where that is so, where there are no criteria, or two have the same id.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    __pydantic_config__: ClassVar = STRICT
     goal: str
     criteria: tuple[Criterion, ...]
     signed: tuple[Side, ...] = ()
-    """Who has agreed to it so far."""
     sha256: str | None = None
     """Of the canonical JSON of goal and criteria: it names the frozen contract. None until both have signed."""
 
@@ -95,17 +87,17 @@ class Contract:
             raise ContractError("the contract differs from what both signed: put it back, or begin in a new folder")
 
     def sign(self, side: Side) -> "Contract":
-        """The same contract with the signature of `side`; frozen if the other has signed already."""
+        """With the signature of `side`; frozen if the other has signed already."""
         signed = tuple(sorted({*self.signed, side}))
         return Contract(self.goal, self.criteria, signed, _hash(self) if len(signed) == len(SIDES) else None)
 
     def to_json(self) -> str:
-        """The contract as JSON, for people to read and `read_contract` to check."""
+        """For people to read, and `read_contract` to check."""
         return json.dumps(json.loads(encode(self)), indent=1, ensure_ascii=False) + "\n"
 
 
 def read_contract(text: str, file: str | None = None) -> Contract:
-    """Read a contract from JSON. Raises ContractError where it is unreadable or was changed after the signing."""
+    """Read a contract. Raises ContractError where it is unreadable or was changed after the signing."""
     try:
         return decode(Contract, text, file)
     except RecordError as error:
@@ -113,10 +105,7 @@ def read_contract(text: str, file: str | None = None) -> Contract:
 
 
 def propose_contract(goal: str, criteria: object) -> Contract:
-    """Make an unsigned contract of proposed `criteria` (plain JSON).
-
-    Raises ContractError where one cannot be read or checked. Nothing is put in its place.
-    """
+    """Make an unsigned contract of proposed `criteria` (plain JSON). Raises ContractError where one cannot be used."""
     return read_contract(json.dumps({"goal": goal, "criteria": criteria}))
 
 

@@ -12,11 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
-from toolkit.harness import roles
+from toolkit.harness import checks, roles
+from toolkit.harness.checks import CheckResult, Ended, Outcome
 from toolkit.harness.contract import Contract, ContractError, propose_contract
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role
-from toolkit.harness.sandbox import CheckResult, run_criterion
-from toolkit.harness.verify import Outcome, Stop, all_pass, decide, green_before, score_check
 from toolkit.harness.workspace import Workspace, WorkspaceError, clip, lay_files
 from toolkit.models import BudgetExceeded, Tape
 from toolkit.models.ledger import cost_usd, worst_case
@@ -28,32 +27,34 @@ T = TypeVar("T")
 A = TypeVar("A", bound=roles.Answered)
 
 
+class Stop(Exception):
+    """Ends a build, from wherever it is, with an outcome and why."""
+
+    args: tuple[Ended, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What a build may use."""
 
     rounds: int = 4
-    """Rounds of build and judgement."""
     cost_usd: float = 1.0
     """Dollars for the whole build, looked at before each call. What the journal answers counts too, so that a new run
     gets no new money; a call without a result is not in the journal, and counts in its own run alone."""
     seconds: float = 300.0
     """Wall time of one `Harness.run`."""
     proposals: int = 3
-    """Contracts that may be proposed before it is given up."""
 
 
 @dataclass
 class Harness:
-    """Three roles, one folder, one session."""
+    """Three roles and a folder: the same folder again goes on from its journal. A cancel on the session stops it."""
 
     planner: Planner
     generator: Generator
     evaluator: Evaluator
     workspace: Workspace
-    """Where it is built. The same folder again goes on from its journal."""
     session: Session
-    """What all three write to. A cancel on it stops the build."""
     budget: Budget = field(default_factory=Budget)
 
     async def run(self, goal: str) -> Outcome:
@@ -63,14 +64,16 @@ class Harness:
         """
         with self.workspace.held():
             said = await self.session.say(goal)
-            self._so_far, self._runs = Outcome(), set[str]()
+            self._so_far, self._runs, self._tapes = Outcome(), set[str](), dict[str, Tape]()
             self._deadline = time.monotonic() + self.budget.seconds
             self._cancel = asyncio.create_task(self._cancelled(said.seq))
             try:
-                end = await self._steps(goal)
+                outcome, why = await self._steps(goal)
             finally:
                 await stop(self._cancel)
-            return replace(self._so_far, outcome=end.outcome, why=end.why)
+            tapes = self._tapes.values()
+            made, replayed = sum(tape.misses for tape in tapes), sum(tape.hits for tape in tapes)
+            return replace(self._so_far, outcome=outcome, why=why, model_calls=made, replayed_calls=replayed)
 
     async def _cancelled(self, after: int) -> Stop:
         try:
@@ -81,28 +84,27 @@ class Harness:
         except (ValueError, OSError) as error:
             return Stop("error", f"cancels can no longer be heard: {error}")
 
-    async def _steps(self, goal: str) -> Stop:
+    async def _steps(self, goal: str) -> tuple[Ended, str]:
         try:
             self.workspace.restart(goal)
-            await self._plan()
+            for role in (self.planner, self.generator, self.evaluator):
+                self._tapes[role.actor] = Tape(self.workspace.journal, role.model)
+            async with self._turn(self.planner) as run:
+                spec = (await self._ask(self.planner, "plan", 1, roles.Plan)).spec
+                self.workspace.write("spec.md", spec)
+                await run.write(spec)
             contract = await self._agree(goal)
             for number in range(1, self.budget.rounds + 1):
                 refused = await self._build(contract, number)
                 if await self._judge(contract, number, refused):
-                    return Stop("complete", f"all criteria hold after round {number}")
-            return Stop("failed", f"{self.budget.rounds} rounds are used up and criteria are open")
+                    return "complete", f"all criteria hold after round {number}"
+            return "failed", f"{self.budget.rounds} rounds are used up and criteria are open"
         except Stop as end:
-            return end
+            return end.args
         except BudgetExceeded as error:
-            return Stop("budget", str(error))
+            return "budget", str(error)
         except (ValueError, OSError) as error:
-            return Stop("error", f"{type(error).__name__}: {error}")
-
-    async def _plan(self) -> None:
-        async with self._turn(self.planner) as run:
-            plan = await self._ask(self.planner, "plan", 1, roles.Plan)
-            self.workspace.write("spec.md", plan.spec)
-            await run.write(plan.spec)
+            return "error", f"{type(error).__name__}: {error}"
 
     async def _agree(self, goal: str) -> Contract:
         objections: tuple[str, ...] = ()
@@ -125,7 +127,7 @@ class Harness:
             try:
                 contract = propose_contract(goal, criteria).sign("generator")
                 results, _ = await self._check(contract, run, 0)
-                green = green_before(contract, results).items()
+                green = checks.green_before(contract, results).items()
                 objections = tuple(f"{id} is not red before anything is built: {why}" for id, why in green)
             except ContractError as error:
                 objections = (str(error),)
@@ -145,16 +147,15 @@ class Harness:
     async def _build(self, contract: Contract, number: int) -> str:
         """Write what the Generator answers. Returns why it was refused, which it can mend; empty where it was not."""
         async with self._turn(self.generator, contract) as run:
-            build = await self._ask(self.generator, "build", number, roles.Build)
-            refused = ""
+            build, refused = await self._ask(self.generator, "build", number, roles.Build), ""
             try:
                 lay_files(self.workspace.build, build.files)
             except WorkspaceError as error:
                 refused = str(error)
             for file in build.files:
-                arguments = {"path": file.path, "content": clip(file.content), "round": number}
-                call = await run.call_tool("write_file", arguments)
-                await run.tool_result(call, refused or f"{len(file.content)} characters written", bool(refused))
+                about = {"path": file.path, "content": clip(file.content), "round": number}
+                answer = refused or f"{len(file.content)} characters written"
+                await run.tool_result(await run.call_tool("write_file", about), answer, bool(refused))
             notes = self.workspace.read("progress.md")
             self.workspace.write("progress.md", f"{notes}## Round {number}\n{build.handoff.strip()}\n\n")
             await run.write(build.handoff)
@@ -162,43 +163,40 @@ class Harness:
 
     async def _judge(self, contract: Contract, number: int, refused: str) -> bool:
         async with self._turn(self.evaluator, contract) as run:
-            results, checks = await self._check(contract, run, number)
+            results, check_events = await self._check(contract, run, number)
             judged = await self._ask(self.evaluator, "judge", number, roles.Judgement)
-            verdicts = decide(contract, results, [(said.criterion, said.verdict, said.why) for said in judged.verdicts])
+            words = [(said.criterion, said.verdict, said.why) for said in judged.verdicts]
+            verdicts = checks.decide(contract, results, words)
             findings = {"refused": refused, "verdicts": [asdict(verdict) for verdict in verdicts]}
             self.workspace.write(f"findings/round-{number}.json", findings)
             for verdict in verdicts:
-                about = {"round": number, "check_event": checks[verdict.criterion], "contract": contract.sha256}
+                about = {"round": number, "check_event": check_events[verdict.criterion], "contract": contract.sha256}
                 await self.session.append("verdict", self.evaluator.actor, asdict(verdict) | about, run.id)
             self._so_far = replace(self._so_far, rounds=number, verdicts=verdicts)
             still_open = [f"{verdict.criterion}: {verdict.why}." for verdict in verdicts if verdict.verdict != "pass"]
             await run.write(" ".join(still_open) or "All criteria hold.")
-        return all_pass(contract, verdicts)
+        return checks.all_pass(contract, verdicts)
 
     async def _check(self, contract: Contract, run: Run, number: int) -> tuple[dict[str, CheckResult], dict[str, str]]:
         """Run each check on build/. Returns results and the ids of their events; round 0 is before the build."""
-        results, checks, shown = {}, {}, []
+        results, check_events, shown = {}, {}, []
         for criterion in contract.criteria:
-            result = results[criterion.id] = await self._bounded(run_criterion(criterion, self.workspace.build))
-            finding, why = score_check(criterion, result)
+            result = results[criterion.id] = await self._bounded(checks.run_criterion(criterion, self.workspace.build))
+            finding, why = checks.score_check(criterion, result)
             # How long it took stays out of the file: the Evaluator's question must not change with it.
             data = asdict(replace(result, stdout=clip(result.stdout), stderr=clip(result.stderr)))
             about = {"round": number, "seconds": round(data.pop("seconds"), 3)}
             shown.append({"criterion": criterion.id, "finding": finding, "why": why} | data)
-            ack = await run.append("check.result", shown[-1] | about)
-            checks[criterion.id] = ack.event.id
+            check_events[criterion.id] = (await run.append("check.result", shown[-1] | about)).event.id
         self.workspace.write(f"checks/round-{number}.json", shown)
-        return results, checks
+        return results, check_events
 
     @asynccontextmanager
     async def _turn(self, role: Role, contract: Contract | None = None) -> AsyncIterator[Run]:
-        """One run of `role`, ended whatever happens; it begins only if the folder's contract is still `contract`.
-
-        It is ``live`` only where nothing is left in the journal that could be played back.
-        """
-        tape = self._tape = Tape(self.workspace.journal, role.model)
-        played_back = tape.known > self._so_far.model_calls + self._so_far.replayed_calls
-        source = tape.source if played_back else role.model.source
+        """One run of `role`, ended whatever happens; it begins only if the folder's contract is still `contract`."""
+        # It is live only where nothing is left in the journal that could be played back.
+        tape, played_back = self._tapes[role.actor], sum(tape.hits for tape in self._tapes.values())
+        source = tape.source if tape.known - tape.misses > played_back else role.model.source
         id = self.session.new_id()
         self._runs.add(id)  # before it starts: a cancel may follow at once
         run = await self.session.start_run(role.actor, source=source, id=id)
@@ -207,16 +205,15 @@ class Harness:
                 self.workspace.freeze(contract)
             yield run
         except BaseException as error:
-            stopped = not isinstance(error, Exception) or (isinstance(error, Stop) and error.outcome != "error")
-            await run.finish("cancelled" if stopped else "error")
+            broken_off = error.args[0] != "error" if isinstance(error, Stop) else not isinstance(error, Exception)
+            await run.finish("cancelled" if broken_off else "error")
             raise
         await run.finish("complete")
 
     async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work`; break it off, with `Stop`, at a cancel or at the deadline."""
-        task = asyncio.create_task(work)
+        task, left = asyncio.create_task(work), max(0.0, self._deadline - time.monotonic())
         try:
-            left = max(0.0, self._deadline - time.monotonic())
             await asyncio.wait({task, self._cancel}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await stop(task)
@@ -231,16 +228,11 @@ class Harness:
         request, before = role.ask(task, number, self.workspace, shape), self._so_far
         worst = cost_usd(role.model.name, worst_case(request))
         if before.cost_usd + worst > self.budget.cost_usd:
-            held = f"${before.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
-            raise Stop("budget", f"the next call of the {role.actor} was not made: {held}")
-        tape = self._tape
-        try:
-            reply = await self._bounded(tape.reply(request))
-        finally:
-            made, replayed = before.model_calls + tape.misses, before.replayed_calls + tape.hits
-            self._so_far = replace(before, model_calls=made, replayed_calls=replayed)
-        spent, sources = before.cost_usd + cost_usd(reply.model, reply.usage), {*before.sources, reply.source}
-        self._so_far = replace(self._so_far, cost_usd=round(spent, 9), sources=tuple(sorted(sources)))
+            spent = f"${before.cost_usd:.4f} of ${self.budget.cost_usd:.4f} are spent, and it may cost ${worst:.4f}"
+            raise Stop("budget", f"the next call of the {role.actor} was not made: {spent}")
+        reply = await self._bounded(self._tapes[role.actor].reply(request))
+        cost, sources = before.cost_usd + cost_usd(reply.model, reply.usage), {*before.sources, reply.source}
+        self._so_far = replace(before, cost_usd=round(cost, 9), sources=tuple(sorted(sources)))
         if not reply.ok or reply.parsed is None:
             why = reply.why or "no JSON object came"
             raise Stop("error", f"the {role.actor} gave no result ({reply.stopped}): {why}")

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -20,20 +20,14 @@ class WorkspaceError(ValueError):
     """A path that the workspace refuses, or a folder that is in use."""
 
 
-def confined(folder: Path, path: str) -> Path:
-    """The place of `path` within `folder`.
-
-    Raises WorkspaceError where it is absolute, climbs with ``..``, or leads through a symbolic link.
-    """
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or "\\" in path or "\0" in path or ":" in path or ".." in parts:
-        raise WorkspaceError(f"path {path!r} is refused: it must be relative and stay within the folder")
-    place = folder
-    for part in parts:
-        place = place / part
-        if place.is_symlink():
-            raise WorkspaceError(f"path {path!r} is refused: {part} is a symbolic link")
-    return place
+def _confined(folder: Path, path: str) -> Path:
+    """The place of `path` within `folder`, or a WorkspaceError."""
+    inside = folder.resolve()
+    place, portable = inside / path, not path.startswith("/") and not any(char in path for char in "\\:\0")
+    if portable and inside in place.parents and place.resolve() == place:  # a link or a .. would resolve to another
+        return place
+    why = "it must be relative, stay within the folder and lead through no symbolic link"
+    raise WorkspaceError(f"path {path!r} is refused: {why}")
 
 
 def clip(text: str, chars: int = SHOWN_CHARS) -> str:
@@ -48,12 +42,12 @@ def clip(text: str, chars: int = SHOWN_CHARS) -> str:
 
 
 def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
-    """Write `files` into `folder`. All paths are looked at before the first file is written.
+    """Write `files` into `folder`, once all paths are found good.
 
-    Raises WorkspaceError where one leaves the folder or cannot be written: a folder has its name, or it is too long.
+    Raises WorkspaceError where one is absolute, climbs with ``..``, leads through a symbolic link or cannot be written.
     """
     try:
-        places = [confined(folder, file.path) for file in files]
+        places = [_confined(folder, file.path) for file in files]
         for file, place in zip(files, places, strict=True):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(file.content, encoding="utf-8", newline="")
@@ -83,10 +77,7 @@ class Workspace:
             raise WorkspaceError(f"{self.path}: another run is at work here; wait for it or use a new folder") from None
 
     def restart(self, goal: str) -> None:
-        """Begin `goal`: put build/ back to what it was before the first run, and leave no hand-off.
-
-        Raises WorkspaceError, and changes nothing, where the folder holds another goal.
-        """
+        """Put build/ back to its start. Raises WorkspaceError, and changes nothing, where there is another goal."""
         if self.read("goal.md") not in (None, goal):
             raise WorkspaceError(f"{self.path}: it holds another goal, in goal.md; a new goal needs a new folder")
         start = self.path / "start"
@@ -99,34 +90,30 @@ class Workspace:
         self.write("progress.md", "")
 
     def write(self, name: str, value: Any) -> None:
-        """Write a file of the workspace itself in one step: text as it is, as ``spec.md``, all else as JSON."""
+        """Write a file of the workspace itself in one step: text as it is, all else as JSON."""
         text = value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
         write_whole(self.path / name, text)
 
     def read(self, name: str) -> Any:
         """A file of the workspace: the value of a ``.json``, the text of any other; None where there is none."""
         place = self.path / name
-        if not place.is_file():
-            return None
-        text = place.read_bytes().decode()
-        return json.loads(text) if place.suffix == ".json" else text
+        text = place.read_bytes().decode() if place.is_file() else None
+        return json.loads(text) if text is not None and place.suffix == ".json" else text
 
     def read_build(self) -> dict[str, str]:
         """The text of each file of build/ by its path, a long one clipped; symbolic links are not followed.
 
-        It ends before `BUILD_CHARS` would be passed. ``/left-out``, which is no path of a build, then says how many
-        files are missing.
+        It ends before `BUILD_CHARS`; ``/left-out``, which is no path of a build, then says how many files are missing.
         """
         places = sorted(place for place in self.build.rglob("*") if place.is_file() and not place.is_symlink())
-        found, room = dict[str, str](), BUILD_CHARS
-        for number, place in enumerate(places):
+        found, chars = dict[str, str](), 0
+        for place in places:
             path = place.relative_to(self.build).as_posix()
             text = clip(place.read_text(encoding="utf-8", errors="replace"))
-            room -= len(path) + len(text)
-            if room < 0:
-                most = f"a question holds {BUILD_CHARS:,} characters of a build at most"
-                found["/left-out"] = f"{len(places) - number} of {len(places)} files are not shown: {most}"
-                break
+            chars += len(path) + len(text)
+            if chars > BUILD_CHARS:
+                left_out = f"{len(places) - len(found)} of {len(places)} files are not shown"
+                return found | {"/left-out": f"{left_out}: a question holds {BUILD_CHARS:,} characters of them"}
             found[path] = text
         return found
 

@@ -17,7 +17,7 @@ from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, UnknownModel
 from toolkit.models.loopback import LoopbackServer
 from toolkit.models.model import Model, Reply, Request, Stopped, ToolCall, Usage
 from toolkit.models.script import Answer, Fault, Policy, ScriptedModel
-from toolkit.models.tape import Tape
+from toolkit.models.tape import Tape, TapeMiss
 
 __all__ = [
     "Answer",
@@ -34,6 +34,7 @@ __all__ = [
     "ScriptedModel",
     "Stopped",
     "Tape",
+    "TapeMiss",
     "ToolCall",
     "UnknownModel",
     "Usage",

@@ -2,21 +2,22 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from toolkit.models import wire
 from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
 from toolkit.models.loopback import LoopbackServer
-from toolkit.models.model import Model, Reply, Request, Usage
+from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage
 from toolkit.models.script import Answer, Policy
 from toolkit.traces import Source
 
 CLOSE_S = 10.0
 BACKOFF_S = 8.0  # the SDK's longest pause before a retry
+GIVEN_UP: tuple[Stopped, str] = ("truncated", "given up before its end")
 SIMULATED = Answer("This reply is simulated: a script on this machine wrote it, and no model was asked.")
 
 
@@ -24,22 +25,18 @@ SIMULATED = Answer("This reply is simulated: a script on this machine wrote it, 
 class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     """A model of the Messages API, asked through the anthropic SDK. It belongs to the event loop that first asks it.
 
-    Raises
-    ------
-    ValueError
-        Where there is a `base_url` and no `api_key`, or a `ledger` without a cap and an API that is not on this
-        machine for certain. For a model without a price it is an `UnknownModel`.
+    Raises ValueError for a `base_url` without `api_key`, or where it would be asked live and the ledger has no cap.
     """
 
     name: str
     """One with a price in prices.json."""
     _: KW_ONLY
     base_url: str | None = None
-    """Where the API is. None means the SDK's own choice; with any other, nothing of the environment is used."""
+    """Where the API is. None means ANTHROPIC_BASE_URL or the real one; else nothing of the environment is used."""
     api_key: str | None = field(default=None, repr=False)
-    """None takes ANTHROPIC_API_KEY, for the SDK's own `base_url` alone."""
+    """None takes ANTHROPIC_API_KEY, where there is no `base_url`."""
     source: Source = field(default=cast(Source, None))
-    """What replies say of themselves; None means live, unless the URL that the SDK asks is on this machine."""
+    """What replies say of themselves; None means live, unless the URL is on this machine."""
     ledger: Ledger = field(default_factory=Ledger)
     """Counts each HTTP attempt."""
     timeout_s: float = 60
@@ -53,11 +50,12 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
             raise ValueError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
-        if not self.server and _source_of(self.base_url or "") == "live" and self.ledger.cap_usd is None:
-            mend = "pass ledger=Ledger(cap_usd=1.0), or have connect_model() ask a script"
+        self._url = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+        local = self.server is not None or urlsplit(self._url).hostname in ("127.0.0.1", "localhost", "::1")
+        if not local and self.ledger.cap_usd is None:
+            mend = "pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model"
             raise ValueError(f"{self.name} is asked live, which costs money, and there is no cap: {mend}")
-        self._given, url = self.source, self.base_url or os.environ.get("ANTHROPIC_BASE_URL", "")
-        self.source = self.source or ("simulated" if self.server else _source_of(url))
+        self.source = self.source or ("simulated" if local else "live")
         self._client: Any = None
         self._starting = asyncio.Lock()
 
@@ -74,40 +72,76 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                 await self.server.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        from toolkit.models.call import Call, failure_of
+        from toolkit.models import sdk
 
-        call = Call(self, request)
+        attempts, reply, whole, broke = list[int](), Reply("", "error", self.name, self.source), False, GIVEN_UP
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
-                    client = (await self._connect()).with_middleware(call.count)
-                    events = await stack.enter_async_context(client.messages.stream(**call.arguments()))
-                while True:
-                    async with asyncio.timeout(self.timeout_s):
-                        event = await anext(events, None)
-                    if event is None:
-                        break
-                    if words := call.hear(event, events):
+                    client = (await self._connect()).with_middleware(sdk.counting(self, attempts, request))
+                    params = sdk.params_of(request, self.name)
+                    events = await stack.enter_async_context(client.messages.stream(**params))
+                while (event := await sdk.next_of(events, self.timeout_s)) is not None:
+                    if not whole and event.type == "text" and (words := wire.well_formed(event.text)):
+                        reply = replace(reply, text=reply.text + words)
                         yield words
-            call.failure = wire.CLOSED
+                    elif not whole and event.type in ("message_start", "message_delta", "message_stop"):
+                        message = events.current_message_snapshot.to_dict(warnings=False)
+                        reply = replace(reply, usage=wire.usage_of(message))
+                        if event.type == "message_stop":
+                            reply, whole = wire.conclude(request, self.name, self.source, reply.text, message), True
+            broke = wire.CLOSED
         except BudgetExceeded:
             raise
         except Exception as error:
-            call.failure = failure_of(error, self.timeout_s)
+            broke = sdk.failure_of(error, self.timeout_s)
         finally:
-            call.settle()
-        yield call.reply()
+            reply = reply if whole else replace(reply, stopped=broke[0], why=broke[1])
+            self.ledger.end(attempts, "billed" if whole else "possibly billed", 200, reply.usage, reply.why)
+        yield reply
+
+    async def batch(
+        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+    ) -> list[Reply]:
+        """As `Model.batch`. A batch that is given up, at the deadline or by a cancel, is cancelled at the API too."""
+        from toolkit.models import sdk
+
+        if not requests:
+            return []
+        attempts, found, where, broke = list[int](), dict[str, Any](), "", GIVEN_UP
+        try:
+            asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
+            async with asyncio.timeout(timeout_s):
+                client = await self._connect()
+                counted = client.with_middleware(sdk.counting(self, attempts, *requests, batch=True))
+                id_ = (await counted.messages.batches.create(requests=asked)).id
+                where = f"batch {id_}: "
+                await sdk.wait_for_batch(client.messages.batches, id_, found, len(requests), progress)
+            broke = "error", "it ended without a result for this request"
+        except BudgetExceeded:
+            raise
+        except Exception as error:
+            broke = sdk.failure_of(error, timeout_s)
+        finally:
+            missing = Reply("", broke[0], self.name, self.source, why=where + broke[1])
+            ends: list[tuple[Reply, State]] = [(missing, "possibly billed")] * len(requests)
+            for n, request in enumerate(requests):
+                if str(n) in found:
+                    ends[n] = wire.read_result(request, self.name, self.source, found[str(n)])
+                self.ledger.end(attempts[n : n + 1], ends[n][1], 200, ends[n][0].usage, ends[n][0].why)
+        if progress:
+            progress(len(requests), len(requests))
+        return [reply for reply, _ in ends]
 
     async def _connect(self) -> Any:
-        from toolkit.models.call import client_of
+        from toolkit.models import sdk
 
         async with self._starting:
             if self._client is None:
                 if self.server is not None:
                     await self.server.start()
-                    self.base_url = self.server.url
-                self._client = client_of(self)
-                self.source = self._given or _source_of(str(self._client.base_url))
+                    self._url = self.server.url
+                self._client = sdk.client_of(self, self._url, own=bool(self.base_url or self.server))
             return self._client
 
 
@@ -121,26 +155,8 @@ def connect_model(
 ) -> ClaudeModel:
     """Connect to a model through the anthropic SDK: use it in ``async with``, or await its ``close()``.
 
-    Without `live`, the SDK talks to a `LoopbackServer` of the model's own, and ANTHROPIC_API_KEY is not looked at.
-
-    Parameters
-    ----------
-    name : str or None
-        The model; None means claude-haiku-5-5.
-    live : bool
-        Ask the real API, for money; where ANTHROPIC_BASE_URL names this machine, that, and the source is simulated.
-    policy : Policy or None
-        Answers on loopback; None says that it is simulated.
-    max_usd : float or None
-        The cap in dollars; needed for `live`.
-    ledger : Ledger or None
-        Counts the attempts, instead of a new one with `max_usd`; it may bring the cap.
-
-    Raises
-    ------
-    ValueError
-        For `live` without a cap, without a key, or with a policy; or where both `ledger` and `max_usd` are given.
-        For a model without a price it is an `UnknownModel`.
+    A `LoopbackServer` of its own answers with `policy`, and ANTHROPIC_API_KEY is not looked at. With `live`, the real
+    API answers, for money: without a key, and a cap in `max_usd` or in a `ledger` of yours, that is a ValueError.
     """
     if ledger is not None and max_usd is not None:
         raise ValueError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
@@ -150,12 +166,6 @@ def connect_model(
         return ClaudeModel(name, api_key="loopback", ledger=ledger, server=server)
     if policy is not None:
         raise ValueError("a live model is not scripted: leave out policy= or live=True")
-    if ledger.cap_usd is None:
-        raise ValueError("live calls cost money: pass a cap in dollars, as max_usd=1.0")
     if not os.environ.get("ANTHROPIC_API_KEY"):
         raise ValueError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
     return ClaudeModel(name, ledger=ledger)
-
-
-def _source_of(url: str) -> Source:
-    return "simulated" if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1") else "live"

@@ -1,20 +1,18 @@
 """Ledger: what every attempt to reach a model cost, or may have cost, and the cap that stops the next one."""
 
+import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
-from toolkit.models.model import Request, Usage
+from toolkit.models.model import Request, State, Usage
 from toolkit.models.wire import body_of
-from toolkit.records import canonical, decode
+from toolkit.records import canonical
 from toolkit.traces import Source
 
 if TYPE_CHECKING:
     import pandas as pd
-
-State = Literal["open", "billed", "free", "possibly billed"]
-"""Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody here knows."""
 
 BYTES_PER_TOKEN = 2
 NOTHING = Usage()
@@ -29,51 +27,23 @@ class UnknownModel(ValueError):
     """A model without a price: it is refused, not guessed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What tokens cost in one band of prompt length."""
-
-    input_usd: float
-    """Dollars per million input tokens."""
-    output_usd: float
-    """Dollars per million output tokens."""
-    up_to_input_tokens: int | None = None
-    """The longest prompt of this band; None for no bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTable:
-    """The contents of prices.json."""
-
-    as_of: str
-    """The day on which the prices were read, ISO 8601."""
-    source: str
-    """Where they were read."""
-    models: dict[str, list[Price]]
-    """The bands of each model, shortest prompts first."""
-
-
 @cache
-def price_table() -> PriceTable:
-    """The dated prices that ship with the package."""
-    return decode(PriceTable, (files("toolkit.models") / "prices.json").read_bytes(), "prices.json")
+def price_table() -> dict[str, Any]:
+    """The dated prices that ship with the package, each model's in bands of prompt length, the shortest first."""
+    table: dict[str, Any] = json.loads((files("toolkit.models") / "prices.json").read_bytes())
+    return table
 
 
-def cost_usd(model: str, usage: Usage) -> float:
+def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
     """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls in.
 
-    >>> cost_usd("claude-haiku-5-5", Usage(1_000, 1_000))
-    0.0006
-
-    Raises
-    ------
-    UnknownModel
-        For a model without a price; the error lists those with one.
+    Raises `UnknownModel`, which lists those with a price.
     """
-    for band in price_table().models.get(model, ()):
-        if band.up_to_input_tokens is None or usage.input_tokens <= band.up_to_input_tokens:
-            return (usage.input_tokens * band.input_usd + usage.output_tokens * band.output_usd) / 1e6
-    known = ", ".join(price_table().models)
+    for band in price_table()["models"].get(model, ()):
+        if usage.input_tokens <= band.get("up_to_input_tokens", usage.input_tokens):
+            usd: float = usage.input_tokens * band["input_usd"] + usage.output_tokens * band["output_usd"]
+            return usd / 1e6 * (price_table()["batch_share"] if batch else 1)
+    known = ", ".join(price_table()["models"])
     raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
 
 
@@ -85,21 +55,19 @@ def worst_case(request: Request) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP attempt, or one call of a scripted model."""
+    """One HTTP attempt, or one call of a scripted model; of a batch, one request of it."""
 
     model: str
     source: Source
     worst_usd: float
     """What it could cost at most, by `worst_case`."""
+    batch: bool = False
     state: State = "open"
     status: int | None = None
-    """The HTTP status; None where no answer came."""
+    """Of HTTP; None where no answer came."""
     usage: Usage = NOTHING
-    """Tokens as far as they are known."""
     cost_usd: float = 0.0
-    """Dollars for `usage`."""
     why: str = ""
-    """Of an attempt that failed: what happened."""
 
     @property
     def held_usd(self) -> float:
@@ -126,35 +94,32 @@ class Ledger:
         """Dollars known to be spent."""
         return sum(attempt.cost_usd for attempt in self.attempts)
 
-    def begin(self, model: str, source: Source, request: Request) -> int:
-        """Note an attempt that is about to be made. Returns its number, for `end`.
-
-        Raises
-        ------
-        BudgetExceeded
-            Where its worst case would pass the cap: ask for fewer `max_tokens`, or raise the cap.
-        """
-        worst_usd = cost_usd(model, worst_case(request))
-        if self.cap_usd is not None and self.held_usd + worst_usd > self.cap_usd:
+    def begin(self, model: str, source: Source, *requests: Request, batch: bool = False) -> list[int]:
+        """Note attempts that are about to be made, and get their numbers; all of them, or at the cap BudgetExceeded."""
+        worst = [cost_usd(model, worst_case(request), batch) for request in requests]
+        if self.cap_usd is not None and self.held_usd + sum(worst) > self.cap_usd:
             held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
-            mend = "raise the cap or ask for fewer max_tokens"
-            raise BudgetExceeded(f"{model}: this call could cost ${worst_usd:.4f}, and {held}: {mend}")
-        self.attempts.append(Attempt(model, source, worst_usd))
-        self.held_usd += worst_usd
-        return len(self.attempts) - 1
+            could = f"this {'batch' if batch else 'call'} could cost ${sum(worst):.4f}"
+            raise BudgetExceeded(f"{model}: {could}, and {held}: raise the cap or ask for fewer max_tokens")
+        self.attempts += [Attempt(model, source, usd, batch) for usd in worst]
+        self.held_usd += sum(worst)
+        return list(range(len(self.attempts) - len(worst), len(self.attempts)))
 
-    def end(self, n: int, state: State, status: int | None = None, usage: Usage = NOTHING, why: str = "") -> None:
-        """Close attempt `n` with what became of it."""
-        before = self.attempts[n]
-        spent = cost_usd(before.model, usage)
-        after = replace(before, state=state, status=status, usage=usage, cost_usd=spent, why=why)
-        self.attempts[n] = after
-        self.held_usd += after.held_usd - before.held_usd
+    def end(
+        self, numbers: list[int], state: State, status: int | None = None, usage: Usage = NOTHING, why: str = ""
+    ) -> None:
+        """Close attempts with what became of each."""
+        for n in numbers:
+            before = self.attempts[n]
+            spent = cost_usd(before.model, usage, before.batch)
+            after = replace(before, state=state, status=status, usage=usage, cost_usd=spent, why=why)
+            self.attempts[n] = after
+            self.held_usd += after.held_usd - before.held_usd
 
     def frame(self) -> "pd.DataFrame":
-        """One row an attempt: model, source, state, status, input_tokens, output_tokens, cost_usd, worst_usd, why."""
+        """One row an attempt."""
         import pandas as pd
 
-        columns = "model source state status input_tokens output_tokens cost_usd worst_usd why".split()
+        columns = "model source batch state status input_tokens output_tokens cost_usd worst_usd why".split()
         rows = [asdict(attempt) | asdict(attempt.usage) for attempt in self.attempts]
         return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})

@@ -1,6 +1,6 @@
 """Request, Reply and the Model protocol: what a model is asked, and what may come back."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
@@ -11,6 +11,14 @@ from toolkit.traces import Source
 
 Stopped = Literal["end", "tool_use", "max_tokens", "refusal", "truncated", "error", "timeout"]
 """Why a reply stopped. Only ``end`` and ``tool_use`` are results; the others are typed non-results."""
+
+State = Literal["open", "billed", "free", "possibly billed"]
+"""Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody here knows."""
+
+Progress = Callable[[int, int], object]
+"""Gets (done, all)."""
+
+DAY_S = 86_400.0  # by then a batch has expired
 
 Tokens = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 """A count that a server claims: checked on arrival, so that none can run a ledger backwards."""
@@ -60,9 +68,8 @@ class Reply:
     source: Source
     usage: Usage = Usage()
     tool_calls: tuple[ToolCall, ...] = ()
-    """Empty unless `stopped` is ``tool_use``."""
     parsed: dict[str, Any] | None = None
-    """The JSON object asked for by `Request.schema`; None where none was asked or none came."""
+    """The JSON object asked for by `Request.schema`."""
     why: str = ""
     """Of a non-result: what happened, in words."""
     blocks: tuple[dict[str, Any], ...] = ()
@@ -80,7 +87,6 @@ class Model(Protocol):
     name: str
     """As in the price table."""
     source: Source
-    """``live``, ``tape`` or ``simulated``."""
 
     def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` where a cap forbids it."""
@@ -91,3 +97,8 @@ class Model(Protocol):
             *_, reply = [piece async for piece in pieces]
         assert isinstance(reply, Reply)
         return reply
+
+    async def batch(
+        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+    ) -> list[Reply]:
+        """The Replies to `requests`, in their order, at a batch's price. Raises as `stream` does, before it asks."""

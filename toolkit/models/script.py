@@ -1,30 +1,35 @@
-"""Answer, Fault and Policy: a scripted model is a plain function of the request.
-
-The same policy drives `ScriptedModel` in process and `LoopbackServer` over HTTP under the real SDK, and both give
-the same Reply.
-"""
+"""Answer, Fault and Policy: one plain function drives `ScriptedModel` and `LoopbackServer`, to the same Reply."""
 
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from toolkit.models import wire
-from toolkit.models.ledger import Ledger, State, cost_usd, price_table
-from toolkit.models.model import Model, Reply, Request, Stopped, Usage
+from toolkit.models.ledger import Ledger, cost_usd, price_table
+from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage
 from toolkit.records import canonical
 from toolkit.traces import Source
 
 Fault = Literal["close", "cut", "error", "hang"]
-"""How a scripted stream breaks half-way: closed cleanly, cut, an ``error`` event, or silent for ever."""
+"""How a scripted stream breaks half-way: closed cleanly, cut, an ``error`` event, or silent for ever. In a batch, what
+hangs expires and what breaks is errored."""
 
+BROKEN = {"type": "overloaded_error", "message": "scripted error in mid-stream"}
 FAULT_ENDS: dict[Fault, tuple[Stopped, str]] = {
     "close": wire.CLOSED,
     "cut": wire.CUT,
-    "error": ("error", wire.error_why(200, "overloaded_error", wire.SCRIPTED_ERROR)),
+    "error": ("error", wire.error_why(200, **BROKEN)),
     "hang": ("timeout", wire.SILENT),
+}
+ERROR_TYPES = {
+    401: "authentication_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    529: "overloaded_error",
 }
 CHARS_PER_TOKEN = 4
 
@@ -60,6 +65,12 @@ class Answer:
         """The text as it is sent: `data` as JSON where there is data."""
         return wire.well_formed(self.text if self.data is None else json.dumps(self.data, ensure_ascii=False))
 
+    @property
+    def error(self) -> dict[str, str]:
+        """The API's error for a status of 400 or more."""
+        kind = ERROR_TYPES.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
+        return {"type": kind, "message": self.text or f"scripted status {self.status}"}
+
 
 Policy = Callable[[Request], Answer]
 """Must depend on the request alone, so that the same question gets the same answer."""
@@ -71,11 +82,7 @@ def half(text: str) -> str:
 
 
 def pieces_of(text: str) -> list[str]:
-    """Split `text` into the pieces of a stream: each word with the white space after it.
-
-    >>> pieces_of("one  bike, please")
-    ['one  ', 'bike, ', 'please']
-    """
+    """Split `text` into the pieces of a stream: each word with the white space after it."""
     return re.findall(r"\S+\s*|\s+", text)
 
 
@@ -83,7 +90,7 @@ def answer_to(body: Any, policy: Policy, errors: list[Exception]) -> Answer:
     """What `policy` answers to `body`, or an error status: for a wrong body, or where it raises (kept in `errors`)."""
     if wrong := wire.what_is_wrong(body):
         return Answer(wrong, status=400)
-    if body["model"] not in price_table().models:
+    if body["model"] not in price_table()["models"]:
         return Answer(f"model: {body['model']}", status=404)
     try:
         answer = policy(wire.request_of(body))
@@ -95,25 +102,28 @@ def answer_to(body: Any, policy: Policy, errors: list[Exception]) -> Answer:
     return answer
 
 
-def error_of(answer: Answer) -> dict[str, str]:
-    """The API's error for an `answer` with a status of 400 or more."""
-    kind = wire.ERROR_TYPES.get(answer.status, "api_error" if answer.status >= 500 else "invalid_request_error")
-    return {"type": kind, "message": answer.text or f"scripted status {answer.status}"}
-
-
 def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
     """The message of the API that says `answer`; its ids depend on messages, system and tools of `body` alone."""
-    request = wire.request_of(body)
-    stem = wire.fingerprint(wire.body_of(Request(request.messages, request.system, request.tools), ""))[:20]
+    read = canonical([body.get("system"), body["messages"], body.get("tools") or []])
+    stem = wire.fingerprint(read)[:20]
     content: list[dict[str, Any]] = [{"type": "text", "text": answer.words}] if answer.words else []
     for n, (name, arguments) in enumerate(answer.tools):
         content.append({"type": "tool_use", "id": f"toolu_{stem}{n:02d}", "name": name, "input": arguments})
     said = answer.words + "".join(name + canonical(arguments) for name, arguments in answer.tools)
-    read = canonical([request.system, request.messages, request.tools])
     usage = answer.usage or Usage(len(read) // CHARS_PER_TOKEN, len(said) // CHARS_PER_TOKEN)
     stop = {"stop_reason": answer.stopped or ("tool_use" if answer.tools else "end_turn"), "stop_sequence": None}
     head = {"id": f"msg_{stem}", "type": "message", "role": "assistant", "model": body["model"]}
     return {**head, "content": content, **stop, "usage": asdict(usage)}
+
+
+def result_of(body: Any, policy: Policy, errors: list[Exception]) -> dict[str, Any]:
+    """The result in a batch that says what `policy` answers to `body`, as in `answer_to`."""
+    answer = answer_to(body, policy, errors)
+    if answer.fault == "hang":
+        return {"type": "expired"}
+    if answer.fault or answer.status >= 400:
+        return {"type": "errored", "error": {"type": "error", "error": BROKEN if answer.fault else answer.error}}
+    return {"type": "succeeded", "message": message_of(body, answer)}
 
 
 @dataclass
@@ -121,7 +131,6 @@ class ScriptedModel(Model):
     """A policy as a Model, in process: its Replies are those of the real SDK on a `LoopbackServer`."""
 
     policy: Policy
-    """The plain function that answers."""
     name: str = "claude-haiku-5-5"
     """The model that it stands for, which sets the prices."""
     ledger: Ledger = field(default_factory=Ledger)
@@ -131,32 +140,45 @@ class ScriptedModel(Model):
     errors: list[Exception] = field(default_factory=list)
     """What the policy raised."""
     source: Source = field(default="simulated", init=False)
-    """Never anything else."""
 
     def __post_init__(self) -> None:
         cost_usd(self.name, Usage())
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        number = self.ledger.begin(self.name, self.source, request)
+        numbers = self.ledger.begin(self.name, self.source, request)
         ended: tuple[State, int, Usage, str] = ("possibly billed", 200, Usage(), "given up before its end")
         try:
             body = wire.body_of(request, self.name)
             answer = answer_to(body, self.policy, self.errors)
-            reply, ends = self._reply(request, body, answer)
+            reply, state = self._reply(request, body, answer)
             for piece in pieces_of(reply.text):
                 await asyncio.sleep(answer.delay_s)
                 yield piece
             if answer.fault == "hang":
                 await asyncio.sleep(self.timeout_s)
-            ended = ends, answer.status, reply.usage, reply.why
+            ended = state, answer.status, reply.usage, reply.why
         finally:
-            self.ledger.end(number, *ended)
+            self.ledger.end(numbers, *ended)
         yield reply
+
+    async def batch(
+        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+    ) -> list[Reply]:
+        """As `Model.batch`; a script does not wait, so `timeout_s` is not needed."""
+        replies, _ = list[Reply](), timeout_s
+        numbers = self.ledger.begin(self.name, self.source, *requests, batch=True)
+        for number, request in zip(numbers, requests, strict=True):
+            result = result_of(wire.body_of(request, self.name), self.policy, self.errors)
+            reply, state = wire.read_result(request, self.name, self.source, result)
+            self.ledger.end([number], state, 200, reply.usage, reply.why)
+            replies.append(reply)
+            if progress:
+                progress(len(replies), len(requests))
+        return replies
 
     def _reply(self, request: Request, body: dict[str, Any], answer: Answer) -> tuple[Reply, State]:
         if answer.status >= 400:
-            error = error_of(answer)
-            why = wire.error_why(answer.status, error["type"], error["message"])
+            why = wire.error_why(answer.status, **answer.error)
             return Reply("", "error", self.name, self.source, why=why), "free"
         message = message_of(body, answer)
         if answer.fault:

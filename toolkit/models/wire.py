@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
-from toolkit.models.model import Reply, Request, Stopped, ToolCall, Usage
+from toolkit.models.model import Reply, Request, State, Stopped, ToolCall, Usage
 from toolkit.records import RecordError, canonical, validate
 from toolkit.traces import Source
 
@@ -22,59 +22,52 @@ STOPPED: dict[str, tuple[Stopped, str]] = {
 }
 """The API's ``stop_reason`` in our words; any other reason is an error."""
 
-T = TypeVar("T")
-
 CLOSED: tuple[Stopped, str] = ("truncated", "the stream closed before message_stop")
 CUT: tuple[Stopped, str] = ("truncated", "the connection was cut in mid-stream")
 SILENT = "nothing came for {timeout_s:g} s"
-SCRIPTED_ERROR = "scripted error in mid-stream"
 
-ERROR_TYPES = {
-    401: "authentication_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    529: "overloaded_error",
+UNASKED: dict[str, tuple[Stopped, str]] = {
+    "canceled": ("error", "the batch was cancelled before this was answered"),
+    "expired": ("timeout", "the batch expired before this was answered"),
 }
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
+T = TypeVar("T")
 
 
-class _Message(_Strict):
+class _Message(BaseModel, strict=True):
     role: Literal["user", "assistant"]
     content: str | list[dict[str, Any]]
 
 
-class _Tool(_Strict):
+class _Tool(BaseModel, strict=True):
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
     input_schema: dict[str, Any]
     description: str = ""
 
 
-class _OutputConfig(_Strict):
-    format: dict[str, Any] | None = None
-
-
-class _Body(_Strict):
+class _Body(BaseModel, strict=True):
     model: str
     max_tokens: int = Field(ge=1)
     messages: list[_Message] = Field(min_length=1)
     system: str | list[dict[str, Any]] = ""
     tools: list[_Tool] = []
-    output_config: _OutputConfig | None = None
+    output_config: dict[Literal["format"], dict[str, Any]] | None = None
     metadata: dict[Literal["user_id"], str | None] | None = None
     stream: bool = False
     temperature: None = None  # the API has no sampling parameters any more
 
 
-def well_formed(value: T) -> T:
-    """Copy a JSON `value`, lone surrogates replaced: hostile JSON can bring them in, and no UTF-8 file can hold them.
+class _Item(BaseModel, strict=True):
+    custom_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    params: dict[str, Any]
 
-    >>> well_formed({"text": "a" + chr(0xD800)})
-    {'text': 'a\ufffd'}
-    """
+
+class _Batch(BaseModel, strict=True):
+    requests: list[_Item] = Field(min_length=1, max_length=100_000)
+
+
+def well_formed(value: T) -> T:
+    """Copy a JSON `value`, lone surrogates replaced: hostile JSON may bring them, and no UTF-8 file can hold them."""
     text = json.dumps(value, ensure_ascii=False)
     copy: T = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     return copy
@@ -82,15 +75,11 @@ def well_formed(value: T) -> T:
 
 def body_of(request: Request, model: str) -> dict[str, Any]:
     """The body of ``POST /v1/messages`` for `request`; absent parts are left out."""
-    form = {"format": {"type": "json_schema", "schema": request.schema}}
-    parts = {
-        "system": request.system or None,
-        "tools": list(request.tools) or None,
-        "output_config": None if request.schema is None else form,
-        "metadata": request.metadata or None,
-    }
-    body = {"model": model, "max_tokens": request.max_tokens, "messages": list(request.messages)}
-    return well_formed(body | {name: part for name, part in parts.items() if part is not None})
+    body = {"model": model, "max_tokens": request.max_tokens, "messages": request.messages}
+    if request.schema is not None:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
+    parts = {"system": request.system, "tools": request.tools, "metadata": request.metadata}
+    return well_formed(body | {name: part for name, part in parts.items() if part})
 
 
 def request_of(body: dict[str, Any]) -> Request:
@@ -98,26 +87,29 @@ def request_of(body: dict[str, Any]) -> Request:
     system = body.get("system") or None
     if isinstance(system, list):
         system = "\n".join(str(block.get("text", "")) for block in system)
-    form = (body.get("output_config") or {}).get("format") or {}
+    schema = (body.get("output_config") or {}).get("format", {}).get("schema")
     tools, metadata = tuple(body.get("tools") or ()), dict(body.get("metadata") or {})
-    return Request(tuple(body["messages"]), system, tools, form.get("schema"), body["max_tokens"], metadata)
+    return Request(tuple(body["messages"]), system, tools, schema, body["max_tokens"], metadata)
 
 
-def what_is_wrong(body: Any) -> str | None:
-    """What the API would refuse in `body`, naming the place; None where nothing is wrong."""
+def what_is_wrong(body: Any, batch: bool = False) -> str | None:
+    """What the API would refuse in `body`, of a message or a `batch`, naming the place; None for nothing."""
     try:
-        validate(_Body, body)
+        validate(_Batch if batch else _Body, body)
     except RecordError as error:
         return f"{error.field or 'body'}: {error.why}"
+    if batch:
+        twice = len({item["custom_id"] for item in body["requests"]}) < len(body["requests"])
+        return "requests: two requests have the same custom_id" if twice else None
+    return next(_faults(body), None)
+
+
+def _faults(body: dict[str, Any]) -> Iterator[str]:
     names = [tool["name"] for tool in body.get("tools") or ()]
     if len(set(names)) < len(names):
-        return "tools: two tools have the same name"
-    return next(_message_faults(body["messages"]), None) or _schema_fault(request_of(body).schema)
-
-
-def _message_faults(messages: list[dict[str, Any]]) -> Iterator[str]:
+        yield "tools: two tools have the same name"
     asked: list[Any] = []
-    for n, message in enumerate(messages):
+    for n, message in enumerate(body["messages"]):
         blocks = message["content"] if isinstance(message["content"], list) else []
         if not message["content"]:
             yield f"messages.{n}.content: must not be empty"
@@ -129,15 +121,11 @@ def _message_faults(messages: list[dict[str, Any]]) -> Iterator[str]:
         if unasked := [id_ for id_ in results if id_ not in asked]:
             yield f"messages.{n}: tool_result {unasked[0]!r} answers no tool_use of the message before"
         asked = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
-    if messages[-1]["role"] != "user":
-        yield f"messages.{len(messages) - 1}: the last message must be the user's; prefill is not supported"
-
-
-def _schema_fault(schema: dict[str, Any] | None) -> str | None:
-    if schema is None:
-        return None
-    fault = next(_validator(_validator(schema).META_SCHEMA).iter_errors(schema), None)
-    return f"output_config.format.schema: {fault.message}" if fault else None
+    if message["role"] != "user":
+        yield f"messages.{n}: the last message must be the user's; prefill is not supported"
+    if schema := request_of(body).schema:
+        for fault in _validator(_validator({}).META_SCHEMA).iter_errors(schema):
+            yield f"output_config.format.schema: {fault.message}"
 
 
 def fingerprint(value: Any) -> str:
@@ -145,9 +133,9 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def error_why(status: int, kind: str, message: str) -> str:
+def error_why(status: int, type: str, message: str) -> str:
     """Our sentence about an error status, or about an ``error`` event in a stream that began with a good one."""
-    return f"{f'HTTP {status}' if status >= 400 else 'error in mid-stream:'} {kind}: {message}"
+    return f"{f'HTTP {status}' if status >= 400 else 'error in mid-stream:'} {type}: {message}"
 
 
 def usage_of(message: dict[str, Any]) -> Usage:
@@ -158,30 +146,37 @@ def usage_of(message: dict[str, Any]) -> Usage:
 
 
 def conclude(request: Request, model: str, source: Source, text: str, message: dict[str, Any]) -> Reply:
-    """The Reply to a `message` that arrived whole; tool calls and structured output are checked again."""
+    """The Reply to a `message` that arrived whole; what cannot be read raises, as `usage_of` does."""
     blocks = validate(tuple[dict[str, Any], ...], well_formed(message["content"]))
-    reason = message["stop_reason"]
+    reason, usage = message["stop_reason"], usage_of(message)
     stopped, why = STOPPED.get(reason, ("error", f"unknown stop_reason {reason!r}"))
-    calls: tuple[ToolCall, ...] = ()
-    parsed = None
+    calls, parsed = tuple[ToolCall, ...](), None
     if stopped == "tool_use":
-        calls, why = _calls(blocks)
+        used = [{**block, "arguments": block.get("input")} for block in blocks if block.get("type") == "tool_use"]
+        calls = validate(tuple[ToolCall, ...], used)
+        why = "" if calls else "stop_reason is tool_use, and there is no tool call"
     elif stopped == "end" and request.schema is not None:
         parsed, why = parse(text, request.schema)
     if not why:
-        return Reply(text, stopped, model, source, usage_of(message), calls, parsed, blocks=blocks)
-    stopped = "error" if stopped in ("end", "tool_use") else stopped
-    return Reply(text, stopped, model, source, usage_of(message), why=why)
+        return Reply(text, stopped, model, source, usage, calls, parsed, blocks=blocks)
+    return Reply(text, "error" if stopped in ("end", "tool_use") else stopped, model, source, usage, why=why)
 
 
-def _calls(blocks: tuple[dict[str, Any], ...]) -> tuple[tuple[ToolCall, ...], str]:
-    used = [{**block, "arguments": block.get("input")} for block in blocks if block.get("type") == "tool_use"]
+def read_result(request: Request, model: str, source: Source, result: Any) -> tuple[Reply, State]:
+    """The Reply to `request` that a batch's `result` stands for, and what it cost; only a success is charged."""
     try:
-        return validate(
-            tuple[ToolCall, ...], used
-        ), "" if used else "stop_reason is tool_use, and there is no tool call"
-    except RecordError as error:
-        return (), f"a tool call cannot be read: {error}"
+        if result["type"] == "succeeded":
+            message = result["message"]
+            text = "".join(block["text"] for block in message["content"] if block["type"] == "text")
+            return conclude(request, model, source, well_formed(text), message), "billed"
+        if result["type"] == "errored":
+            told = result["error"]["error"]
+            return Reply("", "error", model, source, why=well_formed(f"{told['type']}: {told['message']}")), "free"
+        stopped, why = UNASKED[result["type"]]
+        return Reply("", stopped, model, source, why=why), "free"
+    except Exception as error:  # whatever a server may send
+        why = f"the result cannot be read: {type(error).__name__}: {error}"
+        return Reply("", "error", model, source, why=well_formed(why)), "possibly billed"
 
 
 def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:

@@ -15,6 +15,7 @@ A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLo
 'Hello, world'
 """
 
+from toolkit.sessions.cluster import NatsCluster
 from toolkit.sessions.control import Desk, SecondMessage, attend, decide, finished
 from toolkit.sessions.conversation import Conversation, Item, fold
 from toolkit.sessions.log import Ack, Durability, Fenced, Lane, Log, LogUnavailable, MemoryLog
@@ -35,6 +36,7 @@ __all__ = [
     "Log",
     "LogUnavailable",
     "MemoryLog",
+    "NatsCluster",
     "NatsLog",
     "NatsServer",
     "Run",

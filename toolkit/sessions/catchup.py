@@ -7,8 +7,10 @@ Snapshots come first, and carry the reader's own cursor: wherever the reader bre
 sequence number that it saw, because a snapshot that covers anything beyond it is given again.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
+from typing import cast
 
 from toolkit.events import Event
 from toolkit.sessions.log import Log
@@ -18,36 +20,28 @@ async def catch_up(log: Log, session: str, after: int, follow: bool) -> AsyncIte
     """Yield what happened after `after`, with snapshots in the place of the words that they cover."""
     snapshots = [one for one in await log.latest(session, "snapshot") if _covers(one) > after]
     covered = {one.run: _covers(one) for one in snapshots}
+    newest = max(snapshots, key=_covers, default=None)
     # Asked for after the snapshots: words that no snapshot covers are seen here, or come later still.
-    spoken = await log.latest(session, "words") if snapshots else []
+    spoken = await log.latest(session, "words") if newest else []
     known = {one.run: max(after, covered.get(one.run, 0)) for one in spoken}
     bare = [known[one.run] for one in spoken if (one.seq or 0) > known[one.run]]
-    start = min([*bare, max(covered.values(), default=after)])
+    start = min([*bare, _covers(newest) if newest else after])
     for snapshot in snapshots:
         yield replace(snapshot, seq=after)
-    read = given = after
-    async for event in _stored(log, session, after, start):
-        read = event.seq or 0
-        if event.kind != "text.delta" or read > covered.get(event.run, 0):
-            given = read
-            yield event
-    for newest in sorted(snapshots, key=_covers)[-1:]:
-        if _covers(newest) > given:
-            yield _last_word(newest)
-    if follow:
-        async for event in log.read(session, max([read, *covered.values()])):
-            yield event
-
-
-async def _stored(log: Log, session: str, after: int, start: int) -> AsyncIterator[Event]:
-    """What is stored now: the log without its words up to `start`, and all of it from there on."""
     if start > after:
-        async for event in log.read(session, after, follow=False, lane="quiet"):
-            if (event.seq or 0) > start:
-                break
+        quiet = cast(AsyncGenerator[Event, None], log.read(session, after, follow=False, lane="quiet"))
+        async with aclosing(quiet):
+            async for event in quiet:
+                if (event.seq or 0) > start:
+                    break
+                yield event
+        if newest and _covers(newest) == start:
+            yield _last_word(newest)
+    async for event in log.read(session, start, follow):
+        if event.kind != "text.delta" or (event.seq or 0) > covered.get(event.run, 0):
             yield event
-    async for event in log.read(session, max(after, start), follow=False):
-        yield event
+        elif newest and event.seq == _covers(newest):
+            yield _last_word(newest)
 
 
 def _covers(snapshot: Event) -> int:

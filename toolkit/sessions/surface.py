@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from uuid import uuid4
 
 from toolkit.events import Event
@@ -14,6 +15,45 @@ from toolkit.sessions.session import Session
 LEAVE_TIMEOUT_S = 1.0
 PRESENCE_TTL_S = 10.0
 RENEWALS = 3
+
+
+@asynccontextmanager
+async def presence(
+    session: Session, name: str, ttl_s: float = PRESENCE_TTL_S, among: Counter[tuple[str, str]] | None = None
+) -> AsyncIterator[None]:
+    """Be there as `name`: ``joined``, renewed meanwhile, ``left`` if the log hears it within a second.
+
+    Unheard of for `ttl_s`, it counts as gone: nobody says ``left`` in a crash. Of several connections with one name,
+    which count themselves in `among`, the last to go says it.
+    """
+
+    async def say_here() -> None:
+        data = {"ttl_s": ttl_s}
+        await session.log.append(Event(session.id, "presence.renewed", name, data, uuid4().hex, None, time.time()))
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(ttl_s / RENEWALS)
+            with suppress(LogUnavailable):
+                await say_here()
+
+    among, key = Counter() if among is None else among, (session.id, name)
+    await say_here()
+    among[key] += 1
+    try:
+        await session.append("joined", name)
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            await stop(renewing)
+    finally:
+        among[key] -= 1
+        if not among[key]:
+            del among[key]
+            with suppress(TimeoutError, LogUnavailable):
+                async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                    await session.append("left", name)
 
 
 class Surface:
@@ -32,8 +72,8 @@ class Surface:
     def __init__(self, session: Session, name: str, ttl_s: float = PRESENCE_TTL_S):
         self.session, self.name, self.ttl_s = session, name, ttl_s
         self.conversation = Conversation(session.id)
+        self._here = AsyncExitStack()
         self._reading: asyncio.Task[None] | None = None
-        self._renewing: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
     @property
@@ -50,33 +90,17 @@ class Surface:
         """Say ``joined`` and go on from the cursor, live."""
         if self.connected:
             return
-        await self._say_here()
-        await self.session.append("joined", self.name)
+        await self.disconnect()  # what is left of a reading that broke
+        await self._here.enter_async_context(presence(self.session, self.name, self.ttl_s))
         self._reading = asyncio.create_task(self._read())
-        self._renewing = asyncio.create_task(self._renew())
 
     async def disconnect(self) -> None:
         """Stop reading where it stands. Says ``left`` if the log can hear it within a second."""
         reading, self._reading = self._reading, None
-        if reading is None or self._renewing is None:
-            return
-        for task in (reading, self._renewing):
-            with suppress(LogUnavailable):
-                await stop(task)
-        with suppress(TimeoutError, LogUnavailable):
-            async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await self.session.append("left", self.name)
-
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(self.ttl_s / RENEWALS)
-            with suppress(LogUnavailable):
-                await self._say_here()
-
-    async def _say_here(self) -> None:
-        data = {"ttl_s": self.ttl_s}
-        here = Event(self.session.id, "presence.renewed", self.name, data, uuid4().hex, None, time.time())
-        await self.session.log.append(here)
+        async with self._here:
+            if reading:
+                with suppress(LogUnavailable):
+                    await stop(reading)
 
     async def _read(self) -> None:
         async for event in self.session.read(self.cursor):

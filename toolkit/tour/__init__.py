@@ -9,8 +9,9 @@ takes what fell out through scores, a judge, alignment and topics to new cases; 
 1
 """
 
+from toolkit.harbor import Talk
 from toolkit.tour.count import Delivery, compare
-from toolkit.tour.delivery import Talk, deliver, paced_policy, talks
+from toolkit.tour.delivery import deliver, paced_policy, talks
 from toolkit.tour.quality import Quality, assess_traces, class_traces, label_path, score_counts
 from toolkit.tour.report import tour_report
 

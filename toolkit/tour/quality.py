@@ -28,30 +28,23 @@ class Quality:
     traces: tuple[Trace, ...]
     """Those of the tour's own sessions first, then Harbor's 300."""
     scores: "pd.DataFrame"
-    """A row a trace and scorer."""
     alignment: evals.Alignment
     """The judge against one simulated rater."""
     topics: evals.TopicMap
-    """What the customers write about."""
     dataset: evals.Dataset
     """The tour's own failures, promoted."""
 
     def counts(self) -> dict[str, Any]:
         """The figures of the tour's eval half."""
         found = self.alignment
+        measures = ("judge_source", "n", "tpr", "tpr_interval", "tnr", "tnr_interval", "kappa")
         return {
             "traces": len(self.traces),
             "scores": score_counts(self.scores),
             "label_kind": found.human_kind,
-            "judge_source": found.judge_source,
             "labelled": len(found.pairs),
-            "n": found.n,
             "unscored": found.n_unparsed,
-            "tpr": found.tpr,
-            "tpr_interval": found.tpr_interval,
-            "tnr": found.tnr,
-            "tnr_interval": found.tnr_interval,
-            "kappa": found.kappa,
+            **{name: getattr(found, name) for name in measures},
             "topics": len(self.topics.topics),
             "topic_outliers": round(self.topics.outliers, 3),
             "promoted": len(self.dataset),
@@ -76,40 +69,25 @@ async def assess_traces(
     labelled = [trace for trace in traces if trace.id in robin]
     async with judge_model or connect_model(policy=harbor.judge_policy(truths)) as model:  # type: ignore[attr-defined]
         verdicts = await evals.Judge(evals.Rubric.load(RUBRIC), model).score_all(labelled, progress)
-        source = model.source
-    alignment = evals.align(
-        [robin[trace.id].verdict for trace in labelled],
-        [verdict.verdict for verdict in verdicts],
-        human_kind="simulated",
-        judge_source=source,
-    )
+    people, judged = [robin[trace.id].verdict for trace in labelled], [one.verdict for one in verdicts]
+    sources = [one.source for one in verdicts]
+    alignment = evals.align(people, judged, human_kind="simulated", judge_source=sources)
     failed = [trace for trace in scripted if robin[trace.id].verdict == "fail"]
-    cases = [evals.promote(trace, [robin[trace.id]], by="fieldbook tour") for trace in failed]
-    return Quality(
-        tuple(traces),
-        evals.score_traces(traces),
-        alignment,
-        evals.fit_topics(traces),
-        evals.Dataset(cases, "tour"),
-    )
+    cases = evals.Dataset((evals.promote(one, [robin[one.id]], by="fieldbook tour") for one in failed), "tour")
+    return Quality(tuple(traces), evals.score_traces(traces), alignment, evals.fit_topics(traces), cases)
 
 
 def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:
     """For each scorer how many traces pass, fail, stay unscored, or have a number or a category instead."""
-    return {
-        str(name): {
-            "pass": int(sum(value is True for value in group)),
-            "fail": int(sum(value is False for value in group)),
-            "unscored": int(sum(value is None for value in group)),
-            "other": int(sum(value is not None and not isinstance(value, bool) for value in group)),
-        }
-        for name, group in scores.groupby("scorer")["value"].agg(_plain).items()
-    }
+    import pandas as pd
 
+    def kind(value: Any) -> str:
+        verdict = "pass" if value else "unscored" if value is None else "fail"
+        return verdict if value is None or pd.api.types.is_bool(value) else "other"
 
-def _plain(values: "pd.Series") -> list[Any]:
-    """Python's booleans in the place of numpy's."""
-    return [value.item() if hasattr(value, "item") else value for value in values]
+    table = pd.crosstab(scores["scorer"], [kind(value) for value in scores["value"]])
+    table = table.reindex(columns=["pass", "fail", "unscored", "other"], fill_value=0)
+    return {str(name): {str(key): int(n) for key, n in row.items()} for name, row in table.iterrows()}
 
 
 def label_path(traces: str | Path) -> Path:
@@ -129,6 +107,5 @@ def class_traces() -> tuple[Traces, Path]:
 
     The file that FIELDBOOK_TRACES names, else Harbor's simulated ones.
     """
-    named = os.environ.get(TRACES_VARIABLE)
-    path = Path(named) if named else harbor.files.DATA / harbor.files.TRACES
+    path = Path(os.environ.get(TRACES_VARIABLE) or harbor.files.DATA / harbor.files.TRACES)
     return read_traces(path), label_path(path)

@@ -1,6 +1,6 @@
 """The tour's report: one HTML page that needs nothing but itself."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.render import Html, tag
@@ -19,12 +19,15 @@ SAID = (
 
 def tour_report(delivery: Delivery, quality: Quality) -> Html:
     """The whole page."""
+    chosen = {case.trace_id for case in quality.dataset} or {quality.traces[0].id}
+    shown = next(trace for trace in quality.traces if trace.id in chosen)
     return render.document(
         "A tour of Fieldbook",
         tag("p", _origin(delivery, quality)),
         *_delivery(delivery),
         *_quality(quality),
-        *_trace(quality),
+        tag("h2", "A trace, as it fell out of its session"),
+        trace_html(shown),
     )
 
 
@@ -39,46 +42,27 @@ def _origin(delivery: Delivery, quality: Quality) -> str:
 def _delivery(delivery: Delivery) -> list[Html]:
     from toolkit.views import plot_delivery
 
-    counts = delivery.counts()
     axes = plot_delivery(delivery.frame(), delivery.faults, simulated=delivery.traces[0].source == "simulated")
-    return [
-        tag("h2", "Does it arrive?"),
-        tag(
-            "p", "Events acknowledged to the agents, and events in the reading client's file, while parts were killed."
-        ),
-        _figure(axes, "Events sent and received over time, with the faults marked"),
-        render.table([[key.replace("_", " "), value] for key, value in counts.items()]),
-    ]
+    caption = "Events acknowledged to the agents, and events in the reading client's file, while parts were killed"
+    figures = [[key.replace("_", " "), value] for key, value in delivery.counts().items()]
+    return [tag("h2", "Does it arrive?"), _figure(axes, caption), render.table(figures)]
 
 
 def _quality(quality: Quality) -> list[Html]:
     from toolkit.views import plot_alignment, plot_topics
 
-    scores = [[name, *one.values()] for name, one in score_counts(quality.scores).items()]
+    scores = [{"scorer": name, **one} for name, one in score_counts(quality.scores).items()]
+    reasons = {case.id: "; ".join(one["why"] for one in case.meta.get("reasons", ())) for case in quality.dataset}
     return [
         tag("h2", "Is it good?"),
-        tag("p", f"{quality.alignment.title}: {quality.alignment.subtitle}."),
-        _figure(plot_alignment(quality.alignment), quality.alignment.title),
-        render.table(scores, ["scorer", "pass", "fail", "unscored"]),
-        tag("p", "What do the customers write about?"),
-        _figure(plot_topics(quality.topics), "Topics and their sizes"),
-        render.table([[case.id, case.trace_id, _why(case)] for case in quality.dataset], ["case", "trace", "why"]),
+        _figure(plot_alignment(quality.alignment), f"{quality.alignment.title}: {quality.alignment.subtitle}"),
+        render.table(scores, list(scores[0])),
+        _figure(plot_topics(quality.topics), "What the customers write about: topics and their sizes"),
+        render.table([[one.id, one.trace_id, reasons[one.id]] for one in quality.dataset], ["case", "trace", "why"]),
     ]
 
 
-def _why(case: Any) -> str:
-    return "; ".join(reason["why"] for reason in case.meta.get("reasons", ()))
-
-
-def _trace(quality: Quality) -> list[Html]:
-    chosen = {case.trace_id for case in quality.dataset} or {quality.traces[0].id}
-    trace = next(trace for trace in quality.traces if trace.id in chosen)
-    return [tag("h2", "A trace, as it fell out of its session"), trace_html(trace)]
-
-
 def _figure(axes: "Axes", caption: str) -> Html:
-    from matplotlib.figure import Figure
-
-    figure = axes.figure
-    assert isinstance(figure, Figure)
+    figure = axes.get_figure(root=True)
+    assert figure
     return render.figure(figure, caption)

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from toolkit.tour.delivery import Say, deliver, paced_policy
 from toolkit.tour.quality import assess_traces, label_path, score_counts
-
-Say = Callable[[str], object]
 
 
 async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float | None = None) -> dict[str, Any]:
@@ -21,18 +20,17 @@ async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float |
     from tqdm import tqdm
 
     from toolkit.models import connect_model
-    from toolkit.tour.delivery import deliver, paced_policy
     from toolkit.tour.report import tour_report
 
     say("1. Does it arrive? Harbor's agents answer customers, each on a durable session of its own.")
-    live = max_usd is not None
-    agent = connect_model(live=True, max_usd=max_usd) if live else connect_model(policy=paced_policy)
-    async with agent:
+    live, page = max_usd is not None, out / "tour.html"
+    async with connect_model(live=live, policy=None if live else paced_policy, max_usd=max_usd) as agent:
         delivery = await deliver(agent, out, memory, say=say)
         counts = delivery.counts()
-        story = "   {sent} events acknowledged, {received} received: {lost} lost, {duplicated} doubled, "
-        story += "{reordered} out of order; {complete} of {conversations} conversations complete."
-        say(story.format(**counts))
+        say(
+            "   {sent} events acknowledged, {received} received: {lost} lost, {duplicated} doubled, {reordered} out of "
+            "order; {complete} of {conversations} conversations complete.".format(**counts)
+        )
         say("2. Is it good? The traces are scored, judged, and held against simulated labels.")
         with tqdm(desc="   judging", unit=" traces", leave=False, disable=None) as bar:
 
@@ -41,12 +39,10 @@ async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float |
                 bar.update(done - bar.n)
 
             quality = await assess_traces(delivery.traces, delivery.truth, agent if live else None, progress)
-    found = quality.counts()
-    say(f"   {quality.alignment.title}: {quality.alignment.subtitle}.")
-    kappa = "undefined" if found["kappa"] is None else f"{found['kappa']:.2f}"
-    say(f"   {quality.alignment.rate('tpr')}, {quality.alignment.rate('tnr')}, kappa {kappa}.")
+    found, judged = quality.counts(), quality.alignment
+    kappa = "undefined" if judged.kappa is None else f"{judged.kappa:.2f}"
+    say(f"   {judged.title}: {judged.subtitle}.\n   {judged.rate('tpr')}, {judged.rate('tnr')}, kappa {kappa}.")
     say(f"   {found['topics']} topics in {found['traces']} traces; {found['promoted']} failures became eval cases.")
-    page = out / "tour.html"
     page.write_text(tour_report(delivery, quality), encoding="utf-8")
     quality.dataset.save(out / "cases.jsonl")
     say(f"3. Look at {page}, then open the notebooks with `fieldbook lab`, or run `fieldbook tour --harness`.")
@@ -57,25 +53,8 @@ async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float |
 
 async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, Any]:
     """Run the harness's small build in ``out/harness`` while its session is read as anybody could read it."""
-    from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session
-
-    say("Planner, Generator and Evaluator build a small command, on one session. All three are scripted.")
-    name = f"build-{uuid4().hex[:6]}"
-    if memory:
-        figures = await _watch(out / "harness", Session(MemoryLog(), name), say)
-    else:
-        async with NatsServer() as server, await NatsLog.connect(server.url) as log:
-            figures = await _watch(out / "harness", Session(log, name), say)
-    say("{outcome} after {rounds} rounds ({why}): {passed} of {criteria} criteria pass; {defects_caught} of "
-        "{defects_planted} planted defects caught and mended; {model_calls} model calls, {replayed_calls} from the "
-        "journal; ${cost_usd:.4f} ({source}).".format(**figures))  # fmt: skip
-    say(f"The hand-offs, the contract and the verdicts are files in {out / 'harness'}.")
-    caught = figures["defects_caught"] == figures["defects_planted"]
-    return {"ok": figures["outcome"] == "complete" and caught, **figures}
-
-
-async def _watch(folder: Path, session: Any, say: Say) -> dict[str, Any]:
     from toolkit.harness import run_demo
+    from toolkit.sessions import Log, MemoryLog, NatsLog, NatsServer, Session
     from toolkit.sessions.log import stop
 
     async def watch() -> None:
@@ -83,11 +62,21 @@ async def _watch(folder: Path, session: Any, say: Say) -> dict[str, Any]:
             if line := _line(event.kind, event.actor, event.data):
                 say(f"   {line}")
 
-    watching = asyncio.create_task(watch())
-    try:
-        return dict(await run_demo(folder, session))
-    finally:
-        await stop(watching)
+    say("Planner, Generator and Evaluator build a small command, on one session. All three are scripted.")
+    async with AsyncExitStack() as stack:
+        log: Log = MemoryLog()
+        if not memory:
+            server = await stack.enter_async_context(NatsServer())
+            log = await stack.enter_async_context(await NatsLog.connect(server.url))
+        session = Session(log, f"build-{uuid4().hex[:6]}")
+        stack.push_async_callback(stop, asyncio.create_task(watch()))
+        figures = dict(await run_demo(out / "harness", session))
+    say("{outcome} after {rounds} rounds ({why}): {passed} of {criteria} criteria pass; {defects_caught} of "
+        "{defects_planted} planted defects caught and mended; {model_calls} model calls, {replayed_calls} from the "
+        "journal; ${cost_usd:.4f} ({source}).".format(**figures))  # fmt: skip
+    say(f"The hand-offs, the contract and the verdicts are files in {out / 'harness'}.")
+    caught = figures["defects_caught"] == figures["defects_planted"]
+    return {"ok": figures["outcome"] == "complete" and caught, **figures}
 
 
 def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
@@ -108,12 +97,11 @@ def own_traces(path: Path, found: Any, say: Say) -> dict[str, Any]:
     scores = score_counts(score_traces(found))
     for name, one in scores.items():
         say("{:>20}: {pass} pass, {fail} fail, {unscored} unscored".format(name, **one))
-    ids = {trace.id for trace in found}
-    stored = LabelStore(label_path(path)).labels()
-    labels = [label for label in stored if label.rater_kind == "human" and label.trace_id in ids]
-    say(f"{len(labels)} human labels: no alignment" + (", for no judge has run on this file" if labels else ""))
+    ids, stored = {trace.id for trace in found}, LabelStore(label_path(path)).labels()
+    n = sum(label.rater_kind == "human" and label.trace_id in ids for label in stored)
+    say(f"{n} human labels: no alignment" + (", for no judge has run on this file" if n else ""))
     say(f"Label some: fieldbook lab --traces {path}")
-    return {"ok": True, **import_figures(found), "scores": scores, "human_labels": len(labels)}
+    return {"ok": True, **import_figures(found), "scores": scores, "human_labels": n}
 
 
 def import_figures(found: Any) -> dict[str, Any]:

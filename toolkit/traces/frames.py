@@ -9,8 +9,8 @@ from pydantic import FiniteFloat
 from pydantic_core import to_jsonable_python
 
 from toolkit.records import RecordError, validate
-from toolkit.traces.formats.table import row_format
-from toolkit.traces.report import Traces, collect
+from toolkit.traces.formats import row_format
+from toolkit.traces.read import Traces, collect
 from toolkit.traces.scan import Found
 from toolkit.traces.trace import Source, Trace, title
 
@@ -19,21 +19,11 @@ if TYPE_CHECKING:
 
 
 def traces_from_frame(df: "DataFrame", id: str, input: str, output: str, source: Source = "imported") -> Traces:
-    """A trace for each row; rows skipped are named in ``.report`` and a `SkippedRecords` warning.
+    """A trace for each row of `df`, whose columns `id`, `input`, `output` are named; the others go to ``meta``.
 
-    Parameters
-    ----------
-    df : DataFrame
-        A cell of `input` or `output` is text, or a list of chat messages; the columns not named go to ``meta``.
-    id, input, output : str
-        Names of columns. A row without an id is skipped; an id that comes again gets a suffix, and a note.
-    source : str
-        Where the conversations come from; ``simulated`` where a script made them.
-
-    Raises
-    ------
-    RecordError
-        A column is not there; the message lists those that are.
+    A cell of `input` or `output` is text, or a list of chat messages. A row without an id is skipped, and named in
+    ``.report`` and a `SkippedRecords` warning; an id that comes again gets a suffix, and a note. `source` is
+    ``simulated`` where a script made the conversations. Raises RecordError, with the columns, where one is not there.
     """
     df = df.rename(columns=str)
     missing = [name for name in (id, input, output) if name not in df.columns]
@@ -47,10 +37,9 @@ def traces_from_frame(df: "DataFrame", id: str, input: str, output: str, source:
 
 
 def traces_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a trace, index 0 to n-1. Text: id, title (the first words of the user), outcome, source. Counts (Int64):
-    steps, messages, tool_calls, tool_errors, input_tokens, output_tokens, tokens. Floats: cost_usd, duration_s (from
-    the first to the last step with a time). ``pd.NA`` where the source does not say: tool_errors where no result says
-    whether it failed; tokens and cost where neither a step nor ``meta`` states them.
+    """One row a trace: its id and title (the user's first words), counts (Int64), cost_usd, duration_s (from the first
+    to the last step with a time), outcome and source. ``pd.NA`` where the source does not say: tool_errors where no
+    result says whether it failed; tokens and cost where neither a step nor ``meta`` states them.
     """
     names = "id title steps messages tool_calls tool_errors input_tokens output_tokens tokens cost_usd duration_s"
     kinds = dict.fromkeys(names.split(), "Int64") | {"cost_usd": "Float64", "duration_s": "Float64"}
@@ -89,9 +78,7 @@ def _number(data: Mapping[str, Any], *names: str) -> float | None:
 
 
 def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a step: trace_id, position (from 0), step_id, kind, actor, content, time (s since 1970 UTC, Float64),
-    name and call_id of tool calls and results; ``pd.NA`` where the source does not say. Index 0 to n-1.
-    """
+    """One row a step: position counts from 0, time is s since 1970 UTC; ``pd.NA`` where the source does not say."""
     names = "trace_id position step_id kind actor content time name call_id"
     kinds = dict.fromkeys(names.split(), "string") | {"position": "Int64", "time": "Float64"}
     rows = [

@@ -1,37 +1,96 @@
-"""Read traces from a file in any known format, and write them in ours."""
+"""Read traces from a file in any known format, with a report of what was read, skipped and not understood."""
 
+import json
+import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolkit import render
 from toolkit.records import RecordError, encode, write_whole
-from toolkit.traces.formats import JSON_FORMATS, table
-from toolkit.traces.report import Traces, collect
+from toolkit.traces.conversation import unused
+from toolkit.traces.formats import JSON_FORMATS, Format, find_columns, row_format, rows_of
 from toolkit.traces.scan import Found, readable, scan
-from toolkit.traces.trace import Trace
+from toolkit.traces.trace import Trace, title
 
 KNOWN = ("auto", *JSON_FORMATS, "table")
 SEEN_CHARS = 60
+SHOWN = 20
+SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
+
+
+class SkippedRecords(UserWarning):
+    """Some records could not be read; the report names each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A record that was skipped."""
+
+    record: int
+    """Its place among the records or rows, counted from 1."""
+    line: int | None
+    """The line on which it begins; None in a frame."""
+    id: str | None
+    field: str | None
+    """The field at fault, as ``traj.3.role``; None where the text itself is broken."""
+    why: str
+
+    def __str__(self) -> str:
+        line, id_ = f", line {self.line}" if self.line else "", f" ({self.id})" if self.id else ""
+        return f"record {self.record}{line}{id_}: {f'field {self.field}: ' if self.field else ''}{self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What was read, and what was not."""
+
+    path: str
+    format: str
+    decided: str
+    """Who chose the format, and why."""
+    n_traces: int
+    n_steps: int
+    n_tool_calls: int
+    problems: tuple[Problem, ...]
+    unknown_fields: tuple[str, ...]
+    """Fields of records that a Trace has no place for: they are kept in its meta."""
+    notes: tuple[str, ...]
+    """What was changed on the way in, as an id that stood twice."""
+
+    def __str__(self) -> str:
+        counts = f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls"
+        head = f"{self.path}: {counts}; {len(self.problems):,} records skipped\nformat: {self.format} ({self.decided})"
+        kept = f"fields kept in meta: {', '.join(self.unknown_fields) or 'none'}"
+        lines = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]
+        more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+        return "\n".join([head, kept, *lines[:SHOWN], *more])
+
+    def _repr_html_(self) -> str:
+        return render.block(render.tag("pre", self))
+
+
+class Traces(list[Trace]):
+    """A list of traces that remembers how it was read."""
+
+    def __init__(self, traces: Iterable[Trace], report: ImportReport):
+        super().__init__(traces)
+        self.report = report
+
+    def _repr_html_(self) -> str:
+        rows = [(t.id, t.source, len(t.steps), len(t.calls), title(t)) for t in self[:SHOWN]]
+        table = render.table(rows, ("id", "source", "steps", "tool calls", "begins"))
+        return render.block(render.tag("pre", self.report), table)
 
 
 def read_traces(path: str | Path, format: str = "auto") -> Traces:
-    """Read a file of traces; broken records are skipped, and named in ``.report`` and a `SkippedRecords` warning.
+    """Read a UTF-8 file of traces; broken records are skipped, and named in ``.report`` and a `SkippedRecords` warning.
 
-    Parameters
-    ----------
-    path : str or Path
-        UTF-8, with or without a byte order mark.
-    format : str
-        ``fieldbook``, ``chat``, ``anthropic``, ``tau-bench``, ``table``; ``auto`` decides from the content.
-
-    Raises
-    ------
-    RecordError
-        The file is empty or of no known format, or a table's columns are not known by their names.
-    ValueError
-        There is no format of that name.
+    `format` is ``fieldbook``, ``chat``, ``anthropic``, ``tau-bench``, ``table``, or ``auto``: from the content. Raises
+    ValueError for another, RecordError where the file is of no known format, or a table's columns have unknown names.
     """
     if format not in KNOWN:
         raise ValueError(f"no format {format!r}: read_traces knows {', '.join(KNOWN)}")
@@ -45,10 +104,10 @@ def read_traces(path: str | Path, format: str = "auto") -> Traces:
         begins = readable(text.strip()[:SEEN_CHARS]) or "nothing at all"
         known = f"{', '.join(JSON_FORMATS)}, and CSV with a header; for others see traces_from_frame"
         raise RecordError(f"no traces found: it begins with {begins!r}. read_traces knows {known}", str(path))
-    names, rows = table.rows_of(text)
-    columns = table.find_columns(names, str(path))
+    names, rows = rows_of(text)
+    columns = find_columns(names, str(path))
     notes = () if columns[0] else ("no column id or trace_id: the ids are the rows' numbers",)
-    return collect(rows, table.row_format(*columns), str(path), decided, *notes)
+    return collect(rows, row_format(*columns), str(path), decided, *notes)
 
 
 def _text(path: str | Path) -> str:
@@ -60,16 +119,17 @@ def _text(path: str | Path) -> str:
 
 def _decide(found: Sequence[Found], text: str) -> tuple[str, str]:
     """The format that most records fit, empty where there is none, and why."""
-    votes = Counter(name for item in found if isinstance(item.value, dict) and (name := _fits(item.value)))
+    votes = Counter(name for item in found if (name := _fits(item.value)))
     for name, n in votes.most_common(1):
         return name, f"decided from the content: {n:,} of {len(found):,} records fit"
-    names, rows = table.rows_of(text)
+    names, rows = rows_of(text)
     tabular = len(names) > 1 and rows and not rows[0].error and not text.lstrip().startswith(("[", "{"))
     return "table" if tabular else "", "decided from the content: a header, and rows below it that fit"
 
 
-def _fits(record: dict[str, Any]) -> str:
-    return next((name for name, format_ in JSON_FORMATS.items() if format_.knows(record)), "")
+def _fits(record: Any) -> str:
+    known = (name for name, format_ in JSON_FORMATS.items() if isinstance(record, dict) and format_.knows(record))
+    return next(known, "")
 
 
 def _one_conversation(found: list[Found]) -> list[Found]:
@@ -84,20 +144,49 @@ def _one_conversation(found: list[Found]) -> list[Found]:
     return [whole, *skipped] if len(said) > len(skipped) else found
 
 
+def collect(found: Iterable[Found], format_: Format, path: str, decided: str, *notes: str) -> Traces:
+    """Read each record; what cannot be read becomes a Problem, of which the caller's caller is warned once."""
+    traces, problems, said = list[Trace](), list[Problem](), list(notes)
+    unknown, taken = set[str](), set[str]()
+    for item in found:
+        record = item.value if isinstance(item.value, dict) else None
+        wanted = format_.record_id(_remains(item.raw) if record is None else record)
+        own = unused(wanted or f"{Path(path).stem}-{item.number}", taken)
+        try:
+            if item.error or record is None:
+                raise RecordError(item.error or f"a record is an object, not {json.dumps(item.value)[:40]}")
+            traces.append(format_.read(record, own))
+        except RecordError as error:
+            taken.discard(own)
+            problems.append(Problem(item.number, item.line or None, wanted, error.field, error.why))
+            continue
+        if wanted and own != wanted:
+            said.append(f"record {item.number}: the id {wanted} stands in an earlier one; this one is {own}")
+        unknown |= record.keys() & traces[-1].meta.keys()
+    counts = len(traces), sum(len(t.steps) for t in traces), sum(len(t.calls) for t in traces)
+    lists = tuple(problems), tuple(sorted(unknown)), tuple(said)
+    if problems:
+        text = f"{path}: {len(problems)} of {len(problems) + len(traces)} records skipped; first {problems[0]}. "
+        warnings.warn(text + "All are in .report.problems.", SkippedRecords, stacklevel=3)
+    return Traces(traces, ImportReport(path, format_.name, decided, *counts, *lists))
+
+
+def _remains(raw: str) -> dict[str, Any]:
+    """Fields with an id that broken text still shows: those before its first list and after its last one."""
+    head, _, rest = readable(raw).rstrip().removesuffix("]").partition("[")
+    pairs = list(SCALAR_FIELD.finditer(head + rest.rpartition("]")[2]))
+    return {m[1]: m[2] or m[3] for m in reversed(pairs)}
+
+
 def write_traces(path: str | Path, traces: Iterable[Trace]) -> None:
-    """Write traces as JSONL, a line each. The file is replaced whole, or left as it was.
+    """Write traces as JSONL, a line each; NaN and infinity become null. The file is replaced whole, or left as it was.
 
-    What is in ``meta`` and ``data`` must be JSON; NaN and infinity become null.
-
-    Raises
-    ------
-    ValueError
-        Two traces have the same id, or one holds what is not JSON; it is named.
+    Raises ValueError, which names the trace, where two have the same id, or one holds what is not JSON.
     """
     traces, lines = list(traces), list[str]()
-    id_, n = Counter(trace.id for trace in traces).most_common(1)[0] if traces else ("", 0)
-    if n > 1:
-        raise ValueError(f"{path}: {n} traces have the id {id_!r}; rename all but one")
+    for id_, n in Counter(trace.id for trace in traces).most_common(1):
+        if n > 1:
+            raise ValueError(f"{path}: {n} traces have the id {id_!r}; rename all but one")
     for trace in traces:
         try:
             lines.append(encode(trace) + "\n")

@@ -23,7 +23,6 @@ class Found:
     """The line on which it begins, counted from 1; 0 in a frame."""
     value: Any
     error: str | None = None
-    """What is wrong with its text."""
     raw: str = ""
     """The text of a broken record, in which its id may still be read."""
 

@@ -8,7 +8,7 @@ from toolkit import render
 Source = Literal["live", "tape", "simulated", "imported"]
 """Where something comes from. It travels with every reply, trace, label and figure."""
 
-TITLE_CHARS = 60
+TITLE_CHARS, CALL_CHARS = 60, 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Step:
     """One thing that happened in a trace."""
 
     id: str
-    """Unique within its trace; the id of the (first) event that it was folded from, where there is one."""
+    """Unique within its trace: that of the first event that it was folded from, where there is one."""
     kind: str
     """``message``, ``tool.call``, ``tool.result``, or the kind of the event that it came from."""
     actor: str
@@ -104,9 +104,11 @@ def _step_html(step: Step, result: Step | None) -> render.Html:
 def _call_html(call: Step, result: Step | None) -> render.Html:
     arguments = call.data.get("arguments", {})
     pairs = arguments.items() if isinstance(arguments, dict) else [("arguments", arguments)]
-    summary = f"{call.content}({', '.join(f'{key}={value!r}' for key, value in pairs)})"
+    whole = f"{call.content}({', '.join(f'{key}={value!r}' for key, value in pairs)})"
+    summary = whole if len(whole) <= CALL_CHARS else whole[: CALL_CHARS - 1] + "…"
     error = result.data.get("error") if result else None
     mark = "no result" if result is None else "error" if error else "ok" if error is False else "answered"
     head = render.fragment(render.tag("code", summary), " ", render.tag("span", mark, class_="badge"))
-    body = render.details(head, render.tag("pre", result.content if result else ""))
+    asked = render.tag("pre", whole) if whole != summary else ""
+    body = render.details(head, asked, render.tag("pre", result.content if result else ""))
     return render.tag("div", body, class_="step tool")

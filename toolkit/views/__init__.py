@@ -1,9 +1,10 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
 Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
-and always why. What a judge is told: `RubricPanel`, which shows what an edit changes. Human alignment:
-`plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a
-notebook, say ``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
+and always why; `TraceBrowser` finds what to read, and `AdjudicationPanel` settles what raters disagree on. What a judge
+is told: `RubricPanel`, which shows what an edit changes. Human alignment: `plot_alignment`. Topic modelling:
+`plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib inline``
+once, and end the cell with ``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -16,16 +17,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toolkit.views.adjudicate import AdjudicationPanel
     from toolkit.views.annotate import AnnotationPanel
+    from toolkit.views.browse import TraceBrowser
     from toolkit.views.live import SessionPanel
     from toolkit.views.plots import plot_alignment, plot_delivery, plot_topics
     from toolkit.views.plots_delivery import plot_loss, plot_stalls
     from toolkit.views.rubric import RubricPanel
 
 __all__ = [
+    "AdjudicationPanel",
     "AnnotationPanel",
     "RubricPanel",
     "SessionPanel",
+    "TraceBrowser",
     "plot_alignment",
     "plot_delivery",
     "plot_loss",
@@ -33,9 +38,11 @@ __all__ = [
     "plot_topics",
 ]
 WHERE = {
+    "AdjudicationPanel": "adjudicate",
     "AnnotationPanel": "annotate",
     "RubricPanel": "rubric",
     "SessionPanel": "live",
+    "TraceBrowser": "browse",
     "plot_loss": "plots_delivery",
     "plot_stalls": "plots_delivery",
 }

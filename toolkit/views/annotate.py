@@ -1,20 +1,23 @@
 """AnnotationPanel: read one whole trace, say pass, fail or defer, and say why.
 
-Plain ipywidgets, so it works wherever a notebook does. Each verdict is on disk before the panel moves on, and the
-position is worked out from that file, so a dead kernel costs nothing. Each trace is shown on a page of its own: a
-click that arrives late was made for a page that is gone, and is dropped.
+Plain ipywidgets, so it works wherever a notebook does, with keys where the browser lets it. Each verdict is on disk
+before the panel moves on, and the position is worked out from that file, so a dead kernel costs nothing. Each trace is
+shown on a page of its own: a click or a key that arrives late was made for a page that is gone, and is dropped.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from getpass import getuser
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, Textarea, VBox
 
 from toolkit import render
+from toolkit.evals.judge import Verdict
 from toolkit.evals.labels import Judgement, Label, LabelStore
 from toolkit.traces import Trace
-from toolkit.views.page import Page, button, close_tree
+from toolkit.views.keys import Keys, Press
+from toolkit.views.page import Page, button, by_id, close_tree, user_name
 
 __all__ = ["AnnotationPanel"]
 
@@ -26,14 +29,16 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    traces : sequence of Trace, (n_traces,)
+    traces : iterable of Trace, (n_traces,)
         What to label, in this order. A trace that is listed twice is shown once.
     store : str or Path
         The label file. Its folder is made with the first label.
     rater : str or None
         Who labels; None takes the user name of the environment.
     height : str
-        Height of the frame that a trace is read in, as CSS.
+        Of the frame that a trace is read in, as CSS.
+    judge : iterable of Verdict
+        What a judge said. It is shown with a trace only once your own label of it is on disk.
 
     Raises
     ------
@@ -52,24 +57,32 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     '1 of 1 · 1 labelled'
     """
 
-    def __init__(self, traces: Iterable[Trace], store: str | Path, rater: str | None = None, height: str = "26rem"):
-        self.rater = rater or _user_name()
-        self._queue, self._store, self._height = _by_id(traces), LabelStore(store), height
+    _badges: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        traces: Iterable[Trace],
+        store: str | Path,
+        rater: str | None = None,
+        height: str = "26rem",
+        judge: Iterable[Verdict] = (),
+    ):
+        self.rater = rater or user_name()
+        self._judge, self._pages = {verdict.trace_id: verdict for verdict in judge}, count(1)
+        self._queue, self._store, self._height = by_id(traces), LabelStore(store), height
         self._ids = list(self._queue)
         self._head, self._stage = HTML(), VBox()
-        self.previous = button("Previous", "arrow-left", "The trace before this one", lambda: self._step(-1))
-        self.next = button("Next", "arrow-right", "The trace after this one", lambda: self._step(1))
-        self.undo = button("Undo", "undo", "Take your last label back and show its trace", self._undo)
-        self.jump = Combobox(
-            options=self._ids,
-            placeholder="Jump to an id",
-            tooltip="Type or choose the id of a trace, then press Enter",
-            continuous_update=False,
-            layout=Layout(width="14rem"),
-        )
-        self.jump.observe(self._on_jump, "value")
+        back, on = partial(self._step, -1), partial(self._step, 1)
+        self.previous = button("Previous", "arrow-left", "The trace before this one", back, key="previous")
+        self.next = button("Next", "arrow-right", "The trace after this one", on, key="next")
+        self.undo = button("Undo", "undo", "Take your last label back and show its trace", self._undo, key="undo")
+        words = {"placeholder": "Jump to an id (J)", "tooltip": "Type or choose the id of a trace, then press Enter"}
+        self.jump = Combobox(options=self._ids, continuous_update=False, layout=Layout(width="14rem"), **words)
+        self.jump.add_class("fieldbook-jump").observe(self._on_jump, "value")
         bar = HBox([self.previous, self.next, self.jump, self.undo], layout=Layout(flex_flow="row wrap"))
-        super().__init__([self._head, bar, self._stage], layout=Layout(max_width="62rem"))
+        super().__init__(layout=Layout(max_width="62rem"))
+        self.key_layer = Keys(self, self._on_press)
+        self.children = [self._head, bar, self._stage, self.key_layer]
         bad = "".join(f"A line of the store cannot be read: {problem}. " for problem in self._store.problems)
         self._show(_first_to_do(self._ids, self._labels()), bad)
 
@@ -98,8 +111,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         """Where the panel stands, as the store has it: ``3 of 20 · 2 labelled``."""
         labels = self._labels()
         place = self._ids.index(self.trace.id) + 1 if self.trace else 0
-        deferred = len(_deferred(labels))
-        more = f" ({deferred} deferred)" if deferred else ""
+        more = f" ({len(later)} deferred)" if (later := _deferred(labels)) else ""
         return f"{place} of {len(self._ids)} · {len(labels)} labelled{more}"
 
     def _labels(self) -> dict[str, Label]:
@@ -111,19 +123,39 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         """Give `trace_id` the stage, on a fresh page; `why` fills the box, else the reason on disk does."""
         gone = self._stage.children
         earlier = self._labels().get(trace_id or "")
-        self._page = Page(self._queue.get(trace_id or ""), earlier, self._on_verdict, self._height)
+        trace, aside = self._queue.get(trace_id or ""), self._aside(trace_id or "", earlier)
+        self._page = Page(trace, earlier, self._on_verdict, self._height, aside, next(self._pages))
         if why is not None:
             self._page.reason.value = why
-        replace = f"You gave this a {earlier.verdict}. A new verdict replaces it." if earlier else ""
+        blind = " and is not blind: you have seen the judge's" if aside and self._judge else ""
+        replace = f"You gave this a {earlier.verdict}. A new verdict replaces it{blind}." if earlier else ""
         self._page.say(said or replace)
         self._stage.children = [self._page]
-        rater = render.tag("span", f"labels by {self.rater}", class_="badge")
-        self._head.value = render.block(render.tag("strong", self.position), " ", rater)
+        badges = [f"labels by {self.rater}", *self._badges]
+        spans = (render.tag("span", badge, class_="badge", style="margin-left:.4rem") for badge in badges)
+        self._head.value = render.block(render.tag("strong", self.position), *spans)
         place = self._ids.index(trace_id) if trace_id else 0
         self.previous.disabled, self.next.disabled = place == 0, place >= len(self._ids) - 1
         self.undo.disabled = self.jump.disabled = not self._ids
         for page in gone:
             close_tree(page)
+
+    def _aside(self, trace_id: str, earlier: Label | None) -> object:
+        """What is shown with a trace: the judge's verdict, and that only beside a label of one's own."""
+        if not earlier or not (said := self._judge.get(trace_id)):
+            return ""
+        why = said.critique if said.verdict else said.why_unscored
+        return render.details(f"The judge says: {said.verdict or 'unscored'}", render.tag("pre", why))
+
+    def _on_press(self, press: Press) -> None:
+        """A key counts as its button; a verdict only on the page that it was pressed on, with the words of its box."""
+        verdict = self.verdicts.get(press.act)  # type: ignore[call-overload]
+        if verdict and press.page == self._page.number:
+            self.reason.value = press.why
+            verdict.click()
+        elif press.act in ("previous", "next", "undo"):
+            getattr(self, press.act).click()
+        self.key_layer.send({"page": self._page.number})
 
     def _on_verdict(self, page: Page, verdict: Judgement) -> None:
         if page is not self._page or page.trace is None:
@@ -141,6 +173,8 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     def _move_on(self, label: Label) -> None:
         """Show the next trace without a label, or stay where none is left."""
         labels, said = self._labels(), f"Saved: {label.trace_id} is a {label.verdict}."
+        if judged := self._judge.get(label.trace_id):
+            said += f" The judge says {judged.verdict or 'nothing that counts'}."
         following = _next_to_do(self._ids, labels, label.trace_id)
         if following is None:
             later = f" Deferred: {', '.join(_deferred(labels))}." if _deferred(labels) else ""
@@ -152,9 +186,8 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         try:
             write()
         except OSError as error:
-            self._page.say(
-                f"Not saved: {error}. Your words are still in the box; press again once that is mended.", True
-            )
+            why = f"Not saved: {error}. Your words are still in the box; press again once that is mended."
+            self._page.say(why, problem=True)
             return False
         return True
 
@@ -167,9 +200,8 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         elif mine[-1].trace_id not in self._queue:
             self._page.say(f"Your newest label is of {mine[-1].trace_id}, which is not in this list: it stays.")
         elif self._written(lambda: self._store.undo(self.rater)):
-            label = mine[-1]
-            said = f"Taken back: {label.trace_id} is no longer a {label.verdict}. Its reason is in the box again."
-            self._show(label.trace_id, said, label.why)
+            said = f"Taken back: {mine[-1].trace_id} is no longer a {mine[-1].verdict}. Its reason is in the box again."
+            self._show(mine[-1].trace_id, said, mine[-1].why)
 
     def _go(self, trace_id: str) -> None:
         if self._page.unsaved:
@@ -191,14 +223,6 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
             self._page.say(f"No trace of this list has the id {wanted}.", problem=True)
 
 
-def _by_id(traces: Iterable[Trace]) -> dict[str, Trace]:
-    found: dict[str, Trace] = {}
-    for trace in traces:
-        if found.setdefault(trace.id, trace) != trace:
-            raise ValueError(f"two different traces have the id {trace.id!r}, so a label of it could mean either")
-    return found
-
-
 def _deferred(labels: dict[str, Label]) -> list[str]:
     return [label.trace_id for label in labels.values() if label.verdict == "defer"]
 
@@ -213,10 +237,3 @@ def _next_to_do(ids: Sequence[str], labels: dict[str, Label], after: str) -> str
     """The next trace without a label, round the end of the list."""
     start = ids.index(after) + 1
     return next((trace_id for trace_id in [*ids[start:], *ids[:start]] if trace_id not in labels), None)
-
-
-def _user_name() -> str:
-    try:
-        return getuser()
-    except (KeyError, ImportError, OSError):
-        raise ValueError("the environment names no user: give AnnotationPanel(..., rater='your name')") from None

@@ -137,7 +137,7 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
 def conversation_html(conversation: Conversation) -> render.Html:
     """The end of a conversation: words, tool calls and signals, escaped."""
     rows = [render.tag("div", _words(item), class_=f"step {_css(item.kind)}") for item in conversation.items]
-    ends = [f"{run.actor}: {run.state}" for run in conversation.runs.values()][-1:]
+    ends = [f"{run.actor}: {run.state} · {run.source}" for run in conversation.runs.values()][-1:]
     return render.block(*rows[-12:], render.tag("p", *ends, class_="who"))
 
 

@@ -1,16 +1,18 @@
 """Page: one trace on display, with the box and the buttons that were made for it and go with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from getpass import getuser
 from typing import NamedTuple
 
-from ipywidgets import HTML, Box, Button, DOMWidget, HBox, Layout, Textarea, VBox
+from ipywidgets import HTML, Box, Button, HBox, Layout, Textarea, VBox, Widget
 
 from toolkit import render
 from toolkit.evals.labels import Judgement, Label
 from toolkit.traces import Trace, trace_html
+from toolkit.views.keys import CAPS
 
-__all__ = ["Page", "button", "close_tree"]
+__all__ = ["Page", "button", "by_id", "close_tree", "user_name"]
 
 
 class Look(NamedTuple):
@@ -31,7 +33,7 @@ INK = "#1c1c1c"
 
 
 class Page(VBox):  # type: ignore[misc]
-    """One trace and a place for its verdict."""
+    """One trace and a place for its verdict. `aside` stands between the two; `number` is how the browser names it."""
 
     def __init__(
         self,
@@ -39,8 +41,10 @@ class Page(VBox):  # type: ignore[misc]
         earlier: Label | None,
         on_verdict: Callable[["Page", Judgement], None],
         height: str,
+        aside: object = "",
+        number: int = 0,
     ):
-        self.trace, self.earlier, self.message = trace, earlier, ""
+        self.trace, self.earlier, self.message, self.number = trace, earlier, "", number
         self._note = HTML(layout=Layout(flex="1 1 20rem", margin="2px 12px"))
         self.reason = Textarea(
             value=earlier.why if earlier else "",
@@ -55,7 +59,9 @@ class Page(VBox):  # type: ignore[misc]
             style={"description_width": "initial"},
         )
         self.verdicts = {
-            verdict: button(look.word, look.icon, look.tooltip, partial(on_verdict, self, verdict), look.colour)
+            verdict: button(
+                look.word, look.icon, look.tooltip, partial(on_verdict, self, verdict), look.colour, verdict
+            )
             for verdict, look in LOOKS.items()
         }
         for press in self.verdicts.values():
@@ -70,7 +76,10 @@ class Page(VBox):  # type: ignore[misc]
             margin="6px 2px",
         )
         buttons = HBox([*self.verdicts.values(), self._note], layout=Layout(flex_flow="row wrap", align_items="center"))
-        super().__init__([Box([text], layout=frame), self.reason, buttons])
+        read = Box([text], layout=frame).add_class("fieldbook-frame")
+        more = [HTML(render.block(aside))] if aside else []
+        super().__init__([read, *more, self.reason, buttons])
+        self.add_class("fieldbook-page").add_class(f"fieldbook-page-{number}")
 
     @property
     def why(self) -> str:
@@ -91,17 +100,37 @@ class Page(VBox):  # type: ignore[misc]
         self._note.value = said if text else ""
 
 
-def button(word: str, icon: str, tooltip: str, act: Callable[[], None], colour: str | None = None) -> Button:
-    """A button that calls `act`; its own colour comes with an ink that can be read on it."""
+def button(
+    word: str, icon: str, tooltip: str, act: Callable[[], None], colour: str | None = None, key: str = ""
+) -> Button:
+    """A button that calls `act`; its own colour comes with an ink that can be read on it, its `key` with its cap."""
     style = {"button_color": colour, "text_color": INK} if colour else {}
-    made = Button(description=word, icon=icon, tooltip=tooltip, style=style, layout=Layout(width="7rem"))
+    cap = f" ({CAPS[key]})" if key else ""
+    made = Button(description=word + cap, icon=icon, tooltip=tooltip, style=style, layout=Layout(width="8rem"))
     made.on_click(lambda _: act())
-    return made
+    return made.add_class(f"fieldbook-{key}") if key else made
 
 
-def close_tree(widget: DOMWidget) -> None:
+def close_tree(widget: Widget) -> None:
     """Let go of a widget and of all that belongs to it, in the kernel and in the browser."""
     for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None), getattr(widget, "style", None)):
-        if part is not None:
+        if isinstance(part, Widget):
             close_tree(part)
     widget.close()
+
+
+def by_id(traces: Iterable[Trace]) -> dict[str, Trace]:
+    """Each trace under its id. Raises ValueError where two different ones share it."""
+    found: dict[str, Trace] = {}
+    for trace in traces:
+        if found.setdefault(trace.id, trace) != trace:
+            raise ValueError(f"two different traces have the id {trace.id!r}, so a label of it could mean either")
+    return found
+
+
+def user_name() -> str:
+    """Who works here. Raises ValueError where the environment does not say."""
+    try:
+        return getuser()
+    except (KeyError, ImportError, OSError):
+        raise ValueError("the environment names no user: give AnnotationPanel(..., rater='your name')") from None

@@ -45,10 +45,10 @@ def generate_policy(request: Request) -> Answer:
             # The first draft takes Python's own exit code 2 for the command's refusal.
             del next(criterion for criterion in criteria if criterion["id"] == "missing-file")["stderr"]
         return Answer(data={"criteria": criteria})
-    found = (asked["findings"] or {"verdicts": []})["verdicts"]
     code, note = FIRST_VERSION, "report.py does all that the contract asks."
-    if any(verdict["criterion"] == MUST_CATCH and verdict["verdict"] != "pass" for verdict in found):
-        code, note = code.replace(DEFECTIVE_LINE, MENDED_LINE), "The csv module reads the rows now."
+    for verdict in asked["findings"]["verdicts"] if asked["findings"] else ():
+        if verdict["criterion"] == MUST_CATCH and verdict["verdict"] != "pass":
+            code, note = code.replace(DEFECTIVE_LINE, MENDED_LINE), "The csv module reads the rows now."
     return Answer(data={"files": [{"path": "report.py", "content": code}], "handoff": note})
 
 
@@ -56,20 +56,18 @@ def evaluate_policy(request: Request) -> Answer:
     """The scripted Evaluator: wants a quoted comma in the contract, and goes by what the checks show."""
     asked = question(request)
     if asked["task"] == "review":
-        tried = any(
-            '"' in file["content"] for criterion in asked["proposal"]["criteria"] for file in criterion["files"]
-        )
+        tried = any('"' in file["content"] for one in asked["proposal"]["criteria"] for file in one["files"])
         return Answer(data={"agree": tried, "objections": [] if tried else ["No criterion tries a quoted comma."]})
-    seen = [
-        (check["criterion"], check["finding"], check["stderr"].strip() or check["why"]) for check in asked["checks"]
+    said = [
+        {"criterion": one["criterion"], "verdict": one["finding"], "why": one["stderr"].strip() or one["why"]}
+        for one in asked["checks"]
     ]
-    return Answer(data={"verdicts": [{"criterion": id, "verdict": found, "why": why} for id, found, why in seen]})
+    return Answer(data={"verdicts": said})
 
 
-def question(request: Request) -> dict[str, Any]:
+def question(request: Request) -> Any:
     """What a role was asked, as the JSON that its message holds."""
-    asked: dict[str, Any] = json.loads(request.messages[0]["content"])
-    return asked
+    return json.loads(request.messages[0]["content"])
 
 
 def count_defects(events: Iterable[Event]) -> dict[str, int]:
@@ -101,16 +99,13 @@ async def demo_harness(folder: str | Path, session: Session, ledger: Ledger | No
 
 
 async def run_demo(folder: str | Path, session: Session) -> dict[str, Any]:
-    """Run the small build on `session`: the fields of its `Outcome`, and what is counted from its events.
-
-    Those are defects_planted, defects_caught, criteria, passed; ``source`` joins the sources of the replies.
-    """
+    """Run the small build on `session`: the fields of its `Outcome`, and what is counted from its events."""
     after = (await session.conversation()).cursor
     async with demo_harness(folder, session) as harness:
         outcome = await harness.run(GOAL)
     events = [event async for event in session.read(after, follow=False)]
     frozen = [len(event.data["criteria"]) for event in events if event.kind == "contract.frozen"]
     last = [e.data["verdict"] for e in events if e.kind == "verdict" and e.data["round"] == outcome.rounds]
-    figures = {name: value for name, value in asdict(outcome).items() if name not in ("verdicts", "sources")}
-    passed = {"criteria": sum(frozen), "passed": last.count("pass")}
-    return figures | count_defects(events) | passed | {"source": "+".join(outcome.sources)}
+    figures = asdict(outcome) | {"criteria": sum(frozen), "passed": last.count("pass")} | count_defects(events)
+    del figures["verdicts"]
+    return figures | {"source": "+".join(figures.pop("sources"))}

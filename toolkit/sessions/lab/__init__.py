@@ -1,21 +1,17 @@
 """The lab: what breaks without a durable session, measured under faults that a seed draws.
 
-`compare_transports` runs five transports under the same faults, `BUGS` holds six bugs to run, `compare_relay` weighs an
+`compare_transports` runs five transports under the same faults, `compare_relay` weighs an
 orchestrator in the middle, `audit_endpoint` probes an endpoint of yours, `diff_folds` compares two moments.
 """
 
 from toolkit.sessions.lab.audit import Audit, Finding, audit_endpoint
-from toolkit.sessions.lab.bugs import BUGS, Bug, Evidence
 from toolkit.sessions.lab.faults import Fault, FaultyProxy, Schedule
 from toolkit.sessions.lab.relay import compare_relay
 from toolkit.sessions.lab.transports import compare_transports
 from toolkit.sessions.lab.travel import FoldDiff, diff_folds
 
 __all__ = [
-    "BUGS",
     "Audit",
-    "Bug",
-    "Evidence",
     "Fault",
     "FaultyProxy",
     "Finding",

@@ -1,17 +1,24 @@
-"""Faults on the real wire: a TCP proxy that cuts, stalls, half-opens and slows, by a schedule drawn from a seed.
+"""Faults drawn from a seed: a TCP proxy cuts, stalls, half-opens and slows, a process is killed or frozen.
 
 >>> print(Schedule.draw(7, count=2))
 seed 7: stall at 0.21 s for 0.32 s; kill at 0.62 s
 """
 
 import asyncio
+import os
 import random
+import signal
 import socket
 import struct
+import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Self, get_args
+
+from toolkit import warden
 
 Kind = Literal["cut", "stall", "half-open", "slow", "kill", "freeze"]
 """Connections are reset; nothing moves for a while; what the server sends is lost while the connection seems to be
@@ -20,6 +27,12 @@ up; each piece comes late; the web server gets SIGKILL and is started again; it 
 LASTING = frozenset({"stall", "slow", "freeze"})
 READ_BYTES = 4096
 SLOW_S = 0.05
+START_S = 15.0
+PROGRAM = """
+import asyncio, pathlib, sys
+from toolkit.sessions.lab.web import serve_arms
+asyncio.run(serve_arms(int(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +85,8 @@ class FaultyProxy:
         self._to = port
         self._links: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
         self._deaf: set[asyncio.StreamWriter] = set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._delay_s = 0.0
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._held_until = self._slow_until = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._link, "127.0.0.1", 0)
@@ -84,62 +95,50 @@ class FaultyProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        self._flowing.set()
-        self.cut()
-        for pump in self._pumps:
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
         """Reset every connection, on both sides."""
-        for near, far in list(self._links.items()):
-            _reset(near)
-            _reset(far)
+        for writer in (*self._links, *self._links.values()):
+            _reset(writer)
 
     def half_open(self) -> None:
         """From now on these connections carry nothing more to the client, and do not tell it."""
         self._deaf |= set(self._links)
 
-    async def stall(self, for_s: float) -> None:
-        """Hold everything back, in both directions; new connections too."""
-        self._flowing.clear()
-        try:
-            await asyncio.sleep(for_s)
-        finally:
-            self._flowing.set()
+    def stall(self, for_s: float) -> None:
+        """Hold everything back for so long, in both directions; of new connections too."""
+        self._held_until = time.monotonic() + for_s
 
-    async def slow(self, for_s: float) -> None:
-        """Hold each piece back for a little."""
-        self._delay_s = SLOW_S
-        try:
-            await asyncio.sleep(for_s)
-        finally:
-            self._delay_s = 0.0
+    def slow(self, for_s: float) -> None:
+        """Hold each piece back for a little, for so long."""
+        self._slow_until = time.monotonic() + for_s
 
     async def _link(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
-        self._pumps.add(task)
+        self._tasks.add(task)
         try:
-            back, far = await asyncio.open_connection("127.0.0.1", self._to)
-            self._links[near] = far
+            back, self._links[near] = await asyncio.open_connection("127.0.0.1", self._to)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, far))
+                group.create_task(self._pump(reader, self._links[near]))
                 group.create_task(self._pump(back, near))
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
-            self._pumps.discard(task)
-            far_too = self._links.pop(near, None)
+            self._tasks.discard(task)
             self._deaf.discard(near)
-            for writer in filter(None, (near, far_too)):
+            for writer in filter(None, (near, self._links.pop(near, None))):
                 _reset(writer)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(READ_BYTES):
-            await self._flowing.wait()
-            if self._delay_s:
-                await asyncio.sleep(self._delay_s)
+            if time.monotonic() < self._slow_until:
+                await asyncio.sleep(SLOW_S)
+            while (left_s := self._held_until - time.monotonic()) > 0:
+                await asyncio.sleep(left_s)
             if writer not in self._deaf:
                 writer.write(piece)
                 await writer.drain()
@@ -154,3 +153,36 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+class WebProcess:
+    """The web server of `lab.web` as a child: killed with SIGKILL, frozen with SIGSTOP, started again on its port."""
+
+    def __init__(self, url: str, place: Path):
+        self._url, self._place, self.port, self._pid = url, place, 0, 0
+
+    async def start(self) -> None:
+        program = warden.command([sys.executable, "-c", PROGRAM, str(self.port), self._url, str(self._place)])
+        pipe, errors = asyncio.subprocess.PIPE, self._place / "web.log"
+        with errors.open("ab") as log:
+            self._warden = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, stderr=log)
+        assert self._warden.stdout
+        said = await asyncio.wait_for(self._warden.stdout.readline(), START_S)
+        if not said:
+            raise RuntimeError(f"the lab's web server did not start; it said: {errors.read_text()[-800:]}")
+        self._pid, self.port = map(int, said.split())
+
+    async def kill(self) -> None:
+        self._send(signal.SIGKILL)
+        await asyncio.wait_for(self._warden.wait(), START_S)
+
+    async def freeze(self, for_s: float) -> None:
+        self._send(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(for_s)
+        finally:
+            self._send(signal.SIGCONT)
+
+    def _send(self, what: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, what)

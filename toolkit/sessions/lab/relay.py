@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import time
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from toolkit.sessions.log import stop
@@ -82,9 +83,9 @@ async def _measure(arm: str, log: NatsLog, url: str, workers: int, words: int, d
             orchestrator.kill()
         to_it.close()
         await orchestrator.wait()
-    made, p50 = workers * words, round(sorted(arrived)[len(arrived) // 2], 2)
-    figures = {"arm": arm, "made": made, "lost": made - len(stored), "latency_p50_ms": p50}
-    return {**figures, "through_orchestrator": handed, "source": "simulated"}
+    p50, lost = round(median_high(arrived), 2), workers * words - len(stored)
+    figures = {"made": workers * words, "lost": lost, "latency_p50_ms": p50, "through_orchestrator": handed}
+    return {"arm": arm, **figures, "source": "simulated"}
 
 
 async def orchestrate(url: str, session: str) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from toolkit.sessions.conversation import Conversation, Item
+from toolkit.sessions.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,7 @@ def diff_folds(a: Conversation, b: Conversation) -> FoldDiff:
     """Compare two folds of one session, the earlier first. Raises ValueError for two sessions."""
     if a.session != b.session:
         raise ValueError(f"two sessions cannot be compared: {a.session} and {b.session}")
-    before, after = ({item.id: _shown(item) for item in one.items} for one in (a, b))
-    changed = tuple(id for id in after if id in before and before[id] != after[id])
-    return FoldDiff(
-        tuple(id for id in after if id not in before), changed, tuple(id for id in before if id not in after)
-    )
-
-
-def _shown(item: Item) -> tuple[str, str, object]:
-    return item.kind, item.text, item.data
+    before, after = ({item.id: (item.kind, item.text, item.data) for item in one.items} for one in (a, b))
+    added = (id for id in after if id not in before)
+    changed = (id for id in after if before.get(id, after[id]) != after[id])
+    return FoldDiff(tuple(added), tuple(changed), tuple(id for id in before if id not in after))

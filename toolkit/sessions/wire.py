@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 MAX_CHARS = 1_000_000
-"""A connection that has brought more is given up; a WebSocket, when one message is larger."""
+"""A connection that has brought more is given up."""
 Frames = AsyncGenerator[tuple[str, str, str], None]
 """The event's name, its id, and its data; empty where there is none."""
 
@@ -63,9 +63,7 @@ async def _http(url: str, _: str, silence_s: float, headers: dict[str, str]) -> 
 async def _lines(pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
     rest, size = "", 0
     async for piece in pieces:
-        size += len(piece)
-        if size > MAX_CHARS:
-            raise EOFError(f"more than {MAX_CHARS} characters came")
+        size = _bounded(size + len(piece))
         *lines, rest = (rest + piece).split("\n")
         for line in lines:
             yield line.removesuffix("\r")
@@ -74,17 +72,27 @@ async def _lines(pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
 
 
 async def _socket(url: str, last_id: str, silence_s: float, headers: dict[str, str]) -> Frames:
+    from websockets import InvalidStatus
     from websockets.asyncio.client import connect
 
-    after = f"{'&' if '?' in url else '?'}after={last_id}" if last_id else ""
-    options: dict[str, Any] = {"open_timeout": silence_s, "close_timeout": 0.1, "ping_interval": None, "proxy": None}
-    options["max_size"] = MAX_CHARS
-    async with connect(url + after, additional_headers=headers, **options) as socket:
-        while True:
-            data = await asyncio.wait_for(socket.recv(decode=True), silence_s)
-            told = as_json(str(data))
-            cursor = told.get("cursor") or told.get("id")
-            yield "", "" if cursor is None else str(cursor), str(data)
+    url += f"{'&' if '?' in url else '?'}after={last_id}" if last_id else ""
+    bounds: dict[str, Any] = {"open_timeout": silence_s, "close_timeout": 0.1, "max_size": MAX_CHARS}
+    size = 0
+    try:
+        async with connect(url, additional_headers=headers, ping_interval=None, proxy=None, **bounds) as socket:
+            while True:
+                data = str(await asyncio.wait_for(socket.recv(decode=True), silence_s))
+                size, told = _bounded(size + len(data)), as_json(data)
+                cursor = told.get("cursor") or told.get("id")
+                yield "", "" if cursor is None else str(cursor), data
+    except InvalidStatus as refused:
+        yield "refused", "", f"HTTP {refused.response.status_code}"
+
+
+def _bounded(size: int) -> int:
+    if size > MAX_CHARS:
+        raise EOFError(f"more than {MAX_CHARS} characters came")
+    return size
 
 
 def as_json(data: str) -> dict[str, Any]:

@@ -1,0 +1,118 @@
+"""The browser of traces without a browser; that its table works and stays offline, test_browser_annotation shows."""
+
+import json
+
+import pytest
+from ipywidgets import Widget
+
+from toolkit.evals import LabelStore
+from toolkit.traces import Step, Trace
+from toolkit.views import TraceBrowser
+
+EVIL = '<img src=x onerror="window.pwned=1">'
+
+
+def trace(name: str, said: str, answer: str = "Yes.", **meta) -> Trace:
+    call = Step("c", "tool.call", "assistant", "find", data={"call_id": "1", "arguments": {"bike": f"No. {name}"}})
+    system = Step("s", "message", "system", "You rent bicycles.")
+    return Trace(
+        name, (system, Step("u", "message", "user", said), call, Step("a", "message", "assistant", answer)), meta
+    )
+
+
+TRACES = [
+    trace("t1", "Is the Heron free?", outcome="complete", cost_usd=0.25),
+    trace("t2", f"My refund {EVIL}", "It is under way.", outcome=EVIL),
+    trace("t3", "Is the heron late?", "A refund is."),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_widgets_left_over():
+    yield
+    Widget.close_all()
+
+
+def ids(traces: list[Trace]) -> list[str]:
+    return [one.id for one in traces]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", ["t1", "t2", "t3"]),
+        ("HERON", ["t1", "t3"]),
+        ("refund heron", ["t3"]),
+        ("no. t2", ["t2"]),
+        ("bicycles", []),
+        ("t3", ["t3"]),
+    ],
+)
+def test_a_search_looks_through_every_word_but_the_system_prompt(words, found):
+    browser = TraceBrowser(TRACES)
+    browser.search.value = "something else"
+    browser.search.value = words
+    assert ids(browser.found) == found
+    assert [row[0] for row in json.loads(browser.table.get_state()["_dt_args"]["data_json"])] == found
+
+
+def test_a_selection_is_of_the_rows_that_were_found_and_opens_the_newest():
+    browser = TraceBrowser(TRACES)
+    browser.search.value = "heron"
+    browser.table.selected_rows = [1]
+    assert (ids(browser.selected), browser.trace.id) == (["t3"], "t3")
+    browser.table.selected_rows = [1, 0]
+    assert (ids(browser.selected), browser.trace.id) == (["t1", "t3"], "t1")
+    browser.search.value = ""
+    assert browser.selected == []
+
+
+def test_the_selection_goes_to_a_panel_whose_labels_are_kept(tmp_path):
+    browser = TraceBrowser(TRACES, store=tmp_path / "labels.jsonl", rater="ada")
+    browser.label.click()
+    assert "no row is selected" in json.dumps(Widget.get_manager_state())
+    browser.table.selected_rows = [0, 2]
+    browser.label.click()
+    (panel,) = browser.children[-1].children
+    assert (panel.trace.id, panel.position) == ("t1", "1 of 2 · 0 labelled")
+    panel.reason.value = "Fine."
+    panel.verdicts["pass"].click()
+    assert [label.rater for label in LabelStore(tmp_path / "labels.jsonl").labels()] == ["ada"]
+
+
+def test_without_a_label_file_the_button_is_dead():
+    browser = TraceBrowser(TRACES)
+    assert browser.label.disabled
+    browser.table.selected_rows = [0]
+    browser.label.click()
+    assert browser.children[-1].children == ()
+
+
+def test_nothing_of_a_hostile_trace_becomes_markup():
+    browser = TraceBrowser(TRACES)
+    browser.show("t2")
+    state = json.dumps([model["state"] for model in Widget.get_manager_state()["state"].values()])
+    assert state.count("&lt;img src=x") >= 2
+    assert "<img src=x" not in state
+
+
+def test_what_a_trace_does_not_say_is_blank_and_a_column_that_nobody_fills_is_left_out():
+    table = TraceBrowser(TRACES).table
+    rows = json.loads(table.get_state()["_dt_args"]["data_json"])
+    costs = [row[-3] for row in rows]
+    assert costs == ["0.25", "", ""]
+    assert "duration_s" not in table.get_state()["_dt_args"]["table_html"]
+
+
+def test_thousands_of_rows_are_all_there_and_a_search_leaves_no_widgets_behind():
+    browser = TraceBrowser([trace(f"t{n}", "Hello") for n in range(3000)])
+    assert len(json.loads(browser.table.get_state()["_dt_args"]["data_json"])) == 3000
+    before = len(Widget.get_manager_state()["state"])
+    browser.search.value = "t29"
+    assert len(browser.found) == 111
+    assert len(Widget.get_manager_state()["state"]) == before
+
+
+def test_no_trace_at_all_is_an_empty_table():
+    browser = TraceBrowser([])
+    assert (browser.found, browser.selected, browser.trace) == ([], [], None)

@@ -1,0 +1,100 @@
+"""Publisher: a write to JetStream and its acknowledgement; `persist` tries until one succeeds or its time is up."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from toolkit.sessions.log import LogUnavailable, shielded
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+T = TypeVar("T")
+
+RECONNECT_WAIT_S = 0.1
+PUBLISH_TIMEOUT_S = 1.0
+APPEND_DEADLINE_S = 30.0
+REFUSED_CODES = range(400, 500)
+AGAIN = {10005, 10164, 10175, 10176, 10210}
+"""Refusals that pass: a cluster that is not whole yet (10005); another write of the run is on its way to the replicas
+(10164); a batch whose beginning another connection, or the server before this one, had (the others)."""
+
+
+class Refused(RuntimeError):
+    """The server understood and said no: trying again would not help."""
+
+    def __init__(self, why: str, code: int | None):
+        super().__init__(why)
+        self.code = code
+
+
+async def persist(attempt: Callable[[], Awaitable[T]], deadline_s: float, what: str) -> T:
+    """Await `attempt()` again and again until it succeeds, is refused, or the deadline passes."""
+    import nats
+
+    give_up = time.monotonic() + deadline_s
+    while True:
+        try:
+            return await attempt()
+        except nats.js.errors.APIError as error:
+            if error.code in REFUSED_CODES and error.err_code not in AGAIN:
+                raise Refused(f"{what}: {error.description}", error.err_code) from None
+            why: Exception = error
+        except nats.errors.MaxPayloadError:
+            raise Refused(f"{what}: it is larger than the server takes in one message", None) from None
+        except nats.errors.ConnectionClosedError:
+            raise LogUnavailable(f"{what}: this log is closed") from None
+        except (nats.errors.Error, OSError) as error:
+            why = error
+        if time.monotonic() > give_up:
+            raise LogUnavailable(f"{what} within {deadline_s} s: {why!r}")
+        await asyncio.sleep(RECONNECT_WAIT_S)
+
+
+def whole(call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Callable[[], Awaitable[T]]:
+    """An attempt at one of nats-py's own requests, which may swallow a cancellation."""
+    return lambda: shielded(call(*arguments))
+
+
+class Publisher:
+    """Publishes on one connection, each time with a deadline.
+
+    nats-py's own ``publish`` swallows a cancellation that comes together with the acknowledgement, and so would need a
+    task around it; the futures of its ``publish_async`` never resolve once the server was killed.
+    """
+
+    def __init__(self, client: "Client"):
+        self._client, self._inbox = client, client.new_inbox()
+        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+        self._count, self._listening = 0, False
+
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> tuple[int, bool]:
+        """Store one message. Returns its sequence number, and whether the stream had it already."""
+        import nats
+
+        if not self._listening:
+            self._listening = True
+            await self._client.subscribe(f"{self._inbox}.*", cb=self._heard)
+        self._count += 1
+        reply = f"{self._inbox}.{self._count}"
+        future = self._waiting[reply] = asyncio.get_running_loop().create_future()
+        try:
+            await self._client.publish(subject, payload, reply, headers)
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                message = await future
+        finally:
+            del self._waiting[reply]
+        if not message.data:
+            raise nats.js.errors.NoStreamResponseError
+        answer = json.loads(message.data)
+        if "error" in answer:
+            raise nats.js.errors.APIError.from_error(answer["error"])
+        return answer["seq"], answer.get("duplicate", False)
+
+    async def _heard(self, message: "Msg") -> None:
+        future = self._waiting.get(message.subject)
+        if future and not future.done():
+            future.set_result(message)

@@ -1,0 +1,129 @@
+"""Writer: a run's words on their way to the log: gathered for a window, stored once, with snapshots beside them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+from toolkit.events import Event, Outcome
+from toolkit.sessions.conversation import Conversation, Item
+from toolkit.sessions.log import Ack, Log, LogUnavailable, stop
+
+SNAPSHOT_CHARS = 512
+"""A snapshot stands beside the log whenever a run's words have grown by this much, and by a quarter."""
+SNAPSHOT_MAX_CHARS = 200_000
+"""A longer text gets no further snapshot: one must fit into a message."""
+FEW_DELTAS = 8
+"""A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
+PENDING_CHARS = 65_536
+"""A writer that is further ahead of the log waits for it. A server takes no message of any size."""
+
+
+class Writer:
+    """What one run puts on the log, in order. An event that was not acknowledged goes again before the next."""
+
+    def __init__(self, log: Log, event: Callable[[str, dict[str, Any]], Event], run: str, window_s: float):
+        self.log, self.event, self.run, self.window_s = log, event, run, window_s
+        self.fence = 0
+        self.words = Conversation("")
+        """The fold of what the run stored."""
+        self._pending: list[str] = []
+        self._waiting_chars = 0
+        self._unstored: deque[Event] = deque()
+        self._ending: list[Event] = []
+        self._busy = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+        self._deltas, self._chars, self._next_snapshot = 0, 0, SNAPSHOT_CHARS
+
+    def mine(self) -> list[Item]:
+        """The run's words as they stand on the log, one item for each stretch between its other events."""
+        return [item for item in self.words.items if item.run == self.run and item.kind == "text.delta"]
+
+    @property
+    def text(self) -> str:
+        """`mine`, joined."""
+        return "".join(item.text for item in self.mine())
+
+    def drop(self) -> None:
+        """Forget the words that wait."""
+        self._pending, self._waiting_chars = [], 0
+
+    async def add(self, text: str) -> Ack | None:
+        """Take words in; stored now where the window is 0, or they are the first, or too many wait."""
+        self._pending.append(text)
+        self._waiting_chars += len(text)
+        if self._flushing and self._flushing.done():
+            failed, self._flushing = self._flushing, None
+            failed.result()
+        if self.window_s <= 0 or not self.words.items or self._waiting_chars > PENDING_CHARS:
+            return await self.store()
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_later())
+            self._flushing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return None
+
+    async def _flush_later(self) -> None:
+        while self._pending:
+            await asyncio.sleep(self.window_s)
+            await self.store()
+
+    async def store(self, event: Event | None = None) -> Ack | None:
+        """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
+        async with self._busy:
+            # What a cancellation leaves unacknowledged stays in the queue, and is known again by its id.
+            text = "".join(self._pending)
+            self.drop()
+            for at in range(0, len(text), PENDING_CHARS):
+                self._unstored.append(self.event("text.delta", {"text": text[at : at + PENDING_CHARS]}))
+            if event:
+                self._unstored.append(event)
+            ack = None
+            while self._unstored:
+                ack = await self.log.append(self._unstored[0], self.fence)
+                self._unstored.popleft()
+                self.words.apply(ack.event)
+                if ack.event.kind == "text.delta":
+                    await self._snapshot_if_due(len(ack.event.data["text"]))
+            return ack
+
+    async def _snapshot_if_due(self, chars: int) -> None:
+        self._deltas += 1
+        self._chars += chars
+        if self._next_snapshot <= self._chars <= SNAPSHOT_MAX_CHARS:
+            self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 4)
+            with suppress(LogUnavailable):  # It repeats what is stored.
+                await self.log.append(self._snapshot(open_=True), self.fence)
+
+    def _snapshot(self, open_: bool) -> Event:
+        mine = self.mine()
+        items = [[item.id, item.seq, item.time, len(item.text), item.step, item.actor] for item in mine]
+        covers = self.words.runs[self.run].words_seq
+        data = {"text": "".join(item.text for item in mine), "items": items, "covers": covers, "open": open_}
+        return self.event("text.snapshot", data)
+
+    async def end(self, outcome: Outcome) -> Outcome:
+        """Store what waits, and the run's last events together. Returns how the run ended."""
+        await self.store()
+        async with self._busy:
+            # Made once: where the log did not acknowledge, the next call sends the same.
+            self._ending = self._ending or self._last_events(outcome)
+            await self.log.append_all(self._ending, self.fence)
+            ended: Outcome = self._ending[-1].data["outcome"]
+            return ended
+
+    def _last_events(self, outcome: Outcome) -> list[Event]:
+        text = self.text
+        done = {"chars": len(text), "sha256": sha256(text.encode()).hexdigest()}
+        return [
+            *([self.event("text.done", done)] if text else []),
+            *([self._snapshot(open_=False)] if self._deltas > FEW_DELTAS and self._chars <= SNAPSHOT_MAX_CHARS else []),
+            self.event("run.finished", {"outcome": outcome}),
+        ]
+
+    async def close(self) -> None:
+        """Let go of the window's timer."""
+        task, self._flushing = self._flushing, None
+        if task:
+            await stop(task)

@@ -1,0 +1,94 @@
+// One key for each button of a panel. It says what was pressed, on which page and with which words; the kernel decides.
+// The root is the panel's own element. Lumino (JupyterLab) asks the focused element first whether shortcuts are off.
+
+const SCROLL = { ArrowDown: 60, ArrowUp: -60, PageDown: 400, PageUp: -400, " ": 400 };
+const ARROWS = { ArrowLeft: "←", ArrowRight: "→" };
+const TYPING = "input, textarea, select, [contenteditable]";
+
+function listen(root, model, signal) {
+  const page = () => root.querySelector(".fieldbook-page");
+  const box = () => page()?.querySelector("textarea");
+  const numberOf = (shown) => Number(/fieldbook-page-(\d+)/.exec(shown?.className)?.[1] ?? -1);
+  const quiet = (element) => element.setAttribute("data-lm-suppress-shortcuts", "true");
+  const back = () => root.focus({ preventScroll: true });
+  let chosen = null; // the verdict that waits for its reason, and the page that it was chosen on
+  let sent = null; // the page whose verdict is under way: until the kernel answers, keys do nothing
+
+  function send(act) {
+    const why = box()?.value ?? "";
+    back(); // first, so that the box's own message is ahead of this one
+    if (act === chosen?.act) sent = page();
+    model.send({ act, page: numberOf(page()), why });
+  }
+
+  function choose(act, button) {
+    chosen = { act, page: page() };
+    page().querySelectorAll("button").forEach((other) => (other.style.outline = ""));
+    button.style.outline = "3px solid #0072b2";
+    box().focus(); // always, even where there is a reason: words that are typed next must never act as keys
+  }
+
+  function inBox(event) {
+    if (event.key === "Escape") return back;
+    if (event.key !== "Enter" || event.shiftKey) return null;
+    if (event.target !== box()) return back; // a field such as the jump takes its words when it is left
+    if (chosen?.page === page()) return () => send(chosen.act);
+    return event.ctrlKey || event.metaKey ? back : null;
+  }
+
+  function onPanel(event) {
+    const cap = ARROWS[event.key] ?? event.key.toUpperCase();
+    const act = Object.entries(model.get("caps")).find((pair) => pair[1] === cap)?.[0];
+    if (act && sent === page()) return () => {};
+    if (act === "jump") return () => root.querySelector(".fieldbook-jump input")?.focus();
+    if (act) {
+      const button = page()?.querySelector(`.fieldbook-${act}`);
+      if (!button) return () => send(act);
+      return event.repeat || button.disabled ? () => {} : () => choose(act, button);
+    }
+    if (event.target.matches("button, summary") && event.key === " ") return null;
+    const frame = page()?.querySelector(".fieldbook-frame");
+    return event.key in SCROLL && frame ? () => frame.scrollBy({ top: SCROLL[event.key] }) : null;
+  }
+
+  function pressed(event) {
+    const typing = event.target.matches(TYPING);
+    const modified = event.ctrlKey || event.metaKey || event.altKey;
+    if (event.isComposing || event.key === "Tab" || (modified && !(typing && event.key === "Enter"))) return;
+    const act = typing ? inBox(event) : onPanel(event);
+    if (!typing || act) event.stopPropagation();
+    if (act) {
+      event.preventDefault();
+      act();
+    }
+  }
+
+  const answered = ({ page: shown }) => shown === numberOf(sent) && (sent = null);
+  model.on("msg:custom", answered);
+  signal.addEventListener("abort", () => model.off("msg:custom", answered));
+  root.tabIndex = 0;
+  quiet(root);
+  root.addEventListener("focusin", (event) => quiet(event.target), { signal });
+  // in the capturing phase: a text field of ipywidgets stops its keydown before it bubbles up
+  root.addEventListener("keydown", pressed, { signal, capture: true });
+  // a page takes its focused button with it when it goes, and the keys would go to nobody
+  root.addEventListener("click", (event) => event.target.closest(".fieldbook-page button") && back(), { signal });
+}
+
+function render({ model, el }) {
+  const stop = new AbortController();
+  let frame = 0;
+  el.textContent = model.get("hint");
+  const attach = () => {
+    const root = el.closest(".fieldbook-keys");
+    if (root) listen(root, model, stop.signal);
+    else frame = requestAnimationFrame(attach); // not in the page yet
+  };
+  attach();
+  return () => {
+    cancelAnimationFrame(frame);
+    stop.abort();
+  };
+}
+
+export default { render };
