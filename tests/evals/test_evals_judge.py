@@ -2,6 +2,7 @@ import asyncio
 import dataclasses
 import json
 from collections import Counter
+from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from toolkit.evals import Criterion, Example, Finding, Judge, Rubric, align
 from toolkit.evals.splits import Split
-from toolkit.models import Answer, LoopbackServer, ScriptedModel, Tape, Usage, connect_model
+from toolkit.models import Answer, Ledger, LoopbackServer, ScriptedModel, Tape, Usage, connect_model
 from toolkit.models.claude import ClaudeModel
 from toolkit.traces import Step, Trace
 
@@ -270,31 +271,35 @@ def test_examples_without_their_trace_or_from_dev_or_test_are_refused(tmp_path):
     assert judge(Answer(), TOLD, shown=(trace("e1"),), split=Split({"e1": "train"}, tmp_path / "reads.jsonl"))
 
 
-class Batching(ScriptedModel):
-    """Answers many at once, as the message batches API does."""
-
-    lost = 0
-
-    async def batch(self, requests):
-        return [await self.reply(request) for request in requests][self.lost :]
-
-
-async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price():
+@pytest.mark.parametrize("through", ["in process", "through the SDK"])
+async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price(through):
     def policy(request):
-        return {"t1": said(), "t2": said(kind=BAD), "t3": Answer("[]")}[request.metadata["user_id"]]
+        return {"t1": said(), "t2": said(kind=BAD), **UNCLEAR}[request.metadata["user_id"]]
 
-    traces, seen = [trace("t1"), trace("t2"), trace("t3"), trace("e1")], []
-    one = Judge(TOLD, Batching(policy), repeat=3, shown=(trace("e1"),))
-    alone, together = await one.score_all(traces), await one.score_all(traces, lambda *n: seen.append(n), batch=True)
-    assert [v.verdict for v in together] == ["pass", "fail", None, None]
-    assert [dataclasses.replace(v, cost_usd=v.cost_usd * 2) for v in together] == alone
-    assert seen == [(4, 4)]
+    unclear = [name for name in UNCLEAR if not name.startswith(("the fault", "an overloaded"))]
+    traces, seen = [trace("t1"), trace("t2"), trace("e1"), *map(trace, unclear)], []
+    async with AsyncExitStack() as stack:
+        script = ScriptedModel(policy)
+        model = script if through == "in process" else await stack.enter_async_context(connect_model(policy=policy))
+        one = Judge(TOLD, model, repeat=3, shown=(trace("e1"),))
+        alone, together = (
+            await one.score_all(traces),
+            await one.score_all(traces, lambda *n: seen.append(n), batch=True),
+        )
+    assert [v.verdict for v in together] == ["pass", "fail", None, *[None] * len(unclear)]
+    assert [(v.verdict, v.votes, v.usage) for v in together] == [(v.verdict, v.votes, v.usage) for v in alone]
+    assert [v.cost_usd for v in together] == pytest.approx([v.cost_usd / 2 for v in alone])
+    assert all(v.why_unscored for v in together if not v.verdict)
+    assert seen[-1] == ((len(traces) - 1) * 3,) * 2
 
 
 async def test_a_batch_that_fails_or_comes_back_short_is_unscored_as_a_whole():
-    short = Batching(lambda request: Answer(data=BOTH))
-    short.lost = 1
-    for model, why in ((short, "1 replies to 2"), (ScriptedModel(lambda request: Answer(data=BOTH)), "batch")):
+    class Short(ScriptedModel):
+        async def batch(self, requests, progress=None, timeout_s=1):
+            return (await super().batch(requests, progress, timeout_s))[1:]
+
+    capped = ScriptedModel(lambda request: Answer(data=BOTH), ledger=Ledger(cap_usd=1e-9))
+    for model, why in ((Short(lambda request: Answer(data=BOTH)), "1 replies to 2"), (capped, "batch: BudgetExceeded")):
         verdicts = await Judge(RUBRIC, model).score_all([trace("t1"), trace("t2")], batch=True)
         assert [v.verdict for v in verdicts] == [None, None]
         assert all(why in v.why_unscored for v in verdicts)

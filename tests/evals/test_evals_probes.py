@@ -6,7 +6,6 @@ import pytest
 
 from toolkit.evals import (
     Judge,
-    Preference,
     Rubric,
     Verdict,
     prefer,
@@ -15,7 +14,7 @@ from toolkit.evals import (
     probe_position,
     probe_self_preference,
 )
-from toolkit.evals.probes import padded
+from toolkit.evals.probes import Preference, padded
 from toolkit.models import Answer, ScriptedModel
 from toolkit.traces import Step, Trace
 
@@ -119,7 +118,7 @@ async def test_a_judge_that_likes_length_is_found_out_by_padding_and_one_that_do
         return Answer(data={"whole": {"critique": "c", "verdict": "pass"}})
 
     found, none = [await probe_length(judge(policy), traces) for policy in (likes_length, steady)]
-    assert found.effect == pytest.approx(0.3)
+    assert found.effect == pytest.approx(0.4)
     assert found.interval[0] > 0
     assert (none.effect, none.n, none.unscored) == (0, 19, 1)
 

@@ -128,7 +128,17 @@ def test_a_file_that_is_no_rubric_is_not_written_over(tmp_path):
     assert path.read_text() == "notes that took an hour"
 
 
-WORDS = st.text(min_size=1, max_size=30).filter(str.strip)
+def test_what_no_yaml_file_can_hold_is_refused_and_the_file_stays(tmp_path):
+    path = tmp_path / "kept.md"
+    path.write_text(HAND)
+    with pytest.raises(ValueError, match="read back the same"):
+        Rubric("next\x85line", "Kept?").save(path)
+    assert path.read_text() == HAND
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.just("\n"), min_size=1, max_size=30).filter(
+    str.strip
+)
 RUBRICS = st.builds(
     Rubric,
     WORDS,

@@ -1,10 +1,10 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
 Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
-and always why; `TraceBrowser` finds what to read, and `AdjudicationPanel` settles what raters disagree on. What a judge
-is told: `RubricPanel`, which shows what an edit changes. Human alignment: `plot_alignment`. Topic modelling:
-`plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib inline``
-once, and end the cell with ``plot_topics(found).figure``.
+and always why; `TraceBrowser` finds what to read, and `AdjudicationPanel` settles what raters disagree on. What a
+judge is told: `RubricPanel`, which shows what an edit changes. Human alignment: `plot_alignment`. Topic modelling:
+`plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say
+``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
