@@ -1,4 +1,8 @@
-"""Scorers: plain functions of a trace. A score that cannot be given is data, with the reason, and no crash."""
+"""Scorers: plain functions of a trace. A score that cannot be given is data, with the reason, and no crash.
+
+Those of `toolkit.evals.checks` are made to order, as ``contains("refund")``, and go together by `all_of`, `any_of`
+and `not_`.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -92,17 +96,65 @@ def score_traces(traces: Iterable[Trace], scorers: Iterable[Scorer] = SCORERS) -
     import pandas as pd
 
     chosen = tuple(scorers)
-    found = [(trace.id, _score(trace, scorer)) for trace in traces for scorer in chosen]
+    found = [(trace.id, score(trace, scorer)) for trace in traces for scorer in chosen]
     rows = [(trace_id, score.name, score.value, score.why, score.version) for trace_id, score in found]
     return pd.DataFrame(rows, columns=["trace_id", "scorer", "value", "why", "version"], dtype=object)
 
 
-def _score(trace: Trace, scorer: Scorer) -> Score:
+def score(trace: Trace, scorer: Scorer) -> Score:
+    """What `scorer` finds; where it raises or returns no Score, an unscored one that says so."""
     name = getattr(scorer, "__name__", type(scorer).__name__)
     try:
-        score = scorer(trace)
+        found = scorer(trace)
     except Exception as error:
         return Score(name, None, f"{type(error).__name__}: {error}")
-    if not isinstance(score, Score):
-        return Score(name, None, f"the scorer returned {type(score).__name__}, not a Score")
-    return score
+    if not isinstance(found, Score):
+        return Score(name, None, f"the scorer returned {type(found).__name__}, not a Score")
+    return found
+
+
+def all_of(*parts: Scorer) -> Scorer:
+    """Whether each part is True. One False decides; else one that is unscored, or no bool, leaves it unscored."""
+    return _joined("all_of", parts, decisive=False)
+
+
+def any_of(*parts: Scorer) -> Scorer:
+    """Whether some part is True. One True decides; else one that is unscored, or no bool, leaves it unscored."""
+    return _joined("any_of", parts, decisive=True)
+
+
+def not_(part: Scorer) -> Scorer:
+    """The opposite of `part`; unscored where that is unscored, or no bool."""
+
+    def scorer(trace: Trace) -> Score:
+        found = score(trace, part)
+        value, why = _as_bool(found)
+        return Score(scorer.__name__, None if value is None else not value, why, found.version)
+
+    scorer.__name__ = f"not_({part.__name__})"
+    return scorer
+
+
+def _joined(kind: str, parts: tuple[Scorer, ...], decisive: bool) -> Scorer:
+    """Kleene's three-valued "and" and "or" (1952)."""
+    if not parts:
+        raise ValueError(f"{kind} needs a scorer at least: of nothing, everything is true")
+
+    def scorer(trace: Trace) -> Score:
+        found = [score(trace, part) for part in parts]
+        values = [_as_bool(one) for one in found]
+        value = decisive if any(v is decisive for v, _ in values) else None
+        if value is None and all(v is not None for v, _ in values):
+            value = not decisive
+        why = "; ".join(told for v, told in values if v is value)
+        return Score(scorer.__name__, value, why, "+".join(one.version for one in found))
+
+    scorer.__name__ = f"{kind}({', '.join(part.__name__ for part in parts)})"
+    return scorer
+
+
+def _as_bool(found: Score) -> tuple[bool | None, str]:
+    told = f"{found.name}: {found.why}"
+    if found.value is None or isinstance(found.value, bool):
+        return found.value, told
+    return None, f"{found.name} is {found.value!r}, which is neither true nor false"
