@@ -1,14 +1,13 @@
-"""Codebook: from the reasons of labels to open codes, and from codes to failure modes. The file is only ever added to."""
+"""Codebook: from the reasons of labels to open codes, and from codes to failure modes, in a file only ever added to."""
 
 import hashlib
-import time as clock
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from toolkit.evals.labels import Label, LabelStore, RaterKind
+from toolkit.evals.labels import Label, LabelStore, RaterKind, Retraction
 from toolkit.records import JsonlFile, RecordError, canonical
 
 if TYPE_CHECKING:
@@ -27,61 +26,58 @@ class Coding:
     """Only ``confirmed`` counts anywhere."""
     by: str
     kind: RaterKind
-    """What `by` is; so with a failure mode."""
-    act: str
-    """Id of the action that wrote it: what was done at once is taken back at once."""
+    """What `by` is."""
     suggested_by: str = ""
-    """Who suggested it, where somebody else confirmed it."""
+    """Who suggested it, and what that one is, where it was not `by`."""
+    act: str = ""
+    """Id of the action that wrote it, as the codebook sets it: what was done at once is taken back at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureMode:
-    """An axial code: open codes that are one way of failing. Of several with the same name, the last counts."""
+    """An axial code: open codes that are one way of failing. Raises ValueError for one that says nothing."""
 
     name: str
     definition: str
     codes: tuple[str, ...]
     by: str
-    kind: RaterKind
-    act: str
+    kind: RaterKind = "human"
     include: dict[str, str] = field(default_factory=dict)
     """Examples of it: trace id to the reason why it is one."""
     exclude: dict[str, str] = field(default_factory=dict)
     """Near misses: trace id to the reason why it is none."""
+    act: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Retraction:
-    """The action of this id is taken back."""
-
-    retracts: str
-    time: float = field(default_factory=clock.time)
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze:
-    """A version is what the file said up to line `upto`, and has this hash."""
-
-    hash: str
-    upto: int
-    by: str
-    time: float = field(default_factory=clock.time)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "codes", tuple(self.codes))
+        examples = [*self.include.values(), *self.exclude.values()]
+        if not all(said.strip() for said in (self.name, self.definition, *examples)):
+            raise ValueError(f"failure mode {self.name!r} needs a name, a definition, and a reason for each example")
+        if both := self.include.keys() & self.exclude.keys():
+            raise ValueError(f"failure mode {self.name!r}: {', '.join(sorted(both))} cannot be in and out of it")
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a codebook said when it was frozen."""
+    """What a codebook says: at the moment, or when it was frozen. Raises ValueError where its hash is of another."""
 
     number: int
-    """From 1; 0 is a draft."""
+    """From 1; 0 is not frozen."""
     codings: tuple[Coding, ...]
     modes: tuple[FailureMode, ...]
+    hash: str = ""
+    """SHA-256 of the codings that count and of the modes, 16 hex digits."""
+    by: str = ""
+    """Who froze it."""
 
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the confirmed codings and the modes, 16 hex digits."""
-        said = sorted(canonical(asdict(one)) for one in (*self.confirmed, *self.modes))
-        return hashlib.sha256(canonical(said).encode()).hexdigest()[:16]
+    def __post_init__(self) -> None:
+        said = sorted(
+            [canonical(asdict(one)) for one in self.confirmed] + [canonical(asdict(one)) for one in self.modes]
+        )
+        found = hashlib.sha256(canonical(said).encode()).hexdigest()[:16]
+        if self.hash not in ("", found):
+            raise ValueError(f"version {self.number} was frozen as {self.hash}, and now says something else ({found})")
+        object.__setattr__(self, "hash", found)
 
     @property
     def confirmed(self) -> tuple[Coding, ...]:
@@ -90,38 +86,33 @@ class Version:
 
     def groups(self, of: str = "modes") -> dict[str, list[Coding]]:
         """The codings that count, by failure mode, or by code where `of` is ``codes``."""
-        names = {one.code: (one.code,) for one in self.confirmed}
-        names = {mode.name: mode.codes for mode in self.modes} if of == "modes" else names
+        names = {mode.name: mode.codes for mode in self.modes}
+        names = names if of == "modes" else {one.code: (one.code,) for one in self.confirmed}
         return {name: [one for one in self.confirmed if one.code in codes] for name, codes in names.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestions:
-    """Codes that nobody has confirmed, with the ids of the labels whose reasons they are for."""
-
-    codes: Mapping[str, Iterable[str]]
-    by: str
-    kind: RaterKind
-    """``simulated`` as soon as the model or a label is."""
-
-
 class Codebook:
-    """Codes on the reasons of `labels`, in an append-only JSONL file that several processes may write."""
+    """Codes on the reasons of `labels`, in an append-only JSONL file that several processes may write.
+
+    A model, or a clustering, may `suggest`; what counts is what somebody else said by `code` or `confirm`.
+    """
 
     def __init__(self, path: str | Path, labels: LabelStore | Iterable[Label]):
-        self.path, given = Path(path), labels if isinstance(labels, LabelStore) else list(labels)
-        self._labels: Callable[[], list[Label]] = given.labels if isinstance(given, LabelStore) else lambda: given
-        self._file = JsonlFile(path, Coding | FailureMode | Retraction | Freeze)  # type: ignore[arg-type]
+        self.path, self._given = Path(path), labels if isinstance(labels, LabelStore) else list(labels)
+        self._file = JsonlFile(path, Coding | FailureMode | Retraction | Version)  # type: ignore[arg-type]
 
     @property
-    def labels(self) -> dict[str, Label]:
-        """The labels whose reasons are coded, by id, in the order of reading."""
-        return {label.id: label for label in self._labels()}
+    def labels(self) -> list[Label]:
+        """The labels whose reasons are coded, in the order of reading."""
+        return self._given.labels() if isinstance(self._given, LabelStore) else self._given
 
     @property
-    def draft(self) -> Version:
-        """What the codebook says now."""
-        return self._fold()
+    def now(self) -> Version:
+        """What the codebook says at the moment."""
+        said = self._standing()
+        codings = {(one.label_id, one.code): one for one in said if isinstance(one, Coding)}
+        modes = {one.name: one for one in said if isinstance(one, FailureMode)}
+        return Version(0, tuple(codings.values()), tuple(modes.values()))
 
     @property
     def problems(self) -> tuple[RecordError, ...]:
@@ -130,9 +121,8 @@ class Codebook:
 
     @property
     def simulated(self) -> bool:
-        """Whether a label is simulated, or what codes it."""
-        kinds = [label.rater_kind for label in self._labels()] + [one.kind for one in self.draft.codings]
-        return "simulated" in kinds
+        """Whether a label is simulated, or one who coded it."""
+        return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in self.now.codings)}
 
     def code(self, label_id: str, *codes: str, by: str, kind: RaterKind = "human") -> None:
         """Put `codes` on the reason of a label; none means that it was read, and there is nothing to code.
@@ -141,14 +131,14 @@ class Codebook:
         """
         if not all(code.strip() for code in codes):
             raise ValueError("a code is a word or a few, not blank")
-        self._write([self._coding(label_id, code.strip(), by, kind) for code in codes or [""]], by, kind)
+        self._write(self._made([(label_id, code) for code in codes or ("",)], "confirmed", by, kind))
 
-    def suggest(self, found: Suggestions) -> int:
-        """Note suggestions, but for those that were made or decided before. Returns how many are new."""
-        known = {(one.label_id, one.code) for one in self.draft.codings}
-        pairs = [(label_id, code.strip()) for code, ids in found.codes.items() for label_id in ids]
-        made = [self._coding(*pair, found.by, found.kind) for pair in dict.fromkeys(pairs) if pair not in known]
-        self._write([replace(one, status="suggested") for one in made if one.code], found.by)
+    def suggest(self, codes: Mapping[str, Iterable[str]], by: str, kind: RaterKind = "model") -> int:
+        """Note a code for the ids of labels, but for what was suggested or decided before. Returns how many are new."""
+        known = {(one.label_id, one.code) for one in self.now.codings}
+        pairs = [(label_id, code.strip()) for code, ids in codes.items() for label_id in ids if code.strip()]
+        made = self._made([pair for pair in pairs if pair not in known], "suggested", by, kind)
+        self._write(made)
         return len(made)
 
     def confirm(self, code: str, by: str, kind: RaterKind = "human", label_ids: Iterable[str] | None = None) -> None:
@@ -157,84 +147,47 @@ class Codebook:
         Raises ValueError where there is no such suggestion, and for a model.
         """
         found = self._of(code, label_ids, "suggested")
-        said = [
-            replace(one, status="confirmed", by=by, kind=kind, suggested_by=f"{one.by} ({one.kind})") for one in found
-        ]
-        self._write(said, by, kind)
+        who = {one.label_id: f"{one.by} ({one.kind})" for one in found}
+        said = [replace(one, status="confirmed", by=by, kind=kind, suggested_by=who[one.label_id]) for one in found]
+        self._write(said)
 
     def dismiss(self, code: str, by: str, kind: RaterKind = "human", label_ids: Iterable[str] | None = None) -> None:
         """Take a code, suggested or confirmed, off these reasons, or off all. Raises ValueError as `confirm` does."""
         found = self._of(code, label_ids, "suggested", "confirmed")
-        self._write([replace(one, status="dismissed", by=by, kind=kind) for one in found], by, kind)
+        self._write([replace(one, status="dismissed", by=by, kind=kind) for one in found])
 
-    def merge(
-        self,
-        codes: Iterable[str],
-        into: str,
-        definition: str = "",
-        *,
-        by: str,
-        kind: RaterKind = "human",
-        include: Mapping[str, str] | None = None,
-        exclude: Mapping[str, str] | None = None,
-    ) -> FailureMode:
-        """Make confirmed `codes` a failure mode, or add them, and what else is given, to the one of that name.
+    def merge(self, mode: FailureMode) -> None:
+        """Make confirmed codes a failure mode; it replaces the one of that name.
 
-        Raises ValueError for a mode without a name or definition, a code that nobody has confirmed, one that belongs
-        to another mode, and a trace that is an example of both sides.
+        Raises ValueError for a code that nobody has confirmed, or that belongs to another mode.
         """
-        draft, codes = self.draft, tuple(codes)
-        old = next((mode for mode in draft.modes if mode.name == into), None)
-        taken = {code: mode.name for mode in draft.modes if mode.name != into for code in mode.codes}
-        new = FailureMode(
-            name=into,
-            definition=definition or (old.definition if old else ""),
-            codes=tuple(dict.fromkeys([*(old.codes if old else ()), *codes])),
-            by=by,
-            kind=kind,
-            act=uuid4().hex,
-            include={**(old.include if old else {}), **(include or {})},
-            exclude={**(old.exclude if old else {}), **(exclude or {})},
-        )
-        unknown = [code for code in codes if code not in {one.code for one in draft.confirmed}]
-        for wrong, why in (
-            (not new.name.strip() or not new.definition.strip(), "it needs a name and a definition"),
-            (unknown, f"nobody has confirmed the code {unknown}"),
-            (set(codes) & set(taken), f"{[(code, taken[code]) for code in codes if code in taken]} belong to a mode"),
-            (set(new.include) & set(new.exclude), "a trace is an example of both sides"),
-        ):
-            if wrong:
-                raise ValueError(f"failure mode {into!r}: {why}")
-        self._write([new], by, kind)
-        return new
+        now = self.now
+        taken = {code: one.name for one in now.modes if one.name != mode.name for code in one.codes}
+        for code in mode.codes:
+            if code not in {one.code for one in now.confirmed}:
+                raise ValueError(f"failure mode {mode.name!r}: nobody has confirmed the code {code!r}")
+            if code in taken:
+                raise ValueError(f"failure mode {mode.name!r}: the code {code!r} belongs to {taken[code]!r}")
+        self._write([mode])
 
     def undo(self, by: str | None = None) -> list[Coding | FailureMode]:
-        """Take back the newest action (of `by`, or of anyone), and return what it wrote; nothing where there is none."""
+        """Take back the newest action (of `by`, or of anyone), and return what it wrote; nothing where none is left."""
         standing = [one for one in self._standing() if by in (None, one.by)]
-        if not standing:
-            return []
-        self._file.append(Retraction(standing[-1].act))
+        if standing:
+            self._file.append(Retraction(standing[-1].act))
         return [one for one in standing if one.act == standing[-1].act]
 
     def freeze(self, by: str) -> Version:
-        """Bind what the codebook says by its hash; where nothing has changed, the last version stands."""
-        upto = max((line.number for line in self._file.lines()), default=0)
-        last, now = (self.versions() or [Version(0, (), ())])[-1], self._fold(upto)
-        if last.number and last.hash == now.hash:
-            return last
-        self._file.append(Freeze(now.hash, upto, by))
-        return replace(now, number=last.number + 1)
+        """Bind what the codebook says by its hash. Where nothing has changed since, the last version stands."""
+        versions, now = self.versions(), self.now
+        if versions and versions[-1].hash == now.hash:
+            return versions[-1]
+        self._file.append(frozen := replace(now, number=len(versions) + 1, by=by))
+        return frozen
 
     def versions(self) -> list[Version]:
-        """Every frozen version, oldest first. Raises RecordError where the file no longer says what was frozen."""
-        found: list[Version] = []
-        for line in self._file.lines():
-            if isinstance(line.record, Freeze):
-                found.append(replace(self._fold(line.record.upto), number=len(found) + 1))
-                if found[-1].hash != line.record.hash:
-                    why = f"version {len(found)} was frozen as {line.record.hash}, and the lines before give another"
-                    raise RecordError(why, str(self.path), line.number)
-        return found
+        """Every frozen version, oldest first; one that was tampered with is among the `problems`."""
+        return [line.record for line in self._file.lines() if isinstance(line.record, Version)]
 
     def counts(self, of: str = "modes") -> "pd.DataFrame":
         """In how many of the labelled traces does each failure mode (or ``codes``) show? Most frequent first.
@@ -247,18 +200,19 @@ class Codebook:
         import pandas as pd
         from statsmodels.stats.proportion import proportion_confint
 
-        counted = {label.id: label for label in self._labels() if label.verdict != "defer"}
-        n, rows = len({label.trace_id for label in counted.values()}), []
-        coded = {one.trace_id for one in self.draft.confirmed if one.label_id in counted}
-        failed = {label.trace_id for label in counted.values() if label.verdict == "fail"}
-        deferred = {label.trace_id for label in self._labels()} - {label.trace_id for label in counted.values()}
-        for name, codings in self.draft.groups(of).items():
+        now, labels = self.now, self.labels
+        counted = {label.id: label.trace_id for label in labels if label.verdict != "defer"}
+        n, rows = len(set(counted.values())), list[Any]()
+        failed = {label.trace_id for label in labels if label.verdict == "fail"}
+        uncoded = failed - {one.trace_id for one in now.confirmed if one.label_id in counted}
+        deferred = {label.trace_id for label in labels} - set(counted.values())
+        for name, codings in now.groups(of).items():
             said = [one for one in codings if one.label_id in counted]
             k = len({one.trace_id for one in said})
             share = (k / n, *map(float, proportion_confint(k, n, method="wilson"))) if n else (None, None, None)
-            rows.append((name, k, n, *share, len(deferred), len(failed - coded), _coders(said)))
+            rows.append((name, k, n, *share, len(deferred), len(uncoded), _coders(said)))
         columns = "name traces n share low high n_deferred n_uncoded coded_by".split()
-        return pd.DataFrame(sorted(rows, key=lambda row: -row[1]), columns=columns)
+        return pd.DataFrame(rows, columns=columns).sort_values("traces", ascending=False, ignore_index=True)
 
     def saturation(self) -> "pd.DataFrame":
         """Do new traces still bring new codes? A row for each trace that was coded, in the order of reading.
@@ -269,55 +223,49 @@ class Codebook:
         import pandas as pd
 
         said: dict[str, set[str]] = {}
-        for one in self.draft.codings:
+        for one in self.now.codings:
             if one.status == "confirmed":
                 said.setdefault(one.label_id, set()).add(one.code)
         seen, new = {""}, dict[str, int]()
-        for label in self._labels():
+        for label in self.labels:
             if label.id in said and label.verdict != "defer":
                 new[label.trace_id] = new.get(label.trace_id, 0) + len(said[label.id] - seen)
                 seen |= said[label.id]
         frame = pd.DataFrame({"read": range(1, len(new) + 1), "trace_id": list(new), "new": list(new.values())})
         return frame.assign(codes=frame["new"].cumsum())
 
-    def _coding(self, label_id: str, code: str, by: str, kind: RaterKind) -> Coding:
-        if label_id not in self.labels:
-            raise ValueError(f"no label with the id {label_id!r} in this codebook's labels")
-        trace_id = self.labels[label_id].trace_id
-        return Coding(label_id=label_id, trace_id=trace_id, code=code, status="confirmed", by=by, kind=kind, act="")
+    def _made(self, pairs: Iterable[tuple[str, str]], status: Any, by: str, kind: RaterKind) -> list[Coding]:
+        traces = {label.id: label.trace_id for label in self.labels}
+        pairs = dict.fromkeys((label_id, code.strip()) for label_id, code in pairs)
+        if unknown := [label_id for label_id, _ in pairs if label_id not in traces]:
+            raise ValueError(f"this codebook's labels have none with the id {unknown[0]!r}")
+        made = {"status": status, "by": by, "kind": kind}
+        return [Coding(label_id=one, trace_id=traces[one], code=code, **made) for one, code in pairs]
 
     def _of(self, code: str, label_ids: Iterable[str] | None, *status: str) -> list[Coding]:
         wanted = None if label_ids is None else set(label_ids)
-        of_it = (one for one in self.draft.codings if one.code == code and one.status in status)
-        found = [one for one in of_it if wanted is None or one.label_id in wanted]
-        if not found:
-            raise ValueError(f"no reason has the code {code!r} as {' or '.join(status)}")
-        return found
+        of_it = (one for one in self.now.codings if one.code == code and one.status in status)
+        if found := [one for one in of_it if wanted is None or one.label_id in wanted]:
+            return found
+        raise ValueError(f"no reason has the code {code!r} as {' or '.join(status)}")
 
-    def _write(self, said: list[Any], by: str, decides: RaterKind | None = None) -> None:
-        if not by.strip() or decides == "model":
-            raise ValueError("say by whom; a model may suggest a code, and a person decides")
-        act = uuid4().hex
+    def _write(self, said: Iterable[Coding | FailureMode]) -> None:
+        said, act = list(said), uuid4().hex
+        for one in said:
+            if not one.by.strip() or (one.kind == "model" and getattr(one, "status", "") != "suggested"):
+                raise ValueError(
+                    f"{one.by!r} ({one.kind}) decides nothing: a model suggests, and a named person decides"
+                )
         if said:
             self._file.append(*(replace(one, act=act) for one in said))
 
-    def _standing(self, upto: int | None = None) -> list[Coding | FailureMode]:
-        lines = [x.record for x in self._file.lines() if x.record and (upto is None or x.number <= upto)]
-        gone = {record.retracts for record in lines if isinstance(record, Retraction)}
-        return [one for one in lines if isinstance(one, Coding | FailureMode) and one.act not in gone]
-
-    def _fold(self, upto: int | None = None) -> Version:
-        codings: dict[tuple[str, str], Coding] = {}
-        modes: dict[str, FailureMode] = {}
-        for one in self._standing(upto):
-            if isinstance(one, Coding):
-                codings[one.label_id, one.code] = one
-            else:
-                modes[one.name] = one
-        return Version(0, tuple(codings.values()), tuple(modes.values()))
+    def _standing(self) -> list[Coding | FailureMode]:
+        said = [line.record for line in self._file.lines()]
+        gone = {record.retracts for record in said if isinstance(record, Retraction)}
+        return [one for one in said if isinstance(one, Coding | FailureMode) and one.act not in gone]
 
 
 def _coders(codings: Iterable[Coding]) -> str:
-    """Who coded: ``ada (human), from TF-IDF clusters (model)``."""
-    whos = (f"{one.by} ({one.kind})" + f", from {one.suggested_by}" * bool(one.suggested_by) for one in codings)
+    """Who coded, as ``ada (human), suggested by TF-IDF clusters (model)``."""
+    whos = (f"{one.by} ({one.kind})" + f", suggested by {one.suggested_by}" * bool(one.suggested_by) for one in codings)
     return "; ".join(sorted(set(whos)))
