@@ -1,6 +1,7 @@
 """Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be trusted.
 
 - structured vibe check: a `Label` with a verdict and a reason, kept in a `LabelStore`
+- failure modes: a `Codebook` of open codes (`Coding`), merged into axial `FailureMode`s
 - scoring function: a scorer, a plain function from a `Trace` to a `Score`; `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
 - eval the eval: `align` compares a judge with labels and gives an `Alignment`
@@ -15,18 +16,47 @@
 """
 
 from toolkit.evals.alignment import Alignment, align
+from toolkit.evals.checks import (
+    called,
+    contains,
+    language,
+    latency_s,
+    length,
+    matches,
+    measure,
+    no_personal_data,
+    personal_data,
+    valid_json,
+)
+from toolkit.evals.codebook import Codebook, Coding, FailureMode, Version
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore
 from toolkit.evals.rubric import Rubric
-from toolkit.evals.scorers import SCORERS, Score, Scorer, answered, no_repeated_calls, score_traces, tools_succeeded
+from toolkit.evals.scorers import (
+    SCORERS,
+    Score,
+    Scorer,
+    all_of,
+    answered,
+    any_of,
+    between,
+    no_repeated_calls,
+    not_,
+    score_traces,
+    tools_succeeded,
+)
+from toolkit.evals.suggest import ask_for_codes, cluster_reasons, match_modes
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
 
 __all__ = [
     "SCORERS",
     "Alignment",
     "Case",
+    "Codebook",
+    "Coding",
     "Dataset",
+    "FailureMode",
     "Judge",
     "Label",
     "LabelStore",
@@ -36,11 +66,29 @@ __all__ = [
     "Stability",
     "TopicMap",
     "Verdict",
+    "Version",
     "align",
+    "all_of",
     "answered",
+    "any_of",
+    "ask_for_codes",
+    "between",
+    "called",
+    "cluster_reasons",
+    "contains",
     "fit_topics",
+    "language",
+    "latency_s",
+    "length",
+    "match_modes",
+    "matches",
+    "measure",
+    "no_personal_data",
     "no_repeated_calls",
+    "not_",
+    "personal_data",
     "promote",
     "score_traces",
     "tools_succeeded",
+    "valid_json",
 ]

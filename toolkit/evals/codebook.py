@@ -1,7 +1,7 @@
 """Codebook: from the reasons of labels to open codes, and from codes to failure modes, in a file only ever added to."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Coding:
     """A code on a reason. Of several with the same reason and code, the last counts."""
 
@@ -32,8 +32,13 @@ class Coding:
     act: str = ""
     """Id of the action that wrote it, as the codebook sets it: what was done at once is taken back at once."""
 
+    @property
+    def coder(self) -> str:
+        """Who coded, as ``ada (human), suggested by TF-IDF clusters (model)``."""
+        return f"{self.by} ({self.kind})" + f", suggested by {self.suggested_by}" * bool(self.suggested_by)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True)
 class FailureMode:
     """An axial code: open codes that are one way of failing. Raises ValueError for one that says nothing."""
 
@@ -50,11 +55,11 @@ class FailureMode:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codes", tuple(self.codes))
-        examples = [*self.include.values(), *self.exclude.values()]
-        if not all(said.strip() for said in (self.name, self.definition, *examples)):
-            raise ValueError(f"failure mode {self.name!r} needs a name, a definition, and a reason for each example")
-        if both := self.include.keys() & self.exclude.keys():
-            raise ValueError(f"failure mode {self.name!r}: {', '.join(sorted(both))} cannot be in and out of it")
+        said = self.name, self.definition, *self.include.values(), *self.exclude.values()
+        if not all(words.strip() for words in said) or self.include.keys() & self.exclude.keys():
+            raise ValueError(
+                f"failure mode {self.name!r} needs name, definition, and a reason for each example, in or out"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,9 @@ class Version:
     """Who froze it."""
 
     def __post_init__(self) -> None:
-        said = sorted(
-            [canonical(asdict(one)) for one in self.confirmed] + [canonical(asdict(one)) for one in self.modes]
-        )
+        said = sorted(canonical(asdict(one)) for one in list[Any]([*self.confirmed, *self.modes]))
         found = hashlib.sha256(canonical(said).encode()).hexdigest()[:16]
-        if self.hash not in ("", found):
+        if self.hash != found and (self.hash or self.number):
             raise ValueError(f"version {self.number} was frozen as {self.hash}, and now says something else ({found})")
         object.__setattr__(self, "hash", found)
 
@@ -94,7 +97,8 @@ class Version:
 class Codebook:
     """Codes on the reasons of `labels`, in an append-only JSONL file that several processes may write.
 
-    A model, or a clustering, may `suggest`; what counts is what somebody else said by `code` or `confirm`.
+    A model, or a clustering, may `suggest`; what counts is what somebody else said by `code` or `confirm`. Raises
+    ValueError where a label or a code is not there, and where a model would decide.
     """
 
     def __init__(self, path: str | Path, labels: LabelStore | Iterable[Label]):
@@ -116,7 +120,7 @@ class Codebook:
 
     @property
     def problems(self) -> tuple[RecordError, ...]:
-        """Lines that cannot be read, each with file, line and field."""
+        """Lines that cannot be read, and versions that were tampered with."""
         return tuple(line.error for line in self._file.lines() if line.error)
 
     @property
@@ -125,10 +129,7 @@ class Codebook:
         return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in self.now.codings)}
 
     def code(self, label_id: str, *codes: str, by: str, kind: RaterKind = "human") -> None:
-        """Put `codes` on the reason of a label; none means that it was read, and there is nothing to code.
-
-        Raises ValueError for a label that there is not, for a blank code, and for a model, which may only suggest.
-        """
+        """Put `codes` on the reason of a label; none means that it was read, and there is nothing to code."""
         if not all(code.strip() for code in codes):
             raise ValueError("a code is a word or a few, not blank")
         self._write(self._made([(label_id, code) for code in codes or ("",)], "confirmed", by, kind))
@@ -141,39 +142,29 @@ class Codebook:
         self._write(made)
         return len(made)
 
-    def confirm(self, code: str, by: str, kind: RaterKind = "human", label_ids: Iterable[str] | None = None) -> None:
-        """Make a suggested code count, on these reasons or on all for which it was suggested.
+    def confirm(self, code: str, by: str, kind: RaterKind = "human", label_ids: Collection[str] | None = None) -> None:
+        """Make a suggested code count, on these reasons or on all for which it was suggested."""
+        found = [(one, f"{one.by} ({one.kind})") for one in self._of(code, label_ids, "suggested")]
+        self._write([replace(one, status="confirmed", by=by, kind=kind, suggested_by=who) for one, who in found])
 
-        Raises ValueError where there is no such suggestion, and for a model.
-        """
-        found = self._of(code, label_ids, "suggested")
-        who = {one.label_id: f"{one.by} ({one.kind})" for one in found}
-        said = [replace(one, status="confirmed", by=by, kind=kind, suggested_by=who[one.label_id]) for one in found]
-        self._write(said)
-
-    def dismiss(self, code: str, by: str, kind: RaterKind = "human", label_ids: Iterable[str] | None = None) -> None:
-        """Take a code, suggested or confirmed, off these reasons, or off all. Raises ValueError as `confirm` does."""
+    def dismiss(self, code: str, by: str, kind: RaterKind = "human", label_ids: Collection[str] | None = None) -> None:
+        """Take a code, suggested or confirmed, off these reasons, or off all."""
         found = self._of(code, label_ids, "suggested", "confirmed")
         self._write([replace(one, status="dismissed", by=by, kind=kind) for one in found])
 
     def merge(self, mode: FailureMode) -> None:
-        """Make confirmed codes a failure mode; it replaces the one of that name.
-
-        Raises ValueError for a code that nobody has confirmed, or that belongs to another mode.
-        """
+        """Make confirmed codes, of no other mode, a failure mode; it replaces the one of that name."""
         now = self.now
         taken = {code: one.name for one in now.modes if one.name != mode.name for code in one.codes}
-        for code in mode.codes:
-            if code not in {one.code for one in now.confirmed}:
-                raise ValueError(f"failure mode {mode.name!r}: nobody has confirmed the code {code!r}")
-            if code in taken:
-                raise ValueError(f"failure mode {mode.name!r}: the code {code!r} belongs to {taken[code]!r}")
+        known = {one.code for one in now.confirmed}
+        if wrong := [code for code in mode.codes if code in taken or code not in known]:
+            why = f"belongs to {taken[wrong[0]]!r}" if wrong[0] in taken else "is confirmed by nobody"
+            raise ValueError(f"failure mode {mode.name!r}: the code {wrong[0]!r} {why}")
         self._write([mode])
 
     def undo(self, by: str | None = None) -> list[Coding | FailureMode]:
         """Take back the newest action (of `by`, or of anyone), and return what it wrote; nothing where none is left."""
-        standing = [one for one in self._standing() if by in (None, one.by)]
-        if standing:
+        if standing := [one for one in self._standing() if by in (None, one.by)]:
             self._file.append(Retraction(standing[-1].act))
         return [one for one in standing if one.act == standing[-1].act]
 
@@ -182,20 +173,19 @@ class Codebook:
         versions, now = self.versions(), self.now
         if versions and versions[-1].hash == now.hash:
             return versions[-1]
-        self._file.append(frozen := replace(now, number=len(versions) + 1, by=by))
+        self._file.append(frozen := replace(now, number=len(versions) + 1, by=by, codings=now.confirmed))
         return frozen
 
     def versions(self) -> list[Version]:
-        """Every frozen version, oldest first; one that was tampered with is among the `problems`."""
+        """Every frozen version, oldest first."""
         return [line.record for line in self._file.lines() if isinstance(line.record, Version)]
 
     def counts(self, of: str = "modes") -> "pd.DataFrame":
-        """In how many of the labelled traces does each failure mode (or ``codes``) show? Most frequent first.
+        """In how many of the ``n`` labelled traces does a reason carry each failure mode, or each of the ``codes``?
 
-        Columns: ``name``; ``traces`` with a reason that carries it; ``n`` labelled traces; ``share``, ``low``, ``high``
-        (Wilson's interval at 95%, as if the traces were a random sample; None where n is 0); ``n_deferred`` traces that
-        everybody put off, which are in no number; ``n_uncoded`` traces that somebody fails and that have no code: until
-        it is 0, the shares are lower bounds; ``coded_by``. A reason can carry several codes: shares need not add up.
+        ``low`` and ``high`` are Wilson's at 95%, as if the traces were a random sample. ``n_deferred`` traces were put
+        off by all, and are in no other number; ``n_uncoded`` were failed by somebody and not coded yet: until that is
+        0, a share is a lower bound. A reason can carry several codes, so shares need not add up to 1.
         """
         import pandas as pd
         from statsmodels.stats.proportion import proportion_confint
@@ -204,58 +194,54 @@ class Codebook:
         counted = {label.id: label.trace_id for label in labels if label.verdict != "defer"}
         n, rows = len(set(counted.values())), list[Any]()
         failed = {label.trace_id for label in labels if label.verdict == "fail"}
-        uncoded = failed - {one.trace_id for one in now.confirmed if one.label_id in counted}
+        read = {one.trace_id for one in now.codings if one.status == "confirmed" and one.label_id in counted}
         deferred = {label.trace_id for label in labels} - set(counted.values())
         for name, codings in now.groups(of).items():
             said = [one for one in codings if one.label_id in counted]
             k = len({one.trace_id for one in said})
             share = (k / n, *map(float, proportion_confint(k, n, method="wilson"))) if n else (None, None, None)
-            rows.append((name, k, n, *share, len(deferred), len(uncoded), _coders(said)))
+            rows.append(
+                (name, k, n, *share, len(deferred), len(failed - read), "; ".join(sorted({one.coder for one in said})))
+            )
         columns = "name traces n share low high n_deferred n_uncoded coded_by".split()
         return pd.DataFrame(rows, columns=columns).sort_values("traces", ascending=False, ignore_index=True)
 
     def saturation(self) -> "pd.DataFrame":
-        """Do new traces still bring new codes? A row for each trace that was coded, in the order of reading.
+        """Do new traces still bring new codes? A row for each trace read: how many ``new`` in it, and ``codes`` so far.
 
-        Columns: ``read`` (from 1), ``trace_id``, ``new`` codes in it, ``codes`` so far. A trace without a code counts
-        where somebody said that there is nothing to code; the others are not read yet.
+        In the order of the labels. A trace counts as read where it has a code, or somebody said that it needs none.
         """
         import pandas as pd
 
-        said: dict[str, set[str]] = {}
-        for one in self.now.codings:
-            if one.status == "confirmed":
-                said.setdefault(one.label_id, set()).add(one.code)
+        standing = [one for one in self.now.codings if one.status == "confirmed"]
         seen, new = {""}, dict[str, int]()
         for label in self.labels:
-            if label.id in said and label.verdict != "defer":
-                new[label.trace_id] = new.get(label.trace_id, 0) + len(said[label.id] - seen)
-                seen |= said[label.id]
+            codes = {one.code for one in standing if one.label_id == label.id}
+            if codes and label.verdict != "defer":
+                new[label.trace_id] = new.get(label.trace_id, 0) + len(codes - seen)
+                seen |= codes
         frame = pd.DataFrame({"read": range(1, len(new) + 1), "trace_id": list(new), "new": list(new.values())})
         return frame.assign(codes=frame["new"].cumsum())
 
-    def _made(self, pairs: Iterable[tuple[str, str]], status: Any, by: str, kind: RaterKind) -> list[Coding]:
+    def _made(self, pairs: list[tuple[str, str]], status: Any, by: str, kind: RaterKind) -> list[Coding]:
         traces = {label.id: label.trace_id for label in self.labels}
-        pairs = dict.fromkeys((label_id, code.strip()) for label_id, code in pairs)
         if unknown := [label_id for label_id, _ in pairs if label_id not in traces]:
             raise ValueError(f"this codebook's labels have none with the id {unknown[0]!r}")
-        made = {"status": status, "by": by, "kind": kind}
-        return [Coding(label_id=one, trace_id=traces[one], code=code, **made) for one, code in pairs]
+        said = dict.fromkeys((label_id, traces[label_id], code.strip()) for label_id, code in pairs)
+        return [Coding(*one, status=status, by=by, kind=kind) for one in said]
 
-    def _of(self, code: str, label_ids: Iterable[str] | None, *status: str) -> list[Coding]:
-        wanted = None if label_ids is None else set(label_ids)
-        of_it = (one for one in self.now.codings if one.code == code and one.status in status)
-        if found := [one for one in of_it if wanted is None or one.label_id in wanted]:
+    def _of(self, code: str, label_ids: Collection[str] | None, *status: str) -> list[Coding]:
+        of_it = [one for one in self.now.codings if one.code == code and one.status in status]
+        if found := [one for one in of_it if label_ids is None or one.label_id in label_ids]:
             return found
         raise ValueError(f"no reason has the code {code!r} as {' or '.join(status)}")
 
-    def _write(self, said: Iterable[Coding | FailureMode]) -> None:
-        said, act = list(said), uuid4().hex
-        for one in said:
-            if not one.by.strip() or (one.kind == "model" and getattr(one, "status", "") != "suggested"):
-                raise ValueError(
-                    f"{one.by!r} ({one.kind}) decides nothing: a model suggests, and a named person decides"
-                )
+    def _write(self, said: Sequence[Coding | FailureMode]) -> None:
+        act = uuid4().hex
+        if any(
+            not one.by.strip() or (one.kind == "model" and getattr(one, "status", "") != "suggested") for one in said
+        ):
+            raise ValueError("a model may suggest; what counts needs the name of who says so")
         if said:
             self._file.append(*(replace(one, act=act) for one in said))
 
@@ -263,9 +249,3 @@ class Codebook:
         said = [line.record for line in self._file.lines()]
         gone = {record.retracts for record in said if isinstance(record, Retraction)}
         return [one for one in said if isinstance(one, Coding | FailureMode) and one.act not in gone]
-
-
-def _coders(codings: Iterable[Coding]) -> str:
-    """Who coded, as ``ada (human), suggested by TF-IDF clusters (model)``."""
-    whos = (f"{one.by} ({one.kind})" + f", suggested by {one.suggested_by}" * bool(one.suggested_by) for one in codings)
-    return "; ".join(sorted(set(whos)))

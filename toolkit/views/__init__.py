@@ -1,9 +1,9 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
 Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
-and always why. Human alignment: `plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`,
-`plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib inline`` once, and end the cell with
-``plot_topics(found).figure``.
+and always why. Failure modes: `CodingPanel`, `plot_saturation`. Human alignment: `plot_alignment`. Topic modelling:
+`plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib
+inline`` once, and end the cell with ``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -17,23 +17,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.views.annotate import AnnotationPanel
+    from toolkit.views.coding import CodingPanel, plot_saturation
     from toolkit.views.live import SessionPanel
     from toolkit.views.plots import plot_alignment, plot_delivery, plot_topics
     from toolkit.views.plots_delivery import plot_loss, plot_stalls
 
 __all__ = [
     "AnnotationPanel",
+    "CodingPanel",
     "SessionPanel",
     "plot_alignment",
     "plot_delivery",
     "plot_loss",
+    "plot_saturation",
     "plot_stalls",
     "plot_topics",
 ]
 WHERE = {
     "AnnotationPanel": "annotate",
+    "CodingPanel": "coding",
     "SessionPanel": "live",
     "plot_loss": "plots_delivery",
+    "plot_saturation": "coding",
     "plot_stalls": "plots_delivery",
 }
 
