@@ -237,10 +237,8 @@ class Codebook:
         raise ValueError(f"no reason has the code {code!r} as {' or '.join(status)}")
 
     def _write(self, said: Sequence[Coding | FailureMode]) -> None:
-        act = uuid4().hex
-        if any(
-            not one.by.strip() or (one.kind == "model" and getattr(one, "status", "") != "suggested") for one in said
-        ):
+        act, decided = uuid4().hex, [one for one in said if getattr(one, "status", "") != "suggested"]
+        if not all(one.by.strip() for one in said) or any(one.kind == "model" for one in decided):
             raise ValueError("a model may suggest; what counts needs the name of who says so")
         if said:
             self._file.append(*(replace(one, act=act) for one in said))
