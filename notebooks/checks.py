@@ -55,3 +55,26 @@ def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
         if (found := answer(feed)) != "The tandem is free.":
             return f"Not yet: where {told}, it should show 'The tandem is free.', and shows {found!r}."
     return "Right: each word once, from deltas or from a snapshot."
+
+
+def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
+    """Notebook 03: `answer(trace)` is a Score: does ``find_booking`` come before each ``refund``? None without one."""
+    from toolkit.evals import Score
+    from toolkit.traces import Step, Trace
+
+    for told, names, expected in (
+        ("the booking is looked up, then the refund is paid", "find_booking refund", True),
+        ("the refund is paid, then the booking is looked up", "refund find_booking", False),
+        ("the refund is paid and nothing was looked up", "refund", False),
+        ("the booking is looked up and nothing is paid", "find_booking", None),
+        ("no tool is called at all", "", None),
+    ):
+        steps = [
+            Step(str(n), "tool.call", "assistant", name, data={"name": name}) for n, name in enumerate(names.split())
+        ]
+        found = answer(Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps)))
+        if not isinstance(found, Score):
+            return f"Not yet: a scorer returns a Score, and yours returned {found!r}."
+        if found.value is not expected:
+            return f"Not yet: where {told}, the value should be {expected}, and is {found.value!r}."
+    return "Right: late is a fail, and a trace without a refund says nothing about refunds, so it is unscored."

@@ -76,7 +76,7 @@ class Version:
     """Who froze it."""
 
     def __post_init__(self) -> None:
-        said = sorted(canonical(asdict(one)) for one in list[Any]([*self.confirmed, *self.modes]))
+        said = sorted(canonical(asdict(one) | {"act": ""}) for one in list[Any]([*self.confirmed, *self.modes]))
         found = hashlib.sha256(canonical(said).encode()).hexdigest()[:16]
         if self.hash != found and (self.hash or self.number):
             raise ValueError(f"version {self.number} was frozen as {self.hash}, and now says something else ({found})")
