@@ -9,11 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import SchemaError
 
-from toolkit.evals import (
-    Score,
-    all_of,
-    any_of,
-    between,
+from toolkit.evals import Score, all_of, any_of, between, not_, score_traces
+from toolkit.evals.checks import (
     called,
     contains,
     language,
@@ -22,9 +19,7 @@ from toolkit.evals import (
     matches,
     measure,
     no_personal_data,
-    not_,
     personal_data,
-    score_traces,
     valid_json,
 )
 from toolkit.traces import Step, Trace

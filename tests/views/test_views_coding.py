@@ -130,7 +130,14 @@ def test_a_word_that_is_not_added_holds_the_page_in_place(panel, book, leave):
     panel.page.box.value = "rude"
     panel.page.buttons[leave].click()
     assert (panel.label.id, panel.page.box.value, coded(book)) == ("l1", "rude", [])
-    assert "not added yet" in panel.message
+    assert "not saved yet" in panel.message
+
+
+def test_a_definition_that_is_not_saved_holds_the_page_in_place_too(panel, book):
+    panel.page.definition.value = "How it is said."
+    panel.page.buttons["next"].click()
+    assert (panel.label.id, panel.page.definition.value) == ("l1", "How it is said.")
+    assert "press Merge" in panel.message
 
 
 def test_an_empty_code_and_an_undo_of_nothing_write_nothing_and_say_so(panel, book):

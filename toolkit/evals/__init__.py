@@ -1,8 +1,9 @@
 """Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be trusted.
 
 - structured vibe check: a `Label` with a verdict and a reason, kept in a `LabelStore`
-- failure modes: a `Codebook` of open codes (`Coding`), merged into axial `FailureMode`s
-- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `score_traces` runs several
+- failure modes: a `Codebook` of open codes, merged into axial `FailureMode`s; clusters suggest, a person confirms
+- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `toolkit.evals.checks` makes more of them,
+  `all_of`, `any_of`, `not_` and `between` join them, and `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
 - eval the eval: `align` compares a judge with labels and gives an `Alignment`
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
@@ -16,19 +17,7 @@
 """
 
 from toolkit.evals.alignment import Alignment, align
-from toolkit.evals.checks import (
-    called,
-    contains,
-    language,
-    latency_s,
-    length,
-    matches,
-    measure,
-    no_personal_data,
-    personal_data,
-    valid_json,
-)
-from toolkit.evals.codebook import Codebook, Coding, FailureMode, Version
+from toolkit.evals.codebook import Codebook, FailureMode
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore
@@ -54,7 +43,6 @@ __all__ = [
     "Alignment",
     "Case",
     "Codebook",
-    "Coding",
     "Dataset",
     "FailureMode",
     "Judge",
@@ -66,29 +54,18 @@ __all__ = [
     "Stability",
     "TopicMap",
     "Verdict",
-    "Version",
     "align",
     "all_of",
     "answered",
     "any_of",
     "ask_for_codes",
     "between",
-    "called",
     "cluster_reasons",
-    "contains",
     "fit_topics",
-    "language",
-    "latency_s",
-    "length",
     "match_modes",
-    "matches",
-    "measure",
-    "no_personal_data",
     "no_repeated_calls",
     "not_",
-    "personal_data",
     "promote",
     "score_traces",
     "tools_succeeded",
-    "valid_json",
 ]

@@ -10,7 +10,7 @@ from functools import partial
 from getpass import getuser
 from typing import TYPE_CHECKING
 
-from ipywidgets import HTML, Combobox, HBox, Layout, SelectMultiple, Text, VBox
+from ipywidgets import HTML, Box, Combobox, HBox, Layout, SelectMultiple, Text, VBox
 
 from toolkit import render
 from toolkit.evals.codebook import Codebook, Coding, FailureMode, Version
@@ -39,17 +39,8 @@ LOOKS = {
 class CodingPanel(VBox):  # type: ignore[misc]
     """One reason at a time, with its trace folded away, the codes that it has, and those that are suggested for it.
 
-    Parameters
-    ----------
-    codebook : Codebook
-        Where the codes go; its labels are shown, those of failed traces first.
-    traces : iterable of Trace
-        What the reasons are about.
-    by : str or None
-        Who codes; None takes the user name of the environment.
+    Labels of failed traces come first. `by` is who codes; None takes the user name of the environment.
 
-    Examples
-    --------
     >>> from tempfile import mkdtemp
     >>> from toolkit.evals import Codebook, Label
     >>> panel = CodingPanel(Codebook(f"{mkdtemp()}/codes.jsonl", [Label("t1", "ada", "fail", "Too curt.")]), by="ada")
@@ -103,22 +94,23 @@ class CodingPanel(VBox):  # type: ignore[misc]
         if page is not self.page or (not self.label and what not in ("undo", "merge")):
             return
         try:
-            if what != "add" and page.box.value.strip():
-                raise ValueError(f"{page.box.value!r} is not added yet: add it, or empty the box")
-            said = self._move(what) if what in ("next", "previous") else self._done(page, what, code)
+            for box, own in ((page.box, "add"), (page.definition, "merge")):
+                if what != own and box.value.strip():
+                    raise ValueError(f"{box.value!r} is not saved yet: press {LOOKS[own][0]}, or empty the box")
+            said = self._done(page, what, code)
         except (ValueError, OSError) as error:
             self._say(f"Not done: {error}", problem=True)
         else:
             self._show(said)
 
-    def _move(self, what: str) -> str:
-        self._at = max(0, min(self._at + (1 if what == "next" else -1), len(self._labels) - 1))
-        return ""
-
     def _done(self, page: "ReasonPage", what: str, code: str) -> str:
         book, label_id = self.codebook, self.label.id if self.label else ""
+        if what in ("next", "previous"):
+            self._at = max(0, min(self._at + (1 if what == "next" else -1), len(self._labels) - 1))
+            return ""
         if what == "undo":
-            return f"Taken back: {_told(gone)}." if (gone := book.undo(self.by)) else "There is nothing to take back."
+            gone = [one.name if isinstance(one, FailureMode) else one.code or "nothing" for one in book.undo(self.by)]
+            return f"Taken back: {', '.join(gone)}." if gone else "There is nothing to take back."
         if what == "merge":
             if not page.picked.value:
                 raise ValueError("choose the codes to merge first")
@@ -141,7 +133,8 @@ class ReasonPage(VBox):  # type: ignore[misc]
     def __init__(self, label: Label | None, traces: dict[str, Trace], now: Version, press: Callable[..., None]):
         codes = sorted({one.code for one in now.confirmed})
         self.box = Combobox(placeholder="A code: type one, or pick one", options=codes, continuous_update=False)
-        self.picked = SelectMultiple(options=codes, rows=min(6, len(codes) + 1), layout=Layout(width="18rem"))
+        self.box.layout.width = "16rem"
+        self.picked = SelectMultiple(options=codes, rows=max(3, min(8, len(codes))), layout=Layout(width="18rem"))
         names = [mode.name for mode in now.modes]
         self.mode = Combobox(placeholder="Name of the failure mode", options=names, continuous_update=False)
         self.definition = Text(placeholder="What it is, in a sentence", continuous_update=False)
@@ -150,7 +143,8 @@ class ReasonPage(VBox):  # type: ignore[misc]
         bar = [self.box, *(self.buttons[what] for what in list(LOOKS)[:5])]
         merge = [self.picked, VBox([self.mode, self.definition, self.buttons["merge"]])]
         flow = Layout(flex_flow="row wrap")
-        super().__init__([HTML(_html(label, traces)), *rows, HBox(bar, layout=flow), HBox(merge, layout=flow)])
+        told = Box([HTML(_html(label, traces))], layout=Layout(max_height="26rem", overflow="auto"))
+        super().__init__([told, *rows, HBox(bar, layout=flow), HBox(merge, layout=flow)])
 
     def _coded(self, one: Coding, press: Callable[..., None]) -> HBox:
         told = render.fragment(render.tag("strong", one.code), f" · {one.status} · {one.coder}")
@@ -167,10 +161,6 @@ def _html(label: Label | None, traces: dict[str, Trace]) -> str:
     trace = traces.get(label.trace_id)
     shown = render.details("The trace", trace_html(trace)) if trace else "The trace is not at hand."
     return render.block(render.tag("div", head, class_="who"), render.tag("pre", label.why), shown)
-
-
-def _told(said: list[Coding | FailureMode]) -> str:
-    return ", ".join(one.name if isinstance(one, FailureMode) else one.code or "nothing to code" for one in said)
 
 
 def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
