@@ -31,8 +31,10 @@ STOP_WORDS = {
 }
 EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,}")
 PHONE = re.compile(r"(?<![\w+])(?:\+|\(?0)\d[\d ()./-]{5,20}\d(?!\d)|(?<!\d)\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")
-CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{1,4}){3,8}\b|\b[a-z]{2}\d{2}[a-z0-9]{11,30}\b")
+DATE = re.compile(r"(?<![\d./-])\d{1,4}([./-])\d{1,2}\1\d{2,4}(?![./-]?\d)")
+# the next two look ahead, so that a number which begins within another match is seen as well
+CARD = re.compile(r"(?<!\d)(?=((?:\d{13,19}|\d{4}([ -])\d{4}\2\d{4}\2\d{1,7}|\d{4}[ -]\d{6}[ -]\d{5})(?!\d)))")
+IBAN = re.compile(r"\b(?=([A-Z]{2}\d{2}[A-Z0-9 ]{11,38}(?![A-Z0-9])|[a-z]{2}\d{2}[a-z0-9]{11,30}\b))")
 
 
 def contains(*words: str, actor: str = "assistant") -> Scorer:
@@ -81,7 +83,7 @@ def _search(pattern: re.Pattern[str], texts: list[str]) -> bool:
         return any(pattern.search(text) for text in texts)
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        signal.signal(signal.SIGVTALRM, before or signal.SIG_DFL)
 
 
 def valid_json(schema: dict[str, Any], actor: str = "assistant") -> Scorer:
@@ -133,15 +135,14 @@ def latency_s(trace: Trace) -> Score:
 
 def called(tool: str, /, **arguments: Any) -> Scorer:
     """Whether `tool` is called, with at least these arguments. Unscored where those of a call cannot be read."""
-    wanted = {name: canonical(value) for name, value in arguments.items()}
 
     def find(trace: Trace) -> Found:
         given = [call.data.get("arguments") for call in trace.calls if call.data.get("name", call.content) == tool]
-        read = [{n: canonical(v) for n, v in one.items()} if isinstance(one, dict) else None for one in given]
-        if any(not wanted or (one is not None and wanted.items() <= one.items()) for one in read):
+        read = [one for one in given if isinstance(one, dict)]
+        if any(arguments.items() <= one.items() for one in read) or (given and not arguments):
             return True, f"{len(given)} calls of {tool}"
-        if None in read or not trace.steps:
-            return None, f"the arguments of a call of {tool} cannot be read" if read else "the trace is empty"
+        if len(read) < len(given) or not trace.steps:
+            return None, f"the arguments of a call of {tool} cannot be read" if given else "the trace is empty"
         return False, f"{len(given)} calls of {tool}" + ", with other arguments" * bool(given)
 
     told = "".join(f", {name}={value!r}" for name, value in arguments.items())
@@ -180,8 +181,9 @@ def no_personal_data(actor: str = "assistant") -> Scorer:
 
 def personal_data(text: str) -> set[str]:
     """Which of ``card``, ``email``, ``iban`` and ``phone`` seem to stand in `text`."""
-    found = {"email": EMAIL.findall(text), "card": [one for one in CARD.findall(text) if _luhn(one)]}
-    found["iban"] = [one for one in IBAN.findall(text) if _iban(one)]
+    found = {"email": EMAIL.findall(text), "card": [one[1] for one in CARD.finditer(text) if _luhn(one[1])]}
+    found["iban"] = [one[1] for one in IBAN.finditer(text) if _iban(one[1])]
+    text = DATE.sub(" ", text)
     for number in found["card"] + found["iban"]:
         text = text.replace(number, " ")
     found["phone"] = [one for one in PHONE.findall(text) if 7 <= len(re.findall(r"\d", one)) <= 15]
