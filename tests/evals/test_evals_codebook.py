@@ -233,6 +233,14 @@ def test_reasons_alike_are_grouped_and_named_by_their_words_in_any_order():
     assert {frozenset(ids) for ids in cluster_reasons(labels[::-1]).values()} == groups
 
 
+def test_groups_without_a_word_of_their_own_have_a_number():
+    both = ["it is not"] * 3 + ["42 42"] * 3
+    assert sorted(cluster_reasons([label(n, why=why) for n, why in enumerate(both)])) == ["group #1", "group #2"]
+    mixed = ["it is not"] * 3 + ["rude words"] * 3
+    names = sorted(cluster_reasons([label(n, why=why) for n, why in enumerate(mixed)]))
+    assert [name.rstrip("12") for name in names] == ["group #", "rude, words"]
+
+
 @pytest.mark.parametrize("whys", [[], ["only one"], ["no", "words", "shared"], ["…", "!!"]])
 def test_reasons_that_share_nothing_give_no_code(whys):
     assert cluster_reasons([label(n, why=why) for n, why in enumerate(whys)]) == {}
@@ -298,10 +306,17 @@ def test_on_harbor_clusters_of_the_simulated_reasons_find_what_was_planted(path,
 
 
 def test_on_harbor_other_draws_of_the_simulated_raters_are_found_as_well(tmp_path, truth):
-    """Measured on seeds 200 to 219: 7.9 of 8 on average, 7 at least."""
+    """Measured on seeds 200 to 219: 7.9 of 8 on average, 7 at least. The method was chosen on seeds 100 to 109."""
     traces, truths = load_traces(), load_truth()
     books = (frozen(tmp_path / f"{seed}.jsonl", rate_all(traces, truths, seed)) for seed in range(200, 203))
     assert all(match_modes(book, truth)["found"].sum() >= 6 for book in books)
+
+
+@pytest.mark.parametrize("rater", ["sim-robin", "sim-alex"])
+def test_on_harbor_one_rater_alone_leaves_the_phrases_apart(path, truth, rater):
+    """The limit of the method, measured: none of 8. It is the second rater's words that tie phrases together."""
+    match = match_modes(frozen(path, [one for one in load_labels() if one.rater == rater]), truth)
+    assert match["found"].sum() <= 1
 
 
 def test_reasons_that_are_shuffled_among_the_failed_traces_find_nothing(path, truth):

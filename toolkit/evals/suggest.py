@@ -31,13 +31,11 @@ SCHEMA: dict[str, Any] = {
 def cluster_reasons(labels: Iterable[Label], min_traces: int = 3) -> dict[str, list[str]]:
     """Group the failed traces whose reasons are alike, as a code each: its words to the ids of its labels.
 
-    All reasons for failing a trace are read together, so that two raters' words for one failure come together. TF-IDF
-    of one to three words, average linkage on squared cosines, cut where the modularity (Newman 2006) is highest. A code
-    is called by its class-based TF-IDF words (Grootendorst 2022). Groups of fewer than `min_traces` are left out;
-    reasons of which each says something else give none.
+    All reasons for failing a trace are read together: two raters' words for one failure tie phrases together that share
+    no word. From a single rater, expect groups of like phrases, to be merged by a person. Groups of fewer than
+    `min_traces` are left out, and reasons that share nothing give none. A code is called by its class-based TF-IDF
+    words (Grootendorst 2022). Raises ValueError for more than 5,000 failed traces.
     """
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     traces: dict[str, list[Label]] = {}
@@ -45,43 +43,48 @@ def cluster_reasons(labels: Iterable[Label], min_traces: int = 3) -> dict[str, l
         if label.verdict == "fail":
             traces.setdefault(label.trace_id, []).append(label)
     if len(traces) > MOST_TRACES:
-        raise ValueError(
-            f"{len(traces)} failed traces are more than {MOST_TRACES} to compare each with each: take a sample"
-        )
+        raise ValueError(f"{len(traces)} failed traces are too many to compare each with each: take {MOST_TRACES}")
     texts = ["\n".join(label.why for label in group) for group in traces.values()]
     try:
         table = TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, min_df=2, token_pattern=r"(?u)\b\w+\b")
         near = ((vectors := table.fit_transform(texts)) @ vectors.T).toarray() ** 2
     except ValueError:  # no word is there twice
         return {}
-    np.fill_diagonal(near, 0)
-    tree = linkage(squareform((1 - near).clip(0), checks=False), "average")
-    cuts = [fcluster(tree, k, "maxclust") for k in range(1, min(MOST_CLUSTERS, len(texts)) + 1)]
-    best = max(cuts, key=lambda cut: _modularity(near, cut))
-    kept = [np.flatnonzero(best == cluster) for cluster in np.unique(best)]
-    kept = [rows for rows in kept if len(rows) >= min_traces]
+    found = _clusters(near)
+    kept = [rows for cluster in np.unique(found) if len(rows := np.flatnonzero(found == cluster)) >= min_traces]
     names, groups = _names([" ".join(texts[i] for i in rows) for rows in kept]), list(traces.values())
     return {name: [x.id for i in rows for x in groups[i]] for name, rows in zip(names, kept, strict=True)}
 
 
-def _modularity(near: np.ndarray, cut: np.ndarray) -> float:
-    """How much likeness lies within the clusters, beyond what their sizes would bring by chance."""
-    member, whole = (cut[:, None] == np.unique(cut)).astype(float), near.sum() or 1.0
-    return float(((near @ member) * member).sum() / whole - np.square(near.sum(axis=0) @ member / whole).sum())
+def _clusters(near: np.ndarray) -> np.ndarray:
+    """Average linkage on squared cosines, cut where the modularity (Newman 2006) is highest."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    np.fill_diagonal(near, 0)
+    tree, whole, degree = linkage(squareform((1 - near).clip(0), checks=False), "average"), near.sum() or 1, near.sum(0)
+
+    def modularity(cut: np.ndarray) -> float:
+        member = (cut[:, None] == np.unique(cut)).astype(float)
+        return float(((near @ member) * member).sum() / whole - np.square(degree @ member / whole).sum())
+
+    cuts = (fcluster(tree, k, "maxclust") for k in range(1, min(MOST_CLUSTERS, len(near)) + 1))
+    return np.asarray(max(cuts, key=modularity))
 
 
 def _names(texts: list[str]) -> list[str]:
-    """The three words of each text that tell it from the others, with a number where two would be called the same."""
+    """The three words of each text that tell it from the others, with a number where those name two, or none."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-    if not texts:
-        return []
     counter = CountVectorizer(token_pattern=WORD, stop_words=sorted(ENGLISH_STOP_WORDS))
-    said = counter.fit_transform(texts).toarray().astype(float)
+    try:
+        said = counter.fit_transform(texts).toarray().astype(float)
+    except ValueError:  # there is no text, or no word in it
+        return [f"group #{at}" for at in range(1, len(texts) + 1)]
     weights = said / said.sum(axis=1, keepdims=True).clip(1) * np.log1p(said.sum() / len(said) / said.sum(axis=0))
-    best = np.argsort(-weights, axis=1, kind="stable")[:, :3]
-    names = [", ".join(counter.get_feature_names_out()[row]) for row in best]
-    return [name + f" #{at + 1}" * (name in names[:at]) for at, name in enumerate(names)]
+    best, words = np.argsort(-weights, axis=1, kind="stable")[:, :3], counter.get_feature_names_out()
+    names = [", ".join(words[i] for i in row if weights[at, i]) or "group" for at, row in enumerate(best)]
+    return [name + f" #{at + 1}" * (names.count(name) > 1 or name == "group") for at, name in enumerate(names)]
 
 
 async def ask_for_codes(
