@@ -205,6 +205,14 @@ def test_a_composition_of_nothing_is_refused_and_carries_the_versions_of_its_par
     assert all_of(fixed(True), contains("x"))(said("x")).version == "7+1"
 
 
+def test_what_was_ordered_otherwise_has_another_name():
+    flags = [matches("a"), matches("a", flags=re.I), matches("b"), matches("a", actor="user")]
+    others = [contains("a"), contains("a", "b"), contains("a", actor="user"), language(), language("user")]
+    calls_ = [called("a"), called("a", b=1), called("a", b="1"), length(), length("words"), measure("tokens")]
+    made = [*flags, *others, *calls_]
+    assert len({scorer.__name__ for scorer in made}) == len(made)
+
+
 def test_another_schema_is_another_version():
     one, other = (valid_json(schema)(said("{}")).version for schema in (PERSON, {"type": "object"}))
     assert one != other

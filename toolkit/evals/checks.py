@@ -66,7 +66,7 @@ def matches(pattern: str, actor: str = "assistant", flags: int = 0) -> Scorer:
         except (TimeoutError, subprocess.SubprocessError) as error:
             return None, f"the search was stopped: {type(error).__name__} (it may take {PATTERN_S:g} s)"
 
-    return _of_words(f"matches({pattern!r})", actor, find)
+    return _of_words(f"matches({pattern!r}{f', {flags:d}' * bool(flags)})", actor, find)
 
 
 def _search(pattern: re.Pattern[str], texts: list[str]) -> bool:
@@ -114,7 +114,7 @@ def measure(column: str) -> Scorer:
     def find(trace: Trace) -> Found:
         stated = traces_frame([trace])[column].dropna().tolist()
         return (
-            (stated[0], "as the trace states") if stated and stated[0] >= 0 else (None, "the trace does not state it")
+            (stated[0], "the trace states it") if stated and stated[0] >= 0 else (None, "the trace does not state it")
         )
 
     return named(column, find)
@@ -162,7 +162,7 @@ def language(actor: str = "assistant") -> Scorer:
         (first, most), (second, fewer) = seen.most_common(2)
         return first if most >= max(3, 1.5 * fewer) else None, f"stop words: {most} {first}, {fewer} {second}"
 
-    return _of_words(f"language({actor})", actor, find)
+    return _of_words("language", actor, find)
 
 
 def no_personal_data(actor: str = "assistant") -> Scorer:
@@ -176,7 +176,7 @@ def no_personal_data(actor: str = "assistant") -> Scorer:
         kinds = sorted({kind for text in said for kind in personal_data(text)})
         return not kinds, f"{actor} writes what looks like: {', '.join(kinds)}" if kinds else "none was seen"
 
-    return _of_words(f"no_personal_data({actor})", actor, find)
+    return _of_words("no_personal_data", actor, find)
 
 
 def personal_data(text: str) -> set[str]:
@@ -208,4 +208,4 @@ def _of_words(name: str, actor: str, find: Callable[[list[str]], Found]) -> Scor
         said = [step.content for step in steps if step.content.strip()]
         return find(said) if said else (None, f"there is no message of {actor}")
 
-    return named(name, read)
+    return named(name + f" of {actor}" * (actor != "assistant"), read)
