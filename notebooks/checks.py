@@ -93,6 +93,29 @@ def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
     return "Right: what was deferred is in no rate, and where nothing was judged there is none."
 
 
+def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
+    """Notebook 03: `answer(trace)` is a Score: does ``find_booking`` come before each ``refund``? None without one."""
+    from toolkit.evals import Score
+    from toolkit.traces import Step, Trace
+
+    for told, names, expected in (
+        ("the booking is looked up, then the refund is paid", "find_booking refund", True),
+        ("the refund is paid, then the booking is looked up", "refund find_booking", False),
+        ("the refund is paid and nothing was looked up", "refund", False),
+        ("the booking is looked up and nothing is paid", "find_booking", None),
+        ("no tool is called at all", "", None),
+    ):
+        steps = [
+            Step(str(n), "tool.call", "assistant", name, data={"name": name}) for n, name in enumerate(names.split())
+        ]
+        found = answer(Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps)))
+        if not isinstance(found, Score):
+            return f"Not yet: a scorer returns a Score, and yours returned {found!r}."
+        if found.value is not expected:
+            return f"Not yet: where {told}, the value should be {expected}, and is {found.value!r}."
+    return "Right: late is a fail, and a trace without a refund says nothing about refunds, so it is unscored."
+
+
 async def forbids_vouchers(answer: Callable[[Rubric], Rubric]) -> str:
     """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is spoken of."""
     found = answer(Rubric("exercise", "Did it do right?", (Criterion("polite", "It is polite.", "says please"),)))

@@ -84,7 +84,7 @@ RULES = Rubric(
     "Did it?",
     (
         Criterion("no_voucher", "No voucher.", "never says vouchers?"),
-        Criterion("looked", "It looks it up.", "calls find_.*"),
+        Criterion("looked", "It looks it up.", "calls find_booking"),
         Criterion("once", "Not twice.", "no_repeated_calls"),
     ),
 )

@@ -2,12 +2,13 @@
 
 - structured vibe check: `sample_traces` says what to read; a `Label` has a verdict and a reason, and is kept in a
   `LabelStore`; `merge_labels` puts several raters side by side
-- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `score_traces` runs several
+- failure modes: a `Codebook` of open codes, merged into axial `FailureMode`s; clusters suggest, a person confirms
+- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `toolkit.evals.checks` makes more of them,
+  `all_of`, `any_of`, `not_` and `between` join them, and `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
 - without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one for each criterion
-- what to keep apart: `split_labels` gives a `Split`, which counts the readings of test
-- eval the eval: `align` compares a judge with labels and gives an `Alignment`; `prefer` and the `probe_` functions
-  look for what it should not go by
+- eval the eval: `split_labels` keeps a test part, and counts how often it is read; `align` compares a judge with labels
+  and gives an `Alignment`; `prefer` and the `probe_` functions look for what it should not go by
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
 - topic modelling: `fit_topics` gives a `TopicMap`
 
@@ -20,23 +21,39 @@
 
 from toolkit.evals.alignment import Alignment, align
 from toolkit.evals.classifier import RuleJudge, SklearnJudge
+from toolkit.evals.codebook import Codebook, FailureMode
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore, merge_labels
 from toolkit.evals.probes import prefer, probe_length, probe_length_correlation, probe_position, probe_self_preference
 from toolkit.evals.rubric import Criterion, Example, Finding, Rubric
 from toolkit.evals.sample import Sample, sample_traces
-from toolkit.evals.scorers import SCORERS, Score, Scorer, answered, no_repeated_calls, score_traces, tools_succeeded
+from toolkit.evals.scorers import (
+    SCORERS,
+    Score,
+    Scorer,
+    all_of,
+    answered,
+    any_of,
+    between,
+    no_repeated_calls,
+    not_,
+    score_traces,
+    tools_succeeded,
+)
 from toolkit.evals.splits import split_labels
+from toolkit.evals.suggest import ask_for_codes, cluster_reasons, match_modes
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
 
 __all__ = [
     "SCORERS",
     "Alignment",
     "Case",
+    "Codebook",
     "Criterion",
     "Dataset",
     "Example",
+    "FailureMode",
     "Finding",
     "Judge",
     "Label",
@@ -51,10 +68,17 @@ __all__ = [
     "TopicMap",
     "Verdict",
     "align",
+    "all_of",
     "answered",
+    "any_of",
+    "ask_for_codes",
+    "between",
+    "cluster_reasons",
     "fit_topics",
+    "match_modes",
     "merge_labels",
     "no_repeated_calls",
+    "not_",
     "prefer",
     "probe_length",
     "probe_length_correlation",

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.evals.checks import called, matches
 from toolkit.evals.judge import Verdict, in_turn, settled
 from toolkit.evals.rubric import Finding, Rubric
-from toolkit.evals.scorers import SCORERS, Score, Scorer
+from toolkit.evals.scorers import SCORERS, Scorer, not_
 from toolkit.models.model import Progress
 from toolkit.models.wire import fingerprint
 from toolkit.traces import Trace
@@ -85,32 +86,25 @@ def _fitted(texts: Sequence[str], verdicts: Sequence[str]) -> Any:
 
 
 def read_rule(rule: str) -> Scorer:
-    """The scorer that a criterion's `rule` names, or spells out.
+    """The scorer that a criterion's `rule` spells out, or names.
 
-    One of `SCORERS` by its name; ``says PATTERN`` (a regular expression in the assistant's words, in any case) or
-    ``calls PATTERN`` (one that fits the whole name of a tool); either after ``never``. Raises ValueError for others.
+    ``says PATTERN`` (a regular expression, in any case, in what the assistant says) or ``calls TOOL``, either after
+    ``never``; or one of `SCORERS` by its name. Raises ValueError for others.
 
     >>> from toolkit.traces import Step
-    >>> read_rule("never says voucher")(Trace("t", (Step("1", "message", "assistant", "Have a voucher."),)))
-    Score(name='never says voucher', value=False, why='“voucher” is there', version='1')
+    >>> read_rule("never says voucher")(Trace("t", (Step("1", "message", "assistant", "Have a Voucher."),))).value
+    False
     """
-    named = {scorer.__name__: scorer for scorer in SCORERS}
-    if rule.strip() in named:
-        return named[rule.strip()]
+    known = {scorer.__name__: scorer for scorer in SCORERS}
     if not (parts := RULE.fullmatch(rule.strip())):
-        raise ValueError(f"rule {rule!r}: it is says PATTERN, calls PATTERN, either after never, or {', '.join(named)}")
+        if rule.strip() in known:
+            return known[rule.strip()]
+        raise ValueError(f"rule {rule!r}: it is says PATTERN, calls TOOL, either after never, or {', '.join(known)}")
     try:
-        pattern = re.compile(parts[3], re.IGNORECASE)
+        scorer = matches(parts[3], flags=re.IGNORECASE) if parts[2] == "says" else called(parts[3])
     except re.error as error:
         raise ValueError(f"rule {rule!r}: {error}") from None
-
-    def scorer(trace: Trace) -> Score:
-        calls = (pattern.fullmatch(call.content) for call in trace.calls)
-        found = pattern.search(trace.text("assistant")) if parts[2] == "says" else next(filter(None, calls), None)
-        why = f"“{found[0]}” is there" if found else f"nothing fits “{parts[3]}”"
-        return Score(rule, bool(found) is not bool(parts[1]), why)
-
-    return scorer
+    return not_(scorer) if parts[1] else scorer
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,9 @@
-"""Scorers: plain functions of a trace. A score that cannot be given is data, with the reason, and no crash."""
+"""Scorers: plain functions of a trace. A score that cannot be given is data, with the reason, and no crash.
 
+Others are made to order (`toolkit.evals.checks`), and go together by `all_of`, `any_of`, `not_` and `between`.
+"""
+
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +14,7 @@ from toolkit.traces import Step, Trace
 if TYPE_CHECKING:
     import pandas as pd
 
+Value = bool | float | str | None
 SIGN_OFF = "###STOP###"  # how tau-bench's simulated user hangs up: nothing that needs an answer
 
 
@@ -18,7 +23,7 @@ class Score:
     """What a scorer found. Raises ValueError for NaN, and for None without a reason."""
 
     name: str
-    value: bool | float | str | None
+    value: Value
     """A bool is an assertion, a number a score, a str a category; None is unscored, which is no pass."""
     why: str = ""
     """What it rests on. Of an unscored trace: why, and then it is required."""
@@ -31,6 +36,18 @@ class Score:
 
 
 Scorer = Callable[[Trace], Score]
+Found = tuple[Value, str] | tuple[Value, str, str]
+"""Value, why, and the version where it is not 1."""
+
+
+def named(name: str, find: Callable[[Trace], Found]) -> Scorer:
+    """A scorer of this name that finds a value and the reason for it."""
+
+    def scorer(trace: Trace) -> Score:
+        return Score(name, *find(trace))
+
+    scorer.__name__ = name
+    return scorer
 
 
 def no_repeated_calls(trace: Trace) -> Score:
@@ -92,17 +109,69 @@ def score_traces(traces: Iterable[Trace], scorers: Iterable[Scorer] = SCORERS) -
     import pandas as pd
 
     chosen = tuple(scorers)
-    found = [(trace.id, _score(trace, scorer)) for trace in traces for scorer in chosen]
+    found = [(trace.id, score(trace, scorer)) for trace in traces for scorer in chosen]
     rows = [(trace_id, score.name, score.value, score.why, score.version) for trace_id, score in found]
     return pd.DataFrame(rows, columns=["trace_id", "scorer", "value", "why", "version"], dtype=object)
 
 
-def _score(trace: Trace, scorer: Scorer) -> Score:
+def score(trace: Trace, scorer: Scorer) -> Score:
+    """What `scorer` finds; where it raises or returns no Score, an unscored one that says so."""
     name = getattr(scorer, "__name__", type(scorer).__name__)
     try:
-        score = scorer(trace)
+        found = scorer(trace)
     except Exception as error:
         return Score(name, None, f"{type(error).__name__}: {error}")
-    if not isinstance(score, Score):
-        return Score(name, None, f"the scorer returned {type(score).__name__}, not a Score")
-    return score
+    if not isinstance(found, Score):
+        return Score(name, None, f"the scorer returned {type(found).__name__}, not a Score")
+    return found
+
+
+def all_of(*parts: Scorer) -> Scorer:
+    """Whether each part is True. One False decides; else one that is unscored, or no bool, leaves it unscored."""
+    return _derived("all_of", parts, lambda found: _decided(found, decisive=False))
+
+
+def any_of(*parts: Scorer) -> Scorer:
+    """Whether some part is True. One True decides; else one that is unscored, or no bool, leaves it unscored."""
+    return _derived("any_of", parts, lambda found: _decided(found, decisive=True))
+
+
+def not_(part: Scorer) -> Scorer:
+    """The opposite of `part`; unscored where that is unscored, or no bool."""
+
+    def opposite(found: list[Score]) -> tuple[Value, str]:
+        value, why = _decided(found, decisive=True)
+        return None if value is None else not value, why
+
+    return _derived("not_", (part,), opposite)
+
+
+def between(part: Scorer, low: float = 0, high: float = math.inf) -> Scorer:
+    """Whether the number that `part` gives is from `low` to `high`; unscored where it gives none."""
+
+    def held(found: list[Score]) -> tuple[Value, str]:
+        value = found[0].value
+        if isinstance(value, bool | str | None):
+            return None, f"{found[0].name} is {value!r}, which is no number: {found[0].why}"
+        return low <= value <= high, f"{found[0].name} is {value:g}"
+
+    return _derived(f"between[{low:g}, {high:g}]", (part,), held)
+
+
+def _decided(found: list[Score], decisive: bool) -> tuple[Value, str]:
+    """Kleene's three-valued "or" (where True decides) and "and" (1952)."""
+    values = [one.value if isinstance(one.value, bool) else None for one in found]
+    value = decisive if decisive in values else None if None in values else not decisive
+    told = (f"{one.name} is {one.value!r}: {one.why}" for one, had in zip(found, values, strict=True) if had is value)
+    return value, "; ".join(told)
+
+
+def _derived(kind: str, parts: tuple[Scorer, ...], find: Callable[[list[Score]], tuple[Value, str]]) -> Scorer:
+    if not parts:
+        raise ValueError(f"{kind} needs at least one scorer: of nothing, everything is true")
+
+    def read(trace: Trace) -> Found:
+        found = [score(trace, part) for part in parts]
+        return *find(found), "+".join(one.version for one in found)
+
+    return named(f"{kind}({', '.join(part.__name__ for part in parts)})", read)

@@ -1,10 +1,10 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
 Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
-and always why; `TraceBrowser` finds what to read, and `AdjudicationPanel` settles what raters disagree on. What a
-judge is told: `RubricPanel`, which shows what an edit changes. Human alignment: `plot_alignment`. Topic modelling:
-`plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say
-``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
+and always why; `TraceBrowser` finds what to read, `AdjudicationPanel` settles what raters disagree on. Failure modes:
+`CodingPanel`, `plot_saturation`. What a judge is told: `RubricPanel`, which shows what an edit changes. Human
+alignment: `plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`,
+`plot_stalls`. In a notebook, say ``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -14,41 +14,31 @@ judge is told: `RubricPanel`, which shows what an edit changes. Human alignment:
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from toolkit.views.adjudicate import AdjudicationPanel
-    from toolkit.views.annotate import AnnotationPanel
-    from toolkit.views.browse import TraceBrowser
-    from toolkit.views.live import SessionPanel
-    from toolkit.views.plots import plot_alignment, plot_delivery, plot_topics
-    from toolkit.views.plots_delivery import plot_loss, plot_stalls
-    from toolkit.views.rubric import RubricPanel
-
-__all__ = [
-    "AdjudicationPanel",
-    "AnnotationPanel",
-    "RubricPanel",
-    "SessionPanel",
-    "TraceBrowser",
-    "plot_alignment",
-    "plot_delivery",
-    "plot_loss",
-    "plot_stalls",
-    "plot_topics",
-]
 WHERE = {
     "AdjudicationPanel": "adjudicate",
     "AnnotationPanel": "annotate",
+    "CodingPanel": "coding",
     "RubricPanel": "rubric",
     "SessionPanel": "live",
     "TraceBrowser": "browse",
+    "plot_alignment": "plots",
+    "plot_delivery": "plots",
     "plot_loss": "plots_delivery",
+    "plot_saturation": "coding",
     "plot_stalls": "plots_delivery",
+    "plot_topics": "plots",
 }
+"""The file of each name: it is imported when the name is first asked for, and with it ipywidgets or matplotlib."""
+__all__ = list(WHERE)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'toolkit.views' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"toolkit.views.{WHERE.get(name, 'plots')}"), name)
+    if name not in WHERE:
+        raise AttributeError(f"module 'toolkit.views' has no attribute {name!r}; it has {', '.join(WHERE)}")
+    return getattr(import_module(f"toolkit.views.{WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

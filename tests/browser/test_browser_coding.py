@@ -1,0 +1,55 @@
+"""The coding panel as a person meets it: in a real JupyterLab, in a real Chromium."""
+
+import nbformat
+import pytest
+
+from toolkit.evals import Codebook
+
+pytestmark = pytest.mark.browser
+
+CELL = """\
+from toolkit.evals import Codebook, Label
+from toolkit.traces import Step, Trace
+from toolkit.views import CodingPanel
+
+hostile = '<img src=x onerror="window.pwned = 1">'
+labels = [Label(f"t{i}", "bo", "fail", f"Ignores the condition {i}. {hostile}", id=f"l{i}") for i in range(3)]
+traces = [Trace(one.trace_id, (Step("u", "message", "user", f"Not on Sunday! {hostile}"),) * 20) for one in labels]
+book = Codebook("codes.jsonl", labels)
+book.suggest({f"sunday {hostile}": ["l0", "l1"]}, by="clusters")
+CodingPanel(book, traces, by="ada")"""
+
+
+async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, notebook, pictures):
+    from playwright.async_api import expect
+
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(CELL)])
+    nbformat.write(book, lab.folder / "coding.ipynb")
+
+    def press(name):
+        return page.get_by_role("button", name=name).click()
+
+    await notebook.open(lab, "coding.ipynb")
+    await notebook.run_all()
+    await expect(page.get_by_text("1 of 3 · 0 read")).to_be_visible()
+    await page.get_by_placeholder("A code").fill("ignores the condition")
+    await press("Add code")
+    await expect(page.get_by_text("1 codes")).to_be_visible()
+    await press("Confirm")
+    await expect(page.get_by_text("2 codes")).to_be_visible()
+    await page.get_by_role("listbox").select_option("ignores the condition")
+    await page.get_by_placeholder("Name of").fill("ignores a constraint")
+    await press("Merge")
+    await expect(page.get_by_text("needs name, definition")).to_be_visible()
+    await page.get_by_placeholder("What it is").fill("Acts against a condition that the customer stated.")
+    await press("Merge")
+    await expect(page.get_by_text("1 failure modes")).to_be_visible()
+    await page.get_by_text("The trace").click()
+    await expect(page.get_by_text("Not on Sunday!").first).to_be_visible()
+    await notebook.picture(pictures, "coding-panel")
+    assert await page.evaluate("window.pwned") is None
+    now = Codebook(lab.folder / "codes.jsonl", []).now
+    assert [(mode.name, mode.codes, mode.by) for mode in now.modes] == [
+        ("ignores a constraint", ("ignores the condition",), "ada")
+    ]

@@ -1,0 +1,253 @@
+"""The coding panel without a browser: each click goes through the widget that a person would press."""
+
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ipywidgets import Widget
+
+from toolkit.evals import Codebook, Label
+from toolkit.traces import Step, Trace
+from toolkit.views import CodingPanel, plot_saturation
+
+HOSTILE = '<img src=x onerror="window.pwned=1">'
+
+
+def label(n, verdict="fail", why="It is rude.", kind="human"):
+    return Label(f"t{n}", "bo", verdict, why, kind, id=f"l{n}")
+
+
+LABELS = [label(0, "pass", "Fine."), label(1), label(2, why="Too late."), label(3)]
+
+
+@pytest.fixture(autouse=True)
+def _no_widgets_left_over():
+    yield
+    Widget.close_all()
+
+
+@pytest.fixture
+def book(tmp_path):
+    return Codebook(tmp_path / "codes.jsonl", LABELS)
+
+
+@pytest.fixture
+def panel(book):
+    return CodingPanel(book, by="ada")
+
+
+def add(panel, code):
+    panel.page.box.value = code
+    panel.page.buttons["add"].click()
+
+
+def coded(book):
+    return [(one.label_id, one.code, one.status) for one in book.now.codings]
+
+
+def shown():
+    models = Widget.get_manager_state()["state"].values()
+    return "\n".join(model["state"].get("value", "") for model in models if model["model_name"] == "HTMLModel")
+
+
+def test_a_code_is_on_disk_with_who_said_it_and_the_reason_stays_for_more(panel, book):
+    assert (panel.label.id, panel.position) == ("l1", "1 of 4 · 0 read · 0 codes, 0 failure modes")
+    add(panel, "  rude ")
+    add(panel, "curt")
+    assert coded(book) == [("l1", "rude", "confirmed"), ("l1", "curt", "confirmed")]
+    assert {(one.by, one.kind) for one in book.now.codings} == {("ada", "human")}
+    assert panel.position == "1 of 4 · 1 read · 2 codes, 0 failure modes"
+    assert "ada (human)" in shown()
+    assert panel.page.box.options == ("curt", "rude")
+
+
+def test_failed_traces_come_first_and_a_new_panel_opens_at_the_first_unread_one(panel, book):
+    assert [one.id for one in (panel.label,)] == ["l1"]
+    panel.page.buttons["none"].click()
+    again = CodingPanel(book, by="ada")
+    assert (again.label.id, again.position) == ("l2", "2 of 4 · 1 read · 0 codes, 0 failure modes")
+    assert not book.now.confirmed
+
+
+def test_a_suggestion_is_shown_as_one_and_is_confirmed_or_dismissed_for_this_reason_alone(panel, book):
+    book.suggest({"rude": ["l1", "l3"], "late": ["l1"]}, by="clusters")
+    panel.page.buttons["next"].click()
+    panel.page.buttons["previous"].click()
+    assert "rude</strong> · suggested · clusters (model)" in shown()
+    panel.page.buttons["confirm rude"].click()
+    panel.page.buttons["dismiss late"].click()
+    assert sorted(coded(book)) == [
+        ("l1", "late", "dismissed"),
+        ("l1", "rude", "confirmed"),
+        ("l3", "rude", "suggested"),
+    ]
+    assert "confirmed · ada (human), suggested by clusters (model)" in shown()
+    assert "confirm rude" not in panel.page.buttons
+    panel.page.buttons["undo"].click()
+    assert "late" in panel.message
+    assert ("l1", "late", "suggested") in coded(book)
+
+
+def test_codes_are_merged_into_a_mode_that_more_codes_can_join(panel, book):
+    add(panel, "rude")
+    add(panel, "curt")
+    panel.page.picked.value, panel.page.mode.value = ("rude",), "tone"
+    panel.page.buttons["merge"].click()
+    assert "needs name, definition" in panel.message
+    assert not book.now.modes
+    panel.page.definition.value = "How it is said."
+    panel.page.buttons["merge"].click()
+    panel.page.picked.value, panel.page.mode.value = ("curt",), " tone "
+    panel.page.buttons["merge"].click()
+    (mode,) = book.now.modes
+    assert (mode.name, mode.definition, mode.codes, mode.by) == ("tone", "How it is said.", ("rude", "curt"), "ada")
+    panel.page.buttons["undo"].click()
+    assert book.now.modes[0].codes == ("rude",)
+
+
+def test_nothing_chosen_is_nothing_merged(panel, book):
+    add(panel, "rude")
+    panel.page.mode.value, panel.page.definition.value = "tone", "How it is said."
+    panel.page.buttons["merge"].click()
+    assert "choose the codes" in panel.message
+    assert (book.now.modes, panel.page.definition.value) == ((), "How it is said.")
+
+
+@pytest.mark.parametrize("late", ["add", "none", "next", "undo"])
+def test_a_late_click_of_a_page_that_is_gone_does_nothing(panel, book, late):
+    add(panel, "rude")
+    old = panel.page
+    panel.page.buttons["next"].click()
+    before = book.path.read_bytes()
+    old.box.value = "late"
+    old.buttons[late].click()
+    assert (book.path.read_bytes(), panel.label.id) == (before, "l2")
+
+
+@pytest.mark.parametrize("leave", ["next", "previous", "undo", "none", "merge"])
+def test_a_word_that_is_not_added_holds_the_page_in_place(panel, book, leave):
+    panel.page.box.value = "rude"
+    panel.page.buttons[leave].click()
+    assert (panel.label.id, panel.page.box.value, coded(book)) == ("l1", "rude", [])
+    assert "not saved yet" in panel.message
+
+
+def test_a_definition_that_is_not_saved_holds_the_page_in_place_too(panel, book):
+    panel.page.definition.value = "How it is said."
+    panel.page.buttons["next"].click()
+    assert (panel.label.id, panel.page.definition.value) == ("l1", "How it is said.")
+    assert "press Merge" in panel.message
+
+
+def test_an_empty_code_and_an_undo_of_nothing_write_nothing_and_say_so(panel, book):
+    add(panel, "  ")
+    assert "not blank" in panel.message
+    panel.page.buttons["undo"].click()
+    assert "nothing to take back" in panel.message
+    assert not book.path.exists()
+
+
+def test_undo_takes_back_only_what_is_mine(panel, book):
+    book.code("l1", "late", by="bo")
+    panel.page.buttons["undo"].click()
+    assert coded(book) == [("l1", "late", "confirmed")]
+
+
+def test_a_write_that_fails_says_so_and_keeps_the_word(tmp_path):
+    in_the_way = tmp_path / "folder"
+    in_the_way.write_text("a file where the folder should be")
+    panel = CodingPanel(Codebook(in_the_way / "codes.jsonl", LABELS), by="ada")
+    add(panel, "rude")
+    assert "Not done" in panel.message
+    assert panel.page.box.value == "rude"
+    in_the_way.unlink()
+    panel.page.buttons["add"].click()
+    assert panel.codebook.now.confirmed[0].code == "rude"
+
+
+def test_the_trace_is_folded_below_its_reason(book):
+    trace = Trace("t1", (Step("1", "message", "user", "Where is it?"),))
+    CodingPanel(book, [trace], by="ada")
+    assert "<details><summary>The trace</summary>" in shown()
+    assert "Where is it?" in shown()
+
+
+def test_without_labels_and_at_either_end_every_button_is_harmless(tmp_path, panel):
+    empty = CodingPanel(Codebook(tmp_path / "none.jsonl", []), by="ada")
+    for what in list(empty.page.buttons):
+        empty.page.buttons[what].click()
+    assert (empty.label, empty.position) == (None, "0 of 0 · 0 read · 0 codes, 0 failure modes")
+    assert not empty.codebook.path.exists()
+    panel.page.buttons["previous"].click()
+    for _ in range(9):
+        panel.page.buttons["next"].click()
+    assert panel.label.id == "l0"
+
+
+def test_nothing_hostile_becomes_markup(tmp_path):
+    labels = [Label(HOSTILE, HOSTILE, "fail", HOSTILE, id="l1")]
+    book = Codebook(tmp_path / "codes.jsonl", labels)
+    book.suggest({HOSTILE: ["l1"]}, by=HOSTILE)
+    panel = CodingPanel(book, [Trace(HOSTILE, (Step("1", "message", HOSTILE, HOSTILE),))], by=HOSTILE)
+    panel.page.buttons[f"confirm {HOSTILE}"].click()
+    assert "&lt;img" in shown()
+    assert "<img" not in shown()
+
+
+def test_a_bad_line_of_the_codebook_is_named(book):
+    book.code("l1", "rude", by="ada")
+    with book.path.open("a") as file:
+        file.write("not json\n")
+    assert "codes.jsonl:2" in CodingPanel(book, by="ada").message
+
+
+def test_a_long_sitting_leaves_no_widgets_behind(panel):
+    before = len(Widget.get_manager_state()["state"])
+    for _ in range(20):
+        panel.page.buttons["next"].click()
+        panel.page.buttons["previous"].click()
+    assert len(Widget.get_manager_state()["state"]) == before
+
+
+ACTS = st.one_of(st.sampled_from(["next", "previous", "none", "undo", "stray"]), st.tuples(st.sampled_from("ab")))
+
+
+@settings(max_examples=40, deadline=None)
+@given(acts=st.lists(ACTS, max_size=15))
+def test_every_code_is_on_the_reason_that_was_on_display(acts, tmp_path_factory):
+    """Against a plain list of what a person meant; each button is pressed twice, as by a double click."""
+    book = Codebook(tmp_path_factory.mktemp("codes") / "codes.jsonl", LABELS)
+    panel, meant = CodingPanel(book, by="ada"), []
+    stray = panel.page
+    for act in acts:
+        page, at = panel.page, panel.label.id
+        if act == "stray":
+            stray.buttons["none"].click() if stray is not page else None
+            continue
+        what = act if isinstance(act, str) else "add"
+        page.box.value = "" if isinstance(act, str) else act[0]
+        page.buttons[what].click()
+        page.buttons[what].click()
+        meant = meant[:-1] if what == "undo" else meant
+        meant += [(at, "" if what == "none" else act[0])] if what in ("add", "none") else []
+    assert {(one.label_id, one.code) for one in book.now.codings} == set(meant)
+    Widget.close_all()
+
+
+def words(ax):
+    ax.figure.savefig(BytesIO(), format="png")
+    texts = [text.get_text() for text in ax.texts]
+    return "\n".join([*texts, ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()])
+
+
+def test_the_saturation_plot_tells_how_much_was_read_and_what_is_simulated(book, tmp_path):
+    book.code("l1", "rude", by="ada")
+    book.code("l2", "late", by="ada")
+    book.code("l3", "late", by="ada")
+    told = words(plot_saturation(book))
+    assert "2 codes in 3 of 4 labelled traces; the last new one in number 2" in told
+    assert "simulated" not in told
+    simulated = Codebook(tmp_path / "other.jsonl", [label(1, kind="simulated")])
+    assert "0 codes in 0 of 1" in words(plot_saturation(simulated))
+    assert "simulated" in words(plot_saturation(simulated))
