@@ -3,10 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from toolkit.evals import Criterion, Rubric, RuleJudge
 from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
-from toolkit.traces import Step, Trace
 
 
 async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
@@ -116,8 +114,11 @@ def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
     return "Right: late is a fail, and a trace without a refund says nothing about refunds, so it is unscored."
 
 
-async def forbids_vouchers(answer: Callable[[Rubric], Rubric]) -> str:
+async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
     """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is spoken of."""
+    from toolkit.evals import Criterion, Rubric, RuleJudge
+    from toolkit.traces import Step, Trace
+
     found = answer(Rubric("exercise", "Did it do right?", (Criterion("polite", "It is polite.", "says please"),)))
     if [criterion.id for criterion in found.criteria] != ["polite", "no_voucher"]:
         return f"Not yet: there should be two criteria, polite and no_voucher, and there are {found.criteria}."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,6 +16,7 @@ from toolkit.records import RecordError, validate, write_whole
 
 FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
 YAML = (".yaml", ".yml")
+DUMP = partial(yaml.safe_dump, sort_keys=False, allow_unicode=True, width=100)
 STRICT: dict[str, Any] = {"extra": "forbid"}
 
 
@@ -176,23 +178,22 @@ def _merged(source: str, old: Rubric, new: Rubric, path: str | Path) -> str:
     head, body = _parts(source if source.strip() or is_yaml else "---\n---", path)
     head += "\n" if head and not head.endswith("\n") else ""
     told = TypeAdapter(Rubric).dump_python(new, mode="json", exclude_defaults=True)
-    short = [
-        c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in enumerate(told.pop("criteria", []), 1)
-    ]
-    text = f"\n\n{new.text}\n" if is_yaml or old.text != new.text or not source else body
-    told = {name: told.get(name) for name in told if is_yaml or name != "text"} | ({"criteria": short} if short else {})
+    if "criteria" in told:
+        plain = enumerate(told["criteria"], 1)
+        told["criteria"] = [c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in plain]
+    text = body if body and source and old.text == new.text else f"\n\n{new.text}\n"
+    if not is_yaml:
+        del told["text"]
     node, lines, done, at = yaml.compose(head), head.splitlines(keepends=True), "", 0
     for key, value in node.value if node else ():
         start, end, name = key.start_mark.line, _end(value), key.value
-        same, fresh = getattr(old, name) == getattr(new, name), {n: told.pop(n) for n in [name] if n in told}
-        done += "".join(lines[at:end] if same else lines[at:start]) + ("" if same or not fresh else _dump(fresh))
+        same, fresh = getattr(old, name) == getattr(new, name), told.pop(name, None)
+        done += "".join(lines[at : end if same else start]) + (
+            DUMP({name: fresh}) if fresh is not None and not same else ""
+        )
         at = end
-    done += (_dump(told) if told else "") + "".join(lines[at:])
+    done += (DUMP(told) if told else "") + "".join(lines[at:])
     return done if is_yaml else f"---\n{done}---{text}"
-
-
-def _dump(told: dict[str, Any]) -> str:
-    return yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _end(node: yaml.Node) -> int:

@@ -29,18 +29,8 @@ class RubricPanel(VBox):  # type: ignore[misc]
     the criteria, and for those without one by a classifier trained on the labels; it says so, because that one does
     not read the rubric. A live judge is asked when its button is pressed, any other after each edit.
 
-    Parameters
-    ----------
-    rubric : Rubric, str or Path
-        A file; or a rubric for a file at `path`, which is made where there is none, and else goes before the rubric.
-    traces : iterable of Trace
-        Those with a pass or fail among `labels` are judged.
-    labels : iterable of Label
-        Yours. Of several on one trace the last counts.
-    judge : Judge or None
-        Asked with the edited rubric in the place of its own.
-    path : str, Path or None
-        None means the rubric's own file, or its name with ``.md``.
+    `rubric` is a file, or a rubric for a file at `path` (None: its name with ``.md``), which is made where there is
+    none, and read where there is one. Of several labels on one trace the last counts; deferred ones are left out.
     """
 
     def __init__(
@@ -121,7 +111,8 @@ class RubricPanel(VBox):  # type: ignore[misc]
             return replace(self.judge, rubric=rubric)
         if self._rest is None:
             verdicts = {id_: one.verdict for id_, one in self.labels.items()}
-            self._rest = await asyncio.to_thread(lambda: SklearnJudge(self.traces, verdicts, self._kinds))
+            kinds = " and ".join(sorted({one.rater_kind for one in self.labels.values()}))
+            self._rest = await asyncio.to_thread(lambda: SklearnJudge(self.traces, verdicts, kinds))
         return RuleJudge(rubric, self._rest)
 
     def _progress(self, done: int, of: int) -> None:
@@ -140,10 +131,6 @@ class RubricPanel(VBox):  # type: ignore[misc]
         low, high = proportion_confint(right, found.n, method="wilson")
         return f"{right} of {found.n} agree, 95% interval {low:.2f} to {high:.2f} ({found.subtitle})"
 
-    @property
-    def _kinds(self) -> str:
-        return " and ".join(sorted({one.rater_kind for one in self.labels.values()}))
-
     def _aligned(self, verdicts: list[Verdict]) -> Alignment:
         labels = [self.labels[one.trace_id] for one in verdicts]
         kinds, sources = [one.rater_kind for one in labels], [one.source for one in verdicts]
@@ -161,9 +148,7 @@ class RubricPanel(VBox):  # type: ignore[misc]
             why = render.details(label.why, render.tag("pre", (b.critique or b.why_unscored) if b else ""))
             rows.append((not changed, trace.id, label.verdict, was or "…", now or "…", changed, why))
         title = self._aligned(self.after or self.before).title if old or new else ""
-        by_file, by_box = (
-            f"by the {what}: {self.agreement(said)}" for what, said in (("file", self.before), ("box", self.after))
-        )
+        by_file, by_box = f"by the file: {self.agreement(self.before)}", f"by the box: {self.agreement(self.after)}"
         head = "trace", "your label", "by the file", "by the box", "", "your reason; under it, why the judge says so"
         table = render.table([row[1:] for row in sorted(rows, key=lambda row: row[0])], head)
         told = (render.tag("div", one) for one in (render.tag("strong", title), by_file, by_box))
