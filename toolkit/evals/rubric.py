@@ -16,7 +16,7 @@ from toolkit.records import RecordError, validate, write_whole
 
 FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
 YAML = (".yaml", ".yml")
-DUMP = partial(yaml.safe_dump, sort_keys=False, allow_unicode=True, width=100)
+DUMP: Any = partial(yaml.safe_dump, sort_keys=False, allow_unicode=True, width=100)
 STRICT: dict[str, Any] = {"extra": "forbid"}
 
 
@@ -181,16 +181,16 @@ def _merged(source: str, old: Rubric, new: Rubric, path: str | Path) -> str:
     if "criteria" in told:
         plain = enumerate(told["criteria"], 1)
         told["criteria"] = [c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in plain]
-    text = body if body and source and old.text == new.text else f"\n\n{new.text}\n"
+    text = body if source and old.text == new.text else f"\n\n{new.text}\n"
     if not is_yaml:
         del told["text"]
     node, lines, done, at = yaml.compose(head), head.splitlines(keepends=True), "", 0
     for key, value in node.value if node else ():
         start, end, name = key.start_mark.line, _end(value), key.value
         same, fresh = getattr(old, name) == getattr(new, name), told.pop(name, None)
-        done += "".join(lines[at : end if same else start]) + (
-            DUMP({name: fresh}) if fresh is not None and not same else ""
-        )
+        done += "".join(lines[at : end if same else start])
+        if not same and fresh is not None:
+            done += DUMP({name: fresh})
         at = end
     done += (DUMP(told) if told else "") + "".join(lines[at:])
     return done if is_yaml else f"---\n{done}---{text}"

@@ -126,7 +126,7 @@ class RubricPanel(VBox):  # type: ignore[misc]
             return "not judged yet"
         found = self._aligned(verdicts)
         if found.accuracy is None:
-            return f"undefined: {found.reason} ({found.subtitle})"
+            return f"undefined: {found.reason.split(';')[0]} ({found.subtitle})"
         right = round(found.accuracy * found.n)
         low, high = proportion_confint(right, found.n, method="wilson")
         return f"{right} of {found.n} agree, 95% interval {low:.2f} to {high:.2f} ({found.subtitle})"
