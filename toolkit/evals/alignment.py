@@ -1,11 +1,16 @@
 """Alignment: how far a judge agrees with the labels, with intervals, and what became of missing verdicts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+
 from toolkit import render
-from toolkit.evals.columns import MEASURES, Values, measure, paired, refuse_other_codes, some
+from toolkit.evals import columns
+from toolkit.evals.columns import RATERS, SOURCES, Origin, Values, some
+from toolkit.evals.confusion import MEASURES, UNDEFINED, measures
+from toolkit.traces.trace import Trace, trace_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,18 +18,12 @@ if TYPE_CHECKING:
 Policy = Literal["report", "exclude", "fail", "pass"]
 """An item without a verdict is left out (by the first two), or counted as a fail or a pass; it is always told of."""
 
-TITLES = {
-    "human": "Human alignment",
-    "simulated": "Alignment with simulated labels",
-    "model": "Alignment with a model's labels",
-    None: "Alignment with labels of unstated origin",
-}
-SOURCES = ("simulated", "tape", "imported", "live")
-BOTH_KNOWN = ({"pass", "fail"}, {0, 1})
+SHOWN = ("n", "accuracy", "kappa", "tpr", "tnr", "precision", "recall", "f1")
+DISAGREEMENTS_SHOWN = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alignment:
+class Alignment(Origin):
     """A judge against labels. A measure that is undefined is None."""
 
     n: int
@@ -40,16 +39,26 @@ class Alignment:
     tnr: float | None
     """Share of the others that the judge calls anything else."""
     tpr_interval: tuple[float, float] | None
-    """Wilson's at 95% (Brown et al. 2001), as the next."""
+    """95%: Wilson's, or where there are groups their bootstrap; so is the next. See `interval`."""
     tnr_interval: tuple[float, float] | None
     precision: float | None
     """Of the positive label where there are two categories, else the macro mean; so are the next two."""
     recall: float | None
     f1: float | None
+    alpha: float | None
+    """Krippendorff's, nominal."""
+    ac1: float | None
+    """Gwet's AC1 (2008): like the next, it stays up where nearly everything passes and kappa falls."""
+    pabak: float | None
+    """Kappa adjusted for prevalence and bias (Byrt et al. 1993)."""
+    generosity: float | None
+    """Share that the judge passes and people fail, less the share of the reverse: above 0 it is too kind."""
     reason: str
     """Why measures are None; blank where none is."""
     pairs: "pd.DataFrame" = field(repr=False)
-    """A row an item: ``human``, ``judge``, ``status`` (``compared``, ``unparsed`` or ``deferred``), by id."""
+    """A row an item, by id: ``human``, ``judge``, ``status`` (``compared``, ``unparsed`` or ``deferred``), ``counted``
+    (the verdict as it entered the numbers, None where it did not), and ``group``, ``slice``, ``why`` and ``critique``
+    where they were given."""
     positive: Any
     """The category that tpr is of."""
     policy: Policy
@@ -57,24 +66,20 @@ class Alignment:
     """Items with a label and no verdict that can be read."""
     n_deferred: int
     """Items that people put off; they are in no number."""
-    human_kind: str | None = None
-    """Who labelled (a `RaterKind`), and where the verdicts come from (a `Source`); None where nobody said."""
-    judge_source: str | None = None
+    judge_hash: str | None = None
+    """Of the judge whose `Verdict`s these are."""
 
     @property
     def title(self) -> str:
         """What a report of this may be called: human alignment only where people labelled."""
-        return TITLES[self.human_kind]
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the labels or the verdicts are simulated."""
-        return "simulated" in (self.human_kind, self.judge_source)
+        return "Human alignment" if self.human_kind == "human" else f"Alignment with {self.labels_are}"
 
     @property
     def subtitle(self) -> str:
         """Who is compared with whom, on how many items, and what is missing."""
         parts = [f"n = {self.n}"]
+        if "group" in self.pairs:
+            parts.append(f"{self.used['group'].nunique()} groups")
         if self.n_unparsed:
             counted = "left out" if self.policy in ("report", "exclude") else f"counted as {self.policy}"
             parts.append(f"{self.n_unparsed} unparsed, {counted}")
@@ -82,32 +87,118 @@ class Alignment:
         origin = {"labels": self.human_kind, "judge": self.judge_source}
         return " · ".join([*parts, *(f"{who}: {kind}" for who, kind in origin.items() if kind)])
 
+    @property
+    def used(self) -> "pd.DataFrame":
+        """The rows of `pairs` that the numbers rest on."""
+        return self.pairs[self.pairs["counted"].notna()]
+
     def rate(self, name: Literal["tpr", "tnr"]) -> str:
         """In words, as ``TPR 0.75 (95% interval 0.30 to 0.95)``."""
         value, interval = getattr(self, name), getattr(self, f"{name}_interval")
-        if value is None:
+        if value is None or interval is None:
             return f"{name.upper()} undefined"
         return f"{name.upper()} {value:.2f} (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
 
+    def counts(self, name: str) -> tuple[int, int]:
+        """How many, of how many, for ``tpr``, ``tnr`` or ``accuracy``."""
+        people, said = (self.used[column] for column in ("human", "counted"))
+        of = people.notna() if name == "accuracy" else people.eq(self.positive).eq(name == "tpr")
+        right = people.eq(said) if name == "accuracy" else said.eq(self.positive).eq(name == "tpr")
+        return int((of & right).sum()), int(of.sum())
+
+    def interval(
+        self, name: str, method: str | None = None, level: float = 0.95, resamples: int = 2000, seed: int = 0
+    ) -> tuple[float, float] | None:
+        """The interval of a measure; None where it is undefined.
+
+        `method` is ``wilson`` or ``exact`` (Clopper-Pearson) for tpr, tnr and accuracy, or ``bootstrap`` for any; None
+        takes the first that does justice to the data: with groups the bootstrap, which draws whole groups.
+        """
+        share = name in ("tpr", "tnr", "accuracy")
+        method = method or ("wilson" if share and "group" not in self.pairs else "bootstrap")
+        if method not in ("bootstrap", "wilson", "exact") or name not in MEASURES:
+            raise ValueError(
+                f"no {method} interval of {name}: known are {', '.join(MEASURES)}; wilson, exact, bootstrap"
+            )
+        if getattr(self, name) is None:
+            return None
+        if method != "bootstrap":
+            if not share:
+                raise ValueError(f"{name} is no share of counted items: its interval is by bootstrap")
+            return columns.proportion(*self.counts(name), level, method)
+        tables, groups, n_labels, at = self.tables()
+        drawn = measures(columns.resampled(tables, groups, resamples, seed), n_labels, at)[name]
+        return columns.percentile(drawn, level)
+
+    def tables(self) -> tuple[np.ndarray, Any, int, int | None]:
+        """One-item tables ``(n, c, c)``, their groups or None, the number of labels, where the positive one stands."""
+        labels, known = list(self.confusion.index), list(self.confusion.columns)
+        found = np.zeros((self.n, len(known), len(known)))
+        code = [[known.index(value) for value in self.used[column]] for column in ("human", "counted")]
+        found[np.arange(self.n), code[0], code[1]] = 1
+        groups = self.used["group"].map(repr).to_numpy(dtype=str) if "group" in self.pairs else None
+        return found, groups, len(labels), labels.index(self.positive) if self.positive in labels else None
+
     def policies(self) -> "pd.DataFrame":
         """The measures under each way to treat items without a verdict: a row a policy, None where undefined."""
+        found = {p: align(self.pairs["human"], self.pairs["judge"], self.positive, p) for p in get_args(Policy)}
+        return alignments_frame(found).rename_axis("policy")
+
+    def by_slice(self) -> dict[Any, "Alignment"]:
+        """An alignment for each value of ``slices``."""
+        kept = {"positive": self.positive, "unparsed": self.policy, "human_kind": self.human_kind}
+        kept |= {"judge_source": self.judge_source}
+        parts = self.pairs.groupby("slice", sort=True) if "slice" in self.pairs else ()
+        return {name: align(p["human"], p["judge"], groups=p.get("group"), **kept) for name, p in parts}
+
+    @property
+    def slices(self) -> "pd.DataFrame":
+        """A row for each value of ``slices``, as `alignments_frame`."""
+        return alignments_frame(self.by_slice()).rename_axis("slice")
+
+    def disagreements(self, traces: Iterable[Trace] = ()) -> "Disagreements":
+        """What to read next: the judge's wrong passes, its wrong fails, then what is unparsed; each opens its trace."""
         import pandas as pd
 
-        columns = ["n", *MEASURES, "reason"]
-        found = {p: align(self.pairs["human"], self.pairs["judge"], self.positive, p) for p in get_args(Policy)}
-        rows = {policy: [getattr(one, name) for name in columns] for policy, one in found.items()}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object).rename_axis("policy")
+        rows = self.pairs[self.pairs["status"].ne("deferred") & self.pairs["human"].ne(self.pairs["judge"])]
+        order = (
+            pd.Series(0, rows.index).where(rows["judge"].eq(self.positive), 1).where(rows["status"].eq("compared"), 2)
+        )
+        return Disagreements(rows.loc[order.sort_values(kind="stable").index], {trace.id: trace for trace in traces})
 
     def _repr_html_(self) -> str:
         rates = f"{self.rate('tpr')} · {self.rate('tnr')}"
         said = [render.tag("p", line) for line in (f"{self.title}: {self.subtitle}", rates, self.reason) if line]
         if self.n_unparsed:
-            table = self.policies().drop(columns="reason").reset_index()
+            table = self.policies()[list(SHOWN)].reset_index()
             shown = table.map(
                 lambda cell: f"{cell:.2f}" if isinstance(cell, float) else "undefined" if cell is None else cell
             )
             said.append(render.table(shown.to_numpy().tolist(), list(shown)))
         return render.block(*said)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreements:
+    """Where judge and labels part."""
+
+    frame: "pd.DataFrame"
+    """Rows of `Alignment.pairs`."""
+    traces: Mapping[Any, Trace] = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        more = len(self.frame) - DISAGREEMENTS_SHOWN
+        rows = (self._row(row) for row in self.frame.head(DISAGREEMENTS_SHOWN).itertuples())
+        head = f"{len(self.frame)} disagreements" + f", the first {DISAGREEMENTS_SHOWN} shown" * (more > 0)
+        return render.block(render.tag("p", head), *rows)
+
+    def _row(self, row: Any) -> render.Html:
+        said = row.judge if row.status == "compared" else f"nothing that can be read ({row.judge!r})"
+        words = {"why": getattr(row, "why", None), "critique": getattr(row, "critique", None)}
+        told = [render.tag("p", f"{name}: {value}") for name, value in words.items() if value]
+        trace = self.traces.get(row.Index)
+        body = trace_html(trace) if trace else render.tag("p", "No trace of this id was given.")
+        return render.details(f"{row.Index} · labels: {row.human} · judge: {said}", *told, body)
 
 
 def align(
@@ -117,44 +208,102 @@ def align(
     unparsed: Policy = "report",
     human_kind: str | Iterable[str] | None = None,
     judge_source: str | Iterable[str] | None = None,
+    groups: "Values | None" = None,
+    slices: "Values | None" = None,
 ) -> Alignment:
-    """Compare a judge's verdicts with labels, in the same order, or as two Series that are aligned by index.
+    """Compare a judge's verdicts with labels, in the same order, or as Series (or dicts) that are aligned by index.
 
+    `human` may also be a list of `Label`s and `judge` of `Verdict`s: they are aligned by trace, and tell kind, source
+    and the judge's hash themselves.
     A label ``"defer"`` is set aside and counted. A verdict that is None, NaN, blank or no human label is unparsed:
     left out (``report``, ``exclude``), counted as ``fail`` (where no label is called so, as the other of two, or as
     agreeing with nobody), or as ``pass`` (where no label is called so, as `positive`). With more than two categories
     tpr and tnr are of `positive` against the rest. `human_kind` and `judge_source` may be iterables, as
-    ``frame["rater_kind"]``: a mixture is called by its least human, least live part.
-    Raises ValueError where lengths or indexes differ, a label is missing, or the two use different codes for the same
-    thing: a judge that writes "2" as 0 is a mistake in the table, and not a bad judge.
+    ``frame["rater_kind"]``: a mixture is called by its least human, least live part. Items that are not independent,
+    as turns of one conversation or phrasings of one situation, share a value of `groups`.
+    Raises ValueError where lengths or indexes differ, a label or group is missing, verdicts are of several judges, or
+    the two use different codes for the same thing: a judge that writes "2" as 0 is a mistake in the table, and not a
+    bad judge.
     """
     if unparsed not in get_args(Policy):
         raise ValueError(f"unparsed is one of {', '.join(get_args(Policy))}, not {unparsed!r}")
-    pairs = paired(human, judge)
-    if missing := list(pairs.index[pairs["human"].isna()]):
-        raise ValueError(f"no human label for {some(missing)}: leave such items out before you align")
-    known = set(pairs["human"]) - {"defer"}
-    known = next((pair for pair in BOTH_KNOWN if known and known <= pair), known) | {positive} & set(pairs["judge"])
-    labels = tuple(sorted(known, key=lambda label: (isinstance(label, str), label)))
-    refuse_other_codes(pairs, labels)
+    (human, labelled), (judge, verdicts) = _by_trace(human), _by_trace(judge)
+    also = {"group": groups, "slice": slices, "why": labelled.get("why"), "critique": verdicts.get("critique")}
+    given = {name: values for name, values in also.items() if values is not None}
+    pairs = columns.joined(human=human, judge=judge, **given)
+    for name, hint in (("human", "label"), ("group", "group"), ("slice", "slice")):
+        if name in pairs and (missing := list(pairs.index[pairs[name].isna()])):
+            raise ValueError(f"no {name} {hint} for {some(missing)}: leave such items out before you align")
+    labels = columns.categories(pairs["human"], {positive} & set(pairs["judge"]))
+    columns.refuse_other_codes(pairs["judge"][pairs["human"].ne("defer")], labels)
     pairs["status"] = [
         "deferred" if row.human == "defer" else "compared" if row.judge in labels else "unparsed"
         for row in pairs.itertuples()
     ]
     counts = pairs["status"].value_counts()
-    used = pairs[pairs["status"].isin(["compared"] if unparsed in ("report", "exclude") else ["compared", "unparsed"])]
-    instead = _counted_as(unparsed, labels, positive)
-    said = [row.judge if row.status == "compared" else instead for row in used.itertuples()]
-    return Alignment(
-        **measure(list(used["human"]), said, labels, positive),
-        pairs=pairs,
+    instead = None if unparsed in ("report", "exclude") else _counted_as(unparsed, labels, positive)
+    counted = {"unparsed": instead, "deferred": None}
+    pairs["counted"] = [counted.get(row.status, row.judge) for row in pairs.itertuples()]
+    hashes = set(verdicts.get("judge", ()))
+    if len(hashes) > 1:
+        raise ValueError(f"the verdicts are of {len(hashes)} judges ({some(sorted(hashes))}): align one at a time")
+    return _measured(
+        pairs,
+        labels,
         positive=positive,
         policy=unparsed,
         n_unparsed=int(counts.get("unparsed", 0)),
         n_deferred=int(counts.get("deferred", 0)),
-        human_kind=_least(human_kind, ("simulated", "model", "human")),
-        judge_source=_least(judge_source, SOURCES),
+        human_kind=columns.least(_both(labelled.get("rater_kind"), human_kind), RATERS),
+        judge_source=columns.least(_both(verdicts.get("source"), judge_source), SOURCES),
+        judge_hash=next(iter(hashes), None),
     )
+
+
+def alignments_frame(alignments: Mapping[Any, Alignment]) -> "pd.DataFrame":
+    """Alignments side by side: a row each, with n, the measures, the intervals of tpr and tnr, None where undefined."""
+    import pandas as pd
+
+    names = ["n", "n_unparsed", *MEASURES, "tpr_interval", "tnr_interval", "reason"]
+    rows = {name: [getattr(one, column) for column in names] for name, one in alignments.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype=object)
+
+
+def _measured(pairs: "pd.DataFrame", labels: tuple[Any, ...], positive: Any, **told: Any) -> Alignment:
+    import pandas as pd
+
+    used = pairs[pairs["counted"].notna()]
+    names = list(dict.fromkeys([*labels, *used["counted"]]))
+    counts = pd.crosstab(used["human"], used["counted"]).reindex(index=names, columns=names, fill_value=0)
+    values = measures(counts.to_numpy(dtype=float), len(labels), labels.index(positive) if positive in labels else None)
+    found = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
+    why = UNDEFINED if len(used) else dict.fromkeys(MEASURES, UNDEFINED["accuracy"])
+    gaps = [f"{name}: {why[name].format(positive=positive, labels=labels)}" for name in MEASURES if found[name] is None]
+    table = counts.loc[list(labels)].rename_axis(index="labels", columns="judge")
+    told |= {"n": len(used), "confusion": table, "reason": "; ".join(gaps), "pairs": pairs, "positive": positive}
+    bare = Alignment(**found, **told, tpr_interval=None, tnr_interval=None)
+    return Alignment(**found, **told, tpr_interval=bare.interval("tpr"), tnr_interval=bare.interval("tnr"))
+
+
+def _by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
+    """`Label`s or `Verdict`s as a Series by trace, with all else that they tell; other values as they are."""
+    import pandas as pd
+
+    if not isinstance(values, list | tuple) or not values or not all(hasattr(one, "trace_id") for one in values):
+        return values, {}
+    index = [one.trace_id for one in values]
+    names = ("verdict", "why", "critique", "rater_kind", "source", "judge")
+    told = {
+        n: pd.Series([getattr(one, n) for one in values], index, dtype=object) for n in names if hasattr(values[0], n)
+    }
+    return told["verdict"], told
+
+
+def _both(told: Any, given: str | Iterable[str] | None) -> list[str]:
+    return [
+        *(() if told is None else told),
+        *([given] if isinstance(given, str) else given if given is not None else ()),
+    ]
 
 
 def _counted_as(policy: str, labels: tuple[Any, ...], positive: Any) -> Any:
@@ -163,11 +312,3 @@ def _counted_as(policy: str, labels: tuple[Any, ...], positive: Any) -> Any:
         return policy if policy in labels else positive
     rest = [label for label in labels if label != positive]
     return rest[0] if len(labels) == 2 and len(rest) == 1 else "unparsed"
-
-
-def _least(kinds: str | Iterable[str] | None, order: tuple[str, ...]) -> str | None:
-    """The one of `kinds` that stands first in `order`."""
-    given = [kinds] if isinstance(kinds, str) else list(() if kinds is None else kinds)
-    if unknown := set(given) - set(order):
-        raise ValueError(f"{some(unknown)}: known are {', '.join(order)}")
-    return min(given, key=order.index, default=None)
