@@ -242,8 +242,8 @@ def align(
     ]
     counts = pairs["status"].value_counts()
     instead = None if unparsed in ("report", "exclude") else _counted_as(unparsed, labels, positive)
-    counted = {"unparsed": instead, "deferred": None}
-    pairs["counted"] = [counted.get(row.status, row.judge) for row in pairs.itertuples()]
+    counted = pairs["judge"].where(pairs["status"].eq("compared"), None)
+    pairs["counted"] = counted.mask(pairs["status"].eq("unparsed"), instead)
     hashes = set(verdicts.get("judge", ()))
     if len(hashes) > 1:
         raise ValueError(f"the verdicts are of {len(hashes)} judges ({some(sorted(hashes))}): align one at a time")
@@ -276,7 +276,7 @@ def _measured(pairs: "pd.DataFrame", labels: tuple[Any, ...], positive: Any, **t
     names = list(dict.fromkeys([*labels, *used["counted"]]))
     counts = pd.crosstab(used["human"], used["counted"]).reindex(index=names, columns=names, fill_value=0)
     values = measures(counts.to_numpy(dtype=float), len(labels), labels.index(positive) if positive in labels else None)
-    found = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
+    found: dict[str, Any] = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
     why = UNDEFINED if len(used) else dict.fromkeys(MEASURES, UNDEFINED["accuracy"])
     gaps = [f"{name}: {why[name].format(positive=positive, labels=labels)}" for name in MEASURES if found[name] is None]
     table = counts.loc[list(labels)].rename_axis(index="labels", columns="judge")

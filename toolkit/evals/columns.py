@@ -59,7 +59,7 @@ def joined(**columns: "Values") -> "pd.DataFrame":
     given = {name: pd.Series(v, dtype=object) if isinstance(v, Mapping) else v for name, v in columns.items()}
     named = {name: values for name, values in given.items() if isinstance(values, pd.Series)}
     first = next(iter(given))
-    base = next(iter(named.values())).index if named else pd.RangeIndex(len(given[first]))
+    base: pd.Index[Any] = next(iter(named.values())).index if named else pd.RangeIndex(len(given[first]))
     for name, values in named.items():
         if values.index.has_duplicates:
             raise ValueError(f"ids that are there more than once: {some(values.index[values.index.duplicated()])}")
