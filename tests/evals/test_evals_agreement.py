@@ -6,6 +6,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
@@ -209,3 +210,28 @@ def test_too_few_raters_or_items_give_no_decision_but_a_reason():
     assert "3 are needed" in found.reason
     assert annotator_test(ratings[["ann", "bo"]], truth, min_items=5).passes is None
     assert annotator_test(ratings, [None] * 20).n == 0
+
+
+def test_the_annotator_test_is_that_of_the_paper_written_out_in_loops():
+    ratings, truth = annotators(80, 0.8)
+    ratings = ratings.mask(np.random.default_rng(3).random(ratings.shape) < 0.1)
+    judge = np.where(np.random.default_rng(4).random(80) < 0.85, truth, "pass")
+    p_values, advantages = [], []
+    for rater in ratings:
+        theirs, ours = [], []
+        for said, row in zip(judge, ratings.to_dict("records"), strict=True):
+            others = [vote for name, vote in row.items() if name != rater and isinstance(vote, str)]
+            if isinstance(row[rater], str) and len(others) > 1:
+                people, model = (np.mean([vote == one for vote in others]) for one in (row[rater], said))
+                theirs.append(float(people >= model))
+                ours.append(float(model >= people))
+        gaps = np.subtract(theirs, ours)
+        p_values.append(stats.ttest_1samp(gaps, 0.1, alternative="less").pvalue)
+        advantages.append(np.mean(ours))
+    order, m = np.argsort(p_values), len(p_values)
+    harmonic = sum(1 / k for k in range(1, m + 1))
+    below = [k for k, at in enumerate(order, 1) if p_values[at] <= k * 0.05 / (m * harmonic)]
+    found = annotator_test(ratings, judge, epsilon=0.1)
+    assert np.allclose(found.frame["p"], p_values, atol=1e-12)
+    assert found.winning_rate == pytest.approx(max(below, default=0) / m)
+    assert found.advantage == pytest.approx(np.mean(advantages))

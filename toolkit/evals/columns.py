@@ -95,7 +95,7 @@ def refuse_other_codes(verdicts: Iterable[Any], labels: tuple[Any, ...]) -> None
     said = Counter(verdict for verdict in verdicts if verdict is not None)
     strange = {word: times for word, times in said.items() if word not in labels}
     unused = [label for label in labels if label not in said]
-    if strange and len(unused) == len(labels):
+    if strange and labels and len(unused) == len(labels):
         raise ValueError(f"the judge says {some(strange)} and people {some(labels)}: no word in common. {HINT}")
     for word, times in strange.items() if unused else ():
         if times >= (5 if isinstance(word, str) else 2):
