@@ -114,7 +114,7 @@ def plot_corrected(estimates: Mapping[Any, Estimate], ax: "Axes | None" = None, 
         told = f"n = {one.n} judged, {one.n_labels} labelled" + f"\n{one.n_unscored} unscored" * bool(one.n_unscored)
         ax.text(1.03, row, told, va="center", size=8.5)
     if truth is not None:
-        ax.axvline(truth, color="black", lw=1, ls=":", label="planted")
+        ax.axvline(truth, color="black", lw=1, ls=":", label="known")
     _rows(ax, list(estimates), "rate of the positive label, with interval")
     _legend(ax, [("the judge's own", "D", ORANGE), ("corrected", "o", GREEN)])
     return _stamp(ax, any(one.simulated for one in estimates.values()))
