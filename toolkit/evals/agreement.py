@@ -104,8 +104,8 @@ def agreement(
         by_category=_frame(by, ["n", "agreement", "low", "high"]).set_axis(pd.Index(labels, name="category")),
         intervals={name: bounds[name] for name in WHY},
         disputed=ratings[[len({*row} - {-1}) > 1 for row in code.tolist()]],
-        human_kind=least(human_kind, RATERS),
-        judge_source=least(judge_source, SOURCES),
+        human_kind=least(RATERS, human_kind),
+        judge_source=least(SOURCES, judge_source),
     )
 
 

@@ -1,7 +1,7 @@
 """Alignment: how far a judge agrees with the labels, with intervals, and what became of missing verdicts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -10,7 +10,8 @@ from toolkit import render
 from toolkit.evals import columns
 from toolkit.evals.columns import RATERS, SOURCES, Origin, Values, some
 from toolkit.evals.confusion import MEASURES, UNDEFINED, measures
-from toolkit.traces.trace import Trace, trace_html
+from toolkit.evals.disagreements import Disagreements
+from toolkit.traces import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 Policy = Literal["report", "exclude", "fail", "pass"]
 """An item without a verdict is left out (by the first two), or counted as a fail or a pass; it is always told of."""
 
-SHOWN = ("n", "accuracy", "kappa", "tpr", "tnr", "precision", "recall", "f1")
-DISAGREEMENTS_SHOWN = 50
+SHOWN = ["n", "accuracy", "kappa", "tpr", "tnr", "precision", "recall", "f1"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,9 @@ class Alignment(Origin):
     kappa: float | None
     """Cohen's kappa (Cohen 1960), unweighted."""
     tpr: float | None
-    """Share of the human positives that the judge calls positive."""
+    """Share of the human positives that the judge calls positive; `tpr_interval` is its `interval` at 95%."""
     tnr: float | None
     """Share of the others that the judge calls anything else."""
-    tpr_interval: tuple[float, float] | None
-    """95%: Wilson's, or where there are groups their bootstrap; so is the next. See `interval`."""
-    tnr_interval: tuple[float, float] | None
     precision: float | None
     """Of the positive label where there are two categories, else the macro mean; so are the next two."""
     recall: float | None
@@ -88,6 +85,16 @@ class Alignment(Origin):
         return " · ".join([*parts, *(f"{who}: {kind}" for who, kind in origin.items() if kind)])
 
     @property
+    def tpr_interval(self) -> tuple[float, float] | None:
+        """95%: Wilson's, or where there are groups their bootstrap."""
+        return self.interval("tpr")
+
+    @property
+    def tnr_interval(self) -> tuple[float, float] | None:
+        """As `tpr_interval`."""
+        return self.interval("tnr")
+
+    @property
     def used(self) -> "pd.DataFrame":
         """The rows of `pairs` that the numbers rest on."""
         return self.pairs[self.pairs["counted"].notna()]
@@ -116,15 +123,12 @@ class Alignment(Origin):
         """
         share = name in ("tpr", "tnr", "accuracy")
         method = method or ("wilson" if share and "group" not in self.pairs else "bootstrap")
-        if method not in ("bootstrap", "wilson", "exact") or name not in MEASURES:
-            raise ValueError(
-                f"no {method} interval of {name}: known are {', '.join(MEASURES)}; wilson, exact, bootstrap"
-            )
+        if name not in MEASURES or method not in ["bootstrap", *["wilson", "exact"] * share]:
+            shares = "wilson and exact are of tpr, tnr and accuracy"
+            raise ValueError(f"no {method} interval of {name}: {shares}, bootstrap of {', '.join(MEASURES)}")
         if getattr(self, name) is None:
             return None
         if method != "bootstrap":
-            if not share:
-                raise ValueError(f"{name} is no share of counted items: its interval is by bootstrap")
             return columns.proportion(*self.counts(name), level, method)
         tables, groups, n_labels, at = self.tables()
         drawn = measures(columns.resampled(tables, groups, resamples, seed), n_labels, at)[name]
@@ -141,15 +145,17 @@ class Alignment(Origin):
 
     def policies(self) -> "pd.DataFrame":
         """The measures under each way to treat items without a verdict: a row a policy, None where undefined."""
-        found = {p: align(self.pairs["human"], self.pairs["judge"], self.positive, p) for p in get_args(Policy)}
+        human, judge, groups = self.pairs["human"], self.pairs["judge"], self.pairs.get("group")
+        found = {p: align(human, judge, self.positive, p, groups=groups) for p in get_args(Policy)}
         return alignments_frame(found).rename_axis("policy")
 
     def by_slice(self) -> dict[Any, "Alignment"]:
         """An alignment for each value of ``slices``."""
-        kept = {"positive": self.positive, "unparsed": self.policy, "human_kind": self.human_kind}
-        kept |= {"judge_source": self.judge_source}
         parts = self.pairs.groupby("slice", sort=True) if "slice" in self.pairs else ()
-        return {name: align(p["human"], p["judge"], groups=p.get("group"), **kept) for name, p in parts}
+        kept = {
+            name: getattr(self, name) for name in ("positive", "policy", "human_kind", "judge_source", "judge_hash")
+        }
+        return {name: _measured(part, tuple(self.confusion.index), **kept) for name, part in parts}
 
     @property
     def slices(self) -> "pd.DataFrame":
@@ -158,47 +164,21 @@ class Alignment(Origin):
 
     def disagreements(self, traces: Iterable[Trace] = ()) -> "Disagreements":
         """What to read next: the judge's wrong passes, its wrong fails, then what is unparsed; each opens its trace."""
-        import pandas as pd
-
         rows = self.pairs[self.pairs["status"].ne("deferred") & self.pairs["human"].ne(self.pairs["judge"])]
-        order = (
-            pd.Series(0, rows.index).where(rows["judge"].eq(self.positive), 1).where(rows["status"].eq("compared"), 2)
-        )
+        order = rows["judge"].ne(self.positive).where(rows["status"].eq("compared"), 2).astype(int)
         return Disagreements(rows.loc[order.sort_values(kind="stable").index], {trace.id: trace for trace in traces})
 
     def _repr_html_(self) -> str:
         rates = f"{self.rate('tpr')} · {self.rate('tnr')}"
         said = [render.tag("p", line) for line in (f"{self.title}: {self.subtitle}", rates, self.reason) if line]
         if self.n_unparsed:
-            table = self.policies()[list(SHOWN)].reset_index()
-            shown = table.map(
-                lambda cell: f"{cell:.2f}" if isinstance(cell, float) else "undefined" if cell is None else cell
-            )
-            said.append(render.table(shown.to_numpy().tolist(), list(shown)))
+            table = self.policies()[SHOWN].reset_index()
+            rows = [
+                [f"{v:.2f}" if isinstance(v, float) else "undefined" if v is None else v for v in row]
+                for row in table.to_numpy()
+            ]
+            said.append(render.table(rows, list(table)))
         return render.block(*said)
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreements:
-    """Where judge and labels part."""
-
-    frame: "pd.DataFrame"
-    """Rows of `Alignment.pairs`."""
-    traces: Mapping[Any, Trace] = field(repr=False)
-
-    def _repr_html_(self) -> str:
-        more = len(self.frame) - DISAGREEMENTS_SHOWN
-        rows = (self._row(row) for row in self.frame.head(DISAGREEMENTS_SHOWN).itertuples())
-        head = f"{len(self.frame)} disagreements" + f", the first {DISAGREEMENTS_SHOWN} shown" * (more > 0)
-        return render.block(render.tag("p", head), *rows)
-
-    def _row(self, row: Any) -> render.Html:
-        said = row.judge if row.status == "compared" else f"nothing that can be read ({row.judge!r})"
-        words = {"why": getattr(row, "why", None), "critique": getattr(row, "critique", None)}
-        told = [render.tag("p", f"{name}: {value}") for name, value in words.items() if value]
-        trace = self.traces.get(row.Index)
-        body = trace_html(trace) if trace else render.tag("p", "No trace of this id was given.")
-        return render.details(f"{row.Index} · labels: {row.human} · judge: {said}", *told, body)
 
 
 def align(
@@ -236,27 +216,18 @@ def align(
             raise ValueError(f"no {name} {hint} for {some(missing)}: leave such items out before you align")
     labels = columns.categories(pairs["human"], {positive} & set(pairs["judge"]))
     columns.refuse_other_codes(pairs["judge"][pairs["human"].ne("defer")], labels)
-    pairs["status"] = [
-        "deferred" if row.human == "defer" else "compared" if row.judge in labels else "unparsed"
-        for row in pairs.itertuples()
-    ]
-    counts = pairs["status"].value_counts()
+    status = pairs["judge"].isin(labels).map({True: "compared", False: "unparsed"})
+    pairs["status"] = status.mask(pairs["human"].eq("defer"), "deferred")
     instead = None if unparsed in ("report", "exclude") else _counted_as(unparsed, labels, positive)
     counted = pairs["judge"].where(pairs["status"].eq("compared"), None)
     pairs["counted"] = counted.mask(pairs["status"].eq("unparsed"), instead)
     hashes = set(verdicts.get("judge", ()))
     if len(hashes) > 1:
         raise ValueError(f"the verdicts are of {len(hashes)} judges ({some(sorted(hashes))}): align one at a time")
+    kinds = columns.least(RATERS, labelled.get("rater_kind"), human_kind)
+    sources, one = columns.least(SOURCES, verdicts.get("source"), judge_source), next(iter(hashes), None)
     return _measured(
-        pairs,
-        labels,
-        positive=positive,
-        policy=unparsed,
-        n_unparsed=int(counts.get("unparsed", 0)),
-        n_deferred=int(counts.get("deferred", 0)),
-        human_kind=columns.least(_both(labelled.get("rater_kind"), human_kind), RATERS),
-        judge_source=columns.least(_both(verdicts.get("source"), judge_source), SOURCES),
-        judge_hash=next(iter(hashes), None),
+        pairs, labels, positive=positive, policy=unparsed, human_kind=kinds, judge_source=sources, judge_hash=one
     )
 
 
@@ -280,9 +251,9 @@ def _measured(pairs: "pd.DataFrame", labels: tuple[Any, ...], positive: Any, **t
     why = UNDEFINED if len(used) else dict.fromkeys(MEASURES, UNDEFINED["accuracy"])
     gaps = [f"{name}: {why[name].format(positive=positive, labels=labels)}" for name in MEASURES if found[name] is None]
     table = counts.loc[list(labels)].rename_axis(index="labels", columns="judge")
-    told |= {"n": len(used), "confusion": table, "reason": "; ".join(gaps), "pairs": pairs, "positive": positive}
-    bare = Alignment(**found, **told, tpr_interval=None, tnr_interval=None)
-    return Alignment(**found, **told, tpr_interval=bare.interval("tpr"), tnr_interval=bare.interval("tnr"))
+    found |= {f"n_{status}": int(pairs["status"].eq(status).sum()) for status in ("unparsed", "deferred")}
+    found |= {"n": len(used), "confusion": table, "reason": "; ".join(gaps), "pairs": pairs, "positive": positive}
+    return Alignment(**found, **told)
 
 
 def _by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
@@ -291,19 +262,8 @@ def _by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
 
     if not isinstance(values, list | tuple) or not values or not all(hasattr(one, "trace_id") for one in values):
         return values, {}
-    index = [one.trace_id for one in values]
-    names = ("verdict", "why", "critique", "rater_kind", "source", "judge")
-    told = {
-        n: pd.Series([getattr(one, n) for one in values], index, dtype=object) for n in names if hasattr(values[0], n)
-    }
-    return told["verdict"], told
-
-
-def _both(told: Any, given: str | Iterable[str] | None) -> list[str]:
-    return [
-        *(() if told is None else told),
-        *([given] if isinstance(given, str) else given if given is not None else ()),
-    ]
+    rows = pd.DataFrame([asdict(one) for one in values], [one.trace_id for one in values], dtype=object)
+    return rows["verdict"], {name: rows[name] for name in rows}
 
 
 def _counted_as(policy: str, labels: tuple[Any, ...], positive: Any) -> Any:

@@ -40,13 +40,13 @@ class Origin:
         return "simulated" in (self.human_kind, self.judge_source)
 
 
-def least(kinds: str | Iterable[str] | None, order: Iterable[Any]) -> str | None:
+def least(order: Iterable[Any], *kinds: str | Iterable[str] | None) -> str | None:
     """The one of `kinds` that stands first in `order`: a mixture is called by its least human, least live part."""
-    order = [one for one in order if one]
-    given = [kinds] if isinstance(kinds, str) else list(() if kinds is None else kinds)
-    if unknown := set(given) - set(order):
-        raise ValueError(f"{some(unknown)}: known are {', '.join(order)}")
-    return min(given, key=order.index, default=None)
+    known = [one for one in order if one]
+    given = [one for kind in kinds if kind is not None for one in ([kind] if isinstance(kind, str) else kind)]
+    if unknown := set(given) - set(known):
+        raise ValueError(f"{some(unknown)}: known are {', '.join(known)}")
+    return min(given, key=known.index, default=None)
 
 
 def joined(**columns: "Values") -> "pd.DataFrame":

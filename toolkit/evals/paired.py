@@ -57,8 +57,8 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
         difference=(b - c) / n if n else None,
         interval=(float(max(-1.0, gap - reach)), float(min(1.0, gap + reach))) if n else None,
         reason="" if b + c else "p: the two are right and wrong on the same items" if n else "no item counts for both",
-        human_kind=least([o.human_kind for o in (first, second) if o.human_kind], RATERS),
-        judge_source=least([o.judge_source for o in (first, second) if o.judge_source], SOURCES),
+        human_kind=least(RATERS, first.human_kind, second.human_kind),
+        judge_source=least(SOURCES, first.judge_source, second.judge_source),
     )
 
 
@@ -142,6 +142,6 @@ def annotator_test(
         n=len(counted),
         frame=frame,
         reason="" if rate is not None else f"{len(found)} raters have {min_items} items to compare: 3 are needed",
-        human_kind=least(human_kind, RATERS),
-        judge_source=least(judge_source, SOURCES),
+        human_kind=least(RATERS, human_kind),
+        judge_source=least(SOURCES, judge_source),
     )
