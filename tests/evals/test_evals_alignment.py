@@ -4,6 +4,8 @@ import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
@@ -229,6 +231,13 @@ def test_generosity_is_the_wrong_passes_less_the_wrong_fails():
     assert found.interval("generosity")[0] < 0.15 < found.interval("generosity")[1]
 
 
+def test_a_slice_that_lacks_a_category_still_counts_the_verdicts_that_name_it():
+    human = ["a", "b", "c", "a", "b", "b"]
+    judge = ["a", "b", "c", "c", "b", "a"]
+    parts = align(human, judge, positive="a", slices=[1, 1, 1, 2, 2, 2]).by_slice()
+    assert (parts[2].n, parts[2].n_unparsed, parts[2].accuracy) == (3, 0, pytest.approx(1 / 3))
+
+
 def test_slices_are_alignments_of_their_own():
     human, judge = pairs_of(90)
     found = align(human, judge, slices=["de", "en", "fr"] * 30, human_kind="simulated")
@@ -258,6 +267,19 @@ def test_disagreements_list_wrong_passes_first_and_open_each_trace_escaped():
     assert "<b>eh" not in shown
     assert "No trace of this id was given." in shown
     assert "3 disagreements" in shown
+
+
+@given(st.lists(st.tuples(st.sampled_from(["pass", "fail"]), st.sampled_from(["pass", "fail", None])), max_size=30))
+def test_order_changes_nothing_and_the_other_positive_swaps_tpr_and_tnr(rows):
+    human, judge = [list(column) for column in zip(*rows, strict=True)] or [[], []]
+    found = align(human, judge)
+    back = align(human[::-1], judge[::-1])
+    other = align(human, judge, positive="fail")
+    names = ("accuracy", "kappa", "alpha", "ac1", "pabak", "tpr", "tnr", "generosity", "reason")
+    assert [getattr(found, name) for name in names] == [getattr(back, name) for name in names]
+    assert (found.tpr, found.tnr, found.tpr_interval) == (other.tnr, other.tpr, other.tnr_interval)
+    assert found.n + found.n_unparsed == len(rows)
+    assert found.n == int(found.confusion.to_numpy().sum())
 
 
 def labels_and_verdicts(kinds=("human",), judges=("abcd",)):

@@ -71,9 +71,9 @@ def test_both_schools_are_shown_whichever_decides():
         trust = trusted(found, policy)
         assert trust.trusted
         for told in ("TPR 0.97", "TNR 0.97", "kappa 0.94, good for a gate"):
-            assert told in trust.other_school
+            assert told in trust.schools
             assert told in trust._repr_html_()
-    assert "good for exploration" in trusted(aligned(judge(), wrong=0.4), BANDS).other_school
+    assert "good for exploration" in trusted(aligned(judge(), wrong=0.4), BANDS).schools
     assert not trusted(aligned(judge(), wrong=0.2), BANDS).trusted
 
 

@@ -21,7 +21,7 @@ WHY = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Agreement(Origin):
     """Raters against each other. A measure that is undefined is None."""
 
@@ -90,16 +90,13 @@ def agreement(
     columns = zip(names, np.array(drawn).reshape(-1, len(names)).T, strict=True)
     bounds = {name: None if np.isnan(found[name]) else percentile(one, level) for name, one in columns}
     pairs = [(*ratings.columns[[a, b]], *_pair(code[:, [a, b]], values, scale)) for a, b in _couples(code)]
-    by = [
-        ((code == at).sum(), found["category", k], *(bounds["category", k] or (None, None)))
-        for at, k in enumerate(labels)
-    ]
+    ends = [((code == at).sum(), ("category", label)) for at, label in enumerate(labels)]
+    by = [(count, found[name], *(bounds[name] or (None, None))) for count, name in ends]
+    told: dict[str, Any] = {name: None if np.isnan(found[name]) else float(found[name]) for name in WHY}
+    told |= {"n_items": int(((code >= 0).sum(1) > 1).sum()), "n_raters": code.shape[1], "n_gaps": int((code < 0).sum())}
     return Agreement(
-        **{name: None if np.isnan(found[name]) else float(found[name]) for name in WHY},
-        n_items=int(((code >= 0).sum(1) > 1).sum()),
-        n_raters=code.shape[1],
-        n_gaps=int((code < 0).sum()),
-        reason="; ".join(f"{name}: {why}" for name, why in WHY.items() if np.isnan(found[name])),
+        **told,
+        reason="; ".join(f"{name}: {why}" for name, why in WHY.items() if told[name] is None),
         pairs=_frame(pairs, ["first", "second", "n", "percent", "kappa"]),
         by_category=_frame(by, ["n", "agreement", "low", "high"]).set_axis(pd.Index(labels, name="category")),
         intervals={name: bounds[name] for name in WHY},

@@ -130,18 +130,23 @@ class Alignment(Origin):
             return None
         if method != "bootstrap":
             return columns.proportion(*self.counts(name), level, method)
-        tables, groups, n_labels, at = self.tables()
-        drawn = measures(columns.resampled(tables, groups, resamples, seed), n_labels, at)[name]
-        return columns.percentile(drawn, level)
+        return columns.percentile(self.drawn(resamples, seed)[name], level)
 
-    def tables(self) -> tuple[np.ndarray, Any, int, int | None]:
-        """One-item tables ``(n, c, c)``, their groups or None, the number of labels, where the positive one stands."""
+    def drawn(self, resamples: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """Each measure in ``(resamples,)`` bootstrap resamples of the items, or of the groups where there are any."""
         labels, known = list(self.confusion.index), list(self.confusion.columns)
-        found = np.zeros((self.n, len(known), len(known)))
         code = [[known.index(value) for value in self.used[column]] for column in ("human", "counted")]
-        found[np.arange(self.n), code[0], code[1]] = 1
-        groups = self.used["group"].map(repr).to_numpy(dtype=str) if "group" in self.pairs else None
-        return found, groups, len(labels), labels.index(self.positive) if self.positive in labels else None
+        tables = np.zeros((self.n, len(known), len(known)))
+        tables[np.arange(self.n), code[0], code[1]] = 1
+        at = labels.index(self.positive) if self.positive in labels else None
+        return measures(columns.resampled(tables, self.groups, resamples, seed), len(labels), at)
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The number of its group for each row of `used`; None where no groups were given."""
+        if "group" not in self.pairs:
+            return None
+        return np.unique(self.used["group"].map(repr).to_numpy(dtype=str), return_inverse=True)[1]
 
     def policies(self) -> "pd.DataFrame":
         """The measures under each way to treat items without a verdict: a row a policy, None where undefined."""
@@ -218,7 +223,7 @@ def align(
     columns.refuse_other_codes(pairs["judge"][pairs["human"].ne("defer")], labels)
     status = pairs["judge"].isin(labels).map({True: "compared", False: "unparsed"})
     pairs["status"] = status.mask(pairs["human"].eq("defer"), "deferred")
-    instead = None if unparsed in ("report", "exclude") else _counted_as(unparsed, labels, positive)
+    instead = counted_as(unparsed, labels, positive)
     counted = pairs["judge"].where(pairs["status"].eq("compared"), None)
     pairs["counted"] = counted.mask(pairs["status"].eq("unparsed"), instead)
     hashes = set(verdicts.get("judge", ()))
@@ -263,11 +268,13 @@ def _by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
     if not isinstance(values, list | tuple) or not values or not all(hasattr(one, "trace_id") for one in values):
         return values, {}
     rows = pd.DataFrame([asdict(one) for one in values], [one.trace_id for one in values], dtype=object)
-    return rows["verdict"], {name: rows[name] for name in rows}
+    return rows["verdict"], {str(name): rows[name] for name in rows}
 
 
-def _counted_as(policy: str, labels: tuple[Any, ...], positive: Any) -> Any:
-    """What an unparsed verdict counts as under ``pass`` or ``fail``; no label where it agrees with nobody."""
+def counted_as(policy: Policy, labels: tuple[Any, ...], positive: Any) -> Any:
+    """What an unparsed verdict counts as, None where it is left out; no label where it agrees with nobody."""
+    if policy in ("report", "exclude"):
+        return None
     if policy in labels or policy == "pass":
         return policy if policy in labels else positive
     rest = [label for label in labels if label != positive]

@@ -108,7 +108,7 @@ def some(ids: Iterable[Any]) -> str:
     return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
 
 
-def resampled(tables: np.ndarray, groups: Any, resamples: int, seed: int) -> np.ndarray:
+def resampled(tables: np.ndarray, groups: np.ndarray | None, resamples: int, seed: int) -> np.ndarray:
     """Bootstrapped sums ``(resamples, c, c)`` of the items' ``tables (n, c, c)``, whole groups drawn where given.
 
     Two more items (or groups of mean size) are spread over the cells beforehand: without them, an error that was
@@ -118,10 +118,9 @@ def resampled(tables: np.ndarray, groups: Any, resamples: int, seed: int) -> np.
     flat, rng = tables.reshape(len(tables), size), np.random.default_rng(seed)
     blocks, weights, draws = np.eye(size), flat.sum(axis=0) + 2 / size, len(flat)
     if groups is not None:
-        code = np.unique(groups, return_inverse=True)[1]
-        draws = code.max(initial=-1) + 1
+        draws = groups.max(initial=-1) + 1
         sums = np.zeros((draws, size))
-        np.add.at(sums, code, flat)
+        np.add.at(sums, groups, flat)
         blocks = np.vstack([sums, np.eye(size) * len(flat) / max(draws, 1)])
         weights = np.r_[np.ones(draws), np.full(size, 2 / size)]
     drawn = rng.multinomial(draws, weights / weights.sum(), resamples) @ blocks

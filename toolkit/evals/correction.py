@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from toolkit.evals import columns
-from toolkit.evals.alignment import Alignment
+from toolkit.evals.alignment import Alignment, counted_as
 from toolkit.evals.columns import Origin, Values, plain, refuse_other_codes, some
 
 Method = Literal["rogan-gladen", "ppi"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Estimate(Origin):
     """A rate with its interval. All three are None where they are undefined."""
 
@@ -32,11 +32,11 @@ class Estimate(Origin):
     raw_interval: tuple[float, float] | None
     """Wilson's, as if the judge never erred: too narrow, and in the wrong place."""
     method: Method
-    level: float = 0.95
-    degenerate: float = 0.0
+    level: float
+    degenerate: float
     """Share of the resamples in which the judge was no better than a coin; they widen the interval to both sides."""
-    reason: str = ""
-    """Why there is no value."""
+    reason: str
+    """Why there is no value; blank where there is."""
 
     @property
     def title(self) -> str:
@@ -75,30 +75,17 @@ def corrected_rate(
     unscored = sum(one not in labels for one in listed)
     if alignment.policy == "pass" and (unscored or alignment.n_unparsed):
         raise ValueError("what is unscored is never a pass: align with unparsed='report' or 'fail'")
-    said = np.array([one == alignment.positive for one in listed if one in labels or alignment.policy == "fail"], bool)
-    people, judge = (alignment.used[name].eq(alignment.positive).to_numpy() for name in ("human", "counted"))
-    groups = alignment.tables()[1]
-    value, low, high, degenerate, reason = None, None, None, 0.0, _refused(alignment, said, method)
+    instead = counted_as(alignment.policy, labels, alignment.positive)
+    counted = [one if one in labels else instead for one in listed if one in labels or instead is not None]
+    said = np.array([one == alignment.positive for one in counted], bool)
+    value, low, high, lost, reason = None, None, None, 0.0, _refused(alignment, said, method)
     if not reason and method == "ppi":
-        value, low, high = _ppi(people, judge, said, groups, level)
+        value, low, high = _ppi(alignment, said, level)
     elif not reason:
-        value, low, high, degenerate = _rogan_gladen(people, judge, said, groups, level, seed, resamples)
-    return Estimate(
-        value=value,
-        low=low,
-        high=high,
-        n=len(said),
-        n_labels=alignment.n,
-        n_unscored=unscored,
-        raw=float(said.mean()) if len(said) else None,
-        raw_interval=columns.proportion(int(said.sum()), len(said), level),
-        method=method,
-        level=level,
-        degenerate=degenerate,
-        reason=reason,
-        human_kind=alignment.human_kind,
-        judge_source=alignment.judge_source,
-    )
+        value, low, high, lost = _rogan_gladen(alignment, said, level, seed, resamples)
+    raw, bounds = float(said.mean()) if len(said) else None, columns.proportion(int(said.sum()), len(said), level)
+    numbers = (value, low, high, len(said), alignment.n, unscored, raw, bounds, method, level, lost, reason)
+    return Estimate(*numbers, human_kind=alignment.human_kind, judge_source=alignment.judge_source)
 
 
 def _refused(alignment: Alignment, said: np.ndarray, method: Method) -> str:
@@ -115,16 +102,14 @@ def _refused(alignment: Alignment, said: np.ndarray, method: Method) -> str:
 
 
 def _rogan_gladen(
-    people: np.ndarray, judge: np.ndarray, said: np.ndarray, groups: Any, level: float, seed: int, resamples: int
+    alignment: Alignment, said: np.ndarray, level: float, seed: int, resamples: int
 ) -> tuple[float, float, float, float]:
     """Value, low, high, and the share of resamples in which TPR + TNR <= 1."""
-    cells = np.zeros((len(people), 2, 2))
-    cells[np.arange(len(people)), people.astype(int), judge.astype(int)] = 1
-    tables = np.concatenate([cells.sum(0)[None], columns.resampled(cells, groups, resamples, seed)])
-    share = np.random.default_rng([seed, 1]).binomial(len(said), (said.sum() + 0.5) / (len(said) + 1), resamples)
-    passed = np.r_[said.sum(), share] / len(said)
+    drawn, rng = alignment.drawn(resamples, seed), np.random.default_rng([seed, 1])
+    tpr, tnr = (np.r_[getattr(alignment, name), drawn[name]] for name in ("tpr", "tnr"))
+    share = (said.sum() + 0.5) / (len(said) + 1)  # a rate of 0 or 1 is never certain
+    passed = np.r_[said.sum(), rng.binomial(len(said), share, resamples)] / len(said)
     with np.errstate(invalid="ignore", divide="ignore"):
-        tnr, tpr = (tables[:, at, at] / tables[:, at].sum(-1) for at in (0, 1))
         rates = np.clip((passed + tnr - 1) / (tpr + tnr - 1), 0, 1)
     lost = ~(tpr + tnr > 1)
     rates[lost] = np.arange(lost.sum()) % 2  # any rate would fit such a draw: it stands at either end
@@ -132,17 +117,16 @@ def _rogan_gladen(
     return float(rates[0]), float(low), float(high), float(lost.mean())
 
 
-def _ppi(
-    people: np.ndarray, judge: np.ndarray, said: np.ndarray, groups: Any, level: float
-) -> tuple[float, float, float]:
+def _ppi(alignment: Alignment, said: np.ndarray, level: float) -> tuple[float, float, float]:
     """PPI++ for a mean, with the power tuning of its section 6; variances of group sums where there are groups."""
     from scipy.stats import norm
 
-    y, f, g = (values.astype(float) for values in (people, judge, said))
+    y, f = (alignment.used[name].eq(alignment.positive).to_numpy(dtype=float) for name in ("human", "counted"))
+    g, groups = said.astype(float), alignment.groups
     n, spread = len(y), np.var(np.r_[f, g], ddof=1)
     power = np.clip(np.mean((y - y.mean()) * (f - f.mean())) / ((1 + n / len(g)) * spread), 0, 1) if spread else 0.0
     rest = y - power * f
-    code = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
-    error = np.sum(np.bincount(code, rest - rest.mean()) ** 2) / n**2 + power**2 * g.var() / len(g)
+    sums = np.bincount(np.arange(n) if groups is None else groups, rest - rest.mean())
+    error = np.sum(sums**2) / n**2 + power**2 * g.var() / len(g)
     value, reach = power * g.mean() + rest.mean(), norm.ppf((1 + level) / 2) * np.sqrt(error)
     return (*(float(np.clip(one, 0, 1)) for one in (value, value - reach, value + reach)),)  # type: ignore[return-value]

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from toolkit.evals.agreement import Agreement, agreement
 from toolkit.evals.alignment import Alignment
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from toolkit.evals.judge import Verdict
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class JudgeComparison(Origin):
     """Two judges on the same labelled items: which is right more often, beyond chance?"""
 
@@ -39,27 +38,20 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
     from scipy.stats import norm
     from statsmodels.stats.contingency_tables import mcnemar
 
-    columns = (first.pairs["human"], first.pairs["counted"], second.pairs["human"], second.pairs["counted"])
-    rows = joined(**dict(zip(("human", "first", "again", "second"), columns, strict=True)))
-    if not rows["human"].equals(rows["again"]):
+    rows = first.pairs.join(second.pairs.add_suffix("_2"), how="outer")
+    if not rows["human"].equals(rows["human_2"]):
         raise ValueError("the two alignments are with different labels: align both judges with the same")
-    rows = rows[rows["first"].notna() & rows["second"].notna()]
-    one, two = (rows[name].eq(rows["human"]) for name in ("first", "second"))
+    rows = rows[rows["counted"].notna() & rows["counted_2"].notna()]
+    one, two = (rows[name].eq(rows["human"]) for name in ("counted", "counted_2"))
     b, c, n = int((one & ~two).sum()), int((two & ~one).sum()), len(rows)
-    table = [[int((one & two).sum()), b], [c, int((~one & ~two).sum())]]
     gap, size = (b - c) / (n + 2), n + 2
-    reach = float(norm.ppf(0.975)) * np.sqrt(((b + c + 1) / size - gap**2) / size)
-    return JudgeComparison(
-        n=n,
-        first_only=b,
-        second_only=c,
-        p=float(mcnemar(table, exact=True).pvalue) if b + c else None,
-        difference=(b - c) / n if n else None,
-        interval=(float(max(-1.0, gap - reach)), float(min(1.0, gap + reach))) if n else None,
-        reason="" if b + c else "p: the two are right and wrong on the same items" if n else "no item counts for both",
-        human_kind=least(RATERS, first.human_kind, second.human_kind),
-        judge_source=least(SOURCES, first.judge_source, second.judge_source),
-    )
+    reach = float(norm.ppf(0.975)) * sqrt(((b + c + 1) / size - gap**2) / size)
+    p = float(mcnemar([[0, b], [c, 0]], exact=True).pvalue) if b + c else None
+    difference, interval = ((b - c) / n, (max(-1.0, gap - reach), min(1.0, gap + reach))) if n else (None, None)
+    reason = "" if b + c else "p: the two are right and wrong on the same items" if n else "no item counts for both"
+    kind = least(RATERS, first.human_kind, second.human_kind)
+    source = least(SOURCES, first.judge_source, second.judge_source)
+    return JudgeComparison(n, b, c, p, difference, interval, reason, human_kind=kind, judge_source=source)
 
 
 def retest(*runs: "Sequence[Verdict]") -> Agreement:
@@ -77,7 +69,7 @@ def retest(*runs: "Sequence[Verdict]") -> Agreement:
     return agreement(frame, judge_source=sources, human_kind="model")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class AnnotatorTest(Origin):
     """May the judge stand in for one of the people? (Calderon et al., arXiv 2501.10970)"""
 
@@ -93,6 +85,12 @@ class AnnotatorTest(Origin):
     frame: "pd.DataFrame" = field(repr=False)
     """A row a rater: ``n``, ``judge`` and ``rater`` (how often each is at least as good), ``p``, ``won``."""
     reason: str
+
+    @property
+    def title(self) -> str:
+        """What was found, and with whose labels."""
+        said = {True: "may stand in for", False: "may not stand in for", None: "is not compared with"}[self.passes]
+        return f"The judge {said} one of the raters who gave {self.labels_are}, n = {self.n}"
 
 
 def annotator_test(
@@ -125,23 +123,13 @@ def annotator_test(
         if len(gap) < min_items:
             continue
         counted = counted.union(gap.index)
-        p = (
-            float(gap.iloc[0] >= epsilon)
-            if gap.nunique() == 1
-            else ttest_1samp(gap, epsilon, alternative="less").pvalue
-        )
-        found.append((rater, len(gap), (ours >= theirs).mean(), (theirs >= ours).mean(), float(p)))
+        p = float(gap.iloc[0] >= epsilon)  # where all gaps are one, there is no t
+        p = p if gap.nunique() == 1 else float(ttest_1samp(gap, epsilon, alternative="less").pvalue)
+        found.append((rater, len(gap), (ours >= theirs).mean(), (theirs >= ours).mean(), p))
     frame = pd.DataFrame(found, columns=["rater_name", "n", "judge", "rater", "p"]).set_index("rater_name")
     frame["won"] = false_discovery_control(frame["p"], method="by") <= q if found else []
     rate = float(frame["won"].mean()) if len(found) > 2 else None
-    return AnnotatorTest(
-        winning_rate=rate,
-        advantage=None if rate is None else float(frame["judge"].mean()),
-        passes=None if rate is None else rate >= 0.5,
-        epsilon=epsilon,
-        n=len(counted),
-        frame=frame,
-        reason="" if rate is not None else f"{len(found)} raters have {min_items} items to compare: 3 are needed",
-        human_kind=least(RATERS, human_kind),
-        judge_source=least(SOURCES, judge_source),
-    )
+    advantage, passes = (None, None) if rate is None else (float(frame["judge"].mean()), rate >= 0.5)
+    reason = f"{len(found)} raters have {min_items} items to compare: 3 are needed" if rate is None else ""
+    kinds = {"human_kind": least(RATERS, human_kind), "judge_source": least(SOURCES, judge_source)}
+    return AnnotatorTest(rate, advantage, passes, epsilon, len(counted), frame, reason, **kinds)

@@ -1,36 +1,29 @@
 """Planning: how many labels until the interval is this narrow?"""
 
-import numpy as np
+from math import sqrt
 
-from toolkit.evals import columns
-
-MOST = 10_000_000
+from toolkit.evals.columns import proportion
 
 
 def interval_width(labels: float, rate: float = 0.9, share: float = 1.0, level: float = 0.95) -> float:
     """The width of Wilson's interval of a `rate` that `share` of the labels tell: of a TPR, those that people pass."""
-    low, high = columns.proportion(labels * share * rate, labels * share, level) or (0.0, 1.0)
+    low, high = proportion(labels * share * rate, labels * share, level) or (0.0, 1.0)
     return high - low
 
 
-def corrected_width(
-    labels: float, judged: float, value: float, tpr: float, tnr: float, share: float | None = None, level: float = 0.95
-) -> float:
-    """The width of a corrected rate's interval, by the delta method (Lee et al., arXiv 2511.21140).
+def corrected_width(labels: float, judged: float, value: float, tpr: float, tnr: float, level: float = 0.95) -> float:
+    """The width of the interval of a corrected rate `value`, by the delta method (Lee et al., arXiv 2511.21140).
 
-    `value` is the true rate, `share` that among the labels where they are drawn by label. More labels narrow it no
-    further than `judged` items allow, nor the reverse. Raises ValueError where TPR + TNR <= 1.
+    More labels narrow it no further than `judged` items allow. Raises ValueError where TPR + TNR <= 1.
     """
     from scipy.stats import norm
 
     if tpr + tnr <= 1:
         raise ValueError(f"TPR + TNR = {tpr + tnr:.2f} <= 1: no number of labels corrects this judge")
-    share = value if share is None else share
     passed = value * tpr + (1 - value) * (1 - tnr)
-    variance = passed * (1 - passed) / judged
-    for weight, rate, part in ((value, tpr, share), (1 - value, tnr, 1 - share)):
-        variance += weight**2 * rate * (1 - rate) / (labels * part) if weight else 0.0
-    return min(1.0, float(2 * norm.ppf((1 + level) / 2) * np.sqrt(variance) / (tpr + tnr - 1)))
+    known = value * tpr * (1 - tpr) + (1 - value) * tnr * (1 - tnr)
+    reach = norm.ppf((1 + level) / 2) * sqrt(passed * (1 - passed) / judged + known / labels)
+    return min(1.0, float(2 * reach / (tpr + tnr - 1)))
 
 
 def labels_needed(width: float, rate: float = 0.9, share: float = 0.5, level: float = 0.95) -> int:
@@ -41,7 +34,7 @@ def labels_needed(width: float, rate: float = 0.9, share: float = 0.5, level: fl
     """
     if not (width > 0 and 0 < share <= 1):
         raise ValueError(f"width is above 0 and share in 0 to 1, not {width} and {share}")
-    low, high = 0, MOST
+    low, high = 0, 10_000_000
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if interval_width(middle, rate, share, level) <= width else (middle, high)

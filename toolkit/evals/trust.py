@@ -1,18 +1,15 @@
 """Trust: whether a judge may score at scale. The decision is about one judge, by its hash, and no other."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.evals.alignment import Alignment
-from toolkit.evals.columns import Origin
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.evals.judge import Judge
-
-Band = Literal["exploration", "trends", "gate", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +22,7 @@ class TrustPolicy:
     min_tnr: float | None = None
     min_kappa: float | None = None
     min_labels: int = 30
-    """Counted items of either kind, of those that people pass and of those that they fail."""
+    """Counted items of either kind: of those that people pass, and of those that they fail."""
     max_unparsed: float = 0.05
     """Share of the labelled items without a verdict that can be read."""
     human: bool = True
@@ -38,42 +35,55 @@ BANDS = TrustPolicy(name="bands", min_kappa=0.7)
 """Another: kappa below 0.4 is for exploration, to 0.7 for trends, from there a candidate for a gate."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trust(Origin):
+@dataclass(frozen=True, slots=True)
+class Trust:
     """A decision."""
 
-    trusted: bool
+    alignment: Alignment = field(repr=False)
     policy: TrustPolicy
     judge: str | None
     """The hash of the judge that this is about."""
-    checks: "pd.DataFrame" = field(repr=False)
+    checks: "pd.DataFrame"
     """A row a check: ``wanted``, ``found``, ``met``."""
-    other_school: str
-    """What the measures say that the policy does not ask: shown, whatever is decided."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether every check is met."""
+        return bool(self.checks["met"].all())
 
     def covers(self, judge: "Judge | str") -> bool:
         """Whether `judge` (or its hash) is trusted: False for a judge that has changed in any way."""
-        return self.trusted and getattr(judge, "hash", judge) == self.judge
+        return self.trusted and (judge if isinstance(judge, str) else judge.hash) == self.judge
 
     @property
     def title(self) -> str:
         """The decision in a sentence, with whose labels it rests on."""
-        missing = ", ".join(self.checks.index[~self.checks["met"].astype(bool)])
-        said = "trusted to score at scale" if self.trusted else f"not trusted: {missing}"
-        about = "" if self.human_kind == "human" else f". It rests on {self.labels_are}: nothing here is about people"
-        return f"Judge {self.judge or 'of unknown hash'} is {said}{about}"
+        missing = ", ".join(map(str, self.checks.index[~self.checks["met"].astype(bool)]))
+        said = f"not trusted: {missing}" if missing else "trusted to score at scale"
+        real = self.alignment.human_kind == "human"
+        about = "" if real else f". It rests on {self.alignment.labels_are}: nothing here is about people"
+        script = ". The judge is simulated" * (self.alignment.judge_source == "simulated")
+        return f"Judge {self.judge or 'of unknown hash'} is {said}{about}{script}"
+
+    @property
+    def schools(self) -> str:
+        """What either school says of the judge: shown, whichever decides."""
+        found, kappa = self.alignment, self.alignment.kappa
+        band = "" if kappa is None else "exploration" if kappa < 0.4 else "trends" if kappa < 0.7 else "a gate"
+        said = "kappa undefined" if kappa is None else f"kappa {kappa:.2f}, good for {band}"
+        return f"By the school of rates: {found.rate('tpr')}, {found.rate('tnr')}. By the school of bands: {said}."
 
     def _repr_html_(self) -> str:
-        rows = [(name, row.wanted, row.found, "met" if row.met else "not met") for name, row in self.checks.iterrows()]
+        rows = [(*row[:3], "met" if row[3] else "not met") for row in self.checks.itertuples()]
         table = render.table(rows, ["check", "wanted", "found", ""])
-        return render.block(render.tag("p", self.title), table, render.tag("p", self.other_school))
+        return render.block(render.tag("p", self.title), table, render.tag("p", self.schools))
 
 
 def trusted(alignment: Alignment, policy: TrustPolicy = RATES, judge: "Judge | str | None" = None) -> Trust:
     """Decide whether the judge that `alignment` is of may score at scale.
 
-    `judge` (or its hash) is needed where the alignment was not made of `Verdict`s, which tell it. Where there are
-    groups, a bound is the lower of the exact interval's and the bootstrap's.
+    `judge` (or its hash) is needed where the alignment was not made of `Verdict`s, which tell it. A bound is that of
+    the exact interval, or where there are groups the lower of it and the bootstrap's.
     Raises ValueError where `judge` is not the one that was aligned.
     """
     import pandas as pd
@@ -81,47 +91,26 @@ def trusted(alignment: Alignment, policy: TrustPolicy = RATES, judge: "Judge | s
     given = judge if isinstance(judge, str | None) else judge.hash
     if given and alignment.judge_hash not in (None, given):
         raise ValueError(f"the verdicts are of judge {alignment.judge_hash}, not of {given}: align that one")
-    bound = given or alignment.judge_hash
-    labelled = alignment.n + (alignment.n_unparsed if alignment.policy in ("report", "exclude") else 0)
+    bound, labelled = given or alignment.judge_hash, len(alignment.pairs) - alignment.n_deferred
     unparsed = alignment.n_unparsed / labelled if labelled else 1.0
-    least_of = min(alignment.counts(name)[1] for name in ("tpr", "tnr"))
-    checks: dict[str, tuple[str, str, bool]] = {
-        "labels": ("of people" if policy.human else "of anyone", alignment.labels_are, _fits(alignment, policy)),
+    least_of, real = min(alignment.counts(name)[1] for name in ("tpr", "tnr")), alignment.human_kind == "human"
+    checks = {
+        "labels": ("people's labels" if policy.human else "any", alignment.labels_are, real or not policy.human),
         "judge": ("a hash", bound or "none", bound is not None),
         "n": (f"{policy.min_labels} of either kind", str(least_of), least_of >= policy.min_labels),
         "unparsed": (f"at most {policy.max_unparsed:.0%}", f"{unparsed:.0%}", unparsed <= policy.max_unparsed),
     }
-    for name in ("tpr", "tnr", "kappa"):
-        wanted: float | None = getattr(policy, f"min_{name}")
+    for name, wanted in (("tpr", policy.min_tpr), ("tnr", policy.min_tnr), ("kappa", policy.min_kappa)):
         low = lower_bound(alignment, name)
         if wanted is not None:
-            met = low is not None and low >= wanted
-            checks[name] = (f"lower bound {wanted:.2f}", "undefined" if low is None else f"{low:.2f}", met)
-    return Trust(
-        trusted=all(met for _, _, met in checks.values()),
-        policy=policy,
-        judge=bound,
-        checks=pd.DataFrame.from_dict(checks, orient="index", columns=["wanted", "found", "met"]),
-        other_school=_both_schools(alignment),
-        human_kind=alignment.human_kind,
-        judge_source=alignment.judge_source,
-    )
+            found = "undefined" if low is None else f"{low:.2f}"
+            checks[name] = (f"lower bound {wanted:.2f}", found, low is not None and low >= wanted)
+    table = pd.DataFrame.from_dict(checks, orient="index", columns=["wanted", "found", "met"])
+    return Trust(alignment, policy, bound, table)
 
 
 def lower_bound(alignment: Alignment, name: str) -> float | None:
     """The lower end of a measure's 95% interval, by the most cautious method that fits."""
-    share = name in ("tpr", "tnr")
-    methods = ["exact"] * share + ["bootstrap"] * ("group" in alignment.pairs or not share)
+    methods = ["exact"] * (name != "kappa") + ["bootstrap"] * (name == "kappa" or "group" in alignment.pairs)
     found = [alignment.interval(name, method) for method in methods]
     return min((interval[0] for interval in found if interval), default=None)
-
-
-def _fits(alignment: Alignment, policy: TrustPolicy) -> bool:
-    return alignment.human_kind == "human" or not policy.human
-
-
-def _both_schools(alignment: Alignment) -> str:
-    kappa = alignment.kappa
-    band = "unknown" if kappa is None else "exploration" if kappa < 0.4 else "trends" if kappa < 0.7 else "a gate"
-    said = "kappa undefined" if kappa is None else f"kappa {kappa:.2f}, good for {band}"
-    return f"By the school of rates: {alignment.rate('tpr')}, {alignment.rate('tnr')}. By the school of bands: {said}."

@@ -60,11 +60,9 @@ def plot_rates(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None, wa
         for (name, mark, colour, _), shift in zip(RATES, (-0.13, 0.13), strict=True):
             _point(ax, row + shift, getattr(one, name), getattr(one, f"{name}_interval"), mark, colour)
         counted = " + ".join(str(one.counts(name)[1]) for name in ("tpr", "tnr"))
-        ax.text(
-            1.03, row, f"n = {counted}" + f", {one.n_unparsed} unparsed" * bool(one.n_unparsed), va="center", size=8.5
-        )
+        _say(ax, row, f"n = {counted}" + f", {one.n_unparsed} unparsed" * bool(one.n_unparsed))
     ax.axvline(wanted, color="0.6", lw=1, ls=":")
-    _rows(ax, list(alignments), "share that the judge calls right, 95% interval")
+    _rows(ax, list(alignments), f"{_against(alignments)}, 95% interval")
     _legend(ax, [(name.upper(), mark, colour) for name, mark, colour, _ in RATES])
     return _stamp(ax, any(one.simulated for one in alignments.values()))
 
@@ -73,11 +71,10 @@ def plot_versions(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None,
     """Does the judge get better from version to version? TPR and TNR with 95% intervals, in the order given."""
     ax = ax or _axes(1.6 + 1.3 * max(3, len(alignments)), 4.0)
     for (name, mark, colour, line), shift in zip(RATES, (-0.06, 0.06), strict=True):
-        told = [
-            (at + shift, getattr(a, name), getattr(a, f"{name}_interval")) for at, a in enumerate(alignments.values())
+        known = [
+            (at, getattr(one, name), getattr(one, f"{name}_interval")) for at, one in enumerate(alignments.values())
         ]
-        known = [(at, value, *bounds) for at, value, bounds in told if bounds]
-        x, y, low, high = np.array(known, dtype=float).reshape(-1, 4).T
+        x, y, low, high = np.array([(at + shift, v, *ends) for at, v, ends in known if ends]).reshape(-1, 4).T
         ax.plot(x, y, mark, color=colour, ls=line, ms=8, label=name.upper())
         ax.vlines(x, low, high, color=colour)
     ax.axhline(wanted, color="0.6", lw=1, ls=":")
@@ -85,7 +82,7 @@ def plot_versions(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None,
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
-    ax.set_ylabel("share that the judge calls right")
+    ax.set_ylabel(_against(alignments))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="lower right", frameon=False)
     return _stamp(ax, any(one.simulated for one in alignments.values()))
@@ -94,9 +91,9 @@ def plot_versions(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None,
 def plot_agreement(found: Agreement, ax: "Axes | None" = None) -> "Axes":
     """On which category do raters agree? Of those who rate an item that one called so, the share who do too."""
     ax = ax or _axes(8.0, 1.8 + 0.5 * len(found.by_category))
-    for row, one in enumerate(found.by_category.itertuples()):
-        _point(ax, row, one.agreement, None if one.low is None else (one.low, one.high), "o", BLUE)
-        ax.text(1.03, row, f"{one.n} ratings", va="center", size=8.5)
+    for row, (n, share, *ends) in enumerate(found.by_category.to_numpy().tolist()):
+        _point(ax, row, share, ends if ends[0] is not None else None, "o", BLUE)
+        _say(ax, row, f"{n} ratings")
     _rows(ax, list(found.by_category.index), "agreement on the category, 95% interval (bootstrap)")
     told = {name: getattr(found, name) for name in ("alpha", "kappa", "ac1")}
     shown = ", ".join(f"{name} {'undefined' if value is None else f'{value:.2f}'}" for name, value in told.items())
@@ -109,10 +106,9 @@ def plot_corrected(estimates: Mapping[Any, Estimate], ax: "Axes | None" = None, 
     ax = ax or _axes(8.0, 1.6 + 0.6 * len(estimates))
     for row, one in enumerate(estimates.values()):
         _point(ax, row - 0.15, one.raw, one.raw_interval, "D", ORANGE)
-        bounds = None if one.low is None or one.high is None else (one.low, one.high)
-        _point(ax, row + 0.15, one.value, bounds, "o", GREEN)
+        _point(ax, row + 0.15, one.value, (one.low, one.high), "o", GREEN)
         told = f"n = {one.n} judged, {one.n_labels} labelled" + f"\n{one.n_unscored} unscored" * bool(one.n_unscored)
-        ax.text(1.03, row, told, va="center", size=8.5)
+        _say(ax, row, told)
     if truth is not None:
         ax.axvline(truth, color="black", lw=1, ls=":", label="known")
     _rows(ax, list(estimates), "rate of the positive label, with interval")
@@ -130,9 +126,8 @@ def plot_widths(alignment: Alignment, judged: int | None = None, ax: "Axes | Non
     for (name, mark, colour, line), part in zip(RATES, (share, 1 - share), strict=True):
         if (rate := getattr(alignment, name)) is not None:
             widths = [interval_width(n, rate, part) for n in labels]
-            ax.plot(
-                labels, widths, line, marker=mark, markevery=10, color=colour, label=f"{name.upper()} near {rate:.2f}"
-            )
+            label = f"{name.upper()} near {rate:.2f}"
+            ax.plot(labels, widths, line, marker=mark, markevery=10, color=colour, label=label)
     if judged and alignment.tpr is not None and alignment.tnr is not None and alignment.tpr + alignment.tnr > 1:
         widths = [corrected_width(n, judged, share, alignment.tpr, alignment.tnr) for n in labels]
         label = f"corrected rate of {judged:,} judged"
@@ -159,27 +154,32 @@ def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4
     if "critique" not in alignment.pairs:
         raise ValueError("no critiques: give align the judge's Verdicts, not only their verdicts")
     used = alignment.used
-    words = used["critique"].fillna("").str.split().str.len().astype(int)
-    right, names = used["human"].eq(used["counted"]), []
+    words = used["critique"].map(lambda told: len(str(told or "").split()))
+    right, names = used["human"].eq(used["counted"]), list[str]()
     ax = ax or _axes(8.0, 1.6 + 0.5 * bins)
     for _, part in right.groupby(pd.qcut(words, min(bins, words.nunique()), duplicates="drop"), observed=True):
-        bounds = proportion(int(part.sum()), len(part))
-        _point(ax, len(names), part.mean(), bounds, "o", BLUE)
-        ax.text(1.03, len(names), f"n = {len(part)}", va="center", size=8.5)
+        _point(ax, len(names), part.mean(), proportion(int(part.sum()), len(part)), "o", BLUE)
+        _say(ax, len(names), f"n = {len(part)}")
         names.append(f"{words[part.index].min()} to {words[part.index].max()} words")
-    _rows(ax, names, "share of the judge's verdicts that are right, 95% interval (Wilson)")
+    _rows(ax, names, f"share right, against {alignment.labels_are}, 95% interval (Wilson)")
     return _stamp(ax, alignment.simulated)
 
 
-def _point(
-    ax: "Axes", at: float, value: float | None, bounds: tuple[float, float] | None, mark: str, colour: str
-) -> None:
+def _point(ax: "Axes", at: float, value: float | None, bounds: Any, mark: str, colour: str) -> None:
     """A value with its interval, in a row; words where it is undefined."""
     if value is None:
         ax.text(0.01, at, "undefined", va="center", size=8.5, color=colour)
         return
     ax.plot(bounds or (value, value), [at, at], color=colour, lw=2.2)
     ax.plot([value], [at], mark, color=colour, ms=8, markeredgecolor="white")
+
+
+def _say(ax: "Axes", at: float, words: str) -> None:
+    ax.text(1.03, at, words, va="center", size=8.5)
+
+
+def _against(alignments: Mapping[Any, Alignment]) -> str:
+    return "share right, against " + " and ".join(sorted({one.labels_are for one in alignments.values()}))
 
 
 def _legend(ax: "Axes", marks: list[tuple[str, str, str]]) -> None:
