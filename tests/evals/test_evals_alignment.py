@@ -203,7 +203,7 @@ def test_items_that_come_in_groups_have_wider_intervals_than_as_many_alone():
 def test_groups_are_aligned_by_index_and_a_missing_one_is_an_error():
     human, judge = pd.Series({"a": "pass", "b": "fail"}), pd.Series({"b": "fail", "a": "pass"})
     assert align(human, judge, groups={"b": 2, "a": 1}).pairs["group"].to_dict() == {"a": 1, "b": 2}
-    with pytest.raises(ValueError, match="no group group for 'b'"):
+    with pytest.raises(ValueError, match="no group for 'b'"):
         align(human, judge, groups={"a": 1, "b": None})
 
 

@@ -1,25 +1,22 @@
 """Alignment: how far a judge agrees with the labels, with intervals, and what became of missing verdicts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from toolkit import render
 from toolkit.evals import columns
-from toolkit.evals.columns import RATERS, SOURCES, Origin, Values, some
+from toolkit.evals.columns import RATERS, SOURCES, Origin, Policy, Values, some
 from toolkit.evals.confusion import MEASURES, UNDEFINED, measures
 from toolkit.evals.disagreements import Disagreements
 from toolkit.traces import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Policy = Literal["report", "exclude", "fail", "pass"]
-"""An item without a verdict is left out (by the first two), or counted as a fail or a pass; it is always told of."""
-
 SHOWN = ["n", "accuracy", "kappa", "tpr", "tnr", "precision", "recall", "f1"]
+KEPT = ("positive", "policy", "human_kind", "judge_source", "judge_hash")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +71,16 @@ class Alignment(Origin):
     @property
     def subtitle(self) -> str:
         """Who is compared with whom, on how many items, and what is missing."""
-        parts = [f"n = {self.n}"]
-        if "group" in self.pairs:
-            parts.append(f"{self.used['group'].nunique()} groups")
-        if self.n_unparsed:
-            counted = "left out" if self.policy in ("report", "exclude") else f"counted as {self.policy}"
-            parts.append(f"{self.n_unparsed} unparsed, {counted}")
-        parts += [f"{self.n_deferred} deferred"] * bool(self.n_deferred)
-        origin = {"labels": self.human_kind, "judge": self.judge_source}
-        return " · ".join([*parts, *(f"{who}: {kind}" for who, kind in origin.items() if kind)])
+        counted = "left out" if self.policy in ("report", "exclude") else f"counted as {self.policy}"
+        parts = {
+            f"n = {self.n}": True,
+            f"{len(set(self.used.get('group', ())))} groups": "group" in self.pairs,
+            f"{self.n_unparsed} unparsed, {counted}": self.n_unparsed,
+            f"{self.n_deferred} deferred": self.n_deferred,
+            f"labels: {self.human_kind}": self.human_kind,
+            f"judge: {self.judge_source}": self.judge_source,
+        }
+        return " · ".join(part for part, told in parts.items() if told)
 
     @property
     def tpr_interval(self) -> tuple[float, float] | None:
@@ -118,8 +116,8 @@ class Alignment(Origin):
     ) -> tuple[float, float] | None:
         """The interval of a measure; None where it is undefined.
 
-        `method` is ``wilson`` or ``exact`` (Clopper-Pearson) for tpr, tnr and accuracy, or ``bootstrap`` for any; None
-        takes the first that does justice to the data: with groups the bootstrap, which draws whole groups.
+        `method` is ``wilson`` or ``exact`` (Clopper-Pearson), of tpr, tnr and accuracy, or ``bootstrap``, of any; None
+        is Wilson's where there is one, but with groups the bootstrap, which draws whole groups.
         """
         share = name in ("tpr", "tnr", "accuracy")
         method = method or ("wilson" if share and "group" not in self.pairs else "bootstrap")
@@ -157,9 +155,7 @@ class Alignment(Origin):
     def by_slice(self) -> dict[Any, "Alignment"]:
         """An alignment for each value of ``slices``."""
         parts = self.pairs.groupby("slice", sort=True) if "slice" in self.pairs else ()
-        kept = {
-            name: getattr(self, name) for name in ("positive", "policy", "human_kind", "judge_source", "judge_hash")
-        }
+        kept = {name: getattr(self, name) for name in KEPT}
         return {name: _measured(part, tuple(self.confusion.index), **kept) for name, part in parts}
 
     @property
@@ -178,11 +174,8 @@ class Alignment(Origin):
         said = [render.tag("p", line) for line in (f"{self.title}: {self.subtitle}", rates, self.reason) if line]
         if self.n_unparsed:
             table = self.policies()[SHOWN].reset_index()
-            rows = [
-                [f"{v:.2f}" if isinstance(v, float) else "undefined" if v is None else v for v in row]
-                for row in table.to_numpy()
-            ]
-            said.append(render.table(rows, list(table)))
+            shown = table.map(lambda v: f"{v:.2f}" if isinstance(v, float) else "undefined" if v is None else v)
+            said.append(render.table(shown.to_numpy().tolist(), list(shown)))
         return render.block(*said)
 
 
@@ -212,18 +205,18 @@ def align(
     """
     if unparsed not in get_args(Policy):
         raise ValueError(f"unparsed is one of {', '.join(get_args(Policy))}, not {unparsed!r}")
-    (human, labelled), (judge, verdicts) = _by_trace(human), _by_trace(judge)
+    (human, labelled), (judge, verdicts) = columns.by_trace(human), columns.by_trace(judge)
     also = {"group": groups, "slice": slices, "why": labelled.get("why"), "critique": verdicts.get("critique")}
     given = {name: values for name, values in also.items() if values is not None}
     pairs = columns.joined(human=human, judge=judge, **given)
-    for name, hint in (("human", "label"), ("group", "group"), ("slice", "slice")):
+    for name, hint in (("human", "human label"), ("group", "group"), ("slice", "slice")):
         if name in pairs and (missing := list(pairs.index[pairs[name].isna()])):
-            raise ValueError(f"no {name} {hint} for {some(missing)}: leave such items out before you align")
+            raise ValueError(f"no {hint} for {some(missing)}: leave such items out before you align")
     labels = columns.categories(pairs["human"], {positive} & set(pairs["judge"]))
     columns.refuse_other_codes(pairs["judge"][pairs["human"].ne("defer")], labels)
     status = pairs["judge"].isin(labels).map({True: "compared", False: "unparsed"})
     pairs["status"] = status.mask(pairs["human"].eq("defer"), "deferred")
-    instead = counted_as(unparsed, labels, positive)
+    instead = columns.counted_as(unparsed, labels, positive)
     counted = pairs["judge"].where(pairs["status"].eq("compared"), None)
     pairs["counted"] = counted.mask(pairs["status"].eq("unparsed"), instead)
     hashes = set(verdicts.get("judge", ()))
@@ -259,23 +252,3 @@ def _measured(pairs: "pd.DataFrame", labels: tuple[Any, ...], positive: Any, **t
     found |= {f"n_{status}": int(pairs["status"].eq(status).sum()) for status in ("unparsed", "deferred")}
     found |= {"n": len(used), "confusion": table, "reason": "; ".join(gaps), "pairs": pairs, "positive": positive}
     return Alignment(**found, **told)
-
-
-def _by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
-    """`Label`s or `Verdict`s as a Series by trace, with all else that they tell; other values as they are."""
-    import pandas as pd
-
-    if not isinstance(values, list | tuple) or not values or not all(hasattr(one, "trace_id") for one in values):
-        return values, {}
-    rows = pd.DataFrame([asdict(one) for one in values], [one.trace_id for one in values], dtype=object)
-    return rows["verdict"], {str(name): rows[name] for name in rows}
-
-
-def counted_as(policy: Policy, labels: tuple[Any, ...], positive: Any) -> Any:
-    """What an unparsed verdict counts as, None where it is left out; no label where it agrees with nobody."""
-    if policy in ("report", "exclude"):
-        return None
-    if policy in labels or policy == "pass":
-        return policy if policy in labels else positive
-    rest = [label for label in labels if label != positive]
-    return rest[0] if len(labels) == 2 and len(rest) == 1 else "unparsed"

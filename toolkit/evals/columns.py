@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Policy = Literal["report", "exclude", "fail", "pass"]
+"""An item without a verdict is left out (by the first two), or counted as a fail or a pass; it is always told of."""
 Values: TypeAlias = "Sequence[Any] | np.ndarray | pd.Series"
 SOURCES = ("simulated", "tape", "imported", "live")
 RATERS = {
@@ -73,6 +75,16 @@ def joined(**columns: "Values") -> "pd.DataFrame":
     return pd.DataFrame(found, index=pd.Index(base, name="id"), dtype=object)
 
 
+def by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
+    """`Label`s or `Verdict`s as a Series by trace, with all else that they tell; other values as they are."""
+    import pandas as pd
+
+    if not isinstance(values, list | tuple) or not values or not all(hasattr(one, "trace_id") for one in values):
+        return values, {}
+    rows = pd.DataFrame([asdict(one) for one in values], [one.trace_id for one in values], dtype=object)
+    return rows["verdict"], {str(name): rows[name] for name in rows}
+
+
 def plain(value: Any) -> Any:
     """A hashable Python value, None for what is missing."""
     import pandas as pd
@@ -88,6 +100,16 @@ def categories(said: Iterable[Any], also: Iterable[Any] = ()) -> tuple[Any, ...]
     known = set(said) - {"defer", None}
     known = next((pair for pair in BOTH_KNOWN if known and known <= pair), known) | set(also)
     return tuple(sorted(known, key=lambda label: (isinstance(label, str), label)))
+
+
+def counted_as(policy: Policy, labels: tuple[Any, ...], positive: Any) -> Any:
+    """What an unparsed verdict counts as, None where it is left out; no label where it agrees with nobody."""
+    if policy in ("report", "exclude"):
+        return None
+    if policy in labels or policy == "pass":
+        return policy if policy in labels else positive
+    rest = [label for label in labels if label != positive]
+    return rest[0] if len(labels) == 2 and len(rest) == 1 else "unparsed"
 
 
 def refuse_other_codes(verdicts: Iterable[Any], labels: tuple[Any, ...]) -> None:

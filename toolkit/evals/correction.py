@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from toolkit.evals import columns
-from toolkit.evals.alignment import Alignment, counted_as
+from toolkit.evals.alignment import Alignment
 from toolkit.evals.columns import Origin, Values, plain, refuse_other_codes, some
 
 Method = Literal["rogan-gladen", "ppi"]
@@ -75,7 +75,7 @@ def corrected_rate(
     unscored = sum(one not in labels for one in listed)
     if alignment.policy == "pass" and (unscored or alignment.n_unparsed):
         raise ValueError("what is unscored is never a pass: align with unparsed='report' or 'fail'")
-    instead = counted_as(alignment.policy, labels, alignment.positive)
+    instead = columns.counted_as(alignment.policy, labels, alignment.positive)
     counted = [one if one in labels else instead for one in listed if one in labels or instead is not None]
     said = np.array([one == alignment.positive for one in counted], bool)
     value, low, high, lost, reason = None, None, None, 0.0, _refused(alignment, said, method)

@@ -82,7 +82,7 @@ def plot_versions(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None,
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
-    ax.set_ylabel(_against(alignments))
+    ax.set_xlabel(f"{_against(alignments)}, 95% interval", loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="lower right", frameon=False)
     return _stamp(ax, any(one.simulated for one in alignments.values()))
