@@ -15,6 +15,7 @@ from toolkit.traces import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
+
 SHOWN = ["n", "accuracy", "kappa", "tpr", "tnr", "precision", "recall", "f1"]
 KEPT = ("positive", "policy", "human_kind", "judge_source", "judge_hash")
 

@@ -13,15 +13,6 @@ from toolkit.views.plots import BLUE, GREEN, ORANGE, VERMILION, _axes, _short, _
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = [
-    "plot_agreement",
-    "plot_alignment",
-    "plot_corrected",
-    "plot_critiques",
-    "plot_rates",
-    "plot_versions",
-    "plot_widths",
-]
 RATES: tuple[tuple[Any, str, str, Any], ...] = (("tpr", "o", BLUE, "-"), ("tnr", "s", VERMILION, "--"))
 LABELS_SHOWN = (10, 5000)
 
