@@ -6,7 +6,8 @@
 - scoring function: a scorer, a plain function from a `Trace` to a `Score`; `toolkit.evals.checks` makes more of them,
   `all_of`, `any_of`, `not_` and `between` join them, and `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
-- eval the eval: `align` compares a judge with labels and gives an `Alignment`
+- eval the eval: `agreement` compares people with each other, `align` a judge with labels, and `trusted` decides
+  whether that judge may score at scale; `corrected_rate` takes its errors out of a rate
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
 - topic modelling: `fit_topics` gives a `TopicMap`
 
@@ -17,11 +18,15 @@
 ('Human alignment', 1.0, 0.5, 3, 1)
 """
 
-from toolkit.evals.alignment import Alignment, align
+from toolkit.evals.agreement import Agreement, agreement
+from toolkit.evals.alignment import Alignment, align, alignments_frame
 from toolkit.evals.codebook import Codebook, FailureMode
+from toolkit.evals.correction import Estimate, corrected_rate
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore, merge_labels
+from toolkit.evals.paired import AnnotatorTest, JudgeComparison, annotator_test, compare_judges, retest
+from toolkit.evals.planning import corrected_width, interval_width, labels_needed
 from toolkit.evals.rubric import Rubric
 from toolkit.evals.sample import Sample, sample_traces
 from toolkit.evals.scorers import (
@@ -39,15 +44,22 @@ from toolkit.evals.scorers import (
 )
 from toolkit.evals.suggest import ask_for_codes, cluster_reasons, match_modes
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
+from toolkit.evals.trust import BANDS, RATES, Trust, TrustPolicy, trusted
 
 __all__ = [
+    "BANDS",
+    "RATES",
     "SCORERS",
+    "Agreement",
     "Alignment",
+    "AnnotatorTest",
     "Case",
     "Codebook",
     "Dataset",
+    "Estimate",
     "FailureMode",
     "Judge",
+    "JudgeComparison",
     "Label",
     "LabelStore",
     "Rubric",
@@ -56,21 +68,33 @@ __all__ = [
     "Scorer",
     "Stability",
     "TopicMap",
+    "Trust",
+    "TrustPolicy",
     "Verdict",
+    "agreement",
     "align",
+    "alignments_frame",
     "all_of",
+    "annotator_test",
     "answered",
     "any_of",
     "ask_for_codes",
     "between",
     "cluster_reasons",
+    "compare_judges",
+    "corrected_rate",
+    "corrected_width",
     "fit_topics",
+    "interval_width",
+    "labels_needed",
     "match_modes",
     "merge_labels",
     "no_repeated_calls",
     "not_",
     "promote",
+    "retest",
     "sample_traces",
     "score_traces",
     "tools_succeeded",
+    "trusted",
 ]
