@@ -114,6 +114,22 @@ def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
     return "Right: late is a fail, and a trace without a refund says nothing about refunds, so it is unscored."
 
 
+def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) -> str:
+    """Notebook 04: `answer(passed, tpr, tnr)` is the rate that people would have found, None where nothing tells."""
+    for rate in (0.0, 0.3, 0.8, 1.0):
+        for tpr, tnr in ((0.9, 0.8), (0.6, 0.95), (1.0, 1.0)):
+            passed = rate * tpr + (1 - rate) * (1 - tnr)
+            found = answer(passed, tpr, tnr)
+            if found is None or abs(found - rate) > 1e-9:
+                return f"Not yet: of a rate of {rate} such a judge passes {passed:.3f}, and you found {found}."
+    for passed, edge in ((0.05, 0), (0.99, 1)):
+        if (found := answer(passed, 0.9, 0.8)) != edge:
+            return f"Not yet: a judge that passes {passed} may do so by chance; no rate is {found}."
+    if (found := answer(0.5, 0.5, 0.5)) is not None or answer(0.5, 0.3, 0.6) is not None:
+        return f"Not yet: where TPR + TNR is 1 or less nothing can be said; you found {found}."
+    return "Right: the errors are taken out, and where the judge says nothing you say nothing."
+
+
 async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
     """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is spoken of."""
     from toolkit.evals import Criterion, Rubric, RuleJudge

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 
+from tests.bench.corrected import corrected
 from tests.bench.crowd import crowd
 from tests.bench.join import join
 from tests.bench.latency import latency
@@ -11,7 +12,7 @@ from tests.bench.measure import Row, table, to_json
 from tests.bench.replay import replay
 from tests.bench.sustained import sustained
 
-BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd)}
+BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected)}
 
 
 async def _run(names: list[str], scale: float) -> list[Row]:

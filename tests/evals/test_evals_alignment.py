@@ -1,14 +1,17 @@
-import json
 import math
-from collections import Counter
 
+import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics
+from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
-from toolkit.evals import align
+from toolkit.evals import Label, Verdict, align
+from toolkit.traces import Step, Trace
 
 GARBLED = [None, float("nan"), "", "  ", "maybe", [], {"verdict": "pass"}]
 
@@ -17,88 +20,59 @@ def close(ours, oracle):
     return ours is not None and abs(ours - oracle) < 1e-9
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_a_random_table_agrees_with_scikit_learn_and_statsmodels(seed):
+@pytest.mark.parametrize("start", range(0, 1000, 100))
+def test_a_thousand_random_tables_agree_with_scikit_learn_statsmodels_and_krippendorff(start):
+    for seed in range(start, start + 100):
+        check_a_random_table(seed)
+
+
+def check_a_random_table(seed):
     rng = np.random.default_rng(seed)
     labels = ["fail", "pass"] if seed % 2 else ["bad", "good", "mixed", "pass"][: rng.integers(3, 5)]
     positive, n = ("pass" if seed % 2 else "good"), int(rng.integers(1, 60))
-    human = rng.choice(labels, n)
+    human = rng.choice(labels, n, p=rng.dirichlet(np.ones(len(labels))))
     judge = np.where(rng.random(n) < 0.6, human, rng.choice(sorted(set(human)), n))
     found = align(human, judge, positive=positive)
-    binary = seed % 2 or (len(set(human)) == 2 and positive in human)
-    scope = {"average": "binary", "pos_label": positive} if binary else {"average": "macro"}
+    known, columns = list(found.confusion.index), list(found.confusion.columns)
+    binary = len(known) == 2 and positive in known
+    each = {"labels": [positive] if binary else known, "average": None, "zero_division": math.nan}
+    table = np.array([[((human == row) & (judge == column)).sum() for column in columns] for row in known])
     assert found.n == n
-    assert close(found.accuracy, metrics.accuracy_score(human, judge))
-    for name, count, of in (
-        ("tpr", ((human == positive) & (judge == positive)).sum(), (human == positive).sum()),
-        ("tnr", ((human != positive) & (judge != positive)).sum(), (human != positive).sum()),
-    ):
-        value, interval = getattr(found, name), getattr(found, f"{name}_interval")
-        if of == 0 or (value is None and positive not in human):
-            assert value is interval is None
-            assert name in found.reason
+    assert found.confusion.to_numpy().tolist() == table.tolist()
+    expected = {
+        "accuracy": metrics.accuracy_score(human, judge),
+        "precision": metrics.precision_score(human, judge, **each).mean(),
+        "recall": metrics.recall_score(human, judge, **each).mean(),
+        "f1": metrics.f1_score(human, judge, **each).mean(),
+    }
+    one = len({*human, *judge}) == 1
+    expected["kappa"] = math.nan if one else metrics.cohen_kappa_score(human, judge)
+    if not one:
+        assert abs(cohens_kappa(table, return_results=False) - expected["kappa"]) < 1e-9
+    codes = [[columns.index(value) for value in column] for column in (human, judge)]
+    expected["alpha"] = math.nan if one else krippendorff.alpha(codes, level_of_measurement="nominal")
+    yes, said = human == positive, judge == positive
+    seen = bool(yes.any() or (said.any() and positive in known))
+    for name, right, of in (("tpr", yes & said, yes), ("tnr", ~yes & ~said, ~yes)):
+        expected[name] = right.sum() / of.sum() if of.any() and (seen or binary) else math.nan
+        for method, theirs in (("wilson", "wilson"), ("exact", "beta")):
+            interval = found.interval(name, method)
+            if math.isnan(expected[name]):
+                assert interval is None
+            else:
+                assert np.allclose(interval, proportion_confint(right.sum(), of.sum(), method=theirs), atol=1e-9)
+    expected["generosity"] = said.mean() - yes.mean() if positive in known else math.nan
+    shares = [np.mean([(column == label).mean() for column in (human, judge)]) for label in columns]
+    same, q = (human == judge).mean(), len(columns)
+    by_chance = sum(share * (1 - share) for share in shares) / (q - 1) if q > 1 else math.nan
+    expected["ac1"] = (same - by_chance) / (1 - by_chance)
+    expected["pabak"] = (q * same - 1) / (q - 1) if q > 1 else math.nan
+    for name, oracle in expected.items():
+        if math.isnan(oracle):
+            assert getattr(found, name) is None, (seed, name)
+            assert f"{name}: " in found.reason
         else:
-            assert close(value, count / of)
-            assert np.allclose(interval, proportion_confint(count, of, method="wilson"), atol=1e-9)
-    if found.kappa is None:
-        assert len({*human, *judge}) == 1
-    else:
-        assert close(found.kappa, metrics.cohen_kappa_score(human, judge))
-    for name, oracle in (
-        ("precision", metrics.precision_score),
-        ("recall", metrics.recall_score),
-        ("f1", metrics.f1_score),
-    ):
-        if getattr(found, name) is None:
-            assert name in found.reason
-        else:
-            assert close(getattr(found, name), oracle(human, judge, **scope, zero_division=math.nan))
-    known = list(found.confusion.index)
-    counts = [[((human == row) & (judge == column)).sum() for column in known] for row in known]
-    assert found.confusion.to_numpy().tolist() == counts
-
-
-@pytest.fixture(scope="session")
-def pandalm(data_dir):
-    folder = data_dir / "pandalm"
-    if not folder.is_dir():
-        pytest.skip(f"PandaLM is not in {data_dir}")
-    people = json.loads((folder / "testset-v1.json").read_text())
-    gpt = json.loads((folder / "gpt-3.5-turbo-testset-v1.json").read_text())
-    seven = json.loads((folder / "pandalm-7b-testset-v1.json").read_text())
-    votes = [Counter(row[f"annotator{n}"] for n in (1, 2, 3)) for row in people]
-    return (
-        [vote.most_common(1)[0][0] for vote in votes],
-        [{"0": 0, "1": 1, "2": 2, "Tie": 0}.get(row["gpt_result"], row["gpt_result"]) for row in gpt],
-        [int(row["pandalm_result"]) for row in seven],
-    )
-
-
-def test_the_published_figures_of_pandalm_7b_come_out(pandalm):
-    human, _, seven = pandalm
-    assert [human.count(label) for label in (0, 1, 2)] == [105, 422, 472]
-    found = align(human, seven, positive=1)
-    shown = [round(100 * getattr(found, name), 2) for name in ("accuracy", "precision", "recall", "f1")]
-    assert shown == [66.77, 57.38, 57.50, 57.43]
-    assert found.n_unparsed == 0
-
-
-def test_the_published_figures_of_gpt_35_come_out_only_if_garbage_counts_as_a_tie(pandalm):
-    human, gpt, _ = pandalm
-    found = align(human, gpt, positive=0, unparsed="pass")
-    shown = [round(100 * getattr(found, name), 2) for name in ("accuracy", "precision", "recall", "f1")]
-    assert shown == [71.07, 58.79, 57.36, 57.55]
-    assert found.n_unparsed == 25
-    assert set(found.pairs.query("status == 'unparsed'")["judge"]) == {"garbage"}
-    accuracy = found.policies()["accuracy"].astype(float).mul(100).round(2)
-    assert accuracy.to_dict() == {"report": 71.56, "exclude": 71.56, "fail": 69.77, "pass": 71.07}
-
-
-def test_pandalm_with_its_own_words_for_a_tie_is_refused(pandalm):
-    human, gpt, _ = pandalm
-    own_words = ["Tie" if verdict == 0 else verdict for verdict in gpt]
-    with pytest.raises(ValueError, match="'Tie' and never 0"):
-        align(human, own_words)
+            assert close(getattr(found, name), oracle), (seed, name)
 
 
 @pytest.mark.parametrize("garbled", GARBLED)
@@ -202,3 +176,137 @@ def test_a_dict_is_compared_by_its_keys_and_a_bare_word_is_refused():
     assert (found.tpr, found.tnr, found.accuracy) == (0.0, 1.0, 0.5)
     with pytest.raises(TypeError, match="not the word 'pass'"):
         align("pass", "pass")
+
+
+def pairs_of(n, seed=0, theta=0.7, tpr=0.9, tnr=0.8):
+    rng = np.random.default_rng(seed)
+    yes = rng.random(n) < theta
+    said = np.where(yes, rng.random(n) < tpr, rng.random(n) > tnr)
+    return [["fail", "pass"][int(one)] for one in yes], [["fail", "pass"][int(one)] for one in said]
+
+
+def test_items_that_come_in_groups_have_wider_intervals_than_as_many_alone():
+    human, judge = pairs_of(60)
+    alone = align(human, judge)
+    copied = align(human * 5, judge * 5)
+    grouped = align(human * 5, judge * 5, groups=list(range(60)) * 5)
+    width = {
+        name: one.interval("tnr")[1] - one.interval("tnr")[0] for name, one in locals().items() if hasattr(one, "tnr")
+    }
+    assert width["copied"] < 0.6 * width["alone"]
+    assert abs(width["grouped"] - width["alone"]) < 0.2 * width["alone"]
+    assert "60 groups" in grouped.subtitle
+    assert grouped.tnr == copied.tnr
+    assert grouped.tnr_interval == grouped.interval("tnr", "bootstrap")
+
+
+def test_groups_are_aligned_by_index_and_a_missing_one_is_an_error():
+    human, judge = pd.Series({"a": "pass", "b": "fail"}), pd.Series({"b": "fail", "a": "pass"})
+    assert align(human, judge, groups={"b": 2, "a": 1}).pairs["group"].to_dict() == {"a": 1, "b": 2}
+    with pytest.raises(ValueError, match="no group for 'b'"):
+        align(human, judge, groups={"a": 1, "b": None})
+
+
+def test_a_perfect_judge_of_a_few_items_has_an_interval_with_a_width():
+    found = align(["pass", "fail"] * 5, ["pass", "fail"] * 5)
+    for name in ("tpr", "kappa", "ac1", "generosity"):
+        low, high = found.interval(name, "bootstrap")
+        assert low < getattr(found, name) + 1e-9
+        assert high - low > 0.1
+    assert found.interval("tpr", "bootstrap", seed=1) == found.interval("tpr", "bootstrap", seed=1)
+
+
+def test_an_interval_that_there_is_not_is_refused_with_those_that_there_are():
+    found = align(["pass", "fail"], ["pass", "fail"])
+    for name, method in (("kappa", "wilson"), ("tpr", "guess"), ("beauty", None)):
+        with pytest.raises(ValueError, match="bootstrap"):
+            found.interval(name, method)
+
+
+def test_generosity_is_the_wrong_passes_less_the_wrong_fails():
+    human = ["fail"] * 10 + ["pass"] * 10
+    judge = ["pass"] * 4 + ["fail"] * 6 + ["fail"] * 1 + ["pass"] * 9
+    found = align(human, judge)
+    assert math.isclose(found.generosity, (4 - 1) / 20)
+    assert found.interval("generosity")[0] < 0.15 < found.interval("generosity")[1]
+
+
+def test_a_slice_that_lacks_a_category_still_counts_the_verdicts_that_name_it():
+    human = ["a", "b", "c", "a", "b", "b"]
+    judge = ["a", "b", "c", "c", "b", "a"]
+    parts = align(human, judge, positive="a", slices=[1, 1, 1, 2, 2, 2]).by_slice()
+    assert (parts[2].n, parts[2].n_unparsed, parts[2].accuracy) == (3, 0, pytest.approx(1 / 3))
+
+
+def test_slices_are_alignments_of_their_own():
+    human, judge = pairs_of(90)
+    found = align(human, judge, slices=["de", "en", "fr"] * 30, human_kind="simulated")
+    frame, parts = found.slices, found.by_slice()
+    assert frame.index.tolist() == ["de", "en", "fr"]
+    assert frame["n"].sum() == found.n == 90
+    for at, (name, part) in enumerate(parts.items()):
+        alone = align(human[at::3], judge[at::3])
+        assert (
+            (part.tpr, part.tpr_interval)
+            == (alone.tpr, alone.tpr_interval)
+            == tuple(frame.loc[name, ["tpr", "tpr_interval"]])
+        )
+        assert part.simulated
+    assert align(human, judge).slices.empty
+
+
+def test_disagreements_list_wrong_passes_first_and_open_each_trace_escaped():
+    human = {"t1": "pass", "t2": "fail", "t3": "pass", "t4": "fail", "t5": "defer"}
+    judge = {"t1": "fail", "t2": "pass", "t3": "pass", "t4": "<b>eh</b>", "t5": "pass"}
+    trace = Trace("t2", (Step("1", "message", "user", "<img src=x onerror=alert(1)>"),))
+    found = align(human, judge).disagreements([trace])
+    assert found.frame.index.tolist() == ["t2", "t1", "t4"]
+    shown = found._repr_html_()
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
+    assert "<img" not in shown
+    assert "<b>eh" not in shown
+    assert "No trace of this id was given." in shown
+    assert "3 disagreements" in shown
+
+
+@given(st.lists(st.tuples(st.sampled_from(["pass", "fail"]), st.sampled_from(["pass", "fail", None])), max_size=30))
+def test_order_changes_nothing_and_the_other_positive_swaps_tpr_and_tnr(rows):
+    human, judge = [list(column) for column in zip(*rows, strict=True)] or [[], []]
+    found = align(human, judge)
+    back = align(human[::-1], judge[::-1])
+    other = align(human, judge, positive="fail")
+    names = ("accuracy", "kappa", "alpha", "ac1", "pabak", "tpr", "tnr", "generosity", "reason")
+    assert [getattr(found, name) for name in names] == [getattr(back, name) for name in names]
+    assert (found.tpr, found.tnr, found.tpr_interval) == (other.tnr, other.tpr, other.tnr_interval)
+    assert found.n + found.n_unparsed == len(rows)
+    assert found.n == int(found.confusion.to_numpy().sum())
+
+
+def labels_and_verdicts(kinds=("human",), judges=("abcd",)):
+    labels = [
+        Label(f"t{at}", "ann", said, "because", kind)
+        for at, (said, kind) in enumerate(zip(("pass", "fail"), kinds * 2, strict=False))
+    ]
+    verdicts = [
+        Verdict(f"t{at}", said, "hm", "", "live", judge)
+        for at, (said, judge) in enumerate(zip(("pass", None), judges * 2, strict=False))
+    ]
+    return labels, verdicts[::-1]
+
+
+def test_labels_and_verdicts_tell_their_kind_source_and_judge_themselves():
+    found = align(*labels_and_verdicts())
+    assert (found.title, found.judge_source, found.judge_hash) == ("Human alignment", "live", "abcd")
+    assert (found.n, found.n_unparsed, found.tpr) == (1, 1, 1.0)
+    assert found.pairs.loc["t1", ["why", "critique"]].tolist() == ["because", "hm"]
+    assert "why: because" in found.disagreements()._repr_html_()
+
+
+def test_no_word_of_the_caller_makes_simulated_labels_human():
+    labels, verdicts = labels_and_verdicts(kinds=("human", "simulated"))
+    assert align(labels, verdicts, human_kind="human").title == "Alignment with simulated labels"
+
+
+def test_verdicts_of_two_judges_are_not_aligned_as_one():
+    with pytest.raises(ValueError, match="of 2 judges"):
+        align(*labels_and_verdicts(judges=("abcd", "ef01")))

@@ -3,11 +3,10 @@ from io import BytesIO
 
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib.figure import Figure
 
-from toolkit.evals import TopicMap, align
-from toolkit.views.plots import plot_alignment, plot_delivery, plot_topics
+from toolkit.evals import TopicMap
+from toolkit.views import plot_delivery, plot_topics
 
 FRAME = pd.DataFrame({"time_s": [0.0, 1.0, 2.0, 3.0], "sent": [0, 10, 20, 20], "received": [0, 10, 10, 20]})
 FAULTS = [(1.2, "server killed"), (1.5, "client killed"), (2.5, "client killed")]
@@ -25,26 +24,6 @@ def written(ax):
 def topic_map(source=None, words="refund, deposit"):
     topics = pd.DataFrame({"topic": [0, 1], "size": [3, 2], "words": [words, "brakes"], "examples": [("a",), ("b",)]})
     return TopicMap(np.array([0, 0, 0, 1, 1]), topics, ("only 2 topics",), 0.0, ("x",) * 5, np.zeros((5, 2)), source)
-
-
-def test_an_alignment_shows_counts_shares_intervals_and_the_effective_n():
-    human, judge = ["pass"] * 4 + ["fail"] * 4, ["pass", "pass", "pass", "fail", "fail", "fail", "pass", None]
-    words = written(plot_alignment(align(human, judge, human_kind="human", judge_source="live")))
-    for told in ("Human alignment", "n = 7", "1 unparsed", "3\n75%", "2\n67%", "TPR 0.75", "TNR 0.67", "95% interval"):
-        assert told in words
-    assert "simulated" not in words
-
-
-@pytest.mark.parametrize("origin", [{"human_kind": "simulated"}, {"judge_source": "simulated"}])
-def test_simulated_labels_or_verdicts_are_called_so_on_the_plot(origin):
-    words = written(plot_alignment(align(["pass", "fail"], ["pass", "fail"], **origin)))
-    assert "simulated" in words.split("\n")
-    assert "Human" not in words
-
-
-def test_an_alignment_of_nothing_and_of_three_categories_can_be_drawn():
-    assert "TPR undefined" in written(plot_alignment(align([], [])))
-    assert "2\n67%" in written(plot_alignment(align(["a", "a", "a", "b", "c"], ["a", "a", "b", "b", "c"])))
 
 
 def test_topics_show_sizes_words_and_warnings_and_hostile_words_stay_text():
@@ -70,10 +49,9 @@ def test_delivery_without_events_or_faults_can_be_drawn():
 def test_a_plot_uses_the_axes_it_is_given_and_leaves_pyplot_alone():
     pyplot = sys.modules.get("matplotlib.pyplot")
     before = pyplot.get_fignums() if pyplot else []
-    axes = Figure().subplots(1, 3)
-    assert plot_alignment(align(["pass"], ["pass"]), ax=axes[0]) is axes[0]
-    assert plot_topics(topic_map(), ax=axes[1]) is axes[1]
-    assert plot_delivery(FRAME, FAULTS, ax=axes[2]) is axes[2]
+    axes = Figure().subplots(1, 2)
+    assert plot_topics(topic_map(), ax=axes[0]) is axes[0]
+    assert plot_delivery(FRAME, FAULTS, ax=axes[1]) is axes[1]
     plot_topics(topic_map())
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert (pyplot.get_fignums() if pyplot else []) == before

@@ -7,8 +7,9 @@
   `all_of`, `any_of`, `not_` and `between` join them, and `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
 - without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one for each criterion
-- eval the eval: `split_labels` keeps a test part, and counts how often it is read; `align` compares a judge with labels
-  and gives an `Alignment`; `prefer` and the `probe_` functions look for what it should not go by
+- eval the eval: `agreement` compares people with each other, `align` a judge with labels, and `trusted` decides
+  whether that judge may score at scale; `corrected_rate` takes its errors out of a rate
+- what a judge should not go by: `prefer` and the `probe_` functions; what to keep for the end: `split_labels`
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
 - topic modelling: `fit_topics` gives a `TopicMap`
 
@@ -19,12 +20,16 @@
 ('Human alignment', 1.0, 0.5, 3, 1)
 """
 
-from toolkit.evals.alignment import Alignment, align
+from toolkit.evals.agreement import Agreement, agreement
+from toolkit.evals.alignment import Alignment, align, alignments_frame
 from toolkit.evals.classifier import RuleJudge, SklearnJudge
 from toolkit.evals.codebook import Codebook, FailureMode
+from toolkit.evals.correction import Estimate, corrected_rate
 from toolkit.evals.dataset import Case, Dataset, promote
 from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore, merge_labels
+from toolkit.evals.paired import AnnotatorTest, JudgeComparison, annotator_test, compare_judges, retest
+from toolkit.evals.planning import corrected_width, interval_width, labels_needed
 from toolkit.evals.probes import prefer, probe_length, probe_length_correlation, probe_position, probe_self_preference
 from toolkit.evals.rubric import Criterion, Example, Finding, Rubric
 from toolkit.evals.sample import Sample, sample_traces
@@ -44,18 +49,25 @@ from toolkit.evals.scorers import (
 from toolkit.evals.splits import split_labels
 from toolkit.evals.suggest import ask_for_codes, cluster_reasons, match_modes
 from toolkit.evals.topics import Stability, TopicMap, fit_topics
+from toolkit.evals.trust import BANDS, RATES, Trust, TrustPolicy, trusted
 
 __all__ = [
+    "BANDS",
+    "RATES",
     "SCORERS",
+    "Agreement",
     "Alignment",
+    "AnnotatorTest",
     "Case",
     "Codebook",
     "Criterion",
     "Dataset",
+    "Estimate",
     "Example",
     "FailureMode",
     "Finding",
     "Judge",
+    "JudgeComparison",
     "Label",
     "LabelStore",
     "Rubric",
@@ -66,15 +78,25 @@ __all__ = [
     "SklearnJudge",
     "Stability",
     "TopicMap",
+    "Trust",
+    "TrustPolicy",
     "Verdict",
+    "agreement",
     "align",
+    "alignments_frame",
     "all_of",
+    "annotator_test",
     "answered",
     "any_of",
     "ask_for_codes",
     "between",
     "cluster_reasons",
+    "compare_judges",
+    "corrected_rate",
+    "corrected_width",
     "fit_topics",
+    "interval_width",
+    "labels_needed",
     "match_modes",
     "merge_labels",
     "no_repeated_calls",
@@ -85,8 +107,10 @@ __all__ = [
     "probe_position",
     "probe_self_preference",
     "promote",
+    "retest",
     "sample_traces",
     "score_traces",
     "split_labels",
     "tools_succeeded",
+    "trusted",
 ]

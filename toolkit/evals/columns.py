@@ -1,48 +1,88 @@
-"""Two columns of labels: brought into one order, or an error that says why not, and measured."""
+"""Columns of labels and verdicts: brought into one order, or an error that says why not, and what they count."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
+Policy = Literal["report", "exclude", "fail", "pass"]
+"""An item without a verdict is left out (by the first two), or counted as a fail or a pass; it is always told of."""
 Values: TypeAlias = "Sequence[Any] | np.ndarray | pd.Series"
-UNDEFINED = {
-    "accuracy": "no item has both a label and a verdict",
-    "kappa": "both say the same of every item, so chance alone agrees wholly",
-    "tpr": "no counted item has the positive label, {positive!r} (of {labels}; positive= names another)",
-    "tnr": "no counted item has another label than {positive!r}, or none has it (of {labels})",
-    "precision": "there is a label that the judge never says (of {labels})",
-    "recall": "there is a label that no counted item has (of {labels})",
-    "f1": "there is a label that nobody says (of {labels})",
+SOURCES = ("simulated", "tape", "imported", "live")
+RATERS = {
+    "simulated": "simulated labels",
+    "model": "a model's labels",
+    "human": "people's labels",
+    None: "labels of unstated origin",
 }
-MEASURES = tuple(UNDEFINED)
+BOTH_KNOWN = ({"pass", "fail"}, {0, 1})
+HINT = "Write the judge's values as the human ones, or None where there is no verdict"
 
 
-def paired(human: "Values", judge: "Values") -> "pd.DataFrame":
-    """``human`` and ``judge`` by id (a dict is a Series), as plain Python values, None for what is missing."""
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Who labelled (a `RaterKind`), and where the verdicts come from (a `Source`); None where nobody said."""
+
+    human_kind: str | None = None
+    judge_source: str | None = None
+
+    @property
+    def labels_are(self) -> str:
+        """In words, whose labels these are."""
+        return RATERS[self.human_kind]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the labels or the verdicts are simulated."""
+        return "simulated" in (self.human_kind, self.judge_source)
+
+
+def least(order: Iterable[Any], *kinds: str | Iterable[str] | None) -> str | None:
+    """The one of `kinds` that stands first in `order`: a mixture is called by its least human, least live part."""
+    known = [one for one in order if one]
+    given = [one for kind in kinds if kind is not None for one in ([kind] if isinstance(kind, str) else kind)]
+    if unknown := set(given) - set(known):
+        raise ValueError(f"{some(unknown)}: known are {', '.join(known)}")
+    return min(given, key=known.index, default=None)
+
+
+def joined(**columns: "Values") -> "pd.DataFrame":
+    """The columns by id (a dict is a Series), as plain Python values, None for what is missing."""
     import pandas as pd
 
-    for values in (human, judge):
+    for values in columns.values():
         if isinstance(values, str):
-            raise TypeError(f"align takes a verdict for each item, not the word {values!r}")
-    human, judge = (pd.Series(v, dtype=object) if isinstance(v, Mapping) else v for v in (human, judge))
-    named = [values for values in (human, judge) if isinstance(values, pd.Series)]
-    for values in named:
+            raise TypeError(f"a verdict is wanted for each item, not the word {values!r}")
+    given = {name: pd.Series(v, dtype=object) if isinstance(v, Mapping) else v for name, v in columns.items()}
+    named = {name: values for name, values in given.items() if isinstance(values, pd.Series)}
+    first = next(iter(given))
+    base: pd.Index[Any] = next(iter(named.values())).index if named else pd.RangeIndex(len(given[first]))
+    for name, values in named.items():
         if values.index.has_duplicates:
             raise ValueError(f"ids that are there more than once: {some(values.index[values.index.duplicated()])}")
-    if isinstance(human, pd.Series) and isinstance(judge, pd.Series):
-        if len(odd := human.index.symmetric_difference(judge.index)):
-            raise ValueError(f"human and judge are not of the same items; only one has {some(odd)}")
-        judge = judge.loc[human.index]
-    if len(human) != len(judge):
-        raise ValueError(f"human has {len(human)} items and judge {len(judge)}: they must be of the same items")
-    columns = {name: [plain(value) for value in values] for name, values in (("human", human), ("judge", judge))}
-    ids = named[0].index if named else range(len(human))
-    return pd.DataFrame(columns, index=pd.Index(ids, name="id"), dtype=object)
+        if len(odd := base.symmetric_difference(values.index)):
+            raise ValueError(f"{next(iter(named))} and {name} are not of the same items; only one has {some(odd)}")
+        given[name] = values.loc[base]
+    for name, values in given.items():
+        if len(values) != len(base):
+            raise ValueError(f"{first} has {len(given[first])} items and {name} {len(values)}: not of the same items")
+    found = {name: [plain(value) for value in values] for name, values in given.items()}
+    return pd.DataFrame(found, index=pd.Index(base, name="id"), dtype=object)
+
+
+def by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
+    """`Label`s or `Verdict`s as a Series by trace, with all else that they tell; other values as they are."""
+    import pandas as pd
+
+    if not isinstance(values, list | tuple) or not values or not all(hasattr(one, "trace_id") for one in values):
+        return values, {}
+    rows = pd.DataFrame([asdict(one) for one in values], [one.trace_id for one in values], dtype=object)
+    return rows["verdict"], {str(name): rows[name] for name in rows}
 
 
 def plain(value: Any) -> Any:
@@ -55,17 +95,33 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else repr(value)
 
 
-def refuse_other_codes(pairs: "pd.DataFrame", labels: tuple[Any, ...]) -> None:
+def categories(said: Iterable[Any], also: Iterable[Any] = ()) -> tuple[Any, ...]:
+    """The labels there are, in order, without gaps and ``defer``; pass and fail are both known where one is seen."""
+    known = set(said) - {"defer", None}
+    known = next((pair for pair in BOTH_KNOWN if known and known <= pair), known) | set(also)
+    return tuple(sorted(known, key=lambda label: (isinstance(label, str), label)))
+
+
+def counted_as(policy: Policy, labels: tuple[Any, ...], positive: Any) -> Any:
+    """What an unparsed verdict counts as, None where it is left out; no label where it agrees with nobody."""
+    if policy in ("report", "exclude"):
+        return None
+    if policy in labels or policy == "pass":
+        return policy if policy in labels else positive
+    rest = [label for label in labels if label != positive]
+    return rest[0] if len(labels) == 2 and len(rest) == 1 else "unparsed"
+
+
+def refuse_other_codes(verdicts: Iterable[Any], labels: tuple[Any, ...]) -> None:
     """Raise where the judge writes another word for a label: such a table measures the coding."""
-    said = Counter(pairs["judge"][pairs["human"].ne("defer") & pairs["judge"].notna()])
+    said = Counter(verdict for verdict in verdicts if verdict is not None)
     strange = {word: times for word, times in said.items() if word not in labels}
     unused = [label for label in labels if label not in said]
-    hint = "Write the judge's values as the human ones, or None where there is no verdict"
-    if strange and len(unused) == len(labels):
-        raise ValueError(f"the judge says {some(strange)} and people {some(labels)}: no word in common. {hint}")
+    if strange and labels and len(unused) == len(labels):
+        raise ValueError(f"the judge says {some(strange)} and people {some(labels)}: no word in common. {HINT}")
     for word, times in strange.items() if unused else ():
         if times >= (5 if isinstance(word, str) else 2):
-            raise ValueError(f"the judge says {word!r} and never {some(unused)}. {hint}")
+            raise ValueError(f"the judge says {word!r} and never {some(unused)}. {HINT}")
 
 
 def some(ids: Iterable[Any]) -> str:
@@ -74,34 +130,38 @@ def some(ids: Iterable[Any]) -> str:
     return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
 
 
-def measure(human: Sequence[Any], judge: Sequence[Any], labels: Sequence[Any], positive: Any) -> dict[str, Any]:
-    """The numbers of an `Alignment`, by the names of its fields.
+def resampled(tables: np.ndarray, groups: np.ndarray | None, resamples: int, seed: int) -> np.ndarray:
+    """Bootstrapped sums ``(resamples, c, c)`` of the items' ``tables (n, c, c)``, whole groups drawn where given.
 
-    `labels` are all human categories; a verdict that is none of them agrees with nobody, and has its own column.
+    Two more items (or groups of mean size) are spread over the cells beforehand: without them, an error that was
+    never seen is taken for impossible, and the interval of a perfect judge has no width.
     """
-    import pandas as pd
-    from sklearn import metrics
+    size = tables.shape[1] ** 2
+    flat, rng = tables.reshape(len(tables), size), np.random.default_rng(seed)
+    blocks, weights, draws = np.eye(size), flat.sum(axis=0) + 2 / size, len(flat)
+    if groups is not None:
+        draws = groups.max(initial=-1) + 1
+        sums = np.zeros((draws, size))
+        np.add.at(sums, groups, flat)
+        blocks = np.vstack([sums, np.eye(size) * len(flat) / max(draws, 1)])
+        weights = np.r_[np.ones(draws), np.full(size, 2 / size)]
+    drawn = rng.multinomial(draws, weights / weights.sum(), resamples) @ blocks
+    return drawn.reshape(resamples, *tables.shape[1:])
+
+
+def percentile(values: np.ndarray, level: float) -> tuple[float, float] | None:
+    """The middle `level` of `values`; None where more than one in twenty is undefined."""
+    if not len(values) or np.isnan(values).mean() > 0.05:
+        return None
+    low, high = np.nanpercentile(values, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
+
+
+def proportion(count: float, of: float, level: float = 0.95, method: str = "wilson") -> tuple[float, float] | None:
+    """The interval of a share, ``wilson`` or ``exact`` (Clopper-Pearson; Brown et al. 2001); None of nothing."""
     from statsmodels.stats.proportion import proportion_confint
 
-    columns = list(dict.fromkeys([*labels, *judge]))
-    pairs = list(zip(human, judge, strict=True))
-    seen, code = Counter(pairs), {label: number for number, label in enumerate(columns)}
-    counts = [[seen[row, column] for column in columns] for row in labels]
-    table = pd.DataFrame(counts, pd.Index(labels, name="labels"), pd.Index(columns, name="judge"))
-    found: dict[str, Any] = dict.fromkeys((*MEASURES, "tpr_interval", "tnr_interval"))
-    h, j = [code[label] for label in human], [code[label] for label in judge]
-    if pairs:
-        found["accuracy"] = float(metrics.accuracy_score(h, j))
-        found["kappa"] = float(metrics.cohen_kappa_score(h, j)) if len({*h, *j}) > 1 else None
-        wanted = [code[positive]] if len(labels) == 2 and positive in labels else list(range(len(labels)))
-        rates = metrics.precision_recall_fscore_support(h, j, labels=wanted, zero_division=math.nan)[:3]
-        means = zip(("precision", "recall", "f1"), (float(values.mean()) for values in rates), strict=True)
-        found |= {name: None if math.isnan(mean) else mean for name, mean in means}
-    for name, wants in (("tpr", True), ("tnr", False)):
-        right = [(said == positive) is wants for label, said in pairs if (label == positive) is wants]
-        if right and positive in labels:
-            low, high = proportion_confint(sum(right), len(right), method="wilson")
-            found |= {name: sum(right) / len(right), f"{name}_interval": (float(low), float(high))}
-    why = UNDEFINED if pairs else dict.fromkeys(MEASURES, UNDEFINED["accuracy"])
-    gaps = [f"{name}: {why[name].format(positive=positive, labels=labels)}" for name in MEASURES if found[name] is None]
-    return found | {"n": len(pairs), "confusion": table, "reason": "; ".join(gaps)}
+    if not of:
+        return None
+    low, high = proportion_confint(count, of, 1 - level, {"exact": "beta"}.get(method, method))
+    return float(low), float(high)

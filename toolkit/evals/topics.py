@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.evals.alignment import SOURCES
-from toolkit.evals.columns import plain
+from toolkit.evals.columns import SOURCES, plain
 from toolkit.evals.dataset import user_messages
 from toolkit.traces import Source, Trace
 

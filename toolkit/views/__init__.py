@@ -2,9 +2,10 @@
 
 Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
 and always why; `TraceBrowser` finds what to read, `AdjudicationPanel` settles what raters disagree on. Failure modes:
-`CodingPanel`, `plot_saturation`. What a judge is told: `RubricPanel`, which shows what an edit changes. Human
-alignment: `plot_alignment`. Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`,
-`plot_stalls`. In a notebook, say ``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
+`CodingPanel`, `plot_saturation`. What a judge is told: `RubricPanel`, which shows what an edit changes. Eval the eval:
+`plot_alignment`, `plot_rates`, `plot_versions`, `plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`.
+Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say
+``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -23,12 +24,18 @@ WHERE = {
     "RubricPanel": "rubric",
     "SessionPanel": "live",
     "TraceBrowser": "browse",
-    "plot_alignment": "plots",
+    "plot_agreement": "plots_alignment",
+    "plot_alignment": "plots_alignment",
+    "plot_corrected": "plots_alignment",
+    "plot_critiques": "plots_alignment",
     "plot_delivery": "plots",
     "plot_loss": "plots_delivery",
+    "plot_rates": "plots_alignment",
     "plot_saturation": "coding",
     "plot_stalls": "plots_delivery",
     "plot_topics": "plots",
+    "plot_versions": "plots_alignment",
+    "plot_widths": "plots_alignment",
 }
 """The file of each name: it is imported when the name is first asked for, and with it ipywidgets or matplotlib."""
 __all__ = list(WHERE)

@@ -53,9 +53,6 @@ def agreement_so_far(stores: Iterable[LabelStore | str | Path]) -> str:
     several = ratings[ratings.notna().sum(axis=1) > 1]
     if several.empty:
         return "no trace has two verdicts yet"
-    if agreement := getattr(evals, "agreement", None):
-        found = agreement(several)
-        alpha = f"alpha {found.alpha:.2f}" if found.alpha is not None else f"no alpha: {found.reason}"
-        return f"{alpha} on {len(several)} traces"
-    same = (several.nunique(axis=1) == 1).sum()
-    return f"the raters agree on {same} of {len(several)} traces ({same / len(several):.0%}; chance not taken out)"
+    found = evals.agreement(several)
+    alpha = f"alpha {found.alpha:.2f}" if found.alpha is not None else f"no alpha: {found.reason}"
+    return f"{alpha} on {len(several)} traces"

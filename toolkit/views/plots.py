@@ -5,16 +5,15 @@ the same as the colour.
 """
 
 from collections.abc import Sequence
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from toolkit.evals import Alignment, TopicMap
+from toolkit.evals import TopicMap
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["plot_alignment", "plot_delivery", "plot_topics"]
+__all__ = ["plot_delivery", "plot_topics"]
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000 #e69f00 #56b4e9 #009e73 #f0e442 #0072b2 #d55e00 #cc79a7".split()
@@ -26,33 +25,6 @@ FAULT_MARKS: tuple[tuple[str, str, Any], ...] = (
     (BLUE, "P", (0, (5, 1))),
 )
 TOPICS_SHOWN = 20
-
-
-def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
-    """Where does the judge disagree? The confusion with counts and row shares, TPR and TNR with intervals."""
-    counts = alignment.confusion
-    ax = ax or _axes(1.7 * counts.shape[1] + 2.6, 1.1 * counts.shape[0] + 2.4)
-    table = counts.to_numpy(dtype=float)
-    totals = table.sum(axis=1, keepdims=True)
-    shares = table / totals.clip(min=1)
-    if table.size:
-        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, column in product(*map(range, table.shape)):
-        share = f"{shares[row, column]:.0%}" if totals[row] else "–"
-        ink = "white" if shares[row, column] > 0.55 else "black"
-        weight = "bold" if counts.index[row] == counts.columns[column] else "normal"
-        words = f"{table[row, column]:.0f}\n{share}"
-        ax.text(column, row, words, ha="center", va="center", color=ink, fontweight=weight)
-    ax.set_xticks(range(counts.shape[1]), [_short(label) for label in counts.columns])
-    ax.set_yticks(range(counts.shape[0]), [_short(label) for label in counts.index])
-    ax.set_xlabel("the judge says")
-    ax.set_ylabel("people say" if alignment.human_kind == "human" else "the labels say")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    lines = "\n".join([alignment.subtitle, alignment.rate("tpr"), alignment.rate("tnr")])
-    ax.set_title(alignment.title, loc="left", fontweight="bold", pad=50)
-    ax.annotate(lines, (0, 1), (0, 6), "axes fraction", "offset points", fontsize=8.5, va="bottom")
-    return _stamp(ax, alignment.simulated)
 
 
 def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool = False) -> "Axes":

@@ -1,0 +1,237 @@
+import math
+import warnings
+from itertools import combinations
+
+import krippendorff
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from toolkit.evals import Verdict, agreement, align, annotator_test, compare_judges, retest
+
+# Gwet's worked example (Handbook of Inter-Rater Reliability, table of four raters and twelve units)
+GWET = pd.DataFrame(
+    [
+        [1, 1, None, 1],
+        [2, 2, 3, 2],
+        [3, 3, 3, 3],
+        [3, 3, 3, 3],
+        [2, 2, 2, 2],
+        [1, 2, 3, 4],
+        [4, 4, 4, 4],
+        [1, 1, 2, 1],
+        [2, 2, 2, 2],
+        [None, 5, 5, 5],
+        [None, None, 1, 1],
+        [None, None, 3, None],
+    ],
+    columns=list("ABCD"),
+)
+
+
+def test_gwets_worked_example_comes_out():
+    found = agreement(GWET)
+    assert [round(value, 5) for value in (found.percent, found.alpha, found.ac1)] == [0.81818, 0.74342, 0.77544]
+    assert round(found.pabak, 5) == 0.77273
+    assert (found.n_items, found.n_raters, found.n_gaps) == (11, 4, 7)
+    assert found.disputed.index.tolist() == [1, 5, 7]
+
+
+def by_hand(rows):
+    """Percent agreement, AC1 and PABAK by loops over items: Gwet 2008, with gaps."""
+    labels = sorted({value for row in rows for value in row})
+    same = [np.mean([a == b for a, b in combinations(row, 2)]) for row in rows if len(row) > 1]
+    if not same:
+        return math.nan, math.nan, math.nan
+    percent, q = np.mean(same), len(labels)
+    if q == 1:
+        return percent, math.nan, math.nan
+    shares = [np.mean([row.count(label) / len(row) for row in rows if row]) for label in labels]
+    chance = sum(share * (1 - share) for share in shares) / (q - 1)
+    return percent, (percent - chance) / (1 - chance), (percent - 1 / q) / (1 - 1 / q)
+
+
+def kappas(rows, weights=None):
+    """Cohen's kappa of each two raters, by two libraries, which must be of one mind."""
+    found = []
+    for first, second in combinations(rows.columns, 2):
+        both = rows[[first, second]].dropna().astype(int)
+        labels = sorted({*both[first], *both[second]})
+        one = labels and cohen_kappa_score(both[first], both[second], weights=weights) if len(labels) > 1 else math.nan
+        if weights is None and len(labels) > 1:
+            table = pd.crosstab(both[first], both[second]).reindex(index=labels, columns=labels, fill_value=0)
+            assert abs(cohens_kappa(table, return_results=False) - one) < 1e-9
+        found.append(one)
+    return found
+
+
+@pytest.mark.parametrize("start", range(0, 1000, 250))
+def test_a_thousand_random_tables_agree_with_krippendorff_scikit_learn_and_statsmodels(start):
+    for seed in range(start, start + 250):
+        rng = np.random.default_rng(seed)
+        n, raters, q = int(rng.integers(1, 30)), int(rng.integers(2, 5)), int(rng.integers(1, 5))
+        truth = rng.integers(0, q, (n, 1))
+        table = np.where(rng.random((n, raters)) < 0.6, truth, rng.integers(0, q, (n, raters))).astype(float)
+        table[rng.random((n, raters)) < rng.choice([0, 0.3])] = np.nan
+        frame = pd.DataFrame(table)
+        found = agreement(frame, resamples=0)
+        percent, ac1, pabak = by_hand([row[~np.isnan(row)].tolist() for row in table])
+        if {*frame.stack()} <= {0, 1} and q > 1 and math.isnan(ac1) and not math.isnan(percent):
+            ac1 = pabak = 1.0  # one of two known categories
+        pairable = table[(~np.isnan(table)).sum(axis=1) > 1]
+        alpha = math.nan
+        if len(np.unique(pairable[~np.isnan(pairable)])) > 1:
+            alpha = krippendorff.alpha(pairable.T, level_of_measurement="nominal")
+        expected = {"percent": percent, "ac1": ac1, "pabak": pabak, "alpha": alpha, "kappa": np.mean(kappas(frame))}
+        for name, oracle in expected.items():
+            ours = getattr(found, name)
+            if math.isnan(oracle):
+                assert ours is None or (name in ("ac1", "pabak") and ours == 1.0), (seed, name)
+                assert ours is not None or f"{name}: " in found.reason
+            else:
+                assert ours is not None, (seed, name)
+                assert abs(ours - oracle) < 1e-9, (seed, name)
+
+
+def test_weights_follow_the_scale():
+    rng = np.random.default_rng(0)
+    first = rng.integers(1, 6, 80)
+    frame = pd.DataFrame({"a": first, "b": np.clip(first + rng.integers(-1, 2, 80), 1, 5)})
+    for scale, weights in (("ordinal", "linear"), ("interval", "quadratic")):
+        found = agreement(frame, scale, resamples=0)
+        assert abs(found.kappa - kappas(frame, weights)[0]) < 1e-9
+        assert abs(found.alpha - krippendorff.alpha(frame.T.to_numpy(), level_of_measurement=scale)) < 1e-9
+    assert agreement(frame, "interval", resamples=0).alpha > agreement(frame, resamples=0).alpha
+
+
+def test_where_nearly_all_pass_kappa_falls_and_ac1_does_not():
+    rows = [("pass", "pass")] * 90 + [("pass", "fail")] * 5 + [("fail", "pass")] * 5
+    found = agreement(pd.DataFrame(rows, columns=["ann", "bo"]))
+    assert found.percent == 0.9
+    assert found.kappa < 0 < 0.8 < found.ac1
+    assert found.pabak == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("rows", [[], [("pass", None)], [("pass", "pass")] * 3, [("defer", "pass")]])
+def test_what_is_undefined_is_none_and_has_a_reason(rows):
+    with warnings.catch_warnings(action="error"):
+        found = agreement(pd.DataFrame(rows, columns=["ann", "bo"], dtype=object))
+    for name in ("percent", "alpha", "kappa", "ac1", "pabak"):
+        if getattr(found, name) is None:
+            assert f"{name}: " in found.reason
+            assert found.intervals[name] is None
+    assert found.alpha is found.kappa is None
+
+
+def test_gaps_and_defers_are_counted_and_enter_nothing():
+    rows = [("pass", "pass"), ("fail", "fail"), ("defer", "pass"), (None, "fail"), ("pass", float("nan"))]
+    found = agreement(pd.DataFrame(rows, columns=["ann", "bo"]))
+    assert (found.n_items, found.n_gaps, found.percent, found.kappa) == (2, 3, 1.0, 1.0)
+
+
+def test_items_in_groups_have_wider_intervals_than_as_many_alone():
+    rng = np.random.default_rng(0)
+    one = pd.DataFrame(np.where(rng.random((40, 2)) < 0.8, "pass", "fail"), columns=["ann", "bo"])
+    five = pd.concat([one] * 5, ignore_index=True)
+    alone, grouped = agreement(five), agreement(five, groups=list(range(40)) * 5)
+    widths = [np.subtract(*found.intervals["percent"][::-1]) for found in (alone, grouped)]
+    assert widths[1] > 1.6 * widths[0]
+    assert agreement(five).intervals == alone.intervals
+
+
+def test_agreement_by_category_is_the_share_of_other_raters_who_say_so_too():
+    rows = [("a", "a"), ("a", "b"), ("b", "b"), ("b", "b")]
+    found = agreement(pd.DataFrame(rows, columns=["ann", "bo"])).by_category
+    assert found["n"].to_dict() == {"a": 3, "b": 5}
+    assert found.loc["a", "agreement"] == pytest.approx(2 / 3)
+    assert found.loc["b", "agreement"] == pytest.approx(4 / 5)
+
+
+def test_raters_who_are_simulated_are_called_so():
+    rows = pd.DataFrame([("pass", "pass"), ("fail", "fail")], columns=["ann", "bo"])
+    assert agreement(rows, human_kind=["human", "simulated"]).title == "Agreement of simulated labels"
+    assert agreement(rows, human_kind="simulated").simulated
+
+
+def run(said, judge="abcd"):
+    return [Verdict(f"t{at}", one, "", "", "simulated", judge) for at, one in enumerate(said)]
+
+
+def test_a_judge_that_is_asked_again_is_compared_with_itself():
+    found = retest(run(["pass", "fail", "pass", None]), run(["pass", "pass", "pass", "pass"])[::-1])
+    assert (found.n_items, found.n_gaps, found.percent) == (3, 1, pytest.approx(2 / 3))
+    assert found.disputed.index.tolist() == ["t1"]
+    assert found.simulated
+    with pytest.raises(ValueError, match="of 2 judges"):
+        retest(run(["pass"]), run(["pass"], "ef01"))
+
+
+def test_two_judges_that_err_alike_are_not_told_apart():
+    human = ["pass", "fail"] * 10
+    same = compare_judges(align(human, human), align(human, human))
+    assert (same.first_only, same.second_only, same.p, same.difference) == (0, 0, None, 0.0)
+    assert "right and wrong on the same items" in same.reason
+    better = compare_judges(align(human, human, human_kind="simulated"), align(human, ["pass", "pass"] * 10))
+    assert (better.first_only, better.second_only) == (10, 0)
+    assert better.p == pytest.approx(2 / 2**10)
+    assert better.simulated
+    assert compare_judges(align([], []), align([], [])).reason
+
+
+def test_judges_with_different_labels_are_not_compared():
+    with pytest.raises(ValueError, match="different labels"):
+        compare_judges(align(["pass", "fail"], ["pass", "fail"]), align(["fail", "pass"], ["pass", "fail"]))
+
+
+def annotators(n=60, rate=0.9, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = rng.random(n) < 0.5
+    said = {name: np.where(truth ^ (rng.random(n) > rate), "pass", "fail") for name in ("ann", "bo", "cy")}
+    return pd.DataFrame(said), np.where(truth, "pass", "fail")
+
+
+def test_a_judge_that_knows_the_truth_may_stand_in_and_one_that_guesses_may_not():
+    ratings, truth = annotators()
+    good = annotator_test(ratings, truth, human_kind="human")
+    assert (good.passes, good.winning_rate) == (True, 1.0)
+    assert good.advantage > 0.9
+    guess = annotator_test(ratings, np.random.default_rng(1).choice(["pass", "fail"], len(truth)))
+    assert guess.passes is False
+    assert guess.advantage < good.advantage
+
+
+def test_too_few_raters_or_items_give_no_decision_but_a_reason():
+    ratings, truth = annotators(20)
+    found = annotator_test(ratings, truth)
+    assert found.passes is found.winning_rate is found.advantage is None
+    assert "3 are needed" in found.reason
+    assert annotator_test(ratings[["ann", "bo"]], truth, min_items=5).passes is None
+    assert annotator_test(ratings, [None] * 20).n == 0
+
+
+def test_the_annotator_test_is_that_of_the_paper_written_out_in_loops():
+    ratings, truth = annotators(80, 0.8)
+    ratings = ratings.mask(np.random.default_rng(3).random(ratings.shape) < 0.1)
+    judge = np.where(np.random.default_rng(4).random(80) < 0.85, truth, "pass")
+    p_values, advantages = [], []
+    for rater in ratings:
+        theirs, ours = [], []
+        for said, row in zip(judge, ratings.to_dict("records"), strict=True):
+            others = [vote for name, vote in row.items() if name != rater and isinstance(vote, str)]
+            if isinstance(row[rater], str) and len(others) > 1:
+                people, model = (np.mean([vote == one for vote in others]) for one in (row[rater], said))
+                theirs.append(float(people >= model))
+                ours.append(float(model >= people))
+        gaps = np.subtract(theirs, ours)
+        p_values.append(stats.ttest_1samp(gaps, 0.1, alternative="less").pvalue)
+        advantages.append(np.mean(ours))
+    order, m = np.argsort(p_values), len(p_values)
+    harmonic = sum(1 / k for k in range(1, m + 1))
+    below = [k for k, at in enumerate(order, 1) if p_values[at] <= k * 0.05 / (m * harmonic)]
+    found = annotator_test(ratings, judge, epsilon=0.1)
+    assert np.allclose(found.frame["p"], p_values, atol=1e-12)
+    assert found.winning_rate == pytest.approx(max(below, default=0) / m)
+    assert found.advantage == pytest.approx(np.mean(advantages))

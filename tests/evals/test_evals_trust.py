@@ -1,0 +1,110 @@
+import pytest
+
+from toolkit.evals import BANDS, RATES, Judge, Label, Rubric, TrustPolicy, Verdict, align, trusted
+from toolkit.models import Answer, ScriptedModel
+
+
+def judge(text="Is it right?"):
+    return Judge(Rubric("right", text), ScriptedModel(lambda _: Answer("")))
+
+
+def aligned(by, kind="human", n=200, wrong=0.03, missing=0.0, **more):
+    """`n` labels, half of them fails; the judge errs on a share `wrong` of either kind, is silent on `missing`."""
+    labels, verdicts = [], []
+    for at in range(n):
+        said = "pass" if at % 2 else "fail"
+        other = {"pass": "fail", "fail": "pass"}[said]
+        place = at // 2 / (n / 2)
+        verdict = None if place >= 1 - missing else other if place < wrong else said
+        labels.append(Label(f"t{at}", "ann", said, "because", kind))
+        verdicts.append(Verdict(f"t{at}", verdict, "", "", "live", by.hash))
+    return align(labels, verdicts, **more)
+
+
+def test_a_good_judge_is_trusted_and_a_changed_one_is_not():
+    one = judge()
+    trust = trusted(aligned(one))
+    assert trust.trusted
+    assert trust.covers(one)
+    assert not trust.covers(judge("Is it right, and polite?"))
+    assert not trust.covers("")
+    assert one.hash in trust.title
+    assert trust.title.endswith("is trusted to score at scale")
+
+
+@pytest.mark.parametrize(("kind", "words"), [("simulated", "simulated labels"), ("model", "a model's labels")])
+def test_labels_that_no_person_wrote_make_no_trust_and_the_decision_says_so(kind, words):
+    one = judge()
+    trust = trusted(aligned(one, kind))
+    assert not trust.trusted
+    assert not trust.covers(one)
+    assert not trust.checks.loc["labels", "met"]
+    lenient = trusted(aligned(one, kind), TrustPolicy(name="practice", min_tpr=0.8, min_tnr=0.8, human=False))
+    assert lenient.covers(one)
+    for found in (trust, lenient):
+        assert f"It rests on {words}: nothing here is about people" in found.title
+        assert "nothing here is about people" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [({"wrong": 0.2}, "tpr"), ({"n": 40}, "n"), ({"missing": 0.1}, "unparsed"), ({"n": 40, "wrong": 0.1}, "tnr")],
+)
+def test_what_falls_short_is_named(change, check):
+    trust = trusted(aligned(judge(), **change))
+    assert not trust.trusted
+    assert not trust.checks.loc[check, "met"]
+    assert check in trust.title
+
+
+def test_bounds_decide_and_not_values_so_few_labels_do_not_pass():
+    few = aligned(judge(), n=20, wrong=0.0)
+    policy = TrustPolicy(name="bounds", min_tpr=0.8, min_labels=1)
+    assert few.tpr == 1.0
+    assert not trusted(few, policy).trusted
+    assert trusted(aligned(judge(), wrong=0.0), policy).trusted
+
+
+def test_both_schools_are_shown_whichever_decides():
+    found = aligned(judge())
+    for policy in (RATES, BANDS):
+        trust = trusted(found, policy)
+        assert trust.trusted
+        for told in ("TPR 0.97", "TNR 0.97", "kappa 0.94, good for a gate"):
+            assert told in trust.schools
+            assert told in trust._repr_html_()
+    assert "good for exploration" in trusted(aligned(judge(), wrong=0.4), BANDS).schools
+    assert not trusted(aligned(judge(), wrong=0.2), BANDS).trusted
+
+
+def test_labels_that_come_in_groups_are_worth_less():
+    one = judge()
+    assert trusted(aligned(one, wrong=0.06, n=400)).trusted
+    assert not trusted(aligned(one, wrong=0.06, n=400, groups=[at // 20 for at in range(400)])).trusted
+
+
+def test_a_decision_about_no_judge_in_particular_trusts_none():
+    words = ["pass", "fail"] * 100
+    unknown = align(words, words, human_kind="human")
+    assert not trusted(unknown).trusted
+    assert not trusted(unknown).covers("abcd")
+    assert trusted(unknown, judge="abcd").covers("abcd")
+
+
+def test_verdicts_of_one_judge_make_no_trust_in_another():
+    with pytest.raises(ValueError, match="align that one"):
+        trusted(aligned(judge()), judge=judge("Another question?"))
+
+
+def test_an_undefined_rate_is_not_met():
+    only = align(["pass"] * 50, ["pass"] * 50, human_kind="human")
+    trust = trusted(only, TrustPolicy(name="rates", min_tnr=0.1, min_labels=0), "abcd")
+    assert trust.checks.loc["tnr", "found"] == "undefined"
+    assert not trust.trusted
+
+
+def test_missing_verdicts_that_count_as_fails_are_still_missing():
+    for policy in ("report", "exclude", "fail", "pass"):
+        trust = trusted(aligned(judge(), missing=0.1, unparsed=policy))
+        assert trust.checks.loc["unparsed", "found"] == "10%"
+        assert not trust.trusted

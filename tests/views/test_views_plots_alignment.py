@@ -1,0 +1,156 @@
+import sys
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from toolkit.evals import Label, Verdict, agreement, align, corrected_rate
+from toolkit.views import (
+    plot_agreement,
+    plot_alignment,
+    plot_corrected,
+    plot_critiques,
+    plot_rates,
+    plot_versions,
+    plot_widths,
+)
+
+HOSTILE = r"$\frac{, <b>"
+
+
+def written(ax):
+    """All words on the plot, drawn once so that a fault in drawing shows."""
+    ax.figure.savefig(BytesIO(), format="png")
+    legend = ax.get_legend()
+    words = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), *(legend.get_texts() if legend else [])]
+    shown = [text.get_text() for text in words]
+    return "\n".join([*shown, ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()])
+
+
+def aligned(n=60, **origin):
+    """Every fourth item fails; the judge errs on every seventh, and says nothing of the last."""
+    human = ["fail" if at % 4 == 0 else "pass" for at in range(n)]
+    judge = [({"fail": "pass", "pass": "fail"}[label] if at % 7 == 0 else label) for at, label in enumerate(human)]
+    return align(human, [*judge[:-1], None], **origin)
+
+
+def judged(n=40):
+    labels = [Label(f"t{at}", "ann", "pass" if at % 3 else "fail", "a reason") for at in range(n)]
+    verdicts = [
+        Verdict(one.trace_id, "pass" if at % 5 == 0 else one.verdict, "word " * (1 + at), "", "live", "abcd")
+        for at, one in enumerate(labels)
+    ]
+    return align(labels, verdicts)
+
+
+ratings = pd.DataFrame({"ann": ["pass", "fail", "pass", None], "bo": ["pass", "fail", "fail", "pass"]})
+
+
+def every_plot(**origin):
+    """Each plot of this file, with figures of the origin that is asked for, as functions of ax."""
+    one, kind = aligned(**origin), {name: origin.get(name) for name in ("human_kind", "judge_source")}
+    verdicts = judged() if "simulated" not in origin.values() else judged_by_a_script()
+    return {
+        "alignment": lambda ax=None: plot_alignment(one, ax),
+        "rates": lambda ax=None: plot_rates({"v1": one}, ax),
+        "versions": lambda ax=None: plot_versions({"v1": one}, ax),
+        "agreement": lambda ax=None: plot_agreement(agreement(ratings, resamples=50, **kind), ax),
+        "corrected": lambda ax=None: plot_corrected({"v1": corrected_rate(one, ["pass", "fail", None])}, ax),
+        "widths": lambda ax=None: plot_widths(one, 500, ax),
+        "critiques": lambda ax=None: plot_critiques(verdicts, ax),
+    }
+
+
+def judged_by_a_script():
+    labels = [Label(f"t{at}", "sim", "pass" if at % 3 else "fail", "why", "simulated") for at in range(12)]
+    return align(labels, [Verdict(one.trace_id, one.verdict, "so", "", "simulated", "abcd") for one in labels])
+
+
+NAMES = list(every_plot())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plot_of_simulated_labels_says_so_on_itself_and_one_of_people_does_not(name):
+    assert "simulated" in written(every_plot(human_kind="simulated")[name]()).split("\n")
+    assert "simulated" not in written(every_plot(human_kind="human", judge_source="live")[name]())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plot_tells_its_effective_n(name):
+    told = {"alignment": "n = 59", "rates": "n = 44 + 15, 1 unparsed", "versions": "n = 59", "agreement": "n = 3"}
+    told |= {"corrected": "n = 2 judged, 59 labelled\n1 unscored", "widths": "n = 59 now", "critiques": "n = 10"}
+    assert told[name] in written(every_plot(human_kind="human")[name]())
+
+
+def test_a_plot_of_alignment_uses_the_axes_it_is_given_and_leaves_pyplot_alone():
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    before = pyplot.get_fignums() if pyplot else []
+    for plot, ax in zip(every_plot().values(), Figure().subplots(1, len(NAMES)), strict=True):
+        assert plot(ax) is ax
+        assert plot().figure is not ax.figure
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert (pyplot.get_fignums() if pyplot else []) == before
+
+
+def test_an_alignment_shows_counts_shares_intervals_and_the_effective_n():
+    human, judge = ["pass"] * 4 + ["fail"] * 4, ["pass", "pass", "pass", "fail", "fail", "fail", "pass", None]
+    words = written(plot_alignment(align(human, judge, human_kind="human", judge_source="live")))
+    for told in ("Human alignment", "n = 7", "1 unparsed", "3\n75%", "2\n67%", "TPR 0.75", "TNR 0.67", "95% interval"):
+        assert told in words
+    assert "simulated" not in words
+
+
+@pytest.mark.parametrize("origin", [{"human_kind": "simulated"}, {"judge_source": "simulated"}])
+def test_simulated_labels_or_verdicts_are_called_so_on_the_plot(origin):
+    words = written(plot_alignment(align(["pass", "fail"], ["pass", "fail"], **origin)))
+    assert "simulated" in words.split("\n")
+    assert "Human" not in words
+
+
+def test_an_alignment_of_nothing_and_of_three_categories_can_be_drawn():
+    assert "TPR undefined" in written(plot_alignment(align([], [])))
+    assert "2\n67%" in written(plot_alignment(align(["a", "a", "a", "b", "c"], ["a", "a", "b", "b", "c"])))
+
+
+def test_series_differ_by_shape_as_well_as_by_colour():
+    for name, series in (("rates", 2), ("versions", 2), ("corrected", 2), ("widths", 3)):
+        ax = every_plot()[name]()
+        ax.figure.savefig(BytesIO(), format="png")
+        marks = {line.get_marker() for line in ax.lines} - {"None", "", None}
+        colours = {line.get_color() for line in ax.lines if line.get_marker() in marks}
+        assert len(marks) == len(colours) == series, name
+
+
+def test_what_is_undefined_is_written_out_and_not_left_off():
+    only = align(["pass"] * 4, ["pass", "pass", "pass", "fail"])
+    assert "undefined" in written(plot_rates({"only passes": only}))
+    assert "n = 4" in written(plot_versions({"only passes": only}))
+    coin = align(["pass", "fail"] * 2, ["pass", "pass", "fail", "fail"])
+    assert "undefined" in written(plot_corrected({"coin": corrected_rate(coin, ["pass"])}))
+    assert "TNR" not in written(plot_widths(only))
+
+
+def test_hostile_names_stay_text():
+    one = aligned()
+    for ax in (
+        plot_rates({HOSTILE: one}),
+        plot_versions({HOSTILE: one}),
+        plot_corrected({HOSTILE: corrected_rate(one, ["pass"])}),
+    ):
+        assert "frac" in written(ax)
+    named = ratings.replace("fail", HOSTILE)
+    assert "frac" in written(plot_agreement(agreement(named, resamples=20)))
+
+
+def test_the_confusion_has_the_row_shares_that_numpy_finds():
+    one = aligned()
+    shares = plot_alignment(one).images[0].get_array()
+    counts = one.confusion.to_numpy()
+    assert np.allclose(shares, counts / counts.sum(axis=1, keepdims=True))
+
+
+def test_critiques_without_verdicts_are_refused_with_what_to_do():
+    with pytest.raises(ValueError, match="give align the judge's Verdicts"):
+        plot_critiques(aligned())

@@ -1,0 +1,41 @@
+"""Planning: how many labels until the interval is this narrow?"""
+
+from math import sqrt
+
+from toolkit.evals.columns import proportion
+
+
+def interval_width(labels: float, rate: float = 0.9, share: float = 1.0, level: float = 0.95) -> float:
+    """The width of Wilson's interval of a `rate` that `share` of the labels tell: of a TPR, those that people pass."""
+    low, high = proportion(labels * share * rate, labels * share, level) or (0.0, 1.0)
+    return high - low
+
+
+def corrected_width(labels: float, judged: float, value: float, tpr: float, tnr: float, level: float = 0.95) -> float:
+    """The width of the interval of a corrected rate `value`, by the delta method (Lee et al., arXiv 2511.21140).
+
+    More labels narrow it no further than `judged` items allow. Raises ValueError where TPR + TNR <= 1.
+    """
+    from scipy.stats import norm
+
+    if tpr + tnr <= 1:
+        raise ValueError(f"TPR + TNR = {tpr + tnr:.2f} <= 1: no number of labels corrects this judge")
+    passed = value * tpr + (1 - value) * (1 - tnr)
+    known = value * tpr * (1 - tpr) + (1 - value) * tnr * (1 - tnr)
+    reach = norm.ppf((1 + level) / 2) * sqrt(passed * (1 - passed) / judged + known / labels)
+    return min(1.0, float(2 * reach / (tpr + tnr - 1)))
+
+
+def labels_needed(width: float, rate: float = 0.9, share: float = 0.5, level: float = 0.95) -> int:
+    """The fewest labels with which the interval of a TPR (or TNR) near `rate` is at most `width` wide.
+
+    `share` is how many of the labels are the TPR's (or TNR's): where one trace in ten fails, a TNR wants ten labels
+    for each that it can use, and drawing more failures is cheaper. Raises ValueError for a width of 0 or less.
+    """
+    if not (width > 0 and 0 < share <= 1):
+        raise ValueError(f"width is above 0 and share in 0 to 1, not {width} and {share}")
+    low, high = 0, 10_000_000
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if interval_width(middle, rate, share, level) <= width else (middle, high)
+    return high
