@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.evals.judge import SOURCES, Judge, Verdict, findings_in, in_turn, trace_block
+from toolkit.evals.columns import SOURCES
+from toolkit.evals.judge import Judge, Verdict, findings_in, in_turn, trace_block
 from toolkit.models.model import Progress
 from toolkit.traces import Source, Trace
 

@@ -120,22 +120,16 @@ class RubricPanel(VBox):  # type: ignore[misc]
 
     def agreement(self, verdicts: list[Verdict]) -> str:
         """In words, how far `verdicts` agree with the labels, and on how many."""
-        from statsmodels.stats.proportion import proportion_confint
-
         if not verdicts:
             return "not judged yet"
         found = self._aligned(verdicts)
-        if found.accuracy is None:
+        if (within := found.interval("accuracy")) is None:
             return f"undefined: {found.reason.split(';')[0]} ({found.subtitle})"
-        right = round(found.accuracy * found.n)
-        low, high = proportion_confint(right, found.n, method="wilson")
-        return f"{right} of {found.n} agree, 95% interval {low:.2f} to {high:.2f} ({found.subtitle})"
+        right, of = found.counts("accuracy")
+        return f"{right} of {of} agree, 95% interval {within[0]:.2f} to {within[1]:.2f} ({found.subtitle})"
 
     def _aligned(self, verdicts: list[Verdict]) -> Alignment:
-        labels = [self.labels[one.trace_id] for one in verdicts]
-        kinds, sources = [one.rater_kind for one in labels], [one.source for one in verdicts]
-        said = [one.verdict for one in verdicts]
-        return align([one.verdict for one in labels], said, human_kind=kinds, judge_source=sources)
+        return align([self.labels[one.trace_id] for one in verdicts], verdicts)
 
     def _draw(self) -> None:
         old, new = ({one.trace_id: one for one in verdicts} for verdicts in (self.before, self.after))
