@@ -107,11 +107,9 @@ class Judge:
 
     @property
     def _examples(self) -> str:
-        traces, blocks = {trace.id: trace for trace in self.shown}, []
-        for one in self.rubric.examples:
-            answer = as_line(asdict(one)["findings"])
-            blocks.append(f"<example>\n{trace_block(traces[one.trace_id])}\nAnswer: {answer}\n</example>\n\n")
-        return "".join(blocks)
+        blocks = {trace.id: trace_block(trace) for trace in self.shown}
+        told = [(blocks[one.trace_id], as_line(asdict(one)["findings"])) for one in self.rubric.examples]
+        return "".join(f"<example>\n{block}\nAnswer: {answer}\n</example>\n\n" for block, answer in told)
 
     @property
     def _told(self) -> set[str]:

@@ -28,7 +28,7 @@ class Probe:
     """The traces, or pairs, that it rests on."""
     unscored: int
     """Those left out for want of a verdict."""
-    source: Source
+    source: str
     """Of the verdicts. A simulated effect was put into a script, and is no finding about a model."""
     reason: str = ""
 
