@@ -225,7 +225,7 @@ class MemoryLog:
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
         wanted = (event for event in self._sessions[session] if place(event) in LANES[lane])
-        last = {event.run or event.actor: event for event in wanted}
+        last = {(event.run, event.run or event.actor): event for event in wanted}
         return sorted(last.values(), key=lambda event: event.seq or 0)
 
     async def close(self) -> None:

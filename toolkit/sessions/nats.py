@@ -236,7 +236,8 @@ class NatsLog:
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
-        found = {event.run or event.actor: event async for event in self._read(session, None, False, lane)}
+        last = self._read(session, None, False, lane)
+        found = {(event.run, event.run or event.actor): event async for event in last}
         return sorted(found.values(), key=lambda event: event.seq or 0)
 
     async def _read(
