@@ -41,7 +41,7 @@ class Run:
         self._writer = Writer(session.log, self._event, id, window_s)
         self._since = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._heard = asyncio.Event()
+        self._heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._consumed: set[str] = set()
 
     @property
@@ -97,13 +97,14 @@ class Run:
             self._wake()
 
     def _wake(self) -> None:
-        self._heard.set()
-        self._heard = asyncio.Event()
+        self._heard.set_result(None)
+        self._heard = asyncio.get_running_loop().create_future()
 
-    async def _next_signal(self) -> None:
+    def _next_signal(self) -> asyncio.Future[None]:
+        """To be waited for, never awaited: what is awaited is cancelled with its waiter."""
         if self.lost:
             raise Fenced(f"run {self.id} of session {self.session.id} is another agent's now")
-        await self._heard.wait()
+        return self._heard
 
     @property
     def cancelled(self) -> bool:
@@ -221,10 +222,7 @@ class Run:
             while not task.done():
                 if self.cancelled or any(signal.kind == "interrupt" for signal in self.signals[seen:]):
                     return None
-                heard = asyncio.ensure_future(self._next_signal())
-                await asyncio.wait([task, heard], return_when=asyncio.FIRST_COMPLETED)
-                if not heard.cancel():
-                    heard.result()
+                await asyncio.wait([task, self._next_signal()], return_when=asyncio.FIRST_COMPLETED)
             return task.result()
         finally:
             # Also where the caller itself is cancelled: a call that nobody awaits would be paid for.
@@ -240,7 +238,7 @@ class Run:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while (answer := self._answer(asked.event.id)) is None and not self.cancelled:
-                    await self._next_signal()
+                    await asyncio.wait([self._next_signal()])
         await self.append("approval.settled", {"request": asked.event.id, "answer": answer})
         await self.append("run.resumed", {})
         return answer
