@@ -210,8 +210,9 @@ class Run:
         """The steers not taken yet. Each is marked as consumed on the log, so that its sender can know."""
         fresh = [one for one in self.signals if one.kind == "steer" and one.id not in self._consumed]
         for steer in fresh:
-            self._consumed.add(steer.id)
             await self.append("steer.consumed", {"event": steer.id})
+        # Only now: what is not returned here was not taken, whatever the log says.
+        self._consumed.update(steer.id for steer in fresh)
         return fresh
 
     async def unless_interrupted(self, work: Awaitable[T]) -> T | None:
@@ -239,6 +240,9 @@ class Run:
             async with asyncio.timeout(timeout_s):
                 while (answer := self._answer(asked.event.id)) is None and not self.cancelled:
                     await asyncio.wait([self._next_signal()])
+        if answer is None and not self.cancelled:
+            await self._catch_up()
+            answer = self._answer(asked.event.id)
         await self.append("approval.settled", {"request": asked.event.id, "answer": answer})
         await self.append("run.resumed", {})
         return answer
@@ -250,6 +254,8 @@ class Run:
     async def stop_listening(self) -> None:
         """Let go of the control feed and of the lease, without ending the run on the log."""
         tasks, self._tasks = self._tasks, []
+        for task in tasks:  # All of them first, as the waiting may be cancelled: a lease must not outlive its run.
+            task.cancel()
         with suppress(LogUnavailable, Fenced):
             await self._writer.close()
         for task in tasks:
