@@ -155,3 +155,24 @@ def test_the_binary_comes_from_the_variable_then_path_then_the_package(monkeypat
     named.symlink_to(packaged)
     monkeypatch.setenv("FIELDBOOK_NATS_SERVER", str(named))
     assert server_binary() == Path(named)
+
+
+async def test_a_write_is_cancelled_even_where_so_much_waits_that_nats_py_holds_it_back(server):
+    async with await NatsLog.connect(server.url) as log:
+        session = Session(log, "stalled")
+        await session.say("before")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            crowd = []
+            for _ in range(2):  # The first wave fills the socket, the second what nats-py holds.
+                crowd += [asyncio.create_task(session.say("x" * 900_000)) for _ in range(20)]
+                await asyncio.sleep(0.1)
+            late = asyncio.create_task(session.say("late"))
+            await asyncio.sleep(0.1)
+            for task in (late, *crowd):
+                task.cancel()
+            done, _ = await asyncio.wait([late, *crowd], timeout=5)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert len(done) == 41
+        assert all(task.cancelled() for task in done)

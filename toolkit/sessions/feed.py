@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from toolkit.sessions.log import LogUnavailable, shielded
-from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, whole
+from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, send, whole
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -90,14 +90,14 @@ class Feed:
     async def _answer_flow_control(self, message: "Msg") -> None:
         wanted = message.reply or (message.headers or {}).get("Nats-Consumer-Stalled")
         if wanted:
-            await self._client.publish(wanted)
+            await send(self._client, wanted)
 
     async def close(self) -> None:
         """Stop listening, and let the server drop the consumer now; it does so by itself after a while."""
         with suppress(Exception):
             await shielded(self._subscription.unsubscribe())
             if self._name and self._client.is_connected:
-                await self._client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+                await send(self._client, f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
 
 
 def _sequences(reply: str) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from toolkit.sessions.publish import (
     Publisher,
     Refused,
     persist,
+    send,
     whole,
 )
 from toolkit.sessions.server import NAME_PREFIX
@@ -173,7 +174,7 @@ class NatsLog:
             if batch:
                 told |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
             if number < len(events):
-                await self._client.publish(to, payload, headers=told)
+                await send(self._client, to, payload, told=told)
         if batch:
             told["Nats-Batch-Commit"] = "1"
         seq, again = await self._publisher.publish(to, payload, told)

@@ -59,6 +59,18 @@ def whole(call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Calla
     return lambda: shielded(call(*arguments))
 
 
+async def send(
+    client: "Client", subject: str, payload: bytes = b"", reply: str = "", told: dict[str, str] | None = None
+) -> None:
+    """Publish, no more; nats-py swallows a cancellation while it waits for room, and it is raised here."""
+    task = asyncio.current_task()
+    assert task
+    before = task.cancelling()
+    await client.publish(subject, payload, reply, told)
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+
+
 class Publisher:
     """Publishes on one connection, each time with a deadline.
 
@@ -82,7 +94,7 @@ class Publisher:
         reply = f"{self._inbox}.{self._count}"
         future = self._waiting[reply] = asyncio.get_running_loop().create_future()
         try:
-            await self._client.publish(subject, payload, reply, headers)
+            await send(self._client, subject, payload, reply, headers)
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
                 message = await future
         finally:

@@ -116,7 +116,7 @@ class Writer:
         """Store what waits, and the run's last events together. Returns how the run ended."""
         await self.store()
         async with self._busy:
-            # Made once: where the log did not acknowledge, the next call sends the same; unless words were stored since.
+            # Made once: unless more was stored since, the call after one that was not acknowledged sends the same.
             self._ending = self._ending or self._last_events(outcome)
             await self.log.append_all(self._ending, self.fence)
             ended: Outcome = self._ending[-1].data["outcome"]
