@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
 DEDUPE_WINDOW_S = 120.0
 """For so long the server knows an event's id again; a later retry looks the log up first."""
 WRONG_LAST_SEQUENCE = 10071
@@ -95,9 +96,10 @@ class NatsLog:
         """
         import nats
 
+        client = nats.NATS()
         try:
             async with asyncio.timeout(timeout_s):
-                client = await nats.connect(
+                await client.connect(
                     url.split(","),
                     name="fieldbook",
                     error_cb=_quiet,
@@ -107,6 +109,9 @@ class NatsLog:
                 )
         except (OSError, TimeoutError, nats.errors.Error) as error:
             raise LogUnavailable(f"no NATS server at {url} within {timeout_s} s: {error!r}") from None
+        finally:
+            if not client.is_connected:  # What had been opened is open still.
+                await _close(client)
         log = cls(client, durability or _stated_durability(client), streams)
         try:
             await log._settle_in(replicas, window_s, timeout_s)
@@ -271,8 +276,13 @@ class NatsLog:
 
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers of this log end with it."""
-        with suppress(Exception):
-            await shielded(self._client.close())
+        await _close(self._client)
+
+
+async def _close(client: "Client") -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):  # A server that has stopped takes no last bytes.
+            await shielded(client.close())
 
 
 def _stated_durability(client: "Client") -> Durability:
