@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from toolkit.sessions import Session, fold
+from toolkit.sessions import NatsLog, NatsServer, Session, fold
 
 LANES = {
     "log": ["text.delta", "run.started", "cancel", "note"],
@@ -61,3 +61,18 @@ async def test_a_signal_from_somebody_called_like_the_agent_does_not_part_its_wo
             await session.steer("hm", "r", actor="agent")
     assert (await session.conversation()).to_json() == (await plainly_folded(session)).to_json()
     await run.finish()
+
+
+@pytest.mark.nats
+async def test_a_message_that_poses_as_a_heartbeat_holds_nobody_up(tmp_path):
+    import nats
+
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+        session = Session(log, "pose")
+        await session.say("before")
+        client = await nats.connect(server.url)
+        await client.jetstream().publish("sess.pose.log.q.evt.-", b"", headers={"Status": "100"})
+        await client.close()
+        await session.say("after")
+        async with asyncio.timeout(10):
+            assert [event.data["text"] async for event in session.read(follow=False)] == ["before", "after"]

@@ -364,3 +364,41 @@ async def test_words_that_come_after_an_end_that_was_not_stored_belong_to_the_ne
     await run.finish()
     known = await session.conversation()
     assert (known.text, known.runs["r"].intact) == ("one two", True)
+
+
+@pytest.mark.nats
+async def test_events_together_of_which_one_is_stored_already_are_stored_once_each(tmp_path):
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url, window_s=0.2) as log:
+        session = Session(log, "partly")
+        events = [session.event("message", "u", {"text": id_}, id=id_) for id_ in ("m1", "m2", "m3")]
+        first = await log.append(events[1])
+        forgotten = new_event("partly", "message", "x", {})
+        await log.append(forgotten)
+        await until(lambda: _stored_again(log, forgotten))
+        async with asyncio.timeout(10):
+            acks = [await log.append_all(some) for some in (events[:2], events[1:])]
+        assert [[ack.duplicate for ack in some] for some in acks] == [[False, True], [True, False]]
+        assert acks[0][1].seq == acks[1][0].seq == first.seq
+
+
+async def _stored_again(log, event):
+    return not (await log.append(event)).duplicate
+
+
+@pytest.mark.nats
+async def test_whatever_asks_a_server_that_is_away_hears_of_it_by_the_deadline(tmp_path, monkeypatch):
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url, window_s=0.2) as log:
+        session, late = Session(log, "late"), new_event("late", "message", "x", {})
+        first = await session.say("before")
+        following = asyncio.create_task(anext(session.read(first.seq)))
+        await server.kill()
+        for module in ("nats", "feed"):
+            monkeypatch.setattr(f"toolkit.sessions.{module}.APPEND_DEADLINE_S", 0.3)
+        # The second time, half of the dedupe window is over: the log is to be looked up.
+        for ask in (lambda: log.append(late), lambda: log.append(late), session.conversation, session.present):
+            async with asyncio.timeout(10):
+                with pytest.raises(LogUnavailable):
+                    await ask()
+        assert not following.done()
+        await server.restart()
+        assert (await log.append(late)).seq == (await asyncio.wait_for(following, 20)).seq

@@ -118,8 +118,8 @@ class Log(Protocol):
     ) -> AsyncIterator[Event]:
         """Yield the session's events with ``seq > after`` in order, each once.
 
-        With `follow` it goes on with those to come; without, it ends at what is stored now. With `run`, only what is
-        of that run, or of none.
+        With `follow` it goes on with those to come, however long the log is away; without, it ends at what is stored
+        now, and `LogUnavailable` is raised at a deadline. With `run`, only what is of that run, or of none.
         """
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:

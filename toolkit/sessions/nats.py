@@ -151,7 +151,8 @@ class NatsLog:
             return await self._append(events, fence)
         return [await self.append(event, fence) for event in events]
 
-    async def _append(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
+    async def _append(self, events: Sequence[Event], fence: int | None, give_up: float | None = None) -> list[Ack]:
+        give_up = give_up or time.monotonic() + APPEND_DEADLINE_S
         key = f"{events[0].session}.{events[0].id}"
         late = self._tried.setdefault(key, time.monotonic()) + self._window_s / 2
 
@@ -167,7 +168,7 @@ class NatsLog:
             acks = await persist(attempt, APPEND_DEADLINE_S, f"event {events[0].id} was not acknowledged")
         except Refused as error:
             self._tried.pop(key, None)
-            return await self._settle(events, fence, error)
+            return await self._settle(events, fence, error, give_up)
         self._tried.pop(key, None)
         return acks
 
@@ -186,7 +187,7 @@ class NatsLog:
         first = seq - len(events) + 1
         return [Ack(replace(event, seq=first + n), self._durability, again) for n, event in enumerate(events)]
 
-    async def _settle(self, events: Sequence[Event], fence: int | None, error: Refused) -> list[Ack]:
+    async def _settle(self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float) -> list[Ack]:
         """What a refusal means: stored before, taken by another, or a leader that has yet to catch up."""
         if error.code == DUPLICATE_IN_BATCH:
             return await self._known(events) or [await self.append(event, fence) for event in events]
@@ -197,10 +198,14 @@ class NatsLog:
         last_seq, last_id = await self._last(event.session, guarded)
         if last_id == event.id and (known := await self._known(events)):
             return known
-        if last_seq == expected:
-            await asyncio.sleep(RECONNECT_WAIT_S)
-            return await self._append(events, fence)
-        raise Fenced(f"run {event.run} of session {event.session} is another agent's now, or has ended")
+        if len(events) > 1 and fence is None:  # Some of them are stored already.
+            return [await self.append(event) for event in events]
+        if last_seq != expected:
+            raise Fenced(f"run {event.run} of session {event.session} is another agent's now, or has ended")
+        if time.monotonic() > give_up:
+            raise LogUnavailable(f"event {event.id} was not acknowledged within {APPEND_DEADLINE_S} s: {error}")
+        await asyncio.sleep(RECONNECT_WAIT_S)
+        return await self._append(events, fence, give_up)
 
     async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
         """The acknowledgements of `events`, where the log has them all."""
@@ -258,7 +263,7 @@ class NatsLog:
             if end <= (after or 0):
                 return
         while True:
-            feed = Feed(self._client, stream, wanted, after)
+            feed = Feed(self._client, stream, wanted, after, patient=follow)
             try:
                 await feed.open()
                 left = feed.pending
