@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from toolkit.sessions import LogUnavailable, MemoryLog, Run, Session, attend
+from toolkit.sessions import Fenced, LogUnavailable, MemoryLog, Run, Session, Surface, attend
 
 
 @pytest.fixture
@@ -187,3 +187,55 @@ async def test_an_approval_that_was_acknowledged_before_the_deadline_counts():
     await session.approve(event.id, True, "r")
     assert await asking is True
     await run.finish()
+
+
+class Once(MemoryLog):
+    """A log whose first live reader of everything is told that it is away."""
+
+    refused = False
+
+    async def read(self, session, after=0, follow=True, lane="log", run=None):
+        if follow and lane == "log" and not self.refused:
+            self.refused = True
+            raise LogUnavailable("no answer")
+        async for event in super().read(session, after, follow, lane, run):
+            yield event
+
+
+async def test_a_surface_that_connects_again_after_its_reading_failed_leaves_nothing_behind(nothing_left):
+    surface = Surface(Session(Once(), "again"), "phone")
+    await surface.connect()
+    async with asyncio.timeout(10):
+        while surface.connected:
+            await asyncio.sleep(0)
+    await surface.connect()
+    await surface.wait_for(lambda known: "phone" in known.present)
+    await surface.disconnect()
+    assert not surface.connected
+
+
+class Held(MemoryLog):
+    """A log that stores a run's end at once, and says so only after a renewal of its lease was refused."""
+
+    def __init__(self):
+        super().__init__()
+        self.refused = asyncio.Event()
+
+    async def append(self, event, fence=None):
+        try:
+            return await super().append(event, fence)
+        except Fenced:
+            self.refused.set()
+            raise
+
+    async def append_all(self, events, fence=None):
+        acks = await super().append_all(events, fence)
+        if events[-1].kind == "run.finished":
+            await self.refused.wait()
+        return acks
+
+
+async def test_a_run_that_ended_by_itself_is_not_lost(nothing_left):
+    run = await Session(Held(), "ended").start_run("agent", "simulated", ttl_s=0.03)
+    await asyncio.wait_for(run.finish(), 10)
+    assert (run.outcome, run.lost) == ("complete", False)

@@ -197,6 +197,7 @@ class Run:
             if outcome is None and not self.cancelled:
                 await self._catch_up()
             self.outcome = await self._writer.end(outcome or ("cancelled" if self.cancelled else "complete"))
+            self.lost = False  # A renewal that met the run's own end was refused like one that met another agent.
 
     async def _catch_up(self) -> None:
         """Hear what is on the log already, though its delivery is under way."""

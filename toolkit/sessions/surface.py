@@ -50,6 +50,8 @@ class Surface:
         """Say ``joined`` and go on from the cursor, live."""
         if self.connected:
             return
+        if self._renewing:  # of a reading that ended by itself
+            self._renewing.cancel()
         await self._say_here()
         await self.session.append("joined", self.name)
         self._reading = asyncio.create_task(self._read())
