@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from toolkit.events import Event, RecordError, decode_event, encode
 from toolkit.sessions.feed import Feed
@@ -95,18 +95,13 @@ class NatsLog:
             Where the sessions there are spread over another number of streams.
         """
         import nats
+        from nats.aio.client import Client
 
-        client = nats.NATS()
+        client = Client()
+        options: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
         try:
             async with asyncio.timeout(timeout_s):
-                await client.connect(
-                    url.split(","),
-                    name="fieldbook",
-                    error_cb=_quiet,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=RECONNECT_WAIT_S,
-                    ping_interval=2,
-                )
+                await client.connect(url.split(","), name="fieldbook", error_cb=_quiet, ping_interval=2, **options)
         except (OSError, TimeoutError, nats.errors.Error) as error:
             raise LogUnavailable(f"no NATS server at {url} within {timeout_s} s: {error!r}") from None
         finally:

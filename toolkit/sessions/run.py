@@ -224,7 +224,8 @@ class Run:
             while not task.done():
                 if self.cancelled or any(signal.kind == "interrupt" for signal in self.signals[seen:]):
                     return None
-                await asyncio.wait([task, self._next_signal()], return_when=asyncio.FIRST_COMPLETED)
+                either: tuple[asyncio.Future[Any], ...] = task, self._next_signal()
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             return task.result()
         finally:
             # Also where the caller itself is cancelled: a call that nobody awaits would be paid for.
