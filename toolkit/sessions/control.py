@@ -7,13 +7,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Literal, get_args
 
 from toolkit.events import Event, Outcome
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import Fenced, LogUnavailable, stop
 from toolkit.sessions.run import Run
-from toolkit.sessions.session import Session
+from toolkit.sessions.session import ID_PATTERN, Session
 from toolkit.traces import Source
 
 SecondMessage = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -99,7 +100,7 @@ class _Attendant:
 
     async def _answer(self, message: Event) -> None:
         # What was begun is also ended where this answer is broken off, or the run would be left streaming.
-        starting = asyncio.ensure_future(self._run(f"run-{message.id}"))
+        starting, run = asyncio.ensure_future(self._run(_run_for(message.id))), None
         try:
             run = await asyncio.shield(starting)
             if run:
@@ -113,6 +114,8 @@ class _Attendant:
             raise
         finally:
             self.over.put_nowait(message.id)
+            if run:  # Whatever happened: a lease that is renewed on and on keeps the run from those who would adopt it.
+                await run.stop_listening()
 
     async def _run(self, id_: str) -> Run | None:
         """The run that answers: a new one, or the one that a crash left behind, or none where that is not ours."""
@@ -169,7 +172,7 @@ async def attend(
         # First those that begin answers, then the answers.
         for tasks in (work, desk.tasks.values()):
             for task in tuple(tasks):
-                with suppress(LogUnavailable, Fenced):
+                with suppress(Exception):  # The first error is on its way; none may leave the others running.
                     await stop(task)
         if desk.ending:
             await asyncio.wait(desk.ending)
@@ -182,18 +185,26 @@ async def _endings(desk: _Attendant) -> None:
         task = desk.tasks.pop(message, None)
         await desk.do(steps)
         if task:
-            await task
+            await asyncio.wait([task])
+            if not task.cancelled():  # as one is whose agent awaited what was cancelled
+                task.result()
 
 
 async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str]) -> None:
     async for event in desk.session.read(after, lane="quiet"):
-        if event.kind == "message" and event.actor != actor and event.id not in settled:
+        if event.kind == "message" and event.actor != actor and _run_for(event.id) not in settled:
             desk.messages[event.id] = event
             desk.desk, steps = decide(desk.desk, desk.policy, event.id)
             await desk.do(steps)
 
 
 def _settled(known: Conversation) -> set[str]:
-    """The messages that need no answer any more, whoever gave it."""
-    rejected = {str(item.data.get("event")) for item in known.items if item.kind == "message.rejected"}
-    return rejected | {id_.removeprefix("run-") for id_, run in known.runs.items() if run.ended}
+    """The runs of messages that need no answer any more, whoever gave it."""
+    rejected = (str(item.data.get("event")) for item in known.items if item.kind == "message.rejected")
+    return {*map(_run_for, rejected), *(id_ for id_, run in known.runs.items() if run.ended)}
+
+
+def _run_for(message: str) -> str:
+    """The id of the run that answers a message, whose own id anybody may have chosen."""
+    id_ = f"run-{message}"
+    return id_ if ID_PATTERN.fullmatch(id_) else f"run-{sha256(message.encode()).hexdigest()}"

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from toolkit.events import Event
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import LogUnavailable, stop
+from toolkit.sessions.log import LogClosed, LogUnavailable, stop
 from toolkit.sessions.session import Session
 
 LEAVE_TIMEOUT_S = 1.0
@@ -103,10 +103,16 @@ class Surface:
                     await stop(reading)
 
     async def _read(self) -> None:
-        async for event in self.session.read(self.cursor):
-            self.conversation.apply(event)
-            self._news.set()
-            self._news = asyncio.Event()
+        while True:
+            try:
+                async for event in self.session.read(self.cursor):
+                    self.conversation.apply(event)
+                    self._news.set()
+                    self._news = asyncio.Event()
+            except LogClosed:
+                raise
+            except LogUnavailable:
+                continue  # However long it is away: the cursor stays.
 
     async def wait_for(self, condition: Callable[[Conversation], bool], timeout_s: float = 10.0) -> Conversation:
         """Wait until the conversation meets `condition`. Raises TimeoutError, saying how far it came."""
