@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from toolkit.sessions import Fenced, LogUnavailable, MemoryLog, Run, Session, Surface, attend
+from toolkit.sessions.log import LogClosed
 
 
 @pytest.fixture
@@ -190,20 +191,24 @@ async def test_an_approval_that_was_acknowledged_before_the_deadline_counts():
 
 
 class Once(MemoryLog):
-    """A log whose first live reader of everything is told that it is away."""
+    """A log whose first live reader of everything meets an error."""
 
     refused = False
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
 
     async def read(self, session, after=0, follow=True, lane="log", run=None):
         if follow and lane == "log" and not self.refused:
             self.refused = True
-            raise LogUnavailable("no answer")
+            raise self.error
         async for event in super().read(session, after, follow, lane, run):
             yield event
 
 
 async def test_a_surface_that_connects_again_after_its_reading_failed_leaves_nothing_behind(nothing_left):
-    surface = Surface(Session(Once(), "again"), "phone")
+    surface = Surface(Session(Once(LogClosed("closed")), "again"), "phone")
     await surface.connect()
     async with asyncio.timeout(10):
         while surface.connected:
@@ -212,6 +217,14 @@ async def test_a_surface_that_connects_again_after_its_reading_failed_leaves_not
     await surface.wait_for(lambda known: "phone" in known.present)
     await surface.disconnect()
     assert not surface.connected
+
+
+async def test_a_surface_goes_on_from_its_cursor_however_long_the_log_was_away(nothing_left):
+    surface = Surface(Session(Once(LogUnavailable("no answer")), "away"), "phone")
+    await surface.connect()
+    await surface.wait_for(lambda known: "phone" in known.present)
+    await surface.disconnect()
+    assert surface.cursor == 2
 
 
 class Held(MemoryLog):

@@ -15,6 +15,7 @@ from toolkit.sessions.session import Session
 LEAVE_TIMEOUT_S = 1.0
 PRESENCE_TTL_S = 10.0
 RENEWALS = 3
+RETRY_S = 0.2
 
 
 @asynccontextmanager
@@ -112,7 +113,7 @@ class Surface:
             except LogClosed:
                 raise
             except LogUnavailable:
-                continue  # However long it is away: the cursor stays.
+                await asyncio.sleep(RETRY_S)  # However long it is away: the cursor stays.
 
     async def wait_for(self, condition: Callable[[Conversation], bool], timeout_s: float = 10.0) -> Conversation:
         """Wait until the conversation meets `condition`. Raises TimeoutError, saying how far it came."""
