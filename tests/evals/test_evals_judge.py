@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.evals import Criterion, Example, Finding, Judge, Rubric, align
+from toolkit.evals import Criterion, Example, Finding, Judge, Label, Rubric, Verdict, align, trusted
 from toolkit.evals.splits import Split
 from toolkit.models import Answer, Ledger, LoopbackServer, ScriptedModel, Tape, Usage, connect_model
 from toolkit.models.claude import ClaudeModel
@@ -201,6 +201,16 @@ def test_the_hash_binds_rubric_model_examples_and_parameters():
     ]
     assert len({one.hash, *(other.hash for other in others)}) == 7
     assert one.hash == judge(Answer()).hash
+
+
+def test_a_script_is_another_judge_than_the_model_that_it_stands_in_for_and_a_tape_is_not():
+    script, live, tape = (judge(Answer(data=BOTH)) for _ in range(3))
+    live.model.source, tape.model.source = "live", "tape"
+    assert live.hash == tape.hash != script.hash
+    labels = [Label(f"t{n}", "ann", ("pass", "fail")[n % 2], "because") for n in range(200)]
+    verdicts = [Verdict(x.trace_id, x.verdict, "", "", "simulated", script.hash) for x in labels]
+    trust = trusted(align(labels, verdicts))
+    assert (trust.covers(script), trust.covers(live)) == (True, False)
 
 
 def votes(*answers):

@@ -13,7 +13,7 @@ from toolkit.evals.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
 from toolkit.models.ledger import cost_usd
 from toolkit.models.model import DAY_S, Progress
-from toolkit.models.wire import fingerprint
+from toolkit.models.wire import body_of, fingerprint
 from toolkit.records import validate
 from toolkit.traces import Source, Trace
 
@@ -81,9 +81,12 @@ class Judge:
 
     @property
     def hash(self) -> str:
-        """16 hex digits that bind rubric, model, prompt, examples and parameters: a changed judge has another."""
-        parts = [self.rubric.hash, self.model.name, SYSTEM, self._examples, self.max_tokens, self.repeat]
-        return fingerprint(parts)[:16]
+        """16 hex digits that bind rubric, model, prompt, examples and parameters: a changed judge has another.
+
+        So has a script that stands in for the model; a tape is the model that was recorded.
+        """
+        asked = body_of(self.request(Trace("", ())), self.model.name)
+        return fingerprint([self.rubric.hash, asked, self.repeat, self.model.source == "simulated"])[:16]
 
     @property
     def says(self) -> str:
