@@ -37,6 +37,11 @@ class Origin:
         return RATERS[self.human_kind]
 
     @property
+    def judge_is(self) -> str:
+        """In words, to end a title with: that the judge is simulated, where it is."""
+        return ". The judge is simulated" * (self.judge_source == "simulated")
+
+    @property
     def simulated(self) -> bool:
         """Whether the labels or the verdicts are simulated."""
         return "simulated" in (self.human_kind, self.judge_source)

@@ -90,7 +90,7 @@ class AnnotatorTest(Origin):
     def title(self) -> str:
         """What was found, and with whose labels."""
         said = {True: "may stand in for", False: "may not stand in for", None: "is not compared with"}[self.passes]
-        return f"The judge {said} one of the raters who gave {self.labels_are}, n = {self.n}"
+        return f"The judge {said} one of the raters who gave {self.labels_are}, n = {self.n}{self.judge_is}"
 
 
 def annotator_test(
