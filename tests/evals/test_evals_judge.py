@@ -76,6 +76,8 @@ UNCLEAR = {
     "an empty list": Answer("[]"),
     "NaN": Answer('{"paid": {"critique": "c", "verdict": NaN}, "kind": {"critique": "c", "verdict": "pass"}}'),
     "two answers": Answer(json.dumps(BOTH) * 2),
+    "two verdicts in one": Answer(json.dumps(BOTH).replace('"verdict"', '"verdict": "fail", "verdict"')),
+    "a criterion twice": Answer(f'{{"kind": {json.dumps(BAD)}, {json.dumps(BOTH)[1:]}'),
     "an empty object": Answer(data={}),
     "too few criteria": Answer(data={"paid": FINE}),
     "too many criteria": said(third=FINE),
