@@ -40,6 +40,31 @@ def test_gwets_worked_example_comes_out():
     assert found.disputed.index.tolist() == [1, 5, 7]
 
 
+def test_raters_who_write_the_same_labels_in_other_codes_are_an_error_and_no_disagreement():
+    for ours, theirs, said in (
+        (["pass", "fail"], ["Pass", "fail "], "two spellings"),
+        ([1, 0], ["1", "0"], "two spellings"),
+        ([1, 0], ["pass", "fail"], "b says 'fail', 'pass', and nobody else does"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            agreement(pd.DataFrame({"a": ours * 5, "b": theirs * 5, "c": ours * 5}))
+    with pytest.raises(ValueError, match="two spellings"):
+        align(["pass", "Pass", "fail"], ["pass", "pass", "fail"])
+    assert agreement(pd.DataFrame({"a": ["pass"] * 9, "b": ["fail"] * 9})).percent == 0
+    assert agreement(pd.DataFrame({"a": ["x"] * 4, "b": ["y"] * 4})).percent == 0
+
+
+def test_a_scale_of_words_has_no_order_that_a_program_could_know():
+    words = pd.DataFrame({"a": ["low", "medium", "high"], "b": ["low", "high", "high"]})
+    for scale in ("ordinal", "interval"):
+        with pytest.raises(ValueError, match="want numbers"):
+            agreement(words, scale)
+    with pytest.raises(ValueError, match="'ratio'"):
+        agreement(GWET, "ratio")
+    with pytest.raises(ValueError, match="no group for 1"):
+        agreement(words, groups=["g", None, "g"])
+
+
 def by_hand(rows):
     """Percent agreement, AC1 and PABAK by loops over items: Gwet 2008, with gaps."""
     labels = sorted({value for row in rows for value in row})
