@@ -189,7 +189,7 @@ def test_a_judge_that_is_asked_again_is_compared_with_itself():
     found = retest(run(["pass", "fail", "pass", None]), run(["pass", "pass", "pass", "pass"])[::-1])
     assert (found.n_items, found.n_gaps, found.percent) == (3, 1, pytest.approx(2 / 3))
     assert found.disputed.index.tolist() == ["t1"]
-    assert found.simulated
+    assert (found.simulated, found.title) == (True, "Agreement of simulated labels")
     with pytest.raises(ValueError, match="of 2 judges"):
         retest(run(["pass"]), run(["pass"], "ef01"))
 

@@ -66,7 +66,8 @@ def retest(*runs: "Sequence[Verdict]") -> Agreement:
     said = {f"run {at}": {one.trace_id: one.verdict for one in run} for at, run in enumerate(runs, 1)}
     frame = pd.DataFrame({name: pd.Series(run, dtype=object) for name, run in said.items()})
     sources = {verdict.source for run in runs for verdict in run}
-    return agreement(frame, judge_source=sources, human_kind="model")
+    kind = "simulated" if "simulated" in sources else "model"
+    return agreement(frame, judge_source=sources, human_kind=kind)
 
 
 @dataclass(frozen=True)
