@@ -228,6 +228,16 @@ def test_a_judge_that_knows_the_truth_may_stand_in_and_one_that_guesses_may_not(
     assert guess.advantage < good.advantage
 
 
+def test_items_on_which_a_judge_is_silent_are_counted_where_it_is_compared():
+    ratings, truth = annotators()
+    found = annotator_test(ratings, [None, float("nan"), *truth[2:]], human_kind="human")
+    assert (found.n, found.n_unscored) == (58, 2)
+    assert "n = 58, 2 unscored" in found.title
+    labels = ["defer", *truth[1:]]
+    both = compare_judges(align(labels, [*truth[:-1], None]), align(labels, [*truth[:-2], None, truth[-1]]))
+    assert (both.n, both.n_unscored) == (57, 2)
+
+
 def test_too_few_raters_or_items_give_no_decision_but_a_reason():
     ratings, truth = annotators(20)
     found = annotator_test(ratings, truth)
