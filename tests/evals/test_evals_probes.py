@@ -117,7 +117,8 @@ async def test_a_judge_that_likes_length_is_found_out_by_padding_and_one_that_do
             return Answer("[]")
         return Answer(data={"whole": {"critique": "c", "verdict": "pass"}})
 
-    found, none = [await probe_length(judge(policy), traces) for policy in (likes_length, steady)]
+    silent = Trace("silent", (Step("1", "message", "user", "Hello?"),))  # which there is no way to pad
+    found, none = [await probe_length(judge(policy), [*traces, silent]) for policy in (likes_length, steady)]
     assert found.effect == pytest.approx(0.4)
     assert found.interval[0] > 0
     assert (none.effect, none.n, none.unscored) == (0, 19, 1)

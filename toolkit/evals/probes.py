@@ -90,7 +90,8 @@ def probe_position(preferences: Sequence[Preference]) -> Probe:
 
 
 async def probe_length(judge: Judge, traces: Sequence[Trace], progress: Progress | None = None) -> Probe:
-    """By how much the pass rate rises where the last answer is padded with words that add nothing."""
+    """By how much the pass rate rises where the last answer is padded; traces without one are left out."""
+    traces = [trace for trace in traces if padded(trace) != trace]
     said = await judge.score_all([*traces, *map(padded, traces)], progress)
     pairs = zip(said[: len(traces)], said[len(traces) :], strict=True)
     rises = [float((b.verdict == "pass") - (a.verdict == "pass")) for a, b in pairs if a.verdict and b.verdict]
