@@ -205,6 +205,11 @@ def test_the_labels_needed_are_the_fewest_that_will_do():
         labels_needed(0)
 
 
+def test_a_narrow_interval_takes_as_many_labels_as_it_takes():
+    found = labels_needed(1e-4)
+    assert interval_width(found, 0.9, 0.5) <= 1e-4 < interval_width(found - 1, 0.9, 0.5)
+
+
 def test_the_planned_width_of_a_corrected_rate_is_near_the_one_that_comes():
     widths = []
     for seed in range(40):
