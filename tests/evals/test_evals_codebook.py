@@ -138,6 +138,14 @@ def test_a_label_that_is_taken_back_takes_its_codes_along(path, tmp_path):
     assert counted(book) == {"rude": 0}
 
 
+def test_a_failure_mode_of_a_simulated_coder_makes_the_codebook_simulated(book):
+    book.code("l1", "rude", by="ada")
+    book.merge(FailureMode("rude", "Is not polite.", ("rude",), by="ada"))
+    assert not book.simulated
+    book.merge(FailureMode("rude", "Is not polite.", ("rude",), by="sim-coder", kind="simulated"))
+    assert book.simulated
+
+
 def test_undo_takes_back_a_whole_action_and_what_it_replaced_counts_again(book):
     book.suggest({"rude": ["l1", "l2"]}, by="clusters")
     book.confirm("rude", by="ada")

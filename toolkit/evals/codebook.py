@@ -125,8 +125,9 @@ class Codebook:
 
     @property
     def simulated(self) -> bool:
-        """Whether a label is simulated, or one who coded it."""
-        return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in self.now.codings)}
+        """Whether a label is simulated, or one who coded it or made a failure mode."""
+        said = *self.now.codings, *self.now.modes
+        return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in said)}
 
     def code(self, label_id: str, *codes: str, by: str, kind: RaterKind = "human") -> None:
         """Put `codes` on the reason of a label; none means that it was read, and there is nothing to code."""
