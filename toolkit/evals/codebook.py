@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
+from toolkit.evals.columns import proportion
 from toolkit.evals.labels import Label, LabelStore, RaterKind, Retraction
 from toolkit.records import JsonlFile, RecordError, canonical
 
@@ -126,7 +127,7 @@ class Codebook:
     @property
     def simulated(self) -> bool:
         """Whether a label is simulated, or one who coded it or made a failure mode."""
-        said = *self.now.codings, *self.now.modes
+        said: list[Any] = [*self.now.codings, *self.now.modes]
         return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in said)}
 
     def code(self, label_id: str, *codes: str, by: str, kind: RaterKind = "human") -> None:
@@ -189,7 +190,6 @@ class Codebook:
         0, a share is a lower bound. A reason can carry several codes, so shares need not add up to 1.
         """
         import pandas as pd
-        from statsmodels.stats.proportion import proportion_confint
 
         now, labels = self.now, self.labels
         counted = {label.id: label.trace_id for label in labels if label.verdict != "defer"}
@@ -200,7 +200,7 @@ class Codebook:
         for name, codings in now.groups(of).items():
             said = [one for one in codings if one.label_id in counted]
             k = len({one.trace_id for one in said})
-            share = (k / n, *map(float, proportion_confint(k, n, method="wilson"))) if n else (None, None, None)
+            share = (k / n, *(proportion(k, n) or ())) if n else (None, None, None)
             rows.append(
                 (name, k, n, *share, len(deferred), len(failed - read), "; ".join(sorted({one.coder for one in said})))
             )
