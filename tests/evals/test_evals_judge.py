@@ -266,11 +266,11 @@ def test_an_example_stands_in_the_prompt_with_its_trace_and_its_breakdown():
 
 
 async def test_a_trace_that_the_judge_was_shown_with_its_answer_is_unscored():
-    one = judge(Answer(data=BOTH), TOLD, shown=(trace("e1"),))
-    assert [(v.verdict, v.why_unscored) for v in await one.score_all([trace("e1"), trace()])] == [
-        (None, "it is an example in the judge's prompt"),
-        ("pass", ""),
-    ]
+    one, told = judge(Answer(data=BOTH), TOLD, shown=(trace("e1"),)), "it is an example in the judge's prompt"
+    traces = [trace("e1"), trace("e1", "edited since"), trace("a copy of e1"), trace("t1", "other words")]
+    for batch in (False, True):
+        said = [(v.verdict, v.why_unscored) for v in await one.score_all(traces, batch=batch)]
+        assert said == [(None, told)] * 3 + [("pass", "")]
 
 
 def test_examples_without_their_trace_or_from_dev_or_test_are_refused(tmp_path):
@@ -293,7 +293,7 @@ async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price(t
     async with AsyncExitStack() as stack:
         script = ScriptedModel(policy)
         model = script if through == "in process" else await stack.enter_async_context(connect_model(policy=policy))
-        one = Judge(TOLD, model, repeat=3, shown=(trace("e1"),))
+        one = Judge(TOLD, model, repeat=3, shown=(trace("e1", "Where is my money?"),))
         alone, together = (
             await one.score_all(traces),
             await one.score_all(traces, lambda *n: seen.append(n), batch=True),
