@@ -33,6 +33,10 @@ class Coding:
     act: str = ""
     """Id of the action that wrote it, as the codebook sets it: what was done at once is taken back at once."""
 
+    def __post_init__(self) -> None:
+        if not self.by.strip() or (self.kind == "model" and self.status != "suggested"):
+            raise ValueError("a model may suggest; what counts needs the name of who says so")
+
     @property
     def coder(self) -> str:
         """Who coded, as ``ada (human), suggested by TF-IDF clusters (model)``."""
@@ -56,11 +60,11 @@ class FailureMode:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codes", tuple(self.codes))
-        said = self.name, self.definition, *self.include.values(), *self.exclude.values()
+        said = self.name, self.definition, self.by, *self.include.values(), *self.exclude.values()
         if not all(words.strip() for words in said) or self.include.keys() & self.exclude.keys():
-            raise ValueError(
-                f"failure mode {self.name!r} needs name, definition, and a reason for each example, in or out"
-            )
+            raise ValueError(f"failure mode {self.name!r} needs name, definition, by, and a reason for each example")
+        if self.kind == "model":
+            raise ValueError(f"failure mode {self.name!r}: a model may suggest; somebody else decides")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ class Codebook:
 
     def undo(self, by: str | None = None) -> list[Coding | FailureMode]:
         """Take back the newest action (of `by`, or of anyone), and return what it wrote; nothing where none is left."""
-        if standing := [one for one in self._standing() if by in (None, one.by)]:
+        if standing := [one for one in self._standing() if one.act and by in (None, one.by)]:
             self._file.append(Retraction(standing[-1].act))
         return [one for one in standing if one.act == standing[-1].act]
 
@@ -238,9 +242,7 @@ class Codebook:
         raise ValueError(f"no reason has the code {code!r} as {' or '.join(status)}")
 
     def _write(self, said: Sequence[Coding | FailureMode]) -> None:
-        act, decided = uuid4().hex, [one for one in said if getattr(one, "status", "") != "suggested"]
-        if not all(one.by.strip() for one in said) or any(one.kind == "model" for one in decided):
-            raise ValueError("a model may suggest; what counts needs the name of who says so")
+        act = uuid4().hex
         if said:
             self._file.append(*(replace(one, act=act) for one in said))
 
