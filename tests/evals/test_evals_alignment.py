@@ -10,7 +10,7 @@ from sklearn import metrics
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
-from toolkit.evals import Label, Verdict, align
+from toolkit.evals import Label, Verdict, align, alignments_frame
 from toolkit.traces import Step, Trace
 
 GARBLED = [None, float("nan"), "", "  ", "maybe", [], {"verdict": "pass"}]
@@ -241,7 +241,7 @@ def test_a_slice_that_lacks_a_category_still_counts_the_verdicts_that_name_it():
 def test_slices_are_alignments_of_their_own():
     human, judge = pairs_of(90)
     found = align(human, judge, slices=["de", "en", "fr"] * 30, human_kind="simulated")
-    frame, parts = found.slices, found.by_slice()
+    frame, parts = alignments_frame(found.by_slice()), found.by_slice()
     assert frame.index.tolist() == ["de", "en", "fr"]
     assert frame["n"].sum() == found.n == 90
     for at, (name, part) in enumerate(parts.items()):
@@ -252,7 +252,7 @@ def test_slices_are_alignments_of_their_own():
             == tuple(frame.loc[name, ["tpr", "tpr_interval"]])
         )
         assert part.simulated
-    assert align(human, judge).slices.empty
+    assert align(human, judge).by_slice() == {}
 
 
 def test_disagreements_list_wrong_passes_first_and_open_each_trace_escaped():

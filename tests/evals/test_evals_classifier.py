@@ -1,7 +1,7 @@
 import pytest
 
 from toolkit import harbor
-from toolkit.evals import Criterion, Rubric, RuleJudge, SklearnJudge
+from toolkit.evals import Criterion, Label, Rubric, RuleJudge, SklearnJudge, align
 from toolkit.traces import Step, Trace
 
 
@@ -126,6 +126,21 @@ async def test_a_classifier_stands_in_for_criteria_without_a_rule_and_that_is_sa
     assert "no language model" in judge.says
     assert "for c1: a classifier of words" in judge.says
     assert "20 simulated labels" in judge.says
+
+
+async def test_what_was_learnt_from_simulated_labels_is_simulated_even_against_labels_of_people():
+    traces, labels = some()
+    taught = SklearnJudge(traces, labels, "human and simulated")
+    people = [Label(id_, "ann", said, "because") for id_, said in labels.items()]
+    ruled = Rubric("r", "Did it?", (Criterion("short", "No seven.", "never says number 7"),))
+    for judge, simulated in (
+        (taught, True),
+        (RuleJudge(Rubric("r", "Did it?"), taught), True),
+        (RuleJudge(ruled, taught), False),
+        (SklearnJudge(traces[:1], labels, "simulated"), True),
+    ):
+        found = align(people, await judge.score_all(traces))
+        assert (found.title, found.simulated) == ("Human alignment", simulated)
 
 
 @pytest.mark.parametrize("rule", ["say hello", "says (", "calls", "never no_repeated_calls", "os.system"])

@@ -185,6 +185,17 @@ def test_an_estimate_from_simulated_labels_says_so():
     assert "people" not in found.title
 
 
+def test_one_simulated_verdict_among_those_that_are_corrected_makes_the_estimate_simulated():
+    labels = [Label(f"t{n}", "ann", ("pass", "fail")[n % 2], "because") for n in range(20)]
+    live = [Verdict(one.trace_id, one.verdict, "", "", "live", "abcd") for one in labels]
+    aligned = align(labels, live)
+    assert not (real := corrected_rate(aligned, live)).simulated
+    assert "simulated" not in real.title
+    mixed = corrected_rate(aligned, [*live, Verdict("t99", "pass", "", "", "simulated", "abcd")])
+    assert mixed.simulated
+    assert mixed.title.endswith("The judge is simulated")
+
+
 def test_the_labels_needed_are_the_fewest_that_will_do():
     for width, rate, share in ((0.1, 0.9, 1.0), (0.2, 0.8, 0.3), (0.05, 0.95, 0.5)):
         needed = labels_needed(width, rate, share)
@@ -192,6 +203,11 @@ def test_the_labels_needed_are_the_fewest_that_will_do():
     assert labels_needed(0.1, 0.9, 0.1) > 4 * labels_needed(0.1, 0.9, 0.5)
     with pytest.raises(ValueError, match="width"):
         labels_needed(0)
+
+
+def test_a_narrow_interval_takes_as_many_labels_as_it_takes():
+    found = labels_needed(1e-4)
+    assert interval_width(found, 0.9, 0.5) <= 1e-4 < interval_width(found - 1, 0.9, 0.5)
 
 
 def test_the_planned_width_of_a_corrected_rate_is_near_the_one_that_comes():

@@ -1,8 +1,10 @@
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,6 +48,34 @@ def test_any_mix_of_add_and_undo_leaves_what_a_plain_list_leaves(actions, reopen
         assert {(one.trace_id, one.rater): one for one in store.labels()} == current
         assert sorted(store.frame()["why"]) == sorted(one.why for one in current.values())
         assert not store.problems
+
+
+def test_a_label_that_would_never_count_is_refused_and_not_written(tmp_path):
+    store, label = LabelStore(tmp_path / "labels.jsonl"), Label("t1", "ana", "pass", "kind")
+    store.add(label)
+    store.add(label)
+    for other in (replace(label, trace_id="t2"), replace(label, verdict="fail")):
+        with pytest.raises(ValueError, match="an id of its own"):
+            store.add(other)
+    assert store.undo() == label
+    with pytest.raises(ValueError, match="an id of its own"):
+        store.add(label)
+    again = Label("t1", "ana", "pass", "kind")
+    store.add(again)
+    assert store.labels() == [again]
+    for name in ("id", "time"):
+        with pytest.raises(ValueError, match=f"{name}.* (nan|None)"):
+            Label("t1", "ana", "pass", "kind", **{name: math.nan})
+
+
+def test_two_files_that_differ_in_a_label_of_one_id_are_not_merged_in_silence(tmp_path):
+    label = Label("t1", "ana", "pass", "kind")
+    stores = [LabelStore(tmp_path / name) for name in ("a.jsonl", "b.jsonl", "copy.jsonl")]
+    for store, one in zip(stores, (label, replace(label, verdict="fail"), label), strict=True):
+        store.add(one)
+    with pytest.raises(ValueError, match="another label of t1"):
+        merge_labels(stores)
+    assert merge_labels(stores[::2]).loc["t1", "ana"] == "pass"
 
 
 def test_undo_of_a_second_thought_brings_the_first_one_back(tmp_path):

@@ -1,5 +1,4 @@
 import math
-import random
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from toolkit.evals import (
     Verdict,
     prefer,
     probe_length,
-    probe_length_correlation,
     probe_position,
     probe_self_preference,
 )
@@ -117,7 +115,8 @@ async def test_a_judge_that_likes_length_is_found_out_by_padding_and_one_that_do
             return Answer("[]")
         return Answer(data={"whole": {"critique": "c", "verdict": "pass"}})
 
-    found, none = [await probe_length(judge(policy), traces) for policy in (likes_length, steady)]
+    silent = Trace("silent", (Step("1", "message", "user", "Hello?"),))  # which there is no way to pad
+    found, none = [await probe_length(judge(policy), [*traces, silent]) for policy in (likes_length, steady)]
     assert found.effect == pytest.approx(0.4)
     assert found.interval[0] > 0
     assert (none.effect, none.n, none.unscored) == (0, 19, 1)
@@ -135,34 +134,6 @@ def test_padding_doubles_the_last_answer_and_leaves_all_else():
 
 def said(trace_id, verdict):
     return Verdict(trace_id, verdict, "c", "" if verdict else "w", "live", "h")
-
-
-def test_length_correlates_with_a_pass_beyond_the_label_as_the_textbook_formula_has_it():
-    rng = random.Random(1)
-    sizes = {f"t{n}": rng.randrange(1, 400) for n in range(60)}
-    traces = [trace(id_, "x" * size) for id_, size in sizes.items()]
-    labels = {id_: rng.choice(["pass", "fail"]) for id_ in sizes}
-    passed = {id_: rng.random() < size / 400 for id_, size in sizes.items()}
-    verdicts = [said(id_, "pass" if one else "fail") for id_, one in passed.items()]
-    columns = [[math.log1p(s) for s in sizes.values()], list(passed.values()), [v == "pass" for v in labels.values()]]
-    (_, xy, xz), (_, _, yz), _ = np.corrcoef(np.array(columns, dtype=float))
-    expected = (xy - xz * yz) / math.sqrt((1 - xz**2) * (1 - yz**2))
-    probe = probe_length_correlation(traces, labels, [*verdicts, said("other", None)])
-    assert probe.effect == pytest.approx(expected)
-    assert probe.interval[0] < expected < probe.interval[1]
-    assert (probe.n, probe.unscored) == (60, 0)
-
-
-@pytest.mark.parametrize("same", ["lengths", "verdicts", "too few"])
-def test_a_correlation_that_is_undefined_is_none_and_says_why(same):
-    n = 3 if same == "too few" else 8
-    traces = [trace(f"t{k}", "x" if same == "lengths" else "x" * (k + 1)) for k in range(n)]
-    verdicts = [said(f"t{k}", "pass" if same == "verdicts" or k % 2 else "fail") for k in range(n)]
-    probe = probe_length_correlation(
-        traces, {f"t{k}": "pass" for k in range(n)}, [*verdicts[:-1], said(f"t{n - 1}", None)]
-    )
-    assert (probe.effect, probe.interval, probe.n, probe.unscored) == (None, None, n - 1, 1)
-    assert probe.reason
 
 
 def test_self_preference_is_what_the_judge_passes_beyond_the_labels_on_its_own_models_traces():

@@ -54,6 +54,15 @@ def test_a_verdict_with_a_reason_is_on_disk_and_the_panel_moves_on(store):
     assert panel.reason.value == ""
 
 
+def test_words_that_no_file_can_hold_stay_in_the_box_and_the_panel_says_so(store):
+    panel = AnnotationPanel(some_traces(2), store=store, rater="ada")
+    press(panel, "pass", "half a smile: \ud83d")
+    assert "Not saved" in panel.message
+    assert (panel.trace.id, panel.reason.value) == ("t1", "half a smile: \ud83d")
+    press(panel, "pass", "a whole one")
+    assert on_disk(store) == [("t1", "pass", "a whole one")]
+
+
 @pytest.mark.parametrize("verdict", ["pass", "fail", "defer"])
 @pytest.mark.parametrize("nothing", ["", "  \n "])
 def test_a_verdict_without_a_reason_writes_nothing_and_says_so(store, verdict, nothing):

@@ -84,6 +84,16 @@ def test_a_plot_tells_its_effective_n(name):
     assert told[name] in written(every_plot(human_kind="human")[name]())
 
 
+@pytest.mark.parametrize("unparsed", ["report", "fail"])
+def test_critiques_that_came_without_a_verdict_are_counted_and_in_no_row(unparsed):
+    labels = [Label(f"t{at}", "ann", "fail", "why") for at in range(6)]
+    for scored in (6, 4, 0):
+        said = [Verdict(f"t{at}", "fail" if at < scored else None, "so so", "", "live", "h") for at in range(6)]
+        shown = written(plot_critiques(align(labels, said, unparsed=unparsed)))
+        assert (f"n = {scored}" in shown) is bool(scored)
+        assert (f"{6 - scored} unparsed" in shown) is (scored < 6)
+
+
 def test_a_plot_of_alignment_uses_the_axes_it_is_given_and_leaves_pyplot_alone():
     pyplot = sys.modules.get("matplotlib.pyplot")
     before = pyplot.get_fignums() if pyplot else []

@@ -159,11 +159,6 @@ class Alignment(Origin):
         kept = {name: getattr(self, name) for name in KEPT}
         return {name: _measured(part, tuple(self.confusion.index), **kept) for name, part in parts}
 
-    @property
-    def slices(self) -> "pd.DataFrame":
-        """A row for each value of ``slices``, as `alignments_frame`."""
-        return alignments_frame(self.by_slice()).rename_axis("slice")
-
     def disagreements(self, traces: Iterable[Trace] = ()) -> "Disagreements":
         """What to read next: the judge's wrong passes, its wrong fails, then what is unparsed; each opens its trace."""
         rows = self.pairs[self.pairs["status"].ne("deferred") & self.pairs["human"].ne(self.pairs["judge"])]

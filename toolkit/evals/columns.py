@@ -37,6 +37,11 @@ class Origin:
         return RATERS[self.human_kind]
 
     @property
+    def judge_is(self) -> str:
+        """In words, to end a title with: that the judge is simulated, where it is."""
+        return ". The judge is simulated" * (self.judge_source == "simulated")
+
+    @property
     def simulated(self) -> bool:
         """Whether the labels or the verdicts are simulated."""
         return "simulated" in (self.human_kind, self.judge_source)
@@ -96,8 +101,14 @@ def plain(value: Any) -> Any:
 
 
 def categories(said: Iterable[Any], also: Iterable[Any] = ()) -> tuple[Any, ...]:
-    """The labels there are, in order, without gaps and ``defer``; pass and fail are both known where one is seen."""
+    """The labels there are, in order, without gaps and ``defer``; pass and fail are both known where one is seen.
+
+    Raises ValueError where one is spelt in two ways, as ``pass`` and ``Pass``, or 1 and ``"1"``.
+    """
     known = set(said) - {"defer", None}
+    spelt = {one: str(one).strip().casefold() for one in known}
+    if alike := [one for one, word in spelt.items() if [*spelt.values()].count(word) > 1]:
+        raise ValueError(f"{some(sorted(alike, key=repr))}: one label in two spellings would count as two")
     known = next((pair for pair in BOTH_KNOWN if known and known <= pair), known) | set(also)
     return tuple(sorted(known, key=lambda label: (isinstance(label, str), label)))
 

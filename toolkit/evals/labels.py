@@ -4,13 +4,14 @@ import time as clock
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from uuid import uuid4
 
 from pydantic import BeforeValidator
 
-from toolkit.records import JsonlFile, RecordError
+from toolkit.records import JsonlFile, RecordError, canonical
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,13 +39,15 @@ class Label:
     """Seconds since 1970 UTC."""
 
     def __post_init__(self) -> None:
-        for name, told in (("trace_id", self.trace_id), ("rater", self.rater), ("why", self.why)):
-            if not isinstance(told, str) or not told.strip():
+        for name in ("trace_id", "rater", "why", "id"):
+            if not isinstance(told := getattr(self, name), str) or not told.strip():
                 hint = ": say why, in a few words" if name == "why" else ""
                 raise ValueError(f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {told!r}")
         for name, told, known in (("verdict", self.verdict, Judgement), ("rater_kind", self.rater_kind, RaterKind)):
             if told not in get_args(known):
                 raise ValueError(f"a label's {name} is one of {', '.join(get_args(known))}, not {told!r}")
+        if not isfinite(self.time):  # JSON has no such number: the label could be written, and never be read
+            raise ValueError(f"a label's time is a number of seconds, not {self.time}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,16 @@ class LabelStore:
         self._file = JsonlFile(path, LINE)
 
     def add(self, label: Label) -> None:
-        """Write `label`. Raises TimeoutError where another process holds the file's lock too long."""
+        """Write `label`. Raises TimeoutError where another process holds the file's lock too long.
+
+        Raises ValueError where its id was taken back, or is another label's: such a label would never count.
+        """
         if not isinstance(label, Label):
             raise TypeError(f"a LabelStore takes a Label, not {type(label).__name__}: {label!r}")
+        if self.path.exists() and canonical(label.id).encode() in self.path.read_bytes():
+            known = (line.record for line in self._file.lines())
+            if any(label.id in (getattr(x, "retracts", ""), getattr(x, "id", "")) and x != label for x in known):
+                raise ValueError(f"{self.path}: the id {label.id} is taken: a new Label gets an id of its own")
         self._file.append(label)
 
     def undo(self, rater: str | None = None) -> Label | None:
@@ -152,6 +162,6 @@ def gather_labels(stores: Iterable[LabelStore | str | Path]) -> list[Label]:
         if store.problems:
             warnings.warn(f"{len(store.problems)} labels cannot be read; first {store.problems[0]}", stacklevel=3)
         for label in store.labels():
-            if found.setdefault((label.trace_id, label.rater), label).id != label.id:
+            if found.setdefault((label.trace_id, label.rater), label) != label:
                 raise ValueError(f"{store.path}: {label.rater} has another label of {label.trace_id} in another file")
     return list(found.values())

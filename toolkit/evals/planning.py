@@ -34,7 +34,9 @@ def labels_needed(width: float, rate: float = 0.9, share: float = 0.5, level: fl
     """
     if not (width > 0 and 0 < share <= 1):
         raise ValueError(f"width is above 0 and share in 0 to 1, not {width} and {share}")
-    low, high = 0, 10_000_000
+    low, high = 0, 1
+    while interval_width(high, rate, share, level) > width:
+        low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if interval_width(middle, rate, share, level) <= width else (middle, high)

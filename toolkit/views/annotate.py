@@ -185,7 +185,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         """Whether `write` went to disk; where it did not, the panel says so and stays."""
         try:
             write()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             why = f"Not saved: {error}. Your words are still in the box; press again once that is mended."
             self._page.say(why, problem=True)
             return False

@@ -144,15 +144,17 @@ def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4
 
     if "critique" not in alignment.pairs:
         raise ValueError("no critiques: give align the judge's Verdicts, not only their verdicts")
-    used = alignment.used
+    used = alignment.pairs[alignment.pairs["status"].eq("compared")]
     words = used["critique"].map(lambda told: len(str(told or "").split()))
     right, names = used["human"].eq(used["counted"]), list[str]()
     ax = ax or _axes(8.0, 1.6 + 0.5 * bins)
-    for _, part in right.groupby(pd.qcut(words, min(bins, words.nunique()), duplicates="drop"), observed=True):
+    cuts = pd.qcut(words, min(bins, words.nunique()), duplicates="drop") if len(words) else words
+    for _, part in right.groupby(cuts, observed=True):
         _point(ax, len(names), part.mean(), proportion(int(part.sum()), len(part)), "o", BLUE)
         _say(ax, len(names), f"n = {len(part)}")
         names.append(f"{words[part.index].min()} to {words[part.index].max()} words")
-    _rows(ax, names, f"share right, against {alignment.labels_are}, 95% interval (Wilson)")
+    unscored = f", {alignment.n_unparsed} unparsed" * bool(alignment.n_unparsed)
+    _rows(ax, names, f"share right, against {alignment.labels_are}, 95% interval (Wilson){unscored}")
     return _stamp(ax, alignment.simulated)
 
 
