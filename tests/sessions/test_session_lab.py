@@ -165,6 +165,11 @@ async def messages(session):
         await session.say(f"message {n}")
 
 
+async def a_long_past(session):
+    for n in range(2500):
+        await session.say(f"message {n}")
+
+
 async def a_whole_answer(session):
     await answering(session, 12)
 
@@ -184,18 +189,25 @@ async def endpoint(past=nothing, word="", already=0):
     from starlette.responses import PlainTextResponse
     from starlette.routing import Mount, Route
 
-    from toolkit.sessions.http import direct_stream, session_app
+    from toolkit.sessions.http import EventStream, direct_stream, session_app
+    from toolkit.sessions.sse import frame
 
     async def words(different):
         for n in range(45):
             await asyncio.sleep(0.02)
             yield f"{n % different} "
 
+    async def fresh():
+        yield frame({"grant": "read"}, "live")
+        async for word in words(45):
+            yield frame({"session": "f", "kind": "word", "seq": int(word)}, id=int(word))
+
     log = MemoryLog()
     session = Session(log, "s")
     routes = [
         Route("/trap", lambda request: direct_stream(words(45))),
         Route("/refrain", lambda request: direct_stream(words(8))),
+        Route("/fresh", lambda request: EventStream(fresh())),
         Route("/short", lambda request: PlainTextResponse(json.dumps({"text": "<b>hi"}) + "\n")),
         Route("/huge", lambda request: PlainTextResponse("x" * 1_500_000)),
         Mount("/", session_app(log, None, beat_s=0.2)),
@@ -238,6 +250,16 @@ async def test_an_audit_of_a_durable_session_finds_each_capability(address):
 async def test_what_a_session_has_seen_before_is_not_taken_for_the_answer(past, already):
     async with endpoint(past, already=already) as place:
         assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
+
+
+async def test_a_past_that_takes_its_time_is_waited_for():
+    async with endpoint(a_long_past, already=10) as place:
+        assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
+
+
+async def test_a_session_of_ours_without_a_past_keeps_nobody_waiting():
+    async with endpoint() as place:
+        assert (await audit_endpoint(f"http://{place}/fresh", silence_s=2.0, timeout_s=20.0)).complete
 
 
 async def test_a_snapshot_in_the_place_of_words_is_no_loss():

@@ -81,6 +81,8 @@ class _Heard:
     opened: float = 0.0
     last_id: str = ""
     last_word: str = ""
+    behind: bool | None = None
+    """Whether it is being told the past of a session of ours, which says so when it is done."""
     late: bool = False
     why: str = "it closed without a word, as a cut would look"
 
@@ -104,8 +106,11 @@ class _Heard:
             self.why = data
         told = as_json(data)
         if name == "refused" or {name} in ASIDE or told.keys() in ASIDE:
+            self.behind = False
             return False
         event = _dict(told.get("event")) or told
+        if self.behind is None:
+            self.behind = {"session", "kind", "seq"} <= event.keys()
         inner, self.last_id = _dict(event.get("data")), id_ or self.last_id
         words = {str(one.get(key)).lower() for one in (event, inner) for key in TELLING}
         words |= {name.lower(), data.strip().lower(), "done" if told.get("done") is True else ""}
@@ -155,10 +160,10 @@ async def audit_endpoint(
     opening = listen(url, "", silence_s, headers)  # refuses what is no endpoint, and connects to nothing yet
 
     def ahead() -> bool:
-        return len(first.got) >= JOIN_AFTER and time.monotonic() - first.got[0].at > AHEAD_S
+        return len(first.got) >= JOIN_AFTER and not first.behind and time.monotonic() - first.got[0].at > AHEAD_S
 
     def midway() -> bool:
-        since = other.opened or inf
+        since = inf if other.behind else other.opened or inf
         return time.monotonic() - since > AHEAD_S and sum(one.at > since for one in first.got) >= CUT_AFTER
 
     try:
