@@ -6,7 +6,18 @@ import time
 import pytest
 
 from toolkit.events import Event, new_event
-from toolkit.sessions import Fenced, LogUnavailable, MemoryLog, NatsLog, NatsServer, Session, Surface, fold
+from toolkit.sessions import (
+    Fenced,
+    LogUnavailable,
+    MemoryLog,
+    NatsLog,
+    NatsServer,
+    Session,
+    Surface,
+    attend,
+    control,
+    fold,
+)
 
 TTL_S = 0.3
 LIVING_TTL_S = 2.0
@@ -404,3 +415,33 @@ async def test_whatever_asks_a_server_that_is_away_hears_of_it_by_the_deadline(t
         assert not following.done()
         await server.restart()
         assert (await log.append(late)).seq == (await asyncio.wait_for(following, 20)).seq
+
+
+async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_living_alone(log, monkeypatch):
+    monkeypatch.setattr(control, "ORPHANS_EACH_S", 0.1)
+    session = Session(log, "strays")
+    dead = await session.start_run("dead", "simulated", "gone", ttl_s=TTL_S)
+    await dead.write("half an ans")
+    await dead.stop_listening()
+    living = await session.start_run("helper", "simulated", "here", ttl_s=LIVING_TTL_S)
+
+    async def agent(run, message):
+        await run.write("Yes?")
+
+    attending = asyncio.create_task(attend(session, agent, "agent", "simulated"))
+    await until(lambda: _ended(session, "gone"))
+    attending.cancel()
+    await asyncio.wait([attending])
+    runs = (await session.conversation()).runs
+    assert (runs["gone"].state, runs["here"].state) == ("orphaned", "active")
+    await living.finish()
+
+
+async def _ended(session, run):
+    return (await session.conversation()).runs[run].ended
+
+
+@pytest.mark.parametrize("wrong", [{"ttl_s": 0}, {"ttl_s": -5}, {"window_s": -1}, {"window_s": float("nan")}])
+async def test_a_run_without_a_lease_or_with_a_window_below_zero_is_refused(wrong):
+    with pytest.raises(ValueError, match="ttl_s above 0"):
+        await Session(MemoryLog(), "wrong").start_run("agent", "simulated", **wrong)

@@ -20,6 +20,8 @@ from toolkit.traces import Source
 SecondMessage = Literal["reject", "enqueue", "interrupt", "rollback"]
 """Turn the second message away; answer it later; break off and answer it; take back the answer so far, and answer."""
 
+ORPHANS_EACH_S = 5.0
+
 Do = Literal["start", "reject", "break off", "roll back"]
 
 Agent = Callable[[Run, Event], Awaitable[None]]
@@ -152,7 +154,8 @@ async def attend(
 
     A run's id is made of its message's id, so a second attendant, or this one started again, answers no message
     twice: the run's fence refuses it. A run whose attendant has died is adopted: the agent gets it with the words so
-    far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so.
+    far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so. Runs that other agents
+    left behind are ended as ``orphaned`` once their leases have run out.
 
     Raises
     ------
@@ -164,7 +167,9 @@ async def attend(
     decide(Desk(), policy, "")
     desk = _Attendant(session, agent, actor, source, policy)
     settled = _settled(await session.conversation())
-    work = [asyncio.create_task(_messages(desk, actor, after, settled)), asyncio.create_task(_endings(desk))]
+    work = [
+        asyncio.create_task(job) for job in (_messages(desk, actor, after, settled), _endings(desk), _orphans(desk))
+    ]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         done.pop().result()
@@ -188,6 +193,18 @@ async def _endings(desk: _Attendant) -> None:
             await asyncio.wait([task])
             if not task.cancelled():  # as one is whose agent awaited what was cancelled
                 task.result()
+
+
+async def _orphans(desk: _Attendant) -> None:
+    """End what dead agents left behind; but a run that answers a message of ours is adopted, and goes on."""
+    known = Conversation(desk.session.id)
+    while True:
+        await asyncio.sleep(ORPHANS_EACH_S)
+        with suppress(LogUnavailable):
+            known = await desk.session.conversation(known)
+            ours = {_run_for(message) for message in desk.messages}
+            strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in ours]
+            await desk.session.end_orphans(desk.actor, strays)
 
 
 async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str]) -> None:

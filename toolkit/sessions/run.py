@@ -31,6 +31,8 @@ class Run:
     """A run in progress. Make one with `Session.start_run`; signals to it are heard while it runs."""
 
     def __init__(self, session: "Session", actor: str, id: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S):
+        if not (window_s >= 0 and ttl_s > 0):
+            raise ValueError(f"window_s is 0 or more and ttl_s above 0, not {window_s} and {ttl_s}")
         self.session, self.actor, self.id, self.ttl_s = session, actor, id, ttl_s
         self.signals: list[Event] = []
         """The control events addressed to this run, in order: cancel, steer, interrupt, approve."""
