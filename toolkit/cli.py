@@ -106,14 +106,17 @@ def audit(
     url: Annotated[str, typer.Argument(help="A streaming endpoint of yours: SSE or NDJSON by GET, or a WebSocket.")],
     as_json: AsJson = False,
 ) -> None:
-    """Probe a streaming endpoint while it answers: what survives a cut? It may be charged for three calls."""
+    """Probe a streaming endpoint while it answers: what survives a cut? It may be charged for three calls.
+
+    Exits with 1 where nothing could be probed.
+    """
     from toolkit.sessions.lab import audit_endpoint
 
     say = _teller(as_json)
     card = asyncio.run(audit_endpoint(url))
     for one in card.findings:
-        say(f"{one.capability:>20}: {one.verdict} ({one.evidence})")
-    _end({"ok": True, **card.to_dict()}, as_json)
+        say(f"{one.capability:>29}: {one.verdict} ({one.evidence})")
+    _end({"ok": card.complete, **card.to_dict()}, as_json)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -142,6 +145,8 @@ def serve(
     """Show a live session on a page for laptop and phone, answered by a simulated agent."""
     from toolkit.sessions.http import is_loopback
 
+    if port not in range(65_536):
+        raise ValueError(f"--port {port}: a port is a number from 1 to 65535, and 0 takes a free one")
     if no_token and not is_loopback(host):
         raise ValueError(f"--no-token lets everybody who reaches {host} read and control: leave one of the two out")
     with suppress(KeyboardInterrupt):

@@ -41,6 +41,15 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     await expect(page.get_by_text("○ away")).to_be_visible()
     await page.get_by_role("button", name="A third joins late").click()
     await expect(page.get_by_text("tablet")).to_be_visible()
+    frames = page.locator(".widget-hbox > .widget-vbox")
+    await expect(frames).to_have_count(3)
+    boxes = [await frames.nth(at).bounding_box() for at in range(3)]
+    assert max(box["width"] for box in boxes) - min(box["width"] for box in boxes) <= 2, boxes
+    await expect(page.get_by_text("pedal " * 150).first).to_be_visible(timeout=30_000)
+    last = page.get_by_text("support: active").first
+    await expect(last).to_be_in_viewport()
+    await expect(page.get_by_role("button", name="Stop").first).to_be_in_viewport()
+    assert [await frames.nth(at).bounding_box() for at in range(3)] == boxes, "a long answer moves nothing"
     await notebook.picture(pictures, "session-panel-1-dropped")
     await page.get_by_role("button", name="Reconnect").click()
     await page.get_by_role("button", name="Stop").nth(1).click()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.sessions import MemoryLog, Session, attend
+from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session, attend
 from toolkit.sessions.http import Tokens, serve, speaking
 
 pytestmark = pytest.mark.browser
@@ -24,6 +24,19 @@ async def slowly(text: str) -> Any:
     for n in range(10_000):
         await asyncio.sleep(0.01)
         yield f"{text} {n}. " + ("\n\n" if n % 40 == 39 else "")
+
+
+class Held(MemoryLog):
+    """A log that can be made to take its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def append_all(self, events: Any, fence: int | None = None) -> Any:
+        await self.free.wait()
+        return await super().append_all(events, fence)
 
 
 @asynccontextmanager
@@ -244,3 +257,44 @@ async def test_an_open_page_is_present_and_one_that_is_closed_has_left_and_stopp
         assert not run.cancelled
         await run.finish()
         assert [one.state for one in (await session.conversation()).runs.values()] == ["complete"]
+
+
+@pytest.mark.nats
+async def test_while_the_log_is_away_the_page_says_so_and_a_stop_is_sent_until_the_log_has_it(devices, pictures):
+    from playwright.async_api import expect
+
+    async with NatsServer() as server, await NatsLog.connect(server.url) as log, site(log) as (session, link):
+        laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link())
+        await session.say("Where is my bicycle?")
+        await said(laptop, 200)
+        await server.kill()
+        for page in (laptop, phone):
+            await expect(page.locator("#line")).to_have_text("waiting for the log")
+        await phone.get_by_role("button", name="Stop").tap()
+        await expect(phone.get_by_role("alert")).to_have_text("stop: sending again…")
+        await phone.screenshot(path=pictures / "session-8-phone-log-away.png")
+        await laptop.reload()
+        await expect(laptop.locator("#line")).to_have_text("waiting for the log")
+        await server.restart()
+        for page in (laptop, phone):
+            await expect(page.get_by_text("agent: cancelled")).to_be_visible(timeout=STEP_S * 1000)
+            await expect(page.locator("#line")).to_have_text("live", timeout=STEP_S * 1000)
+        await expect(phone.get_by_role("alert")).to_have_text("")
+        await expect(phone.get_by_text("user: stop")).to_have_count(1)
+        await phone.screenshot(path=pictures / "session-9-phone-log-back.png")
+
+
+async def test_a_message_that_the_log_does_not_acknowledge_says_so(devices):
+    from playwright.async_api import expect
+
+    log = Held()
+    async with site(log) as (_, link):
+        laptop = await devices(LAPTOP, link())
+        await expect(laptop.locator("#line")).to_have_text("live")
+        log.free.clear()
+        await laptop.get_by_label("Your words").fill("hello?")
+        await laptop.get_by_role("button", name="Send").click()
+        await expect(laptop.get_by_role("alert")).to_have_text("say: waiting for the log…")
+        log.free.set()
+        await expect(laptop.get_by_role("alert")).to_have_text("")
+        await expect(laptop.get_by_text("hello?", exact=True)).to_be_visible()

@@ -16,7 +16,7 @@ import pytest
 import websockets
 
 from toolkit.events import decode_event
-from toolkit.sessions import Conversation, MemoryLog, Session, attend
+from toolkit.sessions import Conversation, MemoryLog, NatsLog, NatsServer, Session, attend
 from toolkit.sessions.http import Tokens, serve, speaking
 from toolkit.sessions.sse import direct_stream
 
@@ -236,6 +236,21 @@ async def test_a_silent_stream_says_that_it_lives(site):
             {"live": {"grant": "read", "beat_s": 0.2}},
             {"beat": {}},
         ]
+
+
+@pytest.mark.nats
+async def test_a_beat_tells_of_a_log_that_is_away(tmp_path):
+    def beat(frame):
+        return frame.get("event") == "beat" and json.loads(frame["data"])
+
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+        assert log.reachable
+        async with serving_calls(Calls(), log, beat_s=0.1) as site, site.events() as feed:
+            await server.kill()
+            await read_until(feed, lambda frame: beat(frame) == {"log": "away"})
+            assert not log.reachable
+            await server.restart()
+            await read_until(feed, lambda frame: beat(frame) == {})
 
 
 async def test_a_message_is_answered_and_its_acknowledgement_states_the_durability(site):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from contextlib import asynccontextmanager
 from io import BytesIO
 
@@ -42,6 +43,8 @@ def test_a_schedule_is_drawn_from_its_seed_and_can_be_drawn_again(seed, count):
 def test_an_unknown_fault_is_named():
     with pytest.raises(ValueError, match="no such fault: meteor"):
         Schedule.draw(1, kinds=["meteor"])
+    with pytest.raises(ValueError, match=r"say \['cut'\]"):
+        Schedule.draw(1, kinds="cut")
 
 
 @asynccontextmanager
@@ -122,6 +125,14 @@ async def test_without_faults_no_arm_loses_a_word():
     assert frame["lost"].sum() == frame["regenerated"].sum() == frame["wrong_cancels"].sum() == 0
 
 
+@pytest.mark.nats
+async def test_a_seed_that_is_there_twice_is_run_twice_with_an_answer_of_its_own():
+    frame = await compare_transports([1, 1], faults=[])
+    assert list(frame["seed"]) == [1] * 10
+    for column in ("lost", "duplicated", "regenerated", "wrong_cancels"):
+        assert frame[column].sum() == 0, frame
+
+
 @pytest.mark.parametrize("name", BUGS)
 async def test_each_bug_shows_in_the_naive_version_and_not_in_ours(name):
     naive, ours = await BUGS[name].naive(), await BUGS[name].ours()
@@ -137,36 +148,77 @@ async def test_what_sub_agents_hand_to_a_dead_orchestrator_is_lost():
     assert frame.loc["direct", "lost"] == frame.loc["direct", "through_orchestrator"] == 0
 
 
-async def answering(session, words=60):
+async def answering(session, words=60, word=""):
     run = await session.start_run("agent", "simulated", window_s=0)
     for n in range(words):
         await asyncio.sleep(0.02)
-        await run.write(f"{n} ")
+        await run.write(f"{n} {word}")
     await run.finish()
 
 
+async def nothing(session):
+    """A session without a past."""
+
+
+async def messages(session):
+    for n in range(15):
+        await session.say(f"message {n}")
+
+
+async def a_long_past(session):
+    for n in range(2500):
+        await session.say(f"message {n}")
+
+
+async def a_whole_answer(session):
+    await answering(session, 12)
+
+
+async def a_stopped_answer(session):
+    run = await session.start_run("agent", "simulated", window_s=0)
+    for n in range(12):
+        await run.write(f"{n} ")
+    await session.cancel(run.id)
+    await run.finish("cancelled")
+
+
 @asynccontextmanager
-async def endpoint():
-    """Our own endpoints: a session that is being answered, and the trap."""
+async def endpoint(past=nothing, word="", already=0):
+    """Our own endpoints: a session that is being answered, and the trap, once with words that repeat."""
     from starlette.applications import Starlette
     from starlette.responses import PlainTextResponse
     from starlette.routing import Mount, Route
 
-    from toolkit.sessions.http import direct_stream, session_app
+    from toolkit.sessions.http import EventStream, direct_stream, session_app
+    from toolkit.sessions.sse import frame
 
-    async def words():
-        for n in range(40):
+    async def words(different):
+        for n in range(45):
             await asyncio.sleep(0.02)
-            yield f"{n} "
+            yield f"{n % different} "
+
+    async def fresh():
+        yield frame({"grant": "read"}, "live")
+        async for word in words(45):
+            yield frame({"session": "f", "kind": "word", "seq": int(word)}, id=int(word))
 
     log = MemoryLog()
+    session = Session(log, "s")
     routes = [
-        Route("/trap", lambda request: direct_stream(words())),
+        Route("/trap", lambda request: direct_stream(words(45))),
+        Route("/refrain", lambda request: direct_stream(words(8))),
+        Route("/fresh", lambda request: EventStream(fresh())),
         Route("/short", lambda request: PlainTextResponse(json.dumps({"text": "<b>hi"}) + "\n")),
+        Route("/huge", lambda request: PlainTextResponse("x" * 1_500_000)),
         Mount("/", session_app(log, None, beat_s=0.2)),
     ]
+    for one in (session, Session(log, "old")):
+        await past(one)
     async with serving(Starlette(routes=routes), ws="websockets-sansio") as port:
-        answer = asyncio.create_task(answering(Session(log, "s")))
+        answer = asyncio.create_task(answering(session, 60 + already, word))
+        async for event in session.read(follow=already > 0, lane="words"):
+            if event.data["text"].startswith(f"{already} "):
+                break
         yield f"127.0.0.1:{port}"
         await answer
 
@@ -174,6 +226,7 @@ async def endpoint():
 async def verdicts(url):
     card = await audit_endpoint(url, silence_s=2.0, timeout_s=20.0)
     assert url in card._repr_html_()
+    assert "again" not in str(card.findings) or "/sessions/" not in url, "nothing of a session comes twice"
     return {one.capability: one.verdict for one in card.findings}
 
 
@@ -181,7 +234,7 @@ GOOD = {
     "survives a cut": "yes",
     "resumes": "yes",
     "second surface": "yes",
-    "a disconnect cancels": "no",
+    "a disconnect leaves it running": "yes",
     "terminal event": "yes",
 }
 
@@ -192,11 +245,41 @@ async def test_an_audit_of_a_durable_session_finds_each_capability(address):
         assert await verdicts(address.format(place)) == GOOD
 
 
-async def test_an_audit_of_the_trap_finds_only_its_terminal_event():
+@pytest.mark.parametrize("past", [messages, a_whole_answer, a_stopped_answer])
+@pytest.mark.parametrize("already", [0, 60])
+async def test_what_a_session_has_seen_before_is_not_taken_for_the_answer(past, already):
+    async with endpoint(past, already=already) as place:
+        assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
+
+
+async def test_a_past_that_takes_its_time_is_waited_for():
+    async with endpoint(a_long_past, already=10) as place:
+        assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
+
+
+async def test_a_session_of_ours_without_a_past_keeps_nobody_waiting():
     async with endpoint() as place:
-        found = await verdicts(f"http://{place}/trap")
+        assert (await audit_endpoint(f"http://{place}/fresh", silence_s=2.0, timeout_s=20.0)).complete
+
+
+async def test_a_snapshot_in_the_place_of_words_is_no_loss():
+    async with endpoint(messages, word="longer than most words are " * 4, already=30) as place:
+        assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
+
+
+async def test_a_session_whose_answers_are_all_given_cannot_be_probed():
+    async with endpoint(a_whole_answer) as place:
+        card = await audit_endpoint(f"http://{place}/sessions/old/events", silence_s=0.5, timeout_s=20.0)
+    assert not card.complete
+    assert "nothing came for 0.5 s after 'complete'" in card.findings[0].evidence
+
+
+@pytest.mark.parametrize("path", ["trap", "refrain"])
+async def test_an_audit_of_the_trap_finds_only_its_terminal_event(path):
+    async with endpoint() as place:
+        found = await verdicts(f"http://{place}/{path}")
     assert found == dict.fromkeys(GOOD, "no") | {
-        "a disconnect cancels": "could not probe",
+        "a disconnect leaves it running": "could not probe",
         "terminal event": "yes",
     }
 
@@ -208,6 +291,8 @@ async def test_what_cannot_be_probed_is_said_plainly_and_other_schemes_are_refus
         for scheme in ("http", "ws"):
             card = await audit_endpoint(f"{scheme}://{place}/nothing-here", silence_s=2.0)
             assert all("HTTP 40" in one.evidence for one in card.findings), card
+        card = await audit_endpoint(f"http://{place}/huge", silence_s=2.0)
+        assert "more than 1000000 characters" in card.findings[0].evidence
     with pytest.raises(ValueError, match="no endpoint"):
         await audit_endpoint("file:///etc/hostname")
 
@@ -247,3 +332,28 @@ def test_the_command_refuses_what_is_no_endpoint():
     result = CliRunner().invoke(app, ["audit", "file:///etc/hostname"])
     assert result.exit_code == 2
     assert "no endpoint" in result.output
+
+
+async def test_the_command_fails_where_nothing_could_be_probed_and_not_where_the_card_is_bad():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        dead = f"http://127.0.0.1:{free.getsockname()[1]}"
+    async with endpoint() as place:
+        for url, code in ((dead, 1), (f"http://{place}/nothing-here", 1), (f"http://{place}/trap", 0)):
+            result = await asyncio.to_thread(CliRunner().invoke, app, ["audit", url, "--json"])
+            assert result.exit_code == code, result.output
+            assert json.loads(result.stdout)["ok"] == (code == 0)
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_the_command_refuses_a_port_that_there_cannot_be_in_one_line(port):
+    result = CliRunner().invoke(app, ["serve", "--port", port])
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"fieldbook: --port {port}: a port is a number from 1 to 65535, and 0 takes a free one"
+    ]
+
+
+@pytest.mark.parametrize("name", ["plot_loss", "plot_stalls"])
+def test_a_plot_of_no_runs_says_where_runs_come_from(name):
+    with pytest.raises(ValueError, match="no runs to plot"):
+        getattr(views, name)(pd.DataFrame(columns=["arm", "lost", "stall_s", "source"]))

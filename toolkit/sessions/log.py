@@ -107,6 +107,10 @@ class Log(Protocol):
     def durability(self) -> Durability:
         """The tier that each acknowledgement states."""
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the log can be written to and read now, as far as one knows."""
+
     async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event` once, whatever the number of calls with its id.
 
@@ -141,6 +145,8 @@ class MemoryLog:
     path : str or Path, optional
         A JSONL file of events. Where it exists, the log goes on from it. One MemoryLog at a time may write it.
     """
+
+    reachable = True
 
     def __init__(self, path: str | Path | None = None):
         self._file = JsonlFile(path, Event) if path is not None else None

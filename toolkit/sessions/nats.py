@@ -136,6 +136,11 @@ class NatsLog:
         """The tier that each acknowledgement states."""
         return self._durability
 
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a connection to a server."""
+        return self._client.is_connected
+
     async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event` once. Tries again, with the same id, until `APPEND_DEADLINE_S`; see `Log.append`."""
         return (await self._append([event], fence))[0]

@@ -21,7 +21,8 @@ HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-con
 
 Words = AsyncGenerator[str, None]
 Messages = AsyncGenerator[tuple[str, dict[str, Any]], None]
-"""``event`` with one of the session's; ``live`` once the past is told; ``beat`` where nothing happens."""
+"""``event`` with one of the session's; ``live`` once the past is told; ``beat`` where nothing happens, with
+``"log": "away"`` where nothing can."""
 
 
 async def messages(session: Session, after: int, grant: str, beat_s: float) -> Messages:
@@ -35,7 +36,7 @@ async def messages(session: Session, after: int, grant: str, beat_s: float) -> M
                     coming = asyncio.ensure_future(anext(feed))
                     yield ("event", asdict(event)) if event else ("live", {"grant": grant, "beat_s": beat_s})
                 else:
-                    yield "beat", {}
+                    yield "beat", {} if session.log.reachable else {"log": "away"}
         finally:
             await stop(coming)
 

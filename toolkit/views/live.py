@@ -18,6 +18,7 @@ from toolkit.views.page import button
 REFRESH_S = 0.15
 SHOWN_CHARS = 1_500
 STRIP_EVENTS = 60
+HEIGHT = "22rem"
 LATE = "tablet"
 MARKS = {"text.delta": "▪", "message": "✉", "tool.call": "⚙", "tool.result": "⚙", "cancel": "■", "steer": "➤"}
 
@@ -25,10 +26,12 @@ MARKS = {"text.delta": "▪", "message": "✉", "tool.call": "⚙", "tool.result
 class Screen(widgets.VBox):  # type: ignore[misc]
     """One device: what it shows, and what can be done to it and from it."""
 
-    def __init__(self, session: Session, name: str, width: str):
+    def __init__(self, session: Session, name: str):
         self.session, self.name = session, name
         self.surface = Surface(session, name)
-        self.view, self.state = widgets.HTML(), widgets.HTML()
+        # The margin keeps a short conversation at the top; a long one is scrolled to its end, which grows upwards.
+        self.view, self.state = widgets.HTML(layout={"flex": "none", "margin": "0 0 auto 0"}), widgets.HTML()
+        text = widgets.Box([self.view], layout={"height": HEIGHT, "overflow": "auto", "flex_flow": "column-reverse"})
         self.network = button("Drop network", "", "Stop this screen's reading; the run goes on", self._toggle)
         self.reload = button("Reload", "", "Forget everything, and read the session again", self._reload)
         self.stop = button("Stop", "stop", "Ask the agent to stop: an event on the log", self._stop)
@@ -39,8 +42,8 @@ class Screen(widgets.VBox):  # type: ignore[misc]
             one.layout.width = "auto"
         rows = [self.network, self.reload, self.stop], [self.words, self.steer]
         super().__init__(
-            [self.state, self.view, *(widgets.HBox(row) for row in rows)],
-            layout={"width": width, "border": "1px solid #8888", "padding": "6px"},
+            [self.state, text, *(widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows)],
+            layout={"flex": "1 1 0", "min_width": "0", "border": "1px solid #8888", "padding": "6px"},
         )
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -95,7 +98,7 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, session: Session, names: tuple[str, ...] = ("laptop", "phone")):
         self.session = session
-        self.screens = [Screen(session, name, "48%" if at else "52%") for at, name in enumerate(names)]
+        self.screens = [Screen(session, name) for name in names]
         self.late = button("A third joins late", "", "Open the session on one more screen", self._join)
         self.late.layout.width = "auto"
         self.strip = widgets.HTML()
@@ -108,7 +111,7 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
 
     def _join(self) -> None:
         self.late.disabled = True
-        late = Screen(self.session, LATE, "33%")
+        late = Screen(self.session, LATE)
         self.screens.append(late)
         self._row.children = tuple(self.screens)
         late.do(late.surface.connect())

@@ -6,23 +6,28 @@ before that and stays. All is judged from what they brought. An endpoint that ca
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from math import inf
+from typing import Any, Literal, NamedTuple
 
 from toolkit import render
-from toolkit.sessions.wire import MAX_CHARS, Frames, as_json, broken, listen
+from toolkit.sessions.wire import Frames, as_json, broken, listen
 
 Verdict = Literal["yes", "no", "could not probe"]
 Judged = tuple[Verdict, str]
-CAPABILITIES = ("survives a cut", "resumes", "second surface", "a disconnect cancels", "terminal event")
+CAPABILITIES = ("survives a cut", "resumes", "second surface", "a disconnect leaves it running", "terminal event")
 ENDS = frozenset("done end finish finished complete completed message_stop run.finished [done]".split())
 STOPPED = frozenset("cancelled canceled aborted".split())
 TELLING = ("type", "kind", "event", "status", "outcome")
-JOIN_AFTER, CUT_AFTER = 6, 12
-"""Events that the first connection has had when the second joins, and when it is cut."""
-AWAY_S = 0.3
+ASIDE = ({"beat"}, {"live"})
+"""Our own server's words about the connection, which are no events."""
+JOIN_AFTER, CUT_AFTER = 6, 6
+"""Events that the first connection has had at least when the second joins, and since then when it is cut."""
+AHEAD_S, AWAY_S = 0.3, 0.3
+"""What was said before comes in a burst. So long after its beginning the second joins, and so long after that the
+first is cut: by then both hear of what happens now, if they hear of the same."""
 POLL_S = 0.005
 
 
@@ -42,6 +47,11 @@ class Audit:
     url: str
     findings: tuple[Finding, ...]
 
+    @property
+    def complete(self) -> bool:
+        """Whether anything could be probed: not where nobody listens, or nothing is being answered."""
+        return any(one.verdict != "could not probe" for one in self.findings)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
@@ -51,46 +61,80 @@ class Audit:
         return render.block(render.tag("p", self.url), render.table(rows, ("capability", "verdict", "evidence")))
 
 
+class _Got(NamedTuple):
+    data: str
+    at: float
+    seq: float
+    """Of words that a snapshot of ours may stand for; of all else without end."""
+
+
 @dataclass
 class _Heard:
-    """What one connection brought, and when, and how it ended; `late` is still going on at the deadline."""
+    """What one connection brought, and when; `late` is still going on at the deadline."""
 
-    got: list[tuple[str, float]] = field(default_factory=list)
+    silence_s: float
+    got: list[_Got] = field(default_factory=list)
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    """Each word that tells of an end, and what it stood in: an earlier answer may have ended too."""
+    covers: int = 0
+    """Up to which word a snapshot of ours goes: it comes in their place."""
     opened: float = 0.0
     last_id: str = ""
-    end: str = ""
-    stopped: bool = False
+    last_word: str = ""
+    behind: bool | None = None
+    """Whether it is being told the past of a session of ours, which says so when it is done."""
     late: bool = False
     why: str = "it closed without a word, as a cut would look"
 
-    async def follow(self, frames: Frames, most: int = MAX_CHARS) -> None:
+    async def follow(self, frames: Frames, enough: Callable[[], bool]) -> None:
+        loop, self.opened = asyncio.get_running_loop(), time.monotonic()
         try:
-            async with aclosing(frames):
+            async with asyncio.timeout(None) as quiet, aclosing(frames):
                 async for name, id_, data in frames:
-                    self._take(name, id_, data)
-                    if self.end or len(self.got) >= most:
+                    if self._take(name, id_, data):
+                        quiet.reschedule(loop.time() + self.silence_s if self.last_word else None)
+                    if enough():
+                        self.why = ""
                         return
         except broken() as error:
-            self.why = f"it broke off, or was silent for too long: {type(error).__name__}"
+            self.why = f"it broke off, or was silent for too long: {type(error).__name__} {error}".rstrip()
+            if quiet.expired():
+                self.why = f"nothing came for {self.silence_s} s after {self.last_word!r}"
 
-    def _take(self, name: str, id_: str, data: str) -> None:
+    def _take(self, name: str, id_: str, data: str) -> bool:
         if name == "refused":
             self.why = data
-            return
         told = as_json(data)
+        if name == "refused" or {name} in ASIDE or told.keys() in ASIDE:
+            self.behind = False
+            return False
         event = _dict(told.get("event")) or told
-        words = {str(one.get(key)).lower() for one in (event, _dict(event.get("data"))) for key in TELLING}
-        words |= {name.lower(), data.strip().lower()}
-        self.stopped |= bool(words & STOPPED)
-        if words & ENDS or told.get("done") is True:
-            self.end = min(words & ENDS, default="done")
-        self.last_id = id_ or self.last_id
-        if data.strip() not in ("", "{}") and told != {"beat": {}}:
-            self.got.append((data, time.monotonic()))
+        if self.behind is None:
+            self.behind = {"session", "kind", "seq"} <= event.keys()
+        inner, self.last_id = _dict(event.get("data")), id_ or self.last_id
+        words = {str(one.get(key)).lower() for one in (event, inner) for key in TELLING}
+        words |= {name.lower(), data.strip().lower(), "done" if told.get("done") is True else ""}
+        self.ends += [(word, data) for word in sorted(words & (ENDS | STOPPED))]
+        self.last_word = min(words & ENDS, default="")
+        delta = event.get("kind") == "text.delta"
+        if event.get("kind") == "text.snapshot":
+            self.covers = max(self.covers, _number(inner.get("covers")))
+        elif data.strip() not in ("", "{}") and not (delta and inner.get("text") == ""):
+            self.got.append(_Got(data, time.monotonic(), (delta and _number(event.get("seq"))) or inf))
+        return True
 
     @property
     def data(self) -> set[str]:
-        return {data for data, _ in self.got}
+        return {one.data for one in self.got}
+
+    def news(self, first: "_Heard") -> set[str]:
+        """The ends that `first` had not heard of when it was cut."""
+        return {word for word, data in self.ends if (word, data) not in first.ends}
+
+    def lacks(self, other: "_Heard", *more: "_Heard") -> set[str]:
+        """What `other` brought that neither this nor `more` did, be it in a snapshot."""
+        covers = max(one.covers for one in (self, *more))
+        return {one.data for one in other.got if one.seq > covers}.difference(self.data, *(one.data for one in more))
 
 
 async def audit_endpoint(
@@ -112,41 +156,54 @@ async def audit_endpoint(
     ValueError
         For a URL that is not http, https, ws or wss.
     """
-    first, other, back = _Heard(), _Heard(), _Heard()
+    first, other, back = (_Heard(silence_s) for _ in range(3))
     opening = listen(url, "", silence_s, headers)  # refuses what is no endpoint, and connects to nothing yet
+
+    def ahead() -> bool:
+        return len(first.got) >= JOIN_AFTER and not first.behind and time.monotonic() - first.got[0].at > AHEAD_S
+
+    def midway() -> bool:
+        since = inf if other.behind else other.opened or inf
+        return time.monotonic() - since > AHEAD_S and sum(one.at > since for one in first.got) >= CUT_AFTER
+
     try:
         async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
-            cut = group.create_task(first.follow(opening, CUT_AFTER))
-            while len(first.got) < JOIN_AFTER and not cut.done():
+            cut = group.create_task(first.follow(opening, midway))
+            while not ahead() and not cut.done():
                 await asyncio.sleep(POLL_S)
-            other.opened = time.monotonic()
-            group.create_task(other.follow(listen(url, "", silence_s, headers)))
-            await cut
-            await asyncio.sleep(AWAY_S)
-            await back.follow(listen(url, first.last_id, silence_s, headers))
+            if not cut.done():
+                joining = listen(url, "", silence_s, headers)
+                group.create_task(other.follow(joining, lambda: cut.done() and bool(other.news(first) & ENDS)))
+                await cut
+            if not first.why:
+                await asyncio.sleep(AWAY_S)
+                again = listen(url, first.last_id, silence_s, headers)
+                await back.follow(again, lambda: bool(back.news(first) & ENDS))
     except TimeoutError:
         other.late = True
-        other.why = back.why = f"it went on for more than {timeout_s} s"
+        for one in (first, other, back):
+            one.why = one.why and f"it went on for more than {timeout_s} s"
     return Audit(url, tuple(Finding(name, *judged) for name, judged in _judge(first, other, back).items()))
 
 
 def _judge(first: _Heard, other: _Heard, back: _Heard) -> dict[str, Judged]:
-    if 2 * len(first.data) < CUT_AFTER or len(first.got) < CUT_AFTER:
-        few = f"only {len(first.got)} events came before the end, too few to cut: {first.end or first.why}"
-        why = few if len(first.got) < CUT_AFTER else "its events are too much alike to tell one from the other"
+    if first.why or len(first.data) < JOIN_AFTER:
+        few = f"only {len(first.got)} events came, too few in mid-answer to cut it: {first.why}"
+        why = few if first.why else "its events are too much alike to tell one from the other"
         return dict.fromkeys(CAPABILITIES, ("could not probe", why))
     resumes, shared = _resumes(first, back), _second(first, other)
     witness = other if shared[0] == "yes" else back if resumes[0] == "yes" else None
-    missing, ended = other.data - first.data - back.data, other.end or back.end
+    missing, ended = first.lacks(other, back), min((other.news(first) | back.news(first)) & ENDS, default="")
     survives: Judged = "no", "after the cut the answer could not be had again: what comes is another, or nothing"
     if witness is other:
         survives = ("no" if missing else "yes"), f"{len(missing)} of {len(other.data)} events never came"
     elif witness:
-        survives = ("yes", "it went on, and ended") if back.end else ("no", f"it went on, and {back.why}")
+        whole = back.news(first) & ENDS
+        survives = ("yes", "it went on, and ended") if whole else ("no", f"it went on, and {back.why}")
     terminal: Judged = ("could not probe" if other.late else "no"), other.why
     if ended:
         terminal = "yes", f"the last word was {ended!r}"
-    judged = (survives, resumes, shared, _cancels(first, witness), terminal)
+    judged = (survives, resumes, shared, _goes_on(first, witness), terminal)
     return dict(zip(CAPABILITIES, judged, strict=True))
 
 
@@ -155,26 +212,31 @@ def _resumes(first: _Heard, back: _Heard) -> Judged:
         return "no", "its events carry no ids, so there is nothing to resume from"
     again, asked = len(first.data & back.data), f"asked to go on after id {first.last_id[:40]}, it sent"
     if 2 * again > len(first.data) or not back.got:
-        return "no", f"{asked} {again} of the first events again"
-    return "yes", f"{asked} {len(back.got)} events, {again} again"
+        return "no", f"{asked} {f'{again} of the first events again' if back.got else 'nothing'}"
+    return "yes", f"{asked} the {len(back.got)} events that follow" + f", and {again} of the first again" * bool(again)
 
 
 def _second(first: _Heard, other: _Heard) -> Judged:
     """Another answer that says the same would lag by as much as it began later, or more."""
-    (_, began), (data, when) = first.got[0], first.got[-1]
-    lag = next((at - when for same, at in other.got if same == data), None)
-    if lag is None or lag > (other.opened - began) / 2 or not first.data <= other.data:
+    data, when, _ = first.got[-1]
+    times = sum(one.data == data for one in first.got)
+    lag = next((one.at - when for one in [one for one in other.got if one.data == data][times - 1 :]), inf)
+    if lag > (other.opened - first.got[0].at) / 2 or other.lacks(first):
         return "no", "a second connection did not see what the first saw, when it saw it"
     return "yes", f"a second connection had all that the first had within {1000 * max(0.0, lag):.0f} ms"
 
 
-def _cancels(first: _Heard, witness: _Heard | None) -> Judged:
+def _goes_on(first: _Heard, witness: _Heard | None) -> Judged:
     if witness is None:
         return "could not probe", "who cannot resume and cannot join cannot see what became of it"
-    later = sum(at > first.got[-1][1] for _, at in witness.got)
-    how = f"{later} events came after the cut" + ", and the end said that it was cancelled" * witness.stopped
-    return ("yes" if witness.stopped or not later else "no"), how
+    later, stopped = sum(one.at > first.got[-1].at for one in witness.got), witness.news(first) & STOPPED
+    how = f"{later} events came after the cut" + ", and the end said that it was cancelled" * bool(stopped)
+    return ("no" if stopped or not later else "yes"), how
 
 
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

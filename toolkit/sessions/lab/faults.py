@@ -65,6 +65,8 @@ class Schedule:
         ValueError
             For a kind that there is not.
         """
+        if isinstance(kinds, str):
+            raise ValueError(f"faults are drawn from a list of kinds: say [{kinds!r}]")
         if unknown := set(kinds) - set(get_args(Kind)):
             raise ValueError(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(get_args(Kind))}")
         dice, width = random.Random(seed), within_s / max(1, count)

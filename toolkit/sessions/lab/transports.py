@@ -91,10 +91,12 @@ async def compare_transports(
 ) -> "pd.DataFrame":
     """Run the five arms at the same time under one schedule of faults for each seed.
 
+    A coroutine: a notebook says ``await compare_transports(5)``, a script ``asyncio.run(compare_transports(5))``.
+
     Parameters
     ----------
     seeds : int or sequence of int
-        A number n stands for the seeds 0 to n - 1.
+        A number n stands for the seeds 0 to n - 1. A seed that is there twice is run twice.
     faults : sequence of str
         The kinds to draw from; none runs without faults.
     count : int
@@ -118,11 +120,11 @@ async def compare_transports(
         web = WebProcess(server.url, place)
         stack.push_async_callback(web.kill)
         await web.start()
-        for seed in range(seeds) if isinstance(seeds, int) else seeds:
+        for number, seed in enumerate(range(seeds) if isinstance(seeds, int) else seeds):
             schedule = Schedule.draw(seed, faults, count)
             async with FaultyProxy(web.port) as proxy, asyncio.TaskGroup() as group:
                 started = time.monotonic()
-                arms = [_Arm(arm, seed, place, log, proxy.port, web.port) for arm in ARMS]
+                arms = [_Arm(arm, number, seed, place, log, proxy.port, web.port) for arm in ARMS]
                 runs = [group.create_task(arm.run()) for arm in arms]
                 await _break(schedule, started, proxy, web)
             rows += [{**run.result(), "source": "simulated", "faults": str(schedule)} for run in runs]
@@ -154,6 +156,8 @@ class _Arm:
     """One arm under one schedule: an answer is asked for, a laptop shows it, a phone joins in the middle."""
 
     arm: str
+    number: int
+    """Of the run: equal seeds are runs of their own."""
     seed: int
     place: Path
     log: NatsLog
@@ -165,7 +169,7 @@ class _Arm:
     def __post_init__(self) -> None:
         self.scheme, self.path = ARMS[self.arm]
         self.durable, self.direct = self.path.startswith("sessions"), self.path.startswith("direct")
-        self.name = f"{self.seed}-{list(ARMS).index(self.arm)}"
+        self.name = f"{self.number}-{list(ARMS).index(self.arm)}"
         """The answer that is asked for; when it is lost, another is."""
 
     async def run(self) -> dict[str, Any]:
