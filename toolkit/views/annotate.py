@@ -8,7 +8,7 @@ shown on a page of its own: a click or a key that arrives late was made for a pa
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
-from pathlib import Path
+from os import PathLike
 
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, Textarea, VBox
 
@@ -31,7 +31,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     ----------
     traces : iterable of Trace, (n_traces,)
         What to label, in this order. A trace that is listed twice is shown once.
-    store : str or Path
+    store : str, Path or LabelStore
         The label file. Its folder is made with the first label.
     rater : str or None
         Who labels; None takes the user name of the environment.
@@ -43,7 +43,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        Where two different traces share an id, or no rater is named and the environment knows none.
+        Where two different traces share an id, a blank rater is named, or none and the environment knows none.
 
     Examples
     --------
@@ -62,12 +62,12 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     def __init__(
         self,
         traces: Iterable[Trace],
-        store: str | Path,
+        store: str | PathLike[str],
         rater: str | None = None,
-        height: str = "26rem",
+        height: str = "min(26rem, 45vh)",
         judge: Iterable[Verdict] = (),
     ):
-        self.rater = rater or user_name()
+        self.rater = user_name(rater)
         self._judge, self._pages = {verdict.trace_id: verdict for verdict in judge}, count(1)
         self._queue, self._store, self._height = by_id(traces), LabelStore(store), height
         self._ids = list(self._queue)
@@ -124,9 +124,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         gone = self._stage.children
         earlier = self._labels().get(trace_id or "")
         trace, aside = self._queue.get(trace_id or ""), self._aside(trace_id or "", earlier)
-        self._page = Page(trace, earlier, self._on_verdict, self._height, aside, next(self._pages))
-        if why is not None:
-            self._page.reason.value = why
+        self._page = Page(trace, earlier, self._on_verdict, self._height, aside, next(self._pages), why)
         blind = " and is not blind: you have seen the judge's" if aside and self._judge else ""
         replace = f"You gave this a {earlier.verdict}. A new verdict replaces it{blind}." if earlier else ""
         self._page.say(said or replace)
