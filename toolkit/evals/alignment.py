@@ -190,11 +190,11 @@ def align(
     """Compare a judge's verdicts with labels, in the same order, or as Series (or dicts) that are aligned by index.
 
     `human` may also be a list of `Label`s and `judge` of `Verdict`s: they are aligned by trace, and tell kind, source
-    and the judge's hash themselves.
+    and the judge's hash themselves. True and False are 1 and 0.
     A label ``"defer"`` is set aside and counted. A verdict that is None, NaN, blank or no human label is unparsed:
     left out (``report``, ``exclude``), counted as ``fail`` (where no label is called so, as the other of two, or as
     agreeing with nobody), or as ``pass`` (where no label is called so, as `positive`). With more than two categories
-    tpr and tnr are of `positive` against the rest. True and False count as 1 and 0. `human_kind` and `judge_source` may be iterables, as
+    tpr and tnr are of `positive` against the rest. `human_kind` and `judge_source` may be iterables, as
     ``frame["rater_kind"]``: a mixture is called by its least human, least live part. Items that are not independent,
     as turns of one conversation or phrasings of one situation, share a value of `groups`.
     Raises ValueError where lengths or indexes differ, a label or group is missing, verdicts are of several judges, or

@@ -1,7 +1,7 @@
 """Judges without a language model: a classifier trained on labels, and a rule for each criterion of a rubric.
 
-They are real: they read the traces, and nothing is put in. Their verdicts are ``live`` and ``computed``, but for those of a classifier
-that learned from simulated labels, and `says` tells what they are.
+They are real: they read the traces, and nothing is put in. Their verdicts are `computed` and ``live``, but for those of
+a classifier that learned from simulated labels, and `says` tells what they are.
 """
 
 import re

@@ -30,6 +30,12 @@ function listen(root, model, signal) {
     words.setSelectionRange(words.value.length, words.value.length);
   }
 
+  function jump() {
+    const field = root.querySelector(".fieldbook-jump input");
+    field?.focus();
+    field?.select();
+  }
+
   function inBox(event) {
     if (event.key === "Escape") return back;
     if (event.key !== "Enter" || event.shiftKey) return null;
@@ -43,10 +49,10 @@ function listen(root, model, signal) {
     const cap = ARROWS[event.key] ?? event.key.toUpperCase();
     const act = Object.entries(model.get("caps")).find((pair) => pair[1] === cap)?.[0];
     if (act && sent === page()) return () => {};
-    if (act === "jump") return () => root.querySelector(".fieldbook-jump input")?.select(); // which focuses it too
+    if (act === "jump") return jump;
     if (act) {
       const button = page()?.querySelector(`.fieldbook-${act}`);
-      if (!button) return () => send(act);
+      if (!button) return () => (act === "undo" && event.repeat) || send(act);
       return event.repeat || button.disabled ? () => {} : () => choose(act, button);
     }
     if (event.target.matches("button, summary") && event.key === " ") return null;
@@ -75,7 +81,7 @@ function listen(root, model, signal) {
   // in the capturing phase: a text field of ipywidgets stops its keydown before it bubbles up
   root.addEventListener("keydown", pressed, { signal, capture: true });
   // a page takes its focused button with it when it goes, and the keys would go to nobody
-  root.addEventListener("click", (event) => event.target.closest(".fieldbook-page button") && back(), { signal });
+  root.addEventListener("click", (event) => event.target.closest(".fieldbook-page button, .fieldbook-undo") && back(), { signal });
 }
 
 function render({ model, el }) {

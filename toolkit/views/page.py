@@ -140,4 +140,4 @@ def user_name(named: str | None = None) -> str:
     try:
         return named or getuser()
     except (KeyError, ImportError, OSError):
-        raise ValueError("the environment names no user: give AnnotationPanel(..., rater='your name')") from None
+        raise ValueError("the environment names no user: give rater='your name'") from None
