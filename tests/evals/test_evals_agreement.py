@@ -270,3 +270,14 @@ def test_the_annotator_test_is_that_of_the_paper_written_out_in_loops():
     assert np.allclose(found.frame["p"], p_values, atol=1e-12)
     assert found.winning_rate == pytest.approx(max(below, default=0) / m)
     assert found.advantage == pytest.approx(np.mean(advantages))
+
+
+def test_a_rater_who_always_says_true_agrees_as_one_who_says_1():
+    bools = pd.DataFrame({"a": [True, False, True], "b": [True, True, True]})
+    one, other = agreement(bools), agreement(bools.astype(int))
+    assert (one.alpha, one.kappa, one.percent) == (other.alpha, other.kappa, other.percent) == (0, 0, 2 / 3)
+
+
+def test_raters_who_spell_one_label_in_two_ways_are_refused():
+    with pytest.raises(ValueError, match="'Pass', 'pass'"):
+        agreement(pd.DataFrame({"a": ["Pass", "fail"], "b": ["pass", "fail"]}))

@@ -154,3 +154,20 @@ def test_the_hash_of_a_rule_judge_follows_the_rubric_and_the_classifier():
     other = SklearnJudge(traces, labels, "human")
     hashes = {RuleJudge(RULES).hash, RuleJudge(RULES, other).hash, RuleJudge(Rubric("r", "Did it?")).hash}
     assert len(hashes) == 3
+
+
+def test_labels_in_other_words_or_of_other_traces_are_refused_by_name():
+    traces, labels = some(4)
+    with pytest.raises(ValueError, match="'FAIL', 'Pass'"):
+        SklearnJudge(traces, labels | {"t0": "FAIL", "t1": "Pass"}, "human")
+    with pytest.raises(ValueError, match=r"'zz'.*none of these is the id"):
+        SklearnJudge(traces, {"zz": "pass"}, "human")
+    assert "0 human labels" in SklearnJudge(traces, {}, "human").says
+
+
+async def test_verdicts_that_no_model_gave_say_so():
+    traces, labels = some(4)
+    rubric = Rubric("r", "?", (Criterion("c", "It is done.", "says done"),))
+    bare = RuleJudge(Rubric("r", "?", (Criterion("c", "It is done."),)))
+    for judge in (SklearnJudge(traces, labels, "human"), SklearnJudge(traces, {}, "human"), RuleJudge(rubric), bare):
+        assert all(one.computed for one in await judge.score_all(traces))

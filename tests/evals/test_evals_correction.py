@@ -166,7 +166,9 @@ def test_three_categories_are_corrected_for_the_positive_one_against_the_rest():
 def test_other_codes_and_other_judges_are_refused():
     people = align(["pass", "fail"], ["pass", "fail"])
     with pytest.raises(ValueError, match="no word in common"):
-        corrected_rate(people, ["Pass", "Fail"])
+        corrected_rate(people, ["good", "bad"])
+    with pytest.raises(ValueError, match="'Pass' and people 'pass'"):
+        corrected_rate(people, ["Pass", "fail"])
     with pytest.raises(ValueError, match="ppi"):
         corrected_rate(people, ["pass"], "magic")
     verdicts = [Verdict(f"t{at}", said, "", "", "live", "abcd") for at, said in enumerate(("pass", "fail"))]
@@ -221,3 +223,18 @@ def test_the_planned_width_of_a_corrected_rate_is_near_the_one_that_comes():
     assert floor == pytest.approx(2 * 1.96 * math.sqrt(0.76 * 0.24 / 500) / 0.7, rel=0.01)
     with pytest.raises(ValueError, match="no number of labels"):
         corrected_width(100, 100, 0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("told", [{"rate": 95}, {"share": 50}, {"level": 95}, {"rate": -0.1}, {"level": 0}])
+def test_percent_are_refused_where_shares_are_wanted(told):
+    with pytest.raises(ValueError, match=f"{next(iter(told))} {'is ' * ('rate' in told)}{next(iter(told.values()))}"):
+        interval_width(100, **told)
+    with pytest.raises(ValueError, match="percent"):
+        labels_needed(0.1, **told)
+
+
+def test_a_width_in_percent_and_a_level_in_percent_are_named():
+    with pytest.raises(ValueError, match="not 10: "):
+        labels_needed(10)
+    with pytest.raises(ValueError, match="level not between 0 and 1: 95"):
+        corrected_rate(align(["pass", "fail"], ["pass", "fail"]), ["pass"], level=95)

@@ -321,3 +321,9 @@ def test_what_a_judge_says_of_itself_tells_a_script_from_a_model():
     assert "simulated" in judge(Answer()).says
     with pytest.raises(ValueError, match="at least 1"):
         judge(Answer(), repeat=0)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_one_trace_in_the_place_of_a_list_is_a_type_error(batch):
+    with pytest.raises(TypeError, match="Trace" if batch else "a list of traces is wanted"):
+        await judge(Answer(data=BOTH)).score_all(Trace("t1", ()), batch=batch)

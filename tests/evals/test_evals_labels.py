@@ -196,3 +196,40 @@ def test_a_file_that_is_not_there_and_a_line_that_cannot_be_read_lose_no_rater_i
 
 def test_no_store_at_all_is_an_empty_table():
     assert merge_labels([]).shape == (0, 0)
+
+
+def test_a_store_is_a_path_and_a_home_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store = LabelStore("~/ada.jsonl")
+    store.add(Label("t1", "ada", "pass", "kind"))
+    assert store.path == tmp_path / "ada.jsonl"
+    assert LabelStore(store).labels() == store.labels()
+    assert merge_labels([store, str(store.path)]).shape == (1, 1)
+    with pytest.raises(TypeError, match="list of the raters' files"):
+        merge_labels(str(store.path))
+
+
+ACT = st.sampled_from(["add", "add to the other", "undo", "tear", "bad line", "edit", "empty"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ACT, max_size=14))
+def test_a_store_that_reads_on_says_what_a_new_one_says_whatever_happens_to_the_file(acts):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.jsonl"
+        store, other = LabelStore(path), LabelStore(path)
+        for n, act in enumerate(acts):
+            if act in ("tear", "bad line"):
+                with path.open("ab") as file:
+                    file.write(b'{"torn' if act == "tear" else b"\nnot json\n")
+            elif act == "edit" and path.exists():
+                path.write_bytes(path.read_bytes().replace(b"kind", b"a kind word", 1) + b"\n")
+            elif act == "empty":
+                path.write_bytes(b"")
+            elif act == "undo":
+                store.undo("ada")
+            else:
+                (other if act == "add to the other" else store).add(Label(f"t{n % 3}", "ada", "pass", "kind"))
+            fresh = LabelStore(path)
+            assert store.labels() == fresh.labels()
+            assert list(map(str, store.problems)) == list(map(str, fresh.problems))

@@ -146,3 +146,21 @@ def test_self_preference_is_what_the_judge_passes_beyond_the_labels_on_its_own_m
     assert (probe.n, probe.unscored) == (39, 1)
     alone = probe_self_preference(traces, labels, verdicts, lambda one: True)
     assert (alone.effect, alone.interval) == (None, None)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 20])
+def test_no_interval_goes_beyond_its_scale_or_leaves_its_effect_out(n):
+    for probe in (probe_position(preferences(n, 0, 0)), probe_position(preferences(0, n, 0))):
+        assert -1 <= probe.interval[0] <= probe.effect <= probe.interval[1] <= 1
+    traces = [trace(f"{who}{at}") for at in range(n) for who in "ab"]
+    labels = {one.id: "fail" if one.id[0] == "a" else "pass" for one in traces}
+    said = [Verdict(one.id, "pass" if one.id[0] == "a" else "fail", "c", "", "live", "h") for one in traces]
+    probe = probe_self_preference(traces, labels, said, lambda one: one.id[0] == "a")
+    assert probe.effect == 2
+    assert 1 < probe.interval[1] <= 2
+
+
+def test_a_probe_of_a_judge_without_a_model_does_not_call_it_live():
+    said = [Verdict(at, "pass", "c", "", "live", "h", computed=True) for at in "ab"]
+    probe = probe_self_preference([trace(at) for at in "ab"], dict.fromkeys("ab", "fail"), said, lambda t: t.id == "a")
+    assert str(probe).endswith("computed here")

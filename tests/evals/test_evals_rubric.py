@@ -160,3 +160,18 @@ def test_what_is_saved_is_read_back_the_same_whatever_the_words(tmp_path, name, 
         path.unlink(missing_ok=True)
         rubric.save(path)
         assert Rubric.load(path) == rubric
+
+
+def test_an_unknown_field_is_told_with_the_known_ones(tmp_path):
+    head = "---\nname: x\n{}\n---\nIs it good?"
+    with pytest.raises(RecordError, match=r"field critera: .* known are name, text, criteria, scale"):
+        Rubric.parse(head.format("critera: []"))
+    with pytest.raises(RecordError, match=r"criteria\.0\.txt: .* known are id, text, rule, required"):
+        Rubric.parse(head.format("criteria: [{id: a, text: b, txt: c}]"))
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path):
+    path = tmp_path / "old.md"
+    path.write_bytes("---\nname: x\n---\nIs it good?".encode("utf-16"))
+    with pytest.raises(RecordError, match=r"old\.md: not UTF-8 .* save it as UTF-8"):
+        Rubric.load(path)

@@ -80,7 +80,7 @@ async def test_an_edit_shows_at_once_which_verdicts_change(path):
     panel = await opened(path, n=11)
     assert (
         panel.agreement(panel.before)
-        == "10 of 11 agree, 95% interval 0.62 to 0.98 (n = 11 · labels: human · judge: live)"
+        == "10 of 11 agree, 95% interval 0.62 to 0.98 (n = 11 · labels: human · judge: computed here)"
     )
     assert "no longer" not in html(panel)
     await typed(panel, "says sorry", "says sorry|thanks")

@@ -47,6 +47,11 @@ class Origin:
         return "simulated" in (self.human_kind, self.judge_source)
 
 
+def said_by(source: str | None, computed: bool) -> str:
+    """In words, where verdicts come from: ``live`` alone would read as a live model."""
+    return "computed here" if computed and source == "live" else str(source)
+
+
 def least(order: Iterable[Any], *kinds: str | Iterable[str] | None) -> str | None:
     """The one of `kinds` that stands first in `order`: a mixture is called by its least human, least live part."""
     known = [one for one in order if one]
@@ -60,9 +65,10 @@ def joined(**columns: "Values") -> "pd.DataFrame":
     """The columns by id (a dict is a Series), as plain Python values, None for what is missing."""
     import pandas as pd
 
-    for values in columns.values():
-        if isinstance(values, str):
-            raise TypeError(f"a verdict is wanted for each item, not the word {values!r}")
+    for name, values in columns.items():
+        if isinstance(values, str | pd.DataFrame):
+            told = f"the word {values!r}" if isinstance(values, str) else "a whole table: name its column"
+            raise TypeError(f"{name}: a verdict is wanted for each item, not {told}")
     given = {name: pd.Series(v, dtype=object) if isinstance(v, Mapping) else v for name, v in columns.items()}
     named = {name: values for name, values in given.items() if isinstance(values, pd.Series)}
     first = next(iter(given))
@@ -91,12 +97,13 @@ def by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """A hashable Python value, None for what is missing."""
+    """A hashable Python value, None for what is missing; a bool is 1 or 0, for pandas tells it from its equal."""
     import pandas as pd
 
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
     if pd.api.types.is_scalar(value) and (pd.isna(value) or not str(value).strip()):
         return None
+    value = int(value) if isinstance(value, bool) else value
     return value if isinstance(value, str | int | float) else repr(value)
 
 
@@ -124,9 +131,13 @@ def counted_as(policy: Policy, labels: tuple[Any, ...], positive: Any) -> Any:
 
 
 def refuse_other_codes(verdicts: Iterable[Any], labels: tuple[Any, ...]) -> None:
-    """Raise where the judge writes another word for a label: such a table measures the coding."""
+    """Raise where the judge writes another word for a label, or spells it in another way: that measures the coding."""
     said = Counter(verdict for verdict in verdicts if verdict is not None)
     strange = {word: times for word, times in said.items() if word not in labels}
+    known = {one.strip().casefold(): one for one in labels if isinstance(one, str)}
+    for word in strange:
+        if alike := known.get(str(word).strip().casefold()):
+            raise ValueError(f"the judge says {word!r} and people {alike!r}: one label in two spellings. {HINT}")
     unused = [label for label in labels if label not in said]
     if strange and labels and len(unused) == len(labels):
         raise ValueError(f"the judge says {some(strange)} and people {some(labels)}: no word in common. {HINT}")

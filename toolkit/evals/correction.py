@@ -66,7 +66,8 @@ def corrected_rate(
     verdicts under the policy ``pass``.
     """
     if method not in get_args(Method) or not 0 < level < 1:
-        raise ValueError(f"method is one of {', '.join(get_args(Method))}, and level between 0 and 1; not {method!r}")
+        known = ", ".join(get_args(Method))
+        raise ValueError(f"method is one of {known}, not {method!r}, or level not between 0 and 1: {level}")
     judged = list(judged.values() if isinstance(judged, Mapping) else judged)
     if strangers := {getattr(one, "judge", alignment.judge_hash) for one in judged} - {alignment.judge_hash}:
         raise ValueError(f"judged by {some(strangers)}, aligned was {alignment.judge_hash}: errors of another judge")

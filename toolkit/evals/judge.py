@@ -48,6 +48,8 @@ class Verdict:
     """The verdict of each reading; None where it was unscored."""
     cost_usd: float | None = 0.0
     """Dollars for `usage`, as if none came from a tape: what was paid is in the Ledger. None without a price."""
+    computed: bool = False
+    """Whether code said it, and no model was asked."""
 
     @property
     def agreement(self) -> float | None:
@@ -218,6 +220,8 @@ async def in_turn(
     ask: Callable[[Any], Awaitable[T]], items: Sequence[Any], progress: Progress | None, concurrency: int = 8
 ) -> list[T]:
     """`ask` each of `items`, at most `concurrency` at a time; the answers in their order."""
+    if isinstance(items, Trace):
+        raise TypeError(f"a list of traces is wanted, and not one trace: [trace], or score(trace); it is {items.id}")
     if concurrency < 1:
         raise ValueError(f"concurrency is at least 1, not {concurrency}")
     room = asyncio.Semaphore(concurrency)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.evals.columns import SOURCES
+from toolkit.evals.columns import SOURCES, said_by
 from toolkit.evals.judge import Judge, Verdict, findings_in, in_turn, trace_block
 from toolkit.models.model import Progress
 from toolkit.traces import Source, Trace
@@ -125,9 +125,12 @@ def _probe(about: str, said: Sequence[Verdict | Preference], unscored: int, *arm
     """The mean of values between -1 and 1, or the first arm's less the second's.
 
     The interval is adjusted as for matched proportions (Agresti & Min 2005): half a case is added at either end, and
-    one at 0, so that a handful of cases that all agree does not make it a point.
+    one at 0, so that a handful of cases that all agree does not make it a point. Like theirs it is cut off at the
+    ends of the scale (1, or 2 for the difference of two arms), which the normal approximation does not know of.
     """
-    source, n = min((one.source for one in said), key=SOURCES.index, default=SOURCES[0]), sum(map(len, arms))
+    source: str = min((one.source for one in said), key=SOURCES.index, default=SOURCES[0])
+    n = sum(map(len, arms))
+    source = said_by(source, all(getattr(one, "computed", False) for one in said))
     if not all(arms):
         return Probe(about, None, None, n, unscored, source, "too few verdicts, or no difference between them")
     effect = middle = square = 0.0
@@ -137,4 +140,5 @@ def _probe(about: str, said: Sequence[Verdict | Preference], unscored: int, *arm
         middle += sign * sum(values) / size
         square += ((sum(value**2 for value in values) + 1) / size - (sum(values) / size) ** 2) / size
     half = Z * math.sqrt(square)
-    return Probe(about, effect, (middle - half, middle + half), n, unscored, source)
+    end = float(len(arms))
+    return Probe(about, effect, (max(-end, middle - half), min(end, middle + half)), n, unscored, source)

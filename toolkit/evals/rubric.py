@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -133,7 +133,11 @@ class Rubric:
         The front matter stands between two lines of ``---``; in it a sentence that holds a colon is quoted. Raises
         RecordError, which names the file and the field.
         """
-        return cls.parse(Path(path).read_text(encoding="utf-8-sig"), path)
+        try:
+            return cls.parse(Path(path).read_text(encoding="utf-8-sig"), path)
+        except UnicodeDecodeError as error:
+            why = f"not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
+            raise RecordError(why, str(path)) from None
 
     @classmethod
     def parse(cls, source: str, file: str | Path = "rubric.md") -> "Rubric":
@@ -145,7 +149,13 @@ class Rubric:
             raise RecordError(f"not YAML: {error}", str(file)) from None
         if not isinstance(found, dict):
             raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
-        return validate(cls, found if body is None else {**found, "text": body}, str(file))
+        try:
+            return validate(cls, found if body is None else {**found, "text": body}, str(file))
+        except RecordError as error:
+            at = (error.field or "").split(".")
+            inner = Finding if "findings" in at else {"criteria": Criterion, "examples": Example}.get(at[0], cls)
+            known = f": known are {', '.join(one.name for one in fields(inner))}" * error.why.startswith("Unexpected")
+            raise RecordError(error.why + known, error.file, error.line, error.field) from None
 
     def save(self, path: str | Path) -> None:
         """Write a new file, fsynced; where `path` holds this rubric already, whatever its comments, it stays as it is.
