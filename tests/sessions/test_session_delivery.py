@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import random
 from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit.sessions import Conversation, MemoryLog, Session, Surface, fold
+from toolkit.sessions import Conversation, MemoryLog, NatsLog, NatsServer, Run, Session, Surface, fold
 
 WORDS = [f"word{n} " for n in range(400)]
 
@@ -112,7 +113,10 @@ async def test_words_that_are_not_those_of_the_agent_are_noticed_by_their_hash()
 
 
 ACTIONS = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from(["write", "write", "write", "long", "tool", "step", "finish", "say"])),
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(["write"] * 3 + ["long", "tool", "step", "finish", "say", "roll back", "adopt", "steer"]),
+    ),
     min_size=5,
     max_size=40,
 )
@@ -121,7 +125,21 @@ ACTIONS = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS, st.integers(0, 2**31))
 async def test_whatever_happens_snapshots_change_no_byte_of_the_fold(actions, seed):
-    session, runs = Session(MemoryLog(), "any"), {}
+    await _folds_alike(Session(MemoryLog(), "any"), actions, seed)
+
+
+@pytest.mark.nats
+async def test_whatever_happens_snapshots_change_no_byte_of_the_fold_on_a_server_either(tmp_path):
+    kinds = ["write"] * 4 + ["long"] * 3 + ["tool", "step", "finish", "say", "roll back", "adopt", "steer"]
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+        for seed in range(12):
+            dice = random.Random(seed)
+            actions = [(dice.randrange(3), dice.choice(kinds)) for _ in range(40)]
+            await _folds_alike(Session(log, f"any{seed}"), actions, seed * 7919)
+
+
+async def _folds_alike(session, actions, seed):
+    runs = {}
     for agent, action in actions:
         run = runs.get(agent)
         if action == "say":
@@ -134,13 +152,22 @@ async def test_whatever_happens_snapshots_change_no_byte_of_the_fold(actions, se
             await run.call_tool("look", {})
         elif action == "step":
             await run.step("answer")
+        elif action == "roll back":
+            await run.roll_back()
+        elif action == "steer":
+            await session.steer("hm", run.id, actor=run.actor)
+        elif action == "adopt":
+            await run.stop_listening()
+            runs[agent] = Run(session, f"heir of {run.actor}", run.id, window_s=0)
+            await runs[agent].take("run.adopted", {"from": run.actor}, run.fence)
         else:
             await run.finish()
     events = [event async for event in session.read(follow=False, lane="log")]
-    whole = fold("any", events)
-    cut = seed % (len(events) + 1)
-    late = await session.conversation(fold("any", events[:cut]))
-    assert late.to_json() == whole.to_json()
+    got = [event async for event in session.read(follow=False)]
+    whole = fold(session.id, events)
+    for seen in (events, got):  # A reader that came along, and one that broke off while it caught up.
+        late = await session.conversation(fold(session.id, seen[: seed % (len(seen) + 1)]))
+        assert late.to_json() == whole.to_json()
     said = {event.run: True for event in events if event.kind == "text.done"}
     for conversation in (whole, late, await session.conversation()):
         assert {run: state.intact for run, state in conversation.runs.items() if state.intact is not None} == said

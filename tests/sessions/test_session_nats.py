@@ -155,3 +155,57 @@ def test_the_binary_comes_from_the_variable_then_path_then_the_package(monkeypat
     named.symlink_to(packaged)
     monkeypatch.setenv("FIELDBOOK_NATS_SERVER", str(named))
     assert server_binary() == Path(named)
+
+
+async def test_a_write_is_cancelled_even_where_so_much_waits_that_nats_py_holds_it_back(server):
+    async with await NatsLog.connect(server.url) as log:
+        session = Session(log, "stalled")
+        await session.say("before")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            crowd = []
+            for _ in range(2):  # The first wave fills the socket, the second what nats-py holds.
+                crowd += [asyncio.create_task(session.say("x" * 900_000)) for _ in range(20)]
+                await asyncio.sleep(0.1)
+            late = asyncio.create_task(session.say("late"))
+            await asyncio.sleep(0.1)
+            for task in (late, *crowd):
+                task.cancel()
+            done, _ = await asyncio.wait([late, *crowd], timeout=5)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert len(done) == 41
+        assert all(task.cancelled() for task in done)
+
+
+async def test_a_server_that_says_nothing_is_given_up_and_leaves_nothing_open():
+    async def silent(reader, writer):
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as mute:
+        url = f"nats://127.0.0.1:{mute.sockets[0].getsockname()[1]}"
+        with pytest.raises(LogUnavailable, match="no NATS server"):
+            await NatsLog.connect(url, timeout_s=0.3)
+        connecting = asyncio.create_task(NatsLog.connect(url))
+        await asyncio.sleep(0.1)
+        connecting.cancel()
+        await asyncio.wait([connecting], timeout=5)
+        assert connecting.cancelled()
+        mute.close()
+        await asyncio.wait_for(mute.wait_closed(), 5)
+
+
+async def test_a_log_closes_in_time_though_its_server_has_stopped(server):
+    log = await NatsLog.connect(server.url)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        crowd = [asyncio.create_task(Session(log, "stopped").say("x" * 900_000)) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        for task in crowd:
+            task.cancel()
+        await asyncio.wait_for(log.close(), 10)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    done, _ = await asyncio.wait(crowd, timeout=5)
+    assert len(done) == 20

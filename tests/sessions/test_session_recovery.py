@@ -6,7 +6,18 @@ import time
 import pytest
 
 from toolkit.events import Event, new_event
-from toolkit.sessions import Fenced, LogUnavailable, MemoryLog, NatsLog, NatsServer, Session, Surface, fold
+from toolkit.sessions import (
+    Fenced,
+    LogUnavailable,
+    MemoryLog,
+    NatsLog,
+    NatsServer,
+    Session,
+    Surface,
+    attend,
+    control,
+    fold,
+)
 
 TTL_S = 0.3
 LIVING_TTL_S = 2.0
@@ -318,3 +329,119 @@ async def test_an_event_of_any_kind_is_kept_even_one_called_unreadable(log):
     session = Session(log, "kinds")
     await session.append("unreadable", "user", {"n": 1})
     assert [event.data async for event in session.read(follow=False)] == [{"n": 1}]
+
+
+async def test_an_event_that_the_log_refuses_keeps_nothing_back_that_comes_after_it(tmp_path):
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+        session = Session(log, "refused")
+        run = await session.start_run("agent", "simulated", "r")
+        await run.write("one ")
+        call = await run.call_tool("look", {})
+        with pytest.raises(RuntimeError, match="larger than the server takes"):
+            await run.tool_result(call, "x" * 2_000_000)
+        with pytest.raises(ValueError, match="serialize"):
+            await run.append("note", {"data": object()})
+        await run.write("two")
+        await run.finish()
+        known = await session.conversation()
+        assert (known.text, known.runs["r"].intact, run.outcome) == ("one two", True, "complete")
+
+
+@pytest.mark.parametrize("words", ["\0" * 60_000, "🚲" * 60_000], ids=["escaped", "wide"])
+async def test_words_whose_snapshot_would_be_larger_than_a_message_end_like_any_other(tmp_path, words):
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+        session = Session(log, "wide")
+        run = await session.start_run("agent", "simulated", "r", window_s=0)
+        for _ in range(10):
+            await run.write(words)
+        await run.finish()
+        known = await session.conversation()
+        assert (known.text, known.runs["r"].intact, known.runs["r"].state) == (words * 10, True, "complete")
+
+
+async def test_words_that_come_after_an_end_that_was_not_stored_belong_to_the_next_end():
+    class Once(Away):
+        async def append_all(self, events, fence=None):
+            if self.failures:
+                self.failures -= 1
+                raise LogUnavailable("no answer")
+            return await self.log.append_all(events, fence)
+
+    session = Session(Once(MemoryLog(), stored=False), "again")
+    run = await session.start_run("agent", "simulated", "r", window_s=0)
+    await run.write("one ")
+    session.log.failures = 1
+    with pytest.raises(LogUnavailable):
+        await run.finish()
+    await run.write("two")
+    await run.finish()
+    known = await session.conversation()
+    assert (known.text, known.runs["r"].intact) == ("one two", True)
+
+
+@pytest.mark.nats
+async def test_events_together_of_which_one_is_stored_already_are_stored_once_each(tmp_path):
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url, window_s=0.2) as log:
+        session = Session(log, "partly")
+        events = [session.event("message", "u", {"text": id_}, id=id_) for id_ in ("m1", "m2", "m3")]
+        first = await log.append(events[1])
+        forgotten = new_event("partly", "message", "x", {})
+        await log.append(forgotten)
+        await until(lambda: _stored_again(log, forgotten))
+        async with asyncio.timeout(10):
+            acks = [await log.append_all(some) for some in (events[:2], events[1:])]
+        assert [[ack.duplicate for ack in some] for some in acks] == [[False, True], [True, False]]
+        assert acks[0][1].seq == acks[1][0].seq == first.seq
+
+
+async def _stored_again(log, event):
+    return not (await log.append(event)).duplicate
+
+
+@pytest.mark.nats
+async def test_whatever_asks_a_server_that_is_away_hears_of_it_by_the_deadline(tmp_path, monkeypatch):
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url, window_s=0.2) as log:
+        session, late = Session(log, "late"), new_event("late", "message", "x", {})
+        first = await session.say("before")
+        following = asyncio.create_task(anext(session.read(first.seq)))
+        await server.kill()
+        for module in ("nats", "feed"):
+            monkeypatch.setattr(f"toolkit.sessions.{module}.APPEND_DEADLINE_S", 0.3)
+        # The second time, half of the dedupe window is over: the log is to be looked up.
+        for ask in (lambda: log.append(late), lambda: log.append(late), session.conversation, session.present):
+            async with asyncio.timeout(10):
+                with pytest.raises(LogUnavailable):
+                    await ask()
+        assert not following.done()
+        await server.restart()
+        assert (await log.append(late)).seq == (await asyncio.wait_for(following, 20)).seq
+
+
+async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_living_alone(log, monkeypatch):
+    monkeypatch.setattr(control, "ORPHANS_EACH_S", 0.1)
+    session = Session(log, "strays")
+    dead = await session.start_run("dead", "simulated", "gone", ttl_s=TTL_S)
+    await dead.write("half an ans")
+    await dead.stop_listening()
+    living = await session.start_run("helper", "simulated", "here", ttl_s=LIVING_TTL_S)
+
+    async def agent(run, message):
+        await run.write("Yes?")
+
+    attending = asyncio.create_task(attend(session, agent, "agent", "simulated"))
+    await until(lambda: _ended(session, "gone"))
+    attending.cancel()
+    await asyncio.wait([attending])
+    runs = (await session.conversation()).runs
+    assert (runs["gone"].state, runs["here"].state) == ("orphaned", "active")
+    await living.finish()
+
+
+async def _ended(session, run):
+    return (await session.conversation()).runs[run].ended
+
+
+@pytest.mark.parametrize("wrong", [{"ttl_s": 0}, {"ttl_s": -5}, {"window_s": -1}, {"window_s": float("nan")}])
+async def test_a_run_without_a_lease_or_with_a_window_below_zero_is_refused(wrong):
+    with pytest.raises(ValueError, match="ttl_s above 0"):
+        await Session(MemoryLog(), "wrong").start_run("agent", "simulated", **wrong)

@@ -171,7 +171,7 @@ class Harness:
             self.workspace.write(f"findings/round-{number}.json", findings)
             for verdict in verdicts:
                 about = {"round": number, "check_event": check_events[verdict.criterion], "contract": contract.sha256}
-                await self.session.append("verdict", self.evaluator.actor, asdict(verdict) | about, run.id)
+                await run.append("verdict", asdict(verdict) | about)
             self._so_far = replace(self._so_far, rounds=number, verdicts=verdicts)
             still_open = [f"{verdict.criterion}: {verdict.why}." for verdict in verdicts if verdict.verdict != "pass"]
             await run.write(" ".join(still_open) or "All criteria hold.")

@@ -7,17 +7,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Literal, get_args
 
 from toolkit.events import Event, Outcome
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import Fenced, LogUnavailable, stop
 from toolkit.sessions.run import Run
-from toolkit.sessions.session import Session
+from toolkit.sessions.session import ID_PATTERN, Session
 from toolkit.traces import Source
 
 SecondMessage = Literal["reject", "enqueue", "interrupt", "rollback"]
 """Turn the second message away; answer it later; break off and answer it; take back the answer so far, and answer."""
+
+ORPHANS_EACH_S = 5.0
 
 Do = Literal["start", "reject", "break off", "roll back"]
 
@@ -99,7 +102,7 @@ class _Attendant:
 
     async def _answer(self, message: Event) -> None:
         # What was begun is also ended where this answer is broken off, or the run would be left streaming.
-        starting = asyncio.ensure_future(self._run(f"run-{message.id}"))
+        starting, run = asyncio.ensure_future(self._run(_run_for(message.id))), None
         try:
             run = await asyncio.shield(starting)
             if run:
@@ -113,6 +116,8 @@ class _Attendant:
             raise
         finally:
             self.over.put_nowait(message.id)
+            if run:  # Whatever happened: a lease that is renewed on and on keeps the run from those who would adopt it.
+                await run.stop_listening()
 
     async def _run(self, id_: str) -> Run | None:
         """The run that answers: a new one, or the one that a crash left behind, or none where that is not ours."""
@@ -149,7 +154,8 @@ async def attend(
 
     A run's id is made of its message's id, so a second attendant, or this one started again, answers no message
     twice: the run's fence refuses it. A run whose attendant has died is adopted: the agent gets it with the words so
-    far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so.
+    far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so. Runs that other agents
+    left behind are ended as ``orphaned`` once their leases have run out.
 
     Raises
     ------
@@ -161,7 +167,9 @@ async def attend(
     decide(Desk(), policy, "")
     desk = _Attendant(session, agent, actor, source, policy)
     settled = _settled(await session.conversation())
-    work = [asyncio.create_task(_messages(desk, actor, after, settled)), asyncio.create_task(_endings(desk))]
+    work = [
+        asyncio.create_task(job) for job in (_messages(desk, actor, after, settled), _endings(desk), _orphans(desk))
+    ]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         done.pop().result()
@@ -169,7 +177,7 @@ async def attend(
         # First those that begin answers, then the answers.
         for tasks in (work, desk.tasks.values()):
             for task in tuple(tasks):
-                with suppress(LogUnavailable, Fenced):
+                with suppress(Exception):  # The first error is on its way; none may leave the others running.
                     await stop(task)
         if desk.ending:
             await asyncio.wait(desk.ending)
@@ -182,18 +190,38 @@ async def _endings(desk: _Attendant) -> None:
         task = desk.tasks.pop(message, None)
         await desk.do(steps)
         if task:
-            await task
+            await asyncio.wait([task])
+            if not task.cancelled():  # as one is whose agent awaited what was cancelled
+                task.result()
+
+
+async def _orphans(desk: _Attendant) -> None:
+    """End what dead agents left behind; but a run that answers a message of ours is adopted, and goes on."""
+    known = Conversation(desk.session.id)
+    while True:
+        await asyncio.sleep(ORPHANS_EACH_S)
+        with suppress(LogUnavailable):
+            known = await desk.session.conversation(known)
+            ours = {_run_for(message) for message in desk.messages}
+            strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in ours]
+            await desk.session.end_orphans(desk.actor, strays)
 
 
 async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str]) -> None:
     async for event in desk.session.read(after, lane="quiet"):
-        if event.kind == "message" and event.actor != actor and event.id not in settled:
+        if event.kind == "message" and event.actor != actor and _run_for(event.id) not in settled:
             desk.messages[event.id] = event
             desk.desk, steps = decide(desk.desk, desk.policy, event.id)
             await desk.do(steps)
 
 
 def _settled(known: Conversation) -> set[str]:
-    """The messages that need no answer any more, whoever gave it."""
-    rejected = {str(item.data.get("event")) for item in known.items if item.kind == "message.rejected"}
-    return rejected | {id_.removeprefix("run-") for id_, run in known.runs.items() if run.ended}
+    """The runs of messages that need no answer any more, whoever gave it."""
+    rejected = (str(item.data.get("event")) for item in known.items if item.kind == "message.rejected")
+    return {*map(_run_for, rejected), *(id_ for id_, run in known.runs.items() if run.ended)}
+
+
+def _run_for(message: str) -> str:
+    """The id of the run that answers a message, whose own id anybody may have chosen."""
+    id_ = f"run-{message}"
+    return id_ if ID_PATTERN.fullmatch(id_) else f"run-{sha256(message.encode()).hexdigest()}"

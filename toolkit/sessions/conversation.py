@@ -100,7 +100,8 @@ class Conversation:
             self._live(event)
         else:
             # Somebody's signal does not part an agent's words: the agent, who makes the snapshots, may not know of it.
-            if run not in self.runs or event.actor == self.runs[run].actor:
+            parts = event.kind not in CONTROL_KINDS
+            if parts and (run not in self.runs or event.actor == self.runs[run].actor):
                 self._close(run, seq)
             self._place(self._item(event))
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from toolkit.sessions.log import LogUnavailable, shielded
-from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, whole
+from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
+from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, send, whole
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -20,8 +20,9 @@ CONSUMER_LIFE_S = 30.0
 class Feed:
     """One consumer's life: from a cursor on (or from each subject's last), until it falls silent or skips."""
 
-    def __init__(self, client: "Client", stream: str, subjects: Sequence[str], after: int | None = None):
+    def __init__(self, client: "Client", stream: str, subjects: Sequence[str], after: int | None, patient: bool):
         self._client, self._stream, self._subjects, self._after = client, stream, subjects, after
+        self._patient = patient
         self._inbox = client.new_inbox()
         self._name = ""
         self._subscription: Any = None
@@ -29,7 +30,7 @@ class Feed:
         """Messages that were stored for it when it was opened."""
 
     async def open(self) -> None:
-        """Make the consumer, however long the server is away."""
+        """Make the consumer, however long the server is away where it is patient; else LogUnavailable is raised."""
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         # The server's flow control bounds what waits here.
@@ -49,14 +50,14 @@ class Feed:
             num_replicas=1,
         )
         manager, what = self._client.jsm(timeout=PUBLISH_TIMEOUT_S), f"no consumer for {', '.join(self._subjects)}"
-        while True:
-            with suppress(LogUnavailable):
+        while not self._name:
+            try:
                 making = whole(manager.add_consumer, self._stream, config)
                 info = await persist(making, APPEND_DEADLINE_S, what)
                 self._name, self.pending = info.name, info.num_pending or 0
-                return
-            if self._client.is_closed:
-                raise LogUnavailable(f"{what}: this log is closed")
+            except LogUnavailable:
+                if self._client.is_closed or not self._patient:
+                    raise
 
     async def messages(self) -> AsyncIterator[tuple[int, bytes]]:
         """Yield (stream sequence, payload) as long as the consumer is whole."""
@@ -66,10 +67,9 @@ class Feed:
             message = queue.get_nowait() if not queue.empty() else await self._next(queue)
             if message is None:
                 return
-            headers = message.headers
-            if headers and not message.data and headers.get("Status") == "100":
+            if not message.reply.startswith("$JS.ACK."):  # No event of the stream, but word of the consumer itself.
                 await self._answer_flow_control(message)
-                if int(headers.get("Nats-Last-Consumer") or 0) > delivered:
+                if int((message.headers or {}).get("Nats-Last-Consumer") or 0) > delivered:
                     return
                 continue
             seq, count = _sequences(message.reply)
@@ -84,20 +84,20 @@ class Feed:
                 return await queue.get()
         except TimeoutError:
             if self._client.is_closed:
-                raise LogUnavailable("this log is closed") from None
+                raise LogClosed("this log is closed") from None
             return None
 
     async def _answer_flow_control(self, message: "Msg") -> None:
         wanted = message.reply or (message.headers or {}).get("Nats-Consumer-Stalled")
         if wanted:
-            await self._client.publish(wanted)
+            await send(self._client, wanted)
 
     async def close(self) -> None:
         """Stop listening, and let the server drop the consumer now; it does so by itself after a while."""
         with suppress(Exception):
             await shielded(self._subscription.unsubscribe())
             if self._name and self._client.is_connected:
-                await self._client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+                await send(self._client, f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
 
 
 def _sequences(reply: str) -> tuple[int, int]:

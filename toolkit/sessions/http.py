@@ -65,6 +65,8 @@ class Order:
         """Write it to the session."""
         if self.do in ("say", "steer") and not self.text.strip():
             raise RecordError("is empty: say something", field="text")
+        if self.do == "approve" and not self.request:
+            raise RecordError("is empty: it is the id of the event that asked", field="request")
         match self.do:
             case "say":
                 return await session.say(self.text, id=self.id and f"say-{self.id}")
@@ -101,6 +103,8 @@ class _Site:
 
     async def watch(self, session: Session, may: Pass, after: int) -> Messages:
         """All that a connection brings. Whoever opened it is present meanwhile, if that has a name."""
+        if may.grant == "control":
+            self.wake(session)
         here = presence(session, may.name, self.presence_s, self.open) if may.name else nullcontext()
         async with here, aclosing(sse.messages(session, after, may.grant, self.beat_s)) as feed:
             async for message in feed:
@@ -138,10 +142,14 @@ class _Site:
         order = validate(Order, {**await _body(http), "do": http.path_params["do"]})
         return JSONResponse(await self.obey(session, order), headers=sse.HEADERS)
 
-    async def obey(self, session: Session, order: Order) -> dict[str, Any]:
+    def wake(self, session: Session) -> None:
+        """Have somebody attend the session: also where what the one before left behind is still open."""
         desk = self.desks.get(session.id)
-        if order.do == "say" and self.attendant and (desk is None or desk.done()):
+        if self.attendant and (desk is None or desk.done()):
             self.desks[session.id] = asyncio.ensure_future(self.attendant(session))
+
+    async def obey(self, session: Session, order: Order) -> dict[str, Any]:
+        self.wake(session)
         ack = await order.give(session)
         return {"seq": ack.seq, "id": ack.event.id, "durability": ack.durability, "duplicate": ack.duplicate}
 
@@ -189,11 +197,11 @@ def session_app(
 ) -> Starlette:
     """The app: under ``/sessions/<id>`` a page, ``/events`` (SSE), ``/ws``, and POST to whatever an `Order` can do.
 
-    `tokens` None lets in whoever reaches the port. The `attendant` is started for a session at its first message (POST
-    ``/say``). `model_call` makes words of a text, for POST ``/direct``, which is a `direct_stream`. `hosts` are the
-    names that the app goes by: a name that another site has pointed here is none of them. A silent stream says every
-    `beat_s` seconds that it lives. Whoever has a name (the token's, or ``?name=``) is present while connected, and for
-    `presence_s` after a crash.
+    `tokens` None lets in whoever reaches the port. The `attendant` is started for a session when somebody who may
+    control it connects or sends. `model_call` makes words of a text, for POST ``/direct``, which is a `direct_stream`.
+    `hosts` are the names that the app goes by: a name that another site has pointed here is none of them. A silent
+    stream says every `beat_s` seconds that it lives. Whoever has a name (the token's, or ``?name=``) is present while
+    connected, and for `presence_s` after a crash.
     """
     site = _Site(log, tokens, attendant, model_call, hosts, beat_s, presence_s)
 

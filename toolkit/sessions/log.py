@@ -57,6 +57,10 @@ class LogUnavailable(ConnectionError):
     """The log did not acknowledge in time. The event may or may not be stored: append the same event again."""
 
 
+class LogClosed(LogUnavailable):
+    """The log was closed here: waiting would not help."""
+
+
 async def shielded(operation: Coroutine[Any, Any, T]) -> T:
     """Await `operation` so that a cancellation reaches the caller at once, while the operation runs to its end.
 
@@ -118,8 +122,8 @@ class Log(Protocol):
     ) -> AsyncIterator[Event]:
         """Yield the session's events with ``seq > after`` in order, each once.
 
-        With `follow` it goes on with those to come; without, it ends at what is stored now. With `run`, only what is
-        of that run, or of none.
+        With `follow` it goes on with those to come, however long the log is away; without, it ends at what is stored
+        now, and `LogUnavailable` is raised at a deadline. With `run`, only what is of that run, or of none.
         """
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
@@ -225,7 +229,7 @@ class MemoryLog:
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
         wanted = (event for event in self._sessions[session] if place(event) in LANES[lane])
-        last = {event.run or event.actor: event for event in wanted}
+        last = {(event.run, event.run or event.actor): event for event in wanted}
         return sorted(last.values(), key=lambda event: event.seq or 0)
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from toolkit.events import Event, RecordError, decode_event, encode
 from toolkit.sessions.feed import Feed
@@ -22,6 +22,7 @@ from toolkit.sessions.publish import (
     Publisher,
     Refused,
     persist,
+    send,
     whole,
 )
 from toolkit.sessions.server import NAME_PREFIX
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
 DEDUPE_WINDOW_S = 120.0
 """For so long the server knows an event's id again; a later retry looks the log up first."""
 WRONG_LAST_SEQUENCE = 10071
@@ -93,19 +95,18 @@ class NatsLog:
             Where the sessions there are spread over another number of streams.
         """
         import nats
+        from nats.aio.client import Client
 
+        client = Client()
+        options: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
         try:
             async with asyncio.timeout(timeout_s):
-                client = await nats.connect(
-                    url.split(","),
-                    name="fieldbook",
-                    error_cb=_quiet,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=RECONNECT_WAIT_S,
-                    ping_interval=2,
-                )
+                await client.connect(url.split(","), name="fieldbook", error_cb=_quiet, ping_interval=2, **options)
         except (OSError, TimeoutError, nats.errors.Error) as error:
             raise LogUnavailable(f"no NATS server at {url} within {timeout_s} s: {error!r}") from None
+        finally:
+            if not client.is_connected:  # What had been opened is open still.
+                await _close(client)
         log = cls(client, durability or _stated_durability(client), streams)
         try:
             await log._settle_in(replicas, window_s, timeout_s)
@@ -145,7 +146,8 @@ class NatsLog:
             return await self._append(events, fence)
         return [await self.append(event, fence) for event in events]
 
-    async def _append(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
+    async def _append(self, events: Sequence[Event], fence: int | None, give_up: float | None = None) -> list[Ack]:
+        give_up = give_up or time.monotonic() + APPEND_DEADLINE_S
         key = f"{events[0].session}.{events[0].id}"
         late = self._tried.setdefault(key, time.monotonic()) + self._window_s / 2
 
@@ -161,7 +163,7 @@ class NatsLog:
             acks = await persist(attempt, APPEND_DEADLINE_S, f"event {events[0].id} was not acknowledged")
         except Refused as error:
             self._tried.pop(key, None)
-            return await self._settle(events, fence, error)
+            return await self._settle(events, fence, error, give_up)
         self._tried.pop(key, None)
         return acks
 
@@ -173,14 +175,14 @@ class NatsLog:
             if batch:
                 told |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
             if number < len(events):
-                await self._client.publish(to, payload, headers=told)
+                await send(self._client, to, payload, told=told)
         if batch:
             told["Nats-Batch-Commit"] = "1"
         seq, again = await self._publisher.publish(to, payload, told)
         first = seq - len(events) + 1
         return [Ack(replace(event, seq=first + n), self._durability, again) for n, event in enumerate(events)]
 
-    async def _settle(self, events: Sequence[Event], fence: int | None, error: Refused) -> list[Ack]:
+    async def _settle(self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float) -> list[Ack]:
         """What a refusal means: stored before, taken by another, or a leader that has yet to catch up."""
         if error.code == DUPLICATE_IN_BATCH:
             return await self._known(events) or [await self.append(event, fence) for event in events]
@@ -191,10 +193,14 @@ class NatsLog:
         last_seq, last_id = await self._last(event.session, guarded)
         if last_id == event.id and (known := await self._known(events)):
             return known
-        if last_seq == expected:
-            await asyncio.sleep(RECONNECT_WAIT_S)
-            return await self._append(events, fence)
-        raise Fenced(f"run {event.run} of session {event.session} is another agent's now, or has ended")
+        if len(events) > 1 and fence is None:  # Some of them are stored already.
+            return [await self.append(event) for event in events]
+        if last_seq != expected:
+            raise Fenced(f"run {event.run} of session {event.session} is another agent's now, or has ended")
+        if time.monotonic() > give_up:
+            raise LogUnavailable(f"event {event.id} was not acknowledged within {APPEND_DEADLINE_S} s: {error}")
+        await asyncio.sleep(RECONNECT_WAIT_S)
+        return await self._append(events, fence, give_up)
 
     async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
         """The acknowledgements of `events`, where the log has them all."""
@@ -236,7 +242,8 @@ class NatsLog:
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
-        found = {event.run or event.actor: event async for event in self._read(session, None, False, lane)}
+        last = self._read(session, None, False, lane)
+        found = {(event.run, event.run or event.actor): event async for event in last}
         return sorted(found.values(), key=lambda event: event.seq or 0)
 
     async def _read(
@@ -251,7 +258,7 @@ class NatsLog:
             if end <= (after or 0):
                 return
         while True:
-            feed = Feed(self._client, stream, wanted, after)
+            feed = Feed(self._client, stream, wanted, after, patient=follow)
             try:
                 await feed.open()
                 left = feed.pending
@@ -269,8 +276,13 @@ class NatsLog:
 
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers of this log end with it."""
-        with suppress(Exception):
-            await shielded(self._client.close())
+        await _close(self._client)
+
+
+async def _close(client: "Client") -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):  # A server that has stopped takes no last bytes.
+            await shielded(client.close())
 
 
 def _stated_durability(client: "Client") -> Durability:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from toolkit.sessions.log import LogUnavailable, shielded
+from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -46,7 +46,7 @@ async def persist(attempt: Callable[[], Awaitable[T]], deadline_s: float, what: 
         except nats.errors.MaxPayloadError:
             raise Refused(f"{what}: it is larger than the server takes in one message", None) from None
         except nats.errors.ConnectionClosedError:
-            raise LogUnavailable(f"{what}: this log is closed") from None
+            raise LogClosed(f"{what}: this log is closed") from None
         except (nats.errors.Error, OSError) as error:
             why = error
         if time.monotonic() > give_up:
@@ -57,6 +57,18 @@ async def persist(attempt: Callable[[], Awaitable[T]], deadline_s: float, what: 
 def whole(call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Callable[[], Awaitable[T]]:
     """An attempt at one of nats-py's own requests, which may swallow a cancellation."""
     return lambda: shielded(call(*arguments))
+
+
+async def send(
+    client: "Client", subject: str, payload: bytes = b"", reply: str = "", told: dict[str, str] | None = None
+) -> None:
+    """Publish, no more; nats-py swallows a cancellation while it waits for room, and it is raised here."""
+    task = asyncio.current_task()
+    assert task
+    before = task.cancelling()
+    await client.publish(subject, payload, reply, told)
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 class Publisher:
@@ -82,7 +94,7 @@ class Publisher:
         reply = f"{self._inbox}.{self._count}"
         future = self._waiting[reply] = asyncio.get_running_loop().create_future()
         try:
-            await self._client.publish(subject, payload, reply, headers)
+            await send(self._client, subject, payload, reply, headers)
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
                 message = await future
         finally:

@@ -31,6 +31,8 @@ class Run:
     """A run in progress. Make one with `Session.start_run`; signals to it are heard while it runs."""
 
     def __init__(self, session: "Session", actor: str, id: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S):
+        if not (window_s >= 0 and ttl_s > 0):
+            raise ValueError(f"window_s is 0 or more and ttl_s above 0, not {window_s} and {ttl_s}")
         self.session, self.actor, self.id, self.ttl_s = session, actor, id, ttl_s
         self.signals: list[Event] = []
         """The control events addressed to this run, in order: cancel, steer, interrupt, approve."""
@@ -41,7 +43,7 @@ class Run:
         self._writer = Writer(session.log, self._event, id, window_s)
         self._since = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._heard = asyncio.Event()
+        self._heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._consumed: set[str] = set()
 
     @property
@@ -97,13 +99,14 @@ class Run:
             self._wake()
 
     def _wake(self) -> None:
-        self._heard.set()
-        self._heard = asyncio.Event()
+        self._heard.set_result(None)
+        self._heard = asyncio.get_running_loop().create_future()
 
-    async def _next_signal(self) -> None:
+    def _next_signal(self) -> asyncio.Future[None]:
+        """To be waited for, never awaited: what is awaited is cancelled with its waiter."""
         if self.lost:
             raise Fenced(f"run {self.id} of session {self.session.id} is another agent's now")
-        await self._heard.wait()
+        return self._heard
 
     @property
     def cancelled(self) -> bool:
@@ -196,6 +199,7 @@ class Run:
             if outcome is None and not self.cancelled:
                 await self._catch_up()
             self.outcome = await self._writer.end(outcome or ("cancelled" if self.cancelled else "complete"))
+            self.lost = False  # A renewal that met the run's own end was refused like one that met another agent.
 
     async def _catch_up(self) -> None:
         """Hear what is on the log already, though its delivery is under way."""
@@ -209,8 +213,9 @@ class Run:
         """The steers not taken yet. Each is marked as consumed on the log, so that its sender can know."""
         fresh = [one for one in self.signals if one.kind == "steer" and one.id not in self._consumed]
         for steer in fresh:
-            self._consumed.add(steer.id)
             await self.append("steer.consumed", {"event": steer.id})
+        # Only now: what is not returned here was not taken, whatever the log says.
+        self._consumed.update(steer.id for steer in fresh)
         return fresh
 
     async def unless_interrupted(self, work: Awaitable[T]) -> T | None:
@@ -221,10 +226,8 @@ class Run:
             while not task.done():
                 if self.cancelled or any(signal.kind == "interrupt" for signal in self.signals[seen:]):
                     return None
-                heard = asyncio.ensure_future(self._next_signal())
-                await asyncio.wait([task, heard], return_when=asyncio.FIRST_COMPLETED)
-                if not heard.cancel():
-                    heard.result()
+                either: tuple[asyncio.Future[Any], ...] = task, self._next_signal()
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             return task.result()
         finally:
             # Also where the caller itself is cancelled: a call that nobody awaits would be paid for.
@@ -240,7 +243,10 @@ class Run:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while (answer := self._answer(asked.event.id)) is None and not self.cancelled:
-                    await self._next_signal()
+                    await asyncio.wait([self._next_signal()])
+        if answer is None and not self.cancelled:
+            await self._catch_up()
+            answer = self._answer(asked.event.id)
         await self.append("approval.settled", {"request": asked.event.id, "answer": answer})
         await self.append("run.resumed", {})
         return answer
@@ -252,6 +258,8 @@ class Run:
     async def stop_listening(self) -> None:
         """Let go of the control feed and of the lease, without ending the run on the log."""
         tasks, self._tasks = self._tasks, []
+        for task in tasks:  # All of them first, as the waiting may be cancelled: a lease must not outlive its run.
+            task.cancel()
         with suppress(LogUnavailable, Fenced):
             await self._writer.close()
         for task in tasks:

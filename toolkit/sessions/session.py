@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import Any, get_args
 from uuid import uuid4
@@ -163,8 +163,12 @@ class Session:
         async for event in self.read(after, lane="lease"):
             yield event
 
-    async def end_orphans(self, actor: str = "warden") -> list[str]:
-        """End each run whose lease has run out, with the outcome ``orphaned``. Returns their ids."""
+    async def end_orphans(self, actor: str = "warden", runs: Iterable[str] | None = None) -> list[str]:
+        """End each of `runs` (of all, by default) whose lease has run out, as ``orphaned``. Returns their ids.
+
+        It waits until each is known to live or not: for a renewal, or for the lease's end. `attend` calls it now and
+        then; call it yourself where agents start runs without one.
+        """
 
         async def end(id_: str) -> str | None:
             with suppress(Fenced, LookupError):
@@ -172,8 +176,9 @@ class Session:
                 return id_
             return None
 
-        runs = (await self.conversation()).runs.items()
-        ended = await asyncio.gather(*(end(id_) for id_, state in runs if not state.ended))
+        if runs is None:
+            runs = [id_ for id_, state in (await self.conversation()).runs.items() if not state.ended]
+        ended = await asyncio.gather(*map(end, runs))
         return [id_ for id_ in ended if id_]
 
     async def present(self) -> set[str]:

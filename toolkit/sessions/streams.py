@@ -53,11 +53,12 @@ def subject(event: Event, root: str) -> str:
     """Where `event` is published, under its session's `root`."""
     where = place(event)
     if event.kind in FENCES:
-        return f"{root}.log.q.fence.{event.run}"
+        return f"{root}.log.q.fence.{_of(event.run)}"
     if where in {"event", "control"}:
         lane = f"ctl.{_of(event.run)}" if where == "control" else "evt"
         return f"{root}.log.q.{lane}.{_token(event.id) if _chosen(event) else '-'}"
-    return f"{root}.{'log.txt' if where == 'words' else where}.{event.run or _token(event.actor)}"
+    whose = _token(event.actor) if event.run is None else _of(event.run)
+    return f"{root}.{'log.txt' if where == 'words' else where}.{whose}"
 
 
 def filters(root: str, lane: Lane, run: str | None) -> list[str]:
@@ -70,13 +71,14 @@ def filters(root: str, lane: Lane, run: str | None) -> list[str]:
 def guard(event: Event, root: str, fence: int | None) -> tuple[str, int] | None:
     """The subject whose last sequence number a write names, and that number."""
     if fence is not None:
-        return f"{root}.log.q.fence.{event.run}", fence
+        return f"{root}.log.q.fence.{_of(event.run)}", fence
     return (subject(event, root), 0) if _chosen(event) else None
 
 
 def headers(event: Event, root: str, fence: int | None) -> dict[str, str]:
     """What the server must know of a write. A fresh dict: nats-py writes into it."""
-    told = {"Nats-Msg-Id": f"{event.session}.{event.id}"}
+    # A header's value is trimmed on its way: two ids that somebody chose could become one.
+    told = {"Nats-Msg-Id": f"{event.session}.{event.id if FRESH_ID.fullmatch(event.id) else _token(event.id)}"}
     if guarded := guard(event, root, fence):
         told["Nats-Expected-Last-Subject-Sequence-Subject"] = guarded[0]
         told["Nats-Expected-Last-Subject-Sequence"] = str(guarded[1])
@@ -90,7 +92,7 @@ def _chosen(event: Event) -> bool:
 
 
 def _of(run: str | None) -> str:
-    """A token for the run that a signal is addressed to: anybody may write anything there."""
+    """A token for a run: whoever sends a signal may write anything there."""
     return "-" if run is None else run if RUN_ID.fullmatch(run) else _token(run)
 
 

@@ -9,12 +9,13 @@ from uuid import uuid4
 
 from toolkit.events import Event
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import LogUnavailable, stop
+from toolkit.sessions.log import LogClosed, LogUnavailable, stop
 from toolkit.sessions.session import Session
 
 LEAVE_TIMEOUT_S = 1.0
 PRESENCE_TTL_S = 10.0
 RENEWALS = 3
+RETRY_S = 0.2
 
 
 @asynccontextmanager
@@ -103,10 +104,16 @@ class Surface:
                     await stop(reading)
 
     async def _read(self) -> None:
-        async for event in self.session.read(self.cursor):
-            self.conversation.apply(event)
-            self._news.set()
-            self._news = asyncio.Event()
+        while True:
+            try:
+                async for event in self.session.read(self.cursor):
+                    self.conversation.apply(event)
+                    self._news.set()
+                    self._news = asyncio.Event()
+            except LogClosed:
+                raise
+            except LogUnavailable:
+                await asyncio.sleep(RETRY_S)  # However long it is away: the cursor stays.
 
     async def wait_for(self, condition: Callable[[Conversation], bool], timeout_s: float = 10.0) -> Conversation:
         """Wait until the conversation meets `condition`. Raises TimeoutError, saying how far it came."""

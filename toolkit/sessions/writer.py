@@ -7,14 +7,14 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from toolkit.events import Event, Outcome
+from toolkit.events import Event, Outcome, encode
 from toolkit.sessions.conversation import Conversation, Item
 from toolkit.sessions.log import Ack, Log, LogUnavailable, stop
 
 SNAPSHOT_CHARS = 512
 """A snapshot stands beside the log whenever a run's words have grown by this much, and by a quarter."""
-SNAPSHOT_MAX_CHARS = 200_000
-"""A longer text gets no further snapshot: one must fit into a message."""
+SNAPSHOT_MAX_BYTES = 800_000
+"""What would be longer is not made: a snapshot must fit into a message, with an entry for each stretch of words."""
 FEW_DELTAS = 8
 """A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
 PENDING_CHARS = 65_536
@@ -81,8 +81,14 @@ class Writer:
                 self._unstored.append(event)
             ack = None
             while self._unstored:
-                ack = await self.log.append(self._unstored[0], self.fence)
+                try:
+                    ack = await self.log.append(self._unstored[0], self.fence)
+                except Exception as error:
+                    if not isinstance(error, OSError):  # Refused for good: it must not keep back what comes after it.
+                        self._unstored.popleft()
+                    raise
                 self._unstored.popleft()
+                self._ending = []
                 self.words.apply(ack.event)
                 if ack.event.kind == "text.delta":
                     await self._snapshot_if_due(len(ack.event.data["text"]))
@@ -91,23 +97,26 @@ class Writer:
     async def _snapshot_if_due(self, chars: int) -> None:
         self._deltas += 1
         self._chars += chars
-        if self._next_snapshot <= self._chars <= SNAPSHOT_MAX_CHARS:
+        if self._next_snapshot <= self._chars:
             self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 4)
-            with suppress(LogUnavailable):  # It repeats what is stored.
-                await self.log.append(self._snapshot(open_=True), self.fence)
+            for snapshot in self._snapshot(open_=True):
+                with suppress(LogUnavailable):  # It repeats what is stored.
+                    await self.log.append(snapshot, self.fence)
 
-    def _snapshot(self, open_: bool) -> Event:
+    def _snapshot(self, open_: bool) -> list[Event]:
+        """One, or none where it would be too large."""
         mine = self.mine()
         items = [[item.id, item.seq, item.time, len(item.text), item.step, item.actor] for item in mine]
         covers = self.words.runs[self.run].words_seq
         data = {"text": "".join(item.text for item in mine), "items": items, "covers": covers, "open": open_}
-        return self.event("text.snapshot", data)
+        snapshot = self.event("text.snapshot", data)
+        return [snapshot] if len(encode(snapshot).encode()) <= SNAPSHOT_MAX_BYTES else []
 
     async def end(self, outcome: Outcome) -> Outcome:
         """Store what waits, and the run's last events together. Returns how the run ended."""
         await self.store()
         async with self._busy:
-            # Made once: where the log did not acknowledge, the next call sends the same.
+            # Made once: unless more was stored since, the call after one that was not acknowledged sends the same.
             self._ending = self._ending or self._last_events(outcome)
             await self.log.append_all(self._ending, self.fence)
             ended: Outcome = self._ending[-1].data["outcome"]
@@ -118,7 +127,7 @@ class Writer:
         done = {"chars": len(text), "sha256": sha256(text.encode()).hexdigest()}
         return [
             *([self.event("text.done", done)] if text else []),
-            *([self._snapshot(open_=False)] if self._deltas > FEW_DELTAS and self._chars <= SNAPSHOT_MAX_CHARS else []),
+            *(self._snapshot(open_=False) if self._deltas > FEW_DELTAS else []),
             self.event("run.finished", {"outcome": outcome}),
         ]
 

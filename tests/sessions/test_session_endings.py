@@ -1,0 +1,254 @@
+"""What ends, ends whole: no task is left behind, no signal slept through, no lease renewed for nobody."""
+
+import asyncio
+
+import pytest
+
+from toolkit.sessions import Fenced, LogUnavailable, MemoryLog, Run, Session, Surface, attend
+from toolkit.sessions.log import LogClosed
+
+
+@pytest.fixture
+async def nothing_left():
+    """Fails where a task outlives the test's own."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
+
+
+async def never():
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancel_that_comes_just_as_the_model_call_begins_breaks_it_off(turns):
+    session = Session(MemoryLog(), "just")
+    run = await session.start_run("agent", "simulated", "r")
+    cancelling = asyncio.create_task(session.cancel("r"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    assert await asyncio.wait_for(run.unless_interrupted(never()), 10) is None
+    await cancelling
+    await run.finish()
+
+
+async def test_a_model_call_that_is_cancelled_leaves_nobody_waiting_for_signals(nothing_left):
+    run = await Session(MemoryLog(), "s").start_run("agent", "simulated")
+    calling = asyncio.create_task(run.unless_interrupted(never()))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    calling.cancel()
+    await asyncio.wait([calling])
+    await run.finish()
+    assert calling.cancelled()
+
+
+class Away:
+    """A log that does not answer the next append of a kind, or never takes one."""
+
+    def __init__(self, log, kind, error=LogUnavailable):
+        self.log, self.kind, self.error, self.failures = log, kind, error, 1
+
+    async def append(self, event, fence=None):
+        if event.kind == self.kind and self.failures:
+            self.failures -= 1
+            raise self.error("no answer")
+        return await self.log.append(event, fence)
+
+    def __getattr__(self, name):
+        return getattr(self.log, name)
+
+
+async def attended(session, agent, condition, **options):
+    """Attend until the conversation meets `condition`; an error of the attendant's own is raised."""
+    attending = asyncio.create_task(attend(session, agent, "agent", "simulated", **options))
+    try:
+        async with asyncio.timeout(20):
+            while not attending.done() and not condition(await session.conversation()):
+                await asyncio.sleep(0.01)
+    finally:
+        attending.cancel()
+        await asyncio.wait([attending])
+    if not attending.cancelled():
+        attending.result()
+    return await session.conversation()
+
+
+def all_ended(count):
+    return lambda known: len(known.runs) == count and all(run.ended for run in known.runs.values())
+
+
+async def test_an_attendant_that_gave_up_renews_no_lease(nothing_left):
+    """Else the next one, in the same process, would take its run for alive for ever."""
+    session = Session(Away(MemoryLog(), "tool.call"), "gave-up")
+
+    async def agent(run, message):
+        await run.write("half ")
+        await run.call_tool("look", {})
+
+    await session.say("hi", id="m1")
+    with pytest.raises(LogUnavailable):
+        await attend(session, agent, "agent", "simulated")
+    assert (await session.conversation()).runs["run-m1"].state == "active"
+
+
+async def test_an_agent_whose_run_another_has_taken_leaves_nobody_listening(nothing_left):
+    session, zombies = Session(MemoryLog(), "taken"), []
+
+    async def agent(run, message):
+        if not zombies:
+            zombies.append(run)
+            heir = Run(session, "heir", run.id)
+            await heir.take("run.adopted", {"from": run.actor}, run.fence)
+            await heir.finish()
+        await run.write("zombie")
+
+    await session.say("one", id="m1")
+    await session.say("two", id="m2")
+    known = await attended(session, agent, all_ended(2))
+    assert (known.text, known.runs["run-m1"].actor) == ("zombie", "heir")
+
+
+@pytest.mark.parametrize("id_", ["hello world", "x" * 126, "a.b", "ü", "run-run-m"])
+async def test_a_message_of_any_id_is_answered_once(log, id_):
+    session = Session(log, "any")
+
+    async def agent(run, message):
+        await run.write(message.data["text"])
+
+    for text, name in (("one ", id_), ("two", "next")):
+        await session.say(text, id=name)
+    for _ in range(2):
+        known = await attended(session, agent, all_ended(2))
+        assert (known.text, len(known.runs)) == ("one two", 2)
+
+
+async def test_a_run_that_is_called_like_a_message_is_no_answer_to_it():
+    session = Session(MemoryLog(), "called")
+    await (await session.start_run("other", "simulated", "m1")).finish()
+    await session.say("hi", id="m1")
+    assert (await attended(session, lambda run, _: run.write("hello"), all_ended(2))).text == "hello"
+
+
+async def test_an_agent_that_awaits_what_was_cancelled_ends_its_run_and_no_other(nothing_left):
+    session = Session(MemoryLog(), "inner")
+
+    async def agent(run, message):
+        if message.id == "m1":
+            inner = asyncio.create_task(never())
+            inner.cancel()
+            await inner
+        await run.write("fine")
+
+    for id_ in ("m1", "m2"):
+        await session.say("hi", id=id_)
+    known = await attended(session, agent, all_ended(2))
+    assert [run.state for run in known.runs.values()] == ["cancelled", "complete"]
+
+
+async def test_an_attendant_that_fails_ends_the_answers_under_way(nothing_left):
+    session = Session(Away(MemoryLog(), "message.rejected", RuntimeError), "fails")
+    for id_ in ("m1", "m2"):
+        await session.say("hi", id=id_)
+    with pytest.raises(RuntimeError):
+        await attend(session, lambda run, message: never(), "agent", "simulated", "reject")
+    assert (await session.conversation()).runs["run-m1"].state == "cancelled"
+
+
+async def test_a_steer_whose_mark_was_not_acknowledged_is_taken_by_the_next_call():
+    session = Session(Away(MemoryLog(), "steer.consumed"), "steer")
+    await session.steer("shorter", "r")
+    run = await session.start_run("agent", "simulated", "r")
+    with pytest.raises(LogUnavailable):
+        await run.take_steers()
+    assert [steer.data["text"] for steer in await run.take_steers()] == ["shorter"]
+    assert await run.take_steers() == []
+    await run.finish()
+
+
+class Slow(MemoryLog):
+    """A log whose live readers hear no signal in time."""
+
+    async def read(self, session, after=0, follow=True, lane="log", run=None):
+        if follow and lane == "control":
+            await never()
+        async for event in super().read(session, after, follow, lane, run):
+            yield event
+
+
+async def test_an_approval_that_was_acknowledged_before_the_deadline_counts():
+    session = Session(Slow(), "approve")
+    run = await session.start_run("agent", "simulated", "r")
+    asking = asyncio.create_task(run.ask("Refund 40 euros?", 0.3))
+    async for event in session.read():
+        if event.kind == "approval.asked":
+            break
+    await session.approve(event.id, True, "r")
+    assert await asking is True
+    await run.finish()
+
+
+class Once(MemoryLog):
+    """A log whose first live reader of everything meets an error."""
+
+    refused = False
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    async def read(self, session, after=0, follow=True, lane="log", run=None):
+        if follow and lane == "log" and not self.refused:
+            self.refused = True
+            raise self.error
+        async for event in super().read(session, after, follow, lane, run):
+            yield event
+
+
+async def test_a_surface_that_connects_again_after_its_reading_failed_leaves_nothing_behind(nothing_left):
+    surface = Surface(Session(Once(LogClosed("closed")), "again"), "phone")
+    await surface.connect()
+    async with asyncio.timeout(10):
+        while surface.connected:
+            await asyncio.sleep(0)
+    await surface.connect()
+    await surface.wait_for(lambda known: "phone" in known.present)
+    await surface.disconnect()
+    assert not surface.connected
+
+
+async def test_a_surface_goes_on_from_its_cursor_however_long_the_log_was_away(nothing_left):
+    surface = Surface(Session(Once(LogUnavailable("no answer")), "away"), "phone")
+    await surface.connect()
+    await surface.wait_for(lambda known: "phone" in known.present)
+    await surface.disconnect()
+    assert surface.cursor == 2
+
+
+class Held(MemoryLog):
+    """A log that stores a run's end at once, and says so only after a renewal of its lease was refused."""
+
+    def __init__(self):
+        super().__init__()
+        self.refused = asyncio.Event()
+
+    async def append(self, event, fence=None):
+        try:
+            return await super().append(event, fence)
+        except Fenced:
+            self.refused.set()
+            raise
+
+    async def append_all(self, events, fence=None):
+        acks = await super().append_all(events, fence)
+        if events[-1].kind == "run.finished":
+            await self.refused.wait()
+        return acks
+
+
+async def test_a_run_that_ended_by_itself_is_not_lost(nothing_left):
+    run = await Session(Held(), "ended").start_run("agent", "simulated", ttl_s=0.03)
+    await asyncio.wait_for(run.finish(), 10)
+    assert (run.outcome, run.lost) == ("complete", False)
