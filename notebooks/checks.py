@@ -120,7 +120,10 @@ def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
         steps = [
             Step(str(n), "tool.call", "assistant", name, data={"name": name}) for n, name in enumerate(names.split())
         ]
-        found = answer(Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps)))
+        try:
+            found = answer(Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps)))
+        except ValueError as error:
+            return f"Not yet: where {told}, your answer ends in: {error}."
         if not isinstance(found, Score):
             return f"Not yet: a scorer returns a Score, and yours returned {found!r}."
         value = bool(found.value) if type(found.value).__name__ in ("bool", "bool_") else found.value
@@ -138,7 +141,9 @@ def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) 
                 return f"Not yet: of a rate of {rate} such a judge passes {passed:.3f}, and you found {found!r}."
     for passed, edge in ((0.05, 0), (0.99, 1)):
         if not near(found := answer(passed, 0.9, 0.8), edge):
-            return f"Not yet: a judge that passes {passed} may do so by chance, the rate is {edge}; you found {found!r}."
+            return (
+                f"Not yet: a judge that passes {passed} may do so by chance, the rate is {edge}; you found {found!r}."
+            )
     for tpr, tnr in ((0.5, 0.5), (0.3, 0.6)):
         try:
             found = answer(0.5, tpr, tnr)
