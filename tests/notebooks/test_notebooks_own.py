@@ -17,8 +17,8 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 MODES, TRUST, RUBRIC = "03_from_notes_to_failure_modes", "04_can_you_trust_the_judge", "05_prototype_a_rubric"
 
 
-def run_on_own(notebook, folder, monkeypatch, verdicts):
-    """What the notebook prints where a person gave these verdicts on as many traces of their own."""
+def run_on_own(notebook, folder, monkeypatch, verdicts, cells=None):
+    """What the notebook, or its first `cells`, prints on traces of one's own with these verdicts of a person's."""
     own = folder / "own.jsonl"
     said = [f"It is lost, number {n}." if v == "fail" else f"It comes on day {n}." for n, v in enumerate(verdicts)]
     talks = [[("user", f"Where is order {n}?"), ("assistant", words)] for n, words in enumerate(said)]
@@ -29,14 +29,14 @@ def run_on_own(notebook, folder, monkeypatch, verdicts):
     store = LabelStore(class_traces()[1])
     for n, verdict in enumerate(verdicts):
         store.add(Label(f"t{n}", "ada", verdict, f"order {n} is lost" if verdict == "fail" else "so be it"))
-    cells = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4)
-    NotebookClient(cells, timeout=240, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
-    told = [out for cell in cells.cells for out in cell.get("outputs", ())]
+    book = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4)
+    book.cells = book.cells[:cells]
+    NotebookClient(book, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+    told = [out for cell in book.cells for out in cell.get("outputs", ())]
     return "\n".join(out.get("text", "") + out.get("data", {}).get("text/plain", "") for out in told)
 
 
-@pytest.mark.parametrize("notebook", [MODES, TRUST, RUBRIC])
-@pytest.mark.parametrize("fails", [6, 1])
+@pytest.mark.parametrize(("notebook", "fails"), [(MODES, 1), (TRUST, 6), (TRUST, 1), (RUBRIC, 6), (RUBRIC, 1)])
 def test_a_notebook_runs_on_a_few_labels_of_ones_own_and_takes_them_for_a_persons(
     notebook, fails, tmp_path, monkeypatch
 ):
@@ -52,8 +52,8 @@ def test_a_notebook_runs_on_a_few_labels_of_ones_own_and_takes_them_for_a_person
         assert rubric.name.startswith("own-")
 
 
-@pytest.mark.parametrize("notebook", [TRUST, RUBRIC])
-def test_too_few_labels_fall_back_to_harbor_with_a_sentence_that_counts_them(notebook, tmp_path, monkeypatch):
-    told = run_on_own(notebook, tmp_path, monkeypatch, ["pass"] * 5 + ["fail"] * 4 + ["defer"])
+@pytest.mark.parametrize(("notebook", "cells"), [(TRUST, 3), (RUBRIC, 4)])
+def test_too_few_labels_fall_back_to_harbor_with_a_sentence_that_counts_them(notebook, cells, tmp_path, monkeypatch):
+    told = run_on_own(notebook, tmp_path, monkeypatch, ["pass"] * 5 + ["fail"] * 4 + ["defer"], cells)
     assert "Found 9 labels (pass or fail)" in told
     assert "it takes 10" in told
