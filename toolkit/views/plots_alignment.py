@@ -199,7 +199,7 @@ def _below(ax: "Axes", columns: int) -> None:
     """The legend under the label of the x axis, at a distance that does not grow with the plot."""
     from matplotlib.transforms import offset_copy
 
-    place = offset_copy(ax.transAxes, ax.get_figure(), y=-34, units="points")
+    place = offset_copy(ax.transAxes, ax.get_figure(root=True), y=-34, units="points")
     style = {"ncols": columns, "frameon": False, "fontsize": 8.5}
     ax.legend(loc="upper center", bbox_to_anchor=(0.4, 0), bbox_transform=place, **style)
 
