@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from toolkit.views.plots import BLUE, GREEN, VERMILION, _axes, _stamp
+from toolkit.views.plots import BLUE, GREEN, VERMILION, _axes, _nothing, _stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,9 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     from statsmodels.stats.proportion import proportion_confint
 
     ax = ax or _axes(8.0, 3.4)
-    arms = _arms(frame)
+    arms = list(dict.fromkeys(frame["arm"]))
+    if not arms:
+        return _nothing(ax)
     for row, arm in enumerate(arms):
         lost = frame.loc[frame["arm"] == arm, "lost"]
         runs, bad = len(lost), int((lost > 0).sum())
@@ -42,7 +44,9 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
     import numpy as np
 
     ax = ax or _axes(8.0, 3.4)
-    arms, dice = _arms(frame), np.random.default_rng(seed)
+    arms, dice = list(dict.fromkeys(frame["arm"])), np.random.default_rng(seed)
+    if not arms:
+        return _nothing(ax)
     for row, arm in enumerate(arms):
         stalls = frame.loc[frame["arm"] == arm, "stall_s"].to_numpy(dtype=float)
         means = dice.choice(stalls, (2000, len(stalls))).mean(axis=1)
@@ -53,12 +57,6 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
     _rows(ax, arms, "seconds without a new word, a run (|); mean with 95% interval (bootstrap)")
     ax.set_xlim(left=-0.05)
     return _stamp(ax, bool((frame["source"] == "simulated").any()))
-
-
-def _arms(frame: "pd.DataFrame") -> list[str]:
-    if frame.empty:
-        raise ValueError("there are no runs to plot: `await compare_transports(5)` makes some")
-    return list(dict.fromkeys(frame["arm"]))
 
 
 def _rows(ax: "Axes", arms: list[str], label: str) -> None:
