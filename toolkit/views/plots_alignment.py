@@ -138,10 +138,8 @@ def plot_widths(alignment: Alignment, judged: int | None = None, ax: "Axes | Non
         label = f"corrected rate of {judged:,} judged"
         ax.plot(labels, widths, "-.", marker="^", markevery=(5, 10), color=GREEN, label=label)
     ax.axvline(alignment.n, color="black", lw=1, ls=":", label=f"n = {alignment.n} now")
-    ax.set_xscale("log")
+    ax.set(xscale="log", xlabel="labels, drawn as so far", ylabel="expected width of the 95% interval")
     ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
-    ax.set_xlabel("labels, drawn as so far")
-    ax.set_ylabel("expected width of the 95% interval")
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
     _below(ax, 2)
@@ -195,22 +193,20 @@ def _legend(ax: "Axes", marks: list[tuple[str, str, str]]) -> None:
     _below(ax, 3)
 
 
-def _below(ax: "Axes", columns: int) -> None:
+def _below(ax: "Axes", ncols: int) -> None:
     """The legend under the label of the x axis, at a distance that does not grow with the plot."""
     from matplotlib.transforms import offset_copy
 
-    place = offset_copy(ax.transAxes, ax.get_figure(root=True), y=-34, units="points")
-    style = {"ncols": columns, "frameon": False, "fontsize": 8.5}
-    ax.legend(loc="upper center", bbox_to_anchor=(0.4, 0), bbox_transform=place, **style)
+    at = offset_copy(ax.transAxes, ax.get_figure(root=True), y=-34, units="points")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, 0), bbox_transform=at, ncols=ncols, frameon=False, fontsize=8.5)
 
 
 def _rows(ax: "Axes", names: list[Any], label: str) -> None:
     ax.set_xlabel(label, loc="left")
-    if not names:
-        _nothing(ax)
-        return
     ax.set_yticks(range(len(names)), [_short(name, 28, 14) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.45)
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     ax.spines[["top", "right"]].set_visible(False)
+    if not names:
+        _nothing(ax)
