@@ -4,7 +4,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 from statsmodels.stats.inter_rater import cohens_kappa
@@ -316,6 +316,7 @@ def test_verdicts_of_two_judges_are_not_aligned_as_one():
 AS = [list, np.array, lambda values: np.array(values, dtype=object), pd.Series]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=12), st.sampled_from(AS), st.booleans())
 def test_true_and_false_are_told_apart_as_1_and_0_are(pairs, made, positive):
     human, judge = zip(*pairs, strict=True)

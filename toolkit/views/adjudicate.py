@@ -25,7 +25,7 @@ class AdjudicationPanel(AnnotationPanel):
         stores: Iterable[str | PathLike[str]],
         store: str | PathLike[str],
         rater: str | None = None,
-        height: str = "min(22rem, 45vh)",
+        height: str = "22rem",
     ):
         read, rater = [LabelStore(one) for one in stores], user_name(rater)
         labels = sorted(gather_labels(read), key=lambda label: label.rater)

@@ -64,7 +64,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         traces: Iterable[Trace],
         store: str | PathLike[str],
         rater: str | None = None,
-        height: str = "min(26rem, 45vh)",
+        height: str = "22rem",
         judge: Iterable[Verdict] = (),
     ):
         self.rater = user_name(rater)

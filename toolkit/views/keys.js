@@ -26,8 +26,11 @@ function listen(root, model, signal) {
     button.style.outline = "3px solid #0072b2";
     const words = box();
     words.focus(); // always, even where there is a reason: words that are typed next must never act as keys
-    if (/\S$/.test(words.value)) words.value += " "; // they go on after the earlier ones
     words.setSelectionRange(words.value.length, words.value.length);
+    words.onbeforeinput = ({ data }) => {
+      words.onbeforeinput = null;
+      if (data?.trim() && /\S$/.test(words.value)) words.setRangeText(" ", words.selectionStart, words.selectionEnd, "end");
+    }; // what is typed after earlier words is a word of its own
   }
 
   function jump() {
