@@ -164,8 +164,8 @@ def test_what_is_saved_is_read_back_the_same_whatever_the_words(tmp_path, name, 
 
 def test_an_unknown_field_is_told_with_the_known_ones(tmp_path):
     head = "---\nname: x\n{}\n---\nIs it good?"
-    with pytest.raises(RecordError, match=r"field critera: .* known are name, text, criteria, scale"):
-        Rubric.parse(head.format("critera: []"))
+    with pytest.raises(RecordError, match=r"field kriteria: .* known are name, text, criteria, scale"):
+        Rubric.parse(head.format("kriteria: []"))
     with pytest.raises(RecordError, match=r"criteria\.0\.txt: .* known are id, text, rule, required"):
         Rubric.parse(head.format("criteria: [{id: a, text: b, txt: c}]"))
 
