@@ -19,7 +19,7 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     from statsmodels.stats.proportion import proportion_confint
 
     ax = ax or _axes(8.0, 3.4)
-    arms = _arms(frame)
+    arms = list(dict.fromkeys(frame["arm"]))
     for row, arm in enumerate(arms):
         lost = frame.loc[frame["arm"] == arm, "lost"]
         runs, bad = len(lost), int((lost > 0).sum())
@@ -42,7 +42,7 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
     import numpy as np
 
     ax = ax or _axes(8.0, 3.4)
-    arms, dice = _arms(frame), np.random.default_rng(seed)
+    arms, dice = list(dict.fromkeys(frame["arm"])), np.random.default_rng(seed)
     for row, arm in enumerate(arms):
         stalls = frame.loc[frame["arm"] == arm, "stall_s"].to_numpy(dtype=float)
         means = dice.choice(stalls, (2000, len(stalls))).mean(axis=1)
@@ -55,13 +55,9 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
     return _stamp(ax, bool((frame["source"] == "simulated").any()))
 
 
-def _arms(frame: "pd.DataFrame") -> list[str]:
-    if frame.empty:
-        raise ValueError("there are no runs to plot: `await compare_transports(5)` makes some")
-    return list(dict.fromkeys(frame["arm"]))
-
-
 def _rows(ax: "Axes", arms: list[str], label: str) -> None:
+    if not arms:
+        raise ValueError("there are no runs to plot: `await compare_transports(5)` makes some")
     ax.set_yticks(range(len(arms)), arms)
     ax.set_ylim(len(arms) - 0.5, -0.5)
     ax.set_xlabel(label, loc="left")
