@@ -1,10 +1,16 @@
 """Marks the exercises: each check tries an answer on something new, and says in one sentence what it saw."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from numbers import Real
 from typing import Any
 
 from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
+
+
+def near(found: object, wanted: float | None) -> bool:
+    """Whether an answer is this number, or None where that is wanted; nothing else raises."""
+    return found is None if wanted is None else isinstance(found, Real) and abs(float(found) - wanted) < 1e-9
 
 
 async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
@@ -28,9 +34,13 @@ def knows_the_waste(answer: Callable[[Any], dict[str, float]]) -> str:
 
     runs = pd.DataFrame({"arm": ["a", "a", "b"], "regenerated": [50, 0, 0]})
     found = answer(runs)
-    if set(found) != {"a", "b"}:
-        return f"Not yet: there should be one share for each transport, a and b, and you gave {sorted(found)}."
-    if abs(found["a"] - 1 / 3) > 1e-9 or found["b"]:
+    try:
+        shares = dict(found)
+    except (TypeError, ValueError):
+        return f"Not yet: there should be one share for each transport, a and b, and you gave {found!r}."
+    if set(shares) != {"a", "b"}:
+        return f"Not yet: there should be one share for each transport, a and b, and you gave {list(shares)}."
+    if not (near(shares["a"], 1 / 3) and near(shares["b"], 0)):
         return f"Not yet: 50 of 150 paid tokens were in vain in a, none in b; you found {found}."
     return "Right: what is asked for again is paid for again, and a transport that resumes asks for nothing twice."
 
@@ -63,10 +73,12 @@ def finds_tool_trouble(answer: Callable[[Any], list[str]]) -> str:
 
     errors = pd.array([1, pd.NA, 0, 3], dtype="Int64")
     try:
-        found = list(answer(pd.DataFrame({"id": ["once", "unknown", "never", "thrice"], "tool_errors": errors})))
+        given = answer(pd.DataFrame({"id": ["once", "unknown", "never", "thrice"], "tool_errors": errors}))
     except (TypeError, ValueError) as error:
         return f"Not yet: a trace that does not say whether a tool failed breaks your answer ({error})."
-    if found != ["thrice", "once"]:
+    if not isinstance(given, Iterable) or isinstance(given, str | pd.DataFrame):
+        return f"Not yet: your answer should be a list of ids, and is of type {type(given).__name__}."
+    if (found := list(given)) != ["thrice", "once"]:
         return f"Not yet: of four traces with 1, <NA>, 0 and 3 failures, expected thrice and once; you gave {found}."
     return "Right: failures first, and what is not known is not counted as one."
 
@@ -82,11 +94,13 @@ def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
         (): (None, 0),
     }.items():
         try:
-            rate, n = answer(pd.DataFrame({"verdict": list(verdicts)}, dtype="string"))
+            found = answer(pd.DataFrame({"verdict": list(verdicts)}, dtype="string"))
         except ZeroDivisionError:
             return f"Not yet: of {list(verdicts)} nothing was judged, and your answer divides by zero."
-        right = rate is None if expected[0] is None else rate is not None and abs(rate - expected[0]) < 1e-9
-        if not right or n != expected[1]:
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            return f"Not yet: your answer should be two things, (rate, n), and is {found!r}."
+        rate, n = found
+        if not near(rate, expected[0]) or not near(n, expected[1]):
             return f"Not yet: of {list(verdicts)} the rate is {expected[0]} of {expected[1]}; you gave {rate} of {n}."
     return "Right: what was deferred is in no rate, and where nothing was judged there is none."
 
@@ -106,10 +120,14 @@ def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
         steps = [
             Step(str(n), "tool.call", "assistant", name, data={"name": name}) for n, name in enumerate(names.split())
         ]
-        found = answer(Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps)))
+        try:
+            found = answer(Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps)))
+        except ValueError as error:
+            return f"Not yet: where {told}, your answer ends in: {error}."
         if not isinstance(found, Score):
             return f"Not yet: a scorer returns a Score, and yours returned {found!r}."
-        if found.value is not expected:
+        value = bool(found.value) if type(found.value).__name__ in ("bool", "bool_") else found.value
+        if value is not expected:
             return f"Not yet: where {told}, the value should be {expected}, and is {found.value!r}."
     return "Right: late is a fail, and a trace without a refund says nothing about refunds, so it is unscored."
 
@@ -119,14 +137,21 @@ def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) 
     for rate in (0.0, 0.3, 0.8, 1.0):
         for tpr, tnr in ((0.9, 0.8), (0.6, 0.95), (1.0, 1.0)):
             passed = rate * tpr + (1 - rate) * (1 - tnr)
-            found = answer(passed, tpr, tnr)
-            if found is None or abs(found - rate) > 1e-9:
-                return f"Not yet: of a rate of {rate} such a judge passes {passed:.3f}, and you found {found}."
+            if not near(found := answer(passed, tpr, tnr), rate):
+                return f"Not yet: of a rate of {rate} such a judge passes {passed:.3f}, and you found {found!r}."
     for passed, edge in ((0.05, 0), (0.99, 1)):
-        if (found := answer(passed, 0.9, 0.8)) != edge:
-            return f"Not yet: a judge that passes {passed} may do so by chance; no rate is {found}."
-    if (found := answer(0.5, 0.5, 0.5)) is not None or answer(0.5, 0.3, 0.6) is not None:
-        return f"Not yet: where TPR + TNR is 1 or less nothing can be said; you found {found}."
+        if not near(found := answer(passed, 0.9, 0.8), edge):
+            return (
+                f"Not yet: a judge that passes {passed} may do so by chance, the rate is {edge}; you found {found!r}."
+            )
+    for tpr, tnr in ((0.5, 0.5), (0.3, 0.6)):
+        try:
+            found = answer(0.5, tpr, tnr)
+        except ZeroDivisionError:
+            return f"Not yet: where TPR is {tpr} and TNR is {tnr}, your answer divides by zero: return None there."
+        if found is not None:
+            told = f"where TPR is {tpr} and TNR is {tnr}, their sum is {tpr + tnr:.1f} and nothing can be said"
+            return f"Not yet: {told}, so it is None; you found {found!r}."
     return "Right: the errors are taken out, and where the judge says nothing you say nothing."
 
 
@@ -136,6 +161,8 @@ async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
     from toolkit.traces import Step, Trace
 
     found = answer(Rubric("exercise", "Did it do right?", (Criterion("polite", "It is polite.", "says please"),)))
+    if not isinstance(found, Rubric):
+        return f"Not yet: your answer should be a Rubric, and is {found!r}."
     if [criterion.id for criterion in found.criteria] != ["polite", "no_voucher"]:
         return f"Not yet: there should be two criteria, polite and no_voucher, and there are {found.criteria}."
     for words, expected in {

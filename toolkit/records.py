@@ -5,7 +5,7 @@ Whatever enters from a file, a wire or a model passes `decode`; whatever must su
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -110,13 +110,17 @@ class JsonlFile:
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
-            for number, text in enumerate(file, 1):
-                if not text.endswith(b"\n") or not text.strip():
-                    continue
-                try:
-                    yield Line(number, decode(self.kind, text, str(self.path), number), None)
-                except RecordError as error:
-                    yield Line(number, None, error)
+            yield from self.read(file)
+
+    def read(self, texts: Iterable[bytes], first: int = 1) -> Iterator[Line]:
+        """As `lines`, of `texts` that stand in the file from the line number `first` on."""
+        for number, text in enumerate(texts, first):
+            if not text.endswith(b"\n") or not text.strip():
+                continue
+            try:
+                yield Line(number, decode(self.kind, text, str(self.path), number), None)
+            except RecordError as error:
+                yield Line(number, None, error)
 
     def records(self) -> Iterator[Any]:
         """Each record in order. Raises RecordError at the first bad line."""

@@ -207,6 +207,13 @@ async def test_keys_wait_for_a_slow_disk_and_undo_jump_and_arrows_are_keys_too(l
     await press("Enter")
     await expect(page.get_by_text("2 of 4 · 1 labelled")).to_be_visible()
     assert labels(lab.folder) == [("visit-1", "fail", "Good.\nBut late.")]
+    await press("u")
+    await expect(page.get_by_text("1 of 4 · 0 labelled")).to_be_visible()
+    await press("1")
+    await page.keyboard.type("And kind.")
+    await press("Enter")
+    await expect(page.get_by_text("2 of 4 · 1 labelled")).to_be_visible()
+    assert labels(lab.folder) == [("visit-1", "pass", "Good.\nBut late. And kind.")]
 
 
 async def test_the_buttons_do_everything_where_the_key_layer_cannot_be_loaded(lab, page, notebook, pictures):

@@ -40,6 +40,31 @@ def test_gwets_worked_example_comes_out():
     assert found.disputed.index.tolist() == [1, 5, 7]
 
 
+def test_raters_who_write_the_same_labels_in_other_codes_are_an_error_and_no_disagreement():
+    for ours, theirs, said in (
+        (["pass", "fail"], ["Pass", "fail "], "two spellings"),
+        ([1, 0], ["1", "0"], "two spellings"),
+        ([1, 0], ["pass", "fail"], "b says 'fail', 'pass', and nobody else does"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            agreement(pd.DataFrame({"a": ours * 5, "b": theirs * 5, "c": ours * 5}))
+    with pytest.raises(ValueError, match="two spellings"):
+        align(["pass", "Pass", "fail"], ["pass", "pass", "fail"])
+    assert agreement(pd.DataFrame({"a": ["pass"] * 9, "b": ["fail"] * 9})).percent == 0
+    assert agreement(pd.DataFrame({"a": ["x"] * 4, "b": ["y"] * 4})).percent == 0
+
+
+def test_a_scale_of_words_has_no_order_that_a_program_could_know():
+    words = pd.DataFrame({"a": ["low", "medium", "high"], "b": ["low", "high", "high"]})
+    for scale in ("ordinal", "interval"):
+        with pytest.raises(ValueError, match="want numbers"):
+            agreement(words, scale)
+    with pytest.raises(ValueError, match="'ratio'"):
+        agreement(GWET, "ratio")
+    with pytest.raises(ValueError, match="no group for 1"):
+        agreement(words, groups=["g", None, "g"])
+
+
 def by_hand(rows):
     """Percent agreement, AC1 and PABAK by loops over items: Gwet 2008, with gaps."""
     labels = sorted({value for row in rows for value in row})
@@ -164,7 +189,7 @@ def test_a_judge_that_is_asked_again_is_compared_with_itself():
     found = retest(run(["pass", "fail", "pass", None]), run(["pass", "pass", "pass", "pass"])[::-1])
     assert (found.n_items, found.n_gaps, found.percent) == (3, 1, pytest.approx(2 / 3))
     assert found.disputed.index.tolist() == ["t1"]
-    assert found.simulated
+    assert (found.simulated, found.title) == (True, "Agreement of simulated labels")
     with pytest.raises(ValueError, match="of 2 judges"):
         retest(run(["pass"]), run(["pass"], "ef01"))
 
@@ -203,6 +228,16 @@ def test_a_judge_that_knows_the_truth_may_stand_in_and_one_that_guesses_may_not(
     assert guess.advantage < good.advantage
 
 
+def test_items_on_which_a_judge_is_silent_are_counted_where_it_is_compared():
+    ratings, truth = annotators()
+    found = annotator_test(ratings, [None, float("nan"), *truth[2:]], human_kind="human")
+    assert (found.n, found.n_unscored) == (58, 2)
+    assert "n = 58, 2 unscored" in found.title
+    labels = ["defer", *truth[1:]]
+    both = compare_judges(align(labels, [*truth[:-1], None]), align(labels, [*truth[:-2], None, truth[-1]]))
+    assert (both.n, both.n_unscored) == (57, 2)
+
+
 def test_too_few_raters_or_items_give_no_decision_but_a_reason():
     ratings, truth = annotators(20)
     found = annotator_test(ratings, truth)
@@ -235,3 +270,14 @@ def test_the_annotator_test_is_that_of_the_paper_written_out_in_loops():
     assert np.allclose(found.frame["p"], p_values, atol=1e-12)
     assert found.winning_rate == pytest.approx(max(below, default=0) / m)
     assert found.advantage == pytest.approx(np.mean(advantages))
+
+
+def test_a_rater_who_always_says_true_agrees_as_one_who_says_1():
+    bools = pd.DataFrame({"a": [True, False, True], "b": [True, True, True]})
+    one, other = agreement(bools), agreement(bools.astype(int))
+    assert (one.alpha, one.kappa, one.percent) == (other.alpha, other.kappa, other.percent) == (0, 0, 2 / 3)
+
+
+def test_raters_who_spell_one_label_in_two_ways_are_refused():
+    with pytest.raises(ValueError, match="'Pass', 'pass'"):
+        agreement(pd.DataFrame({"a": ["Pass", "fail"], "b": ["pass", "fail"]}))

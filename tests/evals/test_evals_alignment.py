@@ -4,13 +4,14 @@ import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
-from toolkit.evals import Label, Verdict, align
+from toolkit.evals import Label, Verdict, align, alignments_frame
+from toolkit.evals.confusion import MEASURES
 from toolkit.traces import Step, Trace
 
 GARBLED = [None, float("nan"), "", "  ", "maybe", [], {"verdict": "pass"}]
@@ -241,7 +242,7 @@ def test_a_slice_that_lacks_a_category_still_counts_the_verdicts_that_name_it():
 def test_slices_are_alignments_of_their_own():
     human, judge = pairs_of(90)
     found = align(human, judge, slices=["de", "en", "fr"] * 30, human_kind="simulated")
-    frame, parts = found.slices, found.by_slice()
+    frame, parts = alignments_frame(found.by_slice()), found.by_slice()
     assert frame.index.tolist() == ["de", "en", "fr"]
     assert frame["n"].sum() == found.n == 90
     for at, (name, part) in enumerate(parts.items()):
@@ -252,7 +253,7 @@ def test_slices_are_alignments_of_their_own():
             == tuple(frame.loc[name, ["tpr", "tpr_interval"]])
         )
         assert part.simulated
-    assert align(human, judge).slices.empty
+    assert align(human, judge).by_slice() == {}
 
 
 def test_disagreements_list_wrong_passes_first_and_open_each_trace_escaped():
@@ -310,3 +311,52 @@ def test_no_word_of_the_caller_makes_simulated_labels_human():
 def test_verdicts_of_two_judges_are_not_aligned_as_one():
     with pytest.raises(ValueError, match="of 2 judges"):
         align(*labels_and_verdicts(judges=("abcd", "ef01")))
+
+
+AS = [list, np.array, lambda values: np.array(values, dtype=object), pd.Series]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=12), st.sampled_from(AS), st.booleans())
+def test_true_and_false_are_told_apart_as_1_and_0_are(pairs, made, positive):
+    human, judge = zip(*pairs, strict=True)
+    bools = align(made(human), made(judge), positive=positive)
+    numbers = align(list(map(int, human)), list(map(int, judge)), positive=int(positive))
+    assert bools.confusion.equals(numbers.confusion)
+    assert [getattr(bools, name) for name in MEASURES] == [getattr(numbers, name) for name in MEASURES]
+    assert (bools.n, bools.reason) == (numbers.n, numbers.reason)
+    assert bools.policies().equals(numbers.policies())
+
+
+def test_a_judge_that_always_says_true_has_its_rates():
+    found = align([True, False, True], pd.Series([True, True, None]), positive=True)
+    assert (found.n, found.n_unparsed, found.tpr, found.tnr) == (2, 1, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("human", "judge", "named"),
+    [
+        (["Pass", "fail", "pass"], ["pass", "fail", "pass"], "'Pass', 'pass'"),
+        (["pass", "fail", "pass"], ["pass", "fail", "PASS"], "'PASS' and people 'pass'"),
+        (["pass", "fail", "pass"], ["pass", "fail", "pass\n"], r"'pass\\n' and people 'pass'"),
+    ],
+)
+def test_one_label_in_two_spellings_is_an_error_that_names_both(human, judge, named):
+    with pytest.raises(ValueError, match=named):
+        align(human, judge)
+
+
+def test_a_whole_table_is_no_column():
+    with pytest.raises(TypeError, match=r"human: .* name its column"):
+        align(pd.DataFrame({"said": ["pass", "fail"]}), ["pass", "fail"])
+
+
+def test_a_judge_without_a_model_is_not_called_live():
+    labels = [Label(f"t{at}", "ann", said, "because") for at, said in enumerate(("pass", "fail"))]
+    for computed, source, word in (
+        (True, "live", "computed here"),
+        (False, "live", "live"),
+        (True, "simulated", "sim"),
+    ):
+        said = [Verdict(one.trace_id, "pass", "", "", source, "h", computed=computed) for one in labels]
+        assert f"judge: {word}" in align(labels, said).subtitle

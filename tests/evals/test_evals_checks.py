@@ -1,6 +1,7 @@
 """Scorers made to order, and how they go together."""
 
 import re
+from functools import partial
 from itertools import product
 from threading import Thread
 
@@ -196,6 +197,7 @@ def test_a_part_that_raises_is_unscored_and_named():
     assert found.value is None
     assert "KeyError" in found.why
     assert found.name == "all_of(contains('x'), broken)"
+    assert all_of(partial(contains("x")))(said("x")).value is True
 
 
 def test_a_composition_of_nothing_is_refused_and_carries_the_versions_of_its_parts():

@@ -1,7 +1,7 @@
 import pytest
 
 from toolkit import harbor
-from toolkit.evals import Criterion, Rubric, RuleJudge, SklearnJudge
+from toolkit.evals import Criterion, Label, Rubric, RuleJudge, SklearnJudge, align
 from toolkit.traces import Step, Trace
 
 
@@ -128,6 +128,21 @@ async def test_a_classifier_stands_in_for_criteria_without_a_rule_and_that_is_sa
     assert "20 simulated labels" in judge.says
 
 
+async def test_what_was_learnt_from_simulated_labels_is_simulated_even_against_labels_of_people():
+    traces, labels = some()
+    taught = SklearnJudge(traces, labels, "human and simulated")
+    people = [Label(id_, "ann", said, "because") for id_, said in labels.items()]
+    ruled = Rubric("r", "Did it?", (Criterion("short", "No seven.", "never says number 7"),))
+    for judge, simulated in (
+        (taught, True),
+        (RuleJudge(Rubric("r", "Did it?"), taught), True),
+        (RuleJudge(ruled, taught), False),
+        (SklearnJudge(traces[:1], labels, "simulated"), True),
+    ):
+        found = align(people, await judge.score_all(traces))
+        assert (found.title, found.simulated) == ("Human alignment", simulated)
+
+
 @pytest.mark.parametrize("rule", ["say hello", "says (", "calls", "never no_repeated_calls", "os.system"])
 def test_a_rule_that_cannot_be_read_says_what_a_rule_is(rule):
     with pytest.raises(ValueError, match="rule"):
@@ -139,3 +154,20 @@ def test_the_hash_of_a_rule_judge_follows_the_rubric_and_the_classifier():
     other = SklearnJudge(traces, labels, "human")
     hashes = {RuleJudge(RULES).hash, RuleJudge(RULES, other).hash, RuleJudge(Rubric("r", "Did it?")).hash}
     assert len(hashes) == 3
+
+
+def test_labels_in_other_words_or_of_other_traces_are_refused_by_name():
+    traces, labels = some(4)
+    with pytest.raises(ValueError, match="'FAIL', 'Pass'"):
+        SklearnJudge(traces, labels | {"t0": "FAIL", "t1": "Pass"}, "human")
+    with pytest.raises(ValueError, match=r"'zz'.*none of these is the id"):
+        SklearnJudge(traces, {"zz": "pass"}, "human")
+    assert "0 human labels" in SklearnJudge(traces, {}, "human").says
+
+
+async def test_verdicts_that_no_model_gave_say_so():
+    traces, labels = some(4)
+    rubric = Rubric("r", "?", (Criterion("c", "It is done.", "says done"),))
+    bare = RuleJudge(Rubric("r", "?", (Criterion("c", "It is done."),)))
+    for judge in (SklearnJudge(traces, labels, "human"), SklearnJudge(traces, {}, "human"), RuleJudge(rubric), bare):
+        assert all(one.computed for one in await judge.score_all(traces))

@@ -138,6 +138,27 @@ def test_a_label_that_is_taken_back_takes_its_codes_along(path, tmp_path):
     assert counted(book) == {"rude": 0}
 
 
+def test_undo_takes_no_line_along_that_was_written_by_hand_and_what_a_model_decided_is_no_line(book, path):
+    book.code("l1", "rude", by="ada")
+    line = json.loads(path.read_text())
+    changes = [{"act": "1"}, {"act": ""}, {"act": "2", "kind": "model"}, {"act": "3", "by": " "}]
+    with path.open("a") as file:
+        for n, change in enumerate(changes):
+            file.write(json.dumps(line | {"label_id": "l2", "code": f"c{n}"} | change) + "\n")
+    assert len(book.problems) == 2
+    for taken in (["c0"], ["rude"], []):
+        assert [one.code for one in book.undo("ada")] == taken
+    assert [one.code for one in book.now.confirmed] == ["c1"]
+
+
+def test_a_failure_mode_of_a_simulated_coder_makes_the_codebook_simulated(book):
+    book.code("l1", "rude", by="ada")
+    book.merge(FailureMode("rude", "Is not polite.", ("rude",), by="ada"))
+    assert not book.simulated
+    book.merge(FailureMode("rude", "Is not polite.", ("rude",), by="sim-coder", kind="simulated"))
+    assert book.simulated
+
+
 def test_undo_takes_back_a_whole_action_and_what_it_replaced_counts_again(book):
     book.suggest({"rude": ["l1", "l2"]}, by="clusters")
     book.confirm("rude", by="ada")

@@ -166,7 +166,9 @@ def test_three_categories_are_corrected_for_the_positive_one_against_the_rest():
 def test_other_codes_and_other_judges_are_refused():
     people = align(["pass", "fail"], ["pass", "fail"])
     with pytest.raises(ValueError, match="no word in common"):
-        corrected_rate(people, ["Pass", "Fail"])
+        corrected_rate(people, ["good", "bad"])
+    with pytest.raises(ValueError, match="'Pass' and people 'pass'"):
+        corrected_rate(people, ["Pass", "fail"])
     with pytest.raises(ValueError, match="ppi"):
         corrected_rate(people, ["pass"], "magic")
     verdicts = [Verdict(f"t{at}", said, "", "", "live", "abcd") for at, said in enumerate(("pass", "fail"))]
@@ -185,6 +187,17 @@ def test_an_estimate_from_simulated_labels_says_so():
     assert "people" not in found.title
 
 
+def test_one_simulated_verdict_among_those_that_are_corrected_makes_the_estimate_simulated():
+    labels = [Label(f"t{n}", "ann", ("pass", "fail")[n % 2], "because") for n in range(20)]
+    live = [Verdict(one.trace_id, one.verdict, "", "", "live", "abcd") for one in labels]
+    aligned = align(labels, live)
+    assert not (real := corrected_rate(aligned, live)).simulated
+    assert "simulated" not in real.title
+    mixed = corrected_rate(aligned, [*live, Verdict("t99", "pass", "", "", "simulated", "abcd")])
+    assert mixed.simulated
+    assert mixed.title.endswith("The judge is simulated")
+
+
 def test_the_labels_needed_are_the_fewest_that_will_do():
     for width, rate, share in ((0.1, 0.9, 1.0), (0.2, 0.8, 0.3), (0.05, 0.95, 0.5)):
         needed = labels_needed(width, rate, share)
@@ -192,6 +205,11 @@ def test_the_labels_needed_are_the_fewest_that_will_do():
     assert labels_needed(0.1, 0.9, 0.1) > 4 * labels_needed(0.1, 0.9, 0.5)
     with pytest.raises(ValueError, match="width"):
         labels_needed(0)
+
+
+def test_a_narrow_interval_takes_as_many_labels_as_it_takes():
+    found = labels_needed(1e-4)
+    assert interval_width(found, 0.9, 0.5) <= 1e-4 < interval_width(found - 1, 0.9, 0.5)
 
 
 def test_the_planned_width_of_a_corrected_rate_is_near_the_one_that_comes():
@@ -205,3 +223,18 @@ def test_the_planned_width_of_a_corrected_rate_is_near_the_one_that_comes():
     assert floor == pytest.approx(2 * 1.96 * math.sqrt(0.76 * 0.24 / 500) / 0.7, rel=0.01)
     with pytest.raises(ValueError, match="no number of labels"):
         corrected_width(100, 100, 0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("told", [{"rate": 95}, {"share": 50}, {"level": 95}, {"rate": -0.1}, {"level": 0}])
+def test_percent_are_refused_where_shares_are_wanted(told):
+    with pytest.raises(ValueError, match=f"{next(iter(told))} {'is ' * ('rate' in told)}{next(iter(told.values()))}"):
+        interval_width(100, **told)
+    with pytest.raises(ValueError, match="percent"):
+        labels_needed(0.1, **told)
+
+
+def test_a_width_in_percent_and_a_level_in_percent_are_named():
+    with pytest.raises(ValueError, match="not 10: "):
+        labels_needed(10)
+    with pytest.raises(ValueError, match="level not between 0 and 1: 95"):
+        corrected_rate(align(["pass", "fail"], ["pass", "fail"]), ["pass"], level=95)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.evals import Criterion, Example, Finding, Judge, Rubric, align
+from toolkit.evals import Criterion, Example, Finding, Judge, Label, Rubric, Verdict, align, trusted
 from toolkit.evals.splits import Split
 from toolkit.models import Answer, Ledger, LoopbackServer, ScriptedModel, Tape, Usage, connect_model
 from toolkit.models.claude import ClaudeModel
@@ -76,6 +76,8 @@ UNCLEAR = {
     "an empty list": Answer("[]"),
     "NaN": Answer('{"paid": {"critique": "c", "verdict": NaN}, "kind": {"critique": "c", "verdict": "pass"}}'),
     "two answers": Answer(json.dumps(BOTH) * 2),
+    "two verdicts in one": Answer(json.dumps(BOTH).replace('"verdict"', '"verdict": "fail", "verdict"')),
+    "a criterion twice": Answer(f'{{"kind": {json.dumps(BAD)}, {json.dumps(BOTH)[1:]}'),
     "an empty object": Answer(data={}),
     "too few criteria": Answer(data={"paid": FINE}),
     "too many criteria": said(third=FINE),
@@ -203,6 +205,16 @@ def test_the_hash_binds_rubric_model_examples_and_parameters():
     assert one.hash == judge(Answer()).hash
 
 
+def test_a_script_is_another_judge_than_the_model_that_it_stands_in_for_and_a_tape_is_not():
+    script, live, tape = (judge(Answer(data=BOTH)) for _ in range(3))
+    live.model.source, tape.model.source = "live", "tape"
+    assert live.hash == tape.hash != script.hash
+    labels = [Label(f"t{n}", "ann", ("pass", "fail")[n % 2], "because") for n in range(200)]
+    verdicts = [Verdict(x.trace_id, x.verdict, "", "", "simulated", script.hash) for x in labels]
+    trust = trusted(align(labels, verdicts))
+    assert (trust.covers(script), trust.covers(live)) == (True, False)
+
+
 def votes(*answers):
     """A policy that gives the n-th reading the n-th answer."""
 
@@ -254,11 +266,11 @@ def test_an_example_stands_in_the_prompt_with_its_trace_and_its_breakdown():
 
 
 async def test_a_trace_that_the_judge_was_shown_with_its_answer_is_unscored():
-    one = judge(Answer(data=BOTH), TOLD, shown=(trace("e1"),))
-    assert [(v.verdict, v.why_unscored) for v in await one.score_all([trace("e1"), trace()])] == [
-        (None, "it is an example in the judge's prompt"),
-        ("pass", ""),
-    ]
+    one, told = judge(Answer(data=BOTH), TOLD, shown=(trace("e1"),)), "it is an example in the judge's prompt"
+    traces = [trace("e1"), trace("e1", "edited since"), trace("a copy of e1"), trace("t1", "other words")]
+    for batch in (False, True):
+        said = [(v.verdict, v.why_unscored) for v in await one.score_all(traces, batch=batch)]
+        assert said == [(None, told)] * 3 + [("pass", "")]
 
 
 def test_examples_without_their_trace_or_from_dev_or_test_are_refused(tmp_path):
@@ -281,7 +293,7 @@ async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price(t
     async with AsyncExitStack() as stack:
         script = ScriptedModel(policy)
         model = script if through == "in process" else await stack.enter_async_context(connect_model(policy=policy))
-        one = Judge(TOLD, model, repeat=3, shown=(trace("e1"),))
+        one = Judge(TOLD, model, repeat=3, shown=(trace("e1", "Where is my money?"),))
         alone, together = (
             await one.score_all(traces),
             await one.score_all(traces, lambda *n: seen.append(n), batch=True),
@@ -309,3 +321,9 @@ def test_what_a_judge_says_of_itself_tells_a_script_from_a_model():
     assert "simulated" in judge(Answer()).says
     with pytest.raises(ValueError, match="at least 1"):
         judge(Answer(), repeat=0)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_one_trace_in_the_place_of_a_list_is_a_type_error(batch):
+    with pytest.raises(TypeError, match="Trace" if batch else "a list of traces is wanted"):
+        await judge(Answer(data=BOTH)).score_all(Trace("t1", ()), batch=batch)

@@ -1,8 +1,10 @@
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,6 +48,34 @@ def test_any_mix_of_add_and_undo_leaves_what_a_plain_list_leaves(actions, reopen
         assert {(one.trace_id, one.rater): one for one in store.labels()} == current
         assert sorted(store.frame()["why"]) == sorted(one.why for one in current.values())
         assert not store.problems
+
+
+def test_a_label_that_would_never_count_is_refused_and_not_written(tmp_path):
+    store, label = LabelStore(tmp_path / "labels.jsonl"), Label("t1", "ana", "pass", "kind")
+    store.add(label)
+    store.add(label)
+    for other in (replace(label, trace_id="t2"), replace(label, verdict="fail")):
+        with pytest.raises(ValueError, match="an id of its own"):
+            store.add(other)
+    assert store.undo() == label
+    with pytest.raises(ValueError, match="an id of its own"):
+        store.add(label)
+    again = Label("t1", "ana", "pass", "kind")
+    store.add(again)
+    assert store.labels() == [again]
+    for name in ("id", "time"):
+        with pytest.raises(ValueError, match=f"{name}.* (nan|None)"):
+            Label("t1", "ana", "pass", "kind", **{name: math.nan})
+
+
+def test_two_files_that_differ_in_a_label_of_one_id_are_not_merged_in_silence(tmp_path):
+    label = Label("t1", "ana", "pass", "kind")
+    stores = [LabelStore(tmp_path / name) for name in ("a.jsonl", "b.jsonl", "copy.jsonl")]
+    for store, one in zip(stores, (label, replace(label, verdict="fail"), label), strict=True):
+        store.add(one)
+    with pytest.raises(ValueError, match="another label of t1"):
+        merge_labels(stores)
+    assert merge_labels(stores[::2]).loc["t1", "ana"] == "pass"
 
 
 def test_undo_of_a_second_thought_brings_the_first_one_back(tmp_path):
@@ -166,3 +196,40 @@ def test_a_file_that_is_not_there_and_a_line_that_cannot_be_read_lose_no_rater_i
 
 def test_no_store_at_all_is_an_empty_table():
     assert merge_labels([]).shape == (0, 0)
+
+
+def test_a_store_is_a_path_and_a_home_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store = LabelStore("~/ada.jsonl")
+    store.add(Label("t1", "ada", "pass", "kind"))
+    assert store.path == tmp_path / "ada.jsonl"
+    assert LabelStore(store).labels() == store.labels()
+    assert merge_labels([store, str(store.path)]).shape == (1, 1)
+    with pytest.raises(TypeError, match="list of the raters' files"):
+        merge_labels(str(store.path))
+
+
+ACT = st.sampled_from(["add", "add to the other", "undo", "tear", "bad line", "edit", "empty"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ACT, max_size=14))
+def test_a_store_that_reads_on_says_what_a_new_one_says_whatever_happens_to_the_file(acts):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.jsonl"
+        store, other = LabelStore(path), LabelStore(path)
+        for n, act in enumerate(acts):
+            if act in ("tear", "bad line"):
+                with path.open("ab") as file:
+                    file.write(b'{"torn' if act == "tear" else b"\nnot json\n")
+            elif act == "edit" and path.exists():
+                path.write_bytes(path.read_bytes().replace(b"kind", b"a kind word", 1) + b"\n")
+            elif act == "empty":
+                path.write_bytes(b"")
+            elif act == "undo":
+                store.undo("ada")
+            else:
+                (other if act == "add to the other" else store).add(Label(f"t{n % 3}", "ada", "pass", "kind"))
+            fresh = LabelStore(path)
+            assert store.labels() == fresh.labels()
+            assert list(map(str, store.problems)) == list(map(str, fresh.problems))

@@ -1,5 +1,4 @@
 import math
-import random
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from toolkit.evals import (
     Verdict,
     prefer,
     probe_length,
-    probe_length_correlation,
     probe_position,
     probe_self_preference,
 )
@@ -117,7 +115,8 @@ async def test_a_judge_that_likes_length_is_found_out_by_padding_and_one_that_do
             return Answer("[]")
         return Answer(data={"whole": {"critique": "c", "verdict": "pass"}})
 
-    found, none = [await probe_length(judge(policy), traces) for policy in (likes_length, steady)]
+    silent = Trace("silent", (Step("1", "message", "user", "Hello?"),))  # which there is no way to pad
+    found, none = [await probe_length(judge(policy), [*traces, silent]) for policy in (likes_length, steady)]
     assert found.effect == pytest.approx(0.4)
     assert found.interval[0] > 0
     assert (none.effect, none.n, none.unscored) == (0, 19, 1)
@@ -137,34 +136,6 @@ def said(trace_id, verdict):
     return Verdict(trace_id, verdict, "c", "" if verdict else "w", "live", "h")
 
 
-def test_length_correlates_with_a_pass_beyond_the_label_as_the_textbook_formula_has_it():
-    rng = random.Random(1)
-    sizes = {f"t{n}": rng.randrange(1, 400) for n in range(60)}
-    traces = [trace(id_, "x" * size) for id_, size in sizes.items()]
-    labels = {id_: rng.choice(["pass", "fail"]) for id_ in sizes}
-    passed = {id_: rng.random() < size / 400 for id_, size in sizes.items()}
-    verdicts = [said(id_, "pass" if one else "fail") for id_, one in passed.items()]
-    columns = [[math.log1p(s) for s in sizes.values()], list(passed.values()), [v == "pass" for v in labels.values()]]
-    (_, xy, xz), (_, _, yz), _ = np.corrcoef(np.array(columns, dtype=float))
-    expected = (xy - xz * yz) / math.sqrt((1 - xz**2) * (1 - yz**2))
-    probe = probe_length_correlation(traces, labels, [*verdicts, said("other", None)])
-    assert probe.effect == pytest.approx(expected)
-    assert probe.interval[0] < expected < probe.interval[1]
-    assert (probe.n, probe.unscored) == (60, 0)
-
-
-@pytest.mark.parametrize("same", ["lengths", "verdicts", "too few"])
-def test_a_correlation_that_is_undefined_is_none_and_says_why(same):
-    n = 3 if same == "too few" else 8
-    traces = [trace(f"t{k}", "x" if same == "lengths" else "x" * (k + 1)) for k in range(n)]
-    verdicts = [said(f"t{k}", "pass" if same == "verdicts" or k % 2 else "fail") for k in range(n)]
-    probe = probe_length_correlation(
-        traces, {f"t{k}": "pass" for k in range(n)}, [*verdicts[:-1], said(f"t{n - 1}", None)]
-    )
-    assert (probe.effect, probe.interval, probe.n, probe.unscored) == (None, None, n - 1, 1)
-    assert probe.reason
-
-
 def test_self_preference_is_what_the_judge_passes_beyond_the_labels_on_its_own_models_traces():
     traces = [trace(f"t{k}", model="own" if k < 20 else "other") for k in range(41)]
     labels = {one.id: "fail" for one in traces} | {"t0": "defer"}
@@ -175,3 +146,21 @@ def test_self_preference_is_what_the_judge_passes_beyond_the_labels_on_its_own_m
     assert (probe.n, probe.unscored) == (39, 1)
     alone = probe_self_preference(traces, labels, verdicts, lambda one: True)
     assert (alone.effect, alone.interval) == (None, None)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 20])
+def test_no_interval_goes_beyond_its_scale_or_leaves_its_effect_out(n):
+    for probe in (probe_position(preferences(n, 0, 0)), probe_position(preferences(0, n, 0))):
+        assert -1 <= probe.interval[0] <= probe.effect <= probe.interval[1] <= 1
+    traces = [trace(f"{who}{at}") for at in range(n) for who in "ab"]
+    labels = {one.id: "fail" if one.id[0] == "a" else "pass" for one in traces}
+    said = [Verdict(one.id, "pass" if one.id[0] == "a" else "fail", "c", "", "live", "h") for one in traces]
+    probe = probe_self_preference(traces, labels, said, lambda one: one.id[0] == "a")
+    assert probe.effect == 2
+    assert 1 < probe.interval[1] <= 2
+
+
+def test_a_probe_of_a_judge_without_a_model_does_not_call_it_live():
+    said = [Verdict(at, "pass", "c", "", "live", "h", computed=True) for at in "ab"]
+    probe = probe_self_preference([trace(at) for at in "ab"], dict.fromkeys("ab", "fail"), said, lambda t: t.id == "a")
+    assert str(probe).endswith("computed here")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.evals import split_labels
+from toolkit.evals import Label, split_labels
 
 LABELLED = st.dictionaries(
     st.text("abcdef", min_size=1, max_size=4),
@@ -84,3 +84,13 @@ def test_what_cannot_be_split_says_why(tmp_path):
         split_labels(labels, tmp_path / "reads", {f"t{n}": "g" for n in range(9)})
     with pytest.raises(ValueError, match="there are 1 groups"):
         split_labels(labels, tmp_path / "reads", dict.fromkeys(labels, "g"))
+
+
+def test_a_part_that_there_is_not_and_labels_that_are_a_list_are_named(tmp_path):
+    split = split_labels({f"t{n}": "pass" for n in range(6)}, tmp_path / "reads.jsonl")
+    with pytest.raises(ValueError, match="no part 'tset'"):
+        split.ids("tset")
+    with pytest.raises(ValueError, match="read_test"):
+        split.ids("test")
+    with pytest.raises(TypeError, match=r"one\.trace_id: one\.verdict"):
+        split_labels([Label("t1", "ada", "pass", "kind")], tmp_path / "reads.jsonl")

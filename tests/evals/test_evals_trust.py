@@ -108,3 +108,9 @@ def test_missing_verdicts_that_count_as_fails_are_still_missing():
         trust = trusted(aligned(judge(), missing=0.1, unparsed=policy))
         assert trust.checks.loc["unparsed", "found"] == "10%"
         assert not trust.trusted
+
+
+def test_no_share_of_missing_verdicts_is_small_enough_to_count_as_passes():
+    for policy, trust in ((p, trusted(aligned(judge(), missing=0.02, unparsed=p))) for p in ("report", "pass")):
+        assert trust.trusted is (policy == "report")
+        assert trust.checks.loc["unparsed", "met"] == trust.trusted

@@ -156,6 +156,8 @@ def test_the_judge_refuses_a_trace_that_it_has_no_truth_for_and_rates_that_are_n
     assert judge_policy([Truth("t", None, "grey-sky")])(Request(({"role": "user", "content": "Trace u"},))).stopped
     with pytest.raises(ValueError, match="tpr is a probability"):
         judge_policy(truth, tpr=1.2)
+    with pytest.raises(ValueError, match="'a fail' is no failure of Harbor's"):
+        judge_policy([Truth("t", "a fail", "")])
 
 
 def test_data_that_is_not_there_is_asked_for_by_the_command_that_makes_it(tmp_path):

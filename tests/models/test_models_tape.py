@@ -135,3 +135,8 @@ async def test_the_event_loop_is_not_held_up_by_the_disk(tmp_path, monkeypatch):
     await Tape(tmp_path / "tape.jsonl", ScriptedModel(echo)).reply(ASK)
     assert threads
     assert threading.main_thread() not in threads
+
+
+def test_a_strict_tape_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no tape at .*nope\.jsonl"):
+        Tape(tmp_path / "nope.jsonl")

@@ -1,5 +1,7 @@
-"""Notebooks 01 and 02: two cells are enough to label one's own traces, and the exercises tell right from wrong."""
+"""Two cells of notebook 02 are enough to label one's own traces, and the exercises tell right from wrong."""
 
+import asyncio
+import inspect
 import json
 import os
 import subprocess
@@ -8,7 +10,10 @@ from pathlib import Path
 
 import checks
 import nbformat
+import numpy as np
 import pytest
+
+from toolkit.evals import Score
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -62,3 +67,45 @@ def rate(labels) -> tuple[float | None, int]:
 )
 def test_an_exercise_tells_right_from_wrong(check, answer, verdict):
     assert check(answer).startswith(verdict)
+
+
+def looked_first(trace):
+    names = [call.data["name"] for call in trace.calls]
+    if "refund" not in names:
+        return Score("looked_first", None, "no refund")
+    return Score("looked_first", np.bool_("find_booking" in names[: names.index("refund")]))
+
+
+def corrected(passed, tpr, tnr):
+    return min(1, max(0, (passed + tnr - 1) / (tpr + tnr - 1))) if tpr + tnr > 1 else None
+
+
+def test_a_bool_of_numpys_is_a_bool():
+    assert checks.looks_before_it_pays(looked_first).startswith("Right")
+
+
+def test_a_correction_that_says_something_where_nothing_can_be_said_is_told_where():
+    assert checks.takes_the_errors_out(corrected).startswith("Right")
+    told = checks.takes_the_errors_out(
+        lambda p, a, b: min(1, max(0, (p + b - 1) / (a + b - 1))) if a + b != 1 else None
+    )
+    assert "TPR is 0.3 and TNR is 0.6" in told
+    assert "divides by zero" in checks.takes_the_errors_out(lambda p, a, b: min(1, max(0, (p + b - 1) / (a + b - 1))))
+
+
+@pytest.mark.parametrize("answer", [None, "x", 1, True, (1,), ("a", "b"), [], {}, float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.finds_tool_trouble,
+        checks.counts_the_judged,
+        checks.looks_before_it_pays,
+        checks.takes_the_errors_out,
+        checks.forbids_vouchers,
+        checks.knows_the_waste,
+        checks.shows_each_word_once,
+    ],
+)
+def test_whatever_an_answer_returns_a_check_says_not_yet(check, answer):
+    told = check(lambda *given: answer)
+    assert (asyncio.run(told) if inspect.isawaitable(told) else told).startswith("Not yet")

@@ -351,9 +351,3 @@ def test_the_command_refuses_a_port_that_there_cannot_be_in_one_line(port):
     assert result.stderr.splitlines() == [
         f"fieldbook: --port {port}: a port is a number from 1 to 65535, and 0 takes a free one"
     ]
-
-
-@pytest.mark.parametrize("name", ["plot_loss", "plot_stalls"])
-def test_a_plot_of_no_runs_says_where_runs_come_from(name):
-    with pytest.raises(ValueError, match="no runs to plot"):
-        getattr(views, name)(pd.DataFrame(columns=["arm", "lost", "stall_s", "source"]))

@@ -54,6 +54,15 @@ def test_a_verdict_with_a_reason_is_on_disk_and_the_panel_moves_on(store):
     assert panel.reason.value == ""
 
 
+def test_words_that_no_file_can_hold_stay_in_the_box_and_the_panel_says_so(store):
+    panel = AnnotationPanel(some_traces(2), store=store, rater="ada")
+    press(panel, "pass", "half a smile: \ud83d")
+    assert "Not saved" in panel.message
+    assert (panel.trace.id, panel.reason.value) == ("t1", "half a smile: \ud83d")
+    press(panel, "pass", "a whole one")
+    assert on_disk(store) == [("t1", "pass", "a whole one")]
+
+
 @pytest.mark.parametrize("verdict", ["pass", "fail", "defer"])
 @pytest.mark.parametrize("nothing", ["", "  \n "])
 def test_a_verdict_without_a_reason_writes_nothing_and_says_so(store, verdict, nothing):
@@ -186,10 +195,11 @@ def test_undo_takes_back_the_last_label_and_gives_its_reason_back_to_the_box(sto
     panel = AnnotationPanel(some_traces(3), store=store)
     press(panel, "pass", "Fine.")
     press(panel, "fail", "Rude.")
-    panel.undo.click()
+    button = panel.undo
+    button.click()
     assert on_disk(store) == [("t1", "pass", "Fine.")]
     assert (panel.trace.id, panel.reason.value) == ("t2", "Rude.")
-    panel.undo.click()
+    button.click()
     assert on_disk(store) == [("t1", "pass", "Fine.")], "a double click on Undo took two labels"
 
 
@@ -327,3 +337,28 @@ def test_the_door_is_light_until_the_panel_is_asked_for():
     code = "import sys, toolkit.views; print('ipywidgets' in sys.modules, 'matplotlib' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert told.stdout.split() == ["False", "False"]
+
+
+def test_a_blank_rater_is_refused(store):
+    with pytest.raises(ValueError, match="blank"):
+        AnnotationPanel(some_traces(1), store=store, rater=" ")
+
+
+def test_a_store_may_be_given_for_its_file(store):
+    press(AnnotationPanel(some_traces(2), store=LabelStore(store), rater="ada"), "pass", "Fine.")
+    assert on_disk(store) == [("t1", "pass", "Fine.")]
+
+
+def test_two_undos_take_two_and_a_refilled_box_counts_as_unsaved_only_once_changed(store):
+    panel = AnnotationPanel(some_traces(3), store=store)
+    press(panel, "pass", "Fine.")
+    press(panel, "fail", "Rude.")
+    panel.undo.click()
+    panel.reason.value = "Rude, and late."
+    panel.undo.click()
+    assert "not saved yet" in panel.message
+    panel.reason.value = "Rude."
+    panel.undo.click()
+    assert (on_disk(store), panel.trace.id, panel.reason.value) == ([], "t1", "Fine.")
+    panel.next.click()
+    assert panel.trace.id == "t2"

@@ -251,3 +251,15 @@ def test_the_saturation_plot_tells_how_much_was_read_and_what_is_simulated(book,
     simulated = Codebook(tmp_path / "other.jsonl", [label(1, kind="simulated")])
     assert "0 codes in 0 of 1" in words(plot_saturation(simulated))
     assert "simulated" in words(plot_saturation(simulated))
+
+
+def test_enter_adds_the_code_of_its_own_page_and_the_message_stands_under_the_box(panel, book):
+    panel.key_layer.press({"act": "add", "page": panel.page.number, "why": "rude"})
+    panel.key_layer.press({"act": "add", "page": panel.page.number - 1, "why": "of a page that is gone"})
+    assert coded(book) == [("l1", "rude", "confirmed")]
+    assert "Saved: rude." in panel.page.note.value
+    assert panel.page.children.index(panel.page.note) < len(panel.page.children) - 1
+    panel.key_layer.press({"act": "add", "page": panel.page.number, "why": " "})
+    assert "Not done" in panel.page.note.value
+    with pytest.raises(ValueError, match="blank"):
+        CodingPanel(book, by=" ")

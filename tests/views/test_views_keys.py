@@ -59,7 +59,9 @@ def test_ten_arrows_in_a_row_are_ten_steps_and_u_takes_back(panel, tmp_path):
         panel.key_layer.press({"act": "next"})
     assert panel.trace.id == "t12"
     panel.key_layer.press({"act": "previous"})
-    panel.key_layer.press({"act": "undo"})
+    panel.key_layer.press({"act": "undo", "page": page_of(panel) - 1})
+    assert len(on_disk(tmp_path)) == 1, "a second U, pressed before the first was answered, took a label"
+    panel.key_layer.press({"act": "undo", "page": page_of(panel)})
     assert (panel.trace.id, on_disk(tmp_path)) == ("t1", [])
 
 

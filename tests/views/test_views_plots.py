@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from toolkit.evals import TopicMap
-from toolkit.views import plot_delivery, plot_topics
+from toolkit.views import plot_delivery, plot_loss, plot_stalls, plot_topics
 
 FRAME = pd.DataFrame({"time_s": [0.0, 1.0, 2.0, 3.0], "sent": [0, 10, 20, 20], "received": [0, 10, 10, 20]})
 FAULTS = [(1.2, "server killed"), (1.5, "client killed"), (2.5, "client killed")]
@@ -44,6 +44,13 @@ def test_delivery_marks_each_kind_of_fault_by_shape_as_well_as_colour():
 
 def test_delivery_without_events_or_faults_can_be_drawn():
     assert "0 of 0 events received, 0 faults" in written(plot_delivery(FRAME[:0], []))
+
+
+def test_no_topics_and_no_runs_are_nothing_to_show():
+    none = TopicMap(np.array([]), topic_map().topics[:0], (), 0.0, (), np.zeros((0, 2)))
+    runs = pd.DataFrame({"arm": [], "lost": [], "stall_s": [], "source": []})
+    for ax in (plot_topics(none), plot_loss(runs), plot_stalls(runs)):
+        assert "nothing to show" in written(ax)
 
 
 def test_a_plot_uses_the_axes_it_is_given_and_leaves_pyplot_alone():

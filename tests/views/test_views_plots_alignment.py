@@ -79,9 +79,24 @@ def test_a_plot_of_simulated_labels_says_so_on_itself_and_one_of_people_does_not
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_plot_tells_its_effective_n(name):
-    told = {"alignment": "n = 59", "rates": "n = 44 + 15, 1 unparsed", "versions": "n = 59", "agreement": "n = 3"}
+    told = {
+        "alignment": "n = 59",
+        "rates": "n = 44 pass + 15 fail\n1 unparsed",
+        "versions": "n = 59",
+        "agreement": "n = 3",
+    }
     told |= {"corrected": "n = 2 judged, 59 labelled\n1 unscored", "widths": "n = 59 now", "critiques": "n = 10"}
     assert told[name] in written(every_plot(human_kind="human")[name]())
+
+
+@pytest.mark.parametrize("unparsed", ["report", "fail"])
+def test_critiques_that_came_without_a_verdict_are_counted_and_in_no_row(unparsed):
+    labels = [Label(f"t{at}", "ann", "fail", "why") for at in range(6)]
+    for scored in (6, 4, 0):
+        said = [Verdict(f"t{at}", "fail" if at < scored else None, "so so", "", "live", "h") for at in range(6)]
+        shown = written(plot_critiques(align(labels, said, unparsed=unparsed)))
+        assert (f"n = {scored}" in shown) is bool(scored)
+        assert (f"{6 - scored} unparsed" in shown) is (scored < 6)
 
 
 def test_a_plot_of_alignment_uses_the_axes_it_is_given_and_leaves_pyplot_alone():
@@ -154,3 +169,46 @@ def test_the_confusion_has_the_row_shares_that_numpy_finds():
 def test_critiques_without_verdicts_are_refused_with_what_to_do():
     with pytest.raises(ValueError, match="give align the judge's Verdicts"):
         plot_critiques(aligned())
+
+
+def test_a_plot_of_nothing_says_so_and_nothing_else():
+    nothing = align([], [])
+    drawn = [plot_rates({}), plot_versions({}), plot_corrected({})]
+    drawn += [plot_alignment(nothing), plot_widths(nothing), plot_agreement(agreement(ratings[:0], resamples=20))]
+    for ax in drawn:
+        assert "nothing to show" in written(ax)
+        assert not [*ax.lines, *ax.images, *ax.get_xticks(), *ax.get_yticks()]
+        assert ax.get_legend() is None
+
+
+def test_names_that_differ_at_their_ends_only_can_be_told_apart():
+    names = [f"support-judge-with-a-long-name-rubric-v{n}" for n in (1, 2)]
+    for ax in (plot_rates(dict.fromkeys(names, aligned())), plot_versions(dict.fromkeys(names, aligned()))):
+        words = written(ax)
+        assert "v1" in words
+        assert "v2" in words
+        assert "support-j" in words
+
+
+def test_of_more_than_two_categories_it_is_told_which_the_rates_are_of():
+    three = align(["a", "a", "b", "c"], ["a", "b", "b", "c"], positive="b", human_kind="human")
+    assert "of “b” against the rest" in written(plot_alignment(three))
+    assert "n = 1 b + 3 other" in written(plot_rates({"three": three}))
+    assert "against the rest" not in written(plot_alignment(aligned()))
+
+
+def test_a_legend_is_as_far_below_few_rows_as_below_many():
+    def gap(rows):
+        ax = plot_rates({f"v{n}": aligned() for n in range(rows)})
+        ax.figure.savefig(BytesIO(), format="png")
+        return ax.get_window_extent().y0 - ax.get_legend().get_window_extent().y1
+
+    assert gap(1) == pytest.approx(gap(15), abs=1)
+
+
+def test_the_title_of_an_alignment_is_inside_the_figure():
+    for one in (align([], []), align(["pass", "fail"], ["pass", "fail"])):
+        ax = plot_alignment(one)
+        ax.figure.savefig(BytesIO(), format="png")
+        (title,) = (text for text in ax.get_children() if getattr(text, "get_text", str)() == one.title)
+        assert title.get_window_extent().x1 <= ax.figure.bbox.x1

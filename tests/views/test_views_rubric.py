@@ -1,6 +1,7 @@
 """The rubric panel without a browser: what is typed goes through the box, and each click through its button."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from ipywidgets import Widget
@@ -58,11 +59,28 @@ def html(panel):
     return found
 
 
+async def test_a_trace_that_is_given_twice_is_judged_and_shown_once(path):
+    traces, labels = some()
+    panel = RubricPanel(RUBRIC, [*traces, *traces[:3]], labels, path=path)
+    await panel.settled()
+    assert panel.agreement(panel.after).startswith("9 of 10 agree")
+    assert html(panel).count(">t1<") == 1
+
+
+async def test_the_name_of_a_rubric_leads_to_no_other_folder(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    panel = RubricPanel(replace(RUBRIC, name="../polite"), *some())
+    await panel.settled()
+    assert [one.name for one in tmp_path.glob("**/*.md")] == [panel.path.name]
+    assert (tmp_path / "here" / panel.path.name).exists()
+
+
 async def test_an_edit_shows_at_once_which_verdicts_change(path):
     panel = await opened(path, n=11)
     assert (
         panel.agreement(panel.before)
-        == "10 of 11 agree, 95% interval 0.62 to 0.98 (n = 11 · labels: human · judge: live)"
+        == "10 of 11 agree, 95% interval 0.62 to 0.98 (n = 11 · labels: human · judge: computed here)"
     )
     assert "no longer" not in html(panel)
     await typed(panel, "says sorry", "says sorry|thanks")

@@ -30,7 +30,7 @@ from toolkit.evals.judge import Judge, Verdict
 from toolkit.evals.labels import Label, LabelStore, merge_labels
 from toolkit.evals.paired import AnnotatorTest, JudgeComparison, annotator_test, compare_judges, retest
 from toolkit.evals.planning import corrected_width, interval_width, labels_needed
-from toolkit.evals.probes import prefer, probe_length, probe_length_correlation, probe_position, probe_self_preference
+from toolkit.evals.probes import prefer, probe_length, probe_position, probe_self_preference
 from toolkit.evals.rubric import Criterion, Example, Finding, Rubric
 from toolkit.evals.sample import Sample, sample_traces
 from toolkit.evals.scorers import (
@@ -103,7 +103,6 @@ __all__ = [
     "not_",
     "prefer",
     "probe_length",
-    "probe_length_correlation",
     "probe_position",
     "probe_self_preference",
     "promote",

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from toolkit.evals.columns import RATERS, SOURCES, Origin, Values, categories, joined, least, percentile, plain
+from toolkit.evals.columns import RATERS, SOURCES, Origin, Values, categories, joined, least, percentile, plain, some
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Scale = Literal["nominal", "ordinal", "interval"]
+FEW = 5  # raters of fewer items may well have seen different things
 WHY = {
     "percent": "no item has two ratings",
     "alpha": "no item has two ratings, or all of them are the same",
@@ -72,16 +73,20 @@ def agreement(
 
     Two runs of one judge are two raters: then this is test and retest. `scale` sets alpha's distance and kappa's
     weights (``nominal`` none, ``ordinal`` linear in the rank, ``interval`` the squared difference).
+    Raises ValueError for another scale, words on one that needs numbers, a missing group, or raters who use different
+    codes for the same thing: that would measure the coding.
     """
     import pandas as pd
 
     cells = [[plain(value) for value in row] for row in ratings.itertuples(index=False)]
-    labels = categories(value for row in cells for value in row)
+    labels = _labels(cells, ratings.columns, scale)
     code = np.array([[labels.index(v) if v in labels else -1 for v in row] for row in cells], dtype=int)
     code, names = code.reshape(ratings.shape), [*WHY, *(("category", label) for label in labels)]
     values = np.array(labels, dtype=float) if scale == "interval" else np.arange(len(labels), dtype=float)
     found = dict(zip(names, _measures(code, values, scale), strict=True))
     group = range(len(code)) if groups is None else joined(ratings=ratings.iloc[:, 0], group=groups)["group"]
+    if groups is not None and (missing := [i for i, one in zip(ratings.index, group, strict=True) if one is None]):
+        raise ValueError(f"no group for {some(missing)}: leave such items out, or give each a group of its own")
     blocks = list(pd.Series(range(len(code))).groupby(np.array([repr(one) for one in group])).groups.values())
     rng, drawn = np.random.default_rng(seed), []
     for _ in range(resamples if len(code) else 0):
@@ -104,6 +109,19 @@ def agreement(
         human_kind=least(RATERS, human_kind),
         judge_source=least(SOURCES, judge_source),
     )
+
+
+def _labels(cells: list[list[Any]], raters: "pd.Index[Any]", scale: Scale) -> tuple[Any, ...]:
+    """The categories of all raters; see `agreement` for what is refused."""
+    labels = categories(value for row in cells for value in row)
+    if scale not in get_args(Scale) or (scale != "nominal" and any(isinstance(one, str) for one in labels)):
+        raise ValueError(f"scale is one of {', '.join(get_args(Scale))}, and all but the first want numbers: {scale!r}")
+    said = [[value for value in column if value in labels] for column in zip(*cells, strict=True)]
+    for at, rater in enumerate(raters):
+        others = categories(value for other, column in enumerate(said) if other != at for value in column)
+        if others and len(said[at]) >= FEW and not set(said[at]) & set(others):
+            raise ValueError(f"{rater} says {some(sorted({*said[at]}, key=repr))}, and nobody else does: other codes?")
+    return labels
 
 
 def _frame(rows: list[Any], columns: list[str]) -> "pd.DataFrame":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = ["n", "accuracy", "kappa", "tpr", "tnr", "precision", "recall", "f1"]
-KEPT = ("positive", "policy", "human_kind", "judge_source", "judge_hash")
+KEPT = ("positive", "policy", "human_kind", "judge_source", "judge_hash", "computed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,8 @@ class Alignment(Origin):
     """Items that people put off; they are in no number."""
     judge_hash: str | None = None
     """Of the judge whose `Verdict`s these are."""
+    computed: bool = False
+    """Whether code said all of them, and no model was asked."""
 
     @property
     def title(self) -> str:
@@ -79,7 +81,7 @@ class Alignment(Origin):
             f"{self.n_unparsed} unparsed, {counted}": self.n_unparsed,
             f"{self.n_deferred} deferred": self.n_deferred,
             f"labels: {self.human_kind}": self.human_kind,
-            f"judge: {self.judge_source}": self.judge_source,
+            f"judge: {columns.said_by(self.judge_source, self.computed)}": self.judge_source,
         }
         return " · ".join(part for part, told in parts.items() if told)
 
@@ -159,11 +161,6 @@ class Alignment(Origin):
         kept = {name: getattr(self, name) for name in KEPT}
         return {name: _measured(part, tuple(self.confusion.index), **kept) for name, part in parts}
 
-    @property
-    def slices(self) -> "pd.DataFrame":
-        """A row for each value of ``slices``, as `alignments_frame`."""
-        return alignments_frame(self.by_slice()).rename_axis("slice")
-
     def disagreements(self, traces: Iterable[Trace] = ()) -> "Disagreements":
         """What to read next: the judge's wrong passes, its wrong fails, then what is unparsed; each opens its trace."""
         rows = self.pairs[self.pairs["status"].ne("deferred") & self.pairs["human"].ne(self.pairs["judge"])]
@@ -193,7 +190,7 @@ def align(
     """Compare a judge's verdicts with labels, in the same order, or as Series (or dicts) that are aligned by index.
 
     `human` may also be a list of `Label`s and `judge` of `Verdict`s: they are aligned by trace, and tell kind, source
-    and the judge's hash themselves.
+    and the judge's hash themselves. True and False are 1 and 0.
     A label ``"defer"`` is set aside and counted. A verdict that is None, NaN, blank or no human label is unparsed:
     left out (``report``, ``exclude``), counted as ``fail`` (where no label is called so, as the other of two, or as
     agreeing with nobody), or as ``pass`` (where no label is called so, as `positive`). With more than two categories
@@ -213,6 +210,7 @@ def align(
     for name, hint in (("human", "human label"), ("group", "group"), ("slice", "slice")):
         if name in pairs and (missing := list(pairs.index[pairs[name].isna()])):
             raise ValueError(f"no {hint} for {some(missing)}: leave such items out before you align")
+    positive = columns.plain(positive)
     labels = columns.categories(pairs["human"], {positive} & set(pairs["judge"]))
     columns.refuse_other_codes(pairs["judge"][pairs["human"].ne("defer")], labels)
     status = pairs["judge"].isin(labels).map({True: "compared", False: "unparsed"})
@@ -225,9 +223,9 @@ def align(
         raise ValueError(f"the verdicts are of {len(hashes)} judges ({some(sorted(hashes))}): align one at a time")
     kinds = columns.least(RATERS, labelled.get("rater_kind"), human_kind)
     sources, one = columns.least(SOURCES, verdicts.get("source"), judge_source), next(iter(hashes), None)
-    return _measured(
-        pairs, labels, positive=positive, policy=unparsed, human_kind=kinds, judge_source=sources, judge_hash=one
-    )
+    told = {"human_kind": kinds, "judge_source": sources, "judge_hash": one}
+    told["computed"] = bool(verdicts) and all(verdicts["computed"])
+    return _measured(pairs, labels, positive=positive, policy=unparsed, **told)
 
 
 def alignments_frame(alignments: Mapping[Any, Alignment]) -> "pd.DataFrame":

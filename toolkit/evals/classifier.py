@@ -1,6 +1,7 @@
 """Judges without a language model: a classifier trained on labels, and a rule for each criterion of a rubric.
 
-They are real: they read the traces, and nothing is put in. Their verdicts are ``live``, and `says` tells what they are.
+They are real: they read the traces, and nothing is put in. Their verdicts are `computed` and ``live``, but for those of
+a classifier that learned from simulated labels, and `says` tells what they are.
 """
 
 import re
@@ -9,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.evals.checks import called, matches
+from toolkit.evals.columns import some
 from toolkit.evals.judge import Verdict, in_turn, settled
 from toolkit.evals.rubric import Finding, Rubric
 from toolkit.evals.scorers import SCORERS, Scorer, not_
 from toolkit.models.model import Progress
 from toolkit.models.wire import fingerprint
-from toolkit.traces import Trace
+from toolkit.traces import Source, Trace
 
 RULE = re.compile(r"(never )?(says|calls) (.+)", re.DOTALL)
 FOLDS = 5
@@ -35,11 +37,17 @@ class SklearnJudge:
         groups: Mapping[str, str] | None = None,
         seed: int = 0,
     ):
-        known = [trace for trace in traces if labels.get(trace.id) in ("pass", "fail")]
+        listed = list(traces)
+        if strange := sorted(set(labels.values()) - {"pass", "fail", "defer"}, key=repr):
+            raise ValueError(f"labels= has {some(strange)}: a verdict is pass or fail, in these letters, or defer")
+        if labels and not any(trace.id in labels for trace in listed):
+            raise ValueError(f"labels= is of {some(labels)}, and none of these is the id of one of the traces")
+        known = [trace for trace in listed if labels.get(trace.id) in ("pass", "fail")]
         texts, verdicts = [_words(trace) for trace in known], [labels[trace.id] for trace in known]
         where = [groups[trace.id] if groups else trace.id for trace in known]
         self.says = f"a classifier of words (TF-IDF, logistic regression), trained on {len(known)} {label_kind} labels"
         self.hash = fingerprint([self.says, seed, texts, verdicts, where])[:16]
+        self.source: Source = "simulated" if "simulated" in label_kind else "live"
         of_each = [{group for group, v in zip(where, verdicts, strict=True) if v == one} for one in ("pass", "fail")]
         folds = min(FOLDS, *map(len, of_each))
         self._whole = _fitted(texts, verdicts) if folds > 1 else None
@@ -56,13 +64,14 @@ class SklearnJudge:
         """Judge one trace."""
         if not (fit := self._apart.get(trace.id, self._whole)):
             why = "too few labels to learn from: it takes passes and fails, each in two groups or more"
-            return Verdict(trace.id, None, "", why, "live", self.hash)
+            return Verdict(trace.id, None, "", why, self.source, self.hash, computed=True)
         row = fit[0].transform([_words(trace)])
         verdict, terms = str(fit.predict([_words(trace)])[0]), fit[0].get_feature_names_out()
         weights = row.toarray()[0] * fit[1].coef_[0] * (1 if fit.classes_[1] == verdict else -1)
         words = ", ".join(f"“{terms[n]}”" for n in weights.argsort()[::-1][:3] if weights[n] > 0)
         said = f"P({verdict}) = {fit.predict_proba([_words(trace)]).max():.2f}, for words such as {words or '(none)'}"
-        return Verdict(trace.id, verdict, said, "", "live", self.hash, votes=(verdict,))  # type: ignore[arg-type]
+        told: Any = {"verdict": verdict, "critique": said, "votes": (verdict,)}
+        return Verdict(trace.id, why_unscored="", source=self.source, judge=self.hash, computed=True, **told)
 
     async def score_all(self, traces: Sequence[Trace], progress: Progress | None = None) -> list[Verdict]:
         """Judge `traces`, in their order."""
@@ -128,6 +137,11 @@ class RuleJudge:
         return fingerprint([self.rubric.hash, self.rest and self.rest.hash])[:16]
 
     @property
+    def source(self) -> Source:
+        """That of `rest` where it has a say."""
+        return self.rest.source if self.rest and not all(one.rule for one in self.rubric.criteria) else "live"
+
+    @property
     def says(self) -> str:
         """What this judge is, in words."""
         bare = [criterion.id for criterion in self.rubric.criteria if not criterion.rule]
@@ -145,9 +159,10 @@ class RuleJudge:
                 score = read_rule(one.rule)(trace)
                 value, why = score.value, score.why
             if not isinstance(value, bool):
-                return Verdict(trace.id, None, "", f"{one.id}: {why}", "live", self.hash)
+                return Verdict(trace.id, None, "", f"{one.id}: {why}", self.source, self.hash, computed=True)
             found[one.id] = Finding(why, scale[0] if value else scale[-1])
-        return Verdict(trace.id, why_unscored="", source="live", judge=self.hash, **settled(self.rubric, found))
+        told = settled(self.rubric, found)
+        return Verdict(trace.id, why_unscored="", source=self.source, judge=self.hash, computed=True, **told)
 
     async def score_all(self, traces: Sequence[Trace], progress: Progress | None = None) -> list[Verdict]:
         """Judge `traces`, in their order."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
+from toolkit.evals.columns import proportion
 from toolkit.evals.labels import Label, LabelStore, RaterKind, Retraction
 from toolkit.records import JsonlFile, RecordError, canonical
 
@@ -32,6 +33,10 @@ class Coding:
     act: str = ""
     """Id of the action that wrote it, as the codebook sets it: what was done at once is taken back at once."""
 
+    def __post_init__(self) -> None:
+        if not self.by.strip() or (self.kind == "model" and self.status != "suggested"):
+            raise ValueError("a model may suggest; what counts needs the name of who says so")
+
     @property
     def coder(self) -> str:
         """Who coded, as ``ada (human), suggested by TF-IDF clusters (model)``."""
@@ -55,11 +60,11 @@ class FailureMode:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codes", tuple(self.codes))
-        said = self.name, self.definition, *self.include.values(), *self.exclude.values()
+        said = self.name, self.definition, self.by, *self.include.values(), *self.exclude.values()
         if not all(words.strip() for words in said) or self.include.keys() & self.exclude.keys():
-            raise ValueError(
-                f"failure mode {self.name!r} needs name, definition, and a reason for each example, in or out"
-            )
+            raise ValueError(f"failure mode {self.name!r} needs name, definition, by, and a reason for each example")
+        if self.kind == "model":
+            raise ValueError(f"failure mode {self.name!r}: a model may suggest; somebody else decides")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,9 @@ class Codebook:
 
     @property
     def simulated(self) -> bool:
-        """Whether a label is simulated, or one who coded it."""
-        return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in self.now.codings)}
+        """Whether a label is simulated, or one who coded it or made a failure mode."""
+        said: list[Any] = [*self.now.codings, *self.now.modes]
+        return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in said)}
 
     def code(self, label_id: str, *codes: str, by: str, kind: RaterKind = "human") -> None:
         """Put `codes` on the reason of a label; none means that it was read, and there is nothing to code."""
@@ -164,7 +170,7 @@ class Codebook:
 
     def undo(self, by: str | None = None) -> list[Coding | FailureMode]:
         """Take back the newest action (of `by`, or of anyone), and return what it wrote; nothing where none is left."""
-        if standing := [one for one in self._standing() if by in (None, one.by)]:
+        if standing := [one for one in self._standing() if one.act and by in (None, one.by)]:
             self._file.append(Retraction(standing[-1].act))
         return [one for one in standing if one.act == standing[-1].act]
 
@@ -188,7 +194,6 @@ class Codebook:
         0, a share is a lower bound. A reason can carry several codes, so shares need not add up to 1.
         """
         import pandas as pd
-        from statsmodels.stats.proportion import proportion_confint
 
         now, labels = self.now, self.labels
         counted = {label.id: label.trace_id for label in labels if label.verdict != "defer"}
@@ -199,7 +204,7 @@ class Codebook:
         for name, codings in now.groups(of).items():
             said = [one for one in codings if one.label_id in counted]
             k = len({one.trace_id for one in said})
-            share = (k / n, *map(float, proportion_confint(k, n, method="wilson"))) if n else (None, None, None)
+            share = (k / n, *(proportion(k, n) or ())) if n else (None, None, None)
             rows.append(
                 (name, k, n, *share, len(deferred), len(failed - read), "; ".join(sorted({one.coder for one in said})))
             )
@@ -237,9 +242,7 @@ class Codebook:
         raise ValueError(f"no reason has the code {code!r} as {' or '.join(status)}")
 
     def _write(self, said: Sequence[Coding | FailureMode]) -> None:
-        act, decided = uuid4().hex, [one for one in said if getattr(one, "status", "") != "suggested"]
-        if not all(one.by.strip() for one in said) or any(one.kind == "model" for one in decided):
-            raise ValueError("a model may suggest; what counts needs the name of who says so")
+        act = uuid4().hex
         if said:
             self._file.append(*(replace(one, act=act) for one in said))
 

@@ -37,9 +37,19 @@ class Origin:
         return RATERS[self.human_kind]
 
     @property
+    def judge_is(self) -> str:
+        """In words, to end a title with: that the judge is simulated, where it is."""
+        return ". The judge is simulated" * (self.judge_source == "simulated")
+
+    @property
     def simulated(self) -> bool:
         """Whether the labels or the verdicts are simulated."""
         return "simulated" in (self.human_kind, self.judge_source)
+
+
+def said_by(source: str | None, computed: bool) -> str:
+    """In words, where verdicts come from: ``live`` alone would read as a live model."""
+    return "computed here" if computed and source == "live" else str(source)
 
 
 def least(order: Iterable[Any], *kinds: str | Iterable[str] | None) -> str | None:
@@ -55,9 +65,10 @@ def joined(**columns: "Values") -> "pd.DataFrame":
     """The columns by id (a dict is a Series), as plain Python values, None for what is missing."""
     import pandas as pd
 
-    for values in columns.values():
-        if isinstance(values, str):
-            raise TypeError(f"a verdict is wanted for each item, not the word {values!r}")
+    for name, values in columns.items():
+        if isinstance(values, str | pd.DataFrame):
+            told = f"the word {values!r}" if isinstance(values, str) else "a whole table: name its column"
+            raise TypeError(f"{name}: a verdict is wanted for each item, not {told}")
     given = {name: pd.Series(v, dtype=object) if isinstance(v, Mapping) else v for name, v in columns.items()}
     named = {name: values for name, values in given.items() if isinstance(values, pd.Series)}
     first = next(iter(given))
@@ -86,18 +97,25 @@ def by_trace(values: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """A hashable Python value, None for what is missing."""
+    """A hashable Python value, None for what is missing; a bool is 1 or 0, for pandas tells it from its equal."""
     import pandas as pd
 
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
     if pd.api.types.is_scalar(value) and (pd.isna(value) or not str(value).strip()):
         return None
+    value = int(value) if isinstance(value, bool) else value
     return value if isinstance(value, str | int | float) else repr(value)
 
 
 def categories(said: Iterable[Any], also: Iterable[Any] = ()) -> tuple[Any, ...]:
-    """The labels there are, in order, without gaps and ``defer``; pass and fail are both known where one is seen."""
+    """The labels there are, in order, without gaps and ``defer``; pass and fail are both known where one is seen.
+
+    Raises ValueError where one is spelt in two ways, as ``pass`` and ``Pass``, or 1 and ``"1"``.
+    """
     known = set(said) - {"defer", None}
+    spelt = {one: str(one).strip().casefold() for one in known}
+    if alike := [one for one, word in spelt.items() if [*spelt.values()].count(word) > 1]:
+        raise ValueError(f"{some(sorted(alike, key=repr))}: one label in two spellings would count as two")
     known = next((pair for pair in BOTH_KNOWN if known and known <= pair), known) | set(also)
     return tuple(sorted(known, key=lambda label: (isinstance(label, str), label)))
 
@@ -113,9 +131,13 @@ def counted_as(policy: Policy, labels: tuple[Any, ...], positive: Any) -> Any:
 
 
 def refuse_other_codes(verdicts: Iterable[Any], labels: tuple[Any, ...]) -> None:
-    """Raise where the judge writes another word for a label: such a table measures the coding."""
+    """Raise where the judge writes another word for a label, or spells it in another way: that measures the coding."""
     said = Counter(verdict for verdict in verdicts if verdict is not None)
     strange = {word: times for word, times in said.items() if word not in labels}
+    known = {one.strip().casefold(): one for one in labels if isinstance(one, str)}
+    for word in strange:
+        if alike := known.get(str(word).strip().casefold()):
+            raise ValueError(f"the judge says {word!r} and people {alike!r}: one label in two spellings. {HINT}")
     unused = [label for label in labels if label not in said]
     if strange and labels and len(unused) == len(labels):
         raise ValueError(f"the judge says {some(strange)} and people {some(labels)}: no word in common. {HINT}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.evals import columns
 from toolkit.evals.alignment import Alignment
-from toolkit.evals.columns import Origin, Values, plain, refuse_other_codes, some
+from toolkit.evals.columns import SOURCES, Origin, Values, plain, refuse_other_codes, some
 
 Method = Literal["rogan-gladen", "ppi"]
 
@@ -43,7 +43,8 @@ class Estimate(Origin):
         """The value and what it rests on, in words."""
         found = "undefined" if self.value is None else f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
         unscored = f", {self.n_unscored} unscored" * bool(self.n_unscored)
-        return f"corrected rate {found}, n = {self.n}{unscored}, by {self.n_labels} of {self.labels_are}"
+        about = f"by {self.n_labels} of {self.labels_are}{self.judge_is}"
+        return f"corrected rate {found}, n = {self.n}{unscored}, {about}"
 
 
 def corrected_rate(
@@ -65,7 +66,8 @@ def corrected_rate(
     verdicts under the policy ``pass``.
     """
     if method not in get_args(Method) or not 0 < level < 1:
-        raise ValueError(f"method is one of {', '.join(get_args(Method))}, and level between 0 and 1; not {method!r}")
+        known = ", ".join(get_args(Method))
+        raise ValueError(f"method is one of {known}, not {method!r}, or level not between 0 and 1: {level}")
     judged = list(judged.values() if isinstance(judged, Mapping) else judged)
     if strangers := {getattr(one, "judge", alignment.judge_hash) for one in judged} - {alignment.judge_hash}:
         raise ValueError(f"judged by {some(strangers)}, aligned was {alignment.judge_hash}: errors of another judge")
@@ -85,7 +87,8 @@ def corrected_rate(
         value, low, high, lost = _rogan_gladen(alignment, said, level, seed, resamples)
     raw, bounds = float(said.mean()) if len(said) else None, columns.proportion(int(said.sum()), len(said), level)
     numbers = (value, low, high, len(said), alignment.n, unscored, raw, bounds, method, level, lost, reason)
-    return Estimate(*numbers, human_kind=alignment.human_kind, judge_source=alignment.judge_source)
+    source = columns.least(SOURCES, alignment.judge_source, filter(None, (getattr(v, "source", None) for v in judged)))
+    return Estimate(*numbers, human_kind=alignment.human_kind, judge_source=source)
 
 
 def _refused(alignment: Alignment, said: np.ndarray, method: Method) -> str:

@@ -12,8 +12,8 @@ from toolkit.evals.rubric import Finding, Rubric
 from toolkit.evals.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
 from toolkit.models.ledger import cost_usd
-from toolkit.models.model import DAY_S, Progress
-from toolkit.models.wire import fingerprint
+from toolkit.models.model import Progress
+from toolkit.models.wire import body_of, fingerprint
 from toolkit.records import validate
 from toolkit.traces import Source, Trace
 
@@ -48,6 +48,8 @@ class Verdict:
     """The verdict of each reading; None where it was unscored."""
     cost_usd: float | None = 0.0
     """Dollars for `usage`, as if none came from a tape: what was paid is in the Ledger. None without a price."""
+    computed: bool = False
+    """Whether code said it, and no model was asked."""
 
     @property
     def agreement(self) -> float | None:
@@ -66,10 +68,9 @@ class Judge:
     repeat: int = 1
     """How often each trace is read. More than half of the readings must say the same, or it is unscored."""
     shown: tuple[Trace, ...] = ()
-    """The traces of the rubric's examples. They are not judged: the judge was told the answer."""
+    """The traces of the rubric's examples. They are not judged, nor are their copies: the judge was told the answer."""
     split: Split | None = None
     """Examples must then be of its train part."""
-    batch_timeout_s: float = DAY_S
 
     def __post_init__(self) -> None:
         if missing := self._told - {trace.id for trace in self.shown}:
@@ -81,9 +82,9 @@ class Judge:
 
     @property
     def hash(self) -> str:
-        """16 hex digits that bind rubric, model, prompt, examples and parameters: a changed judge has another."""
-        parts = [self.rubric.hash, self.model.name, SYSTEM, self._examples, self.max_tokens, self.repeat]
-        return fingerprint(parts)[:16]
+        """16 hex digits that bind rubric, model (a script is another), prompt, examples and parameters."""
+        asked = body_of(self.request(Trace("", ())), self.model.name)
+        return fingerprint([self.rubric.hash, asked, self.repeat, self.model.source == "simulated"])[:16]
 
     @property
     def says(self) -> str:
@@ -131,7 +132,7 @@ class Judge:
             return await in_turn(self.score, traces, progress, concurrency)
         asked = [(trace, n) for trace in traces for n in self._readings(trace)]
         try:
-            replies = await self.model.batch([self.request(*one) for one in asked], progress, self.batch_timeout_s)
+            replies = await self.model.batch([self.request(*one) for one in asked], progress)
             if len(replies) != len(asked):
                 raise ValueError(f"{len(replies)} replies to {len(asked)} requests")
         except Exception as error:
@@ -141,7 +142,8 @@ class Judge:
         return [self._majority(trace, readings) for trace, readings in zip(traces, read, strict=True)]
 
     def _readings(self, trace: Trace) -> range:
-        return range(1, 1 if trace.id in self._told else self.repeat + 1)
+        told = [one.steps for one in self.shown if one.id in self._told]
+        return range(1, 1 if trace.id in self._told or trace.steps in told else self.repeat + 1)
 
     async def reply(self, request: Request) -> Reply:
         """The model's reply to `request`, in time; whatever goes wrong is a Reply that says so."""
@@ -218,6 +220,8 @@ async def in_turn(
     ask: Callable[[Any], Awaitable[T]], items: Sequence[Any], progress: Progress | None, concurrency: int = 8
 ) -> list[T]:
     """`ask` each of `items`, at most `concurrency` at a time; the answers in their order."""
+    if isinstance(items, Trace):
+        raise TypeError(f"a list of traces is wanted, and not one trace: [trace], or score(trace); it is {items.id}")
     if concurrency < 1:
         raise ValueError(f"concurrency is at least 1, not {concurrency}")
     room = asyncio.Semaphore(concurrency)

@@ -4,13 +4,16 @@ import time as clock
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
+from math import isfinite
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from uuid import uuid4
 
 from pydantic import BeforeValidator
 
-from toolkit.records import JsonlFile, RecordError
+from toolkit.records import JsonlFile, Line, RecordError, canonical
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,13 +41,15 @@ class Label:
     """Seconds since 1970 UTC."""
 
     def __post_init__(self) -> None:
-        for name, told in (("trace_id", self.trace_id), ("rater", self.rater), ("why", self.why)):
-            if not isinstance(told, str) or not told.strip():
+        for name in ("trace_id", "rater", "why", "id"):
+            if not isinstance(told := getattr(self, name), str) or not told.strip():
                 hint = ": say why, in a few words" if name == "why" else ""
                 raise ValueError(f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {told!r}")
         for name, told, known in (("verdict", self.verdict, Judgement), ("rater_kind", self.rater_kind, RaterKind)):
             if told not in get_args(known):
                 raise ValueError(f"a label's {name} is one of {', '.join(get_args(known))}, not {told!r}")
+        if not isfinite(self.time):  # JSON has no such number: the label could be written, and never be read
+            raise ValueError(f"a label's time is a number of seconds, not {self.time}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,26 @@ class LabelStore:
     new store on the same path goes on where the last one was killed.
     """
 
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-        self._file = JsonlFile(path, LINE)
+    def __init__(self, path: "str | PathLike[str]"):
+        self.path = Path(path).expanduser()
+        self._file = JsonlFile(self.path, LINE)
+        self._text, self._known = b"", list[Line]()
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     def add(self, label: Label) -> None:
-        """Write `label`. Raises TimeoutError where another process holds the file's lock too long."""
+        """Write `label`. Raises TimeoutError where another process holds the file's lock too long.
+
+        Raises ValueError where its id was taken back, or is another label's: such a label would never count.
+        """
         if not isinstance(label, Label):
             raise TypeError(f"a LabelStore takes a Label, not {type(label).__name__}: {label!r}")
+        self._lines()
+        if canonical(label.id).encode() in self._text:
+            known = (line.record for line in self._known)
+            if any(label.id in (getattr(x, "retracts", ""), getattr(x, "id", "")) and x != label for x in known):
+                raise ValueError(f"{self.path}: the id {label.id} is taken: a new Label gets an id of its own")
         self._file.append(label)
 
     def undo(self, rater: str | None = None) -> Label | None:
@@ -111,13 +128,24 @@ class LabelStore:
     @property
     def problems(self) -> tuple[RecordError, ...]:
         """Lines that cannot be read, each with file, line and field. The others count."""
-        return tuple(line.error for line in self._file.lines() if line.error)
+        return tuple(line.error for line in self._lines() if line.error)
+
+    def _lines(self) -> list[Line]:
+        """Each whole line of the file; only what was added since the last reading is decoded, unless more changed."""
+        text = self.path.read_bytes() if self.path.exists() else b""
+        text = text[: text.rfind(b"\n") + 1]  # what is torn may yet be cut off
+        if not text.startswith(self._text):
+            self._text, self._known = b"", []
+        fresh = BytesIO(text[len(self._text) :])
+        self._known += self._file.read(fresh, self._text.count(b"\n") + 1)
+        self._text = text
+        return self._known
 
     def _standing(self) -> list[Label]:
         """Every label that was not taken back, in the order of the file."""
         found: dict[str, Label] = {}
         gone: set[str] = set()
-        for line in self._file.lines():
+        for line in self._lines():
             if isinstance(line.record, Retraction):
                 gone.add(line.record.retracts)
             elif line.record:
@@ -125,7 +153,7 @@ class LabelStore:
         return [label for label in found.values() if label.id not in gone]
 
 
-def merge_labels(stores: Iterable[LabelStore | str | Path], field: str = "verdict") -> "pd.DataFrame":
+def merge_labels(stores: Iterable[str | PathLike[str]], field: str = "verdict") -> "pd.DataFrame":
     """The labels of several raters: a row a trace, a column a rater, None where there is no label.
 
     As verdicts it is what `agreement` takes: a deferred one is None too, for it is in no statistic. Another `field`
@@ -143,15 +171,17 @@ def merge_labels(stores: Iterable[LabelStore | str | Path], field: str = "verdic
     return table.where(table.notna(), None)
 
 
-def gather_labels(stores: Iterable[LabelStore | str | Path]) -> list[Label]:
+def gather_labels(stores: Iterable[str | PathLike[str]]) -> list[Label]:
     """What counts now in all `stores`. Warns and raises as `merge_labels` does."""
     found: dict[tuple[str, str], Label] = {}
-    for store in (one if isinstance(one, LabelStore) else LabelStore(one) for one in stores):
+    if isinstance(stores, str | PathLike):
+        raise TypeError(f"stores is a list of the raters' files, and not one file: [{str(stores)!r}]")
+    for store in map(LabelStore, stores):
         if not store.path.is_file():
             raise FileNotFoundError(f"{store.path} is not there: a rater's file begins with their first label")
         if store.problems:
             warnings.warn(f"{len(store.problems)} labels cannot be read; first {store.problems[0]}", stacklevel=3)
         for label in store.labels():
-            if found.setdefault((label.trace_id, label.rater), label).id != label.id:
+            if found.setdefault((label.trace_id, label.rater), label) != label:
                 raise ValueError(f"{store.path}: {label.rater} has another label of {label.trace_id} in another file")
     return list(found.values())

@@ -21,6 +21,8 @@ class JudgeComparison(Origin):
 
     n: int
     """Items that count for both."""
+    n_unscored: int
+    """Labelled items that do not, for want of a verdict."""
     first_only: int
     """Items on which the first judge says what people say, and the second does not."""
     second_only: int
@@ -41,7 +43,7 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
     rows = first.pairs.join(second.pairs.add_suffix("_2"), how="outer")
     if not rows["human"].equals(rows["human_2"]):
         raise ValueError("the two alignments are with different labels: align both judges with the same")
-    rows = rows[rows["counted"].notna() & rows["counted_2"].notna()]
+    rows, labelled = rows.dropna(subset=["counted", "counted_2"]), int(rows["human"].ne("defer").sum())
     one, two = (rows[name].eq(rows["human"]) for name in ("counted", "counted_2"))
     b, c, n = int((one & ~two).sum()), int((two & ~one).sum()), len(rows)
     gap, size = (b - c) / (n + 2), n + 2
@@ -51,7 +53,7 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
     reason = "" if b + c else "p: the two are right and wrong on the same items" if n else "no item counts for both"
     kind = least(RATERS, first.human_kind, second.human_kind)
     source = least(SOURCES, first.judge_source, second.judge_source)
-    return JudgeComparison(n, b, c, p, difference, interval, reason, human_kind=kind, judge_source=source)
+    return JudgeComparison(n, labelled - n, b, c, p, difference, interval, reason, human_kind=kind, judge_source=source)
 
 
 def retest(*runs: "Sequence[Verdict]") -> Agreement:
@@ -66,7 +68,8 @@ def retest(*runs: "Sequence[Verdict]") -> Agreement:
     said = {f"run {at}": {one.trace_id: one.verdict for one in run} for at, run in enumerate(runs, 1)}
     frame = pd.DataFrame({name: pd.Series(run, dtype=object) for name, run in said.items()})
     sources = {verdict.source for run in runs for verdict in run}
-    return agreement(frame, judge_source=sources, human_kind="model")
+    kind = "simulated" if "simulated" in sources else "model"
+    return agreement(frame, judge_source=sources, human_kind=kind)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class AnnotatorTest(Origin):
     epsilon: float
     n: int
     """Items that count for at least one rater: rated by three or more, with a verdict."""
+    n_unscored: int
+    """Items rated by three or more, without one: a judge that is silent where it is hard looks better than it is."""
     frame: "pd.DataFrame" = field(repr=False)
     """A row a rater: ``n``, ``judge`` and ``rater`` (how often each is at least as good), ``p``, ``won``."""
     reason: str
@@ -90,7 +95,8 @@ class AnnotatorTest(Origin):
     def title(self) -> str:
         """What was found, and with whose labels."""
         said = {True: "may stand in for", False: "may not stand in for", None: "is not compared with"}[self.passes]
-        return f"The judge {said} one of the raters who gave {self.labels_are}, n = {self.n}"
+        silent = f", {self.n_unscored} unscored" * bool(self.n_unscored)
+        return f"The judge {said} one of the raters who gave {self.labels_are}, n = {self.n}{silent}{self.judge_is}"
 
 
 def annotator_test(
@@ -132,4 +138,5 @@ def annotator_test(
     advantage, passes = (None, None) if rate is None else (float(frame["judge"].mean()), rate >= 0.5)
     reason = f"{len(found)} raters have {min_items} items to compare: 3 are needed" if rate is None else ""
     kinds = {"human_kind": least(RATERS, human_kind), "judge_source": least(SOURCES, judge_source)}
-    return AnnotatorTest(rate, advantage, passes, epsilon, len(counted), frame, reason, **kinds)
+    silent = int((said.isna() & (people.notna().sum(axis=1) > 2)).sum())
+    return AnnotatorTest(rate, advantage, passes, epsilon, len(counted), silent, frame, reason, **kinds)

@@ -6,7 +6,12 @@ from toolkit.evals.columns import proportion
 
 
 def interval_width(labels: float, rate: float = 0.9, share: float = 1.0, level: float = 0.95) -> float:
-    """The width of Wilson's interval of a `rate` that `share` of the labels tell: of a TPR, those that people pass."""
+    """The width of Wilson's interval of a `rate` that `share` of the labels tell: of a TPR, those that people pass.
+
+    Raises ValueError for a rate, share or level that is no share of 1, as 95 is.
+    """
+    if not (labels >= 0 and 0 <= rate <= 1 and 0 < share <= 1 and 0 < level < 1):
+        raise ValueError(f"shares of 1, and no percent: rate is {rate}, share {share}, level {level} (labels {labels})")
     low, high = proportion(labels * share * rate, labels * share, level) or (0.0, 1.0)
     return high - low
 
@@ -30,11 +35,14 @@ def labels_needed(width: float, rate: float = 0.9, share: float = 0.5, level: fl
     """The fewest labels with which the interval of a TPR (or TNR) near `rate` is at most `width` wide.
 
     `share` is how many of the labels are the TPR's (or TNR's): where one trace in ten fails, a TNR wants ten labels
-    for each that it can use, and drawing more failures is cheaper. Raises ValueError for a width of 0 or less.
+    for each that it can use, and drawing more failures is cheaper. Raises ValueError for a width
+    that is not between 0 and 1, and as `interval_width` does.
     """
-    if not (width > 0 and 0 < share <= 1):
-        raise ValueError(f"width is above 0 and share in 0 to 1, not {width} and {share}")
-    low, high = 0, 10_000_000
+    if not 0 < width < 1:
+        raise ValueError(f"width is between 0 and 1, not {width}: 10 points of a percentage are 0.1")
+    low, high = 0, 1
+    while interval_width(high, rate, share, level) > width:
+        low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if interval_width(middle, rate, share, level) <= width else (middle, high)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.evals.columns import SOURCES
+from toolkit.evals.columns import SOURCES, said_by
 from toolkit.evals.judge import Judge, Verdict, findings_in, in_turn, trace_block
 from toolkit.models.model import Progress
 from toolkit.traces import Source, Trace
@@ -90,42 +90,26 @@ def probe_position(preferences: Sequence[Preference]) -> Probe:
 
 
 async def probe_length(judge: Judge, traces: Sequence[Trace], progress: Progress | None = None) -> Probe:
-    """By how much the pass rate rises where the last answer is padded with words that add nothing."""
+    """By how much the pass rate rises where the last answer is padded; traces without one are left out."""
+    traces = [trace for trace in traces if padded(trace) != trace]
     said = await judge.score_all([*traces, *map(padded, traces)], progress)
     pairs = zip(said[: len(traces)], said[len(traces) :], strict=True)
     rises = [float((b.verdict == "pass") - (a.verdict == "pass")) for a, b in pairs if a.verdict and b.verdict]
     return _probe("the pass rate rises where the answer is padded", said, len(traces) - len(rises), rises)
 
 
-def probe_length_correlation(traces: Sequence[Trace], labels: Mapping[str, str], verdicts: Sequence[Verdict]) -> Probe:
-    """Correlation of the length of what the assistant says (its logarithm) with a pass, the label held constant."""
-    from scipy.stats import pearsonr
-
-    judged, unscored = _judged(traces, labels, verdicts)
-    rows = [(math.log1p(len(trace.text("assistant"))), float(passed), label) for trace, passed, label in judged]
-    rest: list[list[float]] = [[], []]
-    for label in (True, False):
-        for column in (0, 1):
-            values = [row[column] for row in rows if row[2] is label]
-            rest[column] += [value - sum(values) / len(values) for value in values]
-    about = "an answer's length correlates with a pass, beyond the label"
-    if len(rows) < 5 or min(max(map(abs, column)) for column in rest) < 1e-9:
-        return replace(_probe(about, verdicts, unscored, []), n=len(rows))
-    found = pearsonr(*rest)
-    low, high = found.confidence_interval()
-    return replace(
-        _probe(about, verdicts, unscored, rest[1]), effect=float(found[0]), interval=(float(low), float(high))
-    )
-
-
 def probe_self_preference(
     traces: Sequence[Trace], labels: Mapping[str, str], verdicts: Sequence[Verdict], own: Callable[[Trace], bool]
 ) -> Probe:
     """By how much more the judge exceeds the labels' pass rate on traces of its `own` model than on the others."""
-    judged, unscored = _judged(traces, labels, verdicts)
-    excess = {mine: [float(p - label) for trace, p, label in judged if own(trace) is mine] for mine in (True, False)}
+    said = {one.trace_id: one.verdict for one in verdicts}
+    known = [(trace, said.get(trace.id), labels[trace.id]) for trace in traces if labels.get(trace.id) in PASS_FAIL]
+    excess: dict[bool, list[float]] = {True: [], False: []}
+    for trace, verdict, label in known:
+        if verdict:
+            excess[bool(own(trace))].append(float(verdict == "pass") - (label == "pass"))
     about = "passes beyond the labels: its own model's traces less the others'"
-    return _probe(about, verdicts, unscored, excess[True], excess[False])
+    return _probe(about, verdicts, len(known) - sum(map(len, excess.values())), excess[True], excess[False])
 
 
 def padded(trace: Trace) -> Trace:
@@ -137,23 +121,16 @@ def padded(trace: Trace) -> Trace:
     return replace(trace, steps=tuple(steps))
 
 
-def _judged(
-    traces: Sequence[Trace], labels: Mapping[str, str], verdicts: Sequence[Verdict]
-) -> tuple[list[tuple[Trace, bool, bool]], int]:
-    """The labelled traces with a verdict, each with whether it passed by verdict and label; and how many have none."""
-    said = {one.trace_id: one.verdict for one in verdicts}
-    known = [(trace, said.get(trace.id), labels[trace.id]) for trace in traces if labels.get(trace.id) in PASS_FAIL]
-    judged = [(trace, verdict == "pass", label == "pass") for trace, verdict, label in known if verdict]
-    return judged, len(known) - len(judged)
-
-
 def _probe(about: str, said: Sequence[Verdict | Preference], unscored: int, *arms: list[float]) -> Probe:
     """The mean of values between -1 and 1, or the first arm's less the second's.
 
     The interval is adjusted as for matched proportions (Agresti & Min 2005): half a case is added at either end, and
-    one at 0, so that a handful of cases that all agree does not make it a point.
+    one at 0, so that a handful of cases that all agree does not make it a point. Like theirs it is cut off at the
+    ends of the scale (1, or 2 for the difference of two arms), which the normal approximation does not know of.
     """
-    source, n = min((one.source for one in said), key=SOURCES.index, default=SOURCES[0]), sum(map(len, arms))
+    source: str = min((one.source for one in said), key=SOURCES.index, default=SOURCES[0])
+    n = sum(map(len, arms))
+    source = said_by(source, all(getattr(one, "computed", False) for one in said))
     if not all(arms):
         return Probe(about, None, None, n, unscored, source, "too few verdicts, or no difference between them")
     effect = middle = square = 0.0
@@ -163,4 +140,5 @@ def _probe(about: str, said: Sequence[Verdict | Preference], unscored: int, *arm
         middle += sign * sum(values) / size
         square += ((sum(value**2 for value in values) + 1) / size - (sum(values) / size) ** 2) / size
     half = Z * math.sqrt(square)
-    return Probe(about, effect, (middle - half, middle + half), n, unscored, source)
+    end = float(len(arms))
+    return Probe(about, effect, (max(-end, middle - half), min(end, middle + half)), n, unscored, source)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -133,7 +133,11 @@ class Rubric:
         The front matter stands between two lines of ``---``; in it a sentence that holds a colon is quoted. Raises
         RecordError, which names the file and the field.
         """
-        return cls.parse(Path(path).read_text(encoding="utf-8-sig"), path)
+        try:
+            return cls.parse(Path(path).read_text(encoding="utf-8-sig"), path)
+        except UnicodeDecodeError as error:
+            why = f"not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
+            raise RecordError(why, str(path)) from None
 
     @classmethod
     def parse(cls, source: str, file: str | Path = "rubric.md") -> "Rubric":
@@ -145,21 +149,33 @@ class Rubric:
             raise RecordError(f"not YAML: {error}", str(file)) from None
         if not isinstance(found, dict):
             raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
-        return validate(cls, found if body is None else {**found, "text": body}, str(file))
+        try:
+            return validate(cls, found if body is None else {**found, "text": body}, str(file))
+        except RecordError as error:
+            at = (error.field or "").split(".")
+            inner = Finding if "findings" in at else {"criteria": Criterion, "examples": Example}.get(at[0], cls)
+            known = f": known are {', '.join(one.name for one in fields(inner))}" * error.why.startswith("Unexpected")
+            raise RecordError(error.why + known, error.file, error.line, error.field) from None
 
     def save(self, path: str | Path) -> None:
-        """Write the file, fsynced. What a person wrote there of fields that stay stays, comments above them too.
+        """Write a new file, fsynced; where `path` holds this rubric already, whatever its comments, it stays as it is.
 
-        Raises RecordError where the file that is there is no rubric: mend it, or save elsewhere.
+        Raises FileExistsError where something else is there, which somebody wrote: edit it, or save elsewhere.
         """
-        source = Path(path).read_text(encoding="utf-8-sig") if Path(path).exists() else ""
-        old = Rubric.parse(source, path) if source.strip() else self
-        if source.strip() and old == self:
-            return None
-        for before in (source, ""):
-            with suppress(RecordError):
-                if Rubric.parse(text := _merged(before, old, self, path), path) == self:
-                    return write_whole(path, text)
+        with suppress(RecordError):
+            if Path(path).exists() and Rubric.load(path) == self:
+                return None
+        if Path(path).exists():
+            raise FileExistsError(f"{path} holds something else: edit it there, or save elsewhere")
+        told = TypeAdapter(Rubric).dump_python(self, mode="json", exclude_defaults=True)
+        if "criteria" in told:
+            plain = enumerate(told["criteria"], 1)
+            told["criteria"] = [c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in plain]
+        text = "" if Path(path).suffix in YAML else f"---\n\n{told.pop('text')}\n"
+        source = "---\n" * bool(text) + DUMP(told) + text
+        with suppress(RecordError):
+            if Rubric.parse(source, path) == self:
+                return write_whole(path, source)
         raise ValueError(f"{path}: something in this rubric cannot be written so that it is read back the same")
 
 
@@ -170,35 +186,3 @@ def _parts(source: str, file: str | Path) -> tuple[str, str | None]:
     if not (parts := FRONT_MATTER.match(source)):
         raise RecordError("a rubric opens with front matter between two lines of ---", str(file), 1)
     return parts[1], parts[2]
-
-
-def _merged(source: str, old: Rubric, new: Rubric, path: str | Path) -> str:
-    """The file of `new`, with each line of `source` that says a field which is in `old` as it is in `new`."""
-    is_yaml = Path(path).suffix in YAML
-    head, body = _parts(source if source.strip() or is_yaml else "---\n---", path)
-    head += "\n" if head and not head.endswith("\n") else ""
-    told = TypeAdapter(Rubric).dump_python(new, mode="json", exclude_defaults=True)
-    if "criteria" in told:
-        plain = enumerate(told["criteria"], 1)
-        told["criteria"] = [c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in plain]
-    text = body if source and old.text == new.text else f"\n\n{new.text}\n"
-    if not is_yaml:
-        del told["text"]
-    node, lines, done, at = yaml.compose(head), head.splitlines(keepends=True), "", 0
-    for key, value in node.value if node else ():
-        start, end, name = key.start_mark.line, _end(value), key.value
-        same, fresh = getattr(old, name) == getattr(new, name), told.pop(name, None)
-        done += "".join(lines[at : end if same else start])
-        if not same and fresh is not None:
-            done += DUMP({name: fresh})
-        at = end
-    done += (DUMP(told) if told else "") + "".join(lines[at:])
-    return done if is_yaml else f"---\n{done}---{text}"
-
-
-def _end(node: yaml.Node) -> int:
-    """The line after the last of `node`: the parser's own mark of a list or mapping is beyond the comments below."""
-    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        return _end(last[-1] if isinstance(last, tuple) else last)
-    return int(node.end_mark.line + (node.end_mark.column > 0))

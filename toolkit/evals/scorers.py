@@ -116,7 +116,7 @@ def score_traces(traces: Iterable[Trace], scorers: Iterable[Scorer] = SCORERS) -
 
 def score(trace: Trace, scorer: Scorer) -> Score:
     """What `scorer` finds; where it raises or returns no Score, an unscored one that says so."""
-    name = getattr(scorer, "__name__", type(scorer).__name__)
+    name = _name(scorer)
     try:
         found = scorer(trace)
     except Exception as error:
@@ -124,6 +124,11 @@ def score(trace: Trace, scorer: Scorer) -> Score:
     if not isinstance(found, Score):
         return Score(name, None, f"the scorer returned {type(found).__name__}, not a Score")
     return found
+
+
+def _name(scorer: Scorer) -> str:
+    """That of its type for a partial, or an object that can be called."""
+    return getattr(scorer, "__name__", type(scorer).__name__)
 
 
 def all_of(*parts: Scorer) -> Scorer:
@@ -174,4 +179,4 @@ def _derived(kind: str, parts: tuple[Scorer, ...], find: Callable[[list[Score]],
         found = [score(trace, part) for part in parts]
         return *find(found), "+".join(one.version for one in found)
 
-    return named(f"{kind}({', '.join(part.__name__ for part in parts)})", read)
+    return named(f"{kind}({', '.join(map(_name, parts))})", read)

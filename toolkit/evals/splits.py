@@ -27,7 +27,8 @@ class Split:
     def ids(self, part: Literal["train", "dev"]) -> tuple[str, ...]:
         """Ids to learn and take few-shot examples from (train), or to measure on while the rubric changes (dev)."""
         if part not in ("train", "dev"):
-            raise ValueError(f"ids are of train or dev; {part} is read by read_test, which counts")
+            told = {"test": "test is read by read_test, which counts"}.get(part, f"there is no part {part!r}")
+            raise ValueError(f"ids are of train or dev; {told}")
         return tuple(id_ for id_, where in self.parts.items() if where == part)
 
     def read_test(self, why: str) -> tuple[str, ...]:
@@ -69,6 +70,8 @@ def split_labels(
     `groups` says what traces share that must not be on two sides, as a customer; None lets each stand alone. Raises
     ValueError where a trace has no group, or there are fewer than three groups.
     """
+    if not isinstance(labels, Mapping):
+        raise TypeError("labels is a dict of verdicts: {one.trace_id: one.verdict for one in labels}")
     if missing := sorted(set(labels) - set(groups or labels)):
         raise ValueError(f"no group for {some(missing)}")
     members: dict[str, list[str]] = defaultdict(list)

@@ -62,8 +62,7 @@ class Trust:
         said = f"not trusted: {missing}" if missing else "trusted to score at scale"
         real = self.alignment.human_kind == "human"
         about = "" if real else f". It rests on {self.alignment.labels_are}: nothing here is about people"
-        script = ". The judge is simulated" * (self.alignment.judge_source == "simulated")
-        return f"Judge {self.judge or 'of unknown hash'} is {said}{about}{script}"
+        return f"Judge {self.judge or 'of unknown hash'} is {said}{about}{self.alignment.judge_is}"
 
     @property
     def schools(self) -> str:
@@ -94,11 +93,12 @@ def trusted(alignment: Alignment, policy: TrustPolicy = RATES, judge: "Judge | s
     bound, labelled = given or alignment.judge_hash, len(alignment.pairs) - alignment.n_deferred
     unparsed = alignment.n_unparsed / labelled if labelled else 1.0
     least_of, real = min(alignment.counts(name)[1] for name in ("tpr", "tnr")), alignment.human_kind == "human"
+    read = unparsed <= policy.max_unparsed and not (unparsed and alignment.policy == "pass")
     checks = {
         "labels": ("people's labels" if policy.human else "any", alignment.labels_are, real or not policy.human),
         "judge": ("a hash", bound or "none", bound is not None),
         "n": (f"{policy.min_labels} of either kind", str(least_of), least_of >= policy.min_labels),
-        "unparsed": (f"at most {policy.max_unparsed:.0%}", f"{unparsed:.0%}", unparsed <= policy.max_unparsed),
+        "unparsed": (f"at most {policy.max_unparsed:.0%}, none taken for a pass", f"{unparsed:.0%}", read),
     }
     for name, wanted in (("tpr", policy.min_tpr), ("tnr", policy.min_tnr), ("kappa", policy.min_kappa)):
         low = lower_bound(alignment, name)

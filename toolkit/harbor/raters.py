@@ -95,12 +95,14 @@ def judge_policy(truth: Iterable[Truth], tpr: float = 0.9, tnr: float = 0.85, se
     It calls a good trace ``pass`` with probability `tpr`, and a planted failure ``fail`` with `tnr`; a hash of seed
     and trace id decides, so that the order and the number of calls change nothing. It finds the trace's id in
     ``metadata["user_id"]``, else in the text as ``Trace <id>``. A trace that it has no truth for is refused, which a
-    judge counts as unscored. Raises ValueError for a rate that is not between 0 and 1.
+    judge counts as unscored. Raises ValueError for a rate that is not between 0 and 1, or a failure not of Harbor's.
     """
     for name, rate in (("tpr", tpr), ("tnr", tnr)):
         if not 0 <= rate <= 1:
             raise ValueError(f"{name} is a probability, not {rate}")
     known = {one.trace_id: one for one in truth}
+    if strangers := {one.failure for one in known.values() if one.failure} - set(FAILURE_MODES):
+        raise ValueError(f"{min(strangers)!r} is no failure of Harbor's: they are {', '.join(FAILURE_MODES)}")
 
     def policy(request: Request) -> Answer:
         ids = (request.metadata.get("user_id"), *TRACE_ID.findall(canonical(request.messages)))

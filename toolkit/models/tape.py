@@ -53,6 +53,8 @@ class Tape(Model):
 
     def __init__(self, path: str | Path, model: Model | None = None, name: str | None = None):
         self.model, self.hits, self.misses = model, 0, 0
+        if model is None and not Path(path).exists():
+            raise FileNotFoundError(f"there is no tape at {path}: record one with Tape(path, model)")
         self._file = JsonlFile(path, Recorded)
         self._known: dict[str, Recorded] = {}
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -183,6 +184,7 @@ def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str
     """The JSON object in `text` where it satisfies `schema`, or None and what is wrong."""
     try:
         value = from_json(text, allow_inf_nan=False)
+        json.loads(text, object_pairs_hook=_each_once)
         fault = next(_validator(schema).iter_errors(value), None)
     except Exception as error:  # text nested too deep, a pattern that is no regex, a $ref to nowhere
         return None, f"the reply cannot be read as JSON of the schema: {type(error).__name__}: {error}"
@@ -191,6 +193,13 @@ def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str
     if fault:
         return None, f"the reply does not match the schema at {fault.json_path}: {fault.message}"
     return value, ""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of `pairs`. Raises ValueError where a name stands twice: of two verdicts none is clear."""
+    if twice := [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]:
+        raise ValueError(f"{twice[0]!r} stands there twice")
+    return dict(pairs)
 
 
 def _validator(schema: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """AdjudicationPanel: what raters disagree on, their reasons side by side, and a last word in a file of its own."""
 
 from collections.abc import Iterable
-from pathlib import Path
+from os import PathLike
 
 from toolkit import evals, render
 from toolkit.evals.labels import Label, LabelStore, gather_labels
@@ -22,14 +22,14 @@ class AdjudicationPanel(AnnotationPanel):
     def __init__(
         self,
         traces: Iterable[Trace],
-        stores: Iterable[LabelStore | str | Path],
-        store: str | Path,
+        stores: Iterable[str | PathLike[str]],
+        store: str | PathLike[str],
         rater: str | None = None,
         height: str = "22rem",
     ):
-        read, rater = [one if isinstance(one, LabelStore) else LabelStore(one) for one in stores], rater or user_name()
+        read, rater = [LabelStore(one) for one in stores], user_name(rater)
         labels = sorted(gather_labels(read), key=lambda label: label.rater)
-        if Path(store).resolve() in {one.path.resolve() for one in read}:
+        if LabelStore(store).path.resolve() in {one.path.resolve() for one in read}:
             raise ValueError(f"{store} is a rater's own file: adjudicated labels need another one")
         if rater in {label.rater for label in labels}:
             raise ValueError(f"{rater} is one of the raters: give rater=, for example 'ada and bo'")
@@ -47,7 +47,7 @@ class AdjudicationPanel(AnnotationPanel):
         return render.table([[render.tag("pre", label.why) for label in said]], heads) if said else ""
 
 
-def agreement_so_far(stores: Iterable[LabelStore | str | Path]) -> str:
+def agreement_so_far(stores: Iterable[str | PathLike[str]]) -> str:
     """How far the raters agree on the traces that several of them judged, in one line."""
     ratings = evals.merge_labels(stores)
     several = ratings[ratings.notna().sum(axis=1) > 1]

@@ -8,7 +8,7 @@ shown on a page of its own: a click or a key that arrives late was made for a pa
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
-from pathlib import Path
+from os import PathLike
 
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, Textarea, VBox
 
@@ -31,7 +31,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     ----------
     traces : iterable of Trace, (n_traces,)
         What to label, in this order. A trace that is listed twice is shown once.
-    store : str or Path
+    store : str, Path or LabelStore
         The label file. Its folder is made with the first label.
     rater : str or None
         Who labels; None takes the user name of the environment.
@@ -43,7 +43,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        Where two different traces share an id, or no rater is named and the environment knows none.
+        Where two different traces share an id, a blank rater is named, or none and the environment knows none.
 
     Examples
     --------
@@ -62,12 +62,12 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     def __init__(
         self,
         traces: Iterable[Trace],
-        store: str | Path,
+        store: str | PathLike[str],
         rater: str | None = None,
-        height: str = "26rem",
+        height: str = "22rem",
         judge: Iterable[Verdict] = (),
     ):
-        self.rater = rater or user_name()
+        self.rater = user_name(rater)
         self._judge, self._pages = {verdict.trace_id: verdict for verdict in judge}, count(1)
         self._queue, self._store, self._height = by_id(traces), LabelStore(store), height
         self._ids = list(self._queue)
@@ -75,14 +75,13 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         back, on = partial(self._step, -1), partial(self._step, 1)
         self.previous = button("Previous", "arrow-left", "The trace before this one", back, key="previous")
         self.next = button("Next", "arrow-right", "The trace after this one", on, key="next")
-        self.undo = button("Undo", "undo", "Take your last label back and show its trace", self._undo, key="undo")
         words = {"placeholder": "Jump to an id (J)", "tooltip": "Type or choose the id of a trace, then press Enter"}
         self.jump = Combobox(options=self._ids, continuous_update=False, layout=Layout(width="14rem"), **words)
         self.jump.add_class("fieldbook-jump").observe(self._on_jump, "value")
-        bar = HBox([self.previous, self.next, self.jump, self.undo], layout=Layout(flex_flow="row wrap"))
+        self._bar = HBox(layout=Layout(flex_flow="row wrap"))
         super().__init__(layout=Layout(max_width="62rem"))
         self.key_layer = Keys(self, self._on_press)
-        self.children = [self._head, bar, self._stage, self.key_layer]
+        self.children = [self._head, self._bar, self._stage, self.key_layer]
         bad = "".join(f"A line of the store cannot be read: {problem}. " for problem in self._store.problems)
         self._show(_first_to_do(self._ids, self._labels()), bad)
 
@@ -121,24 +120,25 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
 
     def _show(self, trace_id: str | None, said: str = "", why: str | None = None) -> None:
         """Give `trace_id` the stage, on a fresh page; `why` fills the box, else the reason on disk does."""
-        gone = self._stage.children
+        gone = (*self._stage.children, *self._bar.children[3:])
         earlier = self._labels().get(trace_id or "")
         trace, aside = self._queue.get(trace_id or ""), self._aside(trace_id or "", earlier)
-        self._page = Page(trace, earlier, self._on_verdict, self._height, aside, next(self._pages))
-        if why is not None:
-            self._page.reason.value = why
+        self._page = Page(trace, earlier, self._on_verdict, self._height, aside, next(self._pages), why)
         blind = " and is not blind: you have seen the judge's" if aside and self._judge else ""
         replace = f"You gave this a {earlier.verdict}. A new verdict replaces it{blind}." if earlier else ""
         self._page.say(said or replace)
         self._stage.children = [self._page]
+        told, act = "Take your last label back and show its trace", partial(self._undo, self._page)
+        self.undo = button("Undo", "undo", told, act, key="undo")
+        self._bar.children = [self.previous, self.next, self.jump, self.undo]
         badges = [f"labels by {self.rater}", *self._badges]
         spans = (render.tag("span", badge, class_="badge", style="margin-left:.4rem") for badge in badges)
         self._head.value = render.block(render.tag("strong", self.position), *spans)
         place = self._ids.index(trace_id) if trace_id else 0
         self.previous.disabled, self.next.disabled = place == 0, place >= len(self._ids) - 1
         self.undo.disabled = self.jump.disabled = not self._ids
-        for page in gone:
-            close_tree(page)
+        for part in gone:
+            close_tree(part)
 
     def _aside(self, trace_id: str, earlier: Label | None) -> object:
         """What is shown with a trace: the judge's verdict, and that only beside a label of one's own."""
@@ -148,12 +148,12 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         return render.details(f"The judge says: {said.verdict or 'unscored'}", render.tag("pre", why))
 
     def _on_press(self, press: Press) -> None:
-        """A key counts as its button; a verdict only on the page that it was pressed on, with the words of its box."""
+        """A key counts as its button; a verdict or undo only on the page that it was pressed on."""
         verdict = self.verdicts.get(press.act)  # type: ignore[call-overload]
         if verdict and press.page == self._page.number:
             self.reason.value = press.why
             verdict.click()
-        elif press.act in ("previous", "next", "undo"):
+        elif press.act in ("previous", "next") or (press.act == "undo" and press.page == self._page.number):
             getattr(self, press.act).click()
         self.key_layer.send({"page": self._page.number})
 
@@ -185,13 +185,15 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         """Whether `write` went to disk; where it did not, the panel says so and stays."""
         try:
             write()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             why = f"Not saved: {error}. Your words are still in the box; press again once that is mended."
             self._page.say(why, problem=True)
             return False
         return True
 
-    def _undo(self) -> None:
+    def _undo(self, page: Page) -> None:
+        if page is not self._page:  # the second of a double click
+            return
         mine = [label for label in self._store.labels() if label.rater == self.rater]
         if self._page.unsaved:
             self._page.say(UNSAVED, problem=True)

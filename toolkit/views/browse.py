@@ -1,7 +1,7 @@
 """TraceBrowser: thousands of traces in a table; search, filter and sort them, open one, and label a selection."""
 
 from collections.abc import Iterable
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from ipywidgets import HTML, Box, HBox, Layout, Text, VBox
@@ -30,7 +30,11 @@ class TraceBrowser(VBox):  # type: ignore[misc]
     """
 
     def __init__(
-        self, traces: Iterable[Trace], store: str | Path | None = None, rater: str | None = None, height: str = "22rem"
+        self,
+        traces: Iterable[Trace],
+        store: str | PathLike[str] | None = None,
+        rater: str | None = None,
+        height: str = "22rem",
     ):
         self._traces, self._store, self._rater = by_id(traces), store, rater
         frame = traces_frame(self._traces.values()).drop(columns=["messages", "input_tokens", "output_tokens"])

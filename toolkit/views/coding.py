@@ -7,7 +7,7 @@ click that arrives late was made for a page that is gone, and is dropped.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from getpass import getuser
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Box, Combobox, HBox, Layout, SelectMultiple, Text, VBox
@@ -16,7 +16,8 @@ from toolkit import render
 from toolkit.evals.codebook import Codebook, Coding, FailureMode, Version
 from toolkit.evals.labels import Label
 from toolkit.traces import Trace, trace_html
-from toolkit.views.page import button, close_tree
+from toolkit.views.keys import Keys, Press
+from toolkit.views.page import button, close_tree, user_name
 from toolkit.views.plots import BLUE, ORANGE, _axes, _stamp
 
 if TYPE_CHECKING:
@@ -51,10 +52,13 @@ class CodingPanel(VBox):  # type: ignore[misc]
     """
 
     def __init__(self, codebook: Codebook, traces: Iterable[Trace] = (), by: str | None = None):
-        self.codebook, self.by, self._traces = codebook, by or getuser(), {trace.id: trace for trace in traces}
+        self.codebook, self.by, self._traces = codebook, user_name(by), {trace.id: trace for trace in traces}
         self._labels = sorted(codebook.labels, key=lambda label: label.verdict != "fail")
-        self._head, self._stage, self._note = HTML(), VBox(), HTML()
-        super().__init__([self._head, self._stage, self._note], layout=Layout(max_width="62rem"))
+        self._head, self._stage, self._pages = HTML(), VBox(), count(1)
+        super().__init__(layout=Layout(max_width="62rem"))
+        self.key_layer = Keys(self, self._on_press)
+        self.key_layer.caps, self.key_layer.hint = {}, "Enter in the first box adds the code."
+        self.children = [self._head, self._stage, self.key_layer]
         read = self._read(codebook.now)
         self._at = next((at for at, label in enumerate(self._labels) if label.id not in read), 0)
         self._show("".join(f"A line of the codebook cannot be read: {wrong}. " for wrong in codebook.problems))
@@ -77,7 +81,7 @@ class CodingPanel(VBox):  # type: ignore[misc]
 
     def _show(self, said: str) -> None:
         gone, now = self._stage.children, self.codebook.now
-        self.page = ReasonPage(self.label, self._traces, now, self._press)
+        self.page = ReasonPage(self.label, self._traces, now, self._press, next(self._pages))
         self._stage.children = [self.page]
         self._head.value = render.block(render.tag("strong", self.position), f" · coded by {self.by} (human)")
         self._say(said)
@@ -87,7 +91,13 @@ class CodingPanel(VBox):  # type: ignore[misc]
     def _say(self, text: str, problem: bool = False) -> None:
         self.message = text
         role = "alert" if problem else "status"
-        self._note.value = render.block(render.tag("div", "⚠ " * problem, text, role=role)) if text else ""
+        self.page.note.value = render.block(render.tag("div", "⚠ " * problem, text, role=role)) if text else ""
+
+    def _on_press(self, press: Press) -> None:
+        """Enter counts as the button Add code, on the page that it was pressed on, with the words of its box."""
+        if (press.act, press.page) == ("add", self.page.number):
+            self.page.box.value = press.why
+            self.page.buttons["add"].click()
 
     def _press(self, page: "ReasonPage", what: str, code: str = "") -> None:
         """Do what a button says, and show what came of it; that of a page that is gone does nothing."""
@@ -130,10 +140,14 @@ class CodingPanel(VBox):  # type: ignore[misc]
 class ReasonPage(VBox):  # type: ignore[misc]
     """One reason on display, with the boxes and buttons that were made for it and go with it."""
 
-    def __init__(self, label: Label | None, traces: dict[str, Trace], now: Version, press: Callable[..., None]):
+    def __init__(
+        self, label: Label | None, traces: dict[str, Trace], now: Version, press: Callable[..., None], number: int
+    ):
+        self.number, self.note = number, HTML()
         codes = sorted({one.code for one in now.confirmed})
         self.box = Combobox(placeholder="A code: type one, or pick one", options=codes, continuous_update=False)
         self.box.layout.width = "16rem"
+        self.box.add_class("fieldbook-add")
         self.picked = SelectMultiple(options=codes, rows=max(3, min(8, len(codes))), layout=Layout(width="18rem"))
         names = [mode.name for mode in now.modes]
         self.mode = Combobox(placeholder="Name of the failure mode", options=names, continuous_update=False)
@@ -143,8 +157,9 @@ class ReasonPage(VBox):  # type: ignore[misc]
         bar = [self.box, *(self.buttons[what] for what in list(LOOKS)[:5])]
         merge = [self.picked, VBox([self.mode, self.definition, self.buttons["merge"]])]
         flow = Layout(flex_flow="row wrap")
-        told = Box([HTML(_html(label, traces))], layout=Layout(max_height="26rem", overflow="auto"))
-        super().__init__([told, *rows, HBox(bar, layout=flow), HBox(merge, layout=flow)])
+        told = Box([HTML(_html(label, traces))], layout=Layout(max_height="min(26rem, 45vh)", overflow="auto"))
+        super().__init__([told, *rows, HBox(bar, layout=flow), self.note, HBox(merge, layout=flow)])
+        self.add_class("fieldbook-page").add_class(f"fieldbook-page-{number}")
 
     def _coded(self, one: Coding, press: Callable[..., None]) -> HBox:
         told = render.fragment(render.tag("strong", one.code), f" · {one.status} · {one.coder}")

@@ -14,8 +14,7 @@ function listen(root, model, signal) {
   let chosen = null; // the verdict that waits for its reason, and the page that it was chosen on
   let sent = null; // the page whose verdict is under way: until the kernel answers, keys do nothing
 
-  function send(act) {
-    const why = box()?.value ?? "";
+  function send(act, why = box()?.value ?? "") {
     back(); // first, so that the box's own message is ahead of this one
     if (act === chosen?.act) sent = page();
     model.send({ act, page: numberOf(page()), why });
@@ -25,12 +24,25 @@ function listen(root, model, signal) {
     chosen = { act, page: page() };
     page().querySelectorAll("button").forEach((other) => (other.style.outline = ""));
     button.style.outline = "3px solid #0072b2";
-    box().focus(); // always, even where there is a reason: words that are typed next must never act as keys
+    const words = box();
+    words.focus(); // always, even where there is a reason: words that are typed next must never act as keys
+    words.setSelectionRange(words.value.length, words.value.length);
+    words.onbeforeinput = ({ data }) => {
+      words.onbeforeinput = null;
+      if (data?.trim() && /\S$/.test(words.value)) words.setRangeText(" ", words.selectionStart, words.selectionEnd, "end");
+    }; // what is typed after earlier words is a word of its own
+  }
+
+  function jump() {
+    const field = root.querySelector(".fieldbook-jump input");
+    field?.focus();
+    field?.select();
   }
 
   function inBox(event) {
     if (event.key === "Escape") return back;
     if (event.key !== "Enter" || event.shiftKey) return null;
+    if (event.target.closest(".fieldbook-add")) return () => send("add", event.target.value);
     if (event.target !== box()) return back; // a field such as the jump takes its words when it is left
     if (chosen?.page === page()) return () => send(chosen.act);
     return event.ctrlKey || event.metaKey ? back : null;
@@ -40,10 +52,10 @@ function listen(root, model, signal) {
     const cap = ARROWS[event.key] ?? event.key.toUpperCase();
     const act = Object.entries(model.get("caps")).find((pair) => pair[1] === cap)?.[0];
     if (act && sent === page()) return () => {};
-    if (act === "jump") return () => root.querySelector(".fieldbook-jump input")?.focus();
+    if (act === "jump") return jump;
     if (act) {
       const button = page()?.querySelector(`.fieldbook-${act}`);
-      if (!button) return () => send(act);
+      if (!button) return () => (act === "undo" && event.repeat) || send(act);
       return event.repeat || button.disabled ? () => {} : () => choose(act, button);
     }
     if (event.target.matches("button, summary") && event.key === " ") return null;
@@ -72,7 +84,7 @@ function listen(root, model, signal) {
   // in the capturing phase: a text field of ipywidgets stops its keydown before it bubbles up
   root.addEventListener("keydown", pressed, { signal, capture: true });
   // a page takes its focused button with it when it goes, and the keys would go to nobody
-  root.addEventListener("click", (event) => event.target.closest(".fieldbook-page button") && back(), { signal });
+  root.addEventListener("click", (event) => event.target.closest(".fieldbook-page button, .fieldbook-undo") && back(), { signal });
 }
 
 function render({ model, el }) {

@@ -33,7 +33,10 @@ INK = "#1c1c1c"
 
 
 class Page(VBox):  # type: ignore[misc]
-    """One trace and a place for its verdict. `aside` stands between the two; `number` is how the browser names it."""
+    """One trace and a place for its verdict. `aside` stands between the two; `number` is how the browser names it.
+
+    `why` is what the box says first; None takes the reason on disk.
+    """
 
     def __init__(
         self,
@@ -43,11 +46,13 @@ class Page(VBox):  # type: ignore[misc]
         height: str,
         aside: object = "",
         number: int = 0,
+        why: str | None = None,
     ):
+        self.filled = (earlier.why if earlier else "") if why is None else why
         self.trace, self.earlier, self.message, self.number = trace, earlier, "", number
         self._note = HTML(layout=Layout(flex="1 1 20rem", margin="2px 12px"))
         self.reason = Textarea(
-            value=earlier.why if earlier else "",
+            value=self.filled,
             description="Why",
             placeholder="In your own words: what makes it good or bad?",
             tooltip="The reason for your verdict; a verdict without one is not saved",
@@ -88,8 +93,8 @@ class Page(VBox):  # type: ignore[misc]
 
     @property
     def unsaved(self) -> bool:
-        """Whether the box holds words that are not on disk."""
-        return self.why not in {"", self.earlier.why.strip() if self.earlier else ""}
+        """Whether the box holds words that somebody has typed since, and that are not on disk."""
+        return self.why not in {"", self.filled.strip()}
 
     def say(self, text: str, problem: bool = False) -> None:
         """Put `text` beside the box, where the eyes are."""
@@ -128,9 +133,11 @@ def by_id(traces: Iterable[Trace]) -> dict[str, Trace]:
     return found
 
 
-def user_name() -> str:
-    """Who works here. Raises ValueError where the environment does not say."""
+def user_name(named: str | None = None) -> str:
+    """Who works here: as `named`, or as the environment says. Raises ValueError where that is blank, or it does not."""
+    if named and not named.strip():
+        raise ValueError(f"the name {named!r} is blank: give rater='your name'")
     try:
-        return getuser()
+        return named or getuser()
     except (KeyError, ImportError, OSError):
-        raise ValueError("the environment names no user: give AnnotationPanel(..., rater='your name')") from None
+        raise ValueError("the environment names no user: give rater='your name'") from None

@@ -35,10 +35,12 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     """
     shown = topic_map.topics.head(TOPICS_SHOWN)
     ax = ax or _axes(8.0, 1.3 + 0.36 * max(1, len(shown)))
+    if not len(shown):
+        return _nothing(ax)
     ax.barh(range(len(shown)), shown["size"], color=SKY, edgecolor=BLUE, height=0.72)
     largest = max(shown["size"], default=1)
     for place, (size, words) in enumerate(zip(shown["size"], shown["words"], strict=True)):
-        ax.text(size + 0.015 * largest, place, f"{size}: {_short(words, 60)}", va="center", fontsize=8.5)
+        ax.text(size + 0.015 * largest, place, f"{size}: {_short(words, 60, 0)}", va="center", fontsize=8.5)
     ax.set_yticks(range(len(shown)), [f"topic {topic}" for topic in shown["topic"]])
     ax.set_ylim(max(1, len(shown)) - 0.4, -0.6)
     ax.set_xlim(0, 2.1 * largest)
@@ -105,7 +107,17 @@ def _stamp(ax: "Axes", simulated: bool) -> "Axes":
     return ax
 
 
-def _short(words: object, length: int = 18) -> str:
-    """Text that matplotlib draws as it is: no mathematics, no second line, and not too long."""
-    text = " ".join(str(words).split()).replace("$", r"\$")
-    return text if len(text) <= length else text[: length - 1] + "…"
+def _nothing(ax: "Axes") -> "Axes":
+    """Bare axes that say so, with what title and label they have."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center")
+    return ax
+
+
+def _short(words: object, length: int = 18, end: int = 8) -> str:
+    """Text that matplotlib draws as it is: no mathematics, no second line; of what is too long both ends are kept."""
+    text = " ".join(str(words).split())
+    if len(text) > length:
+        text = text[: length - end - 1] + "…" + text[len(text) - end :]
+    return text.replace("$", r"\$")

@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.evals import Agreement, Alignment, Estimate, corrected_width, interval_width
 from toolkit.evals.columns import proportion
-from toolkit.views.plots import BLUE, GREEN, ORANGE, VERMILION, _axes, _short, _stamp
+from toolkit.views.plots import BLUE, GREEN, ORANGE, VERMILION, _axes, _nothing, _short, _stamp
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,12 +20,14 @@ LABELS_SHOWN = (10, 5000)
 def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
     """Where does the judge disagree? The confusion with counts and row shares, TPR and TNR with intervals."""
     counts = alignment.confusion
-    ax = ax or _axes(1.7 * counts.shape[1] + 2.6, 1.1 * counts.shape[0] + 2.4)
+    ax = ax or _axes(max(5.4, 1.7 * counts.shape[1] + 2.6), 1.1 * counts.shape[0] + 2.4)
     table = counts.to_numpy(dtype=float)
     totals = table.sum(axis=1, keepdims=True)
     shares = table / totals.clip(min=1)
     if table.size:
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    else:
+        _nothing(ax)
     for row, column in product(*map(range, table.shape)):
         share = f"{shares[row, column]:.0%}" if totals[row] else "–"
         ink = "white" if shares[row, column] > 0.55 else "black"
@@ -38,20 +40,26 @@ def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
     ax.set_ylabel("people say" if alignment.human_kind == "human" else "the labels say")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    lines = "\n".join([alignment.subtitle, alignment.rate("tpr"), alignment.rate("tnr")])
-    ax.set_title(alignment.title, loc="left", fontweight="bold", pad=50)
-    ax.annotate(lines, (0, 1), (0, 6), "axes fraction", "offset points", fontsize=8.5, va="bottom")
+    lines = [alignment.subtitle, alignment.rate("tpr"), alignment.rate("tnr")]
+    if len(counts) > 2:
+        lines[1:1] = [f"TPR and TNR are of “{_short(alignment.positive, 40)}” against the rest"]
+    ax.set_title(alignment.title, loc="left", fontweight="bold", pad=11 + 13 * len(lines))
+    ax.annotate("\n".join(lines), (0, 1), (0, 6), "axes fraction", "offset points", fontsize=8.5, va="bottom")
     return _stamp(ax, alignment.simulated)
 
 
 def plot_rates(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None, wanted: float = 0.8) -> "Axes":
     """Which judge, or which slice (`Alignment.by_slice`), errs more? TPR and TNR with 95% intervals, a row each."""
     ax = ax or _axes(8.0, 1.6 + 0.55 * len(alignments))
+    if not alignments:
+        return _nothing(ax)
     for row, one in enumerate(alignments.values()):
         for (name, mark, colour, _), shift in zip(RATES, (-0.13, 0.13), strict=True):
             _point(ax, row + shift, getattr(one, name), getattr(one, f"{name}_interval"), mark, colour)
-        counted = " + ".join(str(one.counts(name)[1]) for name in ("tpr", "tnr"))
-        _say(ax, row, f"n = {counted}" + f", {one.n_unparsed} unparsed" * bool(one.n_unparsed))
+        others = [label for label in one.confusion.index if label != one.positive]
+        named = zip(("tpr", "tnr"), (one.positive, *(others if len(others) == 1 else ["other"])), strict=True)
+        counted = " + ".join(f"{one.counts(name)[1]} {_short(label, 12, 5)}" for name, label in named)
+        _say(ax, row, f"n = {counted}" + f"\n{one.n_unparsed} unparsed" * bool(one.n_unparsed))
     ax.axvline(wanted, color="0.6", lw=1, ls=":")
     _rows(ax, list(alignments), f"{_against(alignments)}, 95% interval")
     _legend(ax, [(name.upper(), mark, colour) for name, mark, colour, _ in RATES])
@@ -60,7 +68,9 @@ def plot_rates(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None, wa
 
 def plot_versions(alignments: Mapping[Any, Alignment], ax: "Axes | None" = None, wanted: float = 0.8) -> "Axes":
     """Does the judge get better from version to version? TPR and TNR with 95% intervals, in the order given."""
-    ax = ax or _axes(1.6 + 1.3 * max(3, len(alignments)), 4.0)
+    ax = ax or _axes(1.6 + 1.5 * max(3, len(alignments)), 4.0)
+    if not alignments:
+        return _nothing(ax)
     for (name, mark, colour, line), shift in zip(RATES, (-0.06, 0.06), strict=True):
         known = [
             (at, getattr(one, name), getattr(one, f"{name}_interval")) for at, one in enumerate(alignments.values())
@@ -95,6 +105,8 @@ def plot_agreement(found: Agreement, ax: "Axes | None" = None) -> "Axes":
 def plot_corrected(estimates: Mapping[Any, Estimate], ax: "Axes | None" = None, truth: float | None = None) -> "Axes":
     """What is left of the judge's rate when its errors are taken out? Raw and corrected, each with its interval."""
     ax = ax or _axes(8.0, 1.6 + 0.6 * len(estimates))
+    if not estimates:
+        return _nothing(ax)
     for row, one in enumerate(estimates.values()):
         _point(ax, row - 0.15, one.raw, one.raw_interval, "D", ORANGE)
         _point(ax, row + 0.15, one.value, (one.low, one.high), "o", GREEN)
@@ -112,7 +124,9 @@ def plot_widths(alignment: Alignment, judged: int | None = None, ax: "Axes | Non
 
     With `judged`, how many items the judge scores, also of the rate that is corrected by them.
     """
-    ax = ax or _axes(7.0, 4.0)
+    ax = ax or _axes(7.0, 4.4)
+    if not alignment.n:
+        return _nothing(ax)
     labels, share = np.geomspace(*LABELS_SHOWN, 60), alignment.counts("tpr")[1] / max(1, alignment.n)
     for (name, mark, colour, line), part in zip(RATES, (share, 1 - share), strict=True):
         if (rate := getattr(alignment, name)) is not None:
@@ -123,15 +137,12 @@ def plot_widths(alignment: Alignment, judged: int | None = None, ax: "Axes | Non
         widths = [corrected_width(n, judged, share, alignment.tpr, alignment.tnr) for n in labels]
         label = f"corrected rate of {judged:,} judged"
         ax.plot(labels, widths, "-.", marker="^", markevery=(5, 10), color=GREEN, label=label)
-    ax.axvline(alignment.n, color="black", lw=1, ls=":")
-    ax.annotate(f" n = {alignment.n} now", (alignment.n, 1), xycoords=("data", "axes fraction"), va="top", size=8.5)
-    ax.set_xscale("log")
+    ax.axvline(alignment.n, color="black", lw=1, ls=":", label=f"n = {alignment.n} now")
+    ax.set(xscale="log", xlabel="labels, drawn as so far", ylabel="expected width of the 95% interval")
     ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
-    ax.set_xlabel("labels, drawn as so far")
-    ax.set_ylabel("expected width of the 95% interval")
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="upper right", frameon=False)
+    _below(ax, 2)
     return _stamp(ax, alignment.simulated)
 
 
@@ -144,15 +155,18 @@ def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4
 
     if "critique" not in alignment.pairs:
         raise ValueError("no critiques: give align the judge's Verdicts, not only their verdicts")
-    used = alignment.used
+    used = alignment.pairs[alignment.pairs["status"].eq("compared")]
     words = used["critique"].map(lambda told: len(str(told or "").split()))
     right, names = used["human"].eq(used["counted"]), list[str]()
-    ax = ax or _axes(8.0, 1.6 + 0.5 * bins)
-    for _, part in right.groupby(pd.qcut(words, min(bins, words.nunique()), duplicates="drop"), observed=True):
+    cuts = pd.qcut(words, min(bins, words.nunique()), duplicates="drop") if len(words) else words
+    parts = [part for _, part in right.groupby(cuts, observed=True)]
+    ax = ax or _axes(8.0, 1.2 + 0.5 * max(1, len(parts)))
+    for part in parts:
         _point(ax, len(names), part.mean(), proportion(int(part.sum()), len(part)), "o", BLUE)
         _say(ax, len(names), f"n = {len(part)}")
         names.append(f"{words[part.index].min()} to {words[part.index].max()} words")
-    _rows(ax, names, f"share right, against {alignment.labels_are}, 95% interval (Wilson)")
+    unscored = f", {alignment.n_unparsed} unparsed" * bool(alignment.n_unparsed)
+    _rows(ax, names, f"share right, against {alignment.labels_are}, 95% interval (Wilson){unscored}")
     return _stamp(ax, alignment.simulated)
 
 
@@ -176,13 +190,23 @@ def _against(alignments: Mapping[Any, Alignment]) -> str:
 def _legend(ax: "Axes", marks: list[tuple[str, str, str]]) -> None:
     for label, mark, colour in marks:
         ax.plot([], [], mark, color=colour, ms=8, label=label)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.3), ncols=3, frameon=False, fontsize=8.5)
+    _below(ax, 3)
+
+
+def _below(ax: "Axes", ncols: int) -> None:
+    """The legend under the label of the x axis, at a distance that does not grow with the plot."""
+    from matplotlib.transforms import offset_copy
+
+    at = offset_copy(ax.transAxes, ax.get_figure(root=True), y=-34, units="points")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, 0), bbox_transform=at, ncols=ncols, frameon=False, fontsize=8.5)
 
 
 def _rows(ax: "Axes", names: list[Any], label: str) -> None:
-    ax.set_yticks(range(len(names)), [_short(name, 28) for name in names])
+    ax.set_xlabel(label, loc="left")
+    ax.set_yticks(range(len(names)), [_short(name, 28, 14) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.45)
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    ax.set_xlabel(label, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
+    if not names:
+        _nothing(ax)

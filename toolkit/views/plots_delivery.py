@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from toolkit.views.plots import BLUE, GREEN, VERMILION, _axes, _stamp
+from toolkit.views.plots import BLUE, GREEN, VERMILION, _axes, _nothing, _stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,8 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
 
     ax = ax or _axes(8.0, 3.4)
     arms = list(dict.fromkeys(frame["arm"]))
+    if not arms:
+        return _nothing(ax)
     for row, arm in enumerate(arms):
         lost = frame.loc[frame["arm"] == arm, "lost"]
         runs, bad = len(lost), int((lost > 0).sum())
@@ -43,6 +45,8 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
 
     ax = ax or _axes(8.0, 3.4)
     arms, dice = list(dict.fromkeys(frame["arm"])), np.random.default_rng(seed)
+    if not arms:
+        return _nothing(ax)
     for row, arm in enumerate(arms):
         stalls = frame.loc[frame["arm"] == arm, "stall_s"].to_numpy(dtype=float)
         means = dice.choice(stalls, (2000, len(stalls))).mean(axis=1)
@@ -56,8 +60,6 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
 
 
 def _rows(ax: "Axes", arms: list[str], label: str) -> None:
-    if not arms:
-        raise ValueError("there are no runs to plot: `await compare_transports(5)` makes some")
     ax.set_yticks(range(len(arms)), arms)
     ax.set_ylim(len(arms) - 0.5, -0.5)
     ax.set_xlabel(label, loc="left")

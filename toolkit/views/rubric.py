@@ -15,7 +15,7 @@ from toolkit import render
 from toolkit.evals import Alignment, Judge, Label, Rubric, RuleJudge, SklearnJudge, Verdict, align
 from toolkit.records import RecordError, write_whole
 from toolkit.traces import Trace
-from toolkit.views.page import button
+from toolkit.views.page import button, by_id
 
 __all__ = ["RubricPanel"]
 
@@ -42,12 +42,13 @@ class RubricPanel(VBox):  # type: ignore[misc]
         path: str | Path | None = None,
     ):
         asyncio.get_running_loop()  # without one there would be a panel that never judges
-        self.path, self.judge = Path(path or (f"{rubric.name}.md" if isinstance(rubric, Rubric) else rubric)), judge
+        own = f"{Path(rubric.name).name}.md" if isinstance(rubric, Rubric) else rubric
+        self.path, self.judge = Path(path or own), judge
         self._draft = self.path.with_name(f".{self.path.name}.draft")
         if isinstance(rubric, Rubric) and not self.path.exists():
             rubric.save(self.path)
         self.labels = {one.trace_id: one for one in labels if one.verdict != "defer"}
-        self.traces = [trace for trace in traces if trace.id in self.labels]
+        self.traces = [trace for trace in by_id(traces).values() if trace.id in self.labels]
         self._live = judge is not None and judge.model.source == "live"
         self._rest: SklearnJudge | None = None
         self._known: dict[str, list[Verdict]] = {}
