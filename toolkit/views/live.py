@@ -18,7 +18,6 @@ from toolkit.views.page import button
 REFRESH_S = 0.15
 SHOWN_CHARS = 1_500
 STRIP_EVENTS = 60
-HEIGHT = "22rem"
 LATE = "tablet"
 MARKS = {"text.delta": "▪", "message": "✉", "tool.call": "⚙", "tool.result": "⚙", "cancel": "■", "steer": "➤"}
 
@@ -31,7 +30,7 @@ class Screen(widgets.VBox):  # type: ignore[misc]
         self.surface = Surface(session, name)
         # The margin keeps a short conversation at the top; a long one is scrolled to its end, which grows upwards.
         self.view, self.state = widgets.HTML(layout={"flex": "none", "margin": "0 0 auto 0"}), widgets.HTML()
-        text = widgets.Box([self.view], layout={"height": HEIGHT, "overflow": "auto", "flex_flow": "column-reverse"})
+        text = widgets.Box([self.view], layout={"height": "22rem", "overflow": "auto", "flex_flow": "column-reverse"})
         self.network = button("Drop network", "", "Stop this screen's reading; the run goes on", self._toggle)
         self.reload = button("Reload", "", "Forget everything, and read the session again", self._reload)
         self.stop = button("Stop", "stop", "Ask the agent to stop: an event on the log", self._stop)

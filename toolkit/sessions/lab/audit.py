@@ -21,14 +21,11 @@ CAPABILITIES = ("survives a cut", "resumes", "second surface", "a disconnect lea
 ENDS = frozenset("done end finish finished complete completed message_stop run.finished [done]".split())
 STOPPED = frozenset("cancelled canceled aborted".split())
 TELLING = ("type", "kind", "event", "status", "outcome")
-ASIDE = ({"beat"}, {"live"})
-"""Our own server's words about the connection, which are no events."""
+ASIDE = ({"beat"}, {"live"})  # our own server's words about the connection
 JOIN_AFTER, CUT_AFTER = 6, 6
 """Events that the first connection has had at least when the second joins, and since then when it is cut."""
 AHEAD_S, AWAY_S = 0.3, 0.3
-"""What was said before comes in a burst. So long after its beginning the second joins, and so long after that the
-first is cut: by then both hear of what happens now, if they hear of the same."""
-POLL_S = 0.005
+"""What was said before comes in a burst: so long after it began the second joins, so long after that comes the cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +43,6 @@ class Audit:
 
     url: str
     findings: tuple[Finding, ...]
-
-    @property
-    def complete(self) -> bool:
-        """Whether anything could be probed: not where nobody listens, or nothing is being answered."""
-        return any(one.verdict != "could not probe" for one in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -70,29 +62,26 @@ class _Got(NamedTuple):
 
 @dataclass
 class _Heard:
-    """What one connection brought, and when; `late` is still going on at the deadline."""
+    """What one connection brought; `ends` are words that tell of an end, each with the event that it stood in."""
 
     silence_s: float
     got: list[_Got] = field(default_factory=list)
     ends: list[tuple[str, str]] = field(default_factory=list)
-    """Each word that tells of an end, and what it stood in: an earlier answer may have ended too."""
     covers: int = 0
-    """Up to which word a snapshot of ours goes: it comes in their place."""
-    opened: float = 0.0
+    """The last word that a snapshot of ours stood in for."""
+    opened: float = inf
     last_id: str = ""
     last_word: str = ""
     behind: bool | None = None
-    """Whether it is being told the past of a session of ours, which says so when it is done."""
-    late: bool = False
+    """Whether a session of ours is still telling it the past."""
     why: str = "it closed without a word, as a cut would look"
 
     async def follow(self, frames: Frames, enough: Callable[[], bool]) -> None:
-        loop, self.opened = asyncio.get_running_loop(), time.monotonic()
         try:
             async with asyncio.timeout(None) as quiet, aclosing(frames):
                 async for name, id_, data in frames:
                     if self._take(name, id_, data):
-                        quiet.reschedule(loop.time() + self.silence_s if self.last_word else None)
+                        quiet.reschedule(time.monotonic() + self.silence_s if self.last_word else None)
                     if enough():
                         self.why = ""
                         return
@@ -102,34 +91,32 @@ class _Heard:
                 self.why = f"nothing came for {self.silence_s} s after {self.last_word!r}"
 
     def _take(self, name: str, id_: str, data: str) -> bool:
-        if name == "refused":
-            self.why = data
-        told = as_json(data)
-        if name == "refused" or {name} in ASIDE or told.keys() in ASIDE:
-            self.behind = False
+        told, refused = as_json(data), name == "refused"
+        aside = {name} in ASIDE or told.keys() in ASIDE
+        self.why, self.behind = data if refused else self.why, False if aside else self.behind
+        if refused or aside or not name + data:
             return False
         event = _dict(told.get("event")) or told
-        if self.behind is None:
-            self.behind = {"session", "kind", "seq"} <= event.keys()
-        inner, self.last_id = _dict(event.get("data")), id_ or self.last_id
+        inner, kind, seq = _dict(event.get("data")), event.get("kind"), event.get("seq")
+        self.behind = self.behind is not False and {"session", "kind", "seq"} <= event.keys()
+        self.last_id = id_ or self.last_id
         words = {str(one.get(key)).lower() for one in (event, inner) for key in TELLING}
         words |= {name.lower(), data.strip().lower(), "done" if told.get("done") is True else ""}
         self.ends += [(word, data) for word in sorted(words & (ENDS | STOPPED))]
         self.last_word = min(words & ENDS, default="")
-        delta = event.get("kind") == "text.delta"
-        if event.get("kind") == "text.snapshot":
-            self.covers = max(self.covers, _number(inner.get("covers")))
-        elif data.strip() not in ("", "{}") and not (delta and inner.get("text") == ""):
-            self.got.append(_Got(data, time.monotonic(), (delta and _number(event.get("seq"))) or inf))
+        if kind == "text.snapshot" and isinstance(covers := inner.get("covers"), int):
+            self.covers = max(self.covers, covers)
+        elif data.strip() not in ("", "{}") and (kind, inner.get("text")) != ("text.delta", ""):
+            self.got.append(_Got(data, time.monotonic(), seq if kind == "text.delta" and isinstance(seq, int) else inf))
         return True
 
     @property
     def data(self) -> set[str]:
         return {one.data for one in self.got}
 
-    def news(self, first: "_Heard") -> set[str]:
+    def news(self, first: "_Heard", among: frozenset[str] = ENDS) -> set[str]:
         """The ends that `first` had not heard of when it was cut."""
-        return {word for word, data in self.ends if (word, data) not in first.ends}
+        return {word for word, data in self.ends if word in among and (word, data) not in first.ends}
 
     def lacks(self, other: "_Heard", *more: "_Heard") -> set[str]:
         """What `other` brought that neither this nor `more` did, be it in a snapshot."""
@@ -159,28 +146,21 @@ async def audit_endpoint(
     first, other, back = (_Heard(silence_s) for _ in range(3))
     opening = listen(url, "", silence_s, headers)  # refuses what is no endpoint, and connects to nothing yet
 
-    def ahead() -> bool:
-        return len(first.got) >= JOIN_AFTER and not first.behind and time.monotonic() - first.got[0].at > AHEAD_S
-
     def midway() -> bool:
-        since = inf if other.behind else other.opened or inf
-        return time.monotonic() - since > AHEAD_S and sum(one.at > since for one in first.got) >= CUT_AFTER
+        now, told = time.monotonic(), len(first.got) >= JOIN_AFTER and not first.behind
+        if other.opened == inf and told and now - first.got[0].at > AHEAD_S:
+            other.opened = now
+            group.create_task(other.follow(listen(url, "", silence_s, headers), lambda: bool(other.news(first))))
+        since = inf if other.behind else other.opened
+        return now - since > AHEAD_S and sum(one.at > since for one in first.got) >= CUT_AFTER
 
     try:
         async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
-            cut = group.create_task(first.follow(opening, midway))
-            while not ahead() and not cut.done():
-                await asyncio.sleep(POLL_S)
-            if not cut.done():
-                joining = listen(url, "", silence_s, headers)
-                group.create_task(other.follow(joining, lambda: cut.done() and bool(other.news(first) & ENDS)))
-                await cut
+            await first.follow(opening, midway)
             if not first.why:
                 await asyncio.sleep(AWAY_S)
-                again = listen(url, first.last_id, silence_s, headers)
-                await back.follow(again, lambda: bool(back.news(first) & ENDS))
+                await back.follow(listen(url, first.last_id, silence_s, headers), lambda: bool(back.news(first)))
     except TimeoutError:
-        other.late = True
         for one in (first, other, back):
             one.why = one.why and f"it went on for more than {timeout_s} s"
     return Audit(url, tuple(Finding(name, *judged) for name, judged in _judge(first, other, back).items()))
@@ -193,14 +173,13 @@ def _judge(first: _Heard, other: _Heard, back: _Heard) -> dict[str, Judged]:
         return dict.fromkeys(CAPABILITIES, ("could not probe", why))
     resumes, shared = _resumes(first, back), _second(first, other)
     witness = other if shared[0] == "yes" else back if resumes[0] == "yes" else None
-    missing, ended = first.lacks(other, back), min((other.news(first) | back.news(first)) & ENDS, default="")
+    missing, ended = first.lacks(other, back), min(other.news(first) | back.news(first), default="")
     survives: Judged = "no", "after the cut the answer could not be had again: what comes is another, or nothing"
     if witness is other:
         survives = ("no" if missing else "yes"), f"{len(missing)} of {len(other.data)} events never came"
     elif witness:
-        whole = back.news(first) & ENDS
-        survives = ("yes", "it went on, and ended") if whole else ("no", f"it went on, and {back.why}")
-    terminal: Judged = ("could not probe" if other.late else "no"), other.why
+        survives = ("yes", "it went on, and ended") if back.news(first) else ("no", f"it went on, and {back.why}")
+    terminal: Judged = ("could not probe" if "it went on" in other.why else "no"), other.why
     if ended:
         terminal = "yes", f"the last word was {ended!r}"
     judged = (survives, resumes, shared, _goes_on(first, witness), terminal)
@@ -229,14 +208,10 @@ def _second(first: _Heard, other: _Heard) -> Judged:
 def _goes_on(first: _Heard, witness: _Heard | None) -> Judged:
     if witness is None:
         return "could not probe", "who cannot resume and cannot join cannot see what became of it"
-    later, stopped = sum(one.at > first.got[-1].at for one in witness.got), witness.news(first) & STOPPED
+    later, stopped = sum(one.at > first.got[-1].at for one in witness.got), witness.news(first, STOPPED)
     how = f"{later} events came after the cut" + ", and the end said that it was cancelled" * bool(stopped)
     return ("no" if stopped or not later else "yes"), how
 
 
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0

@@ -157,7 +157,6 @@ class _Arm:
 
     arm: str
     number: int
-    """Of the run: equal seeds are runs of their own."""
     seed: int
     place: Path
     log: NatsLog
