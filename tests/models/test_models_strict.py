@@ -140,6 +140,9 @@ async def test_what_was_simulated_when_recorded_stays_simulated(tmp_path):
 
 
 async def test_a_tape_without_a_model_needs_something_to_play_and_one_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no tape at .*record one with Tape\(path, model\)"):
+        Tape(tmp_path / "none.jsonl")
+    (tmp_path / "none.jsonl").touch()
     with pytest.raises(ValueError, match=r"no model.*say name=, or record with Tape\(path, model\)"):
         Tape(tmp_path / "none.jsonl")
     with pytest.raises(TapeMiss, match="the tape is empty"):
