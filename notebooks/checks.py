@@ -138,7 +138,8 @@ def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) 
         for tpr, tnr in ((0.9, 0.8), (0.6, 0.95), (1.0, 1.0)):
             passed = rate * tpr + (1 - rate) * (1 - tnr)
             if not near(found := answer(passed, tpr, tnr), rate):
-                return f"Not yet: of a rate of {rate} such a judge passes {passed:.3f}, and you found {found!r}."
+                shown = f"{found:.3f}" if isinstance(found, float) else repr(found)
+                return f"Not yet: of a rate of {rate} such a judge passes {passed:.3f}, and you found {shown}."
     for passed, edge in ((0.05, 0), (0.99, 1)):
         if not near(found := answer(passed, 0.9, 0.8), edge):
             return (

@@ -15,6 +15,14 @@ STOP_WORDS = {
 }
 
 
+def refund_due_cents(world: World, booking: dict) -> int:
+    """What policy v1 (section 1) gives back if this booking is cancelled now."""
+    hours, paid = world.hours_to_pickup(booking), world.paid_cents(booking["id"])
+    if world.closure(booking) or hours >= 48:
+        return paid
+    return paid // 2 if hours >= 24 else 0
+
+
 def language_of(text: str) -> str:
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
     return max(STOP_WORDS, key=lambda code: sum(word in STOP_WORDS[code].split() for word in words))
@@ -48,7 +56,7 @@ def wrong_refund_amount(trace: Trace, situation: Situation) -> bool:
             if name != "refund":
                 continue
             booking = world.row("select * from bookings where id = ?", arguments["booking_id"])
-            due = world.refund_due_cents(booking) / 100
+            due = refund_due_cents(world, booking) / 100
             if arguments["reason"] == "fault":
                 due = right[0]["amount_eur"] if right else 0
             if arguments["amount_eur"] != due:

@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
+from harbor_signs import refund_due_cents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,14 +57,14 @@ def refund_of(booking: str, customer: str, amount: float, reason: str = "cancell
 def test_what_is_refunded_turns_on_the_notice_with_both_bounds_included(hours, due):
     with at(hours=hours) as world:
         booking = world.row("select * from bookings where id = 'HB-2101'")
-        assert world.refund_due_cents(booking) == due * 100
+        assert refund_due_cents(world, booking) == due * 100
 
 
 def test_a_closure_refunds_everything_however_late():
     with World.open(now=datetime(2026, 6, 27, 9)) as world:
         booking = world.row("select * from bookings where id = 'HB-2104'")
         assert world.closure(booking) == "2026-06-27 storm"
-        assert world.refund_due_cents(booking) == 10_400
+        assert refund_due_cents(world, booking) == 10_400
 
 
 CHANGE = {"booking_id": "HB-2101", "customer_id": "C-01"}

@@ -182,3 +182,8 @@ async def test_a_stored_event_differs_from_the_one_appended_by_its_place_alone(l
     event = new_event("same", "message", "user", {"text": "x", "n": None, "deep": {"list": [1, 2.5, True]}}, run="r")
     ack = await log.append(event)
     assert (await everything(Session(log, "same"))) == [replace(event, seq=ack.seq)]
+
+
+async def test_one_run_of_all_that_a_reader_catches_up_on_is_no_lane(log):
+    with pytest.raises(ValueError, match="goes with a lane"):
+        Session(log, "lane").read(run="r1")

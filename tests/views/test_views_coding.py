@@ -249,7 +249,7 @@ def test_the_saturation_plot_tells_how_much_was_read_and_what_is_simulated(book,
     assert "2 codes in 3 of 4 labelled traces; the last new one in number 2" in told
     assert "simulated" not in told
     simulated = Codebook(tmp_path / "other.jsonl", [label(1, kind="simulated")])
-    assert "0 codes in 0 of 1" in words(plot_saturation(simulated))
+    assert "no codes yet: 0 of 1 labelled traces" in words(plot_saturation(simulated))
     assert "simulated" in words(plot_saturation(simulated))
 
 

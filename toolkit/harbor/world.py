@@ -87,13 +87,6 @@ class World(AbstractContextManager["World"]):
         """What the customer has paid for a booking, less what was paid back."""
         return self.value("select sum(amount_cents) from payments where booking_id = ?", booking_id) or 0
 
-    def refund_due_cents(self, booking: dict[str, Any]) -> int:
-        """What policy v1 (section 1) gives back if this booking is cancelled now."""
-        hours, paid = self.hours_to_pickup(booking), self.paid_cents(booking["id"])
-        if self.closure(booking) or hours >= 48:
-            return paid
-        return paid // 2 if hours >= 24 else 0
-
 
 def days(first_day: str | date, last_day: str | date) -> int:
     """Days of a rental, the first and the last included."""

@@ -74,6 +74,8 @@ class Session:
         `run` too, what of it is of that run, or of none.
         """
         if lane is None:
+            if run is not None:
+                raise ValueError("run= goes with a lane: whoever catches up reads all runs")
             return catch_up(self.log, self.id, after, follow)
         return self.log.read(self.id, after, follow, lane, run)
 

@@ -18,7 +18,7 @@ from toolkit.evals.labels import Label
 from toolkit.traces import Trace, trace_html
 from toolkit.views.keys import Keys, Press
 from toolkit.views.page import button, close_tree, user_name
-from toolkit.views.plots import BLUE, ORANGE, _axes, _stamp
+from toolkit.views.plots import BLUE, ORANGE, _axes, _nothing, _stamp
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,6 +182,9 @@ def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
     """Do new traces still bring new codes? Codes so far against traces read; a dot where a code was new."""
     frame, n = codebook.saturation(), len({label.trace_id for label in codebook.labels})
     ax, new = ax or _axes(7.5, 3.6), frame[frame["new"] > 0]
+    if frame.empty:
+        ax.set_title(f"no codes yet: 0 of {n} labelled traces were read for them", loc="left", fontsize=10)
+        return _stamp(_nothing(ax), codebook.simulated)
     ax.step(frame["read"], frame["codes"], where="post", color=BLUE)
     ax.plot(new["read"], new["codes"], "o", color=ORANGE, markeredgecolor=BLUE)
     last = f"; the last new one in number {new['read'].iloc[-1]}" if len(new) else ""
