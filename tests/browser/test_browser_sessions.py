@@ -41,12 +41,13 @@ class Held(MemoryLog):
 
 @asynccontextmanager
 async def site(log: Any = None, call: Any = slowly) -> AsyncIterator[Any]:
+    """A served session; without a `call` nobody attends it, and the test is the agent."""
     log, tokens = log or MemoryLog(), Tokens()
 
     async def answer(session: Session) -> None:
         await attend(session, speaking(call), "agent", "simulated")
 
-    async with asyncio.timeout(120), serve(log, tokens, answer, beat_s=0.5) as url:
+    async with asyncio.timeout(120), serve(log, tokens, answer if call else None, beat_s=0.5) as url:
 
         def link(grant: Any = "control") -> str:
             return f"{url}/sessions/ride?token={tokens.issue('ride', grant)}"
@@ -145,7 +146,7 @@ async def test_a_steer_from_the_phone_is_taken_and_everybody_sees_it(devices, pi
 async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_itself(devices, pictures):
     from playwright.async_api import expect
 
-    async with site() as (session, link):
+    async with site(call=None) as (session, link):
         laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link())
         await session.say("Where is my bicycle?")
         run = await session.start_run("other", source="simulated", window_s=0)
@@ -171,7 +172,7 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
 async def test_all_that_a_session_says_is_text_and_nothing_else(devices, pictures):
     from playwright.async_api import expect
 
-    async with site() as (session, link):
+    async with site(call=None) as (session, link):
         run = await session.start_run(HOSTILE, source="simulated", window_s=0)
         for _ in range(40):
             await run.write(HOSTILE)
