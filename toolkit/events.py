@@ -7,12 +7,13 @@ True
 
 import time as clock
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Literal
-from uuid import uuid4
 
 from toolkit.records import RecordError, decode, encode
 
-__all__ = ["CONTROL_KINDS", "KINDS", "Event", "Outcome", "RecordError", "decode_event", "encode", "new_event"]
+__all__ = ["CONTROL_KINDS", "KINDS", "Event", "Outcome", "RecordError"]
+__all__ += ["decode_event", "encode", "fresh_id", "new_event"]
 
 Outcome = Literal["complete", "cancelled", "error", "orphaned"]
 """How a run ended."""
@@ -68,9 +69,14 @@ class Event:
     """Its place in the log, given by the log: the cursor for `read(after=seq)`."""
 
 
+def fresh_id() -> str:
+    """32 hex digits. uuid4 makes as good an id, and costs a token 20 us of its 200."""
+    return token_hex(16)
+
+
 def new_event(session: str, kind: str, actor: str, data: dict[str, Any], run: str | None = None) -> Event:
     """Make an event that happens now, with a fresh id and no place in a log yet."""
-    return Event(session, kind, actor, data, uuid4().hex, run, clock.time())
+    return Event(session, kind, actor, data, fresh_id(), run, clock.time())
 
 
 def decode_event(text: str | bytes, file: str | None = None, line: int | None = None) -> Event:

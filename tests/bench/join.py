@@ -9,6 +9,7 @@ from tests.bench.rig import Rig, rig
 from toolkit.records import encode
 from toolkit.sessions import NatsLog, Session, writer
 from toolkit.sessions import run as runs
+from toolkit.sessions.client import Client
 
 TOKENS = 2000
 WORD = "token "
@@ -65,12 +66,11 @@ async def _go_on(run: runs.Run, tokens_an_event: int, chars: int) -> int:
 
 async def _joined(on: Rig, session: Session) -> tuple[int, int, int]:
     """Bytes that a fresh reader needs: on the wire, as payloads, and as the JSON of what events say."""
-    import nats
-
     relay = Relay(int(on.server.url.rsplit(":", 1)[1]))
     async with await asyncio.start_server(relay, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
-        client = await nats.connect(f"nats://127.0.0.1:{port}")
+        client = Client()
+        await client.connect(f"nats://127.0.0.1:{port}")
         late = Session(NatsLog(client, "os"), session.id)
         wire, payload, said = relay.bytes, client.stats["in_bytes"], 0
         async for event in late.read(follow=False):

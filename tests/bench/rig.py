@@ -9,11 +9,12 @@ from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 import nats
-from nats.aio.client import Client
+from nats.aio.client import Client as RawClient
 from nats.js import JetStreamContext
 from nats.js.api import StorageType, StreamConfig
 
 from toolkit.sessions import NatsLog, NatsServer, Session
+from toolkit.sessions.client import Client
 
 T = TypeVar("T")
 
@@ -32,8 +33,8 @@ class Rig:
     read_log: NatsLog
     read_client: Client
     """The connection under `read_log`: its `stats` count the payloads that came in."""
-    raw_writer: Client
-    raw_reader: Client
+    raw_writer: RawClient
+    raw_reader: RawClient
     stream: JetStreamContext
     """JetStream on `raw_writer`, where the stream ``RAW`` takes ``raw.>``."""
 
@@ -47,15 +48,16 @@ class Rig:
 async def rig(tier: Tier) -> AsyncIterator[Rig]:
     """Start a server of this tier, with both streams on it."""
     async with NatsServer(tier) as server, await NatsLog.connect(server.url) as log:
-        clients = [await nats.connect(server.url) for _ in range(3)]
-        stream = clients[1].jetstream()
+        reader, clients = Client(), [await nats.connect(server.url) for _ in range(2)]
+        await reader.connect(server.url)
+        stream = clients[0].jetstream()
         await stream.add_stream(
             StreamConfig(name="RAW", subjects=["raw.>"], storage=StorageType.FILE, allow_atomic=True)
         )
         try:
-            yield Rig(server, log, NatsLog(clients[0], tier), clients[0], clients[1], clients[2], stream)
+            yield Rig(server, log, NatsLog(reader, tier), reader, *clients, stream)
         finally:
-            for client in clients:
+            for client in (reader, *clients):
                 await client.close()
 
 

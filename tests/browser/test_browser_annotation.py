@@ -228,6 +228,7 @@ async def test_the_buttons_do_everything_where_the_key_layer_cannot_be_loaded(la
     await page.get_by_role("button", name="Fail").click()
     await expect(page.get_by_text("2 of 4 · 1 labelled")).to_be_visible()
     await page.get_by_role("button", name="Next").click()
+    await expect(page.get_by_text("3 of 4 · 1 labelled")).to_be_visible()
     await page.get_by_role("button", name="Undo").click()
     await expect(page.get_by_text("1 of 4 · 0 labelled")).to_be_visible()
     await notebook.picture(pictures, "keys-5-without")

@@ -6,11 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
-from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, send, whole
+from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, whole
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
+
+    from toolkit.sessions.client import Client
 
 HEARTBEAT_S = 0.5
 SILENCE_S = 3 * HEARTBEAT_S
@@ -25,6 +26,7 @@ class Feed:
         self._patient = patient
         self._inbox = client.new_inbox()
         self._name = ""
+        self._queue: asyncio.Queue[tuple[bytes, bytes] | Msg | None] = asyncio.Queue()
         self._subscription: Any = None
         self.pending = 0
         """Messages that were stored for it when it was opened."""
@@ -34,8 +36,8 @@ class Feed:
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         # The server's flow control bounds what waits here.
-        subscribing = self._client.subscribe(self._inbox, pending_msgs_limit=-1, pending_bytes_limit=0)
-        self._subscription = await shielded(subscribing)
+        listening = self._client.listen(self._inbox, self._queue.put_nowait, self._hear)
+        self._subscription = await shielded(listening)
         config = ConsumerConfig(
             deliver_subject=self._inbox,
             filter_subject=self._subjects[0] if len(self._subjects) == 1 else None,
@@ -61,47 +63,48 @@ class Feed:
 
     async def messages(self) -> AsyncIterator[tuple[int, bytes]]:
         """Yield (stream sequence, payload) as long as the consumer is whole."""
-        # nats-py's own iterator makes two tasks for each message, a callback has one more queue.
-        queue, delivered = self._subscription._pending_queue, 0
+        delivered, queue = 0, self._queue
         while True:
-            message = queue.get_nowait() if not queue.empty() else await self._next(queue)
-            if message is None:
-                return
-            if not message.reply.startswith("$JS.ACK."):  # No event of the stream, but word of the consumer itself.
-                await self._answer_flow_control(message)
-                if int((message.headers or {}).get("Nats-Last-Consumer") or 0) > delivered:
+            word = queue.get_nowait() if not queue.empty() else await self._next()
+            if isinstance(word, tuple):
+                seq, count = _sequences(word[0])
+                if count != delivered + 1:
                     return
-                continue
-            seq, count = _sequences(message.reply)
-            if count != delivered + 1:
+                delivered = count
+                yield seq, word[1]
+            elif word is None or await self._answer(word) > delivered:
                 return
-            delivered = count
-            yield seq, message.data
 
-    async def _next(self, queue: "asyncio.Queue[Msg]") -> "Msg | None":
+    async def _next(self) -> "tuple[bytes, bytes] | Msg | None":
+        silent = asyncio.get_running_loop().call_later(SILENCE_S, self._queue.put_nowait, None)
         try:
-            async with asyncio.timeout(SILENCE_S):
-                return await queue.get()
-        except TimeoutError:
-            if self._client.is_closed:
-                raise LogClosed("this log is closed") from None
-            return None
+            word = await self._queue.get()
+        finally:
+            silent.cancel()
+        if word is None and self._client.is_closed:
+            raise LogClosed("this log is closed")
+        return word
 
-    async def _answer_flow_control(self, message: "Msg") -> None:
-        wanted = message.reply or (message.headers or {}).get("Nats-Consumer-Stalled")
-        if wanted:
-            await send(self._client, wanted)
+    async def _hear(self, message: "Msg") -> None:
+        self._queue.put_nowait(message)
+
+    async def _answer(self, message: "Msg") -> int:
+        """Answer flow control. Returns how many deliveries the server has counted, where the message says so."""
+        headers = message.headers or {}
+        if wanted := message.reply or headers.get("Nats-Consumer-Stalled"):
+            await self._client.send(wanted)
+        return int(headers.get("Nats-Last-Consumer") or 0)
 
     async def close(self) -> None:
         """Stop listening, and let the server drop the consumer now; it does so by itself after a while."""
         with suppress(Exception):
-            await shielded(self._subscription.unsubscribe())
+            await shielded(self._client.leave(self._subscription))
             if self._name and self._client.is_connected:
-                await send(self._client, f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+                await self._client.send(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
 
 
-def _sequences(reply: str) -> tuple[int, int]:
+def _sequences(reply: bytes) -> tuple[int, int]:
     """Stream and consumer sequence from a delivery's reply subject (nine tokens, or twelve with a domain)."""
-    tokens = reply.split(".")
+    tokens = reply.split(b".")
     stream, consumer = tokens[5:7] if len(tokens) == 9 else tokens[7:9]
     return int(stream), int(consumer)

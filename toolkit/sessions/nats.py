@@ -22,14 +22,13 @@ from toolkit.sessions.publish import (
     Publisher,
     Refused,
     persist,
-    send,
     whole,
 )
 from toolkit.sessions.server import NAME_PREFIX
 from toolkit.sessions.streams import filters, guard, headers, home, make_streams, subject
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
+    from toolkit.sessions.client import Client
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
@@ -95,7 +94,8 @@ class NatsLog:
             Where the sessions there are spread over another number of streams.
         """
         import nats
-        from nats.aio.client import Client
+
+        from toolkit.sessions.client import Client
 
         client = Client()
         options: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
@@ -180,7 +180,7 @@ class NatsLog:
             if batch:
                 told |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
             if number < len(events):
-                await send(self._client, to, payload, told=told)
+                await self._client.send(to, payload, told=told)
         if batch:
             told["Nats-Batch-Commit"] = "1"
         seq, again = await self._publisher.publish(to, payload, told)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
+
+    from toolkit.sessions.client import Client
 
 T = TypeVar("T")
 
@@ -59,18 +60,6 @@ def whole(call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Calla
     return lambda: shielded(call(*arguments))
 
 
-async def send(
-    client: "Client", subject: str, payload: bytes = b"", reply: str = "", told: dict[str, str] | None = None
-) -> None:
-    """Publish, no more; nats-py swallows a cancellation while it waits for room, and it is raised here."""
-    task = asyncio.current_task()
-    assert task
-    before = task.cancelling()
-    await client.publish(subject, payload, reply, told)
-    if task.cancelling() > before:
-        raise asyncio.CancelledError
-
-
 class Publisher:
     """Publishes on one connection, each time with a deadline.
 
@@ -80,33 +69,37 @@ class Publisher:
 
     def __init__(self, client: "Client"):
         self._client, self._inbox = client, client.new_inbox()
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
         self._count, self._listening = 0, False
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> tuple[int, bool]:
         """Store one message. Returns its sequence number, and whether the stream had it already."""
-        import nats
-
         if not self._listening:
             self._listening = True
-            await self._client.subscribe(f"{self._inbox}.*", cb=self._heard)
+            await self._client.subscribe(f"{self._inbox}.*", cb=_too_late)
         self._count += 1
         reply = f"{self._inbox}.{self._count}"
-        future = self._waiting[reply] = asyncio.get_running_loop().create_future()
+        key = reply.encode()
+        loop, answers = asyncio.get_running_loop(), self._client.answers
+        future = answers[key] = loop.create_future()
         try:
-            await send(self._client, subject, payload, reply, headers)
-            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                message = await future
+            # Where others are under way too, one write to the socket serves them all.
+            await self._client.send(subject, payload, reply, headers, now=len(answers) == 1)
+            late = loop.call_later(PUBLISH_TIMEOUT_S, self._client.answer, key, None)
+            told = await future
+            late.cancel()
         finally:
-            del self._waiting[reply]
-        if not message.data:
+            del answers[key]
+        if told is None:
+            raise TimeoutError
+        import nats
+
+        if not told:
             raise nats.js.errors.NoStreamResponseError
-        answer = json.loads(message.data)
+        answer = json.loads(told)
         if "error" in answer:
             raise nats.js.errors.APIError.from_error(answer["error"])
         return answer["seq"], answer.get("duplicate", False)
 
-    async def _heard(self, message: "Msg") -> None:
-        future = self._waiting.get(message.subject)
-        if future and not future.done():
-            future.set_result(message)
+
+async def _too_late(message: "Msg") -> None:
+    """Nobody waits for it any more: the write was tried again, under the same id."""

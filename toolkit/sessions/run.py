@@ -6,9 +6,8 @@ from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
-from uuid import uuid4
 
-from toolkit.events import Event, Outcome
+from toolkit.events import Event, Outcome, fresh_id
 from toolkit.models import Model, Reply, Request
 from toolkit.models.ledger import cost_usd
 from toolkit.sessions.log import Ack, Fenced, LogUnavailable, shielded, stop
@@ -89,7 +88,7 @@ class Run:
     async def _renew_once(self) -> None:
         data = {"ttl_s": self.ttl_s, "fence": self.fence}
         # By the wall clock, whatever clock the session keeps: it says that this process is alive now.
-        renewal = Event(self.session.id, "lease.renewed", self.actor, data, uuid4().hex, self.id, time.time())
+        renewal = Event(self.session.id, "lease.renewed", self.actor, data, fresh_id(), self.id, time.time())
         await self.session.log.append(renewal, self.fence)
 
     def _hear(self, event: Event) -> None:

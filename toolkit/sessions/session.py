@@ -6,9 +6,8 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import Any, get_args
-from uuid import uuid4
 
-from toolkit.events import Event
+from toolkit.events import Event, fresh_id
 from toolkit.sessions.catchup import catch_up
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import Ack, Fenced, Lane, Log
@@ -43,7 +42,7 @@ class Session:
         log: Log,
         id: str,
         clock: Callable[[], float] = time.time,
-        new_id: Callable[[], str] = lambda: uuid4().hex,
+        new_id: Callable[[], str] = fresh_id,
     ):
         self.log, self.id, self._clock, self.new_id = log, _token(id, "session"), clock, new_id
 

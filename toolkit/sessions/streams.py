@@ -17,8 +17,9 @@ from toolkit.sessions.log import FENCES, FRESH_ID, Lane, place
 from toolkit.sessions.publish import PUBLISH_TIMEOUT_S, Refused, persist, whole
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.js.api import StreamConfig
+
+    from toolkit.sessions.client import Client
 
 STREAM = "FIELDBOOK"
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")

@@ -5,9 +5,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from uuid import uuid4
 
-from toolkit.events import Event
+from toolkit.events import Event, fresh_id
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import LogClosed, LogUnavailable, stop
 from toolkit.sessions.session import Session
@@ -30,7 +29,7 @@ async def presence(
 
     async def say_here() -> None:
         data = {"ttl_s": ttl_s}
-        await session.log.append(Event(session.id, "presence.renewed", name, data, uuid4().hex, None, time.time()))
+        await session.log.append(Event(session.id, "presence.renewed", name, data, fresh_id(), None, time.time()))
 
     async def renew() -> None:
         while True:
