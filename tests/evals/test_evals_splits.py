@@ -58,7 +58,7 @@ def test_each_reading_of_test_is_counted_in_a_file_and_shown(tmp_path):
     for shown in ("once", "2 times", "3 times"):
         split.read_test("the final figure")
         assert str(split_labels(labels, reads)).endswith(f"test has been read {shown}")
-    assert len(reads.read_text().splitlines()) == 3
+    assert len(reads.read_text().splitlines()) == 4, "what was drawn, and three readings"
 
 
 def test_a_new_draw_of_the_same_traces_does_not_make_the_readings_forgotten(tmp_path):
@@ -67,6 +67,32 @@ def test_a_new_draw_of_the_same_traces_does_not_make_the_readings_forgotten(tmp_
     shared = set(first.read_test("a look")) & set(second.read_test("another"))
     assert shared
     assert first.test_reads == second.test_reads == 2
+
+
+@given(LABELLED, LABELLED)
+def test_labels_that_come_later_move_no_trace(tmp_path_factory, drawn, later):
+    reads = tmp_path_factory.mktemp("reads") / "reads.jsonl"
+    first, every = ({id_: verdict for id_, (verdict, _) in some.items()} for some in (drawn, later | drawn))
+    before, after = split_labels(first, reads).parts, split_labels(every, reads).parts
+    assert {id_: after[id_] for id_ in before} == before
+    assert after.keys() == every.keys()
+    assert split_labels(first, reads).parts == before, "nor do fewer"
+
+
+def test_later_labels_are_shared_out_too_and_a_changed_verdict_moves_nothing(tmp_path):
+    reads, labels = tmp_path / "reads.jsonl", {f"t{n}": "pass" for n in range(10)}
+    before = split_labels(labels, reads).parts
+    more = labels | {f"u{n}": "fail" for n in range(10)} | {"t0": "fail"}
+    split = split_labels(more, reads)
+    assert Counter(split.parts.values()) == {"train": 8, "dev": 6, "test": 6}
+    assert {id_: split.parts[id_] for id_ in labels} == before
+
+
+def test_a_group_that_was_drawn_apart_is_refused(tmp_path):
+    labels = {f"t{n}": "pass" for n in range(10)}
+    split_labels(labels, tmp_path / "reads.jsonl")
+    with pytest.raises(ValueError, match=r"group 'g\d' is in .* and"):
+        split_labels(labels, tmp_path / "reads.jsonl", {f"t{n}": f"g{n % 4}" for n in range(10)})
 
 
 def test_test_is_not_to_be_had_without_being_counted_nor_without_a_reason(tmp_path):

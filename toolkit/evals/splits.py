@@ -1,4 +1,4 @@
-"""Splits: train, dev and test by whole groups; and a count, in a file, of how often test was read."""
+"""Splits: train, dev and test by whole groups; and a file of who is where, and of how often test was read."""
 
 import random
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ class Split:
     parts: Mapping[str, Part]
     """The part of each trace id."""
     reads: Path
-    """The JSONL file in which readings of test are counted: ``ids``, ``why``, ``time``."""
+    """The JSONL file of what was drawn (``seed``, ``parts``) and of each reading of test (``ids``, ``why``, ``time``)."""
 
     def ids(self, part: Literal["train", "dev"]) -> tuple[str, ...]:
         """Ids to learn and take few-shot examples from (train), or to measure on while the rubric changes (dev)."""
@@ -43,7 +43,7 @@ class Split:
     def test_reads(self) -> int:
         """How often test was read, in this split or in another that has some of its traces in test."""
         test = {id_ for id_, where in self.parts.items() if where == "test"}
-        return sum(not test.isdisjoint(read["ids"]) for read in JsonlFile(self.reads, dict).records())
+        return sum(not test.isdisjoint(line.get("ids", ())) for line in JsonlFile(self.reads, dict).records())
 
     def refuse_examples(self, ids: Iterable[str]) -> None:
         """Raise ValueError where one of `ids`, shown to a judge as examples, is not in train."""
@@ -67,8 +67,9 @@ def split_labels(
 ) -> Split:
     """Split the ids of `labels` by whole groups, so that each verdict is in each part by about its share.
 
-    `groups` says what traces share that must not be on two sides, as a customer; None lets each stand alone. Raises
-    ValueError where a trace has no group, or there are fewer than three groups.
+    `groups` says what traces share that must not be on two sides, as a customer; None lets each stand alone. What was
+    drawn is kept in `reads`: traces that are labelled later join it, and none moves, unless by another `seed`. Raises
+    ValueError where a trace has no group, a group is in two parts, or there are fewer than three groups.
     """
     if not isinstance(labels, Mapping):
         raise TypeError("labels is a dict of verdicts: {one.trace_id: one.verdict for one in labels}")
@@ -79,14 +80,21 @@ def split_labels(
         members[groups[id_] if groups else id_].append(id_)
     if len(members) < len(SHARES):
         raise ValueError(f"a part would be empty: there are {len(members)} groups, and it takes {len(SHARES)} or more")
+    lines = [line for line in JsonlFile(reads, dict).records() if line.get("seed") == seed]
+    before: dict[str, Part] = {id_: part for line in lines for id_, part in line["parts"].items()}
     drawn, totals, parts = sorted(members), Counter(labels.values()), dict[str, Part]()
     random.Random(seed).shuffle(drawn)
+    drawn.sort(key=lambda one: (before.keys().isdisjoint(members[one]), -len(members[one])))
     short, bare = {part: {label: shares[part] * n for label, n in totals.items()} for part in SHARES}, set(SHARES)
-    for left, group in zip(range(len(drawn), 0, -1), sorted(drawn, key=lambda one: -len(members[one])), strict=True):
+    for left, group in zip(range(len(drawn), 0, -1), drawn, strict=True):
+        if len(old := {before[id_] for id_ in members[group] if id_ in before}) > 1:
+            raise ValueError(f"group {group!r} is in {' and '.join(sorted(old))}: it was drawn before it was one group")
         has = Counter(labels[id_] for id_ in members[group])
         lacks = {part: sum(n * short[part][one] / totals[one] for one, n in has.items()) for part in SHARES}
-        part = max((p for p in SHARES if p in bare or left > len(bare)), key=lambda one: lacks[one])
+        part = max(old or (p for p in SHARES if p in bare or left > len(bare)), key=lambda one: lacks[one])
         short[part] = {label: n - has[label] for label, n in short[part].items()}
         parts |= dict.fromkeys(members[group], part)
         bare.discard(part)
+    if new := {id_: part for id_, part in parts.items() if id_ not in before}:
+        JsonlFile(reads, dict).append({"seed": seed, "parts": new})
     return Split({id_: parts[id_] for id_ in labels}, Path(reads))
