@@ -22,7 +22,7 @@ class Split:
     parts: Mapping[str, Part]
     """The part of each trace id."""
     reads: Path
-    """The JSONL file of what was drawn (``seed``, ``parts``) and of each reading of test (``ids``, ``why``, ``time``)."""
+    """The JSONL file: what was drawn (``seed``, ``parts``), and each reading of test (``ids``, ``why``, ``time``)."""
 
     def ids(self, part: Literal["train", "dev"]) -> tuple[str, ...]:
         """Ids to learn and take few-shot examples from (train), or to measure on while the rubric changes (dev)."""
