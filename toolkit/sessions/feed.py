@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
 from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, whole
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 
     from toolkit.sessions.client import Client
 
@@ -27,17 +28,21 @@ class Feed:
         self._inbox = client.new_inbox()
         self._name = ""
         self._queue: asyncio.Queue[tuple[bytes, bytes] | Msg | None] = asyncio.Queue()
-        self._subscription: Any = None
+        self._listening: asyncio.Future[Subscription] | None = None
         self.pending = 0
         """Messages that were stored for it when it was opened."""
 
     async def open(self) -> None:
         """Make the consumer, however long the server is away where it is patient; else LogUnavailable is raised."""
+        from nats.errors import ConnectionClosedError
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         # The server's flow control bounds what waits here.
-        listening = self._client.listen(self._inbox, self._queue.put_nowait, self._hear)
-        self._subscription = await shielded(listening)
+        self._listening = asyncio.ensure_future(self._client.listen(self._inbox, self._queue.put_nowait, self._hear))
+        try:
+            await asyncio.shield(self._listening)
+        except ConnectionClosedError:
+            raise LogClosed("this log is closed") from None
         config = ConsumerConfig(
             deliver_subject=self._inbox,
             filter_subject=self._subjects[0] if len(self._subjects) == 1 else None,
@@ -86,21 +91,31 @@ class Feed:
         return word
 
     async def _hear(self, message: "Msg") -> None:
-        self._queue.put_nowait(message)
+        if message.reply.startswith("$JS.ACK."):
+            self._queue.put_nowait((message.reply.encode(), message.data))
+        elif message.reply or self._queue.empty():  # A heartbeat says nothing to a reader that is busy; more will come.
+            self._queue.put_nowait(message)
 
     async def _answer(self, message: "Msg") -> int:
         """Answer flow control. Returns how many deliveries the server has counted, where the message says so."""
+        from nats.errors import Error as NatsError
+
         headers = message.headers or {}
         if wanted := message.reply or headers.get("Nats-Consumer-Stalled"):
-            await self._client.send(wanted)
+            with suppress(NatsError, TimeoutError):  # The server asks again.
+                await self._client.send(wanted)
         return int(headers.get("Nats-Last-Consumer") or 0)
 
     async def close(self) -> None:
         """Stop listening, and let the server drop the consumer now; it does so by itself after a while."""
         with suppress(Exception):
-            await shielded(self._client.leave(self._subscription))
+            if self._listening:
+                await shielded(self._leave(self._listening))
             if self._name and self._client.is_connected:
                 await self._client.send(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+
+    async def _leave(self, listening: "asyncio.Future[Subscription]") -> None:
+        await self._client.leave(await listening)
 
 
 def _sequences(reply: bytes) -> tuple[int, int]:

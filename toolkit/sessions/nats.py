@@ -280,8 +280,10 @@ class NatsLog:
                 await feed.close()
 
     async def close(self) -> None:
-        """Close the connection. What was acknowledged stays; readers of this log end with it."""
+        """Close the connection. What was acknowledged stays; readers and writers of this log end with it."""
         await _close(self._client)
+        for waiting in list(self._client.answers):
+            self._client.answer(waiting, None)
 
 
 async def _close(client: "Client") -> None:
@@ -291,8 +293,7 @@ async def _close(client: "Client") -> None:
 
 
 def _stated_durability(client: "Client") -> Durability:
-    name = str(getattr(client, "_server_info", {}).get("server_name", ""))
-    return "fsync" if name.startswith(f"{NAME_PREFIX}fsync-") else "os"
+    return "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
 
 
 async def _quiet(error: Exception) -> None:

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 RECONNECT_WAIT_S = 0.1
 PUBLISH_TIMEOUT_S = 1.0
+"""For so long a write waits for room, and again for its answer."""
 APPEND_DEADLINE_S = 30.0
 REFUSED_CODES = range(400, 500)
 AGAIN = {10005, 10164, 10175, 10176, 10210}
@@ -75,7 +76,7 @@ class Publisher:
         """Store one message. Returns its sequence number, and whether the stream had it already."""
         if not self._listening:
             self._listening = True
-            await self._client.subscribe(f"{self._inbox}.*", cb=_too_late)
+            await self._client.subscribe(f"{self._inbox}.*", cb=self._heard)
         self._count += 1
         reply = f"{self._inbox}.{self._count}"
         key = reply.encode()
@@ -85,8 +86,10 @@ class Publisher:
             # Where others are under way too, one write to the socket serves them all.
             await self._client.send(subject, payload, reply, headers, now=len(answers) == 1)
             late = loop.call_later(PUBLISH_TIMEOUT_S, self._client.answer, key, None)
-            told = await future
-            late.cancel()
+            try:
+                told = await future
+            finally:
+                late.cancel()
         finally:
             del answers[key]
         if told is None:
@@ -100,6 +103,6 @@ class Publisher:
             raise nats.js.errors.APIError.from_error(answer["error"])
         return answer["seq"], answer.get("duplicate", False)
 
-
-async def _too_late(message: "Msg") -> None:
-    """Nobody waits for it any more: the write was tried again, under the same id."""
+    async def _heard(self, message: "Msg") -> None:
+        """What comes too late, and the client had nobody to give it to."""
+        self._client.answer(message.subject.encode(), message.data)

@@ -77,7 +77,7 @@ def guard(event: Event, root: str, fence: int | None) -> tuple[str, int] | None:
 
 
 def headers(event: Event, root: str, fence: int | None) -> dict[str, str]:
-    """What the server must know of a write. A fresh dict: nats-py writes into it."""
+    """What the server must know of a write. A fresh dict: a batch adds to it."""
     # A header's value is trimmed on its way: two ids that somebody chose could become one.
     told = {"Nats-Msg-Id": f"{event.session}.{event.id if FRESH_ID.fullmatch(event.id) else _token(event.id)}"}
     if guarded := guard(event, root, fence):
