@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
 
@@ -35,25 +35,31 @@ class Refused(RuntimeError):
 
 async def persist(attempt: Callable[[], Awaitable[T]], deadline_s: float, what: str) -> T:
     """Await `attempt()` again and again until it succeeds, is refused, or the deadline passes."""
-    import nats
-
     give_up = time.monotonic() + deadline_s
     while True:
         try:
             return await attempt()
-        except nats.js.errors.APIError as error:
-            if error.code in REFUSED_CODES and error.err_code not in AGAIN:
-                raise Refused(f"{what}: {error.description}", error.err_code) from None
-            why: Exception = error
-        except nats.errors.MaxPayloadError:
-            raise Refused(f"{what}: it is larger than the server takes in one message", None) from None
-        except nats.errors.ConnectionClosedError:
-            raise LogClosed(f"{what}: this log is closed") from None
-        except (nats.errors.Error, OSError) as error:
-            why = error
+        except Exception as error:
+            why = _passing(error, what)
         if time.monotonic() > give_up:
             raise LogUnavailable(f"{what} within {deadline_s} s: {why!r}")
         await asyncio.sleep(RECONNECT_WAIT_S)
+
+
+def _passing(error: Exception, what: str) -> Exception:
+    """`error`, where another try may succeed; else it is raised, as what it means."""
+    import nats
+
+    match error:
+        case nats.js.errors.APIError() if error.code in REFUSED_CODES and error.err_code not in AGAIN:
+            raise Refused(f"{what}: {error.description}", error.err_code) from None
+        case nats.errors.MaxPayloadError():
+            raise Refused(f"{what}: it is larger than the server takes in one message", None) from None
+        case nats.errors.ConnectionClosedError():
+            raise LogClosed(f"{what}: this log is closed") from None
+        case nats.errors.Error() | OSError():
+            return error
+    raise error
 
 
 def whole(call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Callable[[], Awaitable[T]]:
@@ -94,15 +100,20 @@ class Publisher:
             del answers[key]
         if told is None:
             raise TimeoutError
-        import nats
-
-        if not told:
-            raise nats.js.errors.NoStreamResponseError
-        answer = json.loads(told)
-        if "error" in answer:
-            raise nats.js.errors.APIError.from_error(answer["error"])
+        answer = json.loads(told or b"{}")
+        if not answer.get("seq"):
+            _refuse(answer.get("error"))
         return answer["seq"], answer.get("duplicate", False)
 
     async def _heard(self, message: "Msg") -> None:
         """What comes too late, and the client had nobody to give it to."""
         self._client.answer(message.subject.encode(), message.data)
+
+
+def _refuse(error: dict[str, Any] | None) -> NoReturn:
+    """Raise what the server said; it says nothing where there is no stream."""
+    from nats.js.errors import APIError, NoStreamResponseError
+
+    if error:
+        APIError.from_error(error)
+    raise NoStreamResponseError
