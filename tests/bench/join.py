@@ -54,14 +54,13 @@ async def _respond(session: Session, tokens_an_event: int) -> runs.Run:
     return run
 
 
-async def _go_on(run: runs.Run, tokens_an_event: int, chars: int) -> int:
+async def _go_on(run: runs.Run, tokens_an_event: int) -> int:
     """Write on until just before the next snapshot, where a join costs most. Returns the length of the text."""
-    whole, step = TOKENS * len(WORD), tokens_an_event * len(WORD)
-    each = -(-chars // step) * step
-    more = (each - whole % each) // step - 1
-    for _ in range(more):
+    step, more = tokens_an_event * len(WORD), 0
+    while run._writer._chars + step < run._writer._next_snapshot:
         await run.write(WORD * tokens_an_event)
-    return whole + more * step
+        more += step
+    return TOKENS * len(WORD) + more
 
 
 async def _joined(on: Rig, session: Session) -> tuple[int, int, int]:
@@ -85,7 +84,7 @@ async def _case(on: Rig, tokens_an_event: int, chars: int) -> list[Row]:
     session, _ = on.sessions()
     with _snapshots_every(chars):
         run = await _respond(session, tokens_an_event)
-        text = await _go_on(run, tokens_an_event, chars)
+        text = await _go_on(run, tokens_an_event)
         worst = await _joined(on, session)
         await run.finish()
     what = f"{tokens_an_event} tokens an event, snapshots at {chars}"

@@ -12,7 +12,7 @@ from toolkit.sessions.conversation import Conversation, Item
 from toolkit.sessions.log import Ack, Log, LogUnavailable, stop
 
 SNAPSHOT_CHARS = 512
-"""A snapshot stands beside the log whenever a run's words have grown by this much, and by a quarter."""
+"""A snapshot stands beside the log whenever a run's words have grown by this much, and by a sixteenth."""
 SNAPSHOT_MAX_BYTES = 800_000
 """What would be longer is not made: a snapshot must fit into a message, with an entry for each stretch of words."""
 FEW_DELTAS = 8
@@ -98,7 +98,7 @@ class Writer:
         self._deltas += 1
         self._chars += chars
         if self._next_snapshot <= self._chars:
-            self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 4)
+            self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 16)
             for snapshot in self._snapshot(open_=True):
                 with suppress(LogUnavailable):  # It repeats what is stored.
                     await self.log.append(snapshot, self.fence)
