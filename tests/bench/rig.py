@@ -48,8 +48,7 @@ class Rig:
 async def rig(tier: Tier) -> AsyncIterator[Rig]:
     """Start a server of this tier, with both streams on it."""
     async with NatsServer(tier) as server, await NatsLog.connect(server.url) as log:
-        reader, clients = Client(), [await nats.connect(server.url) for _ in range(2)]
-        await reader.connect(server.url)
+        reader, clients = await Client.dial(server.url, DEADLINE_S), [await nats.connect(server.url) for _ in range(2)]
         stream = clients[0].jetstream()
         await stream.add_stream(
             StreamConfig(name="RAW", subjects=["raw.>"], storage=StorageType.FILE, allow_atomic=True)

@@ -21,10 +21,9 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture
 async def client(server):
-    made = Client()
-    await made.connect(server.url)
+    made = await Client.dial(server.url, 10)
     yield made
-    await made.close()
+    await made.hang_up()
 
 
 @pytest.fixture

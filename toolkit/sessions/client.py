@@ -7,17 +7,20 @@ whoever waits for it. All else is nats-py's, reconnecting above all. This file a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from contextlib import suppress
+from typing import Any, Self
 
 from nats.aio import client as nats_py
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import MaxPayloadError
+from nats.errors import Error, MaxPayloadError
 
-from toolkit.sessions.publish import PUBLISH_TIMEOUT_S
+from toolkit.sessions.log import LogUnavailable, shielded
+from toolkit.sessions.publish import PUBLISH_TIMEOUT_S, RECONNECT_WAIT_S
 
 Deliver = Callable[[tuple[bytes, bytes]], None]
 
+CLOSE_TIMEOUT_S = 2.0
 ROOM_BYTES = 1 << 20
 """More than this does not wait for the socket, but for a message."""
 ROOM_WAIT_S = 0.002
@@ -38,9 +41,29 @@ class Client(nats_py.Client):
         """Who waits for the first message on a subject."""
         self._deliver: dict[int, Deliver] = {}
 
-    async def connect(self, *servers: Any, **options: Any) -> None:
-        """As nats-py's, which would hold a write back without a deadline where much waits: here `send` does."""
-        await super().connect(*servers, **{"pending_size": 0, "flush_timeout": PUBLISH_TIMEOUT_S, **options})
+    @classmethod
+    async def dial(cls, url: str, timeout_s: float) -> Self:
+        """Connect, and reconnect ever after. Raises LogUnavailable where nobody answers within `timeout_s`."""
+        client, options = cls(), {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
+        # nats-py's own limit would hold back a write without a deadline; `send` has one.
+        options |= {"pending_size": 0, "flush_timeout": PUBLISH_TIMEOUT_S, "ping_interval": 2}
+        try:
+            async with asyncio.timeout(timeout_s):
+                await client.connect(url.split(","), name="fieldbook", error_cb=_quiet, **options)  # type: ignore[arg-type]
+        except (OSError, TimeoutError, Error) as error:
+            raise LogUnavailable(f"no NATS server at {url} within {timeout_s} s: {error!r}") from None
+        finally:
+            if not client.is_connected:  # What had been opened is open still.
+                await client.hang_up()
+        return client
+
+    async def hang_up(self) -> None:
+        """Close the connection; whoever waits for an answer learns of it."""
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):  # A server that has stopped takes no last bytes.
+                await shielded(self.close())
+        for subject in list(self.answers):
+            self.answer(subject, None)
 
     @property
     def server_name(self) -> str:
@@ -112,6 +135,10 @@ class Client(nats_py.Client):
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         return _nothing()
+
+
+async def _quiet(error: Exception) -> None:
+    """Reconnects are expected here; what could not be done shows in `append` and `read`."""
 
 
 async def _nothing() -> None:

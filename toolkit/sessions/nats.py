@@ -8,13 +8,12 @@ whenever it falls silent or skips: an acknowledged event is read once, in order,
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from toolkit.events import Event, RecordError, decode_event, encode
 from toolkit.sessions.feed import Feed
-from toolkit.sessions.log import LANES, Ack, Durability, Fenced, Lane, LogUnavailable, place, shielded
+from toolkit.sessions.log import LANES, Ack, Durability, Fenced, Lane, LogUnavailable, place
 from toolkit.sessions.publish import (
     APPEND_DEADLINE_S,
     PUBLISH_TIMEOUT_S,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from toolkit.sessions.client import Client
 
 CONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 2.0
 DEDUPE_WINDOW_S = 120.0
 """For so long the server knows an event's id again; a later retry looks the log up first."""
 WRONG_LAST_SEQUENCE = 10071
@@ -93,21 +91,11 @@ class NatsLog:
         ValueError
             Where the sessions there are spread over another number of streams.
         """
-        import nats
-
         from toolkit.sessions.client import Client
 
-        client = Client()
-        options: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
-        try:
-            async with asyncio.timeout(timeout_s):
-                await client.connect(url.split(","), name="fieldbook", error_cb=_quiet, ping_interval=2, **options)
-        except (OSError, TimeoutError, nats.errors.Error) as error:
-            raise LogUnavailable(f"no NATS server at {url} within {timeout_s} s: {error!r}") from None
-        finally:
-            if not client.is_connected:  # What had been opened is open still.
-                await _close(client)
-        log = cls(client, durability or _stated_durability(client), streams)
+        client = await Client.dial(url, timeout_s)
+        stated: Durability = "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
+        log = cls(client, durability or stated, streams)
         try:
             await log._settle_in(replicas, window_s, timeout_s)
         except BaseException:
@@ -281,20 +269,4 @@ class NatsLog:
 
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers and writers of this log end with it."""
-        await _close(self._client)
-        for waiting in list(self._client.answers):
-            self._client.answer(waiting, None)
-
-
-async def _close(client: "Client") -> None:
-    with suppress(Exception):
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):  # A server that has stopped takes no last bytes.
-            await shielded(client.close())
-
-
-def _stated_durability(client: "Client") -> Durability:
-    return "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
-
-
-async def _quiet(error: Exception) -> None:
-    """Reconnects are expected here; what could not be done shows in `append` and `read`."""
+        await self._client.hang_up()
