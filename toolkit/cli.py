@@ -170,7 +170,10 @@ async def _serve(host: str, port: int, no_token: bool) -> None:
         near = "Only this machine can open it; with --host 0.0.0.0 a phone on your network can."
         far = "This is plain HTTP: whoever can listen on your network can read the token too."
         print(f"Watch and control: {link}", *watch, near if is_loopback(host) else far, sep="\n", flush=True)
-        await asyncio.Event().wait()
+        while True:
+            await server.ended()
+            await server.restart()
+            print("nats-server had ended and runs again: what it acknowledged is there.", flush=True)
 
 
 async def _slowly(text: str) -> Any:

@@ -135,7 +135,7 @@ class NatsServer:
     async def kill(self) -> None:
         """SIGKILL the server, and wait until it is gone. What it acknowledged stays in the store."""
         process = self._own("kill")
-        if self._pid:
+        if self._pid and process.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
         try:
@@ -144,6 +144,10 @@ class NatsServer:
             assert process.stdin
             process.stdin.close()
             self._warden = self._pid = None
+
+    async def ended(self) -> None:
+        """Wait until it has ended, by whatever hand; where NATS_URL names it, that is never known."""
+        await (self._warden.wait() if self._warden else asyncio.Event().wait())
 
     async def restart(self) -> None:
         """Start again on the same store and port; kills first where it still runs."""
