@@ -1,7 +1,20 @@
+from dataclasses import replace
+
 import pytest
 
 from toolkit import harbor
-from toolkit.evals import Criterion, Label, Rubric, RuleJudge, SklearnJudge, align
+from toolkit.evals import (
+    Criterion,
+    Judge,
+    Label,
+    Rubric,
+    RuleJudge,
+    SklearnJudge,
+    align,
+    compare_judges,
+    corrected_rate,
+)
+from toolkit.models import Answer, ScriptedModel
 from toolkit.traces import Step, Trace
 
 
@@ -141,6 +154,25 @@ async def test_what_was_learnt_from_simulated_labels_is_simulated_even_against_l
     ):
         found = align(people, await judge.score_all(traces))
         assert (found.title, found.simulated) == ("Human alignment", simulated)
+
+
+async def test_simulated_traces_are_said_wherever_people_and_code_judge_them():
+    traces, labels = some()
+    people = [Label(id_, "ann", said, "because") for id_, said in labels.items()]
+    ruled = RuleJudge(Rubric("r", "Did it?", (Criterion("short", "No seven.", "never says number 7"),)))
+    scripted = Judge(Rubric("r", "Did it?"), ScriptedModel([Answer("What?")] * len(traces)))
+    for judge in (ruled, SklearnJudge(traces, labels, "human"), scripted):
+        for source in ("imported", "simulated"):
+            verdicts = await judge.score_all([replace(one, source=source) for one in traces])
+            assert {one.trace_source for one in verdicts} == {source}
+            found = align(people, verdicts)
+            assert ("traces: simulated" in found.subtitle) == (source == "simulated")
+            assert found.simulated == ("simulated" in (source, judge.source if judge is not scripted else "simulated"))
+    found = align(people, await ruled.score_all([replace(traces[0], source="simulated"), *traces[1:]]))
+    rate = corrected_rate(found, await ruled.score_all(traces))
+    assert "The traces are simulated" in rate.title
+    assert rate.simulated
+    assert compare_judges(found, found).simulated
 
 
 @pytest.mark.parametrize("rule", ["say hello", "says (", "calls", "never no_repeated_calls", "os.system"])

@@ -82,6 +82,7 @@ class Alignment(Origin):
             f"{self.n_deferred} deferred": self.n_deferred,
             f"labels: {self.human_kind}": self.human_kind,
             f"judge: {columns.said_by(self.judge_source, self.computed)}": self.judge_source,
+            f"traces: {self.trace_source}": self.trace_source == "simulated",
         }
         return " · ".join(part for part, told in parts.items() if told)
 
@@ -224,6 +225,7 @@ def align(
     kinds = columns.least(RATERS, labelled.get("rater_kind"), human_kind)
     sources, one = columns.least(SOURCES, verdicts.get("source"), judge_source), next(iter(hashes), None)
     told = {"human_kind": kinds, "judge_source": sources, "judge_hash": one}
+    told["trace_source"] = columns.least(SOURCES, filter(None, verdicts.get("trace_source", ())))
     told["computed"] = bool(verdicts) and all(verdicts["computed"])
     return _measured(pairs, labels, positive=positive, policy=unparsed, **told)
 

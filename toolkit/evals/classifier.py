@@ -64,14 +64,13 @@ class SklearnJudge:
         """Judge one trace."""
         if not (fit := self._apart.get(trace.id, self._whole)):
             why = "too few labels to learn from: it takes passes and fails, each in two groups or more"
-            return Verdict(trace.id, None, "", why, self.source, self.hash, computed=True)
+            return _said(self, trace, why_unscored=why)
         row = fit[0].transform([_words(trace)])
         verdict, terms = str(fit.predict([_words(trace)])[0]), fit[0].get_feature_names_out()
         weights = row.toarray()[0] * fit[1].coef_[0] * (1 if fit.classes_[1] == verdict else -1)
         words = ", ".join(f"“{terms[n]}”" for n in weights.argsort()[::-1][:3] if weights[n] > 0)
         said = f"P({verdict}) = {fit.predict_proba([_words(trace)]).max():.2f}, for words such as {words or '(none)'}"
-        told: Any = {"verdict": verdict, "critique": said, "votes": (verdict,)}
-        return Verdict(trace.id, why_unscored="", source=self.source, judge=self.hash, computed=True, **told)
+        return _said(self, trace, verdict=verdict, critique=said, votes=(verdict,))
 
     async def score_all(self, traces: Sequence[Trace], progress: Progress | None = None) -> list[Verdict]:
         """Judge `traces`, in their order."""
@@ -159,11 +158,15 @@ class RuleJudge:
                 score = read_rule(one.rule)(trace)
                 value, why = score.value, score.why
             if not isinstance(value, bool):
-                return Verdict(trace.id, None, "", f"{one.id}: {why}", self.source, self.hash, computed=True)
+                return _said(self, trace, why_unscored=f"{one.id}: {why}")
             found[one.id] = Finding(why, scale[0] if value else scale[-1])
-        told = settled(self.rubric, found)
-        return Verdict(trace.id, why_unscored="", source=self.source, judge=self.hash, computed=True, **told)
+        return _said(self, trace, **settled(self.rubric, found))
 
     async def score_all(self, traces: Sequence[Trace], progress: Progress | None = None) -> list[Verdict]:
         """Judge `traces`, in their order."""
         return await in_turn(self.score, traces, progress)
+
+
+def _said(judge: SklearnJudge | RuleJudge, trace: Trace, **told: Any) -> Verdict:
+    known = {"verdict": None, "critique": "", "why_unscored": "", "trace_source": trace.source} | told
+    return Verdict(trace.id, source=judge.source, judge=judge.hash, computed=True, **known)

@@ -26,10 +26,11 @@ HINT = "Write the judge's values as the human ones, or None where there is no ve
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Who labelled (a `RaterKind`), and where the verdicts come from (a `Source`); None where nobody said."""
+    """Who labelled (a `RaterKind`), and where verdicts and traces come from (a `Source`); None where nobody said."""
 
     human_kind: str | None = None
     judge_source: str | None = None
+    trace_source: str | None = None
 
     @property
     def labels_are(self) -> str:
@@ -37,14 +38,15 @@ class Origin:
         return RATERS[self.human_kind]
 
     @property
-    def judge_is(self) -> str:
-        """In words, to end a title with: that the judge is simulated, where it is."""
-        return ". The judge is simulated" * (self.judge_source == "simulated")
+    def rest_is(self) -> str:
+        """In words, to end a title with: that the judge is simulated, and the traces are, where they are."""
+        judge, traces = (one == "simulated" for one in (self.judge_source, self.trace_source))
+        return ". The judge is simulated" * judge + ". The traces are simulated" * traces
 
     @property
     def simulated(self) -> bool:
-        """Whether the labels or the verdicts are simulated."""
-        return "simulated" in (self.human_kind, self.judge_source)
+        """Whether labels, verdicts or traces are simulated."""
+        return "simulated" in (self.human_kind, self.judge_source, self.trace_source)
 
 
 def said_by(source: str | None, computed: bool) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Estimate(Origin):
         """The value and what it rests on, in words."""
         found = "undefined" if self.value is None else f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
         unscored = f", {self.n_unscored} unscored" * bool(self.n_unscored)
-        about = f"by {self.n_labels} of {self.labels_are}{self.judge_is}"
+        about = f"by {self.n_labels} of {self.labels_are}{self.rest_is}"
         return f"corrected rate {found}, n = {self.n}{unscored}, {about}"
 
 
@@ -87,8 +87,10 @@ def corrected_rate(
         value, low, high, lost = _rogan_gladen(alignment, said, level, seed, resamples)
     raw, bounds = float(said.mean()) if len(said) else None, columns.proportion(int(said.sum()), len(said), level)
     numbers = (value, low, high, len(said), alignment.n, unscored, raw, bounds, method, level, lost, reason)
-    source = columns.least(SOURCES, alignment.judge_source, filter(None, (getattr(v, "source", None) for v in judged)))
-    return Estimate(*numbers, human_kind=alignment.human_kind, judge_source=source)
+    told: dict[str, Any] = {"judge_source": alignment.judge_source, "trace_source": alignment.trace_source}
+    for name, of in (("judge_source", "source"), ("trace_source", "trace_source")):
+        told[name] = columns.least(SOURCES, told[name], filter(None, (getattr(one, of, None) for one in judged)))
+    return Estimate(*numbers, human_kind=alignment.human_kind, **told)
 
 
 def _refused(alignment: Alignment, said: np.ndarray, method: Method) -> str:

@@ -50,6 +50,8 @@ class Verdict:
     """Dollars for `usage`, as if none came from a tape: what was paid is in the Ledger. None without a price."""
     computed: bool = False
     """Whether code said it, and no model was asked."""
+    trace_source: Source | None = None
+    """Of the trace."""
 
     @property
     def agreement(self) -> float | None:
@@ -172,7 +174,7 @@ class Judge:
             return self._unscored(trace, str(error), **told)
 
     def _unscored(self, trace: Trace, why: str, **told: Any) -> Verdict:
-        known = {"source": self.model.source, "votes": (None,)} | told
+        known = {"source": self.model.source, "votes": (None,), "trace_source": trace.source} | told
         return Verdict(trace.id, None, "", why, judge=self.hash, **known)
 
     def _majority(self, trace: Trace, readings: Sequence[Verdict]) -> Verdict:

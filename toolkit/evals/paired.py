@@ -51,9 +51,12 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
     p = float(mcnemar([[0, b], [c, 0]], exact=True).pvalue) if b + c else None
     difference, interval = ((b - c) / n, (max(-1.0, gap - reach), min(1.0, gap + reach))) if n else (None, None)
     reason = "" if b + c else "p: the two are right and wrong on the same items" if n else "no item counts for both"
-    kind = least(RATERS, first.human_kind, second.human_kind)
-    source = least(SOURCES, first.judge_source, second.judge_source)
-    return JudgeComparison(n, labelled - n, b, c, p, difference, interval, reason, human_kind=kind, judge_source=source)
+    told: dict[str, Any] = {
+        "human_kind": least(RATERS, first.human_kind, second.human_kind),
+        "judge_source": least(SOURCES, first.judge_source, second.judge_source),
+        "trace_source": least(SOURCES, first.trace_source, second.trace_source),
+    }
+    return JudgeComparison(n, labelled - n, b, c, p, difference, interval, reason, **told)
 
 
 def retest(*runs: "Sequence[Verdict]") -> Agreement:
@@ -96,7 +99,7 @@ class AnnotatorTest(Origin):
         """What was found, and with whose labels."""
         said = {True: "may stand in for", False: "may not stand in for", None: "is not compared with"}[self.passes]
         silent = f", {self.n_unscored} unscored" * bool(self.n_unscored)
-        return f"The judge {said} one of the raters who gave {self.labels_are}, n = {self.n}{silent}{self.judge_is}"
+        return f"The judge {said} one of the raters who gave {self.labels_are}, n = {self.n}{silent}{self.rest_is}"
 
 
 def annotator_test(

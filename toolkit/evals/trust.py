@@ -62,7 +62,7 @@ class Trust:
         said = f"not trusted: {missing}" if missing else "trusted to score at scale"
         real = self.alignment.human_kind == "human"
         about = "" if real else f". It rests on {self.alignment.labels_are}: nothing here is about people"
-        return f"Judge {self.judge or 'of unknown hash'} is {said}{about}{self.alignment.judge_is}"
+        return f"Judge {self.judge or 'of unknown hash'} is {said}{about}{self.alignment.rest_is}"
 
     @property
     def schools(self) -> str:
