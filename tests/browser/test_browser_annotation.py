@@ -14,6 +14,8 @@ from toolkit.evals.labels import LabelStore
 
 pytestmark = pytest.mark.browser
 
+LAYER = ".fieldbook-keys[tabindex='0']"
+"""The panel, once its keys are there."""
 HOSTILE = '<img src=x onerror="window.pwned = 1">'
 CELLS = [
     f"""\
@@ -119,9 +121,16 @@ async def test_twenty_traces_are_labelled_by_keyboard_alone_and_outlive_their_ke
     await notebook.run_all()
     await expect(page.get_by_text("1 of 22 · 0 labelled")).to_be_visible()
     press, box = page.keyboard.press, page.get_by_label("Why")
-    for key in ("Escape", "ArrowUp", "Tab"):  # from the last cell to the panel's, and into it
+    await expect(page.get_by_text("pid ", exact=False).last).to_be_visible()
+    await notebook.idle()
+    await page.locator(LAYER).wait_for()
+    for key in ("Escape", "ArrowUp"):  # from the last cell to the panel's
         await press(key)
-    await expect(page.locator(".fieldbook-keys")).to_be_focused()
+    for _ in range(12):  # into the panel, past the cell's toolbar where that is there already
+        await press("Tab")
+        if await page.locator(f"{LAYER}:focus").count():
+            break
+    await expect(page.locator(LAYER)).to_be_focused()
     for stray in (
         "x",
         "a",
@@ -182,7 +191,7 @@ async def test_keys_wait_for_a_slow_disk_and_undo_jump_and_arrows_are_keys_too(l
     await notebook.run_all()
     await expect(page.get_by_text("1 of 4 · 0 labelled")).to_be_visible()
     press, box = page.keyboard.press, page.get_by_label("Why")
-    await page.locator(".fieldbook-keys").focus()
+    await page.locator(LAYER).focus()
     await press("1")
     await page.keyboard.type("Good.")
     with FileLock(lab.folder / "labels.jsonl.lock"):
