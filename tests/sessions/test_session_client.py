@@ -8,7 +8,7 @@ import nats
 import pytest
 
 from toolkit.records import encode
-from toolkit.sessions import LogUnavailable, NatsLog, Session
+from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session
 from toolkit.sessions.client import Client
 from toolkit.sessions.log import LogClosed
 from toolkit.sessions.publish import Publisher, Refused
@@ -196,7 +196,44 @@ async def test_writers_that_a_stopped_server_keeps_waiting_give_up_in_time(serve
         finally:
             os.kill(server.pid, signal.SIGCONT)
         assert {type(end) for end in ends} == {LogUnavailable}
+        assert log._client.pending_data_size < 2 * MEGABYTE
         assert (await session.say("after")).event.data == {"text": "after"}
+
+
+async def test_messages_that_nats_py_would_hold_back_for_ever_give_up_in_time_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("toolkit.sessions.nats.APPEND_DEADLINE_S", 2.0)
+    roomy = NatsServer(store=tmp_path, settings=["max_payload: 8MB"])
+    async with roomy as server, await NatsLog.connect(server.url) as log:
+        session = Session(log, "stopped")
+        await session.say("before")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(15):
+                ends = await asyncio.gather(
+                    *[session.say("x" * 3 * MEGABYTE) for _ in range(6)], return_exceptions=True
+                )
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert {type(end) for end in ends} == {LogUnavailable}
+
+
+async def test_a_delivery_that_is_lost_on_its_way_is_noticed_and_read_again(server, monkeypatch):
+    async with await NatsLog.connect(server.url) as log:
+        session, real, seen = Session(log, "gap"), Client._process_msg, []
+
+        def lossy(self, sid, subject, reply, data, headers):
+            if reply.startswith(b"$JS.ACK."):
+                seen.append(data)
+                reply = b"" if len(seen) == 3 else reply
+                sid = 10**6 if len(seen) == 3 else sid
+            return real(self, sid, subject, reply, data, headers)
+
+        for n in range(6):
+            await session.say(f"{n}")
+        monkeypatch.setattr(Client, "_process_msg", lossy)
+        async with asyncio.timeout(20):
+            assert [event.data["text"] async for event in session.read(follow=False, lane="log")] == list("012345")
+        assert len(seen) > 6
 
 
 async def test_another_nats_py_that_calls_no_shortcut_only_takes_longer(server, monkeypatch):

@@ -547,7 +547,8 @@ async def served(*options):
 
 
 @pytest.mark.nats
-async def test_the_command_serves_an_agent_and_prints_the_address_with_its_qr_code():
+@pytest.mark.parametrize("killed", [False, True])
+async def test_the_command_serves_an_agent_and_prints_its_address_and_outlives_its_nats_server(killed):
     async with served() as (out, process), httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
         address, token = re.search(r"control: (\S+)\?token=(\S+)", out).groups()
         assert (await client.get(address)).status_code == 401
@@ -558,33 +559,16 @@ async def test_the_command_serves_an_agent_and_prints_the_address_with_its_qr_co
             aclosing(frames(response)) as feed,
         ):
             await read_until(feed, lambda frame: (e := event_of(frame)) and e.kind == "text.delta")
+            if killed:
+                family = psutil.Process(process.pid).children(recursive=True)
+                next(one for one in family if one.name() == "nats-server").kill()
+                assert b"runs again" in await asyncio.wait_for(process.stdout.readline(), DEADLINE_S)
             assert (await client.post(f"{address}/cancel", headers=headers)).status_code == 200
             got = await read_until(feed, finished)
         assert event_of(got[-1]).data["outcome"] == "cancelled"
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 30) == 0
     assert out.count("█") > 20
-
-
-@pytest.mark.nats
-async def test_an_answer_outlives_the_nats_server_that_the_command_started():
-    async with served() as (out, process), httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
-        address, token = re.search(r"control: (\S+)\?token=(\S+)", out).groups()
-        headers = {"authorization": f"Bearer {token}"}
-        assert (await client.post(f"{address}/say", json={"text": "hello"}, headers=headers)).status_code == 200
-        async with (
-            client.stream("GET", f"{address}/events", headers=headers) as response,
-            aclosing(frames(response)) as feed,
-        ):
-            await read_until(feed, lambda frame: (e := event_of(frame)) and e.kind == "text.delta")
-            family = psutil.Process(process.pid).children(recursive=True)
-            next(one for one in family if one.name() == "nats-server").kill()
-            assert b"runs again" in await asyncio.wait_for(process.stdout.readline(), DEADLINE_S)
-            assert (await client.post(f"{address}/cancel", headers=headers)).status_code == 200
-            got = await read_until(feed, finished)
-        assert event_of(got[-1]).data["outcome"] == "cancelled"
-        process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
 @pytest.mark.nats

@@ -22,14 +22,15 @@ Deliver = Callable[[tuple[bytes, bytes]], None]
 
 CLOSE_TIMEOUT_S = 2.0
 ROOM_BYTES = 1 << 20
-"""More than this does not wait for the socket, but for a message."""
+"""A message waits for room where more than this waits for the socket already."""
 ROOM_WAIT_S = 0.002
-OURS = {
+HEADERS = {
     "Nats-Msg-Id",
     "Nats-Expected-Last-Subject-Sequence-Subject",
     "Nats-Expected-Last-Subject-Sequence",
     "Nats-Rollup",
 }
+"""A message with others than these is left to nats-py, which looks at their names."""
 
 
 class Client(nats_py.Client):
@@ -46,7 +47,7 @@ class Client(nats_py.Client):
         """Connect, and reconnect ever after. Raises LogUnavailable where nobody answers within `timeout_s`."""
         client, options = cls(), {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
         # nats-py's own limit would hold back a write without a deadline; `send` has one.
-        options |= {"pending_size": 0, "flush_timeout": PUBLISH_TIMEOUT_S, "ping_interval": 2}
+        options |= {"pending_size": 0, "ping_interval": 2}
         try:
             async with asyncio.timeout(timeout_s):
                 await client.connect(url.split(","), name="fieldbook", error_cb=_quiet, **options)  # type: ignore[arg-type]
@@ -75,9 +76,9 @@ class Client(nats_py.Client):
         if (waiting := self.answers.get(subject)) and not waiting.done():
             waiting.set_result(data)
 
-    async def listen(self, inbox: str, deliver: Deliver, told: Callable[[Msg], Awaitable[None]]) -> Subscription:
-        """Subscribe a consumer: `deliver` gets each event's reply subject and payload, `told` whatever else comes."""
-        subscription = await self.subscribe(inbox, cb=told)
+    async def listen(self, inbox: str, deliver: Deliver, control: Callable[[Msg], Awaitable[None]]) -> Subscription:
+        """Subscribe a consumer: `deliver` gets each event's reply subject and payload, `control` all else."""
+        subscription = await self.subscribe(inbox, cb=control)
         self._deliver[subscription._id] = deliver
         return subscription
 
@@ -87,26 +88,31 @@ class Client(nats_py.Client):
         await subscription.unsubscribe()
 
     async def send(
-        self, subject: str, payload: bytes = b"", reply: str = "", told: dict[str, str] | None = None, now: bool = False
+        self,
+        subject: str,
+        payload: bytes = b"",
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+        now: bool = False,
     ) -> None:
         """Publish, no more; with `now`, without a wait for what else could be written together with it.
 
         Raises TimeoutError where there is no room for it in time, and MaxPayloadError where the server would close the
         connection because of it.
         """
-        lines = "".join([f"{name}: {value}\r\n" for name, value in (told or {}).items()])
+        lines = "".join([f"{name}: {value}\r\n" for name, value in (headers or {}).items()])
         head = f"NATS/1.0\r\n{lines}\r\n".encode()
         if len(payload) + len(head) > self.max_payload:
             raise MaxPayloadError
         whole = subject + reply
-        plain = told and OURS.issuperset(told) and lines.count("\n") + lines.count("\r") == 2 * len(told)
+        plain = headers and HEADERS.issuperset(headers) and lines.count("\n") + lines.count("\r") == 2 * len(headers)
         if now and plain and whole.split() == [whole] and self._put(f"{subject} {reply}", head, payload):
             return
         if self.pending_data_size > ROOM_BYTES:
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
                 while self.pending_data_size > ROOM_BYTES:
                     await asyncio.sleep(ROOM_WAIT_S)
-        await self.publish(subject, payload, reply, told)
+        await self.publish(subject, payload, reply, headers)
 
     def _put(self, subjects: str, head: bytes, payload: bytes) -> bool:
         """Write a message to the socket; False where it is not the only one on its way."""

@@ -168,7 +168,7 @@ class NatsLog:
             if batch:
                 told |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
             if number < len(events):
-                await self._client.send(to, payload, told=told)
+                await self._client.send(to, payload, headers=told)
         if batch:
             told["Nats-Batch-Commit"] = "1"
         seq, again = await self._publisher.publish(to, payload, told)

@@ -93,14 +93,14 @@ class Publisher:
             await self._client.send(subject, payload, reply, headers, now=len(answers) == 1)
             late = loop.call_later(PUBLISH_TIMEOUT_S, self._client.answer, key, None)
             try:
-                told = await future
+                data = await future
             finally:
                 late.cancel()
         finally:
             del answers[key]
-        if told is None:
+        if data is None:
             raise TimeoutError
-        answer = json.loads(told or b"{}")
+        answer = json.loads(data or b"{}")
         if not answer.get("seq"):
             _refuse(answer.get("error"))
         return answer["seq"], answer.get("duplicate", False)
