@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from toolkit.events import new_event
-from toolkit.sessions import Session, Surface
+from toolkit.sessions import Extent, Session, Surface
 
 WORDS = [f"word{n} " for n in range(60)]
 
@@ -187,3 +187,13 @@ async def test_a_stored_event_differs_from_the_one_appended_by_its_place_alone(l
 async def test_one_run_of_all_that_a_reader_catches_up_on_is_no_lane(log):
     with pytest.raises(ValueError, match="goes with a lane"):
         Session(log, "lane").read(run="r1")
+
+
+async def test_a_log_tells_where_the_history_of_a_session_begins_and_ends(log):
+    session = Session(log, "extent")
+    assert (await log.extent("extent")) == Extent(None, 0)
+    first = await session.say("first")
+    await speak(session)
+    last = (await everything(session))[-1]
+    assert (await log.extent("extent")) == Extent(first.event.id, last.seq)
+    assert (await log.extent("another")) == Extent(None, 0)

@@ -18,7 +18,18 @@ A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLo
 from toolkit.sessions.cluster import NatsCluster
 from toolkit.sessions.control import Desk, SecondMessage, attend, decide, finished
 from toolkit.sessions.conversation import Conversation, Item, fold
-from toolkit.sessions.log import Ack, Durability, Fenced, Lane, Log, LogUnavailable, MemoryLog
+from toolkit.sessions.log import (
+    Ack,
+    CursorLost,
+    Durability,
+    Extent,
+    Fenced,
+    Lane,
+    Log,
+    LogUnavailable,
+    MemoryLog,
+    TooLarge,
+)
 from toolkit.sessions.nats import NatsLog
 from toolkit.sessions.run import Run
 from toolkit.sessions.server import NatsServer, server_binary
@@ -28,8 +39,10 @@ from toolkit.sessions.surface import Surface
 __all__ = [
     "Ack",
     "Conversation",
+    "CursorLost",
     "Desk",
     "Durability",
+    "Extent",
     "Fenced",
     "Item",
     "Lane",
@@ -43,6 +56,7 @@ __all__ = [
     "SecondMessage",
     "Session",
     "Surface",
+    "TooLarge",
     "attend",
     "decide",
     "finished",

@@ -53,6 +53,17 @@ class Fenced(PermissionError):
     """Another agent has this run: what was to be written was not stored, and never will be."""
 
 
+class CursorLost(LookupError):
+    """The reader's cursor is of another history: the log began anew, or what stood there was purged.
+
+    What the reader has shown so far is not what the log holds. It begins anew, at cursor 0.
+    """
+
+
+class TooLarge(ValueError):
+    """The event is larger than the log takes: nothing was stored, and sending it again would not help."""
+
+
 class LogUnavailable(ConnectionError):
     """The log did not acknowledge in time. The event may or may not be stored: append the same event again."""
 
@@ -100,6 +111,16 @@ class Ack:
         return self.event.seq
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a log holds of one session now: enough to tell whether a cursor is of this history."""
+
+    first: str | None
+    """The id of the oldest event on the lane ``log``; None where there is none. Another one means another history."""
+    last: int
+    """The sequence number of the newest event on that lane; 0 where there is none. No cursor of it lies beyond."""
+
+
 class Log(Protocol):
     """What a session is written on: `MemoryLog` or `NatsLog`."""
 
@@ -132,6 +153,9 @@ class Log(Protocol):
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run (of each actor, where it is of no run) on a lane, in order."""
+
+    async def extent(self, session: str) -> Extent:
+        """Where the session's history begins and ends now."""
 
     async def close(self) -> None:
         """Let go of files and connections."""
@@ -237,6 +261,13 @@ class MemoryLog:
         wanted = (event for event in self._sessions[session] if place(event) in LANES[lane])
         last = {(event.run, event.run or event.actor): event for event in wanted}
         return sorted(last.values(), key=lambda event: event.seq or 0)
+
+    async def extent(self, session: str) -> Extent:
+        """Where the session's history begins and ends; see `Log.extent`."""
+        history = [event for event in self._sessions[session] if place(event) in LANES["log"]]
+        if not history:
+            return Extent(None, 0)
+        return Extent(history[0].id, history[-1].seq or 0)
 
     async def close(self) -> None:
         """Nothing is held open between appends."""

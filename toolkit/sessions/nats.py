@@ -9,11 +9,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from toolkit.events import Event, RecordError, decode_event, encode
 from toolkit.sessions.feed import Feed
-from toolkit.sessions.log import LANES, Ack, Durability, Fenced, Lane, LogUnavailable, place
+from toolkit.sessions.log import LANES, Ack, Durability, Extent, Fenced, Lane, LogUnavailable, place
 from toolkit.sessions.publish import (
     APPEND_DEADLINE_S,
     PUBLISH_TIMEOUT_S,
@@ -266,6 +267,19 @@ class NatsLog:
                         return
             finally:
                 await feed.close()
+
+    async def extent(self, session: str) -> Extent:
+        """Where the session's history begins and ends; see `Log.extent`."""
+        stream, root = home(session, self._streams)
+        history = f"{root}.log.>"
+        last_seq, _ = await self._last(session, history)
+        if not last_seq:
+            return Extent(None, 0)
+        leader = self._client.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        oldest = partial(leader.get_msg, stream, seq=1, subject=history, next=True)
+        first = await persist(whole(oldest), APPEND_DEADLINE_S, f"nothing was heard of {history}")
+        event = self._decoded(first.seq or 0, first.data or b"")
+        return Extent(event.id if event else f"sequence {first.seq}", last_seq)
 
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers and writers of this log end with it."""
