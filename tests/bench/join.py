@@ -68,7 +68,7 @@ async def _joined(on: Rig, session: Session) -> tuple[int, int, int]:
     relay = Relay(int(on.server.url.rsplit(":", 1)[1]))
     async with await asyncio.start_server(relay, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
-        client = await Client.dial(f"nats://127.0.0.1:{port}", DEADLINE_S)
+        client = await Client.dial(on.server.url.rsplit(":", 1)[0] + f":{port}", DEADLINE_S)
         late = Session(NatsLog(client, "os"), session.id)
         wire, payload, said = relay.bytes, client.stats["in_bytes"], 0
         async for event in late.read(follow=False):

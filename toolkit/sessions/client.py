@@ -17,6 +17,7 @@ from nats.errors import Error, MaxPayloadError
 
 from toolkit.sessions.log import LogUnavailable, shielded
 from toolkit.sessions.publish import PUBLISH_TIMEOUT_S, RECONNECT_WAIT_S
+from toolkit.sessions.server import masked
 
 Deliver = Callable[[tuple[bytes, bytes]], None]
 
@@ -45,14 +46,23 @@ class Client(nats_py.Client):
     @classmethod
     async def dial(cls, url: str, timeout_s: float) -> Self:
         """Connect, and reconnect ever after. Raises LogUnavailable where nobody answers within `timeout_s`."""
-        client, options = cls(), {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
+        client = cls()
+        options: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
         # nats-py's own limit would hold back a write without a deadline; `send` has one.
         options |= {"pending_size": 0, "ping_interval": 2}
+        refusals: list[str] = []
+
+        async def note(error: Exception) -> None:
+            """Reconnects are expected here; what could not be done shows in `append` and `read`."""
+            if "authorization" in str(error).lower():
+                refusals.append("it wants a token: connect by the whole url of the server")
+
         try:
             async with asyncio.timeout(timeout_s):
-                await client.connect(url.split(","), name="fieldbook", error_cb=_quiet, **options)  # type: ignore[arg-type]
+                await client.connect(url.split(","), name="fieldbook", error_cb=note, **options)
         except (OSError, TimeoutError, Error) as error:
-            raise LogUnavailable(f"no NATS server at {url} within {timeout_s} s: {error!r}") from None
+            why = refusals[0] if refusals else masked(repr(error))
+            raise LogUnavailable(f"no NATS server at {masked(url)} within {timeout_s} s: {why}") from None
         finally:
             if not client.is_connected:  # What had been opened is open still.
                 await client.hang_up()
@@ -141,10 +151,6 @@ class Client(nats_py.Client):
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         return _nothing()
-
-
-async def _quiet(error: Exception) -> None:
-    """Reconnects are expected here; what could not be done shows in `append` and `read`."""
 
 
 async def _nothing() -> None:

@@ -5,6 +5,7 @@ least.
 """
 
 import asyncio
+import secrets
 import socket
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -33,16 +34,17 @@ class NatsCluster:
 
     def __init__(self, size: int = 3, durability: Literal["os", "fsync"] = "os", store: str | Path | None = None):
         with ExitStack() as held:
-            ports = [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(size)]
-        routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
-        self.servers = [
-            NatsServer(
-                durability,
-                Path(store) / f"server-{number}" if store else None,
-                settings=[f'cluster {{ name: fieldbook, listen: "127.0.0.1:{port}", routes: [{routes}] }}'],
-            )
-            for number, port in enumerate(ports)
-        ]
+            listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(size)]
+            ports = [listener.getsockname()[1] for listener in listeners]
+        # One token for clients, and another by which the servers know each other.
+        token, password = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        routes = ", ".join(f'"nats://server:{password}@127.0.0.1:{port}"' for port in ports)
+        self.servers = []
+        for number, port in enumerate(ports):
+            folder = Path(store) / f"server-{number}" if store else None
+            members = f'authorization {{ user: server, password: "{password}" }}'
+            cluster = f'cluster {{ name: fieldbook, listen: "127.0.0.1:{port}", {members}, routes: [{routes}] }}'
+            self.servers.append(NatsServer(durability, folder, settings=[cluster], token=token))
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -57,7 +59,7 @@ class NatsCluster:
 
     @property
     def url(self) -> str:
-        """Where clients connect: every server, separated by commas."""
+        """Where clients connect: every server, separated by commas, each with the token."""
         return ",".join(server.url for server in self.servers)
 
     async def leader(self, stream: str = STREAM, timeout_s: float = LEADER_TIMEOUT_S) -> NatsServer:

@@ -1,8 +1,14 @@
-"""NatsServer: a real nats-server as a child process, for one machine and for experiments that kill it."""
+"""NatsServer: a real nats-server as a child process, for one machine and for experiments that kill it.
+
+Two things guard it. A lock on its store: two servers on one store would write over each other's events. And a random
+token: whoever reaches its port without the token reads and writes nothing.
+"""
 
 import asyncio
 import json
 import os
+import re
+import secrets
 import shutil
 import signal
 import sysconfig
@@ -20,9 +26,39 @@ from toolkit import warden
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
 POLL_S = 0.01
+LOCK_TIMEOUT_S = 2.0
+"""A server that was killed together with its owner needs a moment to be gone."""
 NAME_PREFIX = "fieldbook-"
 """A server that we started says its durability in its name, so that each client's acknowledgements can state it."""
 STORE_PREFIX, OWNER, CONFIG = "fieldbook-nats-", "owner.lock", "server.conf"
+LOCK = "in-use.lock"
+"""The lock of a store that somebody named. That of a temporary one is `OWNER`, by which it is known as ours."""
+PRIVATE = 0o600
+SERVER_URL = "FIELDBOOK_SERVER_URL"
+"""The variable by which a child process learns `NatsServer.url`: everybody may read a command line."""
+
+
+class StoreInUse(RuntimeError):
+    """Another nats-server has this store."""
+
+
+class StoreLock(FileLock):
+    """The lock of a store. It is held until its owner and everybody who inherited it has ended."""
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """What a child must get in order to hold the lock too; nothing where the system has no such thing."""
+        descriptor = self._context.lock_file_fd
+        return (descriptor,) if os.name == "posix" and descriptor is not None else ()
+
+
+def masked(text: str) -> str:
+    """`text` with ``***`` for the token, or the user and password, of each URL in it.
+
+    >>> masked("no server at nats://secret@127.0.0.1:4222")
+    'no server at nats://***@127.0.0.1:4222'
+    """
+    return re.sub(r"(?<=://)[^/@\s,]*@", "***@", text)
 
 
 def server_binary() -> Path:
@@ -72,6 +108,14 @@ class NatsServer:
         -1 takes a free one.
     settings : sequence of str
         Further lines of the server's configuration.
+    token : str, optional
+        What clients show; a random one by default. It is part of `url`, and stands in the store's configuration file,
+        which only its owner may read.
+
+    Raises
+    ------
+    StoreInUse
+        On entering, where another server has the store.
     """
 
     def __init__(
@@ -80,6 +124,7 @@ class NatsServer:
         store: str | Path | None = None,
         port: int = -1,
         settings: Sequence[str] = (),
+        token: str | None = None,
     ):
         if durability not in ("os", "fsync"):
             raise ValueError(f"a NatsServer's durability is 'os' or 'fsync', not {durability!r}")
@@ -87,34 +132,58 @@ class NatsServer:
         self.name = f"{NAME_PREFIX}{durability}-{uuid4().hex[:8]}"
         """What it calls itself, also after a restart: a cluster knows its members by their names."""
         self._external = os.environ.get("NATS_URL")
+        self._token = token or secrets.token_urlsafe(32)
         self._store = Path(store) if store else None
-        self._temporary = ExitStack()
+        self._lock: StoreLock | None = None
+        self._held = ExitStack()
         self._port = port
         self._warden: asyncio.subprocess.Process | None = None
         self._pid: int | None = None
 
     async def __aenter__(self) -> Self:
-        if not self._external:
+        if self._external:
+            return self
+        try:
             if self._store is None:
                 await asyncio.to_thread(remove_abandoned)
-                folder = tempfile.TemporaryDirectory(prefix=STORE_PREFIX, ignore_cleanup_errors=True)
-                self._store = Path(self._temporary.enter_context(folder))
-                self._temporary.enter_context(FileLock(self._store / OWNER))
-            try:
-                await self._start()
-            except BaseException:
-                await self.__aexit__()
-                raise
+                temporary = tempfile.TemporaryDirectory(prefix=STORE_PREFIX, ignore_cleanup_errors=True)
+                self._store = Path(self._held.enter_context(temporary))
+                self._hold(self._store / OWNER)
+            else:
+                self._store.mkdir(parents=True, exist_ok=True)
+                self._hold(self._store / LOCK)
+            await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
+    def _hold(self, path: Path) -> None:
+        """Take the lock of the store, for as long as this server is entered."""
+        lock = StoreLock(path, timeout=LOCK_TIMEOUT_S)
+        try:
+            self._held.enter_context(lock)
+        except Timeout:
+            why = "another nats-server has this store. Connect to that one by its url, or name another store"
+            raise StoreInUse(f"{path.parent}: {why}") from None
+        self._lock = lock
+
     async def __aexit__(self, *_: object) -> None:
-        with self._temporary:
+        with self._held:
             await self.kill() if self._warden else None
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
-        return self._external or f"nats://127.0.0.1:{self._port}"
+        """Where clients connect. It holds the token: give it to a child by its environment, and show `address`."""
+        return self._external or f"nats://{self._token}@127.0.0.1:{self._port}"
+
+    @property
+    def address(self) -> str:
+        """`url` without its token, for people to read."""
+        return masked(self._external) if self._external else f"nats://127.0.0.1:{self._port}"
+
+    def __repr__(self) -> str:
+        return f"<NatsServer {self.name} at {self.address}>"
 
     @property
     def pid(self) -> int | None:
@@ -159,22 +228,26 @@ class NatsServer:
 
     def _own(self, verb: str) -> asyncio.subprocess.Process:
         if self._external:
-            raise RuntimeError(f"cannot {verb} {self._external}: NATS_URL names it, so it is not ours")
+            raise RuntimeError(f"cannot {verb} {self.address}: NATS_URL names it, so it is not ours")
         if not self._warden:
             raise RuntimeError(f"cannot {verb}: the server does not run")
         return self._warden
 
     async def _start(self) -> None:
         folder = self._folder
-        folder.mkdir(parents=True, exist_ok=True)
         for stale in folder.glob("*.ports"):
             stale.unlink()
         config = folder / CONFIG
-        config.write_text(self._config(), encoding="utf-8")
+        _write_privately(config, self._config())
         argv = warden.command([str(server_binary()), "--config", str(config)])
         with self.log_file.open("ab") as log:
             self._warden = await asyncio.create_subprocess_exec(
-                *argv, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                *argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=self._lock.inherited if self._lock else (),
             )
         try:
             self._pid, self._port = await asyncio.wait_for(self._ports(self._warden), START_TIMEOUT_S)
@@ -199,6 +272,7 @@ class NatsServer:
             "host: 127.0.0.1",
             f"port: {self._port}",
             f"server_name: {self.name}",
+            f"authorization {{ token: {quoted(self._token)} }}",
             f"ports_file_dir: {quoted(str(self._folder))}",
             "jetstream {",
             f"  store_dir: {quoted(str(self._folder / 'jetstream'))}",
@@ -207,3 +281,11 @@ class NatsServer:
             *self._settings,
         ]
         return "\n".join(lines) + "\n"
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -57,7 +57,7 @@ async def deliver(
         log = MemoryLog()
         return await _Run(plan, model, Witness(log), partial(start_task, log, path, names), path, say, None).whole()
     async with NatsServer() as server, await NatsLog.connect(server.url) as nats:
-        say(f"nats-server runs at {server.url} (pid {server.pid}); acknowledged means: {nats.durability}")
+        say(f"nats-server runs at {server.address} (pid {server.pid}); acknowledged means: {nats.durability}")
         start = partial(start_process, server.url, path, names)
         return await _Run(plan, model, Witness(nats), start, path, say, server if server.pid else None).whole()
 

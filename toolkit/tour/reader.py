@@ -18,6 +18,7 @@ from toolkit.events import Event
 from toolkit.records import JsonlFile
 from toolkit.sessions import Log, NatsLog, Session
 from toolkit.sessions.log import stop
+from toolkit.sessions.server import SERVER_URL
 
 PROGRAM = "import asyncio, toolkit.tour.reader as reader; asyncio.run(reader.main())"
 
@@ -58,8 +59,9 @@ async def start_task(log: Log, path: Path, sessions: list[str]) -> Kill:
 
 async def start_process(url: str, path: Path, sessions: list[str]) -> Kill:
     """Start a reader as a process of its own; it is killed by SIGKILL."""
-    argv = [sys.executable, "-c", PROGRAM, url, str(path), *sessions]
-    process = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.PIPE)
+    argv = [sys.executable, "-c", PROGRAM, str(path), *sessions]
+    environment = {**os.environ, SERVER_URL: url}
+    process = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.PIPE, env=environment)
 
     async def kill() -> None:
         with suppress(ProcessLookupError):
@@ -70,9 +72,9 @@ async def start_process(url: str, path: Path, sessions: list[str]) -> Kill:
 
 
 async def main() -> None:
-    """The process: ``URL FILE SESSION...`` on its command line."""
-    url, path, *sessions = sys.argv[1:]
+    """The process: ``FILE SESSION...`` on its command line, the server's URL in its environment."""
+    path, *sessions = sys.argv[1:]
     # whoever started it is gone: nothing here needs unwinding
     asyncio.get_running_loop().add_reader(0, lambda: os.read(0, 64) or os._exit(0))
-    async with await NatsLog.connect(url, timeout_s=30) as log:
+    async with await NatsLog.connect(os.environ[SERVER_URL], timeout_s=30) as log:
         await read_into(log, Path(path), sessions)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal, Self, get_args
 
 from toolkit import warden
+from toolkit.sessions.server import SERVER_URL
 
 Kind = Literal["cut", "stall", "half-open", "slow", "kill", "freeze"]
 """Connections are reset; nothing moves for a while; what the server sends is lost while the connection seems to be
@@ -29,9 +30,9 @@ READ_BYTES = 4096
 SLOW_S = 0.05
 START_S = 15.0
 PROGRAM = """
-import asyncio, pathlib, sys
+import asyncio, os, pathlib, sys
 from toolkit.sessions.lab.web import serve_arms
-asyncio.run(serve_arms(int(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])))
+asyncio.run(serve_arms(int(sys.argv[1]), os.environ["FIELDBOOK_SERVER_URL"], pathlib.Path(sys.argv[2])))
 """
 
 
@@ -164,10 +165,13 @@ class WebProcess:
         self._url, self._place, self.port, self._pid = url, place, 0, 0
 
     async def start(self) -> None:
-        program = warden.command([sys.executable, "-c", PROGRAM, str(self.port), self._url, str(self._place)])
+        program = warden.command([sys.executable, "-c", PROGRAM, str(self.port), str(self._place)])
+        environment = {**os.environ, SERVER_URL: self._url}
         pipe, errors = asyncio.subprocess.PIPE, self._place / "web.log"
         with errors.open("ab") as log:
-            self._warden = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, stderr=log)
+            self._warden = await asyncio.create_subprocess_exec(
+                *program, stdin=pipe, stdout=pipe, stderr=log, env=environment
+            )
         assert self._warden.stdout
         said = await asyncio.wait_for(self._warden.stdout.readline(), START_S)
         if not said:

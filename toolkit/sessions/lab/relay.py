@@ -5,6 +5,7 @@ The orchestrator is a process of its own, which gets SIGKILL in the middle. The 
 
 import asyncio
 import json
+import os
 import sys
 import time
 from statistics import median_high
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.sessions.log import stop
 from toolkit.sessions.nats import NatsLog
-from toolkit.sessions.server import NatsServer
+from toolkit.sessions.server import SERVER_URL, NatsServer
 from toolkit.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 PACE_S = 0.01
 DEADLINE_S = 15.0
 PROGRAM = """
-import asyncio, sys
+import asyncio, os, sys
 from toolkit.sessions.lab.relay import orchestrate
-asyncio.run(orchestrate(*sys.argv[1:]))
+asyncio.run(orchestrate(os.environ["FIELDBOOK_SERVER_URL"], *sys.argv[1:]))
 """
 
 
@@ -45,9 +46,9 @@ async def compare_relay(workers: int = 4, words: int = 60, die_after: float = 0.
 
 async def _measure(arm: str, log: NatsLog, url: str, workers: int, words: int, die_after: float) -> dict[str, Any]:
     session, arrived, handed = Session(log, arm), list[float](), 0
-    program = [sys.executable, "-c", PROGRAM, url, arm]
-    pipe = asyncio.subprocess.PIPE
-    orchestrator = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe)
+    program = [sys.executable, "-c", PROGRAM, arm]
+    pipe, environment = asyncio.subprocess.PIPE, {**os.environ, SERVER_URL: url}
+    orchestrator = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, env=environment)
     to_it, from_it = orchestrator.stdin, orchestrator.stdout
     assert to_it
     assert from_it
