@@ -12,7 +12,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import MemoryLog, stop
+from toolkit.sessions.log import stop
+from toolkit.sessions.memory import MemoryLog
 from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import Surface

@@ -5,15 +5,25 @@
 True
 """
 
+import math
 import time as clock
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Literal
 
+from pydantic_core import to_jsonable_python
+
 from toolkit.records import RecordError, decode, encode
 
 __all__ = ["CONTROL_KINDS", "KINDS", "Event", "Outcome", "RecordError"]
-__all__ += ["decode_event", "encode", "fresh_id", "new_event"]
+__all__ += ["decode_event", "encode", "fresh_id", "new_event", "storable"]
+
+MAX_DEPTH = 100
+"""Lists and dicts in each other: a reader of JSON takes no more than about 190."""
+MAX_INTEGER = 10**4000
+"""Python reads no longer integer from text."""
 
 Outcome = Literal["complete", "cancelled", "error", "orphaned"]
 """How a run ended."""
@@ -80,5 +90,140 @@ def new_event(session: str, kind: str, actor: str, data: dict[str, Any], run: st
 
 
 def decode_event(text: str | bytes, file: str | None = None, line: int | None = None) -> Event:
-    """Read one event from JSON. Raises `RecordError` that names file, line and field."""
-    return decode(Event, text, file, line)
+    """Read one event from JSON. Raises `RecordError` that names file, line and field.
+
+    ``NaN`` and ``Infinity``, which some programs write though JSON has neither, are read as None.
+    """
+    event = decode(Event, text, file, line)
+    raw = text.encode() if isinstance(text, str) else text
+    if b"NaN" in raw or b"Infinity" in raw:
+        return storable(event)
+    return event
+
+
+def storable(event: Event) -> Event:
+    """`event` as each log stores it: text is Unicode, data is JSON, and reading it back gives the same event.
+
+    Lone surrogates become U+FFFD; NaN and the infinities None; dates, paths, ids and bytes text; sets and arrays lists;
+    keys text.
+
+    Raises
+    ------
+    ValueError
+        Where a part cannot be JSON at all: an object of some other class, a loop, a number of 4,000 digits.
+
+    Examples
+    --------
+    >>> storable(Event("s", "note", "user", {"score": float("nan"), "words": ("a", "b")}, "e1")).data
+    {'score': None, 'words': ['a', 'b']}
+    """
+    if not isinstance(event.data, dict | Mapping):
+        raise ValueError(f"an event's data is a dict, not {type(event.data).__name__}")
+    return Event(
+        _word(event.session, "session"),
+        _word(event.kind, "kind"),
+        _word(event.actor, "actor"),
+        _object(event.data, 1),
+        _word(event.id, "id"),
+        None if event.run is None else _word(event.run, "run"),
+        _time(event.time),
+        event.seq,
+    )
+
+
+def _word(value: object, field: str) -> str:
+    if type(value) is str and value.isascii():
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"an event's {field} is text, not {type(value).__name__}")
+    return _unicode(value)
+
+
+def _time(value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"an event's time is in seconds since 1970, not {value!r}") from None
+    return seconds if math.isfinite(seconds) else None
+
+
+def _unicode(text: str) -> str:
+    """`text` without lone surrogates; two that belong together become their character."""
+    if text.isascii():
+        return str.__str__(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return str.__str__(text)
+
+
+def _json(value: Any, depth: int) -> Any:
+    """`value` as JSON has it."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"an event's data is nested more than {MAX_DEPTH} deep, or holds itself")
+    if isinstance(value, str):
+        return _unicode(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return _integer(int(value))
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, dict | Mapping):
+        return _object(value, depth)
+    if isinstance(value, list | tuple):
+        return [_json(item, depth + 1) for item in value]
+    return _json_of_object(value, depth)
+
+
+def _object(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
+    for key, item in value.items():
+        pairs[key if type(key) is str and key.isascii() else _key(key)] = _json(item, depth + 1)
+    return pairs
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return _unicode(key)
+    as_json = _json(key, 1)
+    return as_json if isinstance(as_json, str) else str(as_json)
+
+
+def _integer(value: int) -> int:
+    if abs(value) >= MAX_INTEGER:
+        raise ValueError("an event's data holds an integer of more than 4,000 digits")
+    return value
+
+
+def _json_of_object(value: Any, depth: int) -> Any:
+    """An object that JSON does not know, as text, a list or a dict."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _text_of_bytes(bytes(value))
+    if isinstance(value, set | frozenset):
+        return [_json(item, depth + 1) for item in sorted(value, key=repr)]
+    if type(value).__name__ in {"NaTType", "NAType"}:  # how pandas says that there is no value
+        return None
+    if isinstance(value, Iterator):  # a second try to store the event would find it used up
+        raise ValueError(f"an event's data cannot serialize a {type(value).__qualname__}: make a list of it")
+    return _json(_plain(value), depth + 1)
+
+
+def _plain(value: Any) -> Any:
+    """The lists, dicts and texts that an object stands for, by numpy or by pydantic."""
+    try:
+        return value.tolist() if hasattr(value, "tolist") else to_jsonable_python(value)
+    except Exception as error:  # the object's own code runs here, and may raise anything
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise ValueError(f"an event's data cannot serialize a {kind}: {error}") from None
+
+
+def _text_of_bytes(value: bytes) -> str:
+    """Bytes as the text that they are in UTF-8, else as a data URL."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"data:application/octet-stream;base64,{b64encode(value).decode()}"

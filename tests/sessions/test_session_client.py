@@ -8,10 +8,10 @@ import nats
 import pytest
 
 from toolkit.records import encode
-from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session
+from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session, TooLarge
 from toolkit.sessions.client import Client
 from toolkit.sessions.log import LogClosed
-from toolkit.sessions.publish import Publisher, Refused
+from toolkit.sessions.publish import Publisher
 
 pytestmark = pytest.mark.nats
 
@@ -178,14 +178,13 @@ async def test_an_event_that_is_too_long_by_its_headers_alone_is_refused_and_the
         session = Session(log, "long")
         await session.say("first")
         empty = len(encode(session.event("message", "ada", {"text": ""})).encode())
-        with pytest.raises(Refused, match="larger than the server takes"):
+        with pytest.raises(TooLarge, match="the log takes"):
             await session.say("x" * (MEGABYTE - empty - 8), actor="ada")
         assert (await session.say("second")).event.seq == 2
 
 
-async def test_writers_that_a_stopped_server_keeps_waiting_give_up_in_time(server, monkeypatch):
-    monkeypatch.setattr("toolkit.sessions.nats.APPEND_DEADLINE_S", 2.0)
-    async with await NatsLog.connect(server.url) as log:
+async def test_writers_that_a_stopped_server_keeps_waiting_give_up_in_time(server):
+    async with await NatsLog.connect(server.url, deadline_s=2.0) as log:
         session = Session(log, "stopped")
         await session.say("before")
         os.kill(server.pid, signal.SIGSTOP)
@@ -200,10 +199,9 @@ async def test_writers_that_a_stopped_server_keeps_waiting_give_up_in_time(serve
         assert (await session.say("after")).event.data == {"text": "after"}
 
 
-async def test_messages_that_nats_py_would_hold_back_for_ever_give_up_in_time_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("toolkit.sessions.nats.APPEND_DEADLINE_S", 2.0)
+async def test_messages_that_nats_py_would_hold_back_for_ever_give_up_in_time_too(tmp_path):
     roomy = NatsServer(store=tmp_path, settings=["max_payload: 8MB"])
-    async with roomy as server, await NatsLog.connect(server.url) as log:
+    async with roomy as server, await NatsLog.connect(server.url, deadline_s=2.0) as log:
         session = Session(log, "stopped")
         await session.say("before")
         os.kill(server.pid, signal.SIGSTOP)

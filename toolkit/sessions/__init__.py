@@ -27,9 +27,9 @@ from toolkit.sessions.log import (
     Lane,
     Log,
     LogUnavailable,
-    MemoryLog,
     TooLarge,
 )
+from toolkit.sessions.memory import MemoryLog
 from toolkit.sessions.nats import NatsLog
 from toolkit.sessions.run import Run
 from toolkit.sessions.server import NatsServer, server_binary

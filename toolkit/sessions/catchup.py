@@ -19,10 +19,13 @@ from toolkit.sessions.log import Log
 async def catch_up(log: Log, session: str, after: int, follow: bool) -> AsyncIterator[Event]:
     """Yield what happened after `after`, with snapshots in the place of the words that they cover."""
     snapshots = [one for one in await log.latest(session, "snapshot") if _covers(one) > after]
+    # Asked for after the snapshots: words that no snapshot covers are seen here, or come later still.
+    spoken = await log.latest(session, "words") if snapshots else []
+    # Where the log was purged without what stands beside it, a snapshot covers words that are no longer there.
+    last_words = {word.run: word.seq or 0 for word in spoken}
+    snapshots = [one for one in snapshots if _covers(one) <= last_words.get(one.run, 0)]
     covered = {one.run: _covers(one) for one in snapshots}
     newest = max(snapshots, key=_covers, default=None)
-    # Asked for after the snapshots: words that no snapshot covers are seen here, or come later still.
-    spoken = await log.latest(session, "words") if newest else []
     known = {one.run: max(after, covered.get(one.run, 0)) for one in spoken}
     bare = [known[one.run] for one in spoken if (one.seq or 0) > known[one.run]]
     start = min([*bare, _covers(newest) if newest else after])

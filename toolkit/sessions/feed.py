@@ -1,12 +1,13 @@
 """Feed: one JetStream consumer's life, from a cursor until it falls silent or skips."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
-from toolkit.sessions.publish import APPEND_DEADLINE_S, PUBLISH_TIMEOUT_S, persist, whole
+from toolkit.sessions.publish import PUBLISH_TIMEOUT_S, whole
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 0.5
 SILENCE_S = 3 * HEARTBEAT_S
 CONSUMER_LIFE_S = 30.0
+Ask = Callable[[Callable[[], Awaitable[Any]], str], Awaitable[Any]]
+"""Awaits an attempt until it succeeds or a deadline passes; the text says what failed then."""
 
 
 class Feed:
     """One consumer's life: from a cursor on (or from each subject's last), until it falls silent or skips."""
 
-    def __init__(self, client: "Client", stream: str, subjects: Sequence[str], after: int | None, patient: bool):
-        self._client, self._stream, self._subjects, self._after = client, stream, subjects, after
-        self._patient = patient
+    def __init__(
+        self, client: "Client", ask: Ask, stream: str, subjects: Sequence[str], after: int | None, patient: bool
+    ):
+        self._client, self._ask, self._stream, self._subjects = client, ask, stream, subjects
+        self._after, self._patient = after, patient
         self._inbox = client.new_inbox()
         self._name = ""
         self._queue: asyncio.Queue[tuple[bytes, bytes] | Msg | None] = asyncio.Queue()
@@ -60,16 +65,20 @@ class Feed:
         while not self._name:
             try:
                 making = whole(manager.add_consumer, self._stream, config)
-                info = await persist(making, APPEND_DEADLINE_S, what)
+                info = await self._ask(making, what)
                 self._name, self.pending = info.name, info.num_pending or 0
             except LogUnavailable:
                 if self._client.is_closed or not self._patient:
                     raise
 
-    async def messages(self) -> AsyncIterator[tuple[int, bytes]]:
-        """Yield (stream sequence, payload) as long as the consumer is whole."""
+    async def messages(self, look: Callable[[], Awaitable[None]], every_s: float) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield (stream sequence, payload) as long as the consumer is whole; `look` is called now and then."""
         delivered, queue = 0, self._queue
+        next_look = time.monotonic() + every_s
         while True:
+            if time.monotonic() > next_look:
+                await look()
+                next_look = time.monotonic() + every_s
             word = queue.get_nowait() if not queue.empty() else await self._next()
             if isinstance(word, tuple):
                 seq, count = _sequences(word[0])

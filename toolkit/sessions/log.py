@@ -1,16 +1,12 @@
-"""Log: an append-only, totally ordered record of events; MemoryLog keeps one in this process, or in a file."""
+"""Log: an append-only, totally ordered record of events, and what it tells those who write and read it."""
 
 import asyncio
 import re
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
-from toolkit.events import CONTROL_KINDS, Event, RecordError
-from toolkit.records import JsonlFile
+from toolkit.events import CONTROL_KINDS, Event, storable
 
 T = TypeVar("T")
 
@@ -37,11 +33,14 @@ BESIDE = {
     "lease.renewed": "lease",
     "presence.renewed": "lease",
 }
+BESIDE_LANES = frozenset({"snapshot", "lease"})
+"""Lanes beside the log: what stands on them does not stay."""
 FENCES = frozenset({"run.started", "run.adopted", "run.finished"})
 """The last of these in a run is its fence: its writer names it with each write, so that only one can write, and
 nobody once it has ended."""
 FRESH_ID = re.compile(r"[0-9a-f]{32}")
 """The form of an id that nobody chose. Any other may come again at any time, and is stored once even then."""
+SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def place(event: Event) -> str:
@@ -59,9 +58,24 @@ class CursorLost(LookupError):
     What the reader has shown so far is not what the log holds. It begins anew, at cursor 0.
     """
 
+    def __init__(self, session: str, after: int):
+        super().__init__(f"session {session} has another history than the one that was read up to {after}: begin anew")
+
 
 class TooLarge(ValueError):
     """The event is larger than the log takes: nothing was stored, and sending it again would not help."""
+
+
+def checked(event: Event) -> Event:
+    """`event` as every log stores it. Raises ValueError where no log could."""
+    if not isinstance(event.session, str) or not SESSION_ID.fullmatch(event.session):
+        raise ValueError("a session id has 1 to 128 letters, digits, '-' or '_'")
+    return storable(event)
+
+
+def too_large(event: Event, size: int, limit: int) -> TooLarge:
+    """The error for an event of `size` bytes where the log takes `limit`."""
+    return TooLarge(f"event {event.id} ({event.kind}) has {size:,} bytes as JSON, and the log takes {limit:,}")
 
 
 class LogUnavailable(ConnectionError):
@@ -132,11 +146,26 @@ class Log(Protocol):
     def reachable(self) -> bool:
         """Whether the log can be written to and read now, as far as one knows."""
 
+    @property
+    def max_event_bytes(self) -> int:
+        """The size of the largest event that it takes, as JSON in UTF-8."""
+
     async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event` once, whatever the number of calls with its id.
 
         With a `fence` it is stored only while the event at that sequence number is still the run's fence; 0 means
-        that the run has none yet. Raises `Fenced` otherwise, and `LogUnavailable` at the deadline.
+        that the run has none yet. What is stored, and acknowledged, is `toolkit.events.storable` of the event.
+
+        Raises
+        ------
+        Fenced
+            Where another agent has the run.
+        LogUnavailable
+            Where the event was not acknowledged by the deadline, or the disk is full.
+        TooLarge
+            Where it is larger than `max_event_bytes`.
+        ValueError
+            Where it cannot be JSON.
         """
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
@@ -149,6 +178,8 @@ class Log(Protocol):
 
         With `follow` it goes on with those to come, however long the log is away; without, it ends at what is stored
         now, and `LogUnavailable` is raised at a deadline. With `run`, only what is of that run, or of none.
+
+        Raises `CursorLost`, at once or later, where `after` is no cursor of the session's history as it is now.
         """
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
@@ -159,115 +190,3 @@ class Log(Protocol):
 
     async def close(self) -> None:
         """Let go of files and connections."""
-
-
-class MemoryLog:
-    """A log in this process. With a `path` each event is written and fsynced before it is acknowledged.
-
-    Parameters
-    ----------
-    path : str or Path, optional
-        A JSONL file of events. Where it exists, the log goes on from it. One MemoryLog at a time may write it.
-    """
-
-    reachable = True
-
-    def __init__(self, path: str | Path | None = None):
-        self._file = JsonlFile(path, Event) if path is not None else None
-        self._sessions: dict[str, list[Event]] = defaultdict(list)
-        self._by_id: dict[tuple[str, str], Event] = {}
-        self._fences: dict[tuple[str, str | None], int] = {}
-        self._seq = 0
-        self._writing = asyncio.Lock()
-        self._news = asyncio.Event()
-        self.problems: tuple[RecordError, ...] = tuple(self._load())
-        self._size = self._size_now()
-
-    def _load(self) -> list[RecordError]:
-        lines = list(self._file.lines()) if self._file else []
-        for line in lines:
-            if line.record:
-                self._keep(line.record)
-        return [line.error for line in lines if line.error]
-
-    def _size_now(self) -> int:
-        return self._file.path.stat().st_size if self._file and self._file.path.exists() else 0
-
-    def _keep(self, event: Event) -> None:
-        assert event.seq is not None
-        self._seq = max(self._seq, event.seq)
-        self._by_id[event.session, event.id] = event
-        self._sessions[event.session].append(event)
-        if event.kind in FENCES:
-            self._fences[event.session, event.run] = event.seq
-
-    @property
-    def durability(self) -> Durability:
-        """``fsync`` with a path, ``memory`` without."""
-        return "fsync" if self._file else "memory"
-
-    async def append(self, event: Event, fence: int | None = None) -> Ack:
-        """Store `event`; see `Log.append`."""
-        return (await self.append_all([event], fence))[0]
-
-    async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
-        """Store `events`; see `Log.append_all`."""
-        return await shielded(self._append(events, fence))
-
-    async def _append(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
-        async with self._writing:
-            once = {(event.session, event.id): event for event in events}
-            fresh = [event for key, event in once.items() if key not in self._by_id]
-            first = fresh[0] if fresh else None
-            if first and fence is not None and self._fences.get((first.session, first.run), 0) != fence:
-                raise Fenced(f"run {first.run} of session {first.session} is another agent's now")
-            stored = [replace(event, seq=self._seq + n) for n, event in enumerate(fresh, 1)]
-            if self._file and stored:
-                if self._size_now() != self._size:
-                    raise LogUnavailable(
-                        f"{self._file.path} was written by another log since: open a new MemoryLog on it"
-                    )
-                await asyncio.to_thread(self._file.append, *stored)
-                self._size = self._size_now()
-            for event in stored:
-                self._keep(event)
-            self._news.set()
-            self._news = asyncio.Event()
-        # A writer that never waits would starve the readers of its own loop.
-        await asyncio.sleep(0)
-        new = {event.id for event in fresh}
-        stored_as = [self._by_id[event.session, event.id] for event in events]
-        return [Ack(event, self.durability, duplicate=event.id not in new) for event in stored_as]
-
-    async def read(
-        self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
-    ) -> AsyncIterator[Event]:
-        """Yield events; see `Log.read`."""
-        events, wanted = self._sessions[session], LANES[lane]
-        at = bisect_right(events, after, key=lambda event: event.seq or 0)
-        end = len(events)
-        while True:
-            news = self._news
-            while at < (len(events) if follow else end):
-                event, at = events[at], at + 1
-                if place(event) in wanted and (run is None or event.run in (None, run)):
-                    yield event
-            if not follow:
-                return
-            await news.wait()
-
-    async def latest(self, session: str, lane: Lane) -> list[Event]:
-        """The last event of each run on a lane; see `Log.latest`."""
-        wanted = (event for event in self._sessions[session] if place(event) in LANES[lane])
-        last = {(event.run, event.run or event.actor): event for event in wanted}
-        return sorted(last.values(), key=lambda event: event.seq or 0)
-
-    async def extent(self, session: str) -> Extent:
-        """Where the session's history begins and ends; see `Log.extent`."""
-        history = [event for event in self._sessions[session] if place(event) in LANES["log"]]
-        if not history:
-            return Extent(None, 0)
-        return Extent(history[0].id, history[-1].seq or 0)
-
-    async def close(self) -> None:
-        """Nothing is held open between appends."""

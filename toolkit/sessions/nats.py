@@ -8,55 +8,71 @@ whenever it falls silent or skips: an acknowledged event is read once, in order,
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from toolkit.events import Event, RecordError, decode_event, encode
+from toolkit.events import Event, RecordError, encode
 from toolkit.sessions.feed import Feed
-from toolkit.sessions.log import LANES, Ack, Durability, Extent, Fenced, Lane, LogUnavailable, place
+from toolkit.sessions.jetstream import DEDUPE_WINDOW_S, JetStream
+from toolkit.sessions.log import (
+    LANES,
+    Ack,
+    Durability,
+    Extent,
+    Fenced,
+    Lane,
+    LogUnavailable,
+    checked,
+    place,
+    too_large,
+)
 from toolkit.sessions.publish import (
     APPEND_DEADLINE_S,
-    PUBLISH_TIMEOUT_S,
     RECONNECT_WAIT_S,
     Publisher,
     Refused,
-    persist,
-    whole,
 )
 from toolkit.sessions.server import NAME_PREFIX
-from toolkit.sessions.streams import filters, guard, headers, home, make_streams, subject
+from toolkit.sessions.streams import filters, guard, headers, home, subject
 
 if TYPE_CHECKING:
     from toolkit.sessions.client import Client
 
+T = TypeVar("T")
+
 CONNECT_TIMEOUT_S = 10.0
-DEDUPE_WINDOW_S = 120.0
-"""For so long the server knows an event's id again; a later retry looks the log up first."""
 WRONG_LAST_SEQUENCE = 10071
 DUPLICATE_IN_BATCH = 10201
-NO_MESSAGE = 10037
 BATCHES_AT_ONCE = 8
 """A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that."""
-BATCH_VERSION = (2, 12)
-FILTERS_VERSION = (2, 10)
-"""Since then a consumer may have several filters."""
+HISTORY_CHECK_S = 2.0
+"""So often a reader that follows looks whether its history is still there."""
+MAX_GIVEN_UP = 10_000
+"""The ids of so many writes that were given up are kept, the newest."""
 
 
 class NatsLog:
     """A log on a nats-server with JetStream. Make one with `NatsLog.connect`."""
 
-    def __init__(self, client: "Client", durability: Durability, streams: int = 1, replicas: int = 1):
-        self._client, self._durability, self._streams, self._replicas = client, durability, streams, replicas
+    def __init__(
+        self,
+        client: "Client",
+        durability: Durability,
+        streams: int = 1,
+        replicas: int = 1,
+        window_s: float = DEDUPE_WINDOW_S,
+        history_check_s: float = HISTORY_CHECK_S,
+        deadline_s: float = APPEND_DEADLINE_S,
+    ):
+        self._client, self._stated, self._streams = client, durability, streams
+        self._jetstream = JetStream(client, streams, replicas, window_s, deadline_s)
+        self._deadline_s = deadline_s
         self._publisher = Publisher(client)
-        self._window_s = DEDUPE_WINDOW_S
-        self.problems: list[RecordError] = []
-        """Messages on a session's subjects that are no events: readers pass them over."""
+        self._history_check_s = history_check_s
         self._tried: dict[str, float] = {}
+        """When each write that is not acknowledged was first tried: a late retry must look whether it is stored."""
         self._batching = asyncio.Semaphore(BATCHES_AT_ONCE)
-        version = client.connected_server_version
-        self._version = (version.major, version.minor)
-        self._batches = self._version >= BATCH_VERSION
 
     @classmethod
     async def connect(
@@ -67,6 +83,8 @@ class NatsLog:
         timeout_s: float = CONNECT_TIMEOUT_S,
         streams: int = 1,
         window_s: float = DEDUPE_WINDOW_S,
+        history_check_s: float = HISTORY_CHECK_S,
+        deadline_s: float = APPEND_DEADLINE_S,
     ) -> Self:
         """Connect to the server or cluster at `url`, and make the streams where they are not there yet.
 
@@ -84,6 +102,10 @@ class NatsLog:
             Sessions are spread over so many by the hash of their id. All who share a log name the same number.
         window_s : float
             The dedupe window of a stream that is made here.
+        history_check_s : float
+            A reader that follows looks so often whether its history was purged or made anew.
+        deadline_s : float
+            For so long the server is asked again for an acknowledgement or an answer.
 
         Raises
         ------
@@ -96,23 +118,13 @@ class NatsLog:
 
         client = await Client.dial(url, timeout_s)
         stated: Durability = "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
-        log = cls(client, durability or stated, streams)
+        log = cls(client, durability or stated, streams, replicas, window_s, history_check_s, deadline_s)
         try:
-            await log._settle_in(replicas, window_s, timeout_s)
+            await log._jetstream.settle_in(timeout_s)
         except BaseException:
             await log.close()
             raise
         return log
-
-    async def _settle_in(self, replicas: int, window_s: float, timeout_s: float) -> None:
-        """Make the streams. Somebody else's may promise less than ours would."""
-        made = await make_streams(self._client, self._streams, replicas, window_s, self._batches, timeout_s)
-        for config in made:
-            self._window_s = min(self._window_s, config.duplicate_window or DEDUPE_WINDOW_S)
-            self._replicas = max(self._replicas, config.num_replicas or 1)
-            self._batches = self._batches and bool(config.allow_atomic)
-            if config.persist_mode == "async" or config.storage != "file":
-                self._durability = "memory"
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,58 +135,87 @@ class NatsLog:
     @property
     def durability(self) -> Durability:
         """The tier that each acknowledgement states."""
-        return self._durability
+        return "memory" if self._jetstream.volatile else self._stated
 
     @property
     def reachable(self) -> bool:
         """Whether there is a connection to a server."""
         return self._client.is_connected
 
+    @property
+    def max_event_bytes(self) -> int:
+        """The size of the largest event that the server takes, beside its headers."""
+        return self._jetstream.max_event_bytes
+
+    @property
+    def problems(self) -> list[RecordError]:
+        """Messages on a session's subjects that are no events: readers pass them over."""
+        return self._jetstream.problems
+
     async def append(self, event: Event, fence: int | None = None) -> Ack:
-        """Store `event` once. Tries again, with the same id, until `APPEND_DEADLINE_S`; see `Log.append`."""
-        return (await self._append([event], fence))[0]
+        """Store `event` once. Tries again, with the same id, until its deadline; see `Log.append`."""
+        return (await self._append([checked(event)], fence))[0]
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events` together by an atomic batch, where the server has them (2.12); see `Log.append_all`."""
-        if self._batches and len(events) > 1:
-            return await self._append(events, fence)
-        return [await self.append(event, fence) for event in events]
+        ready = [checked(event) for event in events]
+        if self._jetstream.batches and len(ready) > 1:
+            return await self._append(ready, fence)
+        return [(await self._append([event], fence))[0] for event in ready]
 
     async def _append(self, events: Sequence[Event], fence: int | None, give_up: float | None = None) -> list[Ack]:
-        give_up = give_up or time.monotonic() + APPEND_DEADLINE_S
+        give_up = give_up or time.monotonic() + self._deadline_s
+        payloads = [self._payload(event) for event in events]
         key = f"{events[0].session}.{events[0].id}"
-        late = self._tried.setdefault(key, time.monotonic()) + self._window_s / 2
+        late = self._tried.setdefault(key, time.monotonic()) + self._jetstream.window_s / 2
 
         async def attempt() -> list[Ack]:
             if time.monotonic() > late and (known := await self._known(events)):
                 return known
             if len(events) == 1:
-                return await self._publish(events, fence)
+                return await self._publish(events, payloads, fence)
             async with self._batching:
-                return await self._publish(events, fence)
+                return await self._publish(events, payloads, fence)
 
+        may_be_stored = False
         try:
-            acks = await persist(attempt, APPEND_DEADLINE_S, f"event {events[0].id} was not acknowledged")
+            return await self._jetstream.ask(attempt, f"event {events[0].id} was not acknowledged")
         except Refused as error:
-            self._tried.pop(key, None)
-            return await self._settle(events, fence, error, give_up)
-        self._tried.pop(key, None)
-        return acks
+            refusal = error
+        except (LogUnavailable, asyncio.CancelledError):
+            may_be_stored = True
+            raise
+        finally:
+            self._forget(key, may_be_stored)
+        return await self._settle(events, fence, refusal, give_up)
 
-    async def _publish(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
+    def _payload(self, event: Event) -> bytes:
+        payload = encode(event).encode()
+        if len(payload) > self.max_event_bytes:
+            raise too_large(event, len(payload), self.max_event_bytes)
+        return payload
+
+    def _forget(self, key: str, may_be_stored: bool) -> None:
+        """Keep the key of a write that was given up, as it may be tried again; and of no other."""
+        if not may_be_stored:
+            self._tried.pop(key, None)
+        elif len(self._tried) > MAX_GIVEN_UP:
+            self._tried.pop(next(iter(self._tried)))
+
+    async def _publish(self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None) -> list[Ack]:
         _, root = home(events[0].session, self._streams)
         batch = self._client.new_inbox()[-22:] if len(events) > 1 else ""
-        for number, event in enumerate(events, 1):
-            to, payload, told = subject(event, root), encode(event).encode(), headers(event, root, fence)
+        for number, (event, payload) in enumerate(zip(events, payloads, strict=True), 1):
+            to, lines = subject(event, root), headers(event, root, fence)
             if batch:
-                told |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+                lines |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
             if number < len(events):
-                await self._client.send(to, payload, headers=told)
+                await self._client.send(to, payload, headers=lines)
         if batch:
-            told["Nats-Batch-Commit"] = "1"
-        seq, again = await self._publisher.publish(to, payload, told)
+            lines["Nats-Batch-Commit"] = "1"
+        seq, again = await self._publisher.publish(to, payload, lines)
         first = seq - len(events) + 1
-        return [Ack(replace(event, seq=first + n), self._durability, again) for n, event in enumerate(events)]
+        return [Ack(replace(event, seq=first + n), self.durability, again) for n, event in enumerate(events)]
 
     async def _settle(self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float) -> list[Ack]:
         """What a refusal means: stored before, taken by another, or a leader that has yet to catch up."""
@@ -184,7 +225,7 @@ class NatsLog:
             raise error
         event = events[-1]
         guarded, expected = guard(event, home(event.session, self._streams)[1], fence) or ("", 0)
-        last_seq, last_id = await self._last(event.session, guarded)
+        last_seq, last_id = await self._jetstream.last(event.session, guarded)
         if last_id == event.id and (known := await self._known(events)):
             return known
         if len(events) > 1 and fence is None:  # Some of them are stored already.
@@ -192,7 +233,7 @@ class NatsLog:
         if last_seq != expected:
             raise Fenced(f"run {event.run} of session {event.session} is another agent's now, or has ended")
         if time.monotonic() > give_up:
-            raise LogUnavailable(f"event {event.id} was not acknowledged within {APPEND_DEADLINE_S} s: {error}")
+            raise LogUnavailable(f"event {event.id} was not acknowledged within {self._deadline_s} s: {error}")
         await asyncio.sleep(RECONNECT_WAIT_S)
         return await self._append(events, fence, give_up)
 
@@ -202,31 +243,7 @@ class NatsLog:
         found = {one.id: one async for one in self.read(events[0].session, follow=False) if one.id in wanted}
         if not wanted or wanted - found.keys():
             return None
-        return [Ack(found.get(event.id, event), self._durability, duplicate=True) for event in events]
-
-    async def _last(self, session: str, subject: str) -> tuple[int, str]:
-        """Sequence number and id of the last event on `subject`, by the word of the stream's leader; 0 for none."""
-        stream, _ = home(session, self._streams)
-        asked = self._client.jetstream(timeout=PUBLISH_TIMEOUT_S)
-        try:
-            what = f"nothing was heard of {subject}"
-            last = await persist(whole(asked.get_last_msg, stream, subject), APPEND_DEADLINE_S, what)
-        except Refused as error:
-            if error.code == NO_MESSAGE:
-                return 0, ""
-            raise
-        event = self._decoded(last.seq or 0, last.data or b"")
-        return last.seq or 0, event.id if event else ""
-
-    def _decoded(self, seq: int, payload: bytes) -> Event | None:
-        """The event; None for what is none, which is noted and costs nothing else."""
-        try:
-            if payload.endswith(b"}"):  # Its place is read with it, in one pass: of two equal names the last counts.
-                return decode_event(payload[:-1] + b',"seq":%d}' % seq)
-            return replace(decode_event(payload), seq=seq)
-        except RecordError as error:
-            self.problems.append(RecordError(error.why, f"sequence {seq}", field=error.field))
-            return None
+        return [Ack(found.get(event.id, event), self.durability, duplicate=True) for event in events]
 
     def read(
         self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
@@ -245,23 +262,32 @@ class NatsLog:
     ) -> AsyncIterator[Event]:
         """Yield what comes after `after`; for None, the last event on each subject."""
         stream, root = home(session, self._streams)
-        wanted, end = filters(root, lane, run if self._version >= FILTERS_VERSION else None), 0
-        if not follow and self._replicas > 1:
+        wanted, end = filters(root, lane, run if self._jetstream.filters else None), 0
+        history = self._jetstream.history(session, lane)
+
+        async def look() -> None:
+            with suppress(LogUnavailable):  # The server is away: it is looked at when it is back.
+                await history.check(after or 0)
+
+        if not follow and self._jetstream.replicas > 1:
             # A consumer may stand on a replica that is behind: only the leader knows what is stored now.
-            end = max([(await self._last(session, one))[0] for one in wanted])
+            end = max([(await self._jetstream.last(session, one))[0] for one in wanted])
             if end <= (after or 0):
+                await history.check(after or 0)
                 return
         while True:
-            feed = Feed(self._client, stream, wanted, after, patient=follow)
+            feed = Feed(self._client, self._jetstream.ask, stream, wanted, after, patient=follow)
             try:
                 await feed.open()
                 left = feed.pending
+                await history.check(after or 0)
                 if not (follow or end or left):
                     return
-                async for seq, payload in feed.messages():
+                async for seq, payload in feed.messages(look, self._history_check_s):
                     left -= 1
                     after = after if after is None else seq
-                    if (event := self._decoded(seq, payload)) and (run is None or event.run in (None, run)):
+                    if (event := self._jetstream.decoded(seq, payload)) and (run is None or event.run in (None, run)):
+                        history.note(seq, event.id)
                         yield event
                     if not follow and (seq >= end if end else left <= 0):
                         return
@@ -270,16 +296,10 @@ class NatsLog:
 
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends; see `Log.extent`."""
-        stream, root = home(session, self._streams)
-        history = f"{root}.log.>"
-        last_seq, _ = await self._last(session, history)
-        if not last_seq:
-            return Extent(None, 0)
-        leader = self._client.jetstream(timeout=PUBLISH_TIMEOUT_S)
-        oldest = partial(leader.get_msg, stream, seq=1, subject=history, next=True)
-        first = await persist(whole(oldest), APPEND_DEADLINE_S, f"nothing was heard of {history}")
-        event = self._decoded(first.seq or 0, first.data or b"")
-        return Extent(event.id if event else f"sequence {first.seq}", last_seq)
+        _, root = home(session, self._streams)
+        _, first_id = await self._jetstream.first(session)
+        last_seq, _ = await self._jetstream.last(session, f"{root}.log.>")
+        return Extent(first_id, last_seq) if first_id and last_seq else Extent(None, 0)
 
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers and writers of this log end with it."""

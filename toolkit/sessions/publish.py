@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
+from toolkit.sessions.log import LogClosed, LogUnavailable, TooLarge, shielded
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -20,6 +20,8 @@ PUBLISH_TIMEOUT_S = 1.0
 """For so long a write waits for room, and again for its answer."""
 APPEND_DEADLINE_S = 30.0
 REFUSED_CODES = range(400, 500)
+NO_STREAM = 10059
+LARGER_THAN_THE_STREAM_TAKES = 10054
 AGAIN = {10005, 10164, 10175, 10176, 10210}
 """Refusals that pass: a cluster that is not whole yet (10005); another write of the run is on its way to the replicas
 (10164); a batch whose beginning another connection, or the server before this one, had (the others)."""
@@ -51,15 +53,24 @@ def _passing(error: Exception, what: str) -> Exception:
     import nats
 
     match error:
+        case nats.errors.MaxPayloadError():
+            raise TooLarge(f"{what}: it is larger than the server takes in one message") from None
+        case nats.js.errors.APIError() if error.err_code == LARGER_THAN_THE_STREAM_TAKES:
+            raise TooLarge(f"{what}: it is larger than its stream takes in one message") from None
         case nats.js.errors.APIError() if error.code in REFUSED_CODES and error.err_code not in AGAIN:
             raise Refused(f"{what}: {error.description}", error.err_code) from None
-        case nats.errors.MaxPayloadError():
-            raise Refused(f"{what}: it is larger than the server takes in one message", None) from None
         case nats.errors.ConnectionClosedError():
             raise LogClosed(f"{what}: this log is closed") from None
         case nats.errors.Error() | OSError():
             return error
     raise error
+
+
+def is_for_want_of_a_stream(error: Exception) -> bool:
+    """Whether the server said that there is no such stream."""
+    from nats.js.errors import APIError, NoStreamResponseError
+
+    return isinstance(error, NoStreamResponseError) or (isinstance(error, APIError) and error.err_code == NO_STREAM)
 
 
 def whole(call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Callable[[], Awaitable[T]]:
