@@ -5,6 +5,7 @@ import os
 import signal
 
 import nats
+import psutil
 import pytest
 
 from toolkit.records import encode
@@ -258,6 +259,9 @@ async def test_a_write_under_way_learns_at_once_that_its_log_is_closed(server):
     log = await NatsLog.connect(server.url)
     await Session(log, "s").say("one")
     os.kill(server.pid, signal.SIGSTOP)
+    async with asyncio.timeout(10):
+        while psutil.Process(server.pid).status() != psutil.STATUS_STOPPED:
+            await asyncio.sleep(0.01)
     try:
         writing = asyncio.create_task(Session(log, "s").say("two"))
         await asyncio.sleep(0.05)

@@ -1,12 +1,18 @@
 """What every log promises, held against each of them."""
 
 import asyncio
+import json
+from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from toolkit.events import new_event
-from toolkit.sessions import Extent, Session, Surface
+from toolkit.events import Event, encode, new_event, storable
+from toolkit.sessions import CursorLost, Extent, Session, Surface, TooLarge
 
 WORDS = [f"word{n} " for n in range(60)]
 
@@ -197,3 +203,138 @@ async def test_a_log_tells_where_the_history_of_a_session_begins_and_ends(log):
     last = (await everything(session))[-1]
     assert (await log.extent("extent")) == Extent(first.event.id, last.seq)
     assert (await log.extent("another")) == Extent(None, 0)
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**60), 10**60)
+    | st.floats()
+    | st.text(st.characters())
+    | st.binary(max_size=8)
+    | st.datetimes()
+    | st.frozensets(st.text(st.characters(), max_size=3), max_size=3)
+    | st.builds(np.float32, st.floats(width=32))
+    | st.builds(np.int16, st.integers(-99, 99))
+    | st.builds(object),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+    max_leaves=6,
+)
+words = st.text(st.characters(), max_size=6)
+events = st.builds(
+    Event,
+    session=st.just("any"),
+    kind=st.sampled_from(["message", "note", "cancel", "text.delta"]) | words,
+    actor=words,
+    data=st.dictionaries(words, anything, max_size=3),
+    id=st.uuids().map(lambda uuid: uuid.hex),
+    run=st.none() | words,
+    time=st.none() | st.floats(),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(event=events)
+async def test_whatever_an_event_holds_it_is_refused_in_words_or_read_as_it_was_acknowledged(log, event):
+    try:
+        to_be_stored = storable(event)
+    except ValueError:
+        with pytest.raises(ValueError, match="event's"):
+            await log.append(event)
+        return
+    ack = await log.append(event)
+    assert ack.event == replace(to_be_stored, seq=ack.seq)
+    read = log.read("any", ack.seq - 1, follow=False)
+    async with aclosing(read):
+        stored = await anext(read)
+    assert stored == ack.event
+    json.loads(encode(stored), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+async def test_events_together_of_which_one_cannot_be_stored_store_nothing(log):
+    session = Session(log, "together")
+    good, bad = session.event("note", "ada", {"n": 1}), session.event("note", "ada", {"n": object()})
+    with pytest.raises(ValueError, match="cannot serialize"):
+        await log.append_all([good, bad])
+    assert await everything(session) == []
+
+
+async def test_all_logs_store_the_same_of_one_event(log):
+    data = {"at": datetime(2026, 11, 30, tzinfo=UTC), "score": float("nan"), "word": "\ud83d", "n": np.int64(3)}
+    ack = await Session(log, "alike").append("note", "ada", data)
+    assert ack.event.data == {"at": "2026-11-30T00:00:00Z", "score": None, "word": "�", "n": 3}
+
+
+@pytest.mark.parametrize("bad", ["a b", "a.b", "", "x" * 129, ">", "\ud83d"])
+async def test_an_event_of_a_session_that_could_not_be_a_subject_is_refused_at_once(log, bad):
+    async with asyncio.timeout(5):
+        with pytest.raises(ValueError, match="session id"):
+            await log.append(Event(bad, "message", "user", {"text": "x"}, "e1"))
+
+
+async def test_an_event_that_is_too_large_is_refused_and_the_log_works_on(log):
+    session = Session(log, "large")
+    if log.max_event_bytes > 2 << 20:
+        log.max_event_bytes = 2 << 20  # a log in memory takes whatever fits into it
+    bare = len(encode(session.event("message", "user", {"text": ""})).encode())
+    slack = 32  # the digits of a time vary
+    fits = log.max_event_bytes - bare - slack
+    assert (await session.say("x" * fits)).seq == 1
+    with pytest.raises(TooLarge, match="the log takes"):
+        await session.say("x" * (fits + 2 * slack))
+    small, large = session.event("note", "u", {}), session.event("note", "u", {"text": "x" * log.max_event_bytes})
+    with pytest.raises(TooLarge):
+        await log.append_all([small, large])
+    assert (await session.say("and on")).seq == 2
+    assert [len(event.data["text"]) for event in await everything(session)] == [fits, 6]
+
+
+@pytest.mark.parametrize("lane", ["log", "quiet", "control", "words", "lease", "snapshot"])
+@pytest.mark.parametrize("follow", [True, False], ids=["following", "as it is"])
+async def test_a_cursor_beyond_the_end_is_lost_on_every_lane(log, lane, follow):
+    session = Session(log, "beyond")
+    await speak(session)
+    for cursor in (10**6, 2**53):
+        reader = session.read(cursor, follow=follow, lane=lane)
+        async with asyncio.timeout(10), aclosing(reader):
+            with pytest.raises(CursorLost, match="begin anew"):
+                await anext(reader)
+
+
+@pytest.mark.parametrize("follow", [True, False], ids=["following", "as it is"])
+async def test_whoever_catches_up_learns_that_the_cursor_is_lost(log, follow):
+    session = Session(log, "catch-up")
+    await speak(session)
+    reader = session.read((await log.extent("catch-up")).last + 1, follow=follow)
+    async with asyncio.timeout(10), aclosing(reader):
+        with pytest.raises(CursorLost):
+            await anext(reader)
+
+
+async def test_a_cursor_of_an_empty_session_or_of_another_one_is_lost(log):
+    one, other = Session(log, "one"), Session(log, "other")
+    mine = (await one.say("mine")).seq
+    for n in range(5):
+        await one.say(str(n))
+    with pytest.raises(CursorLost):
+        await everything(other, mine)
+    theirs = (await other.say("theirs")).seq
+    with pytest.raises(CursorLost):
+        await everything(one, theirs)
+    with pytest.raises(CursorLost):
+        await everything(other, mine)
+    assert [event.seq for event in await everything(other, theirs - 1)] == [theirs]
+    assert await everything(other, theirs) == []
+
+
+async def test_every_cursor_that_a_reader_can_have_is_good_on_every_lane(log):
+    session = Session(log, "good")
+    await speak(session)
+    for lane in ("log", "quiet", "control", "words"):
+        whole = [event async for event in session.read(follow=False, lane=lane)]
+        for event in await everything(session):
+            rest = [later async for later in session.read(event.seq, follow=False, lane=lane)]
+            assert rest == [later for later in whole if later.seq > event.seq]
+    leases = [event async for event in session.read(follow=False, lane="lease")]
+    assert leases
+    assert [event async for event in session.read(leases[-1].seq, follow=False, lane="lease")] == []

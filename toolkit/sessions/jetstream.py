@@ -138,12 +138,7 @@ class JetStream:
         message = await self._message(oldest, f"nothing was heard of {history}")
         if message is None:
             return 0, None
-        return message.seq or 0, self._id(message.seq or 0, message.data)
-
-    def _id(self, seq: int, payload: bytes | None) -> str:
-        """An event's id; of what is no event, a word for its place."""
-        event = self.decoded(seq, payload or b"")
-        return event.id if event else f"sequence {seq}"
+        return message.seq or 0, _id(message.seq or 0, message.data)
 
     def history(self, session: str, lane: Lane) -> History:
         """The history that a reader of `session` follows."""
@@ -155,7 +150,7 @@ class JetStream:
             message = await self._message(partial(leader.get_msg, stream, seq), what)
             if message is None or not (message.subject or "").startswith(f"{root}.log."):
                 return None
-            return self._id(seq, message.data)
+            return _id(seq, message.data)
 
         async def bounds() -> tuple[int, int]:
             first, _ = await self.first(session)
@@ -163,3 +158,11 @@ class JetStream:
             return first, last
 
         return History(session, lane, look, bounds, self.expires)
+
+
+def _id(seq: int, payload: bytes | None) -> str:
+    """An event's id; of what is no event, a word for its place."""
+    try:
+        return decode_event(payload or b"").id
+    except RecordError:
+        return f"sequence {seq}"

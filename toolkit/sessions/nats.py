@@ -280,7 +280,7 @@ class NatsLog:
             try:
                 await feed.open()
                 left = feed.pending
-                await history.check(after or 0)
+                await (look() if follow else history.check(after or 0))
                 if not (follow or end or left):
                     return
                 async for seq, payload in feed.messages(look, self._history_check_s):
