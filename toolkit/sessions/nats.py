@@ -64,10 +64,11 @@ class NatsLog:
         window_s: float = DEDUPE_WINDOW_S,
         history_check_s: float = HISTORY_CHECK_S,
         deadline_s: float = APPEND_DEADLINE_S,
+        max_given_up: int = MAX_GIVEN_UP,
     ):
         self._client, self._stated, self._streams = client, durability, streams
         self._jetstream = JetStream(client, streams, replicas, window_s, deadline_s)
-        self._deadline_s = deadline_s
+        self._deadline_s, self._max_given_up = deadline_s, max_given_up
         self._publisher = Publisher(client)
         self._history_check_s = history_check_s
         self._tried: dict[str, float] = {}
@@ -85,6 +86,7 @@ class NatsLog:
         window_s: float = DEDUPE_WINDOW_S,
         history_check_s: float = HISTORY_CHECK_S,
         deadline_s: float = APPEND_DEADLINE_S,
+        max_given_up: int = MAX_GIVEN_UP,
     ) -> Self:
         """Connect to the server or cluster at `url`, and make the streams where they are not there yet.
 
@@ -106,6 +108,9 @@ class NatsLog:
             A reader that follows looks so often whether its history was purged or made anew.
         deadline_s : float
             For so long the server is asked again for an acknowledgement or an answer.
+        max_given_up : int
+            The ids of so many writes that were not acknowledged in time are remembered, so that a retry past the
+            dedupe window looks first whether the event is stored.
 
         Raises
         ------
@@ -118,7 +123,7 @@ class NatsLog:
 
         client = await Client.dial(url, timeout_s)
         stated: Durability = "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
-        log = cls(client, durability or stated, streams, replicas, window_s, history_check_s, deadline_s)
+        log = cls(client, durability or stated, streams, replicas, window_s, history_check_s, deadline_s, max_given_up)
         try:
             await log._jetstream.settle_in(timeout_s)
         except BaseException:
@@ -199,7 +204,7 @@ class NatsLog:
         """Keep the key of a write that was given up, as it may be tried again; and of no other."""
         if not may_be_stored:
             self._tried.pop(key, None)
-        elif len(self._tried) > MAX_GIVEN_UP:
+        elif len(self._tried) > self._max_given_up:
             self._tried.pop(next(iter(self._tried)))
 
     async def _publish(self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None) -> list[Ack]:
