@@ -1,5 +1,7 @@
 """MemoryLog with a file: what was acknowledged is on disk, and bad lines lose nothing else."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -65,3 +67,157 @@ async def test_two_logs_on_one_path_do_not_give_out_the_same_place_twice(tmp_pat
         await Session(old, "s").say("theirs")
     await Session(new, "s").say("and again")
     assert _sequences(path) == [1, 2]
+
+
+def event_line(id_="e1", session="s", **fields):
+    event = {"session": session, "kind": "message", "actor": "ada", "data": {"text": id_}, "id": id_} | fields
+    return json.dumps(event)
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "why"),
+    [
+        (event_line("no-seq"), "seq", "has its place there"),
+        (event_line("null", seq=None), "seq", "has its place there"),
+        (event_line("same", seq=2), "seq", "place 2 is not after 2"),
+        (event_line("back", seq=1), "seq", "place 1 is not after 2"),
+        (event_line("zero", seq=0), "seq", "place 0 is not after 2"),
+        (event_line("text", seq="x"), "seq", "valid integer"),
+        (event_line("e1", seq=3), "id", "e1 stands in the file already"),
+        (event_line("bad", session="a.b", seq=3), "session", "a session id has"),
+        (event_line("bare", session="", seq=3), "session", "a session id has"),
+    ],
+    ids=["no seq", "null", "same seq", "backwards", "zero", "text", "same id", "session", "no session"],
+)
+async def test_an_event_that_has_no_place_in_the_log_is_named_and_the_others_are_kept(tmp_path, line, field, why):
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join([event_line("e1", seq=1), event_line("e2", seq=2), line, event_line("e9", seq=9), ""]))
+    log = MemoryLog(path)
+    (problem,) = log.problems
+    assert (problem.file, problem.line, problem.field) == (str(path), 3, field)
+    assert why in str(problem)
+    session = Session(log, "s")
+    assert [event.id async for event in session.read(follow=False)] == ["e1", "e2", "e9"]
+    assert (await session.say("next")).seq == 10
+    assert line in path.read_text()
+
+
+async def test_the_same_id_in_another_session_is_another_event(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join([event_line("e1", seq=1), event_line("e1", session="other", seq=2), ""]))
+    log = MemoryLog(path)
+    assert log.problems == ()
+    assert [event.seq async for event in Session(log, "other").read(follow=False)] == [2]
+
+
+async def test_a_log_that_another_program_wrote_is_read_and_goes_on(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(
+        ("\ufeff" + event_line("e1", seq=1) + "\r\n" + event_line("e2", seq=2, data={"x": float("nan")})).encode()
+    )
+    session = Session(MemoryLog(path), "s")
+    await session.say("mine")
+    fresh = MemoryLog(path)
+    assert fresh.problems == ()
+    read = [event async for event in Session(fresh, "s").read(follow=False)]
+    assert [event.data for event in read] == [{"text": "e1"}, {"x": None}, {"text": "mine"}]
+
+
+async def test_a_torn_line_is_a_problem_that_keeps_nothing_back(tmp_path):
+    path = tmp_path / "log.jsonl"
+    await Session(MemoryLog(path), "s").say("one")
+    with path.open("ab") as file:
+        file.write(b'{"session":"s","kin')
+    log = MemoryLog(path)
+    assert "breaks off" in str(log.problems[0])
+    await Session(log, "s").say("two")
+    await Session(log, "s").say("three")
+    assert MemoryLog(path).problems == ()
+    assert _sequences(path) == [1, 2, 3]
+
+
+FULL = """
+import asyncio, resource, sys
+from toolkit.sessions import LogUnavailable, MemoryLog, Session
+
+async def main():
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    log = MemoryLog(sys.argv[1])
+    session, stored = Session(log, "s"), 0
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+    for n in range(20):
+        try:
+            await session.say(f"{n} " * 1500, id=f"m{n}")
+            stored += 1
+        except LogUnavailable as error:
+            assert "disk full" in str(error) and "another log" not in str(error), error
+            break
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    again = await session.say("there is room again", id=f"m{stored}")
+    assert (again.seq, again.duplicate) == (stored + 1, False)
+    assert [event.seq async for event in session.read(follow=False)] == list(range(1, stored + 2))
+    assert [event.seq async for event in Session(MemoryLog(sys.argv[1]), "s").read(follow=False)][-1] == stored + 1
+    print("went on after", stored)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX")
+@pytest.mark.parametrize("torn", [b"", b'{"session":"s","kin'], ids=["new file", "torn file"])
+def test_a_log_on_a_full_disk_goes_on_when_there_is_room(tmp_path, torn):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(torn)
+    ran = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("went on after ")
+    assert int(ran.stdout.split()[-1]) > 2
+
+
+TWO = """
+import asyncio, sys
+from toolkit.sessions import LogUnavailable, MemoryLog, Session
+
+async def main():
+    log = MemoryLog(sys.argv[1])
+    print("open", flush=True)
+    sys.stdin.readline()
+    stored = 0
+    for n in range(40):
+        try:
+            await Session(log, "s").say(f"{sys.argv[2]}{n}")
+            stored += 1
+        except LogUnavailable as error:
+            assert "another log" in str(error), error
+    print(stored, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_two_processes_that_write_one_log_give_no_place_out_twice(tmp_path):
+    path = tmp_path / "log.jsonl"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWO, str(path), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for name in "ab"
+    ]
+    for writer in writers:
+        assert writer.stdout.readline() == "open\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    stored = [int(writer.communicate(timeout=60)[0]) for writer in writers]
+    assert sorted(stored) == [0, 40]
+    assert _sequences(path) == list(range(1, 41))
+
+
+async def test_a_log_whose_file_was_taken_away_says_so_and_stores_nothing(tmp_path):
+    path = tmp_path / "log.jsonl"
+    log = MemoryLog(path)
+    await Session(log, "s").say("one")
+    path.unlink()
+    with pytest.raises(LogUnavailable, match="open a new MemoryLog"):
+        await Session(log, "s").say("two")
+    assert [event.data["text"] async for event in Session(log, "s").read(follow=False)] == ["one"]
