@@ -5,12 +5,14 @@ Each notes what was acknowledged, or seen, in a file, before it does the next th
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from toolkit.sessions import Fenced, LogUnavailable, NatsLog, Run, Session
+from toolkit.sessions.server import SERVER_URL
 
 RUN = "answer"
 FENCED = 3
@@ -107,4 +109,4 @@ async def main(what: str, url: str, options: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))))
+    sys.exit(asyncio.run(main(sys.argv[1], os.environ[SERVER_URL], json.loads(sys.argv[2]))))

@@ -17,6 +17,7 @@ import pytest
 from toolkit.events import Event, new_event
 from toolkit.records import validate
 from toolkit.sessions import NatsLog, NatsServer, Session, fold
+from toolkit.sessions.server import SERVER_URL
 
 pytestmark = pytest.mark.nats
 
@@ -40,11 +41,14 @@ class Child:
 
     def __init__(self, what, url, place, **options):
         self.what, self.place = what, place
-        self.argv = [sys.executable, str(HERE / "programs.py"), what, url, json.dumps({"place": str(place)} | options)]
+        self.argv = [sys.executable, str(HERE / "programs.py"), what, json.dumps({"place": str(place)} | options)]
+        self.environment = {**os.environ, SERVER_URL: url}
 
     async def start(self):
         with (self.place / f"{self.what}.err").open("ab") as err:
-            self.process = await asyncio.create_subprocess_exec(*self.argv, stdout=err, stderr=err)
+            self.process = await asyncio.create_subprocess_exec(
+                *self.argv, stdout=err, stderr=err, env=self.environment
+            )
 
     async def kill(self):
         with suppress(ProcessLookupError):

@@ -339,3 +339,11 @@ async def test_every_cursor_that_a_reader_can_have_is_good_on_every_lane(log):
     leases = [event async for event in session.read(follow=False, lane="lease")]
     assert leases
     assert [event async for event in session.read(leases[-1].seq, follow=False, lane="lease")] == []
+
+
+async def test_another_event_by_an_id_that_is_taken_is_answered_with_the_one_that_is_stored(log):
+    first = await log.append(new_event("id", "note", "ada", {"n": 1}))
+    for id_ in (first.event.id, "chosen"):
+        stored = await log.append(Event("id", "note", "ada", {"n": 1}, id_))
+        again = await log.append(Event("id", "note", "bo", {"n": 2}, id_))
+        assert (again.duplicate, again.event) == (True, stored.event)

@@ -188,6 +188,18 @@ def test_a_url_is_shown_without_its_secrets(text, shown):
     assert masked(text) == shown
 
 
+async def test_a_log_shows_its_token_to_servers_too_that_only_the_cluster_told_it_of(tmp_path):
+    async with NatsCluster(store=tmp_path) as cluster:
+        known, *others = cluster.servers
+        async with await NatsLog.connect(known.url, replicas=3, timeout_s=60) as log:
+            await Session(log, "s").say("one")
+            await cluster.leader()
+            await known.kill()
+            async with asyncio.timeout(DEADLINE_S):
+                await Session(log, "s").say("two")
+            assert log._client.connected_url.port in {int(server.url.rsplit(":", 1)[1]) for server in others}
+
+
 async def test_the_ports_by_which_a_cluster_is_joined_want_a_password_too(tmp_path):
     async with NatsCluster(store=tmp_path) as cluster, await NatsLog.connect(cluster.url, replicas=3, timeout_s=60):
         routes = [server._settings[0].split('listen: "127.0.0.1:')[1].split('"')[0] for server in cluster.servers]

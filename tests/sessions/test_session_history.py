@@ -8,7 +8,8 @@ import nats
 import pytest
 from nats.js.api import StreamConfig
 
-from toolkit.sessions import CursorLost, Extent, Fenced, LogUnavailable, NatsLog, NatsServer, Session
+from toolkit.sessions import CursorLost, Extent, Fenced, LogUnavailable, NatsLog, NatsServer, Session, TooLarge
+from toolkit.sessions.client import Client
 
 pytestmark = pytest.mark.nats
 
@@ -197,8 +198,6 @@ async def test_snapshots_of_words_that_were_purged_are_not_shown(server, log):
 
 @pytest.mark.parametrize("setting", ["server", "stream"])
 async def test_what_a_server_or_a_stream_takes_is_known_and_a_larger_event_is_refused(tmp_path, setting):
-    from toolkit.sessions import TooLarge
-
     async with NatsServer(store=tmp_path, settings=["max_payload: 16384"] if setting == "server" else []) as server:
         if setting == "stream":
             async with admin(server) as stream:
@@ -209,7 +208,7 @@ async def test_what_a_server_or_a_stream_takes_is_known_and_a_larger_event_is_re
             session = Session(log, "s" * 128)
             assert log.max_event_bytes == 16384 - 1024
             run = await session.start_run("agent", "simulated", "r" * 128)
-            empty = len(log._payload(session.event("note", "agent", {"text": ""}, "r" * 128)))
+            empty = len(log._jetstream.payload(session.event("note", "agent", {"text": ""}, "r" * 128)))
             fits = "x" * (log.max_event_bytes - empty - 16)
             first = await run.append("note", {"text": fits})
             with pytest.raises(TooLarge, match=r"16,\d\d\d bytes as JSON, and the log takes 15,360"):
@@ -228,15 +227,15 @@ async def test_ids_of_writes_that_succeeded_or_were_refused_are_forgotten(server
         await session.start_run("agent", "simulated", "r")
     with pytest.raises(ValueError, match="the log takes"):
         await session.say("x" * 2_000_000)
-    assert log._tried == {}
+    assert log._tried.first == {}
 
 
 async def test_of_writes_that_were_given_up_only_the_newest_are_remembered(server):
-    async with await NatsLog.connect(server.url, deadline_s=0.0, max_given_up=5) as log:
+    client = await Client.dial(server.url, 10)
+    async with NatsLog(client, "os", deadline_s=0.0, max_given_up=5) as log:
         session = Session(log, "s")
-        await session.say("before")
         await server.kill()
         for n in range(9):
             with pytest.raises(LogUnavailable):
                 await session.say(str(n), id=f"m{n}")
-        assert [key.removeprefix("s.") for key in log._tried] == ["m4", "m5", "m6", "m7", "m8"]
+        assert [key.removeprefix("s.") for key in log._tried.first] == ["m4", "m5", "m6", "m7", "m8"]

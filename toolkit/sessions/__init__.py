@@ -32,7 +32,7 @@ from toolkit.sessions.log import (
 from toolkit.sessions.memory import MemoryLog
 from toolkit.sessions.nats import NatsLog
 from toolkit.sessions.run import Run
-from toolkit.sessions.server import NatsServer, server_binary
+from toolkit.sessions.server import NatsServer, StoreInUse, server_binary
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import Surface
 
@@ -55,6 +55,7 @@ __all__ = [
     "Run",
     "SecondMessage",
     "Session",
+    "StoreInUse",
     "Surface",
     "TooLarge",
     "attend",

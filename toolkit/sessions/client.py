@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from nats.aio import client as nats_py
 from nats.aio.msg import Msg
@@ -49,19 +50,19 @@ class Client(nats_py.Client):
         client = cls()
         options: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_WAIT_S}
         # nats-py's own limit would hold back a write without a deadline; `send` has one.
-        options |= {"pending_size": 0, "ping_interval": 2}
-        refusals: list[str] = []
+        options |= {"pending_size": 0, "ping_interval": 2, **_credentials(url)}
+        refusals: set[str] = set()
 
         async def note(error: Exception) -> None:
             """Reconnects are expected here; what could not be done shows in `append` and `read`."""
             if "authorization" in str(error).lower():
-                refusals.append("it wants a token: connect by the whole url of the server")
+                refusals.add("it wants a token: connect by the whole url of the server")
 
         try:
             async with asyncio.timeout(timeout_s):
                 await client.connect(url.split(","), name="fieldbook", error_cb=note, **options)
         except (OSError, TimeoutError, Error) as error:
-            why = refusals[0] if refusals else masked(repr(error))
+            why = ", ".join(refusals) or masked(repr(error))
             raise LogUnavailable(f"no NATS server at {masked(url)} within {timeout_s} s: {why}") from None
         finally:
             if not client.is_connected:  # What had been opened is open still.
@@ -151,6 +152,18 @@ class Client(nats_py.Client):
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         return _nothing()
+
+
+def _credentials(url: str) -> dict[str, str]:
+    """What all servers of a `url` want, said once: those that a cluster tells of later come without it."""
+    servers = [urlsplit(server) for server in url.split(",")]
+    known = {(server.username, server.password) for server in servers}
+    if len(known) != 1:
+        return {}
+    ((user, password),) = known
+    if user is None:
+        return {}
+    return {"token": user} if password is None else {"user": user, "password": password}
 
 
 async def _nothing() -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from toolkit.events import Event, RecordError, decode_event
+from toolkit.events import Event, RecordError, decode_event, encode
 from toolkit.sessions.history import History
-from toolkit.sessions.log import BESIDE_LANES, Lane
+from toolkit.sessions.log import BESIDE_LANES, Extent, Lane, too_large
 from toolkit.sessions.publish import (
     PUBLISH_TIMEOUT_S,
     Refused,
@@ -58,6 +58,13 @@ class JetStream:
     def max_event_bytes(self) -> int:
         """The size of the largest event that the server takes, beside its headers."""
         return min(self.client.max_payload, self._takes_bytes) - HEADERS_BYTES
+
+    def payload(self, event: Event) -> bytes:
+        """`event` as a message. Raises TooLarge where the server would not take it."""
+        payload = encode(event).encode()
+        if len(payload) > self.max_event_bytes:
+            raise too_large(event, len(payload), self.max_event_bytes)
+        return payload
 
     async def settle_in(self, timeout_s: float) -> None:
         """Make the streams that are not there."""
@@ -139,6 +146,20 @@ class JetStream:
         if message is None:
             return 0, None
         return message.seq or 0, _id(message.seq or 0, message.data)
+
+    async def event(self, session: str, seq: int) -> Event | None:
+        """The event of `session` at a sequence number."""
+        stream, _ = home(session, self.streams)
+        leader = self.client.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        message = await self._message(partial(leader.get_msg, stream, seq), f"nothing was heard of session {session}")
+        return self.decoded(seq, message.data or b"") if message else None
+
+    async def extent(self, session: str) -> Extent:
+        """Where the session's history begins and ends."""
+        _, root = home(session, self.streams)
+        _, first_id = await self.first(session)
+        last_seq, _ = await self.last(session, f"{root}.log.>")
+        return Extent(first_id, last_seq) if first_id and last_seq else Extent(None, 0)
 
     def history(self, session: str, lane: Lane) -> History:
         """The history that a reader of `session` follows."""

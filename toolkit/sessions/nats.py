@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from toolkit.events import Event, RecordError, encode
+from toolkit.events import Event, RecordError
 from toolkit.sessions.feed import Feed
 from toolkit.sessions.jetstream import DEDUPE_WINDOW_S, JetStream
 from toolkit.sessions.log import (
@@ -25,13 +25,14 @@ from toolkit.sessions.log import (
     LogUnavailable,
     checked,
     place,
-    too_large,
 )
 from toolkit.sessions.publish import (
     APPEND_DEADLINE_S,
+    MAX_GIVEN_UP,
     RECONNECT_WAIT_S,
     Publisher,
     Refused,
+    Tried,
 )
 from toolkit.sessions.server import NAME_PREFIX
 from toolkit.sessions.streams import filters, guard, headers, home, subject
@@ -48,8 +49,6 @@ BATCHES_AT_ONCE = 8
 """A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that."""
 HISTORY_CHECK_S = 2.0
 """So often a reader that follows looks whether its history is still there."""
-MAX_GIVEN_UP = 10_000
-"""The ids of so many writes that were given up are kept, the newest."""
 
 
 class NatsLog:
@@ -68,11 +67,10 @@ class NatsLog:
     ):
         self._client, self._stated, self._streams = client, durability, streams
         self._jetstream = JetStream(client, streams, replicas, window_s, deadline_s)
-        self._deadline_s, self._max_given_up = deadline_s, max_given_up
+        self._deadline_s = deadline_s
         self._publisher = Publisher(client)
         self._history_check_s = history_check_s
-        self._tried: dict[str, float] = {}
-        """When each write that is not acknowledged was first tried: a late retry must look whether it is stored."""
+        self._tried = Tried(max_given_up)
         self._batching = asyncio.Semaphore(BATCHES_AT_ONCE)
 
     @classmethod
@@ -86,7 +84,6 @@ class NatsLog:
         window_s: float = DEDUPE_WINDOW_S,
         history_check_s: float = HISTORY_CHECK_S,
         deadline_s: float = APPEND_DEADLINE_S,
-        max_given_up: int = MAX_GIVEN_UP,
     ) -> Self:
         """Connect to the server or cluster at `url`, and make the streams where they are not there yet.
 
@@ -108,9 +105,6 @@ class NatsLog:
             A reader that follows looks so often whether its history was purged or made anew.
         deadline_s : float
             For so long the server is asked again for an acknowledgement or an answer.
-        max_given_up : int
-            The ids of so many writes that were not acknowledged in time are remembered, so that a retry past the
-            dedupe window looks first whether the event is stored.
 
         Raises
         ------
@@ -123,7 +117,7 @@ class NatsLog:
 
         client = await Client.dial(url, timeout_s)
         stated: Durability = "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
-        log = cls(client, durability or stated, streams, replicas, window_s, history_check_s, deadline_s, max_given_up)
+        log = cls(client, durability or stated, streams, replicas, window_s, history_check_s, deadline_s)
         try:
             await log._jetstream.settle_in(timeout_s)
         except BaseException:
@@ -166,13 +160,15 @@ class NatsLog:
         ready = [checked(event) for event in events]
         if self._jetstream.batches and len(ready) > 1:
             return await self._append(ready, fence)
+        for event in ready:
+            self._jetstream.payload(event)  # none is stored where one is too large
         return [(await self._append([event], fence))[0] for event in ready]
 
     async def _append(self, events: Sequence[Event], fence: int | None, give_up: float | None = None) -> list[Ack]:
         give_up = give_up or time.monotonic() + self._deadline_s
-        payloads = [self._payload(event) for event in events]
+        payloads = [self._jetstream.payload(event) for event in events]
         key = f"{events[0].session}.{events[0].id}"
-        late = self._tried.setdefault(key, time.monotonic()) + self._jetstream.window_s / 2
+        late = self._tried.since(key) + self._jetstream.window_s / 2
 
         async def attempt() -> list[Ack]:
             if time.monotonic() > late and (known := await self._known(events)):
@@ -182,30 +178,17 @@ class NatsLog:
             async with self._batching:
                 return await self._publish(events, payloads, fence)
 
-        may_be_stored = False
+        is_known = True
         try:
             return await self._jetstream.ask(attempt, f"event {events[0].id} was not acknowledged")
         except Refused as error:
             refusal = error
         except (LogUnavailable, asyncio.CancelledError):
-            may_be_stored = True
+            is_known = False
             raise
         finally:
-            self._forget(key, may_be_stored)
+            self._tried.end(key, is_known)
         return await self._settle(events, fence, refusal, give_up)
-
-    def _payload(self, event: Event) -> bytes:
-        payload = encode(event).encode()
-        if len(payload) > self.max_event_bytes:
-            raise too_large(event, len(payload), self.max_event_bytes)
-        return payload
-
-    def _forget(self, key: str, may_be_stored: bool) -> None:
-        """Keep the key of a write that was given up, as it may be tried again; and of no other."""
-        if not may_be_stored:
-            self._tried.pop(key, None)
-        elif len(self._tried) > self._max_given_up:
-            self._tried.pop(next(iter(self._tried)))
 
     async def _publish(self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None) -> list[Ack]:
         _, root = home(events[0].session, self._streams)
@@ -219,6 +202,8 @@ class NatsLog:
         if batch:
             lines["Nats-Batch-Commit"] = "1"
         seq, again = await self._publisher.publish(to, payload, lines)
+        if again and len(events) == 1 and (stored := await self._jetstream.event(events[-1].session, seq)):
+            return [Ack(stored, self.durability, again)]
         first = seq - len(events) + 1
         return [Ack(replace(event, seq=first + n), self.durability, again) for n, event in enumerate(events)]
 
@@ -301,10 +286,7 @@ class NatsLog:
 
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends; see `Log.extent`."""
-        _, root = home(session, self._streams)
-        _, first_id = await self._jetstream.first(session)
-        last_seq, _ = await self._jetstream.last(session, f"{root}.log.>")
-        return Extent(first_id, last_seq) if first_id and last_seq else Extent(None, 0)
+        return await self._jetstream.extent(session)
 
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers and writers of this log end with it."""

@@ -20,6 +20,7 @@ PUBLISH_TIMEOUT_S = 1.0
 """For so long a write waits for room, and again for its answer."""
 APPEND_DEADLINE_S = 30.0
 REFUSED_CODES = range(400, 500)
+MAX_GIVEN_UP = 10_000
 NO_STREAM = 10059
 LARGER_THAN_THE_STREAM_TAKES = 10054
 AGAIN = {10005, 10164, 10175, 10176, 10210}
@@ -76,6 +77,30 @@ def is_for_want_of_a_stream(error: Exception) -> bool:
 def whole(call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Callable[[], Awaitable[T]]:
     """An attempt at one of nats-py's own requests, which may swallow a cancellation."""
     return lambda: shielded(call(*arguments))
+
+
+class Tried:
+    """When each write that is not known to be stored was first tried.
+
+    A retry past the server's dedupe window must look whether the event is stored. Of the writes that were given up
+    only the newest `max_given_up` are remembered.
+    """
+
+    def __init__(self, max_given_up: int = MAX_GIVEN_UP):
+        self._max_given_up = max_given_up
+        self.first: dict[str, float] = {}
+        """By the session and the id of the event, in the order of the first tries."""
+
+    def since(self, key: str) -> float:
+        """The time of the first try: now, or that of an earlier call."""
+        return self.first.setdefault(key, time.monotonic())
+
+    def end(self, key: str, is_known: bool) -> None:
+        """End a call. Its key is forgotten where it is known whether the event is stored."""
+        if is_known:
+            self.first.pop(key, None)
+        elif len(self.first) > self._max_given_up:
+            del self.first[next(iter(self.first))]
 
 
 class Publisher:
