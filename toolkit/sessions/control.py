@@ -7,14 +7,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Literal, get_args
 
 from toolkit.events import Event, Outcome
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import Fenced, LogUnavailable, stop
 from toolkit.sessions.run import Run
-from toolkit.sessions.session import ID_PATTERN, Session
+from toolkit.sessions.session import Session
+from toolkit.sessions.signals import run_for as run_for
 from toolkit.traces import Source
 
 SecondMessage = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -76,7 +76,7 @@ def finished(desk: Desk, message: str) -> tuple[Desk, tuple[tuple[Do, str], ...]
 class _Attendant:
     """The shell around `decide`: one task for each answer under way."""
 
-    def __init__(self, session: Session, agent: Agent, actor: str, source: Source, policy: SecondMessage):
+    def __init__(self, session: Session, agent: Agent, actor: str, source: Source | None, policy: SecondMessage):
         self.session, self.agent, self.actor, self.source, self.policy = session, agent, actor, source, policy
         self.desk = Desk()
         self.messages: dict[str, Event] = {}
@@ -102,7 +102,7 @@ class _Attendant:
 
     async def _answer(self, message: Event) -> None:
         # What was begun is also ended where this answer is broken off, or the run would be left streaming.
-        starting, run = asyncio.ensure_future(self._run(_run_for(message.id))), None
+        starting, run = asyncio.ensure_future(self._run(run_for(message.id))), None
         try:
             run = await asyncio.shield(starting)
             if run:
@@ -146,7 +146,7 @@ async def attend(
     session: Session,
     agent: Agent,
     actor: str,
-    source: Source = "live",
+    source: Source | None = None,
     policy: SecondMessage = "enqueue",
     after: int = 0,
 ) -> None:
@@ -202,14 +202,14 @@ async def _orphans(desk: _Attendant) -> None:
         await asyncio.sleep(ORPHANS_EACH_S)
         with suppress(LogUnavailable):
             known = await desk.session.conversation(known)
-            ours = {_run_for(message) for message in desk.messages}
+            ours = {run_for(message) for message in desk.messages}
             strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in ours]
             await desk.session.end_orphans(desk.actor, strays)
 
 
 async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str]) -> None:
     async for event in desk.session.read(after, lane="quiet"):
-        if event.kind == "message" and event.actor != actor and _run_for(event.id) not in settled:
+        if event.kind == "message" and event.actor != actor and run_for(event.id) not in settled:
             desk.messages[event.id] = event
             desk.desk, steps = decide(desk.desk, desk.policy, event.id)
             await desk.do(steps)
@@ -218,10 +218,4 @@ async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str])
 def _settled(known: Conversation) -> set[str]:
     """The runs of messages that need no answer any more, whoever gave it."""
     rejected = (str(item.data.get("event")) for item in known.items if item.kind == "message.rejected")
-    return {*map(_run_for, rejected), *(id_ for id_, run in known.runs.items() if run.ended)}
-
-
-def _run_for(message: str) -> str:
-    """The id of the run that answers a message, whose own id anybody may have chosen."""
-    id_ = f"run-{message}"
-    return id_ if ID_PATTERN.fullmatch(id_) else f"run-{sha256(message.encode()).hexdigest()}"
+    return {*map(run_for, rejected), *(id_ for id_, run in known.runs.items() if run.ended)}

@@ -10,12 +10,18 @@ from toolkit import render
 from toolkit.events import CONTROL_KINDS, Event
 from toolkit.records import canonical
 from toolkit.sessions.log import FENCES
+from toolkit.sessions.signals import Signals
 from toolkit.traces import Source, Step, Trace
 
 LIFECYCLE = {
     *("run.started", "run.adopted", "run.suspended", "run.resumed", "run.finished"),
     *("joined", "left", "text.done", "step.started", "run.rolled_back"),
 }
+NO_OUTPUT = CONTROL_KINDS | {
+    *("error", "steer.consumed", "interrupt.consumed", "signal.unused"),
+    *("approval.asked", "approval.settled", "message.rejected"),
+}
+"""What is on the log about a run without being its own work."""
 ENDED = frozenset({"complete", "cancelled", "error", "orphaned"})
 SOURCE_RANK: tuple[Source, ...] = ("simulated", "tape", "imported", "live")
 """A conversation with several sources is called by the first of these."""
@@ -51,7 +57,10 @@ class RunState:
     actor: str
     state: str = "active"
     """``active``, ``suspended``, or the outcome that ended it."""
-    source: Source = "live"
+    source: Source = "imported"
+    """Where its words came from, as its agent stated."""
+    spoke: bool = False
+    """Whether it put anything out: words, a call of a model or a tool, a thing of its own."""
     events: dict[str, str] = field(default_factory=dict)
     """The ids of the events that started and finished it."""
     started: int = 0
@@ -82,6 +91,8 @@ class Conversation:
         self.present: set[str] = set()
         self.replaced: list[Item] = []
         """What attempts put out that a later attempt at the same step replaced."""
+        self.signals = Signals()
+        """What people asked of the agents, and what became of it."""
         self._open: dict[str, Item] = {}
 
     def apply(self, event: Event) -> None:
@@ -93,6 +104,7 @@ class Conversation:
         if seq <= self.cursor:
             return
         self.cursor = seq
+        self.signals.apply(event)
         run = event.run or ""
         if event.kind == "text.delta":
             self._grow(event, str(event.data.get("text", "")))
@@ -103,6 +115,8 @@ class Conversation:
             parts = event.kind not in CONTROL_KINDS
             if parts and (run not in self.runs or event.actor == self.runs[run].actor):
                 self._close(run, seq)
+            if run in self.runs and event.kind not in NO_OUTPUT:
+                self.runs[run].spoke = True
             self._place(self._item(event))
 
     def _close(self, run: str, seq: int) -> None:
@@ -131,7 +145,7 @@ class Conversation:
             self._place(item)
         item.parts.append(text)
         if state:
-            state.words_seq = event.seq or 0
+            state.words_seq, state.spoke = event.seq or 0, True
 
     def _replace(self, event: Event) -> None:
         """Put a snapshot's words in the place of the run's words so far, unless it is behind them."""
@@ -139,7 +153,7 @@ class Conversation:
         state = self.runs.setdefault(run, RunState(event.actor))
         if covers <= state.words_seq:
             return
-        state.words_seq = covers
+        state.words_seq, state.spoke = covers, True
         self.items = [item for item in self.items if item.run != event.run or item.kind != "text.delta"]
         self._open.pop(run, None)
         text, at = str(event.data["text"]), 0
@@ -192,8 +206,17 @@ class Conversation:
 
     @property
     def source(self) -> Source:
-        """``simulated`` as soon as one run is, else ``tape``, else ``live``."""
-        return min((run.source for run in self.runs.values()), key=SOURCE_RANK.index, default="live")
+        """The least live source of the runs that put something out; ``imported`` where there is none."""
+        sources = [run.source for run in self.runs.values() if run.spoke]
+        return min(sources, key=SOURCE_RANK.index, default="imported")
+
+    def refusal(self, kind: str, run: str | None = None, request: str | None = None) -> str:
+        """Why a cancel, steer, interrupt or approve would reach nobody now, as one sentence.
+
+        Empty where it can reach somebody: a run under way, or a message whose run has not begun. A cancel, steer or
+        interrupt names a `run`, or none for whoever runs; an approve names the `request` that it answers.
+        """
+        return self.signals.refusal(kind, run, request)
 
     @property
     def text(self) -> str:

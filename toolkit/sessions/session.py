@@ -1,7 +1,6 @@
 """Session: a named, shared, resumable log between agents and the people who watch and steer them."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, suppress
@@ -12,9 +11,8 @@ from toolkit.sessions.catchup import catch_up
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import Ack, Fenced, Lane, Log
 from toolkit.sessions.run import LEASE_TTL_S, WINDOW_S, Run
+from toolkit.sessions.signals import ID_PATTERN as ID_PATTERN
 from toolkit.traces import Source, Trace
-
-ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Session:
@@ -85,7 +83,7 @@ class Session:
     async def start_run(
         self,
         actor: str,
-        source: Source = "live",
+        source: Source | None = None,
         id: str | None = None,
         window_s: float = WINDOW_S,
         ttl_s: float = LEASE_TTL_S,
@@ -96,8 +94,8 @@ class Session:
         ----------
         actor : str
             The agent.
-        source : {"live", "tape", "simulated", "imported"}
-            Whether its words are real; pass ``model.source``.
+        source : {"live", "tape", "simulated", "imported"}, optional
+            Whether its words are real; pass ``model.source``. Words of which nobody says so are ``imported``.
         id : str, optional
             Chosen beforehand, so that a cancel may arrive before the run does.
         window_s : float
@@ -110,6 +108,7 @@ class Session:
         Fenced
             Where a run with this id was started before.
         """
+        source = "imported" if source is None else source
         if source not in get_args(Source):
             raise ValueError(f"a run's source is {', '.join(get_args(Source))}, not {source!r}")
         run = Run(self, actor, _token(id or self.new_id(), "run"), window_s, ttl_s)
