@@ -196,14 +196,18 @@ async def test_steers_that_were_taken_are_not_taken_again_by_the_next_agent_and_
     await session.steer("shorter", "r")
     await until(lambda: _is(bool(first.signals)))
     assert [one.data["text"] for one in await first.take_steers()] == ["shorter"]
+    await first.write("short")
     await first.stop_listening()
     await session.steer("in French", "r")
-    await session.cancel()
     second = await session.adopt("r", "second", ttl_s=TTL_S)
     assert [one.data["text"] for one in await second.take_steers()] == ["in French"]
-    assert second.cancelled
-    await second.finish()
-    assert second.outcome == "cancelled"
+    await second.stop_listening()
+    await session.cancel()
+    third = await session.adopt("r", "third", ttl_s=TTL_S)
+    assert await third.take_steers() == [], "a run that is to stop takes nothing more"
+    assert third.cancelled
+    await third.finish()
+    assert third.outcome == "cancelled"
 
 
 async def test_the_same_id_in_two_sessions_is_two_messages(log):

@@ -88,12 +88,17 @@ class Conversation:
         self.cursor = 0
         self.items: list[Item] = []
         self.runs: dict[str, RunState] = {}
-        self.present: set[str] = set()
         self.replaced: list[Item] = []
         """What attempts put out that a later attempt at the same step replaced."""
         self.signals = Signals()
         """What people asked of the agents, and what became of it."""
         self._open: dict[str, Item] = {}
+        self._connections: dict[str, set[str]] = {}
+
+    @property
+    def present(self) -> set[str]:
+        """The surfaces that have joined, by a connection that has not left."""
+        return set(self._connections)
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
@@ -166,14 +171,14 @@ class Conversation:
 
     def _live(self, event: Event) -> None:
         if event.kind in {"joined", "left"}:
-            (self.present.add if event.kind == "joined" else self.present.discard)(event.actor)
+            self._come_or_go(event)
             return
         run = event.run or ""
         state = self.runs.setdefault(run, RunState(event.actor))
         if event.kind == "text.done":
             self._close(run, event.seq or 0)
             words = "".join(item.text for item in self.items if item.run == event.run and item.kind == "text.delta")
-            state.intact = sha256(words.encode()).hexdigest() == event.data.get("sha256")
+            state.intact = sha256(words.encode("utf-8", "surrogatepass")).hexdigest() == event.data.get("sha256")
             return
         if state.ended:
             return
@@ -196,11 +201,22 @@ class Conversation:
             state.state = "suspended" if event.kind == "run.suspended" else "active"
             state.actor = event.actor if event.kind == "run.adopted" else state.actor
 
+    def _come_or_go(self, event: Event) -> None:
+        connections = self._connections.setdefault(event.actor, set())
+        connection = str(event.data.get("connection", ""))
+        if event.kind == "joined":
+            connections.add(connection)
+        else:
+            connections.discard(connection)
+        if not connections:
+            del self._connections[event.actor]
+
     def _take_back(self, run: str, step: str | None, seq: int) -> None:
         """What an earlier attempt at a step put out (or the whole run, for None) no longer counts."""
         mine = (item for item in self.items if item.run == run and item.seq < seq and not is_control(item))
         old = [item for item in mine if step in (None, item.step)]
-        self.items = [item for item in self.items if all(item is not one for one in old)]
+        taken_back = {id(item) for item in old}
+        self.items = [item for item in self.items if id(item) not in taken_back]
         self.replaced += old
         self._close(run, seq)
 
@@ -232,7 +248,7 @@ class Conversation:
     @property
     def sha256(self) -> str:
         """The hash of `to_json`."""
-        return sha256(self.to_json().encode()).hexdigest()
+        return sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest()
 
     def trace(self) -> Trace:
         """The conversation as a Trace; each step keeps the id of the event that it came from."""

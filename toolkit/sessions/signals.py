@@ -29,6 +29,11 @@ def run_for(message_id: str) -> str:
     return f"run-{sha256(message_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
+def receipt_id(signal_id: str) -> str:
+    """The id of the ``signal.unused`` that answers a signal: several may write it, and it is stored once."""
+    return f"{signal_id}-unused"
+
+
 @dataclass(slots=True)
 class Signal:
     """One request to the agents, and how it stands."""
