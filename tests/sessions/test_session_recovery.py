@@ -16,7 +16,6 @@ from toolkit.sessions import (
     Surface,
     TooLarge,
     attend,
-    control,
     fold,
 )
 
@@ -430,8 +429,7 @@ async def _is_reachable(log):
     return log.reachable
 
 
-async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_living_alone(log, monkeypatch):
-    monkeypatch.setattr(control, "ORPHANS_EACH_S", 0.1)
+async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_living_alone(log):
     session = Session(log, "strays")
     dead = await session.start_run("dead", "simulated", "gone", ttl_s=TTL_S)
     await dead.write("half an ans")
@@ -441,7 +439,7 @@ async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_li
     async def agent(run, message):
         await run.write("Yes?")
 
-    attending = asyncio.create_task(attend(session, agent, "agent", "simulated"))
+    attending = asyncio.create_task(attend(session, agent, "agent", "simulated", orphans_each_s=0.1))
     await until(lambda: _ended(session, "gone"))
     attending.cancel()
     await asyncio.wait([attending])

@@ -115,11 +115,8 @@ class Session:
         Fenced
             Where a run with this id was started before.
         """
-        source = "imported" if source is None else source
-        if source not in get_args(Source):
-            raise ValueError(f"a run's source is {', '.join(get_args(Source))}, not {source!r}")
         run = Run(self, actor, _token(id or self.new_id(), "run"), window_s, ttl_s)
-        await run.take("run.started", {"source": source}, 0, heed=id is not None)
+        await run.take("run.started", {"source": known_source(source)}, 0, heed=id is not None)
         return run
 
     async def adopt(self, run: str, actor: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S) -> Run:
@@ -135,13 +132,13 @@ class Session:
         state = (await self.conversation()).runs.get(run)
         if state is None or state.ended:
             raise LookupError(f"session {self.id} has no run {run} that could be adopted: {state and state.state}")
-        if not await self._lease_ends(run):
+        if not await self.lease_ends(run):
             raise Fenced(f"run {run} of session {self.id} is alive: {state.actor} renews its lease")
         adopted = Run(self, actor, run, window_s, ttl_s)
         await adopted.take("run.adopted", {"from": state.actor}, state.fence)
         return adopted
 
-    async def _lease_ends(self, run: str) -> bool:
+    async def lease_ends(self, run: str) -> bool:
         """Wait until the lease of `run` has ended, or is renewed: then False.
 
         It watches for at least half of the lease's time, so that neither a clock that is off nor a lease that is not
@@ -294,3 +291,12 @@ def _token(id: str, what: str) -> str:
     if not ID_PATTERN.fullmatch(id):
         raise ValueError(f"{what} id {id!r}: use 1 to 128 letters, digits, '-' or '_'")
     return id
+
+
+def known_source(source: Source | None) -> Source:
+    """The source of a run's words: as stated, or ``imported`` where nobody says. Raises ValueError for another word."""
+    if source is None:
+        return "imported"
+    if source not in get_args(Source):
+        raise ValueError(f"a run's source is {', '.join(get_args(Source))}, not {source!r}")
+    return source
