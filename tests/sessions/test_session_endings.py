@@ -52,10 +52,17 @@ class Away:
         self.log, self.kind, self.error, self.failures = log, kind, error, 1
 
     async def append(self, event, fence=None):
-        if event.kind == self.kind and self.failures:
+        self._fail_if_due([event])
+        return await self.log.append(event, fence)
+
+    async def append_all(self, events, fence=None):
+        self._fail_if_due(events)
+        return await self.log.append_all(events, fence)
+
+    def _fail_if_due(self, events):
+        if self.failures and self.kind in [event.kind for event in events]:
             self.failures -= 1
             raise self.error("no answer")
-        return await self.log.append(event, fence)
 
     def __getattr__(self, name):
         return getattr(self.log, name)

@@ -8,15 +8,18 @@ import asyncio
 import itertools
 import os
 import random
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session, attend
 from toolkit.sessions.control import run_for
+from toolkit.sessions.http import Tokens, serve
 from toolkit.sessions.log import LANES, LogClosed, place
 
 TTL_S = 0.6
@@ -166,6 +169,7 @@ async def check(log, schedule, session_id, policy="enqueue"):
     attending = asyncio.create_task(keep_attending(log, person, policy))
     try:
         await settled(person.session, person.messages)
+        person.schedule = []  # what is said now is to be answered as ever
         await person.say("last")
         known = await settled(person.session, person.messages)
     except TimeoutError:
@@ -177,7 +181,10 @@ async def check(log, schedule, session_id, policy="enqueue"):
     finally:
         attending.cancel()
         await asyncio.wait([attending])
-    await holds(person.session, person.signals, person.messages, known)
+    try:
+        await holds(person.session, person.signals, person.messages, known)
+    except AssertionError as error:
+        raise AssertionError(f"{schedule} {policy}: {error}") from error
 
 
 async def holds(session, signals, messages, known):
@@ -243,23 +250,23 @@ def several_signals(count, seed):
         yield schedule, dice.choice(POLICIES)
 
 
-@pytest.fixture(scope="module")
-def server_url(tmp_path_factory):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server_url(tmp_path_factory):
     """One server for the module; each test connects to it from its own loop."""
-    with asyncio.Runner() as runner:
-        server = NatsServer(store=tmp_path_factory.mktemp("nats"))
-        runner.run(server.__aenter__())
-        try:
-            yield server.url
-        finally:
-            runner.run(server.__aexit__(None, None, None))
+    async with NatsServer(store=tmp_path_factory.mktemp("nats")) as server:
+        yield server.url
 
 
-@asynccontextmanager
-async def opened(kind, tmp_path, request):
+@pytest.fixture
+def url(request, kind):
+    return request.getfixturevalue("server_url") if kind == "nats" else None
+
+
+@pytest.fixture
+async def log(kind, url, tmp_path):
     if kind == "nats":
-        async with await NatsLog.connect(request.getfixturevalue("server_url")) as log:
-            yield log
+        async with await NatsLog.connect(url) as nats_log:
+            yield nats_log
     else:
         yield MemoryLog(tmp_path / "log.jsonl" if kind == "file" else None)
 
@@ -268,28 +275,112 @@ LOGS = pytest.mark.parametrize("kind", ["memory", "file", pytest.param("nats", m
 
 
 @LOGS
-async def test_one_signal_at_any_event_of_a_run_is_used_or_answered(kind, tmp_path, request):
+async def test_one_signal_at_any_event_of_a_run_is_used_or_answered(kind, log):
     cases = one_signal_each()
-    async with opened(kind, tmp_path, request) as log:
-        await check_all(log, cases if kind == "memory" else cases[:: 5 if kind == "file" else 3])
+    await check_all(log, cases if kind == "memory" else cases[:: 5 if kind == "file" else 3])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(SIGNALS), st.sampled_from(POSITIONS)), min_size=2, max_size=3), st.data())
 async def test_two_or_three_signals_at_any_events_are_used_or_answered(schedule, data):
     await check(MemoryLog(), schedule, "s", data.draw(st.sampled_from(POLICIES)))
 
 
 @LOGS
-async def test_several_signals_under_each_policy_are_used_or_answered(kind, tmp_path, request):
-    async with opened(kind, tmp_path, request) as log:
-        await check_all(log, several_signals({"memory": 60, "file": 12, "nats": 24}[kind], 7))
+async def test_several_signals_under_each_policy_are_used_or_answered(kind, log):
+    await check_all(log, several_signals({"memory": 60, "file": 12, "nats": 24}[kind], 7))
+
+
+# Over HTTP: the person has a token and no log.
+
+
+@dataclass
+class Phone(Person):
+    """A person who signals by POST. What was refused, with a reason, is no signal."""
+
+    client: httpx.AsyncClient | None = None
+    refused: int = 0
+
+    async def post(self, what, **body):
+        answer = await self.client.post(what, json=body)
+        if answer.status_code == 409:
+            assert answer.json()["error"]
+            self.refused += 1
+            return
+        assert answer.status_code == 200, answer.text
+        if what != "say":
+            self.signals.append(answer.json()["id"])
+
+    async def say(self, id_):
+        self.messages.append(id_)
+        await self.session.say(id_, id=id_)
+
+    async def do(self, what):
+        word, _, more = what.partition(" ")
+        run = {"run": run_for("m1")} if more == "run" else {}
+        if word == "say":
+            await self.say(f"m{len(self.messages) + 1}")
+        elif word in ("yes", "no"):
+            await self.approve(word == "yes")
+        else:
+            text = {"steer": {"text": "in French"}, "interrupt": {"text": more and "wait"}}.get(word, {})
+            await self.post(word, **text, **run)
+
+    async def approve(self, answer):
+        asked = [e.id async for e in self.session.read(follow=False, lane="quiet") if e.kind == "approval.asked"]
+        await self.post("approve", request=asked[-1] if asked else "no-such-question", answer=answer)
+
+
+async def check_over_http(log, cases):
+    """One server; each case is a session of its own, attended by the server until a crash."""
+    phones, schedules = {}, {f"case-{number}": schedule for number, (schedule, _) in enumerate(cases)}
+    tokens = Tokens()
+
+    async def attendant(session):
+        # Started again by the next request after a crash, as the server does for each session.
+        phone = phones[session.id]
+        process = Lifeline(log, phone.after_event if phone.schedule else _nothing)
+        try:
+            await attendance(process, session.id, "enqueue")
+        except LogClosed:
+            phone.schedule = []
+            await attendance(log, session.id, "enqueue")
+
+    async def one(url, session_id):
+        secret = {"authorization": f"Bearer {tokens.issue(session_id)}"}
+        base = f"{url}/sessions/{session_id}/"
+        async with httpx.AsyncClient(base_url=base, headers=secret, trust_env=False, timeout=DEADLINE_S) as client:
+            phone = phones[session_id] = Phone(Session(log, session_id), schedules[session_id], client=client)
+            await phone.session.say("m1", id="m1")
+            await phone.after_event(Lifeline(log, _nothing))
+            await phone.post("say", text="begin")
+            said = [e.id async for e in phone.session.read(follow=False, lane="quiet") if e.kind == "message"]
+            phone.messages = list(dict.fromkeys([*phone.messages, *said]))
+            await settled(phone.session, phone.messages)
+            phone.schedule = []
+            await phone.say("last")
+            known = await settled(phone.session, phone.messages)
+        await holds(phone.session, phone.signals, phone.messages, known)
+
+    async with serve(log, tokens, attendant) as url:
+        for chunk in _chunks(schedules):
+            await asyncio.gather(*(one(url, session_id) for session_id in chunk))
+
+
+def _chunks(names):
+    names = list(names)
+    return [names[at : at + AT_ONCE] for at in range(0, len(names), AT_ONCE)]
+
+
+@LOGS
+async def test_signals_over_http_at_any_event_of_a_run_are_used_answered_or_refused(kind, log):
+    cases = one_signal_each()
+    await check_over_http(log, cases[:: {"memory": 3, "file": 9, "nats": 6}[kind]])
 
 
 @pytest.mark.slow
 @LOGS
 @pytest.mark.timeout(3600)
-async def test_one_signal_and_many_at_any_event_under_each_policy(kind, tmp_path, request):
+async def test_one_signal_and_many_at_any_event_under_each_policy(kind, log):
     cases = [*one_signal_each(POLICIES), *several_signals(600, os.getpid())]
-    async with opened(kind, tmp_path, request) as log:
-        await check_all(log, cases)
+    await check_all(log, cases)

@@ -106,6 +106,11 @@ class _Attendant:
         self.desk, steps = decide(self.desk, policy, message.id)
         await self.do(steps)
 
+    async def end(self, message: str) -> None:
+        """Go on to the next message where the answer to `message` was the one under way."""
+        self.desk, steps = finished(self.desk, message)
+        await self.do(steps)
+
     async def do(self, steps: tuple[tuple[Do, str], ...]) -> None:
         for what, message in steps:
             if what == "start":
@@ -133,7 +138,20 @@ class _Attendant:
         task.add_done_callback(self.ending.discard)
         await stop(task)
         if message not in self.begun:
-            await self._reject(message, "a later message took its place before its answer began")
+            await self._settle_superseded(self.messages[message])
+
+    async def _settle_superseded(self, message: Event) -> None:
+        """Settle a message whose answer did not begin here: it may have begun elsewhere, in an agent that died."""
+        id_ = run_for(message.id)
+        if id_ not in (await self.session.signals()).outcomes:
+            await self._reject(message.id, "a later message took its place before its answer began")
+            return
+        run = await self._adopt(id_)
+        if run:
+            try:
+                await self._break_off(run, message)
+            finally:
+                await run.stop_listening()
 
     def at_work(self) -> set[str]:
         """The messages that are being answered, or will be."""
@@ -170,8 +188,11 @@ class _Attendant:
         try:
             return await self.session.start_run(self.actor, self.source, id=id_, ttl_s=self.ttl_s)
         except Fenced:
-            with suppress(Fenced, LookupError):
-                return await self.session.adopt(id_, self.actor, ttl_s=self.ttl_s)
+            return await self._adopt(id_)
+
+    async def _adopt(self, id_: str) -> Run | None:
+        with suppress(Fenced, LookupError):
+            return await self.session.adopt(id_, self.actor, ttl_s=self.ttl_s)
         return None
 
     async def _speak(self, run: Run, message: Event) -> None:
@@ -211,11 +232,12 @@ async def attend(
 
     A run's id is made of its message's id (`run_for`), so a second attendant, or this one started again, answers no
     message twice: the run's fence refuses it. A run whose attendant has died is adopted: the agent gets it with the
-    words so far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so. A message that
-    `policy` turns away or supersedes is settled on the log, by ``message.rejected`` or by a cancelled run, before the
-    next begins. `source` says whether the agent's words are real, and `ttl_s` is the lease of a run, both as for
-    `Session.start_run`. Every `orphans_each_s` seconds, runs that other agents left behind are ended as ``orphaned`` once their
-    leases have run out, and signals that nobody can use any more are answered by ``signal.unused``.
+    words so far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so.
+
+    A message that `policy` turns away or supersedes is settled on the log, by ``message.rejected`` or by a cancelled
+    run, before the next begins. `source` says whether the agent's words are real, and `ttl_s` is the lease of a run,
+    both as for `Session.start_run`. Every `orphans_each_s` seconds, runs that other agents left behind are ended as
+    ``orphaned`` once their leases have run out, and signals that nobody can use are answered by ``signal.unused``.
 
     Raises
     ------
@@ -246,9 +268,8 @@ async def attend(
 async def _endings(desk: _Attendant) -> None:
     while True:
         message = await desk.over.get()
-        desk.desk, steps = finished(desk.desk, message)
         task = desk.tasks.pop(message, None)
-        await desk.do(steps)
+        await desk.end(message)
         if task:
             await asyncio.wait([task])
             if not task.cancelled():  # as one is whose agent awaited what was cancelled
@@ -286,6 +307,9 @@ async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str])
                 after = event.seq or after
                 if event.kind == "message" and event.actor != actor and run_for(event.id) not in settled:
                     await desk.receive(event, desk.policy)
+                elif event.kind == "run.finished" and desk.desk.active and event.run == run_for(desk.desk.active):
+                    # In the order of the log: what is said after this end finds nobody at work.
+                    await desk.end(desk.desk.active)
         except CursorLost:  # the log began anew: so do we
             after, settled = 0, _settled(await desk.session.conversation())
 

@@ -53,7 +53,9 @@ class Writer:
         """The fold of what the run stored."""
         self._pending: list[str] = []
         self._waiting_chars = 0
-        self._unstored: deque[Event] = deque()
+        self._unstored: deque[list[Event]] = deque()
+        """What is to be stored, in order; the events of one entry together."""
+        self._receipts: list[Event] = []
         self._ending: list[Event] = []
         self._busy = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
@@ -98,10 +100,14 @@ class Writer:
             await self.store()
             waiting = self._waiting_chars > 1 or bool(self._unstored)  # half a character waits for its other half
 
-    def put(self, event: Event) -> None:
-        """Queue an event after the words that wait; it is stored before whatever comes next."""
+    def put(self, receipt: Event) -> None:
+        """Have `receipt` stored together with the next words or event, just before them: never without them."""
         self._queue_words(last=True)
-        self._unstored.append(event)
+        self._receipts.append(receipt)
+
+    def _queue(self, event: Event) -> None:
+        self._unstored.append([*self._receipts, event])
+        self._receipts = []
 
     def _queue_words(self, last: bool) -> None:
         """Queue the words that wait. Only where they are the `last` for now, half a character stands for itself."""
@@ -112,7 +118,7 @@ class Writer:
         elif half:
             self._pending, self._waiting_chars = [half], 1
         for at in range(0, len(text), self._max_chars):
-            self._unstored.append(self.event("text.delta", {"text": text[at : at + self._max_chars]}))
+            self._queue(self.event("text.delta", {"text": text[at : at + self._max_chars]}))
 
     async def store(self, event: Event | None = None, last: bool = False) -> Ack | None:
         """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
@@ -120,25 +126,30 @@ class Writer:
             # What a cancellation leaves unacknowledged stays in the queue, and is known again by its id.
             self._queue_words(last=last or event is not None)
             if event:
-                self._unstored.append(event)
+                self._queue(event)
             ack = None
             while self._unstored:
                 ack = await self._store_first()
             return ack
 
     async def _store_first(self) -> Ack:
+        events = self._unstored[0]
         try:
-            ack = await self.log.append(self._unstored[0], self.fence)
+            if len(events) == 1:
+                acks = [await self.log.append(events[0], self.fence)]
+            else:
+                acks = await self.log.append_all(events, self.fence)
         except Exception as error:
             if not isinstance(error, OSError):  # Refused for good: it must not keep back what comes after it.
                 self._unstored.popleft()
             raise
         self._unstored.popleft()
         self._ending = []
-        self.words.apply(ack.event)
-        if ack.event.kind == "text.delta":
-            await self._snapshot_if_due(len(ack.event.data["text"]))
-        return ack
+        for ack in acks:
+            self.words.apply(ack.event)
+        if acks[-1].event.kind == "text.delta":
+            await self._snapshot_if_due(len(acks[-1].event.data["text"]))
+        return acks[-1]
 
     async def _snapshot_if_due(self, chars: int) -> None:
         self._deltas += 1
