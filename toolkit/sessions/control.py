@@ -1,77 +1,28 @@
-"""What an agent does with a message that comes while it is answering another: decided apart from doing it.
+"""Attending: an agent answers the messages of a session, and people's signals reach it.
 
-The policies carry LangGraph's names. `decide` is pure; `attend` reads the session and does what was decided.
+`decide`, in desk.py, says what to do about each message; `attend` reads the session and does it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 from toolkit.events import Event, Outcome
+from toolkit.sessions.calls import short
 from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.desk import Desk, Do, SecondMessage, decide, finished
+from toolkit.sessions.lease import LEASE_TTL_S, lease_ends
 from toolkit.sessions.log import CursorLost, Fenced, LogUnavailable, stop
-from toolkit.sessions.run import LEASE_TTL_S, Run, short
+from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session, known_source
 from toolkit.sessions.signals import run_for as run_for
 from toolkit.traces import Source
 
-SecondMessage = Literal["reject", "enqueue", "interrupt", "rollback"]
-"""Turn the second message away; answer it later; break off and answer it; take back the answer so far, and answer."""
-
 ORPHANS_EACH_S = 5.0
 """Pause between two looks for what dead agents left behind."""
 
-Do = Literal["start", "reject", "break off", "roll back"]
-
 Agent = Callable[[Run, Event], Awaitable[None]]
 """Answers one message on a run: writes to it, and looks at ``run.cancelled`` and ``run.take_steers()``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What an agent has before it."""
-
-    active: str | None = None
-    """The id of the message that it answers."""
-    waiting: tuple[str, ...] = ()
-    """The ids of those to be answered next, in order."""
-
-
-def decide(desk: Desk, policy: SecondMessage, message: str) -> tuple[Desk, tuple[tuple[Do, str], ...]]:
-    """What to do about `message`, and what is on the desk then.
-
-    >>> decide(Desk("a"), "enqueue", "b")
-    (Desk(active='a', waiting=('b',)), ())
-    >>> decide(Desk("a"), "interrupt", "b")
-    (Desk(active='b', waiting=()), (('break off', 'a'), ('start', 'b')))
-    """
-    if policy not in get_args(SecondMessage):
-        raise ValueError(f"a second message is met by {', '.join(get_args(SecondMessage))}, not by {policy!r}")
-    if message == desk.active or message in desk.waiting:
-        return desk, ()
-    if desk.active is None:
-        return Desk(message, desk.waiting), (("start", message),)
-    if policy == "reject":
-        return desk, (("reject", message),)
-    if policy == "enqueue":
-        return replace(desk, waiting=(*desk.waiting, message)), ()
-    end: Do = "break off" if policy == "interrupt" else "roll back"
-    return replace(desk, active=message), ((end, desk.active), ("start", message))
-
-
-def finished(desk: Desk, message: str) -> tuple[Desk, tuple[tuple[Do, str], ...]]:
-    """What follows once the answer to `message` has ended; nothing where it was not the active one.
-
-    >>> finished(Desk("a", ("b",)), "a")
-    (Desk(active='b', waiting=()), (('start', 'b'),))
-    """
-    if message != desk.active:
-        return desk, ()
-    if not desk.waiting:
-        return Desk(), ()
-    return Desk(desk.waiting[0], desk.waiting[1:]), (("start", desk.waiting[0]),)
 
 
 class _Attendant:
@@ -295,7 +246,7 @@ async def _end_strays(desk: _Attendant, known: Conversation) -> None:
     strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in at_work]
     for id_ in strays:
         message = messages.get(id_)
-        if message and await desk.session.lease_ends(id_) and message not in desk.at_work():
+        if message and await lease_ends(desk.session, id_) and message not in desk.at_work():
             await desk.receive(desk.messages[message], "enqueue")
     await desk.session.end_orphans(desk.actor, [id_ for id_ in strays if id_ not in messages])
 

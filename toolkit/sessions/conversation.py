@@ -9,9 +9,10 @@ from typing import Any
 from toolkit import render
 from toolkit.events import CONTROL_KINDS, Event
 from toolkit.records import canonical
+from toolkit.sessions.items import Item, is_control, item_of, pieces_of, step_of
 from toolkit.sessions.log import FENCES
 from toolkit.sessions.signals import Signals
-from toolkit.traces import Source, Step, Trace
+from toolkit.traces import Source, Trace
 
 LIFECYCLE = {
     *("run.started", "run.adopted", "run.suspended", "run.resumed", "run.finished"),
@@ -25,29 +26,6 @@ NO_OUTPUT = CONTROL_KINDS | {
 ENDED = frozenset({"complete", "cancelled", "error", "orphaned"})
 SOURCE_RANK: tuple[Source, ...] = ("simulated", "tape", "imported", "live")
 """A conversation with several sources is called by the first of these."""
-
-
-@dataclass(slots=True)
-class Item:
-    """One thing that a surface shows: a message, a run's words, a tool call or its result, a signal."""
-
-    id: str
-    """The id of the first event that it was folded from."""
-    kind: str
-    actor: str
-    run: str | None
-    seq: int
-    time: float | None
-    data: dict[str, Any]
-    parts: list[str]
-    """Its words, as they came."""
-    step: str | None = None
-    """The step of its run that put it out."""
-
-    @property
-    def text(self) -> str:
-        """Its words, whole."""
-        return "".join(self.parts)
 
 
 @dataclass(slots=True)
@@ -89,7 +67,8 @@ class Conversation:
         self.items: list[Item] = []
         self.runs: dict[str, RunState] = {}
         self.replaced: list[Item] = []
-        """What attempts put out that a later attempt at the same step replaced."""
+        """What was shown here and taken back since, by a later attempt or a roll-back. Words that were taken back before
+        a reader came are not among its own: snapshots hold what stands. So this is no part of `to_json`."""
         self.signals = Signals()
         """What people asked of the agents, and what became of it."""
         self._open: dict[str, Item] = {}
@@ -138,7 +117,7 @@ class Conversation:
 
     def _item(self, event: Event) -> Item:
         state = self.runs.get(event.run or "")
-        return _item(event, state.step if state else None)
+        return item_of(event, state.step if state else None)
 
     def _grow(self, event: Event, text: str) -> None:
         state = self.runs.get(event.run or "")
@@ -154,20 +133,21 @@ class Conversation:
 
     def _replace(self, event: Event) -> None:
         """Put a snapshot's words in the place of the run's words so far, unless it is behind them."""
+        pieces = pieces_of(event)
+        if pieces is None:
+            return
         run, covers = event.run or "", int(event.data["covers"])
         state = self.runs.setdefault(run, RunState(event.actor))
         if covers <= state.words_seq:
             return
-        state.words_seq, state.spoke = covers, True
+        state.words_seq = covers
+        state.spoke = True
         self.items = [item for item in self.items if item.run != event.run or item.kind != "text.delta"]
         self._open.pop(run, None)
-        text, at = str(event.data["text"]), 0
-        for id_, seq, when, chars, step, actor in event.data["items"]:
-            words = Item(id_, "text.delta", actor, event.run, seq, when, {}, [text[at : at + chars]], step)
-            self._place(words)
-            at += chars
-        if event.data["open"]:
-            self._open[run] = words
+        for piece in pieces:
+            self._place(piece)
+        if pieces and event.data["open"]:
+            self._open[run] = pieces[-1]
 
     def _live(self, event: Event) -> None:
         if event.kind in {"joined", "left"}:
@@ -240,9 +220,9 @@ class Conversation:
         return "".join(item.text for item in self.items if item.kind == "text.delta")
 
     def to_json(self) -> str:
-        """The whole state as canonical JSON: equal for any two readers of the same events."""
-        items = [[i.id, i.kind, i.actor, i.run, i.seq, i.text, i.data] for i in self.items]
-        runs = {key: [run.actor, run.state, run.source] for key, run in self.runs.items()}
+        """All that is shown as canonical JSON: equal for any two readers of the same events."""
+        items = [[i.id, i.kind, i.actor, i.run, i.seq, i.time, i.step, i.text, i.data] for i in self.items]
+        runs = {key: [run.actor, run.state, run.source, run.step] for key, run in self.runs.items()}
         return canonical({"cursor": self.cursor, "items": items, "runs": runs, "present": sorted(self.present)})
 
     @property
@@ -256,7 +236,7 @@ class Conversation:
         meta: dict[str, Any] = {"session": self.session, "cursor": self.cursor, "runs": runs}
         if runs:
             meta["outcome"] = runs[-1]["outcome"]
-        return Trace(self.session, tuple(_step(item) for item in self.items), meta, self.source)
+        return Trace(self.session, tuple(step_of(item) for item in self.items), meta, self.source)
 
     def __repr__(self) -> str:
         return f"Conversation({self.session!r}, {len(self.items)} items, cursor={self.cursor})"
@@ -272,28 +252,3 @@ def fold(session: str, events: Iterable[Event]) -> Conversation:
     for event in events:
         conversation.apply(event)
     return conversation
-
-
-def _item(event: Event, step: str | None) -> Item:
-    data = dict(event.data)
-    words = "" if event.kind == "text.delta" else str(data.pop("text", "") or data.get("content", "") or "")
-    if event.kind == "text.delta":
-        data = {}
-    return Item(event.id, event.kind, event.actor, event.run, event.seq or 0, event.time, data, [words], step)
-
-
-def _step(item: Item) -> Step:
-    data = {**item.data, "seq": item.seq, **({"run": item.run} if item.run else {})}
-    if item.kind == "text.delta":
-        return Step(item.id, "message", "assistant", item.text, item.time, {**data, "agent": item.actor})
-    if item.kind == "tool.call":
-        name = str(item.data.get("name", ""))
-        return Step(item.id, item.kind, "assistant", name, item.time, {**data, "agent": item.actor})
-    if item.kind == "tool.result":
-        return Step(item.id, item.kind, "tool", item.text, item.time, data)
-    return Step(item.id, item.kind, item.actor, item.text, item.time, data)
-
-
-def is_control(item: Item) -> bool:
-    """Whether the item is a signal rather than words."""
-    return item.kind in CONTROL_KINDS

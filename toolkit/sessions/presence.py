@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.events import Event, fresh_id
+from toolkit.sessions.lease import RENEWALS
+from toolkit.sessions.lease import renewals as renewals_of
 from toolkit.sessions.log import LogUnavailable
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 LEAVE_TIMEOUT_S = 1.0
 PRESENCE_TTL_S = 10.0
-RENEWALS = 3
 WATCH_SHARE = 0.5
 """Whose word is in doubt is watched for this share of its time: renewals come at every third of it."""
 
@@ -111,7 +112,7 @@ class Watch:
         after = max(event.seq or 0 for event in doubtful.values())
         longest_s = max(ttl_s(event) for event in doubtful.values())
         with suppress(TimeoutError):
-            async with asyncio.timeout(longest_s * WATCH_SHARE), aclosing(_leases(session, after)) as feed:
+            async with asyncio.timeout(longest_s * WATCH_SHARE), aclosing(renewals_of(session, after)) as feed:
                 async for event in feed:
                     if event.run is None and event.actor in doubtful:
                         renewed[event.actor] = event
@@ -121,11 +122,6 @@ class Watch:
         for name in doubtful.keys() - renewed.keys():
             self._heard[name] = Heard(doubtful[name].seq or 0, float("-inf"))
         return renewed
-
-
-async def _leases(session: "Session", after: int) -> AsyncGenerator[Event, None]:
-    async for event in session.read(after, lane="lease"):
-        yield event
 
 
 def ttl_s(renewal: Event) -> float:

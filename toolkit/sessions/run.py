@@ -3,17 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from contextlib import aclosing, suppress
-from dataclasses import asdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from toolkit.events import Event, Outcome, fresh_id
-from toolkit.models import BudgetExceeded, Model, Reply, Request, TapeMiss, UnknownModel
-from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.models import Model, Reply, Request
+from toolkit.sessions.approvals import ask, last_answers, settle
+from toolkit.sessions.calls import stream_call, unless_interrupted
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.inbox import NO_EVIDENCE, Inbox
+from toolkit.sessions.lease import LEASE_TTL_S, RENEWALS
 from toolkit.sessions.log import Ack, CursorLost, Fenced, LogUnavailable, shielded, stop
-from toolkit.sessions.signals import Signals, receipt_id
+from toolkit.sessions.signals import Signals
 from toolkit.sessions.writer import Writer
 
 if TYPE_CHECKING:
@@ -23,13 +24,7 @@ T = TypeVar("T")
 
 WINDOW_S = 0.04
 """Words of this long are stored as one event: 25 a second, whatever the model's pace."""
-LEASE_TTL_S = 10.0
 CATCH_UP_S = 5.0
-BROKEN_CALL_S = 2.0
-"""Whoever breaks a call off waits no longer than this for the log to have what it may have cost."""
-RENEWALS = 3
-"""Renewals of a lease in its time to live."""
-WHY_CHARS = 2_000
 
 
 class Run:
@@ -43,52 +38,54 @@ class Run:
         """How it ended; None while it runs."""
         self.lost = False
         """Whether another agent has it now; what waits for an answer raises `Fenced` then."""
-        self._inbox = Inbox()
-        self._writer = Writer(session.log, self._event, id, window_s)
+        self.inbox = Inbox()
+        """What was heard of people, and what the run has done with it."""
+        self.writer = Writer(session.log, self.event, id, window_s)
+        """What the run puts out, on its way to the log."""
         self._tasks: list[asyncio.Task[None]] = []
         self._heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def signals(self) -> list[Event]:
         """The control events addressed to this run, in order: cancel, steer, interrupt, approve."""
-        return self._inbox.signals
+        return self.inbox.signals
 
     @property
     def fence(self) -> int:
         """The event that makes this run ours: each write names it, and is refused once another agent has adopted."""
-        return self._writer.fence
+        return self.writer.fence
 
     async def take(self, kind: str, data: dict[str, Any], fence: int, heed: bool = True) -> None:
         """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen and renew.
 
         With `heed`, signals that came before the run count: its id was known to others.
         """
-        ack = await self.session.log.append(self._event(kind, data), fence)
-        self._writer.fence = ack.seq
+        ack = await self.session.log.append(self.event(kind, data), fence)
+        self.writer.fence = ack.seq
         await self._renew_once()
         after = ack.seq
         if fence:
             # Only now: the agent before may have written until this very event, and writes nothing after it.
             known = await self.session.conversation()
-            self._writer.words = known
+            self.writer.words = known
             self._inherit_questions(known)
             after = self._inherit(known.signals)
         elif heed:
             after = self._inherit(await self.session.signals())
-        self._writer.words.apply(ack.event)
+        self.writer.words.apply(ack.event)
         self._tasks = [asyncio.create_task(self._listen(after)), asyncio.create_task(self._renew())]
 
     def _inherit(self, signals: Signals) -> int:
         """Hear what came before; returns the cursor from where to listen."""
         for signal in signals.reaching(self.id):
-            self._inbox.inherit(signal)
+            self.inbox.inherit(signal)
         return signals.cursor
 
     def _inherit_questions(self, known: Conversation) -> None:
         for item in (*known.items, *known.replaced):
             if item.kind == "approval.asked" and known.signals.questions.get(item.id) == self.id:
-                self._inbox.questions[item.id] = str(item.data.get("question"))
-        self._inbox.inherited = dict(self._inbox.questions)
+                self.inbox.questions[item.id] = str(item.data.get("question"))
+        self.inbox.inherited = dict(self.inbox.questions)
 
     async def _listen(self, after: int) -> None:
         # A log that began anew does not have this run: the next write says so.
@@ -113,14 +110,14 @@ class Run:
 
     def _hear(self, event: Event) -> None:
         # The log gives what is for this run or for whoever runs, and this run is under way since before `event`.
-        if self._inbox.hear(event):
+        if self.inbox.hear(event):
             self._wake()
 
     def _wake(self) -> None:
         self._heard.set_result(None)
         self._heard = asyncio.get_running_loop().create_future()
 
-    def _next_signal(self) -> asyncio.Future[None]:
+    def next_signal(self) -> asyncio.Future[None]:
         """To be waited for, never awaited: what is awaited is cancelled with its waiter."""
         if self.lost:
             raise Fenced(f"run {self.id} of session {self.session.id} is another agent's now")
@@ -129,12 +126,12 @@ class Run:
     @property
     def cancelled(self) -> bool:
         """Whether somebody asked this run to stop. A closed connection never does."""
-        return self._inbox.cancelled
+        return self.inbox.cancelled
 
     @property
     def text(self) -> str:
         """The run's words so far, as they stand on the log."""
-        return self._writer.text
+        return self.writer.text
 
     async def write(self, text: str) -> Ack | None:
         """Add words. The first are stored at once; later ones within the window, together.
@@ -157,12 +154,12 @@ class Run:
         if self.outcome:
             raise Fenced(f"run {self.id} has ended ({self.outcome}): nothing can be added to it")
         if text:
-            self._acknowledge(self._inbox.taken)
-        return await self._writer.add(text)
+            self.acknowledge(self.inbox.taken)
+        return await self.writer.add(text)
 
     async def flush(self) -> Ack | None:
         """Store the words that wait. Returns None where there were none."""
-        return await self._writer.store()
+        return await self.writer.store()
 
     async def stream(self, model: Model, request: Request) -> Reply | None:
         """Write a model's words as they come, then what they cost. None where a cancel or an interrupt broke it off.
@@ -170,44 +167,7 @@ class Run:
         A call that is broken off has its ``model.usage`` too: it may have been billed, and the model did not say how
         much.
         """
-        return await self.unless_interrupted(self._stream(model, request))
-
-    async def _stream(self, model: Model, request: Request) -> Reply:
-        # Not those taken while it streams: this call was made without them.
-        asked_with = dict(self._inbox.taken)
-        try:
-            async with aclosing(model.stream(request)) as pieces:
-                async for piece in pieces:
-                    self._acknowledge(asked_with)
-                    if isinstance(piece, Reply):
-                        break
-                    await self._writer.add(piece)
-        except (BudgetExceeded, UnknownModel, TapeMiss):
-            raise  # no call was made
-        except BaseException as error:
-            await self._note_broken_call(model, request, error)
-            raise
-        assert isinstance(piece, Reply)
-        cost = round(cost_usd(piece.model, piece.usage), 8)
-        why = {} if piece.ok else {"stopped": piece.stopped, "why": piece.why}
-        data = {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model, **why}
-        await self._store("model.usage", data)
-        return piece
-
-    async def _note_broken_call(self, model: Model, request: Request, error: BaseException) -> None:
-        """Record a call whose reply did not come, with the most that it can have cost."""
-        data = {
-            "model": model.name,
-            "stopped": "interrupted",
-            "why": "the call was broken off" if isinstance(error, asyncio.CancelledError) else short(error),
-            "possibly_billed": True,
-            "worst_usd": round(cost_usd(model.name, worst_case(request)), 8),
-        }
-        event = self._event("model.usage", data)
-        # It waits in the writer's queue where the log is away, and goes before whatever is written next.
-        with suppress(Fenced, LogUnavailable, TimeoutError):
-            async with asyncio.timeout(BROKEN_CALL_S):
-                await self._writer.store(event)
+        return await self.unless_interrupted(stream_call(self, model, request))
 
     async def call_tool(self, name: str, arguments: dict[str, Any], call_id: str | None = None) -> str:
         """Record that a tool is called. Returns the call's id, which its result must name."""
@@ -229,28 +189,29 @@ class Run:
         A question that nobody has answered is withdrawn. An answer that came already counts where the agent asks the
         same again.
         """
-        self._writer.drop()
-        for request in self._inbox.unanswered_questions():
-            await self._settle(request, None, "the run was rolled back")
+        self.writer.drop()
+        for request in self.inbox.unanswered_questions():
+            await settle(self, request, None, "the run was rolled back")
         await self.append("run.rolled_back", {})
 
     async def append(self, kind: str, data: dict[str, Any]) -> Ack:
         """Write an event of the run, after the words that wait."""
         if kind not in NO_EVIDENCE:
-            self._acknowledge(self._inbox.taken)
-        return await self._store(kind, data)
+            self.acknowledge(self.inbox.taken)
+        return await self.store(kind, data)
 
-    async def _store(self, kind: str, data: dict[str, Any], id: str | None = None) -> Ack:
-        ack = await self._writer.store(self._event(kind, data, id))
+    async def store(self, kind: str, data: dict[str, Any], id: str | None = None) -> Ack:
+        """Write an event of the run that shows nothing of its steers: `append` for what a model was asked for."""
+        ack = await self.writer.store(self.event(kind, data, id))
         assert ack
         return ack
 
-    def _acknowledge(self, steers: dict[str, Event]) -> None:
+    def acknowledge(self, steers: dict[str, Event]) -> None:
         """Have the receipts of `steers` go before what is written next."""
         for steer_id, steer in list(steers.items()):
-            if self._inbox.taken.pop(steer_id, None):
-                self._inbox.answer(steer_id)
-                self._writer.put(self._event("steer.consumed", {"event": steer.id}))
+            if self.inbox.taken.pop(steer_id, None):
+                self.inbox.answer(steer_id)
+                self.writer.put(self.event("steer.consumed", {"event": steer.id}))
 
     async def finish(self, outcome: Outcome | None = None) -> None:
         """End the run, once: ``cancelled`` by default where a cancel was acknowledged before, else ``complete``."""
@@ -264,39 +225,15 @@ class Run:
     async def _end(self, outcome: Outcome | None) -> None:
         if self.outcome is not None:
             return
-        await self._catch_up()
+        await self.catch_up()
         outcome = outcome or ("cancelled" if self.cancelled else "complete")
-        self.outcome = await self._writer.end(outcome, await self._settling(outcome))
+        self.outcome = await self.writer.end(outcome, await last_answers(self, outcome))
         self.lost = False  # A renewal that met the run's own end was refused like one that met another agent.
         with suppress(LogUnavailable):
-            if await self._catch_up():  # stored while the run was ending: no agent is left to use it
+            if await self.catch_up():  # stored while the run was ending: no agent is left to use it
                 await self.session.settle(self.actor)
 
-    async def _settling(self, outcome: Outcome) -> list[Event]:
-        """What is written together with the end: questions are withdrawn, and unused signals are answered."""
-        settling = []
-        for request in list(self._inbox.questions):
-            answer = {"request": request, "answer": None, "why": f"the run ended ({outcome})"}
-            settling.append(self._event("approval.settled", answer))
-        unused = self._inbox.unused(outcome)
-        if any(signal.run is None for signal, _ in unused):
-            others = await self._for_others()
-            unused = [(signal, why) for signal, why in unused if signal.id not in others]
-        return [*settling, *(self._unused(signal, why) for signal, why in unused)]
-
-    async def _for_others(self) -> set[str]:
-        """The signals to whoever runs that another run has used, or may still use."""
-        signals = await self.session.signals()
-        return {
-            signal.event.id
-            for signal in signals.reaching(self.id)
-            if signal.state != "pending" or signal.open_to - {self.id}
-        }
-
-    def _unused(self, signal: Event, why: str) -> Event:
-        return self._event("signal.unused", {"event": signal.id, "why": why}, receipt_id(signal.id))
-
-    async def _catch_up(self) -> bool:
+    async def catch_up(self) -> bool:
         """Hear what is on the log already, though its delivery is under way. Returns whether there was any."""
         after = max([self.fence, *(signal.seq or 0 for signal in self.signals[-1:])])
         before = len(self.signals)
@@ -313,40 +250,14 @@ class Run:
         ``steer.consumed`` together with the next words, tool call or cost of a model, and not before. Where none
         follow, the run's end says ``signal.unused``.
         """
-        return self._inbox.take_words()
+        return self.inbox.take_words()
 
     async def unless_interrupted(self, work: Awaitable[T], by_steers: bool = False) -> T | None:
         """Await `work`, a model call say, and break it off when a cancel or an interrupt is heard: None then.
 
         With `by_steers` a steer, or one that nobody has taken yet, breaks it off as well.
         """
-        task = asyncio.ensure_future(work)
-        try:
-            interrupts = await self._interrupts(task, by_steers)
-            if interrupts is None:
-                return task.result()
-        finally:
-            # Also where the caller itself is cancelled: a call that nobody awaits would be paid for.
-            task.cancel()
-            await asyncio.wait([task])
-            _ = task.cancelled() or task.exception()
-        for interrupt in self._inbox.break_off(interrupts):
-            self._inbox.answer(interrupt.id)
-            with suppress(LogUnavailable):  # what was not acknowledged goes before the next
-                await self._store("interrupt.consumed", {"event": interrupt.id})
-        return None
-
-    async def _interrupts(self, task: "asyncio.Future[T]", by_steers: bool) -> list[Event] | None:
-        """Wait for `task`: None once it is done; else, where it is to be broken off, the interrupts that ask for it."""
-        seen = len(self.signals)
-        while not task.done():
-            interrupts = [signal for signal in self.signals[seen:] if signal.kind == "interrupt"]
-            seen = len(self.signals)
-            if interrupts or self.cancelled or (by_steers and self._inbox.words_wait):
-                return interrupts
-            either: tuple[asyncio.Future[Any], ...] = task, self._next_signal()
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        return None
+        return await unless_interrupted(self, work, by_steers)
 
     async def ask(self, question: str, timeout_s: float) -> bool | None:
         """Suspend the run until somebody approves or refuses; the first answer wins, None at the deadline.
@@ -354,40 +265,7 @@ class Run:
         In a run that was adopted, a question that the agent before had open is not put again: its answer counts, also
         one that was given meanwhile.
         """
-        await self.append("run.suspended", {})
-        request = self._inbox.open_question(question)
-        if request is None:
-            request = await self._put_question(question, timeout_s)
-        self._inbox.inherited.pop(request, None)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self._inbox.approval(request) is None and not self.cancelled:
-                    await asyncio.wait([self._next_signal()])
-        if self._inbox.approval(request) is None and not self.cancelled:
-            await self._catch_up()
-        approval = self._inbox.approval(request)
-        await self._settle(request, approval, "the run was stopped" if self.cancelled else "nobody answered in time")
-        await self.append("run.resumed", {})
-        return None if approval is None else bool(approval.data.get("answer"))
-
-    async def _put_question(self, question: str, timeout_s: float) -> str:
-        self._acknowledge(self._inbox.taken)
-        event = self._event("approval.asked", {"question": question, "timeout_s": timeout_s})
-        self._inbox.questions[event.id] = question  # before it is stored: it may be, without an acknowledgement
-        await self._writer.store(event)
-        return event.id
-
-    async def _settle(self, request: str, approval: Event | None, why: str) -> None:
-        """Close a question on the log, and answer those whose approval came second."""
-        if approval:
-            data = {"request": request, "answer": bool(approval.data.get("answer")), "event": approval.id}
-        else:
-            data = {"request": request, "answer": None, "why": why}
-        await self._store("approval.settled", data)
-        for late in self._inbox.settle(request, approval):
-            self._inbox.answer(late.id)
-            why = f"question {request} was settled already"
-            await self._store("signal.unused", {"event": late.id, "why": why}, receipt_id(late.id))
+        return await ask(self, question, timeout_s)
 
     async def stop_listening(self) -> None:
         """Let go of the control feed and of the lease, without ending the run on the log."""
@@ -395,15 +273,11 @@ class Run:
         for task in tasks:  # All of them first, as the waiting may be cancelled: a lease must not outlive its run.
             task.cancel()
         with suppress(LogUnavailable, Fenced):
-            await self._writer.close()
+            await self.writer.close()
         for task in tasks:
             with suppress(LogUnavailable, Fenced):
                 await stop(task)
 
-    def _event(self, kind: str, data: dict[str, Any], id: str | None = None) -> Event:
+    def event(self, kind: str, data: dict[str, Any], id: str | None = None) -> Event:
+        """Make an event of this run, to be written."""
         return self.session.event(kind, self.actor, data, self.id, id)
-
-
-def short(error: BaseException) -> str:
-    """An error as it is put on the log: one that quotes what it could not read may be of any length."""
-    return repr(error)[:WHY_CHARS]

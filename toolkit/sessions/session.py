@@ -9,9 +9,10 @@ from typing import Any, cast, get_args
 from toolkit.events import Event, fresh_id
 from toolkit.sessions.catchup import catch_up
 from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.lease import LEASE_TTL_S, lease_ends
 from toolkit.sessions.log import Ack, CursorLost, Fenced, Lane, Log, LogUnavailable
 from toolkit.sessions.presence import Watch
-from toolkit.sessions.run import LEASE_TTL_S, WINDOW_S, Run
+from toolkit.sessions.run import WINDOW_S, Run
 from toolkit.sessions.signals import ID_PATTERN as ID_PATTERN
 from toolkit.sessions.signals import Signals, receipt_id
 from toolkit.traces import Source, Trace
@@ -132,40 +133,11 @@ class Session:
         state = (await self.conversation()).runs.get(run)
         if state is None or state.ended:
             raise LookupError(f"session {self.id} has no run {run} that could be adopted: {state and state.state}")
-        if not await self.lease_ends(run):
+        if not await lease_ends(self, run):
             raise Fenced(f"run {run} of session {self.id} is alive: {state.actor} renews its lease")
         adopted = Run(self, actor, run, window_s, ttl_s)
         await adopted.take("run.adopted", {"from": state.actor}, state.fence)
         return adopted
-
-    async def lease_ends(self, run: str) -> bool:
-        """Wait until the lease of `run` has ended, or is renewed: then False.
-
-        It watches for at least half of the lease's time, so that neither a clock that is off nor a lease that is not
-        written yet makes a living agent dead; and again where the log was away meanwhile, as then nobody could renew.
-        """
-        while True:
-            lease = await self._lease(run)
-            ttl_s, at = (lease.data["ttl_s"], lease.seq or 0) if lease else (LEASE_TTL_S, 0)
-            left = ttl_s - (time.time() - (lease.time or 0)) if lease else 0.0
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(ttl_s, max(left, ttl_s / 2))), aclosing(self._leases(at)) as feed:
-                    async for event in feed:
-                        if event.run == run:
-                            return False
-            asked = time.monotonic()
-            now = await self._lease(run)
-            if now and now.seq != at:
-                return False
-            if time.monotonic() - asked < ttl_s / 4:
-                return True
-
-    async def _lease(self, run: str) -> Event | None:
-        return next((one for one in await self.log.latest(self.id, "lease") if one.run == run), None)
-
-    async def _leases(self, after: int) -> AsyncGenerator[Event, None]:
-        async for event in self.read(after, lane="lease"):
-            yield event
 
     async def end_orphans(self, actor: str = "warden", runs: Iterable[str] | None = None) -> list[str]:
         """End each of `runs` (of all, by default) whose lease has run out, as ``orphaned``. Returns their ids.
