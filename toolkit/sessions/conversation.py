@@ -67,8 +67,8 @@ class Conversation:
         self.items: list[Item] = []
         self.runs: dict[str, RunState] = {}
         self.replaced: list[Item] = []
-        """What was shown here and taken back since, by a later attempt or a roll-back. Words that were taken back before
-        a reader came are not among its own: snapshots hold what stands. So this is no part of `to_json`."""
+        """What was shown here and taken back since, by a later attempt or a roll-back. A reader that came later has not
+        seen all of it, as snapshots hold only what stands. So it is no part of `to_json`."""
         self.signals = Signals()
         """What people asked of the agents, and what became of it."""
         self._open: dict[str, Item] = {}

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from toolkit.events import Event, Outcome, encode
-from toolkit.sessions.conversation import Conversation, Item
+from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.items import Item
 from toolkit.sessions.log import Ack, Log, LogUnavailable, TooLarge, stop
 
 SNAPSHOT_CHARS = 512
