@@ -226,22 +226,22 @@ class Run:
         if self.outcome is not None:
             return
         await self.catch_up()
+        heard = len(self.signals)
         outcome = outcome or ("cancelled" if self.cancelled else "complete")
         self.outcome = await self.writer.end(outcome, await last_answers(self, outcome))
         self.lost = False  # A renewal that met the run's own end was refused like one that met another agent.
         with suppress(LogUnavailable):
-            if await self.catch_up():  # stored while the run was ending: no agent is left to use it
+            await self.catch_up()
+            if len(self.signals) > heard:  # stored while the run was ending: no agent is left to use it
                 await self.session.settle(self.actor)
 
-    async def catch_up(self) -> bool:
-        """Hear what is on the log already, though its delivery is under way. Returns whether there was any."""
+    async def catch_up(self) -> None:
+        """Hear what is on the log already, though its delivery is under way."""
         after = max([self.fence, *(signal.seq or 0 for signal in self.signals[-1:])])
-        before = len(self.signals)
         with suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_S):
                 async for signal in self.session.read(after, follow=False, lane="control", run=self.id):
                     self._hear(signal)
-        return len(self.signals) > before
 
     async def take_steers(self) -> list[Event]:
         """The steers, and the interrupts with words, that were not taken yet; none once the run is cancelled.

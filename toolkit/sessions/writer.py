@@ -63,7 +63,7 @@ class Writer:
         self._deltas = 0
         self._chars = 0
         self._next_snapshot = SNAPSHOT_CHARS
-        self._max_bytes = int(getattr(log, "max_event_bytes", SNAPSHOT_MAX_BYTES))
+        self._max_bytes = log.max_event_bytes
         envelope = len(encode(event("text.delta", {"text": ""})).encode()) + ENVELOPE_BYTES
         self._max_chars = min(PENDING_CHARS, max(1, (self._max_bytes - envelope) // BYTES_PER_CHAR))
 
