@@ -46,9 +46,12 @@ KINDS = CONTROL_KINDS | {
     "model.usage",  # data.usage, data.cost_usd, data.model: what a reply cost
     "run.rolled_back",  # what the run put out no longer counts
     "step.started",  # data.step, data.attempt: a new attempt replaces what the one before put out
-    "steer.consumed",  # data.event: the steer that the agent has taken into account
+    "steer.consumed",  # data.event: the steer, or interrupt, with whose words a model was asked
+    "interrupt.consumed",  # data.event: the interrupt without words that broke a call off
+    "signal.unused",  # data.event, data.why: the signal that no agent will use
     "approval.asked",  # data.question, data.timeout_s
-    "approval.settled",  # data.request, data.answer: True, False, or None at the deadline
+    "approval.settled",  # data.request, data.answer: True, False, or None where nobody answered (data.why)
+    "error",  # data.why: what went wrong in an agent, or in who attends the session
     "message.rejected",  # data.event, data.why: a message that the agent will not answer
     "lease.renewed",  # data.ttl_s: the run's agent is alive
     "joined",  # a surface is here

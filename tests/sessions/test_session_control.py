@@ -235,6 +235,8 @@ async def test_whoever_steers_learns_whether_the_agent_took_it(log):
         while not (taken := await run.take_steers()):
             await asyncio.sleep(0)
     assert [one.data["text"] for one in taken] == ["shorter"]
+    assert not await session.consumed(steer, 0.1), "no model was asked with it yet"
+    await run.write("Short.")
     assert await session.consumed(steer, 10)
     assert await run.take_steers() == []
     await run.finish()

@@ -16,7 +16,6 @@ from toolkit.sessions import (
     Surface,
     TooLarge,
     attend,
-    control,
     fold,
 )
 
@@ -196,14 +195,18 @@ async def test_steers_that_were_taken_are_not_taken_again_by_the_next_agent_and_
     await session.steer("shorter", "r")
     await until(lambda: _is(bool(first.signals)))
     assert [one.data["text"] for one in await first.take_steers()] == ["shorter"]
+    await first.write("short")
     await first.stop_listening()
     await session.steer("in French", "r")
-    await session.cancel()
     second = await session.adopt("r", "second", ttl_s=TTL_S)
     assert [one.data["text"] for one in await second.take_steers()] == ["in French"]
-    assert second.cancelled
-    await second.finish()
-    assert second.outcome == "cancelled"
+    await second.stop_listening()
+    await session.cancel()
+    third = await session.adopt("r", "third", ttl_s=TTL_S)
+    assert await third.take_steers() == [], "a run that is to stop takes nothing more"
+    assert third.cancelled
+    await third.finish()
+    assert third.outcome == "cancelled"
 
 
 async def test_the_same_id_in_two_sessions_is_two_messages(log):
@@ -426,8 +429,7 @@ async def _is_reachable(log):
     return log.reachable
 
 
-async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_living_alone(log, monkeypatch):
-    monkeypatch.setattr(control, "ORPHANS_EACH_S", 0.1)
+async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_living_alone(log):
     session = Session(log, "strays")
     dead = await session.start_run("dead", "simulated", "gone", ttl_s=TTL_S)
     await dead.write("half an ans")
@@ -437,7 +439,7 @@ async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_li
     async def agent(run, message):
         await run.write("Yes?")
 
-    attending = asyncio.create_task(attend(session, agent, "agent", "simulated"))
+    attending = asyncio.create_task(attend(session, agent, "agent", "simulated", orphans_each_s=0.1))
     await until(lambda: _ended(session, "gone"))
     attending.cancel()
     await asyncio.wait([attending])

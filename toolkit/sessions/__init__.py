@@ -16,8 +16,10 @@ A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLo
 """
 
 from toolkit.sessions.cluster import NatsCluster
-from toolkit.sessions.control import Desk, SecondMessage, attend, decide, finished
-from toolkit.sessions.conversation import Conversation, Item, fold
+from toolkit.sessions.control import attend
+from toolkit.sessions.conversation import Conversation, fold
+from toolkit.sessions.desk import Desk, SecondMessage, decide, finished
+from toolkit.sessions.items import Item
 from toolkit.sessions.log import (
     Ack,
     CursorLost,

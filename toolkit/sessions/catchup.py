@@ -48,7 +48,8 @@ async def catch_up(log: Log, session: str, after: int, follow: bool) -> AsyncIte
 
 
 def _covers(snapshot: Event) -> int:
-    return int(snapshot.data["covers"])
+    covers = snapshot.data.get("covers")
+    return covers if isinstance(covers, int) else 0  # what another program wrote there covers nothing
 
 
 def _last_word(snapshot: Event) -> Event:

@@ -1,175 +1,208 @@
-"""What an agent does with a message that comes while it is answering another: decided apart from doing it.
+"""Attending: an agent answers the messages of a session, and people's signals reach it.
 
-The policies carry LangGraph's names. `decide` is pure; `attend` reads the session and does what was decided.
+`decide`, in desk.py, says what to do about each message; `attend` reads the session and does it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from hashlib import sha256
-from typing import Literal, get_args
 
 from toolkit.events import Event, Outcome
+from toolkit.sessions.calls import short
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import Fenced, LogUnavailable, stop
+from toolkit.sessions.desk import Desk, Do, SecondMessage, decide, finished
+from toolkit.sessions.lease import LEASE_TTL_S, lease_ends
+from toolkit.sessions.log import CursorLost, Fenced, LogUnavailable, stop
 from toolkit.sessions.run import Run
-from toolkit.sessions.session import ID_PATTERN, Session
+from toolkit.sessions.session import Session, known_source
+from toolkit.sessions.signals import run_for as run_for
 from toolkit.traces import Source
 
-SecondMessage = Literal["reject", "enqueue", "interrupt", "rollback"]
-"""Turn the second message away; answer it later; break off and answer it; take back the answer so far, and answer."""
-
 ORPHANS_EACH_S = 5.0
-
-Do = Literal["start", "reject", "break off", "roll back"]
+"""Pause between two looks for what dead agents left behind."""
 
 Agent = Callable[[Run, Event], Awaitable[None]]
 """Answers one message on a run: writes to it, and looks at ``run.cancelled`` and ``run.take_steers()``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What an agent has before it."""
-
-    active: str | None = None
-    """The id of the message that it answers."""
-    waiting: tuple[str, ...] = ()
-    """The ids of those to be answered next, in order."""
-
-
-def decide(desk: Desk, policy: SecondMessage, message: str) -> tuple[Desk, tuple[tuple[Do, str], ...]]:
-    """What to do about `message`, and what is on the desk then.
-
-    >>> decide(Desk("a"), "enqueue", "b")
-    (Desk(active='a', waiting=('b',)), ())
-    >>> decide(Desk("a"), "interrupt", "b")
-    (Desk(active='b', waiting=()), (('break off', 'a'), ('start', 'b')))
-    """
-    if policy not in get_args(SecondMessage):
-        raise ValueError(f"a second message is met by {', '.join(get_args(SecondMessage))}, not by {policy!r}")
-    if message == desk.active or message in desk.waiting:
-        return desk, ()
-    if desk.active is None:
-        return Desk(message, desk.waiting), (("start", message),)
-    if policy == "reject":
-        return desk, (("reject", message),)
-    if policy == "enqueue":
-        return replace(desk, waiting=(*desk.waiting, message)), ()
-    end: Do = "break off" if policy == "interrupt" else "roll back"
-    return replace(desk, active=message), ((end, desk.active), ("start", message))
-
-
-def finished(desk: Desk, message: str) -> tuple[Desk, tuple[tuple[Do, str], ...]]:
-    """What follows once the answer to `message` has ended; nothing where it was not the active one.
-
-    >>> finished(Desk("a", ("b",)), "a")
-    (Desk(active='b', waiting=()), (('start', 'b'),))
-    """
-    if message != desk.active:
-        return desk, ()
-    if not desk.waiting:
-        return Desk(), ()
-    return Desk(desk.waiting[0], desk.waiting[1:]), (("start", desk.waiting[0]),)
-
-
 class _Attendant:
     """The shell around `decide`: one task for each answer under way."""
 
-    def __init__(self, session: Session, agent: Agent, actor: str, source: Source, policy: SecondMessage):
-        self.session, self.agent, self.actor, self.source, self.policy = session, agent, actor, source, policy
+    def __init__(
+        self,
+        session: Session,
+        agent: Agent,
+        actor: str,
+        source: Source | None,
+        policy: SecondMessage,
+        ttl_s: float,
+    ):
+        self.session = session
+        self.agent = agent
+        self.actor = actor
+        self.source = source
+        self.policy = policy
+        self.ttl_s = ttl_s
         self.desk = Desk()
         self.messages: dict[str, Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.ending: set[asyncio.Task[None]] = set()
+        self.begun: set[str] = set()
         self.taken_back: set[str] = set()
         self.over: asyncio.Queue[str] = asyncio.Queue()
+
+    async def receive(self, message: Event, policy: SecondMessage) -> None:
+        """Do about a message what `policy` says."""
+        self.messages[message.id] = message
+        self.desk, steps = decide(self.desk, policy, message.id)
+        await self.do(steps)
+
+    async def end(self, message: str) -> None:
+        """Go on to the next message where the answer to `message` was the one under way."""
+        self.desk, steps = finished(self.desk, message)
+        await self.do(steps)
 
     async def do(self, steps: tuple[tuple[Do, str], ...]) -> None:
         for what, message in steps:
             if what == "start":
                 self.tasks[message] = asyncio.create_task(self._answer(self.messages[message]))
             elif what == "reject":
-                data = {"event": message, "why": "an answer is under way"}
-                await self.session.append("message.rejected", self.actor, data, id=f"{message}-rejected")
+                await self._reject(message, "an answer is under way")
             else:
-                if what == "roll back":
-                    self.taken_back.add(message)
-                task = self.tasks.pop(message)
-                self.ending.add(task)
-                task.add_done_callback(self.ending.discard)
-                await stop(task)
+                await self._give_up(message, roll_back=what == "roll back")
+
+    async def _reject(self, message: str, why: str) -> None:
+        data = {"event": message, "why": why}
+        await self.session.append("message.rejected", self.actor, data, id=f"{message}-rejected")
+        with suppress(LogUnavailable):  # the next round of `_orphans` answers them
+            await self.session.settle(self.actor)
+
+    async def _give_up(self, message: str, roll_back: bool) -> None:
+        """End the answer to a message that another has superseded, on the log too, before the other's answer begins.
+
+        Else the message would be answered after a restart, when the other is settled and no longer in its way.
+        """
+        if roll_back:
+            self.taken_back.add(message)
+        task = self.tasks.pop(message)
+        self.ending.add(task)
+        task.add_done_callback(self.ending.discard)
+        await stop(task)
+        if message not in self.begun:
+            await self._settle_superseded(self.messages[message])
+
+    async def _settle_superseded(self, message: Event) -> None:
+        """Settle a message whose answer did not begin here: it may have begun elsewhere, in an agent that died."""
+        id_ = run_for(message.id)
+        if id_ not in (await self.session.signals()).outcomes:
+            await self._reject(message.id, "a later message took its place before its answer began")
+            return
+        run = await self._adopt(id_)
+        if run:
+            try:
+                await self._break_off(run, message)
+            finally:
+                await run.stop_listening()
+
+    def at_work(self) -> set[str]:
+        """The messages that are being answered, or will be."""
+        active = [self.desk.active] if self.desk.active else []
+        return {*self.tasks, *active, *self.desk.waiting}
 
     async def _answer(self, message: Event) -> None:
+        self.begun.add(message.id)
         # What was begun is also ended where this answer is broken off, or the run would be left streaming.
-        starting, run = asyncio.ensure_future(self._run(_run_for(message.id))), None
+        starting, run = asyncio.ensure_future(self._run(run_for(message.id))), None
         try:
             run = await asyncio.shield(starting)
             if run:
                 await self._speak(run, message)
         except asyncio.CancelledError:
             run = await starting
-            if run and message.id in self.taken_back:
-                await run.roll_back()
             if run:
-                await run.finish("cancelled")
+                await self._break_off(run, message)
             raise
         finally:
             self.over.put_nowait(message.id)
             if run:  # Whatever happened: a lease that is renewed on and on keeps the run from those who would adopt it.
                 await run.stop_listening()
 
+    async def _break_off(self, run: Run, message: Event) -> None:
+        # Fenced where it has ended already, or is another agent's: then there is nothing to break off.
+        with suppress(Fenced):
+            if message.id in self.taken_back and not run.outcome:
+                await run.roll_back()
+            await run.finish("cancelled")
+
     async def _run(self, id_: str) -> Run | None:
         """The run that answers: a new one, or the one that a crash left behind, or none where that is not ours."""
         try:
-            return await self.session.start_run(self.actor, self.source, id=id_)
+            return await self.session.start_run(self.actor, self.source, id=id_, ttl_s=self.ttl_s)
         except Fenced:
-            with suppress(Fenced, LookupError):
-                return await self.session.adopt(id_, self.actor)
+            return await self._adopt(id_)
+
+    async def _adopt(self, id_: str) -> Run | None:
+        with suppress(Fenced, LookupError):
+            return await self.session.adopt(id_, self.actor, ttl_s=self.ttl_s)
         return None
 
     async def _speak(self, run: Run, message: Event) -> None:
         outcome: Outcome | None = None
-        with suppress(Fenced):
+        with suppress(Fenced):  # the run is another agent's
             try:
                 if not run.cancelled:
                     await self.agent(run, message)
-            except (Fenced, LogUnavailable):
+            except LogUnavailable:
                 raise
             except Exception as error:
                 outcome = "error"
-                await run.append("error", {"why": repr(error)})
+                await run.append("error", {"why": short(error)})
+            await self._finish(run, outcome)
+
+    async def _finish(self, run: Run, outcome: Outcome | None) -> None:
+        try:
             await run.finish(outcome)
+        except (Fenced, LogUnavailable):
+            raise
+        except Exception as error:  # the log refused what still waited to be stored; the run ends without it
+            await run.append("error", {"why": short(error)})
+            await run.finish("error")
 
 
 async def attend(
     session: Session,
     agent: Agent,
     actor: str,
-    source: Source = "live",
+    source: Source | None = None,
     policy: SecondMessage = "enqueue",
     after: int = 0,
+    orphans_each_s: float = ORPHANS_EACH_S,
+    ttl_s: float = LEASE_TTL_S,
 ) -> None:
     """Answer each message of the session that is not by `actor`, until cancelled.
 
-    A run's id is made of its message's id, so a second attendant, or this one started again, answers no message
-    twice: the run's fence refuses it. A run whose attendant has died is adopted: the agent gets it with the words so
-    far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so. Runs that other agents
-    left behind are ended as ``orphaned`` once their leases have run out.
+    A run's id is made of its message's id (`run_for`), so a second attendant, or this one started again, answers no
+    message twice: the run's fence refuses it. A run whose attendant has died is adopted: the agent gets it with the
+    words so far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so.
+
+    A message that `policy` turns away or supersedes is settled on the log, by ``message.rejected`` or by a cancelled
+    run, before the next begins. `source` says whether the agent's words are real, and `ttl_s` is the lease of a run,
+    both as for `Session.start_run`. Every `orphans_each_s` seconds, runs that other agents left behind are ended as
+    ``orphaned`` once their leases have run out, and signals that nobody can use are answered by ``signal.unused``.
 
     Raises
     ------
     ValueError
-        For an unknown policy.
+        For an unknown policy or source.
     LogUnavailable
         Where the log stays away.
     """
     decide(Desk(), policy, "")
-    desk = _Attendant(session, agent, actor, source, policy)
+    known_source(source)
+    desk = _Attendant(session, agent, actor, source, policy, ttl_s)
     settled = _settled(await session.conversation())
-    work = [
-        asyncio.create_task(job) for job in (_messages(desk, actor, after, settled), _endings(desk), _orphans(desk))
-    ]
+    jobs = _messages(desk, actor, after, settled), _endings(desk), _orphans(desk, orphans_each_s)
+    work = [asyncio.create_task(job) for job in jobs]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         done.pop().result()
@@ -186,42 +219,56 @@ async def attend(
 async def _endings(desk: _Attendant) -> None:
     while True:
         message = await desk.over.get()
-        desk.desk, steps = finished(desk.desk, message)
         task = desk.tasks.pop(message, None)
-        await desk.do(steps)
+        await desk.end(message)
         if task:
             await asyncio.wait([task])
             if not task.cancelled():  # as one is whose agent awaited what was cancelled
                 task.result()
 
 
-async def _orphans(desk: _Attendant) -> None:
-    """End what dead agents left behind; but a run that answers a message of ours is adopted, and goes on."""
+async def _orphans(desk: _Attendant, each_s: float) -> None:
+    """Take care of what dead agents left behind: their runs, and the signals that nobody answered."""
     known = Conversation(desk.session.id)
     while True:
-        await asyncio.sleep(ORPHANS_EACH_S)
+        with suppress(LogUnavailable):
+            await desk.session.settle(desk.actor)
+        await asyncio.sleep(each_s)
         with suppress(LogUnavailable):
             known = await desk.session.conversation(known)
-            ours = {_run_for(message) for message in desk.messages}
-            strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in ours]
-            await desk.session.end_orphans(desk.actor, strays)
+            await _end_strays(desk, known)
+
+
+async def _end_strays(desk: _Attendant, known: Conversation) -> None:
+    """End the runs that are nobody's; but a run that answers a message of ours is adopted, and goes on."""
+    messages = {run_for(message): message for message in desk.messages}
+    at_work = {run_for(message) for message in desk.at_work()}
+    strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in at_work]
+    for id_ in strays:
+        message = messages.get(id_)
+        if message and await lease_ends(desk.session, id_) and message not in desk.at_work():
+            await desk.receive(desk.messages[message], "enqueue")
+    await desk.session.end_orphans(desk.actor, [id_ for id_ in strays if id_ not in messages])
 
 
 async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str]) -> None:
-    async for event in desk.session.read(after, lane="quiet"):
-        if event.kind == "message" and event.actor != actor and _run_for(event.id) not in settled:
-            desk.messages[event.id] = event
-            desk.desk, steps = decide(desk.desk, desk.policy, event.id)
-            await desk.do(steps)
+    while True:
+        try:
+            async for event in desk.session.read(after, lane="quiet"):
+                after = event.seq or after
+                if event.kind == "message" and event.actor != actor and run_for(event.id) not in settled:
+                    await desk.receive(event, desk.policy)
+                elif event.kind == "run.finished" and desk.desk.active and event.run == run_for(desk.desk.active):
+                    # In the order of the log: what is said after this end finds nobody at work.
+                    await desk.end(desk.desk.active)
+        except CursorLost:  # the log began anew: so do we
+            after, settled = 0, _settled(await desk.session.conversation())
 
 
 def _settled(known: Conversation) -> set[str]:
     """The runs of messages that need no answer any more, whoever gave it."""
-    rejected = (str(item.data.get("event")) for item in known.items if item.kind == "message.rejected")
-    return {*map(_run_for, rejected), *(id_ for id_, run in known.runs.items() if run.ended)}
-
-
-def _run_for(message: str) -> str:
-    """The id of the run that answers a message, whose own id anybody may have chosen."""
-    id_ = f"run-{message}"
-    return id_ if ID_PATTERN.fullmatch(id_) else f"run-{sha256(message.encode()).hexdigest()}"
+    settled = {id_ for id_, run in known.runs.items() if run.ended}
+    for item in known.items:
+        if item.kind == "message.rejected":
+            settled.add(run_for(str(item.data.get("event"))))
+    return settled

@@ -9,39 +9,23 @@ from typing import Any
 from toolkit import render
 from toolkit.events import CONTROL_KINDS, Event
 from toolkit.records import canonical
+from toolkit.sessions.items import Item, is_control, item_of, pieces_of, step_of
 from toolkit.sessions.log import FENCES
-from toolkit.traces import Source, Step, Trace
+from toolkit.sessions.signals import Signals
+from toolkit.traces import Source, Trace
 
 LIFECYCLE = {
     *("run.started", "run.adopted", "run.suspended", "run.resumed", "run.finished"),
     *("joined", "left", "text.done", "step.started", "run.rolled_back"),
 }
+NO_OUTPUT = CONTROL_KINDS | {
+    *("error", "steer.consumed", "interrupt.consumed", "signal.unused"),
+    *("approval.asked", "approval.settled", "message.rejected"),
+}
+"""What is on the log about a run without being its own work."""
 ENDED = frozenset({"complete", "cancelled", "error", "orphaned"})
 SOURCE_RANK: tuple[Source, ...] = ("simulated", "tape", "imported", "live")
 """A conversation with several sources is called by the first of these."""
-
-
-@dataclass(slots=True)
-class Item:
-    """One thing that a surface shows: a message, a run's words, a tool call or its result, a signal."""
-
-    id: str
-    """The id of the first event that it was folded from."""
-    kind: str
-    actor: str
-    run: str | None
-    seq: int
-    time: float | None
-    data: dict[str, Any]
-    parts: list[str]
-    """Its words, as they came."""
-    step: str | None = None
-    """The step of its run that put it out."""
-
-    @property
-    def text(self) -> str:
-        """Its words, whole."""
-        return "".join(self.parts)
 
 
 @dataclass(slots=True)
@@ -51,7 +35,10 @@ class RunState:
     actor: str
     state: str = "active"
     """``active``, ``suspended``, or the outcome that ended it."""
-    source: Source = "live"
+    source: Source = "imported"
+    """Where its words came from, as its agent stated."""
+    spoke: bool = False
+    """Whether it put anything out: words, a call of a model or a tool, a thing of its own."""
     events: dict[str, str] = field(default_factory=dict)
     """The ids of the events that started and finished it."""
     started: int = 0
@@ -79,10 +66,18 @@ class Conversation:
         self.cursor = 0
         self.items: list[Item] = []
         self.runs: dict[str, RunState] = {}
-        self.present: set[str] = set()
         self.replaced: list[Item] = []
-        """What attempts put out that a later attempt at the same step replaced."""
+        """What was shown here and taken back since, by a later attempt or a roll-back. A reader that came later has not
+        seen all of it, as snapshots hold only what stands. So it is no part of `to_json`."""
+        self.signals = Signals()
+        """What people asked of the agents, and what became of it."""
         self._open: dict[str, Item] = {}
+        self._connections: dict[str, set[str]] = {}
+
+    @property
+    def present(self) -> set[str]:
+        """The surfaces that have joined, by a connection that has not left."""
+        return set(self._connections)
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
@@ -93,6 +88,7 @@ class Conversation:
         if seq <= self.cursor:
             return
         self.cursor = seq
+        self.signals.apply(event)
         run = event.run or ""
         if event.kind == "text.delta":
             self._grow(event, str(event.data.get("text", "")))
@@ -103,6 +99,8 @@ class Conversation:
             parts = event.kind not in CONTROL_KINDS
             if parts and (run not in self.runs or event.actor == self.runs[run].actor):
                 self._close(run, seq)
+            if run in self.runs and event.kind not in NO_OUTPUT:
+                self.runs[run].spoke = True
             self._place(self._item(event))
 
     def _close(self, run: str, seq: int) -> None:
@@ -119,7 +117,7 @@ class Conversation:
 
     def _item(self, event: Event) -> Item:
         state = self.runs.get(event.run or "")
-        return _item(event, state.step if state else None)
+        return item_of(event, state.step if state else None)
 
     def _grow(self, event: Event, text: str) -> None:
         state = self.runs.get(event.run or "")
@@ -131,35 +129,36 @@ class Conversation:
             self._place(item)
         item.parts.append(text)
         if state:
-            state.words_seq = event.seq or 0
+            state.words_seq, state.spoke = event.seq or 0, True
 
     def _replace(self, event: Event) -> None:
         """Put a snapshot's words in the place of the run's words so far, unless it is behind them."""
+        pieces = pieces_of(event)
+        if pieces is None:
+            return
         run, covers = event.run or "", int(event.data["covers"])
         state = self.runs.setdefault(run, RunState(event.actor))
         if covers <= state.words_seq:
             return
         state.words_seq = covers
+        state.spoke = True
         self.items = [item for item in self.items if item.run != event.run or item.kind != "text.delta"]
         self._open.pop(run, None)
-        text, at = str(event.data["text"]), 0
-        for id_, seq, when, chars, step, actor in event.data["items"]:
-            words = Item(id_, "text.delta", actor, event.run, seq, when, {}, [text[at : at + chars]], step)
-            self._place(words)
-            at += chars
-        if event.data["open"]:
-            self._open[run] = words
+        for piece in pieces:
+            self._place(piece)
+        if pieces and event.data["open"]:
+            self._open[run] = pieces[-1]
 
     def _live(self, event: Event) -> None:
         if event.kind in {"joined", "left"}:
-            (self.present.add if event.kind == "joined" else self.present.discard)(event.actor)
+            self._come_or_go(event)
             return
         run = event.run or ""
         state = self.runs.setdefault(run, RunState(event.actor))
         if event.kind == "text.done":
             self._close(run, event.seq or 0)
             words = "".join(item.text for item in self.items if item.run == event.run and item.kind == "text.delta")
-            state.intact = sha256(words.encode()).hexdigest() == event.data.get("sha256")
+            state.intact = sha256(words.encode("utf-8", "surrogatepass")).hexdigest() == event.data.get("sha256")
             return
         if state.ended:
             return
@@ -182,18 +181,38 @@ class Conversation:
             state.state = "suspended" if event.kind == "run.suspended" else "active"
             state.actor = event.actor if event.kind == "run.adopted" else state.actor
 
+    def _come_or_go(self, event: Event) -> None:
+        connections = self._connections.setdefault(event.actor, set())
+        connection = str(event.data.get("connection", ""))
+        if event.kind == "joined":
+            connections.add(connection)
+        else:
+            connections.discard(connection)
+        if not connections:
+            del self._connections[event.actor]
+
     def _take_back(self, run: str, step: str | None, seq: int) -> None:
         """What an earlier attempt at a step put out (or the whole run, for None) no longer counts."""
         mine = (item for item in self.items if item.run == run and item.seq < seq and not is_control(item))
         old = [item for item in mine if step in (None, item.step)]
-        self.items = [item for item in self.items if all(item is not one for one in old)]
+        taken_back = {id(item) for item in old}
+        self.items = [item for item in self.items if id(item) not in taken_back]
         self.replaced += old
         self._close(run, seq)
 
     @property
     def source(self) -> Source:
-        """``simulated`` as soon as one run is, else ``tape``, else ``live``."""
-        return min((run.source for run in self.runs.values()), key=SOURCE_RANK.index, default="live")
+        """The least live source of the runs that put something out; ``imported`` where there is none."""
+        sources = [run.source for run in self.runs.values() if run.spoke]
+        return min(sources, key=SOURCE_RANK.index, default="imported")
+
+    def refusal(self, kind: str, run: str | None = None, request: str | None = None) -> str:
+        """Why a cancel, steer, interrupt or approve would reach nobody now, as one sentence.
+
+        Empty where it can reach somebody: a run under way, or a message whose run has not begun. A cancel, steer or
+        interrupt names a `run`, or none for whoever runs; an approve names the `request` that it answers.
+        """
+        return self.signals.refusal(kind, run, request)
 
     @property
     def text(self) -> str:
@@ -201,15 +220,15 @@ class Conversation:
         return "".join(item.text for item in self.items if item.kind == "text.delta")
 
     def to_json(self) -> str:
-        """The whole state as canonical JSON: equal for any two readers of the same events."""
-        items = [[i.id, i.kind, i.actor, i.run, i.seq, i.text, i.data] for i in self.items]
-        runs = {key: [run.actor, run.state, run.source] for key, run in self.runs.items()}
+        """All that is shown as canonical JSON: equal for any two readers of the same events."""
+        items = [[i.id, i.kind, i.actor, i.run, i.seq, i.time, i.step, i.text, i.data] for i in self.items]
+        runs = {key: [run.actor, run.state, run.source, run.step] for key, run in self.runs.items()}
         return canonical({"cursor": self.cursor, "items": items, "runs": runs, "present": sorted(self.present)})
 
     @property
     def sha256(self) -> str:
         """The hash of `to_json`."""
-        return sha256(self.to_json().encode()).hexdigest()
+        return sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest()
 
     def trace(self) -> Trace:
         """The conversation as a Trace; each step keeps the id of the event that it came from."""
@@ -217,7 +236,7 @@ class Conversation:
         meta: dict[str, Any] = {"session": self.session, "cursor": self.cursor, "runs": runs}
         if runs:
             meta["outcome"] = runs[-1]["outcome"]
-        return Trace(self.session, tuple(_step(item) for item in self.items), meta, self.source)
+        return Trace(self.session, tuple(step_of(item) for item in self.items), meta, self.source)
 
     def __repr__(self) -> str:
         return f"Conversation({self.session!r}, {len(self.items)} items, cursor={self.cursor})"
@@ -233,28 +252,3 @@ def fold(session: str, events: Iterable[Event]) -> Conversation:
     for event in events:
         conversation.apply(event)
     return conversation
-
-
-def _item(event: Event, step: str | None) -> Item:
-    data = dict(event.data)
-    words = "" if event.kind == "text.delta" else str(data.pop("text", "") or data.get("content", "") or "")
-    if event.kind == "text.delta":
-        data = {}
-    return Item(event.id, event.kind, event.actor, event.run, event.seq or 0, event.time, data, [words], step)
-
-
-def _step(item: Item) -> Step:
-    data = {**item.data, "seq": item.seq, **({"run": item.run} if item.run else {})}
-    if item.kind == "text.delta":
-        return Step(item.id, "message", "assistant", item.text, item.time, {**data, "agent": item.actor})
-    if item.kind == "tool.call":
-        name = str(item.data.get("name", ""))
-        return Step(item.id, item.kind, "assistant", name, item.time, {**data, "agent": item.actor})
-    if item.kind == "tool.result":
-        return Step(item.id, item.kind, "tool", item.text, item.time, data)
-    return Step(item.id, item.kind, item.actor, item.text, item.time, data)
-
-
-def is_control(item: Item) -> bool:
-    """Whether the item is a signal rather than words."""
-    return item.kind in CONTROL_KINDS

@@ -6,7 +6,6 @@ good for one session, and a strange Host or Origin is refused whatever token com
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -27,7 +26,8 @@ from toolkit.sessions import sse
 from toolkit.sessions.access import LOOPBACK, Grant, Pass, Tokens, address, admit, is_loopback
 from toolkit.sessions.log import Ack, Log, LogUnavailable
 from toolkit.sessions.session import ID_PATTERN, Session
-from toolkit.sessions.sse import EventStream, Messages, Words, direct_stream, speaking
+from toolkit.sessions.speaking import speaking
+from toolkit.sessions.sse import EventStream, Messages, Words, direct_stream
 from toolkit.sessions.surface import PRESENCE_TTL_S, presence
 from toolkit.web import serving
 
@@ -79,7 +79,7 @@ class Order:
 
 @dataclass(eq=False)
 class _Site:
-    """The endpoints, the attendants at work, and the connections that are open."""
+    """The endpoints, and the attendants at work."""
 
     log: Log
     tokens: Tokens | None
@@ -89,7 +89,6 @@ class _Site:
     beat_s: float
     presence_s: float
     desks: "dict[str, asyncio.Future[None]]" = field(default_factory=dict)
-    open: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def enter(self, http: HTTPConnection, need: Grant) -> tuple[Session, Pass]:
         may = admit(http, need, self.tokens, self.hosts)
@@ -105,7 +104,7 @@ class _Site:
         """All that a connection brings. Whoever opened it is present meanwhile, if that has a name."""
         if may.grant == "control":
             self.wake(session)
-        here = presence(session, may.name, self.presence_s, self.open) if may.name else nullcontext()
+        here = presence(session, may.name, self.presence_s) if may.name else nullcontext()
         async with here, aclosing(sse.messages(session, after, may.grant, self.beat_s)) as feed:
             async for message in feed:
                 yield message

@@ -1,59 +1,16 @@
 """Surface: a laptop, a phone, a notebook: a cursor into a session, and the conversation folded so far."""
 
 import asyncio
-import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 
-from toolkit.events import Event, fresh_id
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import LogClosed, LogUnavailable, stop
+from toolkit.sessions.log import CursorLost, LogClosed, LogUnavailable, stop
+from toolkit.sessions.presence import PRESENCE_TTL_S as PRESENCE_TTL_S
+from toolkit.sessions.presence import presence as presence
 from toolkit.sessions.session import Session
 
-LEAVE_TIMEOUT_S = 1.0
-PRESENCE_TTL_S = 10.0
-RENEWALS = 3
 RETRY_S = 0.2
-
-
-@asynccontextmanager
-async def presence(
-    session: Session, name: str, ttl_s: float = PRESENCE_TTL_S, among: Counter[tuple[str, str]] | None = None
-) -> AsyncIterator[None]:
-    """Be there as `name`: ``joined``, renewed meanwhile, ``left`` if the log hears it within a second.
-
-    Unheard of for `ttl_s`, it counts as gone: nobody says ``left`` in a crash. Of several connections with one name,
-    which count themselves in `among`, the last to go says it.
-    """
-
-    async def say_here() -> None:
-        data = {"ttl_s": ttl_s}
-        await session.log.append(Event(session.id, "presence.renewed", name, data, fresh_id(), None, time.time()))
-
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(ttl_s / RENEWALS)
-            with suppress(LogUnavailable):
-                await say_here()
-
-    among, key = Counter() if among is None else among, (session.id, name)
-    await say_here()
-    among[key] += 1
-    try:
-        await session.append("joined", name)
-        renewing = asyncio.create_task(renew())
-        try:
-            yield
-        finally:
-            await stop(renewing)
-    finally:
-        among[key] -= 1
-        if not among[key]:
-            del among[key]
-            with suppress(TimeoutError, LogUnavailable):
-                async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                    await session.append("left", name)
 
 
 class Surface:
@@ -72,8 +29,11 @@ class Surface:
     def __init__(self, session: Session, name: str, ttl_s: float = PRESENCE_TTL_S):
         self.session, self.name, self.ttl_s = session, name, ttl_s
         self.conversation = Conversation(session.id)
+        self.began_anew = 0
+        """How often the log turned out to hold another history, so that all shown before was dropped."""
         self._here = AsyncExitStack()
         self._reading: asyncio.Task[None] | None = None
+        self._switching = asyncio.Lock()
         self._news = asyncio.Event()
 
     @property
@@ -88,14 +48,19 @@ class Surface:
 
     async def connect(self) -> None:
         """Say ``joined`` and go on from the cursor, live."""
-        if self.connected:
-            return
-        await self.disconnect()  # what is left of a reading that broke
-        await self._here.enter_async_context(presence(self.session, self.name, self.ttl_s))
-        self._reading = asyncio.create_task(self._read())
+        async with self._switching:
+            if self.connected:
+                return
+            await self._let_go()  # what is left of a reading that broke
+            await self._here.enter_async_context(presence(self.session, self.name, self.ttl_s))
+            self._reading = asyncio.create_task(self._read())
 
     async def disconnect(self) -> None:
         """Stop reading where it stands. Says ``left`` if the log can hear it within a second."""
+        async with self._switching:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
         reading, self._reading = self._reading, None
         async with self._here:
             if reading:
@@ -107,12 +72,19 @@ class Surface:
             try:
                 async for event in self.session.read(self.cursor):
                     self.conversation.apply(event)
-                    self._news.set()
-                    self._news = asyncio.Event()
+                    self._announce()
+            except CursorLost:
+                self.conversation = Conversation(self.session.id)
+                self.began_anew += 1
+                self._announce()
             except LogClosed:
                 raise
             except LogUnavailable:
                 await asyncio.sleep(RETRY_S)  # However long it is away: the cursor stays.
+
+    def _announce(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def wait_for(self, condition: Callable[[Conversation], bool], timeout_s: float = 10.0) -> Conversation:
         """Wait until the conversation meets `condition`. Raises TimeoutError, saying how far it came."""

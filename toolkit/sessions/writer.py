@@ -8,17 +8,40 @@ from hashlib import sha256
 from typing import Any
 
 from toolkit.events import Event, Outcome, encode
-from toolkit.sessions.conversation import Conversation, Item
-from toolkit.sessions.log import Ack, Log, LogUnavailable, stop
+from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.items import Item
+from toolkit.sessions.log import Ack, Log, LogUnavailable, TooLarge, stop
 
 SNAPSHOT_CHARS = 512
 """A snapshot stands beside the log whenever a run's words have grown by this much, and by a sixteenth."""
 SNAPSHOT_MAX_BYTES = 800_000
-"""What would be longer is not made: a snapshot must fit into a message, with an entry for each stretch of words."""
+"""What would be longer is not made, whatever the log takes: a late reader gets the words in pieces then."""
 FEW_DELTAS = 8
 """A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
 PENDING_CHARS = 65_536
 """A writer that is further ahead of the log waits for it. A server takes no message of any size."""
+
+
+ENVELOPE_BYTES = 512
+"""Room for what an event takes beyond its words, its actor and its names."""
+BYTES_PER_CHAR = 6
+"""A character takes no more than this in JSON."""
+BATCH_EVENTS = 500
+"""More are not stored together: an atomic batch has room for 1,000."""
+
+
+def whole_characters(text: str) -> tuple[str, str]:
+    """Join the surrogate pairs that a stream has split. Returns the text, and a first half that waits for its second.
+
+    A half that stays alone stands as U+FFFD.
+    """
+    half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+    ready = text[: len(text) - len(half)]
+    try:
+        ready.encode()
+    except UnicodeEncodeError:
+        ready = ready.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return ready, half
 
 
 class Writer:
@@ -31,11 +54,18 @@ class Writer:
         """The fold of what the run stored."""
         self._pending: list[str] = []
         self._waiting_chars = 0
-        self._unstored: deque[Event] = deque()
+        self._unstored: deque[list[Event]] = deque()
+        """What is to be stored, in order; the events of one entry together."""
+        self._receipts: list[Event] = []
         self._ending: list[Event] = []
         self._busy = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
-        self._deltas, self._chars, self._next_snapshot = 0, 0, SNAPSHOT_CHARS
+        self._deltas = 0
+        self._chars = 0
+        self._next_snapshot = SNAPSHOT_CHARS
+        self._max_bytes = log.max_event_bytes
+        envelope = len(encode(event("text.delta", {"text": ""})).encode()) + ENVELOPE_BYTES
+        self._max_chars = min(PENDING_CHARS, max(1, (self._max_bytes - envelope) // BYTES_PER_CHAR))
 
     def mine(self) -> list[Item]:
         """The run's words as they stand on the log, one item for each stretch between its other events."""
@@ -57,7 +87,7 @@ class Writer:
         if self._flushing and self._flushing.done():
             failed, self._flushing = self._flushing, None
             failed.result()
-        if self.window_s <= 0 or not self.words.items or self._waiting_chars > PENDING_CHARS:
+        if self.window_s <= 0 or not self.words.items or self._waiting_chars > self._max_chars:
             return await self.store()
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush_later())
@@ -65,34 +95,62 @@ class Writer:
         return None
 
     async def _flush_later(self) -> None:
-        while self._pending:
+        waiting = True
+        while waiting:
             await asyncio.sleep(self.window_s)
             await self.store()
+            waiting = self._waiting_chars > 1 or bool(self._unstored)  # half a character waits for its other half
 
-    async def store(self, event: Event | None = None) -> Ack | None:
+    def put(self, receipt: Event) -> None:
+        """Have `receipt` stored together with the next words or event, just before them: never without them."""
+        self._queue_words(last=True)
+        self._receipts.append(receipt)
+
+    def _queue(self, event: Event) -> None:
+        self._unstored.append([*self._receipts, event])
+        self._receipts = []
+
+    def _queue_words(self, last: bool) -> None:
+        """Queue the words that wait. Only where they are the `last` for now, half a character stands for itself."""
+        text, half = whole_characters("".join(self._pending))
+        self.drop()
+        if half and last:
+            text += "\ufffd"
+        elif half:
+            self._pending, self._waiting_chars = [half], 1
+        for at in range(0, len(text), self._max_chars):
+            self._queue(self.event("text.delta", {"text": text[at : at + self._max_chars]}))
+
+    async def store(self, event: Event | None = None, last: bool = False) -> Ack | None:
         """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
         async with self._busy:
             # What a cancellation leaves unacknowledged stays in the queue, and is known again by its id.
-            text = "".join(self._pending)
-            self.drop()
-            for at in range(0, len(text), PENDING_CHARS):
-                self._unstored.append(self.event("text.delta", {"text": text[at : at + PENDING_CHARS]}))
+            self._queue_words(last=last or event is not None)
             if event:
-                self._unstored.append(event)
+                self._queue(event)
             ack = None
             while self._unstored:
-                try:
-                    ack = await self.log.append(self._unstored[0], self.fence)
-                except Exception as error:
-                    if not isinstance(error, OSError):  # Refused for good: it must not keep back what comes after it.
-                        self._unstored.popleft()
-                    raise
-                self._unstored.popleft()
-                self._ending = []
-                self.words.apply(ack.event)
-                if ack.event.kind == "text.delta":
-                    await self._snapshot_if_due(len(ack.event.data["text"]))
+                ack = await self._store_first()
             return ack
+
+    async def _store_first(self) -> Ack:
+        events = self._unstored[0]
+        try:
+            if len(events) == 1:
+                acks = [await self.log.append(events[0], self.fence)]
+            else:
+                acks = await self.log.append_all(events, self.fence)
+        except Exception as error:
+            if not isinstance(error, OSError):  # Refused for good: it must not keep back what comes after it.
+                self._unstored.popleft()
+            raise
+        self._unstored.popleft()
+        self._ending = []
+        for ack in acks:
+            self.words.apply(ack.event)
+        if acks[-1].event.kind == "text.delta":
+            await self._snapshot_if_due(len(acks[-1].event.data["text"]))
+        return acks[-1]
 
     async def _snapshot_if_due(self, chars: int) -> None:
         self._deltas += 1
@@ -100,7 +158,7 @@ class Writer:
         if self._next_snapshot <= self._chars:
             self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 16)
             for snapshot in self._snapshot(open_=True):
-                with suppress(LogUnavailable):  # It repeats what is stored.
+                with suppress(LogUnavailable, TooLarge):  # It repeats what is stored.
                     await self.log.append(snapshot, self.fence)
 
     def _snapshot(self, open_: bool) -> list[Event]:
@@ -110,21 +168,28 @@ class Writer:
         covers = self.words.runs[self.run].words_seq
         data = {"text": "".join(item.text for item in mine), "items": items, "covers": covers, "open": open_}
         snapshot = self.event("text.snapshot", data)
-        return [snapshot] if len(encode(snapshot).encode()) <= SNAPSHOT_MAX_BYTES else []
+        fits = len(encode(snapshot).encode()) + ENVELOPE_BYTES <= min(SNAPSHOT_MAX_BYTES, self._max_bytes)
+        return [snapshot] if fits else []
 
-    async def end(self, outcome: Outcome) -> Outcome:
-        """Store what waits, and the run's last events together. Returns how the run ended."""
-        await self.store()
+    async def end(self, outcome: Outcome, settling: list[Event]) -> Outcome:
+        """Store what waits, and the run's last events together. Returns how the run ended.
+
+        What is `settling` comes before the end: answers to signals, questions that are withdrawn.
+        """
+        await self.store(last=True)
         async with self._busy:
             # Made once: unless more was stored since, the call after one that was not acknowledged sends the same.
-            self._ending = self._ending or self._last_events(outcome)
+            self._ending = self._ending or [*settling, *self._last_events(outcome)]
+            while len(self._ending) > BATCH_EVENTS:
+                await self.log.append_all(self._ending[:BATCH_EVENTS], self.fence)
+                del self._ending[:BATCH_EVENTS]
             await self.log.append_all(self._ending, self.fence)
             ended: Outcome = self._ending[-1].data["outcome"]
             return ended
 
     def _last_events(self, outcome: Outcome) -> list[Event]:
         text = self.text
-        done = {"chars": len(text), "sha256": sha256(text.encode()).hexdigest()}
+        done = {"chars": len(text), "sha256": sha256(text.encode("utf-8", "surrogatepass")).hexdigest()}
         return [
             *([self.event("text.done", done)] if text else []),
             *(self._snapshot(open_=False) if self._deltas > FEW_DELTAS else []),

@@ -1,14 +1,15 @@
 """The lab: what breaks without a durable session, measured under faults that a seed draws.
 
 `compare_transports` runs five transports under the same faults, `compare_relay` weighs an
-orchestrator in the middle, `audit_endpoint` probes an endpoint of yours, `diff_folds` compares two moments.
+orchestrator in the middle, `audit_endpoint` probes an endpoint of yours; `conversation_at`
+goes back to a moment, and `diff_folds` compares two.
 """
 
 from toolkit.sessions.lab.audit import Audit, Finding, audit_endpoint
 from toolkit.sessions.lab.faults import Fault, FaultyProxy, Schedule
 from toolkit.sessions.lab.relay import compare_relay
 from toolkit.sessions.lab.transports import compare_transports
-from toolkit.sessions.lab.travel import FoldDiff, diff_folds
+from toolkit.sessions.lab.travel import FoldDiff, conversation_at, diff_folds
 
 __all__ = [
     "Audit",
@@ -20,5 +21,6 @@ __all__ = [
     "audit_endpoint",
     "compare_relay",
     "compare_transports",
+    "conversation_at",
     "diff_folds",
 ]

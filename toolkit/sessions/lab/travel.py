@@ -3,6 +3,20 @@
 from dataclasses import dataclass
 
 from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.session import Session
+
+
+async def conversation_at(session: Session, seq: int) -> Conversation:
+    """The conversation as it stood once the event at `seq` was stored, from the log itself.
+
+    Events as a late reader gets them will not do: a snapshot among them may hold words that came after `seq`.
+    """
+    conversation = Conversation(session.id)
+    async for event in session.read(follow=False, lane="log"):
+        if (event.seq or 0) > seq:
+            break
+        conversation.apply(event)
+    return conversation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,76 @@
+"""Approvals: a run puts a question to people, waits for the first answer, and settles it; at the run's end, all."""
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from toolkit.events import Event, Outcome
+from toolkit.sessions.signals import receipt_id
+
+if TYPE_CHECKING:
+    from toolkit.sessions.run import Run
+
+
+async def ask(run: "Run", question: str, timeout_s: float) -> bool | None:
+    """Suspend `run` until somebody answers; None at the deadline, or where the run is stopped."""
+    inbox = run.inbox
+    await run.append("run.suspended", {})
+    request = inbox.open_question(question)
+    if request is None:
+        request = await _put(run, question, timeout_s)
+    inbox.inherited.pop(request, None)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            while inbox.approval(request) is None and not run.cancelled:
+                await asyncio.wait([run.next_signal()])
+    if inbox.approval(request) is None and not run.cancelled:
+        await run.catch_up()
+    approval = inbox.approval(request)
+    await settle(run, request, approval, "the run was stopped" if run.cancelled else "nobody answered in time")
+    await run.append("run.resumed", {})
+    return None if approval is None else bool(approval.data.get("answer"))
+
+
+async def _put(run: "Run", question: str, timeout_s: float) -> str:
+    run.acknowledge(run.inbox.taken)
+    event = run.event("approval.asked", {"question": question, "timeout_s": timeout_s})
+    run.inbox.questions[event.id] = question  # before it is stored: it may be, without an acknowledgement
+    await run.writer.store(event)
+    return event.id
+
+
+async def settle(run: "Run", request: str, approval: Event | None, why: str) -> None:
+    """Close a question on the log with the `approval` that counts, or none and why; answer those that came late."""
+    data: dict[str, Any] = {"request": request, "answer": None, "why": why}
+    if approval:
+        data = {"request": request, "answer": bool(approval.data.get("answer")), "event": approval.id}
+    await run.store("approval.settled", data)
+    for late in run.inbox.settle(request, approval):
+        run.inbox.answer(late.id)
+        unused = {"event": late.id, "why": f"question {request} was settled already"}
+        await run.store("signal.unused", unused, receipt_id(late.id))
+
+
+async def last_answers(run: "Run", outcome: Outcome) -> list[Event]:
+    """What is written together with a run's end: its questions are withdrawn, and what it did not use is answered."""
+    answers = []
+    for request in list(run.inbox.questions):
+        withdrawn = {"request": request, "answer": None, "why": f"the run ended ({outcome})"}
+        answers.append(run.event("approval.settled", withdrawn))
+    unused = run.inbox.unused(outcome)
+    for_others: set[str] = set()
+    if any(signal.run is None for signal, _ in unused):
+        for_others = await _for_others(run)
+    for signal, why in unused:
+        if signal.id not in for_others:
+            answers.append(run.event("signal.unused", {"event": signal.id, "why": why}, receipt_id(signal.id)))
+    return answers
+
+
+async def _for_others(run: "Run") -> set[str]:
+    """The signals to whoever runs that another run has used, or may still use."""
+    others = set()
+    for signal in (await run.session.signals()).reaching(run.id):
+        if signal.state != "pending" or signal.open_to - {run.id}:
+            others.add(signal.event.id)
+    return others
