@@ -4,7 +4,6 @@ import time as clock
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from io import BytesIO
 from math import isfinite
 from os import PathLike
 from pathlib import Path
@@ -81,7 +80,7 @@ class LabelStore:
     def __init__(self, path: "str | PathLike[str]"):
         self.path = Path(path).expanduser()
         self._file = JsonlFile(self.path, LINE)
-        self._text, self._known = b"", list[Line]()
+        self._text, self._whole, self._known = b"", 0, list[Line]()
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -93,9 +92,9 @@ class LabelStore:
         """
         if not isinstance(label, Label):
             raise TypeError(f"a LabelStore takes a Label, not {type(label).__name__}: {label!r}")
-        self._lines()
+        lines = self._lines()
         if canonical(label.id).encode() in self._text:
-            known = (line.record for line in self._known)
+            known = (line.record for line in lines)
             if any(label.id in (getattr(x, "retracts", ""), getattr(x, "id", "")) and x != label for x in known):
                 raise ValueError(f"{self.path}: the id {label.id} is taken: a new Label gets an id of its own")
         self._file.append(label)
@@ -131,15 +130,15 @@ class LabelStore:
         return tuple(line.error for line in self._lines() if line.error)
 
     def _lines(self) -> list[Line]:
-        """Each whole line of the file; only what was added since the last reading is decoded, unless more changed."""
-        text = self.path.read_bytes() if self.path.exists() else b""
-        text = text[: text.rfind(b"\n") + 1]  # what is torn may yet be cut off
-        if not text.startswith(self._text):
-            self._text, self._known = b"", []
-        fresh = BytesIO(text[len(self._text) :])
-        self._known += self._file.read(fresh, self._text.count(b"\n") + 1)
-        self._text = text
-        return self._known
+        """Each line of the file; only what was added since the last reading is decoded, unless more changed."""
+        text = self._file.utf8(self.path.read_bytes()) if self.path.exists() else b""
+        if not text.startswith(self._text[: self._whole]):
+            self._whole, self._known = 0, []
+        whole = text.rfind(b"\n") + 1  # what stands behind it may yet be written on, or moved aside
+        first = text.count(b"\n", 0, self._whole) + 1
+        self._known += self._file.read(text[self._whole : whole], first)
+        self._text, self._whole = text, whole
+        return [*self._known, *self._file.read(text[whole:], text.count(b"\n") + 1)]
 
     def _standing(self) -> list[Label]:
         """Every label that was not taken back, in the order of the file."""

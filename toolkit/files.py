@@ -1,0 +1,106 @@
+"""Files: written so that a kill, a power cut or a full disk leaves the old or the new, and read whoever wrote them."""
+
+import codecs
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8-sig",
+}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_whole(path: str | Path, text: str) -> None:
+    """Make `text` the whole of the file at `path`, fsynced; what fails leaves the file as it was.
+
+    A file that is there keeps its mode and its owner. A link stays a link, and the file that it leads to is written.
+    """
+    path, data = Path(path), text.encode()
+    if path.exists() and not path.is_file():  # a pipe or a device, which a rename would do away with
+        path.write_bytes(data)
+        return
+    path = path.resolve()
+    changed, draft = make_room(path), path.with_name(f".{uuid4().hex}.tmp")
+    try:
+        with full_disk_named(path), draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            _copy_owner_and_mode(path, draft)
+        draft.replace(path)
+        sync(changed)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _copy_owner_and_mode(path: Path, draft: Path) -> None:
+    known = path.stat()
+    if os.name == "posix":
+        with suppress(PermissionError):  # only root may give a file away
+            os.chown(draft, known.st_uid, known.st_gid)
+    draft.chmod(known.st_mode & 0o7777)
+
+
+def make_room(path: Path) -> list[Path]:
+    """Make the folder of `path`. Returns each folder that gets a new name in it, `path` itself included."""
+    new = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return [path.parent, *(folder.parent for folder in new)]
+
+
+def sync(folders: list[Path]) -> None:
+    """Fsync `folders`: the data of a file is of no use where a power cut takes its name."""
+    for folder in folders if os.name == "posix" else ():
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+@contextmanager
+def full_disk_named(path: Path) -> Iterator[None]:
+    """Say in plain words that there is no room for what was to be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        why = f"disk full ({error.strerror}): nothing was written; make room, then write again"
+        raise OSError(error.errno, why, str(path)) from error
+
+
+def write_or_undo(file: Any, end: int, data: bytes) -> None:
+    """Write `data` at the `end` of an unbuffered file, and fsync. Where that fails, not a byte of it stays."""
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):  # the first error says more
+            file.truncate(end)
+        raise
+
+
+def encoding_of(raw: bytes) -> str:
+    """The encoding that the first bytes of a file tell."""
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if raw.startswith(mark):
+            return encoding
+    return "utf-8"
+
+
+def newlines(text: str) -> str:
+    r"""`text` with ``\n`` for its line ends."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
