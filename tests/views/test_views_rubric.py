@@ -346,10 +346,10 @@ async def test_a_tape_that_would_ask_a_live_model_is_asked_only_when_its_button_
     model = Paid(by_wording, 99)
     panel = await opened(path, judge=Judge(RUBRIC, Tape(tmp_path / "tape.jsonl", model)))
     await typed(panel, "Is it polite?", "lenient")
-    assert model.calls == 0
+    assert model.ledger.attempts == []
     panel.again.click()
     await panel.settled()
-    assert model.calls == 20
+    assert len(model.ledger.attempts) == 20
 
 
 async def test_a_judge_that_breaks_leaves_the_verdicts_that_came(path):
@@ -360,5 +360,5 @@ async def test_a_judge_that_breaks_leaves_the_verdicts_that_came(path):
             return await super().score(trace)
 
     panel = await opened(path, judge=Broken(RUBRIC, ScriptedModel(by_wording)))
-    assert "broken" in panel.message or "unhandled errors" in panel.message
+    assert panel.message == "the judge is broken"
     assert len(panel.before) >= 1

@@ -54,7 +54,7 @@ class Verdict:
     trace_source: Source | None = None
     """Of the trace."""
     example: bool = False
-    """Whether the judge was shown this trace with its answer: not judged, and no failure to judge it."""
+    """Whether the trace, or its copy, is an example in the judge's prompt: it was told the answer."""
 
     @property
     def agreement(self) -> float | None:
@@ -282,8 +282,11 @@ async def in_turn(
         tell(done, len(items))
         return answer
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask_when_free(item)) for item in items]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask_when_free(item)) for item in items]
+    except ExceptionGroup as errors:  # the first says what is wrong; a group says only how many there are
+        raise errors.exceptions[0] from errors
     return [task.result() for task in tasks]
 
 

@@ -158,7 +158,7 @@ class Rubric:
         try:
             # The line of --- is counted, as an editor does. No word is taken for a number or a truth value by itself,
             # so that grades may be 5 to 1, or yes and no; the fields that are numbers are read as such afterwards.
-            found = yaml.load("\n" * (body is not None) + head, yaml.BaseLoader)  # noqa: S506
+            found = yaml.load("\n" * (body is not None) + head, yaml.BaseLoader)
         except yaml.YAMLError as error:
             hint = ""
             if "mapping values are not allowed" in str(error):
