@@ -1,6 +1,8 @@
 """From reasons to codes to failure modes: what is suggested counts for nothing until somebody confirms it."""
 
 import json
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -389,3 +391,82 @@ def test_the_match_is_the_best_of_all_one_to_one_matches(rows):
     codes += [None] * len(names)
     best = max(sum(overlap(c, n) for c, n in zip(p, names, strict=False) if c) for p in permutations(codes, len(names)))
     assert match["overlap"].sum() == pytest.approx(best)
+
+
+def test_a_code_is_one_code_in_whatever_letters_it_is_written(book, path):
+    book.code("l1", "Slow", by="ada")
+    book.code("l2", " slow", by="ben")
+    book.code("l3", "SLOW ", by="ada")
+    assert counted(book) == {"Slow": 3}
+    book.merge(FailureMode("Speed", "It takes too long.", ("slow",), by="ada"))
+    book.merge(FailureMode("speed", "It takes far too long.", ("SLOW",), by="ben"))
+    assert [(mode.name, mode.codes) for mode in Codebook(path, LABELS).now.modes] == [("Speed", ("Slow",))]
+    assert book.suggest({"sLOW": ["l1"]}, by="clusters") == 0
+
+
+def test_codes_that_another_program_wrote_in_other_letters_are_read_as_one(book, path):
+    lines = [("l1", "café"), ("l2", unicodedata.normalize("NFD", "Café"))]
+    rows = [
+        {"label_id": id_, "trace_id": f"t{id_[1]}", "code": code, "status": "confirmed", "by": "ada", "kind": "human"}
+        for id_, code in lines
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    assert counted(book) == {"café": 2}
+
+
+def test_the_last_entry_of_a_codebook_counts_without_a_line_end(book, path):
+    book.code("l1", "rude", by="ada")
+    version = book.freeze("ada")
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    book.code("l2", "rude", by="ada")
+    assert Codebook(path, LABELS).versions() == [version]
+    assert counted(book) == {"rude": 2}
+
+
+def test_labels_that_share_an_id_are_named_and_are_not_coded_for_each_other(path):
+    shared = [label(1), Label("t9", "ben", "fail", "It is slow.", id="l1"), label(2)]
+    book = Codebook(path, shared)
+    assert "several labels have the id l1" in str(book.problems[0])
+    with pytest.raises(ValueError, match="give each an id of its own"):
+        book.code("l1", "rude", by="ada")
+    book.code("l2", "rude", by="ada")
+    assert book.counts("codes")["n"].tolist() == [3]
+
+
+def test_an_action_of_anothers_with_the_same_id_is_not_taken_back(book, path):
+    for by in ("ada", "ben"):
+        book.code("l1" if by == "ada" else "l2", "rude", by=by)
+    rows = [json.loads(line) | {"act": "shared"} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [entry.by for entry in book.undo("ben")] == ["ben"]
+    assert [entry.by for entry in book.now.codings] == ["ada"]
+
+
+def test_versions_that_are_frozen_at_once_get_numbers_of_their_own(path):
+    book = Codebook(path, LABELS)
+
+    def code_and_freeze(n):
+        own = Codebook(path, LABELS)
+        own.code(f"l{n % 3 + 1}", f"code {n}", by="ada")
+        return own.freeze(f"rater {n}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(code_and_freeze, range(12)))
+    numbers = [version.number for version in book.versions()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_code_cannot_be_put_into_two_failure_modes_at_once(path):
+    book = Codebook(path, LABELS)
+    book.code("l1", "rude", by="ada")
+
+    def merge(n):
+        try:
+            Codebook(path, LABELS).merge(FailureMode(f"mode {n}", "Is not polite.", ("rude",), by="ada"))
+        except ValueError:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(merge, range(8))) == 1
+    assert len(book.now.modes) == 1

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from toolkit.evals import Case, Dataset, Label, promote
@@ -86,3 +88,29 @@ def test_a_save_that_fails_leaves_the_file_and_no_draft(tmp_path):
         Dataset([Case("b", chr(0xD800))]).save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_cases_that_another_program_saved_are_all_read(tmp_path, mark, end):
+    path = tmp_path / "cases.jsonl"
+    lines = [json.dumps({"id": f"c{n}", "input": f"Hello {n}"}).encode() for n in range(3)]
+    path.write_bytes(mark + (end or b"\n").join(lines) + end)
+    dataset = Dataset.load(path)
+    assert [case.id for case in dataset] == ["c0", "c1", "c2"]
+    assert dataset.problems == ()
+
+
+def test_a_dataset_that_somebody_else_saved_meanwhile_is_not_written_over(tmp_path):
+    path = tmp_path / "cases.jsonl"
+    Dataset([Case("c1", "Hello")]).save(path)
+    mine, theirs = Dataset.load(path), Dataset.load(path)
+    theirs.add(Case("c2", "Good day"))
+    theirs.save(path)
+    mine.add(Case("c3", "Good night"))
+    with pytest.raises(ValueError, match="changed since it was loaded"):
+        mine.save(path)
+    assert [case.id for case in Dataset.load(path)] == ["c1", "c2"]
+    theirs.add(Case("c4", "Bye"))
+    theirs.save(path)
+    assert len(Dataset.load(path)) == 3

@@ -3,6 +3,7 @@ import dataclasses
 import json
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from toolkit.evals import Criterion, Example, Finding, Judge, Label, Rubric, Verdict, align, trusted
 from toolkit.evals.splits import Split
-from toolkit.models import Answer, Ledger, LoopbackServer, ScriptedModel, Tape, Usage, connect_model
+from toolkit.models import Answer, Ledger, LoopbackServer, Model, Reply, ScriptedModel, Tape, Usage, connect_model
 from toolkit.models.claude import ClaudeModel
 from toolkit.traces import Step, Trace
 
@@ -327,3 +328,102 @@ def test_what_a_judge_says_of_itself_tells_a_script_from_a_model():
 async def test_one_trace_in_the_place_of_a_list_is_a_type_error(batch):
     with pytest.raises(TypeError, match="Trace" if batch else "a list of traces is wanted"):
         await judge(Answer(data=BOTH)).score_all(Trace("t1", ()), batch=batch)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_a_progress_callback_that_raises_is_reported_and_costs_no_verdict(batch, caplog):
+    def broken(done, of):
+        raise RuntimeError("the bar is gone")
+
+    model = ScriptedModel(lambda request: Answer(data=BOTH))
+    verdicts = await Judge(RUBRIC, model).score_all([trace(f"t{n}") for n in range(12)], broken, batch=batch)
+    assert [one.verdict for one in verdicts] == ["pass"] * 12
+    assert "the bar is gone" in caplog.text
+    assert caplog.text.count("the work goes on") == 1
+
+
+async def test_what_came_before_a_run_was_cancelled_is_kept_and_only_the_rest_is_asked():
+    asked, go_on = [], asyncio.Event()
+
+    class Slow(ScriptedModel):
+        async def reply(self, request):
+            asked.append(request.metadata["user_id"])
+            if len(asked) > 5 and not go_on.is_set():
+                await go_on.wait()
+            return await super().reply(request)
+
+    traces = [trace(f"t{n}") for n in range(12)]
+    paid = judge(Answer(data=BOTH))
+    paid = replace(paid, model=Slow(lambda request: Answer(data=BOTH)))
+    run = asyncio.create_task(paid.score_all(traces, concurrency=2))
+    async with asyncio.timeout(10):
+        while len(asked) < 7:
+            await asyncio.sleep(0)
+    run.cancel()
+    await asyncio.wait([run])
+    assert run.cancelled()
+    assert {id_ for _, id_ in paid.kept} == {"t0", "t1", "t2", "t3", "t4"}
+    go_on.set()
+    asked.clear()
+    verdicts = await paid.score_all(traces, known=paid.kept)
+    assert sorted(asked) == sorted(f"t{n}" for n in range(5, 12))
+    assert [(one.trace_id, one.verdict) for one in verdicts] == [(one.id, "pass") for one in traces]
+
+
+async def test_only_what_was_unscored_is_asked_again():
+    calls = []
+
+    def policy(request):
+        calls.append(request.metadata["user_id"])
+        return Answer(data=BOTH) if len(calls) > 2 or calls[-1] == "t1" else Answer(status=500)
+
+    again = Judge(RUBRIC, ScriptedModel(policy))
+    traces = [trace("t1"), trace("t2")]
+    assert [one.verdict for one in await again.score_all(traces, concurrency=1)] == ["pass", None]
+    assert [one.verdict for one in await again.score_all(traces, known=again.kept)] == ["pass", "pass"]
+    assert calls == ["t1", "t2", "t2"]
+
+
+async def test_verdicts_of_another_rubric_or_model_are_not_taken_for_this_ones():
+    first = judge(Answer(data=BOTH))
+    await first.score(trace("t1"))
+    other = replace(first, rubric=replace(RUBRIC, text="Is it another question?"), kept={})
+    await other.score_all([trace("t1")], known=first.kept)
+    assert len(other.kept) == 1
+    assert len(other.model.ledger.attempts) == 2
+
+
+class ReplyOnly(Model):
+    """A model of one's own, in six lines."""
+
+    name, source = "mine", "imported"
+
+    def __init__(self, **more):
+        self.more = more
+
+    async def reply(self, request):
+        return Reply('{"a": 1}', "end", self.name, self.source, **self.more)
+
+
+async def test_a_model_of_ones_own_that_has_no_batch_is_told_so():
+    with pytest.raises(NotImplementedError, match="ReplyOnly has no batch"):
+        await Judge(RUBRIC, ReplyOnly()).score_all([trace("t1")], batch=True)
+    with pytest.raises(NotImplementedError, match="ReplyOnly does not stream"):
+        await anext(ReplyOnly().stream(None))
+
+
+async def test_a_model_of_ones_own_that_gives_no_object_is_told_what_is_wanted():
+    (verdict,) = await Judge(RUBRIC, ReplyOnly()).score_all([trace("t1")])
+    assert verdict.verdict is None
+    assert "the reply has no parsed=" in verdict.why_unscored
+    (verdict,) = await Judge(RUBRIC, ReplyOnly(parsed=BOTH)).score_all([trace("t1")])
+    assert verdict.verdict == "pass"
+
+
+async def test_an_example_is_marked_as_one_and_not_only_unscored():
+    shown = trace("t1")
+    example = Example("t1", {one.id: Finding("Because.", "pass") for one in RUBRIC.criteria})
+    told = Judge(replace(RUBRIC, examples=(example,)), ScriptedModel(lambda _: Answer(data=BOTH)), shown=(shown,))
+    copy, other = replace(shown, id="copy"), replace(trace("t3"), steps=(Step("1", "message", "user", "Else."),))
+    verdicts = await told.score_all([shown, copy, other])
+    assert [one.example for one in verdicts] == [True, True, False]

@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -190,7 +193,7 @@ def test_a_file_that_is_not_there_and_a_line_that_cannot_be_read_lose_no_rater_i
         merge_labels([store, tmp_path / "bob.jsonl"])
     with store.path.open("a") as file:
         file.write("not json\n")
-    with pytest.warns(UserWarning, match=r"1 labels cannot be read; first .*ada\.jsonl:2"):
+    with pytest.warns(UserWarning, match=r"1 lines need a look; first .*ada\.jsonl:2"):
         assert merge_labels([store]).to_numpy().tolist() == [["pass"]]
 
 
@@ -233,3 +236,105 @@ def test_a_store_that_reads_on_says_what_a_new_one_says_whatever_happens_to_the_
             fresh = LabelStore(path)
             assert store.labels() == fresh.labels()
             assert list(map(str, store.problems)) == list(map(str, fresh.problems))
+
+
+def line_of(trace_id, rater, verdict, id_, **more):
+    """A label's line as another program writes it."""
+    kind = {"rater_kind": "human", "time": 1.0}
+    return json.dumps({"trace_id": trace_id, "rater": rater, "verdict": verdict, "why": "w", "id": id_} | kind | more)
+
+
+def file_of(tmp_path, *lines):
+    path = tmp_path / "labels.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return LabelStore(path)
+
+
+def test_labels_of_two_raters_that_share_an_id_both_count(tmp_path):
+    pairs = [(f"t{n}", rater) for rater in ("ada", "ben") for n in range(3)]
+    store = file_of(tmp_path, *(line_of(trace, rater, "pass", trace) for trace, rater in pairs))
+    assert [(label.trace_id, label.rater) for label in store.labels()] == pairs
+    assert store.problems == ()
+
+
+def test_labels_of_two_traces_that_share_an_id_both_count(tmp_path):
+    store = file_of(tmp_path, line_of("t1", "ada", "pass", "1"), line_of("t2", "ada", "fail", "1"))
+    assert [label.trace_id for label in store.labels()] == ["t1", "t2"]
+
+
+def test_a_label_of_the_same_id_with_other_contents_is_named(tmp_path):
+    store = file_of(tmp_path, line_of("t1", "ada", "pass", "1"), line_of("t1", "ada", "fail", "1"))
+    assert [label.verdict for label in store.labels()] == ["pass"]
+    (problem,) = store.problems
+    assert (problem.line, problem.field) == (2, "id")
+    assert "give this an id of its own" in problem.why
+
+
+def test_undo_takes_back_one_label_of_a_shared_id_and_not_anothers(tmp_path):
+    store = file_of(tmp_path, line_of("t1", "ada", "pass", "t1"), line_of("t1", "ben", "fail", "t1"))
+    assert store.undo("ada").rater == "ada"
+    assert [label.rater for label in store.labels()] == ["ben"]
+    assert store.undo("ada") is None
+    assert store.problems == ()
+
+
+def test_a_retraction_that_names_no_rater_takes_back_the_first_of_a_shared_id_and_is_named(tmp_path):
+    lines = line_of("t1", "ada", "pass", "t1"), line_of("t1", "ben", "fail", "t1"), '{"retracts": "t1", "time": 2}'
+    store = file_of(tmp_path, *lines)
+    assert [label.rater for label in store.labels()] == ["ben"]
+    assert "2 labels have the id t1" in store.problems[0].why
+
+
+@pytest.mark.parametrize("points_at", [{"retracts": "t1", "rater": "ben"}, {"retracts": "gone"}])
+def test_a_retraction_of_anothers_label_or_of_none_takes_nothing_back_and_is_named(tmp_path, points_at):
+    store = file_of(tmp_path, line_of("t1", "ada", "pass", "t1"), json.dumps(points_at | {"time": 2}))
+    assert len(store.labels()) == 1
+    assert (store.problems[0].line, store.problems[0].field) == (2, "retracts")
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_last_label_counts_and_stays_whatever_ends_its_line(tmp_path, end):
+    store = file_of(tmp_path, *(line_of(f"t{n}", "ada", "pass", f"i{n}") for n in range(3)))
+    with store.path.open("a", newline="") as file:
+        file.write(end)
+    assert [label.trace_id for label in store.labels()] == ["t0", "t1", "t2"]
+    store.add(Label("t9", "ada", "fail", "late"))
+    assert [label.trace_id for label in LabelStore(store.path).labels()] == ["t0", "t1", "t2", "t9"]
+
+
+def test_a_raters_name_is_one_whatever_blanks_and_bytes_it_is_written_with(tmp_path):
+    names = ["Zoë", " Zoë ", unicodedata.normalize("NFD", "Zoë")]
+    assert {Label("t1", name, "pass", "w").rater for name in names} == {"Zoë"}
+    store = file_of(tmp_path, *(line_of("t1", name, "pass", f"i{n}") for n, name in enumerate(names)))
+    assert len(store.labels()) == 1
+    assert store.undo(" Zoë").rater == "Zoë"
+
+
+def test_a_rater_in_other_letters_is_named_once_in_a_file_and_where_files_are_merged(tmp_path):
+    lines = [line_of(f"t{n}", rater, "pass", f"i{n}") for n, rater in enumerate(["ada", "Ada", "Ada"])]
+    store = file_of(tmp_path, *lines)
+    (problem,) = store.problems
+    assert (problem.line, problem.field) == (2, "rater")
+    one, two = LabelStore(tmp_path / "one.jsonl"), LabelStore(tmp_path / "two.jsonl")
+    one.add(Label("t1", "ada", "pass", "kind"))
+    two.add(Label("t1", "Ada", "pass", "kind"))
+    with pytest.warns(UserWarning, match="'Ada' is 'ada' in other letters"):
+        merge_labels([one, two])
+
+
+def test_scalars_of_a_table_are_what_they_look_like(tmp_path):
+    label = Label(np.str_("t1"), np.str_("ada"), np.str_("pass"), np.str_("w"), time=np.int64(3))
+    store = LabelStore(tmp_path / "labels.jsonl")
+    store.add(label)
+    assert [type(value) for value in (label.trace_id, label.verdict, label.time)] == [str, str, int]
+    assert store.labels() == [label]
+
+
+def test_two_who_undo_at_once_take_back_two_labels(tmp_path):
+    store = LabelStore(tmp_path / "labels.jsonl")
+    for n in range(40):
+        store.add(Label(f"t{n}", "ada", "pass", "kind"))
+    with ThreadPoolExecutor(4) as pool:
+        gone = list(pool.map(lambda _: LabelStore(store.path).undo("ada").trace_id, range(20)))
+    assert len(set(gone)) == 20
+    assert len(store.labels()) == 20

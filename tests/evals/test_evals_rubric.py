@@ -175,3 +175,42 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path):
     path.write_bytes("---\nname: x\n---\nIs it good?".encode("utf-16"))
     with pytest.raises(RecordError, match=r"old\.md: not UTF-8 .* save it as UTF-8"):
         Rubric.load(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "scale"),
+    [
+        ("[5, 4, 3, 2, 1]", ("5", "4", "3", "2", "1")),
+        ("[yes, no]", ("yes", "no")),
+        ("[On, Off]", ("On", "Off")),
+        ("[1.50, 0.5]", ("1.50", "0.5")),
+        ('["yes", "no"]', ("yes", "no")),
+    ],
+)
+def test_grades_are_the_words_that_stand_there_quoted_or_not(written, scale):
+    source = f"---\nname: r\nscale: {written}\nversion: 3\nthreshold: 0.5\n---\nIs it good?"
+    rubric = Rubric.parse(source)
+    assert (rubric.scale, rubric.version, rubric.threshold) == (scale, 3, 0.5)
+
+
+@pytest.mark.parametrize("word", ["true", "yes", "True", "on"])
+def test_a_criterion_is_required_by_any_word_that_yaml_has_for_it(word):
+    source = f"---\nname: r\ncriteria:\n- {{id: a, text: It is., required: {word}}}\n---\nIs it good?"
+    assert Rubric.parse(source).criteria[0].required is True
+
+
+@pytest.mark.parametrize("sentence", ["It says: hello.", "It says: hello, and: good bye."])
+def test_a_criterion_with_a_colon_is_told_to_be_quoted(sentence):
+    source = f"---\nname: r\ncriteria:\n- It is.\n- {sentence}\n---\nIs it good?"
+    with pytest.raises(RecordError, match="quotes"):
+        Rubric.parse(source)
+    quoted = source.replace(sentence, f'"{sentence}"')
+    assert Rubric.parse(quoted).criteria[1].text == sentence
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_rubric_that_another_program_saved_is_the_same_rubric(tmp_path, mark):
+    source = "---\nname: r\ncriteria:\n- It is.\n---\nIs it\ngood?\n"
+    path = tmp_path / "r.md"
+    path.write_bytes(mark + source.rstrip().replace("\n", "\r\n").encode())
+    assert Rubric.load(path).hash == Rubric.parse(source).hash

@@ -1,4 +1,7 @@
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -120,3 +123,36 @@ def test_a_part_that_there_is_not_and_labels_that_are_a_list_are_named(tmp_path)
         split.ids("test")
     with pytest.raises(TypeError, match=r"one\.trace_id: one\.verdict"):
         split_labels([Label("t1", "ada", "pass", "kind")], tmp_path / "reads.jsonl")
+
+
+class Meeting(dict):
+    """Labels at which two draws wait for each other, after each has read what was drawn before."""
+
+    def __init__(self, labels, barrier):
+        super().__init__(labels)
+        self.barrier = barrier
+
+    def values(self):
+        with suppress(threading.BrokenBarrierError):
+            self.barrier.wait()
+        return super().values()
+
+
+def test_two_draws_at_once_put_no_trace_in_two_parts(tmp_path):
+    barrier = threading.Barrier(2, timeout=2)
+    first = Meeting({f"t{n}": "pass" if n % 3 else "fail" for n in range(30)}, barrier)
+    second = Meeting({f"t{n}": "fail" if n % 4 else "pass" for n in range(5, 30)}, barrier)
+    with ThreadPoolExecutor(2) as pool:
+        drawn = [pool.submit(split_labels, labels, tmp_path / "reads.jsonl") for labels in (first, second)]
+        one, two = (future.result(timeout=30) for future in drawn)
+    assert {id_ for id_ in second if one.parts[id_] != two.parts[id_]} == set()
+
+
+def test_a_file_of_draws_that_another_program_saved_is_read(tmp_path):
+    path, labels = tmp_path / "reads.jsonl", {f"t{n}": "pass" if n % 3 else "fail" for n in range(30)}
+    drawn = split_labels(labels, path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().rstrip(b"\n").replace(b"\n", b"\r\n"))
+    again = split_labels(labels | {"t99": "pass"}, path)
+    assert {id_: again.parts[id_] for id_ in labels} == drawn.parts
+    drawn.read_test("the end")
+    assert again.test_reads == 1

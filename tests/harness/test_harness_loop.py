@@ -404,3 +404,37 @@ async def test_a_check_that_prints_something_else_each_time_is_a_new_question(tm
         session = Session(MemoryLog(), f"calls-{calls}")
         outcome = await harness(tmp_path, session, generate=generate, evaluate=evaluate).run(GOAL)
         assert (outcome.outcome, outcome.model_calls) == ("complete", calls)
+
+
+@pytest.mark.parametrize("broken", ["no money", "bad journal", "another goal"])
+async def test_a_second_run_that_cannot_make_the_build_again_leaves_the_first_one(tmp_path, session, broken):
+    assert (await harness(tmp_path, session).run(GOAL)).outcome == "complete"
+    built = (tmp_path / "build/report.py").read_text()
+    notes = (tmp_path / "progress.md").read_text()
+    if broken == "bad journal":
+        with (tmp_path / "journal.jsonl").open("a") as file:
+            file.write("not json\n")
+    again = harness(tmp_path, session, cost_usd=0.0 if broken == "no money" else 1.0)
+    outcome = await again.run("Something else." if broken == "another goal" else GOAL)
+    assert outcome.outcome in ("budget", "error")
+    assert (tmp_path / "build/report.py").read_text() == built
+    assert (tmp_path / "progress.md").read_text() == notes
+
+
+async def test_an_attempt_that_does_not_pass_leaves_the_build_as_it_was(tmp_path, session):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/report.py").write_text("mine")
+    outcome = await harness(tmp_path, session, rounds=1).run(GOAL)
+    assert outcome.outcome == "failed"
+    assert (tmp_path / "build/report.py").read_text() == "mine"
+    assert (tmp_path / "attempt/report.py").read_text() == FIRST_VERSION
+
+
+async def test_a_build_that_was_edited_by_hand_is_kept_and_the_outcome_says_where(tmp_path, session):
+    await harness(tmp_path, session).run(GOAL)
+    (tmp_path / "build/report.py").write_text("mine")
+    outcome = await harness(tmp_path, session).run(GOAL)
+    assert outcome.outcome == "complete"
+    assert outcome.why.endswith("what was changed by hand is kept: build in edits/1")
+    assert (tmp_path / "edits/1/build/report.py").read_text() == "mine"
+    assert "csv.reader" in (tmp_path / "build/report.py").read_text()

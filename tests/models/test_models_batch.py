@@ -133,7 +133,7 @@ async def test_a_batch_that_is_refused_costs_nothing():
         (reply,) = await model.batch([Request((), max_tokens=0)])
     assert (reply.stopped, model.ledger.attempts[-1].state) == ("error", "free")
     assert "max_tokens" in reply.why
-    gone = ClaudeModel(NAME, base_url=server.url, api_key="x", max_retries=0)
+    gone = ClaudeModel(NAME, base_url=server.url, api_key="x", source="simulated", max_retries=0)
     async with gone:
         (reply,) = await gone.batch(asks(1))
     assert reply.why.startswith("no answer")

@@ -53,7 +53,10 @@ async def asked_of(answer, **options):
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, ClaudeModel(NAME, base_url=url, api_key="x", max_retries=0, **options) as model:
+    async with (
+        server,
+        ClaudeModel(NAME, base_url=url, api_key="x", source="simulated", max_retries=0, **options) as model,
+    ):
         yield model, heard
 
 

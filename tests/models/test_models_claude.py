@@ -14,11 +14,13 @@ from toolkit.models import (
     Ledger,
     LoopbackServer,
     Request,
+    Tape,
     UnknownModel,
     Usage,
     connect_model,
 )
 from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.web import serving
 
 TEXT = "The bike is ready at nine, and the helmet with it."
 TOOL = {"name": "add", "description": "Add", "input_schema": {"type": "object"}}
@@ -94,7 +96,9 @@ async def test_a_stream_is_never_tried_again_once_words_came():
 async def test_a_server_that_is_not_there_is_an_error_that_cost_nothing():
     async with LoopbackServer(adder) as server:
         url = server.url
-    async with ClaudeModel("claude-opus-5-5", base_url=url, api_key="loopback", max_retries=0) as model:
+    async with ClaudeModel(
+        "claude-opus-5-5", base_url=url, api_key="loopback", source="simulated", max_retries=0
+    ) as model:
         reply = await model.reply(ASK)
     assert reply.stopped == "error"
     assert reply.why.startswith("no answer")
@@ -193,9 +197,72 @@ def test_a_base_url_needs_its_own_key():
         ClaudeModel("claude-opus-5-5", base_url="https://example.org")
 
 
-def test_a_model_on_this_machine_says_that_it_is_simulated_unless_told_otherwise():
-    assert ClaudeModel("claude-opus-5-5", base_url="http://127.0.0.1:1", api_key="x").source == "simulated"
-    assert ClaudeModel("claude-opus-5-5", ledger=Ledger(1)).source == "live"
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_gateway_on_this_machine_is_live_and_needs_a_cap(host, monkeypatch):
+    gateway = f"http://{host}:4000"
+    with pytest.raises(ValueError, match="no cap"):
+        ClaudeModel("claude-opus-5-5", base_url=gateway, api_key="x")
+    assert ClaudeModel("claude-opus-5-5", base_url=gateway, api_key="x", ledger=Ledger(1)).source == "live"
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", gateway)
+    assert connect_model(live=True, max_usd=1).source == "live"
+    with pytest.raises(ValueError, match="no cap"):
+        connect_model(live=True)
+
+
+async def test_a_loopback_server_is_known_by_itself_and_only_as_long_as_it_runs():
+    async with LoopbackServer(lambda request: Answer("ok")) as server:
+        assert ClaudeModel("claude-opus-5-5", base_url=server.url + "/", api_key="x").source == "simulated"
+    with pytest.raises(ValueError, match="no cap"):
+        ClaudeModel("claude-opus-5-5", base_url=server.url, api_key="x")
+
+
+async def test_a_tape_of_a_gateway_is_played_back_as_a_tape_and_one_of_a_loopback_stays_simulated(tmp_path):
+    async with LoopbackServer(lambda request: Answer("ok")) as behind:
+
+        async def forward(scope, receive, send):
+            await behind(scope, receive, send)
+
+        async with serving(forward) as port:
+            url = f"http://127.0.0.1:{port}"  # a gateway on this machine, that is none of our loopback servers
+            for name, model in {
+                "gateway": ClaudeModel("claude-haiku-5-5", base_url=url, api_key="x", ledger=Ledger(1)),
+                "loopback": ClaudeModel("claude-haiku-5-5", base_url=behind.url, api_key="x"),
+            }.items():
+                async with model:
+                    await Tape(tmp_path / name, model).reply(ASK)
+    assert (await Tape(tmp_path / "gateway").reply(ASK)).source == "tape"
+    assert (await Tape(tmp_path / "loopback").reply(ASK)).source == "simulated"
+
+
+SLOW_IMPORT = """
+import asyncio, importlib.abc, sys, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "anthropic":
+            time.sleep(4)
+        return None
+
+sys.meta_path.insert(0, Slow())
+from toolkit.evals import Judge, Rubric
+from toolkit.models import Answer, connect_model
+from toolkit.traces import Step, Trace
+
+async def main():
+    good = {"whole": {"critique": "ok", "verdict": "pass"}}
+    async with connect_model(policy=lambda request: Answer(data=good)) as model:
+        judge = Judge(Rubric("r", "Is it good?"), model, timeout_s=3)
+        return await judge.score(Trace("t", (Step("1", "message", "assistant", "Hello."),)))
+
+verdict = asyncio.run(main())
+print(verdict.verdict, verdict.why_unscored)
+"""
+
+
+def test_the_first_calls_timeout_does_not_pay_for_importing_the_sdk():
+    child = subprocess.run([sys.executable, "-c", SLOW_IMPORT], capture_output=True, text=True, timeout=120, check=True)
+    assert child.stdout.strip() == "pass"
 
 
 @pytest.mark.parametrize("there", [{}, {"base_url": "https://example.org", "api_key": "x"}])

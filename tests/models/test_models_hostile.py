@@ -45,7 +45,12 @@ async def asked_of(events):
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, ClaudeModel("claude-haiku-5-5", base_url=url, api_key="x", timeout_s=5, max_retries=0) as model:
+    async with (
+        server,
+        ClaudeModel(
+            "claude-haiku-5-5", base_url=url, api_key="x", source="simulated", timeout_s=5, max_retries=0
+        ) as model,
+    ):
         yield model
 
 

@@ -7,7 +7,7 @@ import pytest
 from ipywidgets import Widget
 
 from toolkit.evals import Criterion, Judge, Label, Rubric
-from toolkit.models import Answer, ScriptedModel
+from toolkit.models import Answer, ScriptedModel, Tape
 from toolkit.traces import Step, Trace
 from toolkit.views import RubricPanel
 
@@ -263,3 +263,102 @@ async def test_without_labels_there_is_nothing_to_judge_and_the_panel_says_so(pa
     await panel.settled()
     assert "0 labelled traces" in html(panel)
     assert panel.after == []
+
+
+class Paid(ScriptedModel):
+    """A live model as far as anybody can tell, which answers the first `ready` questions, and the rest at `go_on`."""
+
+    def __init__(self, policy, ready):
+        super().__init__(policy)
+        self.source = "live"
+        self.ready, self.go_on, self.waiting, self.calls = ready, asyncio.Event(), asyncio.Event(), 0
+
+    async def reply(self, request):
+        self.calls += 1
+        if self.calls > self.ready and not self.go_on.is_set():
+            self.waiting.set()
+            await self.go_on.wait()
+        return await super().reply(request)
+
+
+async def paid_run(path, ready=6):
+    """A panel whose Judge button was pressed, at the moment when `ready` replies came and the others are in flight."""
+    model = Paid(by_wording, ready)
+    panel = await opened(path, judge=Judge(RUBRIC, model))
+    panel.again.click()
+    async with asyncio.timeout(10):
+        await model.waiting.wait()
+        while len(panel.before) < ready:
+            await asyncio.sleep(0)
+    return panel, model
+
+
+async def test_an_edit_does_not_break_off_a_paid_run_and_its_verdicts_are_kept(path):
+    panel, model = await paid_run(path)
+    panel.box.value = panel.box.value.replace("Is it polite?", "Is it polite? Be lenient.")
+    assert "A paid run of the rubric as it was goes on" in panel.message
+    assert "Be lenient" in path.with_name(f".{path.name}.draft").read_text()
+    model.go_on.set()
+    await panel.settled()
+    assert (len(panel.before), panel.after, model.calls) == (10, [], 10)
+    panel.again.click()
+    await panel.settled()
+    assert (len(panel.before), len(panel.after), model.calls) == (10, 10, 20)
+
+
+async def test_a_paid_run_is_broken_off_by_a_second_press_and_what_came_is_not_asked_again(path):
+    panel, model = await paid_run(path)
+    panel.again.click()
+    assert "Press Judge again to break it off" in panel.message
+    await asyncio.sleep(0)
+    assert not model.go_on.is_set()
+    in_flight = model.calls - 6
+    panel.again.click()
+    model.go_on.set()
+    await panel.settled()
+    assert len(panel.before) == 10
+    assert model.calls == 10 + in_flight
+
+
+@pytest.mark.parametrize("button", ["save", "revert"])
+async def test_saving_and_reverting_leave_a_paid_run_alone(path, button):
+    panel, model = await paid_run(path)
+    getattr(panel, button).click()
+    model.go_on.set()
+    await panel.settled()
+    assert (len(panel.before), model.calls) == (10, 10)
+
+
+async def test_going_back_to_a_wording_that_was_judged_asks_nothing_again(path):
+    panel, model = await paid_run(path)
+    model.go_on.set()
+    await panel.settled()
+    await typed(panel, "Is it polite?", "Is it polite? Be lenient.")
+    panel.again.click()
+    await panel.settled()
+    await typed(panel, " Be lenient.", "")
+    panel.again.click()
+    await panel.settled()
+    assert (len(panel.after), model.calls) == (10, 20)
+
+
+async def test_a_tape_that_would_ask_a_live_model_is_asked_only_when_its_button_is_pressed(path, tmp_path):
+    model = Paid(by_wording, 99)
+    panel = await opened(path, judge=Judge(RUBRIC, Tape(tmp_path / "tape.jsonl", model)))
+    await typed(panel, "Is it polite?", "lenient")
+    assert model.ledger.attempts == []
+    panel.again.click()
+    await panel.settled()
+    assert len(model.ledger.attempts) == 20
+
+
+async def test_a_judge_that_breaks_leaves_the_verdicts_that_came(path):
+    class Broken(Judge):
+        async def score(self, trace):
+            if trace.id == "t9":
+                raise RuntimeError("the judge is broken")
+            return await super().score(trace)
+
+    panel = await opened(path, judge=Broken(RUBRIC, ScriptedModel(by_wording)))
+    assert panel.message == "the judge is broken"
+    assert len(panel.before) >= 1

@@ -1,14 +1,15 @@
 """Codebook: from the reasons of labels to open codes, and from codes to failure modes, in a file only ever added to."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from toolkit.evals.columns import proportion
-from toolkit.evals.labels import Label, LabelStore, RaterKind, Retraction
+from toolkit.evals.labels import Label, LabelStore, RaterKind, Retraction, append_decided, tidy
 from toolkit.records import JsonlFile, RecordError, canonical
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Version:
 class Codebook:
     """Codes on the reasons of `labels`, in an append-only JSONL file that several processes may write.
 
+    A code, or a failure mode, that was there before in other letters (``Slow``, ``slow``) is the one that was there.
     A model, or a clustering, may `suggest`; what counts is what somebody else said by `code` or `confirm`. Raises
     ValueError where a label or a code is not there, and where a model would decide.
     """
@@ -118,15 +120,27 @@ class Codebook:
     @property
     def now(self) -> Version:
         """What the codebook says at the moment."""
-        said = self._standing()
-        codings = {(one.label_id, one.code): one for one in said if isinstance(one, Coding)}
-        modes = {one.name: one for one in said if isinstance(one, FailureMode)}
+        codings: dict[tuple[str, str, str], Coding] = {}
+        modes: dict[str, FailureMode] = {}
+        for record in self._standing():
+            if isinstance(record, Coding):
+                codings[record.label_id, record.trace_id, record.code] = record
+            else:
+                modes[record.name] = record
         return Version(0, tuple(codings.values()), tuple(modes.values()))
 
     @property
     def problems(self) -> tuple[RecordError, ...]:
-        """Lines that cannot be read, and versions that were tampered with."""
-        return tuple(line.error for line in self._file.lines() if line.error)
+        """Lines that cannot be read, versions that were tampered with, and labels that share an id."""
+        problems = [line.error for line in self._file.lines() if line.error]
+        if shared := self._shared_ids():
+            why = f"several labels have the id {shared[0]}: none of them can be coded until each has an id of its own"
+            problems.append(RecordError(why, field="id"))
+        return tuple(problems)
+
+    def _shared_ids(self) -> list[str]:
+        times = Counter(label.id for label in self.labels)
+        return sorted(id_ for id_, n in times.items() if n > 1)
 
     @property
     def simulated(self) -> bool:
@@ -142,8 +156,9 @@ class Codebook:
 
     def suggest(self, codes: Mapping[str, Iterable[str]], by: str, kind: RaterKind = "model") -> int:
         """Note a code for the ids of labels, but for what was suggested or decided before. Returns how many are new."""
+        spelt = self._spelt()
         known = {(one.label_id, one.code) for one in self.now.codings}
-        pairs = [(label_id, code.strip()) for code, ids in codes.items() for label_id in ids if code.strip()]
+        pairs = [(label_id, spelt(code)) for code, ids in codes.items() for label_id in ids if code.strip()]
         made = self._made([pair for pair in pairs if pair not in known], "suggested", by, kind)
         self._write(made)
         return len(made)
@@ -160,27 +175,51 @@ class Codebook:
 
     def merge(self, mode: FailureMode) -> None:
         """Make confirmed codes, of no other mode, a failure mode; it replaces the one of that name."""
-        now = self.now
+        append_decided(self._file, lambda: self._checked(mode))
+
+    def _checked(self, mode: FailureMode) -> list[FailureMode]:
+        now, spelt = self.now, self._spelt()
+        names = {_letters(known.name): known.name for known in now.modes}
+        name = names.get(_letters(mode.name), tidy(mode.name))
+        codes = tuple(dict.fromkeys(spelt(code) for code in mode.codes))
+        mode = replace(mode, name=name, codes=codes, act=uuid4().hex)
         taken = {code: one.name for one in now.modes if one.name != mode.name for code in one.codes}
         known = {one.code for one in now.confirmed}
         if wrong := [code for code in mode.codes if code in taken or code not in known]:
             why = f"belongs to {taken[wrong[0]]!r}" if wrong[0] in taken else "is confirmed by nobody"
             raise ValueError(f"failure mode {mode.name!r}: the code {wrong[0]!r} {why}")
-        self._write([mode])
+        return [mode]
 
     def undo(self, by: str | None = None) -> list[Coding | FailureMode]:
         """Take back the newest action (of `by`, or of anyone), and return what it wrote; nothing where none is left."""
-        if standing := [one for one in self._standing() if one.act and by in (None, one.by)]:
-            self._file.append(Retraction(standing[-1].act))
-        return [one for one in standing if one.act == standing[-1].act]
+        undone: list[Coding | FailureMode] = []
+
+        def decide() -> list[Retraction]:
+            standing = [entry for entry in self._standing() if entry.act and by in (None, entry.by)]
+            if not standing:
+                undone.clear()
+                return []
+            last = standing[-1]
+            undone[:] = [entry for entry in standing if (entry.act, entry.by) == (last.act, last.by)]
+            return [Retraction(last.act, rater=last.by)]
+
+        append_decided(self._file, decide)
+        return undone
 
     def freeze(self, by: str) -> Version:
         """Bind what the codebook says by its hash. Where nothing has changed since, the last version stands."""
-        versions, now = self.versions(), self.now
-        if versions and versions[-1].hash == now.hash:
-            return versions[-1]
-        self._file.append(frozen := replace(now, number=len(versions) + 1, by=by, codings=now.confirmed))
-        return frozen
+        frozen: list[Version] = []
+
+        def decide() -> list[Version]:
+            versions, now = self.versions(), self.now
+            if versions and versions[-1].hash == now.hash:
+                frozen[:] = versions[-1:]
+                return []
+            frozen[:] = [replace(now, number=len(versions) + 1, by=by, codings=now.confirmed)]
+            return frozen
+
+        append_decided(self._file, decide)
+        return frozen[0]
 
     def versions(self) -> list[Version]:
         """Every frozen version, oldest first."""
@@ -197,10 +236,11 @@ class Codebook:
 
         now, labels = self.now, self.labels
         counted = {label.id: label.trace_id for label in labels if label.verdict != "defer"}
-        n, rows = len(set(counted.values())), list[Any]()
+        judged = {label.trace_id for label in labels if label.verdict != "defer"}
+        n, rows = len(judged), list[Any]()
         failed = {label.trace_id for label in labels if label.verdict == "fail"}
         read = {one.trace_id for one in now.codings if one.status == "confirmed" and one.label_id in counted}
-        deferred = {label.trace_id for label in labels} - set(counted.values())
+        deferred = {label.trace_id for label in labels} - judged
         for name, codings in now.groups(of).items():
             said = [one for one in codings if one.label_id in counted]
             k = len({one.trace_id for one in said})
@@ -230,12 +270,29 @@ class Codebook:
 
     def _made(self, pairs: list[tuple[str, str]], status: Any, by: str, kind: RaterKind) -> list[Coding]:
         traces = {label.id: label.trace_id for label in self.labels}
-        if unknown := [label_id for label_id, _ in pairs if label_id not in traces]:
-            raise ValueError(f"this codebook's labels have none with the id {unknown[0]!r}")
-        said = dict.fromkeys((label_id, traces[label_id], code.strip()) for label_id, code in pairs)
-        return [Coding(*one, status=status, by=by, kind=kind) for one in said]
+        shared, spelt = self._shared_ids(), self._spelt()
+        codings = []
+        for label_id, code in dict.fromkeys((label_id, spelt(code)) for label_id, code in pairs):
+            if label_id not in traces:
+                raise ValueError(f"this codebook's labels have none with the id {label_id!r}")
+            if label_id in shared:
+                raise ValueError(f"several labels have the id {label_id!r}: give each an id of its own")
+            codings.append(Coding(label_id, traces[label_id], code, status=status, by=by, kind=kind))
+        return codings
+
+    def _spelt(self) -> Callable[[str], str]:
+        """A function that gives a code in the letters in which it was written first."""
+        first: dict[str, str] = {}
+        for coding in self.now.codings:
+            first.setdefault(_letters(coding.code), coding.code)
+
+        def spelt(code: str) -> str:
+            return first.setdefault(_letters(code), tidy(code))
+
+        return spelt
 
     def _of(self, code: str, label_ids: Collection[str] | None, *status: str) -> list[Coding]:
+        code = self._spelt()(code)
         of_it = [one for one in self.now.codings if one.code == code and one.status in status]
         if found := [one for one in of_it if label_ids is None or one.label_id in label_ids]:
             return found
@@ -247,6 +304,32 @@ class Codebook:
             self._file.append(*(replace(one, act=act) for one in said))
 
     def _standing(self) -> list[Coding | FailureMode]:
-        said = [line.record for line in self._file.lines()]
-        gone = {record.retracts for record in said if isinstance(record, Retraction)}
-        return [one for one in said if isinstance(one, Coding | FailureMode) and one.act not in gone]
+        """What was not taken back, each code and each failure mode in the letters that came first."""
+        records = [line.record for line in self._file.lines()]
+        written = [record for record in records if isinstance(record, Coding | FailureMode)]
+        owners: dict[str, str] = {}
+        for entry in written:
+            owners.setdefault(entry.act, entry.by)
+        undone = set()
+        for record in records:
+            if isinstance(record, Retraction):
+                undone.add((record.retracts, record.rater or owners.get(record.retracts)))
+        spelling: dict[str, str] = {}
+        names: dict[str, str] = {}
+        standing: list[Coding | FailureMode] = []
+        for entry in written:
+            if (entry.act, entry.by) in undone:
+                continue
+            if isinstance(entry, Coding):
+                code = spelling.setdefault(_letters(entry.code), tidy(entry.code))
+                standing.append(replace(entry, code=code))
+            else:
+                codes = tuple(spelling.setdefault(_letters(code), tidy(code)) for code in entry.codes)
+                name = names.setdefault(_letters(entry.name), tidy(entry.name))
+                standing.append(replace(entry, name=name, codes=tuple(dict.fromkeys(codes))))
+        return standing
+
+
+def _letters(word: str) -> str:
+    """What the spellings of a code have in common."""
+    return tidy(word).casefold()

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from toolkit.evals.labels import Label
-from toolkit.records import RecordError, canonical, decode, encode, write_whole
+from toolkit.records import LOCK_TIMEOUT_S, RecordError, canonical, decode, encode, read_text, write_whole
 from toolkit.traces import Source, Trace
 
 
@@ -80,6 +82,8 @@ class Dataset:
         self.cases: list[Case] = []
         self._known: dict[tuple[str, str], str] = {}
         self.problems: tuple[RecordError, ...] = ()
+        self._loaded: tuple[Path, bytes] | None = None
+        """The file that it was loaded from, and what that held."""
         for case in cases:
             self.add(case)
 
@@ -102,7 +106,8 @@ class Dataset:
     def load(cls, path: str | Path) -> "Dataset":
         """Read a JSONL file of cases. Lines that cannot be read, or repeat a case, are left in `problems`."""
         dataset = cls(name=Path(path).stem)
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
+        dataset._loaded = Path(path).resolve(), Path(path).read_bytes()
+        for number, line in enumerate(read_text(path).split("\n"), 1):
             try:
                 if line.strip():
                     dataset.add(decode(Case, line, str(path), number))
@@ -112,7 +117,20 @@ class Dataset:
         return dataset
 
     def save(self, path: str | Path) -> None:
-        """Replace a JSONL file as a whole or not at all. Raises ValueError where `load` left problems."""
+        """Replace a JSONL file as a whole or not at all.
+
+        Raises ValueError where `load` left problems, or the file that it was loaded from has changed since.
+        """
         if self.problems:  # saving would drop those lines for good
             raise ValueError(f"mend these lines first, or save Dataset(dataset.cases): {self.problems[0]}")
-        write_whole(path, "".join(encode(case) + "\n" for case in self.cases))
+        text = "".join(encode(case) + "\n" for case in self.cases)
+        target = Path(path).resolve()
+        if self._loaded and self._loaded[0] == target and target.exists():
+            with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S):
+                if target.read_bytes() != self._loaded[1]:
+                    mend = "load it again, and add your cases to that"
+                    raise ValueError(f"{path} was changed since it was loaded, and that would be lost: {mend}")
+                write_whole(path, text)
+        else:
+            write_whole(path, text)
+        self._loaded = target, text.encode()

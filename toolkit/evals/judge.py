@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -11,8 +11,9 @@ from toolkit.evals.columns import SOURCES
 from toolkit.evals.rubric import Finding, Rubric
 from toolkit.evals.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
+from toolkit.models.deadline import within
 from toolkit.models.ledger import cost_usd
-from toolkit.models.model import Progress
+from toolkit.models.model import Progress, reporting
 from toolkit.models.wire import body_of, fingerprint
 from toolkit.records import validate
 from toolkit.traces import Source, Trace
@@ -52,6 +53,8 @@ class Verdict:
     """Whether code said it, and no model was asked."""
     trace_source: Source | None = None
     """Of the trace."""
+    example: bool = False
+    """Whether the trace, or its copy, is an example in the judge's prompt: it was told the answer."""
 
     @property
     def agreement(self) -> float | None:
@@ -73,6 +76,8 @@ class Judge:
     """The traces of the rubric's examples. They are not judged, nor are their copies: the judge was told the answer."""
     split: Split | None = None
     """Examples must then be of its train part."""
+    kept: dict[tuple[str, str], Verdict] = field(default_factory=dict, compare=False, repr=False)
+    """Each verdict as it came, by (`hash`, trace id): still here where a run was broken off. See `score_all`."""
 
     def __post_init__(self) -> None:
         if missing := self._told - {trace.id for trace in self.shown}:
@@ -120,28 +125,68 @@ class Judge:
 
     async def score(self, trace: Trace) -> Verdict:
         """Judge one trace. Never raises for what the model does: that is an unscored verdict."""
-        asked = [self.request(trace, n) for n in self._readings(trace)]
-        return self._majority(trace, [self.read(trace, await self.reply(request)) for request in asked])
+        readings = []
+        for number in self._readings(trace):
+            reply = await self.reply(self.request(trace, number))
+            readings.append(self.read(trace, reply))
+        return self._keep(self._majority(trace, readings))
 
     async def score_all(
-        self, traces: Sequence[Trace], progress: Progress | None = None, concurrency: int = 8, batch: bool = False
+        self,
+        traces: Sequence[Trace],
+        progress: Progress | None = None,
+        concurrency: int = 8,
+        batch: bool = False,
+        known: Mapping[tuple[str, str], Verdict] | None = None,
     ) -> list[Verdict]:
         """Judge `traces`, in their order, at most `concurrency` at a time; or through the message batches API.
 
-        A batch is cheaper and may take a day; `progress` then counts readings.
+        A batch is cheaper and may take a day; `progress` then counts readings. A `progress` that raises is reported
+        in the log, and costs no verdict. Each verdict is in `kept` as soon as it came, so after a run that was broken
+        off ``score_all(traces, known=judge.kept)`` asks only about the rest, and again about what was unscored.
+        Raises NotImplementedError for `batch` with a model that has none.
         """
-        if not batch:
-            return await in_turn(self.score, traces, progress, concurrency)
-        asked = [(trace, n) for trace in traces for n in self._readings(trace)]
+        held = {} if known is None else dict(known)
+        own = self.hash
+
+        def verdict_of(trace: Trace) -> Verdict | None:
+            verdict = held.get((own, trace.id))
+            return verdict if verdict and verdict.verdict else None
+
+        if batch:
+            _refuse_one_trace(traces)
+            rest = await self._score_batch([trace for trace in traces if not verdict_of(trace)], progress)
+            fresh = iter(rest)
+            return [verdict_of(trace) or next(fresh) for trace in traces]
+
+        async def score(trace: Trace) -> Verdict:
+            return verdict_of(trace) or await self.score(trace)
+
+        return await in_turn(score, traces, progress, concurrency)
+
+    async def _score_batch(self, traces: Sequence[Trace], progress: Progress | None) -> list[Verdict]:
+        asked = [(trace, number) for trace in traces for number in self._readings(trace)]
+        requests = [self.request(trace, number) for trace, number in asked]
         try:
-            replies = await self.model.batch([self.request(*one) for one in asked], progress)
+            if not hasattr(self.model, "batch"):
+                raise NotImplementedError(f"{type(self.model).__name__} has no batch(): leave out batch=True")
+            replies = await self.model.batch(requests, progress)
             if len(replies) != len(asked):
                 raise ValueError(f"{len(replies)} replies to {len(asked)} requests")
+        except NotImplementedError:
+            raise
         except Exception as error:
             replies = [self._no_reply("error", f"batch: {type(error).__name__}: {error}")] * len(asked)
         rest = iter(replies)
-        read = [[self.read(trace, next(rest), batch=True) for _ in self._readings(trace)] for trace in traces]
-        return [self._majority(trace, readings) for trace, readings in zip(traces, read, strict=True)]
+        verdicts = []
+        for trace in traces:
+            readings = [self.read(trace, next(rest), batch=True) for _ in self._readings(trace)]
+            verdicts.append(self._keep(self._majority(trace, readings)))
+        return verdicts
+
+    def _keep(self, verdict: Verdict) -> Verdict:
+        self.kept[verdict.judge, verdict.trace_id] = verdict
+        return verdict
 
     def _readings(self, trace: Trace) -> range:
         told = [one.steps for one in self.shown if one.id in self._told]
@@ -150,7 +195,7 @@ class Judge:
     async def reply(self, request: Request) -> Reply:
         """The model's reply to `request`, in time; whatever goes wrong is a Reply that says so."""
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with within(self.timeout_s):
                 return await self.model.reply(request)
         except TimeoutError:
             return self._no_reply("timeout", f"no reply within {self.timeout_s:g} s")
@@ -180,7 +225,7 @@ class Judge:
     def _majority(self, trace: Trace, readings: Sequence[Verdict]) -> Verdict:
         """What more than half of the `readings` say, in the words of the first that says it."""
         if not readings:
-            return self._unscored(trace, "it is an example in the judge's prompt")
+            return self._unscored(trace, "it is an example in the judge's prompt", example=True)
         votes, costs = tuple(one.verdict for one in readings), [one.cost_usd for one in readings]
         told: dict[str, Any] = {
             "votes": votes,
@@ -200,6 +245,8 @@ def findings_in(reply: Reply, names: Sequence[str], grades: Sequence[str]) -> di
     """What `reply` says of each of `names`. Raises ValueError where one is missing or strange, or its grade is."""
     if reply.stopped != "end":
         raise ValueError(f"the reply stopped with {reply.stopped}: {reply.why or 'no reason given'}")
+    if reply.parsed is None:
+        raise ValueError("the reply has no parsed=: a model gives the JSON object of Request.schema there, as a dict")
     found = validate(dict[str, Finding], reply.parsed)
     said = {name: one.verdict for name, one in found.items()}
     if sorted(said) != sorted(names) or not set(said.values()) <= set(grades):
@@ -222,23 +269,30 @@ async def in_turn(
     ask: Callable[[Any], Awaitable[T]], items: Sequence[Any], progress: Progress | None, concurrency: int = 8
 ) -> list[T]:
     """`ask` each of `items`, at most `concurrency` at a time; the answers in their order."""
-    if isinstance(items, Trace):
-        raise TypeError(f"a list of traces is wanted, and not one trace: [trace], or score(trace); it is {items.id}")
+    _refuse_one_trace(items)
     if concurrency < 1:
         raise ValueError(f"concurrency is at least 1, not {concurrency}")
-    room = asyncio.Semaphore(concurrency)
+    room, tell, done = asyncio.Semaphore(concurrency), reporting(progress), 0
 
-    async def one(item: Any) -> T:
+    async def ask_when_free(item: Any) -> T:
+        nonlocal done
         async with room:
-            return await ask(item)
+            answer = await ask(item)
+        done += 1
+        tell(done, len(items))
+        return answer
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item)) for item in items]
-        for number, task in enumerate(asyncio.as_completed(tasks), 1):
-            await task
-            if progress:
-                progress(number, len(items))
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask_when_free(item)) for item in items]
+    except ExceptionGroup as errors:  # the first says what is wrong; a group says only how many there are
+        raise errors.exceptions[0] from errors
     return [task.result() for task in tasks]
+
+
+def _refuse_one_trace(items: Any) -> None:
+    if isinstance(items, Trace):
+        raise TypeError(f"a list of traces is wanted, and not one Trace: [trace], or score(trace); it is {items.id}")
 
 
 def trace_block(trace: Trace) -> str:

@@ -1,8 +1,9 @@
 """Labels: what a person thought of a trace, and why. The file is only ever added to."""
 
 import time as clock
+import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from os import PathLike
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 from pydantic import BeforeValidator
 
-from toolkit.records import JsonlFile, Line, RecordError, canonical
+from toolkit.records import FileChanged, JsonlFile, Line, RecordError, canonical
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,13 @@ Judgement = Literal["pass", "fail", "defer"]
 
 RaterKind = Literal["human", "model", "simulated"]
 """Who rated. Only ``human`` may stand under the words human alignment."""
+
+TRIES = 100
+
+
+def tidy(name: str) -> str:
+    """A rater's name, or a code, in Unicode's NFC and without blanks around it: what looks the same is the same."""
+    return unicodedata.normalize("NFC", name).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +48,33 @@ class Label:
     """Seconds since 1970 UTC."""
 
     def __post_init__(self) -> None:
+        for name in ("trace_id", "rater", "why", "id", "verdict", "rater_kind", "time"):
+            value = getattr(self, name)
+            if hasattr(value, "item"):  # a scalar of numpy, as a table gives it
+                object.__setattr__(self, name, value.item())
         for name in ("trace_id", "rater", "why", "id"):
-            if not isinstance(told := getattr(self, name), str) or not told.strip():
+            text = getattr(self, name)
+            if not isinstance(text, str) or not text.strip():
                 hint = ": say why, in a few words" if name == "why" else ""
-                raise ValueError(f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {told!r}")
-        for name, told, known in (("verdict", self.verdict, Judgement), ("rater_kind", self.rater_kind, RaterKind)):
-            if told not in get_args(known):
-                raise ValueError(f"a label's {name} is one of {', '.join(get_args(known))}, not {told!r}")
+                raise ValueError(f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {text!r}")
+        object.__setattr__(self, "rater", tidy(self.rater))
+        for name, word, known in (("verdict", self.verdict, Judgement), ("rater_kind", self.rater_kind, RaterKind)):
+            if word not in get_args(known):
+                raise ValueError(f"a label's {name} is one of {', '.join(get_args(known))}, not {word!r}")
         if not isfinite(self.time):  # JSON has no such number: the label could be written, and never be read
             raise ValueError(f"a label's time is a number of seconds, not {self.time}")
 
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """The label of this id is taken back; the label itself stays in the file."""
+    """The record of this id is taken back; the record itself stays in the file."""
 
     retracts: str
     time: float = field(default_factory=clock.time)
+    trace_id: str | None = None
+    """Of the label: another program may give one id to the labels of several raters. None where nobody said."""
+    rater: str | None = None
+    """Who gave the label, or did what is taken back. None where nobody said."""
 
 
 def _as_stored(line: Any) -> Any:
@@ -103,11 +121,15 @@ class LabelStore:
         """Take back the newest label (of `rater`, or of anyone), and return it; None where there is none.
         Where it replaced an older label of the same trace by the same rater, that one counts again.
         """
-        standing = [label for label in self._standing() if rater in (None, label.rater)]
-        if not standing:
-            return None
-        self._file.append(Retraction(standing[-1].id))
-        return standing[-1]
+        newest: list[Label] = []
+
+        def decide() -> list[Retraction]:
+            standing = [label for label in self._standing() if rater is None or label.rater == tidy(rater)]
+            newest[:] = standing[-1:]
+            return [Retraction(label.id, trace_id=label.trace_id, rater=label.rater) for label in newest]
+
+        append_decided(self._file, decide)
+        return newest[0] if newest else None
 
     def labels(self) -> list[Label]:
         """What counts now: the last label of each rater on each trace, unless taken back, oldest first."""
@@ -126,8 +148,10 @@ class LabelStore:
 
     @property
     def problems(self) -> tuple[RecordError, ...]:
-        """Lines that cannot be read, each with file, line and field. The others count."""
-        return tuple(line.error for line in self._lines() if line.error)
+        """Lines that cannot be read, contradict another, or spell a rater anew, each with file, line and field."""
+        lines = self._lines()
+        unread = [line.error for line in lines if line.error]
+        return (*unread, *_labels_in(lines, str(self.path))[1])
 
     def _lines(self) -> list[Line]:
         """Each line of the file; only what was added since the last reading is decoded, unless more changed."""
@@ -142,14 +166,78 @@ class LabelStore:
 
     def _standing(self) -> list[Label]:
         """Every label that was not taken back, in the order of the file."""
-        found: dict[str, Label] = {}
-        gone: set[str] = set()
-        for line in self._lines():
-            if isinstance(line.record, Retraction):
-                gone.add(line.record.retracts)
-            elif line.record:
-                found.setdefault(line.record.id, line.record)
-        return [label for label in found.values() if label.id not in gone]
+        return _labels_in(self._lines(), str(self.path))[0]
+
+
+def append_decided(file: JsonlFile, decide: Callable[[], Sequence[Any]]) -> None:
+    """Append what `decide` makes of the file as it is; decide anew where another program wrote to it meanwhile.
+
+    Raises FileChanged where that goes on for `TRIES` times.
+    """
+    for _ in range(TRIES):
+        end = file.content().end
+        records = decide()
+        if not records:
+            return
+        try:
+            file.append(*records, expected_end=end)
+        except FileChanged:
+            continue
+        return
+    raise FileChanged(f"{file.path}: other programs write to it all the time; try again")
+
+
+def _labels_in(lines: Iterable[Line], file: str) -> tuple[list[Label], list[RecordError]]:
+    """The labels of `lines` that were not taken back, and what is wrong with lines that can be read.
+
+    A label is known by its id, its trace and its rater: an export may give one id to the labels of several raters.
+    """
+    labels: dict[tuple[str, str, str], Label] = {}
+    retractions: list[tuple[int, Retraction]] = []
+    raters: dict[str, list[str]] = {}
+    problems = []
+    for number, record, _ in lines:
+        if isinstance(record, Retraction):
+            retractions.append((number, record))
+        elif isinstance(record, Label):
+            if labels.setdefault((record.id, record.trace_id, record.rater), record) != record:
+                why = (
+                    f"label {record.id} stands further up with other contents, which count: give this an id of its own"
+                )
+                problems.append(RecordError(why, file, number, "id"))
+            if why := _new_spelling(record.rater, raters):
+                problems.append(RecordError(why, file, number, "rater"))
+    by_id: dict[str, list[Label]] = {}
+    for label in labels.values():
+        by_id.setdefault(label.id, []).append(label)
+    for number, retraction in retractions:
+        target, why = _taken_back(retraction, by_id.get(retraction.retracts, []))
+        if target:
+            labels.pop((target.id, target.trace_id, target.rater), None)
+        if why:
+            problems.append(RecordError(why, file, number, "retracts"))
+    return list(labels.values()), problems
+
+
+def _new_spelling(rater: str, known: dict[str, list[str]]) -> str:
+    """What is to be said of `rater`, where the name is `known` in other letters; it is then known too."""
+    spellings = known.setdefault(rater.casefold(), [])
+    if rater in spellings:
+        return ""
+    spellings.append(rater)
+    if len(spellings) == 1:
+        return ""
+    return f"rater {rater!r} is {spellings[0]!r} in other letters: they count as two"
+
+
+def _taken_back(retraction: Retraction, labels: Sequence[Label]) -> tuple[Label | None, str]:
+    """Which of `labels`, those of its id, a `retraction` takes back, and what is wrong with it."""
+    for label in labels:
+        if retraction.trace_id in (None, label.trace_id) and retraction.rater in (None, label.rater):
+            if retraction.rater is None and len(labels) > 1:
+                return label, f"{len(labels)} labels have the id {label.id}: the first is taken back"
+            return label, ""
+    return None, f"it takes back a label {retraction.retracts} that is not in this file, or is another rater's"
 
 
 def merge_labels(stores: Iterable[str | PathLike[str]], field: str = "verdict") -> "pd.DataFrame":
@@ -175,12 +263,15 @@ def gather_labels(stores: Iterable[str | PathLike[str]]) -> list[Label]:
     found: dict[tuple[str, str], Label] = {}
     if isinstance(stores, str | PathLike):
         raise TypeError(f"stores is a list of the raters' files, and not one file: [{str(stores)!r}]")
+    raters: dict[str, list[str]] = {}
     for store in map(LabelStore, stores):
         if not store.path.is_file():
             raise FileNotFoundError(f"{store.path} is not there: a rater's file begins with their first label")
-        if store.problems:
-            warnings.warn(f"{len(store.problems)} labels cannot be read; first {store.problems[0]}", stacklevel=3)
+        if problems := store.problems:
+            warnings.warn(f"{len(problems)} lines need a look; first {problems[0]}", stacklevel=3)
         for label in store.labels():
+            if why := _new_spelling(label.rater, raters):
+                warnings.warn(f"{store.path}: {why}", stacklevel=3)
             if found.setdefault((label.trace_id, label.rater), label) != label:
                 raise ValueError(f"{store.path}: {label.rater} has another label of {label.trace_id} in another file")
     return list(found.values())

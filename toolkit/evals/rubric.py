@@ -61,12 +61,24 @@ class Example:
 
 WHOLE = Criterion("whole", "All that is asked above holds.")
 """The criterion of a rubric that lists none."""
+CRITERION_FIELDS = {"id", "text", "rule", "required"}
 
 
 def _criteria(given: Any) -> Any:
+    """Criteria as mappings; a sentence alone gets an id by its place."""
     if not isinstance(given, list | tuple):
         return given
-    return tuple({"id": f"c{n}", "text": c} if isinstance(c, str) else c for n, c in enumerate(given, 1)) or (WHOLE,)
+    criteria: list[Any] = []
+    for number, criterion in enumerate(given, 1):
+        if isinstance(criterion, str):
+            criteria.append({"id": f"c{number}", "text": criterion})
+            continue
+        if isinstance(criterion, dict) and not criterion.keys() & CRITERION_FIELDS:
+            begin = next(iter(criterion), "")
+            why = f"criterion {number} holds a colon, which YAML takes for a name and its value"
+            raise ValueError(f'{why}: put the sentence in quotes, as "{begin}: ..."')
+        criteria.append(criterion)
+    return tuple(criteria) or (WHOLE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +156,14 @@ class Rubric:
         """As `load`, from the text of a file called `file`."""
         head, body = _parts(source, file)
         try:
-            found = yaml.safe_load("\n" * (body is not None) + head)  # the line of --- is counted, as an editor does
+            # The line of --- is counted, as an editor does. No word is taken for a number or a truth value by itself,
+            # so that grades may be 5 to 1, or yes and no; the fields that are numbers are read as such afterwards.
+            found = yaml.load("\n" * (body is not None) + head, yaml.BaseLoader)
         except yaml.YAMLError as error:
-            raise RecordError(f"not YAML: {error}", str(file)) from None
+            hint = ""
+            if "mapping values are not allowed" in str(error):
+                hint = ". A sentence that holds a colon is put in quotes"
+            raise RecordError(f"not YAML: {error}{hint}", str(file)) from None
         if not isinstance(found, dict):
             raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
         try:

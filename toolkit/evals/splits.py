@@ -2,13 +2,14 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from toolkit.evals.columns import some
+from toolkit.evals.labels import append_decided
 from toolkit.records import JsonlFile
 
 Part = Literal["train", "dev", "test"]
@@ -80,21 +81,57 @@ def split_labels(
         members[groups[id_] if groups else id_].append(id_)
     if len(members) < len(SHARES):
         raise ValueError(f"a part would be empty: there are {len(members)} groups, and it takes {len(SHARES)} or more")
-    lines = [line for line in JsonlFile(reads, dict).records() if line.get("seed") == seed]
-    before: dict[str, Part] = {id_: part for line in lines for id_, part in line["parts"].items()}
-    drawn, totals, parts = sorted(members), Counter(labels.values()), dict[str, Part]()
-    random.Random(seed).shuffle(drawn)
-    drawn.sort(key=lambda one: (before.keys().isdisjoint(members[one]), -len(members[one])))
-    short, bare = {part: {label: shares[part] * n for label, n in totals.items()} for part in SHARES}, set(SHARES)
-    for left, group in zip(range(len(drawn), 0, -1), drawn, strict=True):
-        if len(old := {before[id_] for id_ in members[group] if id_ in before}) > 1:
-            raise ValueError(f"group {group!r} is in {' and '.join(sorted(old))}: it was drawn before it was one group")
-        has = Counter(labels[id_] for id_ in members[group])
-        lacks = {part: sum(n * short[part][one] / totals[one] for one, n in has.items()) for part in SHARES}
-        part = max(old or (p for p in SHARES if p in bare or left > len(bare)), key=lambda one: lacks[one])
-        short[part] = {label: n - has[label] for label, n in short[part].items()}
-        parts |= dict.fromkeys(members[group], part)
-        bare.discard(part)
-    if new := {id_: part for id_, part in parts.items() if id_ not in before}:
-        JsonlFile(reads, dict).append({"seed": seed, "parts": new})
+    file = JsonlFile(reads, dict)
+    parts: dict[str, Part] = {}
+
+    def decide() -> list[dict[str, Any]]:
+        lines = [line for line in file.records() if line.get("seed") == seed]
+        before: dict[str, Part] = {id_: part for line in lines for id_, part in line["parts"].items()}
+        parts.clear()
+        parts.update(_draw(labels, members, before, shares, seed))
+        new = {id_: part for id_, part in parts.items() if id_ not in before}
+        return [{"seed": seed, "parts": new}] if new else []
+
+    append_decided(file, decide)
     return Split({id_: parts[id_] for id_ in labels}, Path(reads))
+
+
+def _draw(
+    labels: Mapping[str, str],
+    members: Mapping[str, Sequence[str]],
+    before: Mapping[str, Part],
+    shares: Mapping[Part, float],
+    seed: int,
+) -> dict[str, Part]:
+    """The part of each id, by whole groups (their `members`), where those in `before` keep theirs."""
+    totals = Counter(labels.values())
+    wanted = {part: {label: shares[part] * n for label, n in totals.items()} for part in SHARES}
+    empty, parts = set(SHARES), dict[str, Part]()
+    groups = _draw_order(members, before, seed)
+    for number, group in enumerate(groups):
+        earlier = {before[id_] for id_ in members[group] if id_ in before}
+        if len(earlier) > 1:
+            where = " and ".join(sorted(earlier))
+            raise ValueError(f"group {group!r} is in {where}: it was drawn before it was one group")
+        counts = Counter(labels[id_] for id_ in members[group])
+        all_are_open = len(groups) - number > len(empty)  # else each group that is left fills an empty part
+        open_parts = earlier or [part for part in SHARES if part in empty or all_are_open]
+        part = max(open_parts, key=lambda part: _need(counts, wanted[part], totals))
+        for label, n in counts.items():
+            wanted[part][label] -= n
+        parts |= dict.fromkeys(members[group], part)
+        empty.discard(part)
+    return parts
+
+
+def _draw_order(members: Mapping[str, Sequence[str]], before: Mapping[str, Part], seed: int) -> list[str]:
+    """Groups that have a part first, then the larger ones; those of one size in an order drawn by `seed`."""
+    groups = sorted(members)
+    random.Random(seed).shuffle(groups)
+    groups.sort(key=lambda group: (before.keys().isdisjoint(members[group]), -len(members[group])))
+    return groups
+
+
+def _need(counts: Mapping[str, int], wanted: Mapping[str, float], totals: Mapping[str, int]) -> float:
+    """How much a part that still wants so many of each label needs a group with these `counts`."""
+    return sum(n * wanted[label] / totals[label] for label, n in counts.items())

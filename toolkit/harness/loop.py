@@ -16,7 +16,7 @@ from toolkit.harness import checks, roles
 from toolkit.harness.checks import CheckResult, Ended, Outcome
 from toolkit.harness.contract import Contract, ContractError, propose_contract
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role
-from toolkit.harness.workspace import Workspace, WorkspaceError, clip, lay_files
+from toolkit.harness.workspace import Workspace, WorkspaceError, clip
 from toolkit.models import BudgetExceeded, Tape
 from toolkit.models.ledger import cost_usd, worst_case
 from toolkit.records import validate
@@ -48,7 +48,10 @@ class Budget:
 
 @dataclass
 class Harness:
-    """Three roles and a folder: the same folder again goes on from its journal. A cancel on the session stops it."""
+    """Three roles and a folder: the same folder again goes on from its journal. A cancel on the session stops it.
+
+    The build/ of the folder stays as it is until an attempt has passed, and takes its place.
+    """
 
     planner: Planner
     generator: Generator
@@ -67,10 +70,13 @@ class Harness:
             self._so_far, self._runs, self._tapes = Outcome(), set[str](), dict[str, Tape]()
             self._deadline = time.monotonic() + self.budget.seconds
             self._cancel = asyncio.create_task(self._cancelled(said.seq))
+            self.workspace.kept.clear()
             try:
                 outcome, why = await self._steps(goal)
             finally:
                 await stop(self._cancel)
+            if self.workspace.kept:
+                why = f"{why}; what was changed by hand is kept: {', '.join(self.workspace.kept)}"
             tapes = self._tapes.values()
             made, replayed = sum(tape.misses for tape in tapes), sum(tape.hits for tape in tapes)
             return replace(self._so_far, outcome=outcome, why=why, model_calls=made, replayed_calls=replayed)
@@ -86,9 +92,9 @@ class Harness:
 
     async def _steps(self, goal: str) -> tuple[Ended, str]:
         try:
-            self.workspace.restart(goal)
             for role in (self.planner, self.generator, self.evaluator):
                 self._tapes[role.actor] = Tape(self.workspace.journal, role.model)
+            self.workspace.restart(goal)
             async with self._turn(self.planner) as run:
                 spec = (await self._ask(self.planner, "plan", 1, roles.Plan)).spec
                 self.workspace.write("spec.md", spec)
@@ -97,6 +103,7 @@ class Harness:
             for number in range(1, self.budget.rounds + 1):
                 refused = await self._build(contract, number)
                 if await self._judge(contract, number, refused):
+                    self.workspace.adopt()
                     return "complete", f"all criteria hold after round {number}"
             return "failed", f"{self.budget.rounds} rounds are used up and criteria are open"
         except Stop as end:
@@ -146,10 +153,12 @@ class Harness:
 
     async def _build(self, contract: Contract, number: int) -> str:
         """Write what the Generator answers. Returns why it was refused, which it can mend; empty where it was not."""
+        if number == 1:
+            self.workspace.write("progress.md", "")
         async with self._turn(self.generator, contract) as run:
             build, refused = await self._ask(self.generator, "build", number, roles.Build), ""
             try:
-                lay_files(self.workspace.build, build.files)
+                self.workspace.lay(build.files)
             except WorkspaceError as error:
                 refused = str(error)
             for file in build.files:
@@ -178,10 +187,12 @@ class Harness:
         return checks.all_pass(contract, verdicts)
 
     async def _check(self, contract: Contract, run: Run, number: int) -> tuple[dict[str, CheckResult], dict[str, str]]:
-        """Run each check on build/. Returns results and the ids of their events; round 0 is before the build."""
+        """Run each check on attempt/. Returns results and the ids of their events; round 0 is before the build."""
         results, check_events, shown = {}, {}, []
         for criterion in contract.criteria:
-            result = results[criterion.id] = await self._bounded(checks.run_criterion(criterion, self.workspace.build))
+            result = results[criterion.id] = await self._bounded(
+                checks.run_criterion(criterion, self.workspace.attempt)
+            )
             finding, why = checks.score_check(criterion, result)
             # How long it took stays out of the file: the Evaluator's question must not change with it.
             data = asdict(replace(result, stdout=clip(result.stdout), stderr=clip(result.stderr)))

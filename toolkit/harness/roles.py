@@ -17,7 +17,7 @@ from toolkit.harness.contract import Criterion, TextFile
 from toolkit.harness.workspace import Workspace
 from toolkit.models import Model, Request
 
-TOLD = yaml.safe_load((files(__package__) / "roles.yaml").read_text(encoding="utf-8"))
+TOLD = yaml.safe_load((files(__package__) / "roles.yaml").read_text(encoding="utf-8-sig"))
 
 
 class Answered(BaseModel, extra="forbid"):

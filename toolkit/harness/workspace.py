@@ -1,5 +1,6 @@
 """Workspace: one folder that holds all that a build knows, so that any role can begin with a clean context."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from toolkit.harness.contract import Contract, ContractError, TextFile, read_contract
-from toolkit.records import write_whole
+from toolkit.records import canonical, read_text, write_whole
 
 SHOWN_CHARS = 20_000
 BUILD_CHARS = 300_000
+WRITTEN = "written.json"
 
 
 class WorkspaceError(ValueError):
@@ -55,16 +57,35 @@ def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
         raise WorkspaceError(f"not all files could be written: {error}".replace(str(folder), "build")) from None
 
 
+def digest(folder: Path) -> str:
+    """The SHA-256 of all that is in `folder`: paths, contents, and where symbolic links lead."""
+    entries = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            entries.append((name, "link", str(path.readlink())))
+        elif path.is_file():
+            entries.append((name, "file", hashlib.sha256(path.read_bytes()).hexdigest()))
+        else:
+            entries.append((name, "folder", ""))
+    return hashlib.sha256(canonical(entries).encode("utf-8", "surrogateescape")).hexdigest()
+
+
 class Workspace:
     """A folder: goal.md, spec.md, proposals/, contract.json, progress.md, checks/, findings/, journal.jsonl, build/.
 
-    build/ belongs to the Generator. What it holds before the first run is kept in start/, and each run begins there.
+    The Generator writes into attempt/, which begins anew in each run from start/: what build/ held before the first.
+    An attempt becomes build/ when all of it has passed; until then the build/ that was there stays. What somebody
+    changed by hand, in build/, in attempt/ or in a file that is written anew, is kept in edits/.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path).resolve()
         self.build = self.path / "build"
+        self.attempt = self.path / "attempt"
         self.journal = self.path / "journal.jsonl"
+        self.kept: list[str] = []
+        """What this object has put into edits/, as ``build in edits/1``."""
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -77,38 +98,114 @@ class Workspace:
             raise WorkspaceError(f"{self.path}: another run is at work here; wait for it or use a new folder") from None
 
     def restart(self, goal: str) -> None:
-        """Put build/ back to its start. Raises WorkspaceError, and changes nothing, where there is another goal."""
-        if self.read("goal.md") not in (None, goal):
+        """Begin an attempt from the start. Raises WorkspaceError, and changes nothing, where there is another goal."""
+        held = self.read("goal.md")
+        if held is not None and _as_lines(held) != _as_lines(goal):
             raise WorkspaceError(f"{self.path}: it holds another goal, in goal.md; a new goal needs a new folder")
+        self._end_swap()
         start = self.path / "start"
         if not start.exists():
             self.build.mkdir(parents=True, exist_ok=True)
-            self.build.rename(start)
-        shutil.rmtree(self.build, ignore_errors=True)
-        shutil.copytree(start, self.build, symlinks=True)
-        self.write("goal.md", goal)
-        self.write("progress.md", "")
+            _copy(self.build, start)
+        self._remember(start)
+        if self.attempt.exists():
+            self._put_away(self.attempt, "attempt")
+        _copy(start, self.attempt)
+        if held != goal:
+            self.write("goal.md", goal)
+
+    def lay(self, files: Sequence[TextFile]) -> None:
+        """Write `files` into attempt/. Raises WorkspaceError as `lay_files` does."""
+        try:
+            lay_files(self.attempt, files)
+        finally:
+            self._remember(self.attempt)
+
+    def adopt(self) -> None:
+        """Make the attempt, all of which has passed, the build. A kill leaves the old one or the new one, whole."""
+        self._remember(self.attempt)
+        if self.build.exists():
+            self.build.rename(self._before)
+        self.attempt.rename(self.build)
+        self._end_swap()
+
+    @property
+    def _before(self) -> Path:
+        """Where the old build stands while the new one takes its place."""
+        return self.path / "build.before"
+
+    def _end_swap(self) -> None:
+        """Finish what a kill may have left of `adopt`."""
+        if not self._before.exists():
+            return
+        if self.build.exists():
+            self._put_away(self._before, "build")
+        else:
+            self._before.rename(self.build)
+
+    def _put_away(self, folder: Path, name: str) -> None:
+        """Remove a `folder` that holds what was made here; keep it in edits/ where somebody has changed it since."""
+        if digest(folder) in self._written()["folders"]:
+            shutil.rmtree(folder)
+        else:
+            self._keep(folder, name)
+
+    def _keep(self, path: Path, name: str) -> None:
+        """Move a file or a folder into a new folder of edits/, for good."""
+        edits = self.path / "edits"
+        taken = [int(place.name) for place in edits.glob("*") if place.name.isdigit()]
+        number = max(taken, default=0) + 1
+        target = edits / str(number) / name
+        target.parent.mkdir(parents=True)
+        path.rename(target)
+        self.kept.append(f"{name} in edits/{number}")
+
+    def _written(self) -> dict[str, Any]:
+        """Digests of the folders that were made here, and of each file as it was last written here."""
+        written: dict[str, Any] = self.read(WRITTEN) or {"folders": [], "files": {}}
+        return written
+
+    def _remember(self, folder: Path) -> None:
+        written, made = self._written(), digest(folder)
+        if made not in written["folders"]:
+            written["folders"].append(made)
+            self._write(WRITTEN, json.dumps(written))
 
     def write(self, name: str, value: Any) -> None:
-        """Write a file of the workspace itself in one step: text as it is, all else as JSON."""
+        """Write a file of the workspace itself in one step: text as it is, all else as JSON.
+
+        A file that somebody changed by hand since it was last written here is kept in edits/.
+        """
         text = value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        path, made = self.path / name, hashlib.sha256(text.encode()).hexdigest()
+        written = self._written()
+        if path.is_file():
+            there = hashlib.sha256(path.read_bytes()).hexdigest()
+            if there not in (made, written["files"].get(name)):
+                self._keep(path, name.replace("/", "-"))
+        if written["files"].get(name) != made:
+            written["files"][name] = made
+            self._write(WRITTEN, json.dumps(written))
+        self._write(name, text)
+
+    def _write(self, name: str, text: str) -> None:
         write_whole(self.path / name, text)
 
     def read(self, name: str) -> Any:
         """A file of the workspace: the value of a ``.json``, the text of any other; None where there is none."""
         place = self.path / name
-        text = place.read_bytes().decode() if place.is_file() else None
+        text = place.read_bytes().decode("utf-8-sig") if place.is_file() else None
         return json.loads(text) if text is not None and place.suffix == ".json" else text
 
     def read_build(self) -> dict[str, str]:
-        """The text of each file of build/ by its path, a long one clipped; symbolic links are not followed.
+        """The text of each file of attempt/ by its path, a long one clipped; symbolic links are not followed.
 
         It ends before `BUILD_CHARS`; ``/left-out``, which is no path of a build, then says how many files are missing.
         """
-        places = sorted(place for place in self.build.rglob("*") if place.is_file() and not place.is_symlink())
+        places = sorted(place for place in self.attempt.rglob("*") if place.is_file() and not place.is_symlink())
         found, chars = dict[str, str](), 0
         for place in places:
-            path = place.relative_to(self.build).as_posix()
+            path = place.relative_to(self.attempt).as_posix()
             text = clip(place.read_text(encoding="utf-8", errors="replace"))
             chars += len(path) + len(text)
             if chars > BUILD_CHARS:
@@ -122,5 +219,18 @@ class Workspace:
         place = self.path / "contract.json"
         if not place.exists():
             self.write(place.name, contract.to_json())
-        if read_contract(place.read_text(encoding="utf-8"), str(place)) != contract:
+        if read_contract(read_text(place), str(place)) != contract:
             raise ContractError(f"{place}: another contract than both signed now; a new goal needs a new folder")
+
+
+def _as_lines(text: str) -> list[str]:
+    """A text without what an editor changes when it saves: line ends, and blanks at the end."""
+    return text.strip().splitlines()
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Copy `folder`; a kill leaves no half copy at `target`."""
+    draft = target.with_name(f".{target.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(folder, draft, symlinks=True)
+    draft.rename(target)

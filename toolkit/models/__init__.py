@@ -13,7 +13,7 @@ A model takes a `Request` and gives a `Reply`; what goes wrong is a Reply with `
 """
 
 from toolkit.models.claude import ClaudeModel, connect_model
-from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, UnknownModel
+from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, UnknownModel, watch_attempts
 from toolkit.models.loopback import LoopbackServer
 from toolkit.models.model import Model, Reply, Request, Stopped, ToolCall, Usage
 from toolkit.models.script import Answer, Fault, Policy, ScriptedModel
@@ -39,4 +39,5 @@ __all__ = [
     "UnknownModel",
     "Usage",
     "connect_model",
+    "watch_attempts",
 ]

@@ -5,13 +5,14 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import KW_ONLY, dataclass, field, replace
+from importlib import import_module
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from toolkit.models import wire
+from toolkit.models.deadline import clock_stopped, within
 from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
-from toolkit.models.loopback import LoopbackServer
-from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage
+from toolkit.models.loopback import LoopbackServer, is_loopback
+from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage, reporting
 from toolkit.models.script import Answer, Policy
 from toolkit.traces import Source
 
@@ -36,7 +37,7 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     api_key: str | None = field(default=None, repr=False)
     """None takes ANTHROPIC_API_KEY, where there is no `base_url`."""
     source: Source = field(default=cast(Source, None))
-    """What replies say of themselves; None means live, unless the URL is on this machine."""
+    """What replies say of themselves; None means live, unless a `LoopbackServer` of this process answers."""
     ledger: Ledger = field(default_factory=Ledger)
     """Counts each HTTP attempt."""
     timeout_s: float = 60
@@ -51,11 +52,12 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         if self.base_url and self.api_key is None:
             raise ValueError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
         self._url = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-        local = self.server is not None or urlsplit(self._url).hostname in ("127.0.0.1", "localhost", "::1")
-        if not local and self.ledger.cap_usd is None:
+        scripted = self.server is not None or is_loopback(self._url)
+        self.source = self.source or ("simulated" if scripted else "live")
+        if self.source != "simulated" and not scripted and self.ledger.cap_usd is None:
             mend = "pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model"
-            raise ValueError(f"{self.name} is asked live, which costs money, and there is no cap: {mend}")
-        self.source = self.source or ("simulated" if local else "live")
+            why = f"{self.name} is asked live, at {self._url}, which costs money, and there is no cap: {mend}"
+            raise ValueError(f"{why}. A stand-in of your own is said by source='simulated'")
         self._client: Any = None
         self._starting = asyncio.Lock()
 
@@ -72,13 +74,14 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                 await self.server.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        from toolkit.models import sdk
-
         attempts, reply, whole, broke = list[int](), Reply("", "error", self.name, self.source), False, GIVEN_UP
         try:
+            client = await self._connect()
+            from toolkit.models import sdk
+
             async with AsyncExitStack() as stack:
-                async with asyncio.timeout((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
-                    client = (await self._connect()).with_middleware(sdk.counting(self, attempts, request))
+                async with within((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
+                    client = client.with_middleware(sdk.counting(self, attempts, request))
                     params = sdk.params_of(request, self.name)
                     events = await stack.enter_async_context(client.messages.stream(**params))
                 while (event := await sdk.next_of(events, self.timeout_s)) is not None:
@@ -94,7 +97,7 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         except BudgetExceeded:
             raise
         except Exception as error:
-            broke = sdk.failure_of(error, self.timeout_s)
+            broke = _failure_of(error, self.timeout_s)
         finally:
             reply = reply if whole else replace(reply, stopped=broke[0], why=broke[1])
             self.ledger.end(attempts, "billed" if whole else "possibly billed", 200, reply.usage, reply.why)
@@ -104,24 +107,25 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
     ) -> list[Reply]:
         """As `Model.batch`. A batch that is given up, at the deadline or by a cancel, is cancelled at the API too."""
-        from toolkit.models import sdk
-
         if not requests:
             return []
         attempts, found, where, broke = list[int](), dict[str, Any](), "", GIVEN_UP
+        tell = reporting(progress)
         try:
+            client = await self._connect()
+            from toolkit.models import sdk
+
             asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
-            async with asyncio.timeout(timeout_s):
-                client = await self._connect()
+            async with within(timeout_s):
                 counted = client.with_middleware(sdk.counting(self, attempts, *requests, batch=True))
                 id_ = (await counted.messages.batches.create(requests=asked)).id
                 where = f"batch {id_}: "
-                await sdk.wait_for_batch(client.messages.batches, id_, found, len(requests), progress)
+                await sdk.wait_for_batch(client.messages.batches, id_, found, len(requests), tell)
             broke = "error", "it ended without a result for this request"
         except BudgetExceeded:
             raise
         except Exception as error:
-            broke = sdk.failure_of(error, timeout_s)
+            broke = _failure_of(error, timeout_s)
         finally:
             missing = Reply("", broke[0], self.name, self.source, why=where + broke[1])
             ends: list[tuple[Reply, State]] = [(missing, "possibly billed")] * len(requests)
@@ -129,20 +133,25 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                 if str(n) in found:
                     ends[n] = wire.read_result(request, self.name, self.source, found[str(n)])
                 self.ledger.end(attempts[n : n + 1], ends[n][1], 200, ends[n][0].usage, ends[n][0].why)
-        if progress:
-            progress(len(requests), len(requests))
+        tell(len(requests), len(requests))
         return [reply for reply, _ in ends]
 
     async def _connect(self) -> Any:
-        from toolkit.models import sdk
-
-        async with self._starting:
+        """The SDK's client. To import the SDK takes seconds, once: no deadline on the model counts them."""
+        async with clock_stopped(), self._starting:
             if self._client is None:
+                sdk = await asyncio.to_thread(import_module, "toolkit.models.sdk")
                 if self.server is not None:
                     await self.server.start()
                     self._url = self.server.url
                 self._client = sdk.client_of(self, self._url, own=bool(self.base_url or self.server))
             return self._client
+
+
+def _failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
+    from toolkit.models import sdk
+
+    return sdk.failure_of(error, timeout_s)
 
 
 def connect_model(

@@ -1,11 +1,16 @@
 """Ledger: what every attempt to reach a model cost, or may have cost, and the cap that stops the next one."""
 
+import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from toolkit.models.deadline import clock_stopped
 from toolkit.models.model import Request, State, Usage
 from toolkit.models.wire import body_of
 from toolkit.records import canonical
@@ -37,20 +42,59 @@ def price_table() -> dict[str, Any]:
 def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
     """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls in.
 
-    Raises `UnknownModel`, which lists those with a price.
+    Tokens that were written to the prompt cache, or read from it, have prices of their own. Raises `UnknownModel`,
+    which lists the models with a price.
     """
-    for band in price_table()["models"].get(model, ()):
+    table = price_table()
+    for band in table["models"].get(model, ()):
         if usage.input_tokens <= band.get("up_to_input_tokens", usage.input_tokens):
-            usd: float = usage.input_tokens * band["input_usd"] + usage.output_tokens * band["output_usd"]
-            return usd / 1e6 * (price_table()["batch_share"] if batch else 1)
-    known = ", ".join(price_table()["models"])
+            input_usd = _full_price_tokens(usage) * band["input_usd"]
+            output_usd = usage.output_tokens * band["output_usd"]
+            share: float = table["batch_share"] if batch else 1
+            return float((input_usd + output_usd) / 1e6 * share)
+    known = ", ".join(table["models"])
     raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
 
 
+def _full_price_tokens(usage: Usage) -> float:
+    """How many input tokens at the full price cost as much as those of `usage`."""
+    shares = price_table()["cache_shares"]
+    cached = {
+        "write_5m": usage.cache_write_5m_tokens,
+        "write_1h": usage.cache_write_1h_tokens,
+        "read": usage.cache_read_tokens,
+    }
+    uncached = max(0, usage.input_tokens - sum(cached.values()))
+    return float(uncached + sum(tokens * shares[name] for name, tokens in cached.items()))
+
+
 def worst_case(request: Request) -> Usage:
-    """More tokens than an answer to `request` can use, for prose and code: a token for every two bytes."""
-    size = len(canonical(body_of(request, "")).encode())
-    return Usage(size // BYTES_PER_TOKEN + OVERHEAD_TOKENS, request.max_tokens)
+    """More tokens than an answer to `request` can use, for prose and code: a token for every two bytes.
+
+    Where the request asks for the prompt cache, all of the prompt may be written to it, which costs more than reading.
+    """
+    body = body_of(request, "")
+    tokens = len(canonical(body).encode()) // BYTES_PER_TOKEN + OVERHEAD_TOKENS
+    lifetimes = set(_cache_lifetimes(body))
+    return Usage(
+        tokens,
+        request.max_tokens,
+        cache_write_5m_tokens=tokens if lifetimes and "1h" not in lifetimes else 0,
+        cache_write_1h_tokens=tokens if "1h" in lifetimes else 0,
+    )
+
+
+def _cache_lifetimes(value: Any) -> Iterator[str]:
+    """The ``ttl`` of each ``cache_control`` inside a JSON `value`; the API's default is five minutes."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _cache_lifetimes(part)
+    elif isinstance(value, dict):
+        control = value.get("cache_control")
+        if isinstance(control, dict):
+            yield str(control.get("ttl", "5m"))
+        for part in value.values():
+            yield from _cache_lifetimes(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +119,37 @@ class Attempt:
         return self.cost_usd if self.state in ("billed", "free") else max(self.worst_usd, self.cost_usd)
 
 
+_watchers: ContextVar[tuple[list[Attempt], ...]] = ContextVar("watchers", default=())
+
+
+@contextmanager
+def watch_attempts() -> Iterator[list[Attempt]]:
+    """The attempts that end inside the block, in whatever ledger: also those of a call that was broken off.
+
+    A call that is cancelled, or whose stream is closed, gives no Reply; its Attempt still says what it used.
+    """
+    outer, ended = _watchers.get(), list[Attempt]()
+    _watchers.set((*outer, ended))
+    try:
+        yield ended
+    finally:
+        _watchers.set(outer)
+
+
+@dataclass(eq=False, slots=True)
+class _Bid:
+    """A call that waits for room under the cap."""
+
+    model: str
+    source: Source
+    worst_usd: list[float]
+    """The worst case of each of its attempts."""
+    batch: bool
+    task: "asyncio.Task[Any] | None"
+    numbers: "asyncio.Future[list[int]]"
+    """Of its attempts, once they have begun."""
+
+
 @dataclass(eq=False)
 class Ledger:
     """Counts tokens and dollars, attempt by attempt; simulated ones too, marked by their source."""
@@ -82,12 +157,17 @@ class Ledger:
     cap_usd: float | None = None
     """The most that may be spent, attempts that were possibly billed counted at their worst. None for no cap."""
     attempts: list[Attempt] = field(default_factory=list)
-    """In the order in which they began; only `begin` and `end` change it."""
+    """In the order in which they began; only `begin`, `reserve` and `end` change it."""
+    patience_s: float = 600.0
+    """The longest that `reserve` waits for room."""
     held_usd: float = field(default=0.0, init=False)
     """Dollars that may have been spent at most: `cost_usd`, and what is open or possibly billed at its worst."""
 
     def __post_init__(self) -> None:
         self.held_usd = sum(attempt.held_usd for attempt in self.attempts)
+        self._owners: dict[int, asyncio.Task[Any] | None] = {}
+        """The task that began each open attempt, by the attempt's number."""
+        self._queue: list[_Bid] = []
 
     @property
     def cost_usd(self) -> float:
@@ -96,25 +176,102 @@ class Ledger:
 
     def begin(self, model: str, source: Source, *requests: Request, batch: bool = False) -> list[int]:
         """Note attempts that are about to be made, and get their numbers; all of them, or at the cap BudgetExceeded."""
-        worst = [cost_usd(model, worst_case(request), batch) for request in requests]
-        if self.cap_usd is not None and self.held_usd + sum(worst) > self.cap_usd:
-            held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
-            could = f"this {'batch' if batch else 'call'} could cost ${sum(worst):.4f}"
-            raise BudgetExceeded(f"{model}: {could}, and {held}: raise the cap or ask for fewer max_tokens")
-        self.attempts += [Attempt(model, source, usd, batch) for usd in worst]
-        self.held_usd += sum(worst)
-        return list(range(len(self.attempts) - len(worst), len(self.attempts)))
+        worst_usd = [cost_usd(model, worst_case(request), batch) for request in requests]
+        if not self._fits(worst_usd):
+            raise self._refusal(model, worst_usd, batch)
+        return self._open(model, source, worst_usd, batch, _current_task())
+
+    async def reserve(self, model: str, source: Source, *requests: Request, batch: bool = False) -> list[int]:
+        """As `begin`, but wait while calls in flight may come back cheaper than their worst case.
+
+        Calls are let in as they came. One is refused, with BudgetExceeded, when nothing is in flight that could make
+        room for it; or after `patience_s`. A deadline set with `deadline.within` stands still meanwhile.
+        """
+        worst_usd = [cost_usd(model, worst_case(request), batch) for request in requests]
+        task = _current_task()
+        if not self._queue and self._fits(worst_usd):
+            return self._open(model, source, worst_usd, batch, task)
+        if self._never_fits(worst_usd):
+            raise self._refusal(model, worst_usd, batch)
+        bid = _Bid(model, source, worst_usd, batch, task, asyncio.get_running_loop().create_future())
+        self._queue.append(bid)
+        self._serve_queue()
+        try:
+            async with clock_stopped(), asyncio.timeout(self.patience_s):
+                return await bid.numbers
+        except BaseException as error:
+            self._leave(bid)
+            if isinstance(error, TimeoutError):
+                waited = f"no room within {self.patience_s:g} s"
+                raise BudgetExceeded(f"{waited}: {self._refusal(model, worst_usd, batch)}") from None
+            raise
+
+    def _leave(self, bid: _Bid) -> None:
+        """Take a `bid` that was given up out of the queue, or give back the room that it had just got."""
+        if bid in self._queue:
+            self._queue.remove(bid)
+            self._serve_queue()
+        elif bid.numbers.done() and not bid.numbers.cancelled() and bid.numbers.exception() is None:
+            self.end(bid.numbers.result(), "free", why="given up before it was sent")
+
+    def _serve_queue(self) -> None:
+        """Let in who fits, in their order; refuse the first where nothing in flight can make room for it."""
+        while self._queue:
+            first = self._queue[0]
+            fitting = [bid for bid in self._queue if self._fits(bid.worst_usd)]
+            if first not in fitting and self._in_flight():
+                return
+            bid = fitting[0] if fitting else first
+            self._queue.remove(bid)
+            if bid.numbers.done():  # given up, and about to leave by itself
+                continue
+            if fitting:
+                bid.numbers.set_result(self._open(bid.model, bid.source, bid.worst_usd, bid.batch, bid.task))
+            else:
+                bid.numbers.set_exception(self._refusal(bid.model, bid.worst_usd, bid.batch))
+
+    def _in_flight(self) -> bool:
+        """Whether an attempt is open that can end. One whose own task waits here cannot: it would wait for itself."""
+        waiting = {bid.task for bid in self._queue if bid.task}
+        return any(owner not in waiting for owner in self._owners.values())
+
+    def _fits(self, worst_usd: list[float]) -> bool:
+        return self.cap_usd is None or self.held_usd + sum(worst_usd) <= self.cap_usd
+
+    def _never_fits(self, worst_usd: list[float]) -> bool:
+        """Whether it would not fit even if all that is open came back for nothing."""
+        open_usd = sum(self.attempts[number].held_usd for number in self._owners)
+        return self.cap_usd is not None and self.held_usd - open_usd + sum(worst_usd) > self.cap_usd
+
+    def _refusal(self, model: str, worst_usd: list[float], batch: bool) -> BudgetExceeded:
+        held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
+        could = f"this {'batch' if batch else 'call'} could cost ${sum(worst_usd):.4f}"
+        return BudgetExceeded(f"{model}: {could}, and {held}: raise the cap or ask for fewer max_tokens")
+
+    def _open(
+        self, model: str, source: Source, worst_usd: list[float], batch: bool, task: "asyncio.Task[Any] | None"
+    ) -> list[int]:
+        first = len(self.attempts)
+        self.attempts += [Attempt(model, source, usd, batch) for usd in worst_usd]
+        self.held_usd += sum(worst_usd)
+        numbers = list(range(first, len(self.attempts)))
+        self._owners.update(dict.fromkeys(numbers, task))
+        return numbers
 
     def end(
         self, numbers: list[int], state: State, status: int | None = None, usage: Usage = NOTHING, why: str = ""
     ) -> None:
-        """Close attempts with what became of each."""
-        for n in numbers:
-            before = self.attempts[n]
-            spent = cost_usd(before.model, usage, before.batch)
-            after = replace(before, state=state, status=status, usage=usage, cost_usd=spent, why=why)
-            self.attempts[n] = after
+        """Close attempts with what became of each; who waits for room is let in."""
+        for number in numbers:
+            before = self.attempts[number]
+            spent_usd = cost_usd(before.model, usage, before.batch)
+            after = replace(before, state=state, status=status, usage=usage, cost_usd=spent_usd, why=why)
+            self.attempts[number] = after
             self.held_usd += after.held_usd - before.held_usd
+            self._owners.pop(number, None)
+            for ended in _watchers.get():
+                ended.append(after)
+        self._serve_queue()
 
     def frame(self) -> "pd.DataFrame":
         """One row an attempt."""
@@ -123,3 +280,10 @@ class Ledger:
         columns = "model source batch state status input_tokens output_tokens cost_usd worst_usd why".split()
         rows = [asdict(attempt) | asdict(attempt.usage) for attempt in self.attempts]
         return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})
+
+
+def _current_task() -> "asyncio.Task[Any] | None":
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop runs here
+        return None

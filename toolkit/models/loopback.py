@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from weakref import WeakSet
 
 from toolkit.models import wire
 from toolkit.models.ledger import price_table
@@ -62,10 +63,12 @@ class LoopbackServer:
             stack = AsyncExitStack()
             self.url = f"http://127.0.0.1:{await stack.enter_async_context(serving(self))}"
             self._open = stack
+            _running.add(self)
 
     async def close(self) -> None:
         """Stop listening and drop every connection, an unfinished stream included."""
         stack, self._open = self._open, None
+        _running.discard(self)
         if stack is not None:
             await stack.aclose()
 
@@ -129,6 +132,14 @@ class LoopbackServer:
         else:
             return _json(Answer(f"the batch is {shown['processing_status']}: no {asked}", status=400))
         return _json(shown)
+
+
+_running: WeakSet[LoopbackServer] = WeakSet()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a `LoopbackServer` of this process listens at `url`. Any other server here may be a gateway."""
+    return any(server.url == url.rstrip("/") for server in _running)
 
 
 def _json(said: Any) -> "Response":

@@ -1,5 +1,6 @@
 """Request, Reply and the Model protocol: what a model is asked, and what may come back."""
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from pydantic import Field
 
 from toolkit.traces import Source
 
+logger = logging.getLogger(__name__)
+
 Stopped = Literal["end", "tool_use", "max_tokens", "refusal", "truncated", "error", "timeout"]
 """Why a reply stopped. Only ``end`` and ``tool_use`` are results; the others are typed non-results."""
 
@@ -16,7 +19,7 @@ State = Literal["open", "billed", "free", "possibly billed"]
 """Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody here knows."""
 
 Progress = Callable[[int, int], object]
-"""Gets (done, all)."""
+"""Gets (done, all). One that raises is reported, and costs no reply: see `reporting`."""
 
 DAY_S = 86_400.0  # by then a batch has expired
 
@@ -29,7 +32,14 @@ class Usage:
     """Tokens of one attempt."""
 
     input_tokens: Tokens = 0
+    """All of the prompt, what was written to the prompt cache and read from it included."""
     output_tokens: Tokens = 0
+    cache_write_5m_tokens: Tokens = 0
+    """Of the input: written to the cache for five minutes."""
+    cache_write_1h_tokens: Tokens = 0
+    """Of the input: written to the cache for an hour."""
+    cache_read_tokens: Tokens = 0
+    """Of the input: read from the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ class Model(Protocol):
 
     def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` where a cap forbids it."""
+        raise NotImplementedError(f"{type(self).__name__} does not stream: write stream(request), or call reply")
 
     async def reply(self, request: Request) -> Reply:
         """The Reply at the end of the stream."""
@@ -102,3 +113,24 @@ class Model(Protocol):
         self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
     ) -> list[Reply]:
         """The Replies to `requests`, in their order, at a batch's price. Raises as `stream` does, before it asks."""
+        raise NotImplementedError(f"{type(self).__name__} has no batches: ask without batch=True, or write batch()")
+
+
+def reporting(progress: Callable[..., object] | None) -> Callable[..., None]:
+    """`progress` as a function that never raises: what it raises first is logged, and then it is not called again.
+
+    Replies that were paid for must not be lost to a progress bar.
+    """
+    broken = progress is None
+
+    def tell(*about: object) -> None:
+        nonlocal broken
+        if broken or progress is None:
+            return
+        try:
+            progress(*about)
+        except Exception:
+            broken = True
+            logger.exception("the progress callback raised; the work goes on, and it is not called again")
+
+    return tell

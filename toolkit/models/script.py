@@ -4,12 +4,12 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolkit.models import wire
 from toolkit.models.ledger import Ledger, cost_usd, price_table
-from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage
+from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage, reporting
 from toolkit.records import canonical
 from toolkit.traces import Source
 
@@ -32,6 +32,7 @@ ERROR_TYPES = {
     529: "overloaded_error",
 }
 CHARS_PER_TOKEN = 4
+GIVEN_UP = "given up before its end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
     usage = answer.usage or Usage(len(read) // CHARS_PER_TOKEN, len(said) // CHARS_PER_TOKEN)
     stop = {"stop_reason": answer.stopped or ("tool_use" if answer.tools else "end_turn"), "stop_sequence": None}
     head = {"id": f"msg_{stem}", "type": "message", "role": "assistant", "model": body["model"]}
-    return {**head, "content": content, **stop, "usage": asdict(usage)}
+    return {**head, "content": content, **stop, "usage": wire.usage_to_api(usage)}
 
 
 def result_of(body: Any, policy: Policy, errors: list[Exception]) -> dict[str, Any]:
@@ -145,12 +146,14 @@ class ScriptedModel(Model):
         cost_usd(self.name, Usage())
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        numbers = self.ledger.begin(self.name, self.source, request)
-        ended: tuple[State, int, Usage, str] = ("possibly billed", 200, Usage(), "given up before its end")
+        numbers = await self.ledger.reserve(self.name, self.source, request)
+        ended: tuple[State, int, Usage, str] = ("possibly billed", 200, Usage(), GIVEN_UP)
         try:
             body = wire.body_of(request, self.name)
             answer = answer_to(body, self.policy, self.errors)
             reply, state = self._reply(request, body, answer)
+            if state != "free":  # a stream that is given up has told what the prompt cost
+                ended = ("possibly billed", 200, replace(reply.usage, output_tokens=0), GIVEN_UP)
             for piece in pieces_of(reply.text):
                 await asyncio.sleep(answer.delay_s)
                 yield piece
@@ -165,15 +168,14 @@ class ScriptedModel(Model):
         self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
     ) -> list[Reply]:
         """As `Model.batch`; a script does not wait, so `timeout_s` is not needed."""
-        replies, _ = list[Reply](), timeout_s
-        numbers = self.ledger.begin(self.name, self.source, *requests, batch=True)
+        replies, _, tell = list[Reply](), timeout_s, reporting(progress)
+        numbers = await self.ledger.reserve(self.name, self.source, *requests, batch=True)
         for number, request in zip(numbers, requests, strict=True):
             result = result_of(wire.body_of(request, self.name), self.policy, self.errors)
             reply, state = wire.read_result(request, self.name, self.source, result)
             self.ledger.end([number], state, 200, reply.usage, reply.why)
             replies.append(reply)
-            if progress:
-                progress(len(replies), len(requests))
+            tell(len(replies), len(requests))
         return replies
 
     def _reply(self, request: Request, body: dict[str, Any], answer: Answer) -> tuple[Reply, State]:

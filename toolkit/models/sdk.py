@@ -58,7 +58,7 @@ def counting(model: "ClaudeModel", attempts: list[int], *requests: Request, batc
     """A middleware of the SDK that puts each HTTP attempt in the ledger; `attempts` gets the numbers left open."""
 
     async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        numbers = model.ledger.begin(model.name, model.source, *requests, batch=batch)
+        numbers = await model.ledger.reserve(model.name, model.source, *requests, batch=batch)
         try:
             response = await call_next(http)
         except BaseException as error:
@@ -80,7 +80,7 @@ async def next_of(events: Any, timeout_s: float) -> Any:
         return await anext(events, None)
 
 
-async def wait_for_batch(batches: Any, id_: str, found: dict[str, Any], all_: int, progress: Progress | None) -> None:
+async def wait_for_batch(batches: Any, id_: str, found: dict[str, Any], all_: int, progress: Progress) -> None:
     """Put the results of a batch into `found` by their custom_id once it has ended, looked at less and less often.
 
     A server that is away does not end a batch, unless it stays away. A batch that is given up is cancelled.
@@ -97,8 +97,7 @@ async def wait_for_batch(batches: Any, id_: str, found: dict[str, Any], all_: in
                 missed += 1
                 if missed == LOOKS:
                     raise
-            if progress:
-                progress(len(found), all_)
+            progress(len(found), all_)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_POLL_S)
     except BaseException:

@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from toolkit.models import wire
-from toolkit.models.model import DAY_S, Model, Progress, Reply, Request
+from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, reporting
 from toolkit.records import JsonlFile, canonical, encode
 from toolkit.traces import Source
 
@@ -69,6 +69,11 @@ class Tape(Model):
         self.name = model.name if model else name or names[0]
 
     @property
+    def spends(self) -> bool:
+        """Whether a question that the tape does not know would be asked live."""
+        return self.model is not None and asks_live(self.model)
+
+    @property
     def known(self) -> int:
         """How many replies it knows."""
         return len(self._known)
@@ -101,10 +106,10 @@ class Tape(Model):
                 await stack.enter_async_context(self._asking.setdefault(key, asyncio.Lock()))
             new = {key: n for n, (key, _) in enumerate(asked) if key not in self._known}
             fresh: dict[str, Reply] = {}
+            report = reporting(progress)
 
             def tell(done: int, _: int) -> None:
-                if progress:
-                    progress(len(asked) - len(new) + done, len(asked))
+                report(len(asked) - len(new) + done, len(asked))
 
             if self.model and new:
                 self.misses += len(new)
@@ -135,6 +140,11 @@ class Tape(Model):
     def _play(self, key: str) -> Reply:
         known = self._known[key].reply
         return replace(known, source="tape") if known.source == "live" else known
+
+
+def asks_live(model: Model) -> bool:
+    """Whether asking `model` can cost money: a live model, or a `Tape` that asks one."""
+    return model.source == "live" or (isinstance(model, Tape) and model.spends)
 
 
 def leaves(value: Any, path: str = "") -> dict[str, str]:

@@ -142,8 +142,35 @@ def error_why(status: int, type: str, message: str) -> str:
 def usage_of(message: dict[str, Any]) -> Usage:
     """What a `message` from outside claims to have used, cached tokens included. Raises RecordError or TypeError."""
     used = message["usage"]
-    cached = (used.get("cache_creation_input_tokens") or 0) + (used.get("cache_read_input_tokens") or 0)
-    return validate(Usage, {**used, "input_tokens": used["input_tokens"] + cached})
+    written = used.get("cache_creation_input_tokens") or 0
+    read = used.get("cache_read_input_tokens") or 0
+    written_1h = (used.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0
+    counts = {
+        "input_tokens": used["input_tokens"] + written + read,
+        "output_tokens": used["output_tokens"],
+        "cache_write_5m_tokens": written - written_1h,  # five minutes is the API's default
+        "cache_write_1h_tokens": written_1h,
+        "cache_read_tokens": read,
+    }
+    return validate(Usage, counts)
+
+
+def usage_to_api(usage: Usage) -> dict[str, Any]:
+    """The ``usage`` of a message of the API: `usage_of`, backwards."""
+    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+    used: dict[str, Any] = {
+        "input_tokens": usage.input_tokens - written - usage.cache_read_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+    if written:
+        used["cache_creation_input_tokens"] = written
+        used["cache_creation"] = {
+            "ephemeral_5m_input_tokens": usage.cache_write_5m_tokens,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
+        }
+    if usage.cache_read_tokens:
+        used["cache_read_input_tokens"] = usage.cache_read_tokens
+    return used
 
 
 def conclude(request: Request, model: str, source: Source, text: str, message: dict[str, Any]) -> Reply:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from os import PathLike
 
 from toolkit import evals, render
-from toolkit.evals.labels import Label, LabelStore, gather_labels
+from toolkit.evals.labels import Label, LabelStore, gather_labels, tidy
 from toolkit.traces import Trace
 from toolkit.views.annotate import AnnotationPanel
 from toolkit.views.page import user_name
@@ -27,11 +27,11 @@ class AdjudicationPanel(AnnotationPanel):
         rater: str | None = None,
         height: str = "22rem",
     ):
-        read, rater = [LabelStore(one) for one in stores], user_name(rater)
+        read, rater = [LabelStore(one) for one in stores], tidy(user_name(rater))
         labels = sorted(gather_labels(read), key=lambda label: label.rater)
         if LabelStore(store).path.resolve() in {one.path.resolve() for one in read}:
             raise ValueError(f"{store} is a rater's own file: adjudicated labels need another one")
-        if rater in {label.rater for label in labels}:
+        if rater.casefold() in {label.rater.casefold() for label in labels}:
             raise ValueError(f"{rater} is one of the raters: give rater=, for example 'ada and bo'")
         self._said: dict[str, list[Label]] = {}
         for label in labels:

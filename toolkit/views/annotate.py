@@ -14,7 +14,7 @@ from ipywidgets import HTML, Button, Combobox, HBox, Layout, Textarea, VBox
 
 from toolkit import render
 from toolkit.evals.judge import Verdict
-from toolkit.evals.labels import Judgement, Label, LabelStore
+from toolkit.evals.labels import Judgement, Label, LabelStore, tidy
 from toolkit.traces import Trace
 from toolkit.views.keys import Keys, Press
 from toolkit.views.page import Page, button, by_id, close_tree, user_name
@@ -67,7 +67,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         height: str = "22rem",
         judge: Iterable[Verdict] = (),
     ):
-        self.rater = user_name(rater)
+        self.rater = tidy(user_name(rater))
         self._judge, self._pages = {verdict.trace_id: verdict for verdict in judge}, count(1)
         self._queue, self._store, self._height = by_id(traces), LabelStore(store), height
         self._ids = list(self._queue)
@@ -82,7 +82,7 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         super().__init__(layout=Layout(max_width="62rem"))
         self.key_layer = Keys(self, self._on_press)
         self.children = [self._head, self._bar, self._stage, self.key_layer]
-        bad = "".join(f"A line of the store cannot be read: {problem}. " for problem in self._store.problems)
+        bad = "".join(f"A line of the store needs a look: {problem}. " for problem in self._store.problems)
         self._show(_first_to_do(self._ids, self._labels()), bad)
 
     @property

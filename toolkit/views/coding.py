@@ -14,7 +14,7 @@ from ipywidgets import HTML, Box, Combobox, HBox, Layout, SelectMultiple, Text, 
 
 from toolkit import render
 from toolkit.evals.codebook import Codebook, Coding, FailureMode, Version
-from toolkit.evals.labels import Label
+from toolkit.evals.labels import Label, tidy
 from toolkit.traces import Trace, trace_html
 from toolkit.views.keys import Keys, Press
 from toolkit.views.page import button, close_tree, user_name
@@ -52,7 +52,7 @@ class CodingPanel(VBox):  # type: ignore[misc]
     """
 
     def __init__(self, codebook: Codebook, traces: Iterable[Trace] = (), by: str | None = None):
-        self.codebook, self.by, self._traces = codebook, user_name(by), {trace.id: trace for trace in traces}
+        self.codebook, self.by, self._traces = codebook, tidy(user_name(by)), {trace.id: trace for trace in traces}
         self._labels = sorted(codebook.labels, key=lambda label: label.verdict != "fail")
         self._head, self._stage, self._pages = HTML(), VBox(), count(1)
         super().__init__(layout=Layout(max_width="62rem"))
@@ -61,7 +61,7 @@ class CodingPanel(VBox):  # type: ignore[misc]
         self.children = [self._head, self._stage, self.key_layer]
         read = self._read(codebook.now)
         self._at = next((at for at, label in enumerate(self._labels) if label.id not in read), 0)
-        self._show("".join(f"A line of the codebook cannot be read: {wrong}. " for wrong in codebook.problems))
+        self._show("".join(f"A line of the codebook needs a look: {wrong}. " for wrong in codebook.problems))
 
     @property
     def label(self) -> Label | None:

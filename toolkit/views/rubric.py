@@ -13,6 +13,7 @@ from ipywidgets import HTML, HBox, Layout, Textarea, VBox
 
 from toolkit import render
 from toolkit.evals import Alignment, Judge, Label, Rubric, RuleJudge, SklearnJudge, Verdict, align
+from toolkit.models.tape import asks_live
 from toolkit.records import RecordError, write_whole
 from toolkit.traces import Trace
 from toolkit.views.page import button, by_id
@@ -28,6 +29,9 @@ class RubricPanel(VBox):  # type: ignore[misc]
     Make it in a notebook, or in a coroutine: it judges on the running loop. Without a `judge` it goes by the rules of
     the criteria, and for those without one by a classifier trained on the labels; it says so, because that one does
     not read the rubric. A live judge is asked when its button is pressed, any other after each edit.
+
+    Verdicts are kept by the judge's hash and the trace, as they come: nothing is asked twice. An edit does not break
+    off a paid run; pressing Judge meanwhile asks first, and a second press does.
 
     `rubric` is a file, or a rubric for a file at `path` (None: its name with ``.md``), which is made where there is
     none, and read where there is one. Of several labels on one trace the last counts; deferred ones are left out.
@@ -49,11 +53,14 @@ class RubricPanel(VBox):  # type: ignore[misc]
             rubric.save(self.path)
         self.labels = {one.trace_id: one for one in labels if one.verdict != "defer"}
         self.traces = [trace for trace in by_id(traces).values() if trace.id in self.labels]
-        self._live = judge is not None and judge.model.source == "live"
+        self._live = judge is not None and asks_live(judge.model)
         self._rest: SklearnJudge | None = None
-        self._known: dict[str, list[Verdict]] = {}
+        self._kept: dict[tuple[str, str], Verdict] = judge.kept if judge else {}
+        self._hashes: dict[str, str] = {}
+        """The hash of the judge that each text of a rubric makes."""
+        self._paying = self._asked_to_stop = False
         self._file = self.path.read_text("utf-8-sig")
-        draft = self._draft.read_text("utf-8") if self._draft.exists() else self._file
+        draft = self._draft.read_text("utf-8-sig") if self._draft.exists() else self._file
         self._head, self._note, self._table = HTML(), HTML(layout=Layout(margin="2px 12px")), HTML()
         self.box = Textarea(draft, rows=16, continuous_update=False, layout=Layout(width="auto"))
         self.again = button("Judge", "play", "Judge the labelled traces by what the box says", self._again)
@@ -67,13 +74,18 @@ class RubricPanel(VBox):  # type: ignore[misc]
 
     @property
     def before(self) -> list[Verdict]:
-        """The verdicts by the file; empty until it is judged."""
-        return self._known.get(self._file, [])
+        """The verdicts by the file, as far as they came; empty until it is judged."""
+        return self._verdicts(self._file)
 
     @property
     def after(self) -> list[Verdict]:
-        """The verdicts by the box; empty until it is judged."""
-        return self._known.get(self.box.value, [])
+        """The verdicts by the box, as far as they came; empty until it is judged."""
+        return self._verdicts(self.box.value)
+
+    def _verdicts(self, text: str) -> list[Verdict]:
+        hash_ = self._hashes.get(text, "")
+        kept = [self._kept.get((hash_, trace.id)) for trace in self.traces]
+        return [verdict for verdict in kept if verdict]
 
     async def settled(self) -> None:
         """Wait until what was last asked is answered."""
@@ -86,26 +98,52 @@ class RubricPanel(VBox):  # type: ignore[misc]
         self._start(not self._live)
 
     def _again(self) -> None:
-        self._known.pop(self.box.value, None)
         self._start(True)
 
     def _start(self, ask: bool) -> None:
+        """Judge, where `ask`, and draw. A paid run that is under way is broken off by a second press alone."""
+        if self._paying and not ask:
+            self._say(f"{self.message} A paid run of the rubric as it was goes on; its verdicts are kept.".strip())
+            return
+        if self._paying and not self._asked_to_stop:
+            self._asked_to_stop = True
+            self._say(
+                "A paid run is under way. Press Judge again to break it off and judge what the box says now: "
+                "the verdicts that came are kept, the calls in flight may be billed."
+            )
+            return
+        self._asked_to_stop = False
         self._task.cancel()
         self._task = asyncio.ensure_future(self._run(ask))
 
     async def _run(self, ask: bool) -> None:
         """Judge by the file and by the box what is not judged yet, and draw it."""
+        self._paying = ask and self._live
+        run = asyncio.current_task()
         try:
             for text in (self._file, self.box.value):
                 judge = await self._judge_of(Rubric.parse(text, self.path))
-                if ask and text not in self._known:
-                    self._known[text] = await judge.score_all(self.traces, self._progress)
+                self._hashes[text] = judge.hash
+                if ask:
+                    await self._judge(judge)
             price = f" · ${sum(one.cost_usd or 0 for one in self.after):.4f}" if self.judge else ""
             about = render.tag("span", judge.says, class_="badge"), f" · {len(self.traces)} labelled traces{price}"
             self._head.value = render.block(*about)
         except Exception as error:  # nobody awaits this task: what is not said here is lost
             self._say(str(error), problem=True)
+        finally:
+            if run is self._task:
+                self._paying = self._asked_to_stop = False
         self._draw()
+
+    async def _judge(self, judge: Judge | RuleJudge) -> None:
+        """Judge the traces that have no verdict of `judge` yet."""
+        if isinstance(judge, Judge):
+            await judge.score_all(self.traces, self._progress, known=self._kept)
+            return
+        missing = [trace for trace in self.traces if (judge.hash, trace.id) not in self._kept]
+        for verdict in await judge.score_all(missing, self._progress):
+            self._kept[verdict.judge, verdict.trace_id] = verdict
 
     async def _judge_of(self, rubric: Rubric) -> Judge | RuleJudge:
         if self.judge:
