@@ -15,12 +15,14 @@ from uuid import uuid4
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
+from toolkit.errors import FieldbookError
+
 T = TypeVar("T")
 
 LOCK_TIMEOUT_S = 10.0
 
 
-class RecordError(ValueError):
+class RecordError(FieldbookError, ValueError):
     """A record that cannot be read: its file, its line (from 1), the field (as ``data.text``), and what was wrong."""
 
     def __init__(self, why: str, file: str | None = None, line: int | None = None, field: str | None = None):
