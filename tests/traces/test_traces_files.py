@@ -133,7 +133,8 @@ def test_a_null_in_a_list_is_passed_over(tmp_path):
 
 def test_numbers_that_json_cannot_write_become_null_and_the_report_says_so(tmp_path):
     call = '{"id": "c", "function": {"name": "find", "arguments": "{\\"x\\": -Infinity, \\"y\\": 2}"}}'
-    record = '{"id": "n", "messages": [{"role": "assistant", "tool_calls": [%s]}], "score": NaN, "cost": 1e999}' % call
+    messages = f'[{{"role": "assistant", "tool_calls": [{call}]}}]'
+    record = f'{{"id": "n", "messages": {messages}, "score": NaN, "cost": 1e999}}'
     path = tmp_path / "nan.jsonl"
     path.write_text(f"{record}\n{json.dumps({**RECORDS[0], 'note': 'NaN'})}\n")
     traces = read_traces(path)

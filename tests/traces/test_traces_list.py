@@ -41,7 +41,7 @@ def test_a_slice_keeps_the_report_and_the_sources(tmp_path_factory, sources, beg
 
 @pytest.mark.parametrize(
     "copied",
-    [lambda traces: traces.copy(), copy.copy, copy.deepcopy, lambda traces: pickle.loads(pickle.dumps(traces))],  # noqa: S301
+    [lambda traces: traces.copy(), copy.copy, copy.deepcopy, lambda traces: pickle.loads(pickle.dumps(traces))],
     ids=["copy", "copy.copy", "deepcopy", "pickle"],
 )
 def test_a_copy_keeps_the_report(tmp_path, copied):

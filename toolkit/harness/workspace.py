@@ -9,6 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from toolkit.errors import UsageError
 from toolkit.harness.contract import Contract, ContractError, TextFile, read_contract
 from toolkit.records import write_whole
 
@@ -16,7 +17,7 @@ SHOWN_CHARS = 20_000
 BUILD_CHARS = 300_000
 
 
-class WorkspaceError(ValueError):
+class WorkspaceError(UsageError):
     """A path that the workspace refuses, or a folder that is in use."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from toolkit.errors import UsageError
 from toolkit.models import wire
 from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
 from toolkit.models.loopback import LoopbackServer
@@ -49,12 +50,12 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     def __post_init__(self) -> None:
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
-            raise ValueError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
+            raise UsageError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
         self._url = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
         local = self.server is not None or urlsplit(self._url).hostname in ("127.0.0.1", "localhost", "::1")
         if not local and self.ledger.cap_usd is None:
             mend = "pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model"
-            raise ValueError(f"{self.name} is asked live, which costs money, and there is no cap: {mend}")
+            raise UsageError(f"{self.name} is asked live, which costs money, and there is no cap: {mend}")
         self.source = self.source or ("simulated" if local else "live")
         self._client: Any = None
         self._starting = asyncio.Lock()
@@ -159,13 +160,13 @@ def connect_model(
     API answers, for money: without a key, and a cap in `max_usd` or in a `ledger` of yours, that is a ValueError.
     """
     if ledger is not None and max_usd is not None:
-        raise ValueError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
+        raise UsageError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
     name, ledger = name or "claude-haiku-5-5", Ledger(max_usd) if ledger is None else ledger
     if not live:
         server = LoopbackServer(policy or (lambda _: SIMULATED))
         return ClaudeModel(name, api_key="loopback", ledger=ledger, server=server)
     if policy is not None:
-        raise ValueError("a live model is not scripted: leave out policy= or live=True")
+        raise UsageError("a live model is not scripted: leave out policy= or live=True")
     if not os.environ.get("ANTHROPIC_API_KEY"):
-        raise ValueError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
+        raise UsageError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
     return ClaudeModel(name, ledger=ledger)

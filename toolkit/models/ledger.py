@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from toolkit.errors import FieldbookError, UsageError
 from toolkit.models.model import Request, State, Usage
 from toolkit.models.wire import body_of
 from toolkit.records import canonical
@@ -19,11 +20,11 @@ NOTHING = Usage()
 OVERHEAD_TOKENS = 600  # the API's own words around tools and schemas
 
 
-class BudgetExceeded(RuntimeError):
+class BudgetExceeded(FieldbookError, RuntimeError):
     """The next attempt could pass the cap, so it was not made."""
 
 
-class UnknownModel(ValueError):
+class UnknownModel(UsageError):
     """A model without a price: it is refused, not guessed."""
 
 

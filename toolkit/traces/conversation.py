@@ -69,7 +69,7 @@ class Conversation:
             return
         role = message.role if message.role != actor else None
         about = {"name": message.name, "role": role, "refusal": message.refusal}
-        parts = content if isinstance(content, list) else [content] if content else []
+        parts: list[Any] = content if isinstance(content, list) else [content] if content else []
         for blocks, group in groupby((part for part in parts if part is not None), is_block):
             if blocks:
                 for block in group:

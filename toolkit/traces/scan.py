@@ -83,7 +83,10 @@ def decode_at(text: str, at: int) -> Decoded:
 
     def finite(digits: str) -> float | None:
         number = float(digits)
-        return number if isfinite(number) else none_for(digits)
+        if isfinite(number):
+            return number
+        not_finite.append(digits)
+        return None
 
     decoder = json.JSONDecoder(parse_constant=none_for, parse_float=finite)
     try:
@@ -192,20 +195,19 @@ def find_openings(text: str) -> list[int]:
     open with the same key. Where records begin on lines of their own, they begin with the same indent.
 
     >>> find_openings('[{"id": 1, "steps": [{"id": 7}]}, {"id": 2, "steps": ]}, {"id": 3, "steps": []}]')
-    [1, 34, 58]
+    [1, 34, 57]
     """
     begin, record = _longest_object(text)
     if not record:
         return []
-    first, second = [*record, None][:2]
+    first, *others = record
     indent = text[text.rfind("\n", 0, begin) + 1 : begin]
     own_line = f"^{indent}" if begin and not indent.strip() else ""
     pattern = re.compile(own_line + r"\{\s*" + re.escape(json.dumps(first, ensure_ascii=False)) + r"\s*:", re.MULTILINE)
     heads = [(match.start(), match.end()) for match in pattern.finditer(text)]
-    if second is None or isinstance(record[first], dict | list):
-        second_key = ""  # inner objects may stand between the two keys
-    else:
-        second_key = json.dumps(second, ensure_ascii=False)
+    second_key = ""
+    if others and not isinstance(record[first], dict | list):  # else inner objects may stand between the two keys
+        second_key = json.dumps(others[0], ensure_ascii=False)
     openings: list[int] = []
     for index, (start, end) in enumerate(heads):
         next_start = heads[index + 1][0] if index + 1 < len(heads) else len(text)

@@ -25,7 +25,7 @@ BINARY = {
 
 
 def read_text(path: str | Path) -> str:
-    """The text of the file at `path`, with ``\\n`` at the end of each line.
+    """The text of the file at `path`, with a line feed at the end of each line.
 
     UTF-8, or what a byte-order mark says. Bytes that are no UTF-8 are kept as lone surrogates (surrogateescape), so
     that they cost the record that they stand in and no other. Raises RecordError where the file is no text.
