@@ -191,19 +191,22 @@ def _fits(record: Any) -> str:
 
 def _one_conversation(raw_records: list[RawRecord]) -> list[RawRecord]:
     """A bare list of messages is one record; what is no message in it is skipped, and counted."""
-    messages: list[Any] = []
-    not_finite: list[str] = []
-    skipped: list[RawRecord] = []
-    for item in raw_records:
-        if isinstance(item.value, dict) and isinstance(item.value.get("role"), str) and not _fits(item.value):
-            messages.append(item.value)
-            not_finite += item.not_finite
-        else:
-            skipped.append(replace(item, error=item.error or "no message: it has no role"))
-    if len(messages) <= len(skipped):
+    spoken = [record for record in raw_records if _is_message(record.value)]
+    if 2 * len(spoken) <= len(raw_records):
         return raw_records
-    record = {"messages": messages, "messages_skipped": len(skipped)}
-    return [RawRecord(1, 1, record, not_finite=tuple(not_finite)), *skipped]
+    skipped = [
+        replace(record, error=record.error or "no message: it has no role")
+        for record in raw_records
+        if not _is_message(record.value)
+    ]
+    not_finite = tuple(number for record in spoken for number in record.not_finite)
+    messages = [record.value for record in spoken]
+    conversation = {"messages": messages, "messages_skipped": len(skipped)}
+    return [RawRecord(1, 1, conversation, not_finite=not_finite), *skipped]
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and not _fits(value)
 
 
 def collect(raw_records: Iterable[RawRecord], format_: Format, path: str, decided: str, *notes: str) -> Traces:
@@ -212,10 +215,11 @@ def collect(raw_records: Iterable[RawRecord], format_: Format, path: str, decide
     problems: list[Problem] = []
     said = list(notes)
     unknown, taken = set[str](), set[str]()
+    stem = Path(path).stem
     for item in raw_records:
         record = item.value if isinstance(item.value, dict) else None
         wanted = format_.record_id(_remains(item.raw) if record is None else record)
-        own = unused(wanted or f"{Path(path).stem}-{item.number}", taken)
+        own = unused(wanted or f"{stem}-{item.number}", taken)
         try:
             trace = _read_record(item, record, format_, own)
         except RecordError as error:
