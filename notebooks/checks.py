@@ -7,6 +7,8 @@ from typing import Any
 from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
 
+PAID = "In a, two runs showed 100 tokens and 50 came again: 1/3 of 150. In b, one run showed 50 and none came again: 0."
+
 
 def near(found: object, wanted: float | None) -> bool:
     """Whether an answer is this number, or None where that is wanted; nothing else raises."""
@@ -17,14 +19,17 @@ async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
     """Notebook 00: `answer(session, cursor)` returns the words that were written after `cursor`."""
     session = Session(MemoryLog(), "exercise")
     await session.say("Is the tandem free on Sunday?")
-    run = await session.start_run("support", source="simulated")
-    acks = [await run.write(word) for word in ("Yes, ", "it ", "is ", "free.")]
+    run = await session.start_run("support", source="simulated", window_s=0)  # each word is stored as it is written
+    words = ("Yes, ", "it ", "is ", "free.")
+    acks = [await run.write(word) for word in words]
     await run.finish()
     for missed in (4, 2, 1):
-        expected = "".join(("Yes, ", "it ", "is ", "free.")[-missed:])
-        found = await answer(session, acks[-missed].seq - 1)
-        if found != expected:
-            return f"Not yet: a phone that missed the last {missed} pieces should get {expected!r}, and got {found!r}."
+        expected = "".join(words[-missed:])
+        first_missed = acks[-missed]
+        assert first_missed, "without a window each write is acknowledged"
+        shown = await answer(session, first_missed.seq - 1)
+        if shown != expected:
+            return f"Not yet: a phone that missed the last {missed} pieces should get {expected!r}, and got {shown!r}."
     return "Right: whatever the cursor, nothing is missing and nothing comes twice."
 
 
@@ -33,15 +38,18 @@ def knows_the_waste(answer: Callable[[Any], dict[str, float]]) -> str:
     import pandas as pd
 
     runs = pd.DataFrame({"arm": ["a", "a", "b"], "regenerated": [50, 0, 0]})
-    found = answer(runs)
+    given = answer(runs)
     try:
-        shares = dict(found)
+        shares = dict(given)
     except (TypeError, ValueError):
-        return f"Not yet: there should be one share for each transport, a and b, and you gave {found!r}."
+        kind = type(given).__name__
+        return f"Not yet: there should be one share for each transport, a and b, and you gave one {kind}."
     if set(shares) != {"a", "b"}:
-        return f"Not yet: there should be one share for each transport, a and b, and you gave {list(shares)}."
+        names = ", ".join(map(str, shares)) or "none"
+        return f"Not yet: there should be one share for each transport, a and b, and yours are for: {names}."
     if not (near(shares["a"], 1 / 3) and near(shares["b"], 0)):
-        return f"Not yet: 50 of 150 paid tokens were in vain in a, none in b; you found {found}."
+        told = " and ".join(f"{share} for {arm}" for arm, share in shares.items())
+        return f"Not yet: {PAID} Your shares are {told}."
     return "Right: what is asked for again is paid for again, and a transport that resumes asks for nothing twice."
 
 
@@ -72,14 +80,17 @@ def finds_tool_trouble(answer: Callable[[Any], list[str]]) -> str:
     import pandas as pd
 
     errors = pd.array([1, pd.NA, 0, 3], dtype="Int64")
+    frame = pd.DataFrame({"id": ["anna", "ben", "cleo", "dora"], "tool_errors": errors})
+    tried_on = "of the traces " + ", ".join(f"{id_} ({n})" for id_, n in zip(frame["id"], errors, strict=True))
     try:
-        given = answer(pd.DataFrame({"id": ["once", "unknown", "never", "thrice"], "tool_errors": errors}))
+        given = answer(frame)
     except (TypeError, ValueError) as error:
         return f"Not yet: a trace that does not say whether a tool failed breaks your answer ({error})."
     if not isinstance(given, Iterable) or isinstance(given, str | pd.DataFrame):
         return f"Not yet: your answer should be a list of ids, and is of type {type(given).__name__}."
-    if (found := list(given)) != ["thrice", "once"]:
-        return f"Not yet: of four traces with 1, <NA>, 0 and 3 failures, expected thrice and once; you gave {found}."
+    ids = list(given)
+    if ids != ["dora", "anna"]:
+        return f"Not yet: {tried_on}, with their failures, the answer is ['dora', 'anna']; you gave {ids}."
     return "Right: failures first, and what is not known is not counted as one."
 
 
@@ -165,7 +176,8 @@ async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
     if not isinstance(found, Rubric):
         return f"Not yet: your answer should be a Rubric, and is {found!r}."
     if [criterion.id for criterion in found.criteria] != ["polite", "no_voucher"]:
-        return f"Not yet: there should be two criteria, polite and no_voucher, and there are {found.criteria}."
+        ids = ", ".join(criterion.id for criterion in found.criteria) or "none"
+        return f"Not yet: there should be two criteria, polite and no_voucher, in this order; yours are: {ids}."
     for words, expected in {
         "Please wait.": "pass",
         "Please take this voucher.": "fail",

@@ -14,14 +14,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-MENDABLE = (OSError, ValueError, RuntimeError)
+from toolkit.errors import FieldbookError, UsageError
+
+MENDABLE = (FieldbookError, OSError)
+"""What a user can mend, or whoever runs the machine. Any other error is a bug of ours."""
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
 
 
-class Plain(TyperGroup):
-    """What a user can mend is said in one line; a bug keeps its traceback."""
+class Commands(TyperGroup):
+    """The commands. What a user can mend is told in one line, with exit 2; a bug keeps its traceback, with exit 1."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -29,16 +32,30 @@ class Plain(TyperGroup):
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
-        except (*MENDABLE, ExceptionGroup) as error:
-            inner = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-            if not all(isinstance(one, MENDABLE) for one in inner):
+        except MENDABLE as error:
+            print(f"fieldbook: {_in_one_line(error)}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except ExceptionGroup as group:
+            mendable, bugs = group.split(MENDABLE)
+            if mendable is None or bugs is not None:
                 raise
-            print(f"fieldbook: {inner[0]}", file=sys.stderr)
+            print(f"fieldbook: {_in_one_line(_first_of(mendable))}", file=sys.stderr)
             raise typer.Exit(2) from None
 
 
+def _first_of(group: ExceptionGroup) -> Exception:
+    """The first error in `group` that is no group itself."""
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, ExceptionGroup) else first
+
+
+def _in_one_line(error: Exception) -> str:
+    """What an error says; its class where it says nothing, as a TimeoutError often does."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 ABOUT = "A Jupyter-first research toolkit: does it arrive, is it good, does it hold together?"
-app = typer.Typer(cls=Plain, help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Commands, help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -54,14 +71,16 @@ def tour(
     """See the whole idea work, on real parts, without a key."""
     from toolkit.tour import story
 
-    for wrong, why in (
-        (live and max_usd is None, "--live spends real money: say how much at most, as in `--live --max-usd 0.50`"),
-        (max_usd is not None and not live, "--max-usd goes with --live"),
-        (harness and live, "--harness runs scripted roles: it goes without --live"),
-        (traces and (harness or live or memory), "--traces goes without --harness, --live and --memory"),
-    ):
-        if wrong:
-            raise ValueError(why)
+    if live and max_usd is None:
+        raise UsageError("--live spends real money: say how much at most, as in `--live --max-usd 0.50`")
+    if max_usd is not None and not live:
+        raise UsageError("--max-usd goes with --live")
+    if max_usd is not None and not max_usd > 0:
+        raise UsageError(f"--max-usd {max_usd:g}: a cap is a number of dollars above 0")
+    if harness and live:
+        raise UsageError("--harness runs scripted roles: it goes without --live")
+    if traces and (harness or live or memory):
+        raise UsageError("--traces goes without --harness, --live and --memory")
     say = _teller(as_json)
     out.mkdir(parents=True, exist_ok=True)
     if traces:
@@ -84,21 +103,24 @@ def import_(
     from toolkit.traces import write_traces
 
     if to.exists() and file.exists() and to.samefile(file):
-        raise ValueError(f"{to} is the file to be read: name another for --to")
+        raise UsageError(f"{to} is the file to be read: name another for --to")
     say = _teller(as_json)
-    if found := _read(file, say):
-        write_traces(to, found)
-    say(f"wrote {len(found)} traces to {to}" if found else "nothing was written: no record could be read")
-    _end({"ok": bool(found), "to": str(to), **import_figures(found)}, as_json)
+    traces = _read(file, say)
+    if traces:
+        write_traces(to, traces)
+        say(f"wrote {len(traces)} traces to {to}")
+    else:
+        say("nothing was written: no record could be read")
+    _end({"ok": bool(traces), "to": str(to), **import_figures(traces)}, as_json)
 
 
 def _read(path: Path, say: Callable[[str], object]) -> Any:
     from toolkit.traces import SkippedRecords, read_traces
 
     with warnings.catch_warnings(action="ignore", category=SkippedRecords):  # the report names each
-        found = read_traces(path)
-    say(str(found.report))
-    return found
+        traces = read_traces(path)
+    say(str(traces.report))
+    return traces
 
 
 @app.command()
@@ -126,7 +148,7 @@ def lab(
 
     notebooks = Path(__file__).resolve().parents[1] / "notebooks"
     if not notebooks.is_dir():
-        raise OSError(f"{notebooks} is not there: the notebooks lie beside the package in a clone of the repository")
+        raise FieldbookError(f"{notebooks} is not there: the notebooks are in a clone of the repository")
     if traces:
         _read(traces, _teller(False))
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
@@ -143,9 +165,9 @@ def serve(
     from toolkit.sessions.http import is_loopback
 
     if port not in range(65_536):
-        raise ValueError(f"--port {port}: a port is a number from 1 to 65535, and 0 takes a free one")
+        raise UsageError(f"--port {port}: a port is a number from 1 to 65535, and 0 takes a free one")
     if no_token and not is_loopback(host):
-        raise ValueError(f"--no-token lets everybody who reaches {host} read and control: leave one of the two out")
+        raise UsageError(f"--no-token lets everybody who reaches {host} read and control: leave one of the two out")
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(host, port, no_token))
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
+from toolkit.errors import FieldbookError
 from toolkit.files import encoding_of, full_disk_named, make_room, newlines, sync, write_or_undo, write_whole
 
 __all__ = ["Content", "FileChanged", "JsonlFile", "Line", "RecordError", "TornLine", "canonical", "decode", "encode"]
@@ -26,7 +27,7 @@ T = TypeVar("T")
 LOCK_TIMEOUT_S = 10.0
 
 
-class RecordError(ValueError):
+class RecordError(FieldbookError, ValueError):
     """A record that cannot be read: its file, its line (from 1), the field (as ``data.text``), and what was wrong."""
 
     def __init__(self, why: str, file: str | None = None, line: int | None = None, field: str | None = None):

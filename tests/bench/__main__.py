@@ -9,10 +9,11 @@ from tests.bench.crowd import crowd
 from tests.bench.join import join
 from tests.bench.latency import latency
 from tests.bench.measure import Row, table, to_json
+from tests.bench.reading import reading
 from tests.bench.replay import replay
 from tests.bench.sustained import sustained
 
-BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected)}
+BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected, reading)}
 
 
 async def _run(names: list[str], scale: float) -> list[Row]:

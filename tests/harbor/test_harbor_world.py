@@ -181,3 +181,65 @@ def test_every_situation_names_a_customer_with_that_booking(world):
     for situation in situations().values():
         booking = world.row("select customer_id from bookings where id = ?", situation.booking)
         assert booking == {"customer_id": situation.customer}, situation.id
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "fault"])
+@pytest.mark.parametrize(
+    "amount",
+    [0, 0.004, 0.0099, -0.01, 1.005, 88.01, 1e300, float("nan"), float("inf"), True, "5", "five", None, [5]],
+    ids=repr,
+)
+def test_an_amount_that_cannot_be_paid_is_refused_and_nothing_is_cancelled(amount, reason):
+    with World.open() as world:
+        before = world.snapshot()
+        for _ in range(2):
+            _, is_error = call(world, "refund", refund_of("HB-2101", "C-01", amount, reason))
+            assert is_error
+        assert world.snapshot() == before
+
+
+@pytest.mark.parametrize(("amount", "cents"), [(0.01, 1), (4.35, 435), (1.1, 110), (88, 8_800)])
+def test_an_amount_of_whole_cents_is_paid_to_the_cent(amount, cents):
+    with World.open() as world:
+        paid = world.paid_cents("HB-2101")
+        told, is_error = call(world, "refund", refund_of("HB-2101", "C-01", amount, "fault"))
+        assert not is_error, told
+        assert paid - world.paid_cents("HB-2101") == cents
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        0,
+        1_782_000_000,
+        "1782000000",
+        True,
+        1.5,
+        None,
+        "",
+        "2026-13-01",
+        "2026-07-01T00:00:00",
+        "20260701",
+        "9999-12-31",
+    ],
+    ids=repr,
+)
+def test_what_is_no_day_or_far_away_is_refused_and_nothing_is_changed(day):
+    with World.open() as world:
+        before = world.snapshot()
+        given = {"booking_id": "HB-2101", "customer_id": "C-01", "first_day": day, "last_day": day}
+        _, is_error = call(world, "change_dates", given)
+        assert is_error
+        assert world.snapshot() == before
+
+
+def test_what_was_paid_back_is_not_paid_back_again_for_other_days_or_a_voucher():
+    with World.open() as world:
+        own = {"booking_id": "HB-2101", "customer_id": "C-01"}
+        assert not call(world, "refund", refund_of("HB-2101", "C-01", 88, "fault"))[1]
+        before = world.snapshot()
+        shorter = call(world, "change_dates", {**own, "first_day": "2026-06-20", "last_day": "2026-06-20"})
+        voucher = call(world, "apply_voucher", {**own, "code": "QUAY10"})
+        assert (shorter[1], voucher[1]) == (True, True)
+        assert "only €0 was paid" in shorter[0]
+        assert world.snapshot() == before

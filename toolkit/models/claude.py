@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib import import_module
 from typing import Any, cast
 
+from toolkit.errors import UsageError
 from toolkit.models import wire
 from toolkit.models.deadline import clock_stopped, within
 from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
@@ -50,14 +51,14 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     def __post_init__(self) -> None:
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
-            raise ValueError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
+            raise UsageError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
         self._url = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
         scripted = self.server is not None or is_loopback(self._url)
         self.source = self.source or ("simulated" if scripted else "live")
         if self.source != "simulated" and not scripted and self.ledger.cap_usd is None:
             mend = "pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model"
             why = f"{self.name} is asked live, at {self._url}, which costs money, and there is no cap: {mend}"
-            raise ValueError(f"{why}. A stand-in of your own is said by source='simulated'")
+            raise UsageError(f"{why}. A stand-in of your own is said by source='simulated'")
         self._client: Any = None
         self._starting = asyncio.Lock()
 
@@ -168,13 +169,13 @@ def connect_model(
     API answers, for money: without a key, and a cap in `max_usd` or in a `ledger` of yours, that is a ValueError.
     """
     if ledger is not None and max_usd is not None:
-        raise ValueError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
+        raise UsageError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
     name, ledger = name or "claude-haiku-5-5", Ledger(max_usd) if ledger is None else ledger
     if not live:
         server = LoopbackServer(policy or (lambda _: SIMULATED))
         return ClaudeModel(name, api_key="loopback", ledger=ledger, server=server)
     if policy is not None:
-        raise ValueError("a live model is not scripted: leave out policy= or live=True")
+        raise UsageError("a live model is not scripted: leave out policy= or live=True")
     if not os.environ.get("ANTHROPIC_API_KEY"):
-        raise ValueError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
+        raise UsageError("live calls need a key: set ANTHROPIC_API_KEY in the environment")
     return ClaudeModel(name, ledger=ledger)

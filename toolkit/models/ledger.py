@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from toolkit.errors import FieldbookError, UsageError
 from toolkit.models.deadline import clock_stopped
 from toolkit.models.model import Request, State, Usage
 from toolkit.models.wire import body_of
@@ -24,11 +25,11 @@ NOTHING = Usage()
 OVERHEAD_TOKENS = 600  # the API's own words around tools and schemas
 
 
-class BudgetExceeded(RuntimeError):
+class BudgetExceeded(FieldbookError, RuntimeError):
     """The next attempt could pass the cap, so it was not made."""
 
 
-class UnknownModel(ValueError):
+class UnknownModel(UsageError):
     """A model without a price: it is refused, not guessed."""
 
 

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from toolkit.errors import UsageError
 from toolkit.records import RecordError, decode, validate
 from toolkit.sessions import sse
 from toolkit.sessions.access import LOOPBACK, Grant, Pass, Tokens, address, admit, is_loopback
@@ -227,7 +228,7 @@ async def serve(
     Raises ValueError for a host that is not loopback without tokens.
     """
     if tokens is None and not is_loopback(host):
-        raise ValueError(f"without a token everybody who reaches {host} could read and control: serve on 127.0.0.1")
+        raise UsageError(f"without a token everybody who reaches {host} could read and control: serve on 127.0.0.1")
     name = address(host)
     app = session_app(log, tokens, *args, **{"hosts": (*LOOPBACK, name.lower())} | options)
     wire = {"lifespan": "on", "ws": "websockets-sansio", "ws_max_size": BODY_BYTES}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from toolkit.errors import FieldbookError
 from toolkit.sessions.log import LogClosed, LogUnavailable, TooLarge, shielded
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ AGAIN = {10005, 10164, 10175, 10176, 10210}
 (10164); a batch whose beginning another connection, or the server before this one, had (the others)."""
 
 
-class Refused(RuntimeError):
+class Refused(FieldbookError, RuntimeError):
     """The server understood and said no: trying again would not help."""
 
     def __init__(self, why: str, code: int | None):

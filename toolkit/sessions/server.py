@@ -22,6 +22,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from toolkit import warden
+from toolkit.errors import Unavailable
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
@@ -228,7 +229,7 @@ class NatsServer:
 
     def _own(self, verb: str) -> asyncio.subprocess.Process:
         if self._external:
-            raise RuntimeError(f"cannot {verb} {self.address}: NATS_URL names it, so it is not ours")
+            raise Unavailable(f"cannot {verb} {self.address}: NATS_URL names it, so it is not ours")
         if not self._warden:
             raise RuntimeError(f"cannot {verb}: the server does not run")
         return self._warden
@@ -253,7 +254,7 @@ class NatsServer:
             self._pid, self._port = await asyncio.wait_for(self._ports(self._warden), START_TIMEOUT_S)
         except (TimeoutError, RuntimeError) as error:
             tail = self.log_file.read_text(errors="replace")[-800:]
-            raise RuntimeError(f"nats-server did not start: {error or 'timed out'}; it said: {tail}") from None
+            raise Unavailable(f"nats-server did not start: {error or 'timed out'}; it said: {tail}") from None
 
     async def _ports(self, process: asyncio.subprocess.Process) -> tuple[int, int]:
         """The pid and port that the server wrote down once it was ready."""

@@ -12,6 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from toolkit.errors import UsageError
 from toolkit.events import Event
 from toolkit.sessions.log import FENCES, FRESH_ID, Lane, place
 from toolkit.sessions.publish import PUBLISH_TIMEOUT_S, Refused, persist, whole
@@ -115,7 +116,7 @@ async def make_streams(
     for name in json.loads(asked.data).get("streams") or []:
         there = re.fullmatch(rf"{STREAM}(?:-(\d+)-\d+)?", name)
         if there and int(there[1] or 1) != streams:
-            raise ValueError(f"sessions are spread over {there[1] or 1} here: connect with streams={there[1] or 1}")
+            raise UsageError(f"sessions are spread over {there[1] or 1} here: connect with streams={there[1] or 1}")
     made = []
     for number in range(streams):
         name, root = names(number, streams)

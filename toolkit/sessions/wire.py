@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
+from toolkit.errors import UsageError
+
 MAX_CHARS = 1_000_000
 """A connection that has brought more is given up."""
 Frames = AsyncGenerator[tuple[str, str, str], None]
@@ -31,7 +33,7 @@ def listen(url: str, last_id: str, silence_s: float, headers: Mapping[str, str] 
     """
     scheme, headers = url.partition("://")[0], {"Accept-Encoding": "identity", **(headers or {})}
     if scheme not in {"http", "https", "ws", "wss"}:
-        raise ValueError(f"{url!r} is no endpoint: give an http, https, ws or wss URL")
+        raise UsageError(f"{url!r} is no endpoint: give an http, https, ws or wss URL")
     if last_id:
         headers["Last-Event-ID"] = last_id
     return (_http if scheme.startswith("http") else _socket)(url, last_id, silence_s, headers)

@@ -12,7 +12,7 @@ takes what fell out through scores, a judge, alignment and topics to new cases; 
 from toolkit.harbor import Talk
 from toolkit.tour.count import Delivery, compare
 from toolkit.tour.delivery import deliver, paced_policy, talks
-from toolkit.tour.quality import Quality, assess_traces, class_traces, label_path, score_counts
+from toolkit.tour.quality import Quality, assess_traces, class_traces, codebook_in_use, label_path, score_counts
 from toolkit.tour.report import tour_report
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Talk",
     "assess_traces",
     "class_traces",
+    "codebook_in_use",
     "compare",
     "deliver",
     "label_path",

@@ -1,10 +1,11 @@
 """Quality: the traces that fell out of the sessions are scored, judged, compared with labels, and become cases."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from toolkit import evals, harbor
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 RUBRIC = Path(harbor.__file__).with_name("rubric.md")
 RATER = harbor.RATERS[0].name
+SIMULATED_CODER = "sim-coder"
 TRACES_VARIABLE = "FIELDBOOK_TRACES"
 """Names the file that the notebooks open instead of Harbor's; `fieldbook lab --traces` sets it."""
 
@@ -100,6 +102,26 @@ def label_path(traces: str | Path) -> Path:
     folder = Path(os.environ.get("FIELDBOOK_OUT") or home / "fieldbook-out")
     whole = Path(traces).resolve()
     return folder / f"{whole.stem}-{sha256(str(whole).encode()).hexdigest()[:8]}.labels.jsonl"
+
+
+def codebook_in_use(mine: evals.Codebook, suggestions: Mapping[str, Iterable[str]]) -> evals.Codebook:
+    """The learner's own codebook where it has failure modes, else one that a simulated coder fills.
+
+    The simulated coder confirms every group of `suggestions` (a code to the ids of its labels), bad ones included, and
+    makes a failure mode of each. Its codebook is in a temporary file, and nothing of it gets into `mine`.
+    """
+    if mine.now.modes:
+        return mine
+    reasons = {label.id: label.why for label in mine.labels}
+    book = evals.Codebook(Path(mkdtemp()) / "codes.jsonl", mine.labels)
+    book.suggest(suggestions, by="TF-IDF clusters")
+    for code in suggestions:
+        book.confirm(code, by=SIMULATED_CODER, kind="simulated")
+    for code, codings in book.now.groups("codes").items():
+        definition = f"The reasons speak of: {code}."
+        example = {codings[0].trace_id: reasons[codings[0].label_id]}
+        book.merge(evals.FailureMode(code, definition, (code,), by=SIMULATED_CODER, kind="simulated", include=example))
+    return book
 
 
 def class_traces() -> tuple[Traces, Path]:

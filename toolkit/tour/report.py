@@ -1,19 +1,20 @@
 """The tour's report: one HTML page that needs nothing but itself."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.render import Html, tag
 from toolkit.tour.count import Delivery
 from toolkit.tour.quality import Quality, score_counts
-from toolkit.traces import trace_html
+from toolkit.traces import Trace, trace_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SAID = (
+ALL_SIMULATED = (
     "Everything that is said on this page is simulated: scripted customers, a scripted agent, simulated raters and a "
-    "simulated judge. The SDK and the counting are real"
+    "simulated judge."
 )
 
 
@@ -32,17 +33,37 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
 
 
 def _origin(delivery: Delivery, quality: Quality) -> str:
-    sources = {trace.source for trace in quality.traces}
-    said = SAID if sources == {"simulated"} else f"Sources of the traces: {', '.join(sorted(sources))}"
+    """What on the page is simulated, and what is real."""
+    fresh = sources_of(delivery.traces)
+    others = sources_of(quality.traces[len(delivery.traces) :])
+    alignment = quality.alignment
+    if {*fresh, *others, alignment.human_kind, alignment.judge_source} == {"simulated"}:
+        said = ALL_SIMULATED
+    else:
+        said = (
+            f"The customers are scripted. The traces of this run are {_listed(fresh)}, Harbor's are {_listed(others)}; "
+            f"the labels are {alignment.human_kind}, the judge's verdicts {alignment.judge_source}."
+        )
     if delivery.durability == "memory":
-        return f"{said}. The log was in memory, without a server; the reading client was a task that was cut off."
-    return f"{said}, and so are the nats-server and the kills."
+        log = "The log was in memory, without a server; the reading client was a task that was cut off."
+    else:
+        log = "The nats-server and the kills are real."
+    return f"{said} The SDK and the counting are real. {log}"
+
+
+def sources_of(traces: Sequence[Trace]) -> list[str]:
+    """The sources of `traces`, each once."""
+    return sorted({trace.source for trace in traces})
+
+
+def _listed(sources: list[str]) -> str:
+    return " and ".join(sources) or "none"
 
 
 def _delivery(delivery: Delivery) -> list[Html]:
     from toolkit.views import plot_delivery
 
-    axes = plot_delivery(delivery.frame(), delivery.faults, simulated=delivery.traces[0].source == "simulated")
+    axes = plot_delivery(delivery.frame(), delivery.faults, simulated="simulated" in sources_of(delivery.traces))
     caption = "Events acknowledged to the agents, and events in the reading client's file, while parts were killed"
     figures = [[key.replace("_", " "), value] for key, value in delivery.counts().items()]
     return [tag("h2", "Does it arrive?"), _figure(axes, caption), render.table(figures)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from toolkit.tour.delivery import Say, deliver, paced_policy
 from toolkit.tour.quality import assess_traces, label_path, score_counts
+from toolkit.traces import Trace, Traces
 
 
 async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float | None = None) -> dict[str, Any]:
@@ -48,7 +50,7 @@ async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float |
     say(f"3. Look at {page}, then open the notebooks with `fieldbook lab`, or run `fieldbook tour --harness`.")
     whole = counts["sha256_match"] and not (counts["lost"] or counts["duplicated"] or counts["reordered"])
     ok = whole and (live or counts["complete"] == counts["conversations"])
-    return {"ok": ok, "source": delivery.traces[0].source, **counts, "evals": found, "report": str(page)}
+    return {"ok": ok, "source": source_of(delivery.traces), **counts, "evals": found, "report": str(page)}
 
 
 async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, Any]:
@@ -90,28 +92,41 @@ def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
     return ""
 
 
-def own_traces(path: Path, found: Any, say: Say) -> dict[str, Any]:
-    """Score the traces `found` in the file at `path`; no judge runs on them."""
+def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
+    """Score the `traces` read from the file at `path`; no judge runs on them. Not ok where nothing could be read."""
     from toolkit.evals import LabelStore, score_traces
 
-    scores = score_counts(score_traces(found))
-    for name, one in scores.items():
-        say("{:>20}: {pass} pass, {fail} fail, {unscored} unscored".format(name, **one))
-    ids, stored = {trace.id for trace in found}, LabelStore(label_path(path)).labels()
-    n = sum(label.rater_kind == "human" and label.trace_id in ids for label in stored)
-    say(f"{n} human labels: no alignment" + (", for no judge has run on this file" if n else ""))
-    say(f"Label some: fieldbook lab --traces {path}")
-    return {"ok": True, **import_figures(found), "scores": scores, "human_labels": n}
+    scores = score_counts(score_traces(traces)) if traces else {}
+    for name, counts in scores.items():
+        say("{:>20}: {pass} pass, {fail} fail, {unscored} unscored".format(name, **counts))
+    trace_ids = {trace.id for trace in traces}
+    labels = LabelStore(label_path(path)).labels()
+    n_labels = sum(label.rater_kind == "human" and label.trace_id in trace_ids for label in labels)
+    if traces:
+        say(f"{n_labels} human labels: no alignment" + (", for no judge has run on this file" if n_labels else ""))
+        say(f"Label some: fieldbook lab --traces {path}")
+    else:
+        say("nothing could be read: no record of this file is a trace")
+    return {"ok": bool(traces), **import_figures(traces), "scores": scores, "human_labels": n_labels}
 
 
-def import_figures(found: Any) -> dict[str, Any]:
-    """What an import found, as plain data."""
-    report, sources = found.report, Counter(trace.source for trace in found)
+def import_figures(traces: Traces) -> dict[str, Any]:
+    """What an import read, as plain data."""
+    report = traces.report
     return {
-        "source": next(iter(sources)) if len(sources) == 1 else "mixed",
+        "source": source_of(traces),
+        "sources": dict(Counter(trace.source for trace in traces)),
         "format": report.format,
         "traces": report.n_traces,
         "steps": report.n_steps,
         "tool_calls": report.n_tool_calls,
         "problems": [asdict(problem) for problem in report.problems],
     }
+
+
+def source_of(traces: Sequence[Trace]) -> str | None:
+    """The source of `traces`: ``mixed`` where they have several, None where there is no trace."""
+    sources = {trace.source for trace in traces}
+    if len(sources) > 1:
+        return "mixed"
+    return next(iter(sources), None)

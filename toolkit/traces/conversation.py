@@ -1,7 +1,7 @@
 """Conversation: chat messages, as OpenAI or Anthropic write them, become the steps of a trace."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain, count, groupby
@@ -18,6 +18,8 @@ IDS = ("id", "trace_id", "conversation_id", "session_id", "request_id")
 TIMES = ("time", "timestamp", "created_at", "created", "ts")
 ROLES = {"developer": "system", "function": "tool"}
 BLOCKS = ("tool_use", "tool_result", "thinking")
+NOT_FINITE = "not_finite"
+"""The field of a call's data with the numbers in its arguments that became None, as ``NaN``."""
 
 
 class Function(BaseModel):
@@ -34,7 +36,7 @@ class Call(BaseModel, extra="allow"):
 class Message(BaseModel, extra="allow"):
     role: str
     content: str | list[Any] | dict[str, Any] | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: list[Call | None] | None = None
     function_call: Function | None = None
     tool_call_id: str | None = None
     name: str | None = None
@@ -52,6 +54,12 @@ class Conversation:
         self._call_ids: set[str] = set()
         self._unanswered: list[tuple[str | None, Step]] = []
 
+    def read_all(self, messages: Iterable[Message | None]) -> None:
+        """Append the steps of `messages`; a null among them says nothing, and is passed over."""
+        for message in messages:
+            if message is not None:
+                self.read(message)
+
     def read(self, message: Message) -> None:
         """Append the steps of `message`: its further fields go to the first of them, its time to each."""
         self._begin(message.model_extra or {})
@@ -61,7 +69,8 @@ class Conversation:
             return
         role = message.role if message.role != actor else None
         about = {"name": message.name, "role": role, "refusal": message.refusal}
-        for blocks, group in groupby(content if isinstance(content, list) else [content] if content else [], is_block):
+        parts: list[Any] = content if isinstance(content, list) else [content] if content else []
+        for blocks, group in groupby((part for part in parts if part is not None), is_block):
             if blocks:
                 for block in group:
                     self._block(actor, block)
@@ -69,8 +78,10 @@ class Conversation:
                 words, data = words_of(list(group))
                 self.add("message", actor, words, data | about)
         old = [Call(function=message.function_call)] if message.function_call else []
-        for call in [*(message.tool_calls or ()), *old]:
-            self._call(call.id, call.function.name, _arguments(call.function.arguments), call.model_extra or {})
+        for call in [*(call for call in message.tool_calls or () if call), *old]:
+            arguments, not_finite = _arguments(call.function.arguments)
+            data = {**(call.model_extra or {}), NOT_FINITE: not_finite or None}
+            self._call(call.id, call.function.name, arguments, data)
         if len(self.steps) == before:
             self.add("message", actor, message.refusal or "", about)
 
@@ -145,7 +156,7 @@ def is_block(part: object) -> bool:
 
 def words_of(content: object) -> tuple[str, dict[str, Any]]:
     """The words of a message's content, and its parts where some are more than text."""
-    parts = content if isinstance(content, list) else [] if content is None else [content]
+    parts = [part for part in (content if isinstance(content, list) else [content]) if part is not None]
     plain = all(isinstance(part, str) or (isinstance(part, dict) and set(part) == {"type", "text"}) for part in parts)
     return "\n".join(map(_words, parts)), {} if plain else {"parts": content}
 
@@ -157,9 +168,11 @@ def _words(part: Any) -> str:
     return f"[{part['type']}]" if isinstance(part, dict) and "type" in part else json.dumps(part, ensure_ascii=False)
 
 
-def _arguments(given: str | dict[str, Any] | None) -> Any:
-    """Arguments as a dict; text that is no JSON object is kept as it is."""
+def _arguments(given: str | dict[str, Any] | None) -> tuple[Any, list[str]]:
+    """Arguments as a dict, and the numbers in them that became None; text that is no JSON object is kept as it is."""
     if not given or isinstance(given, dict):
-        return given or {}
-    value, end, _ = decode_at(given, 0)
-    return value if isinstance(value, dict) and not given[end:].strip() else given
+        return given or {}, []
+    decoded = decode_at(given, 0)
+    if isinstance(decoded.value, dict) and not given[decoded.end :].strip():
+        return decoded.value, list(decoded.not_finite)
+    return given, []

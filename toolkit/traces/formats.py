@@ -1,21 +1,17 @@
 """The formats of traces that `read_traces` knows: how a record of each is told, read, and named."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import islice
 
 from pydantic import BaseModel
 
 from toolkit.records import RecordError, validate
 from toolkit.traces.conversation import Conversation, Message, Record, first_id, is_block, words_of
-from toolkit.traces.scan import Found, readable, unreadable
 from toolkit.traces.trace import Source, Step, Trace
 
 ID_COLUMNS = ("id", "trace_id")
 INPUTS = ("input", "prompt", "question")
 OUTPUTS = ("output", "response", "answer", "completion")
-DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +22,20 @@ class Format:
     knows: Callable[[Record], bool]
     read: Callable[[Record, str], Trace]
     """The trace with the id given; unknown fields go to its meta. Raises RecordError."""
+    wants: tuple[str, ...] = ()
+    """The names of fields of which each of its records has one."""
     record_id: Callable[[Record], str | None] = first_id
     """The id of a record, however broken the rest of it is."""
 
 
 class Chat(BaseModel):
-    messages: list[Message]
+    messages: list[Message | None]
     system: str | list[object] | None = None
 
 
 class Trajectory(BaseModel):
     task_id: int | str
-    traj: list[Message]
+    traj: list[Message | None]
 
 
 def _read_own(record: Record, id_: str) -> Trace:
@@ -62,8 +60,7 @@ def _read_chat(record: Record, id_: str) -> Trace:
     chat, talk = validate(Chat, record), Conversation()
     if chat.system:
         talk.add("message", "system", words_of(chat.system)[0], {})
-    for message in chat.messages:
-        talk.read(message)
+    talk.read_all(chat.messages)
     return talk.trace(id_, record, "id", "messages", "system", "request", "response")
 
 
@@ -78,8 +75,7 @@ def _is_anthropic(record: Record) -> bool:
 
 def _read_tau(record: Record, id_: str) -> Trace:
     talk = Conversation()
-    for message in validate(Trajectory, record).traj:
-        talk.read(message)
+    talk.read_all(validate(Trajectory, record).traj)
     for step in talk.steps:
         if step.kind == "tool.result":  # its tools say that they failed in the first word of their answer
             step.data["error"] = step.content.startswith("Error")
@@ -92,10 +88,10 @@ def _tau_id(record: Record) -> str | None:
 
 
 FORMATS = (
-    Format("fieldbook", lambda record: isinstance(record.get("steps"), list), _read_own),
-    Format("tau-bench", lambda record: "traj" in record, _read_tau, _tau_id),  # Yao et al., arXiv 2406.12045
-    Format("anthropic", _is_anthropic, _read_chat),
-    Format("chat", lambda record: isinstance(record.get("messages"), list), _read_chat),
+    Format("fieldbook", lambda record: isinstance(record.get("steps"), list), _read_own, ("steps",)),
+    Format("tau-bench", lambda record: "traj" in record, _read_tau, ("traj",), _tau_id),  # Yao et al., arXiv 2406.12045
+    Format("anthropic", _is_anthropic, _read_chat, ("messages",)),
+    Format("chat", lambda record: isinstance(record.get("messages"), list), _read_chat, ("messages",)),
 )
 JSON_FORMATS = {format_.name: format_ for format_ in FORMATS}
 """In the order in which they are asked whether a record is theirs."""
@@ -123,33 +119,9 @@ def row_format(id_: str | None, asked: str, answered: str, source: Source = "imp
         talk = Conversation()
         for role, cell in (("user", record[asked]), ("assistant", record[answered])):
             said = cell if isinstance(cell, list) else [{"role": role, "content": str(cell)}]
-            for message in validate(list[Message], said if cell not in (None, "") else []):
-                talk.read(message)
+            talk.read_all(validate(list[Message | None], said if cell not in (None, "") else []))
         if not talk.steps:
             raise RecordError("the input and the output are both empty")
         return replace(talk.trace(own, record, id_, asked, answered), source=source)
 
-    return Format("table", lambda _: True, read, lambda record: first_id(record, id_ or ""))
-
-
-def rows_of(text: str) -> tuple[list[str], list[Found]]:
-    """The names of the columns, and each row as a dict. A row whose quotes are broken costs only its first line."""
-    lines = [line + "\n" for line in text.split("\n")]
-    at = next((n for n, line in enumerate(lines) if line.strip()), 0)
-    first = readable(lines[at].strip("\r\n"))
-    delimiter = max(DELIMITERS, key=first.count)
-    names, rows = next(csv.reader([first], delimiter=delimiter), []), list[Found]()
-    while (at := at + 1) < len(lines):
-        reader, begun = csv.reader(islice(lines, at, None), delimiter=delimiter, strict=True), at
-        try:
-            for row in reader:
-                if any(row):
-                    wrong = unreadable("".join(row))
-                    if not wrong and len(row) != len(names):
-                        wrong = f"{len(row)} cells under {len(names)} columns"
-                    cells = dict(zip(names, map(readable, row), strict=False))
-                    rows.append(Found(len(rows) + 1, at + 1, cells, wrong))
-                at = begun + reader.line_num
-        except csv.Error as error:
-            rows.append(Found(len(rows) + 1, at + 1, None, f"not CSV: {error}", lines[at]))
-    return names, rows
+    return Format("table", lambda _: True, read, record_id=lambda record: first_id(record, id_ or ""))

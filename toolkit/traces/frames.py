@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from toolkit.records import RecordError, validate
 from toolkit.traces.formats import row_format
 from toolkit.traces.read import Traces, collect
-from toolkit.traces.scan import Found
+from toolkit.traces.scan import RawRecord
 from toolkit.traces.trace import Source, Trace, title
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def traces_from_frame(df: "DataFrame", id: str, input: str, output: str, source:
     df = df.assign(**{id: df[id].convert_dtypes()}).astype(object)  # an id of 7.0 stood in a column with gaps
     rows = df.where(df.notna(), None).to_dict("records")
     plain = partial(to_jsonable_python, fallback=lambda cell: cell.tolist() if hasattr(cell, "tolist") else str(cell))
-    found = [Found(number, 0, plain(row)) for number, row in enumerate(rows, 1)]
-    return collect(found, row_format(id, input, output, source), "DataFrame", f"columns {id}, {input}, {output}")
+    raw_records = [RawRecord(number, 0, plain(row)) for number, row in enumerate(rows, 1)]
+    return collect(raw_records, row_format(id, input, output, source), "DataFrame", f"columns {id}, {input}, {output}")
 
 
 def traces_frame(traces: Iterable[Trace]) -> "DataFrame":
@@ -78,14 +78,19 @@ def _number(data: Mapping[str, Any], *names: str) -> float | None:
 
 
 def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a step: position counts from 0, time is s since 1970 UTC; ``pd.NA`` where the source does not say."""
-    names = "trace_id position step_id kind actor content time name call_id"
+    """One row a step: position counts from 0, time is s since 1970 UTC; ``pd.NA`` where the trace does not say.
+
+    The last column, source, is that of the trace.
+    """
+    names = "trace_id position step_id kind actor content time name call_id source"
     kinds = dict.fromkeys(names.split(), "string") | {"position": "Int64", "time": "Float64"}
-    rows = [
-        (t.id, at, s.id, s.kind, s.actor, s.content, s.time, s.data.get("name"), s.data.get("call_id"))
-        for t in traces
-        for at, s in enumerate(t.steps)
-    ]
+    rows: list[tuple[Any, ...]] = []
+    for trace in traces:
+        for position, step in enumerate(trace.steps):
+            step_cells = (step.id, step.kind, step.actor, step.content, step.time)
+            rows.append(
+                (trace.id, position, *step_cells, step.data.get("name"), step.data.get("call_id"), trace.source)
+            )
     return _frame(rows, kinds)
 
 

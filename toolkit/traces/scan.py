@@ -2,20 +2,27 @@
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
-DECODER = json.JSONDecoder(parse_constant=lambda _: None)
-OPENING = re.compile(r'(\{\s*"[^"\\]*"\s*:)(?:[^{\[]*?("[^"\\]*")\s*:)?')
-NEXT = re.compile(r"[^\s,]")
-ENDED = re.compile(r"\s*(?:[,\]{]|\Z)")
-OPENINGS_LOOKED_AT = 1000
+LOOKED_AT = 1000
+"""How many lines, records or objects decide what a text is."""
+OBJECT = re.compile(r'\{\s*"')
+NEXT_VALUE = re.compile(r"[^\s,]")
+AFTER_VALUE = re.compile(r"\s*(?:[,\]{]|\Z)")
+SURROGATE = re.compile("[\ud800-\udfff]")
+END_OF_ARRAY = re.compile(r"\]\s*\Z")
+REACHES = (1, 8)
+"""A record ends before the next opening. Where an inner object looks like one, it ends before a later opening."""
+TOO_DEEP = "nested too deeply"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RawRecord:
     """A record as it stands in the file, or the reason why there is none."""
 
     number: int
@@ -25,15 +32,33 @@ class Found:
     error: str | None = None
     raw: str = ""
     """The text of a broken record, in which its id may still be read."""
+    not_finite: tuple[str, ...] = ()
+    """The numbers that became None, as ``NaN`` or ``1e999``: JSON has no word for them."""
 
 
-def scan(text: str) -> Iterator[Found]:
+class Decoded(NamedTuple):
+    """The value at an offset of a text, or what is wrong with it."""
+
+    value: Any
+    end: int
+    """The offset just past the value; where it begins if it cannot be read."""
+    error: str | None = None
+    error_at: int = 0
+    not_finite: tuple[str, ...] = ()
+
+
+def scan(text: str) -> Iterator[RawRecord]:
     """Each record of `text`, broken ones too: of a JSON array, of JSON lines, or objects one after the other."""
-    good = (_line(1, 1, line).error is None for line in text.split("\n") if line.startswith("{"))
-    if text.lstrip().startswith("[") or not any(good):
-        return _elements(text)
-    lines = ((line, raw) for line, raw in enumerate(text.split("\n"), 1) if raw.strip())
-    return (_line(number, line, raw) for number, (line, raw) in enumerate(lines, 1))
+    return _read_lines(text) if _is_json_lines(text) else _read_values(text)
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The lines of `text` one by one, for a list of them would take as much memory again as the text."""
+    begin = 0
+    while (end := text.find("\n", begin)) >= 0:
+        yield text[begin:end]
+        begin = end + 1
+    yield text[begin:]
 
 
 def readable(raw: str) -> str:
@@ -41,64 +66,166 @@ def readable(raw: str) -> str:
     return raw.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def unreadable(raw: str) -> str | None:
-    """Why `raw`, decoded with surrogateescape, is no text; None where it is."""
-    return None if readable(raw) == raw else f"it has bytes that are not UTF-8 text: {ascii(raw)[1:60]}"
+def unreadable(raw: str, begin: int = 0, end: int | None = None) -> str | None:
+    """Why `raw` from `begin` to `end`, decoded with surrogateescape, is no text; None where it is."""
+    end = len(raw) if end is None else end
+    if raw.isascii() or not SURROGATE.search(raw, begin, end):
+        return None
+    return f"it has bytes that are not UTF-8 text: {ascii(raw[begin : min(end, begin + 60)])[1:60]}"
 
 
-def decode_at(text: str, at: int) -> tuple[Any, int, str | None]:
-    """The value at `at`, its end, and what is wrong with it."""
+def decode_at(text: str, at: int) -> Decoded:
+    """Decode the JSON value that begins at the offset `at`. A number that is not finite becomes None."""
+    not_finite: list[str] = []
+
+    def none_for(constant: str) -> None:
+        not_finite.append(constant)
+
+    def finite(digits: str) -> float | None:
+        number = float(digits)
+        if isfinite(number):
+            return number
+        not_finite.append(digits)
+        return None
+
+    decoder = json.JSONDecoder(parse_constant=none_for, parse_float=finite)
     try:
-        value, end = DECODER.raw_decode(text, at)
-        if "\\u" in text[at:end]:  # half an escaped surrogate pair could be neither shown nor written
-            pairs = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
-            value = json.loads(pairs.decode("utf-16", "replace"))
-        return value, end, unreadable(text[at:end])
+        value, end = decoder.raw_decode(text, at)
+        if text.find("\\u", at, end) >= 0:
+            value = _without_half_pairs(value)
     except json.JSONDecodeError as error:
-        where = f"column {error.colno}" if "\n" not in text else f"line {error.lineno}, column {error.colno}"
-        return None, at, unreadable(text[at : error.pos + 1]) or f"not JSON: {error.msg} ({where})"
-    except (ValueError, RecursionError) as error:
-        return None, at, f"not readable JSON: {error}"
+        seen = readable(text[error.pos : error.pos + 20]) or "the end"
+        why = unreadable(text, at, error.pos + 1) or f"not JSON: {error.msg}, at {seen!r}"
+        return Decoded(None, at, why, error.pos)
+    except RecursionError:
+        return Decoded(None, at, TOO_DEEP, at)
+    except ValueError as error:  # an integer of more digits than Python reads
+        return Decoded(None, at, f"not readable JSON: {error}", at)
+    return Decoded(value, end, unreadable(text, at, end), end, tuple(not_finite))
 
 
-def _line(number: int, line: int, raw: str) -> Found:
-    raw = raw.strip()
-    value, end, error = decode_at(raw, 0)
-    if end < len(raw) and not error:
-        error = f"text after the record, at column {end + 1}"
-    return Found(number, line, None if error else value, error, raw)
+def _without_half_pairs(value: Any) -> Any:
+    """`value` with U+FFFD for half an escaped surrogate pair, which could be neither shown nor written."""
+    pairs = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    return json.loads(pairs.decode("utf-16", "replace"))
 
 
-def _elements(text: str) -> Iterator[Found]:
+def _is_json_lines(text: str) -> bool:
+    """Whether some line that opens an object is a whole record."""
+    first = NEXT_VALUE.search(text)
+    if not first or text[first.start()] == "[" or "\n" not in text.strip():
+        return False
+    opening_lines = (line for line in lines_of(text) if line.startswith("{"))
+    return any(_read_line(1, 1, line).error is None for line in islice(opening_lines, LOOKED_AT))
+
+
+def _read_lines(text: str) -> Iterator[RawRecord]:
+    number = 0
+    for line_number, line in enumerate(lines_of(text), 1):
+        if line.strip():
+            number += 1
+            yield _read_line(number, line_number, line)
+
+
+def _read_line(number: int, line_number: int, line: str) -> RawRecord:
+    line = line.strip()
+    decoded = decode_at(line, 0)
+    error = decoded.error
+    if not error and decoded.end < len(line):
+        error = f"text after the record, at column {decoded.end + 1}"
+    if error:
+        return RawRecord(number, line_number, None, error, line)
+    return RawRecord(number, line_number, decoded.value, not_finite=decoded.not_finite)
+
+
+def _read_values(text: str) -> Iterator[RawRecord]:
     """The elements of an array, or of a stream. After broken text it goes on where a record opens."""
-    in_array = text.lstrip().startswith("[")
-    at, number, line, counted, error = text.find("[") + 1 if in_array else 0, 0, 1, 0, None
-    opening: re.Pattern[str] | None = None
-    while begins := NEXT.search(text, at):
-        at = begins.start()
-        if in_array and text[at] == "]" and not text[at + 1 :].strip():
+    first = NEXT_VALUE.search(text)
+    in_array = first is not None and text[first.start()] == "["
+    at = first.start() + 1 if first and in_array else 0
+    number, line, counted_to = 0, 1, 0
+    openings: list[int] | None = None
+    error: str | None = None
+    while begin := NEXT_VALUE.search(text, at):
+        at = begin.start()
+        if in_array and END_OF_ARRAY.match(text, at):
             return
-        number, line, counted = number + 1, line + text.count("\n", counted, at), at
-        value, end, error = decode_at(text, at)
-        if end == at or not ENDED.match(text, end):
+        number += 1
+        line += text.count("\n", counted_to, at)
+        counted_to = at
+        decoded = decode_at(text, at) if openings is None else _decode_up_to(openings, text, at)
+        error, end = decoded.error, decoded.end
+        if end == at or not AFTER_VALUE.match(text, end):
             error = error or f"the record is followed by {text[end : end + 20]!r}, not by a comma"
-            opening = opening or _opening(text)
-            opens = opening.search(text, max(end, at + 1))
-            end = text.index("{", opens.start()) if opens else len(text)
-        yield Found(number, line, None if error else value, error, text[at:end] if error else "")
+            openings = find_openings(text) if openings is None else openings
+            later = bisect_right(openings, max(end - 1, at))
+            end = openings[later] if later < len(openings) else len(text)
+        if error:
+            yield RawRecord(number, line, None, error, text[at:end])
+        else:
+            yield RawRecord(number, line, decoded.value, not_finite=decoded.not_finite)
         at = end
     if in_array and not error:
-        yield Found(number + 1, line, None, "the file ends before its array is closed: it may be cut short")
+        yield RawRecord(number + 1, line, None, "the file ends before its array is closed: it may be cut short")
 
 
-def _opening(text: str) -> re.Pattern[str]:
-    """How records open, judged from the longest object that can be read: its indent and first key, and its second
-    key before the first comes again, for an inner object may open with the same key.
+def _decode_up_to(openings: list[int], text: str, at: int) -> Decoded:
+    """Decode the value at `at` from a piece of `text` that ends where another record opens.
+
+    An error costs a walk to it from the top of the text that is decoded, to count its lines. Over a whole file with
+    many broken records that would be quadratic.
     """
-    heads = islice(OPENING.finditer(text), OPENINGS_LOOKED_AT)
-    opens = max(heads, key=lambda head: decode_at(text, head.start())[1] - head.start(), default=None)
-    if not opens:
-        return re.compile("(?!)")
-    before = text[max(0, text.rfind("\n", 0, opens.start())) : opens.start()]
-    head = re.escape(("" if before.strip() else before) + opens[1])
-    return re.compile(f"{head}(?:(?!{head}).)*?{re.escape(opens[2])}" if opens[2] else head, re.DOTALL)
+    after = bisect_right(openings, at)
+    decoded = Decoded(None, at)
+    for reach in REACHES:
+        last = after + reach - 1
+        stop = openings[last] if last < len(openings) else len(text)
+        piece = text[at:stop]
+        decoded = decode_at(piece, 0)
+        cut_short = decoded.error_at >= len(piece.rstrip()) - 1 or "Unterminated" in (decoded.error or "")
+        if decoded.end or not cut_short:
+            break
+    return decoded._replace(end=at + decoded.end, error_at=at + decoded.error_at)
+
+
+def find_openings(text: str) -> list[int]:
+    """The offsets at which a record opens, judged by the form of the longest object that can be read.
+
+    A record opens with the same first key, and has its second key before the first comes again: an inner object may
+    open with the same key. Where records begin on lines of their own, they begin with the same indent.
+
+    >>> find_openings('[{"id": 1, "steps": [{"id": 7}]}, {"id": 2, "steps": ]}, {"id": 3, "steps": []}]')
+    [1, 34, 57]
+    """
+    begin, record = _longest_object(text)
+    if not record:
+        return []
+    first, *others = record
+    indent = text[text.rfind("\n", 0, begin) + 1 : begin]
+    own_line = f"^{indent}" if begin and not indent.strip() else ""
+    pattern = re.compile(own_line + r"\{\s*" + re.escape(json.dumps(first, ensure_ascii=False)) + r"\s*:", re.MULTILINE)
+    heads = [(match.start(), match.end()) for match in pattern.finditer(text)]
+    second_key = ""
+    if others and not isinstance(record[first], dict | list):  # else inner objects may stand between the two keys
+        second_key = json.dumps(others[0], ensure_ascii=False)
+    openings: list[int] = []
+    for index, (start, end) in enumerate(heads):
+        next_start = heads[index + 1][0] if index + 1 < len(heads) else len(text)
+        if text.find(second_key, end, next_start) >= 0:
+            openings.append(text.index("{", start))
+    return openings
+
+
+def _longest_object(text: str) -> tuple[int, dict[str, Any]]:
+    """The longest of the first objects that can be read, and where it begins. Those inside of it are not looked at."""
+    at, longest, begin, record = 0, 0, 0, dict[str, Any]()
+    for _ in range(LOOKED_AT):
+        match = OBJECT.search(text, at)
+        if not match:
+            break
+        decoded = decode_at(text, match.start())
+        length = decoded.end - match.start()
+        if length > longest:
+            longest, begin, record = length, match.start(), decoded.value
+        at = max(decoded.end, match.end())
+    return begin, record

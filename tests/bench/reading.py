@@ -1,0 +1,101 @@
+"""Reading a file of traces: a broken one, one of an unknown form, and a whole one, each in a process of its own."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench.measure import Row
+
+MB = 1_000_000
+CHILD = """
+import json, resource, sys, time, warnings
+from toolkit.records import RecordError
+from toolkit.traces import read_traces
+warnings.simplefilter("ignore")
+begun = time.process_time()
+try:
+    n = len(read_traces(sys.argv[1], sys.argv[2]))
+except RecordError as error:
+    n = 0
+took = time.process_time() - begun
+print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, n]))
+"""
+TIMEOUT_S = 300
+
+
+def _record(number: int) -> str:
+    messages = [{"role": "user", "content": "Is a bike free?"}, {"role": "assistant", "content": "Two are."}]
+    return json.dumps({"id": f"t{number}", "messages": messages})
+
+
+def broken_array(size: int) -> str:
+    """An array in which each record but the first and the last lacks the colon of a key."""
+    whole = [_record(number) for number in range(size // len(_record(0)))]
+    broken = [record.replace('"role": ', '"role" ') for record in whole[1:-1]]
+    return f"[{', '.join([whole[0], *broken, whole[-1]])}]"
+
+
+def broken_quotes(size: int) -> str:
+    """A table in which each second row has a stray quote and each other one is not closed."""
+    rows = [f'{number},"a"b,c\n{number},"open,c\n' for number in range(size // 24)]
+    return "id,input,output\n" + "".join(rows)
+
+
+def unknown_array(size: int) -> str:
+    """An array of objects that are no traces."""
+    element = '{"weather": 3, "wind": {"from": "north", "ms": 4.5}, "note": "nothing to say"}'
+    return f"[{','.join([element] * (size // len(element)))}]"
+
+
+def unknown_lines(size: int) -> str:
+    """A server's log."""
+    line = "2026-11-30 12:00:00 INFO service: nothing to say about {it} [here]\n"
+    return line * (size // len(line))
+
+
+def whole_lines(size: int) -> str:
+    """JSON lines of good traces."""
+    return "".join(_record(number) + "\n" for number in range(size // len(_record(0))))
+
+
+async def _measure(path: Path, format: str) -> tuple[float, float, int]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CHILD, str(path), format, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        output, _ = await asyncio.wait_for(child.communicate(), TIMEOUT_S)
+    finally:
+        if child.returncode is None:
+            child.kill()
+    took, peak_mb, n_traces = json.loads(output)
+    return took, peak_mb, n_traces
+
+
+async def reading(scale: float) -> list[Row]:
+    """Seconds of processor time and the peak of memory for each file; `scale` is a share of the size of the large ones."""
+    large = int(100 * MB * scale)
+    files: list[tuple[str, Callable[[int], str], int, str, float | None, float | None]] = [
+        ("broken array, 2 MB", broken_array, 2 * MB, "auto", 1.0, None),
+        ("broken quotes in CSV, 2 MB", broken_quotes, 2 * MB, "table", None, None),
+        (f"array of an unknown form, {large / MB:g} MB", unknown_array, large, "auto", 3.0, 600.0),
+        (f"a log, {large / MB:g} MB", unknown_lines, large, "auto", 3.0, 600.0),
+        (f"JSON lines of traces, {large / MB / 5:g} MB", whole_lines, large // 5, "auto", None, None),
+    ]
+    rows: list[Row] = []
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "traces"
+        for what, make, size, format, at_most_s, at_most_mb in files:
+            path.write_text(make(size), encoding="utf-8")
+            took, peak_mb, n_traces = await _measure(path, format)
+            rows.append(_row(what, took, "s", at_most_s, f"{n_traces:,} traces read"))
+            rows.append(_row(f"{what}: peak", peak_mb, "MB", at_most_mb, ""))
+    return rows
+
+
+def _row(what: str, value: float, unit: str, at_most: float | None, note: str) -> Row:
+    target = "" if at_most is None else f"<= {at_most:g} {unit}"
+    met = None if at_most is None else value <= at_most
+    return Row("reading", what, value, unit, target=target, met=met, note=note)

@@ -1,0 +1,200 @@
+"""A file that another program wrote: its encoding, its line ends, its long cells, and one bad thing in it."""
+
+import csv
+import gzip
+import io
+import json
+import time
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.records import RecordError
+from toolkit.traces import SkippedRecords, read_traces, write_traces
+
+RECORDS = [
+    {
+        "id": f"t{n}",
+        "messages": [
+            {"role": "user", "content": f"Größe {n}?"},
+            {"role": "assistant", "content": "Two\nlines."},
+        ],
+    }
+    for n in range(3)
+]
+ROWS = [["id", "input", "output"], *([f"t{n}", f"Größe {n}?", "Two\nlines."] for n in range(3))]
+
+
+def csv_text(rows: list[list[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(rows)
+    return written.getvalue()
+
+
+LAYOUTS = {
+    "jsonl": "\n".join(json.dumps(record, ensure_ascii=False) for record in RECORDS),
+    "array": json.dumps(RECORDS, ensure_ascii=False, indent=1),
+    "csv": csv_text(ROWS).rstrip("\n"),
+}
+LINE_ENDS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("line_end", LINE_ENDS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("last_newline", [True, False], ids=["newline at the end", "none at the end"])
+def test_a_file_is_read_in_each_encoding_and_with_each_line_end(tmp_path, layout, line_end, encoding, last_newline):
+    text = LAYOUTS[layout] + ("\n" if last_newline else "")
+    path = tmp_path / f"file.{layout}"
+    path.write_bytes(text.replace("\n", LINE_ENDS[line_end]).encode(encoding))
+    traces = read_traces(path)
+    assert [trace.id for trace in traces] == ["t0", "t1", "t2"]
+    assert [step.content for step in traces[2].steps] == ["Größe 2?", "Two\nlines."]
+    assert traces.report.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (gzip.compress(LAYOUTS["jsonl"].encode()), "gzip"),
+        (b"PK\x03\x04\x14\0\0\0", "zip"),
+        (b"PAR1\x15\x04", "Parquet"),
+        (LAYOUTS["array"].encode("utf-16-le"), "UTF-8"),
+        (("\ufeff" + LAYOUTS["array"]).encode("utf-16-le") + b"\0", "UTF-16"),
+    ],
+    ids=["gzip", "zip", "parquet", "UTF-16 without a mark", "UTF-16 cut in a character"],
+)
+def test_a_file_that_is_no_text_is_called_by_its_name(tmp_path, content, word):
+    path = tmp_path / "file.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=word):
+        read_traces(path)
+
+
+def test_a_cell_of_any_length_is_read_and_the_bound_of_other_readers_stays(tmp_path):
+    bound = csv.field_size_limit()
+    path = tmp_path / "rows.csv"
+    path.write_text(csv_text([["id", "input", "output"], ["a", "x" * 140_000, "y"], ["b", "x", "y" * 2_000_000]]))
+    traces = read_traces(path)
+    assert [len(trace.text("user")) for trace in traces] == [140_000, 1]
+    assert len(traces[1].text("assistant")) == 2_000_000
+    assert csv.field_size_limit() == bound
+
+
+def test_a_header_with_a_line_break_in_its_quotes_is_read(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('id,"note;\nof the shop",input,output\na,good,Open?,Yes.\n')
+    traces = read_traces(path)
+    assert traces[0].meta == {"note;\nof the shop": "good"}
+    assert traces[0].text() == "Open?\n\nYes."
+
+
+def test_a_first_row_that_is_broken_does_not_hide_that_the_file_is_a_table(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('id,input,output\na,"bro"ken,No.\nb,Open?,Yes.\n')
+    with pytest.warns(SkippedRecords, match="1 of 2"):
+        assert [trace.id for trace in read_traces(path)] == ["b"]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_row(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('id,input,output\na,Open?,Yes.\nb,"Late?,No.\nc,Far?,"A\nlittle."\nd,Dear?,No.\n')
+    with pytest.warns(SkippedRecords, match="1 of 4"):
+        traces = read_traces(path)
+    assert [trace.id for trace in traces] == ["a", "c", "d"]
+    assert traces[1].text("assistant") == "A\nlittle."
+    assert [problem.line for problem in traces.report.problems] == [3]
+
+
+@given(rows=st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=6))
+def test_what_csv_writes_is_read_back_with_its_words(tmp_path_factory, rows):
+    rows = [[cell.encode(errors="replace").decode().replace("\r", "\n") for cell in row] for row in rows]
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    numbered = [[f"t{n}", *row] for n, row in enumerate(rows)]
+    path.write_text(csv_text([["id", "input", "output"], *numbered]), encoding="utf-8")
+    traces = read_traces(path, "table")
+    read = [[trace.id, trace.text("user"), trace.text("assistant")] for trace in traces]
+    assert read == numbered
+
+
+def test_a_null_in_a_list_is_passed_over(tmp_path):
+    call = {"id": "c1", "function": {"name": "find", "arguments": "{}"}}
+    content = [None, {"type": "text", "text": "I look."}]
+    messages = [None, {"role": "assistant", "content": content, "tool_calls": [None, call]}]
+    path = tmp_path / "null.jsonl"
+    path.write_text(json.dumps({"id": "a", "messages": messages}))
+    traces = read_traces(path)
+    assert [(step.kind, step.content) for step in traces[0].steps] == [("message", "I look."), ("tool.call", "find")]
+    assert traces.report.problems == ()
+
+
+def test_numbers_that_json_cannot_write_become_null_and_the_report_says_so(tmp_path):
+    call = '{"id": "c", "function": {"name": "find", "arguments": "{\\"x\\": -Infinity, \\"y\\": 2}"}}'
+    messages = f'[{{"role": "assistant", "tool_calls": [{call}]}}]'
+    record = f'{{"id": "n", "messages": {messages}, "score": NaN, "cost": 1e999}}'
+    path = tmp_path / "nan.jsonl"
+    path.write_text(f"{record}\n{json.dumps({**RECORDS[0], 'note': 'NaN'})}\n")
+    traces = read_traces(path)
+    assert traces[0].meta == {"score": None, "cost": None}
+    assert traces[0].calls[0].data["arguments"] == {"x": None, "y": 2}
+    assert traces.report.notes == ("record 1 (n): -Infinity, 1e999, NaN became null",)
+
+
+@pytest.mark.parametrize("levels", [400, 3_000])
+def test_a_record_that_is_nested_too_deeply_is_named_and_the_others_can_be_written(tmp_path, levels):
+    deep = '{"id": "deep", "messages": [], "tree": ' + "[" * levels + "]" * levels + "}"
+    path = tmp_path / "deep.jsonl"
+    path.write_text(f"{json.dumps(RECORDS[0])}\n{deep}\n{json.dumps(RECORDS[1])}\n")
+    with pytest.warns(SkippedRecords, match="nested too deeply"):
+        traces = read_traces(path)
+    assert [problem.id for problem in traces.report.problems] == ["deep"]
+    write_traces(tmp_path / "out.jsonl", traces)
+    assert [trace.id for trace in read_traces(tmp_path / "out.jsonl")] == ["t0", "t1"]
+
+
+def test_a_file_of_one_record_that_is_nested_too_deeply_says_so(tmp_path):
+    path = tmp_path / "deep.jsonl"
+    path.write_text('{"messages": ' + "[" * 3_000 + "]" * 3_000 + "}")
+    with pytest.raises(RecordError, match="nested too deeply"):
+        read_traces(path)
+
+
+DAMAGES = {
+    "no colon": lambda text: text.replace('"role": ', '"role" '),
+    "no brackets at the end": lambda text: text[:-3],
+    "a quote lost": lambda text: text.replace('"user"', '"user'),
+}
+
+
+def broken_array(n: int, damage: str) -> str:
+    whole = [json.dumps({**RECORDS[0], "id": f"t{at}"}) for at in range(n)]
+    return f"[{', '.join([whole[0], *map(DAMAGES[damage], whole[1:-1]), whole[-1]])}]"
+
+
+def broken_rows(n: int, _damage: str) -> str:
+    return "id,input,output\n" + "".join(f'{at},"a"b,c\n{at},"open,c\n' for at in range(n))
+
+
+def cpu_seconds(path, text: str, format: str) -> float:
+    path.write_text(text)
+    took = []
+    for _ in range(2):
+        begun = time.process_time()
+        with warnings.catch_warnings(action="ignore", category=SkippedRecords):
+            assert read_traces(path, format).report.problems
+        took.append(time.process_time() - begun)
+    return min(took)
+
+
+@pytest.mark.parametrize(
+    ("make", "damage", "format"),
+    [*((broken_array, damage, "auto") for damage in DAMAGES), (broken_rows, "", "table")],
+    ids=[*DAMAGES, "quotes in CSV"],
+)
+def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(tmp_path, make, damage, format):
+    few = cpu_seconds(tmp_path / "few", make(1_000, damage), format)
+    many = cpu_seconds(tmp_path / "many", make(8_000, damage), format)
+    assert many < 24 * few  # 64 times where it is quadratic

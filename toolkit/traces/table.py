@@ -1,0 +1,117 @@
+"""The rows of a CSV file, one by one; a row whose quotes are broken costs its own lines."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from toolkit.traces.scan import RawRecord, lines_of, readable, unreadable
+
+DELIMITERS = ",;\t"
+HEADER_LINES = 100
+"""A header may have line breaks in its quotes, but it does not go on for ever."""
+
+
+class Row(NamedTuple):
+    """The cells of a row and the line on which it begins, or what is wrong with its text."""
+
+    line: int
+    cells: list[str]
+    error: str | None = None
+    raw: str = ""
+
+
+class Lines:
+    """The lines of a text, each with its newline, as a `csv.reader` takes them. The last one can be given back."""
+
+    def __init__(self, text: str):
+        self._ahead = lines_of(text)
+        self._given_back: list[str] = []
+        self.number = 0
+        """The number of the line that was taken last."""
+        self.taken: list[str] = []
+        """The lines of the row that is being read."""
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._given_back.pop() if self._given_back else next(self._ahead) + "\n"
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def give_back(self) -> None:
+        """Give the last line back: it is taken again."""
+        self._given_back.append(self.taken.pop())
+        self.number -= 1
+
+
+def read_table(text: str) -> tuple[list[str], Iterator[RawRecord]]:
+    """The names of the columns, and each row as a dict.
+
+    A row whose quotes are broken swallows the lines up to the next quote. Each of these is then read as a row of its
+    own, so that only those are lost that are none, and no line is read more than three times.
+    """
+    delimiter = max(DELIMITERS, key=lambda candidate: len(_header(Lines(text), candidate)))
+    lines = Lines(text)
+    names = [readable(name) for name in _header(lines, delimiter)]
+    return names, _records(lines, names, delimiter)
+
+
+def _header(lines: Lines, delimiter: str) -> list[str]:
+    """The first row that is not blank."""
+    reader = csv.reader(islice(lines, HEADER_LINES), delimiter=delimiter)
+    while (cells := _next_row(reader)) is not None:
+        if "".join(cells).strip():
+            return cells
+    return []
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next row, or None at the end. A cell may have any length: csv keeps one bound for all of its readers."""
+    bound = csv.field_size_limit(2**31 - 1)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(bound)
+
+
+def _records(lines: Lines, names: list[str], delimiter: str) -> Iterator[RawRecord]:
+    number = 0
+    for row in _rows(lines, delimiter):
+        if not any(row.cells) and not row.error:
+            continue
+        number += 1
+        error = row.error or unreadable("".join(row.cells))
+        if not error and len(row.cells) != len(names):
+            error = f"{len(row.cells)} cells under {len(names)} columns"
+        cells = dict(zip(names, map(readable, row.cells), strict=False))
+        yield RawRecord(number, row.line, cells, error, row.raw)
+
+
+def _rows(lines: Lines, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        lines.taken = []
+        first = lines.number + 1
+        try:
+            cells = _next_row(reader)
+        except csv.Error as error:
+            yield Row(first, [], f"not CSV: {error}", lines.taken[0])
+            swallowed = lines.taken[1:-1]
+            if len(lines.taken) > 1:
+                lines.give_back()  # a row of several lines may begin here
+            yield from _single_lines(swallowed, first + 1, delimiter)
+            continue
+        if cells is None:
+            return
+        yield Row(first, cells)
+
+
+def _single_lines(lines: Iterable[str], first: int, delimiter: str) -> Iterator[Row]:
+    for number, line in enumerate(lines, first):
+        try:
+            yield Row(number, _next_row(csv.reader([line], delimiter=delimiter, strict=True)) or [])
+        except csv.Error as error:
+            yield Row(number, [], f"not CSV: {error}", line)
