@@ -52,6 +52,8 @@ class Verdict:
     """Whether code said it, and no model was asked."""
     trace_source: Source | None = None
     """Of the trace."""
+    example: bool = False
+    """Whether the trace, or its copy, is an example in the judge's prompt: it was told the answer."""
 
     @property
     def agreement(self) -> float | None:
@@ -180,7 +182,7 @@ class Judge:
     def _majority(self, trace: Trace, readings: Sequence[Verdict]) -> Verdict:
         """What more than half of the `readings` say, in the words of the first that says it."""
         if not readings:
-            return self._unscored(trace, "it is an example in the judge's prompt")
+            return self._unscored(trace, "it is an example in the judge's prompt", example=True)
         votes, costs = tuple(one.verdict for one in readings), [one.cost_usd for one in readings]
         told: dict[str, Any] = {
             "votes": votes,
