@@ -79,16 +79,19 @@ def check_a_random_table(seed):
 @pytest.mark.parametrize("garbled", GARBLED)
 def test_what_is_no_verdict_is_unparsed_under_every_policy_and_never_a_silent_pass(garbled):
     human, judge = ["pass", "pass", "fail", "fail"], ["pass", garbled, "fail", garbled]
-    found = {policy: align(human, judge, unparsed=policy) for policy in ("report", "exclude", "fail", "pass")}
+    policies = ("report", "exclude", "fail", "pass", "wrong")
+    found = {policy: align(human, judge, unparsed=policy) for policy in policies}
     assert {policy: (one.n, one.n_unparsed) for policy, one in found.items()} == {
         "report": (2, 2),
         "exclude": (2, 2),
         "fail": (4, 2),
         "pass": (4, 2),
+        "wrong": (4, 2),
     }
-    assert [found[p].tpr for p in ("report", "fail", "pass")] == [1.0, 0.5, 1.0]
+    assert [found[p].tpr for p in ("report", "fail", "pass", "wrong")] == [1.0, 0.5, 1.0, 0.5]
     assert [found[p].tnr for p in ("report", "fail", "pass")] == [1.0, 1.0, 0.5]
-    assert found["report"].policies()["tpr"].tolist() == [1.0, 1.0, 0.5, 1.0]
+    assert [found[p].accuracy for p in ("fail", "pass", "wrong")] == [0.75, 0.75, 0.5]
+    assert found["report"].policies()["tpr"].tolist() == [1.0, 1.0, 0.5, 1.0, 0.5]
     assert "2 unparsed, left out" in found["report"].subtitle
     assert "2 unparsed, left out" in found["exclude"].subtitle
 
@@ -155,7 +158,13 @@ def test_only_labels_of_people_make_a_human_alignment():
 
 def test_unparsed_counted_as_a_label_that_nobody_gives_agree_with_nobody():
     rows = align(["a", "b"], ["a", None], positive="good").policies()
-    assert rows["accuracy"].to_dict() == {"report": 1.0, "exclude": 1.0, "fail": 0.5, "pass": 0.5}
+    assert rows["accuracy"].to_dict() == {
+        "report": 1.0,
+        "exclude": 1.0,
+        "fail": 0.5,
+        "pass": 0.5,
+        "wrong": 0.5,
+    }
     assert rows["tpr"].isna().all()
 
 

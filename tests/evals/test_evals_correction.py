@@ -67,13 +67,15 @@ def test_ppi_is_that_of_ppi_python(seed):
     rng = np.random.default_rng(seed)
     rates = {"rate": rng.uniform(0.3, 0.7), "tpr": rng.uniform(0.4, 1), "tnr": rng.uniform(0.4, 1)}
     truth, said, scored = sample(seed, int(rng.integers(20, 400)), int(rng.integers(20, 200)), **rates)
-    found = corrected_rate(align(words(truth), words(said)), words(scored), "ppi", level=0.9)
+    aligned = align(words(truth), words(said))
+    found = corrected_rate(aligned, words(scored), "ppi", level=0.9, interval="normal")
     arrays = [one.astype(float) for one in (truth, said, scored)]
     low, high = (float(end[0]) for end in ppi_mean_ci(*arrays, alpha=0.1))
     assert abs(found.value - float(ppi_mean_pointestimate(*arrays)[0])) < 1e-9
     assert abs(found.low - max(0.0, low)) < 1e-9
     assert abs(found.high - min(1.0, high)) < 1e-9
     assert found.method == "ppi"
+    assert corrected_rate(aligned, words(scored), "ppi").value == found.value
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -89,8 +89,8 @@ def test_the_interval_is_that_of_agresti_and_min():
     middle, half = 3 / 22, 1.96 * math.sqrt(8 - 9 / 22) / 22
     assert probe.interval == pytest.approx((middle - half, middle + half))
     assert str(probe) == (
-        "the first of two wins more often than the second: +0.15 (95% interval -0.11 to +0.38), "
-        "n = 20, 0 unscored, live"
+        "how much more often the first of two wins than the second: +0.15 (95% interval -0.11 to +0.38): "
+        "no change seen, n = 20, 0 unscored, live"
     )
 
 

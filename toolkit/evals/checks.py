@@ -11,24 +11,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
+from toolkit.evals.languages import language_of
 from toolkit.evals.scorers import Found, Score, Scorer, named
+from toolkit.evals.text import python_value, same_form
 from toolkit.models.wire import parse
 from toolkit.records import canonical
 from toolkit.traces import Trace, traces_frame
 
 PATTERN_S, PATTERN_CHARS = 1.0, 20_000
 SEARCH = "import json, re, sys; p, f, texts = json.load(sys.stdin); print(any(re.search(p, t, f) for t in texts))"
-STOP_WORDS = {
-    "de": "der die das und ist nicht ich sie wir ihr mit für auf ein eine den dem zu es im haben kann bitte wird auch",
-    "en": "the and is are not you your we i it to of for on with that this have has can will be in my at please",
-    "es": "el la los las y es no un una que de en por para con su lo se del al puede está tiene usted gracias",
-    "fr": "le la les et est pas vous nous je un une des du pour avec que qui dans au votre vos ce ne sur peut",
-    "pt": "o a os as e é não um uma que de em por para com seu sua do da no na você está tem pode obrigado",
-}
 EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,}")
 PHONE = re.compile(r"(?<![\w+])(?:\+|\(?0)\d[\d ()./-]{5,20}\d(?!\d)|(?<!\d)\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")
 DATE = re.compile(r"(?<![\d./-])\d{1,4}([./-])\d{1,2}\1\d{2,4}(?![./-]?\d)")
@@ -38,12 +32,13 @@ IBAN = re.compile(r"\b(?=([A-Z]{2}\d{2}[A-Z0-9 ]{11,38}(?![A-Z0-9])|[a-z]{2}\d{2
 
 
 def contains(*words: str, actor: str = "assistant") -> Scorer:
-    """Whether `actor` says one of `words`, whatever the case of the letters."""
+    """Whether `actor` says one of `words`, whatever the case of the letters, and the form of quotes and spaces."""
     if not words or not all(words):
         raise ValueError(f"contains needs words to look for, not {words!r}")
 
     def find(said: list[str]) -> Found:
-        hits = [word for word in words if word.casefold() in "\n".join(said).casefold()]
+        text = same_form("\n".join(said)).casefold()
+        hits = [word for word in words if same_form(word).casefold() in text]
         return bool(hits), f"{actor} says {hits[0]!r}" if hits else f"{actor} says none of {', '.join(words)}"
 
     return _of_words(f"contains({', '.join(map(repr, words))})", actor, find)
@@ -52,17 +47,23 @@ def contains(*words: str, actor: str = "assistant") -> Scorer:
 def matches(pattern: str, actor: str = "assistant", flags: int = 0) -> Scorer:
     """Whether a message of `actor` holds the regular expression `pattern`. Raises re.error for what is none.
 
+    A message is searched as it is, and where nothing was found once more with plain quotes and spaces (`same_form`).
     A pattern can take for ever, so a search that takes a second is stopped, and a message of more than 20,000
     characters is not searched: both are unscored. The timer counts CPU time, and only the main thread of a POSIX
     system has it; elsewhere the search runs in a process of its own, some 15 ms each, that ends after a second.
     """
     compiled = re.compile(pattern, flags)
+    plain = re.compile(same_form(pattern), flags)
 
     def find(said: list[str]) -> Found:
         if max(map(len, said)) > PATTERN_CHARS:
             return None, f"a message of more than {PATTERN_CHARS:,} characters is not searched"
         try:
-            return _search(compiled, said), f"searched {len(said)} messages of {actor}"
+            found = _search(compiled, said)
+            texts = [same_form(text) for text in said]
+            if not found and (texts != said or plain != compiled):
+                found = _search(plain, texts)
+            return found, f"searched {len(said)} messages of {actor}"
         except (TimeoutError, subprocess.SubprocessError) as error:
             return None, f"the search was stopped: {type(error).__name__} (it may take {PATTERN_S:g} s)"
 
@@ -135,32 +136,46 @@ def latency_s(trace: Trace) -> Score:
 
 def called(tool: str, /, **arguments: Any) -> Scorer:
     """Whether `tool` is called, with at least these arguments. Unscored where those of a call cannot be read."""
+    wanted = {name: _comparable(value) for name, value in arguments.items()}
 
     def find(trace: Trace) -> Found:
-        given = [call.data.get("arguments") for call in trace.calls if call.data.get("name", call.content) == tool]
-        read = [one for one in given if isinstance(one, dict)]
-        if any(arguments.items() <= one.items() for one in read) or (given and not arguments):
-            return True, f"{len(given)} calls of {tool}"
-        if len(read) < len(given) or not trace.steps:
-            return None, f"the arguments of a call of {tool} cannot be read" if given else "the trace is empty"
-        return False, f"{len(given)} calls of {tool}" + ", with other arguments" * bool(given)
+        calls = [call.data.get("arguments") for call in trace.calls if call.data.get("name", call.content) == tool]
+        read = [call for call in calls if isinstance(call, dict)]
+        if calls and not wanted:
+            return True, f"{len(calls)} calls of {tool}"
+        if any(wanted.items() <= _comparable(call).items() for call in read):
+            return True, f"{len(calls)} calls of {tool}"
+        if len(read) < len(calls):
+            return None, f"the arguments of a call of {tool} cannot be read"
+        if not trace.steps:
+            return None, "the trace is empty"
+        return False, f"{len(calls)} calls of {tool}" + (", with other arguments" if calls else "")
 
     told = "".join(f", {name}={value!r}" for name, value in arguments.items())
     return named(f"called({tool!r}{told})", find)
 
 
-def language(actor: str = "assistant") -> Scorer:
-    """Which of de, en, es, fr and pt `actor` writes, by counting stop words. Another language is taken for none.
+def _comparable(value: Any) -> Any:
+    """`value` with each word in one form, and numpy's and pandas' scalars as Python's."""
+    value = python_value(value)
+    if isinstance(value, str):
+        return same_form(value)
+    if isinstance(value, dict):
+        return {key: _comparable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_comparable(part) for part in value]
+    return value
 
-    Unscored unless the first has three stop words at least, and half as many again as the second.
+
+def language(actor: str = "assistant") -> Scorer:
+    """Which of de, en, es, fr and pt `actor` writes, by counting stop words; unscored where it is another language.
+
+    Unscored too unless the first has three stop words at least, a sixth of all words, and half as many again as the
+    second; a word of several languages counts for each of them by its share.
     """
-    known = {name: frozenset(words.split()) for name, words in STOP_WORDS.items()}
 
     def find(said: list[str]) -> Found:
-        words = re.findall(r"\w+", " ".join(said).casefold())
-        seen = Counter({name: sum(word in stops for word in words) for name, stops in known.items()})
-        (first, most), (second, fewer) = seen.most_common(2)
-        return first if most >= max(3, 1.5 * fewer) else None, f"stop words: {most} {first}, {fewer} {second}"
+        return language_of(" ".join(said))
 
     return _of_words("language", actor, find)
 
@@ -181,6 +196,7 @@ def no_personal_data(actor: str = "assistant") -> Scorer:
 
 def personal_data(text: str) -> set[str]:
     """Which of ``card``, ``email``, ``iban`` and ``phone`` seem to stand in `text`."""
+    text = same_form(text)
     found = {"email": EMAIL.findall(text), "card": [one[1] for one in CARD.finditer(text) if _luhn(one[1])]}
     found["iban"] = [one[1] for one in IBAN.finditer(text) if _iban(one[1])]
     text = DATE.sub(" ", text)

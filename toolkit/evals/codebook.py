@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from toolkit.evals.columns import proportion
+from toolkit.evals.intervals import proportion
 from toolkit.evals.labels import Label, LabelStore, RaterKind, Retraction, append_decided, tidy
 from toolkit.records import JsonlFile, RecordError, canonical
 

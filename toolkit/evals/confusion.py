@@ -1,4 +1,4 @@
-"""What a table of labels against verdicts says: each measure of one table, or of thousands at once."""
+"""The measures of a table of labels against verdicts: of one table, or of thousands at once."""
 
 from typing import Any
 
@@ -27,26 +27,59 @@ def measures(tables: np.ndarray, n_labels: int, positive: int | None) -> dict[st
     where people have two, else macro means. Kappa: Cohen 1960; AC1: Gwet 2008; PABAK: Byrt et al. 1993, for c
     categories that of Brennan and Prediger 1981; alpha: Krippendorff, nominal, two raters.
     """
-    if not tables.shape[-1]:
+    n_categories = tables.shape[-1]
+    if not n_categories:
         return dict.fromkeys(MEASURES, np.array(np.nan))
-    hit, down, across = np.diagonal(tables, axis1=-2, axis2=-1), tables.sum(-1), tables.sum(-2)
-    n, c, both = down.sum(-1), np.float64(tables.shape[-1]), down + across
-    of = [positive] if n_labels == 2 and positive is not None else list(range(n_labels))
+    agreed = np.diagonal(tables, axis1=-2, axis2=-1)
+    labelled = tables.sum(axis=-1)
+    judged = tables.sum(axis=-2)
+    n = labelled.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        same, share = hit.sum(-1) / n, both / (2 * n[..., None])
-        found = {"accuracy": same, "kappa": _beyond(same, (down * across).sum(-1) / n**2)}
-        found |= {"precision": hit / across, "recall": hit / down, "f1": 2 * hit / both}
-        found |= {name: found[name][..., of].sum(-1) / len(of) for name in ("precision", "recall", "f1")}
-        found["alpha"] = _beyond(same, (both * (both - 1)).sum(-1) / (2 * n * (2 * n - 1)))
-        found["ac1"] = _beyond(same, (share * (1 - share)).sum(-1) / (c - 1))
-        found["pabak"] = _beyond(same, 1 / c)
-        at = 0 if positive is None else positive
-        right, people, judge = (values[..., at] for values in (hit, down, across))
-        rates = right / people, (n - people - judge + right) / (n - people), (judge - people) / n
-        for name, values in zip(("tpr", "tnr", "generosity"), rates, strict=True):
-            found[name] = values if positive is not None else values * np.nan
+        found = _agreement(agreed, labelled, judged, n, np.float64(n_categories))
+        averaged = [positive] if n_labels == 2 and positive is not None else list(range(n_labels))
+        for name, values in (
+            ("precision", agreed / judged),
+            ("recall", agreed / labelled),
+            ("f1", 2 * agreed / (labelled + judged)),
+        ):
+            found[name] = values[..., averaged].sum(axis=-1) / len(averaged)
+        found |= _rates(agreed, labelled, judged, n, positive)
     return {name: found[name] for name in MEASURES}
 
 
-def _beyond(same: Any, by_chance: Any) -> Any:
+def _agreement(
+    agreed: np.ndarray, labelled: np.ndarray, judged: np.ndarray, n: np.ndarray, n_categories: np.float64
+) -> dict[str, np.ndarray]:
+    """Accuracy, and the measures that take from it what chance would do."""
+    accuracy = agreed.sum(axis=-1) / n
+    ratings = labelled + judged
+    share = ratings / (2 * n[..., None])
+    cohen_chance = (labelled * judged).sum(axis=-1) / n**2
+    krippendorff_chance = (ratings * (ratings - 1)).sum(axis=-1) / (2 * n * (2 * n - 1))
+    gwet_chance = (share * (1 - share)).sum(axis=-1) / (n_categories - 1)
+    return {
+        "accuracy": accuracy,
+        "kappa": beyond_chance(accuracy, cohen_chance),
+        "alpha": beyond_chance(accuracy, krippendorff_chance),
+        "ac1": beyond_chance(accuracy, gwet_chance),
+        "pabak": beyond_chance(accuracy, 1 / n_categories),
+    }
+
+
+def _rates(
+    agreed: np.ndarray, labelled: np.ndarray, judged: np.ndarray, n: np.ndarray, positive: int | None
+) -> dict[str, np.ndarray]:
+    """TPR and TNR of the category `positive` against the rest, and by how much more often the judge says it."""
+    if positive is None:
+        undefined = n * np.nan
+        return {"tpr": undefined, "tnr": undefined, "generosity": undefined}
+    both = agreed[..., positive]
+    people = labelled[..., positive]
+    judge = judged[..., positive]
+    neither = n - people - judge + both
+    return {"tpr": both / people, "tnr": neither / (n - people), "generosity": (judge - people) / n}
+
+
+def beyond_chance(same: Any, by_chance: Any) -> Any:
+    """The share of the possible agreement beyond chance that was reached."""
     return (same - by_chance) / (1 - by_chance)

@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from toolkit.evals.columns import proportion
+from toolkit.evals.intervals import proportion
 
 
 def interval_width(labels: float, rate: float = 0.9, share: float = 1.0, level: float = 0.95) -> float:

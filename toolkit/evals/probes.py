@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.evals.columns import SOURCES, said_by
+from toolkit.evals.columns import SOURCES, least, plain, said_by
 from toolkit.evals.judge import Judge, Verdict, findings_in, in_turn, trace_block
 from toolkit.models.model import Progress
 from toolkit.traces import Source, Trace
@@ -31,11 +31,32 @@ class Probe:
     source: str
     """Of the verdicts. A simulated effect was put into a script, and is no finding about a model."""
     reason: str = ""
+    trace_source: str | None = None
+    """Of the traces: ``simulated`` as soon as one is; None where nobody said."""
+    n_examples: int = 0
+    """Traces left out since the judge was shown them with their answer."""
+
+    @property
+    def seen(self) -> str:
+        """Whether the interval tells the effect from none, in words."""
+        if self.interval is None:
+            return ""
+        low, high = self.interval
+        return "no change seen" if low <= 0 <= high else "a change is seen"
 
     def __str__(self) -> str:
-        size = f"undefined ({self.reason})" if self.effect is None else f"{self.effect:+.2f}"
-        within = f" (95% interval {self.interval[0]:+.2f} to {self.interval[1]:+.2f})" if self.interval else ""
-        return f"{self.about}: {size}{within}, n = {self.n}, {self.unscored} unscored, {self.source}"
+        size = f"undefined ({self.reason})"
+        if self.effect is not None:
+            size = f"{self.effect:+.2f}"
+        if self.interval is not None:
+            size += f" (95% interval {self.interval[0]:+.2f} to {self.interval[1]:+.2f}): {self.seen}"
+        parts = [f"{self.about}: {size}", f"n = {self.n}", f"{self.unscored} unscored"]
+        if self.n_examples:
+            parts.append(f"{self.n_examples} examples of the judge's prompt")
+        parts.append(self.source)
+        if self.trace_source == "simulated":
+            parts.append("traces simulated")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,8 @@ class Preference:
     source: Source
     why: str
     """The critiques, or why there is none."""
+    trace_source: Source | None = None
+    """Of the less live of the two traces."""
 
     @property
     def winner(self) -> str | None:
@@ -74,9 +97,15 @@ async def prefer(
         return found.verdict, reply.source, found.critique
 
     async def both(pair: tuple[Trace, Trace]) -> Preference:
-        (one, source, why), (other, again, because) = await shown(pair), await shown(pair[::-1])
-        least = min(source, again, key=SOURCES.index)
-        return Preference((pair[0].id, pair[1].id), (one, other), least, f"{why}\n{because}")
+        first, source, why = await shown(pair)
+        second, other_source, other_why = await shown(pair[::-1])
+        return Preference(
+            ids=(pair[0].id, pair[1].id),
+            by_order=(first, second),
+            source=min(source, other_source, key=SOURCES.index),
+            why=f"{why}\n{other_why}",
+            trace_source=min((trace.source for trace in pair), key=SOURCES.index),
+        )
 
     return await in_turn(both, pairs, progress)
 
@@ -84,32 +113,51 @@ async def prefer(
 def probe_position(preferences: Sequence[Preference]) -> Probe:
     """By how much more often the trace that is shown first wins than the one shown second."""
     points = {"first": 1.0, "second": -1.0, "tie": 0.0}
-    leans = [sum(points[word or ""] for word in one.by_order) / 2 for one in preferences if None not in one.by_order]
-    about = "the first of two wins more often than the second"
+    leans = []
+    for preference in preferences:
+        if None not in preference.by_order:
+            leans.append(sum(points[word or ""] for word in preference.by_order) / 2)
+    about = "how much more often the first of two wins than the second"
     return _probe(about, preferences, len(preferences) - len(leans), leans)
 
 
 async def probe_length(judge: Judge, traces: Sequence[Trace], progress: Progress | None = None) -> Probe:
-    """By how much the pass rate rises where the last answer is padded; traces without one are left out."""
+    """The change of the pass rate where the last answer is padded; traces without one are left out."""
     traces = [trace for trace in traces if padded(trace) != trace]
-    said = await judge.score_all([*traces, *map(padded, traces)], progress)
-    pairs = zip(said[: len(traces)], said[len(traces) :], strict=True)
-    rises = [float((b.verdict == "pass") - (a.verdict == "pass")) for a, b in pairs if a.verdict and b.verdict]
-    return _probe("the pass rate rises where the answer is padded", said, len(traces) - len(rises), rises)
+    verdicts = await judge.score_all([*traces, *map(padded, traces)], progress)
+    changes = []
+    n_examples = 0
+    for before, after in zip(verdicts[: len(traces)], verdicts[len(traces) :], strict=True):
+        if before.example or after.example:
+            n_examples += 1
+        elif before.verdict and after.verdict:
+            changes.append(float((after.verdict == "pass") - (before.verdict == "pass")))
+    unscored = len(traces) - len(changes) - n_examples
+    found = _probe("change of the pass rate where the last answer is padded", verdicts, unscored, changes)
+    return replace(found, n_examples=n_examples)
 
 
 def probe_self_preference(
     traces: Sequence[Trace], labels: Mapping[str, str], verdicts: Sequence[Verdict], own: Callable[[Trace], bool]
 ) -> Probe:
     """By how much more the judge exceeds the labels' pass rate on traces of its `own` model than on the others."""
-    said = {one.trace_id: one.verdict for one in verdicts}
-    known = [(trace, said.get(trace.id), labels[trace.id]) for trace in traces if labels.get(trace.id) in PASS_FAIL]
+    by_trace = {verdict.trace_id: verdict for verdict in verdicts}
     excess: dict[bool, list[float]] = {True: [], False: []}
-    for trace, verdict, label in known:
-        if verdict:
-            excess[bool(own(trace))].append(float(verdict == "pass") - (label == "pass"))
+    unscored = n_examples = 0
+    for trace in traces:
+        label = plain(labels.get(trace.id))
+        verdict = by_trace.get(trace.id)
+        if label not in PASS_FAIL:
+            continue
+        if verdict and verdict.example:
+            n_examples += 1
+        elif verdict is None or verdict.verdict is None:
+            unscored += 1
+        else:
+            excess[bool(own(trace))].append(float(verdict.verdict == "pass") - (label == "pass"))
     about = "passes beyond the labels: its own model's traces less the others'"
-    return _probe(about, verdicts, len(known) - sum(map(len, excess.values())), excess[True], excess[False])
+    found = _probe(about, verdicts, unscored, excess[True], excess[False])
+    return replace(found, n_examples=n_examples, trace_source=least(SOURCES, [trace.source for trace in traces]))
 
 
 def padded(trace: Trace) -> Trace:
@@ -128,17 +176,23 @@ def _probe(about: str, said: Sequence[Verdict | Preference], unscored: int, *arm
     one at 0, so that a handful of cases that all agree does not make it a point. Like theirs it is cut off at the
     ends of the scale (1, or 2 for the difference of two arms), which the normal approximation does not know of.
     """
-    source: str = min((one.source for one in said), key=SOURCES.index, default=SOURCES[0])
-    n = sum(map(len, arms))
-    source = said_by(source, all(getattr(one, "computed", False) for one in said))
+    source = said_by(
+        min((one.source for one in said), key=SOURCES.index, default=SOURCES[0]),
+        computed=all(getattr(one, "computed", False) for one in said),
+    )
+    trace_source = least(SOURCES, [one.trace_source for one in said])
+    n = sum(len(values) for values in arms)
     if not all(arms):
-        return Probe(about, None, None, n, unscored, source, "too few verdicts, or no difference between them")
-    effect = middle = square = 0.0
+        reason = "too few verdicts, or no difference between them"
+        return Probe(about, None, None, n, unscored, source, reason, trace_source)
+    effect = middle = variance = 0.0
     for sign, values in zip((1, -1), arms, strict=False):
         size = len(values) + 2
+        mean = sum(values) / size
         effect += sign * sum(values) / len(values)
-        middle += sign * sum(values) / size
-        square += ((sum(value**2 for value in values) + 1) / size - (sum(values) / size) ** 2) / size
-    half = Z * math.sqrt(square)
+        middle += sign * mean
+        variance += ((sum(value**2 for value in values) + 1) / size - mean**2) / size
+    reach = Z * math.sqrt(variance)
     end = float(len(arms))
-    return Probe(about, effect, (max(-end, middle - half), min(end, middle + half)), n, unscored, source)
+    interval = max(-end, middle - reach), min(end, middle + reach)
+    return Probe(about, effect, interval, n, unscored, source, trace_source=trace_source)

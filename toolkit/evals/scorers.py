@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.evals.text import python_value, same_form
 from toolkit.records import canonical
 from toolkit.traces import Step, Trace
 
@@ -20,7 +21,10 @@ SIGN_OFF = "###STOP###"  # how tau-bench's simulated user hangs up: nothing that
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a scorer found. Raises ValueError for NaN, and for None without a reason."""
+    """What a scorer found; a numpy or pandas value becomes Python's own.
+
+    Raises ValueError for NaN, and for None without a reason.
+    """
 
     name: str
     value: Value
@@ -31,8 +35,10 @@ class Score:
     """Of the scorer: scores of different versions are not compared."""
 
     def __post_init__(self) -> None:
-        if self.value != self.value or (self.value is None and not self.why.strip()):
+        value = python_value(self.value)
+        if value is None and (self.value is not None or not self.why.strip()):
             raise ValueError(f"score {self.name} is {self.value}: of what is unscored give None, and say why")
+        object.__setattr__(self, "value", value)
 
 
 Scorer = Callable[[Trace], Score]
@@ -58,7 +64,8 @@ def no_repeated_calls(trace: Trace) -> Score:
     name, last = "no_repeated_calls", None
     for step in trace.steps:
         if step.kind == "tool.call":
-            this = canonical([step.data.get("name", step.content), step.data.get("arguments")])
+            call = [step.data.get("name", step.content), step.data.get("arguments")]
+            this = same_form(canonical(call))
             if this == last:
                 return Score(name, False, f"{step.content} is called again in step {step.id}")
             last = this

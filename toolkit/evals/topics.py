@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.evals.columns import SOURCES, plain
+from toolkit.evals.columns import SOURCES
 from toolkit.evals.dataset import user_messages
+from toolkit.evals.text import python_value
 from toolkit.traces import Source, Trace
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def fit_topics(
     ImportError where BERTopic is missing; the message is the line that installs it.
     """
     items = list(texts_or_traces)
-    texts = ["\n\n".join(user_messages(item)) if isinstance(item, Trace) else str(plain(item) or "") for item in items]
+    texts = [
+        "\n\n".join(user_messages(item)) if isinstance(item, Trace) else str(python_value(item) or "") for item in items
+    ]
     traces = [item for item in items if isinstance(item, Trace)]
     ids = [trace.id for trace in traces] if len(traces) == len(items) else range(len(items))
     rows = [i for i, text in enumerate(texts) if text.strip()]

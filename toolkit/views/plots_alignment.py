@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.evals import Agreement, Alignment, Estimate, corrected_width, interval_width
-from toolkit.evals.columns import proportion
+from toolkit.evals.intervals import proportion
 from toolkit.views.plots import BLUE, GREEN, ORANGE, VERMILION, _axes, _nothing, _short, _stamp
 
 if TYPE_CHECKING:
