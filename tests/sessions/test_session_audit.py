@@ -144,7 +144,8 @@ class Answer:
     async def follow(self, after=0):
         while True:
             async with self.news:
-                await self.news.wait_for(lambda: after < len(self.words) or self.over)
+                while after == len(self.words) and not self.over:
+                    await self.news.wait()
             while after < len(self.words):
                 after += 1
                 yield after, self.words[after - 1]
@@ -169,9 +170,7 @@ def openai_chunk(n, word):
 DONE = "event: done\ndata: {}\n\n"
 
 
-def resumable(
-    write=numbered, end=DONE, cancels=None, words=70, thinks_s=0.0, lines="\n"
-):
+def resumable(write=numbered, end=DONE, cancels=None, words=70, thinks_s=0.0, lines="\n"):
     """An endpoint with one answer, which resumes by Last-Event-ID.
 
     `cancels` is "any" where each disconnect stops the answer, "last" where that of the last reader

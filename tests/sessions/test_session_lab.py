@@ -1,12 +1,13 @@
-"""The lab: faults on real sockets, the comparison under them, the bugs, the relay, the audit, time travel."""
+"""The lab: faults on real sockets, the comparison under them, the bugs, the relay, time travel."""
 
 import asyncio
-import json
-import socket
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 
 import pandas as pd
+import psutil
 import pytest
 from bugs import BUGS
 from hypothesis import given
@@ -20,14 +21,17 @@ from toolkit.sessions import MemoryLog, Session, fold
 from toolkit.sessions.lab import (
     FaultyProxy,
     Schedule,
-    audit_endpoint,
     compare_relay,
     compare_transports,
     diff_folds,
 )
-from toolkit.web import serving
+from toolkit.sessions.lab.processes import ServerProcess
+from toolkit.sessions.run import LEASE_TTL_S
 
 DURABLE = ["durable over SSE", "durable over WebSocket"]
+INSIDE = "durable over SSE, agent inside"
+RESUMABLE = "resumable SSE, agent outside"
+ARMS = 7
 
 
 @given(st.integers(), st.integers(0, 6))
@@ -94,23 +98,29 @@ async def test_a_stalled_or_slow_connection_loses_nothing(fault):
         assert await asyncio.wait_for(reader.readexactly(4), 5) == b"late"
 
 
+def rows_of(frame, *arms):
+    return frame[frame["arm"].isin(arms)]
+
+
 def check_comparison(frame, seeds):
-    assert len(frame) == 5 * seeds
+    assert len(frame) == ARMS * seeds
     assert set(frame["source"]) == {"simulated"}
-    durable = frame[frame["arm"].isin(DURABLE)]
-    for column in ("lost", "duplicated", "reordered", "regenerated", "wrong_cancels"):
-        assert durable[column].sum() == 0, durable
-    assert durable["second_surface_saw_all"].all()
-    direct = frame[frame["arm"] == "direct SSE"]
+    kept = rows_of(frame, *DURABLE, RESUMABLE, INSIDE)
+    for column in ("lost", "duplicated", "reordered", "wrong_cancels"):
+        assert kept[column].sum() == 0, kept
+    assert kept["second_surface_saw_all"].all()
+    assert kept["whole_s"].notna().all()
+    assert rows_of(frame, *DURABLE, RESUMABLE)["regenerated"].sum() == 0
+    direct = rows_of(frame, "direct SSE")
     assert direct["lost"].sum() > 0
     assert not direct["second_surface_saw_all"].any()
 
 
 @pytest.mark.nats
-async def test_under_the_same_faults_direct_sse_loses_and_durable_sessions_lose_nothing():
-    frame = await compare_transports(5)
-    check_comparison(frame, 5)
-    assert frame[frame["arm"] == "direct SSE"]["wrong_cancels"].sum() > 0
+async def test_under_the_same_faults_direct_sse_loses_and_what_is_stored_outside_loses_nothing():
+    frame = await compare_transports([0, 1, 2, 5])
+    check_comparison(frame, 4)
+    assert rows_of(frame, "direct SSE")["wrong_cancels"].sum() > 0
 
 
 @pytest.mark.slow
@@ -120,17 +130,76 @@ async def test_the_comparison_holds_over_twenty_seeds():
 
 
 @pytest.mark.nats
-async def test_without_faults_no_arm_loses_a_word():
+async def test_each_row_says_where_the_agent_runs_and_where_the_words_are_kept():
     frame = await compare_transports([3], faults=[])
     assert frame["lost"].sum() == frame["regenerated"].sum() == frame["wrong_cancels"].sum() == 0
+    where = frame.set_index("arm")[["agent", "store"]].agg(": ".join, axis=1).to_dict()
+    assert where == {
+        "direct SSE": "in the web server: none",
+        "SSE with a buffer": "in the web server: memory of the web server",
+        "bare WebSocket": "in the web server: memory of the web server",
+        RESUMABLE: "in a worker: SQLite file",
+        "durable over SSE": "in a worker: NATS",
+        "durable over WebSocket": "in a worker: NATS",
+        INSIDE: "in the web server: NATS",
+    }
+
+
+@pytest.mark.nats
+async def test_a_kill_of_the_web_server_costs_a_lease_and_new_tokens_where_the_agent_was_inside():
+    frame = (await compare_transports([0], faults=["kill"], count=1)).set_index("arm")
+    assert (frame.loc[[RESUMABLE, *DURABLE], "lost"] == 0).all()
+    assert (frame.loc[[RESUMABLE, *DURABLE], "regenerated"] == 0).all()
+    assert (frame.loc[[RESUMABLE, *DURABLE], "whole_s"] < LEASE_TTL_S).all()
+    inside = frame.loc[INSIDE]
+    assert (inside["lost"], inside["second_surface_saw_all"]) == (0, True)
+    assert inside["regenerated"] > 0
+    assert inside["whole_s"] > LEASE_TTL_S
+    assert (frame.loc[["direct SSE", "SSE with a buffer", "bare WebSocket"], "lost"] > 0).all()
+
+
+@pytest.mark.nats
+async def test_a_crash_of_nats_itself_costs_the_durable_arms_time_and_no_word():
+    frame = (await compare_transports([4], faults=["nats-crash"], count=2)).set_index("arm")
+    assert frame.loc[[*DURABLE, INSIDE], "lost"].sum() == 0
+    assert frame.loc[[*DURABLE, INSIDE], "regenerated"].sum() == 0
+    assert frame["faults"].iloc[0].count("nats-crash") == 2
 
 
 @pytest.mark.nats
 async def test_a_seed_that_is_there_twice_is_run_twice_with_an_answer_of_its_own():
     frame = await compare_transports([1, 1], faults=[])
-    assert list(frame["seed"]) == [1] * 10
+    assert list(frame["seed"]) == [1] * 2 * ARMS
     for column in ("lost", "duplicated", "regenerated", "wrong_cancels"):
         assert frame[column].sum() == 0, frame
+
+
+async def test_a_server_of_the_lab_that_cannot_start_says_why(tmp_path):
+    process = ServerProcess("toolkit.sessions.lab.web:nobody", "nats://127.0.0.1:9", tmp_path)
+    with pytest.raises(RuntimeError, match="nobody"):
+        await process.start()
+
+
+@pytest.mark.nats
+async def test_the_servers_of_the_lab_die_with_the_process_that_started_them():
+    program = (
+        "import asyncio, sys\n"
+        "from toolkit.sessions.lab import compare_transports\n"
+        "asyncio.run(compare_transports(50))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    process, children = psutil.Process(parent.pid), []
+    try:
+        async with asyncio.timeout(60):
+            while sum("serve_" in " ".join(child.cmdline()) for child in children) < 4:
+                await asyncio.sleep(0.1)
+                with suppress(psutil.NoSuchProcess):
+                    children = process.children(recursive=True)
+    finally:
+        parent.kill()
+        parent.wait(10)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
+    assert alive == []
 
 
 @pytest.mark.parametrize("name", BUGS)

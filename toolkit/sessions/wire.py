@@ -1,4 +1,4 @@
-"""Listening to a streaming endpoint as its client would: server-sent events, NDJSON or a WebSocket."""
+"""Listening to a streaming endpoint as its client would: SSE, NDJSON or a WebSocket."""
 
 import asyncio
 import json
@@ -83,12 +83,16 @@ async def _over_http(request: Request, last_id: str, silence_s: float, max_bytes
     headers |= {"Accept-Encoding": "identity", "Cache-Control": "no-store", **request.headers}
     if last_id:
         headers["Last-Event-ID"] = last_id
-    as_bytes = {name: value.encode() for name, value in headers.items()}  # an id may be any UTF-8
+    # an id may be any UTF-8
+    as_bytes = [(name.encode(), value.encode()) for name, value in headers.items()]
     encrypted = request.scheme == "https"
     async with (
         httpx.AsyncClient(timeout=silence_s, verify=encrypted, trust_env=False) as client,
         client.stream(
-            request.method, request.url, headers=as_bytes, content=request.body
+            request.method,
+            request.url,
+            headers=as_bytes,
+            content=request.body,
         ) as response,
     ):
         if not response.is_success:
@@ -117,9 +121,9 @@ async def _server_sent_events(pieces: AsyncIterator[bytes]) -> Frames:
     last_id = ""
     async for event in EventSource(response).aiter_sse():
         name = "" if event.event == "message" else event.event
-        own_id = "" if event.id == last_id else event.id  # without one, it shows the one before
-        last_id = event.id
         if name or event.data:
+            own_id = "" if event.id == last_id else event.id  # it shows the last one for ever
+            last_id = event.id
             yield Frame(name, own_id, event.data)
 
 
@@ -148,7 +152,10 @@ async def _bounded(pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIterato
 
 
 async def _over_websocket(
-    request: Request, last_id: str, silence_s: float, max_bytes: int
+    request: Request,
+    last_id: str,
+    silence_s: float,
+    max_bytes: int,
 ) -> Frames:
     """The messages of a socket; `last_id` goes as ``?after=``, the body as its first message."""
     from websockets import InvalidStatus

@@ -93,9 +93,10 @@ async def audit_endpoint(
     probe = Probe(Request(url, method.upper(), content, all_headers), patience_s)
     await probe.run(timeout_s)
     secrets = _secrets(headers or {})
-    findings = [
-        replace(finding, evidence=_without(secrets, finding.evidence)) for finding in judge(probe)
-    ]
+    findings = []
+    for finding in judge(probe):
+        evidence = _without(secrets, finding.evidence)
+        findings.append(replace(finding, evidence=evidence))
     return Audit(_without(secrets, url), tuple(findings))
 
 
@@ -209,12 +210,13 @@ def _goes_on(probe: Probe, resumes: bool) -> Finding:
     n_due = probe.away_s / probe.pace_s
     evidence = (
         f"nobody listened for {probe.away_s:.1f} s, in which about {n_due:.0f} events were due; "
-        f"{n_later} came after the cut, then {_last(witness, first)}"
+        f"words of {n_later} came after the cut, then {_last(witness, first)}"
     )
     answer_chars = n_chars(texts)
     control_chars = n_chars(control.texts) if control and control.has_ended(first) else 0
     if control_chars:
-        evidence += f"; {answer_chars} characters, where an answer that nobody cut had {control_chars}"
+        evidence += f"; {answer_chars} characters, where an answer"
+        evidence += f" that nobody cut had {control_chars}"
     if n_later <= IN_FLIGHT and control_chars and answer_chars > 0.9 * control_chars:
         advice = "the answer was over at the moment of the cut: ask for a longer one"
         return Finding(GOES_ON, "could not probe", evidence, advice)
@@ -244,7 +246,8 @@ def _survives(probe: Probe, resumes: bool, goes_on: Finding) -> Finding:
         evidence = f"the answer itself was cut short: {goes_on.evidence}"
         return Finding(SURVIVES, "no", evidence, goes_on.advice)
     if resumes and probe.back:
-        evidence = f"who came back was shown the rest of the answer; then {_last(probe.back, probe.first)}"
+        end = _last(probe.back, probe.first)
+        evidence = f"who came back was shown the rest of the answer; then {end}"
         return Finding(SURVIVES, "yes", evidence)
     if is_same_answer(probe):
         evidence = "a new connection was shown all of the answer from its beginning"

@@ -26,13 +26,10 @@ ENDS = frozenset(
     "done end finish finished complete completed incomplete message_stop run.finished "
     "run_finished response.completed response.incomplete finish_reason [done]".split()
 )
-STOPPED = frozenset(
-    "cancelled canceled aborted interrupted failed error response.failed".split()
-)
+STOPPED = frozenset("cancelled canceled aborted interrupted failed error response.failed".split())
 TELLS_ITS_KIND = ("type", "kind", "event", "status", "outcome")
-HOLDS_WORDS = (
-    "text content delta response token word output_text data event message choices part chunk"
-).split()
+HOLDS_WORDS = "text content delta response token word output_text data".split()
+HOLDS_WORDS += "event message choices part chunk".split()
 NAMES_ITS_TEXT = ("run", "run_id", "runId", "message_id", "messageId", "item_id")
 SURE_SNAPSHOT_CHARS = 20
 """A text that repeats at least so much of what was seen does not do so by chance."""
@@ -113,7 +110,10 @@ class Heard:
         self._screen = Screen()
 
     async def follow(
-        self, frames: Frames, patience_s: float, enough: Callable[[], bool] = lambda: False
+        self,
+        frames: Frames,
+        patience_s: float,
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take what comes until `enough`, until it ends, or until no word came for `patience_s`."""
         try:
@@ -151,13 +151,13 @@ class Heard:
         if self._with_text:
             return self._with_text
         has_ids = any(arrival.frame.id for arrival in self.arrivals)
-        return [
-            arrival
-            for arrival in self.arrivals
-            if arrival.frame.data.strip() not in ("", "{}")
-            and not arrival.ends
-            and (arrival.frame.id or not has_ids)
-        ]
+        words = []
+        for arrival in self.arrivals:
+            is_empty = arrival.frame.data.strip() in ("", "{}")
+            is_of_the_answer = arrival.frame.id or not has_ids
+            if is_of_the_answer and not is_empty and not arrival.ends:
+                words.append(arrival)
+        return words
 
     @property
     def texts(self) -> Texts:
