@@ -91,7 +91,7 @@ def test_a_quiet_start_is_cut_off_and_said_and_no_fault_is_cut_off_with_it():
     )
     ax = plot_delivery(late, [(11.0, "client killed")])
     assert ax.get_xlim()[0] == 10.4
-    assert "the first 10.4 s, with 1 events, are not shown" in written(ax)
+    assert "the first 10.4 s, with 0 events, are not shown" in written(ax)
     early = plot_delivery(late, [(5.0, "client killed")])
     assert early.get_xlim()[0] == 4.5
     assert plot_delivery(MISSED, []).get_xlim()[0] == 0

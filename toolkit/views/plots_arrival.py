@@ -24,6 +24,8 @@ BACK = " back"
 QUIET_SHARE = 0.02
 """What comes before so small a share of all events is sent is cut off at the left."""
 MARGIN_S = 0.5
+ROOM_SHARE = 0.25
+"""Room at the right for the words about a late outage, as a share of the width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Outage:
     """When the first event was received after the part had been started again."""
     caught_up_s: float | None
     """When all that had been sent by then was received."""
+    n_before: int
+    """Events received before that."""
     n_caught_up: int
     """Events received from the first of them on until it had caught up."""
 
@@ -61,14 +65,15 @@ def _outage(frame: "pd.DataFrame", what: str, from_s: float, back_s: float) -> O
     n_before = int(frame.loc[is_before, "received"].max()) if is_before.any() else 0
     received_more = frame[~is_before & (frame["received"] > n_before)]
     if received_more.empty:
-        return Outage(what, from_s, None, None, 0)
+        return Outage(what, from_s, None, None, n_before, 0)
     first_event_s = float(received_more["time_s"].iloc[0])
     nothing_missing = received_more[received_more["received"] >= received_more["sent"]]
     if nothing_missing.empty:
-        return Outage(what, from_s, first_event_s, None, 0)
+        return Outage(what, from_s, first_event_s, None, n_before, 0)
     caught_up = nothing_missing.iloc[0]
     n_caught_up = int(caught_up["received"]) - n_before
-    return Outage(what, from_s, first_event_s, float(caught_up["time_s"]), n_caught_up)
+    caught_up_s = float(caught_up["time_s"])
+    return Outage(what, from_s, first_event_s, caught_up_s, n_before, n_caught_up)
 
 
 def plot_delivery(
@@ -131,17 +136,17 @@ def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> 
             end_s = float(frame["time_s"].max()) if len(frame) else outage.from_s
         ax.axvspan(outage.from_s, end_s, color="#bbbbbb", alpha=0.4, lw=0, label=label)
         label = "_nolegend_"
-        if outage.caught_up_s is not None and outage.first_event_s is not None:
-            took_s = outage.caught_up_s - outage.first_event_s
-            n_events = f"{outage.n_caught_up:,} event" + "s" * (outage.n_caught_up != 1)
-            height = int(frame.loc[frame["time_s"] <= outage.caught_up_s, "received"].max())
-            ax.annotate(
-                f"caught up: {n_events} in {took_s:.1f} s",
-                (outage.caught_up_s, height),
-                (6, -12),
-                textcoords="offset points",
-                fontsize=8,
-            )
+        if outage.caught_up_s is not None:
+            _name_catch_up(ax, outage, end_s)
+
+
+def _name_catch_up(ax: "Axes", outage: Outage, end_s: float) -> None:
+    """Say how fast it was, below the step that it made: there the curves leave room."""
+    took_s = (outage.caught_up_s or end_s) - end_s
+    n_events = f"{outage.n_caught_up:,} event" + "s" * (outage.n_caught_up != 1)
+    words = f"caught up: {n_events} in {took_s:.1f} s"
+    at = (end_s, outage.n_before)
+    ax.annotate(words, at, (4, -11), textcoords="offset points", fontsize=8)
 
 
 def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
@@ -152,10 +157,13 @@ def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) 
     flowing = frame[frame["sent"] > QUIET_SHARE * frame["sent"].max()]
     starts_s = [float(flowing["time_s"].iloc[0]), *(outage.from_s for outage in away)]
     left_s = min(starts_s) - MARGIN_S
+    end_s = float(frame["time_s"].max())
+    if away and away[-1].from_s > (left_s + end_s) / 2:
+        ax.set_xlim(right=end_s + ROOM_SHARE * (end_s - left_s))
     if left_s <= MARGIN_S:
         ax.set_xlim(left=0)
         return
-    n_hidden = int((frame["time_s"] < left_s).sum())
+    n_hidden = int(frame.loc[frame["time_s"] < left_s, "sent"].max())
     ax.set_xlim(left=left_s)
     hidden = f"the first {left_s:.1f} s, with {n_hidden} events, are not shown"
     ax.set_xlabel(f"seconds since the start ({hidden})")
