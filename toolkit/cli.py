@@ -125,17 +125,41 @@ def _read(path: Path, say: Callable[[str], object]) -> Any:
 
 @app.command()
 def audit(
-    url: Annotated[str, typer.Argument(help="A streaming endpoint of yours: SSE or NDJSON by GET, or a WebSocket.")],
+    url: Annotated[str, typer.Argument(help="A streaming endpoint of yours: SSE, NDJSON or a WebSocket.")],
+    method: Annotated[str, typer.Option(help="Of HTTP: POST for most endpoints that call a model.")] = "GET",
+    body: Annotated[str | None, typer.Option(help="What each connection sends.")] = None,
+    body_file: Annotated[Path | None, typer.Option(help="A file that holds the body.")] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="'Name: value', as often as you like. No value is printed."),
+    ] = None,
+    patience: Annotated[float, typer.Option(help="Seconds without a word until a connection is given up.")] = 30.0,
+    timeout: Annotated[float, typer.Option(help="Seconds until all of it ends.")] = 300.0,
     as_json: AsJson = False,
 ) -> None:
-    """Probe a streaming endpoint while it answers: what survives a cut? It may be charged for three calls."""
+    """Probe a streaming endpoint while it answers: what survives a cut? It may be charged for four answers."""
     from toolkit.sessions.lab import audit_endpoint
 
+    if body is not None and body_file:
+        raise ValueError("give --body or --body-file, not both")
+    content = body_file.read_bytes() if body_file else body
+    headers = dict(_header(line) for line in header or [])
     say = _teller(as_json)
-    card = asyncio.run(audit_endpoint(url))
-    for one in card.findings:
-        say(f"{one.capability:>29}: {one.verdict} ({one.evidence})")
-    _end({"ok": any(one.verdict != "could not probe" for one in card.findings), **card.to_dict()}, as_json)
+    card = asyncio.run(audit_endpoint(url, method, content, headers, patience, timeout))
+    for finding in card.findings:
+        say(f"{finding.capability:>29}: {finding.verdict} ({finding.evidence})")
+        if finding.advice:
+            say(f"{'':>31}-> {finding.advice}")
+    could_probe = any(finding.verdict != "could not probe" for finding in card.findings)
+    _end({"ok": could_probe, **card.to_dict()}, as_json)
+
+
+def _header(line: str) -> tuple[str, str]:
+    """The name and the value of one header. What is wrong is said without the value."""
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip():
+        raise ValueError("a --header is 'Name: value'")
+    return name.strip(), value.strip()
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -1,12 +1,13 @@
-"""The lab: faults on real sockets, the comparison under them, the bugs, the relay, the audit, time travel."""
+"""The lab: faults on real sockets, the comparison under them, the bugs, the relay, time travel."""
 
 import asyncio
-import json
-import socket
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 
 import pandas as pd
+import psutil
 import pytest
 from bugs import BUGS
 from hypothesis import given
@@ -20,14 +21,17 @@ from toolkit.sessions import MemoryLog, Session, fold
 from toolkit.sessions.lab import (
     FaultyProxy,
     Schedule,
-    audit_endpoint,
     compare_relay,
     compare_transports,
     diff_folds,
 )
-from toolkit.web import serving
+from toolkit.sessions.lab.processes import ServerProcess
+from toolkit.sessions.run import LEASE_TTL_S
 
 DURABLE = ["durable over SSE", "durable over WebSocket"]
+INSIDE = "durable over SSE, agent inside"
+RESUMABLE = "resumable SSE, agent outside"
+ARMS = 7
 
 
 @given(st.integers(), st.integers(0, 6))
@@ -94,23 +98,29 @@ async def test_a_stalled_or_slow_connection_loses_nothing(fault):
         assert await asyncio.wait_for(reader.readexactly(4), 5) == b"late"
 
 
+def rows_of(frame, *arms):
+    return frame[frame["arm"].isin(arms)]
+
+
 def check_comparison(frame, seeds):
-    assert len(frame) == 5 * seeds
+    assert len(frame) == ARMS * seeds
     assert set(frame["source"]) == {"simulated"}
-    durable = frame[frame["arm"].isin(DURABLE)]
-    for column in ("lost", "duplicated", "reordered", "regenerated", "wrong_cancels"):
-        assert durable[column].sum() == 0, durable
-    assert durable["second_surface_saw_all"].all()
-    direct = frame[frame["arm"] == "direct SSE"]
+    kept = rows_of(frame, *DURABLE, RESUMABLE, INSIDE)
+    for column in ("lost", "duplicated", "reordered", "wrong_cancels"):
+        assert kept[column].sum() == 0, kept
+    assert kept["second_surface_saw_all"].all()
+    assert kept["whole_s"].notna().all()
+    assert rows_of(frame, *DURABLE, RESUMABLE)["regenerated"].sum() == 0
+    direct = rows_of(frame, "direct SSE")
     assert direct["lost"].sum() > 0
     assert not direct["second_surface_saw_all"].any()
 
 
 @pytest.mark.nats
-async def test_under_the_same_faults_direct_sse_loses_and_durable_sessions_lose_nothing():
-    frame = await compare_transports(5)
-    check_comparison(frame, 5)
-    assert frame[frame["arm"] == "direct SSE"]["wrong_cancels"].sum() > 0
+async def test_under_the_same_faults_direct_sse_loses_and_what_is_stored_outside_loses_nothing():
+    frame = await compare_transports([0, 1, 2, 5])
+    check_comparison(frame, 4)
+    assert rows_of(frame, "direct SSE")["wrong_cancels"].sum() > 0
 
 
 @pytest.mark.slow
@@ -120,17 +130,76 @@ async def test_the_comparison_holds_over_twenty_seeds():
 
 
 @pytest.mark.nats
-async def test_without_faults_no_arm_loses_a_word():
+async def test_each_row_says_where_the_agent_runs_and_where_the_words_are_kept():
     frame = await compare_transports([3], faults=[])
     assert frame["lost"].sum() == frame["regenerated"].sum() == frame["wrong_cancels"].sum() == 0
+    where = frame.set_index("arm")[["agent", "store"]].agg(": ".join, axis=1).to_dict()
+    assert where == {
+        "direct SSE": "in the web server: none",
+        "SSE with a buffer": "in the web server: memory of the web server",
+        "bare WebSocket": "in the web server: memory of the web server",
+        RESUMABLE: "in a worker: SQLite file",
+        "durable over SSE": "in a worker: NATS",
+        "durable over WebSocket": "in a worker: NATS",
+        INSIDE: "in the web server: NATS",
+    }
+
+
+@pytest.mark.nats
+async def test_a_kill_of_the_web_server_costs_a_lease_and_new_tokens_where_the_agent_was_inside():
+    frame = (await compare_transports([0], faults=["kill"], count=1)).set_index("arm")
+    assert (frame.loc[[RESUMABLE, *DURABLE], "lost"] == 0).all()
+    assert (frame.loc[[RESUMABLE, *DURABLE], "regenerated"] == 0).all()
+    assert (frame.loc[[RESUMABLE, *DURABLE], "whole_s"] < LEASE_TTL_S).all()
+    inside = frame.loc[INSIDE]
+    assert (inside["lost"], inside["second_surface_saw_all"]) == (0, True)
+    assert inside["regenerated"] > 0
+    assert inside["whole_s"] > LEASE_TTL_S
+    assert (frame.loc[["direct SSE", "SSE with a buffer", "bare WebSocket"], "lost"] > 0).all()
+
+
+@pytest.mark.nats
+async def test_a_crash_of_nats_itself_costs_the_durable_arms_time_and_no_word():
+    frame = (await compare_transports([4], faults=["nats-crash"], count=2)).set_index("arm")
+    assert frame.loc[[*DURABLE, INSIDE], "lost"].sum() == 0
+    assert frame.loc[[*DURABLE, INSIDE], "regenerated"].sum() == 0
+    assert frame["faults"].iloc[0].count("nats-crash") == 2
 
 
 @pytest.mark.nats
 async def test_a_seed_that_is_there_twice_is_run_twice_with_an_answer_of_its_own():
     frame = await compare_transports([1, 1], faults=[])
-    assert list(frame["seed"]) == [1] * 10
+    assert list(frame["seed"]) == [1] * 2 * ARMS
     for column in ("lost", "duplicated", "regenerated", "wrong_cancels"):
         assert frame[column].sum() == 0, frame
+
+
+async def test_a_server_of_the_lab_that_cannot_start_says_why(tmp_path):
+    process = ServerProcess("toolkit.sessions.lab.web:nobody", "nats://127.0.0.1:9", tmp_path)
+    with pytest.raises(RuntimeError, match="nobody"):
+        await process.start()
+
+
+@pytest.mark.nats
+async def test_the_servers_of_the_lab_die_with_the_process_that_started_them():
+    program = (
+        "import asyncio, sys\n"
+        "from toolkit.sessions.lab import compare_transports\n"
+        "asyncio.run(compare_transports(50))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    process, children = psutil.Process(parent.pid), []
+    try:
+        async with asyncio.timeout(60):
+            while sum("serve_" in " ".join(child.cmdline()) for child in children) < 4:
+                await asyncio.sleep(0.1)
+                with suppress(psutil.NoSuchProcess):
+                    children = process.children(recursive=True)
+    finally:
+        parent.kill()
+        parent.wait(10)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
+    assert alive == []
 
 
 @pytest.mark.parametrize("name", BUGS)
@@ -146,155 +215,6 @@ async def test_what_sub_agents_hand_to_a_dead_orchestrator_is_lost():
     assert frame.loc["relay", "lost"] > 0
     assert frame.loc["relay", "through_orchestrator"] > 0
     assert frame.loc["direct", "lost"] == frame.loc["direct", "through_orchestrator"] == 0
-
-
-async def answering(session, words=60, word=""):
-    run = await session.start_run("agent", "simulated", window_s=0)
-    for n in range(words):
-        await asyncio.sleep(0.02)
-        await run.write(f"{n} {word}")
-    await run.finish()
-
-
-async def nothing(session):
-    """A session without a past."""
-
-
-async def messages(session):
-    for n in range(15):
-        await session.say(f"message {n}")
-
-
-async def a_long_past(session):
-    for n in range(2500):
-        await session.say(f"message {n}")
-
-
-async def a_whole_answer(session):
-    await answering(session, 12)
-
-
-async def a_stopped_answer(session):
-    run = await session.start_run("agent", "simulated", window_s=0)
-    for n in range(12):
-        await run.write(f"{n} ")
-    await session.cancel(run.id)
-    await run.finish("cancelled")
-
-
-@asynccontextmanager
-async def endpoint(past=nothing, word="", already=0, more=60):
-    """Our own endpoints: a session that is being answered, and the trap, once with words that repeat."""
-    from starlette.applications import Starlette
-    from starlette.responses import PlainTextResponse
-    from starlette.routing import Mount, Route
-
-    from toolkit.sessions.http import EventStream, direct_stream, session_app
-    from toolkit.sessions.sse import frame
-
-    async def words(different):
-        for n in range(45):
-            await asyncio.sleep(0.02)
-            yield f"{n % different} "
-
-    async def fresh():
-        yield frame({"grant": "read"}, "live")
-        async for word in words(45):
-            yield frame({"session": "f", "kind": "word", "seq": int(word)}, id=int(word))
-
-    log = MemoryLog()
-    session = Session(log, "s")
-    routes = [
-        Route("/trap", lambda request: direct_stream(words(45))),
-        Route("/refrain", lambda request: direct_stream(words(8))),
-        Route("/fresh", lambda request: EventStream(fresh())),
-        Route("/short", lambda request: PlainTextResponse(json.dumps({"text": "<b>hi"}) + "\n")),
-        Route("/huge", lambda request: PlainTextResponse("x" * 1_500_000)),
-        Mount("/", session_app(log, None, beat_s=0.2)),
-    ]
-    for one in (session, Session(log, "old")):
-        await past(one)
-    async with serving(Starlette(routes=routes), ws="websockets-sansio") as port:
-        answer = asyncio.create_task(answering(session, already + more, word))
-        async for event in session.read(follow=already > 0, lane="words"):
-            if event.data["text"].startswith(f"{already} "):
-                break
-        yield f"127.0.0.1:{port}"
-        await answer
-
-
-async def verdicts(url):
-    card = await audit_endpoint(url, silence_s=2.0, timeout_s=20.0)
-    assert url in card._repr_html_()
-    assert "again" not in str(card.findings) or "/sessions/" not in url, "nothing of a session comes twice"
-    return {one.capability: one.verdict for one in card.findings}
-
-
-GOOD = {
-    "survives a cut": "yes",
-    "resumes": "yes",
-    "second surface": "yes",
-    "a disconnect leaves it running": "yes",
-    "terminal event": "yes",
-}
-
-
-@pytest.mark.parametrize("address", ["http://{}/sessions/s/events", "ws://{}/sessions/s/ws"])
-async def test_an_audit_of_a_durable_session_finds_each_capability(address):
-    async with endpoint() as place:
-        assert await verdicts(address.format(place)) == GOOD
-
-
-@pytest.mark.parametrize("past", [messages, a_whole_answer, a_stopped_answer])
-@pytest.mark.parametrize("already", [0, 60])
-async def test_what_a_session_has_seen_before_is_not_taken_for_the_answer(past, already):
-    async with endpoint(past, already=already) as place:
-        assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
-
-
-async def test_a_past_that_takes_its_time_is_waited_for():
-    async with endpoint(a_long_past, already=10, more=300) as place:
-        assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
-
-
-async def test_a_session_of_ours_without_a_past_keeps_nobody_waiting():
-    async with endpoint() as place:
-        assert (await verdicts(f"http://{place}/fresh"))["second surface"] == "no"
-
-
-async def test_a_snapshot_in_the_place_of_words_is_no_loss():
-    async with endpoint(messages, word="longer than most words are " * 4, already=30) as place:
-        assert await verdicts(f"http://{place}/sessions/s/events") == GOOD
-
-
-async def test_a_session_whose_answers_are_all_given_cannot_be_probed():
-    async with endpoint(a_whole_answer) as place:
-        card = await audit_endpoint(f"http://{place}/sessions/old/events", silence_s=0.5, timeout_s=20.0)
-    assert {one.verdict for one in card.findings} == {"could not probe"}
-    assert "nothing came for 0.5 s after 'complete'" in card.findings[0].evidence
-
-
-@pytest.mark.parametrize("path", ["trap", "refrain"])
-async def test_an_audit_of_the_trap_finds_only_its_terminal_event(path):
-    async with endpoint() as place:
-        found = await verdicts(f"http://{place}/{path}")
-    assert found == dict.fromkeys(GOOD, "no") | {
-        "a disconnect leaves it running": "could not probe",
-        "terminal event": "yes",
-    }
-
-
-async def test_what_cannot_be_probed_is_said_plainly_and_other_schemes_are_refused():
-    async with endpoint() as place:
-        for path in ("short", "nothing-here"):
-            assert set((await verdicts(f"http://{place}/{path}")).values()) == {"could not probe"}
-        for scheme in ("http", "ws"):
-            card = await audit_endpoint(f"{scheme}://{place}/nothing-here", silence_s=2.0)
-            assert all("HTTP 40" in one.evidence for one in card.findings), card
-        card = await audit_endpoint(f"http://{place}/huge", silence_s=2.0)
-        assert "more than 1000000 characters" in card.findings[0].evidence
-    with pytest.raises(ValueError, match="no endpoint"):
-        await audit_endpoint("file:///etc/hostname")
 
 
 async def test_two_moments_of_a_session_differ_by_what_came_grew_or_was_taken_back():
@@ -326,22 +246,6 @@ def test_a_plot_of_the_comparison_says_that_it_is_simulated_and_uses_the_axes_it
     ax.figure.savefig(BytesIO(), format="png")
     assert "simulated" in [text.get_text() for text in ax.texts]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["direct SSE", *DURABLE]
-
-
-def test_the_command_refuses_what_is_no_endpoint():
-    result = CliRunner().invoke(app, ["audit", "file:///etc/hostname"])
-    assert result.exit_code == 2
-    assert "no endpoint" in result.output
-
-
-async def test_the_command_fails_where_nothing_could_be_probed_and_not_where_the_card_is_bad():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        dead = f"http://127.0.0.1:{free.getsockname()[1]}"
-    async with endpoint() as place:
-        for url, code in ((dead, 1), (f"http://{place}/nothing-here", 1), (f"http://{place}/trap", 0)):
-            result = await asyncio.to_thread(CliRunner().invoke, app, ["audit", url, "--json"])
-            assert result.exit_code == code, result.output
-            assert json.loads(result.stdout)["ok"] == (code == 0)
 
 
 @pytest.mark.parametrize("port", ["99999", "-1"])

@@ -46,6 +46,57 @@ def test_delivery_without_events_or_faults_can_be_drawn():
     assert "0 of 0 events received, 0 faults" in written(plot_delivery(FRAME[:0], []))
 
 
+KILLED_AND_BACK = [(1.0, "client killed"), (1.5, "client back"), (4.0, "server killed"), (4.2, "server back")]
+MISSED = pd.DataFrame(
+    {
+        "time_s": [0.0, 0.9, 1.1, 3.0, 3.1, 3.4, 3.9, 4.6, 4.7],
+        "sent": [1, 10, 20, 30, 30, 30, 31, 40, 40],
+        "received": [1, 10, 10, 10, 11, 30, 31, 31, 40],
+    }
+)
+
+
+def test_a_recovery_is_no_fault():
+    words = written(plot_delivery(MISSED, KILLED_AND_BACK))
+    assert "40 of 40 events received, 2 faults" in words
+    assert "client back" not in words
+    assert "server killed (×1)" in words
+
+
+def test_what_was_away_is_shaded_from_the_kill_to_the_first_event_after_the_part_is_back():
+    ax = plot_delivery(MISSED, KILLED_AND_BACK)
+    shades = [(patch.get_x(), round(patch.get_x() + patch.get_width(), 6)) for patch in ax.patches]
+    assert shades == [(1.0, 3.1), (4.0, 4.7)]
+
+
+def test_the_catching_up_is_named_with_its_events_and_seconds():
+    words = written(plot_delivery(MISSED, KILLED_AND_BACK))
+    assert "caught up: 20 events in 0.3 s" in words
+    assert "caught up: 9 events in 0.0 s" in words
+
+
+def test_a_reader_that_never_comes_back_is_away_to_the_end_and_never_catches_up():
+    deaf = MISSED.assign(received=MISSED["received"].clip(upper=10))
+    ax = plot_delivery(deaf, KILLED_AND_BACK[:1])
+    assert "caught up" not in written(ax)
+    assert [patch.get_x() + patch.get_width() for patch in ax.patches] == [4.7]
+
+
+def test_a_quiet_start_is_cut_off_and_said_and_no_fault_is_cut_off_with_it():
+    late = pd.concat(
+        [
+            pd.DataFrame({"time_s": [0.0], "sent": [0], "received": [0]}),
+            MISSED[1:].assign(time_s=MISSED["time_s"][1:] + 10),
+        ]
+    )
+    ax = plot_delivery(late, [(11.0, "client killed")])
+    assert ax.get_xlim()[0] == 10.4
+    assert "the first 10.4 s, with 0 events, are not shown" in written(ax)
+    early = plot_delivery(late, [(5.0, "client killed")])
+    assert early.get_xlim()[0] == 4.5
+    assert plot_delivery(MISSED, []).get_xlim()[0] == 0
+
+
 def test_no_topics_and_no_runs_are_nothing_to_show():
     none = TopicMap(np.array([]), topic_map().topics[:0], (), 0.0, (), np.zeros((0, 2)))
     runs = pd.DataFrame({"arm": [], "lost": [], "stall_s": [], "source": []})

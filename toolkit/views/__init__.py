@@ -28,7 +28,7 @@ WHERE = {
     "plot_alignment": "plots_alignment",
     "plot_corrected": "plots_alignment",
     "plot_critiques": "plots_alignment",
-    "plot_delivery": "plots",
+    "plot_delivery": "plots_arrival",
     "plot_loss": "plots_delivery",
     "plot_rates": "plots_alignment",
     "plot_saturation": "coding",

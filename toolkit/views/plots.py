@@ -4,25 +4,17 @@ Colours are of Okabe and Ito (2008), which most colour-blind people can tell apa
 the same as the colour.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.evals import TopicMap
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["plot_delivery", "plot_topics"]
+__all__ = ["plot_topics"]
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000 #e69f00 #56b4e9 #009e73 #f0e442 #0072b2 #d55e00 #cc79a7".split()
-)
-FAULT_MARKS: tuple[tuple[str, str, Any], ...] = (
-    (VERMILION, "v", "--"),
-    (PURPLE, "s", "-."),
-    (ORANGE, "D", ":"),
-    (BLUE, "P", (0, (5, 1))),
 )
 TOPICS_SHOWN = 20
 
@@ -52,43 +44,6 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     notes = "".join(f"\n! {note}" for note in topic_map.warnings)
     ax.set_title(title + notes, loc="left", fontsize=10)
     return _stamp(ax, simulated or topic_map.source == "simulated")
-
-
-def plot_delivery(
-    frame: "pd.DataFrame", faults: Sequence[tuple[float, str]], ax: "Axes | None" = None, simulated: bool = False
-) -> "Axes":
-    """Does it all arrive, whatever breaks? Events sent and received over time, with each fault marked.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        ``time_s`` since the start, ``sent`` and ``received``: cumulative counts of events.
-    faults : sequence of (float, str)
-        When, in seconds, and what was broken. Each name has a colour, a marker and a line of its own.
-    ax : Axes, optional
-        Where to draw; None makes a figure of its own.
-    simulated : bool
-        Whether the words that were sent are a script's.
-    """
-    ax = ax or _axes(8.0, 4.2)
-    ax.step(frame["time_s"], frame["sent"], where="post", color=BLACK, lw=1.2, ls="--", label="sent")
-    ax.step(frame["time_s"], frame["received"], where="post", color=GREEN, lw=2.2, alpha=0.9, label="received")
-    top = max([1, *frame["sent"], *frame["received"]])
-    kinds = list(dict.fromkeys(name for _, name in faults))
-    for row, (kind, (colour, mark, line)) in enumerate(zip(kinds, FAULT_MARKS * len(kinds), strict=False)):
-        height = (1.05 + 0.06 * row) * top
-        times = [time for time, name in faults if name == kind]
-        ax.vlines(times, 0, height, colors=colour, linestyles=line, lw=1.2)
-        ax.plot(times, [height] * len(times), mark, color=colour, ms=8, label=f"{kind} (×{len(times)})")
-    ax.set_ylim(0, (1.08 + 0.06 * len(kinds)) * top)
-    ax.set_xlim(left=0)
-    ax.set_xlabel("seconds since the start")
-    ax.set_ylabel("events so far")
-    sent, received = (int(max([0, *frame[name]])) for name in ("sent", "received"))
-    ax.set_title(f"{received:,} of {sent:,} events received, {len(faults)} faults", loc="left", fontsize=10)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8.5)
-    return _stamp(ax, simulated)
 
 
 def _axes(width_in: float, height_in: float) -> "Axes":

@@ -1,8 +1,10 @@
 """The lab: what breaks without a durable session, measured under faults that a seed draws.
 
-`compare_transports` runs five transports under the same faults, `compare_relay` weighs an
-orchestrator in the middle, `audit_endpoint` probes an endpoint of yours; `conversation_at`
-goes back to a moment, and `diff_folds` compares two.
+`compare_transports` runs seven arms under the same faults, each with where its agent runs and where
+its words are kept; `compare_relay` weighs an orchestrator in the middle, `audit_endpoint` probes an
+endpoint of yours; `conversation_at` goes back to a moment, and `diff_folds` compares two. What the
+arms show: a well-made resumable SSE ties with a durable session on loss. What a session adds are
+signals, a fence, and one mechanism.
 """
 
 from toolkit.sessions.lab.audit import Audit, Finding, audit_endpoint

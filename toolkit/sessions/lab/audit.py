@@ -1,31 +1,29 @@
-"""What survives at a streaming endpoint of yours: three connections to it, one of them cut, and a scorecard.
+"""What survives at a streaming endpoint of yours: four connections, two cut, and a scorecard.
 
-The first connection is closed in mid-answer and comes back as the third; the second is another surface, which joined
-before that and stays. All is judged from what they brought. An endpoint that calls a model may be charged for three.
+All is judged from what the connections of a `Probe` brought. An endpoint that calls a model may be
+charged for four answers.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
-from math import inf
-from typing import Any, Literal, NamedTuple
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from toolkit import render
-from toolkit.sessions.wire import Frames, as_json, broken, listen
+from toolkit.sessions.lab.heard import STOPPED, Heard, Texts, covers, n_chars, shown
+from toolkit.sessions.lab.probe import Probe
+from toolkit.sessions.wire import Request
 
 Verdict = Literal["yes", "no", "could not probe"]
-Judged = tuple[Verdict, str]
-CAPABILITIES = ("survives a cut", "resumes", "second surface", "a disconnect leaves it running", "terminal event")
-ENDS = frozenset("done end finish finished complete completed message_stop run.finished [done]".split())
-STOPPED = frozenset("cancelled canceled aborted".split())
-TELLING = ("type", "kind", "event", "status", "outcome")
-ASIDE = ({"beat"}, {"live"})  # our own server's words about the connection
-JOIN_AFTER, CUT_AFTER = 6, 6
-"""Events that the first connection has had at least when the second joins, and since then when it is cut."""
-AHEAD_S, AWAY_S = 0.3, 0.3
-"""What was said before comes in a burst: so long after it began the second joins, so long after that comes the cut."""
+
+SURVIVES, RESUMES, SHARED = "survives a cut", "resumes", "second surface"
+GOES_ON, TERMINAL = "a disconnect leaves it running", "terminal event"
+CAPABILITIES = (SURVIVES, RESUMES, SHARED, GOES_ON, TERMINAL)
+PATIENCE_S, TIMEOUT_S = 30.0, 300.0
+IN_FLIGHT = 2
+"""Words that may still come of an answer that the cut has ended."""
+SECRET_CHARS = 4
+"""Shorter values of headers are no secrets, and too common to strike out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,9 @@ class Finding:
     capability: str
     verdict: Verdict
     evidence: str
+    """What was seen."""
+    advice: str = ""
+    """What to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,169 +50,233 @@ class Audit:
         return asdict(self)
 
     def _repr_html_(self) -> str:
-        rows = [(one.capability, one.verdict, one.evidence) for one in self.findings]
-        return render.block(render.tag("p", self.url), render.table(rows, ("capability", "verdict", "evidence")))
-
-
-class _Got(NamedTuple):
-    data: str
-    at: float
-    seq: float
-    """Of words that a snapshot of ours may stand for; of all else without end."""
-
-
-@dataclass
-class _Heard:
-    """What one connection brought; `ends` are words that tell of an end, each with the event that it stood in."""
-
-    silence_s: float
-    got: list[_Got] = field(default_factory=list)
-    ends: list[tuple[str, str]] = field(default_factory=list)
-    covers: int = 0
-    """The last word that a snapshot of ours stood in for."""
-    opened: float = inf
-    last_id: str = ""
-    last_word: str = ""
-    behind: bool | None = None
-    """Whether a session of ours is still telling it the past."""
-    why: str = "it closed without a word, as a cut would look"
-
-    async def follow(self, frames: Frames, enough: Callable[[], bool]) -> None:
-        try:
-            async with asyncio.timeout(None) as quiet, aclosing(frames):
-                async for name, id_, data in frames:
-                    if self._take(name, id_, data):
-                        quiet.reschedule(time.monotonic() + self.silence_s if self.last_word else None)
-                    if enough():
-                        self.why = ""
-                        return
-        except broken() as error:
-            self.why = f"it broke off, or was silent for too long: {type(error).__name__} {error}".rstrip()
-            if quiet.expired():
-                self.why = f"nothing came for {self.silence_s} s after {self.last_word!r}"
-
-    def _take(self, name: str, id_: str, data: str) -> bool:
-        told, refused = as_json(data), name == "refused"
-        aside = {name} in ASIDE or told.keys() in ASIDE
-        self.why, self.behind = data if refused else self.why, False if aside else self.behind
-        if refused or aside or not name + data:
-            return False
-        event = _dict(told.get("event")) or told
-        inner, kind, seq = _dict(event.get("data")), event.get("kind"), event.get("seq")
-        self.behind = self.behind is not False and {"session", "kind", "seq"} <= event.keys()
-        self.last_id = id_ or self.last_id
-        words = {str(one.get(key)).lower() for one in (event, inner) for key in TELLING}
-        words |= {name.lower(), data.strip().lower(), "done" if told.get("done") is True else ""}
-        self.ends += [(word, data) for word in sorted(words & (ENDS | STOPPED))]
-        self.last_word = min(words & ENDS, default="")
-        if kind == "text.snapshot" and isinstance(covers := inner.get("covers"), int):
-            self.covers = max(self.covers, covers)
-        elif data.strip() not in ("", "{}") and (kind, inner.get("text")) != ("text.delta", ""):
-            self.got.append(_Got(data, time.monotonic(), seq if kind == "text.delta" and isinstance(seq, int) else inf))
-        return True
-
-    @property
-    def data(self) -> set[str]:
-        return {one.data for one in self.got}
-
-    def news(self, first: "_Heard", among: frozenset[str] = ENDS) -> set[str]:
-        """The ends that `first` had not heard of when it was cut."""
-        return {word for word, data in self.ends if word in among and (word, data) not in first.ends}
-
-    def lacks(self, other: "_Heard", *more: "_Heard") -> set[str]:
-        """What `other` brought that neither this nor `more` did, be it in a snapshot."""
-        covers = max(one.covers for one in (self, *more))
-        return {one.data for one in other.got if one.seq > covers}.difference(self.data, *(one.data for one in more))
+        columns = ("capability", "verdict", "evidence", "advice")
+        rows = [tuple(getattr(finding, name) for name in columns) for finding in self.findings]
+        return render.block(render.tag("p", self.url), render.table(rows, columns))
 
 
 async def audit_endpoint(
-    url: str, headers: Mapping[str, str] | None = None, silence_s: float = 5.0, timeout_s: float = 60.0
+    url: str,
+    method: str = "GET",
+    body: "str | bytes | dict[str, Any] | None" = None,
+    headers: Mapping[str, str] | None = None,
+    patience_s: float = PATIENCE_S,
+    timeout_s: float = TIMEOUT_S,
 ) -> Audit:
-    """Probe a streaming endpoint (GET with SSE or NDJSON, or a WebSocket) while it answers.
+    """Probe a streaming endpoint (SSE or NDJSON over HTTP, or a WebSocket) while it answers.
 
     Parameters
     ----------
     url : str
         The only address that is spoken to; redirects are not followed.
+    method : str
+        Of HTTP: ``POST`` for most endpoints that call a model.
+    body : str, bytes or dict, optional
+        What each connection sends; a dict goes as JSON. Over a WebSocket it is the first message.
     headers : mapping, optional
-        A token, say.
-    silence_s, timeout_s : float
-        A connection that says nothing for so long is given up; all of it ends by then.
+        A token, say. No value is shown in the scorecard.
+    patience_s : float
+        A connection that brings no word for so long is given up: more than the model thinks.
+    timeout_s : float
+        All of it ends by then.
 
     Raises
     ------
     ValueError
         For a URL that is not http, https, ws or wss.
     """
-    first, other, back = (_Heard(silence_s) for _ in range(3))
-    opening = listen(url, "", silence_s, headers)  # refuses what is no endpoint, and connects to nothing yet
-
-    def midway() -> bool:
-        now, told = time.monotonic(), len(first.got) >= JOIN_AFTER and not first.behind
-        if other.opened == inf and told and now - first.got[0].at > AHEAD_S:
-            other.opened = now
-            group.create_task(other.follow(listen(url, "", silence_s, headers), lambda: bool(other.news(first))))
-        since = inf if other.behind else other.opened
-        return now - since > AHEAD_S and sum(one.at > since for one in first.got) >= CUT_AFTER
-
-    try:
-        async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
-            await first.follow(opening, midway)
-            if not first.why:
-                await asyncio.sleep(AWAY_S)
-                await back.follow(listen(url, first.last_id, silence_s, headers), lambda: bool(back.news(first)))
-    except TimeoutError:
-        for one in (first, other, back):
-            one.why = one.why and f"it went on for more than {timeout_s} s"
-    return Audit(url, tuple(Finding(name, *judged) for name, judged in _judge(first, other, back).items()))
+    all_headers = dict(headers or {})
+    if isinstance(body, dict):
+        body = json.dumps(body)
+        all_headers = {"Content-Type": "application/json", **all_headers}
+    content = body.encode() if isinstance(body, str) else body or b""
+    probe = Probe(Request(url, method.upper(), content, all_headers), patience_s)
+    await probe.run(timeout_s)
+    secrets = _secrets(headers or {})
+    findings = []
+    for finding in judge(probe):
+        evidence = _without(secrets, finding.evidence)
+        findings.append(replace(finding, evidence=evidence))
+    return Audit(_without(secrets, url), tuple(findings))
 
 
-def _judge(first: _Heard, other: _Heard, back: _Heard) -> dict[str, Judged]:
-    if first.why or len(first.data) < JOIN_AFTER:
-        few = f"only {len(first.got)} events came, too few in mid-answer to cut it: {first.why}"
-        why = few if first.why else "its events are too much alike to tell one from the other"
-        return dict.fromkeys(CAPABILITIES, ("could not probe", why))
-    resumes, shared = _resumes(first, back), _second(first, other)
-    witness = other if shared[0] == "yes" else back if resumes[0] == "yes" else None
-    missing, ended = first.lacks(other, back), min(other.news(first) | back.news(first), default="")
-    survives: Judged = "no", "after the cut the answer could not be had again: what comes is another, or nothing"
-    if witness is other:
-        survives = ("no" if missing else "yes"), f"{len(missing)} of {len(other.data)} events never came"
-    elif witness:
-        survives = ("yes", "it went on, and ended") if back.news(first) else ("no", f"it went on, and {back.why}")
-    terminal: Judged = ("could not probe" if "it went on" in other.why else "no"), other.why
-    if ended:
-        terminal = "yes", f"the last word was {ended!r}"
-    judged = (survives, resumes, shared, _goes_on(first, witness), terminal)
-    return dict(zip(CAPABILITIES, judged, strict=True))
+def judge(probe: Probe) -> list[Finding]:
+    """What the connections of `probe` show, for each capability."""
+    if not probe.was_cut:
+        evidence, advice = _why_not_probed(probe.first)
+        return [Finding(name, "could not probe", evidence, advice) for name in CAPABILITIES]
+    shared = _is_shared(probe)
+    resumes = _resumes(probe, shared.verdict == "yes")
+    goes_on = _goes_on(probe, resumes.verdict == "yes")
+    survives = _survives(probe, resumes.verdict == "yes", goes_on)
+    return [survives, resumes, shared, goes_on, _terminal(probe)]
 
 
-def _resumes(first: _Heard, back: _Heard) -> Judged:
-    if not first.last_id:
-        return "no", "its events carry no ids, so there is nothing to resume from"
-    again, asked = len(first.data & back.data), f"asked to go on after id {first.last_id[:40]}, it sent"
-    if 2 * again > len(first.data) or not back.got:
-        return "no", f"{asked} {f'{again} of the first events again' if back.got else 'nothing'}"
-    return "yes", f"{asked} the {len(back.got)} events that follow" + f", and {again} of the first again" * bool(again)
+def _why_not_probed(first: Heard) -> tuple[str, str]:
+    """The evidence and the advice where no answer could be cut in its middle."""
+    n_words = len(first.words)
+    evidence = f"{n_words} events with words came, and no answer could be cut: {first.why}"
+    if "HTTP 401" in first.why or "HTTP 403" in first.why:
+        return evidence, "give it the headers that it asks for, a token say (headers=, --header)"
+    if "HTTP 4" in first.why:
+        return evidence, "look at the address, the method and the body (--method, --body)"
+    if "no word came" in first.why:
+        return evidence, (
+            "if it is a session, send it a message first, so that it answers while it is probed; "
+            "if its model thinks for longer, raise patience_s (--patience)"
+        )
+    return evidence, "ask for a longer answer: it takes 12 events with words, over a second or so"
 
 
-def _second(first: _Heard, other: _Heard) -> Judged:
-    """Another answer that says the same would lag by as much as it began later, or more."""
-    data, when, _ = first.got[-1]
-    times = sum(one.data == data for one in first.got)
-    lag = next((one.at - when for one in [one for one in other.got if one.data == data][times - 1 :]), inf)
-    if lag > (other.opened - first.got[0].at) / 2 or other.lacks(first):
-        return "no", "a second connection did not see what the first saw, when it saw it"
-    return "yes", f"a second connection had all that the first had within {1000 * max(0.0, lag):.0f} ms"
+def _is_shared(probe: Probe) -> Finding:
+    reached_s = probe.second.reached_s(probe.marked_texts)
+    lag_s = None if reached_s is None else reached_s - probe.marked_s
+    if lag_s is None or lag_s > probe.lag_limit_s:
+        evidence = "a second connection did not show what the first showed, when it showed it"
+        advice = "keep the answer on the server, and send each reader all of it from the beginning"
+        return Finding(SHARED, "no", evidence, advice)
+    lag_ms = 1000 * max(0.0, lag_s)
+    evidence = f"a second connection had all that the first had within {lag_ms:.0f} ms"
+    return Finding(SHARED, "yes", evidence)
 
 
-def _goes_on(first: _Heard, witness: _Heard | None) -> Judged:
-    if witness is None:
-        return "could not probe", "who cannot resume and cannot join cannot see what became of it"
-    later, stopped = sum(one.at > first.got[-1].at for one in witness.got), witness.news(first, STOPPED)
-    how = f"{later} events came after the cut" + ", and the end said that it was cancelled" * bool(stopped)
-    return ("no" if stopped or not later else "yes"), how
+def is_same_answer(probe: Probe) -> bool:
+    """Whether the fresh connection was shown the answer that was cut.
+
+    What was said before comes in a burst. An answer of its own takes the time of the first, also
+    where it says the same.
+    """
+    joined_s = probe.fresh.reached_s(probe.joined_texts)
+    reached_s = probe.fresh.reached_s(probe.first.texts)
+    if joined_s is None or reached_s is None:
+        return False
+    took_s = probe.first.words[-1].at_s - probe.joined_s
+    return reached_s - joined_s < took_s / 2
 
 
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _resumes(probe: Probe, shared: bool) -> Finding:
+    advice = "give each event an id, and on Last-Event-ID send what follows it, and nothing else"
+    first, back = probe.first, probe.back
+    if back is None:
+        evidence = "its events carry no ids, so there is nothing to resume from"
+        return Finding(RESUMES, "no", evidence, advice)
+    asked = f"asked to go on after id {first.last_id[:40]}, it sent"
+    if not back.words and not back.new_ends(first):
+        return Finding(RESUMES, "no", f"{asked} nothing: {back.why}", advice)
+    seen = {word.frame.id or word.frame.data for word in first.words}
+    n_repeated = sum((word.frame.id or word.frame.data) in seen for word in back.words)
+    if 2 * n_repeated > len(seen):
+        evidence = f"{asked} {n_repeated} of the first events again"
+        return Finding(RESUMES, "no", evidence, advice)
+    resumed = shown([*first.words, *back.words])
+    if is_same_answer(probe):
+        fresh = probe.fresh.texts
+        if not covers(fresh, resumed) and not covers(resumed, fresh):
+            evidence = f"{asked} {len(back.words)} events, which do not follow: words are missing"
+            return Finding(RESUMES, "no", evidence, advice)
+    elif not shared and not _follows(first, back):
+        evidence = f"{asked} {len(back.words)} events, perhaps of another answer: no connection"
+        evidence += " without an id shows the same answer"
+        return Finding(RESUMES, "could not probe", evidence, advice)
+    evidence = f"{asked} the {len(back.words)} events with words that follow"
+    return Finding(RESUMES, "yes", evidence)
+
+
+def _follows(first: Heard, back: Heard) -> bool:
+    """Whether the ids of `back` count on from those of `first`."""
+    next_id = next((arrival.frame.id for arrival in back.arrivals if arrival.frame.id), "")
+    digits = len(first.last_id) - len(first.last_id.rstrip("0123456789"))
+    number = first.last_id[len(first.last_id) - digits :]
+    stem = first.last_id[: len(first.last_id) - digits]
+    return bool(number) and next_id == f"{stem}{int(number) + 1}"
+
+
+def _goes_on(probe: Probe, resumes: bool) -> Finding:
+    """Whether the answer was made to its end while nobody was connected."""
+    first, fresh, back = probe.first, probe.fresh, probe.back
+    advice = "let the answer run apart from any connection, and stop it only where somebody says so"
+    if is_same_answer(probe):
+        witness, texts, control = fresh, fresh.texts, None
+    elif resumes and back:
+        witness, texts, control = back, shown([*first.words, *back.words]), fresh
+    else:
+        evidence = "who can neither resume nor join cannot see what became of the answer"
+        return Finding(GOES_ON, "could not probe", evidence, advice)
+    stopped = witness.new_ends(first) & STOPPED
+    if stopped:
+        evidence = f"after the cut it ended with the word {min(stopped)!r}"
+        return Finding(GOES_ON, "no", evidence, advice)
+    n_later = _events_after(probe, texts)
+    n_due = probe.away_s / probe.pace_s
+    evidence = (
+        f"nobody listened for {probe.away_s:.1f} s, in which about {n_due:.0f} events were due; "
+        f"words of {n_later} came after the cut, then {_last(witness, first)}"
+    )
+    answer_chars = n_chars(texts)
+    control_chars = n_chars(control.texts) if control and control.has_ended(first) else 0
+    if control_chars:
+        evidence += f"; {answer_chars} characters, where an answer"
+        evidence += f" that nobody cut had {control_chars}"
+    if n_later <= IN_FLIGHT and control_chars and answer_chars > 0.9 * control_chars:
+        advice = "the answer was over at the moment of the cut: ask for a longer one"
+        return Finding(GOES_ON, "could not probe", evidence, advice)
+    if n_later <= IN_FLIGHT or answer_chars < control_chars / 2:
+        advice += "; if the answer was over by chance when it was cut, ask for a longer one"
+        return Finding(GOES_ON, "no", evidence, advice)
+    return Finding(GOES_ON, "yes", evidence)
+
+
+def _events_after(probe: Probe, texts: Texts) -> int:
+    """How many events of the usual size `texts` go on for after what was seen before the cut."""
+    seen_chars = n_chars(probe.first.texts)
+    n_live = probe.first.n_words_since(probe.joined_s)
+    chars_per_event = (seen_chars - n_chars(probe.joined_texts)) / n_live
+    return round((n_chars(texts) - seen_chars) / max(1.0, chars_per_event))
+
+
+def _last(heard: Heard, first: Heard) -> str:
+    """How the answer ended on this connection."""
+    ends = heard.new_ends(first)
+    return f"it said {min(ends)!r}" if ends else heard.why
+
+
+def _survives(probe: Probe, resumes: bool, goes_on: Finding) -> Finding:
+    advice = "keep the answer where a client that comes back can have it: a log, and a cursor"
+    if goes_on.verdict == "no":
+        evidence = f"the answer itself was cut short: {goes_on.evidence}"
+        return Finding(SURVIVES, "no", evidence, goes_on.advice)
+    if resumes and probe.back:
+        end = _last(probe.back, probe.first)
+        evidence = f"who came back was shown the rest of the answer; then {end}"
+        return Finding(SURVIVES, "yes", evidence)
+    if is_same_answer(probe):
+        evidence = "a new connection was shown all of the answer from its beginning"
+        return Finding(SURVIVES, "yes", evidence)
+    evidence = "after the cut the answer could not be had: what comes is another, or nothing"
+    return Finding(SURVIVES, "no", evidence, advice)
+
+
+def _terminal(probe: Probe) -> Finding:
+    connections = [heard for heard in (probe.fresh, probe.back) if heard]
+    for heard in connections:
+        ends = heard.new_ends(probe.first)
+        if ends:
+            return Finding(TERMINAL, "yes", f"the last word was {min(ends)!r}")
+    why = "; ".join(dict.fromkeys(heard.why for heard in connections))
+    if "it went on" in why:
+        advice = "raise timeout_s (--timeout), or ask for a shorter answer"
+        return Finding(TERMINAL, "could not probe", why, advice)
+    advice = "end each answer with an event of its own: a close looks the same as a cut"
+    return Finding(TERMINAL, "no", f"no event told of an end: {why}", advice)
+
+
+def _secrets(headers: Mapping[str, str]) -> list[str]:
+    """The values of headers and their parts, the longest first."""
+    parts = {part for value in headers.values() for part in (value, value.strip(), *value.split())}
+    return sorted((part for part in parts if len(part) >= SECRET_CHARS), key=len, reverse=True)
+
+
+def _without(secrets: list[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text

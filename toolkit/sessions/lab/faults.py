@@ -1,39 +1,27 @@
-"""Faults drawn from a seed: a TCP proxy cuts, stalls, half-opens and slows, a process is killed or frozen.
+"""Faults drawn from a seed: a TCP proxy cuts, stalls, half-opens and slows, a server is killed or frozen.
 
 >>> print(Schedule.draw(7, count=2))
-seed 7: stall at 0.21 s for 0.32 s; kill at 0.62 s
+seed 7: stall at 0.21 s for 0.32 s; nats-crash at 0.62 s
 """
 
 import asyncio
-import os
 import random
-import signal
 import socket
 import struct
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self, get_args
 
-from toolkit import warden
-from toolkit.sessions.server import SERVER_URL
-
-Kind = Literal["cut", "stall", "half-open", "slow", "kill", "freeze"]
+Kind = Literal["cut", "stall", "half-open", "slow", "kill", "freeze", "nats-crash"]
 """Connections are reset; nothing moves for a while; what the server sends is lost while the connection seems to be
-up; each piece comes late; the web server gets SIGKILL and is started again; it gets SIGSTOP, and SIGCONT later."""
+up; each piece comes late; the web server gets SIGKILL and is started again; it gets SIGSTOP, and SIGCONT later; the
+nats-server gets SIGKILL and is started again on the same store."""
 
 LASTING = frozenset({"stall", "slow", "freeze"})
 READ_BYTES = 4096
 SLOW_S = 0.05
-START_S = 15.0
-PROGRAM = """
-import asyncio, os, pathlib, sys
-from toolkit.sessions.lab.web import serve_arms
-asyncio.run(serve_arms(int(sys.argv[1]), os.environ["FIELDBOOK_SERVER_URL"], pathlib.Path(sys.argv[2])))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,39 +144,3 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-
-
-class WebProcess:
-    """The web server of `lab.web` as a child: killed with SIGKILL, frozen with SIGSTOP, started again on its port."""
-
-    def __init__(self, url: str, place: Path):
-        self._url, self._place, self.port, self._pid = url, place, 0, 0
-
-    async def start(self) -> None:
-        program = warden.command([sys.executable, "-c", PROGRAM, str(self.port), str(self._place)])
-        environment = {**os.environ, SERVER_URL: self._url}
-        pipe, errors = asyncio.subprocess.PIPE, self._place / "web.log"
-        with errors.open("ab") as log:
-            self._warden = await asyncio.create_subprocess_exec(
-                *program, stdin=pipe, stdout=pipe, stderr=log, env=environment
-            )
-        assert self._warden.stdout
-        said = await asyncio.wait_for(self._warden.stdout.readline(), START_S)
-        if not said:
-            raise RuntimeError(f"the lab's web server did not start; it said: {errors.read_text()[-800:]}")
-        self._pid, self.port = map(int, said.split())
-
-    async def kill(self) -> None:
-        self._send(signal.SIGKILL)
-        await asyncio.wait_for(self._warden.wait(), START_S)
-
-    async def freeze(self, for_s: float) -> None:
-        self._send(signal.SIGSTOP)
-        try:
-            await asyncio.sleep(for_s)
-        finally:
-            self._send(signal.SIGCONT)
-
-    def _send(self, what: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, what)

@@ -1,7 +1,9 @@
 """The web server of the comparison, a process of its own, so that it can be killed.
 
-``/direct`` ties the model call to the connection. ``/buffer`` and ``/live`` keep the answer in this process's memory:
-the first can resume it, the second sends on what comes. Under ``/sessions`` nothing is kept here.
+``/direct`` ties the model call to the connection. ``/buffer`` and ``/live`` keep the answer in this
+process's memory: the first can resume it, the second sends on what comes. ``/resumable`` reads what
+a worker stores in a SQLite file. Under ``/sessions`` nothing is kept here. Under ``/inside`` are
+sessions too, and their agents run here, as ``fieldbook serve`` has it: a kill meets them.
 """
 
 import asyncio
@@ -17,13 +19,21 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from toolkit.events import Event
+from toolkit.sessions.control import attend
 from toolkit.sessions.http import session_app
-from toolkit.sessions.lab.transports import N_TOKENS, speak
+from toolkit.sessions.lab.speech import N_TOKENS, speak
+from toolkit.sessions.lab.store import AnswerStore
+from toolkit.sessions.lab.worker import STORE
 from toolkit.sessions.nats import NatsLog
+from toolkit.sessions.run import Run
+from toolkit.sessions.session import Session
 from toolkit.sessions.sse import EventStream, Words, direct_stream, frame
 from toolkit.web import serving
 
 BEAT_S = 0.1
+LOOK_EACH_S = 0.01
+"""The reader of the SQLite file looks for new words so often: a file does not call."""
 
 
 class Answer:
@@ -50,14 +60,14 @@ class Answer:
 
 
 class Baselines:
-    """The three arms that are not durable."""
+    """The four arms that are not sessions."""
 
-    def __init__(self, place: Path):
-        self._place = place
+    def __init__(self, folder: Path, store: AnswerStore):
+        self._folder, self._store = folder, store
         self._answers: dict[str, Answer] = {}
 
     def _speak(self, http: HTTPConnection) -> Words:
-        return speak(http.path_params["name"], self._place)
+        return speak(http.path_params["name"], self._folder)
 
     def _answer(self, http: HTTPConnection) -> Answer:
         name = http.path_params["name"]
@@ -76,8 +86,25 @@ class Baselines:
         answer = self._answer(http)
 
         async def frames() -> Words:
-            async for n, word in answer.follow(int(http.headers.get("last-event-id", 0))):
+            async for n, word in answer.follow(_cursor(http)):
                 yield frame({"text": word}, id=n)
+            yield frame({}, "done")
+
+        return EventStream(frames())
+
+    async def resumable(self, http: Request) -> Response:
+        """SSE that goes on after Last-Event-ID, from what a worker stores: also after a kill."""
+        name = http.path_params["name"]
+
+        async def frames() -> Words:
+            cursor, is_finished = _cursor(http), False
+            while not is_finished:
+                is_finished = self._store.is_finished(name)
+                for n, word in self._store.words_after(name, cursor):
+                    cursor = n
+                    yield frame({"text": word}, id=n)
+                if not is_finished:
+                    await asyncio.sleep(LOOK_EACH_S)
             yield frame({}, "done")
 
         return EventStream(frames())
@@ -92,15 +119,34 @@ class Baselines:
             await socket.send_json({"done": True})
 
 
-async def serve_arms(port: int, url: str, place: Path) -> None:
+def _cursor(http: Request) -> int:
+    return int(http.headers.get("last-event-id", 0))
+
+
+async def serve_arms(port: int, url: str, folder: Path) -> None:
     """Serve until killed, and print the pid and the port; a port of 0 takes a free one."""
-    arms = Baselines(place)
-    routes = [
-        Route("/direct/{name}", arms.direct),
-        Route("/buffer/{name}", arms.buffer),
-        WebSocketRoute("/live/{name}", arms.live),
-        Mount("/", session_app(await NatsLog.connect(url), None, beat_s=BEAT_S)),
-    ]
-    async with serving(Starlette(routes=routes), port=port, ws="websockets-sansio") as port:
-        print(os.getpid(), port, flush=True)
-        await asyncio.Event().wait()
+
+    async def agent(run: Run, message: Event) -> None:
+        if run.text:  # adopted after a kill; nobody can go on with a model call
+            await run.roll_back()
+        async for word in speak(message.session, folder):
+            await run.write(word)
+
+    async def attendant(session: Session) -> None:
+        await attend(session, agent, "agent", source="simulated")
+
+    log = await NatsLog.connect(url)
+    with AnswerStore(folder / STORE) as store:
+        arms = Baselines(folder, store)
+        routes = [
+            Route("/direct/{name}", arms.direct),
+            Route("/buffer/{name}", arms.buffer),
+            Route("/resumable/{name}", arms.resumable),
+            WebSocketRoute("/live/{name}", arms.live),
+            Mount("/inside", session_app(log, None, attendant, beat_s=BEAT_S)),
+            Mount("/", session_app(log, None, beat_s=BEAT_S)),
+        ]
+        app = Starlette(routes=routes)
+        async with serving(app, port=port, ws="websockets-sansio") as port:
+            print(os.getpid(), port, flush=True)
+            await asyncio.Event().wait()

@@ -1,0 +1,99 @@
+"""Servers of the lab as child processes: killed by SIGKILL, frozen by SIGSTOP, started again."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from toolkit import warden
+from toolkit.sessions.server import SERVER_URL
+
+START_S = 15.0
+PROGRAM = """
+import asyncio, importlib, os, pathlib, sys
+module, name = sys.argv[1].split(":")
+serve = getattr(importlib.import_module(module), name)
+url = os.environ["FIELDBOOK_SERVER_URL"]
+asyncio.run(serve(int(sys.argv[2]), url, pathlib.Path(sys.argv[3])))
+"""
+WEB = "toolkit.sessions.lab.web:serve_arms"
+WORKER = "toolkit.sessions.lab.worker:serve_worker"
+
+
+class ServerProcess:
+    """A server as a child that dies with this process; started again, it is on its port again.
+
+    Parameters
+    ----------
+    serve : str
+        ``module:function``. The function takes a port, the URL of NATS and a folder, and prints its
+        pid and its port once it listens.
+    url : str
+        Of NATS.
+    folder : Path
+        For what it stores, and for what it has to say.
+    """
+
+    def __init__(self, serve: str, url: str, folder: Path):
+        self._serve, self._url, self._folder = serve, url, folder
+        self.port = 0
+        self._pid = 0
+
+    async def start(self) -> None:
+        """Start it, and wait until it listens.
+
+        Raises
+        ------
+        RuntimeError
+            With what it said, where it did not start.
+        """
+        arguments = [self._serve, str(self.port), str(self._folder)]
+        program = warden.command([sys.executable, "-c", PROGRAM, *arguments])
+        pipe = asyncio.subprocess.PIPE
+        # The URL holds the token of the server: every user of the machine can read a command line.
+        environment = {**os.environ, SERVER_URL: self._url}
+        errors = self._folder / f"{self._serve.rpartition('.')[2].replace(':', '-')}.log"
+        with errors.open("ab") as log:
+            self._warden = await asyncio.create_subprocess_exec(
+                *program,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=log,
+                env=environment,
+            )
+        try:
+            self._pid, self.port = await asyncio.wait_for(self._announced(), START_S)
+        except (TimeoutError, ValueError) as error:
+            await self._end()
+            tail = errors.read_text()[-800:]
+            raise RuntimeError(f"a server of the lab did not start; it said: {tail}") from error
+
+    async def _announced(self) -> tuple[int, int]:
+        """The pid and the port that it prints."""
+        assert self._warden.stdout
+        pid, port = (await self._warden.stdout.readline()).split()
+        return int(pid), int(port)
+
+    async def kill(self) -> None:
+        """SIGKILL it, and wait until it is gone."""
+        self._send(signal.SIGKILL)
+        await self._end()
+
+    async def _end(self) -> None:
+        assert self._warden.stdin
+        self._warden.stdin.close()  # the warden takes it for the end of its parent, and kills
+        await asyncio.wait_for(self._warden.wait(), START_S)
+
+    async def freeze(self, for_s: float) -> None:
+        """SIGSTOP it for so long."""
+        self._send(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(for_s)
+        finally:
+            self._send(signal.SIGCONT)
+
+    def _send(self, what: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, what)
