@@ -206,10 +206,11 @@ async def test_a_folder_whose_owner_was_killed_goes_with_the_next_server_and_no_
     async with NatsServer(store=named):
         pass
     async with child(OWNER, **at_home) as (_, [_, lives]), child(OWNER, **at_home) as (process, [pid, killed]):
+        warden = psutil.Process(int(pid)).ppid()
         process.kill()
         await process.wait()
         async with asyncio.timeout(DEADLINE_S):
-            while psutil.pid_exists(int(pid)):
+            while psutil.pid_exists(int(pid)) or psutil.pid_exists(warden):
                 await asyncio.sleep(0.02)
         assert Path(killed).is_dir()
         async with NatsServer() as server:

@@ -76,10 +76,13 @@ class Feed:
         delivered, queue = 0, self._queue
         next_look = time.monotonic() + every_s
         while True:
-            if time.monotonic() > next_look:
-                await look()
-                next_look = time.monotonic() + every_s
-            word = queue.get_nowait() if not queue.empty() else await self._next()
+            if queue.empty():
+                if time.monotonic() > next_look:
+                    await look()
+                    next_look = time.monotonic() + every_s
+                word = await self._next()
+            else:
+                word = queue.get_nowait()
             if isinstance(word, tuple):
                 seq, count = _sequences(word[0])
                 if count != delivered + 1:

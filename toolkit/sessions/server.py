@@ -149,21 +149,22 @@ class NatsServer:
                 await asyncio.to_thread(remove_abandoned)
                 temporary = tempfile.TemporaryDirectory(prefix=STORE_PREFIX, ignore_cleanup_errors=True)
                 self._store = Path(self._held.enter_context(temporary))
-                self._hold(self._store / OWNER)
+                await self._hold(self._store / OWNER)
             else:
                 self._store.mkdir(parents=True, exist_ok=True)
-                self._hold(self._store / LOCK)
+                await self._hold(self._store / LOCK)
             await self._start()
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
-    def _hold(self, path: Path) -> None:
+    async def _hold(self, path: Path) -> None:
         """Take the lock of the store, for as long as this server is entered."""
-        lock = StoreLock(path, timeout=LOCK_TIMEOUT_S)
+        lock = StoreLock(path, timeout=LOCK_TIMEOUT_S, thread_local=False)
+        self._held.callback(lock.release)
         try:
-            self._held.enter_context(lock)
+            await asyncio.to_thread(lock.acquire)
         except Timeout:
             why = "another nats-server has this store. Connect to that one by its url, or name another store"
             raise StoreInUse(f"{path.parent}: {why}") from None
