@@ -241,7 +241,7 @@ import asyncio, importlib.abc, sys, time
 class Slow(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == "anthropic":
-            time.sleep(4)
+            time.sleep(10)
         return None
 
 sys.meta_path.insert(0, Slow())
@@ -252,7 +252,7 @@ from toolkit.traces import Step, Trace
 async def main():
     good = {"whole": {"critique": "ok", "verdict": "pass"}}
     async with connect_model(policy=lambda request: Answer(data=good)) as model:
-        judge = Judge(Rubric("r", "Is it good?"), model, timeout_s=3)
+        judge = Judge(Rubric("r", "Is it good?"), model, timeout_s=9)
         return await judge.score(Trace("t", (Step("1", "message", "assistant", "Hello."),)))
 
 verdict = asyncio.run(main())

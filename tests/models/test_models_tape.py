@@ -140,3 +140,37 @@ async def test_the_event_loop_is_not_held_up_by_the_disk(tmp_path, monkeypatch):
 def test_a_strict_tape_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no tape at .*nope\.jsonl"):
         Tape(tmp_path / "nope.jsonl")
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_a_reply_that_cannot_be_recorded_is_reported_and_not_lost(tmp_path, batch, caplog):
+    model = ScriptedModel(lambda request: Answer("Yes, it is."))
+    tape = Tape(tmp_path / "folder/tape.jsonl", model)
+    (tmp_path / "folder").write_text("a file where a folder is wanted")
+    request = Request(({"role": "user", "content": "Is my bike ready?"},))
+    replies = await tape.batch([request]) if batch else [await tape.reply(request)]
+    assert [reply.text for reply in replies] == ["Yes, it is."]
+    assert "1 replies could not be recorded" in caplog.text
+    assert tape.known == 0
+
+
+async def test_a_tape_that_another_program_saved_is_played_back(tmp_path):
+    path = tmp_path / "tape.jsonl"
+    request = Request(({"role": "user", "content": "Is my bike ready?"},))
+    await Tape(path, ScriptedModel(lambda _: Answer("Yes."))).reply(request)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b""))
+    assert (await Tape(path).reply(request)).text == "Yes."
+
+
+async def test_a_torn_last_line_of_a_tape_costs_no_other_reply(tmp_path):
+    path = tmp_path / "tape.jsonl"
+    first, second = (Request(({"role": "user", "content": f"Question {n}"},)) for n in range(2))
+    recorder = Tape(path, ScriptedModel(lambda _: Answer("Yes.")))
+    await recorder.reply(first)
+    await recorder.reply(second)
+    path.write_bytes(path.read_bytes()[:-30])
+    again = Tape(path, ScriptedModel(lambda _: Answer("Yes.")))
+    await again.reply(first)
+    await again.reply(second)
+    assert (again.hits, again.misses) == (1, 1)
+    assert Tape(path).known == 2

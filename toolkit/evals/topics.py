@@ -16,6 +16,7 @@ import numpy as np
 from toolkit.evals.columns import SOURCES
 from toolkit.evals.dataset import user_messages
 from toolkit.evals.text import python_value
+from toolkit.models.model import reporting
 from toolkit.traces import Source, Trace
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def fit_topics(
     ordered = [texts[i] for i in rows]
     if len({word for text in ordered for word in re.findall(TOKEN, text)}) < 2:
         raise ValueError("all texts are one and the same word: there is nothing to tell apart")
-    (tell := progress or str)("embedding")
+    tell = reporting(progress)
+    tell("embedding")
     read = _embed(ordered, embed, seed)
     vectors, labels = np.zeros((len(items), read.shape[1])), np.full(len(items), -1)
     vectors[rows] = read

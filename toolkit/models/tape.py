@@ -1,6 +1,7 @@
 """Tape: replies written down once and played back, keyed by the whole request, so that a call is made only once."""
 
 import asyncio
+import logging
 import os
 import re
 import sys
@@ -16,6 +17,8 @@ from toolkit.models import wire
 from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, reporting
 from toolkit.records import JsonlFile, canonical, encode
 from toolkit.traces import Source
+
+logger = logging.getLogger(__name__)
 
 SECRET = re.compile(r"sk-ant-[\w-]{8,}")
 SHORTEST_KEY = 8  # a shorter value of ANTHROPIC_API_KEY stands in too many words
@@ -132,10 +135,16 @@ class Tape(Model):
         return key, body
 
     async def _keep(self, *lines: Recorded) -> None:
-        lines = tuple(line for line in lines if line.reply.ok and not _holds_secret(encode(line.reply)))
-        if lines:
-            await asyncio.to_thread(self._file.append, *lines)
-            self._known |= {line.key: line for line in lines}
+        """Record results. A disk that takes none of them is reported: the replies are paid for, and go on."""
+        kept = tuple(line for line in lines if line.reply.ok and not _holds_secret(encode(line.reply)))
+        if not kept:
+            return
+        try:
+            await asyncio.to_thread(self._file.append, *kept)
+        except OSError:
+            logger.exception("%s: %d replies could not be recorded", self._file.path, len(kept))
+            return
+        self._known |= {line.key: line for line in kept}
 
     def _play(self, key: str) -> Reply:
         known = self._known[key].reply
