@@ -127,7 +127,10 @@ def test_a_null_in_a_list_is_passed_over(tmp_path):
     path = tmp_path / "null.jsonl"
     path.write_text(json.dumps({"id": "a", "messages": messages}))
     traces = read_traces(path)
-    assert [(step.kind, step.content) for step in traces[0].steps] == [("message", "I look."), ("tool.call", "find")]
+    assert [(step.kind, step.content) for step in traces[0].steps] == [
+        ("message", "I look."),
+        ("tool.call", "find"),
+    ]
     assert traces.report.problems == ()
 
 
@@ -190,11 +193,14 @@ def cpu_seconds(path, text: str, format: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("make", "damage", "format"),
-    [*((broken_array, damage, "auto") for damage in DAMAGES), (broken_rows, "", "table")],
+    ("make", "damage", "format", "n"),
+    [
+        *((broken_array, damage, "auto", 1_000) for damage in DAMAGES),
+        (broken_rows, "", "table", 4_000),
+    ],
     ids=[*DAMAGES, "quotes in CSV"],
 )
-def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(tmp_path, make, damage, format):
-    few = cpu_seconds(tmp_path / "few", make(1_000, damage), format)
-    many = cpu_seconds(tmp_path / "many", make(8_000, damage), format)
+def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(tmp_path, make, damage, format, n):
+    few = cpu_seconds(tmp_path / "few", make(n, damage), format)
+    many = cpu_seconds(tmp_path / "many", make(8 * n, damage), format)
     assert many < 24 * few  # 64 times where it is quadratic

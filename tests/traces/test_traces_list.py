@@ -30,7 +30,12 @@ def traces_with(sources: list[str], folder) -> Traces:
     return read_traces(path)
 
 
-@given(sources=sources_of_some, begin=st.integers(-7, 7), end=st.integers(-7, 7), step=st.sampled_from([-2, -1, 1, 2]))
+@given(
+    sources=sources_of_some,
+    begin=st.integers(-7, 7),
+    end=st.integers(-7, 7),
+    step=st.sampled_from([-2, -1, 1, 2]),
+)
 def test_a_slice_keeps_the_report_and_the_sources(tmp_path_factory, sources, begin, end, step):
     traces = traces_with(sources, tmp_path_factory.mktemp("slice"))
     part = traces[begin:end:step]
@@ -41,7 +46,12 @@ def test_a_slice_keeps_the_report_and_the_sources(tmp_path_factory, sources, beg
 
 @pytest.mark.parametrize(
     "copied",
-    [lambda traces: traces.copy(), copy.copy, copy.deepcopy, lambda traces: pickle.loads(pickle.dumps(traces))],
+    [
+        lambda traces: traces.copy(),
+        copy.copy,
+        copy.deepcopy,
+        lambda traces: pickle.loads(pickle.dumps(traces)),
+    ],
     ids=["copy", "copy.copy", "deepcopy", "pickle"],
 )
 def test_a_copy_keeps_the_report(tmp_path, copied):
