@@ -8,7 +8,7 @@ import time
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.records import RecordError
@@ -109,6 +109,7 @@ def test_a_quote_that_is_never_closed_costs_its_own_row(tmp_path):
     assert [problem.line for problem in traces.report.problems] == [3]
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=6))
 def test_what_csv_writes_is_read_back_with_its_words(tmp_path_factory, rows):
     rows = [[cell.encode(errors="replace").decode().replace("\r", "\n") for cell in row] for row in rows]

@@ -4,7 +4,7 @@ import copy
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.traces import (
@@ -30,6 +30,7 @@ def traces_with(sources: list[str], folder) -> Traces:
     return read_traces(path)
 
 
+@settings(deadline=None)
 @given(
     sources=sources_of_some,
     begin=st.integers(-7, 7),
@@ -61,6 +62,7 @@ def test_a_copy_keeps_the_report(tmp_path, copied):
     assert again is not traces
 
 
+@settings(deadline=None)
 @given(sources=sources_of_some)
 def test_no_frame_view_or_file_of_traces_loses_a_source(tmp_path_factory, sources):
     traces = traces_with(sources, tmp_path_factory.mktemp("sources"))
@@ -74,6 +76,7 @@ def test_no_frame_view_or_file_of_traces_loses_a_source(tmp_path_factory, source
     assert all(f"<td>{source}</td>" in table for source in sources)
 
 
+@settings(deadline=None)
 @given(source=st.sampled_from(SOURCES))
 def test_traces_made_of_a_frame_have_the_source_that_was_stated(source):
     import pandas as pd
