@@ -27,7 +27,10 @@ TIMEOUT_S = 300
 
 
 def _record(number: int) -> str:
-    messages = [{"role": "user", "content": "Is a bike free?"}, {"role": "assistant", "content": "Two are."}]
+    messages = [
+        {"role": "user", "content": "Is a bike free?"},
+        {"role": "assistant", "content": "Two are."},
+    ]
     return json.dumps({"id": f"t{number}", "messages": messages})
 
 
@@ -75,14 +78,21 @@ async def _measure(path: Path, format: str) -> tuple[float, float, int]:
 
 
 async def reading(scale: float) -> list[Row]:
-    """Seconds of processor time and the peak of memory for each file; `scale` is a share of the size of the large ones."""
+    """Seconds of processor time and the peak of memory for each file; `scale` is a share of the large sizes."""
     large = int(100 * MB * scale)
     files: list[tuple[str, Callable[[int], str], int, str, float | None, float | None]] = [
         ("broken array, 2 MB", broken_array, 2 * MB, "auto", 1.0, None),
         ("broken quotes in CSV, 2 MB", broken_quotes, 2 * MB, "table", None, None),
         (f"array of an unknown form, {large / MB:g} MB", unknown_array, large, "auto", 3.0, 600.0),
         (f"a log, {large / MB:g} MB", unknown_lines, large, "auto", 3.0, 600.0),
-        (f"JSON lines of traces, {large / MB / 5:g} MB", whole_lines, large // 5, "auto", None, None),
+        (
+            f"JSON lines of traces, {large / MB / 5:g} MB",
+            whole_lines,
+            large // 5,
+            "auto",
+            None,
+            None,
+        ),
     ]
     rows: list[Row] = []
     with TemporaryDirectory() as folder:

@@ -61,7 +61,14 @@ def test_on_real_traces_with_a_persons_labels_nothing_is_called_simulated(tmp_pa
     traces, label_file = class_traces()
     store = LabelStore(label_file)
     for at, trace in enumerate(traces):
-        store.add(Label(trace.id, "ada", "fail" if at % 2 else "pass", f"it books the wrong flight, number {at}"))
+        store.add(
+            Label(
+                trace.id,
+                "ada",
+                "fail" if at % 2 else "pass",
+                f"it books the wrong flight, number {at}",
+            )
+        )
     mine = Codebook(label_file.with_suffix(".codes.jsonl"), store)
     code_by_hand(mine, 6)
     shown = run_notebook_03()

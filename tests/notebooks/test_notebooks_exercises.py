@@ -102,7 +102,11 @@ EXERCISES = {
     checks.catches_up: (
         "00",
         words_after,
-        [(every_word, "missed the last 2"), (one_word_too_many, "missed the last"), (no_word, "got ''")],
+        [
+            (every_word, "missed the last 2"),
+            (one_word_too_many, "missed the last"),
+            (no_word, "got ''"),
+        ],
     ),
     checks.finds_tool_trouble: (
         "01",
@@ -126,7 +130,10 @@ EXERCISES = {
         "03",
         looked_first,
         [
-            (lambda trace: Score("looked_first", True, "it always does"), "then the booking is looked up"),
+            (
+                lambda trace: Score("looked_first", True, "it always does"),
+                "then the booking is looked up",
+            ),
             (looked_at_all, "then the booking is looked up"),
             (lambda trace: True, "returns a Score"),
         ],
@@ -161,7 +168,11 @@ EXERCISES = {
     checks.shows_each_word_once: (
         "10",
         deduplicated,
-        [(all_text, "come again"), (deltas_once, "a snapshot comes"), (last_snapshot_wins, "come again")],
+        [
+            (all_text, "come again"),
+            (deltas_once, "a snapshot comes"),
+            (last_snapshot_wins, "come again"),
+        ],
     ),
 }
 

@@ -8,7 +8,7 @@ import time
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.records import RecordError
@@ -109,6 +109,7 @@ def test_a_quote_that_is_never_closed_costs_its_own_row(tmp_path):
     assert [problem.line for problem in traces.report.problems] == [3]
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=6))
 def test_what_csv_writes_is_read_back_with_its_words(tmp_path_factory, rows):
     rows = [[cell.encode(errors="replace").decode().replace("\r", "\n") for cell in row] for row in rows]
@@ -127,7 +128,10 @@ def test_a_null_in_a_list_is_passed_over(tmp_path):
     path = tmp_path / "null.jsonl"
     path.write_text(json.dumps({"id": "a", "messages": messages}))
     traces = read_traces(path)
-    assert [(step.kind, step.content) for step in traces[0].steps] == [("message", "I look."), ("tool.call", "find")]
+    assert [(step.kind, step.content) for step in traces[0].steps] == [
+        ("message", "I look."),
+        ("tool.call", "find"),
+    ]
     assert traces.report.problems == ()
 
 
@@ -190,11 +194,14 @@ def cpu_seconds(path, text: str, format: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("make", "damage", "format"),
-    [*((broken_array, damage, "auto") for damage in DAMAGES), (broken_rows, "", "table")],
+    ("make", "damage", "format", "n"),
+    [
+        *((broken_array, damage, "auto", 1_000) for damage in DAMAGES),
+        (broken_rows, "", "table", 4_000),
+    ],
     ids=[*DAMAGES, "quotes in CSV"],
 )
-def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(tmp_path, make, damage, format):
-    few = cpu_seconds(tmp_path / "few", make(1_000, damage), format)
-    many = cpu_seconds(tmp_path / "many", make(8_000, damage), format)
+def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(tmp_path, make, damage, format, n):
+    few = cpu_seconds(tmp_path / "few", make(n, damage), format)
+    many = cpu_seconds(tmp_path / "many", make(8 * n, damage), format)
     assert many < 24 * few  # 64 times where it is quadratic

@@ -4,7 +4,7 @@ import copy
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.traces import (
@@ -30,7 +30,13 @@ def traces_with(sources: list[str], folder) -> Traces:
     return read_traces(path)
 
 
-@given(sources=sources_of_some, begin=st.integers(-7, 7), end=st.integers(-7, 7), step=st.sampled_from([-2, -1, 1, 2]))
+@settings(deadline=None)
+@given(
+    sources=sources_of_some,
+    begin=st.integers(-7, 7),
+    end=st.integers(-7, 7),
+    step=st.sampled_from([-2, -1, 1, 2]),
+)
 def test_a_slice_keeps_the_report_and_the_sources(tmp_path_factory, sources, begin, end, step):
     traces = traces_with(sources, tmp_path_factory.mktemp("slice"))
     part = traces[begin:end:step]
@@ -41,7 +47,12 @@ def test_a_slice_keeps_the_report_and_the_sources(tmp_path_factory, sources, beg
 
 @pytest.mark.parametrize(
     "copied",
-    [lambda traces: traces.copy(), copy.copy, copy.deepcopy, lambda traces: pickle.loads(pickle.dumps(traces))],
+    [
+        lambda traces: traces.copy(),
+        copy.copy,
+        copy.deepcopy,
+        lambda traces: pickle.loads(pickle.dumps(traces)),
+    ],
     ids=["copy", "copy.copy", "deepcopy", "pickle"],
 )
 def test_a_copy_keeps_the_report(tmp_path, copied):
@@ -51,6 +62,7 @@ def test_a_copy_keeps_the_report(tmp_path, copied):
     assert again is not traces
 
 
+@settings(deadline=None)
 @given(sources=sources_of_some)
 def test_no_frame_view_or_file_of_traces_loses_a_source(tmp_path_factory, sources):
     traces = traces_with(sources, tmp_path_factory.mktemp("sources"))
@@ -64,6 +76,7 @@ def test_no_frame_view_or_file_of_traces_loses_a_source(tmp_path_factory, source
     assert all(f"<td>{source}</td>" in table for source in sources)
 
 
+@settings(deadline=None)
 @given(source=st.sampled_from(SOURCES))
 def test_traces_made_of_a_frame_have_the_source_that_was_stated(source):
     import pandas as pd

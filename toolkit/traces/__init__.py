@@ -10,7 +10,8 @@ result in it is a `Step`. The framework's "structured vibe check" starts from `r
 """
 
 from toolkit.traces.frames import steps_frame, traces_frame, traces_from_frame
-from toolkit.traces.read import ImportReport, Problem, SkippedRecords, Traces, read_traces, write_traces
+from toolkit.traces.read import read_traces, write_traces
+from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.trace import Source, Step, Trace, trace_html
 
 __all__ = [

@@ -10,7 +10,8 @@ from pydantic_core import to_jsonable_python
 
 from toolkit.records import RecordError, validate
 from toolkit.traces.formats import row_format
-from toolkit.traces.read import Traces, collect
+from toolkit.traces.read import collect
+from toolkit.traces.report import Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.trace import Source, Trace, title
 

@@ -1,118 +1,43 @@
-"""Read traces from a file in any known format, with a report of what was read, skipped and not understood."""
+"""Read traces from a file in any known format, with a report of what was read, skipped and not
+understood.
+"""
 
 import json
 import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any
 
-from toolkit import render
 from toolkit.errors import UsageError
 from toolkit.records import RecordError, encode, write_whole
 from toolkit.traces.conversation import NOT_FINITE, unused
 from toolkit.traces.formats import JSON_FORMATS, Format, find_columns, row_format
+from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import LOOKED_AT, TOO_DEEP, RawRecord, readable, scan
 from toolkit.traces.table import read_table
 from toolkit.traces.text import read_text
-from toolkit.traces.trace import Trace, title
+from toolkit.traces.trace import Trace
 
 KNOWN = ("auto", *JSON_FORMATS, "table")
 SEEN_CHARS = 60
 HEADER_CHARS = 1_000_000
 MOST_LOOKED_AT = 20_000
-SHOWN = 20
 SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
 
 
-class SkippedRecords(UserWarning):
-    """Some records could not be read; the report names each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A record that was skipped."""
-
-    record: int
-    """Its place among the records or rows, counted from 1."""
-    line: int | None
-    """The line on which it begins; None in a frame."""
-    id: str | None
-    field: str | None
-    """The field at fault, as ``traj.3.role``; None where the text itself is broken."""
-    why: str
-
-    def __str__(self) -> str:
-        line, id_ = f", line {self.line}" if self.line else "", f" ({self.id})" if self.id else ""
-        return f"record {self.record}{line}{id_}: {f'field {self.field}: ' if self.field else ''}{self.why}"
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What was read, and what was not."""
-
-    path: str
-    format: str
-    decided: str
-    """Who chose the format, and why."""
-    n_traces: int
-    n_steps: int
-    n_tool_calls: int
-    problems: tuple[Problem, ...]
-    unknown_fields: tuple[str, ...]
-    """Fields of records that a Trace has no place for: they are kept in its meta."""
-    notes: tuple[str, ...]
-    """What was changed on the way in, as an id that stood twice."""
-
-    def __str__(self) -> str:
-        counts = f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls"
-        head = f"{self.path}: {counts}; {len(self.problems):,} records skipped\nformat: {self.format} ({self.decided})"
-        kept = f"fields kept in meta: {', '.join(self.unknown_fields) or 'none'}"
-        lines = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]
-        more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-        return "\n".join([head, kept, *lines[:SHOWN], *more])
-
-    def _repr_html_(self) -> str:
-        return render.block(render.tag("pre", self))
-
-
-class Traces(list[Trace]):
-    """A list of traces that remembers how it was read; a slice or a copy of it does so too."""
-
-    def __init__(self, traces: Iterable[Trace], report: ImportReport):
-        super().__init__(traces)
-        self.report = report
-
-    @overload
-    def __getitem__(self, index: SupportsIndex, /) -> Trace: ...
-
-    @overload
-    def __getitem__(self, index: slice, /) -> "Traces": ...
-
-    def __getitem__(self, index: SupportsIndex | slice, /) -> "Trace | Traces":
-        if isinstance(index, slice):
-            return Traces(super().__getitem__(index), self.report)
-        return super().__getitem__(index)
-
-    def copy(self) -> "Traces":
-        """A shallow copy, with the same report."""
-        return self[:]
-
-    def _repr_html_(self) -> str:
-        rows = [(t.id, t.source, len(t.steps), len(t.calls), title(t)) for t in self[:SHOWN]]
-        table = render.table(rows, ("id", "source", "steps", "tool calls", "begins"))
-        return render.block(render.tag("pre", self.report), table)
-
-
 def read_traces(path: str | Path, format: str = "auto") -> Traces:
-    """Read a file of traces; broken records are skipped, and named in ``.report`` and a `SkippedRecords` warning.
+    """Read a file of traces.
 
-    The file is UTF-8 text, or UTF-16 with its byte-order mark. `format` is ``fieldbook``, ``chat``, ``anthropic``,
-    ``tau-bench``, ``table``, or ``auto``: from the content. Raises ValueError for another, RecordError where the file
-    is of no known format, or a table's columns have unknown names.
+    Broken records are skipped, and named in ``.report`` and a `SkippedRecords` warning.
+
+    The file is UTF-8 text, or UTF-16 with its byte-order mark. `format` is ``fieldbook``, ``chat``,
+    ``anthropic``, ``tau-bench``, ``table``, or ``auto``: from the content. Raises ValueError for
+    another, RecordError where the file is of no known format, or a table's columns have unknown
+    names.
     """
     if format not in KNOWN:
         raise UsageError(f"no format {format!r}: read_traces knows {', '.join(KNOWN)}")
@@ -136,7 +61,10 @@ def read_traces(path: str | Path, format: str = "auto") -> Traces:
 
 
 def _may_be_known(text: str) -> bool:
-    """Whether the name of a field that some format wants stands anywhere in `text`: a look without decoding."""
+    """Whether the name of a field that some format wants stands anywhere in `text`.
+
+    A look without decoding.
+    """
     names = {"role", *(name for format_ in JSON_FORMATS.values() for name in format_.wants)}
     return any(f'"{name}"' in text for name in names)
 
@@ -154,14 +82,20 @@ def _beginning(raw_records: Iterator[RawRecord]) -> list[RawRecord]:
 
 
 def _vote(raw_records: list[RawRecord]) -> tuple[str, str]:
-    """The format that most records fit, and why it was chosen. At least one record fits a format."""
+    """The format that most records fit, and why it was chosen.
+
+    At least one record fits a format.
+    """
     votes = Counter(name for record in raw_records if (name := _fits(record.value)))
     [(name, n_fit)] = votes.most_common(1)
     return name, f"decided from the content: {n_fit:,} of {len(raw_records):,} records fit"
 
 
 def _no_traces(path: str | Path, text: str, beginning: list[RawRecord]) -> RecordError:
-    """Why the file at `path` has no traces: what it begins with, and the first record that could not be read."""
+    """Why the file at `path` has no traces.
+
+    What it begins with, and the first record that could not be read.
+    """
     first = re.search(r"\S", text)
     begins = readable(text[first.start() : first.start() + SEEN_CHARS].rstrip()) if first else "nothing at all"
     broken = next((record for record in beginning if record.error), None)
@@ -210,7 +144,10 @@ def _is_message(value: Any) -> bool:
 
 
 def collect(raw_records: Iterable[RawRecord], format_: Format, path: str, decided: str, *notes: str) -> Traces:
-    """Read each record; what cannot be read becomes a Problem, of which the caller's caller is warned once."""
+    """Read each record.
+
+    What cannot be read becomes a Problem, of which the caller's caller is warned once.
+    """
     traces: list[Trace] = []
     problems: list[Problem] = []
     said = list(notes)
@@ -243,7 +180,10 @@ def collect(raw_records: Iterable[RawRecord], format_: Format, path: str, decide
 
 
 def _read_record(item: RawRecord, record: dict[str, Any] | None, format_: Format, id_: str) -> Trace:
-    """The trace of a record. Raises RecordError, also where it could be neither shown nor written."""
+    """The trace of a record.
+
+    Raises RecordError, also where it could be neither shown nor written.
+    """
     if item.error or record is None:
         raise RecordError(item.error or f"a record is an object, not {json.dumps(item.value)[:40]}")
     try:
@@ -270,16 +210,22 @@ def _can_be_written(trace: Trace) -> bool:
 
 
 def _remains(raw: str) -> dict[str, Any]:
-    """Fields with an id that broken text still shows: those before its first list and after its last one."""
+    """Fields with an id that broken text still shows.
+
+    Those before its first list and after its last one.
+    """
     head, _, rest = readable(raw).rstrip().removesuffix("]").partition("[")
     pairs = list(SCALAR_FIELD.finditer(head + rest.rpartition("]")[2]))
     return {m[1]: m[2] or m[3] for m in reversed(pairs)}
 
 
 def write_traces(path: str | Path, traces: Iterable[Trace]) -> None:
-    """Write traces as JSONL, a line each; NaN and infinity become null. The file is replaced whole, or left as it was.
+    """Write traces as JSONL, a line each.
 
-    Raises ValueError, which names the trace, where two have the same id, or one holds what is not JSON.
+    NaN and infinity become null. The file is replaced whole, or left as it was.
+
+    Raises ValueError, which names the trace, where two have the same id, or one holds what is not
+    JSON.
     """
     traces, lines = list(traces), list[str]()
     for id_, n in Counter(trace.id for trace in traces).most_common(1):

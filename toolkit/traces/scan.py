@@ -17,7 +17,10 @@ AFTER_VALUE = re.compile(r"\s*(?:[,\]{]|\Z)")
 SURROGATE = re.compile("[\ud800-\udfff]")
 END_OF_ARRAY = re.compile(r"\]\s*\Z")
 REACHES = (1, 8)
-"""A record ends before the next opening. Where an inner object looks like one, it ends before a later opening."""
+"""A record ends before the next opening.
+
+Where an inner object looks like one, it ends before a later opening.
+"""
 TOO_DEEP = "nested too deeply"
 
 
@@ -48,12 +51,17 @@ class Decoded(NamedTuple):
 
 
 def scan(text: str) -> Iterator[RawRecord]:
-    """Each record of `text`, broken ones too: of a JSON array, of JSON lines, or objects one after the other."""
+    """Each record of `text`, broken ones too.
+
+    Of a JSON array, of JSON lines, or objects one after the other.
+    """
     return _read_lines(text) if _is_json_lines(text) else _read_values(text)
 
 
 def lines_of(text: str) -> Iterator[str]:
-    """The lines of `text` one by one, for a list of them would take as much memory again as the text."""
+    """The lines of `text` one by one, for a list of them would take as much memory again as the
+    text.
+    """
     begin = 0
     while (end := text.find("\n", begin)) >= 0:
         yield text[begin:end]
@@ -67,7 +75,10 @@ def readable(raw: str) -> str:
 
 
 def unreadable(raw: str, begin: int = 0, end: int | None = None) -> str | None:
-    """Why `raw` from `begin` to `end`, decoded with surrogateescape, is no text; None where it is."""
+    """Why `raw` from `begin` to `end`, decoded with surrogateescape, is no text.
+
+    None where it is.
+    """
     end = len(raw) if end is None else end
     if raw.isascii() or not SURROGATE.search(raw, begin, end):
         return None
@@ -75,7 +86,10 @@ def unreadable(raw: str, begin: int = 0, end: int | None = None) -> str | None:
 
 
 def decode_at(text: str, at: int) -> Decoded:
-    """Decode the JSON value that begins at the offset `at`. A number that is not finite becomes None."""
+    """Decode the JSON value that begins at the offset `at`.
+
+    A number that is not finite becomes None.
+    """
     not_finite: list[str] = []
 
     def none_for(constant: str) -> None:
@@ -105,7 +119,9 @@ def decode_at(text: str, at: int) -> Decoded:
 
 
 def _without_half_pairs(value: Any) -> Any:
-    """`value` with U+FFFD for half an escaped surrogate pair, which could be neither shown nor written."""
+    """`value` with U+FFFD for half an escaped surrogate pair, which could be neither shown nor
+    written.
+    """
     pairs = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
     return json.loads(pairs.decode("utf-16", "replace"))
 
@@ -139,7 +155,10 @@ def _read_line(number: int, line_number: int, line: str) -> RawRecord:
 
 
 def _read_values(text: str) -> Iterator[RawRecord]:
-    """The elements of an array, or of a stream. After broken text it goes on where a record opens."""
+    """The elements of an array, or of a stream.
+
+    After broken text it goes on where a record opens.
+    """
     first = NEXT_VALUE.search(text)
     in_array = first is not None and text[first.start()] == "["
     at = first.start() + 1 if first and in_array else 0
@@ -172,8 +191,8 @@ def _read_values(text: str) -> Iterator[RawRecord]:
 def _decode_up_to(openings: list[int], text: str, at: int) -> Decoded:
     """Decode the value at `at` from a piece of `text` that ends where another record opens.
 
-    An error costs a walk to it from the top of the text that is decoded, to count its lines. Over a whole file with
-    many broken records that would be quadratic.
+    An error costs a walk to it from the top of the text that is decoded, to count its lines. Over a
+    whole file with many broken records that would be quadratic.
     """
     after = bisect_right(openings, at)
     decoded = Decoded(None, at)
@@ -189,10 +208,12 @@ def _decode_up_to(openings: list[int], text: str, at: int) -> Decoded:
 
 
 def find_openings(text: str) -> list[int]:
-    """The offsets at which a record opens, judged by the form of the longest object that can be read.
+    """The offsets at which a record opens, judged by the form of the longest object that can be
+    read.
 
-    A record opens with the same first key, and has its second key before the first comes again: an inner object may
-    open with the same key. Where records begin on lines of their own, they begin with the same indent.
+    A record opens with the same first key, and has its second key before the first comes again: an
+    inner object may open with the same key. Where records begin on lines of their own, they begin
+    with the same indent.
 
     >>> find_openings('[{"id": 1, "steps": [{"id": 7}]}, {"id": 2, "steps": ]}, {"id": 3, "steps": []}]')
     [1, 34, 57]
@@ -203,7 +224,10 @@ def find_openings(text: str) -> list[int]:
     first, *others = record
     indent = text[text.rfind("\n", 0, begin) + 1 : begin]
     own_line = f"^{indent}" if begin and not indent.strip() else ""
-    pattern = re.compile(own_line + r"\{\s*" + re.escape(json.dumps(first, ensure_ascii=False)) + r"\s*:", re.MULTILINE)
+    pattern = re.compile(
+        own_line + r"\{\s*" + re.escape(json.dumps(first, ensure_ascii=False)) + r"\s*:",
+        re.MULTILINE,
+    )
     heads = [(match.start(), match.end()) for match in pattern.finditer(text)]
     second_key = ""
     if others and not isinstance(record[first], dict | list):  # else inner objects may stand between the two keys
@@ -217,7 +241,10 @@ def find_openings(text: str) -> list[int]:
 
 
 def _longest_object(text: str) -> tuple[int, dict[str, Any]]:
-    """The longest of the first objects that can be read, and where it begins. Those inside of it are not looked at."""
+    """The longest of the first objects that can be read, and where it begins.
+
+    Those inside of it are not looked at.
+    """
     at, longest, begin, record = 0, 0, 0, dict[str, Any]()
     for _ in range(LOOKED_AT):
         match = OBJECT.search(text, at)

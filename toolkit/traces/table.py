@@ -22,7 +22,10 @@ class Row(NamedTuple):
 
 
 class Lines:
-    """The lines of a text, each with its newline, as a `csv.reader` takes them. The last one can be given back."""
+    """The lines of a text, each with its newline, as a `csv.reader` takes them.
+
+    The last one can be given back.
+    """
 
     def __init__(self, text: str):
         self._ahead = lines_of(text)
@@ -50,8 +53,9 @@ class Lines:
 def read_table(text: str) -> tuple[list[str], Iterator[RawRecord]]:
     """The names of the columns, and each row as a dict.
 
-    A row whose quotes are broken swallows the lines up to the next quote. Each of these is then read as a row of its
-    own, so that only those are lost that are none, and no line is read more than three times.
+    A row whose quotes are broken swallows the lines up to the next quote. Each of these is then
+    read as a row of its own, so that only those are lost that are none, and no line is read more
+    than three times.
     """
     delimiter = max(DELIMITERS, key=lambda candidate: len(_header(Lines(text), candidate)))
     lines = Lines(text)
@@ -69,7 +73,10 @@ def _header(lines: Lines, delimiter: str) -> list[str]:
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
-    """The next row, or None at the end. A cell may have any length: csv keeps one bound for all of its readers."""
+    """The next row, or None at the end.
+
+    A cell may have any length: csv keeps one bound for all of its readers.
+    """
     bound = csv.field_size_limit(2**31 - 1)
     try:
         return next(reader, None)

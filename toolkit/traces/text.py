@@ -1,4 +1,7 @@
-"""The text of a file that another program wrote: its encoding, its line ends, or what it is instead of text."""
+"""The text of a file that another program wrote.
+
+Its encoding, its line ends, or what it is instead of text.
+"""
 
 import codecs
 from pathlib import Path
@@ -27,8 +30,9 @@ BINARY = {
 def read_text(path: str | Path) -> str:
     """The text of the file at `path`, with a line feed at the end of each line.
 
-    UTF-8, or what a byte-order mark says. Bytes that are no UTF-8 are kept as lone surrogates (surrogateescape), so
-    that they cost the record that they stand in and no other. Raises RecordError where the file is no text.
+    UTF-8, or what a byte-order mark says. Bytes that are no UTF-8 are kept as lone surrogates
+    (surrogateescape), so that they cost the record that they stand in and no other. Raises
+    RecordError where the file is no text.
     """
     data = Path(path).read_bytes()
     for mark, name in BINARY.items():
