@@ -41,9 +41,9 @@ async def compare_transports(
         A number n stands for the seeds 0 to n - 1. A seed that is there twice is run twice.
     faults : sequence of str, optional
         The kinds to draw from, by default all; an empty sequence runs without faults.
-        ``kill`` and ``freeze`` meet the web server, ``nats-crash`` the nats-server, all others the laptop's connections. No fault meets
-        the worker, nor the SQLite file. By default ``nats-crash`` is left out where NATS_URL names
-        a server that is not ours to kill.
+        ``kill`` and ``freeze`` meet the web server, ``nats-crash`` the nats-server, all others the
+        laptop's connections. No fault meets the worker, nor the SQLite file. By default
+        ``nats-crash`` is left out where NATS_URL names a server that is not ours to kill.
     count : int
         Faults in a run.
 
