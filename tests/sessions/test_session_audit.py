@@ -402,6 +402,25 @@ async def test_what_cannot_be_probed_is_said_plainly_and_other_schemes_are_refus
             await audit_endpoint(url)
 
 
+@pytest.mark.parametrize(("status", "advice"), [(307, "redirects"), (403, "headers"), (422, "body"), (503, "is up")])
+async def test_an_endpoint_that_refuses_is_answered_with_what_to_do_about_it(status, advice):
+    def refuse(request):
+        return PlainTextResponse("no", status, headers={"location": "/elsewhere"})
+
+    async with served(refuse) as url:
+        card = await card_of(url)
+    assert f"HTTP {status}" in card.findings[0].evidence
+    assert advice in card.findings[0].advice
+
+
+async def test_an_address_is_told_without_its_password_and_the_values_of_its_query():
+    async with served(FOREIGN["naive SSE"]) as url:
+        address = url.replace("http://", "http://me:hush-hush@") + "?token=hush-hush&all"
+        card = await card_of(address)
+    assert card.url == f"{url}?token=…&all"
+    assert "hush" not in f"{card} {card.to_dict()}"
+
+
 async def test_an_audit_ends_by_its_deadline_whatever_the_endpoint_does():
     began_s = time.monotonic()
     async with served(resumable(words=2000)) as url:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from toolkit import views
 from toolkit.cli import app
-from toolkit.sessions import MemoryLog, Session, fold
+from toolkit.sessions import MemoryLog, NatsServer, Session, fold
 from toolkit.sessions.lab import (
     FaultyProxy,
     Schedule,
@@ -172,6 +172,19 @@ async def test_a_seed_that_is_there_twice_is_run_twice_with_an_answer_of_its_own
     assert list(frame["seed"]) == [1] * 2 * ARMS
     for column in ("lost", "duplicated", "regenerated", "wrong_cancels"):
         assert frame[column].sum() == 0, frame
+
+
+@pytest.mark.nats
+async def test_a_cluster_of_somebody_else_is_used_and_not_killed(monkeypatch):
+    async with NatsServer() as server:
+        monkeypatch.setenv("NATS_URL", server.url)
+        for _ in range(2):  # the second must not meet the sessions of the first
+            frame = await compare_transports([4])
+            assert "nats-crash" not in frame["faults"].iloc[0]
+            durable = rows_of(frame, *DURABLE, INSIDE)
+            assert durable[["lost", "duplicated", "regenerated"]].sum().sum() == 0, durable
+        with pytest.raises(ValueError, match="not ours: leave out 'nats-crash'"):
+            await compare_transports([4], faults=["cut", "nats-crash"])
 
 
 async def test_a_server_of_the_lab_that_cannot_start_says_why(tmp_path):

@@ -1,4 +1,4 @@
-"""Plot of the arrival: events sent and received over time, and each moment in which a part was away."""
+"""Plot of the arrival: events sent and received over time, and when a part was away."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,18 +98,20 @@ def plot_delivery(
     """
     ax = ax or _axes(8.0, 4.2)
     away = outages(frame, faults)
-    ax.step(frame["time_s"], frame["sent"], where="post", color=BLACK, lw=1.2, ls="--", label="sent")
-    ax.step(frame["time_s"], frame["received"], where="post", color=GREEN, lw=2.2, label="received")
-    top = max([1, *frame["sent"], *frame["received"]])
+    times_s, sent, received = frame["time_s"], frame["sent"], frame["received"]
+    ax.step(times_s, sent, where="post", color=BLACK, lw=1.2, ls="--", label="sent")
+    ax.step(times_s, received, where="post", color=GREEN, lw=2.2, label="received")
+    top = max([1, *sent, *received])
     kinds = list(dict.fromkeys(outage.what for outage in away))
     for row, kind in enumerate(kinds):
         same_kind = [outage for outage in away if outage.what == kind]
-        _draw_faults(ax, same_kind, FAULT_STYLES[row % len(FAULT_STYLES)], (1.05 + 0.06 * row) * top)
+        style = FAULT_STYLES[row % len(FAULT_STYLES)]
+        _draw_faults(ax, same_kind, style, height=(1.05 + 0.06 * row) * top)
     _draw_outages(ax, frame, away)
     ax.set_ylim(0, (1.08 + 0.06 * len(kinds)) * top)
     _cut_quiet_start(ax, frame, away)
     ax.set_ylabel("events so far")
-    n_sent, n_received = (int(max([0, *frame[name]])) for name in ("sent", "received"))
+    n_sent, n_received = max([0, *sent]), max([0, *received])
     n_faults = f"{len(away)} fault" + "s" * (len(away) != 1)
     title = f"{n_received:,} of {n_sent:,} events received, {n_faults}"
     ax.set_title(title, loc="left", fontsize=10)
@@ -118,7 +120,12 @@ def plot_delivery(
     return _stamp(ax, simulated)
 
 
-def _draw_faults(ax: "Axes", away: Sequence[Outage], style: tuple[str, str, Any], height: float) -> None:
+def _draw_faults(
+    ax: "Axes",
+    away: Sequence[Outage],
+    style: tuple[str, str, Any],
+    height: float,
+) -> None:
     """A line up to a marker for each fault of one kind."""
     colour, marker, line = style
     times_s = [outage.from_s for outage in away]

@@ -5,9 +5,11 @@ charged for four answers.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from toolkit import render
 from toolkit.sessions.lab.heard import STOPPED, Heard, Texts, covers, n_chars, shown
@@ -97,7 +99,7 @@ async def audit_endpoint(
     for finding in judge(probe):
         evidence = _without(secrets, finding.evidence)
         findings.append(replace(finding, evidence=evidence))
-    return Audit(_without(secrets, url), tuple(findings))
+    return Audit(_without(secrets, _public(url)), tuple(findings))
 
 
 def judge(probe: Probe) -> list[Finding]:
@@ -118,8 +120,12 @@ def _why_not_probed(first: Heard) -> tuple[str, str]:
     evidence = f"{n_words} events with words came, and no answer could be cut: {first.why}"
     if "HTTP 401" in first.why or "HTTP 403" in first.why:
         return evidence, "give it the headers that it asks for, a token say (headers=, --header)"
+    if "HTTP 3" in first.why:
+        return evidence, "redirects are not followed: give the address that it redirects to"
     if "HTTP 4" in first.why:
         return evidence, "look at the address, the method and the body (--method, --body)"
+    if "HTTP 5" in first.why or "broke" in first.why:
+        return evidence, "look whether it is up, and what it has to say about this request"
     if "no word came" in first.why:
         return evidence, (
             "if it is a session, send it a message first, so that it answers while it is probed; "
@@ -274,6 +280,13 @@ def _secrets(headers: Mapping[str, str]) -> list[str]:
     """The values of headers and their parts, the longest first."""
     parts = {part for value in headers.values() for part in (value, value.strip(), *value.split())}
     return sorted((part for part in parts if len(part) >= SECRET_CHARS), key=len, reverse=True)
+
+
+def _public(url: str) -> str:
+    """The address without a password and without the values of its query: one may be a token."""
+    parts = urlsplit(url)
+    query = re.sub(r"=[^&]*", "=…", parts.query)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
 
 
 def _without(secrets: list[str], text: str) -> str:

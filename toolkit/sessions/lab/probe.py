@@ -19,10 +19,10 @@ JOIN_AFTER, CUT_AFTER = 6, 6
 """Words that the first has had before the second joins, and since then before both are cut."""
 SETTLE_S = 0.3
 """The second joins no sooner after the first word, and the cut comes no sooner after that."""
-BURST_S, BURST_PER_S = 0.25, 500
+BURST_S, BURST_PER_S = 1.0, 300
 """What comes faster than any model speaks was said before: it is waited for until it is over."""
 CATCH_UP_RATIO = 3
-"""A second connection that gets words so much faster than the first is still told the past."""
+"""A second connection that gets so many times the words of the first is told the past."""
 AWAY_MIN_S, AWAY_MAX_S, AWAY_WORDS = 0.3, 3.0, 6
 """Nobody listens for the time in which so many words are due, within these bounds."""
 POLL_S = 0.01
@@ -125,10 +125,15 @@ class Probe:
         n_live = self.first.n_words_since(self.joined_s)
         if n_live < CUT_AFTER or now_s - self.joined_s < SETTLE_S:
             return False
-        n_first = self.first.n_words_since(now_s - BURST_S)
-        n_second = self.second.n_words_since(now_s - BURST_S)
-        is_catching_up = n_second > CATCH_UP_RATIO * max(n_first, JOIN_AFTER)
-        return not is_catching_up
+        return not self._is_second_told_the_past(n_live)
+
+    def _is_second_told_the_past(self, n_live: int) -> bool:
+        """It gets far more words than are said now, and not yet all that the first had then."""
+        n_second = self.second.n_words_since(self.joined_s)
+        if n_second <= CATCH_UP_RATIO * max(n_live, JOIN_AFTER):
+            return False
+        is_given_up = time.monotonic() - self.joined_s > self.patience_s
+        return not is_given_up and not covers(self.second.texts, self.joined_texts)
 
     def _second_has_decided(self) -> bool:
         """It shows what the first showed, or it lags too far behind."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+from uuid import uuid4
 
 from toolkit.sessions.lab.arms import ARMS, Trial
 from toolkit.sessions.lab.faults import FaultyProxy, Kind, Schedule
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 async def compare_transports(
-    seeds: int | Sequence[int] = 5, faults: Sequence[Kind] = get_args(Kind), count: int = 3
+    seeds: int | Sequence[int] = 5,
+    faults: Sequence[Kind] | None = None,
+    count: int = 3,
 ) -> "pd.DataFrame":
     """Run the seven arms at the same time under one schedule of faults for each seed.
 
@@ -36,10 +39,11 @@ async def compare_transports(
     ----------
     seeds : int or sequence of int
         A number n stands for the seeds 0 to n - 1. A seed that is there twice is run twice.
-    faults : sequence of str
-        The kinds to draw from; none runs without faults. ``kill`` and ``freeze`` meet the web
-        server, ``nats-crash`` the nats-server, all others the laptop's connections. No fault meets
-        the worker, nor the SQLite file.
+    faults : sequence of str, optional
+        The kinds to draw from, by default all; an empty sequence runs without faults.
+        ``kill`` and ``freeze`` meet the web server, ``nats-crash`` the nats-server, all others the
+        laptop's connections. No fault meets the worker, nor the SQLite file. By default
+        ``nats-crash`` is left out where NATS_URL names a server that is not ours to kill.
     count : int
         Faults in a run.
 
@@ -54,36 +58,46 @@ async def compare_transports(
     Raises
     ------
     ValueError
-        For a fault that there is not, and for ``nats-crash`` where NATS_URL names a server that is
-        not ours to kill.
+        For a fault that there is not, and for ``nats-crash`` where NATS_URL names a server.
     """
     import pandas as pd
 
     broken()  # imported before the clock runs
     rows: list[dict[str, Any]] = []
+    tag = uuid4().hex[:6]  # the server may be somebody's cluster, and hold an earlier comparison
     async with AsyncExitStack() as stack:
         temporary = tempfile.TemporaryDirectory(prefix="fieldbook-lab-")
         folder = Path(stack.enter_context(temporary))
         server = await stack.enter_async_context(NatsServer())
-        if server.pid is None and "nats-crash" in faults:
-            raise ValueError("NATS_URL names a server that is not ours: leave out 'nats-crash'")
+        kinds = _kinds(faults, server.pid is not None)
         web, worker = (ServerProcess(serve, server.url, folder) for serve in (WEB, WORKER))
         for process in (worker, web):
             stack.push_async_callback(process.kill)
             await process.start()
         for number, seed in enumerate(range(seeds) if isinstance(seeds, int) else seeds):
-            schedule = Schedule.draw(seed, faults, count)
+            schedule = Schedule.draw(seed, kinds, count)
             async with FaultyProxy(web.port) as proxy, asyncio.TaskGroup() as group:
                 started_s = time.monotonic()
                 ports = (proxy.port, web.port, worker.port)
                 trials = [
-                    group.create_task(Trial(arm, f"{number}-{n}", seed, folder, *ports).run())
+                    group.create_task(Trial(arm, f"{tag}-{number}-{n}", seed, folder, *ports).run())
                     for n, arm in enumerate(ARMS)
                 ]
                 await _break(schedule, started_s, proxy, web, server)
             for trial in trials:
                 rows.append({**trial.result(), "source": "simulated", "faults": str(schedule)})
     return pd.DataFrame(rows)
+
+
+def _kinds(faults: Sequence[Kind] | None, is_our_server: bool) -> Sequence[Kind]:
+    """The kinds of faults to draw from."""
+    if is_our_server:
+        return get_args(Kind) if faults is None else faults
+    if faults is None:
+        return [kind for kind in get_args(Kind) if kind != "nats-crash"]
+    if "nats-crash" in faults:
+        raise ValueError("NATS_URL names a server that is not ours: leave out 'nats-crash'")
+    return faults
 
 
 async def _break(
