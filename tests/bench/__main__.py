@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from tests.bench.corrected import corrected
+from tests.bench.coverage import coverage
 from tests.bench.crowd import crowd
 from tests.bench.join import join
 from tests.bench.latency import latency
@@ -12,7 +13,7 @@ from tests.bench.measure import Row, table, to_json
 from tests.bench.replay import replay
 from tests.bench.sustained import sustained
 
-BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected)}
+BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected, coverage)}
 
 
 async def _run(names: list[str], scale: float) -> list[Row]:
