@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from tests.bench.corrected import corrected
+from tests.bench.coverage import coverage
 from tests.bench.crowd import crowd
 from tests.bench.join import join
 from tests.bench.latency import latency
@@ -13,7 +14,10 @@ from tests.bench.reading import reading
 from tests.bench.replay import replay
 from tests.bench.sustained import sustained
 
-BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected, reading)}
+BENCHES = {
+    bench.__name__: bench
+    for bench in (latency, sustained, join, replay, crowd, corrected, coverage, reading)
+}
 
 
 async def _run(names: list[str], scale: float) -> list[Row]:

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from toolkit.evals import Verdict, agreement, align, annotator_test, compare_judges, retest
+from toolkit.evals import Verdict, agreement, align, annotator_test, compare_judges, corrected_rate, retest
 
 # Gwet's worked example (Handbook of Inter-Rater Reliability, table of four raters and twelve units)
 GWET = pd.DataFrame(
@@ -283,3 +283,145 @@ def test_a_rater_who_always_says_true_agrees_as_one_who_says_1():
 def test_raters_who_spell_one_label_in_two_ways_are_refused():
     with pytest.raises(ValueError, match="'Pass', 'pass'"):
         agreement(pd.DataFrame({"a": ["Pass", "fail"], "b": ["pass", "fail"]}))
+
+
+def test_lights_kappa_rests_on_the_pairs_that_share_items_and_names_those_left_out():
+    rows = {
+        "ann": ["pass", "fail", "pass", "fail", None, None],
+        "bo": ["pass", "fail", "pass", "pass", None, None],
+        "cy": [None, None, None, None, "pass", "fail"],
+        "di": ["pass", None, "pass", None, "pass", "fail"],
+    }
+    found = agreement(pd.DataFrame(rows), resamples=0)
+    pairs = found.pairs.set_index(["first", "second"])
+    assert pairs.loc[("ann", "cy"), "left_out"] == "share no item"
+    assert pairs.loc[("ann", "di"), "left_out"] == "say the same of every item that they share"
+    assert pairs.loc[("ann", "bo"), "left_out"] == ""
+    kept = pairs.loc[pairs["left_out"].eq(""), "kappa"].astype(float)
+    assert found.kappa == pytest.approx(kept.mean())
+    assert "kappa rests on 2 of 6 pairs of raters" in found.kappa_rests_on
+    assert "share no item: ann and cy, bo and cy" in found.kappa_rests_on
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_the_grades_of_a_scale_can_be_stated_as_numbers_or_as_words(words):
+    first, second = [1, 1, 2, 2, 5, 5, 4, 4, 1, 5], [1, 2, 2, 1, 5, 4, 4, 5, 2, 4]  # nobody gave a 3
+    right = cohen_kappa_score(first, second, weights="linear", labels=[1, 2, 3, 4, 5])
+    names = {1: "awful", 2: "bad", 3: "fair", 4: "good", 5: "best"}
+    grades = list(names.values()) if words else [1, 2, 3, 4, 5]
+    frame = pd.DataFrame({"a": first, "b": second})
+    frame = frame.replace(names) if words else frame
+    found = agreement(frame, "ordinal", grades=grades, resamples=0)
+    assert found.kappa == pytest.approx(right)
+    assert found.pabak == pytest.approx((5 * found.percent - 1) / 4)
+    assert found.by_category.index.tolist() == grades
+    used_only = agreement(frame.replace({name: n for n, name in names.items()}), "ordinal", resamples=0)
+    assert (used_only.kappa, used_only.ac1) != (found.kappa, found.ac1)
+    ordered = frame.astype(pd.CategoricalDtype(grades, ordered=True))
+    assert agreement(ordered, "ordinal", resamples=0).kappa == found.kappa
+
+
+def test_a_rating_that_is_no_grade_and_a_scale_without_an_order_are_named():
+    frame = pd.DataFrame({"a": ["low", "high", "huge"], "b": ["low", "high", "low"]})
+    with pytest.raises(ValueError, match="'huge': not among the grades 'low', 'high'"):
+        agreement(frame, grades=["low", "high"])
+    with pytest.raises(ValueError, match="'high', 'huge', 'low'"):
+        agreement(frame, "ordinal")
+    with pytest.raises(ValueError, match="'1', '5'"):
+        agreement(pd.DataFrame({"a": ["1", "5"], "b": ["1", "1"]}), "interval")
+
+
+LOOK_ALIKES = [
+    ("réussi", "re\u0301ussi"),
+    ("won't do", "won’t do"),
+    ("not ok", "not\u00a0ok"),
+    ("so-so", "so\u2011so"),
+    ("pass", "pa\u00adss"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), LOOK_ALIKES)
+def test_words_that_look_the_same_are_one_label_everywhere(one, other):
+    ann, bo = [one, "no"] * 6, [other, "no"] * 6
+    assert agreement(pd.DataFrame({"ann": ann, "bo": bo})).percent == 1.0
+    aligned = align(ann, bo, positive=other)
+    assert (aligned.accuracy, aligned.tpr, aligned.n_unparsed) == (1.0, 1.0, 0)
+    assert corrected_rate(aligned, [other, "no"]).raw == 0.5
+    people = pd.DataFrame({"ann": ann, "bo": bo, "cy": ann})
+    assert annotator_test(people, bo, min_items=5).advantage == 1.0
+
+
+def test_numpy_and_pandas_scalars_are_the_values_that_they_look_like():
+    plain = align([1, 0, 1], [1, 0, None])
+    for human, judge in (
+        ([np.int64(1), np.int8(0), np.bool_(True)], [np.float64(1), 0, pd.NA]),
+        (pd.Series([1, 0, 1], dtype="Int64"), pd.array([True, False, None], dtype="boolean")),
+    ):
+        assert align(human, judge).confusion.equals(plain.confusion)
+    assert agreement(pd.DataFrame({"a": [np.bool_(True), False], "b": [np.True_, pd.NA]})).n_gaps == 1
+
+
+def test_raters_words_are_counted_as_disagreement_where_only_the_judge_says_them():
+    ratings, truth = annotators(90)
+    judge = ["Ignore" if at % 3 == 0 else said for at, said in enumerate(truth)]
+    found = annotator_test(ratings, judge, human_kind="human")
+    assert (found.n, found.n_unscored, found.other_words) == (90, 0, {"Ignore": 30})
+    assert found.advantage < annotator_test(ratings, [None if v == "Ignore" else v for v in judge]).advantage
+    assert "30 verdicts that no person gave ('Ignore')" in found.title
+    with pytest.raises(ValueError, match="no word in common"):
+        annotator_test(ratings, ["yes", "no"] * 45)
+    with pytest.raises(ValueError, match="two spellings"):
+        annotator_test(ratings, ["Pass", *truth[1:]])
+
+
+def test_items_with_two_raters_each_are_enough_where_there_are_none_with_three():
+    ratings, truth = annotators(120)
+    pairs = ratings.copy()
+    for at in range(120):
+        pairs.iloc[at, at % 3] = None  # as in MT-Bench: two of several raters
+    found = annotator_test(pairs, truth, human_kind="human")
+    assert (found.min_raters, found.n, found.passes) == (2, 120, True)
+    strict = annotator_test(pairs, truth, min_raters=3)
+    assert strict.passes is None
+    assert "0 of 3 raters have 30 items with a verdict that 3 people rated: 3 are needed" in strict.reason
+    assert "120 items have 2" in strict.reason
+    assert annotator_test(ratings, truth).min_raters == 3
+
+
+def two_judges(copies):
+    """Twelve groups of which the first judge is right on all, and the second on seven; each item `copies` times."""
+    human = ["pass", "fail"] * 6
+    second = ["fail", "fail", *human[2:8], "fail", "pass", "fail", "pass"]
+    groups = list(range(12)) * copies
+    return tuple(align(human * copies, judge * copies, groups=groups) for judge in (human, second))
+
+
+def test_judges_are_compared_by_groups_where_there_are_groups():
+    alone, copied = compare_judges(*two_judges(1)), compare_judges(*two_judges(10))
+    assert (copied.first_only, copied.n_groups) == (50, 12)
+    assert copied.p == pytest.approx(alone.p) == pytest.approx(2 / 2**5)
+    assert copied.interval == pytest.approx(alone.interval)
+    human = ["pass", "fail"] * 6
+    second = ["fail", "fail", *human[2:8], "fail", "pass", "fail", "pass"]
+    plain = compare_judges(align(human, human), align(human, second))
+    assert plain.p == pytest.approx(alone.p)
+    assert plain.interval[0] > alone.interval[0]  # z, not Student's t
+    with pytest.raises(ValueError, match="different groups"):
+        compare_judges(two_judges(1)[0], align(human, human, groups=[0, 1] * 6))
+
+
+def test_two_judges_that_are_equally_good_differ_by_groups_as_rarely_as_the_test_says():
+    alarms = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        right = np.repeat(rng.random((2, 20)) < 0.8, 5, axis=1)
+        judges = np.where(right, "pass", "fail").tolist()
+        groups = np.repeat(range(20), 5).tolist()
+        found = compare_judges(*(align(["pass"] * 100, judge, groups=groups) for judge in judges))
+        alarms += found.p is not None and found.p <= 0.05
+    assert alarms / 60 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 60)
+
+
+def test_a_trace_twice_in_one_run_is_no_retest():
+    with pytest.raises(ValueError, match="run 1 has traces more than once: 't0'"):
+        retest([*run(["pass"]), *run(["fail"])], run(["pass"]))

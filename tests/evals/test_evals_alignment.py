@@ -10,7 +10,7 @@ from sklearn import metrics
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
-from toolkit.evals import Label, Verdict, align, alignments_frame
+from toolkit.evals import Label, Verdict, align, alignments_frame, compare_judges
 from toolkit.evals.confusion import MEASURES
 from toolkit.traces import Step, Trace
 
@@ -279,6 +279,7 @@ def test_disagreements_list_wrong_passes_first_and_open_each_trace_escaped():
     assert "3 disagreements" in shown
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["pass", "fail"]), st.sampled_from(["pass", "fail", None])), max_size=30))
 def test_order_changes_nothing_and_the_other_positive_swaps_tpr_and_tnr(rows):
     human, judge = [list(column) for column in zip(*rows, strict=True)] or [[], []]
@@ -369,3 +370,61 @@ def test_a_judge_without_a_model_is_not_called_live():
     ):
         said = [Verdict(one.trace_id, "pass", "", "", source, "h", computed=computed) for one in labels]
         assert f"judge: {word}" in align(labels, said).subtitle
+
+
+def test_a_missing_verdict_is_never_right_where_no_label_is_called_fail():
+    people = ["1", "2"] * 5
+    for policy in ("fail", "wrong"):
+        found = align(people, [None] * 10, positive="1", unparsed=policy)
+        assert (found.accuracy, found.n, found.n_unparsed) == (0.0, 10, 10)
+    assert align(["pass", "fail"], [None, None], unparsed="wrong").accuracy == 0.0
+    rows = align(people, ["1", None] * 5, positive="1").policies()["accuracy"].to_dict()
+    assert rows == {"report": 1.0, "exclude": 1.0, "fail": 0.5, "pass": 0.5, "wrong": 0.5}
+
+
+def test_the_examples_of_a_judges_prompt_are_set_aside_and_counted():
+    labels = [Label(f"t{at}", "ann", said, "w") for at, said in enumerate(["pass", "fail"] * 6)]
+    verdicts = [
+        Verdict(one.trace_id, None, "", "shown", "live", "h", example=True)
+        if at < 3
+        else Verdict(one.trace_id, one.verdict, "", "", "live", "h")
+        for at, one in enumerate(labels)
+    ]
+    found = align(labels, verdicts, unparsed="fail")
+    assert (found.n, found.n_unparsed, found.n_examples, found.accuracy) == (9, 0, 3, 1.0)
+    assert "3 examples of the judge's prompt, set aside" in found.subtitle
+    assert found.disagreements().frame.empty
+    assert set(found.policies()["n"]) == {9}
+    both = compare_judges(found, found)
+    assert (both.n, both.n_unscored, both.n_examples) == (9, 0, 3)
+
+
+def test_stated_grades_stand_in_their_order_whether_they_are_used_or_not():
+    human, judge = ["low", "high", "low", "high"], ["low", "high", "high", "high"]
+    grades = ["low", "medium", "high"]
+    found = align(human, judge, positive="high", grades=grades)
+    assert found.confusion.index.tolist() == grades
+    assert found.pabak == pytest.approx((3 * 0.75 - 1) / 2)
+    assert found.ac1 != align(human, judge, positive="high").ac1
+    ordered = pd.Series(human, dtype=pd.CategoricalDtype(grades, ordered=True))
+    assert align(ordered, judge, positive="high").confusion.equals(found.confusion)
+    with pytest.raises(ValueError, match="'low': not among the grades"):
+        align(human, judge, grades=["medium", "high"])
+
+
+def test_reasons_keep_each_letter_though_labels_are_compared_as_they_look():
+    labels = [Label("t1", "ann", "pass", "It doesn’t refund 10\u00a0EUR")]
+    found = align(labels, [Verdict("t1", "pass", "c", "", "live", "h")])
+    assert found.pairs.loc["t1", "why"] == labels[0].why
+
+
+def test_disagreements_say_why_and_show_ten_before_the_rest():
+    human = [Label(f"t{at}", "ann", "fail", f"Reason {at}. More of it.") for at in range(30)]
+    said = [Verdict(one.trace_id, "pass", "All is well. It was paid.", "", "live", "h") for one in human]
+    shown = align(human, said).disagreements()._repr_html_()
+    assert "labels: fail (Reason 0. More of it.) · judge: pass (All is well.)" in shown
+    first, rest = shown.split("20 more")
+    assert "t9 ·" in first
+    assert "t10 ·" not in first
+    assert "t29 ·" in rest
+    assert "30 disagreements with people" in first

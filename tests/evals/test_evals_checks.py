@@ -258,3 +258,51 @@ def test_made_scorers_go_into_the_frame_under_their_names():
     frame = score_traces([said("a"), EMPTY], [contains("a"), not_(contains("a"))])
     assert frame["scorer"].tolist() == ["contains('a')", "not_(contains('a'))"] * 2
     assert frame["value"].tolist() == [True, False, None, None]
+
+
+LOOK_ALIKES = [("don't", "I don’t know"), ("10 EUR", "10\u00a0EUR"), ("café", "cafe\u0301"), ("co-op", "co\u2011op")]
+
+
+@pytest.mark.parametrize(("word", "text"), LOOK_ALIKES)
+def test_words_are_found_in_whatever_form_they_are_written(word, text):
+    assert contains(word)(said(text)).value is True
+    assert contains(text)(said(f"so: {word} and I {text}")).value is True
+    assert matches(re.escape(word))(said(text)).value is True
+    assert called("pay", note=word)(calls(("pay", {"note": text.removeprefix("I ").removesuffix(" know")}))).value
+
+
+def test_a_pattern_still_finds_the_very_letters_it_names():
+    assert matches("\u00a0")(said("10\u00a0EUR")).value is True
+    assert matches("[’]")(said("don’t")).value is True
+    assert matches("\u00a0x")(said("10\u00a0EUR")).value is False
+
+
+def test_personal_data_is_seen_across_no_break_spaces():
+    assert personal_data("+49\u00a030\u00a01234567") == {"phone"}
+    assert personal_data("GB82\u00a0WEST\u00a01234\u00a05698\u00a07654\u00a032") == {"iban"}
+
+
+OTHER_LANGUAGES = {
+    "Dutch": "Wij zijn open van negen tot vijf en de fiets is klaar in de winkel",
+    "Swedish": "Vi har öppet och du kan hämta cykeln i butiken, men vi tar en avgift för det",
+    "Danish": "Du kan hente cyklen i butikken, og den er klar til dig for en dag",
+    "Norwegian": "Du kan hente sykkelen i butikken, og den er klar til deg for en dag",
+    "Romanian": "Puteți lua bicicleta de la magazin, o puteți plăti cu un card de credit sau cu un cod",
+    "Catalan": "La bicicleta es pot recollir a la botiga de la plaça, i el preu és de deu euros per dia",
+    "Italian": "La bicicletta non è disponibile per domani, ma puoi prenotare un altro giorno con il tuo codice",
+    "Galician": "A bicicleta non está dispoñible o domingo, pero pode recollela na tenda co seu carné e unha tarxeta",
+    "Polish": "Rower jest gotowy i można go odebrać w sklepie do piątej, ale nie w niedzielę",
+    "Turkish": "Bisiklet pazar günü müsait değil ama cumartesi için bir tane ayırabilirsiniz",
+    "Finnish": "Pyörä on vapaa sunnuntaina ja voit hakea sen kaupasta, mutta se ei ole ilmainen",
+    "Hungarian": "A kerékpár vasárnap nem elérhető, de a boltban van egy másik is, ha az megfelel",
+    "Croatian": "Bicikl je slobodan u nedjelju i možete ga preuzeti u trgovini do pet sati",
+    "Indonesian": "Sepeda itu tersedia pada hari Minggu dan Anda dapat mengambilnya di toko kami",
+    "Latin": "Gallia est omnis divisa in partes tres, quarum unam incolunt Belgae, aliam Aquitani",
+}
+
+
+@pytest.mark.parametrize("name", OTHER_LANGUAGES)
+def test_another_language_is_taken_for_none(name):
+    score = language()(said(OTHER_LANGUAGES[name]))
+    assert score.value is None
+    assert score.why

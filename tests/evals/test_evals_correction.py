@@ -3,6 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from tests.bench import coverage as study
+from tests.bench.coverage import WANTED, covered
+from tests.bench.measure import table
 from toolkit.evals import Label, Verdict, align, corrected_rate, corrected_width, interval_width, labels_needed
 
 RATE, TPR, TNR, LABELS = 0.8, 0.9, 0.8, 100
@@ -240,3 +243,115 @@ def test_a_width_in_percent_and_a_level_in_percent_are_named():
         labels_needed(10)
     with pytest.raises(ValueError, match="level not between 0 and 1: 95"):
         corrected_rate(align(["pass", "fail"], ["pass", "fail"]), ["pass"], level=95)
+
+
+FEW = [(["pass"], ["pass"]), (["pass"] * 5, ["fail"] * 5), (["pass"] * 10, ["pass"] * 10), (["fail"] * 3, ["fail"] * 3)]
+
+
+@pytest.mark.parametrize("method", ["rogan-gladen", "ppi"])
+@pytest.mark.parametrize(("human", "judge"), FEW)
+def test_no_interval_of_few_labels_is_without_width(human, judge, method):
+    for judged in (judge * 40, ["pass", "fail"] * 20, ["pass"]):
+        found = corrected_rate(align(human, judge), judged, method)
+        assert (found.value is None) == bool(found.reason)
+        if found.value is not None:
+            assert found.high - found.low > 0.2
+            assert found.low <= found.value <= found.high
+    normal = corrected_rate(align(["pass"] * 5, ["pass"] * 5), ["pass"] * 9, "ppi", interval="normal")
+    assert normal.value is normal.low is None
+    assert "no width" in normal.reason
+
+
+def test_an_interval_by_another_name_or_method_is_refused():
+    aligned = align(["pass", "fail"], ["pass", "fail"])
+    with pytest.raises(ValueError, match="of method='ppi'"):
+        corrected_rate(aligned, ["pass"], interval="normal")
+    with pytest.raises(ValueError, match="resampled, normal, not 'wide'"):
+        corrected_rate(aligned, ["pass"], "ppi", interval="wide")
+
+
+@pytest.mark.parametrize(
+    ("n_labels", "rate", "method", "arrangement"),
+    [
+        (20, 0.95, "ppi", "alone"),
+        (30, 0.97, "ppi", "alone"),
+        (50, 0.90, "ppi", "alone"),
+        (50, 0.80, "rogan-gladen", "alone"),
+        (100, 0.80, "ppi", "in groups"),
+        (100, 0.90, "rogan-gladen", "in groups"),
+        (30, 0.90, "ppi", "labelled among the judged"),
+    ],
+)
+def test_intervals_of_few_labels_hold_the_true_rate(n_labels, rate, method, arrangement):
+    runs = 40
+    found = covered(n_labels, rate, method, arrangement, runs)
+    assert found.coverage >= WANTED - 2 * math.sqrt(WANTED * (1 - WANTED) / runs)
+    assert found.refused < 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+async def test_the_whole_table_of_coverage_is_met():
+    rows = await study.coverage(1.0)
+    print(table(rows))
+    assert len(rows) == 96
+    assert [row.what for row in rows if not row.met] == []
+
+
+@pytest.mark.parametrize("method", ["rogan-gladen", "ppi"])
+def test_judged_items_that_come_in_groups_widen_the_interval(method):
+    truth, said, scored = sample(0, 50, 400)
+    aligned = align(words(truth), words(said))
+    alone = corrected_rate(aligned, words(scored), method)
+    copies = corrected_rate(aligned, words(scored) * 4, method)
+    grouped = corrected_rate(aligned, words(scored) * 4, method, groups=list(range(50)) * 4)
+    assert copies.high - copies.low < 0.7 * (alone.high - alone.low)
+    assert grouped.high - grouped.low == pytest.approx(alone.high - alone.low, rel=0.15)
+    assert (grouped.n, grouped.n_groups, copies.n_groups) == (200, 50, None)
+    assert "n = 200, 50 groups" in grouped.title
+
+
+def test_groups_of_the_judged_are_aligned_by_id_and_a_missing_one_is_an_error():
+    aligned = align(["pass", "fail"] * 9, ["pass", "fail"] * 9)
+    judged = {"a": "pass", "b": "fail", "c": "pass"}
+    found = corrected_rate(aligned, judged, groups={"c": 1, "a": 1, "b": 2})
+    assert found.n_groups == 2
+    with pytest.raises(ValueError, match="no group for 'b'"):
+        corrected_rate(aligned, judged, groups={"a": 1, "b": None, "c": 2})
+    assert "one group" in corrected_rate(aligned, judged, groups=dict.fromkeys("abc", 1)).reason
+
+
+@pytest.mark.parametrize("method", ["rogan-gladen", "ppi"])
+def test_judged_items_that_people_labelled_count_as_people_say(method):
+    people = {f"t{at}": "pass" if at % 5 else "fail" for at in range(40)}
+    judge = people | {"t1": "fail", "t5": "pass"} | {f"u{at}": "pass" if at % 4 else "fail" for at in range(60)}
+    aligned = align(people, {trace_id: judge[trace_id] for trace_id in people})
+    everything = corrected_rate(aligned, judge, method)
+    rest = corrected_rate(aligned, {key: word for key, word in judge.items() if key[0] == "u"}, method)
+    assert (everything.n, everything.n_known, rest.n, rest.n_known) == (100, 40, 60, 0)
+    for end in ("value", "low", "high"):
+        assert getattr(everything, end) == pytest.approx(0.4 * 0.8 + 0.6 * getattr(rest, end))
+    assert "40 known from their labels" in everything.title
+    known = corrected_rate(aligned, {trace_id: judge[trace_id] for trace_id in people}, method)
+    assert (known.value, known.low, known.high, known.n_known) == (0.8, 0.8, 0.8, 40)
+
+
+def test_labelled_items_without_a_verdict_are_known_all_the_same_and_positions_are_no_ids():
+    people = {"a": "pass", "b": "fail", "c": "pass", "d": "fail"}
+    aligned = align(people, people | {"d": None})
+    found = corrected_rate(aligned, people | {"d": None, "e": None, "f": "pass"})
+    assert (found.n, found.n_known, found.n_unscored) == (5, 4, 1)
+    plain = align(["pass", "fail"] * 5, ["pass", "fail"] * 5)
+    assert corrected_rate(plain, ["pass", "fail"]).n_known == 0
+    verdicts = [Verdict("t1", "pass", "", "", "live", "h")] * 2
+    with pytest.raises(ValueError, match="more than once: 't1'"):
+        corrected_rate(plain, verdicts)
+
+
+def test_the_judges_examples_are_set_aside_from_the_judged():
+    labels = [Label(f"t{at}", "ann", ("pass", "fail")[at % 2], "w") for at in range(20)]
+    verdicts = [Verdict(one.trace_id, one.verdict, "", "", "live", "h") for one in labels]
+    shown = Verdict("shown", None, "", "it is an example", "live", "h", example=True)
+    others = [Verdict(f"u{at}", "pass", "", "", "live", "h") for at in range(5)]
+    found = corrected_rate(align(labels, verdicts), [*others, shown])
+    assert (found.n, found.n_unscored, found.n_examples) == (5, 0, 1)

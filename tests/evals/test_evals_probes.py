@@ -1,9 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from toolkit.evals import (
+    Example,
+    Finding,
     Judge,
     Rubric,
     Verdict,
@@ -120,6 +123,9 @@ async def test_a_judge_that_likes_length_is_found_out_by_padding_and_one_that_do
     assert found.effect == pytest.approx(0.4)
     assert found.interval[0] > 0
     assert (none.effect, none.n, none.unscored) == (0, 19, 1)
+    assert str(none).startswith("change of the pass rate where the last answer is padded: +0.00 (95% interval -")
+    assert "): no change seen, n = 19" in str(none)
+    assert "a change is seen" in str(found)
 
 
 def test_padding_doubles_the_last_answer_and_leaves_all_else():
@@ -164,3 +170,14 @@ def test_a_probe_of_a_judge_without_a_model_does_not_call_it_live():
     said = [Verdict(at, "pass", "c", "", "live", "h", computed=True) for at in "ab"]
     probe = probe_self_preference([trace(at) for at in "ab"], dict.fromkeys("ab", "fail"), said, lambda t: t.id == "a")
     assert str(probe).endswith("computed here")
+
+
+async def test_a_probe_of_simulated_traces_says_so_and_sets_the_judges_examples_aside():
+    traces = [replace(trace(f"t{n}", "words"), source="simulated") for n in range(4)]
+    example = Example("t0", {"whole": Finding("c", "pass")})
+    rubric = replace(RUBRIC, examples=(example,))
+    passes = ScriptedModel(lambda request: Answer(data={"whole": {"critique": "c", "verdict": "pass"}}))
+    found = await probe_length(Judge(rubric, passes, shown=(traces[0],)), traces)
+    assert (found.n, found.unscored, found.n_examples) == (0, 0, 4)
+    assert "4 examples of the judge's prompt" in str(found)
+    assert str(found).endswith("traces simulated")

@@ -1,6 +1,17 @@
+import numpy as np
+import pandas as pd
 import pytest
 
-from toolkit.evals import Score, answered, no_repeated_calls, score_traces, tools_succeeded
+from toolkit.evals import (
+    Score,
+    all_of,
+    answered,
+    between,
+    no_repeated_calls,
+    not_,
+    score_traces,
+    tools_succeeded,
+)
 from toolkit.traces import Step, Trace
 
 
@@ -75,3 +86,25 @@ def test_an_unscored_value_beside_numbers_stays_none():
 def test_a_score_that_hides_why_it_is_missing_is_refused(value):
     with pytest.raises(ValueError, match="say why"):
         Score("s", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [(np.bool_(False), False), (np.float64(0.5), 0.5), (np.int8(3), 3), (np.str_("a"), "a"), (np.array(2), 2)],
+)
+def test_numpy_values_become_pythons_own(value, plain):
+    score = Score("z", value)
+    assert (score.value, type(score.value)) == (plain, type(plain))
+
+
+def test_joined_scorers_take_numpy_values_for_what_they_are():
+    trace = Trace("t", [HELLO, BYE])
+    assert all_of(lambda _: Score("z", np.bool_(False)))(trace).value is False
+    assert all_of(between(lambda _: Score("z", np.float64(0.5)), 0, 1))(trace).value is True
+    assert not_(lambda _: Score("z", np.bool_(True)))(trace).value is False
+
+
+@pytest.mark.parametrize("value", [np.float64("nan"), pd.NA, pd.NaT])
+def test_a_missing_value_of_numpy_or_pandas_is_no_score(value):
+    with pytest.raises(ValueError, match="say why"):
+        Score("s", value, "it is missing")

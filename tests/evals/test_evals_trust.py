@@ -114,3 +114,64 @@ def test_no_share_of_missing_verdicts_is_small_enough_to_count_as_passes():
     for policy, trust in ((p, trusted(aligned(judge(), missing=0.02, unparsed=p))) for p in ("report", "pass")):
         assert trust.trusted is (policy == "report")
         assert trust.checks.loc["unparsed", "met"] == trust.trusted
+
+
+def test_a_judge_no_better_than_chance_is_good_for_nothing():
+    worse = aligned(judge(), wrong=0.6)
+    assert worse.kappa < 0
+    assert "no better than chance" in trusted(worse).schools
+    lucky = aligned(judge(), n=80, wrong=0.45)
+    low = lucky.interval("kappa", "bootstrap")[0]
+    assert low <= 0 < lucky.kappa
+    for policy in (RATES, BANDS):
+        assert "no better than chance" in trusted(lucky, policy)._repr_html_()
+        assert "exploration" not in trusted(lucky, policy).schools
+
+
+def test_bands_go_by_the_lower_bound():
+    found = aligned(judge(), n=100, wrong=0.13)
+    low = found.interval("kappa", "bootstrap")[0]
+    assert low < 0.7 < found.kappa
+    assert "good for trends" in trusted(found).schools
+
+
+@pytest.mark.parametrize("n", [10, 40, 58])
+def test_below_thirty_labels_of_a_verdict_it_is_too_few_to_say_and_how_many_it_takes(n):
+    few = trusted(aligned(judge(), n=n))
+    missing = 30 - n // 2
+    assert few.schools.startswith("Too few labels to say: it takes 30 of either verdict")
+    assert f"{missing} more of pass and {missing} more of fail, about {2 * missing} more labels" in few.too_few
+    assert "Too few labels" in few._repr_html_()
+    assert trusted(aligned(judge(), n=60)).too_few == ""
+
+
+def test_a_verdict_that_was_never_seen_has_no_share_to_reckon_with():
+    only = trusted(align(["pass"] * 50, ["pass"] * 50, human_kind="human"))
+    assert "30 more of fail." in only.too_few
+    assert "about" not in only.too_few
+
+
+@pytest.mark.parametrize("more", [{}, {"groups": [at // 4 for at in range(200)]}])
+def test_text_and_table_use_one_kind_of_interval_and_name_it(more):
+    trust = trusted(
+        aligned(judge(), wrong=0.06, **more), TrustPolicy(name="all", min_tpr=0.5, min_tnr=0.5, min_kappa=0.5)
+    )
+    for name in ("tpr", "tnr", "kappa"):
+        low, method = trust.checks.loc[name, "found"].split(" (")
+        method = method.rstrip(")")
+        assert method in ("exact", "bootstrap")
+        title = name if name == "kappa" else name.upper()
+        sentence = trust.schools.split(f"{title} ")[1]
+        assert f"{method} 95% interval {low} to" in sentence
+
+
+def test_the_judges_examples_are_no_missing_verdicts():
+    one = judge()
+    labels = [Label(f"t{at}", "ann", ("pass", "fail")[at % 2], "w") for at in range(120)]
+    said = [
+        Verdict(x.trace_id, None if at < 8 else x.verdict, "", "", "live", one.hash, example=at < 8)
+        for at, x in enumerate(labels)
+    ]
+    trust = trusted(align(labels, said))
+    assert trust.checks.loc["unparsed", "found"] == "0%"
+    assert trust.trusted

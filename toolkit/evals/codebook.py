@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
+from toolkit.evals.columns import SOURCES, least
 from toolkit.evals.intervals import proportion
 from toolkit.evals.labels import Label, LabelStore, RaterKind, Retraction, append_decided, tidy
 from toolkit.records import JsonlFile, RecordError, canonical
@@ -105,11 +106,19 @@ class Codebook:
 
     A code, or a failure mode, that was there before in other letters (``Slow``, ``slow``) is the one that was there.
     A model, or a clustering, may `suggest`; what counts is what somebody else said by `code` or `confirm`. Raises
-    ValueError where a label or a code is not there, and where a model would decide.
+    ValueError where a label or a code is not there, and where a model would decide. `trace_source` says where the
+    traces come from, as ``simulated`` or all of their sources.
     """
 
-    def __init__(self, path: str | Path, labels: LabelStore | Iterable[Label]):
-        self.path, self._given = Path(path), labels if isinstance(labels, LabelStore) else list(labels)
+    def __init__(
+        self,
+        path: str | Path,
+        labels: LabelStore | Iterable[Label],
+        trace_source: str | Iterable[str] | None = None,
+    ):
+        self.path = Path(path)
+        self._given = labels if isinstance(labels, LabelStore) else list(labels)
+        self.trace_source = least(SOURCES, trace_source)
         self._file = JsonlFile(path, Coding | FailureMode | Retraction | Version)  # type: ignore[arg-type]
 
     @property
@@ -144,9 +153,11 @@ class Codebook:
 
     @property
     def simulated(self) -> bool:
-        """Whether a label is simulated, or one who coded it or made a failure mode."""
-        said: list[Any] = [*self.now.codings, *self.now.modes]
-        return "simulated" in {*(one.rater_kind for one in self.labels), *(one.kind for one in said)}
+        """Whether the traces are simulated, a label, or one who coded it or made a failure mode."""
+        now = self.now
+        kinds = {label.rater_kind for label in self.labels}
+        kinds |= {coding.kind for coding in now.codings} | {mode.kind for mode in now.modes}
+        return "simulated" in kinds or self.trace_source == "simulated"
 
     def code(self, label_id: str, *codes: str, by: str, kind: RaterKind = "human") -> None:
         """Put `codes` on the reason of a label; none means that it was read, and there is nothing to code."""
