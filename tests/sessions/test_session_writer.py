@@ -58,6 +58,29 @@ async def test_half_a_character_is_not_waited_for_by_the_windows_timer():
     assert (await session.conversation()).text == "first b🚲"
 
 
+async def test_a_single_character_that_comes_while_words_are_being_stored_is_stored_by_the_timer():
+    class Slow(MemoryLog):
+        """A log during whose write the next character comes."""
+
+        run = None
+
+        async def append(self, event, fence=None):
+            ack = await super().append(event, fence)
+            if event.data.get("text") == "second" and self.run:
+                await self.run.write("!")
+            return ack
+
+    log = Slow()
+    session = Session(log, "single")
+    run = log.run = await session.start_run("agent", "simulated", window_s=0.001)
+    await run.write("first ")
+    await run.write("second")
+    async with asyncio.timeout(10):
+        while (await session.conversation()).text != "first second!":
+            await asyncio.sleep(0.001)
+    await run.finish()
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=12), st.data())
 def test_text_that_is_cut_between_any_two_code_units_comes_out_as_it_was(text, data):
