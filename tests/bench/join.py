@@ -57,7 +57,7 @@ async def _respond(session: Session, tokens_an_event: int) -> runs.Run:
 async def _go_on(run: runs.Run, tokens_an_event: int) -> int:
     """Write on until just before the next snapshot, where a join costs most. Returns the length of the text."""
     step, more = tokens_an_event * len(WORD), 0
-    while run._writer._chars + step < run._writer._next_snapshot:
+    while run.writer._chars + step < run.writer._next_snapshot:
         await run.write(WORD * tokens_an_event)
         more += step
     return TOKENS * len(WORD) + more

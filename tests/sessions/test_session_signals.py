@@ -175,9 +175,8 @@ async def test_a_run_that_ends_settles_its_open_question_and_a_late_yes_is_told_
     assert settled.data["answer"] is None
     assert settled.data["why"]
     request = settled.data["request"]
-    assert (await session.conversation()).refusal(
-        "approve", request=request
-    ) == f"question {request} was settled already"
+    too_late = f"question {request} was settled already"
+    assert (await session.conversation()).refusal("approve", request=request) == too_late
     late = await session.approve(request, True)
     assert await unused(session) == {late.event.id: too_late}
     assert not await session.consumed(late, 60)

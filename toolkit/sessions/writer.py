@@ -35,13 +35,18 @@ def whole_characters(text: str) -> tuple[str, str]:
 
     A half that stays alone stands as U+FFFD.
     """
-    half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+    half = text[-1:] if is_first_half(text[-1:]) else ""
     ready = text[: len(text) - len(half)]
     try:
         ready.encode()
     except UnicodeEncodeError:
         ready = ready.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return ready, half
+
+
+def is_first_half(character: str) -> bool:
+    """Whether this is the first half of a surrogate pair."""
+    return "\ud800" <= character <= "\udbff"
 
 
 class Writer:
@@ -95,11 +100,13 @@ class Writer:
         return None
 
     async def _flush_later(self) -> None:
-        waiting = True
-        while waiting:
+        while self._unstored or self._words_wait():
             await asyncio.sleep(self.window_s)
             await self.store()
-            waiting = self._waiting_chars > 1 or bool(self._unstored)  # half a character waits for its other half
+
+    def _words_wait(self) -> bool:
+        """Whether there are words to be stored now. Half a character waits for its other half."""
+        return self._waiting_chars > 1 or any(not is_first_half(piece) for piece in self._pending)
 
     def put(self, receipt: Event) -> None:
         """Have `receipt` stored together with the next words or event, just before them: never without them."""
