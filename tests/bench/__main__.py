@@ -14,10 +14,7 @@ from tests.bench.reading import reading
 from tests.bench.replay import replay
 from tests.bench.sustained import sustained
 
-BENCHES = {
-    bench.__name__: bench
-    for bench in (latency, sustained, join, replay, crowd, corrected, coverage, reading)
-}
+BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected, coverage, reading)}
 
 
 async def _run(names: list[str], scale: float) -> list[Row]:
