@@ -1,0 +1,199 @@
+"""The attendants of a site: each answers one session, is started when it is needed, and is let go when it is idle."""
+
+import asyncio
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.log import CursorLost, Log, LogUnavailable
+from toolkit.sessions.session import Session
+
+IDLE_S = 60.0
+BACKOFF_S = 0.5
+BACKOFF_MAX_S = 30.0
+REPORT_S = 5.0
+CLOSE_S = 5.0
+MOST_KNOWN = 256
+REPORTER = "server"
+"""The actor of an ``error`` event that tells what went wrong in the server."""
+
+Attendant = Callable[[Session], Awaitable[None]]
+"""Answers a session's messages until cancelled: `attend`, with an agent of yours."""
+
+logger = logging.getLogger(__name__)
+
+
+async def report(session: Session, what: str, error: Exception, tell: bool = True) -> None:
+    """Log `error` with its traceback; with `tell`, an ``error`` event says it to the session's readers."""
+    logger.error("session %s: %s", session.id, what, exc_info=error)
+    if not tell:
+        return
+    with suppress(TimeoutError, LogUnavailable):
+        async with asyncio.timeout(REPORT_S):
+            await session.append("error", REPORTER, {"why": f"{what}: {error!r}"})
+
+
+class KnownSessions:
+    """The conversations of the sessions that were asked about last, each read on from where it stands."""
+
+    def __init__(self, log: Log, most: int = MOST_KNOWN):
+        self._log = log
+        self._most = most
+        self._known: OrderedDict[str, Conversation] = OrderedDict()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def conversation(self, session: Session) -> Conversation:
+        """The fold of all that is stored of the session now."""
+        lock = self._locks.setdefault(session.id, asyncio.Lock())
+        async with lock:
+            known = await self._read_on(session)
+            self._known[session.id] = known
+            self._known.move_to_end(session.id)
+        while len(self._known) > self._most:
+            forgotten, _ = self._known.popitem(last=False)
+            self._locks.pop(forgotten, None)
+        return known
+
+    async def _read_on(self, session: Session) -> Conversation:
+        known = self._known.get(session.id)
+        if known is None:
+            return await session.conversation()
+        try:
+            extent = await self._log.extent(session.id)
+            if known.cursor > extent.last:
+                raise CursorLost(f"session {session.id} began anew")
+            return await session.conversation(known)
+        except CursorLost:
+            return await session.conversation()
+
+
+@dataclass(eq=False)
+class _Post:
+    """The place of one session's attendant."""
+
+    task: "asyncio.Task[None]"
+    wanted: float
+    """When somebody last had a use for it, by the loop's clock."""
+    failures: int = 0
+    """How often in a row it has failed."""
+    not_before: float = 0.0
+    """When it may start again after a failure."""
+    cursor: int = 0
+    """How far the session had come at the last look."""
+
+
+@dataclass(eq=False)
+class Attendants:
+    """Starts an attendant for a session that needs one; stops it when it is idle; says what it raised.
+
+    Parameters
+    ----------
+    attendant : callable, optional
+        What answers a session. Without one, nobody does.
+    known : KnownSessions
+        Tells whether a run of a session is under way.
+    idle_s : float
+        An attendant is let go when for so long nobody was connected and nothing was under way.
+    backoff_s : float
+        The wait before one that failed starts again; doubled with each failure, up to half a minute.
+    """
+
+    attendant: Attendant | None
+    known: KnownSessions
+    idle_s: float = IDLE_S
+    backoff_s: float = BACKOFF_S
+    connected: Counter[str] = field(default_factory=Counter)
+    """How many who may control a session are connected to it."""
+    _posts: dict[str, _Post] = field(default_factory=dict)
+
+    @contextmanager
+    def needed(self, session: Session) -> Iterator[None]:
+        """Have the session attended as long as somebody is connected."""
+        self.connected[session.id] += 1
+        try:
+            self.wake(session)
+            yield
+        finally:
+            self.connected[session.id] -= 1
+            if not self.connected[session.id]:
+                del self.connected[session.id]
+            if session.id in self._posts:
+                self._posts[session.id].wanted = asyncio.get_running_loop().time()
+
+    def wake(self, session: Session) -> None:
+        """Have the session attended now: also where what an attendant before left behind is still open."""
+        if self.attendant is None:
+            return
+        now = asyncio.get_running_loop().time()
+        post = self._posts.get(session.id)
+        if post is None:
+            self._posts[session.id] = _Post(asyncio.create_task(self._attend(session)), now)
+            return
+        post.wanted = now
+        if post.task.done():
+            post.task = asyncio.create_task(self._attend(session))
+
+    async def close(self) -> None:
+        """Stop them all."""
+        tasks = [post.task for post in self._posts.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)
+
+    async def _attend(self, session: Session) -> None:
+        """Run the attendant until it ends, fails, or is idle."""
+        assert self.attendant is not None
+        loop = asyncio.get_running_loop()
+        post = self._posts[session.id]
+        await asyncio.sleep(max(0.0, post.not_before - loop.time()))
+        started = loop.time()
+        work = asyncio.ensure_future(self.attendant(session))
+        try:
+            while not work.done() and not await self._is_idle(session, post):
+                await asyncio.wait([work], timeout=self.idle_s / 2)
+        finally:
+            error = await _ended(work)
+        if error is None:
+            del self._posts[session.id]
+        else:
+            self._has_failed(post, loop.time() - started)
+            await report(session, "the agent's attendant failed", error)
+
+    def _has_failed(self, post: _Post, lived_s: float) -> None:
+        if lived_s > BACKOFF_MAX_S:
+            post.failures = 0
+        post.failures += 1
+        pause_s = min(self.backoff_s * 2 ** (post.failures - 1), BACKOFF_MAX_S)
+        post.not_before = asyncio.get_running_loop().time() + pause_s
+
+    async def _is_idle(self, session: Session, post: _Post) -> bool:
+        """Whether nobody is connected, nothing was asked for lately, and no run is under way."""
+
+        def wanted() -> bool:
+            lately = asyncio.get_running_loop().time() - post.wanted < self.idle_s
+            return lately or self.connected[session.id] > 0
+
+        if wanted():
+            return False
+        try:
+            conversation = await self.known.conversation(session)
+        except LogUnavailable:
+            return False
+        moved = conversation.cursor != post.cursor
+        post.cursor = conversation.cursor
+        under_way = any(not run.ended for run in conversation.runs.values())
+        return not (moved or under_way or wanted())
+
+
+async def _ended(work: "asyncio.Future[None]") -> Exception | None:
+    """Stop `work`, and return what it raised."""
+    work.cancel()
+    await asyncio.wait([work])
+    error = None if work.cancelled() else work.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return error
