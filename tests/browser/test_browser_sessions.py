@@ -153,7 +153,6 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
         await run.write("before the cut, ")
         await said(phone, 10)
         await phone.context.set_offline(True)
-        await phone.evaluate("source.close(); connect()")
         await expect(phone.locator("#line")).to_have_text("offline, trying again")
         await phone.screenshot(path=pictures / "session-6-phone-offline.png")
         for n in range(30):

@@ -35,7 +35,14 @@ POLICY = (
     "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-PAGE = Path(__file__).with_name("page.html")
+HERE = Path(__file__).parent
+
+
+def page_html(nonce: str) -> str:
+    """The page with its script, as one document that loads nothing else."""
+    script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page_fold.js", "page.js"))
+    html = (HERE / "page.html").read_text(encoding="utf-8")
+    return html.replace("NONCE", nonce).replace("SCRIPT", script)
 
 
 @dataclass(eq=False)
@@ -62,8 +69,7 @@ class Endpoints:
         """The page of a session."""
         self.enter(http, "read", visit=True)
         nonce = token_urlsafe(16)
-        html = PAGE.read_text(encoding="utf-8").replace("NONCE", nonce)
-        return HTMLResponse(html, headers=sse.HEADERS | {"content-security-policy": POLICY.format(nonce)})
+        return HTMLResponse(page_html(nonce), headers=sse.HEADERS | {"content-security-policy": POLICY.format(nonce)})
 
     async def watch(self, session: Session, may: Pass, http: HTTPConnection) -> Messages:
         """All that a connection brings. Whoever may control the session is present meanwhile, and has it attended."""
