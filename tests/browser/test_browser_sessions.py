@@ -244,7 +244,7 @@ async def present(session: Session, *kinds: str) -> None:
 async def test_an_open_page_is_present_and_one_that_is_closed_has_left_and_stopped_nothing(devices):
     async with site() as (session, link):
         run = await session.start_run("agent", source="simulated", window_s=0)
-        laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link("read"))
+        laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link())
         await present(session, "web:laptop", "web:phone")
         await laptop.reload()
         await present(session, "web:laptop", "web:phone")

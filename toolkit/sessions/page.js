@@ -188,7 +188,8 @@ function hangUp() {
 
 function bySocket(where, mine) {
   let opened = false;
-  source = new WebSocket(`${location.origin.replace(/^http/, "ws")}${base}/ws?${where}`);
+  const scheme = location.protocol.endsWith("s:") ? "wss:" : "ws:";
+  source = new WebSocket(`${scheme}//${location.host}${base}/ws?${where}`);
   source.onopen = () => {
     [opened, noSocket, heard] = [true, 0, Date.now()];
     pausing();
