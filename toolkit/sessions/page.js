@@ -8,7 +8,7 @@ const headers = token ? { authorization: `Bearer ${token}` } : {};
 const device = matchMedia("(pointer: coarse)").matches ? "phone" : "laptop";
 const me = query.get("name") || `${device} ${Math.random().toString(36).slice(2, 6)}`;  // in `joined` and `left`
 const SILENT = new Set(["approval.settled", "model.usage", "signal.unused", "approve"]);
-const MANY = 300;  // items from which those out of sight are not laid out
+const SECTION = 100;  // items that are laid out together
 const SLICE_MS = 30;  // events are taken in for so long before the page draws and hears the person
 
 let fold = new Fold(), actor = "user", first, grant;
@@ -17,7 +17,7 @@ $("name").textContent = document.title = decodeURIComponent(base.split("/").pop(
 
 // --- Drawing: once for all events that came since, and nothing is measured for an event.
 
-let waiting = [], drawing, follow = true, handled = 0;
+let waiting = [], drawing, follow = true, handled = 0, section, lastDrawn = 0;
 
 function make(tag, text, kind = "") {
   return Object.assign(document.createElement(tag), { textContent: text, className: kind });
@@ -92,18 +92,27 @@ function draw() {
     fold.hasGone = false;
   }
   insert(fresh);
-  log.classList.toggle("long", fold.items.length > MANY);
   $("stop").disabled = $("steer").disabled = !target();
 }
 
-// The last first, so that what an item stands before is there already.
+// New items mostly stand at the end. They go into sections, so that those out of sight are not laid out one by one.
 function insert(fresh) {
   fresh.sort((one, other) => one.seq - other.seq);
-  for (const item of fresh.reverse()) {
-    let at = fold.indexAfter(item.seq);
-    while (at < fold.items.length && !fold.items[at].element) at += 1;
-    log.insertBefore(item.element, fold.items[at]?.element ?? null);
+  const at = fresh.findIndex(item => item.seq > lastDrawn), end = at < 0 ? [] : fresh.slice(at);
+  for (const item of end) append(item);
+  // The others: the last first, so that what an item stands before is there already.
+  for (const item of fresh.slice(0, fresh.length - end.length).reverse()) {
+    let next = fold.indexAfter(item.seq);
+    while (next < fold.items.length && !fold.items[next].element) next += 1;
+    if (next < fold.items.length) fold.items[next].element.before(item.element);
+    else append(item);
   }
+}
+
+function append(item) {
+  if (!section || section.childElementCount >= SECTION) section = log.appendChild(make("section", ""));
+  section.append(item.element);
+  lastDrawn = Math.max(lastDrawn, item.seq);
 }
 
 function take() {
@@ -120,12 +129,13 @@ function take() {
   if (all) [waiting, handled] = [[], 0];
   draw();
   if (!all) return later();
-  if (grant) live();
+  if (!grant) return;  // what is stored has not all come
+  live();
   toEnd();
 }
 
 function later() {  // a timer, as no frame is drawn for a page in the background
-  drawing ??= setTimeout(take, 16);
+  drawing ??= setTimeout(take, grant ? 16 : 100);
 }
 
 function toEnd() {
@@ -145,7 +155,7 @@ log.addEventListener("scroll", () => {
 }, { passive: true });
 
 function beginAnew() {
-  [fold, first, grant, follow] = [new Fold(), undefined, null, true];
+  [fold, first, grant, follow, section, lastDrawn] = [new Fold(), undefined, null, true, undefined, 0];
   log.replaceChildren(make("article", "This session began anew. What is there now is shown.", "note anew"));
 }
 
