@@ -3,8 +3,8 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
@@ -29,7 +29,7 @@ from toolkit.sessions.surface import presence
 BODY_S = 25.0
 BODY_BYTES = 65_536
 PRESENT_MOST = 100
-"""Names that the connections to one session may announce at a time."""
+"""Connections to one session that say at a time who is there."""
 TOKEN_ENDED = 4401
 POLICY = (
     "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; base-uri 'none'; "
@@ -58,7 +58,8 @@ class Endpoints:
     beat_s: float
     presence_s: float
     origins: Sequence[str]
-    open: Counter[tuple[str, str]] = field(default_factory=Counter)
+    announced: Counter[str] = field(default_factory=Counter)
+    """How many connections to each session say who is there."""
 
     def enter(self, http: HTTPConnection, need: Grant, visit: bool = False) -> tuple[Session, Pass]:
         """The session, and what the request may do to it. Raises HTTPException where that is less than `need`."""
@@ -91,9 +92,19 @@ class Endpoints:
             yield [("failed", {"why": repr(error)})]
 
     async def _announce(self, session: Session, name: str, here: AsyncExitStack) -> None:
-        present = {key for key in self.open if key[0] == session.id}
-        if name and (len(present) < PRESENT_MOST or (session.id, name) in present):
-            await here.enter_async_context(presence(session, name, self.presence_s, self.open))
+        if name and self.announced[session.id] < PRESENT_MOST:
+            here.enter_context(self._counted(session.id))
+            await here.enter_async_context(presence(session, name, self.presence_s))
+
+    @contextmanager
+    def _counted(self, session: str) -> Iterator[None]:
+        self.announced[session] += 1
+        try:
+            yield
+        finally:
+            self.announced[session] -= 1
+            if not self.announced[session]:
+                del self.announced[session]
 
     async def events(self, http: Request) -> Response:
         """The session as server-sent events."""

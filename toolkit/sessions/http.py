@@ -92,7 +92,8 @@ from toolkit.sessions.attendants import IDLE_S, Attendant, Attendants, KnownSess
 from toolkit.sessions.endpoints import Endpoints, status_of
 from toolkit.sessions.log import Log, LogUnavailable, TooLarge
 from toolkit.sessions.orders import Order, OrderRefused
-from toolkit.sessions.sse import EventStream, Words, direct_stream, speaking
+from toolkit.sessions.speaking import speaking
+from toolkit.sessions.sse import EventStream, Words, direct_stream
 from toolkit.sessions.surface import PRESENCE_TTL_S
 from toolkit.web import serving
 

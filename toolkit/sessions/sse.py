@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import fields
 from typing import Any, cast
@@ -11,9 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from toolkit.events import Event
-from toolkit.sessions.control import Agent
 from toolkit.sessions.log import CursorLost, Extent, stop
-from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 
 SEND_S = 30.0
@@ -210,28 +208,3 @@ def direct_stream(words: Words) -> EventStream:
         yield frame({}, "done")
 
     return EventStream(frames())
-
-
-def speaking(model_call: Callable[[str], Words]) -> Agent:
-    """An agent that answers by model calls: cancel and interrupt break one off, a steer makes for another."""
-
-    async def say(run: Run, words: Words) -> None:
-        async with aclosing(words):
-            async for word in words:
-                await run.write(word)
-
-    async def answer(run: Run, message: Event) -> None:
-        if run.text:  # adopted from an agent that died: a model call cannot be gone on with, so it is made again
-            await run.roll_back()
-        asked = str(message.data.get("text", ""))
-        seen = 0
-        while asked and not run.cancelled:
-            await run.unless_interrupted(say(run, model_call(asked)))
-            if run.cancelled:  # A steer that is taken now would be called used, and no model would be asked with it.
-                return
-            interrupts = [signal for signal in run.signals[seen:] if signal.kind == "interrupt"]
-            seen = len(run.signals)
-            steers = await run.take_steers()
-            asked = "\n".join(str(signal.data.get("text", "")) for signal in (*interrupts, *steers)).strip()
-
-    return answer
