@@ -98,13 +98,16 @@ class Attendants:
     idle_s : float
         An attendant is let go when for so long nobody was connected and nothing was under way.
     backoff_s : float
-        The wait before one that failed starts again; doubled with each failure, up to half a minute.
+        The wait before one that failed starts again; doubled with each failure.
+    backoff_max_s : float
+        The longest such wait.
     """
 
     attendant: Attendant | None
     known: KnownSessions
     idle_s: float = IDLE_S
     backoff_s: float = BACKOFF_S
+    backoff_max_s: float = BACKOFF_MAX_S
     connected: Counter[str] = field(default_factory=Counter)
     """How many who may control a session are connected to it."""
     _posts: dict[str, _Post] = field(default_factory=dict)
@@ -164,10 +167,10 @@ class Attendants:
             await report(session, "the agent's attendant failed", error)
 
     def _has_failed(self, post: _Post, lived_s: float) -> None:
-        if lived_s > BACKOFF_MAX_S:
+        if lived_s > self.backoff_max_s:
             post.failures = 0
         post.failures += 1
-        pause_s = min(self.backoff_s * 2 ** (post.failures - 1), BACKOFF_MAX_S)
+        pause_s = min(self.backoff_s * 2 ** (post.failures - 1), self.backoff_max_s)
         post.not_before = asyncio.get_running_loop().time() + pause_s
 
     async def _is_idle(self, session: Session, post: _Post) -> bool:
