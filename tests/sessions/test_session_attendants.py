@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import httpx
 import websockets
@@ -21,9 +22,12 @@ async def one_word(text):
 @asynccontextmanager
 async def site(attendant, **options):
     log = MemoryLog()
-    async with asyncio.timeout(60), serve(log, None, attendant, beat_s=0.2, **options) as url:
-        async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
-            yield log, f"{url}/sessions", client
+    async with (
+        asyncio.timeout(60),
+        serve(log, None, attendant, beat_s=0.2, **options) as url,
+        httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client,
+    ):
+        yield log, f"{url}/sessions", client
 
 
 async def until(ready):
@@ -82,7 +86,7 @@ async def test_the_pause_before_a_failing_attendant_starts_again_doubles_and_is_
             attendants.wake(Session(log, "s"))
             await asyncio.sleep(0.005)
     await attendants.close()
-    pauses = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(starts)]
     for pause, at_least in zip(pauses, (0.1, 0.2, 0.3, 0.3, 0.3), strict=True):
         assert at_least <= pause < at_least + 0.5
 

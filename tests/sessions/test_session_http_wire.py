@@ -29,9 +29,12 @@ async def answering(session):
 @asynccontextmanager
 async def site(log=None, attendant=None, **options):
     log = MemoryLog() if log is None else log
-    async with asyncio.timeout(60), serve(log, None, attendant, beat_s=0.2, **options) as url:
-        async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
-            yield Session(log, "s"), f"{url}/sessions/s", client
+    async with (
+        asyncio.timeout(60),
+        serve(log, None, attendant, beat_s=0.2, **options) as url,
+        httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client,
+    ):
+        yield Session(log, "s"), f"{url}/sessions/s", client
 
 
 def socket(address, **params):
@@ -126,19 +129,22 @@ async def test_a_cursor_of_this_history_is_not_reset(log):
 
 @pytest.mark.nats
 async def test_a_reader_learns_at_once_that_the_history_was_purged_while_it_read(tmp_path):
-    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
-        async with site(log) as (session, address, _):
-            for n in range(5):
-                await session.say(f"message {n}")
-            async with socket(address) as ws:
-                await until(ws, "live")
-                await purge(server)
-                async with asyncio.timeout(DEADLINE_S):
-                    while "reset" not in (message := json.loads(await ws.recv())):
-                        assert "event" not in message
-                await until(ws, "live")
-                said = await session.say("after the purge")
-                assert (await until(ws, "event"))[-1]["event"]["id"] == said.event.id
+    async with (
+        NatsServer(store=tmp_path) as server,
+        await NatsLog.connect(server.url) as log,
+        site(log) as (session, address, _),
+    ):
+        for n in range(5):
+            await session.say(f"message {n}")
+        async with socket(address) as ws:
+            await until(ws, "live")
+            await purge(server)
+            async with asyncio.timeout(DEADLINE_S):
+                while "reset" not in (message := json.loads(await ws.recv())):
+                    assert "event" not in message
+            await until(ws, "live")
+            said = await session.say("after the purge")
+            assert (await until(ws, "event"))[-1]["event"]["id"] == said.event.id
 
 
 async def purge(server):
@@ -167,10 +173,9 @@ async def test_a_head_ends_at_once_writes_nothing_and_wakes_nobody(path):
 
 
 async def test_a_proxy_is_told_not_to_hold_the_stream_back():
-    async with site() as (_, address, client):
-        async with client.stream("GET", f"{address}/events") as answer:
-            assert answer.headers["x-accel-buffering"] == "no"
-            assert answer.headers["content-type"].startswith("text/event-stream")
+    async with site() as (_, address, client), client.stream("GET", f"{address}/events") as answer:
+        assert answer.headers["x-accel-buffering"] == "no"
+        assert answer.headers["content-type"].startswith("text/event-stream")
 
 
 async def test_a_message_s_answer_names_the_run_that_will_answer_it(log):
@@ -180,7 +185,7 @@ async def test_a_message_s_answer_names_the_run_that_will_answer_it(log):
             await ws.send(json.dumps({"do": "say", "text": "and again"}))
             over_socket = (await until(ws, "ack"))[-1]["ack"]
         async with asyncio.timeout(DEADLINE_S):
-            async for event in session.read():
+            async for _ in session.read():
                 runs = (await session.conversation()).runs
                 if len(runs) == 2 and all(run.ended for run in runs.values()):
                     break
@@ -227,19 +232,22 @@ async def test_a_late_yes_is_told_that_the_question_was_settled():
 @pytest.mark.nats
 async def test_what_is_larger_than_the_log_takes_is_413_and_the_socket_lives(tmp_path):
     settings = ["max_payload: 16384"]
-    async with NatsServer(store=tmp_path, settings=settings) as server, await NatsLog.connect(server.url) as log:
-        async with site(log) as (session, address, client):
-            answer = await client.post(f"{address}/say", json={"text": "x" * 19_000})
-            assert (answer.status_code, "bytes" in answer.json()["error"]) == (413, True)
-            async with socket(address) as ws:
-                for order in ("y" * 19_000, "z" * 70_000):
-                    await ws.send(json.dumps({"do": "say", "text": order}))
-                    assert (await until(ws, "error"))[-1]["status"] in (400, 413)
-                await ws.send(b"\x00")
-                assert (await until(ws, "error"))[-1]["status"] == 400
-                await ws.send(json.dumps({"do": "say", "text": "short"}))
-                assert (await until(ws, "ack"))[-1]["ack"]["id"]
-            assert await stored(session) == ["message"]
+    async with (
+        NatsServer(store=tmp_path, settings=settings) as server,
+        await NatsLog.connect(server.url) as log,
+        site(log) as (session, address, client),
+    ):
+        answer = await client.post(f"{address}/say", json={"text": "x" * 19_000})
+        assert (answer.status_code, "bytes" in answer.json()["error"]) == (413, True)
+        async with socket(address) as ws:
+            for order in ("y" * 19_000, "z" * 70_000):
+                await ws.send(json.dumps({"do": "say", "text": order}))
+                assert (await until(ws, "error"))[-1]["status"] in (400, 413)
+            await ws.send(b"\x00")
+            assert (await until(ws, "error"))[-1]["status"] == 400
+            await ws.send(json.dumps({"do": "say", "text": "short"}))
+            assert (await until(ws, "ack"))[-1]["ack"]["id"]
+        assert await stored(session) == ["message"]
 
 
 class Broken(MemoryLog):

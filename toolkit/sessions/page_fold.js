@@ -129,7 +129,8 @@ class Fold {
   }
 
   takeBack(run, seq, isOf) {
-    this.drop(this.runs.get(run), item => item.seq < seq && !SIGNALS.has(item.kind) && isOf(item));
+    const isOutput = item => item.run === run && item.seq < seq && !SIGNALS.has(item.kind);
+    this.drop(this.runs.get(run), item => isOutput(item) && isOf(item));
     this.close(run, seq);
   }
 
