@@ -53,7 +53,7 @@ async def written_by_agents(draw):
     session = Session(MemoryLog(), "s")
     runs = {}
     for n in range(draw.randint(5, 120)):
-        if len(runs) < 2 and draw.random() < 0.2 or not runs:
+        if (len(runs) < 2 and draw.random() < 0.2) or not runs:
             run = await session.start_run("agent" if not runs else "helper", "simulated", f"r{n}", window_s=0)
             runs[run.id] = run
         run = draw.choice(list(runs.values()))

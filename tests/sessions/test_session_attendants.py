@@ -1,4 +1,4 @@
-"""Attendants of a served session: started when they are needed, let go when they are idle, and their errors are told."""
+"""Attendants of a served session: started when needed, let go when idle, and their errors are told."""
 
 import asyncio
 import logging

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import CursorLost, Log, LogUnavailable
+from toolkit.sessions.log import Log, LogUnavailable
 from toolkit.sessions.session import Session
 
 IDLE_S = 60.0
@@ -37,37 +36,31 @@ async def report(session: Session, what: str, error: Exception, tell: bool = Tru
 
 
 class KnownSessions:
-    """The conversations of the sessions that were asked about last, each read on from where it stands."""
+    """The sessions that were asked about last. Each keeps what it has read of its signals, and reads on from there.
+
+    Parameters
+    ----------
+    log : Log
+        What they are written on.
+    most : int
+        How many are kept.
+    """
 
     def __init__(self, log: Log, most: int = MOST_KNOWN):
         self._log = log
         self._most = most
-        self._known: OrderedDict[str, Conversation] = OrderedDict()
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._known: OrderedDict[str, tuple[str | None, Session]] = OrderedDict()
 
-    async def conversation(self, session: Session) -> Conversation:
-        """The fold of all that is stored of the session now."""
-        lock = self._locks.setdefault(session.id, asyncio.Lock())
-        async with lock:
-            known = await self._read_on(session)
-            self._known[session.id] = known
-            self._known.move_to_end(session.id)
+    async def session(self, session_id: str) -> Session:
+        """The session; another object than before where its log began anew."""
+        extent = await self._log.extent(session_id)
+        first, session = self._known.pop(session_id, (None, Session(self._log, session_id)))
+        if first not in (None, extent.first):
+            session = Session(self._log, session_id)
+        self._known[session_id] = (extent.first, session)
         while len(self._known) > self._most:
-            forgotten, _ = self._known.popitem(last=False)
-            self._locks.pop(forgotten, None)
-        return known
-
-    async def _read_on(self, session: Session) -> Conversation:
-        known = self._known.get(session.id)
-        if known is None:
-            return await session.conversation()
-        try:
-            extent = await self._log.extent(session.id)
-            if known.cursor > extent.last:
-                raise CursorLost(f"session {session.id} began anew")
-            return await session.conversation(known)
-        except CursorLost:
-            return await session.conversation()
+            self._known.popitem(last=False)
+        return session
 
 
 @dataclass(eq=False)
@@ -94,7 +87,7 @@ class Attendants:
     attendant : callable, optional
         What answers a session. Without one, nobody does.
     known : KnownSessions
-        Tells whether a run of a session is under way.
+        Tell whether a run of a session is under way.
     idle_s : float
         An attendant is let go when for so long nobody was connected and nothing was under way.
     backoff_s : float
@@ -183,13 +176,12 @@ class Attendants:
         if wanted():
             return False
         try:
-            conversation = await self.known.conversation(session)
+            signals = await (await self.known.session(session.id)).signals()
         except LogUnavailable:
             return False
-        moved = conversation.cursor != post.cursor
-        post.cursor = conversation.cursor
-        under_way = any(not run.ended for run in conversation.runs.values())
-        return not (moved or under_way or wanted())
+        moved = signals.cursor != post.cursor
+        post.cursor = signals.cursor
+        return not (moved or signals.under_way() or signals.waiting or wanted())
 
 
 async def _ended(work: "asyncio.Future[None]") -> Exception | None:

@@ -174,7 +174,8 @@ class Endpoints:
         order.check()
         self.attendants.wake(session)
         if order.do != "say":
-            order.check_against(await self.known.conversation(session))
+            session = await self.known.session(session.id)
+            await order.check_against(session)
         acknowledged = await order.give(session, may.actor)
         self.attendants.wake(session)  # again: the one before may have been let go meanwhile
         return acknowledged

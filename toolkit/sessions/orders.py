@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from toolkit.records import RecordError
-from toolkit.sessions.control import run_for
-from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import Ack
 from toolkit.sessions.session import ID_PATTERN, Session
+from toolkit.sessions.signals import run_for
 
 
 class OrderRefused(ValueError):
@@ -37,11 +36,12 @@ class Order:
         if self.do == "approve" and not self.request:
             raise RecordError("is empty: it is the id of the event that asked", field="request")
 
-    def check_against(self, conversation: Conversation) -> None:
-        """Raise OrderRefused where the signal can reach nobody in `conversation`. A message always can."""
+    async def check_against(self, session: Session) -> None:
+        """Raise OrderRefused where the signal can reach nobody in `session` now. A message always can."""
         if self.do == "say":
             return
-        why = conversation.refusal(self.do, self.run, self.request or None)
+        signals = await session.signals()
+        why = signals.refusal(self.do, self.run, self.request or None)
         if why:
             raise OrderRefused(why)
 
