@@ -588,6 +588,23 @@ async def test_a_whole_network_is_served_with_a_token_and_nothing_is_readable_wi
         assert (await client.get(page, headers=right)).status_code == 200
 
 
+@pytest.mark.nats
+async def test_the_command_states_its_bound_and_gives_each_person_a_link():
+    async with served("--person", "ada", "--person", "bo") as (out, _), httpx2.AsyncClient(trust_env=False) as client:
+        assert re.search(r"Up to [0-9]+ connections at a time", out)
+        for name in ("ada", "bo"):
+            address, token = re.search(rf"As {name}: (\S+)\?token=(\S+)", out).groups()
+            headers = {"authorization": f"Bearer {token}"}
+            said = await client.post(f"{address}/say", json={"text": f"this is {name}"}, headers=headers)
+            assert said.status_code == 200
+            async with (
+                client.stream("GET", f"{address}/events", headers=headers) as response,
+                aclosing(frames(response)) as feed,
+            ):
+                message = (await read_until(feed, lambda f, name=name: (e := event_of(f)) and e.actor == name))[-1]
+            assert event_of(message).data["text"] == f"this is {name}"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "laptop.example"])
 def test_the_command_refuses_to_let_a_whole_network_in_without_a_token(host):
     command = [*COMMAND, "--host", host, "--no-token"]

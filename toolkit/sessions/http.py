@@ -135,7 +135,7 @@ def session_app(
         A silent stream says so often that it lives.
     presence_s : float
         Whoever may control the session and has a name (the token's, or ``?name=``) is present while connected, and
-        for so long after a crash; up to 100 names a session. A token that only reads writes nothing.
+        for so long after a crash; up to 100 connections a session. A token that only reads writes nothing.
     origins : sequence of str
         The origins of other sites whose pages may use the app, written as a browser does.
     idle_s : float

@@ -46,8 +46,10 @@ function look(item) {
 
 function build(item) {
   item.element = make("article", "", look(item));
-  item.label = item.element.appendChild(make("small", ""));
-  item.words = item.element.appendChild(make("p", "")).appendChild(document.createTextNode(""));
+  item.label = make("small", "");
+  const words = make("p", "");
+  item.words = words.appendChild(document.createTextNode(""));
+  item.element.append(...(isWords(item) ? [item.label, words] : [words, item.label]));
   item.drawn = 0;
   if (item.kind === "approval.asked" && !item.settled) buttons(item);
 }
