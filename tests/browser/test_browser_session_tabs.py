@@ -2,11 +2,13 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
 from toolkit.sessions import MemoryLog, Session, attend
 from toolkit.sessions.http import Tokens, serve, speaking
+from toolkit.sessions.lab.faults import FaultyProxy
 
 pytestmark = pytest.mark.browser
 
@@ -96,6 +98,19 @@ async def test_where_websockets_are_blocked_the_page_reads_by_server_sent_events
         await session.say("by another way", "somebody")
         await expect(page.get_by_text("by another way")).to_be_visible()
         assert await page.evaluate("source.constructor.name") == "EventSource"
+
+
+async def test_a_page_whose_line_carries_nothing_any_more_says_so_within_three_beats_and_comes_back(tabs):
+    from playwright.async_api import expect
+
+    async with site() as (session, address), FaultyProxy(urlsplit(address).port) as proxy:
+        page = await tabs(address.replace(str(urlsplit(address).port), str(proxy.port)))
+        await page.wait_for_function(LIVE)
+        proxy.stall(5)
+        await expect(page.locator("#line")).to_have_text("offline, trying again", timeout=3_500)
+        await session.say("said meanwhile", "somebody")
+        await expect(page.get_by_text("said meanwhile")).to_be_visible()
+        await expect(page.locator("#line")).to_have_text("live")
 
 
 async def test_a_page_of_4000_messages_opens_at_its_end_and_measures_no_layout_for_an_event(tabs):

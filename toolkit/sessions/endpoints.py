@@ -20,7 +20,7 @@ from toolkit.records import RecordError, decode, validate
 from toolkit.sessions import sse
 from toolkit.sessions.access import Grant, Pass, Tokens, admit
 from toolkit.sessions.attendants import Attendants, KnownSessions, report
-from toolkit.sessions.log import Log, LogUnavailable, TooLarge
+from toolkit.sessions.log import Log, LogClosed, LogUnavailable, TooLarge, stop
 from toolkit.sessions.orders import Order, OrderRefused
 from toolkit.sessions.session import Session
 from toolkit.sessions.sse import EventStream, Messages, Words, direct_stream
@@ -92,9 +92,27 @@ class Endpoints:
             yield [("failed", {"why": repr(error)})]
 
     async def _announce(self, session: Session, name: str, here: AsyncExitStack) -> None:
-        if name and self.announced[session.id] < PRESENT_MOST:
-            here.enter_context(self._counted(session.id))
-            await here.enter_async_context(presence(session, name, self.presence_s))
+        """Be present as `name` until `here` is left. A log that is away holds the reading up for one beat at most."""
+        if not name or self.announced[session.id] >= PRESENT_MOST:
+            return
+        here.enter_context(self._counted(session.id))
+        present = asyncio.Event()
+        announcing = asyncio.create_task(self._be_present(session, name, present))
+        here.push_async_callback(stop, announcing)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.beat_s):
+                await present.wait()
+
+    async def _be_present(self, session: Session, name: str, present: asyncio.Event) -> None:
+        while True:
+            try:
+                async with presence(session, name, self.presence_s):
+                    present.set()
+                    await asyncio.Event().wait()
+            except LogClosed:
+                return
+            except LogUnavailable:
+                await asyncio.sleep(self.beat_s)
 
     @contextmanager
     def _counted(self, session: str) -> Iterator[None]:
