@@ -184,6 +184,7 @@ def serve(
     host: Annotated[str, typer.Option(help="0.0.0.0 lets phones on your network in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
     no_token: Annotated[bool, typer.Option("--no-token", help="Let in every program on this machine.")] = False,
+    person: Annotated[list[str] | None, typer.Option(help="Print a link for this person too; repeat it.")] = None,
 ) -> None:
     """Show a live session on a page for laptop and phone, answered by a simulated agent."""
     from toolkit.sessions.http import is_loopback
@@ -192,15 +193,18 @@ def serve(
         raise UsageError(f"--port {port}: a port is a number from 1 to 65535, and 0 takes a free one")
     if no_token and not is_loopback(host):
         raise UsageError(f"--no-token lets everybody who reaches {host} read and control: leave one of the two out")
+    if no_token and person:
+        raise UsageError("--person makes a link with a token: leave --no-token out")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(host, port, no_token))
+        asyncio.run(_serve(host, port, no_token, person or []))
 
 
-async def _serve(host: str, port: int, no_token: bool) -> None:
+async def _serve(host: str, port: int, no_token: bool, people: list[str]) -> None:
     import segno
 
     from toolkit.sessions import NatsLog, NatsServer, attend
     from toolkit.sessions.http import Tokens, is_loopback, serve, speaking
+    from toolkit.web import connection_limit
 
     tokens = None if no_token else Tokens()
     answer = partial(attend, agent=speaking(_slowly), actor="support", source="simulated")
@@ -212,10 +216,15 @@ async def _serve(host: str, port: int, no_token: bool) -> None:
         page = f"{url}/sessions/{SHOWN}"
         link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
         segno.make(link).terminal(compact=True)
-        watch = [f"Only watch: {page}?token={tokens.issue(SHOWN)}"] if tokens else []
+        print(f"Watch and control: {link}")
+        if tokens:
+            for name in people:
+                print(f"As {name}: {page}?token={tokens.issue(SHOWN, 'control', name)}")
+            print(f"Only watch: {page}?token={tokens.issue(SHOWN)}")
+        print(f"Up to {connection_limit()} connections at a time.")
         near = "Only this machine can open it; with --host 0.0.0.0 a phone on your network can."
         far = "This is plain HTTP: whoever can listen on your network can read the token too."
-        print(f"Watch and control: {link}", *watch, near if is_loopback(host) else far, sep="\n", flush=True)
+        print(near if is_loopback(host) else far, flush=True)
         while True:
             await server.ended()
             await server.restart()

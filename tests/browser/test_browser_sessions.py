@@ -153,7 +153,6 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
         await run.write("before the cut, ")
         await said(phone, 10)
         await phone.context.set_offline(True)
-        await phone.evaluate("source.close(); connect()")
         await expect(phone.locator("#line")).to_have_text("offline, trying again")
         await phone.screenshot(path=pictures / "session-6-phone-offline.png")
         for n in range(30):
@@ -245,7 +244,7 @@ async def present(session: Session, *kinds: str) -> None:
 async def test_an_open_page_is_present_and_one_that_is_closed_has_left_and_stopped_nothing(devices):
     async with site() as (session, link):
         run = await session.start_run("agent", source="simulated", window_s=0)
-        laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link("read"))
+        laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link())
         await present(session, "web:laptop", "web:phone")
         await laptop.reload()
         await present(session, "web:laptop", "web:phone")

@@ -234,7 +234,7 @@ async def test_a_silent_stream_says_that_it_lives(site):
         websockets.connect(site.socket, additional_headers=site.headers("read"), proxy=None) as ws,
     ):
         assert [json.loads(await ws.recv()) for _ in range(2)] == [
-            {"live": {"grant": "read", "beat_s": 0.2}},
+            {"live": {"grant": "read", "actor": "user", "beat_s": 0.2, "first": None}},
             {"beat": {}},
         ]
 
@@ -409,7 +409,7 @@ async def test_a_read_token_reads_and_cannot_control(site):
     ):
         await ws.send('{"do": "cancel"}')
         answers = [json.loads(await ws.recv()) for _ in range(3)]
-    assert {"error": "this token only reads"} in answers
+    assert {"error": "this token only reads", "status": 403} in answers
     assert [event.kind async for event in site.session().read(follow=False)] == ["message"]
 
 
@@ -444,7 +444,8 @@ async def test_another_web_page_cannot_drive_a_session_even_with_a_token(site, s
 
 
 async def test_our_own_page_may_post(site):
-    assert (await site.post("cancel", {}, site.headers() | {"origin": site.url})).status_code == 200
+    headers = site.headers() | {"origin": site.url, "sec-fetch-site": "same-origin"}
+    assert (await site.post("say", {"text": "hello"}, headers)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -585,6 +586,23 @@ async def test_a_whole_network_is_served_with_a_token_and_nothing_is_readable_wi
             with pytest.raises(websockets.InvalidStatus, match="401"):
                 await websockets.connect(f"{page.replace('http', 'ws')}/ws", additional_headers=headers, proxy=None)
         assert (await client.get(page, headers=right)).status_code == 200
+
+
+@pytest.mark.nats
+async def test_the_command_states_its_bound_and_gives_each_person_a_link():
+    async with served("--person", "ada", "--person", "bo") as (out, _), httpx2.AsyncClient(trust_env=False) as client:
+        assert re.search(r"Up to [0-9]+ connections at a time", out)
+        for name in ("ada", "bo"):
+            address, token = re.search(rf"As {name}: (\S+)\?token=(\S+)", out).groups()
+            headers = {"authorization": f"Bearer {token}"}
+            said = await client.post(f"{address}/say", json={"text": f"this is {name}"}, headers=headers)
+            assert said.status_code == 200
+            async with (
+                client.stream("GET", f"{address}/events", headers=headers) as response,
+                aclosing(frames(response)) as feed,
+            ):
+                message = (await read_until(feed, lambda f, name=name: (e := event_of(f)) and e.actor == name))[-1]
+            assert event_of(message).data["text"] == f"this is {name}"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "laptop.example"])

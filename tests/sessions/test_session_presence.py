@@ -132,7 +132,7 @@ async def kinds(session):
 async def test_a_page_is_present_while_it_is_connected_and_closing_it_cancels_nothing(connect):
     async with site(presence_s=0.3) as (session, tokens, url, client):
         run = await session.start_run("agent", source="simulated", window_s=0)
-        async with connect(client, url, token=tokens.issue("s"), name="phone é"):
+        async with connect(client, url, token=tokens.issue("s", "control"), name="phone é"):
             assert await session.present() == {"web:phone é"}
             await heard(session, "web:phone é", after=await heard(session, "web:phone é"))
         await until(session, set())
@@ -148,7 +148,7 @@ async def test_a_page_is_present_while_it_is_connected_and_closing_it_cancels_no
 async def test_the_name_of_a_token_counts_for_more_than_what_its_holder_says(connect):
     async with (
         site() as (session, tokens, url, client),
-        connect(client, url, token=tokens.issue("s", name="Ada's phone"), name="somebody else"),
+        connect(client, url, token=tokens.issue("s", "control", name="Ada's phone"), name="somebody else"),
     ):
         assert await session.present() == {"Ada's phone"}
 
@@ -156,7 +156,7 @@ async def test_the_name_of_a_token_counts_for_more_than_what_its_holder_says(con
 @CONNECT
 async def test_who_gives_no_name_is_not_announced(connect):
     async with site() as (session, tokens, url, client):
-        async with connect(client, url, token=tokens.issue("s")):
+        async with connect(client, url, token=tokens.issue("s", "control")):
             assert await session.present() == set()
         assert await kinds(session) == []
 
@@ -164,7 +164,7 @@ async def test_who_gives_no_name_is_not_announced(connect):
 @CONNECT
 async def test_of_two_connections_with_one_name_the_last_says_left(connect):
     async with site() as (session, tokens, url, client):
-        token = tokens.issue("s")
+        token = tokens.issue("s", "control")
         async with connect(client, url, token=token, name="phone"):
             async with sse(client, url, token=token, name="phone"), socket(client, url, token=token, name="laptop"):
                 assert await session.present() == {"web:phone", "web:laptop"}
@@ -187,7 +187,7 @@ async def test_a_name_cannot_pass_for_an_agent_a_run_or_markup():
         await run.write("one ")
         hostile = (run.id, "agent", "<script>alert(1)</script>")
         for name in hostile:
-            async with sse(client, url, token=tokens.issue("s"), name=name):
+            async with sse(client, url, token=tokens.issue("s", "control"), name=name):
                 assert await session.present() == {f"web:{name}"}
                 await run.write("two ")
         assert await session.end_orphans() == []

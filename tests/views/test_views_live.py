@@ -1,9 +1,13 @@
 """SessionPanel: two screens and a late third on one session; dropping one loses nothing and stops nothing."""
 
 import asyncio
+import time
+from dataclasses import replace
 
-from toolkit.sessions import MemoryLog, Session
+from toolkit.events import new_event
+from toolkit.sessions import MemoryLog, Session, fold
 from toolkit.views import SessionPanel
+from toolkit.views.live import conversation_html
 
 WORDS = [f"word{n} " for n in range(40)]
 
@@ -52,3 +56,33 @@ async def test_hostile_words_are_shown_and_do_nothing():
     assert "<img" not in panel.screens[0].view.value
     assert "<script" not in panel.screens[0].view.value
     await panel.aclose()
+
+
+async def test_close_ends_the_panel_s_tasks_and_disconnects_every_screen():
+    session = Session(MemoryLog(), "closed")
+    before = asyncio.all_tasks()
+    panel = SessionPanel(session)
+    await until(lambda: all(screen.surface.connected for screen in panel.screens))
+    panel.late.click()
+    panel.close()
+    await until(lambda: asyncio.all_tasks() == before)
+    assert not any(screen.surface.connected for screen in panel.screens)
+    assert sorted((await session.conversation()).present) == []
+    assert "left" in [event.kind async for event in session.read(follow=False)]
+    panel.close()
+    await panel.aclose()
+
+
+async def test_a_screen_of_3000_items_is_drawn_in_the_time_of_one_of_30():
+    def best_s(items):
+        events = [new_event("long", "message", "user", {"text": f"message {n}"}) for n in range(items)]
+        conversation = fold("long", [replace(event, seq=n) for n, event in enumerate(events, 1)])
+        times = []
+        for _ in range(7):
+            started = time.perf_counter()
+            html = conversation_html(conversation)
+            times.append(time.perf_counter() - started)
+        assert f"message {items - 1}" in html
+        return min(times)
+
+    assert best_s(3_000) < 5 * best_s(30)

@@ -1,189 +1,109 @@
-"""Sessions over HTTP: SSE and WebSocket that resume from a cursor, signals as POST, and a page for a phone.
+r"""Sessions over HTTP: SSE and WebSocket that resume from a cursor, signals as POST, and a page for a phone.
 
 A connection reads, and tells who is there; closing it cancels nothing. Without a token nothing is readable, a token is
-good for one session, and a strange Host or Origin is refused whatever token comes with it.
+good for one session, and a strange Host or Origin is refused whatever token comes with it. Under ``/sessions/<id>``:
+
+- GET ``""`` is the page;
+- GET ``/events`` is the session as server-sent events: ``Last-Event-ID`` or ``?after=`` is the cursor;
+- GET ``/ws`` is the same over a WebSocket, which takes orders too: ``{"do": "say", "text": "hello"}``;
+- POST ``/say`` and ``/steer`` take ``{"text"}``, ``/cancel`` ``{"run"}``, ``/interrupt`` ``{"text", "run"}``, and
+  ``/approve`` ``{"request", "answer"}``.
+
+A token comes as ``Authorization: Bearer``, or as ``?token=`` where nothing is posted. A POST is answered by ``{"seq",
+"id", "durability", "duplicate"}``, a ``/say`` also by ``run``, the run that will answer; or by ``{"error"}`` with 400
+(nonsense), 401 and 403 (who are you), 409 (nobody can be reached by that signal; nothing was stored), 413 (too large)
+or 503 (the log did not acknowledge: send it again, a message with the same ``id``).
+
+**The stream.** Each event is one frame without a name: ``data`` is the event as JSON (session, kind, actor, data, id,
+run, time, seq), ``id`` is the cursor. The kinds are those of `toolkit.events.KINDS`. Words of a run come as
+
+- ``text.delta``: ``data.text`` is added to the run's words;
+- ``text.snapshot``: ``data.text`` is the whole text of the run so far and *replaces* what the reader has of that run,
+  also where it began earlier. It comes first, to a reader that is far behind; the words after it follow as deltas;
+- ``run.rolled_back``: the run has no words any more. ``step.started`` takes back what the run put out at that step.
+
+Frames with a name carry no event: ``live`` once all that is stored has come (``grant``, ``actor``: who you are,
+``beat_s``, ``first``: the id of the first event of this history); ``beat`` every ``beat_s`` without news (``log:
+"away"`` while the log cannot be reached); ``reset`` where the cursor is of another history than the log's: forget
+everything, what is there follows; ``failed`` where the server cannot go on. A silence of more than twice ``beat_s`` is
+a dead line: connect again with the cursor, and with ``?first=`` to be told where the log began anew. Over a WebSocket
+each message is one of ``{"event", "cursor"}``, ``{"live"}``, ``{"beat"}``, ``{"reset", "cursor": 0}``, ``{"failed"}``,
+and ``{"ack"}`` or ``{"error", "status"}`` in answer to an order, in turn; it is closed with code 4401 when its token
+expires or is revoked. This reader shows the right text,
+also when it is cut in mid-answer and called again with the cursor that it returned::
+
+    def follow(address, headers, words, cursor=0):
+        '''Keep `words`, the text of each run, until the connection ends. Returns the cursor.'''
+        headers = headers | {"last-event-id": str(cursor)}
+        frame = {}
+        with httpx.stream("GET", address, headers=headers) as answer:
+            for line in answer.iter_lines():
+                if line:
+                    name, _, value = line.partition(": ")
+                    frame[name] = value
+                    continue
+                cursor = int(frame.get("id", cursor))
+                if frame.get("event") == "reset":
+                    words.clear()
+                elif "data" in frame and "event" not in frame:
+                    event = json.loads(frame["data"])
+                    text = event["data"].get("text", "")
+                    if event["kind"] == "text.snapshot":
+                        words[event["run"]] = text
+                    elif event["kind"] == "text.delta":
+                        words[event["run"]] = words.get(event["run"], "") + text
+                frame = {}
+        return cursor
+
+**Behind a proxy.** The stream says ``X-Accel-Buffering: no``, which nginx obeys. WebSockets and long silences need::
+
+    location /sessions/ {
+        proxy_pass http://127.0.0.1:8000;
+        proxy_http_version 1.1;
+        proxy_set_header Host $host;               # a host in session_app(hosts=...)
+        proxy_set_header Upgrade $http_upgrade;    # WebSocket
+        proxy_set_header Connection $connection_upgrade;
+        proxy_buffering off;
+        proxy_read_timeout 1h;
+    }
+
+with ``map $http_upgrade $connection_upgrade { default upgrade; "" ""; }`` in the http block. The proxy speaks TLS.
+
+**A frontend on another origin** (a development server on its own port) is named in ``session_app(origins=[
+"http://localhost:5173"])``, exactly; it sends its token in the header. Cookies play no part.
 """
 
-import asyncio
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from secrets import token_urlsafe
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
-from pydantic import Field
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from toolkit.errors import UsageError
-from toolkit.records import RecordError, decode, validate
+from toolkit.records import RecordError
 from toolkit.sessions import sse
-from toolkit.sessions.access import LOOPBACK, Grant, Pass, Tokens, address, admit, is_loopback
-from toolkit.sessions.log import Ack, Log, LogUnavailable
-from toolkit.sessions.session import ID_PATTERN, Session
+from toolkit.sessions.access import LOOPBACK, Tokens, address, check_origins, is_loopback
+from toolkit.sessions.attendants import IDLE_S, Attendant, Attendants, KnownSessions
+from toolkit.sessions.endpoints import Endpoints, status_of
+from toolkit.sessions.log import Log, LogUnavailable, TooLarge
+from toolkit.sessions.orders import Order, OrderRefused
 from toolkit.sessions.speaking import speaking
-from toolkit.sessions.sse import EventStream, Messages, Words, direct_stream
-from toolkit.sessions.surface import PRESENCE_TTL_S, presence
+from toolkit.sessions.sse import EventStream, Words, direct_stream
+from toolkit.sessions.surface import PRESENCE_TTL_S
 from toolkit.web import serving
 
-__all__ = ["EventStream", "Order", "Tokens", "direct_stream", "is_loopback", "serve", "session_app", "speaking"]
+__all__ = ["Attendant", "EventStream", "Order", "Tokens"]
+__all__ += ["direct_stream", "is_loopback", "serve", "session_app", "speaking"]
 
-BEAT_S = 5.0
-BODY_S = 30.0
-BODY_BYTES = 65_536
-CLOSE_S = 5.0
-POLICY = (
-    "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
-PAGE = Path(__file__).with_name("page.html")
-
-Attendant = Callable[[Session], Awaitable[None]]
-"""Answers a session's messages until cancelled: `attend`, with an agent of yours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a surface asks for, in a POST or over a WebSocket."""
-
-    do: Literal["say", "cancel", "steer", "interrupt", "approve"]
-    text: Annotated[str, Field(max_length=20_000)] = ""
-    run: Annotated[str, Field(pattern=f"^{ID_PATTERN.pattern}$")] | None = None
-    """The run that it is about; None for whatever runs now."""
-    request: str = ""
-    """The id of the event that asked for approval."""
-    answer: bool = False
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
-    """Chosen by the sender of a message: sent twice, it is one message."""
-
-    async def give(self, session: Session) -> Ack:
-        """Write it to the session."""
-        if self.do in ("say", "steer") and not self.text.strip():
-            raise RecordError("is empty: say something", field="text")
-        if self.do == "approve" and not self.request:
-            raise RecordError("is empty: it is the id of the event that asked", field="request")
-        match self.do:
-            case "say":
-                return await session.say(self.text, id=self.id and f"say-{self.id}")
-            case "cancel":
-                return await session.cancel(self.run)
-            case "approve":
-                return await session.approve(self.request, self.answer, self.run)
-        return await (session.steer if self.do == "steer" else session.interrupt)(self.text, self.run)
-
-
-@dataclass(eq=False)
-class _Site:
-    """The endpoints, and the attendants at work."""
-
-    log: Log
-    tokens: Tokens | None
-    attendant: Attendant | None
-    model_call: Callable[[str], Words] | None
-    hosts: Sequence[str]
-    beat_s: float
-    presence_s: float
-    desks: "dict[str, asyncio.Future[None]]" = field(default_factory=dict)
-
-    def enter(self, http: HTTPConnection, need: Grant) -> tuple[Session, Pass]:
-        may = admit(http, need, self.tokens, self.hosts)
-        return Session(self.log, may.session), may
-
-    async def page(self, http: Request) -> Response:
-        self.enter(http, "read")
-        nonce = token_urlsafe(16)
-        html = PAGE.read_text(encoding="utf-8").replace("NONCE", nonce)
-        return HTMLResponse(html, headers=sse.HEADERS | {"content-security-policy": POLICY.format(nonce)})
-
-    async def watch(self, session: Session, may: Pass, after: int) -> Messages:
-        """All that a connection brings. Whoever opened it is present meanwhile, if that has a name."""
-        if may.grant == "control":
-            self.wake(session)
-        here = presence(session, may.name, self.presence_s) if may.name else nullcontext()
-        async with here, aclosing(sse.messages(session, after, may.grant, self.beat_s)) as feed:
-            async for message in feed:
-                yield message
-
-    async def events(self, http: Request) -> Response:
-        session, may = self.enter(http, "read")
-        return EventStream(sse.event_frames(self.watch(session, may, _cursor(http))))
-
-    async def socket(self, ws: WebSocket) -> None:
-        (session, may), after = self.enter(ws, "read"), _cursor(ws)
-        await ws.accept()
-        with suppress(WebSocketDisconnect, KeyError):  # KeyError: a binary frame where text is due
-            await sse.first(self.show(ws, self.watch(session, may, after)), self.hear(ws, session, may.grant))
-
-    async def show(self, ws: WebSocket, feed: Messages) -> None:
-        async with aclosing(feed):
-            async for name, data in feed:
-                async with asyncio.timeout(sse.SEND_S):
-                    await ws.send_json({"cursor": data["seq"], "event": data} if name == "event" else {name: data})
-
-    async def hear(self, ws: WebSocket, session: Session, grant: Grant) -> None:
-        while True:
-            text = await ws.receive_text()
-            try:
-                order = decode(Order, text)
-                may = grant == "control"
-                answer = {"ack": await self.obey(session, order)} if may else {"error": "this token only reads"}
-            except (RecordError, LogUnavailable) as error:
-                answer = {"error": str(error)}
-            await ws.send_json(answer)
-
-    async def order(self, http: Request) -> Response:
-        session, _ = self.enter(http, "control")
-        order = validate(Order, {**await _body(http), "do": http.path_params["do"]})
-        return JSONResponse(await self.obey(session, order), headers=sse.HEADERS)
-
-    def wake(self, session: Session) -> None:
-        """Have somebody attend the session: also where what the one before left behind is still open."""
-        desk = self.desks.get(session.id)
-        if self.attendant and (desk is None or desk.done()):
-            self.desks[session.id] = asyncio.ensure_future(self.attendant(session))
-
-    async def obey(self, session: Session, order: Order) -> dict[str, Any]:
-        self.wake(session)
-        ack = await order.give(session)
-        return {"seq": ack.seq, "id": ack.event.id, "durability": ack.durability, "duplicate": ack.duplicate}
-
-    async def direct(self, http: Request) -> Response:
-        self.enter(http, "control")
-        if self.model_call is None:
-            raise HTTPException(404, "this app was given no model call to stream")
-        return direct_stream(self.model_call(validate(Order, {**await _body(http), "do": "say"}).text))
-
-    @asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        yield
-        for desk in self.desks.values():
-            desk.cancel()
-        if self.desks:
-            await asyncio.wait(self.desks.values(), timeout=CLOSE_S)
-
-
-def _cursor(http: HTTPConnection) -> int:
-    """Where to go on from: EventSource keeps its first URL, so its header counts for more than ``?after=``."""
-    text = http.headers.get("last-event-id") or http.query_params.get("after") or "0"
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise HTTPException(400, f"a cursor is a sequence number, not {text[:30]!r}")
-    return int(text)
-
-
-async def _body(http: Request) -> dict[str, Any]:
-    body = b""
-    async with asyncio.timeout(BODY_S):
-        async for chunk in http.stream():
-            body += chunk
-            if len(body) > BODY_BYTES:
-                raise HTTPException(413, f"more than {BODY_BYTES} bytes")
-    return decode(dict[str, Any], body or b"{}")
+BEAT_S = 2.0
+FRAME_BYTES = 1_048_576
+"""A WebSocket's message above this closes it; a smaller one that is too large for an order is answered by an error."""
 
 
 def session_app(
@@ -194,20 +114,38 @@ def session_app(
     hosts: Sequence[str] = LOOPBACK,
     beat_s: float = BEAT_S,
     presence_s: float = PRESENCE_TTL_S,
+    origins: Sequence[str] = (),
+    idle_s: float = IDLE_S,
 ) -> Starlette:
     """The app: under ``/sessions/<id>`` a page, ``/events`` (SSE), ``/ws``, and POST to whatever an `Order` can do.
 
-    `tokens` None lets in whoever reaches the port. The `attendant` is started for a session when somebody who may
-    control it connects or sends. `model_call` makes words of a text, for POST ``/direct``, which is a `direct_stream`.
-    `hosts` are the names that the app goes by: a name that another site has pointed here is none of them. A silent
-    stream says every `beat_s` seconds that it lives. Whoever has a name (the token's, or ``?name=``) is present while
-    connected, and for `presence_s` after a crash.
+    Parameters
+    ----------
+    log : Log
+        What the sessions are written on.
+    tokens : Tokens or None
+        None lets in whoever reaches the port.
+    attendant : callable, optional
+        Started for a session when somebody who may control it connects or sends. What it raises is logged, and is an
+        ``error`` event on the session; the next message starts it again, after a pause.
+    model_call : callable, optional
+        Makes words of a text, for POST ``/direct``, which is a `direct_stream`.
+    hosts : sequence of str
+        The names that the app goes by: a name that another site has pointed here is none of them.
+    beat_s : float
+        A silent stream says so often that it lives.
+    presence_s : float
+        Whoever may control the session and has a name (the token's, or ``?name=``) is present while connected, and
+        for so long after a crash; up to 100 connections a session. A token that only reads writes nothing.
+    origins : sequence of str
+        The origins of other sites whose pages may use the app, written as a browser does.
+    idle_s : float
+        An attendant is let go when for so long nobody was connected and nothing was under way.
     """
-    site = _Site(log, tokens, attendant, model_call, hosts, beat_s, presence_s)
-
-    def wrong(_: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error)}, 503 if isinstance(error, OSError) else 400)
-
+    check_origins(origins)
+    known = KnownSessions(log)
+    attendants = Attendants(attendant, known, idle_s)
+    site = Endpoints(log, tokens, attendants, known, model_call, hosts, beat_s, presence_s, origins)
     routes = [
         Route("/sessions/{id}", site.page),
         Route("/sessions/{id}/events", site.events),
@@ -215,22 +153,52 @@ def session_app(
         Route("/sessions/{id}/direct", site.direct, methods=["POST"]),
         Route("/sessions/{id}/{do}", site.order, methods=["POST"]),
     ]
-    handlers: dict[Any, Any] = dict.fromkeys((RecordError, LogUnavailable, TimeoutError), wrong)
-    return Starlette(routes=routes, lifespan=site.lifespan, exception_handlers=handlers)
+    foreseen = (HTTPException, RecordError, TooLarge, OrderRefused, LogUnavailable, TimeoutError)
+    handlers: dict[Any, Any] = dict.fromkeys(foreseen, _wrong) | {ClientDisconnect: _gone}
+    middleware = [_cross_origin(origins)] if origins else []
+    return Starlette(routes=routes, lifespan=site.lifespan, exception_handlers=handlers, middleware=middleware)
+
+
+def _cross_origin(origins: Sequence[str]) -> Middleware:
+    """What tells a browser that pages of these origins may read the answers. Tokens come in a header: no cookies."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "last-event-id"],
+    )
+
+
+def _wrong(_: Request, error: Exception) -> Response:
+    detail = error.detail if isinstance(error, HTTPException) else str(error)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return JSONResponse({"error": detail}, status_of(error), sse.HEADERS | headers)
+
+
+def _gone(_: Request, __: Exception) -> Response:
+    """Nobody hears this."""
+    return Response(status_code=400)
 
 
 @asynccontextmanager
 async def serve(
-    log: Log, tokens: Tokens | None, *args: Any, host: str = "127.0.0.1", port: int = 0, **options: Any
+    log: Log,
+    tokens: Tokens | None,
+    *args: Any,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    limit_connections: int | None = None,
+    **options: Any,
 ) -> AsyncIterator[str]:
     """Serve `session_app` from the running event loop. Yields its URL, as another device is to write it.
 
-    Raises ValueError for a host that is not loopback without tokens.
+    It takes `limit_connections` at a time, by default up to 1,000, and fewer than the process may open files; see
+    `toolkit.web`. Raises ValueError for a host that is not loopback without tokens.
     """
     if tokens is None and not is_loopback(host):
         raise UsageError(f"without a token everybody who reaches {host} could read and control: serve on 127.0.0.1")
     name = address(host)
     app = session_app(log, tokens, *args, **{"hosts": (*LOOPBACK, name.lower())} | options)
-    wire = {"lifespan": "on", "ws": "websockets-sansio", "ws_max_size": BODY_BYTES}
-    async with serving(app, host, port, **wire) as number:
+    wire: dict[str, Any] = {"lifespan": "on", "ws": "websockets-sansio", "ws_max_size": FRAME_BYTES}
+    async with serving(app, host, port, limit_connections=limit_connections, **wire) as number:
         yield f"http://{name}:{number}"

@@ -5,18 +5,20 @@ events on the log, from whichever screen they come.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import ipywidgets as widgets
 
 from toolkit import render
-from toolkit.sessions import Conversation, Session, Surface
-from toolkit.sessions.log import stop
+from toolkit.sessions import Conversation, Item, Session, Surface
 from toolkit.views.page import button
 
 REFRESH_S = 0.15
 SHOWN_CHARS = 1_500
+SHOWN_ITEMS = 12
 STRIP_EVENTS = 60
 LATE = "tablet"
 MARKS = {"text.delta": "▪", "message": "✉", "tool.call": "⚙", "tool.result": "⚙", "cancel": "■", "steer": "➤"}
@@ -59,6 +61,15 @@ class Screen(widgets.VBox):  # type: ignore[misc]
     def _toggle(self) -> None:
         self.do(self.surface.disconnect() if self.surface.connected else self.surface.connect())
 
+    async def leave(self) -> None:
+        """Break off what is under way here, and disconnect."""
+        doing = tuple(self._doing)
+        for task in doing:
+            task.cancel()
+        if doing:
+            await asyncio.wait(doing)
+        await self.surface.disconnect()
+
     def _reload(self) -> None:
         async def again() -> None:
             await self.surface.disconnect()
@@ -85,7 +96,7 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
 
 class SessionPanel(widgets.VBox):  # type: ignore[misc]
-    """Watch and steer `session` from several screens. `close` lets go of them.
+    """Watch and steer `session` from several screens. `close` lets go of them, `aclose` waits until they are gone.
 
     Parameters
     ----------
@@ -102,7 +113,10 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
         self.late.layout.width = "auto"
         self.strip = widgets.HTML()
         self._row = widgets.HBox(self.screens)
-        self._kinds: list[str] = []
+        self._n_events = 0
+        self._last_kinds: deque[str] = deque(maxlen=STRIP_EVENTS)
+        self._leaving: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         super().__init__([self._row, self.late, self.strip])
         for screen in self.screens:
             screen.do(screen.surface.connect())
@@ -117,35 +131,51 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
 
     async def _watch(self) -> None:
         async for event in self.session.read(lane="log"):
-            self._kinds.append(event.kind)
+            self._n_events += 1
+            self._last_kinds.append(event.kind)
 
     async def _draw(self) -> None:
         while True:
             for screen in self.screens:
                 screen.refresh()
-            marks = " ".join(MARKS.get(kind, "·") for kind in self._kinds[-STRIP_EVENTS:])
-            self.strip.value = render.tag("p", f"the log, {len(self._kinds)} events: … {marks}")
+            marks = " ".join(MARKS.get(kind, "·") for kind in self._last_kinds)
+            self.strip.value = render.tag("p", f"the log, {self._n_events} events: … {marks}")
             await asyncio.sleep(REFRESH_S)
 
-    async def aclose(self) -> None:
-        """Disconnect every screen, stop drawing, and take the panel away."""
+    def close(self) -> None:
+        """Take the panel away. Its tasks end and its screens disconnect as soon as the loop runs on."""
+        if self._leaving is None and self._tasks:
+            with suppress(RuntimeError):  # no loop runs any more, and nothing on it
+                asyncio.get_running_loop()
+                self._leaving = asyncio.ensure_future(self._leave())
+        super().close()
+
+    async def _leave(self) -> None:
         for task in self._tasks:
-            await stop(task)
+            task.cancel()
+        await asyncio.wait(self._tasks)
         for screen in self.screens:
-            await screen.surface.disconnect()
+            await screen.leave()
+
+    async def aclose(self) -> None:
+        """Take the panel away, and wait until its screens have disconnected."""
         self.close()
+        if self._leaving is not None:
+            await self._leaving
 
 
 def conversation_html(conversation: Conversation) -> render.Html:
     """The end of a conversation: words, tool calls and signals, escaped."""
-    rows = [render.tag("div", _words(item), class_=f"step {_css(item.kind)}") for item in conversation.items]
-    ends = [f"{run.actor}: {run.state} · {run.source}" for run in conversation.runs.values()][-1:]
-    return render.block(*rows[-12:], render.tag("p", *ends, class_="who"))
+    shown = conversation.items[-SHOWN_ITEMS:]
+    rows = [render.tag("div", _words(item), class_=f"step {_css(item.kind)}") for item in shown]
+    last_run = next(reversed(conversation.runs.values()), None)
+    state = [f"{last_run.actor}: {last_run.state} · {last_run.source}"] if last_run else []
+    return render.block(*rows, render.tag("p", *state, class_="who"))
 
 
-def _words(item: Any) -> render.Html:
-    said = item.text or str(item.data.get("name", ""))
-    shown = said if len(said) <= SHOWN_CHARS else f"… {said[-SHOWN_CHARS:]}"
+def _words(item: Item) -> render.Html:
+    text = item.text or str(item.data.get("name") or item.data.get("why") or item.data.get("question") or "")
+    shown = text if len(text) <= SHOWN_CHARS else f"… {text[-SHOWN_CHARS:]}"
     what = item.actor if item.kind in {"message", "text.delta"} else f"{item.actor} · {item.kind}"
     return render.fragment(render.tag("div", what, class_="who"), render.tag("pre", shown) if shown else "")
 
@@ -153,4 +183,6 @@ def _words(item: Any) -> render.Html:
 def _css(kind: str) -> str:
     if kind.startswith("tool"):
         return "tool"
-    return "assistant" if kind == "text.delta" else "user" if kind == "message" else "control"
+    if kind == "text.delta":
+        return "assistant"
+    return "user" if kind == "message" else "control"
