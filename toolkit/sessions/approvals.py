@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def settlement_id(request: str) -> str:
-    """The id of the ``approval.settled`` of a question: broken off in mid-write and written again, it is stored once."""
+    """The id of a question's ``approval.settled``: broken off in mid-write and written again, it is stored once."""
     return f"{request}-settled"
 
 
