@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from toolkit.sessions.run import Run
 
 
+def settlement_id(request: str) -> str:
+    """The id of a question's ``approval.settled``: broken off in mid-write and written again, it is stored once."""
+    return f"{request}-settled"
+
+
 async def ask(run: "Run", question: str, timeout_s: float) -> bool | None:
     """Suspend `run` until somebody answers; None at the deadline, or where the run is stopped."""
     inbox = run.inbox
@@ -44,7 +49,7 @@ async def settle(run: "Run", request: str, approval: Event | None, why: str) -> 
     data: dict[str, Any] = {"request": request, "answer": None, "why": why}
     if approval:
         data = {"request": request, "answer": bool(approval.data.get("answer")), "event": approval.id}
-    await run.store("approval.settled", data)
+    await run.store("approval.settled", data, settlement_id(request))
     for late in run.inbox.settle(request, approval):
         run.inbox.answer(late.id)
         unused = {"event": late.id, "why": f"question {request} was settled already"}
@@ -56,7 +61,7 @@ async def last_answers(run: "Run", outcome: Outcome) -> list[Event]:
     answers = []
     for request in list(run.inbox.questions):
         withdrawn = {"request": request, "answer": None, "why": f"the run ended ({outcome})"}
-        answers.append(run.event("approval.settled", withdrawn))
+        answers.append(run.event("approval.settled", withdrawn, settlement_id(request)))
     unused = run.inbox.unused(outcome)
     for_others: set[str] = set()
     if any(signal.run is None for signal, _ in unused):
