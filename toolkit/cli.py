@@ -141,7 +141,7 @@ def audit(
     from toolkit.sessions.lab import audit_endpoint
 
     if body is not None and body_file:
-        raise ValueError("give --body or --body-file, not both")
+        raise UsageError("give --body or --body-file, not both")
     content = body_file.read_bytes() if body_file else body
     headers = dict(_header(line) for line in header or [])
     say = _teller(as_json)
@@ -158,7 +158,7 @@ def _header(line: str) -> tuple[str, str]:
     """The name and the value of one header. What is wrong is said without the value."""
     name, colon, value = line.partition(":")
     if not colon or not name.strip():
-        raise ValueError("a --header is 'Name: value'")
+        raise UsageError("a --header is 'Name: value'")
     return name.strip(), value.strip()
 
 

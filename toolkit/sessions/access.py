@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from toolkit.errors import UsageError
 from toolkit.sessions.session import ID_PATTERN
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -91,7 +92,7 @@ class Tokens:
             The seconds until it expires. What is connected with it then ends.
         """
         if ttl_s is not None and not ttl_s > 0:
-            raise ValueError(f"ttl_s is the time until the token expires, above 0, not {ttl_s}")
+            raise UsageError(f"ttl_s is the time until the token expires, above 0, not {ttl_s}")
         secret = token_urlsafe(32)
         expires = None if ttl_s is None else time.monotonic() + ttl_s
         self._issued = [token for token in self._issued if token.valid]
@@ -207,7 +208,7 @@ def check_origins(origins: Sequence[str]) -> None:
     """Raise ValueError where one of `origins` is no exact origin, as ``https://app.example`` is."""
     for origin in origins:
         if not ORIGIN_PATTERN.fullmatch(origin):
-            raise ValueError(
+            raise UsageError(
                 f"{origin!r} is no origin: write scheme, host and port as a browser does, as in http://localhost:5173"
             )
 
