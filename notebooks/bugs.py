@@ -1,4 +1,5 @@
-"""Six bugs that streaming chats have again and again, each in the naive version that has it and in ours.
+"""Six bugs that streaming chats have again and again, each in the naive version that has it and in
+ours.
 
 >>> import asyncio
 >>> asyncio.run(BUGS["a terminal event that is lost"].naive())
@@ -60,8 +61,8 @@ async def _run(ttl_s: float = 10.0, clock: Callable[[], float] = time.time) -> t
 
 
 async def _seam_naive() -> Evidence:
-    """A word that comes after the replay was read and before the live feed is on is missed; with the two the other
-    way round it comes twice.
+    """A word that comes after the replay was read and before the live feed is on is missed; with
+    the two the other way round it comes twice.
     """
     stored, listeners = list(WORDS[:2]), list[list[str]]()
     shown = list(stored)  # first the replay ...
@@ -89,8 +90,8 @@ async def _seam_ours() -> Evidence:
 
 
 async def _terminal_naive() -> Evidence:
-    """The end is told once, to whoever listens just then; who comes back later sees a whole answer that streams
-    for ever.
+    """The end is told once, to whoever listens just then; who comes back later sees a whole answer
+    that streams for ever.
     """
     listeners, mine = list[asyncio.Queue[str]](), asyncio.Queue[str]()
     for listener in listeners:  # "ended" is published while the reader is away
@@ -138,8 +139,8 @@ async def _zombie_ours() -> Evidence:
 
 
 async def _cursor_naive() -> Evidence:
-    """Ids made from the clock are equal within a millisecond; a reader that resumes between two of them misses
-    one.
+    """Ids made from the clock are equal within a millisecond; a reader that resumes between two of
+    them misses one.
     """
     stored = [(1000, WORDS[0]), (1001, WORDS[1]), (1001, WORDS[2]), (1002, WORDS[3])]
     shown = stored[:2]  # the line breaks here, between two events of one millisecond
@@ -159,7 +160,9 @@ async def _cursor_ours() -> Evidence:
 async def _prefix_naive() -> Evidence:
     """The server resumes with the text so far, and the client appends it to what it has."""
     shown = "".join(WORDS[:2])  # the reader has this, and comes back
-    so_far = "".join(WORDS[:3])  # the server resumes with "the text so far", and the client appends it
+    so_far = "".join(
+        WORDS[:3]
+    )  # the server resumes with "the text so far", and the client appends it
     return Evidence(TEXT, shown + so_far + WORDS[3])
 
 
@@ -210,9 +213,13 @@ def _bug(naive: Version, ours: Version, seen: str) -> Bug:
 
 BUGS: dict[str, Bug] = {
     "a seam between replay and live": _bug(_seam_naive, _seam_ours, ""),
-    "a terminal event that is lost": _bug(_terminal_naive, _terminal_ours, "vercel/resumable-stream#47"),
+    "a terminal event that is lost": _bug(
+        _terminal_naive, _terminal_ours, "vercel/resumable-stream#47"
+    ),
     "a zombie that streams": _bug(_zombie_naive, _zombie_ours, "cloudflare/agents#989"),
-    "a cursor that is not monotonic": _bug(_cursor_naive, _cursor_ours, "langchain-ai/langgraph#8112"),
+    "a cursor that is not monotonic": _bug(
+        _cursor_naive, _cursor_ours, "langchain-ai/langgraph#8112"
+    ),
     "a prefix that comes twice": _bug(_prefix_naive, _prefix_ours, "mastra-ai/mastra#18148"),
     "a disconnect taken for stop": _bug(_stop_naive, _stop_ours, ""),
 }

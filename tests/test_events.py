@@ -14,10 +14,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.events import CONTROL_KINDS, KINDS, Event, RecordError, decode_event, encode, new_event, storable
+from toolkit.events import (
+    CONTROL_KINDS,
+    KINDS,
+    Event,
+    RecordError,
+    decode_event,
+    encode,
+    new_event,
+    storable,
+)
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
@@ -110,7 +123,10 @@ class Point:
         (pd.NA, None),
         (pd.Series([1, 2]), [1, 2]),
         (10**3999, 10**3999),
-        ({1: "a", None: "b", Colour.RED: "c", "\ud83d": "d"}, {"1": "a", "None": "b", "red": "c", "\ufffd": "d"}),
+        (
+            {1: "a", None: "b", Colour.RED: "c", "\ud83d": "d"},
+            {"1": "a", "None": "b", "red": "c", "\ufffd": "d"},
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -154,7 +170,15 @@ def test_what_cannot_be_json_is_refused_with_a_reason(value, why):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("session", 1), ("kind", None), ("actor", b"ada"), ("id", 1.0), ("run", 5), ("data", [1]), ("time", "noon")],
+    [
+        ("session", 1),
+        ("kind", None),
+        ("actor", b"ada"),
+        ("id", 1.0),
+        ("run", 5),
+        ("data", [1]),
+        ("time", "noon"),
+    ],
 )
 def test_an_event_whose_fields_are_of_another_type_is_refused(field, value):
     fields = {"session": "s", "kind": "k", "actor": "a", "data": {}, "id": "e"} | {field: value}
@@ -164,11 +188,19 @@ def test_an_event_whose_fields_are_of_another_type_is_refused(field, value):
 
 def test_words_around_an_event_are_made_unicode_too_and_a_time_that_is_none_is_none():
     event = storable(Event("s", "k\ud83d", "ada\udeb2", {}, "e\ud83d", "r\ud83d", float("nan")))
-    assert (event.kind, event.actor, event.id, event.run, event.time) == ("k�", "ada�", "e�", "r�", None)
+    assert (event.kind, event.actor, event.id, event.run, event.time) == (
+        "k�",
+        "ada�",
+        "e�",
+        "r�",
+        None,
+    )
 
 
 def test_an_event_of_another_program_with_nan_in_it_is_read_as_json_has_it():
-    event = decode_event('{"session":"s","kind":"k","actor":"a","data":{"x":NaN,"y":[-Infinity]},"id":"NaN"}')
+    event = decode_event(
+        '{"session":"s","kind":"k","actor":"a","data":{"x":NaN,"y":[-Infinity]},"id":"NaN"}'
+    )
     assert (event.data, event.id) == ({"x": None, "y": [None]}, "NaN")
 
 
@@ -191,7 +223,9 @@ anything = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.tuples(inner, inner)
-        | st.dictionaries(st.text(st.characters()) | st.integers() | st.none() | st.floats(), inner, max_size=3)
+        | st.dictionaries(
+            st.text(st.characters()) | st.integers() | st.none() | st.floats(), inner, max_size=3
+        )
         | st.builds(Point, inner, inner)
     ),
     max_leaves=8,

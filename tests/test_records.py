@@ -50,7 +50,9 @@ def test_what_is_appended_is_read_back_in_order(tmp_path):
     assert [record.id for record in JsonlFile(file.path, Event).records()] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("torn", [b'{"session":"s","ki', b"x" * 200_000, b"\xff\0\0", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "torn", [b'{"session":"s","ki', b"x" * 200_000, b"\xff\0\0", b"[" * 100_000]
+)
 def test_a_torn_line_is_passed_over_and_kept_aside_by_the_next_append(tmp_path, torn):
     file = JsonlFile(tmp_path / "log.jsonl", Event)
     file.append(event("a"))
@@ -78,7 +80,9 @@ def test_two_processes_that_append_at_once_lose_nothing(tmp_path):
     path, count = tmp_path / "log.jsonl", 60
     start = [sys.executable, "-c", WRITER, str(path)]
     writers = [
-        subprocess.Popen([*start, name, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*start, name, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for name in ("left", "right")
     ]
     for writer in writers:
@@ -103,7 +107,11 @@ def test_a_bad_line_is_reported_with_its_number_and_the_others_are_kept(tmp_path
     lines = list(file.lines())
     assert [line.number for line in lines] == [1, 3, 4, 5]
     assert [line.record and line.record.id for line in lines] == ["a", None, None, "b"]
-    assert (lines[1].error.file, lines[1].error.line, lines[1].error.field) == (str(file.path), 3, "kind")
+    assert (lines[1].error.file, lines[1].error.line, lines[1].error.field) == (
+        str(file.path),
+        3,
+        "kind",
+    )
     with pytest.raises(RecordError, match=r"log\.jsonl:3: field kind"):
         list(file.records())
 
@@ -125,13 +133,17 @@ def test_an_error_names_file_line_and_field():
 
 
 def test_canonical_text_does_not_depend_on_the_order_of_keys():
-    assert canonical({"b": 1, "a": {"d": "é", "c": None}}) == canonical({"a": {"c": None, "d": "é"}, "b": 1})
+    assert canonical({"b": 1, "a": {"d": "é", "c": None}}) == canonical(
+        {"a": {"c": None, "d": "é"}, "b": 1}
+    )
     assert canonical({"b": 1, "a": 2}) == '{"a":2,"b":1}'
 
 
 def synced_folders(monkeypatch):
     seen, sync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda number: seen.append(os.fstat(number).st_ino) or sync(number))
+    monkeypatch.setattr(
+        os, "fsync", lambda number: seen.append(os.fstat(number).st_ino) or sync(number)
+    )
     return lambda *folders: [folder for folder in folders if folder.stat().st_ino in seen]
 
 
@@ -140,7 +152,11 @@ def test_the_name_of_a_new_file_is_fsynced_and_that_of_its_folder(tmp_path, monk
     synced = synced_folders(monkeypatch)
     file = JsonlFile(tmp_path / "deep" / "log.jsonl", Event)
     file.append(event("a"))
-    assert synced(tmp_path, tmp_path / "deep", file.path) == [tmp_path, tmp_path / "deep", file.path]
+    assert synced(tmp_path, tmp_path / "deep", file.path) == [
+        tmp_path,
+        tmp_path / "deep",
+        file.path,
+    ]
     synced = synced_folders(monkeypatch)
     file.append(event("b"))
     assert synced(tmp_path, tmp_path / "deep", file.path) == [file.path]
@@ -180,7 +196,9 @@ def write(path, events, mark=b"", end="\n", last_end="\n", encoding="utf-8"):
     ids=["bare", "mark", "UTF-16-LE", "UTF-16-BE", "UTF-32"],
 )
 @pytest.mark.parametrize("count", [1, 3])
-def test_what_another_program_wrote_is_read_and_an_append_keeps_it(tmp_path, end, has_last_end, mark, encoding, count):
+def test_what_another_program_wrote_is_read_and_an_append_keeps_it(
+    tmp_path, end, has_last_end, mark, encoding, count
+):
     file, names = JsonlFile(tmp_path / "log.jsonl", Event), [f"{n} é 🚲" for n in range(count)]
     write(file.path, map(event, names), mark, end, end if has_last_end else "", encoding)
     assert [(line.number, line.record.id) for line in file.lines()] == list(enumerate(names, 1))
@@ -197,7 +215,10 @@ def test_a_last_line_that_is_json_but_no_record_stays_in_the_file_as_a_problem(t
     file.path.write_bytes(b'{"session":"s","kind":5}')
     file.append(event("b"))
     lines = list(file.lines())
-    assert [(line.number, line.error and line.error.field) for line in lines] == [(1, "kind"), (2, None)]
+    assert [(line.number, line.error and line.error.field) for line in lines] == [
+        (1, "kind"),
+        (2, None),
+    ]
 
 
 def test_utf_16_that_is_broken_is_named_with_its_line_and_never_written_to(tmp_path):
@@ -215,11 +236,14 @@ def test_utf_16_that_is_broken_is_named_with_its_line_and_never_written_to(tmp_p
 
 @given(
     names=st.lists(st.text(max_size=5), max_size=4),
-    tail=st.binary(max_size=12) | st.sampled_from([b'{"session":"s"', b"   ", b"\r", b"1", b"\xef\xbb\xbf"]),
+    tail=st.binary(max_size=12)
+    | st.sampled_from([b'{"session":"s"', b"   ", b"\r", b"1", b"\xef\xbb\xbf"]),
     mark=st.sampled_from([b"", codecs.BOM_UTF8]),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
-def test_whatever_stands_at_the_end_of_a_file_no_byte_of_it_is_lost(tmp_path_factory, names, tail, mark, end):
+def test_whatever_stands_at_the_end_of_a_file_no_byte_of_it_is_lost(
+    tmp_path_factory, names, tail, mark, end
+):
     file = JsonlFile(tmp_path_factory.mktemp("tail") / "log.jsonl", Event)
     write(file.path, map(event, names), mark, end, end if names else "")
     before = file.path.read_bytes() + tail
@@ -246,8 +270,12 @@ def test_an_append_to_what_another_program_wrote_since_is_refused_and_writes_not
 def small_disk(folder, size):
     """A disk of `size` bytes at `folder`; needs root."""
     if not sys.platform.startswith("linux") or os.geteuid():
-        pytest.skip("a small disk of its own needs root on Linux; the test with a limit on the file's size ran")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+        pytest.skip(
+            "a small disk of its own needs root on Linux; the test with a limit on the file's size ran"
+        )
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip(f"no small disk may be mounted here: {mounted.stderr.decode().strip()}")
     try:
@@ -317,7 +345,11 @@ def test_a_write_that_is_cut_short_leaves_no_half_line(tmp_path):
     one_line = path.stat().st_size
     path.unlink()
     ran = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", LIMITED, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert ran.stdout.strip() == f"[True, True] {one_line} ['first', 'later'] False"
 
@@ -359,7 +391,10 @@ def test_text_is_read_whoever_wrote_it(tmp_path, encoding):
     ("raw", "where"),
     [
         (b"one\r\ntwo \xff", r"a\.txt:2: byte 9 is not UTF-8"),
-        (codecs.BOM_UTF16_LE + "one\ntwo".encode("utf-16-le") + b"x", r"a\.txt:2: byte 16 is not UTF-16"),
+        (
+            codecs.BOM_UTF16_LE + "one\ntwo".encode("utf-16-le") + b"x",
+            r"a\.txt:2: byte 16 is not UTF-16",
+        ),
     ],
 )
 def test_text_that_is_no_unicode_is_named_with_its_line(tmp_path, raw, where):

@@ -34,7 +34,15 @@ def test_attributes_that_could_run_are_refused(name):
 
 
 @pytest.mark.parametrize(
-    "link", ["javascript:alert(1)", " javascript:alert(1)", "JAVASCRIPT:x", "data:text/html,x", "vbscript:x", "//x"]
+    "link",
+    [
+        "javascript:alert(1)",
+        " javascript:alert(1)",
+        "JAVASCRIPT:x",
+        "data:text/html,x",
+        "vbscript:x",
+        "//x",
+    ],
 )
 def test_links_that_could_run_are_refused(link):
     for name in ("href", "src"):
@@ -56,13 +64,24 @@ def test_attributes_and_tables_and_documents_are_escaped():
 
 
 def test_what_is_html_already_is_left_alone():
-    assert render.tag("p", render.tag("b", "x"), hidden=True, title=None) == "<p hidden><b>x</b></p>"
+    assert (
+        render.tag("p", render.tag("b", "x"), hidden=True, title=None) == "<p hidden><b>x</b></p>"
+    )
 
 
 def test_a_trace_shows_its_calls_with_their_results_and_escapes_them():
-    call = Step(EVIL, "tool.call", "assistant", EVIL, None, {"call_id": EVIL, "name": EVIL, "arguments": {EVIL: EVIL}})
+    call = Step(
+        EVIL,
+        "tool.call",
+        "assistant",
+        EVIL,
+        None,
+        {"call_id": EVIL, "name": EVIL, "arguments": {EVIL: EVIL}},
+    )
     raw = Step("2", "tool.call", EVIL, "find", None, {"call_id": "r", "arguments": EVIL})
-    result = Step("3", "tool.result", "tool", EVIL + "answer", None, {"call_id": EVIL, "error": EVIL})
+    result = Step(
+        "3", "tool.result", "tool", EVIL + "answer", None, {"call_id": EVIL, "error": EVIL}
+    )
     said = Step("4", EVIL, EVIL, EVIL)
     html = Trace(EVIL, (call, raw, result, said), {EVIL: EVIL})._repr_html_()
     assert "<img" not in html

@@ -27,7 +27,9 @@ def test_a_child_starts_on_a_mac_which_refuses_a_limit_on_memory():
     show = "import json, resource; print(json.dumps(resource.getrlimit(resource.RLIMIT_CPU)))"
     _, *rest = warden.command([sys.executable, "-c", show], limits)
     start = [sys.executable, "-c", ON_A_MAC, *rest[rest.index(warden.__file__) :]]
-    with subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         process.wait(30)
         assert process.returncode == 0, process.stderr.read()
         assert json.loads(process.stdout.read()) == [7, 7]

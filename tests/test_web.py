@@ -1,4 +1,6 @@
-"""Serving: a request that never becomes whole shuts nobody out, and what goes wrong in an app is logged."""
+"""Serving: a request that never becomes whole shuts nobody out, and what goes wrong in an app is
+logged.
+"""
 
 import asyncio
 import logging
@@ -78,7 +80,9 @@ async def answer_of(port):
         return (await client.get(f"http://127.0.0.1:{port}/")).text
 
 
-async def test_half_requests_are_dropped_after_the_deadline_and_others_are_served_meanwhile(connection):
+async def test_half_requests_are_dropped_after_the_deadline_and_others_are_served_meanwhile(
+    connection,
+):
     async with serving(APP, limit_connections=20, head_s=0.5) as port:
         held = [await connection(port, HALF) for _ in range(60)]
         assert await answer_of(port) == "hello"
@@ -98,7 +102,9 @@ async def test_bytes_that_trickle_do_not_put_the_deadline_off(connection):
 
 
 @pytest.mark.parametrize("words", [b"", HALF])
-async def test_a_connection_that_was_answered_once_has_no_more_time_for_its_next_request(words, connection):
+async def test_a_connection_that_was_answered_once_has_no_more_time_for_its_next_request(
+    words, connection
+):
     async with serving(APP, head_s=0.5) as port:
         reader, writer = await connection(port, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         assert b"hello" in await reader.readuntil(b"hello")
@@ -108,7 +114,9 @@ async def test_a_connection_that_was_answered_once_has_no_more_time_for_its_next
 
 async def test_a_body_that_does_not_come_ends_the_connection(connection):
     async with serving(APP, body_s=0.5) as port:
-        reader, _ = await connection(port, b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf")
+        reader, _ = await connection(
+            port, b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf"
+        )
         assert await ended(reader)
 
 
@@ -138,7 +146,9 @@ def test_the_bound_lies_below_the_number_of_files_that_the_process_may_open(file
         pytest.skip("this machine allows fewer files")
     code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))\n"
     code += "from toolkit.web import connection_limit; print(connection_limit())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert int(done.stdout) == limit
     assert connection_limit() >= 8
 

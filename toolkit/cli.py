@@ -1,4 +1,6 @@
-"""The command ``fieldbook``. With ``--json`` one JSON object goes to stdout, and all else to stderr."""
+"""The command ``fieldbook``. With ``--json`` one JSON object goes to stdout, and all else to
+stderr.
+"""
 
 import asyncio
 import json
@@ -24,7 +26,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one J
 
 
 class Commands(TyperGroup):
-    """The commands. What a user can mend is told in one line, with exit 2; a bug keeps its traceback, with exit 1."""
+    """The commands. What a user can mend is told in one line, with exit 2; a bug keeps its
+    traceback, with exit 1.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -55,24 +59,44 @@ def _in_one_line(error: Exception) -> str:
 
 
 ABOUT = "A Jupyter-first research toolkit: does it arrive, is it good, does it hold together?"
-app = typer.Typer(cls=Commands, help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    help=ABOUT,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.command()
 def tour(
     as_json: AsJson = False,
-    memory: Annotated[bool, typer.Option("--memory", help="Use a log in memory: no server.")] = False,
-    traces: Annotated[Path | None, typer.Option(help="Do the eval half on your own file of traces.")] = None,
-    harness: Annotated[bool, typer.Option("--harness", help="Run the small build of the harness.")] = False,
-    live: Annotated[bool, typer.Option("--live", help="Use the real model. It costs money.")] = False,
-    max_usd: Annotated[float | None, typer.Option(help="The most that --live may spend, in dollars.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for what the command leaves behind.")] = Path("fieldbook-out"),
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Use a log in memory: no server.")
+    ] = False,
+    traces: Annotated[
+        Path | None, typer.Option(help="Do the eval half on your own file of traces.")
+    ] = None,
+    harness: Annotated[
+        bool, typer.Option("--harness", help="Run the small build of the harness.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Use the real model. It costs money.")
+    ] = False,
+    max_usd: Annotated[
+        float | None, typer.Option(help="The most that --live may spend, in dollars.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for what the command leaves behind.")] = Path(
+        "fieldbook-out"
+    ),
 ) -> None:
     """See the whole idea work, on real parts, without a key."""
     from toolkit.tour import story
 
     if live and max_usd is None:
-        raise UsageError("--live spends real money: say how much at most, as in `--live --max-usd 0.50`")
+        raise UsageError(
+            "--live spends real money: say how much at most, as in `--live --max-usd 0.50`"
+        )
     if max_usd is not None and not live:
         raise UsageError("--max-usd goes with --live")
     if max_usd is not None and not max_usd > 0:
@@ -125,19 +149,27 @@ def _read(path: Path, say: Callable[[str], object]) -> Any:
 
 @app.command()
 def audit(
-    url: Annotated[str, typer.Argument(help="A streaming endpoint of yours: SSE, NDJSON or a WebSocket.")],
-    method: Annotated[str, typer.Option(help="Of HTTP: POST for most endpoints that call a model.")] = "GET",
+    url: Annotated[
+        str, typer.Argument(help="A streaming endpoint of yours: SSE, NDJSON or a WebSocket.")
+    ],
+    method: Annotated[
+        str, typer.Option(help="Of HTTP: POST for most endpoints that call a model.")
+    ] = "GET",
     body: Annotated[str | None, typer.Option(help="What each connection sends.")] = None,
     body_file: Annotated[Path | None, typer.Option(help="A file that holds the body.")] = None,
     header: Annotated[
         list[str] | None,
         typer.Option(help="'Name: value', as often as you like. No value is printed."),
     ] = None,
-    patience: Annotated[float, typer.Option(help="Seconds without a word until a connection is given up.")] = 30.0,
+    patience: Annotated[
+        float, typer.Option(help="Seconds without a word until a connection is given up.")
+    ] = 30.0,
     timeout: Annotated[float, typer.Option(help="Seconds until all of it ends.")] = 300.0,
     as_json: AsJson = False,
 ) -> None:
-    """Probe a streaming endpoint while it answers: what survives a cut? It may be charged for four answers."""
+    """Probe a streaming endpoint while it answers: what survives a cut? It may be charged for four
+    answers.
+    """
     from toolkit.sessions.lab import audit_endpoint
 
     if body is not None and body_file:
@@ -165,34 +197,55 @@ def _header(line: str) -> tuple[str, str]:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(
     context: typer.Context,
-    traces: Annotated[Path | None, typer.Option(help="Your own traces, for the notebooks to open.")] = None,
+    traces: Annotated[
+        Path | None, typer.Option(help="Your own traces, for the notebooks to open.")
+    ] = None,
 ) -> None:
     """Open JupyterLab on the notebooks. Further options go to JupyterLab."""
     from toolkit.tour.quality import TRACES_VARIABLE
 
     notebooks = Path(__file__).resolve().parents[1] / "notebooks"
     if not notebooks.is_dir():
-        raise FieldbookError(f"{notebooks} is not there: the notebooks are in a clone of the repository")
+        raise FieldbookError(
+            f"{notebooks} is not there: the notebooks are in a clone of the repository"
+        )
     if traces:
         _read(traces, _teller(False))
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
-    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks}", *context.args)
+    os.execl(
+        sys.executable,
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={notebooks}",
+        *context.args,
+    )
 
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="0.0.0.0 lets phones on your network in.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="0.0.0.0 lets phones on your network in.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
-    no_token: Annotated[bool, typer.Option("--no-token", help="Let in every program on this machine.")] = False,
-    person: Annotated[list[str] | None, typer.Option(help="Print a link for this person too; repeat it.")] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Let in every program on this machine.")
+    ] = False,
+    person: Annotated[
+        list[str] | None, typer.Option(help="Print a link for this person too; repeat it.")
+    ] = None,
 ) -> None:
     """Show a live session on a page for laptop and phone, answered by a simulated agent."""
-    from toolkit.sessions.http import is_loopback
+    from toolkit.sessions.http.app import is_loopback
 
     if port not in range(65_536):
-        raise UsageError(f"--port {port}: a port is a number from 1 to 65535, and 0 takes a free one")
+        raise UsageError(
+            f"--port {port}: a port is a number from 1 to 65535, and 0 takes a free one"
+        )
     if no_token and not is_loopback(host):
-        raise UsageError(f"--no-token lets everybody who reaches {host} read and control: leave one of the two out")
+        raise UsageError(
+            f"--no-token lets everybody who reaches {host} read and control: leave one of the two out"
+        )
     if no_token and person:
         raise UsageError("--person makes a link with a token: leave --no-token out")
     with suppress(KeyboardInterrupt):
@@ -203,7 +256,7 @@ async def _serve(host: str, port: int, no_token: bool, people: list[str]) -> Non
     import segno
 
     from toolkit.sessions import NatsLog, NatsServer, attend
-    from toolkit.sessions.http import Tokens, is_loopback, serve, speaking
+    from toolkit.sessions.http.app import Tokens, is_loopback, serve, speaking
     from toolkit.web import connection_limit
 
     tokens = None if no_token else Tokens()
@@ -228,7 +281,9 @@ async def _serve(host: str, port: int, no_token: bool, people: list[str]) -> Non
         while True:
             await server.ended()
             await server.restart()
-            print("nats-server had ended and runs again: what it acknowledged is there.", flush=True)
+            print(
+                "nats-server had ended and runs again: what it acknowledged is there.", flush=True
+            )
 
 
 async def _slowly(text: str) -> Any:

@@ -1,8 +1,12 @@
-"""The errors that a user can mend. The command line tells them in one line; any other error is a bug of ours."""
+"""The errors that a user can mend. The command line tells them in one line; any other error is a
+bug of ours.
+"""
 
 
 class FieldbookError(Exception):
-    """What a user can mend: a file, an option, a key, a program that is missing. The message says how."""
+    """What a user can mend: a file, an option, a key, a program that is missing. The message says
+    how.
+    """
 
 
 class Unavailable(FieldbookError, RuntimeError):

@@ -31,32 +31,35 @@ Outcome = Literal["complete", "cancelled", "error", "orphaned"]
 CONTROL_KINDS = frozenset({"cancel", "steer", "interrupt", "approve"})
 """Signals from a surface to an agent. They travel on the log, on a subject of their own."""
 
-KINDS = CONTROL_KINDS | {
-    "message",  # somebody said something whole: data.text
-    "run.started",  # data.source: live | tape | simulated
-    "run.adopted",  # another agent goes on with it: the writer before is fenced out
-    "run.suspended",
-    "run.resumed",
-    "run.finished",  # data.outcome: an Outcome
-    "text.delta",  # a run's words so far grow by data.text
-    "text.snapshot",  # data.text: the run's whole text so far, which replaces what the reader has
-    "text.done",  # data.chars and data.sha256 of the run's whole text
-    "tool.call",  # data.call_id, data.name, data.arguments
-    "tool.result",  # data.call_id, data.content, data.error
-    "model.usage",  # data.usage, data.cost_usd, data.model: what a reply cost
-    "run.rolled_back",  # what the run put out no longer counts
-    "step.started",  # data.step, data.attempt: a new attempt replaces what the one before put out
-    "steer.consumed",  # data.event: the steer, or interrupt, with whose words a model was asked
-    "interrupt.consumed",  # data.event: the interrupt without words that broke a call off
-    "signal.unused",  # data.event, data.why: the signal that no agent will use
-    "approval.asked",  # data.question, data.timeout_s
-    "approval.settled",  # data.request, data.answer: True, False, or None where nobody answered (data.why)
-    "error",  # data.why: what went wrong in an agent, or in who attends the session
-    "message.rejected",  # data.event, data.why: a message that the agent will not answer
-    "lease.renewed",  # data.ttl_s: the run's agent is alive
-    "joined",  # a surface is here
-    "left",
-}
+KINDS = (
+    CONTROL_KINDS
+    | {
+        "message",  # somebody said something whole: data.text
+        "run.started",  # data.source: live | tape | simulated
+        "run.adopted",  # another agent goes on with it: the writer before is fenced out
+        "run.suspended",
+        "run.resumed",
+        "run.finished",  # data.outcome: an Outcome
+        "text.delta",  # a run's words so far grow by data.text
+        "text.snapshot",  # data.text: the run's whole text so far, which replaces what the reader has
+        "text.done",  # data.chars and data.sha256 of the run's whole text
+        "tool.call",  # data.call_id, data.name, data.arguments
+        "tool.result",  # data.call_id, data.content, data.error
+        "model.usage",  # data.usage, data.cost_usd, data.model: what a reply cost
+        "run.rolled_back",  # what the run put out no longer counts
+        "step.started",  # data.step, data.attempt: a new attempt replaces what the one before put out
+        "steer.consumed",  # data.event: the steer, or interrupt, with whose words a model was asked
+        "interrupt.consumed",  # data.event: the interrupt without words that broke a call off
+        "signal.unused",  # data.event, data.why: the signal that no agent will use
+        "approval.asked",  # data.question, data.timeout_s
+        "approval.settled",  # data.request, data.answer: True, False, or None where nobody answered (data.why)
+        "error",  # data.why: what went wrong in an agent, or in who attends the session
+        "message.rejected",  # data.event, data.why: a message that the agent will not answer
+        "lease.renewed",  # data.ttl_s: the run's agent is alive
+        "joined",  # a surface is here
+        "left",
+    }
+)
 """Kinds with a meaning in the library. `Event.kind` is open: others are kept and passed on."""
 
 
@@ -87,7 +90,9 @@ def fresh_id() -> str:
     return token_hex(16)
 
 
-def new_event(session: str, kind: str, actor: str, data: dict[str, Any], run: str | None = None) -> Event:
+def new_event(
+    session: str, kind: str, actor: str, data: dict[str, Any], run: str | None = None
+) -> Event:
     """Make an event that happens now, with a fresh id and no place in a log yet."""
     return Event(session, kind, actor, data, fresh_id(), run, clock.time())
 
@@ -105,15 +110,17 @@ def decode_event(text: str | bytes, file: str | None = None, line: int | None = 
 
 
 def storable(event: Event) -> Event:
-    """`event` as each log stores it: text is Unicode, data is JSON, and reading it back gives the same event.
+    """`event` as each log stores it: text is Unicode, data is JSON, and reading it back gives the
+    same event.
 
-    Lone surrogates become U+FFFD; NaN and the infinities None; dates, paths, ids and bytes text; sets and arrays lists;
-    keys text.
+    Lone surrogates become U+FFFD; NaN and the infinities None; dates, paths, ids and bytes text;
+    sets and arrays lists; keys text.
 
     Raises
     ------
     ValueError
-        Where a part cannot be JSON at all: an object of some other class, a loop, a number of 4,000 digits.
+        Where a part cannot be JSON at all: an object of some other class, a loop, a number of 4,000
+        digits.
 
     Examples
     --------
@@ -211,7 +218,9 @@ def _json_of_object(value: Any, depth: int) -> Any:
     if type(value).__name__ in {"NaTType", "NAType"}:  # how pandas says that there is no value
         return None
     if isinstance(value, Iterator):  # a second try to store the event would find it used up
-        raise ValueError(f"an event's data cannot serialize a {type(value).__qualname__}: make a list of it")
+        raise ValueError(
+            f"an event's data cannot serialize a {type(value).__qualname__}: make a list of it"
+        )
     return _json(_plain(value), depth + 1)
 
 

@@ -1,4 +1,6 @@
-"""Files: written so that a kill, a power cut or a full disk leaves the old or the new, and read whoever wrote them."""
+"""Files: written so that a kill, a power cut or a full disk leaves the old or the new, and read
+whoever wrote them.
+"""
 
 import codecs
 import errno
@@ -22,10 +24,13 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def write_whole(path: str | Path, text: str) -> None:
     """Make `text` the whole of the file at `path`, fsynced; what fails leaves the file as it was.
 
-    A file that is there keeps its mode and its owner. A link stays a link, and the file that it leads to is written.
+    A file that is there keeps its mode and its owner. A link stays a link, and the file that it
+    leads to is written.
     """
     path, data = Path(path), text.encode()
-    if path.exists() and not path.is_file():  # a pipe or a device, which a rename would do away with
+    if (
+        path.exists() and not path.is_file()
+    ):  # a pipe or a device, which a rename would do away with
         path.write_bytes(data)
         return
     path = path.resolve()
@@ -52,7 +57,9 @@ def _copy_owner_and_mode(path: Path, draft: Path) -> None:
 
 
 def make_room(path: Path) -> list[Path]:
-    """Make the folder of `path`. Returns each folder that gets a new name in it, `path` itself included."""
+    """Make the folder of `path`. Returns each folder that gets a new name in it, `path` itself
+    included.
+    """
     new = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     return [path.parent, *(folder.parent for folder in new)]
@@ -81,7 +88,9 @@ def full_disk_named(path: Path) -> Iterator[None]:
 
 
 def write_or_undo(file: Any, end: int, data: bytes) -> None:
-    """Write `data` at the `end` of an unbuffered file, and fsync. Where that fails, not a byte of it stays."""
+    """Write `data` at the `end` of an unbuffered file, and fsync. Where that fails, not a byte of
+    it stays.
+    """
     try:
         left = memoryview(data)
         while left:

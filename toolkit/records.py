@@ -1,7 +1,8 @@
-"""JSON in and out: the one boundary where data from outside is validated, and the one file that is fsynced.
+"""JSON in and out: the one boundary where data from outside is validated, and the one file that is
+fsynced.
 
-Whatever enters from a file, a wire or a model passes `decode`; whatever must survive a kill is a `JsonlFile`. A text
-file that another program may have written is read by `read_text`.
+Whatever enters from a file, a wire or a model passes `decode`; whatever must survive a kill is a
+`JsonlFile`. A text file that another program may have written is read by `read_text`.
 """
 
 import codecs
@@ -17,9 +18,27 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from toolkit.errors import FieldbookError
-from toolkit.files import encoding_of, full_disk_named, make_room, newlines, sync, write_or_undo, write_whole
+from toolkit.files import (
+    encoding_of,
+    full_disk_named,
+    make_room,
+    newlines,
+    sync,
+    write_or_undo,
+    write_whole,
+)
 
-__all__ = ["Content", "FileChanged", "JsonlFile", "Line", "RecordError", "TornLine", "canonical", "decode", "encode"]
+__all__ = [
+    "Content",
+    "FileChanged",
+    "JsonlFile",
+    "Line",
+    "RecordError",
+    "TornLine",
+    "canonical",
+    "decode",
+    "encode",
+]
 __all__ += ["read_text", "validate", "write_whole"]
 
 T = TypeVar("T")
@@ -28,16 +47,22 @@ LOCK_TIMEOUT_S = 10.0
 
 
 class RecordError(FieldbookError, ValueError):
-    """A record that cannot be read: its file, its line (from 1), the field (as ``data.text``), and what was wrong."""
+    """A record that cannot be read: its file, its line (from 1), the field (as ``data.text``), and
+    what was wrong.
+    """
 
-    def __init__(self, why: str, file: str | None = None, line: int | None = None, field: str | None = None):
+    def __init__(
+        self, why: str, file: str | None = None, line: int | None = None, field: str | None = None
+    ):
         self.why, self.file, self.line, self.field = why, file, line, field
         place = ":".join(str(part) for part in (file, line) if part is not None)
         super().__init__(f"{place or 'record'}: {f'field {field}: ' if field else ''}{why}")
 
 
 class TornLine(RecordError):
-    """The last line of a file, which has no line end and is no JSON: whoever wrote it was broken off."""
+    """The last line of a file, which has no line end and is no JSON: whoever wrote it was broken
+    off.
+    """
 
 
 class FileChanged(OSError):
@@ -56,7 +81,9 @@ _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def decode(kind: type[T], text: str | bytes, file: str | None = None, line: int | None = None) -> T:
-    """Validate JSON `text` as `kind` (a dataclass, a pydantic model, a plain type), or raise a RecordError."""
+    """Validate JSON `text` as `kind` (a dataclass, a pydantic model, a plain type), or raise a
+    RecordError.
+    """
     try:
         return _adapter(kind).validate_json(text)  # type: ignore[no-any-return]
     except ValidationError as error:
@@ -101,25 +128,29 @@ class Content(NamedTuple):
 
 
 class JsonlFile:
-    """An append-only file of records of a `kind`. `append` returns once they are fsynced; two processes may write it.
+    """An append-only file of records of a `kind`. `append` returns once they are fsynced; two
+    processes may write it.
 
-    Another program may write it too: a byte-order mark, UTF-16, any line ends and a last line without one are read.
-    A torn last line is no record, and a problem that `lines` names. The next append moves it to a file beside this
-    one, named ``<file>.torn``. The first write makes the folder, and beside the file a lock that stays.
+    Another program may write it too: a byte-order mark, UTF-16, any line ends and a last line
+    without one are read. A torn last line is no record, and a problem that `lines` names. The next
+    append moves it to a file beside this one, named ``<file>.torn``. The first write makes the
+    folder, and beside the file a lock that stays.
     """
 
     def __init__(self, path: str | Path, kind: type):
         self.path, self.kind = Path(path), kind
 
     def append(self, *records: Any, expected_end: int | None = None) -> int:
-        """Write `records`, each a whole line, and fsync; a kill in between may leave the first of them alone.
+        """Write `records`, each a whole line, and fsync; a kill in between may leave the first of
+        them alone.
 
         Parameters
         ----------
         *records
             Of this file's kind.
         expected_end : int, optional
-            `Content.end` of what the caller knows. Nothing is written where the file has another end by now.
+            `Content.end` of what the caller knows. Nothing is written where the file has another
+            end by now.
 
         Returns
         -------
@@ -191,7 +222,8 @@ class JsonlFile:
     def utf8(self, raw: bytes) -> bytes:
         """`raw` as UTF-8 with newlines: without a mark, whatever line ends and encoding it came in.
 
-        Of UTF-16 that is broken, what stands before the break; the rest is one line that cannot be read.
+        Of UTF-16 that is broken, what stands before the break; the rest is one line that cannot be
+        read.
         """
         encoding = encoding_of(raw)
         if encoding in {"utf-16", "utf-32"}:

@@ -35,14 +35,19 @@ def _safe(value: object) -> str:
 
 
 def tag(name: str, *children: object, **attributes: str | bool | None) -> Html:
-    """One element. ``class_`` gives ``class``; a True attribute stands alone, None and False are left out.
+    """One element. ``class_`` gives ``class``; a True attribute stands alone, None and False are
+    left out.
 
     Raises ValueError for what could run script, or a link that is not http, https or a fragment.
     """
     if name not in TAGS:
         raise ValueError(f"render.tag makes no <{name}>; it knows {', '.join(sorted(TAGS))}")
-    head = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
-    return Html(f"<{name}{head}>" if name in VOID else f"<{name}{head}>{fragment(*children)}</{name}>")
+    head = "".join(
+        _attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()
+    )
+    return Html(
+        f"<{name}{head}>" if name in VOID else f"<{name}{head}>{fragment(*children)}</{name}>"
+    )
 
 
 def _attribute(key: str, value: str | bool | None) -> str:
@@ -52,7 +57,9 @@ def _attribute(key: str, value: str | bool | None) -> str:
         raise ValueError(f"render.tag sets no attribute {key!r}")
     if value is True:
         return f" {key}"
-    if key in {"href", "src"} and not value.startswith(("https://", "http://", "#", "data:image/png;base64,")):
+    if key in {"href", "src"} and not value.startswith(
+        ("https://", "http://", "#", "data:image/png;base64,")
+    ):
         raise ValueError(f"render.tag makes no link to {value[:60]!r}")
     return f' {key}="{_safe(value)}"'
 
@@ -67,11 +74,19 @@ def details(summary: object, *body: object, open_: bool = False) -> Html:
     return tag("details", tag("summary", summary), *body, open=open_)
 
 
-def table(rows: Iterable[Sequence[object] | Mapping[str, Any]], head: Sequence[object] = ()) -> Html:
+def table(
+    rows: Iterable[Sequence[object] | Mapping[str, Any]], head: Sequence[object] = ()
+) -> Html:
     """A table; rows are sequences of cells, or mappings with `head` as their keys."""
-    cells = [[row.get(str(key), "") for key in head] if isinstance(row, Mapping) else row for row in rows]
+    cells = [
+        [row.get(str(key), "") for key in head] if isinstance(row, Mapping) else row for row in rows
+    ]
     top = tag("thead", tag("tr", *(tag("th", cell) for cell in head))) if head else ""
-    return tag("table", top, tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in cells)))
+    return tag(
+        "table",
+        top,
+        tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in cells)),
+    )
 
 
 def figure(plot: "Figure", caption: str) -> Html:

@@ -1,7 +1,9 @@
-"""Runs a child that may not outlive its parent: `command` gives the command line, this file is also the program.
+"""Runs a child that may not outlive its parent: `command` gives the command line, this file is also
+the program.
 
-The parent holds the write end of the warden's stdin. When the parent dies, by whatever signal, the kernel closes
-that pipe, the warden reads the end of the file, and kills the child's whole process group.
+The parent holds the write end of the warden's stdin. When the parent dies, by whatever signal, the
+kernel closes that pipe, the warden reads the end of the file, and kills the child's whole process
+group.
 """
 
 import contextlib
@@ -19,7 +21,9 @@ NOT_STARTED = 127
 
 
 class Limits(NamedTuple):
-    """Limits of each of a child's processes, on POSIX; None leaves one as it is. macOS has no `memory_bytes`."""
+    """Limits of each of a child's processes, on POSIX; None leaves one as it is. macOS has no
+    `memory_bytes`.
+    """
 
     cpu_s: int | None = None
     memory_bytes: int | None = None
@@ -31,16 +35,19 @@ class Limits(NamedTuple):
 
 
 def command(argv: list[str], limits: Limits | None = None) -> list[str]:
-    """The command line that runs `argv` under a warden. Start it with ``stdin=PIPE`` and keep that pipe open.
+    """The command line that runs `argv` under a warden. Start it with ``stdin=PIPE`` and keep that
+    pipe open.
 
-    The warden exits with the child's exit code, or with 128 plus the signal that ended the child; no member of the
-    child's process group is left by then.
+    The warden exits with the child's exit code, or with 128 plus the signal that ended the child;
+    no member of the child's process group is left by then.
     """
     return [sys.executable, "-I", "-S", __file__, json.dumps(limits or Limits()), *argv]
 
 
 def _restrict(limits: Limits) -> None:
-    """Before the child's first instruction: set its limits; on Linux a SIGKILL of the warden itself reaches it too."""
+    """Before the child's first instruction: set its limits; on Linux a SIGKILL of the warden itself
+    reaches it too.
+    """
     import resource
 
     if sys.platform == "linux":

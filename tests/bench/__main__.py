@@ -14,7 +14,10 @@ from tests.bench.reading import reading
 from tests.bench.replay import replay
 from tests.bench.sustained import sustained
 
-BENCHES = {bench.__name__: bench for bench in (latency, sustained, join, replay, crowd, corrected, coverage, reading)}
+BENCHES = {
+    bench.__name__: bench
+    for bench in (latency, sustained, join, replay, crowd, corrected, coverage, reading)
+}
 
 
 async def _run(names: list[str], scale: float) -> list[Row]:
@@ -30,14 +33,22 @@ async def _run(names: list[str], scale: float) -> list[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Ours beside raw nats-py.")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}; all by default")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of rounds")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Ours beside raw nats-py."
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}; all by default"
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="share of the full number of rounds"
+    )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
     unknown = set(options.names) - set(BENCHES)
     if unknown:
-        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+        parser.error(
+            f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}"
+        )
     rows = asyncio.run(_run(options.names or list(BENCHES), options.scale))
     print(to_json(rows) if options.json else table(rows))
 

@@ -1,4 +1,6 @@
-"""A corrected rate with 10,000 resamples, beside judgy's at the same count. judgy resamples one sample, ours two."""
+"""A corrected rate with 10,000 resamples, beside judgy's at the same count. judgy resamples one
+sample, ours two.
+"""
 
 import time
 
@@ -15,11 +17,16 @@ AT_MOST = 0.2
 
 
 async def corrected(scale: float) -> list[Row]:
-    """Milliseconds for one rate: 100 labelled items, 1,000 judged, and ours with the reading of the verdicts."""
+    """Milliseconds for one rate: 100 labelled items, 1,000 judged, and ours with the reading of the
+    verdicts.
+    """
     rng, rounds = np.random.default_rng(0), max(3, int(ROUNDS * scale))
     truth = rng.random(LABELS + JUDGED) < 0.8
     said = np.where(truth, rng.random(len(truth)) < 0.9, rng.random(len(truth)) < 0.2)
-    words = [["pass" if one else "fail" for one in column] for column in (truth[:LABELS], said[:LABELS], said[LABELS:])]
+    words = [
+        ["pass" if one else "fail" for one in column]
+        for column in (truth[:LABELS], said[:LABELS], said[LABELS:])
+    ]
     codes = [column.astype(int) for column in (truth[:LABELS], said[:LABELS], said[LABELS:])]
     ours, theirs = [], []
     for number in range(rounds + 1):
@@ -32,4 +39,8 @@ async def corrected(scale: float) -> list[Row]:
             ours.append([1000 * (middle - start)])
             theirs.append([1000 * (end - middle)])
     note = f"raw: judgy; {found.value:.3f} ({found.low:.3f} to {found.high:.3f}), {value:.3f} ({low:.3f} to {high:.3f})"
-    return [compare("corrected", f"{RESAMPLES:,} resamples", ours, theirs, "ms", at_most=AT_MOST, note=note)]
+    return [
+        compare(
+            "corrected", f"{RESAMPLES:,} resamples", ours, theirs, "ms", at_most=AT_MOST, note=note
+        )
+    ]

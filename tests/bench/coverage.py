@@ -1,7 +1,9 @@
-"""The coverage of the corrected rate: how often its 95% interval holds the true rate, at few labels and high rates.
+"""The coverage of the corrected rate: how often its 95% interval holds the true rate, at few labels
+and high rates.
 
-Three arrangements: items that stand alone; items in groups of five that all turn out alike, given as ``groups``; and
-labelled items that are among the judged, where the truth is the share of those very items.
+Three arrangements: items that stand alone; items in groups of five that all turn out alike, given
+as ``groups``; and labelled items that are among the judged, where the truth is the share of those
+very items.
 """
 
 from dataclasses import dataclass
@@ -36,13 +38,19 @@ class Covered:
     runs: int
 
 
-def covered(n_labels: int, rate: float, method: str, arrangement: str = "alone", runs: int = RUNS) -> Covered:
+def covered(
+    n_labels: int, rate: float, method: str, arrangement: str = "alone", runs: int = RUNS
+) -> Covered:
     """Draw labels and verdicts `runs` times, and count how often the interval holds the truth."""
     held = 0
     widths = []
     for seed in range(runs):
         found, truth = _drawn(
-            np.random.default_rng([seed, n_labels, int(1000 * rate)]), n_labels, rate, method, arrangement
+            np.random.default_rng([seed, n_labels, int(1000 * rate)]),
+            n_labels,
+            rate,
+            method,
+            arrangement,
         )
         if found.value is None:
             continue
@@ -71,7 +79,9 @@ def _drawn(
     return corrected_rate(some, _words(judged), method, resamples=RESAMPLES, groups=groups[1]), rate
 
 
-def _population(rng: np.random.Generator, n: int, rate: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _population(
+    rng: np.random.Generator, n: int, rate: float, size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """What people would say of `n` items, and what the judge says; alike in each group of `size`."""
     n_groups = n // size
     truth = rng.random(n_groups) < rate
@@ -92,13 +102,23 @@ async def coverage(scale: float) -> list[Row]:
             for n_labels in LABELS:
                 for rate in RATES:
                     found = covered(n_labels, rate, method, arrangement, runs)
-                    rows.append(_row(found, f"{method}, {arrangement}, {n_labels} labels, rate {rate}"))
+                    rows.append(
+                        _row(found, f"{method}, {arrangement}, {n_labels} labels, rate {rate}")
+                    )
     return rows
 
 
 def _row(found: Covered, what: str) -> Row:
     if found.coverage is None:
-        return Row("coverage", what, 0.0, "", target=f">= {WANTED} or refused", met=True, note="all refused")
+        return Row(
+            "coverage",
+            what,
+            0.0,
+            "",
+            target=f">= {WANTED} or refused",
+            met=True,
+            note="all refused",
+        )
     noise = 2 * (WANTED * (1 - WANTED) / found.runs) ** 0.5  # of the simulation itself
     return Row(
         "coverage",

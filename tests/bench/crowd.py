@@ -46,7 +46,13 @@ async def _many_sessions(sessions: int) -> list[Row]:
         taken, grown = time.perf_counter() - start, _memory_mb() - before
     what = f"{sessions} sessions, {AT_ONCE} at once"
     return [
-        Row("crowd", f"{what}: tokens", sessions * TOKENS / taken, "tokens/s", note="window 0, unpaced"),
+        Row(
+            "crowd",
+            f"{what}: tokens",
+            sessions * TOKENS / taken,
+            "tokens/s",
+            note="window 0, unpaced",
+        ),
         Row("crowd", f"{what}: sessions", sessions / taken, "sessions/s"),
         Row("crowd", f"{what}: seen, p50", percentile(delays_ms, 50), "ms"),
         Row("crowd", f"{what}: seen, p99", percentile(delays_ms, 99), "ms"),
@@ -66,7 +72,9 @@ async def _watch(reader: Session, seen: list[float], tokens: int) -> None:
 
 
 async def _many_surfaces(window_s: float, tokens: int) -> list[Row]:
-    """Surfaces of one session, on one connection; a token every 20 ms, as a fast model puts them out."""
+    """Surfaces of one session, on one connection; a token every 20 ms, as a fast model puts them
+    out.
+    """
     async with rig("os") as on:
         writer, reader = on.sessions()
         before = _memory_mb()
@@ -85,7 +93,13 @@ async def _many_surfaces(window_s: float, tokens: int) -> list[Row]:
     delays_ms = [1000 * (at - start) for one in seen for at, start in zip(one, sent, strict=True)]
     what = f"{SURFACES} surfaces on one session, window {1000 * window_s:g} ms"
     return [
-        Row("crowd", f"{what}: tokens seen", SURFACES * tokens / taken, "tokens/s", note="50 tokens/s written"),
+        Row(
+            "crowd",
+            f"{what}: tokens seen",
+            SURFACES * tokens / taken,
+            "tokens/s",
+            note="50 tokens/s written",
+        ),
         Row("crowd", f"{what}: seen, p50", percentile(delays_ms, 50), "ms"),
         Row("crowd", f"{what}: seen, p99", percentile(delays_ms, 99), "ms"),
         Row("crowd", f"{what}: memory of the client grew by", grown, "MB"),
@@ -93,7 +107,9 @@ async def _many_surfaces(window_s: float, tokens: int) -> list[Row]:
 
 
 async def crowd(scale: float) -> list[Row]:
-    """1,000 sessions with a reader each; 100 surfaces on one session. One process holds writers and readers."""
+    """1,000 sessions with a reader each; 100 surfaces on one session. One process holds writers and
+    readers.
+    """
     tokens = max(20, int(WATCHED_TOKENS * scale))
     return [
         *await _many_sessions(max(AT_ONCE, int(SESSIONS * scale))),

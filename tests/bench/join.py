@@ -9,7 +9,7 @@ from tests.bench.rig import DEADLINE_S, Rig, rig
 from toolkit.records import encode
 from toolkit.sessions import NatsLog, Session, writer
 from toolkit.sessions import run as runs
-from toolkit.sessions.client import Client
+from toolkit.sessions.nats.client import Client
 
 TOKENS = 2000
 WORD = "token "
@@ -28,9 +28,13 @@ class Relay:
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.port)
-        await asyncio.gather(self._pass(reader, up_writer, False), self._pass(up_reader, writer, True))
+        await asyncio.gather(
+            self._pass(reader, up_writer, False), self._pass(up_reader, writer, True)
+        )
 
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, count: bool) -> None:
+    async def _pass(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, count: bool
+    ) -> None:
         while data := await source.read(65536):
             self.bytes += len(data) if count else 0
             sink.write(data)
@@ -55,7 +59,9 @@ async def _respond(session: Session, tokens_an_event: int) -> runs.Run:
 
 
 async def _go_on(run: runs.Run, tokens_an_event: int) -> int:
-    """Write on until just before the next snapshot, where a join costs most. Returns the length of the text."""
+    """Write on until just before the next snapshot, where a join costs most. Returns the length of
+    the text.
+    """
     step, more = tokens_an_event * len(WORD), 0
     while run.writer._chars + step < run.writer._next_snapshot:
         await run.write(WORD * tokens_an_event)
@@ -64,7 +70,9 @@ async def _go_on(run: runs.Run, tokens_an_event: int) -> int:
 
 
 async def _joined(on: Rig, session: Session) -> tuple[int, int, int]:
-    """Bytes that a fresh reader needs: on the wire, as payloads, and as the JSON of what events say."""
+    """Bytes that a fresh reader needs: on the wire, as payloads, and as the JSON of what events
+    say.
+    """
     relay = Relay(int(on.server.url.rsplit(":", 1)[1]))
     async with await asyncio.start_server(relay, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
@@ -88,16 +96,36 @@ async def _case(on: Rig, tokens_an_event: int, chars: int) -> list[Row]:
         await run.finish()
     what = f"{tokens_an_event} tokens an event, snapshots at {chars}"
     places = {"in mid-response, at worst": worst, "after its end": await _joined(on, session)}
-    return [row for place, taken in places.items() for row in _rows(f"{place}, {what}", taken, text)]
+    return [
+        row for place, taken in places.items() for row in _rows(f"{place}, {what}", taken, text)
+    ]
 
 
 def _rows(how: str, taken: tuple[int, int, int], text: int) -> list[Row]:
     wire, payload, said = taken
     goal, met = f"<= {AT_MOST} x text", payload / text <= AT_MOST
     return [
-        Row("join", f"{how}: payloads", payload, "bytes", text, payload / text, target=goal, met=met),
-        Row("join", f"{how}: JSON of its words", said, "bytes", text, said / text, note="without the API's answers"),
-        Row("join", f"{how}: on the wire", wire, "bytes", text, wire / text, note="with NATS headers"),
+        Row(
+            "join", f"{how}: payloads", payload, "bytes", text, payload / text, target=goal, met=met
+        ),
+        Row(
+            "join",
+            f"{how}: JSON of its words",
+            said,
+            "bytes",
+            text,
+            said / text,
+            note="without the API's answers",
+        ),
+        Row(
+            "join",
+            f"{how}: on the wire",
+            wire,
+            "bytes",
+            text,
+            wire / text,
+            note="with NATS headers",
+        ),
     ]
 
 
@@ -122,7 +150,9 @@ async def _log_bytes(on: Rig, tokens_an_event: int, chars: int) -> tuple[int, in
 
 
 async def join(scale: float) -> list[Row]:
-    """A late join of a 2,000-token response; `raw` is the bytes of its text. Bytes do not vary: one round."""
+    """A late join of a 2,000-token response; `raw` is the bytes of its text. Bytes do not vary: one
+    round.
+    """
     rows, text = [], TOKENS * len(WORD)
     async with rig("os") as on:
         for tokens_an_event in EVENT_SIZES:
@@ -133,5 +163,7 @@ async def join(scale: float) -> list[Row]:
                 how = "one snapshot at the end" if chars == NEVER else f"snapshots at {chars}"
                 what = f"{tokens_an_event} tokens an event, {how}"
                 rows.append(Row("join", f"log keeps: {what}", kept, "bytes", text, kept / text))
-                rows.append(Row("join", f"payloads written: {what}", written, "bytes", text, written / text))
+                rows.append(
+                    Row("join", f"payloads written: {what}", written, "bytes", text, written / text)
+                )
     return rows

@@ -1,4 +1,6 @@
-"""How long until a token is seen by another connection, and until its writer knows that it is stored."""
+"""How long until a token is seen by another connection, and until its writer knows that it is
+stored.
+"""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -61,7 +63,9 @@ async def _arms(on: Rig) -> AsyncIterator[dict[str, Measure]]:
             "ours": lambda: _seen_us(lambda: run.write(TOKEN), ours),
             "core": lambda: _seen_us(lambda: on.raw_writer.publish("core", plain), core),
             "ordered": lambda: _seen_us(lambda: on.stream.publish("raw.e2e", plain), ordered),
-            "ours, ack": lambda: _acknowledged_us(lambda: writer.append("note", "agent", {"text": TOKEN})),
+            "ours, ack": lambda: _acknowledged_us(
+                lambda: writer.append("note", "agent", {"text": TOKEN})
+            ),
             "raw, ack": lambda: _acknowledged_us(lambda: on.stream.publish("raw.ack", plain)),
         }
     await run.finish()
@@ -76,11 +80,24 @@ async def latency(scale: float) -> list[Row]:
         limit = AT_MOST[tier]
         rows += [
             compare(
-                "latency", f"token seen, p50, {tier}", kept["ours"], kept["core"], "us", limit, note="raw: core NATS"
+                "latency",
+                f"token seen, p50, {tier}",
+                kept["ours"],
+                kept["core"],
+                "us",
+                limit,
+                note="raw: core NATS",
             ),
             compare(
-                "latency", f"token seen, p50, {tier}", kept["ours"], kept["ordered"], "us", note="raw: ordered consumer"
+                "latency",
+                f"token seen, p50, {tier}",
+                kept["ours"],
+                kept["ordered"],
+                "us",
+                note="raw: ordered consumer",
             ),
-            compare("latency", f"acknowledged, p50, {tier}", kept["ours, ack"], kept["raw, ack"], "us"),
+            compare(
+                "latency", f"acknowledged, p50, {tier}", kept["ours, ack"], kept["raw, ack"], "us"
+            ),
         ]
     return rows

@@ -1,4 +1,6 @@
-"""What a benchmark reports: a row for each figure, ours beside raw nats-py, with an interval for their ratio."""
+"""What a benchmark reports: a row for each figure, ours beside raw nats-py, with an interval for
+their ratio.
+"""
 
 import json
 from collections.abc import Sequence
@@ -41,9 +43,11 @@ def compare(
     at_least: float | None = None,
     note: str = "",
 ) -> Row:
-    """A row from rounds that were measured in turn: ``ours[k]`` beside ``raw[k]``, medians and their ratio.
+    """A row from rounds that were measured in turn: ``ours[k]`` beside ``raw[k]``, medians and
+    their ratio.
 
-    The interval is a percentile bootstrap over rounds, so that what the machine did in a round touches both sides.
+    The interval is a percentile bootstrap over rounds, so that what the machine did in a round
+    touches both sides.
     """
     middle, base = median(chain.from_iterable(ours)), median(chain.from_iterable(raw))
     pairs = np.array([[median(a), median(b)] for a, b in zip(ours, raw, strict=True)])
@@ -51,8 +55,20 @@ def compare(
     ratios = np.median(pairs[picks, 0], axis=1) / np.median(pairs[picks, 1], axis=1)
     low, high = (float(one) for one in np.percentile(ratios, [2.5, 97.5]))
     ratio = middle / base
-    met = None if at_most is at_least else ratio <= at_most if at_most is not None else ratio >= (at_least or 0)
-    target = f"<= {at_most} x raw" if at_most is not None else f">= {at_least} x raw" if at_least is not None else ""
+    met = (
+        None
+        if at_most is at_least
+        else ratio <= at_most
+        if at_most is not None
+        else ratio >= (at_least or 0)
+    )
+    target = (
+        f"<= {at_most} x raw"
+        if at_most is not None
+        else f">= {at_least} x raw"
+        if at_least is not None
+        else ""
+    )
     return Row(bench, what, middle, unit, base, ratio, (low, high), target, met, len(pairs), note)
 
 
@@ -66,7 +82,10 @@ def table(rows: Sequence[Row]) -> str:
     head = ("bench", "what", "ours", "raw", "unit", "ratio", "95%", "target", "", "n", "note")
     cells = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[at]) for line in cells) for at in range(len(head))]
-    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)) for line in cells)
+    return "\n".join(
+        "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True))
+        for line in cells
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

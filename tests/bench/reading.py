@@ -1,4 +1,6 @@
-"""Reading a file of traces: a broken one, one of an unknown form, and a whole one, each in a process of its own."""
+"""Reading a file of traces: a broken one, one of an unknown form, and a whole one, each in a
+process of its own.
+"""
 
 import asyncio
 import json
@@ -78,7 +80,9 @@ async def _measure(path: Path, format: str) -> tuple[float, float, int]:
 
 
 async def reading(scale: float) -> list[Row]:
-    """Seconds of processor time and the peak of memory for each file; `scale` is a share of the large sizes."""
+    """Seconds of processor time and the peak of memory for each file; `scale` is a share of the
+    large sizes.
+    """
     large = int(100 * MB * scale)
     files: list[tuple[str, Callable[[int], str], int, str, float | None, float | None]] = [
         ("broken array, 2 MB", broken_array, 2 * MB, "auto", 1.0, None),

@@ -1,4 +1,6 @@
-"""Reading 20,000 stored events from the start, beside nats-py's ordered consumer on the same stream."""
+"""Reading 20,000 stored events from the start, beside nats-py's ordered consumer on the same
+stream.
+"""
 
 import asyncio
 import json
@@ -31,7 +33,9 @@ async def _ours_per_s(session: Session, events: int, lane: Any) -> float:
     return count / (time.perf_counter() - start)
 
 
-async def _raw_per_s(on: Rig, session: Session, events: int, decode: Callable[[bytes], object] | None) -> float:
+async def _raw_per_s(
+    on: Rig, session: Session, events: int, decode: Callable[[bytes], object] | None
+) -> float:
     start, count, done = time.perf_counter(), 0, asyncio.Event()
 
     async def take(message: Any) -> None:
@@ -43,7 +47,11 @@ async def _raw_per_s(on: Rig, session: Session, events: int, decode: Callable[[b
             done.set()
 
     subscription = await on.raw_reader.jetstream().subscribe(
-        f"sess.{session.id}.log.>", cb=take, ordered_consumer=True, pending_bytes_limit=2**30, pending_msgs_limit=-1
+        f"sess.{session.id}.log.>",
+        cb=take,
+        ordered_consumer=True,
+        pending_bytes_limit=2**30,
+        pending_msgs_limit=-1,
     )
     await within(done.wait())
     taken = time.perf_counter() - start
@@ -52,9 +60,13 @@ async def _raw_per_s(on: Rig, session: Session, events: int, decode: Callable[[b
 
 
 async def replay(scale: float) -> list[Row]:
-    """Events a second; the ordered consumer once bare, once with json.loads, once with our validation."""
+    """Events a second; the ordered consumer once bare, once with json.loads, once with our
+    validation.
+    """
     events = max(BATCH, int(EVENTS * scale) // BATCH * BATCH)
-    arms: dict[str, list[list[float]]] = {name: [] for name in ("log", "whole", "bare", "json", "validated")}
+    arms: dict[str, list[list[float]]] = {
+        name: [] for name in ("log", "whole", "bare", "json", "validated")
+    }
     async with rig("os") as on:
         session, reader = on.sessions()
         await _fill(session, events)
@@ -70,8 +82,33 @@ async def replay(scale: float) -> list[Row]:
                 arms[name].append([value])
     what, unit = f"{events:,} events", "events/s"
     return [
-        compare("replay", what, arms["whole"], arms["bare"], unit, at_least=AT_LEAST, note="raw: not decoded"),
-        compare("replay", what, arms["whole"], arms["json"], unit, at_least=AT_LEAST, note="raw: json.loads"),
-        compare("replay", what, arms["whole"], arms["validated"], unit, note="raw: validated as an Event"),
-        compare("replay", f"{what}, lane log", arms["log"], arms["json"], unit, note="raw: json.loads"),
+        compare(
+            "replay",
+            what,
+            arms["whole"],
+            arms["bare"],
+            unit,
+            at_least=AT_LEAST,
+            note="raw: not decoded",
+        ),
+        compare(
+            "replay",
+            what,
+            arms["whole"],
+            arms["json"],
+            unit,
+            at_least=AT_LEAST,
+            note="raw: json.loads",
+        ),
+        compare(
+            "replay",
+            what,
+            arms["whole"],
+            arms["validated"],
+            unit,
+            note="raw: validated as an Event",
+        ),
+        compare(
+            "replay", f"{what}, lane log", arms["log"], arms["json"], unit, note="raw: json.loads"
+        ),
     ]

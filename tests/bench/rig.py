@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.api import StorageType, StreamConfig
 
 from toolkit.sessions import NatsLog, NatsServer, Session
-from toolkit.sessions.client import Client
+from toolkit.sessions.nats.client import Client
 
 T = TypeVar("T")
 
@@ -48,10 +48,15 @@ class Rig:
 async def rig(tier: Tier) -> AsyncIterator[Rig]:
     """Start a server of this tier, with both streams on it."""
     async with NatsServer(tier) as server, await NatsLog.connect(server.url) as log:
-        reader, clients = await Client.dial(server.url, DEADLINE_S), [await nats.connect(server.url) for _ in range(2)]
+        reader, clients = (
+            await Client.dial(server.url, DEADLINE_S),
+            [await nats.connect(server.url) for _ in range(2)],
+        )
         stream = clients[0].jetstream()
         await stream.add_stream(
-            StreamConfig(name="RAW", subjects=["raw.>"], storage=StorageType.FILE, allow_atomic=True)
+            StreamConfig(
+                name="RAW", subjects=["raw.>"], storage=StorageType.FILE, allow_atomic=True
+            )
         )
         try:
             yield Rig(server, log, NatsLog(reader, tier), reader, *clients, stream)

@@ -30,7 +30,9 @@ async def _seen_at(reader: Session, tokens: int) -> list[float]:
 
 
 async def _paced(on: Rig, tier: Tier, seconds: float) -> list[Row]:
-    """Tokens on a schedule of `RATE_PER_S`: how far behind it the producer ends, and how late they are seen."""
+    """Tokens on a schedule of `RATE_PER_S`: how far behind it the producer ends, and how late they
+    are seen.
+    """
     writer, reader = on.sessions()
     run = await writer.start_run("agent", source="simulated")
     tokens = int(RATE_PER_S * seconds)
@@ -54,9 +56,23 @@ async def _paced(on: Rig, tier: Tier, seconds: float) -> list[Row]:
     return [
         Row("sustained", f"{what}: stored, {tier}", pace, "tokens/s", target="keeps pace", met=met),
         Row("sustained", f"{what}: producer behind at the end, {tier}", behind, "ms"),
-        Row("sustained", f"{what}: last word stored after, {tier}", 1000 * (stored - written), "ms"),
-        Row("sustained", f"{what}: seen after, p50, {tier}", percentile(lags, 50), "ms", note="window 40 ms"),
-        Row("sustained", f"{what}: seen after, p99, {tier}", percentile(lags, 99), "ms", note="window 40 ms"),
+        Row(
+            "sustained", f"{what}: last word stored after, {tier}", 1000 * (stored - written), "ms"
+        ),
+        Row(
+            "sustained",
+            f"{what}: seen after, p50, {tier}",
+            percentile(lags, 50),
+            "ms",
+            note="window 40 ms",
+        ),
+        Row(
+            "sustained",
+            f"{what}: seen after, p99, {tier}",
+            percentile(lags, 99),
+            "ms",
+            note="window 40 ms",
+        ),
     ]
 
 
@@ -89,7 +105,9 @@ async def _single(on: Rig, tier: Tier, tokens: int) -> Row:
 
 async def _ours_per_s(on: Rig, writer: Session) -> float:
     start = time.perf_counter()
-    await on.log.append_all([writer.event("note", "agent", {"text": TOKEN}) for _event in range(BATCH)])
+    await on.log.append_all(
+        [writer.event("note", "agent", {"text": TOKEN}) for _event in range(BATCH)]
+    )
     return BATCH / (time.perf_counter() - start)
 
 

@@ -1,4 +1,6 @@
-"""A real JupyterLab on loopback and a real Chromium, both at home in a temporary folder and gone afterwards."""
+"""A real JupyterLab on loopback and a real Chromium, both at home in a temporary folder and gone
+afterwards.
+"""
 
 import asyncio
 import json
@@ -66,7 +68,11 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
             "--ServerApp.port=0",
             f"--ServerApp.root_dir={folder}",
         ),
-        *(f"--IdentityProvider.token={token}", "--LabApp.news_url=", "--LabApp.extension_manager=readonly"),
+        *(
+            f"--IdentityProvider.token={token}",
+            "--LabApp.news_url=",
+            "--LabApp.extension_manager=readonly",
+        ),
     ]
     with log.open("wb") as out:
         server = await asyncio.create_subprocess_exec(
@@ -79,7 +85,11 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         )
     try:
         runtime = tmp_path / "jupyter" / "runtime" / f"jpserver-{server.pid}.json"
-        await until(lambda: runtime.exists() and runtime.read_text().endswith("}"), START_S, f"JupyterLab up ({log})")
+        await until(
+            lambda: runtime.exists() and runtime.read_text().endswith("}"),
+            START_S,
+            f"JupyterLab up ({log})",
+        )
         yield Lab(json.loads(runtime.read_text())["url"], token, folder)
     finally:
         await stop(server)
@@ -87,7 +97,9 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 
 async def stop(server: asyncio.subprocess.Process) -> None:
     """End the server and its kernels, which stand in process groups of their own."""
-    family = psutil.Process(server.pid).children(recursive=True) if server.returncode is None else []
+    family = (
+        psutil.Process(server.pid).children(recursive=True) if server.returncode is None else []
+    )
     with suppress(ProcessLookupError):
         server.terminate()
     try:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from toolkit.evals.labels import LabelStore
+from toolkit.evals.labels.labels import LabelStore
 
 pytestmark = pytest.mark.browser
 
@@ -49,12 +49,23 @@ AnnotationPanel(traces, store="labels.jsonl", rater="ada")""",
 
 
 def labels(folder: Path) -> list[tuple[str, str, str]]:
-    return [(label.trace_id, label.verdict, label.why) for label in LabelStore(folder / "labels.jsonl").labels()]
+    return [
+        (label.trace_id, label.verdict, label.why)
+        for label in LabelStore(folder / "labels.jsonl").labels()
+    ]
 
 
 def write_notebook(folder: Path, cells: list[str]) -> None:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
-    book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+    }
+    book = nbformat.v4.new_notebook(
+        metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+    )
     nbformat.write(book, folder / "panel.ipynb")
 
 
@@ -79,10 +90,14 @@ async def test_a_person_labels_traces_in_jupyterlab(lab, page, notebook, picture
     await page.get_by_role("button", name="Pass").dblclick()
     await expect(page.get_by_text("2 of 4 · 1 labelled")).to_be_visible()
     await expect(box).to_have_value("")
-    assert labels(lab.folder) == [("visit-1", "pass", "It answers politely, and where the bike is.")]
+    assert labels(lab.folder) == [
+        ("visit-1", "pass", "It answers politely, and where the bike is.")
+    ]
     await notebook.picture(pictures, "panel-3-moved-on")
 
-    await page.keyboard.press("x")  # in command mode Lab would cut the cell; it is still there after the reload
+    await page.keyboard.press(
+        "x"
+    )  # in command mode Lab would cut the cell; it is still there after the reload
     await notebook.save_and_reload()
     await expect(page.get_by_text("2 of 4 · 1 labelled")).to_be_visible()
     await box.fill("Never says when.")
@@ -113,10 +128,15 @@ async def on_disk(file: Path, lines: int) -> float:
     return time.perf_counter()
 
 
-async def test_twenty_traces_are_labelled_by_keyboard_alone_and_outlive_their_kernel(lab, page, notebook, pictures):
+async def test_twenty_traces_are_labelled_by_keyboard_alone_and_outlive_their_kernel(
+    lab, page, notebook, pictures
+):
     from playwright.async_api import expect
 
-    write_notebook(lab.folder, [CELLS[0].replace("N = 4", "N = 22"), CELLS[1], "import os; print('pid', os.getpid())"])
+    write_notebook(
+        lab.folder,
+        [CELLS[0].replace("N = 4", "N = 22"), CELLS[1], "import os; print('pid', os.getpid())"],
+    )
     await notebook.open(lab, "panel.ipynb")
     await notebook.run_all()
     await expect(page.get_by_text("1 of 22 · 0 labelled")).to_be_visible()
@@ -183,7 +203,9 @@ async def test_twenty_traces_are_labelled_by_keyboard_alone_and_outlive_their_ke
     assert await page.locator(".fieldbook img").count() == 0
 
 
-async def test_keys_wait_for_a_slow_disk_and_undo_jump_and_arrows_are_keys_too(lab, page, notebook, pictures):
+async def test_keys_wait_for_a_slow_disk_and_undo_jump_and_arrows_are_keys_too(
+    lab, page, notebook, pictures
+):
     from playwright.async_api import expect
 
     write_notebook(lab.folder, CELLS[:2])
@@ -225,7 +247,9 @@ async def test_keys_wait_for_a_slow_disk_and_undo_jump_and_arrows_are_keys_too(l
     assert labels(lab.folder) == [("visit-1", "pass", "Good.\nBut late. And kind.")]
 
 
-async def test_the_buttons_do_everything_where_the_key_layer_cannot_be_loaded(lab, page, notebook, pictures):
+async def test_the_buttons_do_everything_where_the_key_layer_cannot_be_loaded(
+    lab, page, notebook, pictures
+):
     from playwright.async_api import expect
 
     await page.route("**/anywidget/**", lambda route: route.abort())
@@ -267,12 +291,16 @@ browser = TraceBrowser(traces, store="labels.jsonl", rater="ada")
 browser"""
 
 
-async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_offline(lab, page, notebook, pictures):
+async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_offline(
+    lab, page, notebook, pictures
+):
     from playwright.async_api import expect
 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    write_notebook(lab.folder, [BROWSE, "print('chosen', [trace.id for trace in browser.selected])"])
+    write_notebook(
+        lab.folder, [BROWSE, "print('chosen', [trace.id for trace in browser.selected])"]
+    )
     await notebook.open(lab, "panel.ipynb")
     start = time.perf_counter()
     await notebook.run_all()
@@ -296,7 +324,9 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     searched = time.perf_counter()
     await search.press("Enter")
     await expect(page.locator(".dt-info")).to_contain_text("1 to 10 of 50 ")
-    print(f"5,000 traces: {shown - start:.1f} s to the table, {time.perf_counter() - searched:.1f} s to search")
+    print(
+        f"5,000 traces: {shown - start:.1f} s to the table, {time.perf_counter() - searched:.1f} s to search"
+    )
     await page.locator("td", has_text="visit-300").click()
     await expect(page.locator(".fieldbook").get_by_text("Is bike 300 free?")).to_be_visible()
     await page.locator("td", has_text="visit-500").first.click(modifiers=["Control"])
@@ -308,5 +338,7 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     await notebook.picture(pictures, "browser-4-labels")
     assert await page.evaluate("window.pwned") is None, "a trace ran script in the notebook"
     assert [
-        url for url in asked if not url.startswith((lab.url, lab.url.replace("http", "ws"), "data:", "blob:"))
+        url
+        for url in asked
+        if not url.startswith((lab.url, lab.url.replace("http", "ws"), "data:", "blob:"))
     ] == []

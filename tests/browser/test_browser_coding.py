@@ -23,7 +23,13 @@ CodingPanel(book, traces, by="ada")"""
 async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, notebook, pictures):
     from playwright.async_api import expect
 
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+    }
     book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(CELL)])
     nbformat.write(book, lab.folder / "coding.ipynb")
 
@@ -42,7 +48,9 @@ async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, noteb
     await page.get_by_placeholder("Name of").fill("ignores a constraint")
     await press("Merge")
     await expect(page.get_by_text("needs name, definition")).to_be_visible()
-    await page.get_by_placeholder("What it is").fill("Acts against a condition that the customer stated.")
+    await page.get_by_placeholder("What it is").fill(
+        "Acts against a condition that the customer stated."
+    )
     await press("Merge")
     await expect(page.get_by_text("1 failure modes")).to_be_visible()
     await page.get_by_text("The trace").click()

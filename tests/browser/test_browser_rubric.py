@@ -25,12 +25,22 @@ panel""",
 )
 
 
-async def test_an_edit_shows_which_verdicts_change_and_outlives_the_kernel(lab, page, notebook, pictures):
+async def test_an_edit_shows_which_verdicts_change_and_outlives_the_kernel(
+    lab, page, notebook, pictures
+):
     from playwright.async_api import expect
 
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+    }
     cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(metadata=kernel, cells=cells), lab.folder / "rubric.ipynb")
+    nbformat.write(
+        nbformat.v4.new_notebook(metadata=kernel, cells=cells), lab.folder / "rubric.ipynb"
+    )
     await notebook.open(lab, "rubric.ipynb")
     await notebook.run_all()
     box = page.locator(".jp-OutputArea textarea")

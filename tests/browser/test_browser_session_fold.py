@@ -1,4 +1,6 @@
-"""The page's fold of a session in a real Chromium: the same words as those of `Conversation`, whatever happened."""
+"""The page's fold of a session in a real Chromium: the same words as those of `Conversation`,
+whatever happened.
+"""
 
 import random
 
@@ -6,16 +8,40 @@ import pytest
 
 from toolkit.events import Event
 from toolkit.sessions import Conversation, MemoryLog, Session, fold
-from toolkit.sessions.http import serve
+from toolkit.sessions.http.app import serve
 
 pytestmark = pytest.mark.browser
 
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 KINDS = [
     *("text.delta",) * 8,
-    *("message", "run.started", "run.adopted", "run.suspended", "run.resumed", "run.finished", "run.rolled_back"),
-    *("step.started", "text.done", "tool.call", "tool.result", "cancel", "steer", "interrupt", "approve"),
-    *("approval.asked", "approval.settled", "signal.unused", "steer.consumed", "message.rejected", "error"),
+    *(
+        "message",
+        "run.started",
+        "run.adopted",
+        "run.suspended",
+        "run.resumed",
+        "run.finished",
+        "run.rolled_back",
+    ),
+    *(
+        "step.started",
+        "text.done",
+        "tool.call",
+        "tool.result",
+        "cancel",
+        "steer",
+        "interrupt",
+        "approve",
+    ),
+    *(
+        "approval.asked",
+        "approval.settled",
+        "signal.unused",
+        "steer.consumed",
+        "message.rejected",
+        "error",
+    ),
     *("joined", "left", "model.usage", "another"),
 ]
 WORDS = ["one ", "two ", "🚲", "é", "", "<b>"]
@@ -41,9 +67,18 @@ def random_events(draw):
         run = draw.choice(["r1", "r1", "r2", None])
         actor = draw.choice(["agent", "agent", "helper", "user"])
         data = {"text": draw.choice(WORDS), "step": draw.choice(["a", "b"]), "source": "simulated"}
-        data |= {"outcome": draw.choice(["complete", "cancelled", "odd"]), "question": "?", "name": "look"}
+        data |= {
+            "outcome": draw.choice(["complete", "cancelled", "odd"]),
+            "question": "?",
+            "name": "look",
+        }
         earlier = draw.choice(events).id if events else "none"
-        data |= {"request": earlier, "event": earlier, "answer": draw.choice([True, False, None]), "why": "so"}
+        data |= {
+            "request": earlier,
+            "event": earlier,
+            "answer": draw.choice([True, False, None]),
+            "why": "so",
+        }
         events.append(Event("s", kind, actor, data, f"e{seq}", run, None, seq))
     return events
 
@@ -54,7 +89,9 @@ async def written_by_agents(draw):
     runs = {}
     for n in range(draw.randint(5, 120)):
         if (len(runs) < 2 and draw.random() < 0.2) or not runs:
-            run = await session.start_run("agent" if not runs else "helper", "simulated", f"r{n}", window_s=0)
+            run = await session.start_run(
+                "agent" if not runs else "helper", "simulated", f"r{n}", window_s=0
+            )
             runs[run.id] = run
         run = draw.choice(list(runs.values()))
         what = draw.random()
@@ -101,4 +138,7 @@ async def test_the_page_folds_the_same_events_to_the_same_words_as_conversation(
 
 
 def fields(event):
-    return {name: getattr(event, name) for name in ("session", "kind", "actor", "data", "id", "run", "time", "seq")}
+    return {
+        name: getattr(event, name)
+        for name in ("session", "kind", "actor", "data", "id", "run", "time", "seq")
+    }

@@ -1,4 +1,6 @@
-"""The session panel in a real JupyterLab: two screens, a late third, and a stop that all of them see."""
+"""The session panel in a real JupyterLab: two screens, a late third, and a stop that all of them
+see.
+"""
 
 import nbformat
 import pytest
@@ -31,8 +33,16 @@ task = asyncio.create_task(agent())""",
 async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, pictures):
     from playwright.async_api import expect
 
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
-    book = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+    }
+    book = nbformat.v4.new_notebook(
+        metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    )
     nbformat.write(book, lab.folder / "panel.ipynb")
     await notebook.open(lab, "panel.ipynb")
     await notebook.run_all()
@@ -49,7 +59,9 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     last = page.get_by_text("support: active").first
     await expect(last).to_be_in_viewport()
     await expect(page.get_by_role("button", name="Stop").first).to_be_in_viewport()
-    assert [await frames.nth(at).bounding_box() for at in range(3)] == boxes, "a long answer moves nothing"
+    assert [await frames.nth(at).bounding_box() for at in range(3)] == boxes, (
+        "a long answer moves nothing"
+    )
     await notebook.picture(pictures, "session-panel-1-dropped")
     await page.get_by_role("button", name="Reconnect").click()
     await page.get_by_role("button", name="Stop").nth(1).click()

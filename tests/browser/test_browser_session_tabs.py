@@ -1,4 +1,6 @@
-"""The session page in hard times: many tabs, long sessions, a log that began anew, links that end, two people."""
+"""The session page in hard times: many tabs, long sessions, a log that began anew, links that end,
+two people.
+"""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -7,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from toolkit.sessions import MemoryLog, Session, attend
-from toolkit.sessions.http import Tokens, serve, speaking
+from toolkit.sessions.http.app import Tokens, serve, speaking
 from toolkit.sessions.lab.faults import FaultyProxy
 
 pytestmark = pytest.mark.browser
@@ -100,7 +102,9 @@ async def test_where_websockets_are_blocked_the_page_reads_by_server_sent_events
         assert await page.evaluate("source.constructor.name") == "EventSource"
 
 
-async def test_a_page_whose_line_carries_nothing_any_more_says_so_within_three_beats_and_comes_back(tabs):
+async def test_a_page_whose_line_carries_nothing_any_more_says_so_within_three_beats_and_comes_back(
+    tabs,
+):
     from playwright.async_api import expect
 
     async with site() as (session, address), FaultyProxy(urlsplit(address).port) as proxy:
@@ -117,7 +121,9 @@ async def test_a_page_of_4000_messages_opens_at_its_end_and_measures_no_layout_f
     from playwright.async_api import expect
 
     async with site() as (session, address):
-        await session.log.append_all([session.event("message", "user", {"text": f"message {n}"}) for n in range(4000)])
+        await session.log.append_all(
+            [session.event("message", "user", {"text": f"message {n}"}) for n in range(4000)]
+        )
         page = await tabs(address, COUNT_MEASURES)
         await page.wait_for_function(LIVE)
         assert await page.locator("article").count() == 4000
@@ -176,7 +182,10 @@ async def test_two_people_are_told_apart_by_the_names_of_their_links(tabs):
 
     tokens = Tokens()
     async with site(tokens=tokens) as (_, address):
-        pages = {name: await tabs(f"{address}?token={tokens.issue('ride', 'control', name)}") for name in ("ada", "bo")}
+        pages = {
+            name: await tabs(f"{address}?token={tokens.issue('ride', 'control', name)}")
+            for name in ("ada", "bo")
+        }
         for name, page in pages.items():
             await page.wait_for_function(LIVE)
             await expect(page.locator("#who")).to_have_text(name)
@@ -188,7 +197,9 @@ async def test_two_people_are_told_apart_by_the_names_of_their_links(tabs):
             assert await page.locator("article small").all_text_contents() == ["ada", "bo"]
 
 
-async def test_what_cannot_be_used_is_said_at_the_signal_and_settled_questions_lose_their_buttons(tabs, pictures):
+async def test_what_cannot_be_used_is_said_at_the_signal_and_settled_questions_lose_their_buttons(
+    tabs, pictures
+):
     from playwright.async_api import expect
 
     async with site() as (session, address):
@@ -209,7 +220,9 @@ async def test_what_cannot_be_used_is_said_at_the_signal_and_settled_questions_l
         await expect(page.locator("article", has_text="user: steer")).to_contain_text(
             "not used: the run ended (error) without it"
         )
-        await expect(page.get_by_text("server: error: the agent's attendant failed: a bug")).to_be_visible()
+        await expect(
+            page.get_by_text("server: error: the agent's attendant failed: a bug")
+        ).to_be_visible()
         await page.evaluate("post('cancel', { run: 'r' })")
         await expect(page.get_by_role("alert")).to_have_text("Not used: run r has ended (error)")
         await page.screenshot(path=pictures / "session-10-unused.png")

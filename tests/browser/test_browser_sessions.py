@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 
 from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session, attend
-from toolkit.sessions.http import Tokens, serve, speaking
+from toolkit.sessions.http.app import Tokens, serve, speaking
 
 pytestmark = pytest.mark.browser
 
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 STEP_S = 20
 LAPTOP = {"viewport": {"width": 1100, "height": 800}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 2,
+}
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>&lt;b&gt;"\'\u2028\0 \U0001f6b2é'
 
 
@@ -47,7 +52,10 @@ async def site(log: Any = None, call: Any = slowly) -> AsyncIterator[Any]:
     async def answer(session: Session) -> None:
         await attend(session, speaking(call), "agent", "simulated")
 
-    async with asyncio.timeout(120), serve(log, tokens, answer if call else None, beat_s=0.5) as url:
+    async with (
+        asyncio.timeout(120),
+        serve(log, tokens, answer if call else None, beat_s=0.5) as url,
+    ):
 
         def link(grant: Any = "control") -> str:
             return f"{url}/sessions/ride?token={tokens.issue('ride', grant)}"
@@ -57,7 +65,9 @@ async def site(log: Any = None, call: Any = slowly) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def devices(chromium: str) -> AsyncIterator[Any]:
-    """Opens a page on a device that has never been anywhere; whatever goes wrong on one fails the test."""
+    """Opens a page on a device that has never been anywhere; whatever goes wrong on one fails the
+    test.
+    """
     from playwright.async_api import async_playwright
 
     troubles: list[str] = []
@@ -71,7 +81,10 @@ async def devices(chromium: str) -> AsyncIterator[Any]:
             context.set_default_timeout(STEP_S * 1000)
             page = await context.new_page()
             page.on("pageerror", lambda error: troubles.append(str(error)))
-            page.on("console", lambda said: troubles.append(said.text) if "Security" in said.text else None)
+            page.on(
+                "console",
+                lambda said: troubles.append(said.text) if "Security" in said.text else None,
+            )
             await page.goto(address)
             return page
 
@@ -81,7 +94,9 @@ async def devices(chromium: str) -> AsyncIterator[Any]:
 
 async def words(page: Any) -> str:
     """What the agent has said, as the page shows it."""
-    return await page.evaluate("[...document.querySelectorAll('.words:not(.own) p')].map(p => p.textContent).join('')")
+    return await page.evaluate(
+        "[...document.querySelectorAll('.words:not(.own) p')].map(p => p.textContent).join('')"
+    )
 
 
 async def said(page: Any, at_least: int) -> None:
@@ -89,7 +104,9 @@ async def said(page: Any, at_least: int) -> None:
     await page.wait_for_function(script, arg=at_least)
 
 
-async def test_two_devices_one_reloads_in_mid_response_the_other_stops_it_and_both_end_alike(devices, pictures):
+async def test_two_devices_one_reloads_in_mid_response_the_other_stops_it_and_both_end_alike(
+    devices, pictures
+):
     from playwright.async_api import expect
 
     async with site() as (session, link):
@@ -143,7 +160,9 @@ async def test_a_steer_from_the_phone_is_taken_and_everybody_sees_it(devices, pi
         assert await words(laptop) == await words(phone) == stored
 
 
-async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_itself(devices, pictures):
+async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_itself(
+    devices, pictures
+):
     from playwright.async_api import expect
 
     async with site(call=None) as (session, link):
@@ -159,7 +178,9 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
             await run.write(f"meanwhile {n}, ")
         await phone.get_by_label("Your words").fill("hello?")
         await phone.get_by_role("button", name="Send").tap()
-        await expect(phone.get_by_role("alert")).to_have_text("That did not get through. Try again.")
+        await expect(phone.get_by_role("alert")).to_have_text(
+            "That did not get through. Try again."
+        )
         await phone.context.set_offline(False)
         await expect(phone.locator("#line")).to_have_text("live")
         await run.finish()
@@ -235,7 +256,9 @@ async def test_a_late_page_shows_the_same_as_one_that_was_there_all_along(device
 
 
 async def present(session: Session, *kinds: str) -> None:
-    """Wait until just these kinds of device are there: each page adds something of its own to its name."""
+    """Wait until just these kinds of device are there: each page adds something of its own to its
+    name.
+    """
     async with asyncio.timeout(STEP_S):
         while sorted(name.split()[0] for name in await session.present()) != sorted(kinds):
             await asyncio.sleep(0.05)
@@ -260,10 +283,16 @@ async def test_an_open_page_is_present_and_one_that_is_closed_has_left_and_stopp
 
 
 @pytest.mark.nats
-async def test_while_the_log_is_away_the_page_says_so_and_a_stop_is_sent_until_the_log_has_it(devices, pictures):
+async def test_while_the_log_is_away_the_page_says_so_and_a_stop_is_sent_until_the_log_has_it(
+    devices, pictures
+):
     from playwright.async_api import expect
 
-    async with NatsServer() as server, await NatsLog.connect(server.url) as log, site(log) as (session, link):
+    async with (
+        NatsServer() as server,
+        await NatsLog.connect(server.url) as log,
+        site(log) as (session, link),
+    ):
         laptop, phone = await devices(LAPTOP, link()), await devices(PHONE, link())
         await session.say("Where is my bicycle?")
         await said(laptop, 200)

@@ -1,4 +1,6 @@
-"""Notebook 00 in a real JupyterLab in a real Chromium: it runs to its end, and its plots and panel are there."""
+"""Notebook 00 in a real JupyterLab in a real Chromium: it runs to its end, and its plots and panel
+are there.
+"""
 
 import shutil
 from pathlib import Path
@@ -19,14 +21,18 @@ def out(tmp_path, monkeypatch):
     return tmp_path / "out"
 
 
-async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(out, lab, page, notebook, pictures):
+async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(
+    out, lab, page, notebook, pictures
+):
     from playwright.async_api import expect
 
     for file in ("00_a_ten_minute_tour.ipynb", "checks.py"):
         shutil.copy(NOTEBOOKS / file, lab.folder)
     await notebook.open(lab, "00_a_ten_minute_tour.ipynb")
     await notebook.run_all()
-    await expect(page.get_by_text("Not yet: a phone that missed")).to_be_visible(timeout=WHOLE_RUN_MS)
+    await expect(page.get_by_text("Not yet: a phone that missed")).to_be_visible(
+        timeout=WHOLE_RUN_MS
+    )
     await notebook.picture(pictures, "tour-4-exercise")
 
     for name, heading in (
@@ -45,4 +51,9 @@ async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(out, lab, pa
     await notebook.picture(pictures, "tour-2-panel")
     (file,) = out.glob("*.labels.jsonl")
     assert [label.rater_kind for label in LabelStore(file).labels()] == ["human"]
-    assert await page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert (
+        await page.locator(
+            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']"
+        ).count()
+        == 0
+    )

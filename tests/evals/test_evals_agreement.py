@@ -10,7 +10,15 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from toolkit.evals import Verdict, agreement, align, annotator_test, compare_judges, corrected_rate, retest
+from toolkit.evals import (
+    Verdict,
+    agreement,
+    align,
+    annotator_test,
+    compare_judges,
+    corrected_rate,
+    retest,
+)
 
 # Gwet's worked example (Handbook of Inter-Rater Reliability, table of four raters and twelve units)
 GWET = pd.DataFrame(
@@ -34,7 +42,11 @@ GWET = pd.DataFrame(
 
 def test_gwets_worked_example_comes_out():
     found = agreement(GWET)
-    assert [round(value, 5) for value in (found.percent, found.alpha, found.ac1)] == [0.81818, 0.74342, 0.77544]
+    assert [round(value, 5) for value in (found.percent, found.alpha, found.ac1)] == [
+        0.81818,
+        0.74342,
+        0.77544,
+    ]
     assert round(found.pabak, 5) == 0.77273
     assert (found.n_items, found.n_raters, found.n_gaps) == (11, 4, 7)
     assert found.disputed.index.tolist() == [1, 5, 7]
@@ -85,9 +97,15 @@ def kappas(rows, weights=None):
     for first, second in combinations(rows.columns, 2):
         both = rows[[first, second]].dropna().astype(int)
         labels = sorted({*both[first], *both[second]})
-        one = labels and cohen_kappa_score(both[first], both[second], weights=weights) if len(labels) > 1 else math.nan
+        one = (
+            labels and cohen_kappa_score(both[first], both[second], weights=weights)
+            if len(labels) > 1
+            else math.nan
+        )
         if weights is None and len(labels) > 1:
-            table = pd.crosstab(both[first], both[second]).reindex(index=labels, columns=labels, fill_value=0)
+            table = pd.crosstab(both[first], both[second]).reindex(
+                index=labels, columns=labels, fill_value=0
+            )
             assert abs(cohens_kappa(table, return_results=False) - one) < 1e-9
         found.append(one)
     return found
@@ -99,7 +117,9 @@ def test_a_thousand_random_tables_agree_with_krippendorff_scikit_learn_and_stats
         rng = np.random.default_rng(seed)
         n, raters, q = int(rng.integers(1, 30)), int(rng.integers(2, 5)), int(rng.integers(1, 5))
         truth = rng.integers(0, q, (n, 1))
-        table = np.where(rng.random((n, raters)) < 0.6, truth, rng.integers(0, q, (n, raters))).astype(float)
+        table = np.where(
+            rng.random((n, raters)) < 0.6, truth, rng.integers(0, q, (n, raters))
+        ).astype(float)
         table[rng.random((n, raters)) < rng.choice([0, 0.3])] = np.nan
         frame = pd.DataFrame(table)
         found = agreement(frame, resamples=0)
@@ -130,7 +150,10 @@ def test_weights_follow_the_scale():
     for scale, weights in (("ordinal", "linear"), ("interval", "quadratic")):
         found = agreement(frame, scale, resamples=0)
         assert abs(found.kappa - kappas(frame, weights)[0]) < 1e-9
-        assert abs(found.alpha - krippendorff.alpha(frame.T.to_numpy(), level_of_measurement=scale)) < 1e-9
+        assert (
+            abs(found.alpha - krippendorff.alpha(frame.T.to_numpy(), level_of_measurement=scale))
+            < 1e-9
+        )
     assert agreement(frame, "interval", resamples=0).alpha > agreement(frame, resamples=0).alpha
 
 
@@ -142,7 +165,9 @@ def test_where_nearly_all_pass_kappa_falls_and_ac1_does_not():
     assert found.pabak == pytest.approx(0.8)
 
 
-@pytest.mark.parametrize("rows", [[], [("pass", None)], [("pass", "pass")] * 3, [("defer", "pass")]])
+@pytest.mark.parametrize(
+    "rows", [[], [("pass", None)], [("pass", "pass")] * 3, [("defer", "pass")]]
+)
 def test_what_is_undefined_is_none_and_has_a_reason(rows):
     with warnings.catch_warnings(action="error"):
         found = agreement(pd.DataFrame(rows, columns=["ann", "bo"], dtype=object))
@@ -154,7 +179,13 @@ def test_what_is_undefined_is_none_and_has_a_reason(rows):
 
 
 def test_gaps_and_defers_are_counted_and_enter_nothing():
-    rows = [("pass", "pass"), ("fail", "fail"), ("defer", "pass"), (None, "fail"), ("pass", float("nan"))]
+    rows = [
+        ("pass", "pass"),
+        ("fail", "fail"),
+        ("defer", "pass"),
+        (None, "fail"),
+        ("pass", float("nan")),
+    ]
     found = agreement(pd.DataFrame(rows, columns=["ann", "bo"]))
     assert (found.n_items, found.n_gaps, found.percent, found.kappa) == (2, 3, 1.0, 1.0)
 
@@ -179,7 +210,9 @@ def test_agreement_by_category_is_the_share_of_other_raters_who_say_so_too():
 
 def test_raters_who_are_simulated_are_called_so():
     rows = pd.DataFrame([("pass", "pass"), ("fail", "fail")], columns=["ann", "bo"])
-    assert agreement(rows, human_kind=["human", "simulated"]).title == "Agreement of simulated labels"
+    assert (
+        agreement(rows, human_kind=["human", "simulated"]).title == "Agreement of simulated labels"
+    )
     assert agreement(rows, human_kind="simulated").simulated
 
 
@@ -201,7 +234,9 @@ def test_two_judges_that_err_alike_are_not_told_apart():
     same = compare_judges(align(human, human), align(human, human))
     assert (same.first_only, same.second_only, same.p, same.difference) == (0, 0, None, 0.0)
     assert "right and wrong on the same items" in same.reason
-    better = compare_judges(align(human, human, human_kind="simulated"), align(human, ["pass", "pass"] * 10))
+    better = compare_judges(
+        align(human, human, human_kind="simulated"), align(human, ["pass", "pass"] * 10)
+    )
     assert (better.first_only, better.second_only) == (10, 0)
     assert better.p == pytest.approx(2 / 2**10)
     assert better.simulated
@@ -210,13 +245,18 @@ def test_two_judges_that_err_alike_are_not_told_apart():
 
 def test_judges_with_different_labels_are_not_compared():
     with pytest.raises(ValueError, match="different labels"):
-        compare_judges(align(["pass", "fail"], ["pass", "fail"]), align(["fail", "pass"], ["pass", "fail"]))
+        compare_judges(
+            align(["pass", "fail"], ["pass", "fail"]), align(["fail", "pass"], ["pass", "fail"])
+        )
 
 
 def annotators(n=60, rate=0.9, seed=0):
     rng = np.random.default_rng(seed)
     truth = rng.random(n) < 0.5
-    said = {name: np.where(truth ^ (rng.random(n) > rate), "pass", "fail") for name in ("ann", "bo", "cy")}
+    said = {
+        name: np.where(truth ^ (rng.random(n) > rate), "pass", "fail")
+        for name in ("ann", "bo", "cy")
+    }
     return pd.DataFrame(said), np.where(truth, "pass", "fail")
 
 
@@ -236,7 +276,9 @@ def test_items_on_which_a_judge_is_silent_are_counted_where_it_is_compared():
     assert (found.n, found.n_unscored) == (58, 2)
     assert "n = 58, 2 unscored" in found.title
     labels = ["defer", *truth[1:]]
-    both = compare_judges(align(labels, [*truth[:-1], None]), align(labels, [*truth[:-2], None, truth[-1]]))
+    both = compare_judges(
+        align(labels, [*truth[:-1], None]), align(labels, [*truth[:-2], None, truth[-1]])
+    )
     assert (both.n, both.n_unscored) == (57, 2)
 
 
@@ -259,7 +301,9 @@ def test_the_annotator_test_is_that_of_the_paper_written_out_in_loops():
         for said, row in zip(judge, ratings.to_dict("records"), strict=True):
             others = [vote for name, vote in row.items() if name != rater and isinstance(vote, str)]
             if isinstance(row[rater], str) and len(others) > 1:
-                people, model = (np.mean([vote == one for vote in others]) for one in (row[rater], said))
+                people, model = (
+                    np.mean([vote == one for vote in others]) for one in (row[rater], said)
+                )
                 theirs.append(float(people >= model))
                 ours.append(float(model >= people))
         gaps = np.subtract(theirs, ours)
@@ -277,7 +321,11 @@ def test_the_annotator_test_is_that_of_the_paper_written_out_in_loops():
 def test_a_rater_who_always_says_true_agrees_as_one_who_says_1():
     bools = pd.DataFrame({"a": [True, False, True], "b": [True, True, True]})
     one, other = agreement(bools), agreement(bools.astype(int))
-    assert (one.alpha, one.kappa, one.percent) == (other.alpha, other.kappa, other.percent) == (0, 0, 2 / 3)
+    assert (
+        (one.alpha, one.kappa, one.percent)
+        == (other.alpha, other.kappa, other.percent)
+        == (0, 0, 2 / 3)
+    )
 
 
 def test_raters_who_spell_one_label_in_two_ways_are_refused():
@@ -305,7 +353,10 @@ def test_lights_kappa_rests_on_the_pairs_that_share_items_and_names_those_left_o
 
 @pytest.mark.parametrize("words", [False, True])
 def test_the_grades_of_a_scale_can_be_stated_as_numbers_or_as_words(words):
-    first, second = [1, 1, 2, 2, 5, 5, 4, 4, 1, 5], [1, 2, 2, 1, 5, 4, 4, 5, 2, 4]  # nobody gave a 3
+    first, second = (
+        [1, 1, 2, 2, 5, 5, 4, 4, 1, 5],
+        [1, 2, 2, 1, 5, 4, 4, 5, 2, 4],
+    )  # nobody gave a 3
     right = cohen_kappa_score(first, second, weights="linear", labels=[1, 2, 3, 4, 5])
     names = {1: "awful", 2: "bad", 3: "fair", 4: "good", 5: "best"}
     grades = list(names.values()) if words else [1, 2, 3, 4, 5]
@@ -315,7 +366,9 @@ def test_the_grades_of_a_scale_can_be_stated_as_numbers_or_as_words(words):
     assert found.kappa == pytest.approx(right)
     assert found.pabak == pytest.approx((5 * found.percent - 1) / 4)
     assert found.by_category.index.tolist() == grades
-    used_only = agreement(frame.replace({name: n for n, name in names.items()}), "ordinal", resamples=0)
+    used_only = agreement(
+        frame.replace({name: n for n, name in names.items()}), "ordinal", resamples=0
+    )
     assert (used_only.kappa, used_only.ac1) != (found.kappa, found.ac1)
     ordered = frame.astype(pd.CategoricalDtype(grades, ordered=True))
     assert agreement(ordered, "ordinal", resamples=0).kappa == found.kappa
@@ -358,7 +411,9 @@ def test_numpy_and_pandas_scalars_are_the_values_that_they_look_like():
         (pd.Series([1, 0, 1], dtype="Int64"), pd.array([True, False, None], dtype="boolean")),
     ):
         assert align(human, judge).confusion.equals(plain.confusion)
-    assert agreement(pd.DataFrame({"a": [np.bool_(True), False], "b": [np.True_, pd.NA]})).n_gaps == 1
+    assert (
+        agreement(pd.DataFrame({"a": [np.bool_(True), False], "b": [np.True_, pd.NA]})).n_gaps == 1
+    )
 
 
 def test_raters_words_are_counted_as_disagreement_where_only_the_judge_says_them():
@@ -366,7 +421,10 @@ def test_raters_words_are_counted_as_disagreement_where_only_the_judge_says_them
     judge = ["Ignore" if at % 3 == 0 else said for at, said in enumerate(truth)]
     found = annotator_test(ratings, judge, human_kind="human")
     assert (found.n, found.n_unscored, found.other_words) == (90, 0, {"Ignore": 30})
-    assert found.advantage < annotator_test(ratings, [None if v == "Ignore" else v for v in judge]).advantage
+    assert (
+        found.advantage
+        < annotator_test(ratings, [None if v == "Ignore" else v for v in judge]).advantage
+    )
     assert "30 verdicts that no person gave ('Ignore')" in found.title
     with pytest.raises(ValueError, match="no word in common"):
         annotator_test(ratings, ["yes", "no"] * 45)
@@ -383,13 +441,18 @@ def test_items_with_two_raters_each_are_enough_where_there_are_none_with_three()
     assert (found.min_raters, found.n, found.passes) == (2, 120, True)
     strict = annotator_test(pairs, truth, min_raters=3)
     assert strict.passes is None
-    assert "0 of 3 raters have 30 items with a verdict that 3 people rated: 3 are needed" in strict.reason
+    assert (
+        "0 of 3 raters have 30 items with a verdict that 3 people rated: 3 are needed"
+        in strict.reason
+    )
     assert "120 items have 2" in strict.reason
     assert annotator_test(ratings, truth).min_raters == 3
 
 
 def two_judges(copies):
-    """Twelve groups of which the first judge is right on all, and the second on seven; each item `copies` times."""
+    """Twelve groups of which the first judge is right on all, and the second on seven; each item
+    `copies` times.
+    """
     human = ["pass", "fail"] * 6
     second = ["fail", "fail", *human[2:8], "fail", "pass", "fail", "pass"]
     groups = list(range(12)) * copies

@@ -11,7 +11,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
 from toolkit.evals import Label, Verdict, align, alignments_frame, compare_judges
-from toolkit.evals.confusion import MEASURES
+from toolkit.evals.alignment.confusion import MEASURES
 from toolkit.traces import Step, Trace
 
 GARBLED = [None, float("nan"), "", "  ", "maybe", [], {"verdict": "pass"}]
@@ -29,7 +29,9 @@ def test_a_thousand_random_tables_agree_with_scikit_learn_statsmodels_and_krippe
 
 def check_a_random_table(seed):
     rng = np.random.default_rng(seed)
-    labels = ["fail", "pass"] if seed % 2 else ["bad", "good", "mixed", "pass"][: rng.integers(3, 5)]
+    labels = (
+        ["fail", "pass"] if seed % 2 else ["bad", "good", "mixed", "pass"][: rng.integers(3, 5)]
+    )
     positive, n = ("pass" if seed % 2 else "good"), int(rng.integers(1, 60))
     human = rng.choice(labels, n, p=rng.dirichlet(np.ones(len(labels))))
     judge = np.where(rng.random(n) < 0.6, human, rng.choice(sorted(set(human)), n))
@@ -37,7 +39,9 @@ def check_a_random_table(seed):
     known, columns = list(found.confusion.index), list(found.confusion.columns)
     binary = len(known) == 2 and positive in known
     each = {"labels": [positive] if binary else known, "average": None, "zero_division": math.nan}
-    table = np.array([[((human == row) & (judge == column)).sum() for column in columns] for row in known])
+    table = np.array(
+        [[((human == row) & (judge == column)).sum() for column in columns] for row in known]
+    )
     assert found.n == n
     assert found.confusion.to_numpy().tolist() == table.tolist()
     expected = {
@@ -51,7 +55,9 @@ def check_a_random_table(seed):
     if not one:
         assert abs(cohens_kappa(table, return_results=False) - expected["kappa"]) < 1e-9
     codes = [[columns.index(value) for value in column] for column in (human, judge)]
-    expected["alpha"] = math.nan if one else krippendorff.alpha(codes, level_of_measurement="nominal")
+    expected["alpha"] = (
+        math.nan if one else krippendorff.alpha(codes, level_of_measurement="nominal")
+    )
     yes, said = human == positive, judge == positive
     seen = bool(yes.any() or (said.any() and positive in known))
     for name, right, of in (("tpr", yes & said, yes), ("tnr", ~yes & ~said, ~yes)):
@@ -61,7 +67,9 @@ def check_a_random_table(seed):
             if math.isnan(expected[name]):
                 assert interval is None
             else:
-                assert np.allclose(interval, proportion_confint(right.sum(), of.sum(), method=theirs), atol=1e-9)
+                assert np.allclose(
+                    interval, proportion_confint(right.sum(), of.sum(), method=theirs), atol=1e-9
+                )
     expected["generosity"] = said.mean() - yes.mean() if positive in known else math.nan
     shares = [np.mean([(column == label).mean() for column in (human, judge)]) for label in columns]
     same, q = (human == judge).mean(), len(columns)
@@ -169,7 +177,9 @@ def test_unparsed_counted_as_a_label_that_nobody_gives_agree_with_nobody():
 
 
 def test_a_notebook_shows_what_every_policy_makes_of_missing_verdicts():
-    shown = align(["pass", "fail"], ["pass", None], unparsed="exclude", human_kind="simulated")._repr_html_()
+    shown = align(
+        ["pass", "fail"], ["pass", None], unparsed="exclude", human_kind="simulated"
+    )._repr_html_()
     assert "Alignment with simulated labels" in shown
     assert "1 unparsed, left out" in shown
     assert all(f"<td>{policy}</td>" in shown for policy in ("report", "exclude", "fail", "pass"))
@@ -178,7 +188,10 @@ def test_a_notebook_shows_what_every_policy_makes_of_missing_verdicts():
 
 
 def test_the_confusion_does_not_call_labels_human():
-    assert align(["pass", "fail"], ["pass", "fail"], human_kind="simulated").confusion.index.name == "labels"
+    assert (
+        align(["pass", "fail"], ["pass", "fail"], human_kind="simulated").confusion.index.name
+        == "labels"
+    )
 
 
 def test_a_dict_is_compared_by_its_keys_and_a_bare_word_is_refused():
@@ -201,7 +214,9 @@ def test_items_that_come_in_groups_have_wider_intervals_than_as_many_alone():
     copied = align(human * 5, judge * 5)
     grouped = align(human * 5, judge * 5, groups=list(range(60)) * 5)
     width = {
-        name: one.interval("tnr")[1] - one.interval("tnr")[0] for name, one in locals().items() if hasattr(one, "tnr")
+        name: one.interval("tnr")[1] - one.interval("tnr")[0]
+        for name, one in locals().items()
+        if hasattr(one, "tnr")
     }
     assert width["copied"] < 0.6 * width["alone"]
     assert abs(width["grouped"] - width["alone"]) < 0.2 * width["alone"]
@@ -280,7 +295,12 @@ def test_disagreements_list_wrong_passes_first_and_open_each_trace_escaped():
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["pass", "fail"]), st.sampled_from(["pass", "fail", None])), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["pass", "fail"]), st.sampled_from(["pass", "fail", None])),
+        max_size=30,
+    )
+)
 def test_order_changes_nothing_and_the_other_positive_swaps_tpr_and_tnr(rows):
     human, judge = [list(column) for column in zip(*rows, strict=True)] or [[], []]
     found = align(human, judge)
@@ -307,7 +327,11 @@ def labels_and_verdicts(kinds=("human",), judges=("abcd",)):
 
 def test_labels_and_verdicts_tell_their_kind_source_and_judge_themselves():
     found = align(*labels_and_verdicts())
-    assert (found.title, found.judge_source, found.judge_hash) == ("Human alignment", "live", "abcd")
+    assert (found.title, found.judge_source, found.judge_hash) == (
+        "Human alignment",
+        "live",
+        "abcd",
+    )
     assert (found.n, found.n_unparsed, found.tpr) == (1, 1, 1.0)
     assert found.pairs.loc["t1", ["why", "critique"]].tolist() == ["because", "hm"]
     assert "why: because" in found.disagreements()._repr_html_()
@@ -327,13 +351,19 @@ AS = [list, np.array, lambda values: np.array(values, dtype=object), pd.Series]
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=12), st.sampled_from(AS), st.booleans())
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=12),
+    st.sampled_from(AS),
+    st.booleans(),
+)
 def test_true_and_false_are_told_apart_as_1_and_0_are(pairs, made, positive):
     human, judge = zip(*pairs, strict=True)
     bools = align(made(human), made(judge), positive=positive)
     numbers = align(list(map(int, human)), list(map(int, judge)), positive=int(positive))
     assert bools.confusion.equals(numbers.confusion)
-    assert [getattr(bools, name) for name in MEASURES] == [getattr(numbers, name) for name in MEASURES]
+    assert [getattr(bools, name) for name in MEASURES] == [
+        getattr(numbers, name) for name in MEASURES
+    ]
     assert (bools.n, bools.reason) == (numbers.n, numbers.reason)
     assert bools.policies().equals(numbers.policies())
 
@@ -368,7 +398,9 @@ def test_a_judge_without_a_model_is_not_called_live():
         (False, "live", "live"),
         (True, "simulated", "sim"),
     ):
-        said = [Verdict(one.trace_id, "pass", "", "", source, "h", computed=computed) for one in labels]
+        said = [
+            Verdict(one.trace_id, "pass", "", "", source, "h", computed=computed) for one in labels
+        ]
         assert f"judge: {word}" in align(labels, said).subtitle
 
 
@@ -420,7 +452,9 @@ def test_reasons_keep_each_letter_though_labels_are_compared_as_they_look():
 
 def test_disagreements_say_why_and_show_ten_before_the_rest():
     human = [Label(f"t{at}", "ann", "fail", f"Reason {at}. More of it.") for at in range(30)]
-    said = [Verdict(one.trace_id, "pass", "All is well. It was paid.", "", "live", "h") for one in human]
+    said = [
+        Verdict(one.trace_id, "pass", "All is well. It was paid.", "", "live", "h") for one in human
+    ]
     shown = align(human, said).disagreements()._repr_html_()
     assert "labels: fail (Reason 0. More of it.) · judge: pass (All is well.)" in shown
     first, rest = shown.split("20 more")

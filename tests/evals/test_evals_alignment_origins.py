@@ -1,4 +1,6 @@
-"""Whoever labelled, judged and made the traces is known of every result, and of whatever is made of it."""
+"""Whoever labelled, judged and made the traces is known of every result, and of whatever is made of
+it.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -24,9 +26,9 @@ from toolkit.evals import (
     retest,
     trusted,
 )
-from toolkit.evals.columns import Origin
-from toolkit.evals.disagreements import Disagreements
-from toolkit.evals.probes import Preference, probe_position
+from toolkit.evals.alignment.columns import Origin
+from toolkit.evals.alignment.disagreements import Disagreements
+from toolkit.evals.judges.probes import Preference, probe_position
 from toolkit.views import (
     plot_agreement,
     plot_alignment,
@@ -126,7 +128,11 @@ def test_every_view_of_simulated_traces_is_stamped(traces):
         words = [text.get_text() for text in ax.texts]
         assert ("simulated" in words) == (traces == "simulated")
     plt.close("all")
-    for sentence in (trusted(whole).title, whole.disagreements().title, RESULTS[AnnotatorTest](origin).title):
+    for sentence in (
+        trusted(whole).title,
+        whole.disagreements().title,
+        RESULTS[AnnotatorTest](origin).title,
+    ):
         assert ("The traces are simulated" in sentence) == (traces == "simulated")
 
 
@@ -137,15 +143,21 @@ def test_a_mixture_is_as_simulated_as_its_least_real_part():
 
 def verdicts(source="live", traces="simulated"):
     return [
-        Verdict(f"t{at}", said, "c", "", source, "h", trace_source=traces) for at, said in enumerate(("pass", "fail"))
+        Verdict(f"t{at}", said, "c", "", source, "h", trace_source=traces)
+        for at, said in enumerate(("pass", "fail"))
     ]
 
 
 def test_verdicts_tell_the_source_of_their_traces_to_every_test_that_takes_them():
-    people = pd.DataFrame({"ann": LABELS[:2], "bo": LABELS[:2], "cy": LABELS[:2]}, index=["t0", "t1"])
+    people = pd.DataFrame(
+        {"ann": LABELS[:2], "bo": LABELS[:2], "cy": LABELS[:2]}, index=["t0", "t1"]
+    )
     assert retest(verdicts(), verdicts()).trace_source == "simulated"
     assert retest(verdicts(traces=None), verdicts(traces=None), trace_source="simulated").simulated
-    assert annotator_test(people, verdicts(), min_items=1, human_kind="human").trace_source == "simulated"
+    assert (
+        annotator_test(people, verdicts(), min_items=1, human_kind="human").trace_source
+        == "simulated"
+    )
     found = probe_position([Preference(("a", "b"), ("first", "second"), "live", "w", "simulated")])
     assert str(found).endswith("live, traces simulated")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import SchemaError
 
 from toolkit.evals import Score, all_of, any_of, between, not_, score_traces
-from toolkit.evals.checks import (
+from toolkit.evals.scorers.checks import (
     called,
     contains,
     language,
@@ -35,12 +35,20 @@ def said(*words, actor="assistant", meta=None, times=()):
 
 def talk(*turns):
     """A trace of (actor, seconds) messages."""
-    return Trace("t", tuple(Step(str(n), "message", actor, "words", at) for n, (actor, at) in enumerate(turns)))
+    return Trace(
+        "t",
+        tuple(Step(str(n), "message", actor, "words", at) for n, (actor, at) in enumerate(turns)),
+    )
 
 
 def calls(*made):
     data = [{"name": name, "arguments": arguments} for name, arguments in made]
-    return Trace("t", tuple(Step(str(n), "tool.call", "assistant", d["name"], data=d) for n, d in enumerate(data)))
+    return Trace(
+        "t",
+        tuple(
+            Step(str(n), "tool.call", "assistant", d["name"], data=d) for n, d in enumerate(data)
+        ),
+    )
 
 
 def fixed(value):
@@ -95,14 +103,22 @@ PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "require
         (called("refund", eur=5), calls(("refund", None), ("refund", {"eur": 5})), True),
         (called("refund"), calls(("refund", "{broken")), True),
         (called("refund", tool={"a": [1, 2]}), calls(("refund", {"tool": {"a": [1, 2]}})), True),
-        (latency_s, talk(("user", 1.0), ("assistant", 3.5), ("user", 60.0), ("assistant", 61.0)), 2.5),
+        (
+            latency_s,
+            talk(("user", 1.0), ("assistant", 3.5), ("user", 60.0), ("assistant", 61.0)),
+            2.5,
+        ),
         (latency_s, talk(("user", 1.0), ("user", 3.0), ("assistant", 4.0)), 3.0),
         (latency_s, talk(("user", 1.0), ("assistant", None)), None),
         (latency_s, talk(("user", None), ("assistant", 1.0)), None),
         (latency_s, talk(("user", 5.0), ("assistant", 1.0)), None),
         (latency_s, talk(("assistant", 1.0), ("user", 5.0)), None),
         (between(latency_s, high=3), talk(("user", 1.0), ("assistant", None)), None),
-        (measure("tokens"), said("x", meta={"usage": {"input_tokens": 10, "output_tokens": 5}}), 15),
+        (
+            measure("tokens"),
+            said("x", meta={"usage": {"input_tokens": 10, "output_tokens": 5}}),
+            15,
+        ),
         (measure("tokens"), said("x", meta={"usage": {"input_tokens": 10}}), None),
         (measure("cost_usd"), said("x", meta={"cost_usd": 0.25}), 0.25),
         (measure("cost_usd"), said("x", meta={"cost_usd": -1}), None),
@@ -112,13 +128,31 @@ PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "require
         (measure("duration_s"), said("x", "y"), None),
         (language(), said("The bike is free on Sunday, and you can have it."), "en"),
         (language(), said("Das Rad ist am Sonntag frei, und Sie können es haben."), "de"),
-        (language(), said("Le vélo est libre dimanche, vous pouvez le prendre avec un casque."), "fr"),
-        (language(), said("La bicicleta está libre el domingo y la puede recoger con su carné."), "es"),
-        (language(), said("A bicicleta não está livre no domingo, mas você pode vir com um amigo na segunda."), "pt"),
+        (
+            language(),
+            said("Le vélo est libre dimanche, vous pouvez le prendre avec un casque."),
+            "fr",
+        ),
+        (
+            language(),
+            said("La bicicleta está libre el domingo y la puede recoger con su carné."),
+            "es",
+        ),
+        (
+            language(),
+            said(
+                "A bicicleta não está livre no domingo, mas você pode vir com um amigo na segunda."
+            ),
+            "pt",
+        ),
         (language(), said("OK."), None),
         (language(), said("The bike is free. Le vélo est libre."), None),
         (language(), EMPTY, None),
-        (no_personal_data(), said("Your booking is HB-2101, from 2026-07-09 to 2026-07-11, 10:00."), True),
+        (
+            no_personal_data(),
+            said("Your booking is HB-2101, from 2026-07-09 to 2026-07-11, 10:00."),
+            True,
+        ),
         (no_personal_data(), said("Call Tom on +44 555 0102."), False),
         (no_personal_data(), EMPTY, None),
     ],
@@ -161,7 +195,9 @@ def test_personal_data_is_seen_by_pattern_and_by_checksum(text, kinds):
 
 @given(st.text("0123456789", min_size=12, max_size=15), st.integers(0, 14), st.integers(1, 9))
 def test_a_card_number_with_one_wrong_digit_is_none(stem, place, change):
-    """Luhn's check finds each single wrong digit; the check digit is worked out here in another way than in toolkit."""
+    """Luhn's check finds each single wrong digit; the check digit is worked out here in another way
+    than in toolkit.
+    """
     doubled = [sum(map(int, str(int(d) * (2 - n % 2)))) for n, d in enumerate(reversed(stem))]
     number = stem + str(-sum(doubled) % 10)
     assert ("card" in personal_data(number)) == (set(number) != {"0"})
@@ -172,7 +208,9 @@ def test_a_card_number_with_one_wrong_digit_is_none(stem, place, change):
 
 @pytest.mark.parametrize("values", list(product([True, False, None], repeat=3)))
 def test_composition_is_kleenes_three_valued_logic(values):
-    """Kleene's table as an oracle: False 0, unscored 1/2, True 1; and is the least, or the greatest, not 1 - x."""
+    """Kleene's table as an oracle: False 0, unscored 1/2, True 1; and is the least, or the
+    greatest, not 1 - x.
+    """
     number = {True: 1.0, False: 0.0, None: 0.5}
     back = {v: k for k, v in number.items()}
     parts, known = [fixed(v) for v in values], [number[v] for v in values]
@@ -209,8 +247,21 @@ def test_a_composition_of_nothing_is_refused_and_carries_the_versions_of_its_par
 
 def test_what_was_ordered_otherwise_has_another_name():
     flags = [matches("a"), matches("a", flags=re.I), matches("b"), matches("a", actor="user")]
-    others = [contains("a"), contains("a", "b"), contains("a", actor="user"), language(), language("user")]
-    calls_ = [called("a"), called("a", b=1), called("a", b="1"), length(), length("words"), measure("tokens")]
+    others = [
+        contains("a"),
+        contains("a", "b"),
+        contains("a", actor="user"),
+        language(),
+        language("user"),
+    ]
+    calls_ = [
+        called("a"),
+        called("a", b=1),
+        called("a", b="1"),
+        length(),
+        length("words"),
+        measure("tokens"),
+    ]
     made = [*flags, *others, *calls_]
     assert len({scorer.__name__ for scorer in made}) == len(made)
 
@@ -233,7 +284,11 @@ def test_a_pattern_that_would_take_for_ever_is_stopped_in_any_thread(pattern):
 
 def test_a_search_in_another_thread_finds_the_same():
     found, texts = [], ["Order HB-2101", "„Größe“ 🚲", "nothing"]
-    other = Thread(target=lambda: found.extend(matches(r"hb-\d+|🚲", flags=re.I)(said(text)).value for text in texts))
+    other = Thread(
+        target=lambda: found.extend(
+            matches(r"hb-\d+|🚲", flags=re.I)(said(text)).value for text in texts
+        )
+    )
     other.start()
     other.join(timeout=60)
     assert found == [True, True, False]
@@ -260,7 +315,12 @@ def test_made_scorers_go_into_the_frame_under_their_names():
     assert frame["value"].tolist() == [True, False, None, None]
 
 
-LOOK_ALIKES = [("don't", "I don’t know"), ("10 EUR", "10\u00a0EUR"), ("café", "cafe\u0301"), ("co-op", "co\u2011op")]
+LOOK_ALIKES = [
+    ("don't", "I don’t know"),
+    ("10 EUR", "10\u00a0EUR"),
+    ("café", "cafe\u0301"),
+    ("co-op", "co\u2011op"),
+]
 
 
 @pytest.mark.parametrize(("word", "text"), LOOK_ALIKES)
@@ -268,7 +328,9 @@ def test_words_are_found_in_whatever_form_they_are_written(word, text):
     assert contains(word)(said(text)).value is True
     assert contains(text)(said(f"so: {word} and I {text}")).value is True
     assert matches(re.escape(word))(said(text)).value is True
-    assert called("pay", note=word)(calls(("pay", {"note": text.removeprefix("I ").removesuffix(" know")}))).value
+    assert called("pay", note=word)(
+        calls(("pay", {"note": text.removeprefix("I ").removesuffix(" know")}))
+    ).value
 
 
 def test_a_pattern_still_finds_the_very_letters_it_names():

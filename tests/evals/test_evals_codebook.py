@@ -1,4 +1,6 @@
-"""From reasons to codes to failure modes: what is suggested counts for nothing until somebody confirms it."""
+"""From reasons to codes to failure modes: what is suggested counts for nothing until somebody
+confirms it.
+"""
 
 import json
 import unicodedata
@@ -72,7 +74,9 @@ def test_a_suggestion_counts_nowhere_until_a_person_confirms_it(book):
         lambda book: book.merge(FailureMode("m", "d", ("rude",), by="claude", kind="model")),
         lambda book: FailureMode("m", " ", (), by="ada"),
         lambda book: FailureMode("m", "d", (), by="ada", include={"t1": ""}),
-        lambda book: FailureMode("m", "d", (), by="ada", include={"t1": "so"}, exclude={"t1": "not so"}),
+        lambda book: FailureMode(
+            "m", "d", (), by="ada", include={"t1": "so"}, exclude={"t1": "not so"}
+        ),
     ],
 )
 def test_what_may_not_be_is_refused_and_leaves_the_file_as_it_was(book, path, act):
@@ -140,7 +144,9 @@ def test_a_label_that_is_taken_back_takes_its_codes_along(path, tmp_path):
     assert counted(book) == {"rude": 0}
 
 
-def test_undo_takes_no_line_along_that_was_written_by_hand_and_what_a_model_decided_is_no_line(book, path):
+def test_undo_takes_no_line_along_that_was_written_by_hand_and_what_a_model_decided_is_no_line(
+    book, path
+):
     book.code("l1", "rude", by="ada")
     line = json.loads(path.read_text())
     changes = [{"act": "1"}, {"act": ""}, {"act": "2", "kind": "model"}, {"act": "3", "by": " "}]
@@ -178,7 +184,9 @@ def test_undo_takes_back_a_whole_action_and_what_it_replaced_counts_again(book):
 
 def test_a_code_belongs_to_one_mode(book):
     book.code("l1", "rude", "late", by="ada")
-    book.merge(FailureMode("tone", "How it is said.", ("rude",), by="ada", include={"t1": "calls names"}))
+    book.merge(
+        FailureMode("tone", "How it is said.", ("rude",), by="ada", include={"t1": "calls names"})
+    )
     with pytest.raises(ValueError, match="belongs to 'tone'"):
         book.merge(FailureMode("time", "When it is said.", ("late", "rude"), by="ada"))
     book.merge(FailureMode("tone", "How and when.", ("late", "rude"), by="ada"))
@@ -220,7 +228,11 @@ def test_a_bad_line_is_named_and_the_others_count(book, path):
     assert [error.line for error in book.problems] == [2]
 
 
-ACTS = st.tuples(st.sampled_from(["suggest", "confirm", "dismiss", "code"]), st.sampled_from("ab"), st.integers(1, 3))
+ACTS = st.tuples(
+    st.sampled_from(["suggest", "confirm", "dismiss", "code"]),
+    st.sampled_from("ab"),
+    st.integers(1, 3),
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -239,7 +251,9 @@ def test_the_file_says_what_a_plain_dict_of_statuses_says(acts, tmp_path_factory
         elif now == "suggested" or (act == "dismiss" and now == "confirmed"):
             getattr(book, act)(code, by="ada", label_ids=[f"l{n}"])
             meant[code, n] = f"{act}ed"
-    found = {(one.code, int(one.label_id[1:])): one.status for one in Codebook(path, LABELS).now.codings}
+    found = {
+        (one.code, int(one.label_id[1:])): one.status for one in Codebook(path, LABELS).now.codings
+    }
     assert found == meant
 
 
@@ -247,7 +261,11 @@ THEMES = ["refund amount is wrong", "wrong booking was changed", "answers in the
 
 
 def test_reasons_alike_are_grouped_and_named_by_their_words_in_any_order():
-    labels = [label(10 * n + m, why=f"{theme} ({m})") for n, theme in enumerate(THEMES) for m in range(1, 5)]
+    labels = [
+        label(10 * n + m, why=f"{theme} ({m})")
+        for n, theme in enumerate(THEMES)
+        for m in range(1, 5)
+    ]
     labels += [label(99, "pass", why=THEMES[0])]
     found = cluster_reasons(labels)
     groups = {frozenset(ids) for ids in found.values()}
@@ -258,7 +276,10 @@ def test_reasons_alike_are_grouped_and_named_by_their_words_in_any_order():
 
 def test_groups_without_a_word_of_their_own_have_a_number():
     both = ["it is not"] * 3 + ["42 42"] * 3
-    assert sorted(cluster_reasons([label(n, why=why) for n, why in enumerate(both)])) == ["group #1", "group #2"]
+    assert sorted(cluster_reasons([label(n, why=why) for n, why in enumerate(both)])) == [
+        "group #1",
+        "group #2",
+    ]
     mixed = ["it is not"] * 3 + ["rude words"] * 3
     names = sorted(cluster_reasons([label(n, why=why) for n, why in enumerate(mixed)]))
     assert [name.rstrip("12") for name in names] == ["group #", "rude, words"]
@@ -306,12 +327,18 @@ async def test_a_model_is_asked_about_some_reasons_and_not_too_many():
 
 
 def frozen(path, labels):
-    """All clusters of the reasons, each confirmed and made a mode by a simulated coder, who has not seen the truth."""
+    """All clusters of the reasons, each confirmed and made a mode by a simulated coder, who has not
+    seen the truth.
+    """
     book = Codebook(path, labels)
     book.suggest(cluster_reasons(book.labels), by="TF-IDF clusters")
     for code in dict.fromkeys(one.code for one in book.now.codings):
         book.confirm(code, by="sim-coder", kind="simulated")
-        book.merge(FailureMode(code, f"Reasons with the words {code}.", (code,), by="sim-coder", kind="simulated"))
+        book.merge(
+            FailureMode(
+                code, f"Reasons with the words {code}.", (code,), by="sim-coder", kind="simulated"
+            )
+        )
     return book.freeze(by="sim-coder")
 
 
@@ -321,7 +348,9 @@ def truth():
 
 
 def test_on_harbor_clusters_of_the_simulated_reasons_find_what_was_planted(path, truth):
-    """Measured: 8 of 8 at a Jaccard overlap of one half or more, with 4 groups more that match nothing."""
+    """Measured: 8 of 8 at a Jaccard overlap of one half or more, with 4 groups more that match
+    nothing.
+    """
     match = match_modes(frozen(path, load_labels()), truth, at_least=0.5)
     assert set(match["planted"]) == set(FAILURE_MODES)
     assert match["found"].sum() >= 6
@@ -329,15 +358,22 @@ def test_on_harbor_clusters_of_the_simulated_reasons_find_what_was_planted(path,
 
 
 def test_on_harbor_other_draws_of_the_simulated_raters_are_found_as_well(tmp_path, truth):
-    """Measured on seeds 200 to 219: 7.9 of 8 on average, 7 at least. The method was chosen on seeds 100 to 109."""
+    """Measured on seeds 200 to 219: 7.9 of 8 on average, 7 at least. The method was chosen on seeds
+    100 to 109.
+    """
     traces, truths = load_traces(), load_truth()
-    books = (frozen(tmp_path / f"{seed}.jsonl", rate_all(traces, truths, seed)) for seed in range(200, 203))
+    books = (
+        frozen(tmp_path / f"{seed}.jsonl", rate_all(traces, truths, seed))
+        for seed in range(200, 203)
+    )
     assert all(match_modes(book, truth)["found"].sum() >= 6 for book in books)
 
 
 @pytest.mark.parametrize("rater", ["sim-robin", "sim-alex"])
 def test_on_harbor_one_rater_alone_leaves_the_phrases_apart(path, truth, rater):
-    """The limit of the method, measured: none of 8. It is the second rater's words that tie phrases together."""
+    """The limit of the method, measured: none of 8. It is the second rater's words that tie phrases
+    together.
+    """
     match = match_modes(frozen(path, [one for one in load_labels() if one.rater == rater]), truth)
     assert match["found"].sum() <= 1
 
@@ -347,7 +383,8 @@ def test_reasons_that_are_shuffled_among_the_failed_traces_find_nothing(path, tr
     failed = [one for one in load_labels() if one.verdict == "fail"]
     whys = [one.why for one in failed]
     moved = [
-        Label(one.trace_id, one.rater, "fail", whys[7 * n % len(whys)], "simulated") for n, one in enumerate(failed)
+        Label(one.trace_id, one.rater, "fail", whys[7 * n % len(whys)], "simulated")
+        for n, one in enumerate(failed)
     ]
     assert match_modes(frozen(path, moved), truth)["found"].sum() <= 1
 
@@ -361,9 +398,15 @@ def test_a_match_is_one_to_one_and_tells_what_was_not_found(book):
     book.code("l1", "rude", by="ada")
     book.code("l2", "rude", by="ada")
     book.merge(FailureMode("tone", "How it is said.", ("rude",), by="ada"))
-    match = match_modes(book.freeze(by="ada"), {"t1": "curt", "t2": "curt", "t3": "late", "t4": None})
+    match = match_modes(
+        book.freeze(by="ada"), {"t1": "curt", "t2": "curt", "t3": "late", "t4": None}
+    )
     rows = {row["planted"]: row for row in match.to_dict("records")}
-    assert (rows["curt"]["mode"], rows["curt"]["overlap"], rows["curt"]["found"]) == ("tone", 1.0, True)
+    assert (rows["curt"]["mode"], rows["curt"]["overlap"], rows["curt"]["found"]) == (
+        "tone",
+        1.0,
+        True,
+    )
     assert (rows["late"]["overlap"], rows["late"]["found"]) == (0.0, False)
 
 
@@ -381,15 +424,23 @@ def test_the_match_is_the_best_of_all_one_to_one_matches(rows):
             book.code(f"l{n}", code, by="ada")
         for code in sorted({code for code, _ in rows}):
             book.merge(FailureMode(code, "d", (code,), by="ada"))
-        match = match_modes(book.freeze(by="ada"), {f"t{n}": name for n, (_, name) in enumerate(rows)})
+        match = match_modes(
+            book.freeze(by="ada"), {f"t{n}": name for n, (_, name) in enumerate(rows)}
+        )
 
     def overlap(code, name):
-        one, other = ({n for n, row in enumerate(rows) if row[side] == what} for side, what in ((0, code), (1, name)))
+        one, other = (
+            {n for n, row in enumerate(rows) if row[side] == what}
+            for side, what in ((0, code), (1, name))
+        )
         return len(one & other) / len(one | other)
 
     codes, names = (sorted({row[side] for row in rows}) for side in (0, 1))
     codes += [None] * len(names)
-    best = max(sum(overlap(c, n) for c, n in zip(p, names, strict=False) if c) for p in permutations(codes, len(names)))
+    best = max(
+        sum(overlap(c, n) for c, n in zip(p, names, strict=False) if c)
+        for p in permutations(codes, len(names))
+    )
     assert match["overlap"].sum() == pytest.approx(best)
 
 
@@ -400,14 +451,23 @@ def test_a_code_is_one_code_in_whatever_letters_it_is_written(book, path):
     assert counted(book) == {"Slow": 3}
     book.merge(FailureMode("Speed", "It takes too long.", ("slow",), by="ada"))
     book.merge(FailureMode("speed", "It takes far too long.", ("SLOW",), by="ben"))
-    assert [(mode.name, mode.codes) for mode in Codebook(path, LABELS).now.modes] == [("Speed", ("Slow",))]
+    assert [(mode.name, mode.codes) for mode in Codebook(path, LABELS).now.modes] == [
+        ("Speed", ("Slow",))
+    ]
     assert book.suggest({"sLOW": ["l1"]}, by="clusters") == 0
 
 
 def test_codes_that_another_program_wrote_in_other_letters_are_read_as_one(book, path):
     lines = [("l1", "café"), ("l2", unicodedata.normalize("NFD", "Café"))]
     rows = [
-        {"label_id": id_, "trace_id": f"t{id_[1]}", "code": code, "status": "confirmed", "by": "ada", "kind": "human"}
+        {
+            "label_id": id_,
+            "trace_id": f"t{id_[1]}",
+            "code": code,
+            "status": "confirmed",
+            "by": "ada",
+            "kind": "human",
+        }
         for id_, code in lines
     ]
     path.write_text("\n".join(json.dumps(row) for row in rows))
@@ -462,7 +522,9 @@ def test_a_code_cannot_be_put_into_two_failure_modes_at_once(path):
 
     def merge(n):
         try:
-            Codebook(path, LABELS).merge(FailureMode(f"mode {n}", "Is not polite.", ("rude",), by="ada"))
+            Codebook(path, LABELS).merge(
+                FailureMode(f"mode {n}", "Is not polite.", ("rude",), by="ada")
+            )
         except ValueError:
             return 0
         return 1

@@ -6,7 +6,15 @@ import pytest
 from tests.bench import coverage as study
 from tests.bench.coverage import WANTED, covered
 from tests.bench.measure import table
-from toolkit.evals import Label, Verdict, align, corrected_rate, corrected_width, interval_width, labels_needed
+from toolkit.evals import (
+    Label,
+    Verdict,
+    align,
+    corrected_rate,
+    corrected_width,
+    interval_width,
+    labels_needed,
+)
 
 RATE, TPR, TNR, LABELS = 0.8, 0.9, 0.8, 100
 
@@ -31,7 +39,9 @@ def coverage(judged, runs, method="rogan-gladen"):
     held = 0
     for seed in range(runs):
         truth, said, scored = sample(seed, judged)
-        found = corrected_rate(align(words(truth), words(said)), words(scored), method, seed=seed, resamples=1000)
+        found = corrected_rate(
+            align(words(truth), words(said)), words(scored), method, seed=seed, resamples=1000
+        )
         held += found.low <= RATE <= found.high
     return held / runs
 
@@ -69,7 +79,9 @@ def test_ppi_is_that_of_ppi_python(seed):
 
     rng = np.random.default_rng(seed)
     rates = {"rate": rng.uniform(0.3, 0.7), "tpr": rng.uniform(0.4, 1), "tnr": rng.uniform(0.4, 1)}
-    truth, said, scored = sample(seed, int(rng.integers(20, 400)), int(rng.integers(20, 200)), **rates)
+    truth, said, scored = sample(
+        seed, int(rng.integers(20, 400)), int(rng.integers(20, 200)), **rates
+    )
     aligned = align(words(truth), words(said))
     found = corrected_rate(aligned, words(scored), "ppi", level=0.9, interval="normal")
     arrays = [one.astype(float) for one in (truth, said, scored)]
@@ -88,7 +100,9 @@ def test_rogan_gladen_is_that_of_judgy_and_its_interval_is_wider(seed):
     np.random.seed(seed)
     truth, said, scored = sample(seed, 100)
     found = corrected_rate(align(words(truth), words(said)), words(scored))
-    value, low, high = estimate_success_rate(*(one.astype(int) for one in (truth, said, scored)), 1000)
+    value, low, high = estimate_success_rate(
+        *(one.astype(int) for one in (truth, said, scored)), 1000
+    )
     assert abs(found.value - value) < 1e-9
     assert found.high - found.low > 0.95 * (high - low)
 
@@ -96,14 +110,18 @@ def test_rogan_gladen_is_that_of_judgy_and_its_interval_is_wider(seed):
 def test_the_same_seed_gives_the_same_interval_and_leaves_the_global_generator_alone():
     truth, said, scored = sample(0, 200)
     before = np.random.get_state()[1].tolist()
-    one, two, three = (corrected_rate(align(words(truth), words(said)), words(scored), seed=s) for s in (1, 1, 2))
+    one, two, three = (
+        corrected_rate(align(words(truth), words(said)), words(scored), seed=s) for s in (1, 1, 2)
+    )
     assert one == two
     assert one.value == three.value
     assert (one.low, one.high) != (three.low, three.high)
     assert np.random.get_state()[1].tolist() == before
 
 
-@pytest.mark.parametrize("said", [["pass", "fail", "pass", "fail"], ["fail", "fail", "pass", "pass"]])
+@pytest.mark.parametrize(
+    "said", [["pass", "fail", "pass", "fail"], ["fail", "fail", "pass", "pass"]]
+)
 def test_a_judge_that_is_no_better_than_a_coin_is_refused_with_the_reason(said):
     found = corrected_rate(align(["pass", "pass", "fail", "fail"], said), ["pass", "fail"])
     assert found.value is found.low is found.high is None
@@ -122,7 +140,9 @@ def test_a_judge_that_is_no_better_than_a_coin_is_refused_with_the_reason(said):
         (["pass", "fail"], [None, float("nan"), ""], "0 judged"),
     ],
 )
-def test_without_labels_of_both_kinds_or_verdicts_there_is_no_value_but_a_reason(human, judged, reason):
+def test_without_labels_of_both_kinds_or_verdicts_there_is_no_value_but_a_reason(
+    human, judged, reason
+):
     found = corrected_rate(align(human, human), judged)
     assert found.value is None
     assert reason in found.reason
@@ -131,11 +151,16 @@ def test_without_labels_of_both_kinds_or_verdicts_there_is_no_value_but_a_reason
 def test_unscored_items_are_counted_and_never_a_pass():
     truth, said, scored = sample(0, 40)
     aligned = align(words(truth), words(said))
-    bare, gaps = (corrected_rate(aligned, words(scored) + more) for more in ([], [None, "", float("nan"), "maybe"]))
+    bare, gaps = (
+        corrected_rate(aligned, words(scored) + more)
+        for more in ([], [None, "", float("nan"), "maybe"])
+    )
     assert (gaps.n, gaps.n_unscored) == (40, 4)
     assert (gaps.value, gaps.low, gaps.high) == (bare.value, bare.low, bare.high)
     assert "n = 40, 4 unscored" in gaps.title
-    as_fail = corrected_rate(align(words(truth), words(said), unparsed="fail"), [*words(scored), *[None] * 4])
+    as_fail = corrected_rate(
+        align(words(truth), words(said), unparsed="fail"), [*words(scored), *[None] * 4]
+    )
     assert (as_fail.n, as_fail.n_unscored) == (44, 4)
     assert as_fail.raw == scored.sum() / 44
     with pytest.raises(ValueError, match="never a pass"):
@@ -157,7 +182,10 @@ def test_labels_that_come_in_groups_widen_the_interval(method):
     copies = {"human": words(truth) * 4, "judge": words(said) * 4}
     narrow = corrected_rate(align(**copies), words(scored), method)
     grouped = corrected_rate(align(**copies, groups=list(range(LABELS)) * 4), words(scored), method)
-    widths = {name: one.high - one.low for name, one in (("alone", alone), ("narrow", narrow), ("grouped", grouped))}
+    widths = {
+        name: one.high - one.low
+        for name, one in (("alone", alone), ("narrow", narrow), ("grouped", grouped))
+    }
     assert widths["narrow"] < 0.65 * widths["alone"]
     assert widths["grouped"] == pytest.approx(widths["alone"], rel=0.15)
 
@@ -176,7 +204,9 @@ def test_other_codes_and_other_judges_are_refused():
         corrected_rate(people, ["Pass", "fail"])
     with pytest.raises(ValueError, match="ppi"):
         corrected_rate(people, ["pass"], "magic")
-    verdicts = [Verdict(f"t{at}", said, "", "", "live", "abcd") for at, said in enumerate(("pass", "fail"))]
+    verdicts = [
+        Verdict(f"t{at}", said, "", "", "live", "abcd") for at, said in enumerate(("pass", "fail"))
+    ]
     labels = [Label(one.trace_id, "ann", one.verdict, "because") for one in verdicts]
     other = [Verdict("t9", "pass", "", "", "live", "ef01")]
     assert corrected_rate(align(labels, verdicts), verdicts).n == 2
@@ -206,7 +236,9 @@ def test_one_simulated_verdict_among_those_that_are_corrected_makes_the_estimate
 def test_the_labels_needed_are_the_fewest_that_will_do():
     for width, rate, share in ((0.1, 0.9, 1.0), (0.2, 0.8, 0.3), (0.05, 0.95, 0.5)):
         needed = labels_needed(width, rate, share)
-        assert interval_width(needed, rate, share) <= width < interval_width(needed - 1, rate, share)
+        assert (
+            interval_width(needed, rate, share) <= width < interval_width(needed - 1, rate, share)
+        )
     assert labels_needed(0.1, 0.9, 0.1) > 4 * labels_needed(0.1, 0.9, 0.5)
     with pytest.raises(ValueError, match="width"):
         labels_needed(0)
@@ -230,9 +262,14 @@ def test_the_planned_width_of_a_corrected_rate_is_near_the_one_that_comes():
         corrected_width(100, 100, 0.5, 0.5, 0.5)
 
 
-@pytest.mark.parametrize("told", [{"rate": 95}, {"share": 50}, {"level": 95}, {"rate": -0.1}, {"level": 0}])
+@pytest.mark.parametrize(
+    "told", [{"rate": 95}, {"share": 50}, {"level": 95}, {"rate": -0.1}, {"level": 0}]
+)
 def test_percent_are_refused_where_shares_are_wanted(told):
-    with pytest.raises(ValueError, match=f"{next(iter(told))} {'is ' * ('rate' in told)}{next(iter(told.values()))}"):
+    with pytest.raises(
+        ValueError,
+        match=f"{next(iter(told))} {'is ' * ('rate' in told)}{next(iter(told.values()))}",
+    ):
         interval_width(100, **told)
     with pytest.raises(ValueError, match="percent"):
         labels_needed(0.1, **told)
@@ -245,7 +282,12 @@ def test_a_width_in_percent_and_a_level_in_percent_are_named():
         corrected_rate(align(["pass", "fail"], ["pass", "fail"]), ["pass"], level=95)
 
 
-FEW = [(["pass"], ["pass"]), (["pass"] * 5, ["fail"] * 5), (["pass"] * 10, ["pass"] * 10), (["fail"] * 3, ["fail"] * 3)]
+FEW = [
+    (["pass"], ["pass"]),
+    (["pass"] * 5, ["fail"] * 5),
+    (["pass"] * 10, ["pass"] * 10),
+    (["fail"] * 3, ["fail"] * 3),
+]
 
 
 @pytest.mark.parametrize("method", ["rogan-gladen", "ppi"])
@@ -257,7 +299,9 @@ def test_no_interval_of_few_labels_is_without_width(human, judge, method):
         if found.value is not None:
             assert found.high - found.low > 0.2
             assert found.low <= found.value <= found.high
-    normal = corrected_rate(align(["pass"] * 5, ["pass"] * 5), ["pass"] * 9, "ppi", interval="normal")
+    normal = corrected_rate(
+        align(["pass"] * 5, ["pass"] * 5), ["pass"] * 9, "ppi", interval="normal"
+    )
     assert normal.value is normal.low is None
     assert "no width" in normal.reason
 
@@ -305,7 +349,10 @@ def test_judged_items_that_come_in_groups_widen_the_interval(method):
     alone = corrected_rate(aligned, words(scored), method)
     copies = corrected_rate(aligned, words(scored) * 4, method)
     grouped = corrected_rate(aligned, words(scored) * 4, method, groups=list(range(50)) * 4)
-    widths = {name: one.high - one.low for name, one in (("alone", alone), ("copies", copies), ("grouped", grouped))}
+    widths = {
+        name: one.high - one.low
+        for name, one in (("alone", alone), ("copies", copies), ("grouped", grouped))
+    }
     assert widths["copies"] < 0.93 * widths["alone"]
     assert widths["grouped"] == pytest.approx(widths["alone"], rel=0.2)
     assert widths["grouped"] > 1.1 * widths["copies"]
@@ -326,10 +373,16 @@ def test_groups_of_the_judged_are_aligned_by_id_and_a_missing_one_is_an_error():
 @pytest.mark.parametrize("method", ["rogan-gladen", "ppi"])
 def test_judged_items_that_people_labelled_count_as_people_say(method):
     people = {f"t{at}": "pass" if at % 5 else "fail" for at in range(40)}
-    judge = people | {"t1": "fail", "t5": "pass"} | {f"u{at}": "pass" if at % 4 else "fail" for at in range(60)}
+    judge = (
+        people
+        | {"t1": "fail", "t5": "pass"}
+        | {f"u{at}": "pass" if at % 4 else "fail" for at in range(60)}
+    )
     aligned = align(people, {trace_id: judge[trace_id] for trace_id in people})
     everything = corrected_rate(aligned, judge, method)
-    rest = corrected_rate(aligned, {key: word for key, word in judge.items() if key[0] == "u"}, method)
+    rest = corrected_rate(
+        aligned, {key: word for key, word in judge.items() if key[0] == "u"}, method
+    )
     assert (everything.n, everything.n_known, rest.n, rest.n_known) == (100, 40, 60, 0)
     for end in ("value", "low", "high"):
         assert getattr(everything, end) == pytest.approx(0.4 * 0.8 + 0.6 * getattr(rest, end))

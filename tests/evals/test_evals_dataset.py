@@ -58,7 +58,9 @@ def test_a_case_without_provenance_is_refused(trace, labels, by, said):
 
 def test_bad_lines_are_reported_the_rest_is_kept_and_saving_would_not_drop_them(tmp_path):
     path = tmp_path / "cases.jsonl"
-    path.write_text('{"id":"a","input":1}\n{"id":"b"}\n{"id":"a","input":2}\n\n{"id":"c","input":3}')
+    path.write_text(
+        '{"id":"a","input":1}\n{"id":"b"}\n{"id":"a","input":2}\n\n{"id":"c","input":3}'
+    )
     dataset = Dataset.load(path)
     assert [case.id for case in dataset] == ["a", "c"]
     assert [problem.line for problem in dataset.problems] == [2, 3]

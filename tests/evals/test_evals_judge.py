@@ -10,8 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.evals import Criterion, Example, Finding, Judge, Label, Rubric, Verdict, align, trusted
-from toolkit.evals.splits import Split
-from toolkit.models import Answer, Ledger, LoopbackServer, Model, Reply, ScriptedModel, Tape, Usage, connect_model
+from toolkit.evals.labels.splits import Split
+from toolkit.models import (
+    Answer,
+    Ledger,
+    LoopbackServer,
+    Model,
+    Reply,
+    ScriptedModel,
+    Tape,
+    Usage,
+    connect_model,
+)
 from toolkit.models.claude import ClaudeModel
 from toolkit.traces import Step, Trace
 
@@ -31,7 +41,9 @@ def trace(id="t1", words="hello"):
 
 
 def judge(answer, rubric=RUBRIC, **settings):
-    return Judge(rubric, ScriptedModel(answer if callable(answer) else lambda request: answer), **settings)
+    return Judge(
+        rubric, ScriptedModel(answer if callable(answer) else lambda request: answer), **settings
+    )
 
 
 async def test_a_clear_reply_is_a_verdict_with_breakdown_source_hash_usage_and_cost():
@@ -43,7 +55,11 @@ async def test_a_clear_reply_is_a_verdict_with_breakdown_source_hash_usage_and_c
         "paid: pass. It did.\nkind: pass. It did.",
     )
     assert verdict.breakdown == {"paid": Finding(**FINE), "kind": Finding(**FINE)}
-    assert (verdict.source, verdict.judge, verdict.usage) == ("simulated", one.hash, Usage(1000, 1000))
+    assert (verdict.source, verdict.judge, verdict.usage) == (
+        "simulated",
+        one.hash,
+        Usage(1000, 1000),
+    )
     assert verdict.cost_usd == pytest.approx(0.0006)
     assert (verdict.why_unscored, verdict.agreement) == ("", 1)
 
@@ -62,8 +78,13 @@ async def test_one_failed_criterion_fails_the_whole_unless_the_threshold_allows_
 async def test_the_grades_of_a_longer_scale_are_kept_and_the_passing_ones_pass():
     rubric = Rubric("kept", "Did it?", scale=("good", "fair", "poor"), passing="fair")
     for grade, verdict in (("good", "pass"), ("fair", "pass"), ("poor", "fail"), ("pass", None)):
-        found = await judge(Answer(data={"whole": {"critique": "c", "verdict": grade}}), rubric).score(trace())
-        assert (found.verdict, found.breakdown.get("whole", Finding("-", "pass")).verdict) == (verdict, grade)
+        found = await judge(
+            Answer(data={"whole": {"critique": "c", "verdict": grade}}), rubric
+        ).score(trace())
+        assert (found.verdict, found.breakdown.get("whole", Finding("-", "pass")).verdict) == (
+            verdict,
+            grade,
+        )
 
 
 def said(**change):
@@ -75,9 +96,13 @@ UNCLEAR = {
     "a word": Answer("pass"),
     "fenced JSON": Answer(f"```json\n{json.dumps(BOTH)}\n```"),
     "an empty list": Answer("[]"),
-    "NaN": Answer('{"paid": {"critique": "c", "verdict": NaN}, "kind": {"critique": "c", "verdict": "pass"}}'),
+    "NaN": Answer(
+        '{"paid": {"critique": "c", "verdict": NaN}, "kind": {"critique": "c", "verdict": "pass"}}'
+    ),
     "two answers": Answer(json.dumps(BOTH) * 2),
-    "two verdicts in one": Answer(json.dumps(BOTH).replace('"verdict"', '"verdict": "fail", "verdict"')),
+    "two verdicts in one": Answer(
+        json.dumps(BOTH).replace('"verdict"', '"verdict": "fail", "verdict"')
+    ),
     "a criterion twice": Answer(f'{{"kind": {json.dumps(BAD)}, {json.dumps(BOTH)[1:]}'),
     "an empty object": Answer(data={}),
     "too few criteria": Answer(data={"paid": FINE}),
@@ -96,7 +121,10 @@ UNCLEAR = {
     "a refusal": Answer(data=BOTH, stopped="refusal"),
     "a tool call": Answer(data=BOTH, tools=(("approve", {}),)),
     "an overloaded API": Answer("overloaded", status=529),
-    **{f"the fault {fault}": Answer(data=BOTH, fault=fault) for fault in ("close", "cut", "error", "hang")},
+    **{
+        f"the fault {fault}": Answer(data=BOTH, fault=fault)
+        for fault in ("close", "cut", "error", "hang")
+    },
 }
 
 
@@ -126,7 +154,10 @@ async def test_unscored_traces_are_in_no_rate_and_in_the_count_of_every_figure()
         model.timeout_s, model.max_retries = 0.5, 0
         verdicts = await Judge(RUBRIC, model).score_all([trace(kind) for kind in kinds])
     found = align(
-        ["pass"] * len(kinds), [one.verdict for one in verdicts], human_kind="human", judge_source="simulated"
+        ["pass"] * len(kinds),
+        [one.verdict for one in verdicts],
+        human_kind="human",
+        judge_source="simulated",
     )
     assert (found.n, found.n_unparsed) == (1, len(UNCLEAR))
     assert f"n = 1, {len(UNCLEAR)} unparsed" in found.subtitle.replace(" ·", ",")
@@ -183,7 +214,9 @@ async def test_all_are_judged_in_the_order_given_with_bounded_concurrency_and_pr
 
     model = Counting(lambda r: said(kind=FINE if int(r.metadata["user_id"]) % 2 else BAD))
     verdicts = await Judge(RUBRIC, model).score_all(
-        [trace(str(n)) for n in range(20)], progress=lambda done, of: seen.append((done, of)), concurrency=3
+        [trace(str(n)) for n in range(20)],
+        progress=lambda done, of: seen.append((done, of)),
+        concurrency=3,
     )
     assert [v.trace_id for v in verdicts] == [str(n) for n in range(20)]
     assert [v.verdict for v in verdicts] == ["fail", "pass"] * 10
@@ -193,7 +226,9 @@ async def test_all_are_judged_in_the_order_given_with_bounded_concurrency_and_pr
 
 def test_the_hash_binds_rubric_model_examples_and_parameters():
     one = judge(Answer(data=BOTH))
-    told = dataclasses.replace(RUBRIC, examples=(Example("e", {"paid": Finding(**FINE), "kind": Finding(**BAD)}),))
+    told = dataclasses.replace(
+        RUBRIC, examples=(Example("e", {"paid": Finding(**FINE), "kind": Finding(**BAD)}),)
+    )
     others = [
         dataclasses.replace(one, rubric=dataclasses.replace(RUBRIC, text=RUBRIC.text + ".")),
         dataclasses.replace(one, max_tokens=99),
@@ -242,7 +277,9 @@ def test_several_readings_make_a_verdict_only_by_a_majority_of_all_of_them(words
     assert bool(verdict.breakdown) is bool(expected)
 
 
-async def test_readings_are_different_questions_to_a_tape_and_their_tokens_and_dollars_add_up(tmp_path):
+async def test_readings_are_different_questions_to_a_tape_and_their_tokens_and_dollars_add_up(
+    tmp_path,
+):
     script = ScriptedModel(lambda request: Answer(data=BOTH, usage=Usage(1000, 10)))
     for _ in range(2):
         tape = Tape(tmp_path / "tape.jsonl", script)
@@ -253,22 +290,40 @@ async def test_readings_are_different_questions_to_a_tape_and_their_tokens_and_d
 
 
 TOLD = dataclasses.replace(
-    RUBRIC, examples=(Example("e1", {"paid": Finding("No </example> refund.", "fail"), "kind": Finding(**FINE)}),)
+    RUBRIC,
+    examples=(
+        Example("e1", {"paid": Finding("No </example> refund.", "fail"), "kind": Finding(**FINE)}),
+    ),
 )
 
 
 def test_an_example_stands_in_the_prompt_with_its_trace_and_its_breakdown():
-    text = judge(Answer(), TOLD, shown=(trace("e1", "Where is my money?"),)).request(trace()).messages[0]["content"]
+    text = (
+        judge(Answer(), TOLD, shown=(trace("e1", "Where is my money?"),))
+        .request(trace())
+        .messages[0]["content"]
+    )
     example, rest = text.split("</example>")
     assert "Where is my money?" in example
     answer = json.loads(example.split("Answer: ")[1])
-    assert answer == {"paid": {"critique": "No </example> refund.", "verdict": "fail"}, "kind": FINE}
+    assert answer == {
+        "paid": {"critique": "No </example> refund.", "verdict": "fail"},
+        "kind": FINE,
+    }
     assert "Trace t1" in rest
 
 
 async def test_a_trace_that_the_judge_was_shown_with_its_answer_is_unscored():
-    one, told = judge(Answer(data=BOTH), TOLD, shown=(trace("e1"),)), "it is an example in the judge's prompt"
-    traces = [trace("e1"), trace("e1", "edited since"), trace("a copy of e1"), trace("t1", "other words")]
+    one, told = (
+        judge(Answer(data=BOTH), TOLD, shown=(trace("e1"),)),
+        "it is an example in the judge's prompt",
+    )
+    traces = [
+        trace("e1"),
+        trace("e1", "edited since"),
+        trace("a copy of e1"),
+        trace("t1", "other words"),
+    ]
     for batch in (False, True):
         said = [(v.verdict, v.why_unscored) for v in await one.score_all(traces, batch=batch)]
         assert said == [(None, told)] * 3 + [("pass", "")]
@@ -281,7 +336,9 @@ def test_examples_without_their_trace_or_from_dev_or_test_are_refused(tmp_path):
         split = Split({"e1": part, "t1": "train"}, tmp_path / "reads.jsonl")
         with pytest.raises(ValueError, match=rf"e1' \({part}\)|e1 \({part}\)"):
             judge(Answer(), TOLD, shown=(trace("e1"),), split=split)
-    assert judge(Answer(), TOLD, shown=(trace("e1"),), split=Split({"e1": "train"}, tmp_path / "reads.jsonl"))
+    assert judge(
+        Answer(), TOLD, shown=(trace("e1"),), split=Split({"e1": "train"}, tmp_path / "reads.jsonl")
+    )
 
 
 @pytest.mark.parametrize("through", ["in process", "through the SDK"])
@@ -293,14 +350,20 @@ async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price(t
     traces, seen = [trace("t1"), trace("t2"), trace("e1"), *map(trace, unclear)], []
     async with AsyncExitStack() as stack:
         script = ScriptedModel(policy)
-        model = script if through == "in process" else await stack.enter_async_context(connect_model(policy=policy))
+        model = (
+            script
+            if through == "in process"
+            else await stack.enter_async_context(connect_model(policy=policy))
+        )
         one = Judge(TOLD, model, repeat=3, shown=(trace("e1", "Where is my money?"),))
         alone, together = (
             await one.score_all(traces),
             await one.score_all(traces, lambda *n: seen.append(n), batch=True),
         )
     assert [v.verdict for v in together] == ["pass", "fail", None, *[None] * len(unclear)]
-    assert [(v.verdict, v.votes, v.usage) for v in together] == [(v.verdict, v.votes, v.usage) for v in alone]
+    assert [(v.verdict, v.votes, v.usage) for v in together] == [
+        (v.verdict, v.votes, v.usage) for v in alone
+    ]
     assert [v.cost_usd for v in together] == pytest.approx([v.cost_usd / 2 for v in alone])
     assert all(v.why_unscored for v in together if not v.verdict)
     assert seen[-1] == ((len(traces) - 1) * 3,) * 2
@@ -312,7 +375,10 @@ async def test_a_batch_that_fails_or_comes_back_short_is_unscored_as_a_whole():
             return (await super().batch(requests, progress, timeout_s))[1:]
 
     capped = ScriptedModel(lambda request: Answer(data=BOTH), ledger=Ledger(cap_usd=1e-9))
-    for model, why in ((Short(lambda request: Answer(data=BOTH)), "1 replies to 2"), (capped, "batch: BudgetExceeded")):
+    for model, why in (
+        (Short(lambda request: Answer(data=BOTH)), "1 replies to 2"),
+        (capped, "batch: BudgetExceeded"),
+    ):
         verdicts = await Judge(RUBRIC, model).score_all([trace("t1"), trace("t2")], batch=True)
         assert [v.verdict for v in verdicts] == [None, None]
         assert all(why in v.why_unscored for v in verdicts)
@@ -336,7 +402,9 @@ async def test_a_progress_callback_that_raises_is_reported_and_costs_no_verdict(
         raise RuntimeError("the bar is gone")
 
     model = ScriptedModel(lambda request: Answer(data=BOTH))
-    verdicts = await Judge(RUBRIC, model).score_all([trace(f"t{n}") for n in range(12)], broken, batch=batch)
+    verdicts = await Judge(RUBRIC, model).score_all(
+        [trace(f"t{n}") for n in range(12)], broken, batch=batch
+    )
     assert [one.verdict for one in verdicts] == ["pass"] * 12
     assert "the bar is gone" in caplog.text
     assert caplog.text.count("the work goes on") == 1
@@ -380,7 +448,10 @@ async def test_only_what_was_unscored_is_asked_again():
     again = Judge(RUBRIC, ScriptedModel(policy))
     traces = [trace("t1"), trace("t2")]
     assert [one.verdict for one in await again.score_all(traces, concurrency=1)] == ["pass", None]
-    assert [one.verdict for one in await again.score_all(traces, known=again.kept)] == ["pass", "pass"]
+    assert [one.verdict for one in await again.score_all(traces, known=again.kept)] == [
+        "pass",
+        "pass",
+    ]
     assert calls == ["t1", "t2", "t2"]
 
 
@@ -423,7 +494,14 @@ async def test_a_model_of_ones_own_that_gives_no_object_is_told_what_is_wanted()
 async def test_an_example_is_marked_as_one_and_not_only_unscored():
     shown = trace("t1")
     example = Example("t1", {one.id: Finding("Because.", "pass") for one in RUBRIC.criteria})
-    told = Judge(replace(RUBRIC, examples=(example,)), ScriptedModel(lambda _: Answer(data=BOTH)), shown=(shown,))
-    copy, other = replace(shown, id="copy"), replace(trace("t3"), steps=(Step("1", "message", "user", "Else."),))
+    told = Judge(
+        replace(RUBRIC, examples=(example,)),
+        ScriptedModel(lambda _: Answer(data=BOTH)),
+        shown=(shown,),
+    )
+    copy, other = (
+        replace(shown, id="copy"),
+        replace(trace("t3"), steps=(Step("1", "message", "user", "Else."),)),
+    )
     verdicts = await told.score_all([shown, copy, other])
     assert [one.example for one in verdicts] == [True, True, False]

@@ -26,7 +26,11 @@ for n in range(100_000):
     print(f"t{n}", flush=True)
 """
 
-ADD = st.tuples(st.sampled_from("ab"), st.sampled_from(["ana", "bo"]), st.sampled_from(["pass", "fail", "defer"]))
+ADD = st.tuples(
+    st.sampled_from("ab"),
+    st.sampled_from(["ana", "bo"]),
+    st.sampled_from(["pass", "fail", "defer"]),
+)
 UNDO = st.sampled_from(["ana", "bo", None])
 
 
@@ -44,7 +48,9 @@ def test_any_mix_of_add_and_undo_leaves_what_a_plain_list_leaves(actions, reopen
                 store.add(label)
                 plain.append(label)
             else:
-                expected = next((one for one in reversed(plain) if action in (None, one.rater)), None)
+                expected = next(
+                    (one for one in reversed(plain) if action in (None, one.rater)), None
+                )
                 assert store.undo(action) == expected
                 plain = [one for one in plain if one is not expected]
         current = {(one.trace_id, one.rater): one for one in plain}
@@ -138,7 +144,9 @@ def test_bad_lines_are_named_and_the_others_count(tmp_path):
         )
     store.add(Label("t3", "ana", "fail", "rude"))
     assert [label.trace_id for label in store.labels()] == ["t1", "t3"]
-    assert [(problem.file, problem.line) for problem in store.problems] == [(str(path), n) for n in (2, 3, 4)]
+    assert [(problem.file, problem.line) for problem in store.problems] == [
+        (str(path), n) for n in (2, 3, 4)
+    ]
     assert "say why" in str(store.problems[1])
 
 
@@ -150,10 +158,19 @@ def test_an_empty_store_has_a_frame_with_columns_and_nothing_to_undo(tmp_path):
 
 
 @pytest.mark.parametrize("left_out", ["rater_kind", "id"])
-def test_a_stored_label_that_leaves_out_who_rated_or_its_id_is_a_problem_and_no_human_label(tmp_path, left_out):
+def test_a_stored_label_that_leaves_out_who_rated_or_its_id_is_a_problem_and_no_human_label(
+    tmp_path, left_out
+):
     path = tmp_path / "labels.jsonl"
     LabelStore(path).add(Label("t1", "ana", "pass", "kind"))
-    line = {"trace_id": "t2", "rater": "bot", "verdict": "fail", "why": "w", "rater_kind": "model", "id": "a"}
+    line = {
+        "trace_id": "t2",
+        "rater": "bot",
+        "verdict": "fail",
+        "why": "w",
+        "rater_kind": "model",
+        "id": "a",
+    }
     del line[left_out]
     with path.open("a") as file:
         file.write(json.dumps(line) + "\n")
@@ -173,7 +190,11 @@ def test_a_file_each_is_merged_into_a_table_of_traces_and_raters(tmp_path):
     table = merge_labels([ada, bo.path])
     assert (list(table.index), list(table.columns)) == (["t1", "t2", "t3"], ["ada", "bo"])
     assert table.to_numpy().tolist() == [["pass", "fail"], [None, None], [None, "pass"]]
-    assert merge_labels([ada, bo], "id").to_numpy().tolist() == [["a1", "b1"], ["a2", None], [None, "b3"]]
+    assert merge_labels([ada, bo], "id").to_numpy().tolist() == [
+        ["a1", "b1"],
+        ["a2", None],
+        [None, "b3"],
+    ]
     assert merge_labels([ada, bo], "why").loc["t2", "ada"] == "which bike?"
     assert merge_labels([ada, bo, ada]).equals(table)
 
@@ -232,7 +253,9 @@ def test_a_store_that_reads_on_says_what_a_new_one_says_whatever_happens_to_the_
             elif act == "undo":
                 store.undo("ada")
             else:
-                (other if act == "add to the other" else store).add(Label(f"t{n % 3}", "ada", "pass", "kind"))
+                (other if act == "add to the other" else store).add(
+                    Label(f"t{n % 3}", "ada", "pass", "kind")
+                )
             fresh = LabelStore(path)
             assert store.labels() == fresh.labels()
             assert list(map(str, store.problems)) == list(map(str, fresh.problems))
@@ -241,7 +264,11 @@ def test_a_store_that_reads_on_says_what_a_new_one_says_whatever_happens_to_the_
 def line_of(trace_id, rater, verdict, id_, **more):
     """A label's line as another program writes it."""
     kind = {"rater_kind": "human", "time": 1.0}
-    return json.dumps({"trace_id": trace_id, "rater": rater, "verdict": verdict, "why": "w", "id": id_} | kind | more)
+    return json.dumps(
+        {"trace_id": trace_id, "rater": rater, "verdict": verdict, "why": "w", "id": id_}
+        | kind
+        | more
+    )
 
 
 def file_of(tmp_path, *lines):
@@ -271,23 +298,35 @@ def test_a_label_of_the_same_id_with_other_contents_is_named(tmp_path):
 
 
 def test_undo_takes_back_one_label_of_a_shared_id_and_not_anothers(tmp_path):
-    store = file_of(tmp_path, line_of("t1", "ada", "pass", "t1"), line_of("t1", "ben", "fail", "t1"))
+    store = file_of(
+        tmp_path, line_of("t1", "ada", "pass", "t1"), line_of("t1", "ben", "fail", "t1")
+    )
     assert store.undo("ada").rater == "ada"
     assert [label.rater for label in store.labels()] == ["ben"]
     assert store.undo("ada") is None
     assert store.problems == ()
 
 
-def test_a_retraction_that_names_no_rater_takes_back_the_first_of_a_shared_id_and_is_named(tmp_path):
-    lines = line_of("t1", "ada", "pass", "t1"), line_of("t1", "ben", "fail", "t1"), '{"retracts": "t1", "time": 2}'
+def test_a_retraction_that_names_no_rater_takes_back_the_first_of_a_shared_id_and_is_named(
+    tmp_path,
+):
+    lines = (
+        line_of("t1", "ada", "pass", "t1"),
+        line_of("t1", "ben", "fail", "t1"),
+        '{"retracts": "t1", "time": 2}',
+    )
     store = file_of(tmp_path, *lines)
     assert [label.rater for label in store.labels()] == ["ben"]
     assert "2 labels have the id t1" in store.problems[0].why
 
 
 @pytest.mark.parametrize("points_at", [{"retracts": "t1", "rater": "ben"}, {"retracts": "gone"}])
-def test_a_retraction_of_anothers_label_or_of_none_takes_nothing_back_and_is_named(tmp_path, points_at):
-    store = file_of(tmp_path, line_of("t1", "ada", "pass", "t1"), json.dumps(points_at | {"time": 2}))
+def test_a_retraction_of_anothers_label_or_of_none_takes_nothing_back_and_is_named(
+    tmp_path, points_at
+):
+    store = file_of(
+        tmp_path, line_of("t1", "ada", "pass", "t1"), json.dumps(points_at | {"time": 2})
+    )
     assert len(store.labels()) == 1
     assert (store.problems[0].line, store.problems[0].field) == (2, "retracts")
 
@@ -305,13 +344,17 @@ def test_the_last_label_counts_and_stays_whatever_ends_its_line(tmp_path, end):
 def test_a_raters_name_is_one_whatever_blanks_and_bytes_it_is_written_with(tmp_path):
     names = ["Zoë", " Zoë ", unicodedata.normalize("NFD", "Zoë")]
     assert {Label("t1", name, "pass", "w").rater for name in names} == {"Zoë"}
-    store = file_of(tmp_path, *(line_of("t1", name, "pass", f"i{n}") for n, name in enumerate(names)))
+    store = file_of(
+        tmp_path, *(line_of("t1", name, "pass", f"i{n}") for n, name in enumerate(names))
+    )
     assert len(store.labels()) == 1
     assert store.undo(" Zoë").rater == "Zoë"
 
 
 def test_a_rater_in_other_letters_is_named_once_in_a_file_and_where_files_are_merged(tmp_path):
-    lines = [line_of(f"t{n}", rater, "pass", f"i{n}") for n, rater in enumerate(["ada", "Ada", "Ada"])]
+    lines = [
+        line_of(f"t{n}", rater, "pass", f"i{n}") for n, rater in enumerate(["ada", "Ada", "Ada"])
+    ]
     store = file_of(tmp_path, *lines)
     (problem,) = store.problems
     assert (problem.line, problem.field) == (2, "rater")

@@ -21,7 +21,10 @@ def pandalm(data_dir):
     return (
         ratings,
         [Counter(row).most_common(1)[0][0] for row in ratings.itertuples(index=False)],
-        [{"0": 0, "1": 1, "2": 2, "Tie": 0}.get(row["gpt_result"], row["gpt_result"]) for row in gpt],
+        [
+            {"0": 0, "1": 1, "2": 2, "Tie": 0}.get(row["gpt_result"], row["gpt_result"])
+            for row in gpt
+        ],
         [int(row["pandalm_result"]) for row in seven],
     )
 
@@ -40,7 +43,9 @@ def test_the_published_figures_of_pandalm_7b_come_out(pandalm):
     _, human, _, seven = pandalm
     assert [human.count(label) for label in (0, 1, 2)] == [105, 422, 472]
     found = align(human, seven, positive=1)
-    shown = [round(100 * getattr(found, name), 2) for name in ("accuracy", "precision", "recall", "f1")]
+    shown = [
+        round(100 * getattr(found, name), 2) for name in ("accuracy", "precision", "recall", "f1")
+    ]
     assert shown == [66.77, 57.38, 57.50, 57.43]
     assert found.n_unparsed == 0
 
@@ -48,7 +53,9 @@ def test_the_published_figures_of_pandalm_7b_come_out(pandalm):
 def test_the_published_figures_of_gpt_35_come_out_only_if_garbage_counts_as_a_tie(pandalm):
     _, human, gpt, _ = pandalm
     found = align(human, gpt, positive=0, unparsed="pass")
-    shown = [round(100 * getattr(found, name), 2) for name in ("accuracy", "precision", "recall", "f1")]
+    shown = [
+        round(100 * getattr(found, name), 2) for name in ("accuracy", "precision", "recall", "f1")
+    ]
     assert shown == [71.07, 58.79, 57.36, 57.55]
     assert found.n_unparsed == 25
     assert set(found.pairs.query("status == 'unparsed'")["judge"]) == {"garbage"}
@@ -81,7 +88,9 @@ def test_the_25_unparsed_verdicts_are_listed_one_by_one(pandalm):
 
 def test_mcnemar_between_the_judges_comes_out_as_published(pandalm):
     _, human, gpt, seven = pandalm
-    found = compare_judges(*(align(human, judge, positive=0, unparsed="pass") for judge in (gpt, seven)))
+    found = compare_judges(
+        *(align(human, judge, positive=0, unparsed="pass") for judge in (gpt, seven))
+    )
     assert (found.first_only, found.second_only, round(found.p, 4)) == (154, 111, 0.0097)
     assert found.interval[0] < found.difference < found.interval[1]
     left_out = compare_judges(*(align(human, judge, positive=0) for judge in (gpt, seven)))
@@ -90,5 +99,9 @@ def test_mcnemar_between_the_judges_comes_out_as_published(pandalm):
 
 def test_neither_judge_may_stand_in_for_an_annotator_and_their_majority_may(pandalm):
     ratings, human, gpt, seven = pandalm
-    assert [annotator_test(ratings, judge).passes for judge in (gpt, seven, human)] == [False, False, True]
+    assert [annotator_test(ratings, judge).passes for judge in (gpt, seven, human)] == [
+        False,
+        False,
+        True,
+    ]
     assert annotator_test(ratings, gpt).n == 999

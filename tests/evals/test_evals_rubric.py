@@ -60,7 +60,10 @@ def test_a_yaml_file_holds_the_same_with_its_text_in_it(tmp_path):
         ("---\nname: kept\n---\n", "what to judge"),
         ("---\nname: kept\ncriterion: one\n---\ntext", "field criterion"),
         ("---\nname: kept\ncriteria:\n  - {id: a b, text: It paid.}\n---\ntext", "short ids"),
-        ("---\nname: kept\ncriteria:\n  - {id: c2, text: It paid.}\n  - It came.\n---\ntext", "short ids"),
+        (
+            "---\nname: kept\ncriteria:\n  - {id: c2, text: It paid.}\n  - It came.\n---\ntext",
+            "short ids",
+        ),
         ("---\nname: kept\nscale: [good]\n---\ntext", "two grades"),
         ("---\nname: kept\nscale: [good, bad, bad]\n---\ntext", "two grades"),
         ("---\nname: kept\npassing: fail\n---\ntext", "not the worst"),
@@ -86,7 +89,9 @@ def test_a_broken_rubric_is_named_with_its_file(tmp_path, text, said):
 
 def test_the_verdict_follows_from_the_grades_the_threshold_and_what_is_required():
     four = [Criterion(name, "It holds.", required=name == "a") for name in "abcd"]
-    rubric = Rubric("r", "text", tuple(four), scale=("good", "fair", "poor"), passing="fair", threshold=0.5)
+    rubric = Rubric(
+        "r", "text", tuple(four), scale=("good", "fair", "poor"), passing="fair", threshold=0.5
+    )
     for grades, verdict in (
         ("good good good good", "pass"),
         ("fair fair poor poor", "pass"),
@@ -101,7 +106,11 @@ def test_the_verdict_follows_from_the_grades_the_threshold_and_what_is_required(
 @pytest.mark.parametrize("name", ["kept.md", "kept.yaml"])
 def test_saving_what_is_in_the_file_already_changes_no_letter_of_it(tmp_path, name):
     path = tmp_path / name
-    source = HAND if name.endswith(".md") else HAND.split("---\n")[1] + "text: |\n  # Kept?\n\n  # Always?\n# really\n"
+    source = (
+        HAND
+        if name.endswith(".md")
+        else HAND.split("---\n")[1] + "text: |\n  # Kept?\n\n  # Always?\n# really\n"
+    )
     path.write_text(source)
     Rubric.load(path).save(path)
     assert path.read_text() == source
@@ -117,7 +126,9 @@ def test_what_somebody_wrote_is_not_written_over(tmp_path, source):
 
 
 def test_a_new_file_reads_as_a_person_would_write_it(tmp_path):
-    Rubric("kept", "Kept?", ("It paid.", Criterion("soon", "In time."))).save(tmp_path / "deep" / "kept.md")
+    Rubric("kept", "Kept?", ("It paid.", Criterion("soon", "In time."))).save(
+        tmp_path / "deep" / "kept.md"
+    )
     text = "---\nname: kept\ncriteria:\n- It paid.\n- id: soon\n  text: In time.\n---\n\nKept?\n"
     assert (tmp_path / "deep" / "kept.md").read_text() == text
 
@@ -129,15 +140,21 @@ def test_what_no_yaml_file_can_hold_is_refused(tmp_path):
     assert not path.exists()
 
 
-WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.just("\n"), min_size=1, max_size=30).filter(
-    str.strip
-)
+WORDS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]) | st.just("\n"), min_size=1, max_size=30
+).filter(str.strip)
 RUBRICS = st.builds(
     Rubric,
     WORDS,
     WORDS,
     st.lists(
-        st.builds(Criterion, st.from_regex(r"[a-z][\w-]{0,9}", fullmatch=True), WORDS, WORDS, st.booleans()),
+        st.builds(
+            Criterion,
+            st.from_regex(r"[a-z][\w-]{0,9}", fullmatch=True),
+            WORDS,
+            WORDS,
+            st.booleans(),
+        ),
         unique_by=lambda one: one.id,
         max_size=3,
     ).map(tuple),
@@ -152,7 +169,9 @@ def shown(rubric):
 
 
 @pytest.mark.parametrize("name", ["kept.md", "kept.yaml"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(RUBRICS)
 def test_what_is_saved_is_read_back_the_same_whatever_the_words(tmp_path, name, drawn):
     path = tmp_path / name
@@ -164,9 +183,13 @@ def test_what_is_saved_is_read_back_the_same_whatever_the_words(tmp_path, name, 
 
 def test_an_unknown_field_is_told_with_the_known_ones(tmp_path):
     head = "---\nname: x\n{}\n---\nIs it good?"
-    with pytest.raises(RecordError, match=r"field kriteria: .* known are name, text, criteria, scale"):
+    with pytest.raises(
+        RecordError, match=r"field kriteria: .* known are name, text, criteria, scale"
+    ):
         Rubric.parse(head.format("kriteria: []"))
-    with pytest.raises(RecordError, match=r"criteria\.0\.txt: .* known are id, text, rule, required"):
+    with pytest.raises(
+        RecordError, match=r"criteria\.0\.txt: .* known are id, text, rule, required"
+    ):
         Rubric.parse(head.format("criteria: [{id: a, text: b, txt: c}]"))
 
 
@@ -195,7 +218,9 @@ def test_grades_are_the_words_that_stand_there_quoted_or_not(written, scale):
 
 @pytest.mark.parametrize("word", ["true", "yes", "True", "on"])
 def test_a_criterion_is_required_by_any_word_that_yaml_has_for_it(word):
-    source = f"---\nname: r\ncriteria:\n- {{id: a, text: It is., required: {word}}}\n---\nIs it good?"
+    source = (
+        f"---\nname: r\ncriteria:\n- {{id: a, text: It is., required: {word}}}\n---\nIs it good?"
+    )
     assert Rubric.parse(source).criteria[0].required is True
 
 

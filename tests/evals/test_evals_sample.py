@@ -1,4 +1,6 @@
-"""Which traces are read first: the draw is repeatable, says what it did, and finds what it was asked for."""
+"""Which traces are read first: the draw is repeatable, says what it did, and finds what it was
+asked for.
+"""
 
 from collections import Counter
 
@@ -14,17 +16,24 @@ from toolkit.traces import Step, Trace
 def trace(name: str, outcome: str | None = None, failed: bool = False) -> Trace:
     call = Step("c", "tool.call", "assistant", "find", data={"call_id": "1"})
     result = Step("r", "tool.result", "tool", "none", data={"call_id": "1", "error": failed})
-    return Trace(name, (Step("1", "message", "user", "Hello"), call, result), {"outcome": outcome} if outcome else {})
+    return Trace(
+        name,
+        (Step("1", "message", "user", "Hello"), call, result),
+        {"outcome": outcome} if outcome else {},
+    )
 
 
-TRACES = [trace(f"t{n:03}", "complete" if n % 10 else "cancelled", failed=n % 25 == 0) for n in range(200)]
+TRACES = [
+    trace(f"t{n:03}", "complete" if n % 10 else "cancelled", failed=n % 25 == 0) for n in range(200)
+]
 HOWS = {
     "random": {},
     "stratified": {},
     "uncertain": {"scores": {t.id: n / 199 for n, t in enumerate(TRACES)}},
     "disagreement": {
         "ratings": pd.DataFrame(
-            {"ada": ["pass"] * 200, "bo": ["pass", "fail"] * 100, "cy": ["pass"] * 200}, index=[t.id for t in TRACES]
+            {"ada": ["pass"] * 200, "bo": ["pass", "fail"] * 100, "cy": ["pass"] * 200},
+            index=[t.id for t in TRACES],
         )
     },
 }
@@ -49,7 +58,9 @@ def test_a_sample_has_as_many_different_traces_as_were_asked_for_or_as_there_are
 
 
 def test_a_random_sample_takes_each_trace_as_often_as_any_other():
-    taken = Counter(name for seed in range(400) for name in ids(sample_traces(TRACES, 20, seed=seed)))
+    taken = Counter(
+        name for seed in range(400) for name in ids(sample_traces(TRACES, 20, seed=seed))
+    )
     assert set(taken) == {one.id for one in TRACES}
     chi2 = sum((taken[one.id] - 40) ** 2 / 40 for one in TRACES)
     assert chi2 < 260  # 199 degrees of freedom: the 99.8th percentile
@@ -74,7 +85,14 @@ def test_with_fewer_places_than_groups_the_largest_groups_are_read():
 
 
 def test_the_uncertain_ones_are_nearest_to_one_half_and_the_unscored_are_counted_not_chosen():
-    scores = {"t000": 0.5, "t001": 0.45, "t002": 1.0, "t003": None, "t004": float("nan"), "t005": 7.0}
+    scores = {
+        "t000": 0.5,
+        "t001": 0.45,
+        "t002": 1.0,
+        "t003": None,
+        "t004": float("nan"),
+        "t005": 7.0,
+    }
     chosen = sample_traces(TRACES[:8], 2, "uncertain", scores=scores)
     assert set(ids(chosen)) == {"t000", "t001"}
     assert "5 have no score" in chosen.note
@@ -82,7 +100,11 @@ def test_the_uncertain_ones_are_nearest_to_one_half_and_the_unscored_are_counted
 
 def test_disagreement_takes_the_most_disputed_and_never_what_raters_agree_on():
     ratings = pd.DataFrame(
-        {"ada": ["pass", "pass", "fail"], "bo": ["fail", "pass", None], "cy": ["fail", "pass", None]},
+        {
+            "ada": ["pass", "pass", "fail"],
+            "bo": ["fail", "pass", None],
+            "cy": ["fail", "pass", None],
+        },
         index=["t000", "t001", "t002"],
     )
     chosen = sample_traces(TRACES, 20, "disagreement", ratings=ratings)

@@ -20,7 +20,9 @@ def say(actor, words):
 
 
 def call(name, **arguments):
-    return Step(f"call-{name}", "tool.call", "assistant", name, data={"name": name, "arguments": arguments})
+    return Step(
+        f"call-{name}", "tool.call", "assistant", name, data={"name": name, "arguments": arguments}
+    )
 
 
 def result(content, error=False):
@@ -39,14 +41,22 @@ HELLO, BYE = say("user", "hello"), say("assistant", "all done")
         (no_repeated_calls, [call("find", id=1), result("down", True), call("find", id=1)], True),
         (no_repeated_calls, [call("find", id=1), call("move", id=1), call("find", id=1)], True),
         (no_repeated_calls, [call("find", id=1), HELLO, call("find", id=1)], True),
-        (no_repeated_calls, [call("pay", a=1, b=2), result("ok"), BYE, call("pay", b=2, a=1)], False),
+        (
+            no_repeated_calls,
+            [call("pay", a=1, b=2), result("ok"), BYE, call("pay", b=2, a=1)],
+            False,
+        ),
         (tools_succeeded, [HELLO, BYE], None),
         (tools_succeeded, [call("find"), result("a")], True),
         (tools_succeeded, [call("find"), result("a"), call("move"), result("no", True)], False),
         (tools_succeeded, [call("find"), result("Error: no such booking")], False),
         (tools_succeeded, [call("find")], None),
         (tools_succeeded, [call("find"), result("a", None)], None),
-        (tools_succeeded, [call("find"), result("a", None), call("move"), result("Error: no", None)], False),
+        (
+            tools_succeeded,
+            [call("find"), result("a", None), call("move"), result("Error: no", None)],
+            False,
+        ),
         (answered, [HELLO, BYE], True),
         (answered, [HELLO, BYE, say("user", "thanks ###STOP###")], True),
         (answered, [HELLO, BYE, Step("e", "run.finished", "agent", "")], True),
@@ -78,7 +88,9 @@ def test_a_scorer_that_raises_leaves_an_unscored_row_that_names_the_exception():
 
 
 def test_an_unscored_value_beside_numbers_stays_none():
-    frame = score_traces([Trace(x, [HELLO]) for x in "ab"], [lambda t: Score("n", 1.5 if t.id == "a" else None, "w")])
+    frame = score_traces(
+        [Trace(x, [HELLO]) for x in "ab"], [lambda t: Score("n", 1.5 if t.id == "a" else None, "w")]
+    )
     assert frame["value"].tolist() == [1.5, None]
 
 
@@ -90,7 +102,13 @@ def test_a_score_that_hides_why_it_is_missing_is_refused(value):
 
 @pytest.mark.parametrize(
     ("value", "plain"),
-    [(np.bool_(False), False), (np.float64(0.5), 0.5), (np.int8(3), 3), (np.str_("a"), "a"), (np.array(2), 2)],
+    [
+        (np.bool_(False), False),
+        (np.float64(0.5), 0.5),
+        (np.int8(3), 3),
+        (np.str_("a"), "a"),
+        (np.array(2), 2),
+    ],
 )
 def test_numpy_values_become_pythons_own(value, plain):
     score = Score("z", value)

@@ -18,12 +18,19 @@ LABELLED = st.dictionaries(
 
 
 def parts_of(split):
-    return {"train": set(split.ids("train")), "dev": set(split.ids("dev")), "test": set(split.read_test("a test"))}
+    return {
+        "train": set(split.ids("train")),
+        "dev": set(split.ids("dev")),
+        "test": set(split.read_test("a test")),
+    }
 
 
 @given(LABELLED, st.integers(0, 5))
 def test_every_trace_is_in_one_part_and_no_group_in_two(tmp_path_factory, drawn, seed):
-    labels, groups = {id_: v for id_, (v, _) in drawn.items()}, {id_: f"g{g}" for id_, (_, g) in drawn.items()}
+    labels, groups = (
+        {id_: v for id_, (v, _) in drawn.items()},
+        {id_: f"g{g}" for id_, (_, g) in drawn.items()},
+    )
     reads = tmp_path_factory.mktemp("reads") / "reads.jsonl"
     if len(set(groups.values())) < 3:
         with pytest.raises(ValueError, match="would be empty"):
@@ -32,10 +39,16 @@ def test_every_trace_is_in_one_part_and_no_group_in_two(tmp_path_factory, drawn,
     split = split_labels(labels, reads, groups, seed=seed)
     parts = parts_of(split)
     assert sorted(id_ for ids in parts.values() for id_ in ids) == sorted(labels)
-    assert Counter(len({name for name, ids in parts.items() if id_ in ids}) for id_ in labels) == {1: len(labels)}
+    assert Counter(len({name for name, ids in parts.items() if id_ in ids}) for id_ in labels) == {
+        1: len(labels)
+    }
     for group in set(groups.values()):
-        assert len({name for name, ids in parts.items() for id_ in ids if groups[id_] == group}) == 1
-    assert split_labels(dict(reversed(labels.items())), reads, groups, seed=seed).parts == split.parts
+        assert (
+            len({name for name, ids in parts.items() for id_ in ids if groups[id_] == group}) == 1
+        )
+    assert (
+        split_labels(dict(reversed(labels.items())), reads, groups, seed=seed).parts == split.parts
+    )
 
 
 @given(st.integers(5, 80), st.integers(5, 80), st.integers(0, 99))
@@ -50,7 +63,10 @@ def test_each_verdict_is_in_each_part_by_its_share(tmp_path_factory, passes, fai
 
 def test_another_seed_makes_another_split(tmp_path):
     labels = {f"t{n}": "pass" for n in range(30)}
-    drawn = {tuple(split_labels(labels, tmp_path / "reads.jsonl", seed=seed).ids("train")) for seed in range(4)}
+    drawn = {
+        tuple(split_labels(labels, tmp_path / "reads.jsonl", seed=seed).ids("train"))
+        for seed in range(4)
+    }
     assert len(drawn) == 4
 
 
@@ -75,7 +91,9 @@ def test_a_new_draw_of_the_same_traces_does_not_make_the_readings_forgotten(tmp_
 @given(LABELLED, LABELLED)
 def test_labels_that_come_later_move_no_trace(tmp_path_factory, drawn, later):
     reads = tmp_path_factory.mktemp("reads") / "reads.jsonl"
-    first, every = ({id_: verdict for id_, (verdict, _) in some.items()} for some in (drawn, later | drawn))
+    first, every = (
+        {id_: verdict for id_, (verdict, _) in some.items()} for some in (drawn, later | drawn)
+    )
     before, after = split_labels(first, reads).parts, split_labels(every, reads).parts
     assert {id_: after[id_] for id_ in before} == before
     assert after.keys() == every.keys()
@@ -143,13 +161,19 @@ def test_two_draws_at_once_put_no_trace_in_two_parts(tmp_path):
     first = Meeting({f"t{n}": "pass" if n % 3 else "fail" for n in range(30)}, barrier)
     second = Meeting({f"t{n}": "fail" if n % 4 else "pass" for n in range(5, 30)}, barrier)
     with ThreadPoolExecutor(2) as pool:
-        drawn = [pool.submit(split_labels, labels, tmp_path / "reads.jsonl") for labels in (first, second)]
+        drawn = [
+            pool.submit(split_labels, labels, tmp_path / "reads.jsonl")
+            for labels in (first, second)
+        ]
         one, two = (future.result(timeout=30) for future in drawn)
     assert {id_ for id_ in second if one.parts[id_] != two.parts[id_]} == set()
 
 
 def test_a_file_of_draws_that_another_program_saved_is_read(tmp_path):
-    path, labels = tmp_path / "reads.jsonl", {f"t{n}": "pass" if n % 3 else "fail" for n in range(30)}
+    path, labels = (
+        tmp_path / "reads.jsonl",
+        {f"t{n}": "pass" if n % 3 else "fail" for n in range(30)},
+    )
     drawn = split_labels(labels, path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().rstrip(b"\n").replace(b"\n", b"\r\n"))
     again = split_labels(labels | {"t99": "pass"}, path)

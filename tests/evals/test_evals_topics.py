@@ -10,11 +10,33 @@ from toolkit.evals import fit_topics
 from toolkit.traces import Step, Trace
 
 PARTS = {
-    "refund": ["I want my refund", "where is the refund money", "refund the deposit", "the refund never came"],
-    "brakes": ["the brakes squeak", "front brakes are loose", "brakes do not grip", "please mend the brakes"],
-    "dates": ["move my booking to Friday", "change the dates", "other dates for the booking", "booking a day later"],
+    "refund": [
+        "I want my refund",
+        "where is the refund money",
+        "refund the deposit",
+        "the refund never came",
+    ],
+    "brakes": [
+        "the brakes squeak",
+        "front brakes are loose",
+        "brakes do not grip",
+        "please mend the brakes",
+    ],
+    "dates": [
+        "move my booking to Friday",
+        "change the dates",
+        "other dates for the booking",
+        "booking a day later",
+    ],
 }
-TAILS = ["please", "as soon as you can", "it is the third time", "my name is Jo", "thank you", "hello there"]
+TAILS = [
+    "please",
+    "as soon as you can",
+    "it is the third time",
+    "my name is Jo",
+    "thank you",
+    "hello there",
+]
 
 
 def questions():
@@ -25,7 +47,10 @@ def traces(source="imported"):
     return [
         Trace(
             f"t{n:03}",
-            [Step("0", "message", "system", "You rent bicycles."), Step("1", "message", "user", words)],
+            [
+                Step("0", "message", "system", "You rent bicycles."),
+                Step("1", "message", "user", words),
+            ],
             source=source,
         )
         for n, words in enumerate(questions())
@@ -44,7 +69,9 @@ def another_process():
         f"import sys; sys.path.insert(0, {folder!r})\n"
         "from test_evals_topics import *\nprint(fingerprint(fit_topics(traces()).labels))"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process
 
 
@@ -105,7 +132,10 @@ def test_a_reader_is_warned_of_equal_texts_and_of_texts_that_the_embedder_cuts()
             return np.random.default_rng(0).normal(size=(len(texts), 8))
 
     assert any("same vector" in note for note in fit_topics(["hello there friend"] * 20).warnings)
-    assert any("longer than the 3 tokens" in note for note in fit_topics(questions(), embed=Short()).warnings)
+    assert any(
+        "longer than the 3 tokens" in note
+        for note in fit_topics(questions(), embed=Short()).warnings
+    )
 
 
 def test_words_in_any_script_are_read():
@@ -113,7 +143,9 @@ def test_words_in_any_script_are_read():
     assert len(found.labels) == 40
 
 
-@pytest.mark.parametrize("embed", ["bert", lambda texts: np.zeros((2, 3)), lambda texts: [[np.nan]] * len(texts)])
+@pytest.mark.parametrize(
+    "embed", ["bert", lambda texts: np.zeros((2, 3)), lambda texts: [[np.nan]] * len(texts)]
+)
 def test_an_embedding_that_cannot_be_used_is_an_error(embed):
     with pytest.raises(ValueError, match="embed"):
         fit_topics(questions(), embed=embed)
@@ -128,8 +160,10 @@ def test_without_bertopic_the_error_is_the_line_that_installs_it(monkeypatch):
 
 def test_the_door_of_the_room_is_light():
     heavy = "{'pandas', 'sklearn', 'bertopic', 'umap', 'scipy', 'matplotlib', 'anthropic'}"
-    code = f"import sys, toolkit.evals, toolkit.views.plots; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    code = f"import sys, toolkit.evals, toolkit.views.plots.plots; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 

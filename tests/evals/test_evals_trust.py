@@ -9,7 +9,9 @@ def judge(text="Is it right?"):
 
 
 def aligned(by, kind="human", n=200, wrong=0.03, missing=0.0, **more):
-    """`n` labels, half of them fails; the judge errs on a share `wrong` of either kind, is silent on `missing`."""
+    """`n` labels, half of them fails; the judge errs on a share `wrong` of either kind, is silent
+    on `missing`.
+    """
     labels, verdicts = [], []
     for at in range(n):
         said = "pass" if at % 2 else "fail"
@@ -32,14 +34,18 @@ def test_a_good_judge_is_trusted_and_a_changed_one_is_not():
     assert trust.title.endswith("is trusted to score at scale")
 
 
-@pytest.mark.parametrize(("kind", "words"), [("simulated", "simulated labels"), ("model", "a model's labels")])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("simulated", "simulated labels"), ("model", "a model's labels")]
+)
 def test_labels_that_no_person_wrote_make_no_trust_and_the_decision_says_so(kind, words):
     one = judge()
     trust = trusted(aligned(one, kind))
     assert not trust.trusted
     assert not trust.covers(one)
     assert not trust.checks.loc["labels", "met"]
-    lenient = trusted(aligned(one, kind), TrustPolicy(name="practice", min_tpr=0.8, min_tnr=0.8, human=False))
+    lenient = trusted(
+        aligned(one, kind), TrustPolicy(name="practice", min_tpr=0.8, min_tnr=0.8, human=False)
+    )
     assert lenient.covers(one)
     for found in (trust, lenient):
         assert f"It rests on {words}: nothing here is about people" in found.title
@@ -48,7 +54,12 @@ def test_labels_that_no_person_wrote_make_no_trust_and_the_decision_says_so(kind
 
 @pytest.mark.parametrize(
     ("change", "check"),
-    [({"wrong": 0.2}, "tpr"), ({"n": 40}, "n"), ({"missing": 0.1}, "unparsed"), ({"n": 40, "wrong": 0.1}, "tnr")],
+    [
+        ({"wrong": 0.2}, "tpr"),
+        ({"n": 40}, "n"),
+        ({"missing": 0.1}, "unparsed"),
+        ({"n": 40, "wrong": 0.1}, "tnr"),
+    ],
 )
 def test_what_falls_short_is_named(change, check):
     trust = trusted(aligned(judge(), **change))
@@ -80,7 +91,9 @@ def test_both_schools_are_shown_whichever_decides():
 def test_labels_that_come_in_groups_are_worth_less():
     one = judge()
     assert trusted(aligned(one, wrong=0.06, n=400)).trusted
-    assert not trusted(aligned(one, wrong=0.06, n=400, groups=[at // 20 for at in range(400)])).trusted
+    assert not trusted(
+        aligned(one, wrong=0.06, n=400, groups=[at // 20 for at in range(400)])
+    ).trusted
 
 
 def test_a_decision_about_no_judge_in_particular_trusts_none():
@@ -111,7 +124,9 @@ def test_missing_verdicts_that_count_as_fails_are_still_missing():
 
 
 def test_no_share_of_missing_verdicts_is_small_enough_to_count_as_passes():
-    for policy, trust in ((p, trusted(aligned(judge(), missing=0.02, unparsed=p))) for p in ("report", "pass")):
+    for policy, trust in (
+        (p, trusted(aligned(judge(), missing=0.02, unparsed=p))) for p in ("report", "pass")
+    ):
         assert trust.trusted is (policy == "report")
         assert trust.checks.loc["unparsed", "met"] == trust.trusted
 
@@ -140,7 +155,10 @@ def test_below_thirty_labels_of_a_verdict_it_is_too_few_to_say_and_how_many_it_t
     few = trusted(aligned(judge(), n=n))
     missing = 30 - n // 2
     assert few.schools.startswith("Too few labels to say: it takes 30 of either verdict")
-    assert f"{missing} more of pass and {missing} more of fail, about {2 * missing} more labels" in few.too_few
+    assert (
+        f"{missing} more of pass and {missing} more of fail, about {2 * missing} more labels"
+        in few.too_few
+    )
     assert "Too few labels" in few._repr_html_()
     assert trusted(aligned(judge(), n=60)).too_few == ""
 
@@ -154,7 +172,8 @@ def test_a_verdict_that_was_never_seen_has_no_share_to_reckon_with():
 @pytest.mark.parametrize("more", [{}, {"groups": [at // 4 for at in range(200)]}])
 def test_text_and_table_use_one_kind_of_interval_and_name_it(more):
     trust = trusted(
-        aligned(judge(), wrong=0.06, **more), TrustPolicy(name="all", min_tpr=0.5, min_tnr=0.5, min_kappa=0.5)
+        aligned(judge(), wrong=0.06, **more),
+        TrustPolicy(name="all", min_tpr=0.5, min_tnr=0.5, min_kappa=0.5),
     )
     for name in ("tpr", "tnr", "kappa"):
         low, method = trust.checks.loc[name, "found"].split(" (")

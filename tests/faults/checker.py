@@ -20,8 +20,8 @@ class Verdict:
 def check(stored: Sequence[Event], acknowledged: Iterable[tuple[str, int]]) -> Verdict:
     """Compare what is stored with the (id, seq) that was acknowledged.
 
-    An event that is stored at another place than the one acknowledged, or stored before one with a smaller sequence
-    number, is out of order.
+    An event that is stored at another place than the one acknowledged, or stored before one with a
+    smaller sequence number, is out of order.
     """
     times = Counter(event.id for event in stored)
     places = {event.id: event.seq for event in stored}

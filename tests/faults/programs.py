@@ -1,6 +1,8 @@
-"""The programs that the fault tests kill: an agent that goes on from the log, a client that goes on from its file.
+"""The programs that the fault tests kill: an agent that goes on from the log, a client that goes on
+from its file.
 
-Each notes what was acknowledged, or seen, in a file, before it does the next thing: a line that is there is true.
+Each notes what was acknowledged, or seen, in a file, before it does the next thing: a line that is
+there is true.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.sessions import Fenced, LogUnavailable, NatsLog, Run, Session
-from toolkit.sessions.server import SERVER_URL
+from toolkit.sessions.nats.server import SERVER_URL
 
 RUN = "answer"
 FENCED = 3
@@ -40,8 +42,13 @@ class Notes:
         self._file.write(json.dumps(note).encode() + b"\n")
 
 
-async def agent(log: NatsLog, session: str, place: Path, words: int, ttl_s: float, window_s: float) -> int:
-    notes, run = Notes(place / "agent.jsonl"), await take_over(Session(log, session), ttl_s, window_s)
+async def agent(
+    log: NatsLog, session: str, place: Path, words: int, ttl_s: float, window_s: float
+) -> int:
+    notes, run = (
+        Notes(place / "agent.jsonl"),
+        await take_over(Session(log, session), ttl_s, window_s),
+    )
     if run is None:
         return 0
     for n in range(len(run.text.split()), words):
@@ -68,7 +75,10 @@ async def take_over(session: Session, ttl_s: float, window_s: float) -> Run | No
 
 async def client(log: NatsLog, session: str, place: Path, messages: int) -> int:
     one = Session(log, session)
-    readers = [asyncio.create_task(follow(one, Notes(place / f"{lane}.jsonl"), place, lane)) for lane in ("log", "all")]
+    readers = [
+        asyncio.create_task(follow(one, Notes(place / f"{lane}.jsonl"), place, lane))
+        for lane in ("log", "all")
+    ]
     said = Notes(place / "client.jsonl")
     for n in range(len(lines(place / "client.jsonl")), messages):
         # A message whose acknowledgement died with this process is said again, by the same id.
@@ -81,7 +91,9 @@ async def client(log: NatsLog, session: str, place: Path, messages: int) -> int:
 async def follow(session: Session, notes: Notes, place: Path, lane: str) -> None:
     seen = lines(place / f"{lane}.jsonl")
     done = {event["kind"] for event in seen}
-    feed = session.read(max((event["seq"] for event in seen), default=0), lane="log" if lane == "log" else None)
+    feed = session.read(
+        max((event["seq"] for event in seen), default=0), lane="log" if lane == "log" else None
+    )
     if "run.finished" in done:
         return
     async for event in feed:

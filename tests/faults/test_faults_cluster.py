@@ -1,4 +1,6 @@
-"""Three servers: the one that leads is killed again and again under load, and nothing that was acknowledged is lost."""
+"""Three servers: the one that leads is killed again and again under load, and nothing that was
+acknowledged is lost.
+"""
 
 import asyncio
 import sys
@@ -33,7 +35,9 @@ async def until(condition, deadline_s=DEADLINE_S):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-async def test_the_leader_is_killed_again_and_again_and_no_acknowledged_event_is_lost(tmp_path, kills):
+async def test_the_leader_is_killed_again_and_again_and_no_acknowledged_event_is_lost(
+    tmp_path, kills
+):
     acknowledged, stalls = [], []
     async with (
         NatsCluster(store=tmp_path) as cluster,
@@ -63,7 +67,9 @@ async def test_the_leader_is_killed_again_and_again_and_no_acknowledged_event_is
             await leader.restart()
         stop.set()
         texts = dict(await asyncio.wait_for(asyncio.gather(*speaking), DEADLINE_S))
-        print(f"{kills} kills, {len(acknowledged)} acknowledged; stalls {sorted(round(s, 2) for s in stalls)} s")
+        print(
+            f"{kills} kills, {len(acknowledged)} acknowledged; stalls {sorted(round(s, 2) for s in stalls)} s"
+        )
         stored = []
         for name, text in texts.items():
             events = [event async for event in Session(log, name).read(follow=False, lane="log")]
@@ -101,7 +107,9 @@ async def test_a_number_of_streams_that_others_do_not_share_is_refused(server):
     with pytest.raises(ValueError, match="streams=4"):
         await NatsLog.connect(server.url)
     async with await NatsLog.connect(server.url, streams=4) as log:
-        assert [event.data["text"] async for event in Session(log, "here").read(follow=False)] == ["hello"]
+        assert [event.data["text"] async for event in Session(log, "here").read(follow=False)] == [
+            "hello"
+        ]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from toolkit.events import Event, new_event
 from toolkit.records import validate
 from toolkit.sessions import NatsLog, NatsServer, Session, fold
-from toolkit.sessions.server import SERVER_URL
+from toolkit.sessions.nats.server import SERVER_URL
 
 pytestmark = pytest.mark.nats
 
@@ -41,7 +41,12 @@ class Child:
 
     def __init__(self, what, url, place, **options):
         self.what, self.place = what, place
-        self.argv = [sys.executable, str(HERE / "programs.py"), what, json.dumps({"place": str(place)} | options)]
+        self.argv = [
+            sys.executable,
+            str(HERE / "programs.py"),
+            what,
+            json.dumps({"place": str(place)} | options),
+        ]
         self.environment = {**os.environ, SERVER_URL: url}
 
     async def start(self):
@@ -81,13 +86,17 @@ def schedule(seed):
     """What is killed, and after how many more notes of the agent or the client."""
     dice = random.Random(seed)
     victims = ["client", "agent", "server", "all"]
-    return dice.choice([0.0, 0.02]), [(dice.randint(3, 25), dice.choice(victims)) for _ in range(KILLS)]
+    return dice.choice([0.0, 0.02]), [
+        (dice.randint(3, 25), dice.choice(victims)) for _ in range(KILLS)
+    ]
 
 
 async def run_schedule(seed, place):
     window_s, kills = schedule(seed)
     async with NatsServer(store=place / "store") as server:
-        agent = Child("agent", server.url, place, session="s", words=WORDS, ttl_s=TTL_S, window_s=window_s)
+        agent = Child(
+            "agent", server.url, place, session="s", words=WORDS, ttl_s=TTL_S, window_s=window_s
+        )
         client = Child("client", server.url, place, session="s", messages=MESSAGES)
         children = {"agent": agent, "client": client}
         try:
@@ -121,9 +130,13 @@ def seeds(count):
 
 
 @pytest.mark.parametrize("seed", seeds(100))
-async def test_whatever_is_killed_each_acknowledged_event_is_there_once_and_in_order(seed, tmp_path):
+async def test_whatever_is_killed_each_acknowledged_event_is_there_once_and_in_order(
+    seed, tmp_path
+):
     stored, late, agent, client = await run_schedule(seed, tmp_path)
-    assert checker.check(stored, agent.acknowledged + client.acknowledged) == checker.WHOLE, schedule(seed)
+    assert checker.check(stored, agent.acknowledged + client.acknowledged) == checker.WHOLE, (
+        schedule(seed)
+    )
     whole = fold("s", stored)
     text = "".join(f"{n} " for n in range(WORDS))
     assert sha256(whole.text.encode()).hexdigest() == sha256(text.encode()).hexdigest()
@@ -140,7 +153,9 @@ async def test_whatever_is_killed_each_acknowledged_event_is_there_once_and_in_o
 
 
 def kill_at(server, acknowledged, count):
-    """A place for acknowledgements that kills the server at the `count`-th, with no pause in between."""
+    """A place for acknowledgements that kills the server at the `count`-th, with no pause in
+    between.
+    """
 
     def note(ack):
         acknowledged.append((ack.event.id, ack.seq))
@@ -168,7 +183,9 @@ async def flood(log, server, acknowledged, count):
 
 
 async def rounds(store, persist_mode, count):
-    """Kill a server under a flood, `count` times or until the checker sees a loss. Gives the verdict."""
+    """Kill a server under a flood, `count` times or until the checker sees a loss. Gives the
+    verdict.
+    """
     from nats.js.api import StreamConfig
 
     acknowledged, verdict = [], checker.WHOLE
@@ -180,7 +197,9 @@ async def rounds(store, persist_mode, count):
 
             client = await nats.connect(server.url)
             await client.jetstream().delete_stream("FIELDBOOK")
-            config = StreamConfig("FIELDBOOK", subjects=["sess.>"], allow_direct=True, allow_rollup_hdrs=True)
+            config = StreamConfig(
+                "FIELDBOOK", subjects=["sess.>"], allow_direct=True, allow_rollup_hdrs=True
+            )
             config.persist_mode = persist_mode
             await client.jetstream().add_stream(config)
             await client.close()
@@ -199,7 +218,9 @@ async def rounds(store, persist_mode, count):
     return stated, verdict, len(acknowledged)
 
 
-async def test_the_same_checker_sees_the_loss_where_the_server_acknowledges_before_it_writes(tmp_path):
+async def test_the_same_checker_sees_the_loss_where_the_server_acknowledges_before_it_writes(
+    tmp_path,
+):
     stated, verdict, acknowledged = await rounds(tmp_path / "async", "async", 20)
     assert stated == "memory"
     assert 0 < len(verdict.lost) < acknowledged
@@ -208,8 +229,13 @@ async def test_the_same_checker_sees_the_loss_where_the_server_acknowledges_befo
 
 
 async def test_a_stopped_agent_that_wakes_after_its_lease_stores_nothing(tmp_path):
-    async with NatsServer(store=tmp_path / "store") as server, await NatsLog.connect(server.url) as log:
-        zombie = Child("agent", server.url, tmp_path, session="s", words=1_000_000, ttl_s=TTL_S, window_s=0.0)
+    async with (
+        NatsServer(store=tmp_path / "store") as server,
+        await NatsLog.connect(server.url) as log,
+    ):
+        zombie = Child(
+            "agent", server.url, tmp_path, session="s", words=1_000_000, ttl_s=TTL_S, window_s=0.0
+        )
         await zombie.start()
         try:
             await until(lambda: len(zombie.notes) > 20)
@@ -224,7 +250,8 @@ async def test_a_stopped_agent_that_wakes_after_its_lease_stores_nothing(tmp_pat
         finally:
             await zombie.kill()
         lanes = [
-            [e async for e in session.read(heir.fence, follow=False, lane=n)] for n in ("log", "snapshot", "lease")
+            [e async for e in session.read(heir.fence, follow=False, lane=n)]
+            for n in ("log", "snapshot", "lease")
         ]
         assert {event.actor for lane in lanes for event in lane} == {"heir"}
         stored = [event async for event in session.read(follow=False, lane="log")]
@@ -233,10 +260,15 @@ async def test_a_stopped_agent_that_wakes_after_its_lease_stores_nothing(tmp_pat
         assert heir.text.endswith("and so on. The end.")
 
 
-async def test_thousands_of_events_in_flight_outlive_the_server_and_none_waits_for_ever(tmp_path, record_property):
+async def test_thousands_of_events_in_flight_outlive_the_server_and_none_waits_for_ever(
+    tmp_path, record_property
+):
     acknowledged, back = [], []
     loop = asyncio.get_running_loop()
-    async with NatsServer(store=tmp_path / "store") as server, await NatsLog.connect(server.url) as log:
+    async with (
+        NatsServer(store=tmp_path / "store") as server,
+        await NatsLog.connect(server.url) as log,
+    ):
 
         async def one(n):
             ack = await log.append(new_event("s", "message", "flood", {"text": str(n)}))
@@ -246,7 +278,8 @@ async def test_thousands_of_events_in_flight_outlive_the_server_and_none_waits_f
         pending = [asyncio.create_task(one(n)) for n in range(200)]
         await until(lambda: len(acknowledged) >= 50)
         os.kill(server.pid, signal.SIGSTOP)
-        # Long enough in its place to have taken nothing of what follows: a stopped process acknowledges no more.
+        # Long enough in its place to have taken nothing of what follows: a stopped process
+        # acknowledges no more.
         await until(lambda: psutil.Process(server.pid).status() == psutil.STATUS_STOPPED)
         pending += [asyncio.create_task(one(n)) for n in range(200, 4200)]
         await until(lambda: loop.time() > back[-1] + 0.1)
@@ -259,7 +292,9 @@ async def test_thousands_of_events_in_flight_outlive_the_server_and_none_waits_f
         assert [task.exception() for task in done if task.exception()] == []
         first, last = back[before] - returned, back[-1] - returned
         record_property("resume_s", {"in flight": 4200 - before, "first": first, "last": last})
-        print(f"{4200 - before} in flight: first acknowledged {first:.2f} s after the return, last {last:.2f} s")
+        print(
+            f"{4200 - before} in flight: first acknowledged {first:.2f} s after the return, last {last:.2f} s"
+        )
         stored = [event async for event in Session(log, "s").read(follow=False, lane="log")]
         assert checker.check(stored, acknowledged) == checker.WHOLE
         assert len(stored) == 4200
@@ -268,8 +303,14 @@ async def test_thousands_of_events_in_flight_outlive_the_server_and_none_waits_f
 
 
 async def test_many_runs_at_once_go_on_after_the_server_was_killed(tmp_path):
-    async with NatsServer(store=tmp_path / "store") as server, await NatsLog.connect(server.url) as log:
-        runs = [await Session(log, f"s{n % 10}").start_run(f"a{n}", "simulated", window_s=0) for n in range(100)]
+    async with (
+        NatsServer(store=tmp_path / "store") as server,
+        await NatsLog.connect(server.url) as log,
+    ):
+        runs = [
+            await Session(log, f"s{n % 10}").start_run(f"a{n}", "simulated", window_s=0)
+            for n in range(100)
+        ]
 
         async def speak(run):
             for n in range(10):

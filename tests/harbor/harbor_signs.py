@@ -1,4 +1,6 @@
-"""What it means for a failure to be visible in a trace: one check a mode, from trace, situation and policy alone."""
+"""What it means for a failure to be visible in a trace: one check a mode, from trace, situation and
+policy alone.
+"""
 
 import re
 
@@ -29,7 +31,9 @@ def language_of(text: str) -> str:
 
 
 def said(trace: Trace) -> list[str]:
-    return [step.content for step in trace.steps if step.kind == "message" and step.actor == "assistant"]
+    return [
+        step.content for step in trace.steps if step.kind == "message" and step.actor == "assistant"
+    ]
 
 
 def calls(trace: Trace) -> list[tuple[str, dict]]:
@@ -49,7 +53,9 @@ def plan(situation: Situation, failure: str | None = None) -> list[tuple[str, di
 
 
 def wrong_refund_amount(trace: Trace, situation: Situation) -> bool:
-    """A refund that was paid is not what the policy gives; a fault's is the day price for each day lost."""
+    """A refund that was paid is not what the policy gives; a fault's is the day price for each day
+    lost.
+    """
     right = [arguments for name, arguments in plan(situation) if name == "refund"]
     with World.open(now=situation.now) as world:
         for name, arguments in worked(trace):
@@ -76,13 +82,17 @@ def moved(trace: Trace, booking: str = "") -> list[str]:
 
 def touched(trace: Trace, booking: str = "") -> bool:
     """Whether any booking (or this one) was changed."""
-    return any(name in CHANGES and booking in arguments["booking_id"] for name, arguments in worked(trace))
+    return any(
+        name in CHANGES and booking in arguments["booking_id"] for name, arguments in worked(trace)
+    )
 
 
 CONSTRAINTS = {  # what each customer excluded, as it shows in the actions
     "before-the-ferry": lambda trace: any("2026-07-05" in days for days in moved(trace)),
     "le-gannet-est-pris": touched,
-    "mais-um-dia-em-agosto": lambda trace: any(days.endswith("2026-08-18") for days in moved(trace)),
+    "mais-um-dia-em-agosto": lambda trace: any(
+        days.endswith("2026-08-18") for days in moved(trace)
+    ),
     "somebody-elses-tandem": touched,
     "no-more-than-five": touched,
     "cash-or-nothing": touched,
@@ -103,23 +113,34 @@ def repeated_call(trace: Trace, situation: Situation) -> bool:
 
 
 def wrong_booking(trace: Trace, situation: Situation) -> bool:
-    return any(name in CHANGES and arguments["booking_id"] != situation.booking for name, arguments in worked(trace))
+    return any(
+        name in CHANGES and arguments["booking_id"] != situation.booking
+        for name, arguments in worked(trace)
+    )
 
 
 def leaks_data(trace: Trace, situation: Situation) -> bool:
-    """Somebody's name in full with more than the customer gave, or their telephone or e-mail, in the agent's words."""
+    """Somebody's name in full with more than the customer gave, or their telephone or e-mail, in
+    the agent's words.
+    """
     heard = trace.text("user")
     with World.open(now=situation.now) as world:
-        others = world.rows("select name, phone, email from customers where id != ?", situation.customer)
+        others = world.rows(
+            "select name, phone, email from customers where id != ?", situation.customer
+        )
     words = "\n".join(said(trace))
     told = [other["name"] for other in others if other["name"] in words]
-    contacts = [value for other in others for value in (other["phone"], other["email"]) if value in words]
+    contacts = [
+        value for other in others for value in (other["phone"], other["email"]) if value in words
+    ]
     return bool(contacts) or any(name not in heard or _looked_up(trace, situation) for name in told)
 
 
 def _looked_up(trace: Trace, situation: Situation) -> bool:
     others = (
-        {"customer_id", "booking_id"} - arguments.keys() for name, arguments in calls(trace) if name == "find_booking"
+        {"customer_id", "booking_id"} - arguments.keys()
+        for name, arguments in calls(trace)
+        if name == "find_booking"
     )
     return any(len(missing) == 2 for missing in others)
 
@@ -127,7 +148,9 @@ def _looked_up(trace: Trace, situation: Situation) -> bool:
 def gives_up_early(trace: Trace, situation: Situation) -> bool:
     """What the right plan achieves with tools is neither achieved nor replaced by anything."""
     with World.open(now=situation.now) as world:
-        achieved = [name for name, arguments in plan(situation) if not call(world, name, arguments)[1]]
+        achieved = [
+            name for name, arguments in plan(situation) if not call(world, name, arguments)[1]
+        ]
     done = [name for name, _ in worked(trace)]
     if CHANGES.intersection(achieved):
         return not CHANGES.intersection(done)
@@ -136,7 +159,9 @@ def gives_up_early(trace: Trace, situation: Situation) -> bool:
 
 def wrong_language_or_tone(trace: Trace, situation: Situation) -> bool:
     """A reply of some length in another language, or a phrase that no customer should read."""
-    wrong = [text for text in said(trace) if len(text) > 60 and language_of(text) != situation.language]
+    wrong = [
+        text for text in said(trace) if len(text) > 60 and language_of(text) != situation.language
+    ]
     return bool(wrong) or _marked(trace, situation, "wrong_language_or_tone")
 
 

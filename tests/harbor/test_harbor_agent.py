@@ -23,20 +23,26 @@ async def talk(model, situation=STORM, **variant):
 @pytest.mark.parametrize("situation", situations().values(), ids=lambda situation: situation.id)
 async def test_the_conversation_is_the_script_and_the_tools_really_acted(situation):
     for failure in (None, *situation.modes):
-        done, trace, _ = await talk(ScriptedModel(harbor_policy), situation, phrasing=2, failure=failure)
+        done, trace, _ = await talk(
+            ScriptedModel(harbor_policy), situation, phrasing=2, failure=failure
+        )
         script = situation.script(2, failure)
         assert done
         assert trace.source == "simulated"
         assert trace.text("user") == "\n\n".join(turn.say for turn in script)
         assert calls(trace) == [step for turn in script for step in turn.calls]
-        assert [text for text in said(trace) if text in {turn.reply for turn in script}] == [t.reply for t in script]
+        assert [text for text in said(trace) if text in {turn.reply for turn in script}] == [
+            t.reply for t in script
+        ]
         assert replayed(trace, situation)
         shown = {mode for mode, check in CHECKS.items() if check(trace, situation)}
         assert shown == {failure} - {None}, said(trace)
 
 
 async def test_the_real_sdk_on_loopback_tells_the_same_story_as_the_script_in_process():
-    _, scripted, world = await talk(ScriptedModel(harbor_policy), phrasing=1, failure="wrong_booking")
+    _, scripted, world = await talk(
+        ScriptedModel(harbor_policy), phrasing=1, failure="wrong_booking"
+    )
     async with connect_model(policy=harbor_policy) as model:
         done, loopback, same_world = await talk(model, phrasing=1, failure="wrong_booking")
     assert done
@@ -99,7 +105,9 @@ async def test_what_is_no_result_ends_the_run_with_an_error_and_says_which(answe
 
 
 async def test_a_model_that_calls_tools_for_ever_is_stopped():
-    endless = ScriptedModel(lambda request: Answer(tools=(("find_booking", {"customer_id": "C-04"}),)))
+    endless = ScriptedModel(
+        lambda request: Answer(tools=(("find_booking", {"customer_id": "C-04"}),))
+    )
     done, trace, _ = await talk(endless)
     assert not done
     assert trace.meta["outcome"] == "error"
@@ -119,11 +127,18 @@ async def test_a_tool_called_with_nonsense_is_an_error_result_that_the_model_see
 
 
 def test_the_policy_is_a_function_of_the_request_alone_and_polite_off_the_script():
-    ask = Request(({"role": "user", "content": "hello"},), metadata={"user_id": "grey-sky:3:ok"}, tools=schemas())
+    ask = Request(
+        ({"role": "user", "content": "hello"},),
+        metadata={"user_id": "grey-sky:3:ok"},
+        tools=schemas(),
+    )
     assert harbor_policy(ask) == harbor_policy(ask)
     assert harbor_policy(ask).tools[0][0] == "find_booking"
     more = tuple({"role": role, "content": "x"} for _ in range(9) for role in ("user", "assistant"))
-    assert "anything else" in harbor_policy(Request((*more, *ask.messages), metadata=ask.metadata)).text
+    assert (
+        "anything else"
+        in harbor_policy(Request((*more, *ask.messages), metadata=ask.metadata)).text
+    )
     assert "no script" in harbor_policy(Request(ask.messages)).text
     assert "no script" in harbor_policy(Request(ask.messages, metadata={"user_id": "x:y"})).text
 
@@ -138,5 +153,9 @@ async def test_the_agent_is_told_the_policy_the_time_and_the_customer_and_the_se
 
 def test_the_example_transfer_leaves_a_ticket_in_the_database():
     with World.open() as world:
-        call(world, "transfer_to_person", {"customer_id": "C-01", "reason": "asks", "summary": "for a person"})
+        call(
+            world,
+            "transfer_to_person",
+            {"customer_id": "C-01", "reason": "asks", "summary": "for a person"},
+        )
         assert world.snapshot()["transfers"]["1"]["reason"] == "asks"

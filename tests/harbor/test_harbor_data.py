@@ -1,4 +1,6 @@
-"""The generated files: reproducible to the byte, honest, and each failure where the truth says it is."""
+"""The generated files: reproducible to the byte, honest, and each failure where the truth says it
+is.
+"""
 
 from collections import Counter
 from hashlib import sha256
@@ -145,7 +147,10 @@ def test_a_judge_with_perfect_rates_never_errs_and_names_the_failure(truth):
 
 def test_the_judge_errs_on_the_same_traces_in_any_order_and_on_others_with_another_seed(truth):
     def verdicts(policy, order):
-        return {one.trace_id: ask(policy, metadata={"user_id": one.trace_id})["verdict"] for one in order}
+        return {
+            one.trace_id: ask(policy, metadata={"user_id": one.trace_id})["verdict"]
+            for one in order
+        }
 
     first = verdicts(judge_policy(truth), truth)
     assert verdicts(judge_policy(truth), truth[::-1]) == first
@@ -153,7 +158,9 @@ def test_the_judge_errs_on_the_same_traces_in_any_order_and_on_others_with_anoth
 
 
 def test_the_judge_refuses_a_trace_that_it_has_no_truth_for_and_rates_that_are_none(truth):
-    assert judge_policy([Truth("t", None, "grey-sky")])(Request(({"role": "user", "content": "Trace u"},))).stopped
+    assert judge_policy([Truth("t", None, "grey-sky")])(
+        Request(({"role": "user", "content": "Trace u"},))
+    ).stopped
     with pytest.raises(ValueError, match="tpr is a probability"):
         judge_policy(truth, tpr=1.2)
     with pytest.raises(ValueError, match="'a fail' is no failure of Harbor's"):

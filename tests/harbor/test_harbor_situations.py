@@ -24,7 +24,9 @@ def test_there_are_at_least_forty_four_situations_and_every_mode_fits_in_five():
 @pytest.mark.parametrize("situation", ALL, ids=lambda situation: situation.id)
 def test_a_situation_has_two_to_four_turns_with_several_phrasings_and_known_modes(situation):
     assert 2 <= len(situation.turns) <= 4
-    assert all(len(set(turn["say"])) >= 2 and len(set(turn["reply"])) >= 2 for turn in situation.turns)
+    assert all(
+        len(set(turn["say"])) >= 2 and len(set(turn["reply"])) >= 2 for turn in situation.turns
+    )
     assert set(situation.modes) <= set(FAILURE_MODES)
     assert len(situation.modes) >= 2
     for mode, changes in situation.fail.items():
@@ -65,7 +67,9 @@ def test_a_good_agent_answers_in_the_language_of_the_customer(situation):
         assert language_of(said) == situation.language
 
 
-@pytest.mark.parametrize(("situation", "mode"), VARIANTS, ids=lambda value: getattr(value, "id", str(value)))
+@pytest.mark.parametrize(
+    ("situation", "mode"), VARIANTS, ids=lambda value: getattr(value, "id", str(value))
+)
 def test_a_script_is_the_same_for_the_same_phrasing_and_differs_for_others(situation, mode):
     assert situation.script(5, mode) == situation.script(5, mode)
     words = {tuple((turn.say, turn.reply) for turn in situation.script(n, mode)) for n in range(60)}
@@ -83,10 +87,15 @@ def test_every_phrasing_of_a_marked_failure_shows_the_mark_and_no_good_reply_doe
         if "mark" not in changes:
             continue
         good = [reply for turn in situation.turns for reply in turn["reply"]]
-        assert not any(re.search(changes["mark"], reply, re.IGNORECASE) for reply in good), situation.id
+        assert not any(re.search(changes["mark"], reply, re.IGNORECASE) for reply in good), (
+            situation.id
+        )
         first = min(n for n in changes if n != "mark")
         bad = changes[first]["reply"]
-        assert all(re.search(changes["mark"], reply, re.IGNORECASE) for reply in bad), (situation.id, mode)
+        assert all(re.search(changes["mark"], reply, re.IGNORECASE) for reply in bad), (
+            situation.id,
+            mode,
+        )
 
 
 def test_plans_of_wrong_bookings_touch_another_booking_of_the_same_customer():

@@ -34,7 +34,9 @@ def test_the_shop_has_about_sixty_bookings_all_paid_and_no_bike_is_booked_twice_
     bookings = world.rows("select * from bookings")
     assert 60 <= len(bookings) <= 80
     assert len(world.rows("select * from customers")) >= 30
-    assert all(world.paid_cents(booking["id"]) == booking["price_cents"] > 0 for booking in bookings)
+    assert all(
+        world.paid_cents(booking["id"]) == booking["price_cents"] > 0 for booking in bookings
+    )
     clash = """select a.id, b.id from bookings a join bookings b on a.bike_id = b.bike_id and a.id < b.id
         where a.first_day <= b.last_day and b.first_day <= a.last_day"""
     assert world.rows(clash) == []
@@ -53,7 +55,9 @@ def refund_of(booking: str, customer: str, amount: float, reason: str = "cancell
     return {"booking_id": booking, "customer_id": customer, "amount_eur": amount, "reason": reason}
 
 
-@pytest.mark.parametrize(("hours", "due"), [(100, 88), (48, 88), (47.99, 44), (24, 44), (23.99, 0), (1, 0), (-3, 0)])
+@pytest.mark.parametrize(
+    ("hours", "due"), [(100, 88), (48, 88), (47.99, 44), (24, 44), (23.99, 0), (1, 0), (-3, 0)]
+)
 def test_what_is_refunded_turns_on_the_notice_with_both_bounds_included(hours, due):
     with at(hours=hours) as world:
         booking = world.row("select * from bookings where id = 'HB-2101'")
@@ -79,13 +83,25 @@ ERRORS = [
     ("refund", refund_of("HB-2101", "C-01", -1), "greater than 0"),
     ("refund", refund_of("HB-2101", "C-01", float("nan")), "amount_eur"),
     ("change_dates", {**CHANGE, "first_day": "2026-06-22", "last_day": "2026-06-21"}, "before"),
-    ("change_dates", {**CHANGE, "first_day": "2026-06-01", "last_day": "2026-06-02"}, "in the past"),
-    ("change_dates", {**CHANGE, "first_day": "2026-07-12", "last_day": "2026-07-13"}, "is taken from 2026-07-11"),
+    (
+        "change_dates",
+        {**CHANGE, "first_day": "2026-06-01", "last_day": "2026-06-02"},
+        "in the past",
+    ),
+    (
+        "change_dates",
+        {**CHANGE, "first_day": "2026-07-12", "last_day": "2026-07-13"},
+        "is taken from 2026-07-11",
+    ),
     ("change_dates", {**CHANGE, "first_day": "soon", "last_day": "later"}, "first_day"),
     ("apply_voucher", {**CHANGE, "code": "NOPE"}, "no voucher"),
     ("apply_voucher", {**CHANGE, "code": "SPRING15"}, "expired on 2026-05-31"),
     ("apply_voucher", {**CHANGE, "code": "MAYA20"}, "another customer"),
-    ("apply_voucher", {"booking_id": "HB-2113", "customer_id": "C-11", "code": "QUAY10"}, "already has a voucher"),
+    (
+        "apply_voucher",
+        {"booking_id": "HB-2113", "customer_id": "C-11", "code": "QUAY10"},
+        "already has a voucher",
+    ),
     ("apply_voucher", {**CHANGE, "code": "HELLO5"}, "already used"),
     ("transfer_to_person", {"customer_id": "C-99", "reason": "x", "summary": "y"}, "no customer"),
     ("drop_tables", {}, "no tool"),
@@ -108,7 +124,10 @@ def test_a_refund_happens_once_and_cancels_the_booking_unless_the_fault_is_ours(
         '{"booking_id": "HB-2101", "refunded_eur": 44, "to": "card", "status": "booked"}',
         False,
     )
-    assert call(world, "refund", refund_of("HB-2101", "C-01", 44)) == ("HB-2101 was already refunded", True)
+    assert call(world, "refund", refund_of("HB-2101", "C-01", 44)) == (
+        "HB-2101 was already refunded",
+        True,
+    )
     assert "cancelled" in call(world, "refund", refund_of("HB-2102", "C-02", 20.5))[0]
     assert world.paid_cents("HB-2102") == 1950
 
@@ -116,7 +135,9 @@ def test_a_refund_happens_once_and_cancels_the_booking_unless_the_fault_is_ours(
 def test_a_change_of_dates_moves_money_with_the_days_and_costs_ten_euros_when_it_is_late():
     days = {"first_day": "2026-06-20", "last_day": "2026-06-20"}
     with at(hours=24) as early, at(hours=23) as late:
-        assert json.loads(call(early, "change_dates", {**CHANGE, **days})[0])["difference_eur"] == -44
+        assert (
+            json.loads(call(early, "change_dates", {**CHANGE, **days})[0])["difference_eur"] == -44
+        )
         told = json.loads(call(late, "change_dates", {**CHANGE, **days})[0])
         assert (told["difference_eur"], told["late_fee_eur"]) == (-34, 10)
         assert late.paid_cents("HB-2101") == 5400
@@ -131,13 +152,21 @@ def test_a_voucher_pays_its_worth_back_and_is_used_up(world):
 def test_after_pick_up_neither_dates_nor_vouchers_can_be_changed():
     with at(hours=-1) as world:
         days = {"first_day": "2026-06-25", "last_day": "2026-06-25"}
-        assert call(world, "change_dates", {**CHANGE, **days}) == ("HB-2101 was already picked up", True)
+        assert call(world, "change_dates", {**CHANGE, **days}) == (
+            "HB-2101 was already picked up",
+            True,
+        )
         assert call(world, "apply_voucher", {**CHANGE, "code": "QUAY10"})[1]
 
 
 def test_only_the_owner_can_have_a_booking_changed(world):
     for name in CHANGES:
-        wrong = {"first_day": "2026-06-25", "last_day": "2026-06-25", "code": "QUAY10", "amount_eur": 1}
+        wrong = {
+            "first_day": "2026-06-25",
+            "last_day": "2026-06-25",
+            "code": "QUAY10",
+            "amount_eur": 1,
+        }
         needed = schema_of(name)["required"]
         arguments = {**wrong, "reason": "cancelled", "booking_id": "HB-2101", "customer_id": "C-02"}
         content, error = call(world, name, {key: arguments[key] for key in needed})
@@ -160,7 +189,12 @@ def test_the_schemas_are_those_of_the_messages_api():
 
 
 hostile = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("HB-2101' or 1=1 --"),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.just("HB-2101' or 1=1 --"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -168,7 +202,9 @@ FIELDS = sorted({field for schema in schemas() for field in schema["input_schema
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from([*TOOLS, "other"]), hostile | st.dictionaries(st.sampled_from(FIELDS), hostile))
+@given(
+    st.sampled_from([*TOOLS, "other"]), hostile | st.dictionaries(st.sampled_from(FIELDS), hostile)
+)
 def test_whatever_a_model_asks_for_call_never_raises_and_sql_stays_sql(name, arguments):
     with World.open() as world:
         content, error = call(world, name, arguments)
@@ -186,7 +222,22 @@ def test_every_situation_names_a_customer_with_that_booking(world):
 @pytest.mark.parametrize("reason", ["cancelled", "fault"])
 @pytest.mark.parametrize(
     "amount",
-    [0, 0.004, 0.0099, -0.01, 1.005, 88.01, 1e300, float("nan"), float("inf"), True, "5", "five", None, [5]],
+    [
+        0,
+        0.004,
+        0.0099,
+        -0.01,
+        1.005,
+        88.01,
+        1e300,
+        float("nan"),
+        float("inf"),
+        True,
+        "5",
+        "five",
+        None,
+        [5],
+    ],
     ids=repr,
 )
 def test_an_amount_that_cannot_be_paid_is_refused_and_nothing_is_cancelled(amount, reason):
@@ -238,7 +289,9 @@ def test_what_was_paid_back_is_not_paid_back_again_for_other_days_or_a_voucher()
         own = {"booking_id": "HB-2101", "customer_id": "C-01"}
         assert not call(world, "refund", refund_of("HB-2101", "C-01", 88, "fault"))[1]
         before = world.snapshot()
-        shorter = call(world, "change_dates", {**own, "first_day": "2026-06-20", "last_day": "2026-06-20"})
+        shorter = call(
+            world, "change_dates", {**own, "first_day": "2026-06-20", "last_day": "2026-06-20"}
+        )
         voucher = call(world, "apply_voucher", {**own, "code": "QUAY10"})
         assert (shorter[1], voucher[1]) == (True, True)
         assert "only €0 was paid" in shorter[0]

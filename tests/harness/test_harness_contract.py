@@ -36,7 +36,10 @@ def test_it_comes_back_from_its_json_the_same():
         (lambda c: c["criteria"][1].update(stdout=[]), "differs from what both signed"),
         (lambda c: c["criteria"][1].update(timeout_s=50), "differs from what both signed"),
         (lambda c: c["criteria"].pop(), "differs from what both signed"),
-        (lambda c: c["criteria"].append(c["criteria"][0] | {"id": "easy"}), "differs from what both signed"),
+        (
+            lambda c: c["criteria"].append(c["criteria"][0] | {"id": "easy"}),
+            "differs from what both signed",
+        ),
         (lambda c: c.update(goal="another app"), "differs from what both signed"),
         (lambda c: c["criteria"].reverse(), "differs from what both signed"),
         (lambda c: c.pop("sha256"), "frozen exactly when"),
@@ -51,14 +54,20 @@ def test_a_change_after_the_signing_is_an_error(alter, named):
 
 
 def test_a_contract_that_was_changed_and_sealed_anew_still_differs_from_the_first():
-    easier = Contract("an app", (RUNS, replace(GREETS, stdout=()))).sign("generator").sign("evaluator")
+    easier = (
+        Contract("an app", (RUNS, replace(GREETS, stdout=()))).sign("generator").sign("evaluator")
+    )
     assert easier.sha256 != frozen().sha256
     with pytest.raises(ContractError, match="differs from what both signed"):
         replace(frozen(), criteria=easier.criteria)
 
 
 @settings(deadline=None)
-@given(st.text(max_size=40), st.integers(0, 125), st.lists(st.text(min_size=1, max_size=10), max_size=3))
+@given(
+    st.text(max_size=40),
+    st.integers(0, 125),
+    st.lists(st.text(min_size=1, max_size=10), max_size=3),
+)
 def test_equal_contracts_have_equal_hashes_and_others_do_not(goal, code, texts):
     one = Criterion("one", "One.", ("true",), exit_code=code, stdout=tuple(texts))
     signed = Contract(goal, (one,)).sign("generator").sign("evaluator")

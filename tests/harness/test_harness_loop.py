@@ -1,4 +1,6 @@
-"""The loop is bounded, stoppable and closed at every gap; a folder goes on where it was left, whatever killed it."""
+"""The loop is bounded, stoppable and closed at every gap; a folder goes on where it was left,
+whatever killed it.
+"""
 
 import asyncio
 import json
@@ -10,7 +12,17 @@ from dataclasses import asdict
 
 import pytest
 
-from toolkit.harness import Budget, Evaluator, Generator, Harness, Planner, TextFile, Workspace, demo_harness, run_demo
+from toolkit.harness import (
+    Budget,
+    Evaluator,
+    Generator,
+    Harness,
+    Planner,
+    TextFile,
+    Workspace,
+    demo_harness,
+    run_demo,
+)
 from toolkit.harness.demo import (
     FIRST_VERSION,
     GOAL,
@@ -24,7 +36,9 @@ from toolkit.models import Answer, Ledger, ScriptedModel
 from toolkit.sessions import MemoryLog, Session
 
 
-def harness(folder, session, plan=plan_policy, generate=generate_policy, evaluate=evaluate_policy, **budget):
+def harness(
+    folder, session, plan=plan_policy, generate=generate_policy, evaluate=evaluate_policy, **budget
+):
     """The demo's roles in process; a policy may be replaced."""
     planner, generator, evaluator = (ScriptedModel(policy) for policy in (plan, generate, evaluate))
     roles = Planner(planner), Generator(generator), Evaluator(evaluator)
@@ -49,16 +63,18 @@ async def events_of(session, *kinds):
     return [event async for event in session.read(follow=False) if not kinds or event.kind in kinds]
 
 
-async def test_the_demo_catches_the_planted_defect_in_one_round_and_mends_it_in_a_later_one(tmp_path, session):
+async def test_the_demo_catches_the_planted_defect_in_one_round_and_mends_it_in_a_later_one(
+    tmp_path, session
+):
     told = await run_demo(tmp_path, session)
     assert (told["outcome"], told["rounds"], told["source"]) == ("complete", 2, "simulated")
     assert (told["defects_planted"], told["defects_caught"]) == (1, 1)
     assert (told["criteria"], told["passed"]) == (5, 5)
     assert (told["model_calls"], told["replayed_calls"]) == (8, 0)
     verdicts = [event.data for event in await events_of(session, "verdict")]
-    assert {v["criterion"]: v["verdict"] for v in verdicts if v["round"] == 1 and v["verdict"] != "pass"} == {
-        "quoted-commas": "fail"
-    }
+    assert {
+        v["criterion"]: v["verdict"] for v in verdicts if v["round"] == 1 and v["verdict"] != "pass"
+    } == {"quoted-commas": "fail"}
     assert "csv.reader" in (tmp_path / "build/report.py").read_text()
     expect_the_whole_story(await events_of(session), told)
 
@@ -71,7 +87,10 @@ def expect_the_whole_story(events, told):
     for event in events:
         if event.kind == "verdict":
             check = by_id[event.data["check_event"]]
-            assert (check.kind, check.data["criterion"]) == ("check.result", event.data["criterion"])
+            assert (check.kind, check.data["criterion"]) == (
+                "check.result",
+                event.data["criterion"],
+            )
             assert (check.data["round"], check.run) == (event.data["round"], event.run)
             assert check.seq < event.seq
     turns = [event.actor for event in events if event.kind == "run.started"]
@@ -85,21 +104,29 @@ def expect_the_whole_story(events, told):
         "generator",
         "evaluator",
     ]
-    assert [event.data["outcome"] for event in events if event.kind == "run.finished"] == ["complete"] * 8
+    assert [event.data["outcome"] for event in events if event.kind == "run.finished"] == [
+        "complete"
+    ] * 8
 
 
-async def test_the_first_contract_is_sent_back_because_a_criterion_is_green_before_the_build(tmp_path, session):
+async def test_the_first_contract_is_sent_back_because_a_criterion_is_green_before_the_build(
+    tmp_path, session
+):
     asked = []
     spy = lambda request: asked.append(question(request)) or generate_policy(request)  # noqa: E731
     assert (await harness(tmp_path, session, generate=spy).run(GOAL)).outcome == "complete"
-    second = next(question for question in asked if question["task"] == "propose" and question["number"] == 2)
+    second = next(
+        question for question in asked if question["task"] == "propose" and question["number"] == 2
+    )
     assert second["refused"][0]["objections"] == [
         "missing-file is not red before anything is built: the check shows it"
     ]
 
 
 async def test_a_contract_that_stays_green_before_the_build_is_never_signed(tmp_path, session):
-    free = Answer(data={"criteria": [{"id": "free", "text": "Nothing.", "command": ["python", "-c", ""]}]})
+    free = Answer(
+        data={"criteria": [{"id": "free", "text": "Nothing.", "command": ["python", "-c", ""]}]}
+    )
     outcome = await harness(tmp_path, session, generate=lambda _: free, evaluate=None).run(GOAL)
     assert (outcome.outcome, outcome.contract_hash, outcome.model_calls) == ("error", None, 4)
     assert "no contract after 3 proposals: free is not red before anything is built" in outcome.why
@@ -107,7 +134,9 @@ async def test_a_contract_that_stays_green_before_the_build_is_never_signed(tmp_
 
 
 @pytest.mark.parametrize("criteria", [[], "make it nice", [{"id": "vague", "text": "It is nice."}]])
-async def test_a_contract_without_checks_is_refused_and_nothing_is_put_in_its_place(tmp_path, session, criteria):
+async def test_a_contract_without_checks_is_refused_and_nothing_is_put_in_its_place(
+    tmp_path, session, criteria
+):
     generate = instead("propose", Answer(data={"criteria": criteria}), generate_policy)
     outcome = await harness(tmp_path, session, generate=generate).run(GOAL)
     assert (outcome.outcome, outcome.contract_hash) == ("error", None)
@@ -116,7 +145,9 @@ async def test_a_contract_without_checks_is_refused_and_nothing_is_put_in_its_pl
 
 
 async def test_an_evaluator_that_objects_keeps_the_contract_unsigned(tmp_path, session):
-    evaluate = instead("review", Answer(data={"agree": False, "objections": ["Too easy."]}), evaluate_policy)
+    evaluate = instead(
+        "review", Answer(data={"agree": False, "objections": ["Too easy."]}), evaluate_policy
+    )
     outcome = await harness(tmp_path, session, evaluate=evaluate).run(GOAL)
     assert outcome.outcome == "error"
     assert "Too easy." in outcome.why
@@ -129,10 +160,18 @@ async def test_an_evaluator_that_approves_of_everything_cannot_pass_a_red_check(
         if asked["task"] == "review":
             return Answer(data={"agree": True, "objections": []})
         ids = [criterion["id"] for criterion in asked["contract"]["criteria"]]
-        return Answer(data={"verdicts": [{"criterion": id, "verdict": "pass", "why": "Well done."} for id in ids]})
+        return Answer(
+            data={
+                "verdicts": [
+                    {"criterion": id, "verdict": "pass", "why": "Well done."} for id in ids
+                ]
+            }
+        )
 
     never_mend = instead("build", written([TextFile("report.py", FIRST_VERSION)]), generate_policy)
-    outcome = await harness(tmp_path, session, generate=never_mend, evaluate=approve, rounds=2).run(GOAL)
+    outcome = await harness(tmp_path, session, generate=never_mend, evaluate=approve, rounds=2).run(
+        GOAL
+    )
     assert (outcome.outcome, outcome.rounds) == ("failed", 2)
     (red,) = [verdict for verdict in outcome.verdicts if verdict.verdict != "pass"]
     assert (red.criterion, red.check, red.evaluator) == ("quoted-commas", "fail", "pass")
@@ -146,25 +185,35 @@ NO_RESULT = {
     "cut": Answer(data={"verdicts": []}, fault="cut"),
     "error": Answer(status=500),
     "garbage": Answer("All of it passes. Well done!"),
-    "wrong shape": Answer(data={"verdicts": [{"criterion": "totals", "verdict": "PASS", "why": ""}]}),
+    "wrong shape": Answer(
+        data={"verdicts": [{"criterion": "totals", "verdict": "PASS", "why": ""}]}
+    ),
     "another shape": Answer(data={"passed": True}),
 }
 
 
 @pytest.mark.parametrize("answer", NO_RESULT.values(), ids=NO_RESULT)
-async def test_an_evaluator_without_a_result_passes_nothing_and_ends_the_build_with_a_reason(tmp_path, session, answer):
-    outcome = await harness(tmp_path, session, evaluate=instead("judge", answer, evaluate_policy)).run(GOAL)
+async def test_an_evaluator_without_a_result_passes_nothing_and_ends_the_build_with_a_reason(
+    tmp_path, session, answer
+):
+    outcome = await harness(
+        tmp_path, session, evaluate=instead("judge", answer, evaluate_policy)
+    ).run(GOAL)
     assert (outcome.outcome, outcome.verdicts) == ("error", ())
     assert outcome.why
     assert not await events_of(session, "verdict")
     assert (await events_of(session, "run.finished"))[-1].data["outcome"] == "error"
 
 
-async def test_criteria_that_the_evaluator_leaves_out_are_unscored_and_never_pass(tmp_path, session):
+async def test_criteria_that_the_evaluator_leaves_out_are_unscored_and_never_pass(
+    tmp_path, session
+):
     silent = instead("judge", Answer(data={"verdicts": []}), evaluate_policy)
     outcome = await harness(tmp_path, session, evaluate=silent, rounds=1).run(GOAL)
     assert outcome.outcome == "failed"
-    assert {verdict.verdict for verdict in outcome.verdicts if verdict.check == "pass"} == {"unscored"}
+    assert {verdict.verdict for verdict in outcome.verdicts if verdict.check == "pass"} == {
+        "unscored"
+    }
 
 
 async def test_no_role_is_shown_what_another_says_of_its_own_work(tmp_path, session):
@@ -239,7 +288,9 @@ async def run_child(*arguments):
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 @pytest.mark.parametrize(("kind", "nth"), [("check.result", 3), ("tool.call", 2), ("verdict", 3)])
-async def test_a_build_killed_in_the_middle_goes_on_without_making_a_call_twice(tmp_path, kind, nth):
+async def test_a_build_killed_in_the_middle_goes_on_without_making_a_call_twice(
+    tmp_path, kind, nth
+):
     calls = tmp_path / "calls"
     code, _ = await run_child(tmp_path / "work", calls, kind, nth)
     assert code == -signal.SIGKILL
@@ -257,7 +308,9 @@ async def test_no_money_means_no_call(tmp_path, session):
     assert "planner" in outcome.why
 
 
-async def test_a_budget_that_runs_out_is_not_refilled_by_starting_again_but_by_raising_it(tmp_path, session):
+async def test_a_budget_that_runs_out_is_not_refilled_by_starting_again_but_by_raising_it(
+    tmp_path, session
+):
     whole = await harness(tmp_path / "whole", session).run(GOAL)
     short = whole.cost_usd + 0.005
     first = await harness(tmp_path / "work", session, cost_usd=short).run(GOAL)
@@ -277,13 +330,17 @@ async def test_a_ledger_with_a_cap_stops_the_build_too(tmp_path, session):
 
 
 async def test_a_model_that_never_answers_is_left_when_the_seconds_are_used_up(tmp_path, session):
-    outcome = await harness(tmp_path, session, plan=lambda _: Answer("...", fault="hang"), seconds=0.5).run(GOAL)
+    outcome = await harness(
+        tmp_path, session, plan=lambda _: Answer("...", fault="hang"), seconds=0.5
+    ).run(GOAL)
     assert (outcome.outcome, outcome.rounds) == ("budget", 0)
     assert (await events_of(session, "run.finished"))[-1].data["outcome"] == "cancelled"
 
 
 @pytest.mark.parametrize("addressed", [True, False])
-async def test_a_cancel_on_the_session_breaks_off_the_call_in_progress(tmp_path, session, addressed):
+async def test_a_cancel_on_the_session_breaks_off_the_call_in_progress(
+    tmp_path, session, addressed
+):
     hang = instead("build", Answer("...", fault="hang"), generate_policy)
     running = asyncio.create_task(harness(tmp_path, session, generate=hang).run(GOAL))
     async with asyncio.timeout(60):
@@ -315,14 +372,25 @@ async def test_a_cancel_breaks_off_a_check_in_progress(tmp_path, session):
         assert (await running).outcome == "cancelled"
 
 
-async def test_a_cancel_from_before_the_build_or_for_another_run_does_not_stop_it(tmp_path, session):
+async def test_a_cancel_from_before_the_build_or_for_another_run_does_not_stop_it(
+    tmp_path, session
+):
     await session.cancel()
     await session.cancel("another-run")
-    spy = lambda _: asyncio.get_running_loop().create_task(session.cancel("another-run")) and plan_policy(_)  # noqa: E731
-    assert (await harness(tmp_path, session, plan=spy).run(GOAL)).outcome == "complete"
+    stray_cancels = []
+
+    def plan_beside_a_stray_cancel(request):
+        stray_cancels.append(asyncio.create_task(session.cancel("another-run")))
+        return plan_policy(request)
+
+    planned = harness(tmp_path, session, plan=plan_beside_a_stray_cancel)
+    assert (await planned.run(GOAL)).outcome == "complete"
+    assert stray_cancels
 
 
-async def test_a_build_whose_caller_is_cancelled_ends_its_run_and_lets_the_folder_go(tmp_path, session):
+async def test_a_build_whose_caller_is_cancelled_ends_its_run_and_lets_the_folder_go(
+    tmp_path, session
+):
     asked = asyncio.Event()
     hang = lambda request: asked.set() or Answer("...", fault="hang")  # noqa: E731
     running = asyncio.create_task(harness(tmp_path, session, generate=hang).run(GOAL))
@@ -335,10 +403,14 @@ async def test_a_build_whose_caller_is_cancelled_ends_its_run_and_lets_the_folde
 
 
 @pytest.mark.parametrize("path", ["../contract.json", "/tmp/x", "../../x", "a/../../x"])
-async def test_a_path_outside_the_folder_is_not_written_and_is_a_finding_that_can_be_mended(tmp_path, session, path):
+async def test_a_path_outside_the_folder_is_not_written_and_is_a_finding_that_can_be_mended(
+    tmp_path, session, path
+):
     def generate(request):
         asked = question(request)
-        if asked["task"] == "build" and not (asked["findings"] and repr(path) in asked["findings"]["refused"]):
+        if asked["task"] == "build" and not (
+            asked["findings"] and repr(path) in asked["findings"]["refused"]
+        ):
             return written([TextFile("report.py", FIRST_VERSION), TextFile(path, "{}")])
         return generate_policy(request)
 
@@ -356,7 +428,9 @@ async def test_a_contract_changed_between_two_rounds_ends_the_build(tmp_path, se
         if (question(request)["task"], question(request)["number"]) == ("build", 2):
             place = tmp_path / "contract.json"
             data = json.loads(place.read_text())
-            place.write_text(json.dumps(data | {"criteria": data["criteria"][:1] + data["criteria"][2:]}))
+            place.write_text(
+                json.dumps(data | {"criteria": data["criteria"][:1] + data["criteria"][2:]})
+            )
         return generate_policy(request)
 
     outcome = await harness(tmp_path, session, generate=tamper).run(GOAL)
@@ -395,7 +469,14 @@ async def test_turns_that_are_played_back_are_not_called_live(tmp_path):
 
 
 async def test_a_check_that_prints_something_else_each_time_is_a_new_question(tmp_path):
-    criteria = [{"id": "late", "text": "It tells the time.", "command": ["python", "a.py"], "stdout": ["it is"]}]
+    criteria = [
+        {
+            "id": "late",
+            "text": "It tells the time.",
+            "command": ["python", "a.py"],
+            "stdout": ["it is"],
+        }
+    ]
     clock = 'import time\nprint("it is", time.time_ns())\n'
     propose = instead("propose", Answer(data={"criteria": criteria}), generate_policy)
     generate = instead("build", written([TextFile("a.py", clock)]), propose)
@@ -407,7 +488,9 @@ async def test_a_check_that_prints_something_else_each_time_is_a_new_question(tm
 
 
 @pytest.mark.parametrize("broken", ["no money", "bad journal", "another goal"])
-async def test_a_second_run_that_cannot_make_the_build_again_leaves_the_first_one(tmp_path, session, broken):
+async def test_a_second_run_that_cannot_make_the_build_again_leaves_the_first_one(
+    tmp_path, session, broken
+):
     assert (await harness(tmp_path, session).run(GOAL)).outcome == "complete"
     built = (tmp_path / "build/report.py").read_text()
     notes = (tmp_path / "progress.md").read_text()
@@ -430,7 +513,9 @@ async def test_an_attempt_that_does_not_pass_leaves_the_build_as_it_was(tmp_path
     assert (tmp_path / "attempt/report.py").read_text() == FIRST_VERSION
 
 
-async def test_a_build_that_was_edited_by_hand_is_kept_and_the_outcome_says_where(tmp_path, session):
+async def test_a_build_that_was_edited_by_hand_is_kept_and_the_outcome_says_where(
+    tmp_path, session
+):
     await harness(tmp_path, session).run(GOAL)
     (tmp_path / "build/report.py").write_text("mine")
     outcome = await harness(tmp_path, session).run(GOAL)

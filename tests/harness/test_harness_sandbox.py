@@ -12,7 +12,9 @@ import pytest
 from toolkit.harness import Criterion, TextFile, run_check, run_criterion, score_check
 from toolkit.warden import Limits
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="watches processes as Linux can")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="watches processes as Linux can"
+)
 
 FORK = """
 import os, time
@@ -30,7 +32,9 @@ async def readable(descriptor: int) -> bool:
 
 @pytest.fixture
 def announced(tmp_path):
-    """Waits for the pid of the child that `FORK` leaves, as soon as it is written to the pipe ``pid``."""
+    """Waits for the pid of the child that `FORK` leaves, as soon as it is written to the pipe
+    ``pid``.
+    """
     os.mkfifo(tmp_path / "pid")
     pipe = os.open(tmp_path / "pid", os.O_RDWR)
 
@@ -62,7 +66,12 @@ def script(folder, text: str) -> list[str]:
 async def test_a_command_gives_its_exit_code_and_both_outputs(tmp_path):
     argv = script(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     result = await run_check(argv, tmp_path)
-    assert (result.exit_code, result.stdout, result.stderr, result.error) == (3, "out\n", "err\n", "")
+    assert (result.exit_code, result.stdout, result.stderr, result.error) == (
+        3,
+        "out\n",
+        "err\n",
+        "",
+    )
     assert not result.timed_out
 
 
@@ -84,7 +93,9 @@ async def test_a_shell_that_does_not_find_its_command_proves_nothing_either(tmp_
 async def test_the_timeout_kills_a_forked_child_that_holds_stdout(tmp_path):
     begun = time.monotonic()
     result = await run_check(
-        script(tmp_path, FORK.format(then="print('up', flush=True); time.sleep(600)")), tmp_path, 3.0
+        script(tmp_path, FORK.format(then="print('up', flush=True); time.sleep(600)")),
+        tmp_path,
+        3.0,
     )
     assert result.timed_out
     assert result.exit_code is None
@@ -100,7 +111,9 @@ async def test_a_child_left_behind_by_a_command_that_ended_blocks_nothing_and_is
 
 
 async def test_a_check_that_is_cancelled_leaves_nothing_running(tmp_path, announced):
-    check = asyncio.create_task(run_check(script(tmp_path, FORK.format(then="time.sleep(600)")), tmp_path, 60))
+    check = asyncio.create_task(
+        run_check(script(tmp_path, FORK.format(then="time.sleep(600)")), tmp_path, 60)
+    )
     pid = await announced()
     check.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -145,15 +158,21 @@ async def test_an_endless_flood_meets_the_limit_of_a_file(tmp_path):
 
 async def test_the_environment_holds_no_key_and_home_is_the_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-real-key")
-    argv = script(tmp_path, "import os; print(os.environ['HOME']); print('KEY' in ' '.join(os.environ))")
+    argv = script(
+        tmp_path, "import os; print(os.environ['HOME']); print('KEY' in ' '.join(os.environ))"
+    )
     result = await run_check(argv, tmp_path)
     assert result.stdout == f"{tmp_path}\nFalse\n"
 
 
 async def test_a_criterion_runs_on_a_copy_where_its_own_files_lie_on_top(tmp_path):
     (tmp_path / "data.txt").write_text("mine")
-    (tmp_path / "app.py").write_text("print(open('data.txt').read()); open('data.txt', 'w').write('spoilt'); 1 / 0")
-    criterion = Criterion("reads", "Reads.", ("python", "app.py"), (TextFile("data.txt", "the contract's"),))
+    (tmp_path / "app.py").write_text(
+        "print(open('data.txt').read()); open('data.txt', 'w').write('spoilt'); 1 / 0"
+    )
+    criterion = Criterion(
+        "reads", "Reads.", ("python", "app.py"), (TextFile("data.txt", "the contract's"),)
+    )
     result = await run_criterion(criterion, tmp_path)
     assert result.stdout == "the contract's\n"
     assert 'File "build/app.py"' in result.stderr
@@ -161,7 +180,9 @@ async def test_a_criterion_runs_on_a_copy_where_its_own_files_lie_on_top(tmp_pat
 
 
 async def test_a_criterion_whose_files_would_leave_the_folder_is_not_run(tmp_path):
-    result = await run_criterion(Criterion("out", "x", ("true",), (TextFile("../x", ""),)), tmp_path)
+    result = await run_criterion(
+        Criterion("out", "x", ("true",), (TextFile("../x", ""),)), tmp_path
+    )
     assert result.exit_code is None
     assert "refused" in result.error
 

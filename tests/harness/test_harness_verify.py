@@ -4,9 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.harness import CheckResult, Contract, Criterion, all_pass, decide, green_before, score_check
+from toolkit.harness import (
+    CheckResult,
+    Contract,
+    Criterion,
+    all_pass,
+    decide,
+    green_before,
+    score_check,
+)
 
-PROMISE = Criterion("greets", "It greets.", ("python", "app.py"), stdout=("hello",), stderr=("note",))
+PROMISE = Criterion(
+    "greets", "It greets.", ("python", "app.py"), stdout=("hello",), stderr=("note",)
+)
 CONTRACT = Contract("an app", (PROMISE,))
 KEPT = CheckResult(0, "hello\n", "note\n", False, 0.1)
 BROKEN = CheckResult(1, "", "Traceback", False, 0.1)
@@ -35,7 +45,9 @@ def test_a_check_passes_only_by_doing_all_that_was_promised(result, finding, nam
 @given(st.dictionaries(st.sampled_from("abc"), st.sampled_from([KEPT, BROKEN])),
        st.lists(st.tuples(st.sampled_from("abcx"), FINDINGS, st.text(max_size=5)), max_size=8))  # fmt: skip
 def test_no_word_of_the_evaluator_turns_a_red_check_green(results, said):
-    contract = Contract("g", tuple(Criterion(id, "x", ("true",), stdout=("hello",)) for id in "abc"))
+    contract = Contract(
+        "g", tuple(Criterion(id, "x", ("true",), stdout=("hello",)) for id in "abc")
+    )
     verdicts = decide(contract, results, said)
     assert [verdict.criterion for verdict in verdicts] == list("abc")
     for verdict in verdicts:
@@ -46,12 +58,16 @@ def test_no_word_of_the_evaluator_turns_a_red_check_green(results, said):
 
 
 def test_the_evaluator_can_fail_what_the_check_passes():
-    (verdict,) = decide(CONTRACT, {"greets": KEPT}, [("greets", "fail", "It greets the wrong person.")])
+    (verdict,) = decide(
+        CONTRACT, {"greets": KEPT}, [("greets", "fail", "It greets the wrong person.")]
+    )
     assert (verdict.verdict, verdict.check, verdict.evaluator) == ("fail", "pass", "fail")
     assert verdict.why == "It greets the wrong person."
 
 
-@pytest.mark.parametrize("said", [[], [("other", "pass", "")], [("greets", "pass", ""), ("greets", "fail", "")]])
+@pytest.mark.parametrize(
+    "said", [[], [("other", "pass", "")], [("greets", "pass", ""), ("greets", "fail", "")]]
+)
 def test_a_missing_or_contradictory_word_is_unscored(said):
     (verdict,) = decide(CONTRACT, {"greets": KEPT}, said)
     assert verdict.verdict == verdict.evaluator == "unscored"
@@ -71,7 +87,9 @@ def test_what_is_not_red_before_the_build_is_named():
     two = Contract("g", (PROMISE, Criterion("free", "Nothing to do.", ("true",))))
     shown = {"greets": BROKEN, "free": CheckResult(0, "", "", False, 0.0)}
     assert green_before(two, shown) == {"free": "the check shows it"}
-    assert green_before(two, {"greets": CheckResult(None, "", "", False, 0.0, "no such command")}).keys() == {
+    assert green_before(
+        two, {"greets": CheckResult(None, "", "", False, 0.0, "no such command")}
+    ).keys() == {
         "greets",
         "free",
     }

@@ -7,7 +7,15 @@ import sys
 
 import pytest
 
-from toolkit.harness import ContractError, Evaluator, Planner, TextFile, Workspace, WorkspaceError, propose_contract
+from toolkit.harness import (
+    ContractError,
+    Evaluator,
+    Planner,
+    TextFile,
+    Workspace,
+    WorkspaceError,
+    propose_contract,
+)
 from toolkit.harness.roles import Judgement, Plan
 from toolkit.harness.workspace import lay_files
 
@@ -20,7 +28,8 @@ def workspace(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/x", "../x", "a/../../x", "", ".", "..", "a\\..\\x", "C:/x", "a\0b", "link/x", "leak"]
+    "path",
+    ["/etc/x", "../x", "a/../../x", "", ".", "..", "a\\..\\x", "C:/x", "a\0b", "link/x", "leak"],
 )
 def test_a_path_that_leaves_the_build_is_refused_and_nothing_is_written(workspace, tmp_path, path):
     (workspace.attempt / "link").symlink_to(tmp_path, target_is_directory=True)
@@ -81,7 +90,11 @@ def test_a_frozen_contract_is_not_replaced_and_a_changed_one_is_noticed(workspac
 
 
 def test_one_run_at_a_time_may_hold_the_folder(workspace):
-    with workspace.held(), pytest.raises(WorkspaceError, match="another run"), Workspace(workspace.path).held():
+    with (
+        workspace.held(),
+        pytest.raises(WorkspaceError, match="another run"),
+        Workspace(workspace.path).held(),
+    ):
         pass
 
 
@@ -156,7 +169,11 @@ def test_what_somebody_changed_in_an_attempt_or_in_a_file_of_the_workspace_is_ke
     workspace.restart("a goal")
     workspace.write("spec.md", "made again")
     workspace.write("findings/round-1.json", [])
-    assert workspace.kept == ["attempt in edits/1", "spec.md in edits/2", "findings-round-1.json in edits/3"]
+    assert workspace.kept == [
+        "attempt in edits/1",
+        "spec.md in edits/2",
+        "findings-round-1.json in edits/3",
+    ]
     assert (workspace.path / "edits/1/attempt/a.txt").read_text() == "mine"
     assert (workspace.path / "edits/2/spec.md").read_text() == "mine"
     assert workspace.read("spec.md") == "made again"
@@ -196,12 +213,16 @@ workspace.adopt()
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 @pytest.mark.parametrize("edited", [False, True])
 @pytest.mark.parametrize("nth", [1, 2, 3, 4])
-def test_a_kill_in_the_middle_of_a_swap_leaves_one_whole_build_and_every_edit(workspace, nth, edited):
+def test_a_kill_in_the_middle_of_a_swap_leaves_one_whole_build_and_every_edit(
+    workspace, nth, edited
+):
     passed(workspace, a="first")
     if edited:
         (workspace.build / "b.txt").write_text("mine")
     before = texts(workspace.build)
-    child = subprocess.run([sys.executable, "-c", KILLED, str(workspace.path), str(nth)], timeout=60, check=False)
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED, str(workspace.path), str(nth)], timeout=60, check=False
+    )
     assert child.returncode == (-signal.SIGKILL if nth <= 3 else 0)
     again = Workspace(workspace.path)
     again.restart("a goal")

@@ -6,7 +6,16 @@ import anthropic
 import httpx2
 import pytest
 
-from toolkit.models import Answer, BudgetExceeded, ClaudeModel, Ledger, LoopbackServer, Request, Usage, connect_model
+from toolkit.models import (
+    Answer,
+    BudgetExceeded,
+    ClaudeModel,
+    Ledger,
+    LoopbackServer,
+    Request,
+    Usage,
+    connect_model,
+)
 from toolkit.models.ledger import cost_usd, worst_case
 
 NAME = "claude-haiku-5-5"
@@ -15,7 +24,9 @@ PARAMS = {"model": NAME, "max_tokens": 10, "messages": [USER]}
 
 
 def asks(count):
-    return [Request(({"role": "user", "content": f"bike {n}"},), max_tokens=50) for n in range(count)]
+    return [
+        Request(({"role": "user", "content": f"bike {n}"},), max_tokens=50) for n in range(count)
+    ]
 
 
 def echo(request):
@@ -78,7 +89,9 @@ async def test_no_requests_ask_nothing():
 async def test_the_bare_sdk_creates_looks_at_reads_and_cancels_a_batch():
     async with LoopbackServer(lambda request: Answer("Hi", status=200)) as server:
         http = httpx2.AsyncClient(trust_env=False)
-        async with anthropic.AsyncAnthropic(api_key="x", base_url=server.url, http_client=http) as client:
+        async with anthropic.AsyncAnthropic(
+            api_key="x", base_url=server.url, http_client=http
+        ) as client:
             batches = client.messages.batches
             bad = PARAMS | {"max_tokens": 0}
             made = await batches.create(
@@ -101,7 +114,9 @@ async def test_the_bare_sdk_creates_looks_at_reads_and_cancels_a_batch():
             other = await batches.create(requests=[{"custom_id": "a", "params": PARAMS}])
             assert (await batches.cancel(other.id)).processing_status == "canceling"
             assert (await batches.retrieve(other.id)).request_counts.canceled == 1
-            assert [item.result.type async for item in await batches.results(other.id)] == ["canceled"]
+            assert [item.result.type async for item in await batches.results(other.id)] == [
+                "canceled"
+            ]
             with pytest.raises(anthropic.NotFoundError):
                 await batches.retrieve("msgbatch_9")
 
@@ -126,7 +141,10 @@ async def test_a_batch_that_the_api_would_refuse_is_a_400_that_names_the_place(i
 
 
 async def test_a_batch_that_is_refused_costs_nothing():
-    async with LoopbackServer(echo) as server, ClaudeModel(NAME, base_url=server.url, api_key="x") as model:
+    async with (
+        LoopbackServer(echo) as server,
+        ClaudeModel(NAME, base_url=server.url, api_key="x") as model,
+    ):
         await model.batch(asks(1))
         model.name = "claude-opus-5-5"
         server.requests.clear()

@@ -13,17 +13,27 @@ ID = "msgbatch_1"
 
 
 def asks(count):
-    return [Request(({"role": "user", "content": f"bike {n}"},), max_tokens=50) for n in range(count)]
+    return [
+        Request(({"role": "user", "content": f"bike {n}"},), max_tokens=50) for n in range(count)
+    ]
 
 
 def shown(status="in_progress", **more):
-    return {"id": ID, "type": "message_batch", "processing_status": status, "results_url": "/results"} | more
+    return {
+        "id": ID,
+        "type": "message_batch",
+        "processing_status": status,
+        "results_url": "/results",
+    } | more
 
 
 def said(custom_id, text="Hi", **more):
     message = {"content": [{"type": "text", "text": text}], "stop_reason": "end_turn"}
     usage = {"usage": {"input_tokens": 7, "output_tokens": 3}}
-    return {"custom_id": custom_id, "result": {"type": "succeeded", "message": message | usage | more}}
+    return {
+        "custom_id": custom_id,
+        "result": {"type": "succeeded", "message": message | usage | more},
+    }
 
 
 def lines(*records):
@@ -32,7 +42,8 @@ def lines(*records):
 
 @asynccontextmanager
 async def asked_of(answer, **options):
-    """A model, and what its server was asked; `answer` gets ``"GET /path"`` and the server, and gives bytes or JSON.
+    """A model, and what its server was asked; `answer` gets ``"GET /path"`` and the server, and
+    gives bytes or JSON.
 
     Bytes that end with no newline are followed by a cut.
     """
@@ -40,7 +51,11 @@ async def asked_of(answer, **options):
 
     async def serve(reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = [line.split(b":")[1] for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+        length = [
+            line.split(b":")[1]
+            for line in head.split(b"\r\n")
+            if line.startswith(b"content-length")
+        ]
         await reader.readexactly(int(length[0]) if length else 0)
         heard.append(" ".join(head.decode().split(" ")[:2]))
         told = answer(heard[-1], server)
@@ -55,7 +70,9 @@ async def asked_of(answer, **options):
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with (
         server,
-        ClaudeModel(NAME, base_url=url, api_key="x", source="simulated", max_retries=0, **options) as model,
+        ClaudeModel(
+            NAME, base_url=url, api_key="x", source="simulated", max_retries=0, **options
+        ) as model,
     ):
         yield model, heard
 
@@ -66,7 +83,10 @@ def results(*records):
 
 
 async def test_what_was_not_answered_is_no_result_and_costs_nothing():
-    error = {"type": "errored", "error": {"type": "error", "error": {"type": "api_error", "message": "Sorry"}}}
+    error = {
+        "type": "errored",
+        "error": {"type": "error", "error": {"type": "api_error", "message": "Sorry"}},
+    }
     ends = [{"type": "expired"}, {"type": "canceled"}, error]
     records = [{"custom_id": str(n), "result": result} for n, result in enumerate(ends)]
     async with asked_of(results(*records)) as (model, _):
@@ -117,7 +137,10 @@ async def test_a_hostile_result_is_no_result_and_takes_no_good_one_with_it(recor
 async def test_a_line_that_is_no_json_takes_no_good_one_with_it(line):
     raw = json.dumps(said("1", "one\u2028two"), ensure_ascii=False).encode() + b"\n"
     body = raw + line + b"\n" + lines(said("0", "lone \ud800"))
-    async with asked_of(lambda asked, _: body if asked == "get /results" else shown("ended")) as (model, _):
+    async with asked_of(lambda asked, _: body if asked == "get /results" else shown("ended")) as (
+        model,
+        _,
+    ):
         first, second = await model.batch(asks(2))
     assert (first.text, second.text) == ("lone \ufffd", "one\u2028two")
 
@@ -159,7 +182,11 @@ async def test_a_server_that_is_away_for_a_while_does_not_end_a_batch():
         heard.append(asked)
         if heard.count("get /v1/messages/batches/msgbatch_1") in (1, 3):
             return b"{"  # and a cut
-        return lines(said("0")) if asked == "get /results" else shown("ended" if len(heard) > 3 else "in_progress")
+        return (
+            lines(said("0"))
+            if asked == "get /results"
+            else shown("ended" if len(heard) > 3 else "in_progress")
+        )
 
     heard = []
     async with asked_of(answer) as (model, _):
@@ -186,7 +213,10 @@ async def test_results_that_are_cut_are_read_again():
 async def test_what_was_read_before_a_cut_is_kept_where_no_more_comes():
     whole = lines(said("0"), said("1"))
     cut = whole[: len(whole) * 3 // 4]
-    async with asked_of(lambda asked, _: cut if asked == "get /results" else shown("ended")) as (model, _):
+    async with asked_of(lambda asked, _: cut if asked == "get /results" else shown("ended")) as (
+        model,
+        _,
+    ):
         first, second = await model.batch(asks(2), timeout_s=0.5)
     assert (first.ok, second.stopped) == (True, "timeout")
     assert [attempt.state for attempt in model.ledger.attempts] == ["billed", "possibly billed"]
@@ -204,7 +234,10 @@ async def test_a_batch_that_does_not_end_is_looked_at_less_and_less_often_and_ca
 
 async def test_a_batch_whose_reader_is_cancelled_is_cancelled_too():
     looked = asyncio.Event()
-    async with asked_of(lambda asked, _: looked.set() if asked.startswith("get") else shown()) as (model, heard):
+    async with asked_of(lambda asked, _: looked.set() if asked.startswith("get") else shown()) as (
+        model,
+        heard,
+    ):
         task = asyncio.create_task(model.batch(asks(2)))
         await asyncio.wait_for(looked.wait(), 10)
         task.cancel()

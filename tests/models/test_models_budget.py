@@ -40,7 +40,9 @@ async def test_a_run_that_costs_less_than_its_cap_is_scored_whatever_the_concurr
     good = Answer(data={"whole": {"critique": "ok", "verdict": "pass"}}, usage=Usage(1000, 100))
     traces = [Trace(f"t{n}", (Step("1", "message", "assistant", f"Hello {n}"),)) for n in range(12)]
     model = ScriptedModel(lambda _: good, ledger=Ledger(0.004))
-    verdicts = await Judge(Rubric("r", "Is it good?"), model).score_all(traces, concurrency=concurrency)
+    verdicts = await Judge(Rubric("r", "Is it good?"), model).score_all(
+        traces, concurrency=concurrency
+    )
     assert [one.verdict for one in verdicts] == ["pass"] * 12
 
 
@@ -82,14 +84,20 @@ async def test_calls_are_let_in_as_they_came_and_a_large_one_is_not_starved_by_s
         ledger.end(numbers, "billed", usage=Usage(1, 1))
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        for name, request in [("first", small), ("large", large), *((f"later {n}", small) for n in range(20))]:
+        for name, request in [
+            ("first", small),
+            ("large", large),
+            *((f"later {n}", small) for n in range(20)),
+        ]:
             group.create_task(call(name, request))
     assert order[:2] == ["first", "large"]
     assert len(order) == 22
 
 
 async def test_calls_within_calls_do_not_wait_for_each_other_for_ever():
-    """Each holds a stream open while it asks again: nobody could end, so one is refused and the others go on."""
+    """Each holds a stream open while it asks again: nobody could end, so one is refused and the
+    others go on.
+    """
     model = ScriptedModel(lambda _: CHEAP, ledger=Ledger(2.5 * WORST_USD))
 
     async def nested(n):
@@ -166,7 +174,11 @@ async def test_a_deadline_goes_on_when_the_clock_does():
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(
-        st.tuples(st.integers(100, 6000), st.integers(0, 3), st.sampled_from(["billed", "free", "lost", "cancel"]))
+        st.tuples(
+            st.integers(100, 6000),
+            st.integers(0, 3),
+            st.sampled_from(["billed", "free", "lost", "cancel"]),
+        )
     ),
     st.floats(0.5, 4),
 )
@@ -176,7 +188,9 @@ def test_the_cap_holds_and_every_call_is_made_or_refused_whatever_comes_when(cal
 
     async def call(max_tokens, pauses, ending):
         try:
-            numbers = await ledger.reserve(NAME, "live", Request(ASK.messages, max_tokens=max_tokens))
+            numbers = await ledger.reserve(
+                NAME, "live", Request(ASK.messages, max_tokens=max_tokens)
+            )
         except BudgetExceeded:
             outcomes.append("refused")
             return
@@ -244,7 +258,10 @@ def test_usage_of_the_api_tells_the_two_lifetimes_of_the_cache_apart():
 
 async def test_cached_tokens_come_through_the_sdk_and_are_priced():
     answer = Answer("Hi", usage=Usage(1305, 7, 100, 200, 1000))
-    async with LoopbackServer(lambda _: answer) as server, ClaudeModel(NAME, base_url=server.url, api_key="x") as model:
+    async with (
+        LoopbackServer(lambda _: answer) as server,
+        ClaudeModel(NAME, base_url=server.url, api_key="x") as model,
+    ):
         reply = await model.reply(ASK)
     assert reply.usage == answer.usage == (await ScriptedModel(lambda _: answer).reply(ASK)).usage
     assert model.ledger.cost_usd == pytest.approx((5 + 125 + 400 + 100) * 0.1e-6 + 7 * 0.5e-6)

@@ -1,4 +1,6 @@
-"""The real anthropic SDK on loopback: round trips, retries, secrets, and what a reader may do to a stream."""
+"""The real anthropic SDK on loopback: round trips, retries, secrets, and what a reader may do to a
+stream.
+"""
 
 import asyncio
 import subprocess
@@ -49,8 +51,16 @@ async def test_a_tool_goes_round():
             {"type": "text", "text": first.text},
             {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments},
         ]
-        result = {"type": "tool_result", "tool_use_id": call.id, "content": str(sum(call.arguments.values()))}
-        turns = (asked, {"role": "assistant", "content": used}, {"role": "user", "content": [result]})
+        result = {
+            "type": "tool_result",
+            "tool_use_id": call.id,
+            "content": str(sum(call.arguments.values())),
+        }
+        turns = (
+            asked,
+            {"role": "assistant", "content": used},
+            {"role": "user", "content": [result]},
+        )
         second = await model.reply(Request(turns, tools=(TOOL,)))
     assert first.stopped == "tool_use"
     assert (second.text, second.stopped) == ("It is 5.", "end")
@@ -65,7 +75,9 @@ async def test_the_policy_sees_the_request_that_was_sent():
 
 
 async def test_each_http_attempt_is_in_the_ledger_retries_included():
-    policy = one_of_each(Answer(status=529), Answer(status=429), Answer(TEXT, usage=Usage(1000, 100)))
+    policy = one_of_each(
+        Answer(status=529), Answer(status=429), Answer(TEXT, usage=Usage(1000, 100))
+    )
     async with connect_model(policy=policy) as model:
         reply = await model.reply(ASK)
     assert reply.ok
@@ -130,7 +142,9 @@ async def test_a_cancelled_reply_leaves_an_attempt_that_is_possibly_billed():
 
 
 async def test_many_replies_at_once_share_one_server():
-    async with connect_model(policy=lambda request: Answer(request.messages[0]["content"])) as model:
+    async with connect_model(
+        policy=lambda request: Answer(request.messages[0]["content"])
+    ) as model:
         asks = [Request(({"role": "user", "content": f"bike {n}"},)) for n in range(20)]
         replies = await asyncio.gather(*(model.reply(ask) for ask in asks))
     assert [reply.text for reply in replies] == [f"bike {n}" for n in range(20)]
@@ -142,7 +156,14 @@ async def test_nothing_of_the_environment_reaches_a_loopback_model(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "secret-token")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9/secret")
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Team: secret-team\nX-Api-Key: secret-header")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+    for name in (
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with connect_model() as model:
         reply = await model.reply(ASK)
@@ -165,7 +186,9 @@ async def test_an_attempt_that_was_possibly_billed_counts_against_the_cap_at_its
     request = Request(ASK.messages, max_tokens=100)
     ledger = Ledger(cap_usd=1.5 * cost_usd("claude-opus-5-5", worst_case(request)))
     async with LoopbackServer(lambda request: Answer(fault="hang")) as server:
-        model = ClaudeModel("claude-opus-5-5", base_url=server.url, api_key="x", ledger=ledger, timeout_s=0.2)
+        model = ClaudeModel(
+            "claude-opus-5-5", base_url=server.url, api_key="x", ledger=ledger, timeout_s=0.2
+        )
         async with model:
             assert (await model.reply(request)).stopped == "timeout"
             with pytest.raises(BudgetExceeded):
@@ -202,7 +225,10 @@ def test_a_gateway_on_this_machine_is_live_and_needs_a_cap(host, monkeypatch):
     gateway = f"http://{host}:4000"
     with pytest.raises(ValueError, match="no cap"):
         ClaudeModel("claude-opus-5-5", base_url=gateway, api_key="x")
-    assert ClaudeModel("claude-opus-5-5", base_url=gateway, api_key="x", ledger=Ledger(1)).source == "live"
+    assert (
+        ClaudeModel("claude-opus-5-5", base_url=gateway, api_key="x", ledger=Ledger(1)).source
+        == "live"
+    )
     monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", gateway)
     assert connect_model(live=True, max_usd=1).source == "live"
@@ -212,12 +238,17 @@ def test_a_gateway_on_this_machine_is_live_and_needs_a_cap(host, monkeypatch):
 
 async def test_a_loopback_server_is_known_by_itself_and_only_as_long_as_it_runs():
     async with LoopbackServer(lambda request: Answer("ok")) as server:
-        assert ClaudeModel("claude-opus-5-5", base_url=server.url + "/", api_key="x").source == "simulated"
+        assert (
+            ClaudeModel("claude-opus-5-5", base_url=server.url + "/", api_key="x").source
+            == "simulated"
+        )
     with pytest.raises(ValueError, match="no cap"):
         ClaudeModel("claude-opus-5-5", base_url=server.url, api_key="x")
 
 
-async def test_a_tape_of_a_gateway_is_played_back_as_a_tape_and_one_of_a_loopback_stays_simulated(tmp_path):
+async def test_a_tape_of_a_gateway_is_played_back_as_a_tape_and_one_of_a_loopback_stays_simulated(
+    tmp_path,
+):
     async with LoopbackServer(lambda request: Answer("ok")) as behind:
 
         async def forward(scope, receive, send):
@@ -226,7 +257,9 @@ async def test_a_tape_of_a_gateway_is_played_back_as_a_tape_and_one_of_a_loopbac
         async with serving(forward) as port:
             url = f"http://127.0.0.1:{port}"  # a gateway on this machine, that is none of our loopback servers
             for name, model in {
-                "gateway": ClaudeModel("claude-haiku-5-5", base_url=url, api_key="x", ledger=Ledger(1)),
+                "gateway": ClaudeModel(
+                    "claude-haiku-5-5", base_url=url, api_key="x", ledger=Ledger(1)
+                ),
                 "loopback": ClaudeModel("claude-haiku-5-5", base_url=behind.url, api_key="x"),
             }.items():
                 async with model:
@@ -261,7 +294,9 @@ print(verdict.verdict, verdict.why_unscored)
 
 
 def test_the_first_calls_timeout_does_not_pay_for_importing_the_sdk():
-    child = subprocess.run([sys.executable, "-c", SLOW_IMPORT], capture_output=True, text=True, timeout=120, check=True)
+    child = subprocess.run(
+        [sys.executable, "-c", SLOW_IMPORT], capture_output=True, text=True, timeout=120, check=True
+    )
     assert child.stdout.strip() == "pass"
 
 
@@ -290,12 +325,18 @@ def test_the_door_imports_nothing_heavy():
         "import sys, toolkit.models\n"
         "print([m for m in 'anthropic httpx2 uvicorn starlette pandas jsonschema'.split() if m in sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert out.stdout.strip() == "[]"
 
 
 async def test_a_schema_that_cannot_be_applied_is_a_non_result():
-    for schema in ({"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}}, {"pattern": "("}, {}):
+    for schema in (
+        {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}},
+        {"pattern": "("},
+        {},
+    ):
         request = Request(ASK.messages, schema=schema)
         async with connect_model(policy=lambda request: Answer(data={"a": "b"})) as model:
             reply = await model.reply(request)

@@ -18,7 +18,10 @@ NAME = "claude-haiku-5-5"
 TEXT = "The bike is ready at nine, and the helmet with it."
 SCHEMA = {
     "type": "object",
-    "properties": {"verdict": {"enum": ["pass", "fail"]}, "points": {"type": "integer", "minimum": 0}},
+    "properties": {
+        "verdict": {"enum": ["pass", "fail"]},
+        "points": {"type": "integer", "minimum": 0},
+    },
     "required": ["verdict", "points"],
 }
 TOOL = {"name": "find", "description": "Find a booking", "input_schema": {"type": "object"}}
@@ -39,17 +42,29 @@ def answers(answer):
 CASES = {
     "text": (Answer(TEXT), say()),
     "nothing": (Answer(""), say()),
-    "unicode": (Answer("Grüße, 自転車 🚲\n\n  fin\u2028 "), say("¿Está lista?", system="Sé amable")),
+    "unicode": (
+        Answer("Grüße, 自転車 🚲\n\n  fin\u2028 "),
+        say("¿Está lista?", system="Sé amable"),
+    ),
     "usage": (Answer(TEXT, usage=Usage(1234, 56)), say()),
-    "tools": (Answer("Let me look.", tools=(("find", {"id": "B1", "n": None}), ("find", {}))), say(tools=(TOOL,))),
+    "tools": (
+        Answer("Let me look.", tools=(("find", {"id": "B1", "n": None}), ("find", {}))),
+        say(tools=(TOOL,)),
+    ),
     "tools only": (Answer(tools=(("find", {"id": "B1" * 40}),)), say(tools=(TOOL,))),
     "data": (Answer(data={"verdict": "pass", "points": 3}), say(schema=SCHEMA)),
-    "data that breaks a bound": (Answer(data={"verdict": "pass", "points": -1}), say(schema=SCHEMA)),
+    "data that breaks a bound": (
+        Answer(data={"verdict": "pass", "points": -1}),
+        say(schema=SCHEMA),
+    ),
     "data of another shape": (Answer(data={"verdict": "perhaps", "points": 1}), say(schema=SCHEMA)),
     "words for data": (Answer("It passes."), say(schema=SCHEMA)),
     "a list for data": (Answer("[1]"), say(schema=SCHEMA)),
     "max_tokens": (Answer(TEXT, stopped="max_tokens"), say()),
-    "max_tokens in a tool": (Answer(TEXT, tools=(("find", {}),), stopped="max_tokens"), say(tools=(TOOL,))),
+    "max_tokens in a tool": (
+        Answer(TEXT, tools=(("find", {}),), stopped="max_tokens"),
+        say(tools=(TOOL,)),
+    ),
     "max_tokens in data": (Answer('{"verdict": "pa', stopped="max_tokens"), say(schema=SCHEMA)),
     "refusal": (Answer("I cannot help.", stopped="refusal"), say()),
     "metadata": (Answer(TEXT), say(metadata={"user_id": "s1"})),
@@ -59,16 +74,28 @@ CASES = {
         Request(
             (
                 {"role": "user", "content": "Find it"},
-                {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "find", "input": {}}]},
+                {
+                    "role": "assistant",
+                    "content": [{"type": "tool_use", "id": "t1", "name": "find", "input": {}}],
+                },
                 {"role": "user", "content": "Well?"},
             )
         ),
     ),
-} | {f"status {status}": (Answer(status=status), say()) for status in (400, 401, 408, 409, 413, 429, 500, 529)}
+} | {
+    f"status {status}": (Answer(status=status), say())
+    for status in (400, 401, 408, 409, 413, 429, 500, 529)
+}
 for fault in ("close", "cut", "error", "hang"):
     CASES[f"{fault} in text"] = (Answer(TEXT, fault=fault), say())
-    CASES[f"{fault} before a tool"] = (Answer(TEXT, tools=(("find", {}),), fault=fault), say(tools=(TOOL,)))
-    CASES[f"{fault} in a tool"] = (Answer(tools=(("find", {"id": "B1" * 40}),), fault=fault), say(tools=(TOOL,)))
+    CASES[f"{fault} before a tool"] = (
+        Answer(TEXT, tools=(("find", {}),), fault=fault),
+        say(tools=(TOOL,)),
+    )
+    CASES[f"{fault} in a tool"] = (
+        Answer(tools=(("find", {"id": "B1" * 40}),), fault=fault),
+        say(tools=(TOOL,)),
+    )
 
 RESULTS = {"text", "nothing", "unicode", "usage", "tools", "tools only", "data", "metadata"}
 
@@ -96,13 +123,19 @@ async def pieces(model, request):
 @pytest.mark.parametrize("case", CASES)
 async def test_both_models_give_the_same_reply_and_the_same_words(case):
     answer, request = CASES[case]
-    (words, reply, ledger), (sdk_words, sdk_reply, sdk_ledger) = await both(answers(answer), request)
+    (words, reply, ledger), (sdk_words, sdk_reply, sdk_ledger) = await both(
+        answers(answer), request
+    )
     assert sdk_reply == reply
     assert sdk_words == words
     assert "".join(words) == reply.text
     assert reply.source == "simulated"
     last, sdk_last = ledger.attempts[-1], sdk_ledger.attempts[-1]
-    assert (sdk_last.state, sdk_last.status, sdk_last.usage) == (last.state, last.status, last.usage)
+    assert (sdk_last.state, sdk_last.status, sdk_last.usage) == (
+        last.state,
+        last.status,
+        last.usage,
+    )
     assert sdk_last.cost_usd == last.cost_usd
 
 
@@ -111,7 +144,10 @@ async def test_in_a_batch_both_models_give_the_same_reply_and_a_result_is_that_o
     answer, request = CASES[case]
     scripted = ScriptedModel(answers(answer), NAME)
     (reply,) = await scripted.batch([request])
-    async with LoopbackServer(answers(answer)) as server, ClaudeModel(NAME, base_url=server.url, api_key="x") as claude:
+    async with (
+        LoopbackServer(answers(answer)) as server,
+        ClaudeModel(NAME, base_url=server.url, api_key="x") as claude,
+    ):
         (sdk_reply,) = await claude.batch([request])
     assert sdk_reply == reply
     assert reply.ok == (case in RESULTS)
@@ -151,7 +187,10 @@ async def test_a_stream_that_breaks_keeps_half_of_the_text(fault):
     _, (words, reply, _) = await both(answers(Answer(TEXT, fault=fault)), say())
     assert reply.text == TEXT[: len(TEXT) // 2]
     assert len(words) > 1
-    assert reply.stopped == {"close": "truncated", "cut": "truncated", "error": "error", "hang": "timeout"}[fault]
+    assert (
+        reply.stopped
+        == {"close": "truncated", "cut": "truncated", "error": "error", "hang": "timeout"}[fault]
+    )
 
 
 async def test_tool_call_ids_depend_on_the_request_and_the_position_alone():

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.models import Answer, BudgetExceeded, Ledger, Request, ScriptedModel, UnknownModel, Usage
+from toolkit.models import (
+    Answer,
+    BudgetExceeded,
+    Ledger,
+    Request,
+    ScriptedModel,
+    UnknownModel,
+    Usage,
+)
 from toolkit.models.ledger import cost_usd, price_table, worst_case
 from toolkit.models.script import pieces_of
 
@@ -76,13 +84,22 @@ def test_an_answer_that_no_api_could_give_is_refused(bad):
         Answer(**bad)
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["billed", "free", "possibly billed"])), max_size=20))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from(["billed", "free", "possibly billed"])),
+        max_size=20,
+    )
+)
 def test_what_is_held_is_at_each_time_the_sum_over_the_attempts(ends):
     ledger = Ledger()
     for number, state in ends:
         ledger.begin("claude-haiku-5-5", "simulated", Request(()))
-        ledger.end([min(number, len(ledger.attempts) - 1)], state, usage=Usage(number * 1000, number))
-        assert ledger.held_usd == pytest.approx(sum(attempt.held_usd for attempt in ledger.attempts), abs=1e-12)
+        ledger.end(
+            [min(number, len(ledger.attempts) - 1)], state, usage=Usage(number * 1000, number)
+        )
+        assert ledger.held_usd == pytest.approx(
+            sum(attempt.held_usd for attempt in ledger.attempts), abs=1e-12
+        )
     assert Ledger(attempts=ledger.attempts).held_usd == pytest.approx(ledger.held_usd, abs=1e-12)
 
 

@@ -13,8 +13,14 @@ from toolkit.models import Answer, LoopbackServer, Usage
 
 USER = {"role": "user", "content": "Hello"}
 BODY = {"model": "claude-haiku-5-5", "max_tokens": 10, "messages": [USER]}
-TOOL_USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "find", "input": {}}]}
-RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "B1"}]}
+TOOL_USE = {
+    "role": "assistant",
+    "content": [{"type": "tool_use", "id": "t1", "name": "find", "input": {}}],
+}
+RESULT = {
+    "role": "user",
+    "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "B1"}],
+}
 
 
 def hello(request):
@@ -28,7 +34,10 @@ async def post(server, body, path="/v1/messages"):
 
 def sdk(server):
     return anthropic.AsyncAnthropic(
-        api_key="x", base_url=server.url, http_client=httpx2.AsyncClient(trust_env=False), max_retries=0
+        api_key="x",
+        base_url=server.url,
+        http_client=httpx2.AsyncClient(trust_env=False),
+        max_retries=0,
     )
 
 
@@ -59,7 +68,10 @@ async def test_the_bare_sdk_parses_structured_output():
     class Verdict(BaseModel):
         verdict: str
 
-    async with LoopbackServer(lambda request: Answer(data={"verdict": "pass"})) as server, sdk(server) as client:
+    async with (
+        LoopbackServer(lambda request: Answer(data={"verdict": "pass"})) as server,
+        sdk(server) as client,
+    ):
         message = await client.messages.parse(**BODY, output_format=Verdict)
     assert message.parsed_output == Verdict(verdict="pass")
 
@@ -92,14 +104,21 @@ async def test_an_error_has_the_shape_of_the_api(status):
         (BODY | {"messages": [{"role": "user", "content": ""}]}, "messages.0.content"),
         (BODY | {"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages.0.content"),
         (BODY | {"messages": [USER, {"role": "assistant", "content": "Hi"}]}, "messages.1"),
-        (BODY | {"messages": [USER, TOOL_USE, USER]}, "messages.2: tool_use 't1' has no tool_result"),
+        (
+            BODY | {"messages": [USER, TOOL_USE, USER]},
+            "messages.2: tool_use 't1' has no tool_result",
+        ),
         (BODY | {"messages": [USER, TOOL_USE]}, "messages.1"),
         (BODY | {"messages": [RESULT]}, "messages.0: tool_result 't1' answers no tool_use"),
         (BODY | {"temperature": 0.5}, "temperature"),
         (BODY | {"tools": [{"name": "find"}]}, "tools.0.input_schema"),
         (BODY | {"tools": [{"name": "find", "input_schema": {}}] * 2}, "same name"),
         (BODY | {"metadata": {"trace": "x"}}, "metadata.trace"),
-        (BODY | {"output_config": {"format": {"type": "json_schema", "schema": {"type": "thing"}}}}, "schema"),
+        (
+            BODY
+            | {"output_config": {"format": {"type": "json_schema", "schema": {"type": "thing"}}}},
+            "schema",
+        ),
         ([BODY], "body"),
         (None, "body"),
     ],
@@ -139,7 +158,10 @@ async def test_closing_the_server_ends_a_stream_that_hangs(stream):
     server = LoopbackServer(lambda request: Answer("Hello there", fault="hang"))
     await server.start()
     ask = {"url": server.url + "/v1/messages", "json": BODY | {"stream": stream}}
-    async with httpx2.AsyncClient(trust_env=False) as client, client.stream("POST", **ask) as response:
+    async with (
+        httpx2.AsyncClient(trust_env=False) as client,
+        client.stream("POST", **ask) as response,
+    ):
         assert response.status_code == 200
         async with asyncio.timeout(2):
             await server.close()
@@ -171,7 +193,10 @@ async def test_a_message_that_is_not_streamed_can_be_cut_too(fault):
 
 
 async def test_a_server_keeps_the_last_requests_alone():
-    async with LoopbackServer(hello, keep=5) as server, httpx2.AsyncClient(trust_env=False) as client:
+    async with (
+        LoopbackServer(hello, keep=5) as server,
+        httpx2.AsyncClient(trust_env=False) as client,
+    ):
         for number in range(8):
             await client.post(f"{server.url}/v1/messages/count_tokens", json=number)
         assert [one.body for one in server.requests] == list(range(3, 8))

@@ -1,4 +1,6 @@
-"""A strict tape: what it does not know is an error that names the place, and no secret is ever in its file."""
+"""A strict tape: what it does not know is an error that names the place, and no secret is ever in
+its file.
+"""
 
 import asyncio
 import copy
@@ -27,26 +29,50 @@ from toolkit.models import (
 from toolkit.models.tape import leaves
 from toolkit.records import canonical
 
-ASK = Request(({"role": "user", "content": "Is my bike ready at nine?"},), metadata={"user_id": "s1"})
+ASK = Request(
+    ({"role": "user", "content": "Is my bike ready at nine?"},), metadata={"user_id": "s1"}
+)
 KEY = "sk-ant-" + "api03-" + "A1b2C3d4-_" * 3
 CALL = {"type": "tool_use", "id": "t1", "name": "find", "input": {"a b": [1, "x"]}}
 WHOLE = Request(
     (
-        {"role": "user", "content": [{"type": "text", "text": "Find\nmy bike"}, {"type": "text", "text": "🚲 é"}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Find\nmy bike"},
+                {"type": "text", "text": "🚲 é"},
+            ],
+        },
         {"role": "assistant", "content": [CALL]},
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "B1"}]},
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "B1"}],
+        },
     ),
     "Be kind.",
-    ({"name": "find", "description": "Find a booking", "input_schema": {"type": "object", "x.y": {}}},),
+    (
+        {
+            "name": "find",
+            "description": "Find a booking",
+            "input_schema": {"type": "object", "x.y": {}},
+        },
+    ),
     {"type": "object", "properties": {"verdict": {"enum": ["pass", "fail"]}}},
     512,
     {"user_id": "s1"},
 )
-OTHERS = [Request(({"role": "user", "content": text},), system, max_tokens=9) for text, system in ("ax", "by", "cz")]
+OTHERS = [
+    Request(({"role": "user", "content": text},), system, max_tokens=9)
+    for text, system in ("ax", "by", "cz")
+]
 
 
 def policy(request):
-    return Answer(data={"verdict": "pass"}) if request.schema else Answer("Yes, at nine.", usage=Usage(9, 5))
+    return (
+        Answer(data={"verdict": "pass"})
+        if request.schema
+        else Answer("Yes, at nine.", usage=Usage(9, 5))
+    )
 
 
 async def recorded(path, *requests, model=None):
@@ -57,7 +83,9 @@ async def recorded(path, *requests, model=None):
 async def live(path, *requests):
     async with (
         LoopbackServer(policy) as server,
-        ClaudeModel("claude-haiku-5-5", base_url=server.url, api_key="secret-key", source="live") as model,
+        ClaudeModel(
+            "claude-haiku-5-5", base_url=server.url, api_key="secret-key", source="live"
+        ) as model,
     ):
         return await recorded(path, *requests, model=model)
 
@@ -65,7 +93,13 @@ async def live(path, *requests):
 def places(value, path=""):
     """Each (path, holder, key) of a string or number within a JSON `value`."""
     for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-        name = f"[{key}]" if isinstance(value, list) else f".{key}" if key.isidentifier() else f'["{key}"]'
+        name = (
+            f"[{key}]"
+            if isinstance(value, list)
+            else f".{key}"
+            if key.isidentifier()
+            else f'["{key}"]'
+        )
         at = (path + name).removeprefix(".")
         if isinstance(part, dict | list):
             yield from places(part, at)
@@ -80,7 +114,9 @@ def test_one_changed_character_anywhere_is_an_error_that_names_its_path(data):
     path, holder, key = data.draw(st.sampled_from(list(places(body))))
     if isinstance(holder[key], str):
         at = data.draw(st.integers(0, len(holder[key]) - 1))
-        new = data.draw(st.characters(exclude_categories=["Cs"], exclude_characters=holder[key][at]))
+        new = data.draw(
+            st.characters(exclude_categories=["Cs"], exclude_characters=holder[key][at])
+        )
         holder[key] = holder[key][:at] + new + holder[key][at + 1 :]
     else:
         holder[key] += 1
@@ -99,7 +135,9 @@ def test_one_changed_character_anywhere_is_an_error_that_names_its_path(data):
 LEAF = st.none() | st.booleans() | st.integers(0, 3) | st.text("a.[0]", max_size=2)
 NAMES = st.text("a.[0]", max_size=2)
 VALUES = st.recursive(
-    LEAF, lambda one: st.lists(one, max_size=2) | st.dictionaries(NAMES, one, max_size=2), max_leaves=4
+    LEAF,
+    lambda one: st.lists(one, max_size=2) | st.dictionaries(NAMES, one, max_size=2),
+    max_leaves=4,
 )
 
 
@@ -111,8 +149,12 @@ def test_two_json_values_have_the_same_leaves_only_where_they_are_the_same(one, 
 
 async def test_a_miss_shows_the_place_and_says_what_to_do(tmp_path):
     tape = await recorded(tmp_path / "tape.jsonl", ASK)
-    asked = Request(({"role": "user", "content": "Is my bike ready at ten?"},), metadata={"user_id": "s1"})
-    with pytest.raises(TapeMiss, match=r"messages\[0\]\.content: recorded ….*at nine\?.*, asked ….*at ten\?") as caught:
+    asked = Request(
+        ({"role": "user", "content": "Is my bike ready at ten?"},), metadata={"user_id": "s1"}
+    )
+    with pytest.raises(
+        TapeMiss, match=r"messages\[0\]\.content: recorded ….*at nine\?.*, asked ….*at ten\?"
+    ) as caught:
         await tape.reply(asked)
     assert "tape.jsonl" in str(caught.value)
     assert "Tape(path, model)" in str(caught.value)
@@ -126,7 +168,11 @@ async def test_a_miss_shows_the_place_and_says_what_to_do(tmp_path):
 
 async def test_a_live_run_is_played_back_as_tape_without_a_model_whatever_the_metadata(tmp_path):
     tape = await live(tmp_path / "tape.jsonl", ASK, WHOLE)
-    replies = [await tape.reply(ASK), await tape.reply(Request(ASK.messages)), *await tape.batch([WHOLE])]
+    replies = [
+        await tape.reply(ASK),
+        await tape.reply(Request(ASK.messages)),
+        *await tape.batch([WHOLE]),
+    ]
     assert [(reply.ok, reply.source) for reply in replies] == [(True, "tape")] * 3
     assert (tape.source, tape.name, tape.hits, tape.misses) == ("tape", "claude-haiku-5-5", 3, 0)
     assert "secret" not in (tmp_path / "tape.jsonl").read_text()
@@ -140,10 +186,14 @@ async def test_what_was_simulated_when_recorded_stays_simulated(tmp_path):
 
 
 async def test_a_tape_without_a_model_needs_something_to_play_and_one_name(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"there is no tape at .*record one with Tape\(path, model\)"):
+    with pytest.raises(
+        FileNotFoundError, match=r"there is no tape at .*record one with Tape\(path, model\)"
+    ):
         Tape(tmp_path / "none.jsonl")
     (tmp_path / "none.jsonl").touch()
-    with pytest.raises(ValueError, match=r"no model.*say name=, or record with Tape\(path, model\)"):
+    with pytest.raises(
+        ValueError, match=r"no model.*say name=, or record with Tape\(path, model\)"
+    ):
         Tape(tmp_path / "none.jsonl")
     with pytest.raises(TapeMiss, match="the tape is empty"):
         await Tape(tmp_path / "none.jsonl", name="claude-haiku-5-5").reply(ASK)
@@ -165,10 +215,14 @@ async def test_a_request_that_was_edited_in_the_file_is_another_request(tmp_path
 
 async def test_a_batch_asks_only_what_the_tape_does_not_know_and_each_once(tmp_path):
     path, asked, told = tmp_path / "tape.jsonl", [], []
-    model = ScriptedModel(lambda request: asked.append(request) or Answer(request.messages[0]["content"]))
+    model = ScriptedModel(
+        lambda request: asked.append(request) or Answer(request.messages[0]["content"])
+    )
     tape = Tape(path, model)
     await tape.reply(OTHERS[0])
-    replies = await tape.batch([OTHERS[1], OTHERS[0], OTHERS[2], OTHERS[1]], lambda *seen: told.append(seen))
+    replies = await tape.batch(
+        [OTHERS[1], OTHERS[0], OTHERS[2], OTHERS[1]], lambda *seen: told.append(seen)
+    )
     assert [reply.text for reply in replies] == ["b", "a", "c", "b"]
     assert [request.messages[0]["content"] for request in asked] == ["a", "b", "c"]
     assert (tape.misses, tape.hits, tape.known, told[-1]) == (3, 2, 3, (4, 4))
@@ -179,12 +233,16 @@ async def test_two_batches_at_once_ask_what_they_share_once(tmp_path):
     async with connect_model(policy=policy) as model:
         tape = Tape(tmp_path / "tape.jsonl", model)
         async with asyncio.timeout(20):
-            await asyncio.gather(tape.reply(OTHERS[1]), tape.batch(OTHERS), tape.batch(OTHERS[::-1]))
+            await asyncio.gather(
+                tape.reply(OTHERS[1]), tape.batch(OTHERS), tape.batch(OTHERS[::-1])
+            )
     assert (tape.known, tape.misses, len(model.ledger.attempts)) == (3, 3, 3)
 
 
 async def test_what_is_no_result_in_a_batch_is_not_kept(tmp_path):
-    model = ScriptedModel(lambda request: Answer("ok", fault="hang" if request.system == "y" else None))
+    model = ScriptedModel(
+        lambda request: Answer("ok", fault="hang" if request.system == "y" else None)
+    )
     tape = Tape(tmp_path / "tape.jsonl", model)
     assert [reply.ok for reply in await tape.batch(OTHERS)] == [True, False, True]
     assert Tape(tmp_path / "tape.jsonl").known == 2
@@ -199,11 +257,19 @@ async def test_the_cap_stops_a_batch_behind_a_tape(tmp_path):
 
 @pytest.mark.parametrize("secret", [KEY, 'quo"ted\\key-of-mine', "a-key-of-another-make"])
 @pytest.mark.parametrize("batch", [True, False])
-async def test_a_request_that_holds_an_api_key_is_refused_before_it_is_asked(tmp_path, monkeypatch, secret, batch):
+async def test_a_request_that_holds_an_api_key_is_refused_before_it_is_asked(
+    tmp_path, monkeypatch, secret, batch
+):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "unrelated" if secret == KEY else secret)
     asked = []
-    tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(lambda request: asked.append(request) or policy(request)))
-    content = [{"type": "text", "text": "Hello"}, {"type": "text", "text": f"My key is {secret}, is it?"}]
+    tape = Tape(
+        tmp_path / "tape.jsonl",
+        ScriptedModel(lambda request: asked.append(request) or policy(request)),
+    )
+    content = [
+        {"type": "text", "text": "Hello"},
+        {"type": "text", "text": f"My key is {secret}, is it?"},
+    ]
     for request in (
         Request(({"role": "user", "content": content},)),
         Request(ASK.messages, system=secret),
@@ -225,8 +291,12 @@ async def test_a_reply_that_holds_an_api_key_is_given_and_not_kept(tmp_path, ans
     assert (tape.known, (tmp_path / "tape.jsonl").exists()) == (0, False)
 
 
-async def test_words_about_keys_and_a_short_value_of_the_variable_are_no_secret(tmp_path, monkeypatch):
+async def test_words_about_keys_and_a_short_value_of_the_variable_are_no_secret(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "e")
     tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy))
-    assert (await tape.reply(Request(({"role": "user", "content": "A key begins with sk-ant-..."},)))).ok
+    assert (
+        await tape.reply(Request(({"role": "user", "content": "A key begins with sk-ant-..."},)))
+    ).ok
     assert tape.known == 1

@@ -76,7 +76,9 @@ async def test_a_live_reply_is_played_back_as_tape_and_the_file_holds_no_key(tmp
     path = tmp_path / "tape.jsonl"
     async with (
         LoopbackServer(echo) as server,
-        ClaudeModel("claude-haiku-5-5", base_url=server.url, api_key="secret-key", source="live") as model,
+        ClaudeModel(
+            "claude-haiku-5-5", base_url=server.url, api_key="secret-key", source="live"
+        ) as model,
     ):
         tape = Tape(path, model)
         first = await tape.reply(ASK)

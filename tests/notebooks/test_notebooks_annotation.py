@@ -1,4 +1,6 @@
-"""Two cells of notebook 02 are enough to label one's own traces, and the exercises tell right from wrong."""
+"""Two cells of notebook 02 are enough to label one's own traces, and the exercises tell right from
+wrong.
+"""
 
 import asyncio
 import inspect
@@ -39,7 +41,11 @@ def test_the_first_two_cells_of_notebook_02_alone_open_a_panel_on_ones_own_few_t
 
 
 def failed_most_first(frame) -> list[str]:
-    return list(frame[(frame["tool_errors"] > 0).fillna(False)].sort_values("tool_errors", ascending=False)["id"])
+    return list(
+        frame[(frame["tool_errors"] > 0).fillna(False)].sort_values("tool_errors", ascending=False)[
+            "id"
+        ]
+    )
 
 
 def hasty(labels) -> tuple[float, int]:
@@ -57,11 +63,23 @@ def rate(labels) -> tuple[float | None, int]:
     [
         (checks.finds_tool_trouble, failed_most_first, "Right"),
         (checks.finds_tool_trouble, lambda frame: [], "Not yet"),
-        (checks.finds_tool_trouble, lambda frame: list(frame[frame["tool_errors"].fillna(1) > 0]["id"]), "Not yet"),
-        (checks.finds_tool_trouble, lambda frame: [i for i, n in frame.to_numpy() if n > 0], "Not yet"),
+        (
+            checks.finds_tool_trouble,
+            lambda frame: list(frame[frame["tool_errors"].fillna(1) > 0]["id"]),
+            "Not yet",
+        ),
+        (
+            checks.finds_tool_trouble,
+            lambda frame: [i for i, n in frame.to_numpy() if n > 0],
+            "Not yet",
+        ),
         (checks.counts_the_judged, rate, "Right"),
         (checks.counts_the_judged, lambda labels: (0.0, 0), "Not yet"),
-        (checks.counts_the_judged, lambda labels: ((labels["verdict"] == "pass").mean(), len(labels)), "Not yet"),
+        (
+            checks.counts_the_judged,
+            lambda labels: ((labels["verdict"] == "pass").mean(), len(labels)),
+            "Not yet",
+        ),
         (checks.counts_the_judged, hasty, "Not yet"),
     ],
 )
@@ -90,10 +108,14 @@ def test_a_correction_that_says_something_where_nothing_can_be_said_is_told_wher
         lambda p, a, b: min(1, max(0, (p + b - 1) / (a + b - 1))) if a + b != 1 else None
     )
     assert "TPR is 0.3 and TNR is 0.6" in told
-    assert "divides by zero" in checks.takes_the_errors_out(lambda p, a, b: min(1, max(0, (p + b - 1) / (a + b - 1))))
+    assert "divides by zero" in checks.takes_the_errors_out(
+        lambda p, a, b: min(1, max(0, (p + b - 1) / (a + b - 1)))
+    )
 
 
-@pytest.mark.parametrize("answer", [None, "x", 1, True, (1,), ("a", "b"), [], {}, float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [None, "x", 1, True, (1,), ("a", "b"), [], {}, float("nan")], ids=repr
+)
 @pytest.mark.parametrize(
     "check",
     [

@@ -1,4 +1,6 @@
-"""Notebook 03 counts the learner's own codes to the end: on Harbor, and on real traces with a person's labels."""
+"""Notebook 03 counts the learner's own codes to the end: on Harbor, and on real traces with a
+person's labels.
+"""
 
 import json
 from pathlib import Path
@@ -22,9 +24,13 @@ def run_notebook_03() -> str:
     """All that the notebook prints and shows as text, and then what stands on its plot."""
     notebook = nbformat.read(NOTEBOOKS / "03_from_notes_to_failure_modes.ipynb", as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(STAMPS))
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+    NotebookClient(
+        notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}}
+    ).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    return "\n".join(output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs)
+    return "\n".join(
+        output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs
+    )
 
 
 def code_by_hand(book: Codebook, n: int) -> None:
@@ -52,7 +58,9 @@ def test_on_harbor_the_learners_own_modes_are_counted_plotted_and_frozen(tmp_pat
     assert "simulated" in shown.partition("on the plot:")[2]  # its labels are
 
 
-def test_on_real_traces_with_a_persons_labels_nothing_is_called_simulated(tmp_path, monkeypatch, data_dir):
+def test_on_real_traces_with_a_persons_labels_nothing_is_called_simulated(
+    tmp_path, monkeypatch, data_dir
+):
     records = json.loads((data_dir / "tau-bench-airline" / "gpt-4o-airline.json").read_text())[:12]
     own = tmp_path / "airline.json"
     own.write_text(json.dumps(records))
@@ -79,7 +87,9 @@ def test_on_real_traces_with_a_persons_labels_nothing_is_called_simulated(tmp_pa
 
 
 @pytest.mark.parametrize("n_coded", [0, 3])
-def test_before_there_is_a_failure_mode_a_simulated_coder_says_that_it_is_one_and_leaves_mine_alone(tmp_path, n_coded):
+def test_before_there_is_a_failure_mode_a_simulated_coder_says_that_it_is_one_and_leaves_mine_alone(
+    tmp_path, n_coded
+):
     labels = [Label(f"t{n}", "ada", "fail", "the sum is wrong") for n in range(4)]
     mine = Codebook(tmp_path / "mine.jsonl", labels)
     for label in labels[:n_coded]:

@@ -52,7 +52,9 @@ def all_text(events):
 
 
 def deltas_once(events):
-    return "".join({event.seq: event.data["text"] for event in events if event.kind == "text.delta"}.values())
+    return "".join(
+        {event.seq: event.data["text"] for event in events if event.kind == "text.delta"}.values()
+    )
 
 
 def last_snapshot_wins(events):
@@ -81,7 +83,9 @@ def looked_first(trace):
 
 def looked_at_all(trace):
     names = [call.data["name"] for call in trace.calls]
-    return Score("looked_first", "find_booking" in names if "refund" in names else None, "no refund")
+    return Score(
+        "looked_first", "find_booking" in names if "refund" in names else None, "no refund"
+    )
 
 
 def corrected(passed, tpr, tnr):
@@ -92,7 +96,9 @@ def corrected(passed, tpr, tnr):
 
 def with_rule(rule, name="no_voucher"):
     def answer(rubric):
-        return replace(rubric, criteria=(*rubric.criteria, Criterion(name, "No voucher is spoken of.", rule)))
+        return replace(
+            rubric, criteria=(*rubric.criteria, Criterion(name, "No voucher is spoken of.", rule))
+        )
 
     return answer
 
@@ -204,5 +210,7 @@ def test_each_notebook_has_one_exercise_and_each_check_is_in_this_table():
         last = "".join(json.loads(path.read_text())["cells"][-1]["source"])
         assert f"checks.{check.__name__}(" in last
         assert len(wrong) == 3
-    defined = {name for name, made in vars(checks).items() if getattr(made, "__module__", "") == "checks"}
+    defined = {
+        name for name, made in vars(checks).items() if getattr(made, "__module__", "") == "checks"
+    }
     assert defined == {check.__name__ for check in EXERCISES} | {"near"}

@@ -1,4 +1,6 @@
-"""Notebooks are for people: short cells, nothing left over from a run. That they execute, nbmake shows."""
+"""Notebooks are for people: short cells, nothing left over from a run. That they execute, nbmake
+shows.
+"""
 
 from pathlib import Path
 

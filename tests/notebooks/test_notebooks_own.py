@@ -1,4 +1,5 @@
-"""Notebooks 03 to 05 on one's own traces with one's own labels, be they few: they run through, and say what is missing.
+"""Notebooks 03 to 05 on one's own traces with one's own labels, be they few: they run through, and
+say what is missing.
 
 That they run on Harbor, nbmake shows.
 """
@@ -14,33 +15,56 @@ from toolkit.evals import Label, LabelStore
 from toolkit.tour import class_traces
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-MODES, TRUST, RUBRIC = "03_from_notes_to_failure_modes", "04_can_you_trust_the_judge", "05_prototype_a_rubric"
+MODES, TRUST, RUBRIC = (
+    "03_from_notes_to_failure_modes",
+    "04_can_you_trust_the_judge",
+    "05_prototype_a_rubric",
+)
 
 
 def run_on_own(notebook, folder, monkeypatch, verdicts, cells=None):
-    """What the notebook, or its first `cells`, prints on traces of one's own with these verdicts of a person's."""
+    """What the notebook, or its first `cells`, prints on traces of one's own with these verdicts of
+    a person's.
+    """
     own = folder / "own.jsonl"
-    said = [f"It is lost, number {n}." if v == "fail" else f"It comes on day {n}." for n, v in enumerate(verdicts)]
-    talks = [[("user", f"Where is order {n}?"), ("assistant", words)] for n, words in enumerate(said)]
+    said = [
+        f"It is lost, number {n}." if v == "fail" else f"It comes on day {n}."
+        for n, v in enumerate(verdicts)
+    ]
+    talks = [
+        [("user", f"Where is order {n}?"), ("assistant", words)] for n, words in enumerate(said)
+    ]
     talk = [[{"role": role, "content": words} for role, words in one] for one in talks]
-    own.write_text("".join(json.dumps({"id": f"t{n}", "messages": one}) + "\n" for n, one in enumerate(talk)))
+    own.write_text(
+        "".join(json.dumps({"id": f"t{n}", "messages": one}) + "\n" for n, one in enumerate(talk))
+    )
     monkeypatch.setenv("FIELDBOOK_TRACES", str(own))
     monkeypatch.setenv("FIELDBOOK_OUT", str(folder / "out"))
     store = LabelStore(class_traces()[1])
     for n, verdict in enumerate(verdicts):
-        store.add(Label(f"t{n}", "ada", verdict, f"order {n} is lost" if verdict == "fail" else "so be it"))
+        store.add(
+            Label(
+                f"t{n}", "ada", verdict, f"order {n} is lost" if verdict == "fail" else "so be it"
+            )
+        )
     book = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4)
     book.cells = book.cells[:cells]
     NotebookClient(book, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
     told = [out for cell in book.cells for out in cell.get("outputs", ())]
-    return "\n".join(out.get("text", "") + out.get("data", {}).get("text/plain", "") for out in told)
+    return "\n".join(
+        out.get("text", "") + out.get("data", {}).get("text/plain", "") for out in told
+    )
 
 
-@pytest.mark.parametrize(("notebook", "fails"), [(MODES, 1), (TRUST, 6), (TRUST, 1), (RUBRIC, 6), (RUBRIC, 1)])
+@pytest.mark.parametrize(
+    ("notebook", "fails"), [(MODES, 1), (TRUST, 6), (TRUST, 1), (RUBRIC, 6), (RUBRIC, 1)]
+)
 def test_a_notebook_runs_on_a_few_labels_of_ones_own_and_takes_them_for_a_persons(
     notebook, fails, tmp_path, monkeypatch
 ):
-    told = run_on_own(notebook, tmp_path, monkeypatch, ["fail"] * fails + ["pass"] * (11 - fails) + ["defer"])
+    told = run_on_own(
+        notebook, tmp_path, monkeypatch, ["fail"] * fails + ["pass"] * (11 - fails) + ["defer"]
+    )
     assert "human" in told
     assert "sim-robin" not in told
     if notebook == TRUST:
@@ -53,7 +77,11 @@ def test_a_notebook_runs_on_a_few_labels_of_ones_own_and_takes_them_for_a_person
 
 
 @pytest.mark.parametrize(("notebook", "cells"), [(TRUST, 3), (RUBRIC, 4)])
-def test_too_few_labels_fall_back_to_harbor_with_a_sentence_that_counts_them(notebook, cells, tmp_path, monkeypatch):
-    told = run_on_own(notebook, tmp_path, monkeypatch, ["pass"] * 5 + ["fail"] * 4 + ["defer"], cells)
+def test_too_few_labels_fall_back_to_harbor_with_a_sentence_that_counts_them(
+    notebook, cells, tmp_path, monkeypatch
+):
+    told = run_on_own(
+        notebook, tmp_path, monkeypatch, ["pass"] * 5 + ["fail"] * 4 + ["defer"], cells
+    )
     assert "Found 9 labels (pass or fail)" in told
     assert "it takes 10" in told

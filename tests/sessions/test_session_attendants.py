@@ -9,8 +9,8 @@ import httpx
 import websockets
 
 from toolkit.sessions import MemoryLog, Session, attend
-from toolkit.sessions.attendants import Attendants, KnownSessions
-from toolkit.sessions.http import serve, speaking
+from toolkit.sessions.http.app import serve, speaking
+from toolkit.sessions.http.attendants import Attendants, KnownSessions
 
 DEADLINE_S = 20
 
@@ -53,7 +53,9 @@ async def test_an_attendant_that_fails_is_told_at_once_and_the_next_message_star
             return [e.data["why"] async for e in session.read(follow=False) if e.kind == "error"]
 
         for n in (1, 2):
-            assert (await client.post(f"{address}/s/say", json={"text": f"message {n}"})).status_code == 200
+            assert (
+                await client.post(f"{address}/s/say", json={"text": f"message {n}"})
+            ).status_code == 200
 
             async def told(n=n):
                 return len(await errors()) >= n
@@ -67,7 +69,11 @@ async def test_an_attendant_that_fails_is_told_at_once_and_the_next_message_star
 
         await until(answered)
         assert (await session.conversation()).text == "[message 1][message 2][message 3]"
-    shown = [record for record in caplog.records if record.exc_info and "failure" in str(record.exc_info[1])]
+    shown = [
+        record
+        for record in caplog.records
+        if record.exc_info and "failure" in str(record.exc_info[1])
+    ]
     assert len(shown) == 2
 
 
@@ -80,7 +86,9 @@ async def test_the_pause_before_a_failing_attendant_starts_again_doubles_and_is_
         starts.append(loop.time())
         raise ZeroDivisionError("a bug")
 
-    attendants = Attendants(attendant, KnownSessions(log), idle_s=60, backoff_s=0.1, backoff_max_s=0.3)
+    attendants = Attendants(
+        attendant, KnownSessions(log), idle_s=60, backoff_s=0.1, backoff_max_s=0.3
+    )
     async with asyncio.timeout(DEADLINE_S):
         while len(starts) < 6:
             attendants.wake(Session(log, "s"))

@@ -14,15 +14,18 @@ from typer.testing import CliRunner
 
 from toolkit.cli import app
 from toolkit.sessions import MemoryLog, Session
-from toolkit.sessions.http import EventStream, direct_stream, session_app
+from toolkit.sessions.http.app import EventStream, direct_stream, session_app
+from toolkit.sessions.http.sse import frame
 from toolkit.sessions.lab import audit_endpoint
-from toolkit.sessions.sse import frame
 from toolkit.web import serving
 
 SURVIVES, RESUMES, SHARED = "survives a cut", "resumes", "second surface"
 GOES_ON, TERMINAL = "a disconnect leaves it running", "terminal event"
 GOOD = dict.fromkeys((SURVIVES, RESUMES, SHARED, GOES_ON, TERMINAL), "yes")
-NAIVE = dict.fromkeys((SURVIVES, RESUMES, SHARED), "no") | {GOES_ON: "could not probe", TERMINAL: "yes"}
+NAIVE = dict.fromkeys((SURVIVES, RESUMES, SHARED), "no") | {
+    GOES_ON: "could not probe",
+    TERMINAL: "yes",
+}
 PATIENCE_S = 2.0
 
 
@@ -396,13 +399,17 @@ async def test_what_cannot_be_probed_is_said_plainly_and_other_schemes_are_refus
         assert "longer answer" in card.findings[0].advice
         for scheme in ("http", "ws"):
             address = f"{scheme}{url.removeprefix('http')}/nothing-here"
-            assert all("HTTP 40" in finding.evidence for finding in (await card_of(address)).findings)
+            assert all(
+                "HTTP 40" in finding.evidence for finding in (await card_of(address)).findings
+            )
     for url in ("file:///etc/hostname", "http://[::1"):
         with pytest.raises(ValueError, match="no endpoint"):
             await audit_endpoint(url)
 
 
-@pytest.mark.parametrize(("status", "advice"), [(307, "redirects"), (403, "headers"), (422, "body"), (503, "is up")])
+@pytest.mark.parametrize(
+    ("status", "advice"), [(307, "redirects"), (403, "headers"), (422, "body"), (503, "is up")]
+)
 async def test_an_endpoint_that_refuses_is_answered_with_what_to_do_about_it(status, advice):
     def refuse(request):
         return PlainTextResponse("no", status, headers={"location": "/elsewhere"})

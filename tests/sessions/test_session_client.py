@@ -1,4 +1,6 @@
-"""The short way through nats-py: taken where it may be, and nowhere else; it fits the nats-py that is installed."""
+"""The short way through nats-py: taken where it may be, and nowhere else; it fits the nats-py that
+is installed.
+"""
 
 import asyncio
 import os
@@ -10,9 +12,9 @@ import pytest
 
 from toolkit.records import encode
 from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session, TooLarge
-from toolkit.sessions.client import Client
 from toolkit.sessions.log import LogClosed
-from toolkit.sessions.publish import Publisher
+from toolkit.sessions.nats.client import Client
+from toolkit.sessions.nats.publish import Publisher
 
 pytestmark = pytest.mark.nats
 
@@ -71,9 +73,15 @@ async def test_a_delivery_comes_without_what_its_writer_told_the_server(server, 
         for n in range(4):
             await session.say(f"{n}")
         built = watched(monkeypatch, Client, "_build_message")
-        assert [event.data["text"] async for event in session.read(follow=False, lane="log")] == list("0123")
+        assert [
+            event.data["text"] async for event in session.read(follow=False, lane="log")
+        ] == list("0123")
         assert built, "nats-py heard nothing: this test would see nothing"
-        assert not [message for message in built if b"kind" in message.data and b"short" in message.data[:30]]
+        assert not [
+            message
+            for message in built
+            if b"kind" in message.data and b"short" in message.data[:30]
+        ]
 
 
 async def test_writes_side_by_side_share_their_way_to_the_socket(server, monkeypatch):
@@ -96,11 +104,15 @@ async def test_writes_side_by_side_share_their_way_to_the_socket(server, monkeyp
         ("", {"Nats-Msg-Id": "1"}, nats.errors.BadSubjectError),
     ],
 )
-async def test_what_would_break_the_protocol_is_left_to_nats_py_which_refuses_it(client, heard, subject, told, error):
+async def test_what_would_break_the_protocol_is_left_to_nats_py_which_refuses_it(
+    client, heard, subject, told, error
+):
     with pytest.raises(error):
         await client.send(subject, b"payload", "", told, now=True)
     with pytest.raises(nats.errors.BadSubjectError):
-        await client.send("t.a", b"payload", "r\r\nPUB t.evil 0\r\n", {"Nats-Msg-Id": "1"}, now=True)
+        await client.send(
+            "t.a", b"payload", "r\r\nPUB t.evil 0\r\n", {"Nats-Msg-Id": "1"}, now=True
+        )
     await client.send("t.next", b"", "", {"Nats-Msg-Id": "2"}, now=True)
     assert await heard() == ("t.next", b"", {"Nats-Msg-Id": "2"})
 
@@ -122,7 +134,9 @@ async def test_what_is_written_at_once_keeps_its_place(client, heard):
 @pytest.mark.parametrize("over", [1, 1 - len(b"NATS/1.0\r\nNats-Msg-Id: 1\r\n\r\n")])
 async def test_too_long_a_message_is_refused_before_a_byte_of_it_leaves(client, heard, over):
     with pytest.raises(nats.errors.MaxPayloadError):
-        await client.send("t.long", b"x" * (client.max_payload + over), "", {"Nats-Msg-Id": "1"}, now=True)
+        await client.send(
+            "t.long", b"x" * (client.max_payload + over), "", {"Nats-Msg-Id": "1"}, now=True
+        )
     await client.send("t.next", b"", "", {"Nats-Msg-Id": "2"}, now=True)
     assert (await heard())[0] == "t.next"
 
@@ -130,7 +144,9 @@ async def test_too_long_a_message_is_refused_before_a_byte_of_it_leaves(client, 
 async def test_an_answer_that_nobody_waits_for_is_dropped_and_the_next_has_its_own(server, client):
     async with await NatsLog.connect(server.url):  # It makes the stream.
         publisher = Publisher(client)
-        impatient = asyncio.create_task(publisher.publish("sess.late.log.q.evt.-", b"1", {"Nats-Msg-Id": "1"}))
+        impatient = asyncio.create_task(
+            publisher.publish("sess.late.log.q.evt.-", b"1", {"Nats-Msg-Id": "1"})
+        )
         await asyncio.sleep(0)
         impatient.cancel()
         seq, again = await publisher.publish("sess.late.log.q.evt.-", b"2", {"Nats-Msg-Id": "2"})
@@ -139,8 +155,10 @@ async def test_an_answer_that_nobody_waits_for_is_dropped_and_the_next_has_its_o
         assert client.answers == {}
 
 
-async def test_a_write_without_an_answer_gives_up_in_time_and_forgets_it(server, client, monkeypatch):
-    monkeypatch.setattr("toolkit.sessions.publish.PUBLISH_TIMEOUT_S", 0.2)
+async def test_a_write_without_an_answer_gives_up_in_time_and_forgets_it(
+    server, client, monkeypatch
+):
+    monkeypatch.setattr("toolkit.sessions.nats.publish.PUBLISH_TIMEOUT_S", 0.2)
     deaf = await nats.connect(server.url)
     await deaf.subscribe("nobody.answers")
     for _ in range(2):
@@ -171,10 +189,14 @@ async def test_a_reader_that_is_cancelled_while_it_opens_leaves_nothing_behind(s
         async with asyncio.timeout(5):
             while asyncio.all_tasks() - before:
                 await asyncio.sleep(0.01)
-        assert [event.data["text"] async for event in session.read(follow=False, lane="log")] == ["one"]
+        assert [event.data["text"] async for event in session.read(follow=False, lane="log")] == [
+            "one"
+        ]
 
 
-async def test_an_event_that_is_too_long_by_its_headers_alone_is_refused_and_the_log_lives_on(server):
+async def test_an_event_that_is_too_long_by_its_headers_alone_is_refused_and_the_log_lives_on(
+    server,
+):
     async with await NatsLog.connect(server.url) as log:
         session = Session(log, "long")
         await session.say("first")
@@ -191,7 +213,9 @@ async def test_writers_that_a_stopped_server_keeps_waiting_give_up_in_time(serve
         os.kill(server.pid, signal.SIGSTOP)
         try:
             async with asyncio.timeout(15):
-                crowd = [session.say("x" * 200_000) for _ in range(40)] + [session.say("y") for _ in range(500)]
+                crowd = [session.say("x" * 200_000) for _ in range(40)] + [
+                    session.say("y") for _ in range(500)
+                ]
                 ends = await asyncio.gather(*crowd, return_exceptions=True)
         finally:
             os.kill(server.pid, signal.SIGCONT)
@@ -231,7 +255,9 @@ async def test_a_delivery_that_is_lost_on_its_way_is_noticed_and_read_again(serv
             await session.say(f"{n}")
         monkeypatch.setattr(Client, "_process_msg", lossy)
         async with asyncio.timeout(20):
-            assert [event.data["text"] async for event in session.read(follow=False, lane="log")] == list("012345")
+            assert [
+                event.data["text"] async for event in session.read(follow=False, lane="log")
+            ] == list("012345")
         assert len(seen) > 6
 
 
@@ -242,7 +268,9 @@ async def test_another_nats_py_that_calls_no_shortcut_only_takes_longer(server, 
         session = Session(log, "slow")
         for n in range(20):
             await session.say(f"{n}")
-        assert [event.data["text"] async for event in session.read(follow=False)] == [f"{n}" for n in range(20)]
+        assert [event.data["text"] async for event in session.read(follow=False)] == [
+            f"{n}" for n in range(20)
+        ]
 
 
 async def test_a_closed_connection_says_so_on_either_way(server):

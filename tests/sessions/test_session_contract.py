@@ -33,7 +33,9 @@ async def test_events_come_back_in_the_order_in_which_they_were_acknowledged(log
     session = Session(log, "order")
     acks = [await session.say(f"message {n}") for n in range(50)]
     assert [ack.seq for ack in acks] == sorted({ack.seq for ack in acks})
-    assert [event.data["text"] for event in await everything(session)] == [f"message {n}" for n in range(50)]
+    assert [event.data["text"] for event in await everything(session)] == [
+        f"message {n}" for n in range(50)
+    ]
 
 
 async def test_each_acknowledgement_states_its_durability(log):
@@ -64,7 +66,12 @@ async def test_a_cursor_past_the_end_reads_nothing_and_then_what_comes(log):
 async def test_the_same_event_appended_twice_is_stored_once(log):
     event = new_event("twice", "message", "user", {"text": "once"})
     first, second = await log.append(event), await log.append(event)
-    assert (first.seq, first.duplicate, second.seq, second.duplicate) == (first.seq, False, first.seq, True)
+    assert (first.seq, first.duplicate, second.seq, second.duplicate) == (
+        first.seq,
+        False,
+        first.seq,
+        True,
+    )
     assert len(await everything(Session(log, "twice"))) == 1
 
 
@@ -140,7 +147,9 @@ async def test_a_cancel_reaches_its_run_and_ends_it_once(log, early):
             await run.write("tick ")
     await run.finish()
     await run.finish()
-    ends = [event.data["outcome"] for event in await everything(session) if event.kind == "run.finished"]
+    ends = [
+        event.data["outcome"] for event in await everything(session) if event.kind == "run.finished"
+    ]
     assert ends == ["cancelled"]
 
 
@@ -185,7 +194,13 @@ async def test_a_session_id_that_could_not_be_a_subject_is_refused(log):
 
 
 async def test_a_stored_event_differs_from_the_one_appended_by_its_place_alone(log):
-    event = new_event("same", "message", "user", {"text": "x", "n": None, "deep": {"list": [1, 2.5, True]}}, run="r")
+    event = new_event(
+        "same",
+        "message",
+        "user",
+        {"text": "x", "n": None, "deep": {"list": [1, 2.5, True]}},
+        run="r",
+    )
     ack = await log.append(event)
     assert (await everything(Session(log, "same"))) == [replace(event, seq=ack.seq)]
 
@@ -217,7 +232,9 @@ anything = st.recursive(
     | st.builds(np.float32, st.floats(width=32))
     | st.builds(np.int16, st.integers(-99, 99))
     | st.builds(object),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 words = st.text(st.characters(), max_size=6)
@@ -233,9 +250,13 @@ events = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(event=events)
-async def test_whatever_an_event_holds_it_is_refused_in_words_or_read_as_it_was_acknowledged(log, event):
+async def test_whatever_an_event_holds_it_is_refused_in_words_or_read_as_it_was_acknowledged(
+    log, event
+):
     event = replace(event, id=fresh_id() + event.id)
     try:
         to_be_stored = storable(event)
@@ -254,14 +275,22 @@ async def test_whatever_an_event_holds_it_is_refused_in_words_or_read_as_it_was_
 
 async def test_events_together_of_which_one_cannot_be_stored_store_nothing(log):
     session = Session(log, "together")
-    good, bad = session.event("note", "ada", {"n": 1}), session.event("note", "ada", {"n": object()})
+    good, bad = (
+        session.event("note", "ada", {"n": 1}),
+        session.event("note", "ada", {"n": object()}),
+    )
     with pytest.raises(ValueError, match="cannot serialize"):
         await log.append_all([good, bad])
     assert await everything(session) == []
 
 
 async def test_all_logs_store_the_same_of_one_event(log):
-    data = {"at": datetime(2026, 11, 30, tzinfo=UTC), "score": float("nan"), "word": "\ud83d", "n": np.int64(3)}
+    data = {
+        "at": datetime(2026, 11, 30, tzinfo=UTC),
+        "score": float("nan"),
+        "word": "\ud83d",
+        "n": np.int64(3),
+    }
     ack = await Session(log, "alike").append("note", "ada", data)
     assert ack.event.data == {"at": "2026-11-30T00:00:00Z", "score": None, "word": "�", "n": 3}
 
@@ -283,7 +312,10 @@ async def test_an_event_that_is_too_large_is_refused_and_the_log_works_on(log):
     assert (await session.say("x" * fits)).seq == 1
     with pytest.raises(TooLarge, match="the log takes"):
         await session.say("x" * (fits + 2 * slack))
-    small, large = session.event("note", "u", {}), session.event("note", "u", {"text": "x" * log.max_event_bytes})
+    small, large = (
+        session.event("note", "u", {}),
+        session.event("note", "u", {"text": "x" * log.max_event_bytes}),
+    )
     with pytest.raises(TooLarge):
         await log.append_all([small, large])
     assert (await session.say("and on")).seq == 2

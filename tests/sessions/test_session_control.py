@@ -1,4 +1,6 @@
-"""Live control: what reaches a run, what ends it, and what an agent does with a message that comes meanwhile."""
+"""Live control: what reaches a run, what ends it, and what an agent does with a message that comes
+meanwhile.
+"""
 
 import asyncio
 import random
@@ -10,7 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from toolkit.models import Answer, Request, ScriptedModel
-from toolkit.sessions import Desk, MemoryLog, NatsLog, NatsServer, Session, Surface, attend, decide, finished, fold
+from toolkit.sessions import (
+    Desk,
+    MemoryLog,
+    NatsLog,
+    NatsServer,
+    Session,
+    Surface,
+    attend,
+    decide,
+    finished,
+    fold,
+)
 from toolkit.traces import traces_frame
 
 POLICIES = ["reject", "enqueue", "interrupt", "rollback"]
@@ -211,7 +224,9 @@ async def test_the_first_answer_to_an_approval_wins_and_silence_is_none(log):
     assert await asyncio.wait_for(asking, 10) is True
     assert (await session.conversation()).runs["r"].state == "active"
     assert await run.ask("And another 40?", 0.05) is None
-    settled = [event.data["answer"] for event in await plain(session) if event.kind == "approval.settled"]
+    settled = [
+        event.data["answer"] for event in await plain(session) if event.kind == "approval.settled"
+    ]
     assert settled == [True, None]
     await run.finish()
 
@@ -298,7 +313,9 @@ async def test_a_signal_amid_the_words_does_not_part_them_differently_for_a_late
     await run.finish()
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["message", "end", "again"]), st.integers(0, 5)), max_size=30)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["message", "end", "again"]), st.integers(0, 5)), max_size=30
+)
 
 
 @settings(max_examples=500, deadline=None)
@@ -336,17 +353,26 @@ def test_whatever_comes_the_desk_answers_each_message_once_and_one_at_a_time(pol
 
 
 class Attended(RuleBasedStateMachine):
-    """A session that an agent attends, and whatever people and the agent may do to it, in any order."""
+    """A session that an agent attends, and whatever people and the agent may do to it, in any
+    order.
+    """
 
     @initialize(policy=st.sampled_from(POLICIES))
     def begin(self, policy):
         self.loop = asyncio.Runner()
-        self.session, self.said, self.early, self.attending = Session(MemoryLog(), "model"), 0, None, None
+        self.session, self.said, self.early, self.attending = (
+            Session(MemoryLog(), "model"),
+            0,
+            None,
+            None,
+        )
         self.loop.run(self._attend(policy))
 
     async def _attend(self, policy):
         self.commands = asyncio.Queue()
-        self.attending = asyncio.create_task(attend(self.session, self._agent, "agent", "simulated", policy))
+        self.attending = asyncio.create_task(
+            attend(self.session, self._agent, "agent", "simulated", policy)
+        )
         await asyncio.sleep(0)
 
     async def _agent(self, run, message):
@@ -369,11 +395,18 @@ class Attended(RuleBasedStateMachine):
     def say_the_same_again(self):
         self.loop.run(self._do(self.session.say("hello", id=f"m{self.said}"), 0))
 
-    @rule(what=st.sampled_from(["cancel", "steer", "interrupt"]), back=st.integers(-1, 3), pause=st.integers(0, 15))
+    @rule(
+        what=st.sampled_from(["cancel", "steer", "interrupt"]),
+        back=st.integers(-1, 3),
+        pause=st.integers(0, 15),
+    )
     def signal(self, what, back, pause):
         """To a run that is over, runs, waits, or (back is -1) has not been asked for."""
         run = f"run-m{max(1, self.said - back)}"
-        call = {"cancel": self.session.cancel, "interrupt": lambda run: self.session.interrupt("wait", run)}
+        call = {
+            "cancel": self.session.cancel,
+            "interrupt": lambda run: self.session.interrupt("wait", run),
+        }
         call["steer"] = lambda run: self.session.steer("hm", run)
         self.loop.run(self._do(call[what](run), pause))
 
@@ -389,7 +422,9 @@ class Attended(RuleBasedStateMachine):
     def at_most_one_answer_is_under_way(self):
         if self.attending:
             runs = self.loop.run(self.session.conversation()).runs.values()
-            assert sum(not run.ended for run in runs) <= 2  # the one broken off may still be saying so
+            assert (
+                sum(not run.ended for run in runs) <= 2
+            )  # the one broken off may still be saying so
 
     async def _do(self, act, pause):
         await act
@@ -411,7 +446,9 @@ class Attended(RuleBasedStateMachine):
         assert sorted(started) == sorted(ends)
         assert len(set(ends)) == len(ends)
         for run in ends:
-            assert [event for event in events if event.run == run and event.actor == "agent"][-1].kind == "run.finished"
+            assert [event for event in events if event.run == run and event.actor == "agent"][
+                -1
+            ].kind == "run.finished"
         whole = fold("model", events)
         assert (await self.session.conversation()).to_json() == whole.to_json()
         if self.early:
@@ -420,11 +457,16 @@ class Attended(RuleBasedStateMachine):
 
 TestAttended = Attended.TestCase
 TestAttended.settings = settings(
-    max_examples=2000, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=2000,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 
 
-async def test_a_cancel_that_was_acknowledged_before_the_run_ends_is_never_overtaken_by_its_end(log):
+async def test_a_cancel_that_was_acknowledged_before_the_run_ends_is_never_overtaken_by_its_end(
+    log,
+):
     session = Session(log, "photo-finish")
     runs = await asyncio.gather(*(session.start_run("agent", "simulated") for _ in range(20)))
     for run in runs:
@@ -438,8 +480,15 @@ async def test_a_run_reads_the_signals_to_it_and_to_whoever_runs_and_no_others(l
     sent = ["r1", None, "r2", "a run.with *odd> name", "r1"]
     for number, run in enumerate(sent):
         await session.steer(str(number), run)
-    for run, wanted in {"r1": ["0", "1", "4"], "r2": ["1", "2"], "a run.with *odd> name": ["1", "3"]}.items():
-        heard = [event.data["text"] async for event in session.read(follow=False, lane="control", run=run)]
+    for run, wanted in {
+        "r1": ["0", "1", "4"],
+        "r2": ["1", "2"],
+        "a run.with *odd> name": ["1", "3"],
+    }.items():
+        heard = [
+            event.data["text"]
+            async for event in session.read(follow=False, lane="control", run=run)
+        ]
         assert heard == wanted
     assert len([event async for event in session.read(follow=False, lane="control")]) == len(sent)
 

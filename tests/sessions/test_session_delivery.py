@@ -9,7 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit.sessions import Conversation, MemoryLog, NatsLog, NatsServer, Run, Session, Surface, fold
+from toolkit.sessions import (
+    Conversation,
+    MemoryLog,
+    NatsLog,
+    NatsServer,
+    Run,
+    Session,
+    Surface,
+    fold,
+)
 
 WORDS = [f"word{n} " for n in range(400)]
 
@@ -31,7 +40,9 @@ async def plainly_folded(session):
 
 
 @pytest.mark.parametrize("window_s", [0, 0.02, 0.04, 0.1, 0.5])
-async def test_the_text_is_the_same_at_each_window_and_the_first_word_is_never_delayed(log, window_s):
+async def test_the_text_is_the_same_at_each_window_and_the_first_word_is_never_delayed(
+    log, window_s
+):
     session = Session(log, "window")
     run = await session.start_run("agent", source="simulated", window_s=window_s)
     first = await run.write(WORDS[0])
@@ -55,7 +66,11 @@ async def test_a_late_joiner_gets_the_text_so_far_as_one_event_and_then_deltas(l
     async with asyncio.timeout(10):
         async for event in reader:
             kinds.append(event.kind)
-            text = event.data["text"] if event.kind == "text.snapshot" else text + event.data.get("text", "")
+            text = (
+                event.data["text"]
+                if event.kind == "text.snapshot"
+                else text + event.data.get("text", "")
+            )
             if event.kind == "text.snapshot":
                 for word in WORDS[200:210]:
                     await run.write(word)
@@ -115,14 +130,18 @@ async def test_words_that_are_not_those_of_the_agent_are_noticed_by_their_hash()
 ACTIONS = st.lists(
     st.tuples(
         st.integers(0, 2),
-        st.sampled_from(["write"] * 3 + ["long", "tool", "step", "finish", "say", "roll back", "adopt", "steer"]),
+        st.sampled_from(
+            ["write"] * 3 + ["long", "tool", "step", "finish", "say", "roll back", "adopt", "steer"]
+        ),
     ),
     min_size=5,
     max_size=40,
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(ACTIONS, st.integers(0, 2**31))
 async def test_whatever_happens_snapshots_change_no_byte_of_the_fold(actions, seed):
     await _folds_alike(Session(MemoryLog(), "any"), actions, seed)
@@ -130,7 +149,11 @@ async def test_whatever_happens_snapshots_change_no_byte_of_the_fold(actions, se
 
 @pytest.mark.nats
 async def test_whatever_happens_snapshots_change_no_byte_of_the_fold_on_a_server_either(tmp_path):
-    kinds = ["write"] * 4 + ["long"] * 3 + ["tool", "step", "finish", "say", "roll back", "adopt", "steer"]
+    kinds = (
+        ["write"] * 4
+        + ["long"] * 3
+        + ["tool", "step", "finish", "say", "roll back", "adopt", "steer"]
+    )
     async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
         for seed in range(12):
             dice = random.Random(seed)
@@ -165,12 +188,19 @@ async def _folds_alike(session, actions, seed):
     events = [event async for event in session.read(follow=False, lane="log")]
     got = [event async for event in session.read(follow=False)]
     whole = fold(session.id, events)
-    for seen in (events, got):  # A reader that came along, and one that broke off while it caught up.
+    for seen in (
+        events,
+        got,
+    ):  # A reader that came along, and one that broke off while it caught up.
         late = await session.conversation(fold(session.id, seen[: seed % (len(seen) + 1)]))
         assert late.to_json() == whole.to_json()
     said = {event.run: True for event in events if event.kind == "text.done"}
     for conversation in (whole, late, await session.conversation()):
-        assert {run: state.intact for run, state in conversation.runs.items() if state.intact is not None} == said
+        assert {
+            run: state.intact
+            for run, state in conversation.runs.items()
+            if state.intact is not None
+        } == said
     for run in runs.values():
         await run.stop_listening()
 

@@ -1,4 +1,6 @@
-"""What ends, ends whole: no task is left behind, no signal slept through, no lease renewed for nobody."""
+"""What ends, ends whole: no task is left behind, no signal slept through, no lease renewed for
+nobody.
+"""
 
 import asyncio
 
@@ -136,7 +138,9 @@ async def test_a_run_that_is_called_like_a_message_is_no_answer_to_it():
     session = Session(MemoryLog(), "called")
     await (await session.start_run("other", "simulated", "m1")).finish()
     await session.say("hi", id="m1")
-    assert (await attended(session, lambda run, _: run.write("hello"), all_ended(2))).text == "hello"
+    assert (
+        await attended(session, lambda run, _: run.write("hello"), all_ended(2))
+    ).text == "hello"
 
 
 async def test_an_agent_that_awaits_what_was_cancelled_ends_its_run_and_no_other(nothing_left):
@@ -174,7 +178,15 @@ async def test_a_steers_receipt_that_was_not_acknowledged_goes_before_the_words_
     await run.write("er")
     await run.finish()
     kinds = [event.kind async for event in session.read(follow=False, lane="log")]
-    assert kinds == ["steer", "run.started", "steer.consumed", "text.delta", "text.delta", "text.done", "run.finished"]
+    assert kinds == [
+        "steer",
+        "run.started",
+        "steer.consumed",
+        "text.delta",
+        "text.delta",
+        "text.done",
+        "run.finished",
+    ]
     assert run.text == "shorter"
 
 
@@ -217,7 +229,9 @@ class Once(MemoryLog):
             yield event
 
 
-async def test_a_surface_that_connects_again_after_its_reading_failed_leaves_nothing_behind(nothing_left):
+async def test_a_surface_that_connects_again_after_its_reading_failed_leaves_nothing_behind(
+    nothing_left,
+):
     surface = Surface(Session(Once(LogClosed("closed")), "again"), "phone")
     await surface.connect()
     async with asyncio.timeout(10):
@@ -238,7 +252,9 @@ async def test_a_surface_goes_on_from_its_cursor_however_long_the_log_was_away(n
 
 
 class Held(MemoryLog):
-    """A log that stores a run's end at once, and says so only after a renewal of its lease was refused."""
+    """A log that stores a run's end at once, and says so only after a renewal of its lease was
+    refused.
+    """
 
     def __init__(self):
         super().__init__()

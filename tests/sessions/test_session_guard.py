@@ -1,4 +1,6 @@
-"""What guards a NatsServer: a lock on its store, and a token for its port that nobody else can read."""
+"""What guards a NatsServer: a lock on its store, and a token for its port that nobody else can
+read.
+"""
 
 import asyncio
 import os
@@ -12,7 +14,7 @@ import psutil
 import pytest
 
 from toolkit.sessions import LogUnavailable, NatsCluster, NatsLog, NatsServer, Session
-from toolkit.sessions.server import StoreInUse, masked
+from toolkit.sessions.nats.server import StoreInUse, masked
 
 pytestmark = pytest.mark.nats
 
@@ -50,7 +52,9 @@ async def test_a_second_server_on_one_store_is_refused_and_says_what_to_do(tmp_p
     store = tmp_path / "store"
     async with NatsServer(store=store) as first, await NatsLog.connect(first.url) as log:
         await Session(log, "s").say("one")
-        with pytest.raises(StoreInUse, match=r"store: another nats-server has this store\. Connect to that one"):
+        with pytest.raises(
+            StoreInUse, match=r"store: another nats-server has this store\. Connect to that one"
+        ):
             async with NatsServer(store=store):
                 pass
         await first.restart()
@@ -64,10 +68,15 @@ async def test_a_second_server_on_one_store_is_refused_and_says_what_to_do(tmp_p
         await first.restart()
         await Session(log, "s").say("two")
     async with NatsServer(store=store) as second, await NatsLog.connect(second.url) as log:
-        assert [event.data["text"] async for event in Session(log, "s").read(follow=False)] == ["one", "two"]
+        assert [event.data["text"] async for event in Session(log, "s").read(follow=False)] == [
+            "one",
+            "two",
+        ]
 
 
-async def test_another_process_is_refused_until_the_owner_has_ended_and_killed_owners_let_go(tmp_path):
+async def test_another_process_is_refused_until_the_owner_has_ended_and_killed_owners_let_go(
+    tmp_path,
+):
     async with holder(tmp_path) as (process, pid):
         with pytest.raises(StoreInUse):
             async with NatsServer(store=tmp_path):
@@ -75,7 +84,9 @@ async def test_another_process_is_refused_until_the_owner_has_ended_and_killed_o
         process.send_signal(signal.SIGKILL)
         await process.wait()
         async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
-            assert not psutil.pid_exists(pid), "the store was given away while its last server still ran"
+            assert not psutil.pid_exists(pid), (
+                "the store was given away while its last server still ran"
+            )
             texts = [event.data["text"] async for event in Session(log, "s").read(follow=False)]
             assert texts == ["from another process"]
 
@@ -126,7 +137,11 @@ async def test_whoever_has_no_token_is_sent_away(server, secret):
 
 
 async def test_a_log_without_the_token_is_told_what_is_wrong(server):
-    for wrong in (server.address, server.url.replace("//", "//x"), "nats://user:word@" + server.address[7:]):
+    for wrong in (
+        server.address,
+        server.url.replace("//", "//x"),
+        "nats://user:word@" + server.address[7:],
+    ):
         with pytest.raises(LogUnavailable, match="it wants a token: connect by the whole url"):
             await NatsLog.connect(wrong, timeout_s=2.0)
 
@@ -153,12 +168,25 @@ async def test_the_token_stands_in_no_place_that_a_stranger_may_read(tmp_path):
         await Session(log, "s").say("hello")
         assert stat.S_IMODE((tmp_path / "server.conf").stat().st_mode) == 0o600
         with pytest.raises(LogUnavailable) as refused:
-            await NatsLog.connect(server.url.replace(str(server.url.rsplit(":", 1)[1]), "9"), timeout_s=0.5)
-        seen = [repr(server), str(server), repr(log), server.address, str(refused.value), server.log_file.read_text()]
+            await NatsLog.connect(
+                server.url.replace(str(server.url.rsplit(":", 1)[1]), "9"), timeout_s=0.5
+            )
+        seen = [
+            repr(server),
+            str(server),
+            repr(log),
+            server.address,
+            str(refused.value),
+            server.log_file.read_text(),
+        ]
         family = [psutil.Process(server.pid), *psutil.Process().children(recursive=True)]
         seen += [" ".join(process.cmdline()) for process in family]
         assert [text for text in seen if token in text] == []
-        open_files = [path for path in tmp_path.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
+        open_files = [
+            path
+            for path in tmp_path.rglob("*")
+            if path.is_file() and token.encode() in path.read_bytes()
+        ]
         assert open_files == [tmp_path / "server.conf"]
 
 
@@ -197,12 +225,20 @@ async def test_a_log_shows_its_token_to_servers_too_that_only_the_cluster_told_i
             await known.kill()
             async with asyncio.timeout(DEADLINE_S):
                 await Session(log, "s").say("two")
-            assert log._client.connected_url.port in {int(server.url.rsplit(":", 1)[1]) for server in others}
+            assert log._client.connected_url.port in {
+                int(server.url.rsplit(":", 1)[1]) for server in others
+            }
 
 
 async def test_the_ports_by_which_a_cluster_is_joined_want_a_password_too(tmp_path):
-    async with NatsCluster(store=tmp_path) as cluster, await NatsLog.connect(cluster.url, replicas=3, timeout_s=60):
-        routes = [server._settings[0].split('listen: "127.0.0.1:')[1].split('"')[0] for server in cluster.servers]
+    async with (
+        NatsCluster(store=tmp_path) as cluster,
+        await NatsLog.connect(cluster.url, replicas=3, timeout_s=60),
+    ):
+        routes = [
+            server._settings[0].split('listen: "127.0.0.1:')[1].split('"')[0]
+            for server in cluster.servers
+        ]
         answer = await answer_of(routes[0], b'{"name":"stranger","verbose":false}')
         assert b'"auth_required":true' in answer
         assert b"Authorization" in answer

@@ -1,4 +1,6 @@
-"""Readers on JetStream whose history is taken away: purged, deleted, made anew, on an emptied store."""
+"""Readers on JetStream whose history is taken away: purged, deleted, made anew, on an emptied
+store.
+"""
 
 import asyncio
 import shutil
@@ -8,8 +10,17 @@ import nats
 import pytest
 from nats.js.api import StreamConfig
 
-from toolkit.sessions import CursorLost, Extent, Fenced, LogUnavailable, NatsLog, NatsServer, Session, TooLarge
-from toolkit.sessions.client import Client
+from toolkit.sessions import (
+    CursorLost,
+    Extent,
+    Fenced,
+    LogUnavailable,
+    NatsLog,
+    NatsServer,
+    Session,
+    TooLarge,
+)
+from toolkit.sessions.nats.client import Client
 
 pytestmark = pytest.mark.nats
 
@@ -96,7 +107,9 @@ HARM = [purge, purge_the_session, delete, make_anew, empty_the_store]
 @pytest.mark.parametrize("lane", [None, "log", "quiet"])
 @pytest.mark.parametrize("start", ["at the beginning", "at the end"])
 @pytest.mark.parametrize("harm", [*HARM, purge_all_but_the_last])
-async def test_a_reader_that_follows_learns_that_its_history_is_gone(server, log, harm, start, lane):
+async def test_a_reader_that_follows_learns_that_its_history_is_gone(
+    server, log, harm, start, lane
+):
     session = Session(log, "s")
     for n in range(3):
         last = await session.say(str(n))
@@ -128,7 +141,10 @@ async def test_a_reader_that_comes_back_with_an_old_cursor_is_told_at_once(serve
         last = await session.say(str(n))
     await harm(server)
     for follow_on in (True, False):
-        async with asyncio.timeout(DEADLINE_S), aclosing(session.read(last.seq, follow=follow_on)) as events:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            aclosing(session.read(last.seq, follow=follow_on)) as events,
+        ):
             with pytest.raises(CursorLost):
                 await anext(events)
     assert await log.extent("s") == Extent(None, 0)
@@ -144,7 +160,9 @@ async def test_a_log_whose_stream_is_gone_makes_it_again_and_goes_on(server, log
     async with asyncio.timeout(DEADLINE_S):
         acks = await asyncio.gather(*[session.say(f"after {n}") for n in range(20)])
     assert len({ack.seq for ack in acks}) == 20
-    stored = [event.data["text"] async for event in session.read(follow=False) if event.kind == "message"]
+    stored = [
+        event.data["text"] async for event in session.read(follow=False) if event.kind == "message"
+    ]
     assert sorted(stored) == sorted(f"after {n}" for n in range(20))
     with pytest.raises(Fenced):  # the run is of the history before
         await run.append("note", {})
@@ -181,7 +199,11 @@ async def test_events_that_a_stream_lets_go_by_its_own_settings_do_not_send_read
             await asyncio.wait([reading])
             with pytest.raises(CursorLost):
                 await anext(session.read(3))
-            assert [event.data["text"] async for event in session.read(follow=False)] == ["17", "18", "19"]
+            assert [event.data["text"] async for event in session.read(follow=False)] == [
+                "17",
+                "18",
+                "19",
+            ]
 
 
 async def test_snapshots_of_words_that_were_purged_are_not_shown(server, log):
@@ -197,21 +219,31 @@ async def test_snapshots_of_words_that_were_purged_are_not_shown(server, log):
 
 
 @pytest.mark.parametrize("setting", ["server", "stream"])
-async def test_what_a_server_or_a_stream_takes_is_known_and_a_larger_event_is_refused(tmp_path, setting):
-    async with NatsServer(store=tmp_path, settings=["max_payload: 16384"] if setting == "server" else []) as server:
+async def test_what_a_server_or_a_stream_takes_is_known_and_a_larger_event_is_refused(
+    tmp_path, setting
+):
+    async with NatsServer(
+        store=tmp_path, settings=["max_payload: 16384"] if setting == "server" else []
+    ) as server:
         if setting == "stream":
             async with admin(server) as stream:
-                config = StreamConfig("FIELDBOOK", subjects=["sess.>"], max_msg_size=16384, allow_direct=True)
+                config = StreamConfig(
+                    "FIELDBOOK", subjects=["sess.>"], max_msg_size=16384, allow_direct=True
+                )
                 config.allow_rollup_hdrs = True
                 await stream.add_stream(config)
         async with await NatsLog.connect(server.url) as log:
             session = Session(log, "s" * 128)
             assert log.max_event_bytes == 16384 - 1024
             run = await session.start_run("agent", "simulated", "r" * 128)
-            empty = len(log._jetstream.payload(session.event("note", "agent", {"text": ""}, "r" * 128)))
+            empty = len(
+                log._jetstream.payload(session.event("note", "agent", {"text": ""}, "r" * 128))
+            )
             fits = "x" * (log.max_event_bytes - empty - 16)
             first = await run.append("note", {"text": fits})
-            with pytest.raises(TooLarge, match=r"16,\d\d\d bytes as JSON, and the log takes 15,360"):
+            with pytest.raises(
+                TooLarge, match=r"16,\d\d\d bytes as JSON, and the log takes 15,360"
+            ):
                 await session.say("x" * 15_900)
             assert (await session.say("and on")).seq > first.seq
             await run.finish()
@@ -238,4 +270,10 @@ async def test_of_writes_that_were_given_up_only_the_newest_are_remembered(serve
         for n in range(9):
             with pytest.raises(LogUnavailable):
                 await session.say(str(n), id=f"m{n}")
-        assert [key.removeprefix("s.") for key in log._tried.first] == ["m4", "m5", "m6", "m7", "m8"]
+        assert [key.removeprefix("s.") for key in log._tried.first] == [
+            "m4",
+            "m5",
+            "m6",
+            "m7",
+            "m8",
+        ]

@@ -1,4 +1,6 @@
-"""Ids, runs and actors that somebody else chose: nothing of theirs reaches a subject or a header as it is."""
+"""Ids, runs and actors that somebody else chose: nothing of theirs reaches a subject or a header as
+it is.
+"""
 
 import asyncio
 
@@ -25,17 +27,30 @@ async def test_ids_that_differ_by_white_space_are_different_events(log):
     assert [event.id async for event in session.read(follow=False)] == ids
 
 
-@pytest.mark.parametrize("run", ["a.b", "*", ">", "a b", "a..b", "-", "-x", "ü", "r\r\nPUB x 0", "", "x" * 300])
+@pytest.mark.parametrize(
+    "run", ["a.b", "*", ">", "a b", "a..b", "-", "-x", "ü", "r\r\nPUB x 0", "", "x" * 300]
+)
 async def test_a_run_of_any_name_stands_on_the_lanes_of_its_events(log, run):
     session = Session(log, "names")
     data = {"text": "x", "covers": 0, "items": [], "open": False, "ttl_s": 3}
     async with asyncio.timeout(10):
-        for kind in ("text.delta", "run.started", "text.snapshot", "lease.renewed", "cancel", "note"):
+        for kind in (
+            "text.delta",
+            "run.started",
+            "text.snapshot",
+            "lease.renewed",
+            "cancel",
+            "note",
+        ):
             await session.append(kind, "agent", data, run)
-        read = {lane: [e.kind async for e in session.read(follow=False, lane=lane)] for lane in LANES}
+        read = {
+            lane: [e.kind async for e in session.read(follow=False, lane=lane)] for lane in LANES
+        }
         mine = [event.kind async for event in session.read(follow=False, lane="control", run=run)]
     assert (read, mine) == (LANES, ["cancel"])
-    assert [[event.run for event in await log.latest("names", lane)] for lane in ("lease", "snapshot")] == [[run]] * 2
+    assert [
+        [event.run for event in await log.latest("names", lane)] for lane in ("lease", "snapshot")
+    ] == [[run]] * 2
 
 
 async def test_an_actor_who_is_called_like_a_run_hides_neither_its_words_nor_its_lease(log):
@@ -75,4 +90,7 @@ async def test_a_message_that_poses_as_a_heartbeat_holds_nobody_up(tmp_path):
         await client.close()
         await session.say("after")
         async with asyncio.timeout(10):
-            assert [event.data["text"] async for event in session.read(follow=False)] == ["before", "after"]
+            assert [event.data["text"] async for event in session.read(follow=False)] == [
+                "before",
+                "after",
+            ]

@@ -1,4 +1,6 @@
-"""Sessions over HTTP, seen by bare clients: what a cut costs, who may do what, and the trap beside it."""
+"""Sessions over HTTP, seen by bare clients: what a cut costs, who may do what, and the trap beside
+it.
+"""
 
 import asyncio
 import json
@@ -18,8 +20,8 @@ import websockets
 
 from toolkit.events import decode_event
 from toolkit.sessions import Conversation, MemoryLog, NatsLog, NatsServer, Session, attend
-from toolkit.sessions.http import Tokens, serve, speaking
-from toolkit.sessions.sse import direct_stream
+from toolkit.sessions.http.app import Tokens, serve, speaking
+from toolkit.sessions.http.sse import direct_stream
 
 WORDS = [f"word{n} " for n in range(120)]
 DEADLINE_S = 20
@@ -65,10 +67,14 @@ class Site:
 
     async def post(self, do, body=None, headers=None, session="s"):
         url = f"{self.url}/sessions/{session}/{do}"
-        return await self.client.post(url, json=body or {}, headers=headers or self.headers(session=session))
+        return await self.client.post(
+            url, json=body or {}, headers=headers or self.headers(session=session)
+        )
 
     async def get(self, path="events", headers=None, **params):
-        return await self.client.get(f"{self.url}/sessions/s/{path}".rstrip("/"), headers=headers or {}, params=params)
+        return await self.client.get(
+            f"{self.url}/sessions/s/{path}".rstrip("/"), headers=headers or {}, params=params
+        )
 
     @asynccontextmanager
     async def events(self, headers=None, **params):
@@ -101,7 +107,9 @@ async def serving_calls(calls, log=None, tokens=None, **options):
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(asyncio.timeout(60))
         url = await stack.enter_async_context(serve(log, tokens, answer, calls, **options))
-        client = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S))
+        client = await stack.enter_async_context(
+            httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S)
+        )
         yield Site(url, tokens, log, calls, client)
 
 
@@ -162,7 +170,9 @@ async def test_an_event_s_id_is_its_place_in_the_log(site):
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_reader_that_is_cut_anywhere_resumes_by_last_event_id_without_loss_or_double(log, seed):
+async def test_a_reader_that_is_cut_anywhere_resumes_by_last_event_id_without_loss_or_double(
+    log, seed
+):
     async with serving_calls(Calls(), log) as site:
         await cut_anywhere(site, site.session(), random.Random(seed))
 
@@ -190,7 +200,9 @@ async def cut_anywhere(site, session, draw):
     assert view.text == "".join(WORDS * 4)
 
 
-async def test_a_cut_while_catching_up_loses_none_of_the_words_that_a_snapshot_would_have_brought(site):
+async def test_a_cut_while_catching_up_loses_none_of_the_words_that_a_snapshot_would_have_brought(
+    site,
+):
     session = site.session()
     run = await session.start_run("agent", source="simulated", window_s=0)
     for n, word in enumerate(WORDS):
@@ -214,10 +226,15 @@ async def test_a_cut_while_catching_up_loses_none_of_the_words_that_a_snapshot_w
 async def test_after_in_the_address_is_a_cursor_too_and_the_header_counts_for_more(site):
     session = site.session()
     acks = [await session.say(f"message {n}") for n in range(5)]
-    for headers, after, first in (({}, acks[1].seq, 2), ({"last-event-id": str(acks[2].seq)}, acks[1].seq, 3)):
+    for headers, after, first in (
+        ({}, acks[1].seq, 2),
+        ({"last-event-id": str(acks[2].seq)}, acks[1].seq, 3),
+    ):
         async with site.events(headers=headers, after=after) as feed:
             got = await read_until(feed, lambda frame: frame.get("event") == "live")
-        assert [event_of(f).data["text"] for f in got if event_of(f)] == [f"message {n}" for n in range(first, 5)]
+        assert [event_of(f).data["text"] for f in got if event_of(f)] == [
+            f"message {n}" for n in range(first, 5)
+        ]
 
 
 @pytest.mark.parametrize("cursor", ["-1", "1.5", "x", "9" * 30, "١"])
@@ -274,7 +291,9 @@ async def test_a_closed_connection_never_cancels(site):
     for _ in range(20):
         async with site.events() as feed:
             await read_until(feed, lambda frame: frame.get("event") == "live")
-        async with websockets.connect(site.socket, additional_headers=site.headers(), proxy=None) as ws:
+        async with websockets.connect(
+            site.socket, additional_headers=site.headers(), proxy=None
+        ) as ws:
             await asyncio.wait_for(ws.recv(), DEADLINE_S)
     assert site.calls.open == 1
     async with site.events() as feed:
@@ -305,7 +324,11 @@ async def test_direct_stream_cancels_the_model_call_when_its_client_goes_and_kee
 async def test_direct_stream_gives_everything_to_a_client_that_stays(site):
     site.calls.gate.set()
     response = await site.post("direct", {"text": "hello"})
-    words = [json.loads(line[6:]).get("text", "") for line in response.text.splitlines() if line.startswith("data: ")]
+    words = [
+        json.loads(line[6:]).get("text", "")
+        for line in response.text.splitlines()
+        if line.startswith("data: ")
+    ]
     assert "".join(words) == "".join(["[hello] ", *WORDS])
     assert response.text.endswith("event: done\ndata: {}\n\n")
     assert direct_stream(site.calls("x")).media_type == "text/event-stream"
@@ -335,7 +358,9 @@ async def test_a_steer_is_consumed_and_makes_for_another_model_call(site):
         await read_until(feed, finished)
     conversation = await site.session().conversation()
     assert "[shorter] " in conversation.text
-    assert [i.data["event"] for i in conversation.items if i.kind == "steer.consumed"] == [steer["id"]]
+    assert [i.data["event"] for i in conversation.items if i.kind == "steer.consumed"] == [
+        steer["id"]
+    ]
 
 
 async def test_a_websocket_reads_and_controls_and_resumes(site):
@@ -364,7 +389,9 @@ async def test_a_websocket_reads_and_controls_and_resumes(site):
     assert [run.state for run in view.runs.values()] == ["cancelled"]
 
 
-@pytest.mark.parametrize("text", ["{", '{"do": "explode"}', '{"do": "say", "text": ""}', "[]", '{"do": "say"}'])
+@pytest.mark.parametrize(
+    "text", ["{", '{"do": "explode"}', '{"do": "say", "text": ""}', "[]", '{"do": "say"}']
+)
 async def test_nonsense_over_a_websocket_is_answered_and_changes_nothing(site, text):
     url = f"{site.socket}?token={site.tokens.issue('s', 'control')}"
     async with asyncio.timeout(DEADLINE_S), websockets.connect(url, proxy=None) as ws:
@@ -511,7 +538,11 @@ async def test_tokens_tell_their_secrets_to_nobody(site, caplog, capfd):
     await site.get("events", token=secrets[0])
     await site.get("", token=secrets[1])
     said = caplog.text.replace(f"token={secrets[0]}", "") if "httpx" in caplog.text else caplog.text
-    ours = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    ours = [
+        record.getMessage()
+        for record in caplog.records
+        if not record.name.startswith(("httpx", "httpcore"))
+    ]
     assert all(secret not in " ".join([repr(vars(tokens)), *ours]) for secret in secrets), said
     out = "".join(capfd.readouterr())
     assert all(secret not in out for secret in secrets)
@@ -533,7 +564,10 @@ COMMAND = [sys.executable, "-c", "from toolkit.cli import app; app()", "serve"]
 @asynccontextmanager
 async def served(*options):
     """The command at work: what it printed, and its process."""
-    process, out = await asyncio.create_subprocess_exec(*COMMAND, *options, stdout=asyncio.subprocess.PIPE), ""
+    process, out = (
+        await asyncio.create_subprocess_exec(*COMMAND, *options, stdout=asyncio.subprocess.PIPE),
+        "",
+    )
     try:
         async with asyncio.timeout(90):
             while "Only this machine" not in out and "plain HTTP" not in out:
@@ -549,12 +583,19 @@ async def served(*options):
 
 @pytest.mark.nats
 @pytest.mark.parametrize("killed", [False, True])
-async def test_the_command_serves_an_agent_and_prints_its_address_and_outlives_its_nats_server(killed):
-    async with served() as (out, process), httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
+async def test_the_command_serves_an_agent_and_prints_its_address_and_outlives_its_nats_server(
+    killed,
+):
+    async with (
+        served() as (out, process),
+        httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client,
+    ):
         address, token = re.search(r"control: (\S+)\?token=(\S+)", out).groups()
         assert (await client.get(address)).status_code == 401
         headers = {"authorization": f"Bearer {token}"}
-        assert (await client.post(f"{address}/say", json={"text": "hello"}, headers=headers)).status_code == 200
+        assert (
+            await client.post(f"{address}/say", json={"text": "hello"}, headers=headers)
+        ).status_code == 200
         async with (
             client.stream("GET", f"{address}/events", headers=headers) as response,
             aclosing(frames(response)) as feed,
@@ -563,7 +604,9 @@ async def test_the_command_serves_an_agent_and_prints_its_address_and_outlives_i
             if killed:
                 family = psutil.Process(process.pid).children(recursive=True)
                 next(one for one in family if one.name() == "nats-server").kill()
-                assert b"runs again" in await asyncio.wait_for(process.stdout.readline(), DEADLINE_S)
+                assert b"runs again" in await asyncio.wait_for(
+                    process.stdout.readline(), DEADLINE_S
+                )
             assert (await client.post(f"{address}/cancel", headers=headers)).status_code == 200
             got = await read_until(feed, finished)
         assert event_of(got[-1]).data["outcome"] == "cancelled"
@@ -574,40 +617,63 @@ async def test_the_command_serves_an_agent_and_prints_its_address_and_outlives_i
 
 @pytest.mark.nats
 async def test_a_whole_network_is_served_with_a_token_and_nothing_is_readable_without_it():
-    async with served("--host", "0.0.0.0") as (out, _), httpx2.AsyncClient(trust_env=False) as client:
-        port, path, token = re.search(r"control: http://[^/]+:(\d+)(\S+)\?token=(\S+)", out).groups()
+    async with (
+        served("--host", "0.0.0.0") as (out, _),
+        httpx2.AsyncClient(trust_env=False) as client,
+    ):
+        port, path, token = re.search(
+            r"control: http://[^/]+:(\d+)(\S+)\?token=(\S+)", out
+        ).groups()
         page = f"http://127.0.0.1:{port}{path}"
-        right, wrong = {"authorization": f"Bearer {token}"}, {"authorization": f"Bearer {token[:-1]}"}
+        right, wrong = (
+            {"authorization": f"Bearer {token}"},
+            {"authorization": f"Bearer {token[:-1]}"},
+        )
         for headers in ({}, wrong):
             for way in ("", "/events"):
                 assert (await client.get(f"{page}{way}", headers=headers)).status_code == 401
             for do in ("say", "cancel", "steer", "interrupt", "approve", "direct"):
-                assert (await client.post(f"{page}/{do}", json={"text": "x"}, headers=headers)).status_code == 401
+                assert (
+                    await client.post(f"{page}/{do}", json={"text": "x"}, headers=headers)
+                ).status_code == 401
             with pytest.raises(websockets.InvalidStatus, match="401"):
-                await websockets.connect(f"{page.replace('http', 'ws')}/ws", additional_headers=headers, proxy=None)
+                await websockets.connect(
+                    f"{page.replace('http', 'ws')}/ws", additional_headers=headers, proxy=None
+                )
         assert (await client.get(page, headers=right)).status_code == 200
 
 
 @pytest.mark.nats
 async def test_the_command_states_its_bound_and_gives_each_person_a_link():
-    async with served("--person", "ada", "--person", "bo") as (out, _), httpx2.AsyncClient(trust_env=False) as client:
+    async with (
+        served("--person", "ada", "--person", "bo") as (out, _),
+        httpx2.AsyncClient(trust_env=False) as client,
+    ):
         assert re.search(r"Up to [0-9]+ connections at a time", out)
         for name in ("ada", "bo"):
             address, token = re.search(rf"As {name}: (\S+)\?token=(\S+)", out).groups()
             headers = {"authorization": f"Bearer {token}"}
-            said = await client.post(f"{address}/say", json={"text": f"this is {name}"}, headers=headers)
+            said = await client.post(
+                f"{address}/say", json={"text": f"this is {name}"}, headers=headers
+            )
             assert said.status_code == 200
             async with (
                 client.stream("GET", f"{address}/events", headers=headers) as response,
                 aclosing(frames(response)) as feed,
             ):
-                message = (await read_until(feed, lambda f, name=name: (e := event_of(f)) and e.actor == name))[-1]
+                message = (
+                    await read_until(
+                        feed, lambda f, name=name: (e := event_of(f)) and e.actor == name
+                    )
+                )[-1]
             assert event_of(message).data["text"] == f"this is {name}"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "laptop.example"])
 def test_the_command_refuses_to_let_a_whole_network_in_without_a_token(host):
     command = [*COMMAND, "--host", host, "--no-token"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, env=dict(os.environ))
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=40, check=False, env=dict(os.environ)
+    )
     assert done.returncode == 2
     assert "--no-token" in done.stderr

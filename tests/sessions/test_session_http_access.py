@@ -1,4 +1,6 @@
-"""Who may do what over HTTP: what a token that only reads cannot write, and what another site's page cannot do."""
+"""Who may do what over HTTP: what a token that only reads cannot write, and what another site's
+page cannot do.
+"""
 
 import asyncio
 import json
@@ -10,7 +12,7 @@ import pytest
 import websockets
 
 from toolkit.sessions import MemoryLog, Session
-from toolkit.sessions.http import Tokens, serve
+from toolkit.sessions.http.app import Tokens, serve
 
 DEADLINE_S = 20
 FRONTEND = "http://localhost:5173"
@@ -31,15 +33,21 @@ class Site:
         return {"authorization": f"Bearer {self.tokens.issue('s', grant, **options)}"}
 
     async def get(self, path="", headers=None, **params):
-        return await self.client.get(f"{self.url}/sessions/s{path}", headers=headers or {}, params=params)
+        return await self.client.get(
+            f"{self.url}/sessions/s{path}", headers=headers or {}, params=params
+        )
 
     async def post(self, do, body=None, headers=None):
-        return await self.client.post(f"{self.url}/sessions/s/{do}", json=body or {}, headers=headers or {})
+        return await self.client.post(
+            f"{self.url}/sessions/s/{do}", json=body or {}, headers=headers or {}
+        )
 
     async def open_status(self, headers=None, **params):
         """The status of the stream, which is closed at once."""
         address = f"{self.url}/sessions/s/events"
-        async with self.client.stream("GET", address, headers=headers or {}, params=params) as answer:
+        async with self.client.stream(
+            "GET", address, headers=headers or {}, params=params
+        ) as answer:
             return answer.status_code
 
     def socket(self, headers=None, **params):
@@ -64,7 +72,9 @@ async def site(with_tokens=True, attendant=None, **options):
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(asyncio.timeout(60))
         url = await stack.enter_async_context(serve(log, tokens, attendant, beat_s=0.2, **options))
-        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S)
+        )
         yield Site(url, tokens, log, client)
 
 
@@ -156,7 +166,11 @@ async def test_a_get_from_another_site_s_page_has_no_effect(headers, with_tokens
 
 
 async def test_a_person_may_follow_a_link_to_the_page_and_a_script_may_not_open_it():
-    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    link = {
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "navigate",
+        "sec-fetch-dest": "document",
+    }
     async with site(with_tokens=False) as here:
         assert (await here.get("", link | {"sec-fetch-user": "?1"})).status_code == 200
         assert (await here.get("", link)).status_code == 403
@@ -169,7 +183,10 @@ async def test_a_person_may_follow_a_link_to_the_page_and_a_script_may_not_open_
 
 
 async def test_a_frontend_on_a_named_origin_may_read_and_control_and_no_other_may():
-    preflight = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    preflight = {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+    }
     async with site(origins=[FRONTEND]) as here:
         address = f"{here.url}/sessions/s/say"
         asked = await here.client.options(address, headers=preflight | {"origin": FRONTEND})
@@ -178,17 +195,27 @@ async def test_a_frontend_on_a_named_origin_may_read_and_control_and_no_other_ma
         said = await here.post("say", {"text": "hello"}, here.bearer() | {"origin": FRONTEND})
         assert (said.status_code, said.headers["access-control-allow-origin"]) == (200, FRONTEND)
         cross = {"origin": FRONTEND, "sec-fetch-site": "cross-site"}
-        async with here.client.stream("GET", f"{here.url}/sessions/s/events", headers=here.bearer() | cross) as stream:
-            assert (stream.status_code, stream.headers["access-control-allow-origin"]) == (200, FRONTEND)
+        async with here.client.stream(
+            "GET", f"{here.url}/sessions/s/events", headers=here.bearer() | cross
+        ) as stream:
+            assert (stream.status_code, stream.headers["access-control-allow-origin"]) == (
+                200,
+                FRONTEND,
+            )
         assert await here.socket_status(here.bearer() | cross) == 101
         for other in ("http://localhost:5174", "https://localhost:5173", "null"):
             answer = await here.post("say", {"text": "hello"}, here.bearer() | {"origin": other})
-            assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (403, None)
+            assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (
+                403,
+                None,
+            )
             asked = await here.client.options(address, headers=preflight | {"origin": other})
             assert asked.headers.get("access-control-allow-origin") is None
 
 
-@pytest.mark.parametrize("origin", ["*", "localhost:5173", "http://localhost:5173/", "http://*.example", "null", ""])
+@pytest.mark.parametrize(
+    "origin", ["*", "localhost:5173", "http://localhost:5173/", "http://*.example", "null", ""]
+)
 async def test_an_origin_that_is_not_exact_is_refused(origin):
     with pytest.raises(ValueError, match="is no origin"):
         async with serve(MemoryLog(), Tokens(), origins=[origin]):
@@ -205,7 +232,9 @@ async def test_who_did_it_is_the_name_of_the_token():
         assert (await here.post("say", {"text": "hello"}, ada)).status_code == 200
         assert (await here.post("steer", {"text": "shorter", "run": "r"}, bo)).status_code == 200
         assert (await here.post("interrupt", {"run": "r"}, nameless)).status_code == 200
-        assert (await here.post("approve", {"request": question, "answer": True}, bo)).status_code == 200
+        assert (
+            await here.post("approve", {"request": question, "answer": True}, bo)
+        ).status_code == 200
         assert await asyncio.wait_for(asking, DEADLINE_S) is True
         async with here.socket(ada) as ws:
             await ws.send(json.dumps({"do": "cancel", "run": "r"}))
@@ -214,10 +243,16 @@ async def test_who_did_it_is_the_name_of_the_token():
             assert message["ack"]["seq"]
         await run.finish()
         wanted = ("message", "steer", "interrupt", "approve", "cancel")
-        done = [(e.kind, e.actor) async for e in here.session.read(follow=False) if e.kind in wanted]
+        done = [
+            (e.kind, e.actor) async for e in here.session.read(follow=False) if e.kind in wanted
+        ]
         assert done == list(zip(wanted, ("ada", "bo", "user", "bo", "ada"), strict=True))
 
 
 async def asked(here):
-    ids = [event.id async for event in here.session.read(follow=False) if event.kind == "approval.asked"]
+    ids = [
+        event.id
+        async for event in here.session.read(follow=False)
+        if event.kind == "approval.asked"
+    ]
     return ids[0] if ids else None

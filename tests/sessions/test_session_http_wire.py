@@ -1,4 +1,6 @@
-"""What goes over the wire, seen by readers that were written from the docstring of `toolkit.sessions.http` alone."""
+"""What goes over the wire, seen by readers that were written from the docstring of
+`toolkit.sessions.http.app` alone.
+"""
 
 import asyncio
 import inspect
@@ -12,7 +14,7 @@ import pytest
 import websockets
 
 from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session, attend, http
-from toolkit.sessions.http import Tokens, serve, speaking
+from toolkit.sessions.http.app import Tokens, serve, speaking
 
 DEADLINE_S = 20
 WORDS = [f"word{n} " for n in range(1000)]
@@ -57,7 +59,11 @@ async def stored(session):
 
 def client_of_the_docstring():
     """The function `follow`, which the documentation shows."""
-    lines = inspect.cleandoc(http.__doc__).split("This reader shows the right text", 1)[1].split("::\n", 1)[1]
+    lines = (
+        inspect.cleandoc(http.__doc__)
+        .split("This reader shows the right text", 1)[1]
+        .split("::\n", 1)[1]
+    )
     code = []
     for line in lines.splitlines():
         if line.strip() and not line.startswith("    "):
@@ -81,7 +87,9 @@ async def test_a_client_of_twenty_lines_shows_the_right_text_after_it_resumed_in
             secret = tokens.issue("s")
             headers = {"authorization": f"Bearer {secret}"}
             address = f"{url}/sessions/s/events"
-            reading = asyncio.create_task(asyncio.to_thread(follow, address, headers, words, cursor))
+            reading = asyncio.create_task(
+                asyncio.to_thread(follow, address, headers, words, cursor)
+            )
             for word in WORDS[written:upto]:
                 await run.write(word)
             if upto == 1000:
@@ -97,32 +105,46 @@ async def test_a_client_of_twenty_lines_shows_the_right_text_after_it_resumed_in
 
 
 @pytest.mark.parametrize("cursor", [{"after": 99_999}, {"after": 1, "first": "of-another-history"}])
-async def test_a_cursor_of_another_history_is_told_so_and_the_reader_gets_what_is_there(log, cursor):
+async def test_a_cursor_of_another_history_is_told_so_and_the_reader_gets_what_is_there(
+    log, cursor
+):
     async with site(log) as (session, address, client):
         said = [await session.say(f"message {n}") for n in range(3)]
         async with socket(address, **cursor) as ws:
             got = await until(ws, "live")
             assert list(got[0]) == ["reset", "cursor"]
             assert (got[0]["cursor"], bool(got[0]["reset"]["why"])) == (0, True)
-            assert [message["event"]["id"] for message in got[1:-1]] == [ack.event.id for ack in said]
+            assert [message["event"]["id"] for message in got[1:-1]] == [
+                ack.event.id for ack in said
+            ]
             assert got[-1]["live"]["first"] == said[0].event.id
             later = await session.say("later")
             assert (await until(ws, "event"))[-1]["cursor"] == later.seq
         frames = []
-        async with asyncio.timeout(DEADLINE_S), client.stream("GET", f"{address}/events", params=cursor) as answer:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            client.stream("GET", f"{address}/events", params=cursor) as answer,
+        ):
             async for line in answer.aiter_lines():
                 frames.append(line)
                 if line == "event: live":
                     break
         assert "id: 0" in frames
         assert frames[frames.index("id: 0") + 1] == "event: reset"
-        assert sum(line.startswith("data: ") and '"kind": "message"' in line for line in frames) == 4
+        assert (
+            sum(line.startswith("data: ") and '"kind": "message"' in line for line in frames) == 4
+        )
 
 
 async def test_a_cursor_of_this_history_is_not_reset(log):
     async with site(log) as (session, address, _):
         first, second = await session.say("one"), await session.say("two")
-        for params in ({"after": second.seq}, {"after": second.seq, "first": first.event.id}, {"first": ""}, {}):
+        for params in (
+            {"after": second.seq},
+            {"after": second.seq, "first": first.event.id},
+            {"first": ""},
+            {},
+        ):
             async with socket(address, **params) as ws:
                 assert all("reset" not in message for message in await until(ws, "live"))
 
@@ -271,5 +293,9 @@ async def test_what_nobody_foresaw_is_logged_with_its_traceback_and_told_to_the_
         errors = [e.data["why"] async for e in session.read(follow=False) if e.kind == "error"]
         assert len(errors) == 2
         assert all("an order failed" in why and "a bug" in why for why in errors)
-    tracebacks = [record for record in caplog.records if record.exc_info and "a bug" in str(record.exc_info[1])]
+    tracebacks = [
+        record
+        for record in caplog.records
+        if record.exc_info and "a bug" in str(record.exc_info[1])
+    ]
     assert len(tracebacks) == 2

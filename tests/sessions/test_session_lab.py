@@ -252,7 +252,9 @@ async def test_two_moments_of_a_session_differ_by_what_came_grew_or_was_taken_ba
 
 @pytest.mark.parametrize("name", ["plot_loss", "plot_stalls"])
 def test_a_plot_of_the_comparison_says_that_it_is_simulated_and_uses_the_axes_it_is_given(name):
-    rows = [(arm, lost, 0.1 * lost, "simulated") for arm in ("direct SSE", *DURABLE) for lost in (0, 3)]
+    rows = [
+        (arm, lost, 0.1 * lost, "simulated") for arm in ("direct SSE", *DURABLE) for lost in (0, 3)
+    ]
     frame = pd.DataFrame(rows, columns=["arm", "lost", "stall_s", "source"])
     ax = Figure().subplots()
     assert getattr(views, name)(frame, ax=ax) is ax

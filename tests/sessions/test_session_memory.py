@@ -70,7 +70,13 @@ async def test_two_logs_on_one_path_do_not_give_out_the_same_place_twice(tmp_pat
 
 
 def event_line(id_="e1", session="s", **fields):
-    event = {"session": session, "kind": "message", "actor": "ada", "data": {"text": id_}, "id": id_} | fields
+    event = {
+        "session": session,
+        "kind": "message",
+        "actor": "ada",
+        "data": {"text": id_},
+        "id": id_,
+    } | fields
     return json.dumps(event)
 
 
@@ -87,11 +93,27 @@ def event_line(id_="e1", session="s", **fields):
         (event_line("bad", session="a.b", seq=3), "session", "a session id has"),
         (event_line("bare", session="", seq=3), "session", "a session id has"),
     ],
-    ids=["no seq", "null", "same seq", "backwards", "zero", "text", "same id", "session", "no session"],
+    ids=[
+        "no seq",
+        "null",
+        "same seq",
+        "backwards",
+        "zero",
+        "text",
+        "same id",
+        "session",
+        "no session",
+    ],
 )
-async def test_an_event_that_has_no_place_in_the_log_is_named_and_the_others_are_kept(tmp_path, line, field, why):
+async def test_an_event_that_has_no_place_in_the_log_is_named_and_the_others_are_kept(
+    tmp_path, line, field, why
+):
     path = tmp_path / "log.jsonl"
-    path.write_text("\n".join([event_line("e1", seq=1), event_line("e2", seq=2), line, event_line("e9", seq=9), ""]))
+    path.write_text(
+        "\n".join(
+            [event_line("e1", seq=1), event_line("e2", seq=2), line, event_line("e9", seq=9), ""]
+        )
+    )
     log = MemoryLog(path)
     (problem,) = log.problems
     assert (problem.file, problem.line, problem.field) == (str(path), 3, field)
@@ -104,7 +126,9 @@ async def test_an_event_that_has_no_place_in_the_log_is_named_and_the_others_are
 
 async def test_the_same_id_in_another_session_is_another_event(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_text("\n".join([event_line("e1", seq=1), event_line("e1", session="other", seq=2), ""]))
+    path.write_text(
+        "\n".join([event_line("e1", seq=1), event_line("e1", session="other", seq=2), ""])
+    )
     log = MemoryLog(path)
     assert log.problems == ()
     assert [event.seq async for event in Session(log, "other").read(follow=False)] == [2]
@@ -113,7 +137,12 @@ async def test_the_same_id_in_another_session_is_another_event(tmp_path):
 async def test_a_log_that_another_program_wrote_is_read_and_goes_on(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_bytes(
-        ("\ufeff" + event_line("e1", seq=1) + "\r\n" + event_line("e2", seq=2, data={"x": float("nan")})).encode()
+        (
+            "\ufeff"
+            + event_line("e1", seq=1)
+            + "\r\n"
+            + event_line("e2", seq=2, data={"x": float("nan")})
+        ).encode()
     )
     session = Session(MemoryLog(path), "s")
     await session.say("mine")
@@ -168,7 +197,9 @@ asyncio.run(main())
 def test_a_log_on_a_full_disk_goes_on_when_there_is_room(tmp_path, torn):
     path = tmp_path / "log.jsonl"
     path.write_bytes(torn)
-    ran = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=60
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("went on after ")
     assert int(ran.stdout.split()[-1]) > 2
@@ -199,7 +230,10 @@ def test_two_processes_that_write_one_log_give_no_place_out_twice(tmp_path):
     path = tmp_path / "log.jsonl"
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", TWO, str(path), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", TWO, str(path), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for name in "ab"
     ]

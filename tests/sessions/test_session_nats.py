@@ -25,7 +25,10 @@ async def gone(pid: int, deadline_s: float = 10.0) -> bool:
 
 @pytest.mark.parametrize("durability", ["os", "fsync"])
 async def test_a_server_killed_in_mid_stream_loses_no_acknowledged_event(tmp_path, durability):
-    async with NatsServer(durability=durability, store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+    async with (
+        NatsServer(durability=durability, store=tmp_path) as server,
+        await NatsLog.connect(server.url) as log,
+    ):
         session = Session(log, "kill")
         surface = Surface(session, "phone")
         await surface.connect()
@@ -45,7 +48,9 @@ async def test_a_server_killed_in_mid_stream_loses_no_acknowledged_event(tmp_pat
             await server.kill()
             await server.restart()
         await asyncio.wait_for(speaking, 30)
-        conversation = await surface.wait_for(lambda c: any(r.state == "complete" for r in c.runs.values()), 30)
+        conversation = await surface.wait_for(
+            lambda c: any(r.state == "complete" for r in c.runs.values()), 30
+        )
         stored = [event async for event in session.read(follow=False, lane="words")]
         assert [event.id for event in stored] == acknowledged
         assert conversation.text == "".join(f"{n} " for n in range(400))
@@ -105,7 +110,9 @@ async def test_a_server_keeps_its_port_and_its_store_over_a_restart(server):
     await server.restart()
     assert server.url == url
     async with await NatsLog.connect(url) as log:
-        assert [e.data["text"] async for e in Session(log, "keep").read(follow=False)] == ["still here"]
+        assert [e.data["text"] async for e in Session(log, "keep").read(follow=False)] == [
+            "still here"
+        ]
 
 
 async def test_nats_url_means_use_that_server_and_start_nothing(server, monkeypatch):

@@ -15,7 +15,7 @@ import pytest
 import websockets
 
 from toolkit.sessions import Conversation, MemoryLog, NatsLog, NatsServer, Session
-from toolkit.sessions.http import Tokens, serve
+from toolkit.sessions.http.app import Tokens, serve
 
 DEADLINE_S = 20
 SURFACE = """
@@ -74,7 +74,9 @@ async def heard(session, who, after=0):
 
 
 @pytest.mark.nats
-async def test_a_surface_whose_process_is_killed_is_present_until_its_time_is_out_and_then_no_longer(server):
+async def test_a_surface_whose_process_is_killed_is_present_until_its_time_is_out_and_then_no_longer(
+    server,
+):
     async with await NatsLog.connect(server.url) as log, child(SURFACE, server.url) as (process, _):
         session = Session(log, "s")
         assert await session.present() == {"phone", "tablet"}
@@ -141,14 +143,26 @@ async def test_a_page_is_present_while_it_is_connected_and_closing_it_cancels_no
         await run.finish()
         seen = await session.conversation()
         assert [one.state for one in seen.runs.values()] == ["complete"]
-        assert await kinds(session) == ["run.started", "joined", "left", "text.delta", "text.done", "run.finished"]
+        assert await kinds(session) == [
+            "run.started",
+            "joined",
+            "left",
+            "text.delta",
+            "text.done",
+            "run.finished",
+        ]
 
 
 @CONNECT
 async def test_the_name_of_a_token_counts_for_more_than_what_its_holder_says(connect):
     async with (
         site() as (session, tokens, url, client),
-        connect(client, url, token=tokens.issue("s", "control", name="Ada's phone"), name="somebody else"),
+        connect(
+            client,
+            url,
+            token=tokens.issue("s", "control", name="Ada's phone"),
+            name="somebody else",
+        ),
     ):
         assert await session.present() == {"Ada's phone"}
 
@@ -166,7 +180,10 @@ async def test_of_two_connections_with_one_name_the_last_says_left(connect):
     async with site() as (session, tokens, url, client):
         token = tokens.issue("s", "control")
         async with connect(client, url, token=token, name="phone"):
-            async with sse(client, url, token=token, name="phone"), socket(client, url, token=token, name="laptop"):
+            async with (
+                sse(client, url, token=token, name="phone"),
+                socket(client, url, token=token, name="laptop"),
+            ):
                 assert await session.present() == {"web:phone", "web:laptop"}
             await until(session, {"web:phone"})
         await until(session, set())
@@ -199,13 +216,18 @@ async def test_a_name_cannot_pass_for_an_agent_a_run_or_markup():
 
 
 @pytest.mark.nats
-async def test_a_folder_whose_owner_was_killed_goes_with_the_next_server_and_no_other_does(tmp_path, monkeypatch):
+async def test_a_folder_whose_owner_was_killed_goes_with_the_next_server_and_no_other_does(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     at_home = {"env": {**os.environ, "TMPDIR": str(tmp_path)}}
     named = tmp_path / "fieldbook-nats-mine"
     async with NatsServer(store=named):
         pass
-    async with child(OWNER, **at_home) as (_, [_, lives]), child(OWNER, **at_home) as (process, [pid, killed]):
+    async with (
+        child(OWNER, **at_home) as (_, [_, lives]),
+        child(OWNER, **at_home) as (process, [pid, killed]),
+    ):
         warden = psutil.Process(int(pid)).ppid()
         process.kill()
         await process.wait()
@@ -221,7 +243,9 @@ async def test_a_folder_whose_owner_was_killed_goes_with_the_next_server_and_no_
         assert not mine.exists()
 
 
-async def test_a_server_that_does_not_start_says_why_and_leaves_nothing_behind(tmp_path, monkeypatch):
+async def test_a_server_that_does_not_start_says_why_and_leaves_nothing_behind(
+    tmp_path, monkeypatch
+):
     broken = tmp_path / "nats-server"
     broken.write_text("#!/bin/sh\necho no luck today\nexit 3\n")
     broken.chmod(0o755)

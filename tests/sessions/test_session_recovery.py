@@ -1,4 +1,6 @@
-"""What a crash leaves behind: leases, adoption, orphans, words that were not acknowledged, surfaces that are gone."""
+"""What a crash leaves behind: leases, adoption, orphans, words that were not acknowledged, surfaces
+that are gone.
+"""
 
 import asyncio
 import time
@@ -35,7 +37,9 @@ async def until(condition, deadline_s=10.0):
 
 
 class Away:
-    """A log whose next appends of words fail, as those of a server that does not answer: before or after it stored."""
+    """A log whose next appends of words fail, as those of a server that does not answer: before or
+    after it stored.
+    """
 
     def __init__(self, log, stored):
         self.log, self.stored, self.failures = log, stored, 0
@@ -52,7 +56,9 @@ class Away:
         return getattr(self.log, name)
 
 
-async def test_an_adopter_goes_on_from_the_words_on_the_log_and_the_agent_before_writes_nothing_more(log):
+async def test_an_adopter_goes_on_from_the_words_on_the_log_and_the_agent_before_writes_nothing_more(
+    log,
+):
     session = Session(log, "adopt")
     first = await session.start_run("first", "simulated", "r", window_s=0, ttl_s=TTL_S)
     await first.write("Once ")
@@ -65,7 +71,11 @@ async def test_an_adopter_goes_on_from_the_words_on_the_log_and_the_agent_before
     await second.write("upon a time.")
     await second.finish()
     whole = fold("adopt", await plain(session))
-    assert (whole.text, whole.runs["r"].state, whole.runs["r"].actor) == ("Once upon a time.", "complete", "second")
+    assert (whole.text, whole.runs["r"].state, whole.runs["r"].actor) == (
+        "Once upon a time.",
+        "complete",
+        "second",
+    )
     assert (await session.conversation()).to_json() == whole.to_json()
 
 
@@ -90,7 +100,9 @@ async def test_a_living_agent_is_not_adopted_even_where_its_clock_is_far_behind(
     session = Session(log, "alive")
     run = await session.start_run("first", "simulated", "r", ttl_s=LIVING_TTL_S)
     data = {"ttl_s": LIVING_TTL_S, "fence": run.fence}
-    await log.append(Event("alive", "lease.renewed", "first", data, "old-clock", "r", time.time() - 3600))
+    await log.append(
+        Event("alive", "lease.renewed", "first", data, "old-clock", "r", time.time() - 3600)
+    )
     with pytest.raises(Fenced, match="alive"):
         await session.adopt("r", "second")
     assert await session.end_orphans() == []
@@ -141,7 +153,9 @@ async def test_no_run_stays_streaming_past_its_lease(log):
 async def test_of_many_who_adopt_one_run_exactly_one_gets_it(log):
     session = Session(log, "race")
     await (await session.start_run("dead", "simulated", "r", ttl_s=TTL_S)).stop_listening()
-    got = await asyncio.gather(*(session.adopt("r", f"heir{n}", ttl_s=TTL_S) for n in range(6)), return_exceptions=True)
+    got = await asyncio.gather(
+        *(session.adopt("r", f"heir{n}", ttl_s=TTL_S) for n in range(6)), return_exceptions=True
+    )
     heirs = [one for one in got if not isinstance(one, BaseException)]
     assert len(heirs) == 1
     assert {type(one) for one in got if isinstance(one, BaseException)} == {Fenced}
@@ -162,7 +176,9 @@ async def test_a_run_that_has_ended_takes_no_more_words_and_no_second_end(log):
     assert (kinds.count("run.finished"), kinds[-1]) == (1, "run.finished")
 
 
-@pytest.mark.parametrize("stored", [False, True], ids=["lost on the way there", "stored, and the answer lost"])
+@pytest.mark.parametrize(
+    "stored", [False, True], ids=["lost on the way there", "stored, and the answer lost"]
+)
 async def test_words_without_an_acknowledgement_are_neither_lost_nor_doubled(stored):
     log = Away(MemoryLog(), stored)
     run = await Session(log, "s").start_run("a", "simulated", "r", window_s=0)
@@ -189,7 +205,9 @@ async def test_a_write_whose_caller_was_cancelled_is_whole_and_in_its_place(log)
     assert run.text in {"one two", "two"}
 
 
-async def test_steers_that_were_taken_are_not_taken_again_by_the_next_agent_and_a_cancel_is_heard(log):
+async def test_steers_that_were_taken_are_not_taken_again_by_the_next_agent_and_a_cancel_is_heard(
+    log,
+):
     session = Session(log, "steers")
     first = await session.start_run("first", "simulated", "r", window_s=0, ttl_s=TTL_S)
     await session.steer("shorter", "r")
@@ -219,7 +237,9 @@ async def test_a_surface_that_crashed_is_no_longer_present_after_its_time(log):
     session = Session(log, "here")
     alive, brief = Surface(session, "laptop", ttl_s=0.4), Surface(session, "watch", ttl_s=0.4)
     # All that a phone leaves behind that joined, and then had no time to say more.
-    await log.append(Event("here", "presence.renewed", "phone", {"ttl_s": 0.4}, "p", None, time.time()))
+    await log.append(
+        Event("here", "presence.renewed", "phone", {"ttl_s": 0.4}, "p", None, time.time())
+    )
     await session.append("joined", "phone")
     for surface in (alive, brief):
         await surface.connect()
@@ -239,7 +259,10 @@ async def _present(session, who):
 @pytest.mark.nats
 async def test_a_retry_after_the_dedupe_window_adds_nothing(tmp_path):
     window_s = 0.2
-    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url, window_s=window_s) as log:
+    async with (
+        NatsServer(store=tmp_path) as server,
+        await NatsLog.connect(server.url, window_s=window_s) as log,
+    ):
         session = Session(log, "window")
         first = await session.say("once", id="chosen-by-the-caller")
         signal = await session.append("cancel", "phone", {}, "r", id="the-same-press")
@@ -247,15 +270,23 @@ async def test_a_retry_after_the_dedupe_window_adds_nothing(tmp_path):
         await log.append(forgotten)
 
         async def the_server_has_forgotten():
-            # An event with a fresh id and no more protection than the window: stored again once that has passed.
+            # An event with a fresh id and no more protection than the window: stored again once
+            # that has passed.
             return not (await log.append(forgotten)).duplicate
 
         await until(the_server_has_forgotten)
         again = await Session(log, "window").say("once", id="chosen-by-the-caller")
         pressed = await session.append("cancel", "phone", {}, "r", id="the-same-press")
-        assert (again.seq, again.duplicate, pressed.seq, pressed.duplicate) == (first.seq, True, signal.seq, True)
+        assert (again.seq, again.duplicate, pressed.seq, pressed.duplicate) == (
+            first.seq,
+            True,
+            signal.seq,
+            True,
+        )
         async with await NatsLog.connect(server.url) as other:
-            assert (await Session(other, "window").say("once", id="chosen-by-the-caller")).seq == first.seq
+            assert (
+                await Session(other, "window").say("once", id="chosen-by-the-caller")
+            ).seq == first.seq
         kinds = [event.kind for event in await plain(session) if event.id != forgotten.id]
         assert kinds == ["message", "cancel"]
 
@@ -295,7 +326,10 @@ async def test_a_message_that_is_no_event_is_passed_over_and_named(tmp_path):
         await client.close()
         assert [event.data["text"] async for event in session.read(follow=False)] == ["before"]
         await session.say("after")
-        assert [event.data["text"] async for event in session.read(follow=False)] == ["before", "after"]
+        assert [event.data["text"] async for event in session.read(follow=False)] == [
+            "before",
+            "after",
+        ]
         assert log.problems
         assert f"sequence {ack.seq + 1}" in str(log.problems[0])
 
@@ -317,7 +351,9 @@ async def test_what_a_run_cannot_take_is_refused_at_once_and_spoils_nothing():
     assert (await session.conversation()).text == "good words"
 
 
-async def test_words_longer_than_a_message_are_cut_and_a_message_that_long_is_refused_at_once(tmp_path):
+async def test_words_longer_than_a_message_are_cut_and_a_message_that_long_is_refused_at_once(
+    tmp_path,
+):
     async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
         session = Session(log, "long")
         text = "bicycle \u2028" * 300_000
@@ -353,7 +389,9 @@ async def test_an_event_that_the_log_refuses_keeps_nothing_back_that_comes_after
 
 
 @pytest.mark.parametrize("words", ["\0" * 60_000, "🚲" * 60_000], ids=["escaped", "wide"])
-async def test_words_whose_snapshot_would_be_larger_than_a_message_end_like_any_other(tmp_path, words):
+async def test_words_whose_snapshot_would_be_larger_than_a_message_end_like_any_other(
+    tmp_path, words
+):
     async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
         session = Session(log, "wide")
         run = await session.start_run("agent", "simulated", "r", window_s=0)
@@ -361,7 +399,11 @@ async def test_words_whose_snapshot_would_be_larger_than_a_message_end_like_any_
             await run.write(words)
         await run.finish()
         known = await session.conversation()
-        assert (known.text, known.runs["r"].intact, known.runs["r"].state) == (words * 10, True, "complete")
+        assert (known.text, known.runs["r"].intact, known.runs["r"].state) == (
+            words * 10,
+            True,
+            "complete",
+        )
 
 
 async def test_words_that_come_after_an_end_that_was_not_stored_belong_to_the_next_end():
@@ -386,9 +428,14 @@ async def test_words_that_come_after_an_end_that_was_not_stored_belong_to_the_ne
 
 @pytest.mark.nats
 async def test_events_together_of_which_one_is_stored_already_are_stored_once_each(tmp_path):
-    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url, window_s=0.2) as log:
+    async with (
+        NatsServer(store=tmp_path) as server,
+        await NatsLog.connect(server.url, window_s=0.2) as log,
+    ):
         session = Session(log, "partly")
-        events = [session.event("message", "u", {"text": id_}, id=id_) for id_ in ("m1", "m2", "m3")]
+        events = [
+            session.event("message", "u", {"text": id_}, id=id_) for id_ in ("m1", "m2", "m3")
+        ]
         first = await log.append(events[1])
         forgotten = new_event("partly", "message", "x", {})
         await log.append(forgotten)
@@ -415,7 +462,12 @@ async def test_whatever_asks_a_server_that_is_away_hears_of_it_by_the_deadline(t
         following = asyncio.create_task(anext(Session(patient, "late").read(first.seq)))
         await server.kill()
         # The second time, half of the dedupe window is over: the log is to be looked up.
-        for ask in (lambda: log.append(late), lambda: log.append(late), session.conversation, session.present):
+        for ask in (
+            lambda: log.append(late),
+            lambda: log.append(late),
+            session.conversation,
+            session.present,
+        ):
             async with asyncio.timeout(10):
                 with pytest.raises(LogUnavailable):
                     await ask()
@@ -439,7 +491,9 @@ async def test_who_attends_ends_what_another_agent_left_behind_and_leaves_the_li
     async def agent(run, message):
         await run.write("Yes?")
 
-    attending = asyncio.create_task(attend(session, agent, "agent", "simulated", orphans_each_s=0.1))
+    attending = asyncio.create_task(
+        attend(session, agent, "agent", "simulated", orphans_each_s=0.1)
+    )
     await until(lambda: _ended(session, "gone"))
     attending.cancel()
     await asyncio.wait([attending])
@@ -452,7 +506,9 @@ async def _ended(session, run):
     return (await session.conversation()).runs[run].ended
 
 
-@pytest.mark.parametrize("wrong", [{"ttl_s": 0}, {"ttl_s": -5}, {"window_s": -1}, {"window_s": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"ttl_s": 0}, {"ttl_s": -5}, {"window_s": -1}, {"window_s": float("nan")}]
+)
 async def test_a_run_without_a_lease_or_with_a_window_below_zero_is_refused(wrong):
     with pytest.raises(ValueError, match="ttl_s above 0"):
         await Session(MemoryLog(), "wrong").start_run("agent", "simulated", **wrong)

@@ -1,7 +1,7 @@
 """Schedules: people's signals and crashes at every event of a run, and one promise.
 
-Whatever is acknowledged is used, or answered as not used; each answered message has one run with one end; and once who
-attends is idle, no message is unanswered and no question is open.
+Whatever is acknowledged is used, or answered as not used; each answered message has one run with
+one end; and once who attends is idle, no message is unanswered and no question is open.
 """
 
 import asyncio
@@ -19,21 +19,34 @@ from hypothesis import strategies as st
 
 from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session, attend
 from toolkit.sessions.control import run_for
-from toolkit.sessions.http import Tokens, serve
+from toolkit.sessions.http.app import Tokens, serve
 from toolkit.sessions.log import LANES, LogClosed, place
 
 TTL_S = 0.6
 ASK_S = 0.05
 DEADLINE_S = 60.0
 AT_ONCE = 12
-SIGNALS = ["cancel", "cancel run", "steer", "steer run", "interrupt", "interrupt words", "yes", "no", "say", "crash"]
+SIGNALS = [
+    "cancel",
+    "cancel run",
+    "steer",
+    "steer run",
+    "interrupt",
+    "interrupt words",
+    "yes",
+    "no",
+    "say",
+    "crash",
+]
 POLICIES = ["enqueue", "reject", "interrupt", "rollback"]
 POSITIONS = range(14)
 """The run of one message, with no signal, is 13 events."""
 
 
 class Lifeline:
-    """A process's way to the log. It does what the schedule says after each event, and a crash is its end."""
+    """A process's way to the log. It does what the schedule says after each event, and a crash is
+    its end.
+    """
 
     def __init__(self, log, after_event):
         self.log, self.after_event = log, after_event
@@ -76,7 +89,9 @@ class Lifeline:
 
 @dataclass
 class Person:
-    """Somebody with a session of their own, who signals as the schedule says and keeps what was acknowledged."""
+    """Somebody with a session of their own, who signals as the schedule says and keeps what was
+    acknowledged.
+    """
 
     session: Session
     schedule: list
@@ -109,7 +124,11 @@ class Person:
             self.signals.append((await self.session.interrupt(more and "wait")).event.id)
 
     async def approve(self, answer):
-        asked = [e.id async for e in self.session.read(follow=False, lane="quiet") if e.kind == "approval.asked"]
+        asked = [
+            e.id
+            async for e in self.session.read(follow=False, lane="quiet")
+            if e.kind == "approval.asked"
+        ]
         request = asked[-1] if asked else "no-such-question"
         self.signals.append((await self.session.approve(request, answer)).event.id)
 
@@ -155,7 +174,9 @@ async def settled(session, messages):
         while True:
             known = await session.conversation(known)
             signals = known.signals
-            rejected = {item.data["event"] for item in known.items if item.kind == "message.rejected"}
+            rejected = {
+                item.data["event"] for item in known.items if item.kind == "message.rejected"
+            }
             ended = {id_ for id_, run in known.runs.items() if run.ended}
             answered = all(run_for(id_) in ended or id_ in rejected for id_ in messages)
             if answered and not any(s.state == "pending" for s in signals.signals.values()):
@@ -174,7 +195,11 @@ async def check(log, schedule, session_id, policy="enqueue"):
         known = await settled(person.session, person.messages)
     except TimeoutError:
         known = await person.session.conversation()
-        pending = [(s.event.kind, s.open_to) for s in known.signals.signals.values() if s.state == "pending"]
+        pending = [
+            (s.event.kind, s.open_to)
+            for s in known.signals.signals.values()
+            if s.state == "pending"
+        ]
         raise AssertionError(
             f"{schedule} {policy}: {[(k, r.state) for k, r in known.runs.items()]} {pending}"
         ) from None
@@ -193,7 +218,9 @@ async def holds(session, signals, messages, known):
     started = [event.run for event in events if event.kind == "run.started"]
     finished = [event.run for event in events if event.kind == "run.finished"]
     assert sorted(started) == sorted(set(finished)) == sorted(finished)
-    rejected = {run_for(event.data["event"]) for event in events if event.kind == "message.rejected"}
+    rejected = {
+        run_for(event.data["event"]) for event in events if event.kind == "message.rejected"
+    }
     assert {run_for(id_) for id_ in messages} == set(started) | rejected
     assert not set(started) & rejected
     assert known.runs[run_for("last")].state == "complete"
@@ -213,16 +240,24 @@ def _receipts_are_true(events):
     by_id = {event.id: event for event in events}
     for event in events:
         if event.kind == "steer.consumed":
-            words = "".join(e.data["text"] for e in events if e.kind == "text.delta" and e.run == event.run)
+            words = "".join(
+                e.data["text"] for e in events if e.kind == "text.delta" and e.run == event.run
+            )
             assert f"<{event.data['event']}>" in words
         if event.kind == "approval.settled" and event.data["answer"] is not None:
             assert by_id[event.data["event"]].data["answer"] == event.data["answer"]
     for cancel in (event for event in events if event.kind == "cancel"):
-        after = [event for event in events if event.seq > cancel.seq and event.kind == "run.started"]
+        after = [
+            event for event in events if event.seq > cancel.seq and event.kind == "run.started"
+        ]
         for start in after:
             waited = by_id[start.run.removeprefix("run-")].seq < cancel.seq
             if waited and cancel.run in (None, start.run):
-                own = [event.kind for event in events if event.run == start.run and event.kind == "text.delta"]
+                own = [
+                    event.kind
+                    for event in events
+                    if event.run == start.run and event.kind == "text.delta"
+                ]
                 assert own == [], "an agent was asked to answer what had been cancelled"
 
 
@@ -240,13 +275,17 @@ async def check_all(log, cases):
 
 
 def one_signal_each(policies=("enqueue",)):
-    return [([pair], policy) for policy in policies for pair in itertools.product(SIGNALS, POSITIONS)]
+    return [
+        ([pair], policy) for policy in policies for pair in itertools.product(SIGNALS, POSITIONS)
+    ]
 
 
 def several_signals(count, seed):
     dice = random.Random(seed)
     for _ in range(count):
-        schedule = [(dice.choice(SIGNALS), dice.choice(POSITIONS)) for _ in range(dice.choice([2, 3]))]
+        schedule = [
+            (dice.choice(SIGNALS), dice.choice(POSITIONS)) for _ in range(dice.choice([2, 3]))
+        ]
         yield schedule, dice.choice(POLICIES)
 
 
@@ -271,7 +310,9 @@ async def log(kind, url, tmp_path):
         yield MemoryLog(tmp_path / "log.jsonl" if kind == "file" else None)
 
 
-LOGS = pytest.mark.parametrize("kind", ["memory", "file", pytest.param("nats", marks=pytest.mark.nats)])
+LOGS = pytest.mark.parametrize(
+    "kind", ["memory", "file", pytest.param("nats", marks=pytest.mark.nats)]
+)
 
 
 @LOGS
@@ -281,7 +322,12 @@ async def test_one_signal_at_any_event_of_a_run_is_used_or_answered(kind, log):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.tuples(st.sampled_from(SIGNALS), st.sampled_from(POSITIONS)), min_size=2, max_size=3), st.data())
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(SIGNALS), st.sampled_from(POSITIONS)), min_size=2, max_size=3
+    ),
+    st.data(),
+)
 async def test_two_or_three_signals_at_any_events_are_used_or_answered(schedule, data):
     await check(MemoryLog(), schedule, "s", data.draw(st.sampled_from(POLICIES)))
 
@@ -323,17 +369,28 @@ class Phone(Person):
         elif word in ("yes", "no"):
             await self.approve(word == "yes")
         else:
-            text = {"steer": {"text": "in French"}, "interrupt": {"text": more and "wait"}}.get(word, {})
+            text = {"steer": {"text": "in French"}, "interrupt": {"text": more and "wait"}}.get(
+                word, {}
+            )
             await self.post(word, **text, **run)
 
     async def approve(self, answer):
-        asked = [e.id async for e in self.session.read(follow=False, lane="quiet") if e.kind == "approval.asked"]
-        await self.post("approve", request=asked[-1] if asked else "no-such-question", answer=answer)
+        asked = [
+            e.id
+            async for e in self.session.read(follow=False, lane="quiet")
+            if e.kind == "approval.asked"
+        ]
+        await self.post(
+            "approve", request=asked[-1] if asked else "no-such-question", answer=answer
+        )
 
 
 async def check_over_http(log, cases):
     """One server; each case is a session of its own, attended by the server until a crash."""
-    phones, schedules = {}, {f"case-{number}": schedule for number, (schedule, _) in enumerate(cases)}
+    phones, schedules = (
+        {},
+        {f"case-{number}": schedule for number, (schedule, _) in enumerate(cases)},
+    )
     tokens = Tokens()
 
     async def attendant(session):
@@ -350,12 +407,20 @@ async def check_over_http(log, cases):
         token = tokens.issue(session_id, "control")
         secret = {"authorization": f"Bearer {token}"}
         base = f"{url}/sessions/{session_id}/"
-        async with httpx.AsyncClient(base_url=base, headers=secret, trust_env=False, timeout=DEADLINE_S) as client:
-            phone = phones[session_id] = Phone(Session(log, session_id), schedules[session_id], client=client)
+        async with httpx.AsyncClient(
+            base_url=base, headers=secret, trust_env=False, timeout=DEADLINE_S
+        ) as client:
+            phone = phones[session_id] = Phone(
+                Session(log, session_id), schedules[session_id], client=client
+            )
             await phone.session.say("m1", id="m1")
             await phone.after_event(Lifeline(log, _nothing))
             await phone.post("say", text="begin")
-            said = [e.id async for e in phone.session.read(follow=False, lane="quiet") if e.kind == "message"]
+            said = [
+                e.id
+                async for e in phone.session.read(follow=False, lane="quiet")
+                if e.kind == "message"
+            ]
             phone.messages = list(dict.fromkeys([*phone.messages, *said]))
             await settled(phone.session, phone.messages)
             phone.schedule = []

@@ -1,4 +1,6 @@
-"""Signals and their receipts: heard though the run has not begun, used or answered, and no receipt that is not so."""
+"""Signals and their receipts: heard though the run has not begun, used or answered, and no receipt
+that is not so.
+"""
 
 import asyncio
 import time
@@ -24,7 +26,11 @@ async def kinds_of(session):
 
 async def unused(session):
     """Why each signal that was answered as unused is."""
-    return {e.data["event"]: e.data["why"] for e in await events_of(session) if e.kind == "signal.unused"}
+    return {
+        e.data["event"]: e.data["why"]
+        for e in await events_of(session)
+        if e.kind == "signal.unused"
+    }
 
 
 async def until(condition, deadline_s=20.0):
@@ -52,7 +58,10 @@ async def ended(session, *messages):
 
     async def over():
         known = await states(session)
-        return all(known.get(run_for(id_)) in {"complete", "cancelled", "error", "orphaned"} for id_ in messages)
+        return all(
+            known.get(run_for(id_)) in {"complete", "cancelled", "error", "orphaned"}
+            for id_ in messages
+        )
 
     await until(over)
 
@@ -79,7 +88,9 @@ async def test_a_cancel_after_a_message_is_heard_though_its_run_has_not_begun(lo
 
 
 @pytest.mark.parametrize("policy", ["interrupt", "rollback"])
-async def test_messages_that_were_superseded_are_settled_and_not_answered_after_a_restart(log, policy):
+async def test_messages_that_were_superseded_are_settled_and_not_answered_after_a_restart(
+    log, policy
+):
     session, asked = Session(log, "superseded"), []
 
     async def agent(run, message):
@@ -92,9 +103,13 @@ async def test_messages_that_were_superseded_are_settled_and_not_answered_after_
         await ended(session, "m3")
     before = list(asked)
     events = await events_of(session)
-    rejected = {event.data["event"]: event.seq for event in events if event.kind == "message.rejected"}
+    rejected = {
+        event.data["event"]: event.seq for event in events if event.kind == "message.rejected"
+    }
     finished = {event.run: event.seq for event in events if event.kind == "run.finished"}
-    begun = next(event.seq for event in events if event.kind == "run.started" and event.run == "run-m3")
+    begun = next(
+        event.seq for event in events if event.kind == "run.started" and event.run == "run-m3"
+    )
     for id_ in ("m1", "m2"):
         assert rejected.get(id_, finished.get(run_for(id_))) < begun
     async with attended(session, agent, policy=policy):
@@ -124,7 +139,9 @@ async def test_what_is_said_after_the_end_of_an_answer_is_not_turned_away(log):
     assert "message.rejected" not in await kinds_of(session)
 
 
-async def test_an_approval_that_was_given_while_the_agent_was_away_counts_when_its_run_is_adopted(log):
+async def test_an_approval_that_was_given_while_the_agent_was_away_counts_when_its_run_is_adopted(
+    log,
+):
     session = Session(log, "away")
     first = await session.start_run("agent", "simulated", "r", ttl_s=TTL_S)
     asking = asyncio.create_task(first.ask("Pay 100?", 60))
@@ -245,7 +262,10 @@ async def test_a_steer_to_nobody_and_to_a_run_that_has_ended_is_answered_at_once
     assert not await session.consumed(to_nobody, 60)
     assert not await session.consumed(too_late, 60)
     known = await session.conversation()
-    assert [known.signals.state(ack.event.id) for ack in (to_nobody, too_late)] == ["unused", "unused"]
+    assert [known.signals.state(ack.event.id) for ack in (to_nobody, too_late)] == [
+        "unused",
+        "unused",
+    ]
 
 
 async def test_a_steer_that_was_taken_and_not_used_is_answered_as_unused(log):
@@ -306,7 +326,11 @@ async def test_a_signal_that_arrives_while_its_run_ends_is_answered(log):
     class Late:
         async def append_all(self, events, fence=None):
             if events[-1].kind == "run.finished":
-                steers.append((await log.append(person.event("steer", "user", {"text": "wait"}, "r"))).event.id)
+                steers.append(
+                    (
+                        await log.append(person.event("steer", "user", {"text": "wait"}, "r"))
+                    ).event.id
+                )
             return await log.append_all(events, fence)
 
         def __getattr__(self, name):
@@ -327,10 +351,14 @@ async def test_what_a_dead_agent_left_unanswered_is_answered_by_who_attends(log)
     async with attended(session, None, orphans_each_s=0.05):
         assert not await session.consumed(steer, 60)
     assert list(await unused(session)) == [steer.event.id]
-    assert (await session.conversation()).signals.state(to_nobody.event.id) == "pending", "its run may yet begin"
+    assert (await session.conversation()).signals.state(to_nobody.event.id) == "pending", (
+        "its run may yet begin"
+    )
 
 
-async def test_an_interrupt_without_words_is_used_by_the_call_that_it_breaks_off_and_by_no_other(log):
+async def test_an_interrupt_without_words_is_used_by_the_call_that_it_breaks_off_and_by_no_other(
+    log,
+):
     session = Session(log, "interrupts")
     run = await session.start_run("agent", "simulated", "r")
     calling = asyncio.create_task(run.unless_interrupted(asyncio.Event().wait()))
@@ -482,7 +510,9 @@ async def test_refusals_are_plain_sentences():
     assert (await session.conversation(known)).refusal("steer") == ""
     assert known.refusal("steer", "r1") == ""
     await run.finish()
-    assert (await session.conversation(known)).refusal("steer", "r1") == "run r1 has ended (complete)"
+    assert (await session.conversation(known)).refusal(
+        "steer", "r1"
+    ) == "run r1 has ended (complete)"
     assert known.refusal("interrupt") == "no run is under way"
     assert known.refusal("approve", request="q") == "no open question has the id 'q'"
 

@@ -45,10 +45,14 @@ async def test_a_surface_whose_log_began_anew_begins_anew_and_counts_it(log):
     surface = Surface(session, "phone")
     for n in range(5):
         await before.say(f"old {n}")
-    surface.conversation.apply(Event("other", "message", "user", {"text": "of another history"}, "m", None, None, 999))
+    surface.conversation.apply(
+        Event("other", "message", "user", {"text": "of another history"}, "m", None, None, 999)
+    )
     await session.say("what is here now")
     await surface.connect()
-    known = await surface.wait_for(lambda known: "what is here now" in [item.text for item in known.items])
+    known = await surface.wait_for(
+        lambda known: "what is here now" in [item.text for item in known.items]
+    )
     assert "of another history" not in [item.text for item in known.items]
     assert surface.began_anew == 1
     await surface.disconnect()
@@ -57,7 +61,9 @@ async def test_a_surface_whose_log_began_anew_begins_anew_and_counts_it(log):
 async def test_a_fold_that_goes_on_after_the_log_began_anew_is_a_fresh_one(log):
     session = Session(log, "fresh")
     await session.say("what is here now")
-    stale = fold("fresh", [Event("fresh", "message", "user", {"text": "gone"}, "m", None, None, 999)])
+    stale = fold(
+        "fresh", [Event("fresh", "message", "user", {"text": "gone"}, "m", None, None, 999)]
+    )
     known = await session.conversation(stale)
     assert [item.text for item in known.items] == ["what is here now"]
     assert known is not stale
@@ -91,7 +97,9 @@ async def joined_by_a_clock_that_is_off(log, session, hours, ttl_s, renewals):
     """A surface on a machine with another clock: its word is stored now, and says another time."""
     for _ in range(renewals):
         when = time.time() + 3600 * hours
-        await log.append(Event(session.id, "presence.renewed", "phone", {"ttl_s": ttl_s}, fresh_id(), None, when))
+        await log.append(
+            Event(session.id, "presence.renewed", "phone", {"ttl_s": ttl_s}, fresh_id(), None, when)
+        )
         await asyncio.sleep(ttl_s / 3)
 
 

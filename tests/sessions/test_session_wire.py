@@ -1,4 +1,6 @@
-"""Listening to an endpoint: server-sent events by the standard's rules, NDJSON, and cursors in URLs."""
+"""Listening to an endpoint: server-sent events by the standard's rules, NDJSON, and cursors in
+URLs.
+"""
 
 import asyncio
 import json
@@ -12,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 
-from toolkit.sessions.wire import Frame, Request, broken, listen
+from toolkit.sessions.lab.wire import Frame, Request, broken, listen
 from toolkit.web import serving
 
 
@@ -51,7 +53,10 @@ BY_THE_STANDARD = {
     "an unknown field is nothing": (b"color: red\ndata: a\n\n", [("", "", "a")]),
     "a field without a colon is empty": (b"data\ndata: a\n\n", [("", "", "\na")]),
     "an id with a NUL is none": (b"id: 1\x002\ndata: a\n\n", [("", "", "a")]),
-    "a name is for one event": (b"event: e\ndata: a\n\ndata: b\n\n", [("e", "", "a"), ("", "", "b")]),
+    "a name is for one event": (
+        b"event: e\ndata: a\n\ndata: b\n\n",
+        [("e", "", "a"), ("", "", "b")],
+    ),
     "the name message is the default": (b"event: message\ndata: a\n\n", [("", "", "a")]),
     "text is UTF-8 and what is none is replaced": (b"data: \xff\n\n", [("", "", "\ufffd")]),
 }

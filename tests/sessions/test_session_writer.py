@@ -1,4 +1,6 @@
-"""What a run puts out: characters that a stream splits, logs that take little, and text of any kind."""
+"""What a run puts out: characters that a stream splits, logs that take little, and text of any
+kind.
+"""
 
 import asyncio
 import time
@@ -39,7 +41,9 @@ async def test_half_a_character_before_another_event_stays_half(log):
     await run.call_tool("look", {})
     await run.write(f"{LOW}b")
     await run.finish()
-    assert [item.text for item in (await session.conversation()).items if item.kind == "text.delta"] == [
+    assert [
+        item.text for item in (await session.conversation()).items if item.kind == "text.delta"
+    ] == [
         "a\ufffd",
         "\ufffdb",
     ]
@@ -103,7 +107,9 @@ def test_whatever_is_cut_what_is_ready_can_be_stored(text):
     assert len(half) <= 1
 
 
-async def test_an_agent_whose_words_and_errors_are_strange_ends_and_the_next_message_is_answered(log):
+async def test_an_agent_whose_words_and_errors_are_strange_ends_and_the_next_message_is_answered(
+    log,
+):
     session = Session(log, "strange")
 
     async def agent(run, message):
@@ -116,7 +122,10 @@ async def test_an_agent_whose_words_and_errors_are_strange_ends_and_the_next_mes
     for id_ in ("m1", "m2"):
         await session.say(f"hi {HIGH}", id=id_)
     async with asyncio.timeout(30):
-        while [run.state for run in (await session.conversation()).runs.values()] != ["error", "complete"]:
+        while [run.state for run in (await session.conversation()).runs.values()] != [
+            "error",
+            "complete",
+        ]:
             await asyncio.sleep(0.01)
     assert not attending.done()
     attending.cancel()
@@ -141,14 +150,31 @@ async def test_a_server_that_takes_little_has_the_words_acknowledged_and_the_run
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=4,
 )
 NAMES = st.sampled_from(
-    ["text", "covers", "items", "open", "event", "request", "answer", "step", "source", "connection"]
+    [
+        "text",
+        "covers",
+        "items",
+        "open",
+        "event",
+        "request",
+        "answer",
+        "step",
+        "source",
+        "connection",
+    ]
 )
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(sorted(KINDS)), st.sampled_from([None, "r", "q"]), st.dictionaries(NAMES, ANYTHING)),
+    st.tuples(
+        st.sampled_from(sorted(KINDS)),
+        st.sampled_from([None, "r", "q"]),
+        st.dictionaries(NAMES, ANYTHING),
+    ),
     max_size=8,
 )
 
@@ -156,7 +182,10 @@ EVENTS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(EVENTS)
 def test_whatever_another_program_wrote_no_reader_dies_of_it(events):
-    stored = [Event("s", kind, "a", data, f"e{n}", run, None, n) for n, (kind, run, data) in enumerate(events, 1)]
+    stored = [
+        Event("s", kind, "a", data, f"e{n}", run, None, n)
+        for n, (kind, run, data) in enumerate(events, 1)
+    ]
     known = fold("s", stored)
     assert isinstance(known, Conversation)
     assert len(known.sha256) == 64

@@ -1,4 +1,6 @@
-"""The command as a user runs it: in a process of its own, on the real server, with figures that are counted."""
+"""The command as a user runs it: in a process of its own, on the real server, with figures that are
+counted.
+"""
 
 import gzip
 import json
@@ -35,9 +37,20 @@ def figures(run):
 
 @pytest.mark.nats
 def test_the_tour_loses_nothing_over_two_client_kills_and_one_server_kill(tmp_path):
-    found = figures(fieldbook("tour", "--json", "--out", tmp_path, ANTHROPIC_API_KEY="must-not-be-used"))
-    delivery = {key: found[key] for key in ("lost", "duplicated", "reordered", "server_kills", "client_kills")}
-    assert delivery == {"lost": 0, "duplicated": 0, "reordered": 0, "server_kills": 1, "client_kills": 2}
+    found = figures(
+        fieldbook("tour", "--json", "--out", tmp_path, ANTHROPIC_API_KEY="must-not-be-used")
+    )
+    delivery = {
+        key: found[key]
+        for key in ("lost", "duplicated", "reordered", "server_kills", "client_kills")
+    }
+    assert delivery == {
+        "lost": 0,
+        "duplicated": 0,
+        "reordered": 0,
+        "server_kills": 1,
+        "client_kills": 2,
+    }
     assert found["sent"] == found["received"] > 500
     assert found["sha256_match"]
     assert found["complete"] == found["conversations"] == 24
@@ -56,7 +69,12 @@ def test_the_tour_loses_nothing_over_two_client_kills_and_one_server_kill(tmp_pa
 
 def test_the_tour_needs_no_server_with_memory(tmp_path):
     run = fieldbook(
-        "tour", "--memory", "--out", tmp_path, PATH="/nowhere", FIELDBOOK_NATS_SERVER="/nowhere/nats-server"
+        "tour",
+        "--memory",
+        "--out",
+        tmp_path,
+        PATH="/nowhere",
+        FIELDBOOK_NATS_SERVER="/nowhere/nats-server",
     )
     assert run.returncode == 0, run.stderr
     assert "0 lost, 0 doubled, 0 out of order" in run.stdout
@@ -69,7 +87,11 @@ def test_the_tour_needs_no_server_with_memory(tmp_path):
 @pytest.mark.nats
 def test_the_harness_catches_the_planted_defect_and_a_second_run_calls_no_model(tmp_path):
     first = figures(fieldbook("tour", "--harness", "--json", "--out", tmp_path))
-    assert (first["outcome"], first["defects_planted"], first["defects_caught"]) == ("complete", 1, 1)
+    assert (first["outcome"], first["defects_planted"], first["defects_caught"]) == (
+        "complete",
+        1,
+        1,
+    )
     assert first["rounds"] > 1
     assert first["passed"] == first["criteria"] > 1
     assert first["model_calls"] > 0
@@ -122,7 +144,9 @@ def test_three_broken_records_are_named_and_the_rest_is_imported(data_dir, tmp_p
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_with_the_mend(arguments, mend, tmp_path):
-    run = fieldbook(*arguments, *(["--out", tmp_path] if arguments[0] == "tour" else []), ANTHROPIC_API_KEY="")
+    run = fieldbook(
+        *arguments, *(["--out", tmp_path] if arguments[0] == "tour" else []), ANTHROPIC_API_KEY=""
+    )
     assert run.returncode == 2
     assert mend in run.stderr
     assert "Traceback" not in run.stderr
@@ -170,7 +194,11 @@ def run_in_commands(error):
         "app()\n"
     )
     return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
     )
 
 
@@ -219,10 +247,16 @@ def test_a_tour_of_a_file_of_which_nothing_could_be_read_is_not_ok(tmp_path):
 def test_an_import_writes_the_traces_beside_one_that_is_nested_too_deeply(tmp_path):
     talk = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}], "tree": %s}\n'
     levels = "[" * 400 + "]" * 400
-    (tmp_path / "deep.jsonl").write_text(talk % ("a", 1) + talk % ("deep", levels) + talk % ("b", 2))
-    found = figures(fieldbook("import", tmp_path / "deep.jsonl", "--to", tmp_path / "out.jsonl", "--json"))
+    (tmp_path / "deep.jsonl").write_text(
+        talk % ("a", 1) + talk % ("deep", levels) + talk % ("b", 2)
+    )
+    found = figures(
+        fieldbook("import", tmp_path / "deep.jsonl", "--to", tmp_path / "out.jsonl", "--json")
+    )
     assert found["traces"] == 2
-    assert [(problem["id"], "nested too deeply" in problem["why"]) for problem in found["problems"]] == [("deep", True)]
+    assert [
+        (problem["id"], "nested too deeply" in problem["why"]) for problem in found["problems"]
+    ] == [("deep", True)]
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
 
 
@@ -255,7 +289,10 @@ def test_a_second_tour_on_a_borrowed_server_counts_its_own_sessions_alone(tmp_pa
                 timeout=TIMEOUT_S,
                 check=True,
             )
-            assert run.stdout.strip() == "{'lost': 0, 'duplicated': 0, 'complete': 4, 'sha256_match': True}"
+            assert (
+                run.stdout.strip()
+                == "{'lost': 0, 'duplicated': 0, 'complete': 4, 'sha256_match': True}"
+            )
 
 
 @contextmanager
@@ -271,14 +308,18 @@ def nats_server(folder):
         "asyncio.run(main())\n"
     )
     argv = [sys.executable, "-c", program, str(folder / "store")]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process.stdout.readline().strip()
         process.communicate(timeout=20)
 
 
 @pytest.mark.nats
 def test_a_tour_killed_in_the_middle_leaves_no_process_behind(tmp_path):
-    tour = subprocess.Popen([FIELDBOOK, "tour", "--out", tmp_path], stdout=subprocess.PIPE, text=True)
+    tour = subprocess.Popen(
+        [FIELDBOOK, "tour", "--out", tmp_path], stdout=subprocess.PIPE, text=True
+    )
     assert tour.stdout
     for line in tour.stdout:
         if "client killed" in line:
@@ -294,5 +335,7 @@ def test_a_tour_killed_in_the_middle_leaves_no_process_behind(tmp_path):
 def test_importing_toolkit_brings_nothing_heavy_along():
     heavy = "pandas numpy matplotlib sklearn bertopic anthropic ipywidgets nats pydantic starlette".split()
     program = f"import sys, toolkit; print([name for name in {heavy} if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
     assert run.stdout.strip() == "[]"

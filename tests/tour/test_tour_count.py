@@ -1,4 +1,6 @@
-"""The count must see a loss, a double and a wrong order wherever there is one: else its zeros mean nothing."""
+"""The count must see a loss, a double and a wrong order wherever there is one: else its zeros mean
+nothing.
+"""
 
 from collections import Counter
 
@@ -40,7 +42,10 @@ def test_lost_and_doubled_events_are_counted_one_by_one(sent, data):
     copies = data.draw(st.lists(st.integers(0, 3), min_size=len(sent), max_size=len(sent)))
     received = [event for event, times in zip(sent, copies, strict=True) for _ in range(times)]
     found = compare(sent, received)
-    assert (found["lost"], found["duplicated"]) == (copies.count(0), sum(max(0, n - 1) for n in copies))
+    assert (found["lost"], found["duplicated"]) == (
+        copies.count(0),
+        sum(max(0, n - 1) for n in copies),
+    )
     assert found["sha256_match"] == (set(copies) == {1})
 
 

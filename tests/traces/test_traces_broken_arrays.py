@@ -40,7 +40,11 @@ def pieces(count: int, indent: int | None) -> list[str]:
 def array(texts: list[str], pretty: bool) -> str:
     if not pretty:
         return "[" + ", ".join(texts) + "]"
-    return "[\n" + ",\n".join("\n".join("  " + line for line in text.split("\n")) for text in texts) + "\n]\n"
+    return (
+        "[\n"
+        + ",\n".join("\n".join("  " + line for line in text.split("\n")) for text in texts)
+        + "\n]\n"
+    )
 
 
 @pytest.mark.parametrize("pretty", [False, True], ids=["one line", "pretty"])
@@ -100,6 +104,8 @@ def test_one_bad_spot_costs_at_most_the_record_it_is_in(tmp_path_factory, at, ju
         warnings.simplefilter("ignore", SkippedRecords)
         ids = {trace.id for trace in read_traces(path)}
     touched = {
-        f"t{n}" for n, (start, end) in enumerate(starts) if start - 2 <= at <= end + 2 or start <= at + cut <= end
+        f"t{n}"
+        for n, (start, end) in enumerate(starts)
+        if start - 2 <= at <= end + 2 or start <= at + cut <= end
     }
     assert ids >= {f"t{n}" for n in range(5)} - touched

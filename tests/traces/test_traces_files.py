@@ -1,4 +1,6 @@
-"""A file that another program wrote: its encoding, its line ends, its long cells, and one bad thing in it."""
+"""A file that another program wrote: its encoding, its line ends, its long cells, and one bad thing
+in it.
+"""
 
 import csv
 import gzip
@@ -45,8 +47,12 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32"]
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("line_end", LINE_ENDS)
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("last_newline", [True, False], ids=["newline at the end", "none at the end"])
-def test_a_file_is_read_in_each_encoding_and_with_each_line_end(tmp_path, layout, line_end, encoding, last_newline):
+@pytest.mark.parametrize(
+    "last_newline", [True, False], ids=["newline at the end", "none at the end"]
+)
+def test_a_file_is_read_in_each_encoding_and_with_each_line_end(
+    tmp_path, layout, line_end, encoding, last_newline
+):
     text = LAYOUTS[layout] + ("\n" if last_newline else "")
     path = tmp_path / f"file.{layout}"
     path.write_bytes(text.replace("\n", LINE_ENDS[line_end]).encode(encoding))
@@ -77,7 +83,11 @@ def test_a_file_that_is_no_text_is_called_by_its_name(tmp_path, content, word):
 def test_a_cell_of_any_length_is_read_and_the_bound_of_other_readers_stays(tmp_path):
     bound = csv.field_size_limit()
     path = tmp_path / "rows.csv"
-    path.write_text(csv_text([["id", "input", "output"], ["a", "x" * 140_000, "y"], ["b", "x", "y" * 2_000_000]]))
+    path.write_text(
+        csv_text(
+            [["id", "input", "output"], ["a", "x" * 140_000, "y"], ["b", "x", "y" * 2_000_000]]
+        )
+    )
     traces = read_traces(path)
     assert [len(trace.text("user")) for trace in traces] == [140_000, 1]
     assert len(traces[1].text("assistant")) == 2_000_000
@@ -101,7 +111,9 @@ def test_a_first_row_that_is_broken_does_not_hide_that_the_file_is_a_table(tmp_p
 
 def test_a_quote_that_is_never_closed_costs_its_own_row(tmp_path):
     path = tmp_path / "rows.csv"
-    path.write_text('id,input,output\na,Open?,Yes.\nb,"Late?,No.\nc,Far?,"A\nlittle."\nd,Dear?,No.\n')
+    path.write_text(
+        'id,input,output\na,Open?,Yes.\nb,"Late?,No.\nc,Far?,"A\nlittle."\nd,Dear?,No.\n'
+    )
     with pytest.warns(SkippedRecords, match="1 of 4"):
         traces = read_traces(path)
     assert [trace.id for trace in traces] == ["a", "c", "d"]
@@ -112,7 +124,9 @@ def test_a_quote_that_is_never_closed_costs_its_own_row(tmp_path):
 @settings(deadline=None)
 @given(rows=st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=6))
 def test_what_csv_writes_is_read_back_with_its_words(tmp_path_factory, rows):
-    rows = [[cell.encode(errors="replace").decode().replace("\r", "\n") for cell in row] for row in rows]
+    rows = [
+        [cell.encode(errors="replace").decode().replace("\r", "\n") for cell in row] for row in rows
+    ]
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
     numbered = [[f"t{n}", *row] for n, row in enumerate(rows)]
     path.write_text(csv_text([["id", "input", "output"], *numbered]), encoding="utf-8")
@@ -136,7 +150,9 @@ def test_a_null_in_a_list_is_passed_over(tmp_path):
 
 
 def test_numbers_that_json_cannot_write_become_null_and_the_report_says_so(tmp_path):
-    call = '{"id": "c", "function": {"name": "find", "arguments": "{\\"x\\": -Infinity, \\"y\\": 2}"}}'
+    call = (
+        '{"id": "c", "function": {"name": "find", "arguments": "{\\"x\\": -Infinity, \\"y\\": 2}"}}'
+    )
     messages = f'[{{"role": "assistant", "tool_calls": [{call}]}}]'
     record = f'{{"id": "n", "messages": {messages}, "score": NaN, "cost": 1e999}}'
     path = tmp_path / "nan.jsonl"
@@ -148,7 +164,9 @@ def test_numbers_that_json_cannot_write_become_null_and_the_report_says_so(tmp_p
 
 
 @pytest.mark.parametrize("levels", [400, 3_000])
-def test_a_record_that_is_nested_too_deeply_is_named_and_the_others_can_be_written(tmp_path, levels):
+def test_a_record_that_is_nested_too_deeply_is_named_and_the_others_can_be_written(
+    tmp_path, levels
+):
     deep = '{"id": "deep", "messages": [], "tree": ' + "[" * levels + "]" * levels + "}"
     path = tmp_path / "deep.jsonl"
     path.write_text(f"{json.dumps(RECORDS[0])}\n{deep}\n{json.dumps(RECORDS[1])}\n")
@@ -201,7 +219,9 @@ def cpu_seconds(path, text: str, format: str) -> float:
     ],
     ids=[*DAMAGES, "quotes in CSV"],
 )
-def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(tmp_path, make, damage, format, n):
+def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(
+    tmp_path, make, damage, format, n
+):
     few = cpu_seconds(tmp_path / "few", make(n, damage), format)
     many = cpu_seconds(tmp_path / "many", make(8 * n, damage), format)
     assert many < 24 * few  # 64 times where it is quadratic

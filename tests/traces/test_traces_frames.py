@@ -27,8 +27,22 @@ def test_rows_become_traces_and_bad_rows_are_reported():
     frame = pd.DataFrame(
         {
             "key": [1.0, 2.0, np.nan, 2.0, 3.0, 4.0],
-            "asked": ["Open?", [{"role": "user", "content": "Far?"}], "no id", "again", None, pd.NA],
-            "said": ["Yes.", [{"role": "assistant", "tool_calls": [CALL]}], "x", "y", "Hello.", np.nan],
+            "asked": [
+                "Open?",
+                [{"role": "user", "content": "Far?"}],
+                "no id",
+                "again",
+                None,
+                pd.NA,
+            ],
+            "said": [
+                "Yes.",
+                [{"role": "assistant", "tool_calls": [CALL]}],
+                "x",
+                "y",
+                "Hello.",
+                np.nan,
+            ],
             "day": pd.to_datetime(["2026-01-02", None, None, None, None, None]),
             "n": np.arange(6, dtype="int64"),
             "scores": [np.array([1, 2]), None, None, None, None, None],
@@ -52,11 +66,21 @@ def test_rows_become_traces_and_bad_rows_are_reported():
 
 def test_a_column_that_is_not_there_is_an_error_with_the_columns():
     with pytest.raises(RecordError, match="'answer'; the columns are: key, asked"):
-        traces_from_frame(pd.DataFrame({"key": [], "asked": []}), id="key", input="asked", output="answer")
+        traces_from_frame(
+            pd.DataFrame({"key": [], "asked": []}), id="key", input="asked", output="answer"
+        )
 
 
 def test_traces_of_a_frame_survive_the_file(tmp_path):
-    frame = pd.DataFrame({"i": ["a"], "q": ["x"], "a": ["y"], "t": [pd.Timestamp("2026-01-02")], "v": [np.float32(2)]})
+    frame = pd.DataFrame(
+        {
+            "i": ["a"],
+            "q": ["x"],
+            "a": ["y"],
+            "t": [pd.Timestamp("2026-01-02")],
+            "v": [np.float32(2)],
+        }
+    )
     traces = traces_from_frame(frame, "i", "q", "a", source="simulated")
     write_traces(tmp_path / "t.jsonl", traces)
     again = read_traces(tmp_path / "t.jsonl")
@@ -72,16 +96,32 @@ def test_a_row_a_trace_with_counts_costs_and_nothing_made_up():
         (
             Step("1", "message", "user", "Is  a\nbike free?", 10.0),
             Step(
-                "2", "tool.call", "assistant", "find", 11.0, {"call_id": "c", "name": "find", "arguments": {}} | usage
+                "2",
+                "tool.call",
+                "assistant",
+                "find",
+                11.0,
+                {"call_id": "c", "name": "find", "arguments": {}} | usage,
             ),
-            Step("3", "tool.result", "tool", "no", 12.5, {"call_id": "c", "name": "find", "error": True}),
+            Step(
+                "3",
+                "tool.result",
+                "tool",
+                "no",
+                12.5,
+                {"call_id": "c", "name": "find", "error": True},
+            ),
             Step("4", "message", "assistant", "None.", None, other),
         ),
         {"outcome": "complete"},
         "simulated",
     )
-    quiet = Trace("quiet", (Step("1", "tool.result", "tool", "x", 3.0, {"error": None, "usage": "much"}),))
-    frame = traces_frame([busy, quiet, Trace("stated", (), {"prompt_tokens": "7", "cost_usd": 1, "duration_s": 2})])
+    quiet = Trace(
+        "quiet", (Step("1", "tool.result", "tool", "x", 3.0, {"error": None, "usage": "much"}),)
+    )
+    frame = traces_frame(
+        [busy, quiet, Trace("stated", (), {"prompt_tokens": "7", "cost_usd": 1, "duration_s": 2})]
+    )
     assert list(frame.index) == [0, 1, 2]
     row = frame.iloc[0].to_dict()
     assert row == {
@@ -99,12 +139,23 @@ def test_a_row_a_trace_with_counts_costs_and_nothing_made_up():
         "outcome": "complete",
         "source": "simulated",
     }
-    unknown = ["tool_errors", "input_tokens", "output_tokens", "tokens", "cost_usd", "duration_s", "outcome"]
+    unknown = [
+        "tool_errors",
+        "input_tokens",
+        "output_tokens",
+        "tokens",
+        "cost_usd",
+        "duration_s",
+        "outcome",
+    ]
     assert list(frame.columns[frame.iloc[1].isna()]) == unknown
     assert frame.loc[2, ["input_tokens", "cost_usd", "duration_s"]].tolist() == [7, 1.0, 2.0]
     assert frame["tokens"].dtype == "Int64"
     steps = steps_frame([busy, quiet])
-    assert list(steps.columns) == "trace_id position step_id kind actor content time name call_id source".split()
+    assert (
+        list(steps.columns)
+        == "trace_id position step_id kind actor content time name call_id source".split()
+    )
     assert steps["source"].tolist() == ["simulated"] * 4 + ["imported"]
     assert steps["call_id"].tolist()[1:3] == ["c", "c"]
     assert steps["time"].isna().tolist() == [False, False, False, True, False]
@@ -117,5 +168,7 @@ def test_no_traces_give_empty_frames_of_the_same_kinds():
 
 def test_the_door_does_not_bring_pandas_in():
     code = "import sys, json, toolkit.traces; print(json.dumps('pandas' in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert json.loads(done.stdout) is False

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from toolkit.records import RecordError
 from toolkit.traces import SkippedRecords, Step, Trace, read_traces, write_traces
 
-CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"day": "Monday"}'}}
+CALL = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "find", "arguments": '{"day": "Monday"}'},
+}
 CHAT = {
     "id": "a",
     "messages": [
@@ -37,7 +41,11 @@ def lines(*records: object) -> str:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -88,7 +96,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path):
 
 def test_unknown_fields_of_our_own_format_go_to_meta_and_data(tmp_path):
     step = {"id": "s", "kind": "message", "actor": "user", "content": "hi", "mood": "good"}
-    path = saved(tmp_path, lines({"id": "a", "steps": [step], "shop": "north", "source": "simulated"}))
+    path = saved(
+        tmp_path, lines({"id": "a", "steps": [step], "shop": "north", "source": "simulated"})
+    )
     traces = read_traces(path)
     assert traces[0].meta == {"shop": "north"}
     assert traces[0].steps[0].data == {"mood": "good"}
@@ -98,7 +108,14 @@ def test_unknown_fields_of_our_own_format_go_to_meta_and_data(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [lines(CHAT), [CHAT], CHAT, json.dumps([CHAT], indent=2), json.dumps(CHAT, indent=2), "\ufeff" + lines(CHAT)],
+    [
+        lines(CHAT),
+        [CHAT],
+        CHAT,
+        json.dumps([CHAT], indent=2),
+        json.dumps(CHAT, indent=2),
+        "\ufeff" + lines(CHAT),
+    ],
     ids=["jsonl", "array", "object", "pretty array", "pretty object", "byte order mark"],
 )
 def test_a_chat_is_read_in_each_layout(tmp_path, content):
@@ -106,7 +123,13 @@ def test_a_chat_is_read_in_each_layout(tmp_path, content):
     assert (traces.report.format, len(traces)) == ("chat", 1)
     assert "decided from the content" in traces.report.decided
     trace = traces[0]
-    assert [step.kind for step in trace.steps] == ["message", "message", "tool.call", "tool.result", "message"]
+    assert [step.kind for step in trace.steps] == [
+        "message",
+        "message",
+        "tool.call",
+        "tool.result",
+        "message",
+    ]
     call = trace.calls[0]
     assert call.content == "find"
     assert call.data == {"call_id": "c1", "name": "find", "arguments": {"day": "Monday"}}
@@ -174,7 +197,12 @@ MESSAGES = [
     {
         "role": "user",
         "content": [
-            {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "no"}], "is_error": True}
+            {
+                "type": "tool_result",
+                "tool_use_id": "t1",
+                "content": [{"type": "text", "text": "no"}],
+                "is_error": True,
+            }
         ],
     },
 ]
@@ -208,22 +236,40 @@ def test_messages_api_records_become_steps(tmp_path, record):
     kinds = ["message", "message", "thinking", "message", "tool.call", "tool.result", "message"]
     assert [step.kind for step in trace.steps] == kinds
     result = trace.result_of(trace.calls[0])
-    assert (result.actor, result.content, result.data["error"], result.data["name"]) == ("tool", "no", True, "find")
+    assert (result.actor, result.content, result.data["error"], result.data["name"]) == (
+        "tool",
+        "no",
+        True,
+        "find",
+    )
     last = trace.steps[-1]
-    assert (last.id, last.data["usage"]["output_tokens"], last.data["stop_reason"]) == ("msg_1", 3, "end_turn")
+    assert (last.id, last.data["usage"]["output_tokens"], last.data["stop_reason"]) == (
+        "msg_1",
+        3,
+        "end_turn",
+    )
     assert traces.report.unknown_fields == ()
 
 
 def test_a_request_that_failed_says_so_in_the_trace(tmp_path):
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    trace = read_traces(saved(tmp_path, lines({"request": {"messages": MESSAGES[:1]}, "response": error})))[0]
+    trace = read_traces(
+        saved(tmp_path, lines({"request": {"messages": MESSAGES[:1]}, "response": error}))
+    )[0]
     assert trace.steps[-1].content == "[overloaded_error]"
     assert trace.steps[-1].data["parts"] == [error["error"]]
 
 
 def test_a_bad_line_is_named_and_the_others_are_kept(tmp_path):
     good = [json.dumps({**CHAT, "id": f"t{n}"}).encode() for n in range(6)]
-    text = [good[0], b"", b'{"id": "torn", "messages": [', good[1], good[2].replace(b"Two", b"\xff"), b"null"]
+    text = [
+        good[0],
+        b"",
+        b'{"id": "torn", "messages": [',
+        good[1],
+        good[2].replace(b"Two", b"\xff"),
+        b"null",
+    ]
     text += [good[3].replace(b'"role": "system"', b'"role": 5'), good[4], good[5][:-30]]
     with pytest.warns(SkippedRecords, match="5 of 8 records") as caught:
         traces = read_traces(saved(tmp_path, b"\r\n".join(text)))
@@ -249,7 +295,17 @@ def test_an_id_that_comes_again_gets_a_suffix_and_a_note(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", " \n", "[]", "hello", "Well, hello\nthere", '{"weather": 3}', b"\xff\xfeh\0i\0", b"PK\x03\x04\0\0"]
+    "content",
+    [
+        "",
+        " \n",
+        "[]",
+        "hello",
+        "Well, hello\nthere",
+        '{"weather": 3}',
+        b"\xff\xfeh\0i\0",
+        b"PK\x03\x04\0\0",
+    ],
 )
 def test_a_file_without_traces_gives_an_error_that_helps(tmp_path, content):
     with pytest.raises(RecordError, match=r"file.json") as caught:
@@ -286,7 +342,11 @@ def test_a_table_is_found_by_the_names_of_its_columns(tmp_path):
         ("a", "Open,\ntoday?", "Yes.", {"stars": "5"}),
         ("d", "Far?", "No.", {"stars": "3"}),
     ]
-    assert [(p.record, p.line, p.id) for p in traces.report.problems] == [(2, 4, None), (3, 5, "c"), (4, 6, None)]
+    assert [(p.record, p.line, p.id) for p in traces.report.problems] == [
+        (2, 4, None),
+        (3, 5, "c"),
+        (4, 6, None),
+    ]
 
 
 def test_a_table_with_other_columns_shows_the_call_to_use(tmp_path):
@@ -301,7 +361,9 @@ def test_a_hostile_trace_is_escaped_wherever_it_is_shown(tmp_path):
         {"role": evil, "content": evil, evil: 1},
         {
             "role": "assistant",
-            "tool_calls": [{"id": evil, "function": {"name": evil, "arguments": json.dumps({evil: evil})}}],
+            "tool_calls": [
+                {"id": evil, "function": {"name": evil, "arguments": json.dumps({evil: evil})}}
+            ],
         },
         {"role": "tool", "tool_call_id": evil, "content": evil},
         {"role": "user", "content": evil},
@@ -309,7 +371,9 @@ def test_a_hostile_trace_is_escaped_wherever_it_is_shown(tmp_path):
     record = {"id": evil, "messages": messages, evil: evil}
     with pytest.warns(SkippedRecords):
         traces = read_traces(
-            saved(tmp_path, lines(record, record, {"id": evil, "messages": evil}), f"{evil[:11]}.json")
+            saved(
+                tmp_path, lines(record, record, {"id": evil, "messages": evil}), f"{evil[:11]}.json"
+            )
         )
     for html in (traces._repr_html_(), traces.report._repr_html_(), traces[0]._repr_html_()):
         assert "<img" not in html
@@ -318,7 +382,9 @@ def test_a_hostile_trace_is_escaped_wherever_it_is_shown(tmp_path):
 
 def test_an_id_in_broken_bytes_can_still_be_shown(tmp_path):
     with pytest.warns(SkippedRecords):
-        traces = read_traces(saved(tmp_path, lines(CHAT).encode() + b'{"id": "a\xe9", "messages": []}\n\0\0\0'))
+        traces = read_traces(
+            saved(tmp_path, lines(CHAT).encode() + b'{"id": "a\xe9", "messages": []}\n\0\0\0')
+        )
     assert [problem.id for problem in traces.report.problems] == ["a\ufffd", None]
     assert traces._repr_html_().encode()
 
@@ -335,7 +401,9 @@ def test_the_html_of_many_calls_looks_each_result_up_once_and_keeps_strange_ids_
     steps = []
     for number, id in enumerate(ids):
         steps.append(Step(f"c{number}", "tool.call", "assistant", "find", data=Counted(call_id=id)))
-        steps.append(Step(f"r{number}", "tool.result", "tool", f"answer {number}.", data=Counted(call_id=id)))
+        steps.append(
+            Step(f"r{number}", "tool.result", "tool", f"answer {number}.", data=Counted(call_id=id))
+        )
     shown = Trace("t", steps)._repr_html_()
     assert Counted.looked < 20 * len(steps)
     assert [shown.count(f"answer {number}.") for number in range(len(ids))] == [1] * len(ids)

@@ -9,9 +9,13 @@ import pytest
 
 from toolkit.traces import SkippedRecords, read_traces, traces_frame
 
-DATA = Path(os.environ.get("FIELDBOOK_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
+DATA = Path(
+    os.environ.get("FIELDBOOK_DATA") or Path(__file__).parents[2].parent / "shared" / "data"
+)
 FILE = DATA / "tau-bench-airline" / "gpt-4o-airline.json"
-pytestmark = pytest.mark.skipif(not FILE.exists(), reason=f"the tau-bench trajectories are not at {FILE}")
+pytestmark = pytest.mark.skipif(
+    not FILE.exists(), reason=f"the tau-bench trajectories are not at {FILE}"
+)
 
 
 def damaged(folder: Path, text: str) -> Path:
@@ -23,7 +27,12 @@ def damaged(folder: Path, text: str) -> Path:
 def test_all_trajectories_and_all_tool_calls_are_imported_and_paired():
     traces = read_traces(FILE)
     report = traces.report
-    assert (report.format, report.n_traces, report.n_tool_calls, report.problems) == ("tau-bench", 200, 1164, ())
+    assert (report.format, report.n_traces, report.n_tool_calls, report.problems) == (
+        "tau-bench",
+        200,
+        1164,
+        (),
+    )
     assert traces[0].id == "task-0-trial-0"
     assert set(traces[0].meta) == {"task_id", "trial", "reward", "info"}
     raw = json.loads(FILE.read_text())
@@ -40,7 +49,9 @@ def test_call_ids_that_come_again_in_a_trajectory_are_told_apart():
     raw = json.loads(FILE.read_text())
     repeated = 0
     for record in raw:
-        ids = Counter(call["id"] for message in record["traj"] for call in message.get("tool_calls") or ())
+        ids = Counter(
+            call["id"] for message in record["traj"] for call in message.get("tool_calls") or ()
+        )
         repeated += sum(n - 1 for n in ids.values())
     calls = [call for trace in read_traces(FILE) for call in trace.calls]
     assert sum("original_call_id" in call.data for call in calls) == repeated == 73
@@ -56,7 +67,11 @@ def test_three_wrong_records_are_named_and_the_rest_is_kept(tmp_path, indent):
         traces = read_traces(damaged(tmp_path, json.dumps(raw, indent=indent)))
     assert len(traces) == 197
     named = [(problem.record, problem.id, problem.field) for problem in traces.report.problems]
-    assert named == [(5, "task-4-trial-0", "traj"), (71, "task-20-trial-1", "traj"), (72, None, None)]
+    assert named == [
+        (5, "task-4-trial-0", "traj"),
+        (71, "task-20-trial-1", "traj"),
+        (72, None, None),
+    ]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -79,7 +94,11 @@ def test_three_records_of_broken_text_are_named_and_the_rest_is_kept(tmp_path, i
         head, found, tail = texts[place].rpartition(old)
         texts[place] = head + new + tail
         assert found
-    text = "[" + ", ".join(texts) + "]" if indent is None else "[\n  " + ",\n".join(texts).replace("\n", "\n  ") + "\n]"
+    text = (
+        "[" + ", ".join(texts) + "]"
+        if indent is None
+        else "[\n  " + ",\n".join(texts).replace("\n", "\n  ") + "\n]"
+    )
     with pytest.warns(SkippedRecords, match="3 of 200"):
         traces = read_traces(damaged(tmp_path, text))
     named = {problem.record: problem for problem in traces.report.problems}

@@ -1,4 +1,6 @@
-"""Adjudication: what raters disagree on, with their reasons, and the adjudicator's word in a file of its own."""
+"""Adjudication: what raters disagree on, with their reasons, and the adjudicator's word in a file
+of its own.
+"""
 
 import pytest
 from ipywidgets import Widget
@@ -32,7 +34,11 @@ def files(tmp_path):
 
 
 def html() -> str:
-    states = [m["state"] for m in Widget.get_manager_state()["state"].values() if m["model_name"] == "HTMLModel"]
+    states = [
+        m["state"]
+        for m in Widget.get_manager_state()["state"].values()
+        if m["model_name"] == "HTMLModel"
+    ]
     return "\n".join(state.get("value", "") for state in states)
 
 
@@ -45,7 +51,9 @@ def test_only_what_the_raters_disagree_on_is_shown_with_both_reasons(files, tmp_
     assert "<img" not in html()
 
 
-def test_the_last_word_goes_to_a_file_of_its_own_and_the_raters_files_stay_as_they_are(files, tmp_path):
+def test_the_last_word_goes_to_a_file_of_its_own_and_the_raters_files_stay_as_they_are(
+    files, tmp_path
+):
     before = [file.read_bytes() for file in files]
     panel = AdjudicationPanel(TRACES, files, store=tmp_path / "final.jsonl", rater="cy")
     panel.reason.value = "Bo missed the second question."
@@ -53,7 +61,10 @@ def test_the_last_word_goes_to_a_file_of_its_own_and_the_raters_files_stay_as_th
     (label,) = LabelStore(tmp_path / "final.jsonl").labels()
     assert (label.trace_id, label.rater, label.verdict) == ("t2", "cy", "fail")
     assert [file.read_bytes() for file in files] == before
-    assert AdjudicationPanel(TRACES, files, tmp_path / "final.jsonl", "cy").position == "2 of 3 · 1 labelled"
+    assert (
+        AdjudicationPanel(TRACES, files, tmp_path / "final.jsonl", "cy").position
+        == "2 of 3 · 1 labelled"
+    )
 
 
 def test_agreement_so_far_is_of_the_traces_that_both_judged(files, tmp_path):

@@ -1,4 +1,6 @@
-"""The annotation panel without a browser: each click goes through the widget that a person would press."""
+"""The annotation panel without a browser: each click goes through the widget that a person would
+press.
+"""
 
 import json
 import subprocess
@@ -11,14 +13,20 @@ from hypothesis import strategies as st
 from ipywidgets import Widget
 
 from toolkit.evals import Verdict
-from toolkit.evals.labels import Label, LabelStore
+from toolkit.evals.labels.labels import Label, LabelStore
 from toolkit.traces import Step, Trace
 from toolkit.views import AnnotationPanel
 
 
 def some_traces(n: int) -> list[Trace]:
     return [
-        Trace(f"t{i}", (Step("1", "message", "user", f"Question {i}?"), Step("2", "message", "assistant", "Yes.")))
+        Trace(
+            f"t{i}",
+            (
+                Step("1", "message", "user", f"Question {i}?"),
+                Step("2", "message", "assistant", "Yes."),
+            ),
+        )
         for i in range(1, n + 1)
     ]
 
@@ -48,7 +56,12 @@ def test_a_verdict_with_a_reason_is_on_disk_and_the_panel_moves_on(store):
     assert panel.position == "1 of 3 · 0 labelled"
     press(panel, "fail", "  It never answers the question. ")
     (label,) = LabelStore(store).labels()
-    assert (label.trace_id, label.rater, label.verdict, label.rater_kind) == ("t1", "ada", "fail", "human")
+    assert (label.trace_id, label.rater, label.verdict, label.rater_kind) == (
+        "t1",
+        "ada",
+        "fail",
+        "human",
+    )
     assert label.why == "It never answers the question."
     assert panel.position == "2 of 3 · 1 labelled"
     assert panel.reason.value == ""
@@ -112,7 +125,9 @@ def test_words_that_arrive_late_do_not_reach_the_next_trace(store):
 
 ACTS = st.one_of(
     st.sampled_from(["previous", "next", "undo", "stray click", "new panel"]),
-    st.tuples(st.sampled_from(["pass", "fail", "defer"]), st.sampled_from(["", "because", "other words"])),
+    st.tuples(
+        st.sampled_from(["pass", "fail", "defer"]), st.sampled_from(["", "because", "other words"])
+    ),
 )
 
 
@@ -160,7 +175,9 @@ def test_a_new_panel_on_the_same_store_opens_at_the_first_trace_without_a_label(
 
 def test_each_rater_has_a_position_of_their_own(store):
     press(AnnotationPanel(some_traces(2), store=store, rater="ada"), "pass", "Fine.")
-    assert AnnotationPanel(some_traces(2), store=store, rater="bo").position == "1 of 2 · 0 labelled"
+    assert (
+        AnnotationPanel(some_traces(2), store=store, rater="bo").position == "1 of 2 · 0 labelled"
+    )
 
 
 def test_the_rater_is_the_user_of_the_environment_unless_named(store, monkeypatch):
@@ -185,7 +202,11 @@ def test_a_write_that_fails_says_so_and_keeps_the_words_and_the_place(tmp_path):
     panel = AnnotationPanel(some_traces(2), store=in_the_way / "labels.jsonl")
     press(panel, "pass", "Fine.")
     assert "Not saved" in panel.message
-    assert (panel.trace.id, panel.reason.value, panel.position) == ("t1", "Fine.", "1 of 2 · 0 labelled")
+    assert (panel.trace.id, panel.reason.value, panel.position) == (
+        "t1",
+        "Fine.",
+        "1 of 2 · 0 labelled",
+    )
     in_the_way.unlink()
     panel.verdicts["pass"].click()
     assert on_disk(in_the_way / "labels.jsonl") == [("t1", "pass", "Fine.")]
@@ -334,8 +355,12 @@ def test_every_button_has_a_word_a_tooltip_and_an_icon(store):
 
 
 def test_the_door_is_light_until_the_panel_is_asked_for():
-    code = "import sys, toolkit.views; print('ipywidgets' in sys.modules, 'matplotlib' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    code = (
+        "import sys, toolkit.views; print('ipywidgets' in sys.modules, 'matplotlib' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
     assert told.stdout.split() == ["False", "False"]
 
 

@@ -1,4 +1,6 @@
-"""The browser of traces without a browser; that its table works and stays offline, test_browser_annotation shows."""
+"""The browser of traces without a browser; that its table works and stays offline,
+test_browser_annotation shows.
+"""
 
 import json
 
@@ -13,10 +15,23 @@ EVIL = '<img src=x onerror="window.pwned=1">'
 
 
 def trace(name: str, said: str, answer: str = "Yes.", **meta) -> Trace:
-    call = Step("c", "tool.call", "assistant", "find", data={"call_id": "1", "arguments": {"bike": f"No. {name}"}})
+    call = Step(
+        "c",
+        "tool.call",
+        "assistant",
+        "find",
+        data={"call_id": "1", "arguments": {"bike": f"No. {name}"}},
+    )
     system = Step("s", "message", "system", "You rent bicycles.")
     return Trace(
-        name, (system, Step("u", "message", "user", said), call, Step("a", "message", "assistant", answer)), meta
+        name,
+        (
+            system,
+            Step("u", "message", "user", said),
+            call,
+            Step("a", "message", "assistant", answer),
+        ),
+        meta,
     )
 
 
@@ -53,7 +68,9 @@ def test_a_search_looks_through_every_word_but_the_system_prompt(words, found):
     browser.search.value = "something else"
     browser.search.value = words
     assert ids(browser.found) == found
-    assert [row[0] for row in json.loads(browser.table.get_state()["_dt_args"]["data_json"])] == found
+    assert [
+        row[0] for row in json.loads(browser.table.get_state()["_dt_args"]["data_json"])
+    ] == found
 
 
 def test_a_selection_is_of_the_rows_that_were_found_and_opens_the_newest():

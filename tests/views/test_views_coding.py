@@ -48,7 +48,9 @@ def coded(book):
 
 def shown():
     models = Widget.get_manager_state()["state"].values()
-    return "\n".join(model["state"].get("value", "") for model in models if model["model_name"] == "HTMLModel")
+    return "\n".join(
+        model["state"].get("value", "") for model in models if model["model_name"] == "HTMLModel"
+    )
 
 
 def test_a_code_is_on_disk_with_who_said_it_and_the_reason_stays_for_more(panel, book):
@@ -70,7 +72,9 @@ def test_failed_traces_come_first_and_a_new_panel_opens_at_the_first_unread_one(
     assert not book.now.confirmed
 
 
-def test_a_suggestion_is_shown_as_one_and_is_confirmed_or_dismissed_for_this_reason_alone(panel, book):
+def test_a_suggestion_is_shown_as_one_and_is_confirmed_or_dismissed_for_this_reason_alone(
+    panel, book
+):
     book.suggest({"rude": ["l1", "l3"], "late": ["l1"]}, by="clusters")
     panel.page.buttons["next"].click()
     panel.page.buttons["previous"].click()
@@ -101,7 +105,12 @@ def test_codes_are_merged_into_a_mode_that_more_codes_can_join(panel, book):
     panel.page.picked.value, panel.page.mode.value = ("curt",), " tone "
     panel.page.buttons["merge"].click()
     (mode,) = book.now.modes
-    assert (mode.name, mode.definition, mode.codes, mode.by) == ("tone", "How it is said.", ("rude", "curt"), "ada")
+    assert (mode.name, mode.definition, mode.codes, mode.by) == (
+        "tone",
+        "How it is said.",
+        ("rude", "curt"),
+        "ada",
+    )
     panel.page.buttons["undo"].click()
     assert book.now.modes[0].codes == ("rude",)
 
@@ -189,7 +198,9 @@ def test_nothing_hostile_becomes_markup(tmp_path):
     labels = [Label(HOSTILE, HOSTILE, "fail", HOSTILE, id="l1")]
     book = Codebook(tmp_path / "codes.jsonl", labels)
     book.suggest({HOSTILE: ["l1"]}, by=HOSTILE)
-    panel = CodingPanel(book, [Trace(HOSTILE, (Step("1", "message", HOSTILE, HOSTILE),))], by=HOSTILE)
+    panel = CodingPanel(
+        book, [Trace(HOSTILE, (Step("1", "message", HOSTILE, HOSTILE),))], by=HOSTILE
+    )
     panel.page.buttons[f"confirm {HOSTILE}"].click()
     assert "&lt;img" in shown()
     assert "<img" not in shown()
@@ -210,13 +221,17 @@ def test_a_long_sitting_leaves_no_widgets_behind(panel):
     assert len(Widget.get_manager_state()["state"]) == before
 
 
-ACTS = st.one_of(st.sampled_from(["next", "previous", "none", "undo", "stray"]), st.tuples(st.sampled_from("ab")))
+ACTS = st.one_of(
+    st.sampled_from(["next", "previous", "none", "undo", "stray"]), st.tuples(st.sampled_from("ab"))
+)
 
 
 @settings(max_examples=40, deadline=None)
 @given(acts=st.lists(ACTS, max_size=15))
 def test_every_code_is_on_the_reason_that_was_on_display(acts, tmp_path_factory):
-    """Against a plain list of what a person meant; each button is pressed twice, as by a double click."""
+    """Against a plain list of what a person meant; each button is pressed twice, as by a double
+    click.
+    """
     book = Codebook(tmp_path_factory.mktemp("codes") / "codes.jsonl", LABELS)
     panel, meant = CodingPanel(book, by="ada"), []
     stray = panel.page
@@ -255,7 +270,9 @@ def test_the_saturation_plot_tells_how_much_was_read_and_what_is_simulated(book,
 
 def test_enter_adds_the_code_of_its_own_page_and_the_message_stands_under_the_box(panel, book):
     panel.key_layer.press({"act": "add", "page": panel.page.number, "why": "rude"})
-    panel.key_layer.press({"act": "add", "page": panel.page.number - 1, "why": "of a page that is gone"})
+    panel.key_layer.press(
+        {"act": "add", "page": panel.page.number - 1, "why": "of a page that is gone"}
+    )
     assert coded(book) == [("l1", "rude", "confirmed")]
     assert "Saved: rude." in panel.page.note.value
     assert panel.page.children.index(panel.page.note) < len(panel.page.children) - 1

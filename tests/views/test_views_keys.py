@@ -1,9 +1,11 @@
-"""The key layer without a browser: what its messages do to a panel. test_browser_annotation shows what it sends."""
+"""The key layer without a browser: what its messages do to a panel. test_browser_annotation shows
+what it sends.
+"""
 
 import pytest
 from ipywidgets import Widget
 
-from toolkit.evals.labels import LabelStore
+from toolkit.evals.labels.labels import LabelStore
 from toolkit.records import RecordError
 from toolkit.traces import Step, Trace
 from toolkit.views import AnnotationPanel
@@ -23,12 +25,20 @@ def panel(tmp_path):
 
 
 def on_disk(tmp_path) -> list[tuple[str, str, str]]:
-    return [(label.trace_id, label.verdict, label.why) for label in LabelStore(tmp_path / "labels.jsonl").labels()]
+    return [
+        (label.trace_id, label.verdict, label.why)
+        for label in LabelStore(tmp_path / "labels.jsonl").labels()
+    ]
 
 
 def page_of(panel) -> int:
     """The number of the page on display, which the browser sends along."""
-    (page,) = [child for part in panel.children for child in getattr(part, "children", ()) if hasattr(child, "number")]
+    (page,) = [
+        child
+        for part in panel.children
+        for child in getattr(part, "children", ())
+        if hasattr(child, "number")
+    ]
     return page.number
 
 
@@ -60,7 +70,9 @@ def test_ten_arrows_in_a_row_are_ten_steps_and_u_takes_back(panel, tmp_path):
     assert panel.trace.id == "t12"
     panel.key_layer.press({"act": "previous"})
     panel.key_layer.press({"act": "undo", "page": page_of(panel) - 1})
-    assert len(on_disk(tmp_path)) == 1, "a second U, pressed before the first was answered, took a label"
+    assert len(on_disk(tmp_path)) == 1, (
+        "a second U, pressed before the first was answered, took a label"
+    )
     panel.key_layer.press({"act": "undo", "page": page_of(panel)})
     assert (panel.trace.id, on_disk(tmp_path)) == ("t1", [])
 

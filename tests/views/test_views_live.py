@@ -1,4 +1,6 @@
-"""SessionPanel: two screens and a late third on one session; dropping one loses nothing and stops nothing."""
+"""SessionPanel: two screens and a late third on one session; dropping one loses nothing and stops
+nothing.
+"""
 
 import asyncio
 import time
@@ -7,7 +9,7 @@ from dataclasses import replace
 from toolkit.events import new_event
 from toolkit.sessions import MemoryLog, Session, fold
 from toolkit.views import SessionPanel
-from toolkit.views.live import conversation_html
+from toolkit.views.panels.session import conversation_html
 
 WORDS = [f"word{n} " for n in range(40)]
 
@@ -75,7 +77,9 @@ async def test_close_ends_the_panel_s_tasks_and_disconnects_every_screen():
 
 async def test_a_screen_of_3000_items_is_drawn_in_the_time_of_one_of_30():
     def best_s(items):
-        events = [new_event("long", "message", "user", {"text": f"message {n}"}) for n in range(items)]
+        events = [
+            new_event("long", "message", "user", {"text": f"message {n}"}) for n in range(items)
+        ]
         conversation = fold("long", [replace(event, seq=n) for n, event in enumerate(events, 1)])
         times = []
         for _ in range(7):

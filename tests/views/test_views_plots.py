@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 from toolkit.evals import TopicMap
 from toolkit.views import plot_delivery, plot_loss, plot_stalls, plot_topics
 
-FRAME = pd.DataFrame({"time_s": [0.0, 1.0, 2.0, 3.0], "sent": [0, 10, 20, 20], "received": [0, 10, 10, 20]})
+FRAME = pd.DataFrame(
+    {"time_s": [0.0, 1.0, 2.0, 3.0], "sent": [0, 10, 20, 20], "received": [0, 10, 10, 20]}
+)
 FAULTS = [(1.2, "server killed"), (1.5, "client killed"), (2.5, "client killed")]
 
 
@@ -16,14 +18,29 @@ def written(ax):
     """All words on the plot, drawn once so that a fault in drawing shows."""
     ax.figure.savefig(BytesIO(), format="png")
     legend = ax.get_legend()
-    words = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), *(legend.get_texts() if legend else [])]
+    words = [
+        *ax.texts,
+        *ax.get_xticklabels(),
+        *ax.get_yticklabels(),
+        *(legend.get_texts() if legend else []),
+    ]
     shown = [text.get_text() for text in words]
     return "\n".join([*shown, ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()])
 
 
 def topic_map(source=None, words="refund, deposit"):
-    topics = pd.DataFrame({"topic": [0, 1], "size": [3, 2], "words": [words, "brakes"], "examples": [("a",), ("b",)]})
-    return TopicMap(np.array([0, 0, 0, 1, 1]), topics, ("only 2 topics",), 0.0, ("x",) * 5, np.zeros((5, 2)), source)
+    topics = pd.DataFrame(
+        {"topic": [0, 1], "size": [3, 2], "words": [words, "brakes"], "examples": [("a",), ("b",)]}
+    )
+    return TopicMap(
+        np.array([0, 0, 0, 1, 1]),
+        topics,
+        ("only 2 topics",),
+        0.0,
+        ("x",) * 5,
+        np.zeros((5, 2)),
+        source,
+    )
 
 
 def test_topics_show_sizes_words_and_warnings_and_hostile_words_stay_text():
@@ -36,17 +53,29 @@ def test_topics_show_sizes_words_and_warnings_and_hostile_words_stay_text():
 def test_delivery_marks_each_kind_of_fault_by_shape_as_well_as_colour():
     ax = plot_delivery(FRAME, FAULTS, simulated=True)
     words = written(ax)
-    for told in ("server killed (×1)", "client killed (×2)", "20 of 20 events received, 3 faults", "simulated"):
+    for told in (
+        "server killed (×1)",
+        "client killed (×2)",
+        "20 of 20 events received, 3 faults",
+        "simulated",
+    ):
         assert told in words
     marks = [line for line in ax.lines if line.get_marker() not in ("None", None, "")]
-    assert len({line.get_marker() for line in marks}) == len({line.get_color() for line in marks}) == 2
+    assert (
+        len({line.get_marker() for line in marks}) == len({line.get_color() for line in marks}) == 2
+    )
 
 
 def test_delivery_without_events_or_faults_can_be_drawn():
     assert "0 of 0 events received, 0 faults" in written(plot_delivery(FRAME[:0], []))
 
 
-KILLED_AND_BACK = [(1.0, "client killed"), (1.5, "client back"), (4.0, "server killed"), (4.2, "server back")]
+KILLED_AND_BACK = [
+    (1.0, "client killed"),
+    (1.5, "client back"),
+    (4.0, "server killed"),
+    (4.2, "server back"),
+]
 MISSED = pd.DataFrame(
     {
         "time_s": [0.0, 0.9, 1.1, 3.0, 3.1, 3.4, 3.9, 4.6, 4.7],

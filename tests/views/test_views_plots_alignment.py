@@ -24,7 +24,12 @@ def written(ax):
     """All words on the plot, drawn once so that a fault in drawing shows."""
     ax.figure.savefig(BytesIO(), format="png")
     legend = ax.get_legend()
-    words = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), *(legend.get_texts() if legend else [])]
+    words = [
+        *ax.texts,
+        *ax.get_xticklabels(),
+        *ax.get_yticklabels(),
+        *(legend.get_texts() if legend else []),
+    ]
     shown = [text.get_text() for text in words]
     return "\n".join([*shown, ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()])
 
@@ -32,40 +37,62 @@ def written(ax):
 def aligned(n=60, **origin):
     """Every fourth item fails; the judge errs on every seventh, and says nothing of the last."""
     human = ["fail" if at % 4 == 0 else "pass" for at in range(n)]
-    judge = [({"fail": "pass", "pass": "fail"}[label] if at % 7 == 0 else label) for at, label in enumerate(human)]
+    judge = [
+        ({"fail": "pass", "pass": "fail"}[label] if at % 7 == 0 else label)
+        for at, label in enumerate(human)
+    ]
     return align(human, [*judge[:-1], None], **origin)
 
 
 def judged(n=40):
     labels = [Label(f"t{at}", "ann", "pass" if at % 3 else "fail", "a reason") for at in range(n)]
     verdicts = [
-        Verdict(one.trace_id, "pass" if at % 5 == 0 else one.verdict, "word " * (1 + at), "", "live", "abcd")
+        Verdict(
+            one.trace_id,
+            "pass" if at % 5 == 0 else one.verdict,
+            "word " * (1 + at),
+            "",
+            "live",
+            "abcd",
+        )
         for at, one in enumerate(labels)
     ]
     return align(labels, verdicts)
 
 
-ratings = pd.DataFrame({"ann": ["pass", "fail", "pass", None], "bo": ["pass", "fail", "fail", "pass"]})
+ratings = pd.DataFrame(
+    {"ann": ["pass", "fail", "pass", None], "bo": ["pass", "fail", "fail", "pass"]}
+)
 
 
 def every_plot(**origin):
     """Each plot of this file, with figures of the origin that is asked for, as functions of ax."""
-    one, kind = aligned(**origin), {name: origin.get(name) for name in ("human_kind", "judge_source")}
+    one, kind = (
+        aligned(**origin),
+        {name: origin.get(name) for name in ("human_kind", "judge_source")},
+    )
     verdicts = judged() if "simulated" not in origin.values() else judged_by_a_script()
     return {
         "alignment": lambda ax=None: plot_alignment(one, ax),
         "rates": lambda ax=None: plot_rates({"v1": one}, ax),
         "versions": lambda ax=None: plot_versions({"v1": one}, ax),
         "agreement": lambda ax=None: plot_agreement(agreement(ratings, resamples=50, **kind), ax),
-        "corrected": lambda ax=None: plot_corrected({"v1": corrected_rate(one, ["pass", "fail", None])}, ax),
+        "corrected": lambda ax=None: plot_corrected(
+            {"v1": corrected_rate(one, ["pass", "fail", None])}, ax
+        ),
         "widths": lambda ax=None: plot_widths(one, 500, ax),
         "critiques": lambda ax=None: plot_critiques(verdicts, ax),
     }
 
 
 def judged_by_a_script():
-    labels = [Label(f"t{at}", "sim", "pass" if at % 3 else "fail", "why", "simulated") for at in range(12)]
-    return align(labels, [Verdict(one.trace_id, one.verdict, "so", "", "simulated", "abcd") for one in labels])
+    labels = [
+        Label(f"t{at}", "sim", "pass" if at % 3 else "fail", "why", "simulated") for at in range(12)
+    ]
+    return align(
+        labels,
+        [Verdict(one.trace_id, one.verdict, "so", "", "simulated", "abcd") for one in labels],
+    )
 
 
 NAMES = list(every_plot())
@@ -85,7 +112,11 @@ def test_a_plot_tells_its_effective_n(name):
         "versions": "n = 59",
         "agreement": "n = 3",
     }
-    told |= {"corrected": "n = 2 judged, 59 labelled\n1 unscored", "widths": "n = 59 now", "critiques": "n = 10"}
+    told |= {
+        "corrected": "n = 2 judged, 59 labelled\n1 unscored",
+        "widths": "n = 59 now",
+        "critiques": "n = 10",
+    }
     assert told[name] in written(every_plot(human_kind="human")[name]())
 
 
@@ -93,7 +124,10 @@ def test_a_plot_tells_its_effective_n(name):
 def test_critiques_that_came_without_a_verdict_are_counted_and_in_no_row(unparsed):
     labels = [Label(f"t{at}", "ann", "fail", "why") for at in range(6)]
     for scored in (6, 4, 0):
-        said = [Verdict(f"t{at}", "fail" if at < scored else None, "so so", "", "live", "h") for at in range(6)]
+        said = [
+            Verdict(f"t{at}", "fail" if at < scored else None, "so so", "", "live", "h")
+            for at in range(6)
+        ]
         shown = written(plot_critiques(align(labels, said, unparsed=unparsed)))
         assert (f"n = {scored}" in shown) is bool(scored)
         assert (f"{6 - scored} unparsed" in shown) is (scored < 6)
@@ -110,9 +144,21 @@ def test_a_plot_of_alignment_uses_the_axes_it_is_given_and_leaves_pyplot_alone()
 
 
 def test_an_alignment_shows_counts_shares_intervals_and_the_effective_n():
-    human, judge = ["pass"] * 4 + ["fail"] * 4, ["pass", "pass", "pass", "fail", "fail", "fail", "pass", None]
+    human, judge = (
+        ["pass"] * 4 + ["fail"] * 4,
+        ["pass", "pass", "pass", "fail", "fail", "fail", "pass", None],
+    )
     words = written(plot_alignment(align(human, judge, human_kind="human", judge_source="live")))
-    for told in ("Human alignment", "n = 7", "1 unparsed", "3\n75%", "2\n67%", "TPR 0.75", "TNR 0.67", "95% interval"):
+    for told in (
+        "Human alignment",
+        "n = 7",
+        "1 unparsed",
+        "3\n75%",
+        "2\n67%",
+        "TPR 0.75",
+        "TNR 0.67",
+        "95% interval",
+    ):
         assert told in words
     assert "simulated" not in words
 
@@ -126,7 +172,9 @@ def test_simulated_labels_or_verdicts_are_called_so_on_the_plot(origin):
 
 def test_an_alignment_of_nothing_and_of_three_categories_can_be_drawn():
     assert "TPR undefined" in written(plot_alignment(align([], [])))
-    assert "2\n67%" in written(plot_alignment(align(["a", "a", "a", "b", "c"], ["a", "a", "b", "b", "c"])))
+    assert "2\n67%" in written(
+        plot_alignment(align(["a", "a", "a", "b", "c"], ["a", "a", "b", "b", "c"]))
+    )
 
 
 def test_series_differ_by_shape_as_well_as_by_colour():
@@ -174,7 +222,11 @@ def test_critiques_without_verdicts_are_refused_with_what_to_do():
 def test_a_plot_of_nothing_says_so_and_nothing_else():
     nothing = align([], [])
     drawn = [plot_rates({}), plot_versions({}), plot_corrected({})]
-    drawn += [plot_alignment(nothing), plot_widths(nothing), plot_agreement(agreement(ratings[:0], resamples=20))]
+    drawn += [
+        plot_alignment(nothing),
+        plot_widths(nothing),
+        plot_agreement(agreement(ratings[:0], resamples=20)),
+    ]
     for ax in drawn:
         assert "nothing to show" in written(ax)
         assert not [*ax.lines, *ax.images, *ax.get_xticks(), *ax.get_yticks()]
@@ -183,7 +235,10 @@ def test_a_plot_of_nothing_says_so_and_nothing_else():
 
 def test_names_that_differ_at_their_ends_only_can_be_told_apart():
     names = [f"support-judge-with-a-long-name-rubric-v{n}" for n in (1, 2)]
-    for ax in (plot_rates(dict.fromkeys(names, aligned())), plot_versions(dict.fromkeys(names, aligned()))):
+    for ax in (
+        plot_rates(dict.fromkeys(names, aligned())),
+        plot_versions(dict.fromkeys(names, aligned())),
+    ):
         words = written(ax)
         assert "v1" in words
         assert "v2" in words
@@ -210,5 +265,7 @@ def test_the_title_of_an_alignment_is_inside_the_figure():
     for one in (align([], []), align(["pass", "fail"], ["pass", "fail"])):
         ax = plot_alignment(one)
         ax.figure.savefig(BytesIO(), format="png")
-        (title,) = (text for text in ax.get_children() if getattr(text, "get_text", str)() == one.title)
+        (title,) = (
+            text for text in ax.get_children() if getattr(text, "get_text", str)() == one.title
+        )
         assert title.get_window_extent().x1 <= ax.figure.bbox.x1

@@ -1,4 +1,6 @@
-"""The rubric panel without a browser: what is typed goes through the box, and each click through its button."""
+"""The rubric panel without a browser: what is typed goes through the box, and each click through
+its button.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -27,11 +29,21 @@ def path(tmp_path):
 
 
 def some(n=10, kind="human"):
-    """Traces of which the odd ones say sorry and the last says thanks; a person passes those that say either."""
+    """Traces of which the odd ones say sorry and the last says thanks; a person passes those that
+    say either.
+    """
     words = [f"{HOSTILE} sorry {k}" if k % 2 else f"no {k}" for k in range(n - 1)] + ["thanks"]
-    traces = [Trace(f"t{k}", [Step("1", "message", "assistant", said)]) for k, said in enumerate(words)]
+    traces = [
+        Trace(f"t{k}", [Step("1", "message", "assistant", said)]) for k, said in enumerate(words)
+    ]
     labels = [
-        Label(one.id, "ada", "pass" if k % 2 or k == n - 1 else "fail", f"{HOSTILE} it sounds so", kind)
+        Label(
+            one.id,
+            "ada",
+            "pass" if k % 2 or k == n - 1 else "fail",
+            f"{HOSTILE} it sounds so",
+            kind,
+        )
         for k, one in enumerate(traces)
     ]
     return traces, labels
@@ -84,7 +96,9 @@ async def test_an_edit_shows_at_once_which_verdicts_change(path):
     )
     assert "no longer" not in html(panel)
     await typed(panel, "says sorry", "says sorry|thanks")
-    changed = {b.trace_id for a, b in zip(panel.before, panel.after, strict=True) if a.verdict != b.verdict}
+    changed = {
+        b.trace_id for a, b in zip(panel.before, panel.after, strict=True) if a.verdict != b.verdict
+    }
     assert changed == {"t10"}
     assert panel.agreement(panel.after).startswith("11 of 11 agree")
     assert html(panel).count("now as you say") == 1
@@ -100,8 +114,9 @@ async def test_without_a_model_the_panel_says_what_judges_and_on_whose_labels(pa
     assert "simulated" in panel.agreement(panel.before) + html(panel)
     assert "Human alignment" not in html(panel)
     await typed(panel, "rule: says sorry", "rule: ''")
-    assert "for sorry: a classifier of words (TF-IDF, logistic regression), trained on 10 simulated labels" in html(
-        panel
+    assert (
+        "for sorry: a classifier of words (TF-IDF, logistic regression), trained on 10 simulated labels"
+        in html(panel)
     )
     assert len(panel.after) == 10
 
@@ -266,12 +281,19 @@ async def test_without_labels_there_is_nothing_to_judge_and_the_panel_says_so(pa
 
 
 class Paid(ScriptedModel):
-    """A live model as far as anybody can tell, which answers the first `ready` questions, and the rest at `go_on`."""
+    """A live model as far as anybody can tell, which answers the first `ready` questions, and the
+    rest at `go_on`.
+    """
 
     def __init__(self, policy, ready):
         super().__init__(policy)
         self.source = "live"
-        self.ready, self.go_on, self.waiting, self.calls = ready, asyncio.Event(), asyncio.Event(), 0
+        self.ready, self.go_on, self.waiting, self.calls = (
+            ready,
+            asyncio.Event(),
+            asyncio.Event(),
+            0,
+        )
 
     async def reply(self, request):
         self.calls += 1
@@ -282,7 +304,9 @@ class Paid(ScriptedModel):
 
 
 async def paid_run(path, ready=6):
-    """A panel whose Judge button was pressed, at the moment when `ready` replies came and the others are in flight."""
+    """A panel whose Judge button was pressed, at the moment when `ready` replies came and the
+    others are in flight.
+    """
     model = Paid(by_wording, ready)
     panel = await opened(path, judge=Judge(RUBRIC, model))
     panel.again.click()
@@ -342,7 +366,9 @@ async def test_going_back_to_a_wording_that_was_judged_asks_nothing_again(path):
     assert (len(panel.after), model.calls) == (10, 20)
 
 
-async def test_a_tape_that_would_ask_a_live_model_is_asked_only_when_its_button_is_pressed(path, tmp_path):
+async def test_a_tape_that_would_ask_a_live_model_is_asked_only_when_its_button_is_pressed(
+    path, tmp_path
+):
     model = Paid(by_wording, 99)
     panel = await opened(path, judge=Judge(RUBRIC, Tape(tmp_path / "tape.jsonl", model)))
     await typed(panel, "Is it polite?", "lenient")

@@ -1,9 +1,10 @@
-"""Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be trusted.
+"""Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be
+trusted.
 
 - structured vibe check: `sample_traces` says what to read; a `Label` has a verdict and a reason, and is kept in a
   `LabelStore`; `merge_labels` puts several raters side by side
 - failure modes: a `Codebook` of open codes, merged into axial `FailureMode`s; clusters suggest, a person confirms
-- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `toolkit.evals.checks` makes more of them,
+- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `toolkit.evals.scorers.checks` makes more of them,
   `all_of`, `any_of`, `not_` and `between` join them, and `score_traces` runs several
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
 - without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one for each criterion
@@ -20,20 +21,29 @@
 ('Human alignment', 1.0, 0.5, 3, 1)
 """
 
-from toolkit.evals.agreement import Agreement, agreement
-from toolkit.evals.alignment import Alignment, align, alignments_frame
-from toolkit.evals.classifier import RuleJudge, SklearnJudge
-from toolkit.evals.codebook import Codebook, FailureMode
-from toolkit.evals.correction import Estimate, corrected_rate
-from toolkit.evals.dataset import Case, Dataset, promote
-from toolkit.evals.judge import Judge, Verdict
-from toolkit.evals.labels import Label, LabelStore, merge_labels
-from toolkit.evals.paired import AnnotatorTest, JudgeComparison, annotator_test, compare_judges, retest
-from toolkit.evals.planning import corrected_width, interval_width, labels_needed
-from toolkit.evals.probes import prefer, probe_length, probe_position, probe_self_preference
-from toolkit.evals.rubric import Criterion, Example, Finding, Rubric
-from toolkit.evals.sample import Sample, sample_traces
-from toolkit.evals.scorers import (
+from toolkit.evals.alignment.agreement import Agreement, agreement
+from toolkit.evals.alignment.alignment import Alignment, align, alignments_frame
+from toolkit.evals.alignment.correction import Estimate, corrected_rate
+from toolkit.evals.alignment.paired import (
+    AnnotatorTest,
+    JudgeComparison,
+    annotator_test,
+    compare_judges,
+    retest,
+)
+from toolkit.evals.alignment.planning import corrected_width, interval_width, labels_needed
+from toolkit.evals.alignment.trust import BANDS, RATES, Trust, TrustPolicy, trusted
+from toolkit.evals.experiments.dataset import Case, Dataset, promote
+from toolkit.evals.judges.classifier import RuleJudge, SklearnJudge
+from toolkit.evals.judges.judge import Judge, Verdict
+from toolkit.evals.judges.probes import prefer, probe_length, probe_position, probe_self_preference
+from toolkit.evals.judges.rubric import Criterion, Example, Finding, Rubric
+from toolkit.evals.labels.codebook import Codebook, FailureMode
+from toolkit.evals.labels.labels import Label, LabelStore, merge_labels
+from toolkit.evals.labels.sample import Sample, sample_traces
+from toolkit.evals.labels.splits import split_labels
+from toolkit.evals.labels.suggest import ask_for_codes, cluster_reasons, match_modes
+from toolkit.evals.scorers.scorers import (
     SCORERS,
     Score,
     Scorer,
@@ -46,10 +56,7 @@ from toolkit.evals.scorers import (
     score_traces,
     tools_succeeded,
 )
-from toolkit.evals.splits import split_labels
-from toolkit.evals.suggest import ask_for_codes, cluster_reasons, match_modes
-from toolkit.evals.topics import Stability, TopicMap, fit_topics
-from toolkit.evals.trust import BANDS, RATES, Trust, TrustPolicy, trusted
+from toolkit.evals.topics.topics import Stability, TopicMap, fit_topics
 
 __all__ = [
     "BANDS",

@@ -1,4 +1,6 @@
-"""Words and values as they look: one form for texts that differ in bytes alone, Python's own types for scalars."""
+"""Words and values as they look: one form for texts that differ in bytes alone, Python's own types
+for scalars.
+"""
 
 import math
 import unicodedata
@@ -7,7 +9,9 @@ from typing import Any
 APOSTROPHES = "‘’‛ʼ´＇"
 QUOTES = "“”„‟＂"
 HYPHENS = "\u2010\u2011"
-INVISIBLE = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word joiner, byte-order mark
+INVISIBLE = (
+    "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word joiner, byte-order mark
+)
 LOOKS_LIKE = str.maketrans(
     dict.fromkeys(APOSTROPHES, "'")
     | dict.fromkeys(QUOTES, '"')
@@ -17,9 +21,11 @@ LOOKS_LIKE = str.maketrans(
 
 
 def same_form(text: str) -> str:
-    r"""`text` in Unicode's NFC, with straight quotes and plain spaces, and without invisible characters.
+    r"""`text` in Unicode's NFC, with straight quotes and plain spaces, and without invisible
+    characters.
 
-    Every comparison of words in evals goes through here. The case of letters stays, and so does a break of line.
+    Every comparison of words in evals goes through here. The case of letters stays, and so does a
+    break of line.
 
     >>> same_form("re\u0301ussi"), same_form("don’t"), same_form("10\u00a0EUR")
     ('réussi', "don't", '10 EUR')
@@ -29,12 +35,16 @@ def same_form(text: str) -> str:
 
 
 def spelling(value: Any) -> str:
-    """What two spellings of one word share: neither case, nor blanks around it, nor the width of its letters."""
+    """What two spellings of one word share: neither case, nor blanks around it, nor the width of
+    its letters.
+    """
     return unicodedata.normalize("NFKC", same_form(str(value))).strip().casefold()
 
 
 def python_value(value: Any) -> Any:
-    """A numpy or pandas scalar as Python's own type; None for NaN, NaT and ``pandas.NA``. Others as they are."""
+    """A numpy or pandas scalar as Python's own type; None for NaN, NaT and ``pandas.NA``. Others as
+    they are.
+    """
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
     if type(value).__name__ in ("NAType", "NaTType"):

@@ -1,9 +1,11 @@
-"""Harbor: the example world, a bicycle-rental shop with a customer-support agent. All of it is invented and simulated.
+"""Harbor: the example world, a bicycle-rental shop with a customer-support agent. All of it is
+invented and simulated.
 
-A `Situation` is a customer with something on their mind; `World` is the shop's database; `TOOLS` act on it, and
+A `Situation` is a customer with something on their mind; `World` is the shop's database; `TOOLS`
+act on it, and
 ``policy.md`` says what is right. `serve` lets customer and agent talk on a session. `harbor_policy` plays the agent,
-well or with one of eight planted `FAILURE_MODES`. Simulated raters and `judge_policy` know which one, and err at
-known rates.
+well or with one of eight planted `FAILURE_MODES`. Simulated raters and `judge_policy` know which
+one, and err at known rates.
 
 >>> import asyncio
 >>> from toolkit.models import ScriptedModel

@@ -1,4 +1,5 @@
-"""The support agent: a loop around a model and five tools, and a scripted policy that stands in for the model.
+"""The support agent: a loop around a model and five tools, and a scripted policy that stands in for
+the model.
 
 The loop does not know whether the model is a script in process, the real SDK on loopback, or live.
 """
@@ -68,16 +69,25 @@ async def serve(
     on_turn: Callable[[Turn], None] | None = None,
     window_s: float = WINDOW_S,
 ) -> bool:
-    """Let the situation's customer talk with an agent on `session`: each turn is a run. Returns whether all were whole.
+    """Let the situation's customer talk with an agent on `session`: each turn is a run. Returns
+    whether all were whole.
 
-    The scripted customer speaks whatever the agent answers, until a run is cancelled or the model gives no result.
-    Open the `world` of the tools with ``now=situation.now``. A model that is a script (`harbor_policy`, in process or
-    on loopback) shows the `failure`; `on_turn` is called before each turn; `window_s` is that of `Session.start_run`.
+    The scripted customer speaks whatever the agent answers, until a run is cancelled or the model
+    gives no result. Open the `world` of the tools with ``now=situation.now``. A model that is a
+    script (`harbor_policy`, in process or on loopback) shows the `failure`; `on_turn` is called
+    before each turn; `window_s` is that of `Session.start_run`.
     """
     prompt = system_prompt(world, situation.customer)
     # A script must know its part; a real model must not be told what it is expected to do wrong.
-    part = f"{situation.id}:{phrasing}:{failure or 'ok'}" if model.source == "simulated" else session.id
-    request, messages = Request((), prompt, schemas(), metadata={"user_id": part}), list[dict[str, Any]]()
+    part = (
+        f"{situation.id}:{phrasing}:{failure or 'ok'}"
+        if model.source == "simulated"
+        else session.id
+    )
+    request, messages = (
+        Request((), prompt, schemas(), metadata={"user_id": part}),
+        list[dict[str, Any]](),
+    )
     await session.say(prompt, actor="system")
     for turn in situation.script(phrasing, failure):
         if on_turn:
@@ -91,8 +101,12 @@ async def serve(
     return True
 
 
-async def _answer(run: Run, model: Model, world: World, request: Request, messages: list[dict[str, Any]]) -> None:
-    """Let the model speak and call tools until it calls none, and end the run. What is said is added to `messages`."""
+async def _answer(
+    run: Run, model: Model, world: World, request: Request, messages: list[dict[str, Any]]
+) -> None:
+    """Let the model speak and call tools until it calls none, and end the run. What is said is
+    added to `messages`.
+    """
     try:
         for _ in range(MAX_CALLS):
             reply = await run.stream(model, replace(request, messages=tuple(messages)))

@@ -1,4 +1,6 @@
-"""The files of Harbor: texts and tables beside the code, and what is generated from them in data/harbor."""
+"""The files of Harbor: texts and tables beside the code, and what is generated from them in
+data/harbor.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -44,7 +46,9 @@ def load_traces(folder: str | Path = DATA) -> Traces:
 
 
 def load_truth(folder: str | Path = DATA) -> list[Truth]:
-    """What was planted in each trace, in the order of the traces. Raises FileNotFoundError, or RecordError."""
+    """What was planted in each trace, in the order of the traces. Raises FileNotFoundError, or
+    RecordError.
+    """
     return list(JsonlFile(_there(folder, TRUTH), Truth).records())
 
 

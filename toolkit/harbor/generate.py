@@ -1,7 +1,7 @@
 """Generate data/harbor: ``python -m toolkit.harbor.generate``. The same seed gives the same bytes.
 
-Every trace is a real conversation over a durable session, with a scripted model and tools that act on a real
-database. Which failure was planted where is written to a file of its own.
+Every trace is a real conversation over a durable session, with a scripted model and tools that act
+on a real database. Which failure was planted where is written to a file of its own.
 """
 
 import asyncio
@@ -32,20 +32,28 @@ CANDIDATES = 40
 
 
 def plan(n: int = N_TRACES, seed: int = SEED) -> list[Talk]:
-    """Decide which situation goes which way: all situations well behaved in turn, all failure modes alike.
+    """Decide which situation goes which way: all situations well behaved in turn, all failure modes
+    alike.
 
     Raises ValueError where `n` is so large that two traces would have the same words.
     """
     rng, everyone = random.Random(seed), list(situations().values())
     good = round(n * SHARE_GOOD)
-    pairs: list[tuple[Situation, str | None]] = [(one, None) for one in _in_turn(everyone, good, rng)]
+    pairs: list[tuple[Situation, str | None]] = [
+        (one, None) for one in _in_turn(everyone, good, rng)
+    ]
     for number, mode in enumerate(FAILURE_MODES):
         share = len(range(number, n - good, len(FAILURE_MODES)))
-        pairs += [(one, mode) for one in _in_turn([s for s in everyone if mode in s.modes], share, rng)]
+        pairs += [
+            (one, mode) for one in _in_turn([s for s in everyone if mode in s.modes], share, rng)
+        ]
     rng.shuffle(pairs)
     used: Counter[str] = Counter()
     ids = (f"hb-{_digest(f'{seed}/{number}', 8)}" for number in count())
-    return [Talk(id_, one, _fresh(one, mode, used, rng), mode) for id_, (one, mode) in zip(ids, pairs, strict=False)]
+    return [
+        Talk(id_, one, _fresh(one, mode, used, rng), mode)
+        for id_, (one, mode) in zip(ids, pairs, strict=False)
+    ]
 
 
 def _in_turn(items: list[Situation], n: int, rng: random.Random) -> list[Situation]:
@@ -56,22 +64,30 @@ def _in_turn(items: list[Situation], n: int, rng: random.Random) -> list[Situati
     return taken
 
 
-def _fresh(situation: Situation, failure: str | None, used: Counter[str], rng: random.Random) -> int:
+def _fresh(
+    situation: Situation, failure: str | None, used: Counter[str], rng: random.Random
+) -> int:
     """The phrasing whose words are the freshest, and never the whole of an earlier trace."""
     options = []
     for phrasing in rng.sample(range(10_000), CANDIDATES):
-        words = [text for turn in situation.script(phrasing, failure) for text in (turn.say, turn.reply)]
+        words = [
+            text for turn in situation.script(phrasing, failure) for text in (turn.say, turn.reply)
+        ]
         if not used["\n".join(words)]:
             options.append((sum(used[text] for text in words), phrasing, words))
     if not options:
-        raise ValueError(f"{situation.id} ({failure or 'ok'}) has no fresh phrasing left: ask for fewer traces")
+        raise ValueError(
+            f"{situation.id} ({failure or 'ok'}) has no fresh phrasing left: ask for fewer traces"
+        )
     _, phrasing, words = min(options)
     used.update([*words, "\n".join(words)])
     return phrasing
 
 
 async def make_trace(talk: Talk, rng: random.Random) -> Trace:
-    """Hold the conversation by a clock that runs on a little at each look, longer while the customer types."""
+    """Hold the conversation by a clock that runs on a little at each look, longer while the
+    customer types.
+    """
     now = talk.situation.now.replace(tzinfo=UTC).timestamp()
 
     def tick() -> float:
@@ -95,19 +111,28 @@ def _digest(text: str, chars: int) -> str:
 
 
 async def generate(folder: str | Path, n: int = N_TRACES, seed: int = SEED) -> list[Trace]:
-    """Write `n` traces, their truth and their labels into `folder`; files of these names are replaced."""
+    """Write `n` traces, their truth and their labels into `folder`; files of these names are
+    replaced.
+    """
     folder, talks = Path(folder), plan(n, seed)
-    traces = [await make_trace(talk, random.Random(f"{seed}/{number}")) for number, talk in enumerate(talks)]
+    traces = [
+        await make_trace(talk, random.Random(f"{seed}/{number}"))
+        for number, talk in enumerate(talks)
+    ]
     truths = [talk.truth for talk in talks]
     write_traces(folder / TRACES, traces)
     write_whole(folder / TRUTH, "".join(canonical(asdict(truth)) + "\n" for truth in truths))
-    write_whole(folder / LABELS, "".join(encode(label) + "\n" for label in rate_all(traces, truths, seed)))
+    write_whole(
+        folder / LABELS, "".join(encode(label) + "\n" for label in rate_all(traces, truths, seed))
+    )
     return traces
 
 
 def main(to: Path = DATA, n: int = N_TRACES, seed: int = SEED) -> None:
     """Write simulated traces, with truth and labels. The same seed gives the same bytes."""
-    print(f"{len(asyncio.run(generate(to, n, seed)))} simulated traces, with truth and labels, in {to}")
+    print(
+        f"{len(asyncio.run(generate(to, n, seed)))} simulated traces, with truth and labels, in {to}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Situations: who writes when about what, what a good agent does then, and the eight ways in which ours can fail.
+"""Situations: who writes when about what, what a good agent does then, and the eight ways in which
+ours can fail.
 
-The words are in ``situations.yaml``; here they become a script: one phrasing of each turn, with its tool calls.
+The words are in ``situations.yaml``; here they become a script: one phrasing of each turn, with its
+tool calls.
 """
 
 import hashlib
@@ -68,10 +70,16 @@ class Situation:
         Raises ValueError for a failure mode that cannot be planted here.
         """
         if failure is not None and failure not in self.fail:
-            raise ValueError(f"{self.id} cannot fail by {failure!r}: it can by {', '.join(self.fail)}")
+            raise ValueError(
+                f"{self.id} cannot fail by {failure!r}: it can by {', '.join(self.fail)}"
+            )
         changes = self.fail[failure] if failure else {}
         plans = [(n, plan, changes.get(n, {})) for n, plan in enumerate(self.turns, 1)]
-        return tuple(self._turn(n, {**plan, **change}, phrasing) for n, plan, change in plans if change is not None)
+        return tuple(
+            self._turn(n, {**plan, **change}, phrasing)
+            for n, plan, change in plans
+            if change is not None
+        )
 
     def _turn(self, number: int, plan: dict[str, Any], phrasing: int) -> Turn:
         def pick(phrasings: list[str], what: str) -> str:
@@ -80,7 +88,8 @@ class Situation:
         calls = tuple(self._call(step) for step in plan.get("do", ()))
         small_talk = bool(calls) and calls[0][0] == "find_booking" and not self.quiet
         leads = ["", *content("situations.yaml")["leads"][self.language]] if small_talk else [""]
-        # Who begins in a hurry does not turn courteous later: the voice is that of the chosen opening.
+        # Who begins in a hurry does not turn courteous later: the voice is that of the chosen
+        # opening.
         voices = len(self.turns[0]["say"])
         voice = _draw(voices, f"{self.id}:{phrasing}")
         says = plan["say"][voice % len(plan["say"]) :: voices]
@@ -90,7 +99,10 @@ class Situation:
         name, given = next(iter(step.items())) if isinstance(step, dict) else (step, {})
         own = {"booking_id": self.booking} if name in OWN_BOOKING else {}
         own = {} if name == "find_booking" and given else {**own, "customer_id": self.customer}
-        return name, {**own, **{key: v if isinstance(v, (int, float)) else str(v) for key, v in given.items()}}
+        return name, {
+            **own,
+            **{key: v if isinstance(v, (int, float)) else str(v) for key, v in given.items()},
+        }
 
 
 def _draw(n: int, key: str) -> int:
@@ -107,6 +119,8 @@ def situations() -> dict[str, Situation]:
     """
     read = content("situations.yaml")["situations"]
     return {
-        raw["id"]: Situation(**{**raw, "now": datetime.fromisoformat(str(raw["now"])), "turns": tuple(raw["turns"])})
+        raw["id"]: Situation(
+            **{**raw, "now": datetime.fromisoformat(str(raw["now"])), "turns": tuple(raw["turns"])}
+        )
         for raw in read
     }

@@ -1,7 +1,9 @@
-"""The five tools of the support agent: plain functions on a World, their schemas, and a `call` that never raises.
+"""The five tools of the support agent: plain functions on a World, their schemas, and a `call` that
+never raises.
 
-The tools check what a database can check (whose booking, already refunded, voucher expired). Whether an amount is
-what the policy gives is the agent's business: that is what makes its mistakes possible, and worth finding.
+The tools check what a database can check (whose booking, already refunded, voucher expired).
+Whether an amount is what the policy gives is the agent's business: that is what makes its mistakes
+possible, and worth finding.
 """
 
 import inspect
@@ -17,10 +19,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from toolkit.harbor.world import LATE_CHANGE_CENTS, World, days
 
 BookingId = Annotated[str, Field(description="As HB-2101.", max_length=20)]
-CustomerId = Annotated[str, Field(description="The customer who is signed in, as C-01.", max_length=20)]
+CustomerId = Annotated[
+    str, Field(description="The customer who is signed in, as C-01.", max_length=20)
+]
 Code = Annotated[str, Field(max_length=40)]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
-Euros = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False, strict=True, description="In euros, as 42.5.")]
+Euros = Annotated[
+    float,
+    Field(gt=0, le=10_000, allow_inf_nan=False, strict=True, description="In euros, as 42.5."),
+]
 ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 DAYS_AHEAD = 366
 FRACTION_OF_A_CENT = 1e-6
@@ -30,7 +37,9 @@ Result = dict[str, Any]
 
 
 def _only_a_day(given: object) -> object:
-    """`given`, where it is a day as YYYY-MM-DD. A number is no day, though pydantic takes it for seconds since 1970."""
+    """`given`, where it is a day as YYYY-MM-DD. A number is no day, though pydantic takes it for
+    seconds since 1970.
+    """
     if isinstance(given, date) or (isinstance(given, str) and ISO_DAY.fullmatch(given)):
         return given
     raise ValueError("give a day as YYYY-MM-DD")
@@ -69,21 +78,36 @@ def find_booking(
             k.name || ' (' || k.kind || ', ' || k.id || ')' as bike, b.first_day, b.last_day,
             k.day_cents as day_price_eur, 0 as paid_eur, b.status, b.voucher
         from bookings b join customers c on c.id = b.customer_id join bikes k on k.id = b.bike_id"""
-    found = world.rows(f"{sql} where {where} and b.status != 'returned' order by b.id", *given.values())
+    found = world.rows(
+        f"{sql} where {where} and b.status != 'returned' order by b.id", *given.values()
+    )
     _require(found, "no current booking fits")
     for row in found:
-        row["day_price_eur"], row["paid_eur"] = _eur(row["day_price_eur"]), _eur(world.paid_cents(row["booking_id"]))
-        row |= {"hours_to_pickup": round(world.hours_to_pickup(row), 1), "closure": world.closure(row)}
+        row["day_price_eur"], row["paid_eur"] = (
+            _eur(row["day_price_eur"]),
+            _eur(world.paid_cents(row["booking_id"])),
+        )
+        row |= {
+            "hours_to_pickup": round(world.hours_to_pickup(row), 1),
+            "closure": world.closure(row),
+        }
     return {"bookings": found}
 
 
-def change_dates(world: World, booking_id: BookingId, customer_id: CustomerId, first_day: Day, last_day: Day) -> Result:
-    """Move a booking to other days on the same bike; the difference in price is charged or paid back."""
+def change_dates(
+    world: World, booking_id: BookingId, customer_id: CustomerId, first_day: Day, last_day: Day
+) -> Result:
+    """Move a booking to other days on the same bike; the difference in price is charged or paid
+    back.
+    """
     booking = _booking(world, booking_id, customer_id, to_come=True)
     _require(last_day >= first_day, f"last_day {last_day} is before first_day {first_day}")
     today = world.now.date()
     _require(first_day >= today, f"first_day {first_day} is in the past")
-    _require((last_day - today).days <= DAYS_AHEAD, f"last_day {last_day} is more than {DAYS_AHEAD} days ahead")
+    _require(
+        (last_day - today).days <= DAYS_AHEAD,
+        f"last_day {last_day} is more than {DAYS_AHEAD} days ahead",
+    )
     to = (f"{first_day}", f"{last_day}")
     sql = """select * from bookings where bike_id = ? and id != ? and status = 'booked'
         and last_day >= ? and first_day <= ? order by first_day"""
@@ -93,7 +117,10 @@ def change_dates(world: World, booking_id: BookingId, customer_id: CustomerId, f
     rate = world.value("select day_cents from bikes where id = ?", booking["bike_id"])
     extra = rate * (days(*to) - days(booking["first_day"], booking["last_day"])) + late
     paid = world.paid_cents(booking_id)
-    _require(paid + extra >= 0, f"€{_eur(-extra):g} would be paid back, and only €{_eur(paid):g} was paid")
+    _require(
+        paid + extra >= 0,
+        f"€{_eur(-extra):g} would be paid back, and only €{_eur(paid):g} was paid",
+    )
     sql = "update bookings set first_day = ?, last_day = ?, price_cents = price_cents + ? where id = ?"
     world.write(sql, *to, extra, booking_id)
     if extra:
@@ -102,14 +129,26 @@ def change_dates(world: World, booking_id: BookingId, customer_id: CustomerId, f
     return {**moved, "difference_eur": _eur(extra), "late_fee_eur": _eur(late)}
 
 
-def refund(world: World, booking_id: BookingId, customer_id: CustomerId, amount_eur: Euros, reason: Reason) -> Result:
-    """Pay money back to the card. `cancelled` and `closure` also cancel the booking; `fault` leaves it."""
+def refund(
+    world: World, booking_id: BookingId, customer_id: CustomerId, amount_eur: Euros, reason: Reason
+) -> Result:
+    """Pay money back to the card. `cancelled` and `closure` also cancel the booking; `fault` leaves
+    it.
+    """
     booking = _booking(world, booking_id, customer_id)
-    refunds = world.rows("select id from payments where booking_id = ? and kind = 'refund'", booking_id)
+    refunds = world.rows(
+        "select id from payments where booking_id = ? and kind = 'refund'", booking_id
+    )
     _require(not refunds, f"{booking_id} was already refunded")
     paid, amount = world.paid_cents(booking_id), _cents(amount_eur)
-    _require(amount <= paid, f"€{amount_eur:g} is more than the €{_eur(paid):g} that was paid for {booking_id}")
-    _require(reason != "closure" or world.closure(booking), f"there is no closure in the days of {booking_id}")
+    _require(
+        amount <= paid,
+        f"€{amount_eur:g} is more than the €{_eur(paid):g} that was paid for {booking_id}",
+    )
+    _require(
+        reason != "closure" or world.closure(booking),
+        f"there is no closure in the days of {booking_id}",
+    )
     if reason != "fault":
         world.write("update bookings set status = 'cancelled' where id = ?", booking_id)
     _pay(world, booking_id, "refund", -amount)
@@ -117,17 +156,21 @@ def refund(world: World, booking_id: BookingId, customer_id: CustomerId, amount_
     return {"booking_id": booking_id, "refunded_eur": _eur(amount), "to": "card", "status": status}
 
 
-def apply_voucher(world: World, booking_id: BookingId, customer_id: CustomerId, code: Code) -> Result:
+def apply_voucher(
+    world: World, booking_id: BookingId, customer_id: CustomerId, code: Code
+) -> Result:
     """Use a voucher on a booking; its worth is paid back to the card."""
     booking = _booking(world, booking_id, customer_id, to_come=True)
     voucher = world.row("select * from vouchers where code = ?", code.strip().upper()) or {}
     _require(voucher, f"there is no voucher {code!r}")
     _require(
-        not booking["voucher"], f"{booking_id} already has a voucher ({booking['voucher']}); they are not combined"
+        not booking["voucher"],
+        f"{booking_id} already has a voucher ({booking['voucher']}); they are not combined",
     )
     _require(not voucher["used_on"], f"voucher {voucher['code']} was already used")
     _require(
-        voucher["customer_id"] in (None, customer_id), f"voucher {voucher['code']} was made out to another customer"
+        voucher["customer_id"] in (None, customer_id),
+        f"voucher {voucher['code']} was made out to another customer",
     )
     _require(
         voucher["valid_until"] >= f"{world.now.date()}",
@@ -140,10 +183,17 @@ def apply_voucher(world: World, booking_id: BookingId, customer_id: CustomerId, 
     world.write("update vouchers set used_on = ? where code = ?", booking_id, voucher["code"])
     _pay(world, booking_id, "credit", -worth)
     price = world.value("select price_cents from bookings where id = ?", booking_id)
-    return {"booking_id": booking_id, "voucher": voucher["code"], "credited_eur": _eur(worth), "price_eur": _eur(price)}
+    return {
+        "booking_id": booking_id,
+        "voucher": voucher["code"],
+        "credited_eur": _eur(worth),
+        "price_eur": _eur(price),
+    }
 
 
-def transfer_to_person(world: World, customer_id: CustomerId, reason: Words, summary: Words) -> Result:
+def transfer_to_person(
+    world: World, customer_id: CustomerId, reason: Words, summary: Words
+) -> Result:
     """Hand the conversation to a colleague, who writes back within two hours."""
     known = world.value("select id from customers where id = ?", customer_id)
     _require(known, f"there is no customer {customer_id!r}")
@@ -153,7 +203,8 @@ def transfer_to_person(world: World, customer_id: CustomerId, reason: Words, sum
 
 
 TOOLS: dict[str, Callable[..., Result]] = {
-    tool.__name__: tool for tool in (find_booking, change_dates, refund, apply_voucher, transfer_to_person)
+    tool.__name__: tool
+    for tool in (find_booking, change_dates, refund, apply_voucher, transfer_to_person)
 }
 CHANGES = frozenset({"change_dates", "refund", "apply_voucher"})
 """The tools that change a booking."""
@@ -175,13 +226,19 @@ def call(world: World, name: str, arguments: Any) -> tuple[str, bool]:
         return str(error), True
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'arguments'}: {f['msg']}" for f in faults), True
+        return "; ".join(
+            f"{'.'.join(map(str, f['loc'])) or 'arguments'}: {f['msg']}" for f in faults
+        ), True
 
 
 def schemas() -> tuple[dict[str, Any], ...]:
     """The tools as the Messages API wants them: ``name``, ``description``, ``input_schema``."""
     return tuple(
-        {"name": name, "description": inspect.getdoc(tool), "input_schema": _arguments(name).model_json_schema()}
+        {
+            "name": name,
+            "description": inspect.getdoc(tool),
+            "input_schema": _arguments(name).model_json_schema(),
+        }
         for name, tool in TOOLS.items()
     )
 
@@ -189,17 +246,26 @@ def schemas() -> tuple[dict[str, Any], ...]:
 @cache
 def _arguments(name: str) -> type[BaseModel]:
     parameters = list(inspect.signature(TOOLS[name]).parameters.values())[1:]
-    fields: Any = {p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters}
+    fields: Any = {
+        p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters
+    }
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _booking(world: World, booking_id: str, customer_id: str, to_come: bool = False) -> dict[str, Any]:
+def _booking(
+    world: World, booking_id: str, customer_id: str, to_come: bool = False
+) -> dict[str, Any]:
     """The customer's own booking; with `to_come`, only one whose pick-up lies ahead."""
     booking = world.row("select * from bookings where id = ?", booking_id) or {}
     _require(booking, f"there is no booking {booking_id!r}")
-    _require(booking["customer_id"] == customer_id, f"{booking_id} is not a booking of customer {customer_id}")
+    _require(
+        booking["customer_id"] == customer_id,
+        f"{booking_id} is not a booking of customer {customer_id}",
+    )
     _require(not to_come or booking["status"] == "booked", f"{booking_id} is {booking['status']}")
-    _require(not to_come or world.hours_to_pickup(booking) > 0, f"{booking_id} was already picked up")
+    _require(
+        not to_come or world.hours_to_pickup(booking) > 0, f"{booking_id} was already picked up"
+    )
     return booking
 
 
@@ -209,7 +275,9 @@ def _pay(world: World, booking_id: str, kind: str, cents: int) -> None:
 
 
 def _cents(euros: float) -> int:
-    """The amount in cents. A fraction of a cent is refused: what cannot be paid is not rounded to something else."""
+    """The amount in cents. A fraction of a cent is refused: what cannot be paid is not rounded to
+    something else.
+    """
     cents = round(euros * 100)
     _require(cents >= 1, f"€{euros:g} is less than one cent")
     _require(abs(euros * 100 - cents) < FRACTION_OF_A_CENT, f"€{euros:g} has a fraction of a cent")

@@ -18,7 +18,8 @@ LATE_CHANGE_CENTS = 1000
 
 @dataclass(frozen=True)
 class World(AbstractContextManager["World"]):
-    """The shop's customers, bikes, bookings, payments, vouchers and transfers, at one moment of its own time.
+    """The shop's customers, bikes, bookings, payments, vouchers and transfers, at one moment of its
+    own time.
 
     >>> with World.open() as world:
     ...     world.row("select name, kind from bikes where id = ?", "BK-12")
@@ -33,8 +34,9 @@ class World(AbstractContextManager["World"]):
     def open(cls, path: str | Path = ":memory:", now: datetime = NOW, seed: int = 0) -> Self:
         """Open the shop in the file `path`; an empty database is filled first.
 
-        `seed` is that of the old bookings that fill the shop; those that the situations need are always the same.
-        Raises sqlite3.DatabaseError where `path` holds something that is no database.
+        `seed` is that of the old bookings that fill the shop; those that the situations need are
+        always the same. Raises sqlite3.DatabaseError where `path` holds something that is no
+        database.
         """
         world = cls(sqlite3.connect(path), now)
         world.database.row_factory = sqlite3.Row
@@ -68,10 +70,17 @@ class World(AbstractContextManager["World"]):
         return self.database.execute(sql, values).lastrowid or 0
 
     def snapshot(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Everything, as plain data: table, then key, then row. Two snapshots can be compared with `diff_state`."""
-        tables = [table["name"] for table in self.rows("select name from sqlite_master where type = 'table'")]
+        """Everything, as plain data: table, then key, then row. Two snapshots can be compared with
+        `diff_state`.
+        """
+        tables = [
+            table["name"]
+            for table in self.rows("select name from sqlite_master where type = 'table'")
+        ]
         rows = {table: self.rows(f"select * from {table} order by 1") for table in tables}
-        return {table: {str(next(iter(row.values()))): row for row in rows[table]} for table in tables}
+        return {
+            table: {str(next(iter(row.values()))): row for row in rows[table]} for table in tables
+        }
 
     def hours_to_pickup(self, booking: dict[str, Any]) -> float:
         """The notice that a cancellation would have now."""
@@ -79,13 +88,18 @@ class World(AbstractContextManager["World"]):
         return (pickup - self.now) / timedelta(hours=1)
 
     def closure(self, booking: dict[str, Any]) -> str | None:
-        """The first day of the booking on which the shop is closed for bad weather, and why; or None."""
+        """The first day of the booking on which the shop is closed for bad weather, and why; or
+        None.
+        """
         sql = "select date || ' ' || why from closures where date between ? and ? order by date"
         return self.value(sql, booking["first_day"], booking["last_day"]) or None
 
     def paid_cents(self, booking_id: str) -> int:
         """What the customer has paid for a booking, less what was paid back."""
-        return self.value("select sum(amount_cents) from payments where booking_id = ?", booking_id) or 0
+        return (
+            self.value("select sum(amount_cents) from payments where booking_id = ?", booking_id)
+            or 0
+        )
 
 
 def days(first_day: str | date, last_day: str | date) -> int:
@@ -96,7 +110,10 @@ def days(first_day: str | date, last_day: str | date) -> int:
 
 def _fill(world: World, rng: random.Random) -> None:
     shop, put = content("shop.yaml"), world.database.executemany
-    mails = ((id_, name, f"{name.lower().replace(' ', '.')}@example.com", tel) for id_, name, tel in shop["customers"])
+    mails = (
+        (id_, name, f"{name.lower().replace(' ', '.')}@example.com", tel)
+        for id_, name, tel in shop["customers"]
+    )
     put("insert into customers values (?, ?, ?, ?)", mails)
     put("insert into bikes values (?, ?, ?, ? * 100)", shop["bikes"])
     put("insert into closures values (?, ?)", shop["closures"])
@@ -107,11 +124,27 @@ def _fill(world: World, rng: random.Random) -> None:
         # rides long over: one a bike, so that they never stand in the way
         first = date(2026, 4, 1) + timedelta(days=rng.randrange(40))
         last = first + timedelta(days=rng.randrange(3))
-        _book(world, "returned", f"HB-{number}", rng.choice(shop["customers"])[0], bike, f"{first}", f"{last}", None)
+        _book(
+            world,
+            "returned",
+            f"HB-{number}",
+            rng.choice(shop["customers"])[0],
+            bike,
+            f"{first}",
+            f"{last}",
+            None,
+        )
 
 
 def _book(
-    world: World, status: str, id_: str, customer: str, bike: str, first: str, last: str, voucher: str | None
+    world: World,
+    status: str,
+    id_: str,
+    customer: str,
+    bike: str,
+    first: str,
+    last: str,
+    voucher: str | None,
 ) -> None:
     price = days(first, last) * world.value("select day_cents from bikes where id = ?", bike)
     price -= world.value("select amount_cents from vouchers where code = ?", voucher) or 0

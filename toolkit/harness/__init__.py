@@ -1,9 +1,10 @@
 """Planner, Generator, Evaluator: does it hold together for hours?
 
-`Planner`, `Generator` and `Evaluator` are three clean contexts that meet in files. The contract is a `Contract` of
-`Criterion`s, each with a command that shows it, frozen by its hash once both sides have signed. Hand-offs and all other
-state live in a `Workspace`. `Harness` runs the loop within a `Budget`, on a session, and ends in an `Outcome`. What is
-built is judged by what was run: no word of a role makes a red check green.
+`Planner`, `Generator` and `Evaluator` are three clean contexts that meet in files. The contract is
+a `Contract` of `Criterion`s, each with a command that shows it, frozen by its hash once both sides
+have signed. Hand-offs and all other state live in a `Workspace`. `Harness` runs the loop within a
+`Budget`, on a session, and ends in an `Outcome`. What is built is judged by what was run: no word
+of a role makes a red check green.
 
 >>> greets = Criterion("greets", "It greets.", ("python", "hello.py"), stdout=("hello",))
 >>> contract = Contract("A greeting.", (greets,)).sign("generator").sign("evaluator")
@@ -25,7 +26,14 @@ from toolkit.harness.checks import (
     run_criterion,
     score_check,
 )
-from toolkit.harness.contract import Contract, ContractError, Criterion, TextFile, propose_contract, read_contract
+from toolkit.harness.contract import (
+    Contract,
+    ContractError,
+    Criterion,
+    TextFile,
+    propose_contract,
+    read_contract,
+)
 from toolkit.harness.demo import demo_harness, run_demo
 from toolkit.harness.loop import Budget, Harness
 from toolkit.harness.roles import Evaluator, Generator, Planner

@@ -22,7 +22,9 @@ class ContractError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file, by its path within a folder: with forward slashes, never absolute, never upwards."""
+    """A text file, by its path within a folder: with forward slashes, never absolute, never
+    upwards.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     path: str
@@ -31,18 +33,25 @@ class TextFile:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One promise, with a command whose outcome decides whether it is kept. Raises ContractError where none could."""
+    """One promise, with a command whose outcome decides whether it is kept. Raises ContractError
+    where none could.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     id: str
     text: str
     """The promise in words."""
     command: tuple[str, ...]
-    """The command and its arguments, run in a copy of the build; ``python`` is the running interpreter."""
+    """The command and its arguments, run in a copy of the build; ``python`` is the running
+    interpreter.
+    """
     files: tuple[TextFile, ...] = ()
-    """Input for the command. They are part of the contract, and lie over whatever the build holds."""
+    """Input for the command. They are part of the contract, and lie over whatever the build holds.
+    """
     exit_code: int = 0
-    """The exit code that it must end with, 0 to 125: higher ones mean that it was not started, or was killed."""
+    """The exit code that it must end with, 0 to 125: higher ones mean that it was not started, or
+    was killed.
+    """
     stdout: tuple[str, ...] = ()
     """Texts that must each occur in what it prints."""
     stderr: tuple[str, ...] = ()
@@ -51,11 +60,15 @@ class Criterion:
 
     def __post_init__(self) -> None:
         must_hold = {
-            "an id is 1 to 40 of a-z, 0-9, - and _": re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", self.id),
+            "an id is 1 to 40 of a-z, 0-9, - and _": re.fullmatch(
+                r"[a-z0-9][a-z0-9_-]{0,39}", self.id
+            ),
             "text is empty: say what is promised": self.text.strip(),
             "no command: a criterion that cannot be run cannot be kept": any(self.command[:1]),
             "exit_code must be 0 to 125": 0 <= self.exit_code <= 125,
-            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": 0 < self.timeout_s <= MAX_TIMEOUT_S,
+            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": 0
+            < self.timeout_s
+            <= MAX_TIMEOUT_S,
             "expects an empty text, which every output contains": all((*self.stdout, *self.stderr)),
         }
         if fault := next((fault for fault, holds in must_hold.items() if not holds), None):
@@ -64,7 +77,8 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What is promised for `goal`. With both signatures it is frozen: a contract that was changed since is an error.
+    """What is promised for `goal`. With both signatures it is frozen: a contract that was changed
+    since is an error.
 
     Raises ContractError where that is so, where there are no criteria, or two have the same id.
     """
@@ -74,23 +88,35 @@ class Contract:
     criteria: tuple[Criterion, ...]
     signed: tuple[Side, ...] = ()
     sha256: str | None = None
-    """Of the canonical JSON of goal and criteria: it names the frozen contract. None until both have signed."""
+    """Of the canonical JSON of goal and criteria: it names the frozen contract. None until both
+    have signed.
+    """
 
     def __post_init__(self) -> None:
         ids = [criterion.id for criterion in self.criteria]
         if not 1 <= len(ids) <= MAX_CRITERIA:
-            raise ContractError(f"a contract has 1 to {MAX_CRITERIA} criteria, this one has {len(ids)}")
+            raise ContractError(
+                f"a contract has 1 to {MAX_CRITERIA} criteria, this one has {len(ids)}"
+            )
         if len(set(ids)) != len(ids):
-            raise ContractError(f"two criteria have the id {next(id for id in ids if ids.count(id) > 1)}")
+            raise ContractError(
+                f"two criteria have the id {next(id for id in ids if ids.count(id) > 1)}"
+            )
         if (self.sha256 is not None) != (set(self.signed) == set(SIDES)):
-            raise ContractError("a contract is frozen exactly when the generator and the evaluator have signed it")
+            raise ContractError(
+                "a contract is frozen exactly when the generator and the evaluator have signed it"
+            )
         if self.sha256 and self.sha256 != _hash(self):
-            raise ContractError("the contract differs from what both signed: put it back, or begin in a new folder")
+            raise ContractError(
+                "the contract differs from what both signed: put it back, or begin in a new folder"
+            )
 
     def sign(self, side: Side) -> "Contract":
         """With the signature of `side`; frozen if the other has signed already."""
         signed = tuple(sorted({*self.signed, side}))
-        return Contract(self.goal, self.criteria, signed, _hash(self) if len(signed) == len(SIDES) else None)
+        return Contract(
+            self.goal, self.criteria, signed, _hash(self) if len(signed) == len(SIDES) else None
+        )
 
     def to_json(self) -> str:
         """For people to read, and `read_contract` to check."""
@@ -98,7 +124,9 @@ class Contract:
 
 
 def read_contract(text: str, file: str | None = None) -> Contract:
-    """Read a contract. Raises ContractError where it is unreadable or was changed after the signing."""
+    """Read a contract. Raises ContractError where it is unreadable or was changed after the
+    signing.
+    """
     try:
         return decode(Contract, text, file)
     except RecordError as error:
@@ -106,11 +134,18 @@ def read_contract(text: str, file: str | None = None) -> Contract:
 
 
 def propose_contract(goal: str, criteria: object) -> Contract:
-    """Make an unsigned contract of proposed `criteria` (plain JSON). Raises ContractError where one cannot be used."""
+    """Make an unsigned contract of proposed `criteria` (plain JSON). Raises ContractError where one
+    cannot be used.
+    """
     return read_contract(json.dumps({"goal": goal, "criteria": criteria}))
 
 
 def _hash(contract: Contract) -> str:
     # 5 and 5.0 seconds are one promise, and would be two texts.
-    criteria = [asdict(criterion) | {"timeout_s": float(criterion.timeout_s)} for criterion in contract.criteria]
-    return hashlib.sha256(canonical({"goal": contract.goal, "criteria": criteria}).encode()).hexdigest()
+    criteria = [
+        asdict(criterion) | {"timeout_s": float(criterion.timeout_s)}
+        for criterion in contract.criteria
+    ]
+    return hashlib.sha256(
+        canonical({"goal": contract.goal, "criteria": criteria}).encode()
+    ).hexdigest()

@@ -1,7 +1,8 @@
 """Planner, Generator, Evaluator: three roles that share files and never a conversation.
 
-Each turn is one `Request`, built from the workspace alone. What a role may not see is not in its question: the
-Evaluator gets the contract, the files and the checks, and not a word of how the Generator speaks of its work.
+Each turn is one `Request`, built from the workspace alone. What a role may not see is not in its
+question: the Evaluator gets the contract, the files and the checks, and not a word of how the
+Generator speaks of its work.
 """
 
 import json
@@ -31,7 +32,9 @@ class Plan(Answered):
 
 
 class Proposal(Answered):
-    criteria: SkipValidation[tuple[Criterion, ...]]  # as they came: `propose_contract` says what is wrong with them
+    criteria: SkipValidation[
+        tuple[Criterion, ...]
+    ]  # as they came: `propose_contract` says what is wrong with them
 
 
 class Review(Answered):
@@ -57,7 +60,9 @@ class Judgement(Answered):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One who is asked, by a model of its own, as roles.yaml says: it `sees` what each task needs, and no more."""
+    """One who is asked, by a model of its own, as roles.yaml says: it `sees` what each task needs,
+    and no more.
+    """
 
     model: Model
     actor: ClassVar[str]
@@ -71,7 +76,9 @@ class Role:
             if place == "build/*":
                 asked[name] = workspace.read_build()
             elif place == "proposals/*":
-                asked[name] = [workspace.read(f"proposals/{earlier}.json") for earlier in range(1, number)]
+                asked[name] = [
+                    workspace.read(f"proposals/{earlier}.json") for earlier in range(1, number)
+                ]
             else:
                 asked[name] = workspace.read(place.format(now=number, before=number - 1))
         message = {"role": "user", "content": json.dumps(asked, indent=1, ensure_ascii=False)}

@@ -1,4 +1,6 @@
-"""Workspace: one folder that holds all that a build knows, so that any role can begin with a clean context."""
+"""Workspace: one folder that holds all that a build knows, so that any role can begin with a clean
+context.
+"""
 
 import hashlib
 import json
@@ -26,8 +28,13 @@ class WorkspaceError(UsageError):
 def _confined(folder: Path, path: str) -> Path:
     """The place of `path` within `folder`, or a WorkspaceError."""
     inside = folder.resolve()
-    place, portable = inside / path, not path.startswith("/") and not any(char in path for char in "\\:\0")
-    if portable and inside in place.parents and place.resolve() == place:  # a link or a .. would resolve to another
+    place, portable = (
+        inside / path,
+        not path.startswith("/") and not any(char in path for char in "\\:\0"),
+    )
+    if (
+        portable and inside in place.parents and place.resolve() == place
+    ):  # a link or a .. would resolve to another
         return place
     why = "it must be relative, stay within the folder and lead through no symbolic link"
     raise WorkspaceError(f"path {path!r} is refused: {why}")
@@ -47,7 +54,8 @@ def clip(text: str, chars: int = SHOWN_CHARS) -> str:
 def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
     """Write `files` into `folder`, once all paths are found good.
 
-    Raises WorkspaceError where one is absolute, climbs with ``..``, leads through a symbolic link or cannot be written.
+    Raises WorkspaceError where one is absolute, climbs with ``..``, leads through a symbolic link
+    or cannot be written.
     """
     try:
         places = [_confined(folder, file.path) for file in files]
@@ -55,7 +63,9 @@ def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(file.content, encoding="utf-8", newline="")
     except OSError as error:
-        raise WorkspaceError(f"not all files could be written: {error}".replace(str(folder), "build")) from None
+        raise WorkspaceError(
+            f"not all files could be written: {error}".replace(str(folder), "build")
+        ) from None
 
 
 def digest(folder: Path) -> str:
@@ -73,11 +83,13 @@ def digest(folder: Path) -> str:
 
 
 class Workspace:
-    """A folder: goal.md, spec.md, proposals/, contract.json, progress.md, checks/, findings/, journal.jsonl, build/.
+    """A folder: goal.md, spec.md, proposals/, contract.json, progress.md, checks/, findings/,
+    journal.jsonl, build/.
 
-    The Generator writes into attempt/, which begins anew in each run from start/: what build/ held before the first.
-    An attempt becomes build/ when all of it has passed; until then the build/ that was there stays. What somebody
-    changed by hand, in build/, in attempt/ or in a file that is written anew, is kept in edits/.
+    The Generator writes into attempt/, which begins anew in each run from start/: what build/ held
+    before the first. An attempt becomes build/ when all of it has passed; until then the build/
+    that was there stays. What somebody changed by hand, in build/, in attempt/ or in a file that is
+    written anew, is kept in edits/.
     """
 
     def __init__(self, path: str | Path):
@@ -96,13 +108,19 @@ class Workspace:
             with FileLock(self.path / ".lock", timeout=0):
                 yield
         except Timeout:
-            raise WorkspaceError(f"{self.path}: another run is at work here; wait for it or use a new folder") from None
+            raise WorkspaceError(
+                f"{self.path}: another run is at work here; wait for it or use a new folder"
+            ) from None
 
     def restart(self, goal: str) -> None:
-        """Begin an attempt from the start. Raises WorkspaceError, and changes nothing, where there is another goal."""
+        """Begin an attempt from the start. Raises WorkspaceError, and changes nothing, where there
+        is another goal.
+        """
         held = self.read("goal.md")
         if held is not None and _as_lines(held) != _as_lines(goal):
-            raise WorkspaceError(f"{self.path}: it holds another goal, in goal.md; a new goal needs a new folder")
+            raise WorkspaceError(
+                f"{self.path}: it holds another goal, in goal.md; a new goal needs a new folder"
+            )
         self._end_swap()
         start = self.path / "start"
         if not start.exists():
@@ -123,7 +141,9 @@ class Workspace:
             self._remember(self.attempt)
 
     def adopt(self) -> None:
-        """Make the attempt, all of which has passed, the build. A kill leaves the old one or the new one, whole."""
+        """Make the attempt, all of which has passed, the build. A kill leaves the old one or the
+        new one, whole.
+        """
         self._remember(self.attempt)
         if self.build.exists():
             self.build.rename(self._before)
@@ -145,7 +165,9 @@ class Workspace:
             self._before.rename(self.build)
 
     def _put_away(self, folder: Path, name: str) -> None:
-        """Remove a `folder` that holds what was made here; keep it in edits/ where somebody has changed it since."""
+        """Remove a `folder` that holds what was made here; keep it in edits/ where somebody has
+        changed it since.
+        """
         if digest(folder) in self._written()["folders"]:
             shutil.rmtree(folder)
         else:
@@ -177,7 +199,11 @@ class Workspace:
 
         A file that somebody changed by hand since it was last written here is kept in edits/.
         """
-        text = value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        text = (
+            value
+            if isinstance(value, str)
+            else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        )
         path, made = self.path / name, hashlib.sha256(text.encode()).hexdigest()
         written = self._written()
         if path.is_file():
@@ -193,17 +219,23 @@ class Workspace:
         write_whole(self.path / name, text)
 
     def read(self, name: str) -> Any:
-        """A file of the workspace: the value of a ``.json``, the text of any other; None where there is none."""
+        """A file of the workspace: the value of a ``.json``, the text of any other; None where
+        there is none.
+        """
         place = self.path / name
         text = place.read_bytes().decode("utf-8-sig") if place.is_file() else None
         return json.loads(text) if text is not None and place.suffix == ".json" else text
 
     def read_build(self) -> dict[str, str]:
-        """The text of each file of attempt/ by its path, a long one clipped; symbolic links are not followed.
+        """The text of each file of attempt/ by its path, a long one clipped; symbolic links are not
+        followed.
 
-        It ends before `BUILD_CHARS`; ``/left-out``, which is no path of a build, then says how many files are missing.
+        It ends before `BUILD_CHARS`; ``/left-out``, which is no path of a build, then says how many
+        files are missing.
         """
-        places = sorted(place for place in self.attempt.rglob("*") if place.is_file() and not place.is_symlink())
+        places = sorted(
+            place for place in self.attempt.rglob("*") if place.is_file() and not place.is_symlink()
+        )
         found, chars = dict[str, str](), 0
         for place in places:
             path = place.relative_to(self.attempt).as_posix()
@@ -211,17 +243,23 @@ class Workspace:
             chars += len(path) + len(text)
             if chars > BUILD_CHARS:
                 left_out = f"{len(places) - len(found)} of {len(places)} files are not shown"
-                return found | {"/left-out": f"{left_out}: a question holds {BUILD_CHARS:,} characters of them"}
+                return found | {
+                    "/left-out": f"{left_out}: a question holds {BUILD_CHARS:,} characters of them"
+                }
             found[path] = text
         return found
 
     def freeze(self, contract: Contract) -> None:
-        """Keep the frozen `contract`. Raises ContractError where the folder holds a different one, or a changed one."""
+        """Keep the frozen `contract`. Raises ContractError where the folder holds a different one,
+        or a changed one.
+        """
         place = self.path / "contract.json"
         if not place.exists():
             self.write(place.name, contract.to_json())
         if read_contract(read_text(place), str(place)) != contract:
-            raise ContractError(f"{place}: another contract than both signed now; a new goal needs a new folder")
+            raise ContractError(
+                f"{place}: another contract than both signed now; a new goal needs a new folder"
+            )
 
 
 def _as_lines(text: str) -> list[str]:

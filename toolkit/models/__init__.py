@@ -1,7 +1,8 @@
 """Models: who answers, what it cost, and whether it was real.
 
-A model takes a `Request` and gives a `Reply`; what goes wrong is a Reply with ``ok`` False, not an exception.
-`connect_model` talks to a script on this machine through the real SDK, unless live is asked for.
+A model takes a `Request` and gives a `Reply`; what goes wrong is a Reply with ``ok`` False, not an
+exception. `connect_model` talks to a script on this machine through the real SDK, unless live is
+asked for.
 
 >>> import asyncio
 >>> async def ask():

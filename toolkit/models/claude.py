@@ -1,4 +1,6 @@
-"""ClaudeModel: the real anthropic SDK as a Model; and `connect_model`, which talks to a script unless live is asked."""
+"""ClaudeModel: the real anthropic SDK as a Model; and `connect_model`, which talks to a script
+unless live is asked.
+"""
 
 import asyncio
 import os
@@ -13,32 +15,50 @@ from toolkit.models import wire
 from toolkit.models.deadline import clock_stopped, within
 from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
 from toolkit.models.loopback import LoopbackServer, is_loopback
-from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage, reporting
+from toolkit.models.model import (
+    DAY_S,
+    Model,
+    Progress,
+    Reply,
+    Request,
+    State,
+    Stopped,
+    Usage,
+    reporting,
+)
 from toolkit.models.script import Answer, Policy
 from toolkit.traces import Source
 
 CLOSE_S = 10.0
 BACKOFF_S = 8.0  # the SDK's longest pause before a retry
 GIVEN_UP: tuple[Stopped, str] = ("truncated", "given up before its end")
-SIMULATED = Answer("This reply is simulated: a script on this machine wrote it, and no model was asked.")
+SIMULATED = Answer(
+    "This reply is simulated: a script on this machine wrote it, and no model was asked."
+)
 
 
 @dataclass(eq=False)
 class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
-    """A model of the Messages API, asked through the anthropic SDK. It belongs to the event loop that first asks it.
+    """A model of the Messages API, asked through the anthropic SDK. It belongs to the event loop
+    that first asks it.
 
-    Raises ValueError for a `base_url` without `api_key`, or where it would be asked live and the ledger has no cap.
+    Raises ValueError for a `base_url` without `api_key`, or where it would be asked live and the
+    ledger has no cap.
     """
 
     name: str
     """One with a price in prices.json."""
     _: KW_ONLY
     base_url: str | None = None
-    """Where the API is. None means ANTHROPIC_BASE_URL or the real one; else nothing of the environment is used."""
+    """Where the API is. None means ANTHROPIC_BASE_URL or the real one; else nothing of the
+    environment is used.
+    """
     api_key: str | None = field(default=None, repr=False)
     """None takes ANTHROPIC_API_KEY, where there is no `base_url`."""
     source: Source = field(default=cast(Source, None))
-    """What replies say of themselves; None means live, unless a `LoopbackServer` of this process answers."""
+    """What replies say of themselves; None means live, unless a `LoopbackServer` of this process
+    answers.
+    """
     ledger: Ledger = field(default_factory=Ledger)
     """Counts each HTTP attempt."""
     timeout_s: float = 60
@@ -51,8 +71,12 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     def __post_init__(self) -> None:
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
-            raise UsageError(f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'")
-        self._url = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+            raise UsageError(
+                f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'"
+            )
+        self._url = (
+            self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
+        )
         scripted = self.server is not None or is_loopback(self._url)
         self.source = self.source or ("simulated" if scripted else "live")
         if self.source != "simulated" and not scripted and self.ledger.cap_usd is None:
@@ -75,7 +99,12 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                 await self.server.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        attempts, reply, whole, broke = list[int](), Reply("", "error", self.name, self.source), False, GIVEN_UP
+        attempts, reply, whole, broke = (
+            list[int](),
+            Reply("", "error", self.name, self.source),
+            False,
+            GIVEN_UP,
+        )
         try:
             client = await self._connect()
             from toolkit.models import sdk
@@ -86,14 +115,25 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                     params = sdk.params_of(request, self.name)
                     events = await stack.enter_async_context(client.messages.stream(**params))
                 while (event := await sdk.next_of(events, self.timeout_s)) is not None:
-                    if not whole and event.type == "text" and (words := wire.well_formed(event.text)):
+                    if (
+                        not whole
+                        and event.type == "text"
+                        and (words := wire.well_formed(event.text))
+                    ):
                         reply = replace(reply, text=reply.text + words)
                         yield words
-                    elif not whole and event.type in ("message_start", "message_delta", "message_stop"):
+                    elif not whole and event.type in (
+                        "message_start",
+                        "message_delta",
+                        "message_stop",
+                    ):
                         message = events.current_message_snapshot.to_dict(warnings=False)
                         reply = replace(reply, usage=wire.usage_of(message))
                         if event.type == "message_stop":
-                            reply, whole = wire.conclude(request, self.name, self.source, reply.text, message), True
+                            reply, whole = (
+                                wire.conclude(request, self.name, self.source, reply.text, message),
+                                True,
+                            )
             broke = wire.CLOSED
         except BudgetExceeded:
             raise
@@ -101,13 +141,20 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
             broke = _failure_of(error, self.timeout_s)
         finally:
             reply = reply if whole else replace(reply, stopped=broke[0], why=broke[1])
-            self.ledger.end(attempts, "billed" if whole else "possibly billed", 200, reply.usage, reply.why)
+            self.ledger.end(
+                attempts, "billed" if whole else "possibly billed", 200, reply.usage, reply.why
+            )
         yield reply
 
     async def batch(
-        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+        self,
+        requests: Sequence[Request],
+        progress: Progress | None = None,
+        timeout_s: float = DAY_S,
     ) -> list[Reply]:
-        """As `Model.batch`. A batch that is given up, at the deadline or by a cancel, is cancelled at the API too."""
+        """As `Model.batch`. A batch that is given up, at the deadline or by a cancel, is cancelled
+        at the API too.
+        """
         if not requests:
             return []
         attempts, found, where, broke = list[int](), dict[str, Any](), "", GIVEN_UP
@@ -116,9 +163,14 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
             client = await self._connect()
             from toolkit.models import sdk
 
-            asked = [{"custom_id": str(n), "params": sdk.params_of(one, self.name)} for n, one in enumerate(requests)]
+            asked = [
+                {"custom_id": str(n), "params": sdk.params_of(one, self.name)}
+                for n, one in enumerate(requests)
+            ]
             async with within(timeout_s):
-                counted = client.with_middleware(sdk.counting(self, attempts, *requests, batch=True))
+                counted = client.with_middleware(
+                    sdk.counting(self, attempts, *requests, batch=True)
+                )
                 id_ = (await counted.messages.batches.create(requests=asked)).id
                 where = f"batch {id_}: "
                 await sdk.wait_for_batch(client.messages.batches, id_, found, len(requests), tell)
@@ -133,19 +185,25 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
             for n, request in enumerate(requests):
                 if str(n) in found:
                     ends[n] = wire.read_result(request, self.name, self.source, found[str(n)])
-                self.ledger.end(attempts[n : n + 1], ends[n][1], 200, ends[n][0].usage, ends[n][0].why)
+                self.ledger.end(
+                    attempts[n : n + 1], ends[n][1], 200, ends[n][0].usage, ends[n][0].why
+                )
         tell(len(requests), len(requests))
         return [reply for reply, _ in ends]
 
     async def _connect(self) -> Any:
-        """The SDK's client. To import the SDK takes seconds, once: no deadline on the model counts them."""
+        """The SDK's client. To import the SDK takes seconds, once: no deadline on the model counts
+        them.
+        """
         async with clock_stopped(), self._starting:
             if self._client is None:
                 sdk = await asyncio.to_thread(import_module, "toolkit.models.sdk")
                 if self.server is not None:
                     await self.server.start()
                     self._url = self.server.url
-                self._client = sdk.client_of(self, self._url, own=bool(self.base_url or self.server))
+                self._client = sdk.client_of(
+                    self, self._url, own=bool(self.base_url or self.server)
+                )
             return self._client
 
 
@@ -163,10 +221,12 @@ def connect_model(
     max_usd: float | None = None,
     ledger: Ledger | None = None,
 ) -> ClaudeModel:
-    """Connect to a model through the anthropic SDK: use it in ``async with``, or await its ``close()``.
+    """Connect to a model through the anthropic SDK: use it in ``async with``, or await its
+    ``close()``.
 
-    A `LoopbackServer` of its own answers with `policy`, and ANTHROPIC_API_KEY is not looked at. With `live`, the real
-    API answers, for money: without a key, and a cap in `max_usd` or in a `ledger` of yours, that is a ValueError.
+    A `LoopbackServer` of its own answers with `policy`, and ANTHROPIC_API_KEY is not looked at.
+    With `live`, the real API answers, for money: without a key, and a cap in `max_usd` or in a
+    `ledger` of yours, that is a ValueError.
     """
     if ledger is not None and max_usd is not None:
         raise UsageError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")

@@ -1,4 +1,6 @@
-"""Ledger: what every attempt to reach a model cost, or may have cost, and the cap that stops the next one."""
+"""Ledger: what every attempt to reach a model cost, or may have cost, and the cap that stops the
+next one.
+"""
 
 import asyncio
 import json
@@ -35,16 +37,19 @@ class UnknownModel(UsageError):
 
 @cache
 def price_table() -> dict[str, Any]:
-    """The dated prices that ship with the package, each model's in bands of prompt length, the shortest first."""
+    """The dated prices that ship with the package, each model's in bands of prompt length, the
+    shortest first.
+    """
     table: dict[str, Any] = json.loads((files("toolkit.models") / "prices.json").read_bytes())
     return table
 
 
 def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
-    """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls in.
+    """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls
+    in.
 
-    Tokens that were written to the prompt cache, or read from it, have prices of their own. Raises `UnknownModel`,
-    which lists the models with a price.
+    Tokens that were written to the prompt cache, or read from it, have prices of their own. Raises
+    `UnknownModel`, which lists the models with a price.
     """
     table = price_table()
     for band in table["models"].get(model, ()):
@@ -54,7 +59,9 @@ def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
             share: float = table["batch_share"] if batch else 1
             return float((input_usd + output_usd) / 1e6 * share)
     known = ", ".join(table["models"])
-    raise UnknownModel(f"no price for model {model!r}: use one of {known}, or add it to prices.json")
+    raise UnknownModel(
+        f"no price for model {model!r}: use one of {known}, or add it to prices.json"
+    )
 
 
 def _full_price_tokens(usage: Usage) -> float:
@@ -70,9 +77,11 @@ def _full_price_tokens(usage: Usage) -> float:
 
 
 def worst_case(request: Request) -> Usage:
-    """More tokens than an answer to `request` can use, for prose and code: a token for every two bytes.
+    """More tokens than an answer to `request` can use, for prose and code: a token for every two
+    bytes.
 
-    Where the request asks for the prompt cache, all of the prompt may be written to it, which costs more than reading.
+    Where the request asks for the prompt cache, all of the prompt may be written to it, which costs
+    more than reading.
     """
     body = body_of(request, "")
     tokens = len(canonical(body).encode()) // BYTES_PER_TOKEN + OVERHEAD_TOKENS
@@ -86,7 +95,9 @@ def worst_case(request: Request) -> Usage:
 
 
 def _cache_lifetimes(value: Any) -> Iterator[str]:
-    """The ``ttl`` of each ``cache_control`` inside a JSON `value`; the API's default is five minutes."""
+    """The ``ttl`` of each ``cache_control`` inside a JSON `value`; the API's default is five
+    minutes.
+    """
     if isinstance(value, list | tuple):
         for part in value:
             yield from _cache_lifetimes(part)
@@ -117,7 +128,11 @@ class Attempt:
     @property
     def held_usd(self) -> float:
         """What the cap must count: the cost once it is known, the worst case until then."""
-        return self.cost_usd if self.state in ("billed", "free") else max(self.worst_usd, self.cost_usd)
+        return (
+            self.cost_usd
+            if self.state in ("billed", "free")
+            else max(self.worst_usd, self.cost_usd)
+        )
 
 
 _watchers: ContextVar[tuple[list[Attempt], ...]] = ContextVar("watchers", default=())
@@ -125,9 +140,11 @@ _watchers: ContextVar[tuple[list[Attempt], ...]] = ContextVar("watchers", defaul
 
 @contextmanager
 def watch_attempts() -> Iterator[list[Attempt]]:
-    """The attempts that end inside the block, in whatever ledger: also those of a call that was broken off.
+    """The attempts that end inside the block, in whatever ledger: also those of a call that was
+    broken off.
 
-    A call that is cancelled, or whose stream is closed, gives no Reply; its Attempt still says what it used.
+    A call that is cancelled, or whose stream is closed, gives no Reply; its Attempt still says what
+    it used.
     """
     outer, ended = _watchers.get(), list[Attempt]()
     _watchers.set((*outer, ended))
@@ -156,13 +173,17 @@ class Ledger:
     """Counts tokens and dollars, attempt by attempt; simulated ones too, marked by their source."""
 
     cap_usd: float | None = None
-    """The most that may be spent, attempts that were possibly billed counted at their worst. None for no cap."""
+    """The most that may be spent, attempts that were possibly billed counted at their worst. None
+    for no cap.
+    """
     attempts: list[Attempt] = field(default_factory=list)
     """In the order in which they began; only `begin`, `reserve` and `end` change it."""
     patience_s: float = 600.0
     """The longest that `reserve` waits for room."""
     held_usd: float = field(default=0.0, init=False)
-    """Dollars that may have been spent at most: `cost_usd`, and what is open or possibly billed at its worst."""
+    """Dollars that may have been spent at most: `cost_usd`, and what is open or possibly billed at
+    its worst.
+    """
 
     def __post_init__(self) -> None:
         self.held_usd = sum(attempt.held_usd for attempt in self.attempts)
@@ -175,18 +196,25 @@ class Ledger:
         """Dollars known to be spent."""
         return sum(attempt.cost_usd for attempt in self.attempts)
 
-    def begin(self, model: str, source: Source, *requests: Request, batch: bool = False) -> list[int]:
-        """Note attempts that are about to be made, and get their numbers; all of them, or at the cap BudgetExceeded."""
+    def begin(
+        self, model: str, source: Source, *requests: Request, batch: bool = False
+    ) -> list[int]:
+        """Note attempts that are about to be made, and get their numbers; all of them, or at the
+        cap BudgetExceeded.
+        """
         worst_usd = [cost_usd(model, worst_case(request), batch) for request in requests]
         if not self._fits(worst_usd):
             raise self._refusal(model, worst_usd, batch)
         return self._open(model, source, worst_usd, batch, _current_task())
 
-    async def reserve(self, model: str, source: Source, *requests: Request, batch: bool = False) -> list[int]:
+    async def reserve(
+        self, model: str, source: Source, *requests: Request, batch: bool = False
+    ) -> list[int]:
         """As `begin`, but wait while calls in flight may come back cheaper than their worst case.
 
-        Calls are let in as they came. One is refused, with BudgetExceeded, when nothing is in flight that could make
-        room for it; or after `patience_s`. A deadline set with `deadline.within` stands still meanwhile.
+        Calls are let in as they came. One is refused, with BudgetExceeded, when nothing is in
+        flight that could make room for it; or after `patience_s`. A deadline set with
+        `deadline.within` stands still meanwhile.
         """
         worst_usd = [cost_usd(model, worst_case(request), batch) for request in requests]
         task = _current_task()
@@ -194,7 +222,9 @@ class Ledger:
             return self._open(model, source, worst_usd, batch, task)
         if self._never_fits(worst_usd):
             raise self._refusal(model, worst_usd, batch)
-        bid = _Bid(model, source, worst_usd, batch, task, asyncio.get_running_loop().create_future())
+        bid = _Bid(
+            model, source, worst_usd, batch, task, asyncio.get_running_loop().create_future()
+        )
         self._queue.append(bid)
         self._serve_queue()
         try:
@@ -204,11 +234,15 @@ class Ledger:
             self._leave(bid)
             if isinstance(error, TimeoutError):
                 waited = f"no room within {self.patience_s:g} s"
-                raise BudgetExceeded(f"{waited}: {self._refusal(model, worst_usd, batch)}") from None
+                raise BudgetExceeded(
+                    f"{waited}: {self._refusal(model, worst_usd, batch)}"
+                ) from None
             raise
 
     def _leave(self, bid: _Bid) -> None:
-        """Take a `bid` that was given up out of the queue, or give back the room that it had just got."""
+        """Take a `bid` that was given up out of the queue, or give back the room that it had just
+        got.
+        """
         if bid in self._queue:
             self._queue.remove(bid)
             self._serve_queue()
@@ -216,7 +250,9 @@ class Ledger:
             self.end(bid.numbers.result(), "free", why="given up before it was sent")
 
     def _serve_queue(self) -> None:
-        """Let in who fits, in their order; refuse the first where nothing in flight can make room for it."""
+        """Let in who fits, in their order; refuse the first where nothing in flight can make room
+        for it.
+        """
         while self._queue:
             first = self._queue[0]
             fitting = [bid for bid in self._queue if self._fits(bid.worst_usd)]
@@ -227,12 +263,16 @@ class Ledger:
             if bid.numbers.done():  # given up, and about to leave by itself
                 continue
             if fitting:
-                bid.numbers.set_result(self._open(bid.model, bid.source, bid.worst_usd, bid.batch, bid.task))
+                bid.numbers.set_result(
+                    self._open(bid.model, bid.source, bid.worst_usd, bid.batch, bid.task)
+                )
             else:
                 bid.numbers.set_exception(self._refusal(bid.model, bid.worst_usd, bid.batch))
 
     def _in_flight(self) -> bool:
-        """Whether an attempt is open that can end. One whose own task waits here cannot: it would wait for itself."""
+        """Whether an attempt is open that can end. One whose own task waits here cannot: it would
+        wait for itself.
+        """
         waiting = {bid.task for bid in self._queue if bid.task}
         return any(owner not in waiting for owner in self._owners.values())
 
@@ -247,10 +287,17 @@ class Ledger:
     def _refusal(self, model: str, worst_usd: list[float], batch: bool) -> BudgetExceeded:
         held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
         could = f"this {'batch' if batch else 'call'} could cost ${sum(worst_usd):.4f}"
-        return BudgetExceeded(f"{model}: {could}, and {held}: raise the cap or ask for fewer max_tokens")
+        return BudgetExceeded(
+            f"{model}: {could}, and {held}: raise the cap or ask for fewer max_tokens"
+        )
 
     def _open(
-        self, model: str, source: Source, worst_usd: list[float], batch: bool, task: "asyncio.Task[Any] | None"
+        self,
+        model: str,
+        source: Source,
+        worst_usd: list[float],
+        batch: bool,
+        task: "asyncio.Task[Any] | None",
     ) -> list[int]:
         first = len(self.attempts)
         self.attempts += [Attempt(model, source, usd, batch) for usd in worst_usd]
@@ -260,13 +307,20 @@ class Ledger:
         return numbers
 
     def end(
-        self, numbers: list[int], state: State, status: int | None = None, usage: Usage = NOTHING, why: str = ""
+        self,
+        numbers: list[int],
+        state: State,
+        status: int | None = None,
+        usage: Usage = NOTHING,
+        why: str = "",
     ) -> None:
         """Close attempts with what became of each; who waits for room is let in."""
         for number in numbers:
             before = self.attempts[number]
             spent_usd = cost_usd(before.model, usage, before.batch)
-            after = replace(before, state=state, status=status, usage=usage, cost_usd=spent_usd, why=why)
+            after = replace(
+                before, state=state, status=status, usage=usage, cost_usd=spent_usd, why=why
+            )
             self.attempts[number] = after
             self.held_usd += after.held_usd - before.held_usd
             self._owners.pop(number, None)

@@ -1,4 +1,6 @@
-"""LoopbackServer: the Messages API on 127.0.0.1, answered by a policy, so that the real SDK runs without a key."""
+"""LoopbackServer: the Messages API on 127.0.0.1, answered by a policy, so that the real SDK runs
+without a key.
+"""
 
 import asyncio
 import json
@@ -13,7 +15,17 @@ from weakref import WeakSet
 from toolkit.models import wire
 from toolkit.models.ledger import price_table
 from toolkit.models.model import DAY_S
-from toolkit.models.script import BROKEN, Answer, Fault, Policy, answer_to, half, message_of, pieces_of, result_of
+from toolkit.models.script import (
+    BROKEN,
+    Answer,
+    Fault,
+    Policy,
+    answer_to,
+    half,
+    message_of,
+    pieces_of,
+    result_of,
+)
 from toolkit.records import canonical
 from toolkit.web import serving
 
@@ -21,7 +33,10 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 COUNTS = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
-HEADERS = {"request-id": "req_loopback", "retry-after-ms": "1"}  # a scripted server needs no back-off
+HEADERS = {
+    "request-id": "req_loopback",
+    "retry-after-ms": "1",
+}  # a scripted server needs no back-off
 
 
 class Received(NamedTuple):
@@ -34,10 +49,14 @@ class Received(NamedTuple):
 
 @dataclass(eq=False)
 class LoopbackServer:
-    """Serves the Messages API from `policy` in the running event loop; an async context manager and an ASGI app."""
+    """Serves the Messages API from `policy` in the running event loop; an async context manager and
+    an ASGI app.
+    """
 
     policy: Policy
-    """A plain function of the Request, called in the loop. One that raises is answered with status 500."""
+    """A plain function of the Request, called in the loop. One that raises is answered with status
+    500.
+    """
     keep: int = 1000
     """How many of the `requests` that arrived are kept."""
     url: str = field(default="", init=False)
@@ -102,15 +121,26 @@ class LoopbackServer:
                 return self._batch(" ".join([method, *rest]), id_)
             case "GET", ["v1", "models"]:
                 made = {"type": "model", "created_at": f"{price_table()['as_of']}T00:00:00Z"}
-                data = [{**made, "id": name, "display_name": name} for name in price_table()["models"]]
+                data = [
+                    {**made, "id": name, "display_name": name} for name in price_table()["models"]
+                ]
                 return _json({"data": data, "has_more": False})
         return _json(Answer(f"{method} {path} is not served on loopback", status=404))
 
     def _create(self, requests: list[Any]) -> dict[str, Any]:
         now = datetime.now(UTC)
-        shown: dict[str, Any] = {"id": f"msgbatch_{len(self._batches):06d}", "type": "message_batch"}
-        shown |= {"created_at": now.isoformat(), "expires_at": (now + timedelta(seconds=DAY_S)).isoformat()}
-        shown |= {"processing_status": "in_progress", "request_counts": COUNTS | {"processing": len(requests)}}
+        shown: dict[str, Any] = {
+            "id": f"msgbatch_{len(self._batches):06d}",
+            "type": "message_batch",
+        }
+        shown |= {
+            "created_at": now.isoformat(),
+            "expires_at": (now + timedelta(seconds=DAY_S)).isoformat(),
+        }
+        shown |= {
+            "processing_status": "in_progress",
+            "request_counts": COUNTS | {"processing": len(requests)},
+        }
         self._batches[shown["id"]] = shown, requests, []
         return shown
 
@@ -120,7 +150,10 @@ class LoopbackServer:
         if asked == "GET results" and shown["processing_status"] == "ended":
             return _json(results[::-1])  # the API promises no order
         if asked == "POST cancel" and not results:
-            results += [{"custom_id": item["custom_id"], "result": {"type": "canceled"}} for item in requests]
+            results += [
+                {"custom_id": item["custom_id"], "result": {"type": "canceled"}}
+                for item in requests
+            ]
             shown["processing_status"] = "canceling"
         elif asked == "GET":
             for item in requests[len(results) :]:
@@ -130,7 +163,9 @@ class LoopbackServer:
             shown["results_url"] = f"{self.url}/v1/messages/batches/{id_}/results"
             shown["request_counts"] = COUNTS | Counter(item["result"]["type"] for item in results)
         else:
-            return _json(Answer(f"the batch is {shown['processing_status']}: no {asked}", status=400))
+            return _json(
+                Answer(f"the batch is {shown['processing_status']}: no {asked}", status=400)
+            )
         return _json(shown)
 
 
@@ -138,7 +173,9 @@ _running: WeakSet[LoopbackServer] = WeakSet()
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a `LoopbackServer` of this process listens at `url`. Any other server here may be a gateway."""
+    """Whether a `LoopbackServer` of this process listens at `url`. Any other server here may be a
+    gateway.
+    """
     return any(server.url == url.rstrip("/") for server in _running)
 
 
@@ -146,24 +183,36 @@ def _json(said: Any) -> "Response":
     from starlette.responses import JSONResponse, Response
 
     if isinstance(said, list):
-        return Response("".join(json.dumps(line) + "\n" for line in said), 200, HEADERS, "application/x-jsonl")
+        return Response(
+            "".join(json.dumps(line) + "\n" for line in said), 200, HEADERS, "application/x-jsonl"
+        )
     error = isinstance(said, Answer)
     content = {"type": "error", "error": said.error} if error else said
     return JSONResponse(content, said.status if error else 200, HEADERS)
 
 
 def _say(body: Any, answer: Answer) -> "Response":
-    """The HTTP response to `body` that says `answer`; a message that is not streamed hangs or is cut, by its fault."""
+    """The HTTP response to `body` that says `answer`; a message that is not streamed hangs or is
+    cut, by its fault.
+    """
     from starlette.responses import StreamingResponse
 
     if answer.status >= 400:
         return _json(answer)
     message, fault, media_type = message_of(body, answer), answer.fault, "text/event-stream"
-    frames = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in _events(message, fault)]
+    frames = [
+        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+        for event in _events(message, fault)
+    ]
     if not body.get("stream"):
         text, media_type = json.dumps(message), "application/json"
-        frames, fault = [half(text) if fault else text], "cut" if fault in ("close", "error") else fault
-    return StreamingResponse(_sent(frames, fault, answer.delay_s), headers=HEADERS, media_type=media_type)
+        frames, fault = (
+            [half(text) if fault else text],
+            "cut" if fault in ("close", "error") else fault,
+        )
+    return StreamingResponse(
+        _sent(frames, fault, answer.delay_s), headers=HEADERS, media_type=media_type
+    )
 
 
 async def _sent(frames: list[str], fault: Fault | None, delay_s: float) -> AsyncIterator[str]:
@@ -173,22 +222,37 @@ async def _sent(frames: list[str], fault: Fault | None, delay_s: float) -> Async
     if fault == "cut":
         raise ConnectionAbortedError("scripted cut")  # uvicorn then drops the connection
     if fault == "hang":
-        await asyncio.Event().wait()  # until the client leaves: closing the server makes every client leave
+        await (
+            asyncio.Event().wait()
+        )  # until the client leaves: closing the server makes every client leave
 
 
 def _events(message: dict[str, Any], fault: Fault | None) -> Iterator[dict[str, Any]]:
     """The events of the stream in the API's order, up to where the fault breaks it."""
     used, empty = message["usage"], dict[str, Any]()
-    start: dict[str, Any] = {"content": [], "stop_reason": None, "usage": used | {"output_tokens": 0}}
+    start: dict[str, Any] = {
+        "content": [],
+        "stop_reason": None,
+        "usage": used | {"output_tokens": 0},
+    }
     yield {"type": "message_start", "message": message | start}
     for index, block in enumerate(message["content"][:1] if fault else message["content"]):
         if block["type"] == "text":
             empty, text, delta, key = {"text": ""}, block["text"], "text_delta", "text"
         else:
-            empty, text, delta, key = {"input": {}}, canonical(block["input"]), "input_json_delta", "partial_json"
+            empty, text, delta, key = (
+                {"input": {}},
+                canonical(block["input"]),
+                "input_json_delta",
+                "partial_json",
+            )
         yield {"type": "content_block_start", "index": index, "content_block": block | empty}
         for piece in pieces_of(half(text) if fault else text):
-            yield {"type": "content_block_delta", "index": index, "delta": {"type": delta, key: piece}}
+            yield {
+                "type": "content_block_delta",
+                "index": index,
+                "delta": {"type": delta, key: piece},
+            }
         if not fault:
             yield {"type": "content_block_stop", "index": index}
     if fault == "error":

@@ -13,10 +13,13 @@ from toolkit.traces import Source
 logger = logging.getLogger(__name__)
 
 Stopped = Literal["end", "tool_use", "max_tokens", "refusal", "truncated", "error", "timeout"]
-"""Why a reply stopped. Only ``end`` and ``tool_use`` are results; the others are typed non-results."""
+"""Why a reply stopped. Only ``end`` and ``tool_use`` are results; the others are typed non-results.
+"""
 
 State = Literal["open", "billed", "free", "possibly billed"]
-"""Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody here knows."""
+"""Of an attempt: under way; answered and charged; refused without charge; died in flight, so nobody
+here knows.
+"""
 
 Progress = Callable[[int, int], object]
 """Gets (done, all). One that raises is reported, and costs no reply: see `reporting`."""
@@ -83,7 +86,9 @@ class Reply:
     why: str = ""
     """Of a non-result: what happened, in words."""
     blocks: tuple[dict[str, Any], ...] = ()
-    """Of a result: its content blocks as they came, thinking included, to send back as the assistant's message."""
+    """Of a result: its content blocks as they came, thinking included, to send back as the
+    assistant's message.
+    """
 
     @property
     def ok(self) -> bool:
@@ -92,15 +97,21 @@ class Reply:
 
 
 class Model(Protocol):
-    """Anything that answers a `Request`. Failures to answer are Replies with ``ok`` False, not exceptions."""
+    """Anything that answers a `Request`. Failures to answer are Replies with ``ok`` False, not
+    exceptions.
+    """
 
     name: str
     """As in the price table."""
     source: Source
 
     def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` where a cap forbids it."""
-        raise NotImplementedError(f"{type(self).__name__} does not stream: write stream(request), or call reply")
+        """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` where a
+        cap forbids it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not stream: write stream(request), or call reply"
+        )
 
     async def reply(self, request: Request) -> Reply:
         """The Reply at the end of the stream."""
@@ -110,14 +121,22 @@ class Model(Protocol):
         return reply
 
     async def batch(
-        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+        self,
+        requests: Sequence[Request],
+        progress: Progress | None = None,
+        timeout_s: float = DAY_S,
     ) -> list[Reply]:
-        """The Replies to `requests`, in their order, at a batch's price. Raises as `stream` does, before it asks."""
-        raise NotImplementedError(f"{type(self).__name__} has no batches: ask without batch=True, or write batch()")
+        """The Replies to `requests`, in their order, at a batch's price. Raises as `stream` does,
+        before it asks.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no batches: ask without batch=True, or write batch()"
+        )
 
 
 def reporting(progress: Callable[..., object] | None) -> Callable[..., None]:
-    """`progress` as a function that never raises: what it raises first is logged, and then it is not called again.
+    """`progress` as a function that never raises: what it raises first is logged, and then it is
+    not called again.
 
     Replies that were paid for must not be lost to a progress bar.
     """
@@ -131,6 +150,8 @@ def reporting(progress: Callable[..., object] | None) -> Callable[..., None]:
             progress(*about)
         except Exception:
             broken = True
-            logger.exception("the progress callback raised; the work goes on, and it is not called again")
+            logger.exception(
+                "the progress callback raised; the work goes on, and it is not called again"
+            )
 
     return tell

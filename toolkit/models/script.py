@@ -1,4 +1,6 @@
-"""Answer, Fault and Policy: one plain function drives `ScriptedModel` and `LoopbackServer`, to the same Reply."""
+"""Answer, Fault and Policy: one plain function drives `ScriptedModel` and `LoopbackServer`, to the
+same Reply.
+"""
 
 import asyncio
 import json
@@ -9,13 +11,24 @@ from typing import Any, Literal
 
 from toolkit.models import wire
 from toolkit.models.ledger import Ledger, cost_usd, price_table
-from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, State, Stopped, Usage, reporting
+from toolkit.models.model import (
+    DAY_S,
+    Model,
+    Progress,
+    Reply,
+    Request,
+    State,
+    Stopped,
+    Usage,
+    reporting,
+)
 from toolkit.records import canonical
 from toolkit.traces import Source
 
 Fault = Literal["close", "cut", "error", "hang"]
-"""How a scripted stream breaks half-way: closed cleanly, cut, an ``error`` event, or silent for ever. In a batch, what
-hangs expires and what breaks is errored."""
+"""How a scripted stream breaks half-way: closed cleanly, cut, an ``error`` event, or silent for
+ever. In a batch, what hangs expires and what breaks is errored.
+"""
 
 BROKEN = {"type": "overloaded_error", "message": "scripted error in mid-stream"}
 FAULT_ENDS: dict[Fault, tuple[Stopped, str]] = {
@@ -49,7 +62,9 @@ class Answer:
     fault: Fault | None = None
     """Breaks the stream after half of the text."""
     status: int = 200
-    """An HTTP status of 400 or more is answered with an error of the API's own shape, and nothing else."""
+    """An HTTP status of 400 or more is answered with an error of the API's own shape, and nothing
+    else.
+    """
     delay_s: float = 0.0
     """Pause between two pieces of the stream."""
     usage: Usage | None = None
@@ -57,19 +72,25 @@ class Answer:
 
     def __post_init__(self) -> None:
         if self.stopped not in (None, "max_tokens", "refusal"):
-            raise ValueError(f"an Answer cannot stop with {self.stopped!r}: script it with fault= or status=")
+            raise ValueError(
+                f"an Answer cannot stop with {self.stopped!r}: script it with fault= or status="
+            )
         if self.status != 200 and self.status < 400:
             raise ValueError(f"status {self.status}: use 200, or 400 and above")
 
     @property
     def words(self) -> str:
         """The text as it is sent: `data` as JSON where there is data."""
-        return wire.well_formed(self.text if self.data is None else json.dumps(self.data, ensure_ascii=False))
+        return wire.well_formed(
+            self.text if self.data is None else json.dumps(self.data, ensure_ascii=False)
+        )
 
     @property
     def error(self) -> dict[str, str]:
         """The API's error for a status of 400 or more."""
-        kind = ERROR_TYPES.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
+        kind = ERROR_TYPES.get(
+            self.status, "api_error" if self.status >= 500 else "invalid_request_error"
+        )
         return {"type": kind, "message": self.text or f"scripted status {self.status}"}
 
 
@@ -88,7 +109,9 @@ def pieces_of(text: str) -> list[str]:
 
 
 def answer_to(body: Any, policy: Policy, errors: list[Exception]) -> Answer:
-    """What `policy` answers to `body`, or an error status: for a wrong body, or where it raises (kept in `errors`)."""
+    """What `policy` answers to `body`, or an error status: for a wrong body, or where it raises
+    (kept in `errors`).
+    """
     if wrong := wire.what_is_wrong(body):
         return Answer(wrong, status=400)
     if body["model"] not in price_table()["models"]:
@@ -104,15 +127,22 @@ def answer_to(body: Any, policy: Policy, errors: list[Exception]) -> Answer:
 
 
 def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    """The message of the API that says `answer`; its ids depend on messages, system and tools of `body` alone."""
+    """The message of the API that says `answer`; its ids depend on messages, system and tools of
+    `body` alone.
+    """
     read = canonical([body.get("system"), body["messages"], body.get("tools") or []])
     stem = wire.fingerprint(read)[:20]
     content: list[dict[str, Any]] = [{"type": "text", "text": answer.words}] if answer.words else []
     for n, (name, arguments) in enumerate(answer.tools):
-        content.append({"type": "tool_use", "id": f"toolu_{stem}{n:02d}", "name": name, "input": arguments})
+        content.append(
+            {"type": "tool_use", "id": f"toolu_{stem}{n:02d}", "name": name, "input": arguments}
+        )
     said = answer.words + "".join(name + canonical(arguments) for name, arguments in answer.tools)
     usage = answer.usage or Usage(len(read) // CHARS_PER_TOKEN, len(said) // CHARS_PER_TOKEN)
-    stop = {"stop_reason": answer.stopped or ("tool_use" if answer.tools else "end_turn"), "stop_sequence": None}
+    stop = {
+        "stop_reason": answer.stopped or ("tool_use" if answer.tools else "end_turn"),
+        "stop_sequence": None,
+    }
     head = {"id": f"msg_{stem}", "type": "message", "role": "assistant", "model": body["model"]}
     return {**head, "content": content, **stop, "usage": wire.usage_to_api(usage)}
 
@@ -123,7 +153,10 @@ def result_of(body: Any, policy: Policy, errors: list[Exception]) -> dict[str, A
     if answer.fault == "hang":
         return {"type": "expired"}
     if answer.fault or answer.status >= 400:
-        return {"type": "errored", "error": {"type": "error", "error": BROKEN if answer.fault else answer.error}}
+        return {
+            "type": "errored",
+            "error": {"type": "error", "error": BROKEN if answer.fault else answer.error},
+        }
     return {"type": "succeeded", "message": message_of(body, answer)}
 
 
@@ -165,7 +198,10 @@ class ScriptedModel(Model):
         yield reply
 
     async def batch(
-        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+        self,
+        requests: Sequence[Request],
+        progress: Progress | None = None,
+        timeout_s: float = DAY_S,
     ) -> list[Reply]:
         """As `Model.batch`; a script does not wait, so `timeout_s` is not needed."""
         replies, _, tell = list[Reply](), timeout_s, reporting(progress)
@@ -185,6 +221,11 @@ class ScriptedModel(Model):
         message = message_of(body, answer)
         if answer.fault:
             stopped, why = FAULT_ENDS[answer.fault]
-            usage, why = Usage(message["usage"]["input_tokens"]), why.format(timeout_s=self.timeout_s)
-            return Reply(half(answer.words), stopped, self.name, self.source, usage, why=why), "possibly billed"
+            usage, why = (
+                Usage(message["usage"]["input_tokens"]),
+                why.format(timeout_s=self.timeout_s),
+            )
+            return Reply(
+                half(answer.words), stopped, self.name, self.source, usage, why=why
+            ), "possibly billed"
         return wire.conclude(request, self.name, self.source, answer.words, message), "billed"

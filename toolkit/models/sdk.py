@@ -1,4 +1,6 @@
-"""What needs the anthropic SDK: its client, what it is given, each attempt in the ledger, a batch, and its errors."""
+"""What needs the anthropic SDK: its client, what it is given, each attempt in the ledger, a batch,
+and its errors.
+"""
 
 import asyncio
 import json
@@ -20,14 +22,22 @@ if TYPE_CHECKING:
 CANCEL_S = 10.0
 LOOKS = 8  # in vain, one after the other, before a batch is given up
 POLL_S, LONGEST_POLL_S = 0.1, 60.0
-AWAY = (anthropic.APIConnectionError, anthropic.InternalServerError, anthropic.RateLimitError, httpx2.TransportError)
+AWAY = (
+    anthropic.APIConnectionError,
+    anthropic.InternalServerError,
+    anthropic.RateLimitError,
+    httpx2.TransportError,
+)
 OWN_HEADERS = re.compile(
-    "host|connection|user-agent|anthropic-version|idempotency-key|(accept|content|x-stainless)(-.*)?", re.IGNORECASE
+    "host|connection|user-agent|anthropic-version|idempotency-key|(accept|content|x-stainless)(-.*)?",
+    re.IGNORECASE,
 )
 
 
 def client_of(model: "ClaudeModel", url: str, own: bool) -> anthropic.AsyncAnthropic:
-    """The client of `model`; for a URL of its own without the proxies, headers and keys of the environment."""
+    """The client of `model`; for a URL of its own without the proxies, headers and keys of the
+    environment.
+    """
 
     async def keep_own(request: httpx2.Request) -> None:
         for name in [name for name in request.headers if not OWN_HEADERS.fullmatch(name)]:
@@ -38,7 +48,9 @@ def client_of(model: "ClaudeModel", url: str, own: bool) -> anthropic.AsyncAnthr
     return anthropic.AsyncAnthropic(
         api_key=model.api_key or os.environ.get("ANTHROPIC_API_KEY"),
         base_url=url,
-        http_client=httpx2.AsyncClient(timeout=model.timeout_s, trust_env=False, event_hooks=hooks) if own else None,
+        http_client=httpx2.AsyncClient(timeout=model.timeout_s, trust_env=False, event_hooks=hooks)
+        if own
+        else None,
         timeout=model.timeout_s,
         max_retries=model.max_retries,
         open_telemetry=False,
@@ -54,8 +66,12 @@ def params_of(request: Request, name: str) -> dict[str, Any]:
     return body
 
 
-def counting(model: "ClaudeModel", attempts: list[int], *requests: Request, batch: bool = False) -> Any:
-    """A middleware of the SDK that puts each HTTP attempt in the ledger; `attempts` gets the numbers left open."""
+def counting(
+    model: "ClaudeModel", attempts: list[int], *requests: Request, batch: bool = False
+) -> Any:
+    """A middleware of the SDK that puts each HTTP attempt in the ledger; `attempts` gets the
+    numbers left open.
+    """
 
     async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
         numbers = await model.ledger.reserve(model.name, model.source, *requests, batch=batch)
@@ -63,12 +79,16 @@ def counting(model: "ClaudeModel", attempts: list[int], *requests: Request, batc
             response = await call_next(http)
         except BaseException as error:
             unsent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
-            model.ledger.end(numbers, "free" if unsent else "possibly billed", why=str(error) or repr(error))
+            model.ledger.end(
+                numbers, "free" if unsent else "possibly billed", why=str(error) or repr(error)
+            )
             raise
         if response.status_code < 400:
             attempts.extend(numbers)
         else:
-            model.ledger.end(numbers, "free", response.status_code, why=f"HTTP {response.status_code}")
+            model.ledger.end(
+                numbers, "free", response.status_code, why=f"HTTP {response.status_code}"
+            )
         return response
 
     return count
@@ -80,10 +100,14 @@ async def next_of(events: Any, timeout_s: float) -> Any:
         return await anext(events, None)
 
 
-async def wait_for_batch(batches: Any, id_: str, found: dict[str, Any], all_: int, progress: Progress) -> None:
-    """Put the results of a batch into `found` by their custom_id once it has ended, looked at less and less often.
+async def wait_for_batch(
+    batches: Any, id_: str, found: dict[str, Any], all_: int, progress: Progress
+) -> None:
+    """Put the results of a batch into `found` by their custom_id once it has ended, looked at less
+    and less often.
 
-    A server that is away does not end a batch, unless it stays away. A batch that is given up is cancelled.
+    A server that is away does not end a batch, unless it stays away. A batch that is given up is
+    cancelled.
     """
     pause, missed = POLL_S, 0
     try:
@@ -115,7 +139,9 @@ async def _read(batches: Any, id_: str, found: dict[str, Any]) -> None:
                 chunks.append(chunk)
     finally:
         for line in b"".join(chunks).split(b"\n"):
-            with suppress(ValueError, RecursionError, LookupError, TypeError):  # a bad line costs no good one
+            with suppress(
+                ValueError, RecursionError, LookupError, TypeError
+            ):  # a bad line costs no good one
                 record = json.loads(line)
                 if found.setdefault(record["custom_id"], record["result"]) != record["result"]:
                     found[record["custom_id"]] = {"type": "two different results"}
@@ -130,4 +156,8 @@ def failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
         return "error", wire.error_why(error.status_code, kind, message)
     if isinstance(error, anthropic.APIConnectionError):
         return "error", f"no answer: {error.__cause__ or error}"
-    return wire.CUT if isinstance(error, httpx2.TransportError) else ("error", f"{type(error).__name__}: {error}")
+    return (
+        wire.CUT
+        if isinstance(error, httpx2.TransportError)
+        else ("error", f"{type(error).__name__}: {error}")
+    )

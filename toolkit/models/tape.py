@@ -1,4 +1,6 @@
-"""Tape: replies written down once and played back, keyed by the whole request, so that a call is made only once."""
+"""Tape: replies written down once and played back, keyed by the whole request, so that a call is
+made only once.
+"""
 
 import asyncio
 import logging
@@ -26,7 +28,9 @@ SHOWN = 20  # characters before and after a difference
 
 
 class TapeMiss(LookupError):
-    """A strict tape does not hold what it is asked; `path` is where that first differs from the nearest it holds."""
+    """A strict tape does not hold what it is asked; `path` is where that first differs from the
+    nearest it holds.
+    """
 
     def __init__(self, file: Path, path: str, why: str):
         self.path = path
@@ -41,34 +45,44 @@ class Recorded:
     key: str
     """SHA-256 of `request`."""
     request: dict[str, Any]
-    """All that an answer depends on. Metadata only where the model is simulated: a script goes by it."""
+    """All that an answer depends on. Metadata only where the model is simulated: a script goes by
+    it.
+    """
     reply: Reply
 
 
 class Tape(Model):
-    """A Model that answers from the JSONL file at `path` what it knows, and otherwise asks `model` and writes it down.
+    """A Model that answers from the JSONL file at `path` what it knows, and otherwise asks `model`
+    and writes it down.
 
-    Without `model` it is strict: what it does not know raises `TapeMiss`. Its name is that of the recorded model;
-    where there are several, `name` says which. Only results are kept. A reply that was live when recorded is played
-    back as ``tape``; a simulated one stays ``simulated``. Of equal requests at once one is asked, and the others wait.
-    A request that holds an API key is refused with a ValueError, and a reply that holds one is not kept.
+    Without `model` it is strict: what it does not know raises `TapeMiss`. Its name is that of the
+    recorded model; where there are several, `name` says which. Only results are kept. A reply that
+    was live when recorded is played back as ``tape``; a simulated one stays ``simulated``. Of equal
+    requests at once one is asked, and the others wait. A request that holds an API key is refused
+    with a ValueError, and a reply that holds one is not kept.
     """
 
     def __init__(self, path: str | Path, model: Model | None = None, name: str | None = None):
         self.model, self.hits, self.misses = model, 0, 0
         if model is None and not Path(path).exists():
-            raise FileNotFoundError(f"there is no tape at {path}: record one with Tape(path, model)")
+            raise FileNotFoundError(
+                f"there is no tape at {path}: record one with Tape(path, model)"
+            )
         self._file = JsonlFile(path, Recorded)
         self._known: dict[str, Recorded] = {}
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         for line in self._file.records():
             self._known.setdefault(wire.fingerprint(line.request), line)
-        sources = {line.reply.source for line in self._known.values()} | {model.source if model else "tape"}
+        sources = {line.reply.source for line in self._known.values()} | {
+            model.source if model else "tape"
+        }
         self.source: Source = "simulated" if "simulated" in sources else "tape"
         names = sorted({line.reply.model for line in self._known.values()})
         if model is None and name is None and len(names) != 1:
             held = ", ".join(names) or "no model"
-            raise ValueError(f"{path} holds replies of {held}: say name=, or record with Tape(path, model)")
+            raise ValueError(
+                f"{path} holds replies of {held}: say name=, or record with Tape(path, model)"
+            )
         self.name = model.name if model else name or names[0]
 
     @property
@@ -100,12 +114,17 @@ class Tape(Model):
         yield known
 
     async def batch(
-        self, requests: Sequence[Request], progress: Progress | None = None, timeout_s: float = DAY_S
+        self,
+        requests: Sequence[Request],
+        progress: Progress | None = None,
+        timeout_s: float = DAY_S,
     ) -> list[Reply]:
         """As `Model.batch`; only what is not known is asked, and of equal requests one."""
         asked = [self._find(request) for request in requests]
         async with AsyncExitStack() as stack:
-            for key in sorted({key for key, _ in asked}):  # in one order, so that no two batches wait for each other
+            for key in sorted(
+                {key for key, _ in asked}
+            ):  # in one order, so that no two batches wait for each other
                 await stack.enter_async_context(self._asking.setdefault(key, asyncio.Lock()))
             new = {key: n for n, (key, _) in enumerate(asked) if key not in self._known}
             fresh: dict[str, Reply] = {}
@@ -116,9 +135,13 @@ class Tape(Model):
 
             if self.model and new:
                 self.misses += len(new)
-                replies = await self.model.batch([requests[n] for n in new.values()], tell, timeout_s)
+                replies = await self.model.batch(
+                    [requests[n] for n in new.values()], tell, timeout_s
+                )
                 fresh = dict(zip(new, replies, strict=True))
-                await self._keep(*(Recorded(key, asked[new[key]][1], reply) for key, reply in fresh.items()))
+                await self._keep(
+                    *(Recorded(key, asked[new[key]][1], reply) for key, reply in fresh.items())
+                )
         self.hits += len(asked) - len(new)
         tell(len(new), 0)
         return [fresh[key] if key in fresh else self._play(key) for key, _ in asked]
@@ -129,14 +152,20 @@ class Tape(Model):
         body = wire.body_of(request if simulated else replace(request, metadata={}), self.name)
         key = wire.fingerprint(body)
         if _holds_secret(canonical(body)):
-            raise ValueError("the request holds an API key, and a tape keeps no secret: take it out")
+            raise ValueError(
+                "the request holds an API key, and a tape keeps no secret: take it out"
+            )
         if self.model is None and key not in self._known:
             raise TapeMiss(self._file.path, *_difference(self._known.values(), leaves(body)))
         return key, body
 
     async def _keep(self, *lines: Recorded) -> None:
-        """Record results. A disk that takes none of them is reported: the replies are paid for, and go on."""
-        kept = tuple(line for line in lines if line.reply.ok and not _holds_secret(encode(line.reply)))
+        """Record results. A disk that takes none of them is reported: the replies are paid for, and
+        go on.
+        """
+        kept = tuple(
+            line for line in lines if line.reply.ok and not _holds_secret(encode(line.reply))
+        )
         if not kept:
             return
         try:
@@ -167,18 +196,24 @@ def leaves(value: Any, path: str = "") -> dict[str, str]:
     if isinstance(value, list):
         parts = {f"{path}[{n}]": part for n, part in enumerate(value)}
     else:
-        names = {name: f".{name}" if name.isidentifier() else f"[{canonical(name)}]" for name in value}
+        names = {
+            name: f".{name}" if name.isidentifier() else f"[{canonical(name)}]" for name in value
+        }
         parts = {(path + names[name]).removeprefix("."): part for name, part in value.items()}
     return {at: text for inner, part in parts.items() for at, text in leaves(part, inner).items()}
 
 
 def _holds_secret(text: str) -> bool:
     keys = [os.environ.get(name, "") for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")]
-    return bool(SECRET.search(text)) or any(canonical(key)[1:-1] in text for key in keys if len(key) >= SHORTEST_KEY)
+    return bool(SECRET.search(text)) or any(
+        canonical(key)[1:-1] in text for key in keys if len(key) >= SHORTEST_KEY
+    )
 
 
 def _difference(lines: Iterable[Recorded], asked: dict[str, str]) -> tuple[str, str]:
-    """The first path at which the leaves `asked` differ from the nearest of `lines`, and that in words."""
+    """The first path at which the leaves `asked` differ from the nearest of `lines`, and that in
+    words.
+    """
     nearest, path, why = (sys.maxsize, 0), "", "the tape is empty"
     for line in lines:
         told = leaves(line.request)
@@ -189,5 +224,7 @@ def _difference(lines: Iterable[Recorded], asked: dict[str, str]) -> tuple[str, 
         if far < nearest:
             nearest, path = far, differing[0]
             shown = (text[max(0, same - SHOWN) : same + SHOWN] for text in pair)
-            why = "the nearest one differs first at {}: recorded …{}…, asked …{}…".format(path, *shown)
+            why = "the nearest one differs first at {}: recorded …{}…, asked …{}…".format(
+                path, *shown
+            )
     return path, why

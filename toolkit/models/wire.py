@@ -1,4 +1,6 @@
-"""The Messages API's JSON as pure functions: Request to body and back, what is wrong with a body, how a reply ends."""
+"""The Messages API's JSON as pure functions: Request to body and back, what is wrong with a body,
+how a reply ends.
+"""
 
 import hashlib
 import json
@@ -18,7 +20,10 @@ STOPPED: dict[str, tuple[Stopped, str]] = {
     "stop_sequence": ("end", ""),
     "tool_use": ("tool_use", ""),
     "max_tokens": ("max_tokens", "max_tokens was reached before the reply was complete"),
-    "model_context_window_exceeded": ("max_tokens", "the context window was full before the reply was complete"),
+    "model_context_window_exceeded": (
+        "max_tokens",
+        "the context window was full before the reply was complete",
+    ),
     "refusal": ("refusal", "the model refused"),
 }
 """The API's ``stop_reason`` in our words; any other reason is an error."""
@@ -68,7 +73,9 @@ class _Batch(BaseModel, strict=True):
 
 
 def well_formed(value: T) -> T:
-    """Copy a JSON `value`, lone surrogates replaced: hostile JSON may bring them, and no UTF-8 file can hold them."""
+    """Copy a JSON `value`, lone surrogates replaced: hostile JSON may bring them, and no UTF-8 file
+    can hold them.
+    """
     text = json.dumps(value, ensure_ascii=False)
     copy: T = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     return copy
@@ -94,7 +101,9 @@ def request_of(body: dict[str, Any]) -> Request:
 
 
 def what_is_wrong(body: Any, batch: bool = False) -> str | None:
-    """What the API would refuse in `body`, of a message or a `batch`, naming the place; None for nothing."""
+    """What the API would refuse in `body`, of a message or a `batch`, naming the place; None for
+    nothing.
+    """
     try:
         validate(_Batch if batch else _Body, body)
     except RecordError as error:
@@ -116,7 +125,9 @@ def _faults(body: dict[str, Any]) -> Iterator[str]:
             yield f"messages.{n}.content: must not be empty"
         if any(not isinstance(block.get("type"), str) for block in blocks):
             yield f"messages.{n}.content: each block needs a type"
-        results = [block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"]
+        results = [
+            block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"
+        ]
         if unanswered := [id_ for id_ in asked if id_ not in results]:
             yield f"messages.{n}: tool_use {unanswered[0]!r} has no tool_result in the next user message"
         if unasked := [id_ for id_ in results if id_ not in asked]:
@@ -135,12 +146,16 @@ def fingerprint(value: Any) -> str:
 
 
 def error_why(status: int, type: str, message: str) -> str:
-    """Our sentence about an error status, or about an ``error`` event in a stream that began with a good one."""
+    """Our sentence about an error status, or about an ``error`` event in a stream that began with a
+    good one.
+    """
     return f"{f'HTTP {status}' if status >= 400 else 'error in mid-stream:'} {type}: {message}"
 
 
 def usage_of(message: dict[str, Any]) -> Usage:
-    """What a `message` from outside claims to have used, cached tokens included. Raises RecordError or TypeError."""
+    """What a `message` from outside claims to have used, cached tokens included. Raises RecordError
+    or TypeError.
+    """
     used = message["usage"]
     written = used.get("cache_creation_input_tokens") or 0
     read = used.get("cache_read_input_tokens") or 0
@@ -173,25 +188,35 @@ def usage_to_api(usage: Usage) -> dict[str, Any]:
     return used
 
 
-def conclude(request: Request, model: str, source: Source, text: str, message: dict[str, Any]) -> Reply:
+def conclude(
+    request: Request, model: str, source: Source, text: str, message: dict[str, Any]
+) -> Reply:
     """The Reply to a `message` that arrived whole; what cannot be read raises, as `usage_of` does."""
     blocks = validate(tuple[dict[str, Any], ...], well_formed(message["content"]))
     reason, usage = message["stop_reason"], usage_of(message)
     stopped, why = STOPPED.get(reason, ("error", f"unknown stop_reason {reason!r}"))
     calls, parsed = tuple[ToolCall, ...](), None
     if stopped == "tool_use":
-        used = [{**block, "arguments": block.get("input")} for block in blocks if block.get("type") == "tool_use"]
+        used = [
+            {**block, "arguments": block.get("input")}
+            for block in blocks
+            if block.get("type") == "tool_use"
+        ]
         calls = validate(tuple[ToolCall, ...], used)
         why = "" if calls else "stop_reason is tool_use, and there is no tool call"
     elif stopped == "end" and request.schema is not None:
         parsed, why = parse(text, request.schema)
     if not why:
         return Reply(text, stopped, model, source, usage, calls, parsed, blocks=blocks)
-    return Reply(text, "error" if stopped in ("end", "tool_use") else stopped, model, source, usage, why=why)
+    return Reply(
+        text, "error" if stopped in ("end", "tool_use") else stopped, model, source, usage, why=why
+    )
 
 
 def read_result(request: Request, model: str, source: Source, result: Any) -> tuple[Reply, State]:
-    """The Reply to `request` that a batch's `result` stands for, and what it cost; only a success is charged."""
+    """The Reply to `request` that a batch's `result` stands for, and what it cost; only a success
+    is charged.
+    """
     try:
         if result["type"] == "succeeded":
             message = result["message"]
@@ -199,7 +224,9 @@ def read_result(request: Request, model: str, source: Source, result: Any) -> tu
             return conclude(request, model, source, well_formed(text), message), "billed"
         if result["type"] == "errored":
             told = result["error"]["error"]
-            return Reply("", "error", model, source, why=well_formed(f"{told['type']}: {told['message']}")), "free"
+            return Reply(
+                "", "error", model, source, why=well_formed(f"{told['type']}: {told['message']}")
+            ), "free"
         stopped, why = UNASKED[result["type"]]
         return Reply("", stopped, model, source, why=why), "free"
     except Exception as error:  # whatever a server may send
@@ -213,8 +240,13 @@ def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str
         value = from_json(text, allow_inf_nan=False)
         json.loads(text, object_pairs_hook=_each_once)
         fault = next(_validator(schema).iter_errors(value), None)
-    except Exception as error:  # text nested too deep, a pattern that is no regex, a $ref to nowhere
-        return None, f"the reply cannot be read as JSON of the schema: {type(error).__name__}: {error}"
+    except (
+        Exception
+    ) as error:  # text nested too deep, a pattern that is no regex, a $ref to nowhere
+        return (
+            None,
+            f"the reply cannot be read as JSON of the schema: {type(error).__name__}: {error}",
+        )
     if not isinstance(value, dict):
         return None, f"the reply is a JSON {type(value).__name__}, not an object"
     if fault:
@@ -223,7 +255,9 @@ def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of `pairs`. Raises ValueError where a name stands twice: of two verdicts none is clear."""
+    """The object of `pairs`. Raises ValueError where a name stands twice: of two verdicts none is
+    clear.
+    """
     if twice := [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]:
         raise ValueError(f"{twice[0]!r} stands there twice")
     return dict(pairs)

@@ -1,7 +1,8 @@
 """Durable Sessions: does it arrive?
 
-A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLog`); continuity across surfaces is a
-`Surface`; resilient delivery is ``session.read(after=seq)``; live control is ``cancel``, ``steer``, ``interrupt`` and
+A durable session is a `Session`; its substrate is a `Log` (`MemoryLog`, `NatsLog`); continuity
+across surfaces is a `Surface`; resilient delivery is ``session.read(after=seq)``; live control is
+``cancel``, ``steer``, ``interrupt`` and
 ``approve``, which are events on the log: closing a connection never cancels.
 
 >>> import asyncio
@@ -32,9 +33,9 @@ from toolkit.sessions.log import (
     TooLarge,
 )
 from toolkit.sessions.memory import MemoryLog
-from toolkit.sessions.nats import NatsLog
+from toolkit.sessions.nats.log import NatsLog
+from toolkit.sessions.nats.server import NatsServer, StoreInUse, server_binary
 from toolkit.sessions.run import Run
-from toolkit.sessions.server import NatsServer, StoreInUse, server_binary
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import Surface
 

@@ -1,4 +1,6 @@
-"""Approvals: a run puts a question to people, waits for the first answer, and settles it; at the run's end, all."""
+"""Approvals: a run puts a question to people, waits for the first answer, and settles it; at the
+run's end, all.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def settlement_id(request: str) -> str:
-    """The id of a question's ``approval.settled``: broken off in mid-write and written again, it is stored once."""
+    """The id of a question's ``approval.settled``: broken off in mid-write and written again, it is
+    stored once.
+    """
     return f"{request}-settled"
 
 
@@ -31,7 +35,12 @@ async def ask(run: "Run", question: str, timeout_s: float) -> bool | None:
     if inbox.approval(request) is None and not run.cancelled:
         await run.catch_up()
     approval = inbox.approval(request)
-    await settle(run, request, approval, "the run was stopped" if run.cancelled else "nobody answered in time")
+    await settle(
+        run,
+        request,
+        approval,
+        "the run was stopped" if run.cancelled else "nobody answered in time",
+    )
     await run.append("run.resumed", {})
     return None if approval is None else bool(approval.data.get("answer"))
 
@@ -39,16 +48,24 @@ async def ask(run: "Run", question: str, timeout_s: float) -> bool | None:
 async def _put(run: "Run", question: str, timeout_s: float) -> str:
     run.acknowledge(run.inbox.taken)
     event = run.event("approval.asked", {"question": question, "timeout_s": timeout_s})
-    run.inbox.questions[event.id] = question  # before it is stored: it may be, without an acknowledgement
+    run.inbox.questions[event.id] = (
+        question  # before it is stored: it may be, without an acknowledgement
+    )
     await run.writer.store(event)
     return event.id
 
 
 async def settle(run: "Run", request: str, approval: Event | None, why: str) -> None:
-    """Close a question on the log with the `approval` that counts, or none and why; answer those that came late."""
+    """Close a question on the log with the `approval` that counts, or none and why; answer those
+    that came late.
+    """
     data: dict[str, Any] = {"request": request, "answer": None, "why": why}
     if approval:
-        data = {"request": request, "answer": bool(approval.data.get("answer")), "event": approval.id}
+        data = {
+            "request": request,
+            "answer": bool(approval.data.get("answer")),
+            "event": approval.id,
+        }
     await run.store("approval.settled", data, settlement_id(request))
     for late in run.inbox.settle(request, approval):
         run.inbox.answer(late.id)
@@ -57,7 +74,9 @@ async def settle(run: "Run", request: str, approval: Event | None, why: str) -> 
 
 
 async def last_answers(run: "Run", outcome: Outcome) -> list[Event]:
-    """What is written together with a run's end: its questions are withdrawn, and what it did not use is answered."""
+    """What is written together with a run's end: its questions are withdrawn, and what it did not
+    use is answered.
+    """
     answers = []
     for request in list(run.inbox.questions):
         withdrawn = {"request": request, "answer": None, "why": f"the run ended ({outcome})"}
@@ -68,7 +87,9 @@ async def last_answers(run: "Run", outcome: Outcome) -> list[Event]:
         for_others = await _for_others(run)
     for signal, why in unused:
         if signal.id not in for_others:
-            answers.append(run.event("signal.unused", {"event": signal.id, "why": why}, receipt_id(signal.id)))
+            answers.append(
+                run.event("signal.unused", {"event": signal.id, "why": why}, receipt_id(signal.id))
+            )
     return answers
 
 

@@ -1,4 +1,6 @@
-"""Calls: a model's words on a run as they come, and what they cost, also where the call was broken off."""
+"""Calls: a model's words on a run as they come, and what they cost, also where the call was broken
+off.
+"""
 
 import asyncio
 from collections.abc import Awaitable
@@ -22,7 +24,9 @@ WHY_CHARS = 2_000
 
 
 async def stream_call(run: "Run", model: Model, request: Request) -> Reply:
-    """Write the words of one call, then its ``model.usage``. The steers that it was asked with get their receipts."""
+    """Write the words of one call, then its ``model.usage``. The steers that it was asked with get
+    their receipts.
+    """
     # Not those taken while it streams: this call was made without them.
     asked_with = dict(run.inbox.taken)
     try:
@@ -40,20 +44,29 @@ async def stream_call(run: "Run", model: Model, request: Request) -> Reply:
     assert isinstance(piece, Reply)
     cost = round(cost_usd(piece.model, piece.usage), 8)
     why = {} if piece.ok else {"stopped": piece.stopped, "why": piece.why}
-    await run.store("model.usage", {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model, **why})
+    await run.store(
+        "model.usage", {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model, **why}
+    )
     return piece
 
 
-async def _note_broken_call(run: "Run", model: Model, request: Request, error: BaseException) -> None:
-    """Record a call whose reply did not come, with the most that it can have cost: nobody said what it did cost."""
+async def _note_broken_call(
+    run: "Run", model: Model, request: Request, error: BaseException
+) -> None:
+    """Record a call whose reply did not come, with the most that it can have cost: nobody said what
+    it did cost.
+    """
     data = {
         "model": model.name,
         "stopped": "interrupted",
-        "why": "the call was broken off" if isinstance(error, asyncio.CancelledError) else short(error),
+        "why": "the call was broken off"
+        if isinstance(error, asyncio.CancelledError)
+        else short(error),
         "possibly_billed": True,
         "worst_usd": round(cost_usd(model.name, worst_case(request)), 8),
     }
-    # It waits in the writer's queue where the log is away, and goes before whatever is written next.
+    # It waits in the writer's queue where the log is away, and goes before whatever is written
+    # next.
     with suppress(Fenced, LogUnavailable, TimeoutError):
         async with asyncio.timeout(BROKEN_CALL_S):
             await run.store("model.usage", data)
@@ -79,7 +92,9 @@ async def unless_interrupted(run: "Run", work: Awaitable[T], by_steers: bool) ->
 
 
 async def _interrupts(run: "Run", task: "asyncio.Future[T]", by_steers: bool) -> list[Event] | None:
-    """Wait for `task`: None once it is done; else, where it is to be broken off, the interrupts that ask for it."""
+    """Wait for `task`: None once it is done; else, where it is to be broken off, the interrupts
+    that ask for it.
+    """
     seen = len(run.signals)
     while not task.done():
         interrupts = [signal for signal in run.signals[seen:] if signal.kind == "interrupt"]
@@ -92,5 +107,7 @@ async def _interrupts(run: "Run", task: "asyncio.Future[T]", by_steers: bool) ->
 
 
 def short(error: BaseException) -> str:
-    """An error as it is put on the log: one that quotes what it could not read may be of any length."""
+    """An error as it is put on the log: one that quotes what it could not read may be of any
+    length.
+    """
     return repr(error)[:WHY_CHARS]

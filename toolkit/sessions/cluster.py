@@ -1,4 +1,5 @@
-"""NatsCluster: three real nats-servers on loopback, for a log that outlives the loss of any one of them.
+"""NatsCluster: three real nats-servers on loopback, for a log that outlives the loss of any one of
+them.
 
 ``NatsLog.connect(cluster.url, replicas=3)`` keeps each stream on all of them: what is acknowledged stands on two at
 least.
@@ -12,15 +13,16 @@ from pathlib import Path
 from typing import Literal, Self
 
 from toolkit.sessions.log import LogUnavailable
-from toolkit.sessions.server import NatsServer
-from toolkit.sessions.streams import STREAM
+from toolkit.sessions.nats.server import NatsServer
+from toolkit.sessions.nats.streams import STREAM
 
 LEADER_TIMEOUT_S = 60.0
 ASK_AGAIN_S = 0.1
 
 
 class NatsCluster:
-    """Servers that know each other by routes. Each is a `NatsServer`: ``cluster.servers[0].kill()``.
+    """Servers that know each other by routes. Each is a `NatsServer`:
+    ``cluster.servers[0].kill()``.
 
     Parameters
     ----------
@@ -32,9 +34,16 @@ class NatsCluster:
         A folder with one for each server in it.
     """
 
-    def __init__(self, size: int = 3, durability: Literal["os", "fsync"] = "os", store: str | Path | None = None):
+    def __init__(
+        self,
+        size: int = 3,
+        durability: Literal["os", "fsync"] = "os",
+        store: str | Path | None = None,
+    ):
         with ExitStack() as held:
-            listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(size)]
+            listeners = [
+                held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(size)
+            ]
             ports = [listener.getsockname()[1] for listener in listeners]
         # One token for clients, and another by which the servers know each other.
         token, password = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -63,7 +72,8 @@ class NatsCluster:
         return ",".join(server.url for server in self.servers)
 
     async def leader(self, stream: str = STREAM, timeout_s: float = LEADER_TIMEOUT_S) -> NatsServer:
-        """The server that leads `stream`, once each of its replicas has caught up: only then can one be spared.
+        """The server that leads `stream`, once each of its replicas has caught up: only then can
+        one be spared.
 
         Raises
         ------
@@ -74,15 +84,22 @@ class NatsCluster:
 
         names = {server.name: server for server in self.servers if server.pid}
         try:
-            async with asyncio.timeout(timeout_s), await nats.connect(self.url.split(",")) as client:
+            async with (
+                asyncio.timeout(timeout_s),
+                await nats.connect(self.url.split(",")) as client,
+            ):
                 while True:
                     try:
                         state = (await client.jetstream().stream_info(stream)).cluster
                     except (nats.errors.Error, OSError):
                         state = None
-                    whole = state and all(one.current and not one.offline for one in state.replicas or [])
+                    whole = state and all(
+                        one.current and not one.offline for one in state.replicas or []
+                    )
                     if whole and state and state.leader in names:
                         return names[state.leader]
                     await asyncio.sleep(ASK_AGAIN_S)
         except TimeoutError:
-            raise LogUnavailable(f"no server leads {stream}, with all replicas, within {timeout_s} s") from None
+            raise LogUnavailable(
+                f"no server leads {stream}, with all replicas, within {timeout_s} s"
+            ) from None

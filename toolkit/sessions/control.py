@@ -22,7 +22,9 @@ ORPHANS_EACH_S = 5.0
 """Pause between two looks for what dead agents left behind."""
 
 Agent = Callable[[Run, Event], Awaitable[None]]
-"""Answers one message on a run: writes to it, and looks at ``run.cancelled`` and ``run.take_steers()``."""
+"""Answers one message on a run: writes to it, and looks at ``run.cancelled`` and
+``run.take_steers()``.
+"""
 
 
 class _Attendant:
@@ -78,9 +80,11 @@ class _Attendant:
             await self.session.settle(self.actor)
 
     async def _give_up(self, message: str, roll_back: bool) -> None:
-        """End the answer to a message that another has superseded, on the log too, before the other's answer begins.
+        """End the answer to a message that another has superseded, on the log too, before the
+        other's answer begins.
 
-        Else the message would be answered after a restart, when the other is settled and no longer in its way.
+        Else the message would be answered after a restart, when the other is settled and no longer
+        in its way.
         """
         if roll_back:
             self.taken_back.add(message)
@@ -92,7 +96,9 @@ class _Attendant:
             await self._settle_superseded(self.messages[message])
 
     async def _settle_superseded(self, message: Event) -> None:
-        """Settle a message whose answer did not begin here: it may have begun elsewhere, in an agent that died."""
+        """Settle a message whose answer did not begin here: it may have begun elsewhere, in an
+        agent that died.
+        """
         id_ = run_for(message.id)
         if id_ not in (await self.session.signals()).outcomes:
             await self._reject(message.id, "a later message took its place before its answer began")
@@ -111,7 +117,8 @@ class _Attendant:
 
     async def _answer(self, message: Event) -> None:
         self.begun.add(message.id)
-        # What was begun is also ended where this answer is broken off, or the run would be left streaming.
+        # What was begun is also ended where this answer is broken off, or the run would be left
+        # streaming.
         starting, run = asyncio.ensure_future(self._run(run_for(message.id))), None
         try:
             run = await asyncio.shield(starting)
@@ -128,14 +135,17 @@ class _Attendant:
                 await run.stop_listening()
 
     async def _break_off(self, run: Run, message: Event) -> None:
-        # Fenced where it has ended already, or is another agent's: then there is nothing to break off.
+        # Fenced where it has ended already, or is another agent's: then there is nothing to break
+        # off.
         with suppress(Fenced):
             if message.id in self.taken_back and not run.outcome:
                 await run.roll_back()
             await run.finish("cancelled")
 
     async def _run(self, id_: str) -> Run | None:
-        """The run that answers: a new one, or the one that a crash left behind, or none where that is not ours."""
+        """The run that answers: a new one, or the one that a crash left behind, or none where that
+        is not ours.
+        """
         try:
             return await self.session.start_run(self.actor, self.source, id=id_, ttl_s=self.ttl_s)
         except Fenced:
@@ -164,7 +174,9 @@ class _Attendant:
             await run.finish(outcome)
         except (Fenced, LogUnavailable):
             raise
-        except Exception as error:  # the log refused what still waited to be stored; the run ends without it
+        except (
+            Exception
+        ) as error:  # the log refused what still waited to be stored; the run ends without it
             await run.append("error", {"why": short(error)})
             await run.finish("error")
 
@@ -181,13 +193,15 @@ async def attend(
 ) -> None:
     """Answer each message of the session that is not by `actor`, until cancelled.
 
-    A run's id is made of its message's id (`run_for`), so a second attendant, or this one started again, answers no
-    message twice: the run's fence refuses it. A run whose attendant has died is adopted: the agent gets it with the
-    words so far in ``run.text``. An error of the agent is an event ``error`` on its run, which ends so.
+    A run's id is made of its message's id (`run_for`), so a second attendant, or this one started
+    again, answers no message twice: the run's fence refuses it. A run whose attendant has died is
+    adopted: the agent gets it with the words so far in ``run.text``. An error of the agent is an
+    event ``error`` on its run, which ends so.
 
-    A message that `policy` turns away or supersedes is settled on the log, by ``message.rejected`` or by a cancelled
-    run, before the next begins. `source` says whether the agent's words are real, and `ttl_s` is the lease of a run,
-    both as for `Session.start_run`. Every `orphans_each_s` seconds, runs that other agents left behind are ended as
+    A message that `policy` turns away or supersedes is settled on the log, by ``message.rejected``
+    or by a cancelled run, before the next begins. `source` says whether the agent's words are real,
+    and `ttl_s` is the lease of a run, both as for `Session.start_run`. Every `orphans_each_s`
+    seconds, runs that other agents left behind are ended as
     ``orphaned`` once their leases have run out, and signals that nobody can use are answered by ``signal.unused``.
 
     Raises
@@ -210,7 +224,9 @@ async def attend(
         # First those that begin answers, then the answers.
         for tasks in (work, desk.tasks.values()):
             for task in tuple(tasks):
-                with suppress(Exception):  # The first error is on its way; none may leave the others running.
+                with suppress(
+                    Exception
+                ):  # The first error is on its way; none may leave the others running.
                     await stop(task)
         if desk.ending:
             await asyncio.wait(desk.ending)
@@ -240,7 +256,9 @@ async def _orphans(desk: _Attendant, each_s: float) -> None:
 
 
 async def _end_strays(desk: _Attendant, known: Conversation) -> None:
-    """End the runs that are nobody's; but a run that answers a message of ours is adopted, and goes on."""
+    """End the runs that are nobody's; but a run that answers a message of ours is adopted, and goes
+    on.
+    """
     messages = {run_for(message): message for message in desk.messages}
     at_work = {run_for(message) for message in desk.at_work()}
     strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in at_work]
@@ -256,9 +274,17 @@ async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str])
         try:
             async for event in desk.session.read(after, lane="quiet"):
                 after = event.seq or after
-                if event.kind == "message" and event.actor != actor and run_for(event.id) not in settled:
+                if (
+                    event.kind == "message"
+                    and event.actor != actor
+                    and run_for(event.id) not in settled
+                ):
                     await desk.receive(event, desk.policy)
-                elif event.kind == "run.finished" and desk.desk.active and event.run == run_for(desk.desk.active):
+                elif (
+                    event.kind == "run.finished"
+                    and desk.desk.active
+                    and event.run == run_for(desk.desk.active)
+                ):
                     # In the order of the log: what is said after this end finds nobody at work.
                     await desk.end(desk.desk.active)
         except CursorLost:  # the log began anew: so do we

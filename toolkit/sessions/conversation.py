@@ -1,4 +1,6 @@
-"""Conversation: what a session's events amount to. The same events fold to the same conversation everywhere."""
+"""Conversation: what a session's events amount to. The same events fold to the same conversation
+everywhere.
+"""
 
 from bisect import insort
 from collections.abc import Iterable
@@ -50,7 +52,9 @@ class RunState:
     words_seq: int = 0
     """The last event that added to its words."""
     intact: bool | None = None
-    """Whether its words are here as its agent wrote them, by their SHA-256; None until the agent says so."""
+    """Whether its words are here as its agent wrote them, by their SHA-256; None until the agent
+    says so.
+    """
 
     @property
     def ended(self) -> bool:
@@ -59,7 +63,9 @@ class RunState:
 
 
 class Conversation:
-    """The fold of a session's events, one `apply` at a time. Events at or before its `cursor` change nothing."""
+    """The fold of a session's events, one `apply` at a time. Events at or before its `cursor`
+    change nothing.
+    """
 
     def __init__(self, session: str):
         self.session = session
@@ -67,8 +73,10 @@ class Conversation:
         self.items: list[Item] = []
         self.runs: dict[str, RunState] = {}
         self.replaced: list[Item] = []
-        """What was shown here and taken back since, by a later attempt or a roll-back. A reader that came later has not
-        seen all of it, as snapshots hold only what stands. So it is no part of `to_json`."""
+        """What was shown here and taken back since, by a later attempt or a roll-back. A reader
+        that came later has not seen all of it, as snapshots hold only what stands. So it is no part
+        of `to_json`.
+        """
         self.signals = Signals()
         """What people asked of the agents, and what became of it."""
         self._open: dict[str, Item] = {}
@@ -95,7 +103,8 @@ class Conversation:
         elif event.kind in LIFECYCLE:
             self._live(event)
         else:
-            # Somebody's signal does not part an agent's words: the agent, who makes the snapshots, may not know of it.
+            # Somebody's signal does not part an agent's words: the agent, who makes the snapshots,
+            # may not know of it.
             parts = event.kind not in CONTROL_KINDS
             if parts and (run not in self.runs or event.actor == self.runs[run].actor):
                 self._close(run, seq)
@@ -104,12 +113,16 @@ class Conversation:
             self._place(self._item(event))
 
     def _close(self, run: str, seq: int) -> None:
-        """What comes after this in the run's words is an item of its own; unless a snapshot has it already."""
+        """What comes after this in the run's words is an item of its own; unless a snapshot has it
+        already.
+        """
         if run not in self.runs or seq > self.runs[run].words_seq:
             self._open.pop(run, None)
 
     def _place(self, item: Item) -> None:
-        """Items stand in the order of the log, though a snapshot's come before what lies between them."""
+        """Items stand in the order of the log, though a snapshot's come before what lies between
+        them.
+        """
         if not self.items or item.seq >= self.items[-1].seq:
             self.items.append(item)
         else:
@@ -142,7 +155,9 @@ class Conversation:
             return
         state.words_seq = covers
         state.spoke = True
-        self.items = [item for item in self.items if item.run != event.run or item.kind != "text.delta"]
+        self.items = [
+            item for item in self.items if item.run != event.run or item.kind != "text.delta"
+        ]
         self._open.pop(run, None)
         for piece in pieces:
             self._place(piece)
@@ -157,8 +172,14 @@ class Conversation:
         state = self.runs.setdefault(run, RunState(event.actor))
         if event.kind == "text.done":
             self._close(run, event.seq or 0)
-            words = "".join(item.text for item in self.items if item.run == event.run and item.kind == "text.delta")
-            state.intact = sha256(words.encode("utf-8", "surrogatepass")).hexdigest() == event.data.get("sha256")
+            words = "".join(
+                item.text
+                for item in self.items
+                if item.run == event.run and item.kind == "text.delta"
+            )
+            state.intact = sha256(
+                words.encode("utf-8", "surrogatepass")
+            ).hexdigest() == event.data.get("sha256")
             return
         if state.ended:
             return
@@ -166,7 +187,10 @@ class Conversation:
             state.fence = event.seq or 0
         if event.kind == "run.started":
             source = event.data.get("source")
-            state.source, state.started = source if source in SOURCE_RANK else "imported", event.seq or 0
+            state.source, state.started = (
+                source if source in SOURCE_RANK else "imported",
+                event.seq or 0,
+            )
             state.events["started"] = event.id
         elif event.kind == "run.finished":
             outcome = str(event.data.get("outcome"))
@@ -193,7 +217,11 @@ class Conversation:
 
     def _take_back(self, run: str, step: str | None, seq: int) -> None:
         """What an earlier attempt at a step put out (or the whole run, for None) no longer counts."""
-        mine = (item for item in self.items if item.run == run and item.seq < seq and not is_control(item))
+        mine = (
+            item
+            for item in self.items
+            if item.run == run and item.seq < seq and not is_control(item)
+        )
         old = [item for item in mine if step in (None, item.step)]
         taken_back = {id(item) for item in old}
         self.items = [item for item in self.items if id(item) not in taken_back]
@@ -202,15 +230,18 @@ class Conversation:
 
     @property
     def source(self) -> Source:
-        """The least live source of the runs that put something out; ``imported`` where there is none."""
+        """The least live source of the runs that put something out; ``imported`` where there is
+        none.
+        """
         sources = [run.source for run in self.runs.values() if run.spoke]
         return min(sources, key=SOURCE_RANK.index, default="imported")
 
     def refusal(self, kind: str, run: str | None = None, request: str | None = None) -> str:
         """Why a cancel, steer, interrupt or approve would reach nobody now, as one sentence.
 
-        Empty where it can reach somebody: a run under way, or a message whose run has not begun. A cancel, steer or
-        interrupt names a `run`, or none for whoever runs; an approve names the `request` that it answers.
+        Empty where it can reach somebody: a run under way, or a message whose run has not begun. A
+        cancel, steer or interrupt names a `run`, or none for whoever runs; an approve names the
+        `request` that it answers.
         """
         return self.signals.refusal(kind, run, request)
 
@@ -221,9 +252,14 @@ class Conversation:
 
     def to_json(self) -> str:
         """All that is shown as canonical JSON: equal for any two readers of the same events."""
-        items = [[i.id, i.kind, i.actor, i.run, i.seq, i.time, i.step, i.text, i.data] for i in self.items]
+        items = [
+            [i.id, i.kind, i.actor, i.run, i.seq, i.time, i.step, i.text, i.data]
+            for i in self.items
+        ]
         runs = {key: [run.actor, run.state, run.source, run.step] for key, run in self.runs.items()}
-        return canonical({"cursor": self.cursor, "items": items, "runs": runs, "present": sorted(self.present)})
+        return canonical(
+            {"cursor": self.cursor, "items": items, "runs": runs, "present": sorted(self.present)}
+        )
 
     @property
     def sha256(self) -> str:
@@ -232,7 +268,10 @@ class Conversation:
 
     def trace(self) -> Trace:
         """The conversation as a Trace; each step keeps the id of the event that it came from."""
-        runs = [{"id": k, "actor": r.actor, "outcome": r.state, "events": r.events} for k, r in self.runs.items()]
+        runs = [
+            {"id": k, "actor": r.actor, "outcome": r.state, "events": r.events}
+            for k, r in self.runs.items()
+        ]
         meta: dict[str, Any] = {"session": self.session, "cursor": self.cursor, "runs": runs}
         if runs:
             meta["outcome"] = runs[-1]["outcome"]

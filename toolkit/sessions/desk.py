@@ -1,4 +1,5 @@
-"""What an agent does with a message that comes while it is answering another: decided here, done in control.py.
+"""What an agent does with a message that comes while it is answering another: decided here, done in
+control.py.
 
 The policies carry LangGraph's names. `decide` and `finished` are pure.
 """
@@ -7,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 SecondMessage = Literal["reject", "enqueue", "interrupt", "rollback"]
-"""Turn the second message away; answer it later; break off and answer it; take back the answer so far, and answer."""
+"""Turn the second message away; answer it later; break off and answer it; take back the answer so
+far, and answer.
+"""
 
 Do = Literal["start", "reject", "break off", "roll back"]
 
@@ -22,7 +25,9 @@ class Desk:
     """The ids of those to be answered next, in order."""
 
 
-def decide(desk: Desk, policy: SecondMessage, message: str) -> tuple[Desk, tuple[tuple[Do, str], ...]]:
+def decide(
+    desk: Desk, policy: SecondMessage, message: str
+) -> tuple[Desk, tuple[tuple[Do, str], ...]]:
     """What to do about `message`, and what is on the desk then.
 
     >>> decide(Desk("a"), "enqueue", "b")
@@ -31,7 +36,9 @@ def decide(desk: Desk, policy: SecondMessage, message: str) -> tuple[Desk, tuple
     (Desk(active='b', waiting=()), (('break off', 'a'), ('start', 'b')))
     """
     if policy not in get_args(SecondMessage):
-        raise ValueError(f"a second message is met by {', '.join(get_args(SecondMessage))}, not by {policy!r}")
+        raise ValueError(
+            f"a second message is met by {', '.join(get_args(SecondMessage))}, not by {policy!r}"
+        )
     if message == desk.active or message in desk.waiting:
         return desk, ()
     if desk.active is None:

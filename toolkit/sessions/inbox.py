@@ -1,15 +1,26 @@
-"""Inbox: the signals that one run has heard, and what the run has done with each. It decides; the run writes."""
+"""Inbox: the signals that one run has heard, and what the run has done with each. It decides; the
+run writes.
+"""
 
 from toolkit.events import Event, Outcome
 from toolkit.sessions.signals import Signal
 
 NO_EVIDENCE = frozenset(
     {
-        *("run.suspended", "run.resumed", "run.rolled_back", "step.started", "tool.result", "error"),
+        *(
+            "run.suspended",
+            "run.resumed",
+            "run.rolled_back",
+            "step.started",
+            "tool.result",
+            "error",
+        ),
         *("approval.settled", "steer.consumed", "interrupt.consumed", "signal.unused"),
     }
 )
-"""Events that an agent writes without having asked a model: none shows that a steer was taken into account."""
+"""Events that an agent writes without having asked a model: none shows that a steer was taken into
+account.
+"""
 
 
 class Inbox:
@@ -45,7 +56,9 @@ class Inbox:
         return True
 
     def inherit(self, signal: Signal) -> None:
-        """Take in a signal that came before this agent. What was answered then is not answered again."""
+        """Take in a signal that came before this agent. What was answered then is not answered
+        again.
+        """
         if signal.state != "pending" and signal.event.kind != "cancel":
             self.answer(signal.event.id)
         if signal.state != "unused":
@@ -61,7 +74,9 @@ class Inbox:
         return any(event.id not in self._answered for event in self._with_words)
 
     def take_words(self) -> list[Event]:
-        """The steers, and interrupts with words, that were not taken yet; none once the run is cancelled."""
+        """The steers, and interrupts with words, that were not taken yet; none once the run is
+        cancelled.
+        """
         if self.cancelled:
             return []
         fresh = [event for event in self._with_words if event.id not in self._answered]
@@ -96,7 +111,9 @@ class Inbox:
         self.inherited.pop(request, None)
         if used:
             self.answer(used.id)
-        return [event for event in self._approvals.get(request, []) if event.id not in self._answered]
+        return [
+            event for event in self._approvals.get(request, []) if event.id not in self._answered
+        ]
 
     def unused(self, outcome: Outcome) -> list[tuple[Event, str]]:
         """The signals that a run which ends with `outcome` has not used, each with the reason."""
@@ -120,5 +137,9 @@ class Inbox:
 
 
 def has_words(event: Event) -> bool:
-    """Whether the agent is asked to take words into account: by each steer, and by an interrupt that has some."""
-    return event.kind == "steer" or (event.kind == "interrupt" and bool(str(event.data.get("text", "")).strip()))
+    """Whether the agent is asked to take words into account: by each steer, and by an interrupt
+    that has some.
+    """
+    return event.kind == "steer" or (
+        event.kind == "interrupt" and bool(str(event.data.get("text", "")).strip())
+    )

@@ -9,7 +9,9 @@ from toolkit.traces import Step
 
 @dataclass(slots=True)
 class Item:
-    """One thing that a surface shows: a message, a run's words, a tool call or its result, a signal."""
+    """One thing that a surface shows: a message, a run's words, a tool call or its result, a
+    signal.
+    """
 
     id: str
     """The id of the first event that it was folded from."""
@@ -33,10 +35,24 @@ class Item:
 def item_of(event: Event, step: str | None) -> Item:
     """What is shown of an event of its own."""
     data = dict(event.data)
-    words = "" if event.kind == "text.delta" else str(data.pop("text", "") or data.get("content", "") or "")
+    words = (
+        ""
+        if event.kind == "text.delta"
+        else str(data.pop("text", "") or data.get("content", "") or "")
+    )
     if event.kind == "text.delta":
         data = {}
-    return Item(event.id, event.kind, event.actor, event.run, event.seq or 0, event.time, data, [words], step)
+    return Item(
+        event.id,
+        event.kind,
+        event.actor,
+        event.run,
+        event.seq or 0,
+        event.time,
+        data,
+        [words],
+        step,
+    )
 
 
 def pieces_of(snapshot: Event) -> list[Item] | None:
@@ -49,7 +65,19 @@ def pieces_of(snapshot: Event) -> list[Item] | None:
         text = str(snapshot.data["text"])
         for id_, seq, when, chars, step, actor in snapshot.data["items"]:
             words = text[at : at + int(chars)]
-            pieces.append(Item(str(id_), "text.delta", str(actor), snapshot.run, int(seq), when, {}, [words], step))
+            pieces.append(
+                Item(
+                    str(id_),
+                    "text.delta",
+                    str(actor),
+                    snapshot.run,
+                    int(seq),
+                    when,
+                    {},
+                    [words],
+                    step,
+                )
+            )
             at += int(chars)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
@@ -60,7 +88,9 @@ def step_of(item: Item) -> Step:
     """An item as a step of a trace."""
     data = {**item.data, "seq": item.seq, **({"run": item.run} if item.run else {})}
     if item.kind == "text.delta":
-        return Step(item.id, "message", "assistant", item.text, item.time, {**data, "agent": item.actor})
+        return Step(
+            item.id, "message", "assistant", item.text, item.time, {**data, "agent": item.actor}
+        )
     if item.kind == "tool.call":
         name = str(item.data.get("name", ""))
         return Step(item.id, item.kind, "assistant", name, item.time, {**data, "agent": item.actor})

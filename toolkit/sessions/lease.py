@@ -19,15 +19,19 @@ RENEWALS = 3
 async def lease_ends(session: "Session", run: str) -> bool:
     """Wait until the lease of `run` has ended, or is renewed: then False.
 
-    It watches for at least half of the lease's time, so that neither a clock that is off nor a lease that is not
-    written yet makes a living agent dead; and again where the log was away meanwhile, as then nobody could renew.
+    It watches for at least half of the lease's time, so that neither a clock that is off nor a
+    lease that is not written yet makes a living agent dead; and again where the log was away
+    meanwhile, as then nobody could renew.
     """
     while True:
         lease = await _lease(session, run)
         ttl_s, at = (lease.data["ttl_s"], lease.seq or 0) if lease else (LEASE_TTL_S, 0)
         left = ttl_s - (time.time() - (lease.time or 0)) if lease else 0.0
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(ttl_s, max(left, ttl_s / 2))), aclosing(renewals(session, at)) as feed:
+            async with (
+                asyncio.timeout(min(ttl_s, max(left, ttl_s / 2))),
+                aclosing(renewals(session, at)) as feed,
+            ):
                 async for event in feed:
                     if event.run == run:
                         return False

@@ -1,4 +1,6 @@
-"""Log: an append-only, totally ordered record of events, and what it tells those who write and read it."""
+"""Log: an append-only, totally ordered record of events, and what it tells those who write and read
+it.
+"""
 
 import asyncio
 import re
@@ -11,13 +13,15 @@ from toolkit.events import CONTROL_KINDS, Event, storable
 T = TypeVar("T")
 
 Durability = Literal["memory", "os", "fsync"]
-"""What an acknowledged event survives: nothing but this process; a kill -9 of the process that stores it; a power
-loss, as far as the disk keeps its word."""
+"""What an acknowledged event survives: nothing but this process; a kill -9 of the process that
+stores it; a power loss, as far as the disk keeps its word.
+"""
 
 
 Lane = Literal["log", "quiet", "control", "words", "snapshot", "lease"]
-"""What a reader wants of a session: the whole log; the log without words; control events; words alone. Snapshots and
-leases stand beside the log: they repeat it, or concern nobody who reads it."""
+"""What a reader wants of a session: the whole log; the log without words; control events; words
+alone. Snapshots and leases stand beside the log: they repeat it, or concern nobody who reads it.
+"""
 
 LANES: dict[str, frozenset[str]] = {
     "log": frozenset({"event", "control", "words"}),
@@ -36,10 +40,13 @@ BESIDE = {
 BESIDE_LANES = frozenset({"snapshot", "lease"})
 """Lanes beside the log: what stands on them does not stay."""
 FENCES = frozenset({"run.started", "run.adopted", "run.finished"})
-"""The last of these in a run is its fence: its writer names it with each write, so that only one can write, and
-nobody once it has ended."""
+"""The last of these in a run is its fence: its writer names it with each write, so that only one
+can write, and nobody once it has ended.
+"""
 FRESH_ID = re.compile(r"[0-9a-f]{32}")
-"""The form of an id that nobody chose. Any other may come again at any time, and is stored once even then."""
+"""The form of an id that nobody chose. Any other may come again at any time, and is stored once
+even then.
+"""
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -53,17 +60,22 @@ class Fenced(PermissionError):
 
 
 class CursorLost(LookupError):
-    """The reader's cursor is of another history: the log began anew, or what stood there was purged.
+    """The reader's cursor is of another history: the log began anew, or what stood there was
+    purged.
 
     What the reader has shown so far is not what the log holds. It begins anew, at cursor 0.
     """
 
     def __init__(self, session: str, after: int):
-        super().__init__(f"session {session} has another history than the one that was read up to {after}: begin anew")
+        super().__init__(
+            f"session {session} has another history than the one that was read up to {after}: begin anew"
+        )
 
 
 class TooLarge(ValueError):
-    """The event is larger than the log takes: nothing was stored, and sending it again would not help."""
+    """The event is larger than the log takes: nothing was stored, and sending it again would not
+    help.
+    """
 
 
 def checked(event: Event) -> Event:
@@ -75,11 +87,15 @@ def checked(event: Event) -> Event:
 
 def too_large(event: Event, size: int, limit: int) -> TooLarge:
     """The error for an event of `size` bytes where the log takes `limit`."""
-    return TooLarge(f"event {event.id} ({event.kind}) has {size:,} bytes as JSON, and the log takes {limit:,}")
+    return TooLarge(
+        f"event {event.id} ({event.kind}) has {size:,} bytes as JSON, and the log takes {limit:,}"
+    )
 
 
 class LogUnavailable(ConnectionError):
-    """The log did not acknowledge in time. The event may or may not be stored: append the same event again."""
+    """The log did not acknowledge in time. The event may or may not be stored: append the same
+    event again.
+    """
 
 
 class LogClosed(LogUnavailable):
@@ -87,9 +103,11 @@ class LogClosed(LogUnavailable):
 
 
 async def shielded(operation: Coroutine[Any, Any, T]) -> T:
-    """Await `operation` so that a cancellation reaches the caller at once, while the operation runs to its end.
+    """Await `operation` so that a cancellation reaches the caller at once, while the operation runs
+    to its end.
 
-    A write must not be broken off half-way, and nats-py swallows a cancellation that meets one of its flushes.
+    A write must not be broken off half-way, and nats-py swallows a cancellation that meets one of
+    its flushes.
     """
     task = asyncio.ensure_future(operation)
     try:
@@ -130,9 +148,13 @@ class Extent:
     """What a log holds of one session now: enough to tell whether a cursor is of this history."""
 
     first: str | None
-    """The id of the oldest event on the lane ``log``; None where there is none. Another one means another history."""
+    """The id of the oldest event on the lane ``log``; None where there is none. Another one means
+    another history.
+    """
     last: int
-    """The sequence number of the newest event on that lane; 0 where there is none. No cursor of it lies beyond."""
+    """The sequence number of the newest event on that lane; 0 where there is none. No cursor of it
+    lies beyond.
+    """
 
 
 class Log(Protocol):
@@ -153,8 +175,9 @@ class Log(Protocol):
     async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event` once, whatever the number of calls with its id.
 
-        With a `fence` it is stored only while the event at that sequence number is still the run's fence; 0 means
-        that the run has none yet. What is stored, and acknowledged, is `toolkit.events.storable` of the event.
+        With a `fence` it is stored only while the event at that sequence number is still the run's
+        fence; 0 means that the run has none yet. What is stored, and acknowledged, is
+        `toolkit.events.storable` of the event.
 
         Raises
         ------
@@ -172,14 +195,21 @@ class Log(Protocol):
         """Store `events` of one session together: all of them or none, next to each other."""
 
     def read(
-        self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
+        self,
+        session: str,
+        after: int = 0,
+        follow: bool = True,
+        lane: Lane = "log",
+        run: str | None = None,
     ) -> AsyncIterator[Event]:
         """Yield the session's events with ``seq > after`` in order, each once.
 
-        With `follow` it goes on with those to come, however long the log is away; without, it ends at what is stored
-        now, and `LogUnavailable` is raised at a deadline. With `run`, only what is of that run, or of none.
+        With `follow` it goes on with those to come, however long the log is away; without, it ends
+        at what is stored now, and `LogUnavailable` is raised at a deadline. With `run`, only what
+        is of that run, or of none.
 
-        Raises `CursorLost`, at once or later, where `after` is no cursor of the session's history as it is now.
+        Raises `CursorLost`, at once or later, where `after` is no cursor of the session's history
+        as it is now.
         """
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:

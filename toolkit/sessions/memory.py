@@ -32,13 +32,15 @@ MAX_EVENT_BYTES = 64 << 20
 
 
 class MemoryLog:
-    """A log in this process. With a `path` each event is written and fsynced before it is acknowledged.
+    """A log in this process. With a `path` each event is written and fsynced before it is
+    acknowledged.
 
     Parameters
     ----------
     path : str or Path, optional
-        A JSONL file of events. Where it exists, the log goes on from it. Of two logs on one file only the one that
-        wrote last may write: the other is refused, so that no place in the log is given out twice.
+        A JSONL file of events. Where it exists, the log goes on from it. Of two logs on one file
+        only the one that wrote last may write: the other is refused, so that no place in the log is
+        given out twice.
     max_event_bytes : int
         The size of the largest event that it takes.
     """
@@ -56,7 +58,9 @@ class MemoryLog:
         self._writing = asyncio.Lock()
         self._news = asyncio.Event()
         self.problems: tuple[RecordError, ...] = tuple(self._load(self._file) if self._file else ())
-        """Lines of the file that are no events of this log. They stay in the file, and all others count."""
+        """Lines of the file that are no events of this log. They stay in the file, and all others
+        count.
+        """
 
     def _load(self, file: JsonlFile) -> list[RecordError]:
         content = file.content()
@@ -75,7 +79,10 @@ class MemoryLog:
     def _what_is_wrong(self, event: Event) -> tuple[str, str] | None:
         """The field that keeps a stored event out of the log, and why."""
         if event.seq is None:
-            return "seq", "an event in a log has its place there: add the number, or take the line out"
+            return (
+                "seq",
+                "an event in a log has its place there: add the number, or take the line out",
+            )
         if event.seq <= self._seq:
             return "seq", f"place {event.seq} is not after {self._seq}, which the line before has"
         if not SESSION_ID.fullmatch(event.session):
@@ -115,7 +122,11 @@ class MemoryLog:
             once = {(event.session, event.id): event for event in events}
             fresh = [event for key, event in once.items() if key not in self._by_id]
             first = fresh[0] if fresh else None
-            if first and fence is not None and self._fences.get((first.session, first.run), 0) != fence:
+            if (
+                first
+                and fence is not None
+                and self._fences.get((first.session, first.run), 0) != fence
+            ):
                 raise Fenced(f"run {first.run} of session {first.session} is another agent's now")
             stored = [replace(event, seq=self._seq + n) for n, event in enumerate(fresh, 1)]
             if self._file and stored:
@@ -140,7 +151,12 @@ class MemoryLog:
             raise LogUnavailable(f"nothing was stored: {error}") from error
 
     async def read(
-        self, session: str, after: int = 0, follow: bool = True, lane: Lane = "log", run: str | None = None
+        self,
+        session: str,
+        after: int = 0,
+        follow: bool = True,
+        lane: Lane = "log",
+        run: str | None = None,
     ) -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
         events, wanted = self._sessions[session], LANES[lane]
@@ -159,7 +175,9 @@ class MemoryLog:
             await news.wait()
 
     def _is_cursor(self, events: list[Event], after: int, lane: Lane) -> bool:
-        """Whether somebody can have read up to `after`: no cursor is before a history, or beyond it."""
+        """Whether somebody can have read up to `after`: no cursor is before a history, or beyond
+        it.
+        """
         history = LANES["log"]
         read = history | LANES[lane]
         newest = next((event.seq for event in reversed(events) if place(event) in read), None) or 0

@@ -1,4 +1,6 @@
-"""Presence: which surfaces are here. Each connection joins and leaves by itself; a name is here while one of its is."""
+"""Presence: which surfaces are here. Each connection joins and leaves by itself; a name is here
+while one of its is.
+"""
 
 import asyncio
 import time
@@ -18,22 +20,28 @@ if TYPE_CHECKING:
 LEAVE_TIMEOUT_S = 1.0
 PRESENCE_TTL_S = 10.0
 WATCH_SHARE = 0.5
-"""Whose word is in doubt is watched for this share of its time: renewals come at every third of it."""
+"""Whose word is in doubt is watched for this share of its time: renewals come at every third of it.
+"""
 
 
 @asynccontextmanager
-async def presence(session: "Session", name: str, ttl_s: float = PRESENCE_TTL_S) -> AsyncIterator[None]:
-    """Be there as `name`: ``joined``, renewed meanwhile, ``left`` if the log hears it within a second.
+async def presence(
+    session: "Session", name: str, ttl_s: float = PRESENCE_TTL_S
+) -> AsyncIterator[None]:
+    """Be there as `name`: ``joined``, renewed meanwhile, ``left`` if the log hears it within a
+    second.
 
-    Unheard of for `ttl_s`, it counts as gone: nobody says ``left`` in a crash. Several connections with one name, on
-    one server or on many, are told apart: the name is gone with the last of them.
+    Unheard of for `ttl_s`, it counts as gone: nobody says ``left`` in a crash. Several connections
+    with one name, on one server or on many, are told apart: the name is gone with the last of them.
     """
     connection = fresh_id()
 
     async def say_here() -> None:
         # By the wall clock, whatever clock the session keeps.
         data = {"ttl_s": ttl_s, "connection": connection}
-        await session.log.append(Event(session.id, "presence.renewed", name, data, fresh_id(), None, time.time()))
+        await session.log.append(
+            Event(session.id, "presence.renewed", name, data, fresh_id(), None, time.time())
+        )
 
     async def renew() -> None:
         while True:
@@ -66,7 +74,9 @@ class Heard:
 
 
 class Watch:
-    """Tells who is here by when their renewals arrive. Another machine's clock is only a hint, at the first look."""
+    """Tells who is here by when their renewals arrive. Another machine's clock is only a hint, at
+    the first look.
+    """
 
     def __init__(self) -> None:
         self._heard: dict[str, Heard] = {}
@@ -74,10 +84,14 @@ class Watch:
     async def here(self, session: "Session", joined: set[str]) -> set[str]:
         """Those of `joined` that were heard of within the time that they named.
 
-        Where that is in doubt it waits for a renewal, at most half of that time: at the first sight of a name whose
-        clock says that it is long gone, or speaks from the future.
+        Where that is in doubt it waits for a renewal, at most half of that time: at the first sight
+        of a name whose clock says that it is long gone, or speaks from the future.
         """
-        renewals = {event.actor: event for event in await session.log.latest(session.id, "lease") if event.run is None}
+        renewals = {
+            event.actor: event
+            for event in await session.log.latest(session.id, "lease")
+            if event.run is None
+        }
         renewals = {name: event for name, event in renewals.items() if name in joined}
         doubtful = {}
         for name, renewal in renewals.items():
@@ -106,13 +120,18 @@ class Watch:
             return True
         return False
 
-    async def _await_renewals(self, session: "Session", doubtful: dict[str, Event]) -> dict[str, Event]:
+    async def _await_renewals(
+        self, session: "Session", doubtful: dict[str, Event]
+    ) -> dict[str, Event]:
         """Those of `doubtful` who renew while one watches; the others are noted as gone."""
         renewed: dict[str, Event] = {}
         after = max(event.seq or 0 for event in doubtful.values())
         longest_s = max(ttl_s(event) for event in doubtful.values())
         with suppress(TimeoutError):
-            async with asyncio.timeout(longest_s * WATCH_SHARE), aclosing(renewals_of(session, after)) as feed:
+            async with (
+                asyncio.timeout(longest_s * WATCH_SHARE),
+                aclosing(renewals_of(session, after)) as feed,
+            ):
                 async for event in feed:
                     if event.run is None and event.actor in doubtful:
                         renewed[event.actor] = event
@@ -127,4 +146,8 @@ class Watch:
 def ttl_s(renewal: Event) -> float:
     """The time after which whoever renewed last counts as gone, as they named it."""
     stated = renewal.data.get("ttl_s")
-    return float(stated) if isinstance(stated, int | float) and 0 < stated < float("inf") else PRESENCE_TTL_S
+    return (
+        float(stated)
+        if isinstance(stated, int | float) and 0 < stated < float("inf")
+        else PRESENCE_TTL_S
+    )

@@ -30,7 +30,14 @@ CATCH_UP_S = 5.0
 class Run:
     """A run in progress. Make one with `Session.start_run`; signals to it are heard while it runs."""
 
-    def __init__(self, session: "Session", actor: str, id: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S):
+    def __init__(
+        self,
+        session: "Session",
+        actor: str,
+        id: str,
+        window_s: float = WINDOW_S,
+        ttl_s: float = LEASE_TTL_S,
+    ):
         if not (window_s >= 0 and ttl_s > 0):
             raise ValueError(f"window_s is 0 or more and ttl_s above 0, not {window_s} and {ttl_s}")
         self.session, self.actor, self.id, self.ttl_s = session, actor, id, ttl_s
@@ -52,11 +59,14 @@ class Run:
 
     @property
     def fence(self) -> int:
-        """The event that makes this run ours: each write names it, and is refused once another agent has adopted."""
+        """The event that makes this run ours: each write names it, and is refused once another
+        agent has adopted.
+        """
         return self.writer.fence
 
     async def take(self, kind: str, data: dict[str, Any], fence: int, heed: bool = True) -> None:
-        """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen and renew.
+        """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen
+        and renew.
 
         With `heed`, signals that came before the run count: its id was known to others.
         """
@@ -65,7 +75,8 @@ class Run:
         await self._renew_once()
         after = ack.seq
         if fence:
-            # Only now: the agent before may have written until this very event, and writes nothing after it.
+            # Only now: the agent before may have written until this very event, and writes nothing
+            # after it.
             known = await self.session.conversation()
             self.writer.words = known
             self._inherit_questions(known)
@@ -104,12 +115,16 @@ class Run:
 
     async def _renew_once(self) -> None:
         data = {"ttl_s": self.ttl_s, "fence": self.fence}
-        # By the wall clock, whatever clock the session keeps: it says that this process is alive now.
-        renewal = Event(self.session.id, "lease.renewed", self.actor, data, fresh_id(), self.id, time.time())
+        # By the wall clock, whatever clock the session keeps: it says that this process is alive
+        # now.
+        renewal = Event(
+            self.session.id, "lease.renewed", self.actor, data, fresh_id(), self.id, time.time()
+        )
         await self.session.log.append(renewal, self.fence)
 
     def _hear(self, event: Event) -> None:
-        # The log gives what is for this run or for whoever runs, and this run is under way since before `event`.
+        # The log gives what is for this run or for whoever runs, and this run is under way since
+        # before `event`.
         if self.inbox.hear(event):
             self._wake()
 
@@ -139,15 +154,16 @@ class Run:
         Returns
         -------
         Ack or None
-            The acknowledgement, where the words were stored by this call; None where they wait for the window to
-            pass. `flush` stores what waits.
+            The acknowledgement, where the words were stored by this call; None where they wait for
+            the window to pass. `flush` stores what waits.
 
         Raises
         ------
         Fenced
             Another agent has adopted this run. Nothing of it is stored.
         LogUnavailable
-            The log did not acknowledge in time. The words are kept, and go before the next: do not write them again.
+            The log did not acknowledge in time. The words are kept, and go before the next: do not
+            write them again.
         """
         if not isinstance(text, str):
             raise TypeError(f"a run's words are a str, not {type(text).__name__}: {text!r}")
@@ -162,14 +178,17 @@ class Run:
         return await self.writer.store()
 
     async def stream(self, model: Model, request: Request) -> Reply | None:
-        """Write a model's words as they come, then what they cost. None where a cancel or an interrupt broke it off.
+        """Write a model's words as they come, then what they cost. None where a cancel or an
+        interrupt broke it off.
 
-        A call that is broken off has its ``model.usage`` too: it may have been billed, and the model did not say how
-        much.
+        A call that is broken off has its ``model.usage`` too: it may have been billed, and the
+        model did not say how much.
         """
         return await self.unless_interrupted(stream_call(self, model, request))
 
-    async def call_tool(self, name: str, arguments: dict[str, Any], call_id: str | None = None) -> str:
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], call_id: str | None = None
+    ) -> str:
         """Record that a tool is called. Returns the call's id, which its result must name."""
         call_id = call_id or self.session.new_id()
         await self.append("tool.call", {"call_id": call_id, "name": name, "arguments": arguments})
@@ -177,17 +196,22 @@ class Run:
 
     async def tool_result(self, call_id: str, content: str, error: bool = False) -> Ack:
         """Record what the tool answered."""
-        return await self.append("tool.result", {"call_id": call_id, "content": content, "error": error})
+        return await self.append(
+            "tool.result", {"call_id": call_id, "content": content, "error": error}
+        )
 
     async def step(self, name: str, attempt: int = 1) -> None:
-        """Begin a step, or another attempt at it: what an earlier attempt put out is replaced on every surface."""
+        """Begin a step, or another attempt at it: what an earlier attempt put out is replaced on
+        every surface.
+        """
         await self.append("step.started", {"step": name, "attempt": attempt})
 
     async def roll_back(self) -> None:
-        """Take back everything that this run put out: no surface shows it any more, the log keeps it.
+        """Take back everything that this run put out: no surface shows it any more, the log keeps
+        it.
 
-        A question that nobody has answered is withdrawn. An answer that came already counts where the agent asks the
-        same again.
+        A question that nobody has answered is withdrawn. An answer that came already counts where
+        the agent asks the same again.
         """
         self.writer.drop()
         for request in self.inbox.unanswered_questions():
@@ -201,7 +225,9 @@ class Run:
         return await self.store(kind, data)
 
     async def store(self, kind: str, data: dict[str, Any], id: str | None = None) -> Ack:
-        """Write an event of the run that shows nothing of its steers: `append` for what a model was asked for."""
+        """Write an event of the run that shows nothing of its steers: `append` for what a model was
+        asked for.
+        """
         ack = await self.writer.store(self.event(kind, data, id))
         assert ack
         return ack
@@ -214,7 +240,9 @@ class Run:
                 self.writer.put(self.event("steer.consumed", {"event": steer.id}))
 
     async def finish(self, outcome: Outcome | None = None) -> None:
-        """End the run, once: ``cancelled`` by default where a cancel was acknowledged before, else ``complete``."""
+        """End the run, once: ``cancelled`` by default where a cancel was acknowledged before, else
+        ``complete``.
+        """
         if outcome not in (None, *get_args(Outcome)):
             raise ValueError(f"a run ends as {', '.join(get_args(Outcome))}, not as {outcome!r}")
         try:
@@ -232,7 +260,9 @@ class Run:
         self.lost = False  # A renewal that met the run's own end was refused like one that met another agent.
         with suppress(LogUnavailable):
             await self.catch_up()
-            if len(self.signals) > heard:  # stored while the run was ending: no agent is left to use it
+            if (
+                len(self.signals) > heard
+            ):  # stored while the run was ending: no agent is left to use it
                 await self.session.settle(self.actor)
 
     async def catch_up(self) -> None:
@@ -240,11 +270,14 @@ class Run:
         after = max([self.fence, *(signal.seq or 0 for signal in self.signals[-1:])])
         with suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_S):
-                async for signal in self.session.read(after, follow=False, lane="control", run=self.id):
+                async for signal in self.session.read(
+                    after, follow=False, lane="control", run=self.id
+                ):
                     self._hear(signal)
 
     async def take_steers(self) -> list[Event]:
-        """The steers, and the interrupts with words, that were not taken yet; none once the run is cancelled.
+        """The steers, and the interrupts with words, that were not taken yet; none once the run is
+        cancelled.
 
         To take them is to say: what I put out next was asked for with these words. So the log says
         ``steer.consumed`` together with the next words, tool call or cost of a model, and not before. Where none
@@ -253,24 +286,28 @@ class Run:
         return self.inbox.take_words()
 
     async def unless_interrupted(self, work: Awaitable[T], by_steers: bool = False) -> T | None:
-        """Await `work`, a model call say, and break it off when a cancel or an interrupt is heard: None then.
+        """Await `work`, a model call say, and break it off when a cancel or an interrupt is heard:
+        None then.
 
         With `by_steers` a steer, or one that nobody has taken yet, breaks it off as well.
         """
         return await unless_interrupted(self, work, by_steers)
 
     async def ask(self, question: str, timeout_s: float) -> bool | None:
-        """Suspend the run until somebody approves or refuses; the first answer wins, None at the deadline.
+        """Suspend the run until somebody approves or refuses; the first answer wins, None at the
+        deadline.
 
-        In a run that was adopted, a question that the agent before had open is not put again: its answer counts, also
-        one that was given meanwhile.
+        In a run that was adopted, a question that the agent before had open is not put again: its
+        answer counts, also one that was given meanwhile.
         """
         return await ask(self, question, timeout_s)
 
     async def stop_listening(self) -> None:
         """Let go of the control feed and of the lease, without ending the run on the log."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:  # All of them first, as the waiting may be cancelled: a lease must not outlive its run.
+        for task in (
+            tasks
+        ):  # All of them first, as the waiting may be cancelled: a lease must not outlive its run.
             task.cancel()
         with suppress(LogUnavailable, Fenced):
             await self.writer.close()

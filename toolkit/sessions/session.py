@@ -22,7 +22,8 @@ SETTLE_S = 5.0
 
 
 class Session:
-    """One session on a log. Any number of these, in any number of processes, may stand for the same session.
+    """One session on a log. Any number of these, in any number of processes, may stand for the same
+    session.
 
     Parameters
     ----------
@@ -64,7 +65,12 @@ class Session:
         return await self.log.append(self.event(kind, actor, data or {}, run, id))
 
     def event(
-        self, kind: str, actor: str, data: dict[str, Any], run: str | None = None, id: str | None = None
+        self,
+        kind: str,
+        actor: str,
+        data: dict[str, Any],
+        run: str | None = None,
+        id: str | None = None,
     ) -> Event:
         """Make an event of this session, to be written."""
         return Event(self.id, kind, actor, data, id or self.new_id(), run, self._clock())
@@ -74,9 +80,9 @@ class Session:
     ) -> AsyncIterator[Event]:
         """Yield events with ``seq > after``, in order, each text once.
 
-        A reader that is far behind gets a run's words so far as one ``text.snapshot``, which replaces what it has
-        of that run, and then ``text.delta`` again. With a `lane` it gets that part of the log as it is stored; with a
-        `run` too, what of it is of that run, or of none.
+        A reader that is far behind gets a run's words so far as one ``text.snapshot``, which
+        replaces what it has of that run, and then ``text.delta`` again. With a `lane` it gets that
+        part of the log as it is stored; with a `run` too, what of it is of that run, or of none.
         """
         if lane is None:
             if run is not None:
@@ -103,7 +109,8 @@ class Session:
         actor : str
             The agent.
         source : {"live", "tape", "simulated", "imported"}, optional
-            Whether its words are real; pass ``model.source``. Words of which nobody says so are ``imported``.
+            Whether its words are real; pass ``model.source``. Words of which nobody says so are
+            ``imported``.
         id : str, optional
             Chosen beforehand, so that a cancel may arrive before the run does.
         window_s : float
@@ -120,8 +127,11 @@ class Session:
         await run.take("run.started", {"source": known_source(source)}, 0, heed=id is not None)
         return run
 
-    async def adopt(self, run: str, actor: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S) -> Run:
-        """Go on with a run whose agent's lease has run out, from what is on the log. Waits for the lease to end.
+    async def adopt(
+        self, run: str, actor: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S
+    ) -> Run:
+        """Go on with a run whose agent's lease has run out, from what is on the log. Waits for the
+        lease to end.
 
         Raises
         ------
@@ -132,18 +142,23 @@ class Session:
         """
         state = (await self.conversation()).runs.get(run)
         if state is None or state.ended:
-            raise LookupError(f"session {self.id} has no run {run} that could be adopted: {state and state.state}")
+            raise LookupError(
+                f"session {self.id} has no run {run} that could be adopted: {state and state.state}"
+            )
         if not await lease_ends(self, run):
             raise Fenced(f"run {run} of session {self.id} is alive: {state.actor} renews its lease")
         adopted = Run(self, actor, run, window_s, ttl_s)
         await adopted.take("run.adopted", {"from": state.actor}, state.fence)
         return adopted
 
-    async def end_orphans(self, actor: str = "warden", runs: Iterable[str] | None = None) -> list[str]:
-        """End each of `runs` (of all, by default) whose lease has run out, as ``orphaned``. Returns their ids.
+    async def end_orphans(
+        self, actor: str = "warden", runs: Iterable[str] | None = None
+    ) -> list[str]:
+        """End each of `runs` (of all, by default) whose lease has run out, as ``orphaned``. Returns
+        their ids.
 
-        It waits until each is known to live or not: for a renewal, or for the lease's end. `attend` calls it now and
-        then; call it yourself where agents start runs without one.
+        It waits until each is known to live or not: for a renewal, or for the lease's end. `attend`
+        calls it now and then; call it yourself where agents start runs without one.
         """
 
         async def end(id_: str) -> str | None:
@@ -153,35 +168,44 @@ class Session:
             return None
 
         if runs is None:
-            runs = [id_ for id_, state in (await self.conversation()).runs.items() if not state.ended]
+            runs = [
+                id_ for id_, state in (await self.conversation()).runs.items() if not state.ended
+            ]
         ended = await asyncio.gather(*map(end, runs))
         await self.settle(actor)
         return [id_ for id_ in ended if id_]
 
     async def present(self) -> set[str]:
-        """The surfaces that are here: joined, not left, and heard of within the time that they named.
+        """The surfaces that are here: joined, not left, and heard of within the time that they
+        named.
 
-        It goes by when their renewals arrive here, so a surface whose clock is off counts like any other. Where that is
-        not known yet, as at the first sight of one that crashed, it watches for a renewal before it answers.
+        It goes by when their renewals arrive here, so a surface whose clock is off counts like any
+        other. Where that is not known yet, as at the first sight of one that crashed, it watches
+        for a renewal before it answers.
         """
         return await self._watch.here(self, (await self.conversation()).present)
 
     async def cancel(self, run: str | None = None, actor: str = "user") -> Ack:
-        """Ask that `run` stop; without one, all that was asked before: runs under way, and messages that wait.
+        """Ask that `run` stop; without one, all that was asked before: runs under way, and messages
+        that wait.
 
         Asking twice is the same as asking once. What is said later is answered as ever.
         """
         return await self._signal("cancel", actor, {}, run)
 
     async def steer(self, text: str, run: str | None = None, actor: str = "user") -> Ack:
-        """Give the agent a word to take into account at its next step; `consumed` tells whether it did."""
+        """Give the agent a word to take into account at its next step; `consumed` tells whether it
+        did.
+        """
         return await self._signal("steer", actor, {"text": text}, run)
 
     async def interrupt(self, text: str = "", run: str | None = None, actor: str = "user") -> Ack:
         """Ask that the model call in progress be broken off; the run goes on."""
         return await self._signal("interrupt", actor, {"text": text}, run)
 
-    async def approve(self, request: str, answer: bool, run: str | None = None, actor: str = "user") -> Ack:
+    async def approve(
+        self, request: str, answer: bool, run: str | None = None, actor: str = "user"
+    ) -> Ack:
         """Answer an agent's request for approval, by the id of the event that asked."""
         return await self._signal("approve", actor, {"request": request, "answer": answer}, run)
 
@@ -207,7 +231,8 @@ class Session:
             self._signals.apply(event)
 
     async def settle(self, actor: str = "session") -> list[str]:
-        """Answer each signal that nobody can use any more with a ``signal.unused``. Returns the ids of those signals.
+        """Answer each signal that nobody can use any more with a ``signal.unused``. Returns the ids
+        of those signals.
 
         Several may do so at once: one answer is stored.
         """
@@ -220,7 +245,9 @@ class Session:
         return [signal.event.id for signal in due]
 
     async def consumed(self, signal: Ack, timeout_s: float) -> bool:
-        """Whether an agent has used `signal`: False as soon as it is known that none will, or after `timeout_s`."""
+        """Whether an agent has used `signal`: False as soon as it is known that none will, or after
+        `timeout_s`.
+        """
         with suppress(TimeoutError, CursorLost):
             async with asyncio.timeout(timeout_s):
                 return await self._becomes_used(signal.event.id)
@@ -266,7 +293,9 @@ def _token(id: str, what: str) -> str:
 
 
 def known_source(source: Source | None) -> Source:
-    """The source of a run's words: as stated, or ``imported`` where nobody says. Raises ValueError for another word."""
+    """The source of a run's words: as stated, or ``imported`` where nobody says. Raises ValueError
+    for another word.
+    """
     if source is None:
         return "imported"
     if source not in get_args(Source):

@@ -1,6 +1,7 @@
 """Signals: what people asked of the agents of a session, and what became of each request.
 
-A cancel, steer, interrupt or approve is used by a run, or it is answered as unused: there is no third way to end.
+A cancel, steer, interrupt or approve is used by a run, or it is answered as unused: there is no
+third way to end.
 """
 
 import re
@@ -30,7 +31,9 @@ def run_for(message_id: str) -> str:
 
 
 def receipt_id(signal_id: str) -> str:
-    """The id of the ``signal.unused`` that answers a signal: several may write it, and it is stored once."""
+    """The id of the ``signal.unused`` that answers a signal: several may write it, and it is stored
+    once.
+    """
     return f"{signal_id}-unused"
 
 
@@ -49,10 +52,12 @@ class Signal:
 
 
 class Signals:
-    """The fold of a session's signals, one `apply` at a time. Events at or before its `cursor` change nothing.
+    """The fold of a session's signals, one `apply` at a time. Events at or before its `cursor`
+    change nothing.
 
-    A signal that names a run is for that run, also before it begins. One that names none is for all that was asked
-    before it and is not finished: the runs under way, and the messages that wait for their run.
+    A signal that names a run is for that run, also before it begins. One that names none is for all
+    that was asked before it and is not finished: the runs under way, and the messages that wait for
+    their run.
     """
 
     def __init__(self) -> None:
@@ -103,7 +108,9 @@ class Signals:
         return self._of_run.get(run, [])
 
     def unanswered(self) -> list[Signal]:
-        """The signals that nobody can use any more and nobody has answered: each is due a ``signal.unused``."""
+        """The signals that nobody can use any more and nobody has answered: each is due a
+        ``signal.unused``.
+        """
         return list(self._unanswered.values())
 
     def under_way(self) -> list[str]:
@@ -111,7 +118,9 @@ class Signals:
         return [run for run, outcome in self.outcomes.items() if not outcome]
 
     def refusal(self, kind: str, run: str | None = None, request: str | None = None) -> str:
-        """Why a signal of `kind` would reach nobody now, as one sentence; empty where it can reach somebody."""
+        """Why a signal of `kind` would reach nobody now, as one sentence; empty where it can reach
+        somebody.
+        """
         if kind == "approve":
             return self._refused_answer(request or "")
         if run is None:
@@ -164,8 +173,8 @@ class Signals:
         if self.waiting.pop(run, None):
             self._attended = True
         for other, message in list(self.waiting.items()):
-            # Nobody here answers a message by the run that is named after it; or the agent's own words were taken
-            # for a message to it.
+            # Nobody here answers a message by the run that is named after it; or the agent's own
+            # words were taken for a message to it.
             if not self._attended or message.actor == event.actor:
                 del self.waiting[other]
                 self._close(other, "no run began to answer its message")
@@ -210,7 +219,11 @@ class Signals:
             if signal.event.kind == "approve" and signal.event.data.get("request") == request
         ]
         for signal in approvals:
-            used = signal.event.id == event.data.get("event") if "event" in event.data else answer is not None
+            used = (
+                signal.event.id == event.data.get("event")
+                if "event" in event.data
+                else answer is not None
+            )
             if signal.state == "pending" and used and answer is not None:
                 self._answer(signal.event.id, "used")
                 answer = None  # the first answer won

@@ -9,10 +9,12 @@ from toolkit.sessions.run import Run
 
 
 def speaking(model_call: Callable[[str], AsyncGenerator[str, None]]) -> Agent:
-    """An agent that answers by model calls: cancel, interrupt and steer each break the current one off.
+    """An agent that answers by model calls: cancel, interrupt and steer each break the current one
+    off.
 
-    After an interrupt with words, or a steer, the model is called again with those words; the log says that they were
-    taken into account once that call gives words. After a cancel nothing is asked any more.
+    After an interrupt with words, or a steer, the model is called again with those words; the log
+    says that they were taken into account once that call gives words. After a cancel nothing is
+    asked any more.
     """
 
     async def say(run: Run, words: AsyncGenerator[str, None]) -> None:

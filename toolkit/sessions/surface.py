@@ -1,4 +1,6 @@
-"""Surface: a laptop, a phone, a notebook: a cursor into a session, and the conversation folded so far."""
+"""Surface: a laptop, a phone, a notebook: a cursor into a session, and the conversation folded so
+far.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -23,14 +25,17 @@ class Surface:
     name : str
         Who it is on the log, in ``joined`` and ``left``.
     ttl_s : float
-        Unheard of for so long, it counts as gone in ``session.present()``: nobody says ``left`` in a crash.
+        Unheard of for so long, it counts as gone in ``session.present()``: nobody says ``left`` in
+        a crash.
     """
 
     def __init__(self, session: Session, name: str, ttl_s: float = PRESENCE_TTL_S):
         self.session, self.name, self.ttl_s = session, name, ttl_s
         self.conversation = Conversation(session.id)
         self.began_anew = 0
-        """How often the log turned out to hold another history, so that all shown before was dropped."""
+        """How often the log turned out to hold another history, so that all shown before was
+        dropped.
+        """
         self._here = AsyncExitStack()
         self._reading: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
@@ -86,14 +91,20 @@ class Surface:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def wait_for(self, condition: Callable[[Conversation], bool], timeout_s: float = 10.0) -> Conversation:
-        """Wait until the conversation meets `condition`. Raises TimeoutError, saying how far it came."""
+    async def wait_for(
+        self, condition: Callable[[Conversation], bool], timeout_s: float = 10.0
+    ) -> Conversation:
+        """Wait until the conversation meets `condition`. Raises TimeoutError, saying how far it
+        came.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition(self.conversation):
                     await self._news.wait()
         except TimeoutError:
-            raise TimeoutError(f"surface {self.name!r} waited {timeout_s} s at cursor {self.cursor}") from None
+            raise TimeoutError(
+                f"surface {self.name!r} waited {timeout_s} s at cursor {self.cursor}"
+            ) from None
         return self.conversation
 
     def __repr__(self) -> str:

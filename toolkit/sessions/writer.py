@@ -1,4 +1,6 @@
-"""Writer: a run's words on their way to the log: gathered for a window, stored once, with snapshots beside them."""
+"""Writer: a run's words on their way to the log: gathered for a window, stored once, with snapshots
+beside them.
+"""
 
 import asyncio
 from collections import deque
@@ -13,9 +15,13 @@ from toolkit.sessions.items import Item
 from toolkit.sessions.log import Ack, Log, LogUnavailable, TooLarge, stop
 
 SNAPSHOT_CHARS = 512
-"""A snapshot stands beside the log whenever a run's words have grown by this much, and by a sixteenth."""
+"""A snapshot stands beside the log whenever a run's words have grown by this much, and by a
+sixteenth.
+"""
 SNAPSHOT_MAX_BYTES = 800_000
-"""What would be longer is not made, whatever the log takes: a late reader gets the words in pieces then."""
+"""What would be longer is not made, whatever the log takes: a late reader gets the words in pieces
+then.
+"""
 FEW_DELTAS = 8
 """A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
 PENDING_CHARS = 65_536
@@ -31,7 +37,8 @@ BATCH_EVENTS = 500
 
 
 def whole_characters(text: str) -> tuple[str, str]:
-    """Join the surrogate pairs that a stream has split. Returns the text, and a first half that waits for its second.
+    """Join the surrogate pairs that a stream has split. Returns the text, and a first half that
+    waits for its second.
 
     A half that stays alone stands as U+FFFD.
     """
@@ -50,9 +57,13 @@ def is_first_half(character: str) -> bool:
 
 
 class Writer:
-    """What one run puts on the log, in order. An event that was not acknowledged goes again before the next."""
+    """What one run puts on the log, in order. An event that was not acknowledged goes again before
+    the next.
+    """
 
-    def __init__(self, log: Log, event: Callable[[str, dict[str, Any]], Event], run: str, window_s: float):
+    def __init__(
+        self, log: Log, event: Callable[[str, dict[str, Any]], Event], run: str, window_s: float
+    ):
         self.log, self.event, self.run, self.window_s = log, event, run, window_s
         self.fence = 0
         self.words = Conversation("")
@@ -73,8 +84,12 @@ class Writer:
         self._max_chars = min(PENDING_CHARS, max(1, (self._max_bytes - envelope) // BYTES_PER_CHAR))
 
     def mine(self) -> list[Item]:
-        """The run's words as they stand on the log, one item for each stretch between its other events."""
-        return [item for item in self.words.items if item.run == self.run and item.kind == "text.delta"]
+        """The run's words as they stand on the log, one item for each stretch between its other
+        events.
+        """
+        return [
+            item for item in self.words.items if item.run == self.run and item.kind == "text.delta"
+        ]
 
     @property
     def text(self) -> str:
@@ -109,7 +124,9 @@ class Writer:
         return self._waiting_chars > 1 or any(not is_first_half(piece) for piece in self._pending)
 
     def put(self, receipt: Event) -> None:
-        """Have `receipt` stored together with the next words or event, just before them: never without them."""
+        """Have `receipt` stored together with the next words or event, just before them: never
+        without them.
+        """
         self._queue_words(last=True)
         self._receipts.append(receipt)
 
@@ -118,7 +135,9 @@ class Writer:
         self._receipts = []
 
     def _queue_words(self, last: bool) -> None:
-        """Queue the words that wait. Only where they are the `last` for now, half a character stands for itself."""
+        """Queue the words that wait. Only where they are the `last` for now, half a character
+        stands for itself.
+        """
         text, half = whole_characters("".join(self._pending))
         self.drop()
         if half and last:
@@ -131,7 +150,8 @@ class Writer:
     async def store(self, event: Event | None = None, last: bool = False) -> Ack | None:
         """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
         async with self._busy:
-            # What a cancellation leaves unacknowledged stays in the queue, and is known again by its id.
+            # What a cancellation leaves unacknowledged stays in the queue, and is known again by
+            # its id.
             self._queue_words(last=last or event is not None)
             if event:
                 self._queue(event)
@@ -148,7 +168,9 @@ class Writer:
             else:
                 acks = await self.log.append_all(events, self.fence)
         except Exception as error:
-            if not isinstance(error, OSError):  # Refused for good: it must not keep back what comes after it.
+            if not isinstance(
+                error, OSError
+            ):  # Refused for good: it must not keep back what comes after it.
                 self._unstored.popleft()
             raise
         self._unstored.popleft()
@@ -171,11 +193,20 @@ class Writer:
     def _snapshot(self, open_: bool) -> list[Event]:
         """One, or none where it would be too large."""
         mine = self.mine()
-        items = [[item.id, item.seq, item.time, len(item.text), item.step, item.actor] for item in mine]
+        items = [
+            [item.id, item.seq, item.time, len(item.text), item.step, item.actor] for item in mine
+        ]
         covers = self.words.runs[self.run].words_seq
-        data = {"text": "".join(item.text for item in mine), "items": items, "covers": covers, "open": open_}
+        data = {
+            "text": "".join(item.text for item in mine),
+            "items": items,
+            "covers": covers,
+            "open": open_,
+        }
         snapshot = self.event("text.snapshot", data)
-        fits = len(encode(snapshot).encode()) + ENVELOPE_BYTES <= min(SNAPSHOT_MAX_BYTES, self._max_bytes)
+        fits = len(encode(snapshot).encode()) + ENVELOPE_BYTES <= min(
+            SNAPSHOT_MAX_BYTES, self._max_bytes
+        )
         return [snapshot] if fits else []
 
     async def end(self, outcome: Outcome, settling: list[Event]) -> Outcome:
@@ -185,7 +216,8 @@ class Writer:
         """
         await self.store(last=True)
         async with self._busy:
-            # Made once: unless more was stored since, the call after one that was not acknowledged sends the same.
+            # Made once: unless more was stored since, the call after one that was not acknowledged
+            # sends the same.
             self._ending = self._ending or [*settling, *self._last_events(outcome)]
             while len(self._ending) > BATCH_EVENTS:
                 await self.log.append_all(self._ending[:BATCH_EVENTS], self.fence)
@@ -196,7 +228,10 @@ class Writer:
 
     def _last_events(self, outcome: Outcome) -> list[Event]:
         text = self.text
-        done = {"chars": len(text), "sha256": sha256(text.encode("utf-8", "surrogatepass")).hexdigest()}
+        done = {
+            "chars": len(text),
+            "sha256": sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+        }
         return [
             *([self.event("text.done", done)] if text else []),
             *(self._snapshot(open_=False) if self._deltas > FEW_DELTAS else []),

@@ -1,7 +1,9 @@
-"""The tour: the whole idea on real parts, in one run. The command line and notebook 00 both call it.
+"""The tour: the whole idea on real parts, in one run. The command line and notebook 00 both call
+it.
 
-`deliver` streams Harbor's agents through durable sessions while it kills the reader and the server; `assess_traces`
-takes what fell out through scores, a judge, alignment and topics to new cases; `tour_report` makes a page of both.
+`deliver` streams Harbor's agents through durable sessions while it kills the reader and the server;
+`assess_traces` takes what fell out through scores, a judge, alignment and topics to new cases;
+`tour_report` makes a page of both.
 
 >>> from toolkit.events import Event
 >>> one, two = (Event("s", "message", "user", {"text": text}, text) for text in "ab")
@@ -12,7 +14,14 @@ takes what fell out through scores, a judge, alignment and topics to new cases; 
 from toolkit.harbor import Talk
 from toolkit.tour.count import Delivery, compare
 from toolkit.tour.delivery import deliver, paced_policy, talks
-from toolkit.tour.quality import Quality, assess_traces, class_traces, codebook_in_use, label_path, score_counts
+from toolkit.tour.quality import (
+    Quality,
+    assess_traces,
+    class_traces,
+    codebook_in_use,
+    label_path,
+    score_counts,
+)
 from toolkit.tour.report import tour_report
 
 __all__ = [

@@ -82,7 +82,9 @@ class Delivery:
         """Cumulative counts over time, from the first acknowledgement: ``time_s, sent, received``."""
         import pandas as pd
 
-        moments = [(one.time, 1, 0) for one in self.sent] + [(one.time, 0, 1) for one in self.received]
+        moments = [(one.time, 1, 0) for one in self.sent] + [
+            (one.time, 0, 1) for one in self.received
+        ]
         frame = pd.DataFrame(sorted(moments), columns=["time_s", "sent", "received"])
         frame["time_s"] -= min(one.time for one in self.sent)
         return frame.assign(sent=frame["sent"].cumsum(), received=frame["received"].cumsum())
@@ -92,8 +94,8 @@ def compare(sent: list[Event], received: list[Event]) -> dict[str, int | bool]:
     """Hold what arrived against what was acknowledged.
 
     ``lost`` are sent ids that never arrived; ``duplicated`` arrivals of an id beyond its first; ``reordered`` first
-    arrivals whose predecessor in the same session was sent after them. ``sha256_match`` says whether the hashes of
-    every session's events, in order, are equal on both sides.
+    arrivals whose predecessor in the same session was sent after them. ``sha256_match`` says
+    whether the hashes of every session's events, in order, are equal on both sides.
 
     >>> one, two = (Event("s", "message", "user", {"text": t}, t) for t in "ab")
     >>> compare([one, two], [two, one, one])

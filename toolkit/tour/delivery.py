@@ -1,4 +1,6 @@
-"""Delivery: Harbor's agents stream through durable sessions while the reader and the server are killed."""
+"""Delivery: Harbor's agents stream through durable sessions while the reader and the server are
+killed.
+"""
 
 import asyncio
 import time
@@ -26,12 +28,16 @@ Say = Callable[[str], object]
 
 
 def paced_policy(request: Request) -> Answer:
-    """Harbor's scripted agent, with a pause between its words, so that there is a middle to kill something in."""
+    """Harbor's scripted agent, with a pause between its words, so that there is a middle to kill
+    something in.
+    """
     return replace(harbor_policy(request), delay_s=PIECE_DELAY_S)
 
 
 def talks(n: int = CONVERSATIONS, tag: str = "tour", plant: bool = True) -> list[Talk]:
-    """`n` different situations; every third one has a failure planted (unless not to `plant`), the modes in turn."""
+    """`n` different situations; every third one has a failure planted (unless not to `plant`), the
+    modes in turn.
+    """
 
     def planted(i: int, modes: tuple[str, ...]) -> str | None:
         return modes[i // 3 % len(modes)] if plant and i % 3 == 2 and modes else None
@@ -41,13 +47,18 @@ def talks(n: int = CONVERSATIONS, tag: str = "tour", plant: bool = True) -> list
 
 
 async def deliver(
-    model: Model, folder: Path, memory: bool = False, conversations: int = CONVERSATIONS, say: Say = lambda _: None
+    model: Model,
+    folder: Path,
+    memory: bool = False,
+    conversations: int = CONVERSATIONS,
+    say: Say = lambda _: None,
 ) -> Delivery:
-    """Hold so many conversations on durable sessions, kill the reader twice and the server once, and count.
+    """Hold so many conversations on durable sessions, kill the reader twice and the server once,
+    and count.
 
-    `model` plays the agent; over loopback it is `paced_policy`. `folder` gets ``received.jsonl``, the reading
-    client's file. With `memory` the log is in memory and the reader in this process: no server is there to be killed.
-    `say` takes the story as it happens.
+    `model` plays the agent; over loopback it is `paced_policy`. `folder` gets ``received.jsonl``,
+    the reading client's file. With `memory` the log is in memory and the reader in this process: no
+    server is there to be killed. `say` takes the story as it happens.
     """
     # Names of its own: the server may be somebody's cluster, and hold an earlier tour.
     plan = talks(conversations, f"tour-{uuid4().hex[:6]}", plant=model.source == "simulated")
@@ -55,11 +66,17 @@ async def deliver(
     path.write_bytes(b"")
     if memory:
         log = MemoryLog()
-        return await _Run(plan, model, Witness(log), partial(start_task, log, path, names), path, say, None).whole()
+        return await _Run(
+            plan, model, Witness(log), partial(start_task, log, path, names), path, say, None
+        ).whole()
     async with NatsServer() as server, await NatsLog.connect(server.url) as nats:
-        say(f"nats-server runs at {server.address} (pid {server.pid}); acknowledged means: {nats.durability}")
+        say(
+            f"nats-server runs at {server.address} (pid {server.pid}); acknowledged means: {nats.durability}"
+        )
         start = partial(start_process, server.url, path, names)
-        return await _Run(plan, model, Witness(nats), start, path, say, server if server.pid else None).whole()
+        return await _Run(
+            plan, model, Witness(nats), start, path, say, server if server.pid else None
+        ).whole()
 
 
 @dataclass
@@ -82,7 +99,9 @@ class _Run:
                 room = asyncio.Semaphore(AT_ONCE)
                 for talk in self.plan:
                     group.create_task(self._hold(talk, room))
-                for quarter, harm in enumerate((self._kill_client, self._kill_server, self._kill_client), 1):
+                for quarter, harm in enumerate(
+                    (self._kill_client, self._kill_server, self._kill_client), 1
+                ):
                     while self.done < quarter * (len(self.plan) // 4):
                         await asyncio.sleep(POLL_S)
                     await harm()
@@ -110,7 +129,9 @@ class _Run:
 
     async def _kill_client(self) -> None:
         size = self.path.stat().st_size
-        async with asyncio.timeout(ARRIVE_TIMEOUT_S):  # to kill a client that has not begun to read proves nothing
+        async with asyncio.timeout(
+            ARRIVE_TIMEOUT_S
+        ):  # to kill a client that has not begun to read proves nothing
             while self.done < len(self.plan) and self.path.stat().st_size <= size:
                 await asyncio.sleep(POLL_S)
         how = "cut" if self.log.durability == "memory" else "killed"
@@ -135,5 +156,7 @@ class _Run:
     async def _all_arrived(self) -> None:
         """Wait until the reader's file holds every event, or the deadline: then some are lost."""
         sent, give_up = {one.event.id for one in self.log.sent}, time.monotonic() + ARRIVE_TIMEOUT_S
-        while time.monotonic() < give_up and not sent <= {one.event.id for one in arrivals(self.path)}:
+        while time.monotonic() < give_up and not sent <= {
+            one.event.id for one in arrivals(self.path)
+        }:
             await asyncio.sleep(POLL_S * 5)

@@ -1,4 +1,6 @@
-"""Quality: the traces that fell out of the sessions are scored, judged, compared with labels, and become cases."""
+"""Quality: the traces that fell out of the sessions are scored, judged, compared with labels, and
+become cases.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,8 +63,9 @@ async def assess_traces(
 ) -> Quality:
     """Score, judge, align, map and promote the tour's `fresh` traces, together with Harbor's 300.
 
-    `truth` says what is planted in the fresh ones: the simulated raters and the simulated judge rest on it. It says
-    nothing about what a live agent did, so traces that are not simulated get no label and become no case.
+    `truth` says what is planted in the fresh ones: the simulated raters and the simulated judge
+    rest on it. It says nothing about what a live agent did, so traces that are not simulated get no
+    label and become no case.
     """
     scripted = [trace for trace in fresh if trace.source == "simulated"]
     traces, truths = [*fresh, *harbor.load_traces()], [*truth, *harbor.load_truth()]
@@ -71,16 +74,25 @@ async def assess_traces(
     labelled = [trace for trace in traces if trace.id in robin]
     async with judge_model or connect_model(policy=harbor.judge_policy(truths)) as model:  # type: ignore[attr-defined]
         verdicts = await evals.Judge(evals.Rubric.load(RUBRIC), model).score_all(labelled, progress)
-    people, judged = [robin[trace.id].verdict for trace in labelled], [one.verdict for one in verdicts]
+    people, judged = (
+        [robin[trace.id].verdict for trace in labelled],
+        [one.verdict for one in verdicts],
+    )
     sources = [one.source for one in verdicts]
     alignment = evals.align(people, judged, human_kind="simulated", judge_source=sources)
     failed = [trace for trace in scripted if robin[trace.id].verdict == "fail"]
-    cases = evals.Dataset((evals.promote(one, [robin[one.id]], by="fieldbook tour") for one in failed), "tour")
-    return Quality(tuple(traces), evals.score_traces(traces), alignment, evals.fit_topics(traces), cases)
+    cases = evals.Dataset(
+        (evals.promote(one, [robin[one.id]], by="fieldbook tour") for one in failed), "tour"
+    )
+    return Quality(
+        tuple(traces), evals.score_traces(traces), alignment, evals.fit_topics(traces), cases
+    )
 
 
 def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:
-    """For each scorer how many traces pass, fail, stay unscored, or have a number or a category instead."""
+    """For each scorer how many traces pass, fail, stay unscored, or have a number or a category
+    instead.
+    """
     import pandas as pd
 
     def kind(value: Any) -> str:
@@ -89,13 +101,17 @@ def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:
 
     table = pd.crosstab(scores["scorer"], [kind(value) for value in scores["value"]])
     table = table.reindex(columns=["pass", "fail", "unscored", "other"], fill_value=0)
-    return {str(name): {str(key): int(n) for key, n in row.items()} for name, row in table.iterrows()}
+    return {
+        str(name): {str(key): int(n) for key, n in row.items()} for name, row in table.iterrows()
+    }
 
 
 def label_path(traces: str | Path) -> Path:
-    """Where the labels of a file of traces are kept: one place for each file, wherever one works from.
+    """Where the labels of a file of traces are kept: one place for each file, wherever one works
+    from.
 
-    It lies in the folder that FIELDBOOK_OUT names, else in ``fieldbook-out`` of the clone, or of this folder.
+    It lies in the folder that FIELDBOOK_OUT names, else in ``fieldbook-out`` of the clone, or of
+    this folder.
     """
     root = Path(__file__).resolve().parents[2]
     home = root if (root / "notebooks").is_dir() else Path.cwd()
@@ -104,11 +120,14 @@ def label_path(traces: str | Path) -> Path:
     return folder / f"{whole.stem}-{sha256(str(whole).encode()).hexdigest()[:8]}.labels.jsonl"
 
 
-def codebook_in_use(mine: evals.Codebook, suggestions: Mapping[str, Iterable[str]]) -> evals.Codebook:
+def codebook_in_use(
+    mine: evals.Codebook, suggestions: Mapping[str, Iterable[str]]
+) -> evals.Codebook:
     """The learner's own codebook where it has failure modes, else one that a simulated coder fills.
 
-    The simulated coder confirms every group of `suggestions` (a code to the ids of its labels), bad ones included, and
-    makes a failure mode of each. Its codebook is in a temporary file, and nothing of it gets into `mine`.
+    The simulated coder confirms every group of `suggestions` (a code to the ids of its labels), bad
+    ones included, and makes a failure mode of each. Its codebook is in a temporary file, and
+    nothing of it gets into `mine`.
     """
     if mine.now.modes:
         return mine
@@ -120,7 +139,11 @@ def codebook_in_use(mine: evals.Codebook, suggestions: Mapping[str, Iterable[str
     for code, codings in book.now.groups("codes").items():
         definition = f"The reasons speak of: {code}."
         example = {codings[0].trace_id: reasons[codings[0].label_id]}
-        book.merge(evals.FailureMode(code, definition, (code,), by=SIMULATED_CODER, kind="simulated", include=example))
+        book.merge(
+            evals.FailureMode(
+                code, definition, (code,), by=SIMULATED_CODER, kind="simulated", include=example
+            )
+        )
     return book
 
 

@@ -1,7 +1,8 @@
 """The tour's reading client, a process of its own, so that it can be killed with SIGKILL.
 
-It appends each event to a file, with the time at which it came. Started again on the same file, it goes on from the
-last whole line of each session: that line's sequence number is its cursor. It exits when its stdin closes.
+It appends each event to a file, with the time at which it came. Started again on the same file, it
+goes on from the last whole line of each session: that line's sequence number is its cursor. It
+exits when its stdin closes.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from toolkit.events import Event
 from toolkit.records import JsonlFile
 from toolkit.sessions import Log, NatsLog, Session
 from toolkit.sessions.log import stop
-from toolkit.sessions.server import SERVER_URL
+from toolkit.sessions.nats.server import SERVER_URL
 
 PROGRAM = "import asyncio, toolkit.tour.reader as reader; asyncio.run(reader.main())"
 
@@ -53,7 +54,9 @@ async def read_into(log: Log, path: Path, sessions: list[str]) -> None:
 
 
 async def start_task(log: Log, path: Path, sessions: list[str]) -> Kill:
-    """Start a reader in this process, for the tour without a server; it is killed by breaking off its task."""
+    """Start a reader in this process, for the tour without a server; it is killed by breaking off
+    its task.
+    """
     return partial(stop, asyncio.create_task(read_into(log, path, sessions)))
 
 
@@ -61,7 +64,9 @@ async def start_process(url: str, path: Path, sessions: list[str]) -> Kill:
     """Start a reader as a process of its own; it is killed by SIGKILL."""
     argv = [sys.executable, "-c", PROGRAM, str(path), *sessions]
     environment = {**os.environ, SERVER_URL: url}
-    process = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.PIPE, env=environment)
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=asyncio.subprocess.PIPE, env=environment
+    )
 
     async def kill() -> None:
         with suppress(ProcessLookupError):

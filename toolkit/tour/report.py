@@ -63,7 +63,9 @@ def _listed(sources: list[str]) -> str:
 def _delivery(delivery: Delivery) -> list[Html]:
     from toolkit.views import plot_delivery
 
-    axes = plot_delivery(delivery.frame(), delivery.faults, simulated="simulated" in sources_of(delivery.traces))
+    axes = plot_delivery(
+        delivery.frame(), delivery.faults, simulated="simulated" in sources_of(delivery.traces)
+    )
     caption = "Events acknowledged to the agents, and events in the reading client's file, while parts were killed"
     figures = [[key.replace("_", " "), value] for key, value in delivery.counts().items()]
     return [tag("h2", "Does it arrive?"), _figure(axes, caption), render.table(figures)]
@@ -73,13 +75,24 @@ def _quality(quality: Quality) -> list[Html]:
     from toolkit.views import plot_alignment, plot_topics
 
     scores = [{"scorer": name, **one} for name, one in score_counts(quality.scores).items()]
-    reasons = {case.id: "; ".join(one["why"] for one in case.meta.get("reasons", ())) for case in quality.dataset}
+    reasons = {
+        case.id: "; ".join(one["why"] for one in case.meta.get("reasons", ()))
+        for case in quality.dataset
+    }
     return [
         tag("h2", "Is it good?"),
-        _figure(plot_alignment(quality.alignment), f"{quality.alignment.title}: {quality.alignment.subtitle}"),
+        _figure(
+            plot_alignment(quality.alignment),
+            f"{quality.alignment.title}: {quality.alignment.subtitle}",
+        ),
         render.table(scores, list(scores[0])),
-        _figure(plot_topics(quality.topics), "What the customers write about: topics and their sizes"),
-        render.table([[one.id, one.trace_id, reasons[one.id]] for one in quality.dataset], ["case", "trace", "why"]),
+        _figure(
+            plot_topics(quality.topics), "What the customers write about: topics and their sizes"
+        ),
+        render.table(
+            [[one.id, one.trace_id, reasons[one.id]] for one in quality.dataset],
+            ["case", "trace", "why"],
+        ),
     ]
 
 

@@ -1,4 +1,6 @@
-"""The tour as the command line tells it: each part runs, says in a few sentences what it saw, and returns figures."""
+"""The tour as the command line tells it: each part runs, says in a few sentences what it saw, and
+returns figures.
+"""
 
 import asyncio
 from collections import Counter
@@ -14,8 +16,11 @@ from toolkit.tour.quality import assess_traces, label_path, score_counts
 from toolkit.traces import Trace, Traces
 
 
-async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float | None = None) -> dict[str, Any]:
-    """Deliver under kills, assess what arrived, and write ``tour.html`` and ``cases.jsonl`` to `out`.
+async def whole_tour(
+    out: Path, say: Say, memory: bool = False, max_usd: float | None = None
+) -> dict[str, Any]:
+    """Deliver under kills, assess what arrived, and write ``tour.html`` and ``cases.jsonl`` to
+    `out`.
 
     With `max_usd` the agent and the judge are a real model, which may spend that much.
     """
@@ -24,9 +29,13 @@ async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float |
     from toolkit.models import connect_model
     from toolkit.tour.report import tour_report
 
-    say("1. Does it arrive? Harbor's agents answer customers, each on a durable session of its own.")
+    say(
+        "1. Does it arrive? Harbor's agents answer customers, each on a durable session of its own."
+    )
     live, page = max_usd is not None, out / "tour.html"
-    async with connect_model(live=live, policy=None if live else paced_policy, max_usd=max_usd) as agent:
+    async with connect_model(
+        live=live, policy=None if live else paced_policy, max_usd=max_usd
+    ) as agent:
         delivery = await deliver(agent, out, memory, say=say)
         counts = delivery.counts()
         say(
@@ -40,21 +49,39 @@ async def whole_tour(out: Path, say: Say, memory: bool = False, max_usd: float |
                 bar.total = total
                 bar.update(done - bar.n)
 
-            quality = await assess_traces(delivery.traces, delivery.truth, agent if live else None, progress)
+            quality = await assess_traces(
+                delivery.traces, delivery.truth, agent if live else None, progress
+            )
     found, judged = quality.counts(), quality.alignment
     kappa = "undefined" if judged.kappa is None else f"{judged.kappa:.2f}"
-    say(f"   {judged.title}: {judged.subtitle}.\n   {judged.rate('tpr')}, {judged.rate('tnr')}, kappa {kappa}.")
-    say(f"   {found['topics']} topics in {found['traces']} traces; {found['promoted']} failures became eval cases.")
+    say(
+        f"   {judged.title}: {judged.subtitle}.\n   {judged.rate('tpr')}, {judged.rate('tnr')}, kappa {kappa}."
+    )
+    say(
+        f"   {found['topics']} topics in {found['traces']} traces; {found['promoted']} failures became eval cases."
+    )
     page.write_text(tour_report(delivery, quality), encoding="utf-8")
     quality.dataset.save(out / "cases.jsonl")
-    say(f"3. Look at {page}, then open the notebooks with `fieldbook lab`, or run `fieldbook tour --harness`.")
-    whole = counts["sha256_match"] and not (counts["lost"] or counts["duplicated"] or counts["reordered"])
+    say(
+        f"3. Look at {page}, then open the notebooks with `fieldbook lab`, or run `fieldbook tour --harness`."
+    )
+    whole = counts["sha256_match"] and not (
+        counts["lost"] or counts["duplicated"] or counts["reordered"]
+    )
     ok = whole and (live or counts["complete"] == counts["conversations"])
-    return {"ok": ok, "source": source_of(delivery.traces), **counts, "evals": found, "report": str(page)}
+    return {
+        "ok": ok,
+        "source": source_of(delivery.traces),
+        **counts,
+        "evals": found,
+        "report": str(page),
+    }
 
 
 async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, Any]:
-    """Run the harness's small build in ``out/harness`` while its session is read as anybody could read it."""
+    """Run the harness's small build in ``out/harness`` while its session is read as anybody could
+    read it.
+    """
     from toolkit.harness import run_demo
     from toolkit.sessions import Log, MemoryLog, NatsLog, NatsServer, Session
     from toolkit.sessions.log import stop
@@ -64,7 +91,9 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
             if line := _line(event.kind, event.actor, event.data):
                 say(f"   {line}")
 
-    say("Planner, Generator and Evaluator build a small command, on one session. All three are scripted.")
+    say(
+        "Planner, Generator and Evaluator build a small command, on one session. All three are scripted."
+    )
     async with AsyncExitStack() as stack:
         log: Log = MemoryLog()
         if not memory:
@@ -86,14 +115,20 @@ def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
         return f"both have signed: the contract is frozen as {data.get('sha256', '')[:12]}"
     if kind == "verdict":
         why = "" if data.get("verdict") == "pass" else f": {data.get('why', '')}"
-        return f"round {data.get('round')}, {actor}: {data.get('criterion')} {data.get('verdict')}{why}"[:160]
+        return f"round {data.get('round')}, {actor}: {data.get('criterion')} {data.get('verdict')}{why}"[
+            :160
+        ]
     if kind == "run.finished":
-        return f"the {actor} is done" + ("" if data.get("outcome") == "complete" else f" ({data.get('outcome')})")
+        return f"the {actor} is done" + (
+            "" if data.get("outcome") == "complete" else f" ({data.get('outcome')})"
+        )
     return ""
 
 
 def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
-    """Score the `traces` read from the file at `path`; no judge runs on them. Not ok where nothing could be read."""
+    """Score the `traces` read from the file at `path`; no judge runs on them. Not ok where nothing
+    could be read.
+    """
     from toolkit.evals import LabelStore, score_traces
 
     scores = score_counts(score_traces(traces)) if traces else {}
@@ -103,11 +138,19 @@ def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
     labels = LabelStore(label_path(path)).labels()
     n_labels = sum(label.rater_kind == "human" and label.trace_id in trace_ids for label in labels)
     if traces:
-        say(f"{n_labels} human labels: no alignment" + (", for no judge has run on this file" if n_labels else ""))
+        say(
+            f"{n_labels} human labels: no alignment"
+            + (", for no judge has run on this file" if n_labels else "")
+        )
         say(f"Label some: fieldbook lab --traces {path}")
     else:
         say("nothing could be read: no record of this file is a trace")
-    return {"ok": bool(traces), **import_figures(traces), "scores": scores, "human_labels": n_labels}
+    return {
+        "ok": bool(traces),
+        **import_figures(traces),
+        "scores": scores,
+        "human_labels": n_labels,
+    }
 
 
 def import_figures(traces: Traces) -> dict[str, Any]:

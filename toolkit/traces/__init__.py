@@ -1,7 +1,8 @@
 """Traces: what an agent did, as a person reads it.
 
-A production transcript, or the fold of a durable session's events, is a `Trace`; each message, tool call and tool
-result in it is a `Step`. The framework's "structured vibe check" starts from `read_traces`.
+A production transcript, or the fold of a durable session's events, is a `Trace`; each message, tool
+call and tool result in it is a `Step`. The framework's "structured vibe check" starts from
+`read_traces`.
 
 >>> from pandas import DataFrame
 >>> answers = DataFrame({"key": ["a"], "asked": ["Is the shop open?"], "said": ["Until six."]})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pydantic import BaseModel
 
 from toolkit.records import RecordError, validate
-from toolkit.traces.conversation import Conversation, Message, Record, first_id, is_block, words_of
+from toolkit.traces.messages import Conversation, Message, Record, first_id, is_block, words_of
 from toolkit.traces.trace import Source, Step, Trace
 
 ID_COLUMNS = ("id", "trace_id")
@@ -55,7 +55,11 @@ def _read_chat(record: Record, id_: str) -> Trace:
     request, answer = record.get("request"), record.get("response")
     if isinstance(request, dict) and isinstance(said := request.get("messages"), list):
         failed = isinstance(answer, dict) and "error" in answer
-        answers = [{"role": "assistant", "content": [answer["error"]]} if failed else answer] if answer else []
+        answers = (
+            [{"role": "assistant", "content": [answer["error"]]} if failed else answer]
+            if answer
+            else []
+        )
         record = {**request, **record, "messages": [*said, *answers]}
     chat, talk = validate(Chat, record), Conversation()
     if chat.system:
@@ -70,14 +74,18 @@ def _is_anthropic(record: Record) -> bool:
     if not isinstance(messages := record.get("messages"), list):
         return False
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
-    return "system" in record or any(is_block(part) for parts in contents if isinstance(parts, list) for part in parts)
+    return "system" in record or any(
+        is_block(part) for parts in contents if isinstance(parts, list) for part in parts
+    )
 
 
 def _read_tau(record: Record, id_: str) -> Trace:
     talk = Conversation()
     talk.read_all(validate(Trajectory, record).traj)
     for step in talk.steps:
-        if step.kind == "tool.result":  # its tools say that they failed in the first word of their answer
+        if (
+            step.kind == "tool.result"
+        ):  # its tools say that they failed in the first word of their answer
             step.data["error"] = step.content.startswith("Error")
     return talk.trace(id_, record, "traj")
 
@@ -88,20 +96,30 @@ def _tau_id(record: Record) -> str | None:
 
 
 FORMATS = (
-    Format("fieldbook", lambda record: isinstance(record.get("steps"), list), _read_own, ("steps",)),
-    Format("tau-bench", lambda record: "traj" in record, _read_tau, ("traj",), _tau_id),  # Yao et al., arXiv 2406.12045
+    Format(
+        "fieldbook", lambda record: isinstance(record.get("steps"), list), _read_own, ("steps",)
+    ),
+    Format(
+        "tau-bench", lambda record: "traj" in record, _read_tau, ("traj",), _tau_id
+    ),  # Yao et al., arXiv 2406.12045
     Format("anthropic", _is_anthropic, _read_chat, ("messages",)),
-    Format("chat", lambda record: isinstance(record.get("messages"), list), _read_chat, ("messages",)),
+    Format(
+        "chat", lambda record: isinstance(record.get("messages"), list), _read_chat, ("messages",)
+    ),
 )
 JSON_FORMATS = {format_.name: format_ for format_ in FORMATS}
 """In the order in which they are asked whether a record is theirs."""
 
 
 def find_columns(names: Sequence[str], file: str) -> tuple[str | None, str, str]:
-    """The columns of id (None where there is none), input and output, by their usual names. Raises RecordError."""
+    """The columns of id (None where there is none), input and output, by their usual names. Raises
+    RecordError.
+    """
     columns = {name.strip().lower(): name for name in reversed(names)}
     usual = ID_COLUMNS, INPUTS, OUTPUTS
-    id_, asked, answered = (next((columns[name] for name in some if name in columns), None) for some in usual)
+    id_, asked, answered = (
+        next((columns[name] for name in some if name in columns), None) for some in usual
+    )
     if asked is None or answered is None:
         missing = "input" if asked is None else "output"
         why = f"read as a table, it has no column that is known to be the {missing}; its columns are: "
@@ -111,7 +129,9 @@ def find_columns(names: Sequence[str], file: str) -> tuple[str | None, str, str]
 
 
 def row_format(id_: str | None, asked: str, answered: str, source: Source = "imported") -> Format:
-    """The format of rows with these columns; the others go to meta. A cell is text, messages, or None."""
+    """The format of rows with these columns; the others go to meta. A cell is text, messages, or
+    None.
+    """
 
     def read(record: Record, own: str) -> Trace:
         if id_ is not None and first_id(record, id_) is None:
@@ -124,4 +144,6 @@ def row_format(id_: str | None, asked: str, answered: str, source: Source = "imp
             raise RecordError("the input and the output are both empty")
         return replace(talk.trace(own, record, id_, asked, answered), source=source)
 
-    return Format("table", lambda _: True, read, record_id=lambda record: first_id(record, id_ or ""))
+    return Format(
+        "table", lambda _: True, read, record_id=lambda record: first_id(record, id_ or "")
+    )

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def traces_from_frame(df: "DataFrame", id: str, input: str, output: str, source: Source = "imported") -> Traces:
-    """A trace for each row of `df`, whose columns `id`, `input`, `output` are named; the others go to ``meta``.
+def traces_from_frame(
+    df: "DataFrame", id: str, input: str, output: str, source: Source = "imported"
+) -> Traces:
+    """A trace for each row of `df`, whose columns `id`, `input`, `output` are named; the others go
+    to ``meta``.
 
-    A cell of `input` or `output` is text, or a list of chat messages. A row without an id is skipped, and named in
+    A cell of `input` or `output` is text, or a list of chat messages. A row without an id is
+    skipped, and named in
     ``.report`` and a `SkippedRecords` warning; an id that comes again gets a suffix, and a note. `source` is
     ``simulated`` where a script made the conversations. Raises RecordError, with the columns, where one is not there.
     """
@@ -30,17 +34,28 @@ def traces_from_frame(df: "DataFrame", id: str, input: str, output: str, source:
     missing = [name for name in (id, input, output) if name not in df.columns]
     if missing:
         raise RecordError(f"no column {missing[0]!r}; the columns are: {', '.join(df.columns)}")
-    df = df.assign(**{id: df[id].convert_dtypes()}).astype(object)  # an id of 7.0 stood in a column with gaps
+    df = df.assign(**{id: df[id].convert_dtypes()}).astype(
+        object
+    )  # an id of 7.0 stood in a column with gaps
     rows = df.where(df.notna(), None).to_dict("records")
-    plain = partial(to_jsonable_python, fallback=lambda cell: cell.tolist() if hasattr(cell, "tolist") else str(cell))
+    plain = partial(
+        to_jsonable_python,
+        fallback=lambda cell: cell.tolist() if hasattr(cell, "tolist") else str(cell),
+    )
     raw_records = [RawRecord(number, 0, plain(row)) for number, row in enumerate(rows, 1)]
-    return collect(raw_records, row_format(id, input, output, source), "DataFrame", f"columns {id}, {input}, {output}")
+    return collect(
+        raw_records,
+        row_format(id, input, output, source),
+        "DataFrame",
+        f"columns {id}, {input}, {output}",
+    )
 
 
 def traces_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a trace: its id and title (the user's first words), counts (Int64), cost_usd, duration_s (from the first
-    to the last step with a time), outcome and source. ``pd.NA`` where the source does not say: tool_errors where no
-    result says whether it failed; tokens and cost where neither a step nor ``meta`` states them.
+    """One row a trace: its id and title (the user's first words), counts (Int64), cost_usd,
+    duration_s (from the first to the last step with a time), outcome and source. ``pd.NA`` where
+    the source does not say: tool_errors where no result says whether it failed; tokens and cost
+    where neither a step nor ``meta`` states them.
     """
     names = "id title steps messages tool_calls tool_errors input_tokens output_tokens tokens cost_usd duration_s"
     kinds = dict.fromkeys(names.split(), "Int64") | {"cost_usd": "Float64", "duration_s": "Float64"}
@@ -56,7 +71,12 @@ def _trace_row(trace: Trace) -> tuple[Any, ...]:
     took = max(times) - min(times) if len(times) > 1 else _number(trace.meta, "duration_s")
     errors = [step.data.get("error") for step in trace.steps if step.kind == "tool.result"]
     n_errors = None if errors and all(error is None for error in errors) else sum(map(bool, errors))
-    counts = len(trace.steps), sum(s.kind == "message" for s in trace.steps), len(trace.calls), n_errors
+    counts = (
+        len(trace.steps),
+        sum(s.kind == "message" for s in trace.steps),
+        len(trace.calls),
+        n_errors,
+    )
     more = _total(trace, "cost_usd"), took, trace.meta.get("outcome"), trace.source
     return trace.id, title(trace), *counts, *(n and round(n) for n in tokens), *more
 
@@ -69,7 +89,9 @@ def _total(trace: Trace, *names: str) -> float | None:
 
 
 def _number(data: Mapping[str, Any], *names: str) -> float | None:
-    """The first of `names`, in `data` or its ``usage``, that is a finite number, or the text of one."""
+    """The first of `names`, in `data` or its ``usage``, that is a finite number, or the text of
+    one.
+    """
     usage = data.get("usage")
     stated = {**usage, **data} if isinstance(usage, Mapping) else data
     for name in names:
@@ -79,7 +101,8 @@ def _number(data: Mapping[str, Any], *names: str) -> float | None:
 
 
 def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a step: position counts from 0, time is s since 1970 UTC; ``pd.NA`` where the trace does not say.
+    """One row a step: position counts from 0, time is s since 1970 UTC; ``pd.NA`` where the trace
+    does not say.
 
     The last column, source, is that of the trace.
     """
@@ -90,7 +113,14 @@ def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
         for position, step in enumerate(trace.steps):
             step_cells = (step.id, step.kind, step.actor, step.content, step.time)
             rows.append(
-                (trace.id, position, *step_cells, step.data.get("name"), step.data.get("call_id"), trace.source)
+                (
+                    trace.id,
+                    position,
+                    *step_cells,
+                    step.data.get("name"),
+                    step.data.get("call_id"),
+                    trace.source,
+                )
             )
     return _frame(rows, kinds)
 

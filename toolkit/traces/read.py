@@ -14,8 +14,8 @@ from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.records import RecordError, encode, write_whole
-from toolkit.traces.conversation import NOT_FINITE, unused
 from toolkit.traces.formats import JSON_FORMATS, Format, find_columns, row_format
+from toolkit.traces.messages import NOT_FINITE, unused
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import LOOKED_AT, TOO_DEEP, RawRecord, readable, scan
 from toolkit.traces.table import read_table
@@ -53,7 +53,11 @@ def read_traces(path: str | Path, format: str = "auto") -> Traces:
             raise _no_traces(path, text, beginning)
     if not text.strip():
         raise _no_traces(path, text, [])
-    decided = "decided from the content: a header, and rows below it that fit" if format == "auto" else "given"
+    decided = (
+        "decided from the content: a header, and rows below it that fit"
+        if format == "auto"
+        else "given"
+    )
     names, rows = read_table(text)
     columns = find_columns(names, str(path))
     notes = () if columns[0] else ("no column id or trace_id: the ids are the rows' numbers",)
@@ -97,17 +101,27 @@ def _no_traces(path: str | Path, text: str, beginning: list[RawRecord]) -> Recor
     What it begins with, and the first record that could not be read.
     """
     first = re.search(r"\S", text)
-    begins = readable(text[first.start() : first.start() + SEEN_CHARS].rstrip()) if first else "nothing at all"
+    begins = (
+        readable(text[first.start() : first.start() + SEEN_CHARS].rstrip())
+        if first
+        else "nothing at all"
+    )
     broken = next((record for record in beginning if record.error), None)
     why = f" Record {broken.number}, line {broken.line}: {broken.error}." if broken else ""
     known = f"{', '.join(JSON_FORMATS)}, and CSV with a header; for others see traces_from_frame"
-    return RecordError(f"no traces found: it begins with {begins!r}.{why} read_traces knows {known}", str(path))
+    return RecordError(
+        f"no traces found: it begins with {begins!r}.{why} read_traces knows {known}", str(path)
+    )
 
 
 def _is_table(text: str) -> bool:
     """Whether it has a header of some columns, and below it a row that fits."""
     first = re.search(r"\S", text)
-    if not first or first[0] in "[{" or text.find("\n", first.start(), first.start() + HEADER_CHARS) < 0:
+    if (
+        not first
+        or first[0] in "[{"
+        or text.find("\n", first.start(), first.start() + HEADER_CHARS) < 0
+    ):
         return False
     names, rows = read_table(text)
     return len(names) > 1 and any(not row.error for row in islice(rows, LOOKED_AT))
@@ -119,7 +133,11 @@ def _any_fits(raw_records: Iterable[RawRecord]) -> bool:
 
 def _fits(record: Any) -> str:
     """The name of the format that `record` fits, empty where there is none."""
-    known = (name for name, format_ in JSON_FORMATS.items() if isinstance(record, dict) and format_.knows(record))
+    known = (
+        name
+        for name, format_ in JSON_FORMATS.items()
+        if isinstance(record, dict) and format_.knows(record)
+    )
     return next(known, "")
 
 
@@ -143,7 +161,9 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("role"), str) and not _fits(value)
 
 
-def collect(raw_records: Iterable[RawRecord], format_: Format, path: str, decided: str, *notes: str) -> Traces:
+def collect(
+    raw_records: Iterable[RawRecord], format_: Format, path: str, decided: str, *notes: str
+) -> Traces:
     """Read each record.
 
     What cannot be read becomes a Problem, of which the caller's caller is warned once.
@@ -165,10 +185,14 @@ def collect(raw_records: Iterable[RawRecord], format_: Format, path: str, decide
             continue
         traces.append(trace)
         if wanted and own != wanted:
-            said.append(f"record {item.number}: the id {wanted} stands in an earlier one; this one is {own}")
+            said.append(
+                f"record {item.number}: the id {wanted} stands in an earlier one; this one is {own}"
+            )
         not_finite = {*item.not_finite, *_not_finite_arguments(trace)}
         if not_finite:
-            said.append(f"record {item.number} ({own}): {', '.join(sorted(not_finite))} became null")
+            said.append(
+                f"record {item.number} ({own}): {', '.join(sorted(not_finite))} became null"
+            )
         if record:
             unknown |= record.keys() & trace.meta.keys()
     counts = len(traces), sum(len(t.steps) for t in traces), sum(len(t.calls) for t in traces)
@@ -179,7 +203,9 @@ def collect(raw_records: Iterable[RawRecord], format_: Format, path: str, decide
     return Traces(traces, ImportReport(path, format_.name, decided, *counts, *lists))
 
 
-def _read_record(item: RawRecord, record: dict[str, Any] | None, format_: Format, id_: str) -> Trace:
+def _read_record(
+    item: RawRecord, record: dict[str, Any] | None, format_: Format, id_: str
+) -> Trace:
     """The trace of a record.
 
     Raises RecordError, also where it could be neither shown nor written.

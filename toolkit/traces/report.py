@@ -50,7 +50,9 @@ class ImportReport:
     """What was changed on the way in, as an id that stood twice."""
 
     def __str__(self) -> str:
-        counts = f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls"
+        counts = (
+            f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls"
+        )
         head = f"{self.path}: {counts}; {len(self.problems):,} records skipped\nformat: {self.format} ({self.decided})"
         kept = f"fields kept in meta: {', '.join(self.unknown_fields) or 'none'}"
         lines = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]

@@ -185,7 +185,9 @@ def _read_values(text: str) -> Iterator[RawRecord]:
             yield RawRecord(number, line, decoded.value, not_finite=decoded.not_finite)
         at = end
     if in_array and not error:
-        yield RawRecord(number + 1, line, None, "the file ends before its array is closed: it may be cut short")
+        yield RawRecord(
+            number + 1, line, None, "the file ends before its array is closed: it may be cut short"
+        )
 
 
 def _decode_up_to(openings: list[int], text: str, at: int) -> Decoded:
@@ -201,7 +203,9 @@ def _decode_up_to(openings: list[int], text: str, at: int) -> Decoded:
         stop = openings[last] if last < len(openings) else len(text)
         piece = text[at:stop]
         decoded = decode_at(piece, 0)
-        cut_short = decoded.error_at >= len(piece.rstrip()) - 1 or "Unterminated" in (decoded.error or "")
+        cut_short = decoded.error_at >= len(piece.rstrip()) - 1 or "Unterminated" in (
+            decoded.error or ""
+        )
         if decoded.end or not cut_short:
             break
     return decoded._replace(end=at + decoded.end, error_at=at + decoded.error_at)
@@ -230,7 +234,9 @@ def find_openings(text: str) -> list[int]:
     )
     heads = [(match.start(), match.end()) for match in pattern.finditer(text)]
     second_key = ""
-    if others and not isinstance(record[first], dict | list):  # else inner objects may stand between the two keys
+    if others and not isinstance(
+        record[first], dict | list
+    ):  # else inner objects may stand between the two keys
         second_key = json.dumps(others[0], ensure_ascii=False)
     openings: list[int] = []
     for index, (start, end) in enumerate(heads):

@@ -42,7 +42,9 @@ def read_text(path: str | Path) -> str:
     encoding = ENCODINGS.get(mark, "utf-8")
     if encoding == "utf-8":
         if b"\0" in data[:16]:
-            raise RecordError(f"not UTF-8 text: it begins with {data[:12]!r}; save it as UTF-8 text", str(path))
+            raise RecordError(
+                f"not UTF-8 text: it begins with {data[:12]!r}; save it as UTF-8 text", str(path)
+            )
         text = data.removeprefix(mark).decode("utf-8", "surrogateescape")
     else:
         try:

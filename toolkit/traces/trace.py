@@ -16,7 +16,8 @@ class Step:
     """One thing that happened in a trace."""
 
     id: str
-    """Unique within its trace: that of the first event that it was folded from, where there is one."""
+    """Unique within its trace: that of the first event that it was folded from, where there is one.
+    """
     kind: str
     """``message``, ``tool.call``, ``tool.result``, or the kind of the event that it came from."""
     actor: str
@@ -26,7 +27,8 @@ class Step:
     time: float | None = None
     """Seconds since 1970 UTC, None where the source has none."""
     data: dict[str, Any] = field(default_factory=dict)
-    """The rest: ``call_id``, ``name``, ``arguments`` of a call; ``call_id``, ``error`` of a result."""
+    """The rest: ``call_id``, ``name``, ``arguments`` of a call; ``call_id``, ``error`` of a result.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Trace:
     id: str
     steps: tuple[Step, ...]
     meta: dict[str, Any] = field(default_factory=dict)
-    """Everything else that the source said: ``outcome``, ``cost_usd``, ``model``, unknown fields."""
+    """Everything else that the source said: ``outcome``, ``cost_usd``, ``model``, unknown fields.
+    """
     source: Source = "imported"
 
     def __post_init__(self) -> None:
@@ -55,7 +58,9 @@ class Trace:
     def result_of(self, call: Step) -> Step | None:
         """The step that answers `call`, or None."""
         wanted = call.data.get("call_id")
-        results = (s for s in self.steps if s.kind == "tool.result" and s.data.get("call_id") == wanted)
+        results = (
+            s for s in self.steps if s.kind == "tool.result" and s.data.get("call_id") == wanted
+        )
         return next(results, None) if wanted is not None else None
 
     def __repr__(self) -> str:
@@ -73,7 +78,9 @@ def title(trace: Trace) -> str:
 
 def trace_html(trace: Trace) -> render.Html:
     """The trace as HTML: system prompt and tool payloads folded away, each call with its result."""
-    head = render.tag("p", render.tag("strong", trace.id), " ", render.tag("span", trace.source, class_="badge"))
+    head = render.tag(
+        "p", render.tag("strong", trace.id), " ", render.tag("span", trace.source, class_="badge")
+    )
     results = {_call_id(step): step for step in reversed(trace.steps) if step.kind == "tool.result"}
     results.pop(_call_id(None), None)
     answers = {id(results.get(_call_id(call))) for call in trace.calls}
@@ -107,8 +114,18 @@ def _call_html(call: Step, result: Step | None) -> render.Html:
     whole = f"{call.content}({', '.join(f'{key}={value!r}' for key, value in pairs)})"
     summary = whole if len(whole) <= CALL_CHARS else whole[: CALL_CHARS - 1] + "…"
     error = result.data.get("error") if result else None
-    mark = "no result" if result is None else "error" if error else "ok" if error is False else "answered"
-    head = render.fragment(render.tag("code", summary), " ", render.tag("span", mark, class_="badge"))
+    mark = (
+        "no result"
+        if result is None
+        else "error"
+        if error
+        else "ok"
+        if error is False
+        else "answered"
+    )
+    head = render.fragment(
+        render.tag("code", summary), " ", render.tag("span", mark, class_="badge")
+    )
     asked = render.tag("pre", whole) if whole != summary else ""
     body = render.details(head, asked, render.tag("pre", result.content if result else ""))
     return render.tag("div", body, class_="step tool")

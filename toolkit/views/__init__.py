@@ -1,10 +1,12 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
-Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks pass, fail or defer,
-and always why; `TraceBrowser` finds what to read, `AdjudicationPanel` settles what raters disagree on. Failure modes:
-`CodingPanel`, `plot_saturation`. What a judge is told: `RubricPanel`, which shows what an edit changes. Eval the eval:
-`plot_alignment`, `plot_rates`, `plot_versions`, `plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`.
-Topic modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say
+Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks
+pass, fail or defer, and always why; `TraceBrowser` finds what to read, `AdjudicationPanel` settles
+what raters disagree on. Failure modes: `CodingPanel`, `plot_saturation`. What a judge is told:
+`RubricPanel`, which shows what an edit changes. Eval the eval: `plot_alignment`, `plot_rates`,
+`plot_versions`, `plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`. Topic
+modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a
+notebook, say
 ``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
 
 >>> from toolkit.traces import Step, Trace
@@ -18,32 +20,36 @@ from importlib import import_module
 from typing import Any
 
 WHERE = {
-    "AdjudicationPanel": "adjudicate",
-    "AnnotationPanel": "annotate",
-    "CodingPanel": "coding",
-    "RubricPanel": "rubric",
-    "SessionPanel": "live",
-    "TraceBrowser": "browse",
-    "plot_agreement": "plots_alignment",
-    "plot_alignment": "plots_alignment",
-    "plot_corrected": "plots_alignment",
-    "plot_critiques": "plots_alignment",
-    "plot_delivery": "plots_arrival",
-    "plot_loss": "plots_delivery",
-    "plot_rates": "plots_alignment",
-    "plot_saturation": "coding",
-    "plot_stalls": "plots_delivery",
-    "plot_topics": "plots",
-    "plot_versions": "plots_alignment",
-    "plot_widths": "plots_alignment",
+    "AdjudicationPanel": "panels.adjudicate",
+    "AnnotationPanel": "panels.annotate",
+    "CodingPanel": "panels.coding",
+    "RubricPanel": "panels.rubric",
+    "SessionPanel": "panels.session",
+    "TraceBrowser": "panels.browse",
+    "plot_agreement": "plots.alignment",
+    "plot_alignment": "plots.alignment",
+    "plot_corrected": "plots.alignment",
+    "plot_critiques": "plots.alignment",
+    "plot_delivery": "plots.arrival",
+    "plot_loss": "plots.delivery",
+    "plot_rates": "plots.alignment",
+    "plot_saturation": "panels.coding",
+    "plot_stalls": "plots.delivery",
+    "plot_topics": "plots.plots",
+    "plot_versions": "plots.alignment",
+    "plot_widths": "plots.alignment",
 }
-"""The file of each name: it is imported when the name is first asked for, and with it ipywidgets or matplotlib."""
+"""The file of each name: it is imported when the name is first asked for, and with it ipywidgets or
+matplotlib.
+"""
 __all__ = list(WHERE)
 
 
 def __getattr__(name: str) -> Any:
     if name not in WHERE:
-        raise AttributeError(f"module 'toolkit.views' has no attribute {name!r}; it has {', '.join(WHERE)}")
+        raise AttributeError(
+            f"module 'toolkit.views' has no attribute {name!r}; it has {', '.join(WHERE)}"
+        )
     return getattr(import_module(f"toolkit.views.{WHERE[name]}"), name)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.events import Event
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.lab.speech import N_TOKENS
-from toolkit.sessions.wire import Request, as_json, broken, listen
+from toolkit.sessions.lab.wire import Request, as_json, broken, listen
 
 SILENCE_S = 0.4
 """A client that hears nothing for so long connects again, in every arm."""

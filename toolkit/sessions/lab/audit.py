@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from toolkit import render
 from toolkit.sessions.lab.heard import STOPPED, Heard, Texts, covers, n_chars, shown
 from toolkit.sessions.lab.probe import Probe
-from toolkit.sessions.wire import Request
+from toolkit.sessions.lab.wire import Request
 
 Verdict = Literal["yes", "no", "could not probe"]
 

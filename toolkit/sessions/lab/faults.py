@@ -1,4 +1,5 @@
-"""Faults drawn from a seed: a TCP proxy cuts, stalls, half-opens and slows, a server is killed or frozen.
+"""Faults drawn from a seed: a TCP proxy cuts, stalls, half-opens and slows, a server is killed or
+frozen.
 
 >>> print(Schedule.draw(7, count=2))
 seed 7: stall at 0.21 s for 0.32 s; nats-crash at 0.62 s
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
 Kind = Literal["cut", "stall", "half-open", "slow", "kill", "freeze", "nats-crash"]
-"""Connections are reset; nothing moves for a while; what the server sends is lost while the connection seems to be
-up; each piece comes late; the web server gets SIGKILL and is started again; it gets SIGSTOP, and SIGCONT later; the
-nats-server gets SIGKILL and is started again on the same store."""
+"""Connections are reset; nothing moves for a while; what the server sends is lost while the
+connection seems to be up; each piece comes late; the web server gets SIGKILL and is started again;
+it gets SIGSTOP, and SIGCONT later; the nats-server gets SIGKILL and is started again on the same
+store.
+"""
 
 LASTING = frozenset({"stall", "slow", "freeze"})
 READ_BYTES = 4096
@@ -35,7 +38,9 @@ class Fault:
     """How long it lasts; 0 for what happens at once."""
 
     def __str__(self) -> str:
-        return f"{self.kind} at {self.at_s:.2f} s" + (f" for {self.for_s:.2f} s" if self.for_s else "")
+        return f"{self.kind} at {self.at_s:.2f} s" + (
+            f" for {self.for_s:.2f} s" if self.for_s else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,13 @@ class Schedule:
     faults: tuple[Fault, ...]
 
     @classmethod
-    def draw(cls, seed: int, kinds: Sequence[Kind] = get_args(Kind), count: int = 3, within_s: float = 1.0) -> Self:
+    def draw(
+        cls,
+        seed: int,
+        kinds: Sequence[Kind] = get_args(Kind),
+        count: int = 3,
+        within_s: float = 1.0,
+    ) -> Self:
         """Draw `count` faults of `kinds`, spread over the first `within_s` seconds.
 
         Raises
@@ -57,12 +68,18 @@ class Schedule:
         if isinstance(kinds, str):
             raise ValueError(f"faults are drawn from a list of kinds: say [{kinds!r}]")
         if unknown := set(kinds) - set(get_args(Kind)):
-            raise ValueError(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(get_args(Kind))}")
+            raise ValueError(
+                f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(get_args(Kind))}"
+            )
         dice, width = random.Random(seed), within_s / max(1, count)
         drawn = []
         for n in range(count if kinds else 0):
             at, kind = width * (n + dice.uniform(0.2, 0.9)), dice.choice(kinds)
-            drawn.append(Fault(round(at, 3), kind, round(dice.uniform(0.2, 0.5), 3) if kind in LASTING else 0.0))
+            drawn.append(
+                Fault(
+                    round(at, 3), kind, round(dice.uniform(0.2, 0.5), 3) if kind in LASTING else 0.0
+                )
+            )
         return cls(seed, tuple(drawn))
 
     def __str__(self) -> str:
@@ -70,7 +87,9 @@ class Schedule:
 
 
 class FaultyProxy:
-    """A TCP proxy on 127.0.0.1 before `port`; an async context manager. Faults meet the connections of that moment."""
+    """A TCP proxy on 127.0.0.1 before `port`; an async context manager. Faults meet the connections
+    of that moment.
+    """
 
     def __init__(self, port: int):
         self._to = port

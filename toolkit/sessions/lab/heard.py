@@ -20,7 +20,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.sessions.wire import Frame, Frames, as_json, broken
+from toolkit.sessions.lab.wire import Frame, Frames, as_json, broken
 
 ENDS = frozenset(
     "done end finish finished complete completed incomplete message_stop run.finished "

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from toolkit.sessions.lab.heard import Heard, Texts, covers
-from toolkit.sessions.wire import Request, listen
+from toolkit.sessions.lab.wire import Request, listen
 
 JOIN_AFTER, CUT_AFTER = 6, 6
 """Words that the first has had before the second joins, and since then before both are cut."""

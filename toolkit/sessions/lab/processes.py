@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from toolkit import warden
-from toolkit.sessions.server import SERVER_URL
+from toolkit.sessions.nats.server import SERVER_URL
 
 START_S = 15.0
 PROGRAM = """

@@ -1,6 +1,8 @@
-"""Sub-agents through an orchestrator against sub-agents that write to the session: what the way round costs.
+"""Sub-agents through an orchestrator against sub-agents that write to the session: what the way
+round costs.
 
-The orchestrator is a process of its own, which gets SIGKILL in the middle. The sub-agents are simulated.
+The orchestrator is a process of its own, which gets SIGKILL in the middle. The sub-agents are
+simulated.
 """
 
 import asyncio
@@ -12,8 +14,8 @@ from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from toolkit.sessions.log import stop
-from toolkit.sessions.nats import NatsLog
-from toolkit.sessions.server import SERVER_URL, NatsServer
+from toolkit.sessions.nats.log import NatsLog
+from toolkit.sessions.nats.server import SERVER_URL, NatsServer
 from toolkit.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -28,27 +30,38 @@ asyncio.run(orchestrate(os.environ["FIELDBOOK_SERVER_URL"], *sys.argv[1:]))
 """
 
 
-async def compare_relay(workers: int = 4, words: int = 60, die_after: float = 0.5) -> "pd.DataFrame":
-    """Let `workers` sub-agents say `words` words each; the orchestrator dies after the share `die_after` of them.
+async def compare_relay(
+    workers: int = 4, words: int = 60, die_after: float = 0.5
+) -> "pd.DataFrame":
+    """Let `workers` sub-agents say `words` words each; the orchestrator dies after the share
+    `die_after` of them.
 
     Returns
     -------
     DataFrame
-        A row for ``relay`` and one for ``direct``: words made and lost, latency_p50_ms from the making of a word to
-        its arrival at a reader, through_orchestrator (words that it was handed), source.
+        A row for ``relay`` and one for ``direct``: words made and lost, latency_p50_ms from the
+        making of a word to its arrival at a reader, through_orchestrator (words that it was
+        handed), source.
     """
     import pandas as pd
 
     async with NatsServer() as server, await NatsLog.connect(server.url) as log:
-        arms = [await _measure(arm, log, server.url, workers, words, die_after) for arm in ("relay", "direct")]
+        arms = [
+            await _measure(arm, log, server.url, workers, words, die_after)
+            for arm in ("relay", "direct")
+        ]
     return pd.DataFrame(arms)
 
 
-async def _measure(arm: str, log: NatsLog, url: str, workers: int, words: int, die_after: float) -> dict[str, Any]:
+async def _measure(
+    arm: str, log: NatsLog, url: str, workers: int, words: int, die_after: float
+) -> dict[str, Any]:
     session, arrived, handed = Session(log, arm), list[float](), 0
     program = [sys.executable, "-c", PROGRAM, arm]
     pipe, environment = asyncio.subprocess.PIPE, {**os.environ, SERVER_URL: url}
-    orchestrator = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, env=environment)
+    orchestrator = await asyncio.create_subprocess_exec(
+        *program, stdin=pipe, stdout=pipe, env=environment
+    )
     to_it, from_it = orchestrator.stdin, orchestrator.stdout
     assert to_it
     assert from_it
@@ -85,12 +98,19 @@ async def _measure(arm: str, log: NatsLog, url: str, workers: int, words: int, d
         to_it.close()
         await orchestrator.wait()
     p50, lost = round(median_high(arrived), 2), workers * words - len(stored)
-    figures = {"made": workers * words, "lost": lost, "latency_p50_ms": p50, "through_orchestrator": handed}
+    figures = {
+        "made": workers * words,
+        "lost": lost,
+        "latency_p50_ms": p50,
+        "through_orchestrator": handed,
+    }
     return {"arm": arm, **figures, "source": "simulated"}
 
 
 async def orchestrate(url: str, session: str) -> None:
-    """The orchestrator: what its sub-agents hand it on stdin goes on to the session, one after the other."""
+    """The orchestrator: what its sub-agents hand it on stdin goes on to the session, one after the
+    other.
+    """
     async with await NatsLog.connect(url) as log:
         print("ready", flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):

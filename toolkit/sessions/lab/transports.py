@@ -17,8 +17,8 @@ from uuid import uuid4
 from toolkit.sessions.lab.arms import ARMS, Trial
 from toolkit.sessions.lab.faults import FaultyProxy, Kind, Schedule
 from toolkit.sessions.lab.processes import WEB, WORKER, ServerProcess
-from toolkit.sessions.server import NatsServer
-from toolkit.sessions.wire import broken
+from toolkit.sessions.lab.wire import broken
+from toolkit.sessions.nats.server import NatsServer
 
 if TYPE_CHECKING:
     import pandas as pd

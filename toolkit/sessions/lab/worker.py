@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from toolkit.sessions.lab.speech import speak
 from toolkit.sessions.lab.store import AnswerStore
-from toolkit.sessions.nats import NatsLog
+from toolkit.sessions.nats.log import NatsLog
 from toolkit.sessions.session import Session
 from toolkit.web import serving
 

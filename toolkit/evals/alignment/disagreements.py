@@ -1,0 +1,75 @@
+"""Disagreements: the items on which judge and labels part, to be read one by one."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from toolkit import render
+from toolkit.evals.alignment.columns import Origin
+from toolkit.traces.trace import Trace, trace_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST = 10
+"""Rows that are shown at once."""
+SHOWN = 50
+"""Rows that are shown at all."""
+SUMMARY_CHARS = 140
+SENTENCE_END = re.compile(r"(?<=[.!?])\s")
+
+
+@dataclass(frozen=True)
+class Disagreements(Origin):
+    """Where judge and labels part, most harmful first."""
+
+    frame: "pd.DataFrame"
+    """Rows of `Alignment.pairs`."""
+    traces: Mapping[Any, Trace] = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """How many, and whose labels these are."""
+        n = len(self.frame)
+        shown = f", the first {SHOWN} shown" if n > SHOWN else ""
+        return f"{n} disagreements with {self.labels_are}{shown}{self.rest_is}"
+
+    def _repr_html_(self) -> str:
+        rows = [self._row(row) for row in self.frame.head(SHOWN).itertuples()]
+        blocks = [render.tag("p", self.title), *rows[:FIRST]]
+        if more := rows[FIRST:]:
+            blocks.append(render.details(f"{len(more)} more", *more))
+        return render.block(*blocks)
+
+    def _row(self, row: Any) -> render.Html:
+        verdict = (
+            row.judge if row.status == "compared" else f"nothing that can be read ({row.judge!r})"
+        )
+        why = getattr(row, "why", None)
+        critique = getattr(row, "critique", None)
+        labels = f"labels: {row.human}" + (f" ({shortened(why)})" if why else "")
+        judge = f"judge: {verdict}" + (f" ({first_sentence(critique)})" if critique else "")
+        words = [
+            render.tag("p", f"{name}: {text}")
+            for name, text in (("why", why), ("critique", critique))
+            if text
+        ]
+        trace = self.traces.get(row.Index)
+        body = trace_html(trace) if trace else render.tag("p", "No trace of this id was given.")
+        return render.details(f"{row.Index} · {labels} · {judge}", *words, body)
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of `text`, shortened where it is long.
+
+    >>> first_sentence("It refunded twice. The policy allows one.")
+    'It refunded twice.'
+    """
+    return shortened(SENTENCE_END.split(text.strip(), maxsplit=1)[0])
+
+
+def shortened(text: str) -> str:
+    """The first words of `text`, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= SUMMARY_CHARS else line[: SUMMARY_CHARS - 1].rstrip() + "…"

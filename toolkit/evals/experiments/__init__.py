@@ -1,0 +1,1 @@
+"""Cases to run an agent on, and where each came from."""

@@ -1,0 +1,171 @@
+"""Dataset: cases to run an agent on, each with the trace, the labels and the person that it came
+from.
+"""
+
+import hashlib
+import time as clock
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from toolkit.evals.labels.labels import Label
+from toolkit.records import (
+    LOCK_TIMEOUT_S,
+    RecordError,
+    canonical,
+    decode,
+    encode,
+    read_text,
+    write_whole,
+)
+from toolkit.traces import Source, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One input, what is expected of it, and where it came from."""
+
+    id: str
+    input: Any
+    """What the task is given, as JSON. Of a promoted trace: the user's messages, a list of str."""
+    expected: Any = None
+    """What a good answer holds, as JSON; None where nobody has said."""
+    trace_id: str | None = None
+    """The trace that it was promoted from, for the labels that the next field names."""
+    label_ids: tuple[str, ...] = ()
+    source: Source | None = None
+    """Of the trace."""
+    promoted_by: str | None = None
+    promoted_time: float | None = None
+    """When, in seconds since 1970 UTC."""
+    meta: dict[str, Any] = field(default_factory=dict)
+    """The rest. ``reasons`` holds rater, kind of rater, verdict and reason of each label."""
+
+
+def user_messages(trace: Trace) -> list[str]:
+    """What people said in `trace`: its messages, but for those of assistant, system and tools."""
+    agents = {"assistant", "system", "tool"}
+    return [
+        step.content for step in trace.steps if step.kind == "message" and step.actor not in agents
+    ]
+
+
+def promote(
+    trace: Trace,
+    labels: Sequence[Label],
+    by: str,
+    expected: Any = None,
+    meta: dict[str, Any] | None = None,
+) -> Case:
+    """Make a case of a labelled trace, for the reasons that its labels give.
+
+    The input is the list of the user's messages; what the agent said between them is left out,
+    because another agent will say something else. `by` is who promotes it; `expected` and `meta`
+    are kept with the case. Raises ValueError for labels of another trace, no labels, no name, or a
+    trace in which no user speaks.
+    """
+    said = user_messages(trace)
+    foreign = sorted({label.trace_id for label in labels} - {trace.id})
+    for wrong, why in (
+        (not labels, "no label given; give those that say why it matters"),
+        (foreign, f"labels of {', '.join(foreign)} given; give its own"),
+        (not said, "no user speaks in it"),
+        (not by.strip(), "it needs the name of who promotes it"),
+    ):
+        if wrong:
+            raise ValueError(f"case of trace {trace.id}: {why}")
+    kept = ("rater", "rater_kind", "verdict", "why")
+    return Case(
+        id="case-" + hashlib.sha256(canonical([trace.id, said]).encode()).hexdigest()[:12],
+        input=said,
+        expected=expected,
+        trace_id=trace.id,
+        label_ids=tuple(label.id for label in labels),
+        source=trace.source,
+        promoted_by=by,
+        promoted_time=clock.time(),
+        meta={
+            **(meta or {}),
+            "reasons": [{name: getattr(label, name) for name in kept} for label in labels],
+        },
+    )
+
+
+class Dataset:
+    """Cases in order, each added as by `add`, under a name."""
+
+    def __init__(self, cases: Iterable[Case] = (), name: str = "dataset"):
+        self.name = name
+        self.cases: list[Case] = []
+        self._known: dict[tuple[str, str], str] = {}
+        self.problems: tuple[RecordError, ...] = ()
+        self._loaded: tuple[Path, bytes] | None = None
+        """The file that it was loaded from, and what that held."""
+        for case in cases:
+            self.add(case)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self.cases)
+
+    def add(self, case: Case) -> None:
+        """Add `case`. Raises ValueError where one has its id, or the same input and expectation: it
+        counts once.
+        """
+        keys = ("id", case.id), ("content", canonical([case.input, case.expected]))
+        for key in keys:
+            if key in self._known:
+                raise ValueError(
+                    f"case {case.id} is a duplicate of {self._known[key]} in dataset {self.name}"
+                )
+        self._known |= dict.fromkeys(keys, case.id)
+        self.cases.append(case)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Dataset":
+        """Read a JSONL file of cases. Lines that cannot be read, or repeat a case, are left in
+        `problems`.
+        """
+        dataset = cls(name=Path(path).stem)
+        dataset._loaded = Path(path).resolve(), Path(path).read_bytes()
+        for number, line in enumerate(read_text(path).split("\n"), 1):
+            try:
+                if line.strip():
+                    dataset.add(decode(Case, line, str(path), number))
+            except ValueError as error:
+                bad = (
+                    error
+                    if isinstance(error, RecordError)
+                    else RecordError(str(error), str(path), number)
+                )
+                dataset.problems += (bad,)
+        return dataset
+
+    def save(self, path: str | Path) -> None:
+        """Replace a JSONL file as a whole or not at all.
+
+        Raises ValueError where `load` left problems, or the file that it was loaded from has
+        changed since.
+        """
+        if self.problems:  # saving would drop those lines for good
+            raise ValueError(
+                f"mend these lines first, or save Dataset(dataset.cases): {self.problems[0]}"
+            )
+        text = "".join(encode(case) + "\n" for case in self.cases)
+        target = Path(path).resolve()
+        if self._loaded and self._loaded[0] == target and target.exists():
+            with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S):
+                if target.read_bytes() != self._loaded[1]:
+                    mend = "load it again, and add your cases to that"
+                    raise ValueError(
+                        f"{path} was changed since it was loaded, and that would be lost: {mend}"
+                    )
+                write_whole(path, text)
+        else:
+            write_whole(path, text)
+        self._loaded = target, text.encode()

@@ -1,0 +1,1 @@
+"""What code says of traces: scorers made of plain functions, and checks made to order."""

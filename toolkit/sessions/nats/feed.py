@@ -1,0 +1,168 @@
+"""Feed: one JetStream consumer's life, from a cursor until it falls silent or skips."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
+from toolkit.sessions.nats.publish import PUBLISH_TIMEOUT_S, whole
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+    from toolkit.sessions.nats.client import Client
+
+HEARTBEAT_S = 0.5
+SILENCE_S = 3 * HEARTBEAT_S
+CONSUMER_LIFE_S = 30.0
+Ask = Callable[[Callable[[], Awaitable[Any]], str], Awaitable[Any]]
+"""Awaits an attempt until it succeeds or a deadline passes; the text says what failed then."""
+
+
+class Feed:
+    """One consumer's life: from a cursor on (or from each subject's last), until it falls silent or
+    skips.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        ask: Ask,
+        stream: str,
+        subjects: Sequence[str],
+        after: int | None,
+        patient: bool,
+    ):
+        self._client, self._ask, self._stream, self._subjects = client, ask, stream, subjects
+        self._after, self._patient = after, patient
+        self._inbox = client.new_inbox()
+        self._name = ""
+        self._queue: asyncio.Queue[tuple[bytes, bytes] | Msg | None] = asyncio.Queue()
+        self._listening: asyncio.Future[Subscription] | None = None
+        self.pending = 0
+        """Messages that were stored for it when it was opened."""
+
+    async def open(self) -> None:
+        """Make the consumer, however long the server is away where it is patient; else
+        LogUnavailable is raised.
+        """
+        from nats.errors import ConnectionClosedError
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+        # The server's flow control bounds what waits here.
+        self._listening = asyncio.ensure_future(
+            self._client.listen(self._inbox, self._queue.put_nowait, self._hear)
+        )
+        try:
+            await asyncio.shield(self._listening)
+        except ConnectionClosedError:
+            raise LogClosed("this log is closed") from None
+        config = ConsumerConfig(
+            deliver_subject=self._inbox,
+            filter_subject=self._subjects[0] if len(self._subjects) == 1 else None,
+            filter_subjects=list(self._subjects) if len(self._subjects) > 1 else None,
+            deliver_policy=(
+                DeliverPolicy.LAST_PER_SUBJECT
+                if self._after is None
+                else DeliverPolicy.BY_START_SEQUENCE
+            ),
+            opt_start_seq=None if self._after is None else self._after + 1,
+            ack_policy=AckPolicy.NONE,
+            idle_heartbeat=HEARTBEAT_S,
+            flow_control=True,
+            inactive_threshold=CONSUMER_LIFE_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        manager, what = (
+            self._client.jsm(timeout=PUBLISH_TIMEOUT_S),
+            f"no consumer for {', '.join(self._subjects)}",
+        )
+        while not self._name:
+            try:
+                making = whole(manager.add_consumer, self._stream, config)
+                info = await self._ask(making, what)
+                self._name, self.pending = info.name, info.num_pending or 0
+            except LogUnavailable:
+                if self._client.is_closed or not self._patient:
+                    raise
+
+    async def messages(
+        self, look: Callable[[], Awaitable[None]], every_s: float
+    ) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield (stream sequence, payload) as long as the consumer is whole; `look` is called now
+        and then.
+        """
+        delivered, queue = 0, self._queue
+        next_look = time.monotonic() + every_s
+        while True:
+            if queue.empty():
+                if time.monotonic() > next_look:
+                    await look()
+                    next_look = time.monotonic() + every_s
+                word = await self._next()
+            else:
+                word = queue.get_nowait()
+            if isinstance(word, tuple):
+                seq, count = _sequences(word[0])
+                if count != delivered + 1:
+                    return
+                delivered = count
+                yield seq, word[1]
+            elif word is None or await self._answer(word) > delivered:
+                return
+
+    async def _next(self) -> "tuple[bytes, bytes] | Msg | None":
+        silent = asyncio.get_running_loop().call_later(SILENCE_S, self._queue.put_nowait, None)
+        try:
+            word = await self._queue.get()
+        finally:
+            silent.cancel()
+        if word is None and self._client.is_closed:
+            raise LogClosed("this log is closed")
+        return word
+
+    async def _hear(self, message: "Msg") -> None:
+        if message.reply.startswith("$JS.ACK."):
+            self._queue.put_nowait((message.reply.encode(), message.data))
+        elif (
+            message.reply or self._queue.empty()
+        ):  # A heartbeat says nothing to a reader that is busy; more will come.
+            self._queue.put_nowait(message)
+
+    async def _answer(self, message: "Msg") -> int:
+        """Answer flow control. Returns how many deliveries the server has counted, where the
+        message says so.
+        """
+        from nats.errors import Error as NatsError
+
+        headers = message.headers or {}
+        if wanted := message.reply or headers.get("Nats-Consumer-Stalled"):
+            with suppress(NatsError, TimeoutError):  # The server asks again.
+                await self._client.send(wanted)
+        return int(headers.get("Nats-Last-Consumer") or 0)
+
+    async def close(self) -> None:
+        """Stop listening, and let the server drop the consumer now; it does so by itself after a
+        while.
+        """
+        with suppress(Exception):
+            if self._listening:
+                await shielded(self._leave(self._listening))
+            if self._name and self._client.is_connected:
+                await self._client.send(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+
+    async def _leave(self, listening: "asyncio.Future[Subscription]") -> None:
+        await self._client.leave(await listening)
+
+
+def _sequences(reply: bytes) -> tuple[int, int]:
+    """Stream and consumer sequence from a delivery's reply subject (nine tokens, or twelve with a
+    domain).
+    """
+    tokens = reply.split(b".")
+    stream, consumer = tokens[5:7] if len(tokens) == 9 else tokens[7:9]
+    return int(stream), int(consumer)

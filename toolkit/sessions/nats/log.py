@@ -1,0 +1,341 @@
+"""NatsLog: a log on JetStream. The stream's sequence is the total order and the cursor.
+
+Publishes are bounded and carry the event's id as ``Nats-Msg-Id``, so that a retry is stored once;
+past the server's dedupe window the log itself is looked up. A reader owns a short-lived consumer,
+and makes a new one from its cursor whenever it falls silent or skips: an acknowledged event is read
+once, in order, across cuts and restarts.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from toolkit.events import Event, RecordError
+from toolkit.sessions.log import (
+    LANES,
+    Ack,
+    Durability,
+    Extent,
+    Fenced,
+    Lane,
+    LogUnavailable,
+    checked,
+    place,
+)
+from toolkit.sessions.nats.feed import Feed
+from toolkit.sessions.nats.jetstream import DEDUPE_WINDOW_S, JetStream
+from toolkit.sessions.nats.publish import (
+    APPEND_DEADLINE_S,
+    MAX_GIVEN_UP,
+    RECONNECT_WAIT_S,
+    Publisher,
+    Refused,
+    Tried,
+)
+from toolkit.sessions.nats.server import NAME_PREFIX
+from toolkit.sessions.nats.streams import filters, guard, headers, home, subject
+
+if TYPE_CHECKING:
+    from toolkit.sessions.nats.client import Client
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_S = 10.0
+WRONG_LAST_SEQUENCE = 10071
+DUPLICATE_IN_BATCH = 10201
+BATCHES_AT_ONCE = 8
+"""A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that.
+"""
+HISTORY_CHECK_S = 2.0
+"""So often a reader that follows looks whether its history is still there."""
+
+
+class NatsLog:
+    """A log on a nats-server with JetStream. Make one with `NatsLog.connect`."""
+
+    def __init__(
+        self,
+        client: "Client",
+        durability: Durability,
+        streams: int = 1,
+        replicas: int = 1,
+        window_s: float = DEDUPE_WINDOW_S,
+        history_check_s: float = HISTORY_CHECK_S,
+        deadline_s: float = APPEND_DEADLINE_S,
+        max_given_up: int = MAX_GIVEN_UP,
+    ):
+        self._client, self._stated, self._streams = client, durability, streams
+        self._jetstream = JetStream(client, streams, replicas, window_s, deadline_s)
+        self._deadline_s = deadline_s
+        self._publisher = Publisher(client)
+        self._history_check_s = history_check_s
+        self._tried = Tried(max_given_up)
+        self._batching = asyncio.Semaphore(BATCHES_AT_ONCE)
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        durability: Durability | None = None,
+        replicas: int = 1,
+        timeout_s: float = CONNECT_TIMEOUT_S,
+        streams: int = 1,
+        window_s: float = DEDUPE_WINDOW_S,
+        history_check_s: float = HISTORY_CHECK_S,
+        deadline_s: float = APPEND_DEADLINE_S,
+    ) -> Self:
+        """Connect to the server or cluster at `url`, and make the streams where they are not there
+        yet.
+
+        Parameters
+        ----------
+        url : str
+            As ``server.url``; several, separated by commas, for a cluster.
+        durability : {"os", "fsync"}, optional
+            The tier to state. By default what a `NatsServer` says of itself, else the lower one,
+            ``os``.
+        replicas : int
+            Copies of the stream that a cluster keeps.
+        timeout_s : float
+            Deadline for the connection, and again for each stream.
+        streams : int
+            Sessions are spread over so many by the hash of their id. All who share a log name the
+            same number.
+        window_s : float
+            The dedupe window of a stream that is made here.
+        history_check_s : float
+            A reader that follows looks so often whether its history was purged or made anew.
+        deadline_s : float
+            For so long the server is asked again for an acknowledgement or an answer.
+
+        Raises
+        ------
+        LogUnavailable
+            Where there is no such server within `timeout_s`.
+        ValueError
+            Where the sessions there are spread over another number of streams.
+        """
+        from toolkit.sessions.nats.client import Client
+
+        client = await Client.dial(url, timeout_s)
+        stated: Durability = (
+            "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
+        )
+        log = cls(
+            client, durability or stated, streams, replicas, window_s, history_check_s, deadline_s
+        )
+        try:
+            await log._jetstream.settle_in(timeout_s)
+        except BaseException:
+            await log.close()
+            raise
+        return log
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    @property
+    def durability(self) -> Durability:
+        """The tier that each acknowledgement states."""
+        return "memory" if self._jetstream.volatile else self._stated
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a connection to a server."""
+        return self._client.is_connected
+
+    @property
+    def max_event_bytes(self) -> int:
+        """The size of the largest event that the server takes, beside its headers."""
+        return self._jetstream.max_event_bytes
+
+    @property
+    def problems(self) -> list[RecordError]:
+        """Messages on a session's subjects that are no events: readers pass them over."""
+        return self._jetstream.problems
+
+    async def append(self, event: Event, fence: int | None = None) -> Ack:
+        """Store `event` once. Tries again, with the same id, until its deadline; see `Log.append`."""
+        return (await self._append([checked(event)], fence))[0]
+
+    async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
+        """Store `events` together by an atomic batch, where the server has them (2.12); see
+        `Log.append_all`.
+        """
+        ready = [checked(event) for event in events]
+        if self._jetstream.batches and len(ready) > 1:
+            return await self._append(ready, fence)
+        for event in ready:
+            self._jetstream.payload(event)  # none is stored where one is too large
+        return [(await self._append([event], fence))[0] for event in ready]
+
+    async def _append(
+        self, events: Sequence[Event], fence: int | None, give_up: float | None = None
+    ) -> list[Ack]:
+        give_up = give_up or time.monotonic() + self._deadline_s
+        payloads = [self._jetstream.payload(event) for event in events]
+        key = f"{events[0].session}.{events[0].id}"
+        late = self._tried.since(key) + self._jetstream.window_s / 2
+
+        async def attempt() -> list[Ack]:
+            if time.monotonic() > late and (known := await self._known(events)):
+                return known
+            if len(events) == 1:
+                return await self._publish(events, payloads, fence)
+            async with self._batching:
+                return await self._publish(events, payloads, fence)
+
+        is_known = True
+        try:
+            return await self._jetstream.ask(attempt, f"event {events[0].id} was not acknowledged")
+        except Refused as error:
+            refusal = error
+        except (LogUnavailable, asyncio.CancelledError):
+            is_known = False
+            raise
+        finally:
+            self._tried.end(key, is_known)
+        return await self._settle(events, fence, refusal, give_up)
+
+    async def _publish(
+        self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None
+    ) -> list[Ack]:
+        _, root = home(events[0].session, self._streams)
+        batch = self._client.new_inbox()[-22:] if len(events) > 1 else ""
+        for number, (event, payload) in enumerate(zip(events, payloads, strict=True), 1):
+            to, lines = subject(event, root), headers(event, root, fence)
+            if batch:
+                lines |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            if number < len(events):
+                await self._client.send(to, payload, headers=lines)
+        if batch:
+            lines["Nats-Batch-Commit"] = "1"
+        seq, again = await self._publisher.publish(to, payload, lines)
+        if (
+            again
+            and len(events) == 1
+            and (stored := await self._jetstream.event(events[-1].session, seq))
+        ):
+            return [Ack(stored, self.durability, again)]
+        first = seq - len(events) + 1
+        return [
+            Ack(replace(event, seq=first + n), self.durability, again)
+            for n, event in enumerate(events)
+        ]
+
+    async def _settle(
+        self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float
+    ) -> list[Ack]:
+        """What a refusal means: stored before, taken by another, or a leader that has yet to catch
+        up.
+        """
+        if error.code == DUPLICATE_IN_BATCH:
+            return await self._known(events) or [
+                await self.append(event, fence) for event in events
+            ]
+        if error.code != WRONG_LAST_SEQUENCE:
+            raise error
+        event = events[-1]
+        guarded, expected = guard(event, home(event.session, self._streams)[1], fence) or ("", 0)
+        last_seq, last_id = await self._jetstream.last(event.session, guarded)
+        if last_id == event.id and (known := await self._known(events)):
+            return known
+        if len(events) > 1 and fence is None:  # Some of them are stored already.
+            return [await self.append(event) for event in events]
+        if last_seq != expected:
+            raise Fenced(
+                f"run {event.run} of session {event.session} is another agent's now, or has ended"
+            )
+        if time.monotonic() > give_up:
+            raise LogUnavailable(
+                f"event {event.id} was not acknowledged within {self._deadline_s} s: {error}"
+            )
+        await asyncio.sleep(RECONNECT_WAIT_S)
+        return await self._append(events, fence, give_up)
+
+    async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
+        """The acknowledgements of `events`, where the log has them all."""
+        wanted = {event.id for event in events if place(event) in LANES["log"]}
+        found = {
+            one.id: one
+            async for one in self.read(events[0].session, follow=False)
+            if one.id in wanted
+        }
+        if not wanted or wanted - found.keys():
+            return None
+        return [
+            Ack(found.get(event.id, event), self.durability, duplicate=True) for event in events
+        ]
+
+    def read(
+        self,
+        session: str,
+        after: int = 0,
+        follow: bool = True,
+        lane: Lane = "log",
+        run: str | None = None,
+    ) -> AsyncIterator[Event]:
+        """Yield events; see `Log.read`."""
+        return self._read(session, after, follow, lane, run)
+
+    async def latest(self, session: str, lane: Lane) -> list[Event]:
+        """The last event of each run on a lane; see `Log.latest`."""
+        last = self._read(session, None, False, lane)
+        found = {(event.run, event.run or event.actor): event async for event in last}
+        return sorted(found.values(), key=lambda event: event.seq or 0)
+
+    async def _read(
+        self, session: str, after: int | None, follow: bool, lane: Lane, run: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Yield what comes after `after`; for None, the last event on each subject."""
+        stream, root = home(session, self._streams)
+        wanted, end = filters(root, lane, run if self._jetstream.filters else None), 0
+        history = self._jetstream.history(session, lane)
+
+        async def look() -> None:
+            with suppress(LogUnavailable):  # The server is away: it is looked at when it is back.
+                await history.check(after or 0)
+
+        if not follow and self._jetstream.replicas > 1:
+            # A consumer may stand on a replica that is behind: only the leader knows what is stored
+            # now.
+            end = max([(await self._jetstream.last(session, one))[0] for one in wanted])
+            if end <= (after or 0):
+                await history.check(after or 0)
+                return
+        while True:
+            feed = Feed(self._client, self._jetstream.ask, stream, wanted, after, patient=follow)
+            try:
+                await feed.open()
+                left = feed.pending
+                await (look() if follow else history.check(after or 0))
+                if not (follow or end or left):
+                    return
+                async for seq, payload in feed.messages(look, self._history_check_s):
+                    left -= 1
+                    after = after if after is None else seq
+                    if (event := self._jetstream.decoded(seq, payload)) and (
+                        run is None or event.run in (None, run)
+                    ):
+                        history.note(seq, event.id)
+                        yield event
+                    if not follow and (seq >= end if end else left <= 0):
+                        return
+            finally:
+                await feed.close()
+
+    async def extent(self, session: str) -> Extent:
+        """Where the session's history begins and ends; see `Log.extent`."""
+        return await self._jetstream.extent(session)
+
+    async def close(self) -> None:
+        """Close the connection. What was acknowledged stays; readers and writers of this log end
+        with it.
+        """
+        await self._client.hang_up()

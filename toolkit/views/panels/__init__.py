@@ -1,0 +1,1 @@
+"""Panels: what a person at a notebook clicks and types in."""

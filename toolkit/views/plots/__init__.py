@@ -1,0 +1,1 @@
+"""Plots: each takes an `ax` or makes its own, and returns it."""
