@@ -13,11 +13,11 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import stop
 from toolkit.sessions.memory import MemoryLog
 from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import Surface
+from toolkit.tasks import stop
 
 WORDS = ("The ", "tandem ", "is ", "free.")
 TEXT = "".join(WORDS)

@@ -21,13 +21,14 @@ BYTE_ORDER_MARKS = {
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def write_whole(path: str | Path, text: str) -> None:
+def write_whole(path: str | Path, text: str | bytes) -> None:
     """Make `text` the whole of the file at `path`, fsynced; what fails leaves the file as it was.
 
     A file that is there keeps its mode and its owner. A link stays a link, and the file that it
     leads to is written.
     """
-    path, data = Path(path), text.encode()
+    path = Path(path)
+    data = text.encode() if isinstance(text, str) else text
     if (
         path.exists() and not path.is_file()
     ):  # a pipe or a device, which a rename would do away with

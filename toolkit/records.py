@@ -8,7 +8,7 @@ Whatever enters from a file, a wire or a model passes `decode`; whatever must su
 import codecs
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -168,13 +168,11 @@ class JsonlFile:
         RecordError
             Where the file is UTF-16 by its mark, and broken: appending would make it worse.
         """
-        text = "".join(encode(record) + "\n" for record in records).encode()
+        text = _lines_of(records)
         changed = [] if self.path.exists() else make_room(self.path)
-        lock = FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S)
-        with lock, full_disk_named(self.path), self.path.open("ab+", buffering=0) as file:
+        with self._lock(), full_disk_named(self.path), self.path.open("ab+", buffering=0) as file:
             end, tail = _last_line(file)
-            if expected_end is not None and end != expected_end:
-                raise FileChanged(f"{self.path} was written by another program since it was read")
+            self._check_end(end, expected_end)
             if encoding_of(_head(file)) in {"utf-16", "utf-32"}:
                 return self._append_in_utf8(text)
             if tail and _is_torn(tail):
@@ -186,14 +184,43 @@ class JsonlFile:
             sync(changed)
             return end + len(text)
 
+    def remove(
+        self, unwanted: Callable[[Any], bool], records: Iterable[Any], expected_end: int
+    ) -> int:
+        """Write the file anew without the records that are `unwanted`, and with `records` at its
+        end.
+
+        Lines that hold no record stay. A kill leaves the old file or the new one. Returns the new
+        end; raises as `append` does.
+        """
+        with self._lock(), full_disk_named(self.path):
+            raw = self.path.read_bytes()
+            self._check_end(_end_of_lines(raw), expected_end)
+            text = self.utf8(raw)
+            gone = set()
+            for line in self.read(text):
+                if line.error is None and unwanted(line.record):
+                    gone.add(line.number)
+            kept = [line for n, line in enumerate(text.split(b"\n"), 1) if line and n not in gone]
+            remaining = b"".join(line + b"\n" for line in kept) + _lines_of(records)
+            write_whole(self.path, remaining)
+            return len(remaining)
+
+    def _lock(self) -> FileLock:
+        return FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S)
+
+    def _check_end(self, end: int, expected_end: int | None) -> None:
+        if expected_end is not None and end != expected_end:
+            raise FileChanged(f"{self.path} was written by another program since it was read")
+
     def _append_in_utf8(self, text: bytes) -> int:
         """Append to a file of UTF-16 or UTF-32, which becomes one of UTF-8."""
         before = read_text(self.path)
         if before and not before.endswith("\n"):
             before += "\n"
-        whole = before.encode() + text
-        write_whole(self.path, whole.decode())
-        return len(whole)
+        content = before.encode() + text
+        write_whole(self.path, content)
+        return len(content)
 
     def _set_aside(self, torn: bytes) -> None:
         """Keep a torn line in the file beside this one."""
@@ -283,6 +310,10 @@ def read_text(path: str | Path) -> str:
         why = f"byte {error.start} is not {name}: save the file as UTF-8"
         raise RecordError(why, str(path), number) from None
     return newlines(text)
+
+
+def _lines_of(records: Iterable[Any]) -> bytes:
+    return "".join(encode(record) + "\n" for record in records).encode()
 
 
 def _head(file: BinaryIO) -> bytes:

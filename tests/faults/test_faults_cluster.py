@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.cluster import NatsCluster
 from toolkit.sessions import NatsLog, NatsServer, Session, fold
-from toolkit.sessions.cluster import NatsCluster
 
 pytestmark = pytest.mark.nats
 

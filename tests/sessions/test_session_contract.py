@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit.events import Event, encode, fresh_id, new_event, storable
+from toolkit.events import Event, encode, fresh_id, storable
 from toolkit.sessions import CursorLost, Extent, Session, Surface, TooLarge
+from toolkit.sessions.contract import CHECKS
 
 WORDS = [f"word{n} " for n in range(60)]
 
@@ -29,6 +30,11 @@ async def speak(session, words=WORDS):
     return run
 
 
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_every_log_keeps_the_contract(log, check):
+    await check(log)
+
+
 async def test_events_come_back_in_the_order_in_which_they_were_acknowledged(log):
     session = Session(log, "order")
     acks = [await session.say(f"message {n}") for n in range(50)]
@@ -36,12 +42,6 @@ async def test_events_come_back_in_the_order_in_which_they_were_acknowledged(log
     assert [event.data["text"] for event in await everything(session)] == [
         f"message {n}" for n in range(50)
     ]
-
-
-async def test_each_acknowledgement_states_its_durability(log):
-    ack = await Session(log, "tier").say("hello")
-    assert ack.durability == log.durability
-    assert ack.durability in {"memory", "os", "fsync"}
 
 
 async def test_a_reader_resumes_at_any_cursor_without_loss_or_double(log):
@@ -63,18 +63,6 @@ async def test_a_cursor_past_the_end_reads_nothing_and_then_what_comes(log):
     await reader.aclose()
 
 
-async def test_the_same_event_appended_twice_is_stored_once(log):
-    event = new_event("twice", "message", "user", {"text": "once"})
-    first, second = await log.append(event), await log.append(event)
-    assert (first.seq, first.duplicate, second.seq, second.duplicate) == (
-        first.seq,
-        False,
-        first.seq,
-        True,
-    )
-    assert len(await everything(Session(log, "twice"))) == 1
-
-
 async def test_replay_and_live_meet_without_a_seam(log):
     session = Session(log, "seam")
     for n in range(30):
@@ -88,13 +76,6 @@ async def test_replay_and_live_meet_without_a_seam(log):
     for n in range(30, 60):
         await session.say(str(n))
     assert await asyncio.wait_for(reading, 10) == [str(n) for n in range(60)]
-
-
-async def test_sessions_on_one_log_do_not_see_each_other(log):
-    one, other = Session(log, "one"), Session(log, "other")
-    await one.say("mine")
-    await other.say("theirs")
-    assert [event.data["text"] for event in await everything(one)] == ["mine"]
 
 
 async def test_two_surfaces_agree_byte_for_byte(log):
@@ -193,18 +174,6 @@ async def test_a_session_id_that_could_not_be_a_subject_is_refused(log):
             Session(log, bad)
 
 
-async def test_a_stored_event_differs_from_the_one_appended_by_its_place_alone(log):
-    event = new_event(
-        "same",
-        "message",
-        "user",
-        {"text": "x", "n": None, "deep": {"list": [1, 2.5, True]}},
-        run="r",
-    )
-    ack = await log.append(event)
-    assert (await everything(Session(log, "same"))) == [replace(event, seq=ack.seq)]
-
-
 async def test_one_run_of_all_that_a_reader_catches_up_on_is_no_lane(log):
     with pytest.raises(ValueError, match="goes with a lane"):
         Session(log, "lane").read(run="r1")
@@ -271,17 +240,6 @@ async def test_whatever_an_event_holds_it_is_refused_in_words_or_read_as_it_was_
         stored = await anext(read)
     assert stored == ack.event
     json.loads(encode(stored), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-
-
-async def test_events_together_of_which_one_cannot_be_stored_store_nothing(log):
-    session = Session(log, "together")
-    good, bad = (
-        session.event("note", "ada", {"n": 1}),
-        session.event("note", "ada", {"n": object()}),
-    )
-    with pytest.raises(ValueError, match="cannot serialize"):
-        await log.append_all([good, bad])
-    assert await everything(session) == []
 
 
 async def test_all_logs_store_the_same_of_one_event(log):
@@ -371,11 +329,3 @@ async def test_every_cursor_that_a_reader_can_have_is_good_on_every_lane(log):
     leases = [event async for event in session.read(follow=False, lane="lease")]
     assert leases
     assert [event async for event in session.read(leases[-1].seq, follow=False, lane="lease")] == []
-
-
-async def test_another_event_by_an_id_that_is_taken_is_answered_with_the_one_that_is_stored(log):
-    first = await log.append(new_event("id", "note", "ada", {"n": 1}))
-    for id_ in (first.event.id, "chosen"):
-        stored = await log.append(Event("id", "note", "ada", {"n": 1}, id_))
-        again = await log.append(Event("id", "note", "bo", {"n": 2}, id_))
-        assert (again.duplicate, again.event) == (True, stored.event)

@@ -278,3 +278,74 @@ async def test_a_run_that_ended_by_itself_is_not_lost(nothing_left):
     run = await Session(Held(), "ended").start_run("agent", "simulated", ttl_s=0.03)
     await asyncio.wait_for(run.finish(), 10)
     assert (run.outcome, run.lost) == ("complete", False)
+
+
+async def kinds_of(session):
+    return [event.kind async for event in session.read(follow=False, lane="quiet")]
+
+
+async def test_a_run_in_a_block_ends_with_it():
+    session = Session(MemoryLog(), "s")
+    async with session.run("agent", source="simulated") as run:
+        await run.write("Hello")
+    assert run.outcome == "complete"
+    assert (await session.conversation()).source == "simulated"
+
+
+async def test_a_block_that_was_cancelled_on_the_log_ends_its_run_as_cancelled():
+    session = Session(MemoryLog(), "s")
+    async with session.run("agent", id="r1") as run:
+        await session.cancel("r1")
+    assert run.outcome == "cancelled"
+
+
+async def test_an_error_in_a_block_is_on_the_log_and_is_raised():
+    session = Session(MemoryLog(), "s")
+    with pytest.raises(ZeroDivisionError):
+        async with session.run("agent", ttl_s=0.3) as run:
+            1 / 0  # noqa: B018
+    assert run.outcome == "error"
+    assert await kinds_of(session) == ["run.started", "error", "run.finished"]
+    last = (await session.log.latest("s", "lease"))[-1]
+    await asyncio.sleep(0.3)
+    assert (await session.log.latest("s", "lease"))[-1] == last  # no lease is renewed any more
+
+
+async def test_a_block_that_is_cancelled_ends_its_run_as_cancelled():
+    session = Session(MemoryLog(), "s")
+    begun = asyncio.Event()
+
+    async def work():
+        async with session.run("agent"):
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    (run,) = (await session.conversation()).runs.values()
+    assert run.state == "cancelled"
+
+
+async def test_the_ending_that_a_block_wrote_itself_stands():
+    session = Session(MemoryLog(), "s")
+    async with session.run("agent") as run:
+        await run.finish("error")
+    assert run.outcome == "error"
+    assert (await kinds_of(session)).count("run.finished") == 1
+
+
+async def test_a_block_whose_run_was_taken_over_raises_and_adds_nothing():
+    session = Session(MemoryLog(), "s")
+
+    async def work():
+        async with session.run("agent", id="r1", ttl_s=60) as run:
+            heir = session.event("run.adopted", "heir", {}, "r1")
+            await session.log.append(heir, run.fence)
+            await run.write("mine?")
+
+    with pytest.raises(Fenced):
+        await work()
+    assert await kinds_of(session) == ["run.started", "run.adopted"]

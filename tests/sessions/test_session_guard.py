@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, suppress
 import psutil
 import pytest
 
-from toolkit.sessions import LogUnavailable, NatsCluster, NatsLog, NatsServer, Session
+from tests.faults.cluster import NatsCluster
+from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session
 from toolkit.sessions.nats.server import StoreInUse, masked
 
 pytestmark = pytest.mark.nats

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from toolkit.sessions import LogUnavailable, MemoryLog, Session
+from toolkit.sessions import CursorLost, LogUnavailable, MemoryLog, Session
 
 
 async def test_a_new_log_on_the_same_path_goes_on_from_it(tmp_path):
@@ -255,3 +255,31 @@ async def test_a_log_whose_file_was_taken_away_says_so_and_stores_nothing(tmp_pa
     with pytest.raises(LogUnavailable, match="open a new MemoryLog"):
         await Session(log, "s").say("two")
     assert [event.data["text"] async for event in Session(log, "s").read(follow=False)] == ["one"]
+
+
+async def test_a_deleted_session_stays_deleted_after_a_restart_and_its_places_are_not_given_again(
+    tmp_path,
+):
+    path = tmp_path / "log.jsonl"
+    log = MemoryLog(path)
+    await Session(log, "kept").say("stays")
+    last = await Session(log, "gone").say("a secret")
+    await log.delete("gone")
+    await log.delete("gone")
+    assert "a secret" not in path.read_text()
+    again = MemoryLog(path)
+    assert again.problems == ()
+    assert await again.sessions() == ["kept"]
+    with pytest.raises(CursorLost):
+        _ = [event async for event in again.read("gone", last.seq, follow=False)]
+    assert (await Session(again, "gone").say("anew")).seq > last.seq
+
+
+async def test_a_line_that_cannot_be_read_outlives_the_deletion_of_a_session(tmp_path):
+    path = tmp_path / "log.jsonl"
+    await Session(MemoryLog(path), "gone").say("a secret")
+    path.write_text(path.read_text() + "no event\n")
+    log = MemoryLog(path)
+    await log.delete("gone")
+    assert [problem.line for problem in MemoryLog(path).problems] == [1]
+    assert path.read_text().startswith("no event\n")

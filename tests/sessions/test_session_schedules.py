@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session, attend
 from toolkit.sessions.control import run_for
 from toolkit.sessions.http.app import Tokens, serve
-from toolkit.sessions.log import LANES, LogClosed, place
+from toolkit.sessions.log import LogClosed, is_on
 
 TTL_S = 0.6
 ASK_S = 0.05
@@ -62,7 +62,7 @@ class Lifeline:
         self._alive()
         acks = await write(events, fence)
         for event in events:
-            if place(event) in LANES["log"]:
+            if is_on(event, "log"):
                 self.stored += 1
                 await self.after_event(self)
         self._alive()

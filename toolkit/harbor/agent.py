@@ -14,7 +14,7 @@ from toolkit.harbor.tools import call, schemas
 from toolkit.harbor.world import World
 from toolkit.models import Answer, Model, Request
 from toolkit.sessions import Run, Session
-from toolkit.sessions.run import WINDOW_S
+from toolkit.sessions.held import WINDOW_S
 
 MAX_CALLS = 8
 """Model calls for one word of the customer's; after that the run ends with an error."""
@@ -93,9 +93,9 @@ async def serve(
         if on_turn:
             on_turn(turn)
         await session.say(turn.say)
-        run = await session.start_run("support", model.source, window_s=window_s)
         messages.append({"role": "user", "content": turn.say})
-        await _answer(run, model, world, request, messages)
+        async with session.run("support", model.source, window_s=window_s) as run:
+            await _answer(run, model, world, request, messages)
         if run.outcome != "complete":
             return False
     return True
@@ -104,24 +104,20 @@ async def serve(
 async def _answer(
     run: Run, model: Model, world: World, request: Request, messages: list[dict[str, Any]]
 ) -> None:
-    """Let the model speak and call tools until it calls none, and end the run. What is said is
-    added to `messages`.
+    """Let the model speak and call tools until it calls none; where it does not come to that, the
+    run ends here. What is said is added to `messages`.
     """
-    try:
-        for _ in range(MAX_CALLS):
-            reply = await run.stream(model, replace(request, messages=tuple(messages)))
-            if run.cancelled or reply is None or not reply.ok:
-                break
-            said = list(reply.blocks) or [{"type": "text", "text": "(nothing)"}]
-            messages.append({"role": "assistant", "content": said})
-            if not reply.tool_calls:
-                return await run.finish()
-            results = [await _use_tool(world, run, asked) for asked in reply.tool_calls]
-            messages.append({"role": "user", "content": results})
-        await run.finish("cancelled" if run.cancelled else "error")
-    except BaseException as error:
-        await run.finish("error" if isinstance(error, Exception) else "cancelled")
-        raise
+    for _ in range(MAX_CALLS):
+        reply = await run.stream(model, replace(request, messages=tuple(messages)))
+        if run.cancelled or reply is None or not reply.ok:
+            break
+        blocks = list(reply.blocks) or [{"type": "text", "text": "(nothing)"}]
+        messages.append({"role": "assistant", "content": blocks})
+        if not reply.tool_calls:
+            return
+        results = [await _use_tool(world, run, asked) for asked in reply.tool_calls]
+        messages.append({"role": "user", "content": results})
+    await run.finish("cancelled" if run.cancelled else "error")
 
 
 async def _use_tool(world: World, run: Run, asked: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from toolkit.models import BudgetExceeded, Tape
 from toolkit.models.ledger import cost_usd, worst_case
 from toolkit.records import validate
 from toolkit.sessions import Run, Session
-from toolkit.sessions.log import stop
+from toolkit.tasks import stop
 
 T = TypeVar("T")
 A = TypeVar("A", bound=roles.Answered)
@@ -255,20 +255,15 @@ class Harness:
         source = tape.source if tape.known - tape.misses > played_back else role.model.source
         id = self.session.new_id()
         self._runs.add(id)  # before it starts: a cancel may follow at once
-        run = await self.session.start_run(role.actor, source=source, id=id)
-        try:
-            if contract:
-                self.workspace.freeze(contract)
-            yield run
-        except BaseException as error:
-            broken_off = (
-                error.args[0] != "error"
-                if isinstance(error, Stop)
-                else not isinstance(error, Exception)
-            )
-            await run.finish("cancelled" if broken_off else "error")
-            raise
-        await run.finish("complete")
+        async with self.session.run(role.actor, source=source, id=id) as run:
+            try:
+                if contract:
+                    self.workspace.freeze(contract)
+                yield run
+                await run.finish("complete")
+            except Stop as stop:
+                await run.finish("error" if stop.args[0] == "error" else "cancelled")
+                raise
 
     async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work`; break it off, with `Stop`, at a cancel or at the deadline."""

@@ -16,7 +16,6 @@ across surfaces is a `Surface`; resilient delivery is ``session.read(after=seq)`
 'Hello, world'
 """
 
-from toolkit.sessions.cluster import NatsCluster
 from toolkit.sessions.control import attend
 from toolkit.sessions.conversation import Conversation, fold
 from toolkit.sessions.desk import Desk, SecondMessage, decide, finished
@@ -52,7 +51,6 @@ __all__ = [
     "Log",
     "LogUnavailable",
     "MemoryLog",
-    "NatsCluster",
     "NatsLog",
     "NatsServer",
     "Run",

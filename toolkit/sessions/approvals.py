@@ -4,13 +4,11 @@ run's end, all.
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.events import Event, Outcome
+from toolkit.sessions.held import HeldRun
 from toolkit.sessions.signals import receipt_id
-
-if TYPE_CHECKING:
-    from toolkit.sessions.run import Run
 
 
 def settlement_id(request: str) -> str:
@@ -20,7 +18,7 @@ def settlement_id(request: str) -> str:
     return f"{request}-settled"
 
 
-async def ask(run: "Run", question: str, timeout_s: float) -> bool | None:
+async def ask(run: HeldRun, question: str, timeout_s: float) -> bool | None:
     """Suspend `run` until somebody answers; None at the deadline, or where the run is stopped."""
     inbox = run.inbox
     await run.append("run.suspended", {})
@@ -28,44 +26,42 @@ async def ask(run: "Run", question: str, timeout_s: float) -> bool | None:
     if request is None:
         request = await _put(run, question, timeout_s)
     inbox.inherited.pop(request, None)
+    await _wait_for_answer(run, request, timeout_s)
+    approval = inbox.approval(request)
+    why = "the run was stopped" if run.cancelled else "nobody answered in time"
+    await settle(run, request, approval, why)
+    await run.append("run.resumed", {})
+    return None if approval is None else bool(approval.data.get("answer"))
+
+
+async def _put(run: HeldRun, question: str, timeout_s: float) -> str:
+    """Write the question. Returns its id."""
+    run.acknowledge(run.inbox.taken)
+    event = run.event("approval.asked", {"question": question, "timeout_s": timeout_s})
+    # Noted before it is stored: it may be stored without an acknowledgement.
+    run.inbox.questions[event.id] = question
+    await run.writer.store(event)
+    return event.id
+
+
+async def _wait_for_answer(run: HeldRun, request: str, timeout_s: float) -> None:
+    inbox = run.inbox
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             while inbox.approval(request) is None and not run.cancelled:
                 await asyncio.wait([run.next_signal()])
     if inbox.approval(request) is None and not run.cancelled:
         await run.catch_up()
-    approval = inbox.approval(request)
-    await settle(
-        run,
-        request,
-        approval,
-        "the run was stopped" if run.cancelled else "nobody answered in time",
-    )
-    await run.append("run.resumed", {})
-    return None if approval is None else bool(approval.data.get("answer"))
 
 
-async def _put(run: "Run", question: str, timeout_s: float) -> str:
-    run.acknowledge(run.inbox.taken)
-    event = run.event("approval.asked", {"question": question, "timeout_s": timeout_s})
-    run.inbox.questions[event.id] = (
-        question  # before it is stored: it may be, without an acknowledgement
-    )
-    await run.writer.store(event)
-    return event.id
-
-
-async def settle(run: "Run", request: str, approval: Event | None, why: str) -> None:
+async def settle(run: HeldRun, request: str, approval: Event | None, why: str) -> None:
     """Close a question on the log with the `approval` that counts, or none and why; answer those
     that came late.
     """
     data: dict[str, Any] = {"request": request, "answer": None, "why": why}
     if approval:
-        data = {
-            "request": request,
-            "answer": bool(approval.data.get("answer")),
-            "event": approval.id,
-        }
+        answer = bool(approval.data.get("answer"))
+        data = {"request": request, "answer": answer, "event": approval.id}
     await run.store("approval.settled", data, settlement_id(request))
     for late in run.inbox.settle(request, approval):
         run.inbox.answer(late.id)
@@ -73,9 +69,9 @@ async def settle(run: "Run", request: str, approval: Event | None, why: str) -> 
         await run.store("signal.unused", unused, receipt_id(late.id))
 
 
-async def last_answers(run: "Run", outcome: Outcome) -> list[Event]:
-    """What is written together with a run's end: its questions are withdrawn, and what it did not
-    use is answered.
+async def last_answers(run: HeldRun, outcome: Outcome) -> list[Event]:
+    """The events that go with a run's end: its questions are withdrawn, and what it did not use is
+    answered.
     """
     answers = []
     for request in list(run.inbox.questions):
@@ -87,16 +83,17 @@ async def last_answers(run: "Run", outcome: Outcome) -> list[Event]:
         for_others = await _for_others(run)
     for signal, why in unused:
         if signal.id not in for_others:
-            answers.append(
-                run.event("signal.unused", {"event": signal.id, "why": why}, receipt_id(signal.id))
-            )
+            data = {"event": signal.id, "why": why}
+            answers.append(run.event("signal.unused", data, receipt_id(signal.id)))
     return answers
 
 
-async def _for_others(run: "Run") -> set[str]:
+async def _for_others(run: HeldRun) -> set[str]:
     """The signals to whoever runs that another run has used, or may still use."""
+    signals = await run.session.signals()
     others = set()
-    for signal in (await run.session.signals()).reaching(run.id):
-        if signal.state != "pending" or signal.open_to - {run.id}:
+    for signal in signals.reaching(run.id):
+        open_to_others = signal.open_to - {run.id}
+        if signal.state != "pending" or open_to_others:
             others.add(signal.event.id)
     return others

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import aclosing, suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from toolkit.events import Event
 from toolkit.models import BudgetExceeded, Model, Reply, Request, TapeMiss, UnknownModel
 from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.sessions.held import HeldRun
 from toolkit.sessions.log import Fenced, LogUnavailable
-
-if TYPE_CHECKING:
-    from toolkit.sessions.run import Run
 
 T = TypeVar("T")
 
@@ -23,7 +21,7 @@ BROKEN_CALL_S = 2.0
 WHY_CHARS = 2_000
 
 
-async def stream_call(run: "Run", model: Model, request: Request) -> Reply:
+async def stream_call(run: HeldRun, model: Model, request: Request) -> Reply:
     """Write the words of one call, then its ``model.usage``. The steers that it was asked with get
     their receipts.
     """
@@ -43,27 +41,28 @@ async def stream_call(run: "Run", model: Model, request: Request) -> Reply:
         raise
     assert isinstance(piece, Reply)
     cost = round(cost_usd(piece.model, piece.usage), 8)
-    why = {} if piece.ok else {"stopped": piece.stopped, "why": piece.why}
-    await run.store(
-        "model.usage", {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model, **why}
-    )
+    data: dict[str, Any] = {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model}
+    if not piece.ok:
+        data["stopped"] = piece.stopped
+        data["why"] = piece.why
+    await run.store("model.usage", data)
     return piece
 
 
 async def _note_broken_call(
-    run: "Run", model: Model, request: Request, error: BaseException
+    run: HeldRun, model: Model, request: Request, error: BaseException
 ) -> None:
     """Record a call whose reply did not come, with the most that it can have cost: nobody said what
     it did cost.
     """
+    was_cancelled = isinstance(error, asyncio.CancelledError)
+    worst_usd = cost_usd(model.name, worst_case(request))
     data = {
         "model": model.name,
         "stopped": "interrupted",
-        "why": "the call was broken off"
-        if isinstance(error, asyncio.CancelledError)
-        else short(error),
+        "why": "the call was broken off" if was_cancelled else short(error),
         "possibly_billed": True,
-        "worst_usd": round(cost_usd(model.name, worst_case(request)), 8),
+        "worst_usd": round(worst_usd, 8),
     }
     # It waits in the writer's queue where the log is away, and goes before whatever is written
     # next.
@@ -72,7 +71,7 @@ async def _note_broken_call(
             await run.store("model.usage", data)
 
 
-async def unless_interrupted(run: "Run", work: Awaitable[T], by_steers: bool) -> T | None:
+async def unless_interrupted(run: HeldRun, work: Awaitable[T], by_steers: bool) -> T | None:
     """Await `work`, and break it off when a signal asks for that: None then."""
     task = asyncio.ensure_future(work)
     try:
@@ -91,7 +90,9 @@ async def unless_interrupted(run: "Run", work: Awaitable[T], by_steers: bool) ->
     return None
 
 
-async def _interrupts(run: "Run", task: "asyncio.Future[T]", by_steers: bool) -> list[Event] | None:
+async def _interrupts(
+    run: HeldRun, task: "asyncio.Future[T]", by_steers: bool
+) -> list[Event] | None:
     """Wait for `task`: None once it is done; else, where it is to be broken off, the interrupts
     that ask for it.
     """

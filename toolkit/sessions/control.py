@@ -7,15 +7,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from toolkit.events import Event, Outcome
-from toolkit.sessions.calls import short
+from toolkit.events import Event
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.desk import Desk, Do, SecondMessage, decide, finished
 from toolkit.sessions.lease import LEASE_TTL_S, lease_ends
-from toolkit.sessions.log import CursorLost, Fenced, LogUnavailable, stop
+from toolkit.sessions.log import CursorLost, Fenced, LogUnavailable
 from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session, known_source
 from toolkit.sessions.signals import run_for as run_for
+from toolkit.tasks import stop
 from toolkit.traces import Source
 
 ORPHANS_EACH_S = 5.0
@@ -157,28 +157,16 @@ class _Attendant:
         return None
 
     async def _speak(self, run: Run, message: Event) -> None:
-        outcome: Outcome | None = None
         with suppress(Fenced):  # the run is another agent's
             try:
                 if not run.cancelled:
                     await self.agent(run, message)
-            except LogUnavailable:
+                await run.finish()
+            except (Fenced, LogUnavailable):
                 raise
             except Exception as error:
-                outcome = "error"
-                await run.append("error", {"why": short(error)})
-            await self._finish(run, outcome)
-
-    async def _finish(self, run: Run, outcome: Outcome | None) -> None:
-        try:
-            await run.finish(outcome)
-        except (Fenced, LogUnavailable):
-            raise
-        except (
-            Exception
-        ) as error:  # the log refused what still waited to be stored; the run ends without it
-            await run.append("error", {"why": short(error)})
-            await run.finish("error")
+                # An error of the agent; or the log refused what still waited to be stored.
+                await run.fail(error)
 
 
 async def attend(

@@ -4,19 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING
 
 from toolkit.events import Event
-
-if TYPE_CHECKING:
-    from toolkit.sessions.session import Session
+from toolkit.sessions.session_log import SessionLog
 
 LEASE_TTL_S = 10.0
 RENEWALS = 3
 """Renewals of a lease in its time to live."""
 
 
-async def lease_ends(session: "Session", run: str) -> bool:
+async def lease_ends(session: SessionLog, run: str) -> bool:
     """Wait until the lease of `run` has ended, or is renewed: then False.
 
     It watches for at least half of the lease's time, so that neither a clock that is off nor a
@@ -43,14 +40,14 @@ async def lease_ends(session: "Session", run: str) -> bool:
             return True
 
 
-async def _lease(session: "Session", run: str) -> Event | None:
+async def _lease(session: SessionLog, run: str) -> Event | None:
     for event in await session.log.latest(session.id, "lease"):
         if event.run == run:
             return event
     return None
 
 
-async def renewals(session: "Session", after: int) -> AsyncGenerator[Event, None]:
+async def renewals(session: SessionLog, after: int) -> AsyncGenerator[Event, None]:
     """The renewals of runs and of presence after `after`, as they come."""
     async for event in session.read(after, lane="lease"):
         yield event

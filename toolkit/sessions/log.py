@@ -2,15 +2,12 @@
 it.
 """
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
-from toolkit.events import CONTROL_KINDS, Event, storable
-
-T = TypeVar("T")
+from toolkit.events import CONTROL_KINDS, Event, encode, storable
 
 Durability = Literal["memory", "os", "fsync"]
 """What an acknowledged event survives: nothing but this process; a kill -9 of the process that
@@ -23,7 +20,7 @@ Lane = Literal["log", "quiet", "control", "words", "snapshot", "lease"]
 alone. Snapshots and leases stand beside the log: they repeat it, or concern nobody who reads it.
 """
 
-LANES: dict[str, frozenset[str]] = {
+LANES: dict[Lane, frozenset[str]] = {
     "log": frozenset({"event", "control", "words"}),
     "quiet": frozenset({"event", "control"}),
     "control": frozenset({"control"}),
@@ -31,7 +28,7 @@ LANES: dict[str, frozenset[str]] = {
     "snapshot": frozenset({"snapshot"}),
     "lease": frozenset({"lease"}),
 }
-BESIDE = {
+PARTS = {
     "text.delta": "words",
     "text.snapshot": "snapshot",
     "lease.renewed": "lease",
@@ -47,12 +44,23 @@ FRESH_ID = re.compile(r"[0-9a-f]{32}")
 """The form of an id that nobody chose. Any other may come again at any time, and is stored once
 even then.
 """
-SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
-def place(event: Event) -> str:
-    """Where an event stands: ``event``, ``control``, ``words``, ``snapshot`` or ``lease``."""
-    return "control" if event.kind in CONTROL_KINDS else BESIDE.get(event.kind, "event")
+def part_of(event: Event) -> str:
+    """The part of its session that an event is stored in: ``event``, ``control``, ``words``,
+    ``snapshot`` or ``lease``.
+    """
+    if event.kind in CONTROL_KINDS:
+        return "control"
+    return PARTS.get(event.kind, "event")
+
+
+def is_on(event: Event, lane: Lane, run: str | None = None) -> bool:
+    """Whether whoever reads `lane` gets this event; with `run`, only what is of that run, or of
+    none.
+    """
+    return part_of(event) in LANES[lane] and (run is None or event.run in (None, run))
 
 
 class Fenced(PermissionError):
@@ -78,11 +86,24 @@ class TooLarge(ValueError):
     """
 
 
-def checked(event: Event) -> Event:
-    """`event` as every log stores it. Raises ValueError where no log could."""
-    if not isinstance(event.session, str) or not SESSION_ID.fullmatch(event.session):
+def checked(event: Event, max_bytes: int | None = None) -> Event:
+    """`event` as every log stores it.
+
+    Raises
+    ------
+    ValueError
+        Where no log could store it.
+    TooLarge
+        Where it has more than `max_bytes` as JSON.
+    """
+    if not isinstance(event.session, str) or not ID_PATTERN.fullmatch(event.session):
         raise ValueError("a session id has 1 to 128 letters, digits, '-' or '_'")
-    return storable(event)
+    event = storable(event)
+    if max_bytes is not None:
+        size = len(encode(event).encode())
+        if size > max_bytes:
+            raise too_large(event, size, max_bytes)
+    return event
 
 
 def too_large(event: Event, size: int, limit: int) -> TooLarge:
@@ -100,29 +121,6 @@ class LogUnavailable(ConnectionError):
 
 class LogClosed(LogUnavailable):
     """The log was closed here: waiting would not help."""
-
-
-async def shielded(operation: Coroutine[Any, Any, T]) -> T:
-    """Await `operation` so that a cancellation reaches the caller at once, while the operation runs
-    to its end.
-
-    A write must not be broken off half-way, and nats-py swallows a cancellation that meets one of
-    its flushes.
-    """
-    task = asyncio.ensure_future(operation)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        raise
-
-
-async def stop(task: "asyncio.Task[Any]") -> None:
-    """Cancel `task` and wait until it has ended. An error of its own is raised."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +155,47 @@ class Extent:
     """
 
 
+def check_cursor(session: str, events: Sequence[Event], after: int, lane: Lane) -> None:
+    """Raise `CursorLost` where nobody can have read the `events` of a session up to `after`: no
+    cursor is before a history, or beyond it.
+    """
+    if after <= 0:
+        return
+    history = [event.seq or 0 for event in events if is_on(event, "log")]
+    oldest = history[0] if history else 0
+    newest = history[-1] if history else 0
+    if lane in BESIDE_LANES:
+        oldest = 0  # what stands beside the log comes and goes
+        beside = [event.seq or 0 for event in events if is_on(event, lane)]
+        newest = max([newest, *beside])
+    if not oldest - 1 <= after <= newest:
+        raise CursorLost(session, after)
+
+
+def extent_of(events: Sequence[Event]) -> Extent:
+    """The extent of a session, of its stored `events` in order."""
+    history = [event for event in events if is_on(event, "log")]
+    if not history:
+        return Extent(None, 0)
+    return Extent(history[0].id, history[-1].seq or 0)
+
+
+def latest_of(events: Sequence[Event], lane: Lane) -> list[Event]:
+    """The last event of each run (of each actor, where it is of no run) on a lane, in order."""
+    last = {}
+    for event in events:
+        if is_on(event, lane):
+            last[event.run, event.run or event.actor] = event
+    return sorted(last.values(), key=lambda event: event.seq or 0)
+
+
 class Log(Protocol):
-    """What a session is written on: `MemoryLog` or `NatsLog`."""
+    """What a session is written on: `MemoryLog` or `NatsLog`.
+
+    A log of your own that derives from this class need not write `append`, `latest`, `extent` and
+    `close`: they are made of the others. `toolkit.sessions.contract` tells whether it keeps what is
+    promised here.
+    """
 
     @property
     def durability(self) -> Durability:
@@ -190,6 +227,8 @@ class Log(Protocol):
         ValueError
             Where it cannot be JSON.
         """
+        acks = await self.append_all([event], fence)
+        return acks[0]
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events` of one session together: all of them or none, next to each other."""
@@ -214,9 +253,27 @@ class Log(Protocol):
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run (of each actor, where it is of no run) on a lane, in order."""
+        events = self.read(session, follow=False, lane=lane)
+        return latest_of([event async for event in events], lane)
 
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends now."""
+        return extent_of([event async for event in self.read(session, follow=False)])
+
+    async def sessions(self, prefix: str = "") -> list[str]:
+        """The ids of the sessions that have a history, sorted; those that begin with `prefix`."""
+
+    async def delete(self, session: str) -> None:
+        """Do away with all events of a session, for good. One that is not there is no error.
+
+        Whoever reads it raises `CursorLost`, and a run that is under way on it is `Fenced` at its
+        next write. A session of the same id may begin anew, with the same ids of events.
+
+        Raises
+        ------
+        LogUnavailable
+            Where it is not known whether the events are gone: delete them again.
+        """
 
     async def close(self) -> None:
         """Let go of files and connections."""

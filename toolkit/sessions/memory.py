@@ -3,17 +3,15 @@
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from toolkit.events import Event, RecordError, encode, storable
+from toolkit.events import Event, RecordError, fresh_id, storable
 from toolkit.records import FileChanged, JsonlFile
 from toolkit.sessions.log import (
-    BESIDE_LANES,
     FENCES,
-    LANES,
-    SESSION_ID,
+    ID_PATTERN,
     Ack,
     CursorLost,
     Durability,
@@ -21,14 +19,20 @@ from toolkit.sessions.log import (
     Fenced,
     Lane,
     LogUnavailable,
+    check_cursor,
     checked,
-    place,
-    shielded,
-    too_large,
+    extent_of,
+    is_on,
+    latest_of,
 )
+from toolkit.tasks import shielded
 
 MAX_EVENT_BYTES = 64 << 20
 """As much as a nats-server can be set to take."""
+TOMBSTONE = ("", "session.deleted")
+"""The session and kind of the line that a file keeps of a deleted session: no session can have this
+id.
+"""
 
 
 class MemoryLog:
@@ -49,7 +53,7 @@ class MemoryLog:
 
     def __init__(self, path: str | Path | None = None, max_event_bytes: int = MAX_EVENT_BYTES):
         self.max_event_bytes = max_event_bytes
-        self._file = JsonlFile(path, Event) if path is not None else None
+        self._file = None if path is None else JsonlFile(path, Event)
         self._end = 0
         self._sessions: dict[str, list[Event]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Event] = {}
@@ -57,7 +61,8 @@ class MemoryLog:
         self._seq = 0
         self._writing = asyncio.Lock()
         self._news = asyncio.Event()
-        self.problems: tuple[RecordError, ...] = tuple(self._load(self._file) if self._file else ())
+        problems = self._load(self._file) if self._file else []
+        self.problems: tuple[RecordError, ...] = tuple(problems)
         """Lines of the file that are no events of this log. They stay in the file, and all others
         count.
         """
@@ -69,23 +74,25 @@ class MemoryLog:
         for line in content.lines:
             if line.error:
                 problems.append(line.error)
-            elif (wrong := self._what_is_wrong(line.record)) is not None:
-                field, why = wrong
+                continue
+            problem = self._problem(line.record)
+            if problem is not None:
+                field, why = problem
                 problems.append(RecordError(why, str(file.path), line.number, field))
+            elif _is_tombstone(line.record):
+                self._seq = line.record.seq
             else:
                 self._keep(storable(line.record))
         return problems
 
-    def _what_is_wrong(self, event: Event) -> tuple[str, str] | None:
+    def _problem(self, event: Event) -> tuple[str, str] | None:
         """The field that keeps a stored event out of the log, and why."""
         if event.seq is None:
-            return (
-                "seq",
-                "an event in a log has its place there: add the number, or take the line out",
-            )
+            why = "an event in a log has its place there: add the number, or take the line out"
+            return "seq", why
         if event.seq <= self._seq:
             return "seq", f"place {event.seq} is not after {self._seq}, which the line before has"
-        if not SESSION_ID.fullmatch(event.session):
+        if not _is_tombstone(event) and not ID_PATTERN.fullmatch(event.session):
             return "session", "a session id has 1 to 128 letters, digits, '-' or '_'"
         if (event.session, event.id) in self._by_id:
             return "id", f"event {event.id} stands in the file already"
@@ -106,44 +113,58 @@ class MemoryLog:
 
     async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event`; see `Log.append`."""
-        return (await self.append_all([event], fence))[0]
+        acks = await self.append_all([event], fence)
+        return acks[0]
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events`; see `Log.append_all`."""
-        ready = [checked(event) for event in events]
-        for event in ready:
-            size = len(encode(event).encode())
-            if size > self.max_event_bytes:
-                raise too_large(event, size, self.max_event_bytes)
+        ready = [checked(event, self.max_event_bytes) for event in events]
         return await shielded(self._append(ready, fence))
 
     async def _append(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
         async with self._writing:
-            once = {(event.session, event.id): event for event in events}
-            fresh = [event for key, event in once.items() if key not in self._by_id]
-            first = fresh[0] if fresh else None
-            if (
-                first
-                and fence is not None
-                and self._fences.get((first.session, first.run), 0) != fence
-            ):
-                raise Fenced(f"run {first.run} of session {first.session} is another agent's now")
+            fresh = self._not_stored_yet(events)
+            if fresh and fence is not None:
+                self._check_fence(fresh[0], fence)
             stored = [replace(event, seq=self._seq + n) for n, event in enumerate(fresh, 1)]
             if self._file and stored:
                 await self._write(self._file, stored)
             for event in stored:
                 self._keep(event)
-            self._news.set()
-            self._news = asyncio.Event()
+            self._announce()
+            new_ids = {event.id for event in fresh}
+            acks = []
+            for event in events:
+                known = self._by_id[event.session, event.id]
+                acks.append(Ack(known, self.durability, duplicate=event.id not in new_ids))
         # A writer that never waits would starve the readers of its own loop.
         await asyncio.sleep(0)
-        new = {event.id for event in fresh}
-        stored_as = [self._by_id[event.session, event.id] for event in events]
-        return [Ack(event, self.durability, duplicate=event.id not in new) for event in stored_as]
+        return acks
 
-    async def _write(self, file: JsonlFile, events: list[Event]) -> None:
+    def _not_stored_yet(self, events: Iterable[Event]) -> list[Event]:
+        once = {(event.session, event.id): event for event in events}
+        return [event for key, event in once.items() if key not in self._by_id]
+
+    def _check_fence(self, event: Event, fence: int) -> None:
+        if self._fences.get((event.session, event.run), 0) != fence:
+            raise Fenced(f"run {event.run} of session {event.session} is another agent's now")
+
+    def _announce(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _write(
+        self, file: JsonlFile, events: list[Event], deleted: str | None = None
+    ) -> None:
+        """Write `events` at the end of the file, and do away with those of the session `deleted`."""
         try:
-            self._end = await asyncio.to_thread(file.append, *events, expected_end=self._end)
+            if deleted is None:
+                writing = asyncio.to_thread(file.append, *events, expected_end=self._end)
+            else:
+                writing = asyncio.to_thread(
+                    file.remove, lambda event: event.session == deleted, events, self._end
+                )
+            self._end = await writing
         except FileChanged:
             why = "was written by another log since: open a new MemoryLog on it"
             raise LogUnavailable(f"{file.path} {why}") from None
@@ -159,43 +180,62 @@ class MemoryLog:
         run: str | None = None,
     ) -> AsyncIterator[Event]:
         """Yield events; see `Log.read`."""
-        events, wanted = self._sessions[session], LANES[lane]
-        if after > 0 and not self._is_cursor(events, after, lane):
-            raise CursorLost(session, after)
-        at = bisect_right(events, after, key=lambda event: event.seq or 0)
+        events = self._sessions[session]
+        check_cursor(session, events, after, lane)
+        position = bisect_right(events, after, key=lambda event: event.seq or 0)
         end = len(events)
         while True:
             news = self._news
-            while at < (len(events) if follow else end):
-                event, at = events[at], at + 1
-                if place(event) in wanted and (run is None or event.run in (None, run)):
+            while position < (len(events) if follow else end):
+                event = events[position]
+                position += 1
+                if is_on(event, lane, run):
                     yield event
+                    after = event.seq or 0
             if not follow:
                 return
             await news.wait()
-
-    def _is_cursor(self, events: list[Event], after: int, lane: Lane) -> bool:
-        """Whether somebody can have read up to `after`: no cursor is before a history, or beyond
-        it.
-        """
-        history = LANES["log"]
-        read = history | LANES[lane]
-        newest = next((event.seq for event in reversed(events) if place(event) in read), None) or 0
-        oldest = next((event.seq for event in events if place(event) in history), None) or 0
-        return after <= newest and (lane in BESIDE_LANES or after >= oldest - 1)
+            if self._sessions[session] is not events:  # it was deleted
+                if after > 0:
+                    raise CursorLost(session, after)
+                events = self._sessions[session]
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
-        wanted = (event for event in self._sessions[session] if place(event) in LANES[lane])
-        last = {(event.run, event.run or event.actor): event for event in wanted}
-        return sorted(last.values(), key=lambda event: event.seq or 0)
+        return latest_of(self._sessions[session], lane)
 
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends; see `Log.extent`."""
-        history = [event for event in self._sessions[session] if place(event) in LANES["log"]]
-        if not history:
-            return Extent(None, 0)
-        return Extent(history[0].id, history[-1].seq or 0)
+        return extent_of(self._sessions[session])
+
+    async def sessions(self, prefix: str = "") -> list[str]:
+        """The ids of the sessions that have a history; see `Log.sessions`."""
+        ids = sorted(id_ for id_ in self._sessions if id_.startswith(prefix))
+        return [id_ for id_ in ids if extent_of(self._sessions[id_]).last]
+
+    async def delete(self, session: str) -> None:
+        """Do away with a session's events, in the file too; see `Log.delete`."""
+        await shielded(self._delete(session))
+
+    async def _delete(self, session: str) -> None:
+        async with self._writing:
+            events = self._sessions.get(session)
+            if not events:
+                return
+            if self._file:
+                # The tombstone keeps the places of what is deleted: no later event gets them.
+                tombstone = Event(*TOMBSTONE, "log", {"session": session}, fresh_id())
+                await self._write(self._file, [replace(tombstone, seq=self._seq + 1)], session)
+                self._seq += 1
+            del self._sessions[session]
+            for event in events:
+                del self._by_id[event.session, event.id]
+                self._fences.pop((event.session, event.run), None)
+            self._announce()
 
     async def close(self) -> None:
         """Nothing is held open between appends."""
+
+
+def _is_tombstone(event: Event) -> bool:
+    return (event.session, event.kind) == TOMBSTONE

@@ -7,15 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from toolkit.events import Event, fresh_id
 from toolkit.sessions.lease import RENEWALS
 from toolkit.sessions.lease import renewals as renewals_of
 from toolkit.sessions.log import LogUnavailable
-
-if TYPE_CHECKING:
-    from toolkit.sessions.session import Session
+from toolkit.sessions.session_log import SessionLog
 
 LEAVE_TIMEOUT_S = 1.0
 PRESENCE_TTL_S = 10.0
@@ -26,7 +23,7 @@ WATCH_SHARE = 0.5
 
 @asynccontextmanager
 async def presence(
-    session: "Session", name: str, ttl_s: float = PRESENCE_TTL_S
+    session: SessionLog, name: str, ttl_s: float = PRESENCE_TTL_S
 ) -> AsyncIterator[None]:
     """Be there as `name`: ``joined``, renewed meanwhile, ``left`` if the log hears it within a
     second.
@@ -81,7 +78,7 @@ class Watch:
     def __init__(self) -> None:
         self._heard: dict[str, Heard] = {}
 
-    async def here(self, session: "Session", joined: set[str]) -> set[str]:
+    async def here(self, session: SessionLog, joined: set[str]) -> set[str]:
         """Those of `joined` that were heard of within the time that they named.
 
         Where that is in doubt it waits for a renewal, at most half of that time: at the first sight
@@ -121,7 +118,7 @@ class Watch:
         return False
 
     async def _await_renewals(
-        self, session: "Session", doubtful: dict[str, Event]
+        self, session: SessionLog, doubtful: dict[str, Event]
     ) -> dict[str, Event]:
         """Those of `doubtful` who renew while one watches; the others are noted as gone."""
         renewed: dict[str, Event] = {}

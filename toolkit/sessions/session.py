@@ -3,25 +3,23 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, cast, get_args
 
 from toolkit.events import Event, fresh_id
-from toolkit.sessions.catchup import catch_up
-from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.held import WINDOW_S
 from toolkit.sessions.lease import LEASE_TTL_S, lease_ends
-from toolkit.sessions.log import Ack, CursorLost, Fenced, Lane, Log, LogUnavailable
+from toolkit.sessions.log import Ack, CursorLost, Fenced, Log, LogUnavailable
 from toolkit.sessions.presence import Watch
-from toolkit.sessions.run import WINDOW_S, Run
-from toolkit.sessions.signals import ID_PATTERN as ID_PATTERN
-from toolkit.sessions.signals import Signals, receipt_id
-from toolkit.traces import Source, Trace
+from toolkit.sessions.run import Run
+from toolkit.sessions.session_log import SessionLog, checked_id
+from toolkit.traces import Source
 
 SETTLE_S = 5.0
 """Whoever sends a signal waits no longer than this to learn that nobody can use it."""
 
 
-class Session:
+class Session(SessionLog):
     """One session on a log. Any number of these, in any number of processes, may stand for the same
     session.
 
@@ -49,46 +47,8 @@ class Session:
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = fresh_id,
     ):
-        self.log, self.id, self._clock, self.new_id = log, _token(id, "session"), clock, new_id
-        self._signals = Signals()
+        super().__init__(log, id, clock, new_id)
         self._watch = Watch()
-
-    async def append(
-        self,
-        kind: str,
-        actor: str,
-        data: dict[str, Any] | None = None,
-        run: str | None = None,
-        id: str | None = None,
-    ) -> Ack:
-        """Write one event. The same `id` twice is stored once, however late the second comes."""
-        return await self.log.append(self.event(kind, actor, data or {}, run, id))
-
-    def event(
-        self,
-        kind: str,
-        actor: str,
-        data: dict[str, Any],
-        run: str | None = None,
-        id: str | None = None,
-    ) -> Event:
-        """Make an event of this session, to be written."""
-        return Event(self.id, kind, actor, data, id or self.new_id(), run, self._clock())
-
-    def read(
-        self, after: int = 0, follow: bool = True, lane: Lane | None = None, run: str | None = None
-    ) -> AsyncIterator[Event]:
-        """Yield events with ``seq > after``, in order, each text once.
-
-        A reader that is far behind gets a run's words so far as one ``text.snapshot``, which
-        replaces what it has of that run, and then ``text.delta`` again. With a `lane` it gets that
-        part of the log as it is stored; with a `run` too, what of it is of that run, or of none.
-        """
-        if lane is None:
-            if run is not None:
-                raise ValueError("run= goes with a lane: whoever catches up reads all runs")
-            return catch_up(self.log, self.id, after, follow)
-        return self.log.read(self.id, after, follow, lane, run)
 
     async def say(self, text: str, actor: str = "user", id: str | None = None) -> Ack:
         """Write a whole message. The same `id` twice is one message."""
@@ -123,9 +83,48 @@ class Session:
         Fenced
             Where a run with this id was started before.
         """
-        run = Run(self, actor, _token(id or self.new_id(), "run"), window_s, ttl_s)
+        run = Run(self, actor, checked_id(id or self.new_id(), "run"), window_s, ttl_s)
         await run.take("run.started", {"source": known_source(source)}, 0, heed=id is not None)
         return run
+
+    @asynccontextmanager
+    async def run(
+        self,
+        actor: str,
+        source: Source | None = None,
+        id: str | None = None,
+        window_s: float = WINDOW_S,
+        ttl_s: float = LEASE_TTL_S,
+    ) -> AsyncIterator[Run]:
+        """A run that ends with its block, whatever happens in it; see `start_run`.
+
+        It ends as ``complete``, or ``cancelled`` where a cancel was heard or the block was
+        cancelled. An exception is an ``error`` event, and the run ends so. A block that has ended
+        its run by itself, with ``run.finish``, has the last word. No lease is left behind.
+
+        >>> import asyncio
+        >>> from toolkit.sessions import MemoryLog
+        >>> async def demo():
+        ...     async with Session(MemoryLog(), "demo").run("agent", source="simulated") as run:
+        ...         await run.write("Hello")
+        ...     return run.outcome
+        >>> asyncio.run(demo())
+        'complete'
+        """
+        run = await self.start_run(actor, source, id, window_s, ttl_s)
+        try:
+            yield run
+            await run.finish()
+        except BaseException as error:
+            # The error of the block is the one to raise, whatever the log says meanwhile.
+            with suppress(Fenced, LogUnavailable):
+                if run.outcome is None and isinstance(error, Exception):
+                    await run.fail(error)
+                elif run.outcome is None:
+                    await run.finish("cancelled")
+            raise
+        finally:
+            await run.stop_listening()
 
     async def adopt(
         self, run: str, actor: str, window_s: float = WINDOW_S, ttl_s: float = LEASE_TTL_S
@@ -217,33 +216,6 @@ class Session:
                 await self.settle()
         return ack
 
-    async def signals(self) -> Signals:
-        """The signals so far and how each stands. The fold is kept, and goes on from where it was."""
-        try:
-            await self._fold_signals()
-        except CursorLost:
-            self._signals = Signals()
-            await self._fold_signals()
-        return self._signals
-
-    async def _fold_signals(self) -> None:
-        async for event in self.read(self._signals.cursor, follow=False, lane="quiet"):
-            self._signals.apply(event)
-
-    async def settle(self, actor: str = "session") -> list[str]:
-        """Answer each signal that nobody can use any more with a ``signal.unused``. Returns the ids
-        of those signals.
-
-        Several may do so at once: one answer is stored.
-        """
-        due = (await self.signals()).unanswered()
-        for signal in due:
-            data = {"event": signal.event.id, "why": signal.why}
-            await self.append("signal.unused", actor, data, id=receipt_id(signal.event.id))
-        if due:
-            await self.signals()
-        return [signal.event.id for signal in due]
-
     async def consumed(self, signal: Ack, timeout_s: float) -> bool:
         """Whether an agent has used `signal`: False as soon as it is known that none will, or after
         `timeout_s`.
@@ -263,33 +235,6 @@ class Session:
                     return False
                 signals.apply(await anext(news))
         return signals.state(signal_id) == "used"
-
-    async def conversation(self, after: Conversation | None = None) -> Conversation:
-        """Fold all that is stored now; with `after`, go on from that fold.
-
-        Where the log began anew since, or was purged, it is a fresh fold of what is there.
-        """
-        conversation = after or Conversation(self.id)
-        try:
-            await self._fold_into(conversation)
-        except CursorLost:
-            conversation = Conversation(self.id)
-            await self._fold_into(conversation)
-        return conversation
-
-    async def _fold_into(self, conversation: Conversation) -> None:
-        async for event in self.read(conversation.cursor, follow=False):
-            conversation.apply(event)
-
-    async def trace(self) -> Trace:
-        """The session so far as a Trace whose steps keep the ids of their events."""
-        return (await self.conversation()).trace()
-
-
-def _token(id: str, what: str) -> str:
-    if not ID_PATTERN.fullmatch(id):
-        raise ValueError(f"{what} id {id!r}: use 1 to 128 letters, digits, '-' or '_'")
-    return id
 
 
 def known_source(source: Source | None) -> Source:

@@ -4,14 +4,13 @@ A cancel, steer, interrupt or approve is used by a run, or it is answered as unu
 third way to end.
 """
 
-import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
 from toolkit.events import CONTROL_KINDS, Event
+from toolkit.sessions.log import ID_PATTERN
 
-ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 CONSUMED = frozenset({"steer.consumed", "interrupt.consumed"})
 """An agent's receipts: it did what the signal asked for."""
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 
 from toolkit.sessions.conversation import Conversation
-from toolkit.sessions.log import CursorLost, LogClosed, LogUnavailable, stop
+from toolkit.sessions.log import CursorLost, LogClosed, LogUnavailable
 from toolkit.sessions.presence import PRESENCE_TTL_S as PRESENCE_TTL_S
 from toolkit.sessions.presence import presence as presence
 from toolkit.sessions.session import Session
+from toolkit.tasks import stop
 
 RETRY_S = 0.2
 

@@ -12,7 +12,8 @@ from typing import Any
 from toolkit.events import Event, Outcome, encode
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.items import Item
-from toolkit.sessions.log import Ack, Log, LogUnavailable, TooLarge, stop
+from toolkit.sessions.log import Ack, Log, LogUnavailable, TooLarge
+from toolkit.tasks import stop
 
 SNAPSHOT_CHARS = 512
 """A snapshot stands beside the log whenever a run's words have grown by this much, and by a

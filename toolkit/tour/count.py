@@ -11,7 +11,7 @@ from toolkit.events import Event
 from toolkit.harbor import Truth
 from toolkit.records import canonical
 from toolkit.sessions import Ack, Durability, Log
-from toolkit.sessions.log import LANES, place
+from toolkit.sessions.log import is_on
 from toolkit.tour.reader import Arrival
 from toolkit.traces import Trace
 
@@ -36,7 +36,7 @@ class Witness:
 
     def _remember(self, acks: list[Ack]) -> list[Ack]:
         """What stands beside the log repeats it, and is not counted."""
-        told = (ack.event for ack in acks if place(ack.event) in LANES["log"])
+        told = (ack.event for ack in acks if is_on(ack.event, "log"))
         self.sent.extend(Arrival(time.time(), event) for event in told)
         return acks
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from toolkit.events import Event
 from toolkit.records import JsonlFile
 from toolkit.sessions import Log, NatsLog, Session
-from toolkit.sessions.log import stop
 from toolkit.sessions.nats.server import SERVER_URL
+from toolkit.tasks import stop
 
 PROGRAM = "import asyncio, toolkit.tour.reader as reader; asyncio.run(reader.main())"
 

@@ -84,7 +84,7 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
     """
     from toolkit.harness import run_demo
     from toolkit.sessions import Log, MemoryLog, NatsLog, NatsServer, Session
-    from toolkit.sessions.log import stop
+    from toolkit.tasks import stop
 
     async def watch() -> None:
         async for event in session.read():

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from toolkit.errors import UsageError
-from toolkit.sessions.session import ID_PATTERN
+from toolkit.sessions.log import ID_PATTERN
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 NAME_CHARS = 64

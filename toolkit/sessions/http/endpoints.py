@@ -24,9 +24,10 @@ from toolkit.sessions.http.access import Grant, Pass, Tokens, admit
 from toolkit.sessions.http.attendants import Attendants, KnownSessions, report
 from toolkit.sessions.http.orders import Order, OrderRefused
 from toolkit.sessions.http.sse import EventStream, Messages, Words, direct_stream
-from toolkit.sessions.log import Log, LogClosed, LogUnavailable, TooLarge, stop
+from toolkit.sessions.log import Log, LogClosed, LogUnavailable, TooLarge
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import presence
+from toolkit.tasks import stop
 
 BODY_S = 25.0
 BODY_BYTES = 65_536

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from toolkit.records import RecordError
-from toolkit.sessions.log import Ack
-from toolkit.sessions.session import ID_PATTERN, Session
+from toolkit.sessions.log import ID_PATTERN, Ack
+from toolkit.sessions.session import Session
 from toolkit.sessions.signals import run_for
 
 

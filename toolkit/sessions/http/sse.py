@@ -13,8 +13,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from toolkit.events import Event
-from toolkit.sessions.log import CursorLost, Extent, stop
+from toolkit.sessions.log import CursorLost, Extent
 from toolkit.sessions.session import Session
+from toolkit.tasks import stop
 
 SEND_S = 30.0
 AHEAD = 256

@@ -13,10 +13,10 @@ import time
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-from toolkit.sessions.log import stop
 from toolkit.sessions.nats.log import NatsLog
 from toolkit.sessions.nats.server import SERVER_URL, NatsServer
 from toolkit.sessions.session import Session
+from toolkit.tasks import stop
 
 if TYPE_CHECKING:
     import pandas as pd

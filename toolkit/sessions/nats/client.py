@@ -8,7 +8,6 @@ all. This file alone uses its inner names.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -17,13 +16,16 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error, MaxPayloadError
 
-from toolkit.sessions.log import LogUnavailable, shielded
-from toolkit.sessions.nats.publish import PUBLISH_TIMEOUT_S, RECONNECT_WAIT_S
+from toolkit.sessions.log import LogUnavailable
+from toolkit.sessions.nats.ask import PUBLISH_TIMEOUT_S, RECONNECT_WAIT_S
 from toolkit.sessions.nats.server import masked
+from toolkit.tasks import shielded
 
 Deliver = Callable[[tuple[bytes, bytes]], None]
 
 CLOSE_TIMEOUT_S = 2.0
+CANCELLATIONS = 20
+CANCEL_TIMEOUT_S = 0.1
 ROOM_BYTES = 1 << 20
 """A message waits for room where more than this waits for the socket already."""
 ROOM_WAIT_S = 0.002
@@ -51,12 +53,6 @@ class Client(nats_py.Client):
         `timeout_s`.
         """
         client = cls()
-        options: dict[str, Any] = {
-            "max_reconnect_attempts": -1,
-            "reconnect_time_wait": RECONNECT_WAIT_S,
-        }
-        # nats-py's own limit would hold back a write without a deadline; `send` has one.
-        options |= {"pending_size": 0, "ping_interval": 2, **_credentials(url)}
         refusals: set[str] = set()
 
         async def note(error: Exception) -> None:
@@ -64,26 +60,55 @@ class Client(nats_py.Client):
             if "authorization" in str(error).lower():
                 refusals.add("it wants a token: connect by the whole url of the server")
 
+        options: dict[str, Any] = {
+            "name": "fieldbook",
+            "error_cb": note,
+            "max_reconnect_attempts": -1,
+            "reconnect_time_wait": RECONNECT_WAIT_S,
+            "pending_size": 0,  # nats-py's own limit holds a write back for ever; `send` does not
+            "ping_interval": 2,
+            **_credentials(url),
+        }
         try:
             async with asyncio.timeout(timeout_s):
-                await client.connect(url.split(","), name="fieldbook", error_cb=note, **options)
+                await client.connect(url.split(","), **options)
         except (OSError, TimeoutError, Error) as error:
             why = ", ".join(refusals) or masked(repr(error))
-            raise LogUnavailable(
-                f"no NATS server at {masked(url)} within {timeout_s} s: {why}"
-            ) from None
+            where = f"no NATS server at {masked(url)} within {timeout_s} s"
+            raise LogUnavailable(f"{where}: {why}") from None
         finally:
-            if not client.is_connected:  # What had been opened is open still.
+            if not client.is_connected:  # what had been opened is open still
                 await client.hang_up()
         return client
 
     async def hang_up(self) -> None:
-        """Close the connection; whoever waits for an answer learns of it."""
-        with suppress(Exception):
-            async with asyncio.timeout(
-                CLOSE_TIMEOUT_S
-            ):  # A server that has stopped takes no last bytes.
-                await shielded(self.close())
+        """Close the connection; whoever waits for an answer learns of it at once."""
+        await shielded(self._hang_up())
+
+    async def _hang_up(self) -> None:
+        closing = asyncio.create_task(self.close())
+        await asyncio.sleep(0)  # from here on nats-py takes no new request
+        self._answer_none()
+        # A server that has stopped takes no last bytes.
+        await asyncio.wait([closing], timeout=CLOSE_TIMEOUT_S)
+        # A reconnection that was under way may have gone on past the close.
+        self._status = nats_py.Client.CLOSED
+        stream = getattr(self._transport, "_io_writer", None)
+        if stream is not None:
+            stream.transport.abort()
+        background = (
+            closing,
+            self._reconnection_task,
+            self._reading_task,
+            self._flusher_task,
+            self._ping_interval_task,
+        )
+        for task in background:
+            if task is not None:
+                await _end(task)
+        self._answer_none()
+
+    def _answer_none(self) -> None:
         for subject in list(self.answers):
             self.answer(subject, None)
 
@@ -130,18 +155,8 @@ class Client(nats_py.Client):
         head = f"NATS/1.0\r\n{lines}\r\n".encode()
         if len(payload) + len(head) > self.max_payload:
             raise MaxPayloadError
-        whole = subject + reply
-        plain = (
-            headers
-            and HEADERS.issuperset(headers)
-            and lines.count("\n") + lines.count("\r") == 2 * len(headers)
-        )
-        if (
-            now
-            and plain
-            and whole.split() == [whole]
-            and self._put(f"{subject} {reply}", head, payload)
-        ):
+        goes_now = now and _goes_as_it_is(subject + reply, lines, headers or {})
+        if goes_now and self._put(f"{subject} {reply}", head, payload):
             return
         if self.pending_data_size > ROOM_BYTES:
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
@@ -190,6 +205,26 @@ def _credentials(url: str) -> dict[str, str]:
     if user is None:
         return {}
     return {"token": user} if password is None else {"user": user, "password": password}
+
+
+def _goes_as_it_is(subjects: str, lines: str, headers: dict[str, str]) -> bool:
+    """Whether a message needs nothing of nats-py, which looks at subjects and names of headers."""
+    if not headers or not HEADERS.issuperset(headers):
+        return False
+    has_white_space = subjects.split() != [subjects]
+    line_ends = lines.count("\n") + lines.count("\r")
+    return not has_white_space and line_ends == 2 * len(headers)
+
+
+async def _end(task: "asyncio.Task[Any]") -> None:
+    """Cancel `task` until it has ended: nats-py swallows the cancellation that meets a flush."""
+    for _ in range(CANCELLATIONS):
+        if task.done():
+            break
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_TIMEOUT_S)
+    if task.done() and not task.cancelled():
+        task.exception()  # retrieved, so that asyncio does not warn of it
 
 
 async def _nothing() -> None:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from toolkit.sessions.log import LogClosed, LogUnavailable, shielded
-from toolkit.sessions.nats.publish import PUBLISH_TIMEOUT_S, whole
+from toolkit.sessions.log import LogClosed, LogUnavailable
+from toolkit.sessions.nats.ask import PUBLISH_TIMEOUT_S, uncancelled
+from toolkit.tasks import shielded
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -83,7 +84,7 @@ class Feed:
         )
         while not self._name:
             try:
-                making = whole(manager.add_consumer, self._stream, config)
+                making = uncancelled(manager.add_consumer, self._stream, config)
                 info = await self._ask(making, what)
                 self._name, self.pending = info.name, info.num_pending or 0
             except LogUnavailable:

@@ -3,6 +3,7 @@ them.
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.events import Event, RecordError, decode_event, encode
 from toolkit.sessions.log import BESIDE_LANES, Extent, Lane, too_large
-from toolkit.sessions.nats.history import History
-from toolkit.sessions.nats.publish import (
+from toolkit.sessions.nats.ask import (
     PUBLISH_TIMEOUT_S,
     Refused,
     is_for_want_of_a_stream,
     persist,
-    whole,
+    uncancelled,
 )
-from toolkit.sessions.nats.streams import home, make_streams
+from toolkit.sessions.nats.history import History
+from toolkit.sessions.nats.streams import home, make_streams, names
 
 if TYPE_CHECKING:
     from nats.js.api import RawStreamMsg, StreamConfig
@@ -130,7 +131,7 @@ class JetStream:
     ) -> "RawStreamMsg | None":
         """The stored message that `request` asks for; None where there is none."""
         try:
-            return await self.ask(whole(request), what)
+            return await self.ask(uncancelled(request), what)
         except Refused as error:
             if error.code != NO_MESSAGE:
                 raise
@@ -178,6 +179,40 @@ class JetStream:
         _, first_id = await self.first(session)
         last_seq, _ = await self.last(session, f"{root}.log.>")
         return Extent(first_id, last_seq) if first_id and last_seq else Extent(None, 0)
+
+    async def sessions(self) -> set[str]:
+        """The ids of the sessions that have a history."""
+        ids: set[str] = set()
+        for number in range(self.streams):
+            stream, root = names(number, self.streams)
+            total = 1
+            subjects: set[str] = set()
+            while len(subjects) < total:  # the server names 100,000 subjects at a time
+                query = {"subjects_filter": f"{root}.*.log.>", "offset": len(subjects)}
+                asking = partial(self._stream_info, stream, query)
+                info = await self.ask(uncancelled(asking), f"nothing was heard of {stream}")
+                subjects.update(info["state"].get("subjects") or {})
+                total = info.get("total") or 0
+            ids.update(subject.split(".")[1] for subject in subjects)
+        return ids
+
+    async def _stream_info(self, stream: str, query: dict[str, Any]) -> dict[str, Any]:
+        from nats.js.errors import APIError
+
+        request = f"$JS.API.STREAM.INFO.{stream}"
+        body = json.dumps(query).encode()
+        answer = await self.client.request(request, body, timeout=PUBLISH_TIMEOUT_S)
+        info: dict[str, Any] = json.loads(answer.data)
+        if "error" in info:
+            APIError.from_error(info["error"])
+        return info
+
+    async def purge(self, session: str) -> None:
+        """Do away with all events of `session`."""
+        stream, root = home(session, self.streams)
+        manager = self.client.jsm(timeout=PUBLISH_TIMEOUT_S)
+        purging = partial(manager.purge_stream, stream, subject=f"{root}.>")
+        await self.ask(uncancelled(purging), f"session {session} was not deleted")
 
     def history(self, session: str, lane: Lane) -> History:
         """The history that a reader of `session` follows."""

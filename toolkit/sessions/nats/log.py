@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from toolkit.events import Event, RecordError
 from toolkit.sessions.log import (
-    LANES,
     Ack,
     Durability,
     Extent,
@@ -23,20 +22,14 @@ from toolkit.sessions.log import (
     Lane,
     LogUnavailable,
     checked,
-    place,
+    is_on,
 )
+from toolkit.sessions.nats.ask import APPEND_DEADLINE_S, RECONNECT_WAIT_S, Refused
 from toolkit.sessions.nats.feed import Feed
 from toolkit.sessions.nats.jetstream import DEDUPE_WINDOW_S, JetStream
-from toolkit.sessions.nats.publish import (
-    APPEND_DEADLINE_S,
-    MAX_GIVEN_UP,
-    RECONNECT_WAIT_S,
-    Publisher,
-    Refused,
-    Tried,
-)
+from toolkit.sessions.nats.publish import MAX_GIVEN_UP, Publisher, Tried
 from toolkit.sessions.nats.server import NAME_PREFIX
-from toolkit.sessions.nats.streams import filters, guard, headers, home, subject
+from toolkit.sessions.nats.streams import filters, guard, headers, home, message_id, subject
 
 if TYPE_CHECKING:
     from toolkit.sessions.nats.client import Client
@@ -217,12 +210,15 @@ class NatsLog:
         if batch:
             lines["Nats-Batch-Commit"] = "1"
         seq, again = await self._publisher.publish(to, payload, lines)
-        if (
-            again
-            and len(events) == 1
-            and (stored := await self._jetstream.event(events[-1].session, seq))
-        ):
-            return [Ack(stored, self.durability, again)]
+        while again and not batch:
+            stored = await self._jetstream.event(events[0].session, seq)
+            if stored:
+                return [Ack(stored, self.durability, again)]
+            if self._jetstream.expires or not is_on(events[0], "log"):
+                break
+            # It was deleted, and the server remembers its id alone.
+            lines["Nats-Msg-Id"] = f"{message_id(events[0])}-after-{seq}"
+            seq, again = await self._publisher.publish(to, payload, lines)
         first = seq - len(events) + 1
         return [
             Ack(replace(event, seq=first + n), self.durability, again)
@@ -261,7 +257,7 @@ class NatsLog:
 
     async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
         """The acknowledgements of `events`, where the log has them all."""
-        wanted = {event.id for event in events if place(event) in LANES["log"]}
+        wanted = {event.id for event in events if is_on(event, "log")}
         found = {
             one.id: one
             async for one in self.read(events[0].session, follow=False)
@@ -333,6 +329,15 @@ class NatsLog:
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends; see `Log.extent`."""
         return await self._jetstream.extent(session)
+
+    async def sessions(self, prefix: str = "") -> list[str]:
+        """The ids of the sessions that have a history; see `Log.sessions`."""
+        ids = await self._jetstream.sessions()
+        return sorted(id_ for id_ in ids if id_.startswith(prefix))
+
+    async def delete(self, session: str) -> None:
+        """Do away with a session's events; see `Log.delete`."""
+        await self._jetstream.purge(session)
 
     async def close(self) -> None:
         """Close the connection. What was acknowledged stays; readers and writers of this log end

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import UsageError
 from toolkit.events import Event
-from toolkit.sessions.log import FENCES, FRESH_ID, Lane, place
-from toolkit.sessions.nats.publish import PUBLISH_TIMEOUT_S, Refused, persist, whole
+from toolkit.sessions.log import FENCES, FRESH_ID, Lane, part_of
+from toolkit.sessions.nats.ask import PUBLISH_TIMEOUT_S, Refused, persist, uncancelled
 
 if TYPE_CHECKING:
     from nats.js.api import StreamConfig
@@ -60,7 +60,7 @@ def names(number: int, streams: int) -> tuple[str, str]:
 
 def subject(event: Event, root: str) -> str:
     """Where `event` is published, under its session's `root`."""
-    where = place(event)
+    where = part_of(event)
     if event.kind in FENCES:
         return f"{root}.log.q.fence.{_of(event.run)}"
     if where in {"event", "control"}:
@@ -84,24 +84,28 @@ def guard(event: Event, root: str, fence: int | None) -> tuple[str, int] | None:
     return (subject(event, root), 0) if _chosen(event) else None
 
 
+def message_id(event: Event) -> str:
+    """The id by which the server knows a write again for a while."""
+    # A header's value is trimmed on its way: two ids that somebody chose could become one.
+    id_ = event.id if FRESH_ID.fullmatch(event.id) else _token(event.id)
+    return f"{event.session}.{id_}"
+
+
 def headers(event: Event, root: str, fence: int | None) -> dict[str, str]:
     """What the server must know of a write. A fresh dict: a batch adds to it."""
-    # A header's value is trimmed on its way: two ids that somebody chose could become one.
-    told = {
-        "Nats-Msg-Id": f"{event.session}.{event.id if FRESH_ID.fullmatch(event.id) else _token(event.id)}"
-    }
+    lines = {"Nats-Msg-Id": message_id(event)}
     if guarded := guard(event, root, fence):
-        told["Nats-Expected-Last-Subject-Sequence-Subject"] = guarded[0]
-        told["Nats-Expected-Last-Subject-Sequence"] = str(guarded[1])
-    if place(event) in ROLLED_UP:
-        told["Nats-Rollup"] = "sub"
-    return told
+        lines["Nats-Expected-Last-Subject-Sequence-Subject"] = guarded[0]
+        lines["Nats-Expected-Last-Subject-Sequence"] = str(guarded[1])
+    if part_of(event) in ROLLED_UP:
+        lines["Nats-Rollup"] = "sub"
+    return lines
 
 
 def _chosen(event: Event) -> bool:
     return (
         not FRESH_ID.fullmatch(event.id)
-        and place(event) in {"event", "control"}
+        and part_of(event) in {"event", "control"}
         and event.kind not in FENCES
     )
 
@@ -127,7 +131,7 @@ async def make_streams(
 
     stream = client.jetstream(timeout=PUBLISH_TIMEOUT_S)
     asked = await persist(
-        whole(client.request, "$JS.API.STREAM.NAMES", b""), timeout_s, "no names of streams"
+        uncancelled(client.request, "$JS.API.STREAM.NAMES", b""), timeout_s, "no names of streams"
     )
     for name in json.loads(asked.data).get("streams") or []:
         there = re.fullmatch(rf"{STREAM}(?:-(\d+)-\d+)?", name)
@@ -151,10 +155,10 @@ async def make_streams(
         )
         what = f"stream {name} was not made"
         try:
-            info = await persist(whole(stream.add_stream, config), timeout_s, what)
+            info = await persist(uncancelled(stream.add_stream, config), timeout_s, what)
         except Refused as error:
             if error.code != NAME_IN_USE:
                 raise
-            info = await persist(whole(stream.stream_info, name), timeout_s, what)
+            info = await persist(uncancelled(stream.stream_info, name), timeout_s, what)
         made.append(info.config)
     return made
