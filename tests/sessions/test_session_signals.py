@@ -75,8 +75,8 @@ async def test_a_cancel_after_a_message_is_heard_though_its_run_has_not_begun(lo
         await run.write("fine")
 
     await session.say("go", id="m1")
-    assert (await session.conversation()).refusal("cancel") == ""
-    assert (await session.conversation()).refusal("cancel", run_for("m1")) == ""
+    assert (await session.signals()).refusal("cancel") == ""
+    assert (await session.signals()).refusal("cancel", run_for("m1")) == ""
     cancel = await session.cancel(run_for("m1") if named else None)
     async with attended(session, agent):
         await ended(session, "m1")
@@ -193,7 +193,7 @@ async def test_a_run_that_ends_settles_its_open_question_and_a_late_yes_is_told_
     assert settled.data["why"]
     request = settled.data["request"]
     too_late = f"question {request} was settled already"
-    assert (await session.conversation()).refusal("approve", request=request) == too_late
+    assert (await session.signals()).refusal("approve", request=request) == too_late
     late = await session.approve(request, True)
     assert await unused(session) == {late.event.id: too_late}
     assert not await session.consumed(late, 60)
@@ -504,17 +504,15 @@ async def test_ten_thousand_steers_make_no_look_slower():
 async def test_refusals_are_plain_sentences():
     session = Session(MemoryLog(), "refusals")
     known = await session.conversation()
-    assert known.refusal("steer") == "no run is under way"
-    assert known.refusal("cancel", "r1") == "there is no run r1"
+    assert known.signals.refusal("steer") == "no run is under way"
+    assert known.signals.refusal("cancel", "r1") == "there is no run r1"
     run = await session.start_run("agent", "simulated", "r1")
-    assert (await session.conversation(known)).refusal("steer") == ""
-    assert known.refusal("steer", "r1") == ""
+    assert (await session.signals()).refusal("steer") == ""
+    assert known.signals.refusal("steer", "r1") == ""
     await run.finish()
-    assert (await session.conversation(known)).refusal(
-        "steer", "r1"
-    ) == "run r1 has ended (complete)"
-    assert known.refusal("interrupt") == "no run is under way"
-    assert known.refusal("approve", request="q") == "no open question has the id 'q'"
+    assert (await session.signals()).refusal("steer", "r1") == "run r1 has ended (complete)"
+    assert known.signals.refusal("interrupt") == "no run is under way"
+    assert known.signals.refusal("approve", request="q") == "no open question has the id 'q'"
 
 
 async def test_without_a_stated_source_nothing_is_live():

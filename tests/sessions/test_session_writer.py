@@ -190,7 +190,7 @@ def test_whatever_another_program_wrote_no_reader_dies_of_it(events):
     assert isinstance(known, Conversation)
     assert len(known.sha256) == 64
     assert known.trace().id == "s"
-    assert isinstance(known.refusal("cancel"), str)
+    assert isinstance(known.signals.refusal("cancel"), str)
 
 
 def test_taking_back_many_items_is_linear():

@@ -9,7 +9,7 @@ from toolkit.traces import Step
 
 @dataclass(slots=True)
 class Item:
-    """One thing that a surface shows: a message, a run's words, a tool call or its result, a
+    """What a surface shows as one: a message, a run's words, a tool call or its result, a
     signal.
     """
 
@@ -28,75 +28,68 @@ class Item:
 
     @property
     def text(self) -> str:
-        """Its words, whole."""
+        """Its words, joined."""
         return "".join(self.parts)
+
+    def is_words_of(self, run: str | None) -> bool:
+        """Whether these are words that an agent streamed in `run`."""
+        return self.run == run and self.kind == "text.delta"
 
 
 def item_of(event: Event, step: str | None) -> Item:
-    """What is shown of an event of its own."""
-    data = dict(event.data)
-    words = (
-        ""
-        if event.kind == "text.delta"
-        else str(data.pop("text", "") or data.get("content", "") or "")
-    )
-    if event.kind == "text.delta":
-        data = {}
-    return Item(
-        event.id,
-        event.kind,
-        event.actor,
-        event.run,
-        event.seq or 0,
-        event.time,
-        data,
-        [words],
-        step,
-    )
+    """What is shown of an event: its words, and what else it holds. A delta's words are added by
+    its reader.
+    """
+    words = ""
+    data: dict[str, Any] = {}
+    if event.kind != "text.delta":
+        data = dict(event.data)
+        words = str(data.pop("text", "") or data.get("content", "") or "")
+    seq = event.seq or 0
+    parts = [words]
+    return Item(event.id, event.kind, event.actor, event.run, seq, event.time, data, parts, step)
 
 
-def pieces_of(snapshot: Event) -> list[Item] | None:
+def items_of_snapshot(snapshot: Event) -> list[Item] | None:
     """A snapshot's words, item by item; None for what some other program wrote that is no snapshot."""
-    pieces: list[Item] = []
-    at = 0
+    items: list[Item] = []
+    begin = 0
     try:
         int(snapshot.data["covers"])
         bool(snapshot.data["open"])
         text = str(snapshot.data["text"])
         for id_, seq, when, chars, step, actor in snapshot.data["items"]:
-            words = text[at : at + int(chars)]
-            pieces.append(
-                Item(
-                    str(id_),
-                    "text.delta",
-                    str(actor),
-                    snapshot.run,
-                    int(seq),
-                    when,
-                    {},
-                    [words],
-                    step,
-                )
+            end = begin + int(chars)
+            parts = [text[begin:end]]
+            begin = end
+            item = Item(
+                str(id_), "text.delta", str(actor), snapshot.run, int(seq), when, {}, parts, step
             )
-            at += int(chars)
+            items.append(item)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return pieces
+    return items
 
 
 def step_of(item: Item) -> Step:
     """An item as a step of a trace."""
-    data = {**item.data, "seq": item.seq, **({"run": item.run} if item.run else {})}
-    if item.kind == "text.delta":
-        return Step(
-            item.id, "message", "assistant", item.text, item.time, {**data, "agent": item.actor}
-        )
-    if item.kind == "tool.call":
-        name = str(item.data.get("name", ""))
-        return Step(item.id, item.kind, "assistant", name, item.time, {**data, "agent": item.actor})
-    if item.kind == "tool.result":
-        return Step(item.id, item.kind, "tool", item.text, item.time, data)
-    return Step(item.id, item.kind, item.actor, item.text, item.time, data)
+    kind = item.kind
+    actor = item.actor
+    content = item.text
+    data = {**item.data, "seq": item.seq}
+    if item.run:
+        data["run"] = item.run
+    if kind == "text.delta":
+        kind = "message"
+        actor = "assistant"
+        data["agent"] = item.actor
+    elif kind == "tool.call":
+        actor = "assistant"
+        content = str(item.data.get("name", ""))
+        data["agent"] = item.actor
+    elif kind == "tool.result":
+        actor = "tool"
+    return Step(item.id, kind, actor, content, item.time, data)
 
 
 def is_control(item: Item) -> bool:

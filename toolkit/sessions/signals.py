@@ -75,27 +75,30 @@ class Signals:
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
-        if (event.seq or 0) <= self.cursor:
+        seq = event.seq or 0
+        if seq <= self.cursor:
             return
-        self.cursor = event.seq or 0
+        self.cursor = seq
+        run = event.run or ""
+        subject = str(event.data.get("event"))  # of a receipt: the event that it answers
         if event.kind in CONTROL_KINDS:
-            self._come(event)
+            self._add_signal(event)
         elif event.kind == "message":
-            self._wait(event)
+            self._add_message(event)
         elif event.kind == "message.rejected":
-            self._turn_away(run_for(str(event.data.get("event"))))
+            self._turn_away(run_for(subject))
         elif event.kind in ("run.started", "run.adopted"):
-            self._begin(event)
+            self._begin_run(run, event.actor)
         elif event.kind == "run.finished":
-            self._end(event.run or "", str(event.data.get("outcome")))
+            self._end_run(run, str(event.data.get("outcome")))
         elif event.kind == "approval.asked":
-            self.questions[event.id] = event.run or ""
+            self.questions[event.id] = run
         elif event.kind == "approval.settled":
             self._settle(event)
         elif event.kind in CONSUMED:
-            self._answer(str(event.data.get("event")), "used")
+            self._answer(subject, "used")
         elif event.kind == "signal.unused":
-            self._answer(str(event.data.get("event")), "unused", str(event.data.get("why")))
+            self._answer(subject, "unused", str(event.data.get("why")))
 
     def state(self, signal_id: str) -> SignalState:
         """How a signal stands; ``pending`` also for one that this fold has not seen."""
@@ -141,31 +144,37 @@ class Signals:
     def _whoever_runs(self) -> list[str]:
         return [*self.under_way(), *self.waiting]
 
-    def _come(self, event: Event) -> None:
-        why = self.refusal(event.kind, event.run, str(event.data.get("request", "")))
-        if event.kind == "approve":
-            run = self.questions.get(str(event.data.get("request", "")))
-            reaches = frozenset() if run is None else frozenset({run})
-        elif event.run is None:
-            reaches = frozenset(self._whoever_runs())
-        elif self.outcomes.get(event.run):
-            reaches = frozenset()
-        else:  # also a run that nobody has heard of yet: its id may have been agreed on beforehand
-            reaches = frozenset({event.run})
-        signal = self.signals[event.id] = Signal(event, reaches, set(reaches), why=why)
+    def _add_signal(self, event: Event) -> None:
+        request = str(event.data.get("request", ""))
+        reaches = self._runs_reached(event, request)
+        why = self.refusal(event.kind, event.run, request)
+        signal = Signal(event, reaches, set(reaches), why=why)
+        self.signals[event.id] = signal
         for run in reaches:
             self._of_run.setdefault(run, []).append(signal)
         if not reaches:
             self._unanswered[event.id] = signal
 
-    def _wait(self, event: Event) -> None:
-        run = run_for(event.id)
-        answered_otherwise = not self._attended and bool(self.under_way())
-        if run not in self.outcomes and not answered_otherwise:
-            self.waiting[run] = event
+    def _runs_reached(self, event: Event, request: str) -> frozenset[str]:
+        """The runs that a signal is for when it comes."""
+        if event.kind == "approve":
+            asked_by = self.questions.get(request)
+            return frozenset() if asked_by is None else frozenset({asked_by})
+        if event.run is None:
+            return frozenset(self._whoever_runs())
+        if self.outcomes.get(event.run):
+            return frozenset()
+        # Also a run that nobody has heard of yet: its id may have been agreed on beforehand.
+        return frozenset({event.run})
 
-    def _begin(self, event: Event) -> None:
-        run = event.run or ""
+    def _add_message(self, message: Event) -> None:
+        """A message waits for its run, unless the runs here are not named after messages."""
+        run = run_for(message.id)
+        is_answered_otherwise = not self._attended and bool(self.under_way())
+        if run not in self.outcomes and not is_answered_otherwise:
+            self.waiting[run] = message
+
+    def _begin_run(self, run: str, actor: str) -> None:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = ""
@@ -174,7 +183,7 @@ class Signals:
         for other, message in list(self.waiting.items()):
             # Nobody here answers a message by the run that is named after it; or the agent's own
             # words were taken for a message to it.
-            if not self._attended or message.actor == event.actor:
+            if not self._attended or message.actor == actor:
                 del self.waiting[other]
                 self._close(other, "no run began to answer its message")
 
@@ -184,17 +193,18 @@ class Signals:
             self.outcomes[run] = "its message was turned away"
             self._close(run, "its message was turned away")
 
-    def _end(self, run: str, outcome: str) -> None:
+    def _end_run(self, run: str, outcome: str) -> None:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = outcome
         self.waiting.pop(run, None)
-        for request in [request for request, of in self.questions.items() if of == run]:
-            del self.questions[request]
-            self._settled.add(request)
+        for request, asked_by in list(self.questions.items()):
+            if asked_by == run:
+                del self.questions[request]
+                self._settled.add(request)
         if outcome == "cancelled":
             for signal in self.reaching(run):
-                if signal.event.kind == "cancel" and signal.state == "pending":
+                if signal.event.kind == "cancel":
                     self._answer(signal.event.id, "used")
         self._close(run, f"run {run} ended ({outcome}) without it")
 
@@ -202,37 +212,40 @@ class Signals:
         """What nobody but `run` could have used is due an answer now."""
         for signal in self.reaching(run):
             signal.open_to.discard(run)
-            if signal.state == "pending" and not signal.open_to:
-                signal.why = why
-                self._unanswered[signal.event.id] = signal
+            if not signal.open_to:
+                self._refuse(signal, why)
 
-    def _settle(self, event: Event) -> None:
-        request, answer = str(event.data.get("request")), event.data.get("answer")
+    def _refuse(self, signal: Signal, why: str) -> None:
+        """Note that a signal which nobody has answered is due a ``signal.unused``."""
+        if signal.state == "pending":
+            signal.open_to.clear()
+            signal.why = why
+            self._unanswered[signal.event.id] = signal
+
+    def _settle(self, settlement: Event) -> None:
+        """One approval answers a question, at most; all others come too late."""
+        data = settlement.data
+        request = str(data.get("request"))
         run = self.questions.pop(request, None)
         self._settled.add(request)
         if run is None:
             return
-        approvals = [
-            signal
-            for signal in self.reaching(run)
-            if signal.event.kind == "approve" and signal.event.data.get("request") == request
-        ]
-        for signal in approvals:
-            used = (
-                signal.event.id == event.data.get("event")
-                if "event" in event.data
-                else answer is not None
-            )
-            if signal.state == "pending" and used and answer is not None:
-                self._answer(signal.event.id, "used")
-                answer = None  # the first answer won
-            elif signal.state == "pending":
-                signal.open_to.clear()
-                signal.why = f"question {request} was settled already"
-                self._unanswered[signal.event.id] = signal
+        is_answered = data.get("answer") is None  # by nobody: there is no approval to look for
+        for signal in self.reaching(run):
+            approval = signal.event
+            if approval.kind != "approve" or approval.data.get("request") != request:
+                continue
+            # Where the settlement does not name the approval, the first of them counts.
+            is_named = data.get("event", approval.id) == approval.id
+            if signal.state == "pending" and is_named and not is_answered:
+                self._answer(approval.id, "used")
+                is_answered = True
+            else:
+                self._refuse(signal, f"question {request} was settled already")
 
     def _answer(self, signal_id: str, state: SignalState, why: str = "") -> None:
         self._unanswered.pop(signal_id, None)
         signal = self.signals.get(signal_id)
         if signal and signal.state == "pending":
-            signal.state, signal.why = state, why
+            signal.state = state
+            signal.why = why
