@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from toolkit.events import KINDS, Event
 from toolkit.sessions import Conversation, MemoryLog, NatsLog, NatsServer, Session, attend, fold
-from toolkit.sessions.writer import whole_characters
+from toolkit.sessions.writer import join_surrogates
 
 HIGH, LOW = "\ud83d", "\udeb2"
 
@@ -94,7 +94,7 @@ def test_text_that_is_cut_between_any_two_code_units_comes_out_as_it_was(text, d
     pieces = [units[a:b].decode("utf-16-le", "surrogatepass") for a, b in pairwise(edges)]
     out, half = "", ""
     for piece in pieces:
-        whole, half = whole_characters(half + piece)
+        whole, half = join_surrogates(half + piece)
         out += whole
     assert (out, half) == (text, "")
 
@@ -102,7 +102,7 @@ def test_text_that_is_cut_between_any_two_code_units_comes_out_as_it_was(text, d
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.characters(categories=["Cs", "L"]), max_size=8))
 def test_whatever_is_cut_what_is_ready_can_be_stored(text):
-    ready, half = whole_characters(text)
+    ready, half = join_surrogates(text)
     ready.encode()
     assert len(half) <= 1
 

@@ -21,54 +21,63 @@ from toolkit.sessions.log import Log
 
 async def catch_up(log: Log, session: str, after: int, follow: bool) -> AsyncIterator[Event]:
     """Yield what happened after `after`, with snapshots in the place of the words that they cover."""
-    snapshots = [one for one in await log.latest(session, "snapshot") if _covers(one) > after]
-    # Asked for after the snapshots: words that no snapshot covers are seen here, or come later
-    # still.
-    spoken = await log.latest(session, "words") if snapshots else []
-    # Where the log was purged without what stands beside it, a snapshot covers words that are no
-    # longer there.
-    last_words = {word.run: word.seq or 0 for word in spoken}
-    snapshots = [one for one in snapshots if _covers(one) <= last_words.get(one.run, 0)]
-    covered = {one.run: _covers(one) for one in snapshots}
+    snapshots, start = await _snapshots_and_start(log, session, after)
+    covered = {snapshot.run: _covers(snapshot) for snapshot in snapshots}
     newest = max(snapshots, key=_covers, default=None)
-    known = {one.run: max(after, covered.get(one.run, 0)) for one in spoken}
-    bare = [known[one.run] for one in spoken if (one.seq or 0) > known[one.run]]
-    start = min([*bare, _covers(newest) if newest else after])
+    end = _covers(newest) if newest else 0
     for snapshot in snapshots:
         yield replace(snapshot, seq=after)
     if start > after:
-        quiet = cast(
-            AsyncGenerator[Event, None], log.read(session, after, follow=False, lane="quiet")
-        )
-        async with aclosing(quiet):
+        quiet = log.read(session, after, follow=False, lane="quiet")
+        async with aclosing(cast(AsyncGenerator[Event, None], quiet)):
             async for event in quiet:
                 if (event.seq or 0) > start:
                     break
                 yield event
-        if newest and _covers(newest) == start:
+        if newest and end == start:
             yield _last_word(newest)
     async for event in log.read(session, start, follow):
-        if event.kind != "text.delta" or (event.seq or 0) > covered.get(event.run, 0):
+        seq = event.seq or 0
+        if event.kind != "text.delta" or seq > covered.get(event.run, 0):
             yield event
-        elif newest and event.seq == _covers(newest):
+        elif newest and seq == end:
             yield _last_word(newest)
+
+
+async def _snapshots_and_start(log: Log, session: str, after: int) -> tuple[list[Event], int]:
+    """The snapshots that cover anything beyond `after`, and where to begin to read words.
+
+    Words are read from the first that no snapshot covers; where all are covered, from the end of
+    the snapshot that covers most.
+    """
+    stored = await log.latest(session, "snapshot")
+    snapshots = [snapshot for snapshot in stored if _covers(snapshot) > after]
+    if not snapshots:
+        return [], after
+    # Asked for after the snapshots: words that no snapshot covers are seen here, or come later
+    # still.
+    last_words = {word.run: word.seq or 0 for word in await log.latest(session, "words")}
+    # Where the log was purged without what stands beside it, a snapshot covers words that are no
+    # longer there.
+    snapshots = [shot for shot in snapshots if _covers(shot) <= last_words.get(shot.run, 0)]
+    covered = {snapshot.run: _covers(snapshot) for snapshot in snapshots}
+    start = max(covered.values(), default=after)
+    for run, last_word in last_words.items():
+        known = max(after, covered.get(run, 0))
+        if last_word > known:
+            start = min(start, known)
+    return snapshots, start
 
 
 def _covers(snapshot: Event) -> int:
     covers = snapshot.data.get("covers")
-    return (
-        covers if isinstance(covers, int) else 0
-    )  # what another program wrote there covers nothing
+    # What another program wrote there covers nothing.
+    return covers if isinstance(covers, int) else 0
 
 
 def _last_word(snapshot: Event) -> Event:
     """An empty delta in the place of the last one that a snapshot covers: the reader's cursor comes
     to stand there.
     """
-    return replace(
-        snapshot,
-        kind="text.delta",
-        data={"text": ""},
-        id=f"{snapshot.id}-end",
-        seq=_covers(snapshot),
-    )
+    id_ = f"{snapshot.id}-end"
+    return replace(snapshot, kind="text.delta", data={"text": ""}, id=id_, seq=_covers(snapshot))

@@ -7,15 +7,16 @@ from toolkit.sessions.signals import Signal
 
 NO_EVIDENCE = frozenset(
     {
-        *(
-            "run.suspended",
-            "run.resumed",
-            "run.rolled_back",
-            "step.started",
-            "tool.result",
-            "error",
-        ),
-        *("approval.settled", "steer.consumed", "interrupt.consumed", "signal.unused"),
+        "run.suspended",
+        "run.resumed",
+        "run.rolled_back",
+        "step.started",
+        "tool.result",
+        "error",
+        "approval.settled",
+        "steer.consumed",
+        "interrupt.consumed",
+        "signal.unused",
     }
 )
 """Events that an agent writes without having asked a model: none shows that a steer was taken into
@@ -50,7 +51,8 @@ class Inbox:
         if event.kind == "cancel":
             self.cancelled = True
         elif event.kind == "approve":
-            self._approvals.setdefault(str(event.data.get("request")), []).append(event)
+            request = str(event.data.get("request"))
+            self._approvals.setdefault(request, []).append(event)
         elif has_words(event):
             self._with_words.append(event)
         return True
@@ -71,7 +73,10 @@ class Inbox:
     @property
     def words_wait(self) -> bool:
         """Whether there are words that the agent has not taken yet."""
-        return any(event.id not in self._answered for event in self._with_words)
+        return bool(self._unanswered(self._with_words))
+
+    def _unanswered(self, events: list[Event]) -> list[Event]:
+        return [event for event in events if event.id not in self._answered]
 
     def take_words(self) -> list[Event]:
         """The steers, and interrupts with words, that were not taken yet; none once the run is
@@ -79,7 +84,7 @@ class Inbox:
         """
         if self.cancelled:
             return []
-        fresh = [event for event in self._with_words if event.id not in self._answered]
+        fresh = self._unanswered(self._with_words)
         self._with_words = []
         self.taken.update((event.id, event) for event in fresh)
         return fresh
@@ -111,35 +116,32 @@ class Inbox:
         self.inherited.pop(request, None)
         if used:
             self.answer(used.id)
-        return [
-            event for event in self._approvals.get(request, []) if event.id not in self._answered
-        ]
+        return self._unanswered(self._approvals.get(request, []))
 
     def unused(self, outcome: Outcome) -> list[tuple[Event, str]]:
         """The signals that a run which ends with `outcome` has not used, each with the reason."""
         unused = []
-        for event in self.signals:
-            if event.id in self._answered or (event.kind == "cancel" and outcome == "cancelled"):
-                continue
-            unused.append((event, self._why(event, outcome)))
+        for event in self._unanswered(self.signals):
+            was_heeded = event.kind == "cancel" and outcome == "cancelled"
+            if not was_heeded:
+                unused.append((event, self._why(event, outcome)))
         return unused
 
     def _why(self, event: Event, outcome: Outcome) -> str:
-        if event.kind == "approve":
-            return f"the run ended ({outcome}) without it"
+        end = f"the run ended ({outcome})"
         if event.id in self.taken:
-            return f"the agent took it and put nothing out with it before the run ended ({outcome})"
+            return f"the agent took it and put nothing out with it before {end}"
         if event.id in self._broke_off:
-            return f"it broke a call off, and the run ended ({outcome}) before a model was asked with its words"
-        if not has_words(event) and event.kind == "interrupt":
+            return f"it broke a call off, and {end} before a model was asked with its words"
+        if event.kind == "interrupt" and not has_words(event):
             return f"no call was in progress, and the run has ended ({outcome})"
-        return f"the run ended ({outcome}) without it"
+        return f"{end} without it"
 
 
 def has_words(event: Event) -> bool:
     """Whether the agent is asked to take words into account: by each steer, and by an interrupt
     that has some.
     """
-    return event.kind == "steer" or (
-        event.kind == "interrupt" and bool(str(event.data.get("text", "")).strip())
-    )
+    if event.kind == "interrupt":
+        return bool(str(event.data.get("text", "")).strip())
+    return event.kind == "steer"

@@ -1,16 +1,15 @@
-"""Writer: a run's words on their way to the log: gathered for a window, stored once, with snapshots
-beside them.
+"""Writer: a run's words on their way to the log: gathered for a window, stored once, and repeated in
+snapshots beside it.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
 from typing import Any
 
 from toolkit.events import Event, Outcome, encode
-from toolkit.sessions.conversation import Conversation
+from toolkit.sessions.conversation import Conversation, hash_of
 from toolkit.sessions.items import Item
 from toolkit.sessions.log import Ack, Log, LogUnavailable, TooLarge
 from toolkit.tasks import stop
@@ -37,14 +36,14 @@ BATCH_EVENTS = 500
 """More are not stored together: an atomic batch has room for 1,000."""
 
 
-def whole_characters(text: str) -> tuple[str, str]:
+def join_surrogates(text: str) -> tuple[str, str]:
     """Join the surrogate pairs that a stream has split. Returns the text, and a first half that
     waits for its second.
 
     A half that stays alone stands as U+FFFD.
     """
     half = text[-1:] if is_first_half(text[-1:]) else ""
-    ready = text[: len(text) - len(half)]
+    ready = text.removesuffix(half)
     try:
         ready.encode()
     except UnicodeEncodeError:
@@ -58,14 +57,15 @@ def is_first_half(character: str) -> bool:
 
 
 class Writer:
-    """What one run puts on the log, in order. An event that was not acknowledged goes again before
-    the next.
-    """
+    """The events of one run, in order. What was not acknowledged goes again before the next."""
 
     def __init__(
         self, log: Log, event: Callable[[str, dict[str, Any]], Event], run: str, window_s: float
     ):
-        self.log, self.event, self.run, self.window_s = log, event, run, window_s
+        self.log = log
+        self.event = event
+        self.run = run
+        self.window_s = window_s
         self.fence = 0
         self.words = Conversation("")
         """The fold of what the run stored."""
@@ -80,17 +80,16 @@ class Writer:
         self._deltas = 0
         self._chars = 0
         self._next_snapshot = SNAPSHOT_CHARS
-        self._max_bytes = log.max_event_bytes
-        envelope = len(encode(event("text.delta", {"text": ""})).encode()) + ENVELOPE_BYTES
-        self._max_chars = min(PENDING_CHARS, max(1, (self._max_bytes - envelope) // BYTES_PER_CHAR))
+        self._max_bytes = log.max_event_bytes - ENVELOPE_BYTES
+        room_bytes = self._max_bytes - size_of(event("text.delta", {"text": ""}))
+        room_chars = max(1, room_bytes // BYTES_PER_CHAR)
+        self._max_chars = min(PENDING_CHARS, room_chars)
 
     def mine(self) -> list[Item]:
         """The run's words as they stand on the log, one item for each stretch between its other
         events.
         """
-        return [
-            item for item in self.words.items if item.run == self.run and item.kind == "text.delta"
-        ]
+        return [item for item in self.words.items if item.is_words_of(self.run)]
 
     @property
     def text(self) -> str:
@@ -99,16 +98,19 @@ class Writer:
 
     def drop(self) -> None:
         """Forget the words that wait."""
-        self._pending, self._waiting_chars = [], 0
+        self._pending = []
+        self._waiting_chars = 0
 
     async def add(self, text: str) -> Ack | None:
         """Take words in; stored now where the window is 0, or they are the first, or too many wait."""
         self._pending.append(text)
         self._waiting_chars += len(text)
-        if self._flushing and self._flushing.done():
-            failed, self._flushing = self._flushing, None
-            failed.result()
-        if self.window_s <= 0 or not self.words.items or self._waiting_chars > self._max_chars:
+        flushed = self._flushing
+        if flushed and flushed.done():
+            self._flushing = None
+            flushed.result()
+        is_full = self._waiting_chars > self._max_chars
+        if self.window_s <= 0 or is_full or not self.words.items:
             return await self.store()
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush_later())
@@ -139,14 +141,16 @@ class Writer:
         """Queue the words that wait. Only where they are the `last` for now, half a character
         stands for itself.
         """
-        text, half = whole_characters("".join(self._pending))
+        text, half = join_surrogates("".join(self._pending))
         self.drop()
         if half and last:
             text += "\ufffd"
         elif half:
-            self._pending, self._waiting_chars = [half], 1
-        for at in range(0, len(text), self._max_chars):
-            self._queue(self.event("text.delta", {"text": text[at : at + self._max_chars]}))
+            self._pending = [half]
+            self._waiting_chars = 1
+        for begin in range(0, len(text), self._max_chars):
+            piece = text[begin : begin + self._max_chars]
+            self._queue(self.event("text.delta", {"text": piece}))
 
     async def store(self, event: Event | None = None, last: bool = False) -> Ack | None:
         """Store, in order: what was not acknowledged before, the words that wait, and `event`."""
@@ -168,47 +172,48 @@ class Writer:
                 acks = [await self.log.append(events[0], self.fence)]
             else:
                 acks = await self.log.append_all(events, self.fence)
-        except Exception as error:
-            if not isinstance(
-                error, OSError
-            ):  # Refused for good: it must not keep back what comes after it.
-                self._unstored.popleft()
+        except OSError:
+            raise  # it stays in the queue
+        except Exception:
+            self._unstored.popleft()  # refused for good: it must not keep back what comes after it
             raise
         self._unstored.popleft()
         self._ending = []
         for ack in acks:
             self.words.apply(ack.event)
-        if acks[-1].event.kind == "text.delta":
-            await self._snapshot_if_due(len(acks[-1].event.data["text"]))
-        return acks[-1]
+        last = acks[-1]
+        if last.event.kind == "text.delta":
+            await self._snapshot_if_due(len(last.event.data["text"]))
+        return last
 
     async def _snapshot_if_due(self, chars: int) -> None:
         self._deltas += 1
         self._chars += chars
-        if self._next_snapshot <= self._chars:
-            self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 16)
-            for snapshot in self._snapshot(open_=True):
-                with suppress(LogUnavailable, TooLarge):  # It repeats what is stored.
-                    await self.log.append(snapshot, self.fence)
+        if self._chars < self._next_snapshot:
+            return
+        self._next_snapshot = self._chars + max(SNAPSHOT_CHARS, self._chars // 16)
+        snapshot = self._snapshot(open_=True)
+        if snapshot:
+            with suppress(LogUnavailable, TooLarge):  # it repeats what is stored
+                await self.log.append(snapshot, self.fence)
 
-    def _snapshot(self, open_: bool) -> list[Event]:
-        """One, or none where it would be too large."""
-        mine = self.mine()
-        items = [
-            [item.id, item.seq, item.time, len(item.text), item.step, item.actor] for item in mine
-        ]
-        covers = self.words.runs[self.run].words_seq
+    def _snapshot(self, open_: bool) -> Event | None:
+        """The run's words so far; None where they would be too large."""
+        texts = []
+        items = []
+        for item in self.mine():
+            text = item.text
+            texts.append(text)
+            items.append([item.id, item.seq, item.time, len(text), item.step, item.actor])
         data = {
-            "text": "".join(item.text for item in mine),
+            "text": "".join(texts),
             "items": items,
-            "covers": covers,
+            "covers": self.words.runs[self.run].words_seq,
             "open": open_,
         }
         snapshot = self.event("text.snapshot", data)
-        fits = len(encode(snapshot).encode()) + ENVELOPE_BYTES <= min(
-            SNAPSHOT_MAX_BYTES, self._max_bytes
-        )
-        return [snapshot] if fits else []
+        fits = size_of(snapshot) <= min(SNAPSHOT_MAX_BYTES - ENVELOPE_BYTES, self._max_bytes)
+        return snapshot if fits else None
 
     async def end(self, outcome: Outcome, settling: list[Event]) -> Outcome:
         """Store what waits, and the run's last events together. Returns how the run ended.
@@ -219,7 +224,8 @@ class Writer:
         async with self._busy:
             # Made once: unless more was stored since, the call after one that was not acknowledged
             # sends the same.
-            self._ending = self._ending or [*settling, *self._last_events(outcome)]
+            if not self._ending:
+                self._ending = [*settling, *self._last_events(outcome)]
             while len(self._ending) > BATCH_EVENTS:
                 await self.log.append_all(self._ending[:BATCH_EVENTS], self.fence)
                 del self._ending[:BATCH_EVENTS]
@@ -229,18 +235,24 @@ class Writer:
 
     def _last_events(self, outcome: Outcome) -> list[Event]:
         text = self.text
-        done = {
-            "chars": len(text),
-            "sha256": sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
-        }
-        return [
-            *([self.event("text.done", done)] if text else []),
-            *(self._snapshot(open_=False) if self._deltas > FEW_DELTAS else []),
-            self.event("run.finished", {"outcome": outcome}),
-        ]
+        events = []
+        if text:
+            data = {"chars": len(text), "sha256": hash_of(text)}
+            events.append(self.event("text.done", data))
+        snapshot = self._snapshot(open_=False) if self._deltas > FEW_DELTAS else None
+        if snapshot:
+            events.append(snapshot)
+        events.append(self.event("run.finished", {"outcome": outcome}))
+        return events
 
     async def close(self) -> None:
         """Let go of the window's timer."""
-        task, self._flushing = self._flushing, None
+        task = self._flushing
+        self._flushing = None
         if task:
             await stop(task)
+
+
+def size_of(event: Event) -> int:
+    """The bytes of an event as JSON."""
+    return len(encode(event).encode())

@@ -23,13 +23,29 @@ from typing import Any
 from toolkit.sessions.lab.wire import Frame, Frames, as_json, broken
 
 ENDS = frozenset(
-    "done end finish finished complete completed incomplete message_stop run.finished "
-    "run_finished response.completed response.incomplete finish_reason [done]".split()
+    [
+        "done",
+        "end",
+        "finish",
+        "finished",
+        "complete",
+        "completed",
+        "incomplete",
+        "message_stop",
+        "run.finished",
+        "run_finished",
+        "response.completed",
+        "response.incomplete",
+        "finish_reason",
+        "[done]",
+    ]
 )
-STOPPED = frozenset("cancelled canceled aborted interrupted failed error response.failed".split())
+STOPPED = frozenset(
+    ["cancelled", "canceled", "aborted", "interrupted", "failed", "error", "response.failed"]
+)
 TELLS_ITS_KIND = ("type", "kind", "event", "status", "outcome")
-HOLDS_WORDS = "text content delta response token word output_text data".split()
-HOLDS_WORDS += "event message choices part chunk".split()
+HOLDS_WORDS = ["text", "content", "delta", "response", "token", "word", "output_text", "data"]
+HOLDS_WORDS += ["event", "message", "choices", "part", "chunk"]
 NAMES_ITS_TEXT = ("run", "run_id", "runId", "message_id", "messageId", "item_id")
 SURE_SNAPSHOT_CHARS = 20
 """A text that repeats at least so much of what was seen does not do so by chance."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from toolkit.events import Event, RecordError, decode_event, encode
 from toolkit.sessions.log import BESIDE_LANES, Extent, Lane, too_large
@@ -24,6 +24,7 @@ from toolkit.sessions.nats.streams import home, make_streams, names
 
 if TYPE_CHECKING:
     from nats.js.api import RawStreamMsg, StreamConfig
+    from nats.js.client import JetStreamContext
 
     from toolkit.sessions.nats.client import Client
 
@@ -41,18 +42,39 @@ adds.
 """
 
 
+class Stored(NamedTuple):
+    """A message as a stream has it."""
+
+    seq: int
+    subject: str
+    payload: bytes
+
+    @property
+    def event_id(self) -> str:
+        """The id of its event; of what is no event, a word for its place."""
+        try:
+            return decode_event(self.payload).id
+        except RecordError:
+            return f"sequence {self.seq}"
+
+
 class JetStream:
-    """What a log asks of its streams."""
+    """The streams of a log, and what can be asked of them."""
 
     def __init__(
         self, client: "Client", streams: int, replicas: int, window_s: float, deadline_s: float
     ):
-        self.client, self.streams, self.replicas = client, streams, replicas
-        self.window_s, self._deadline_s = window_s, deadline_s
-        version = client.connected_server_version
-        self.batches = (version.major, version.minor) >= BATCH_VERSION
+        self.client = client
+        self.streams = streams
+        self.replicas = replicas
+        self.window_s = window_s
+        self._deadline_s = deadline_s
+        server = client.connected_server_version
+        version = (server.major, server.minor)
+        self.batches = version >= BATCH_VERSION
         """Whether events can be stored all or none."""
-        self.filters = (version.major, version.minor) >= FILTERS_VERSION
+        self.filters = version >= FILTERS_VERSION
+        """Whether a consumer can have several filters."""
         self.volatile = False
         """A stream is kept in memory, or acknowledges before it writes."""
         self.expires = False
@@ -88,10 +110,12 @@ class JetStream:
         self.batches = self.batches and bool(config.allow_atomic)
         if config.persist_mode == "async" or config.storage != "file":
             self.volatile = True
-        if (config.max_msg_size or 0) > 0:
-            self._takes_bytes = min(self._takes_bytes, config.max_msg_size or 0)
+        max_bytes = config.max_msg_size or 0
+        if max_bytes > 0:
+            self._takes_bytes = min(self._takes_bytes, max_bytes)
         limits = (config.max_age, config.max_msgs, config.max_bytes, config.max_msgs_per_subject)
-        self.expires = self.expires or any((limit or 0) > 0 for limit in limits)
+        if any((limit or 0) > 0 for limit in limits):
+            self.expires = True
 
     async def ask(self, attempt: Callable[[], Awaitable[T]], what: str) -> T:
         """Await `attempt()` until it succeeds. A stream that somebody deleted is made again."""
@@ -117,84 +141,93 @@ class JetStream:
     def decoded(self, seq: int, payload: bytes) -> Event | None:
         """The event; None for what is none, which is noted and costs nothing else."""
         try:
-            if payload.endswith(
-                b"}"
-            ):  # Its place is read with it, in one pass: of two equal names the last counts.
+            if payload.endswith(b"}"):
+                # Its place is read with it, in one pass: of two equal names the last counts.
                 return decode_event(payload[:-1] + b',"seq":%d}' % seq)
             return replace(decode_event(payload), seq=seq)
         except RecordError as error:
-            self.problems.append(RecordError(error.why, f"sequence {seq}", field=error.field))
+            problem = RecordError(error.why, f"sequence {seq}", field=error.field)
+            self.problems.append(problem)
             return None
 
+    @property
+    def _leader(self) -> "JetStreamContext":
+        """Asks the leader of a stream, who knows what is stored now."""
+        return self.client.jetstream(timeout=PUBLISH_TIMEOUT_S)
+
     async def _message(
-        self, request: "Callable[[], Coroutine[Any, Any, RawStreamMsg]]", what: str
-    ) -> "RawStreamMsg | None":
+        self, request: "Callable[[], Coroutine[Any, Any, RawStreamMsg]]", about: str
+    ) -> Stored | None:
         """The stored message that `request` asks for; None where there is none."""
         try:
-            return await self.ask(uncancelled(request), what)
+            message = await self.ask(uncancelled(request), f"nothing was heard of {about}")
         except Refused as error:
             if error.code != NO_MESSAGE:
                 raise
-        return None
+            return None
+        return Stored(message.seq or 0, message.subject or "", message.data or b"")
+
+    async def _at(self, session: str, seq: int) -> Stored | None:
+        """The message at a sequence number of the stream that holds `session`."""
+        stream, _ = home(session, self.streams)
+        request = partial(self._leader.get_msg, stream, seq)
+        return await self._message(request, f"session {session}")
 
     async def last(self, session: str, subject: str) -> tuple[int, str]:
         """Sequence number and id of the last event on `subject`, by the word of the stream's
         leader; 0 for none.
         """
         stream, _ = home(session, self.streams)
-        leader = self.client.jetstream(timeout=PUBLISH_TIMEOUT_S)
-        message = await self._message(
-            partial(leader.get_last_msg, stream, subject), f"nothing was heard of {subject}"
-        )
+        message = await self._message(partial(self._leader.get_last_msg, stream, subject), subject)
         if message is None:
             return 0, ""
-        event = self.decoded(message.seq or 0, message.data or b"")
-        return message.seq or 0, event.id if event else ""
+        event = self.decoded(message.seq, message.payload)
+        return message.seq, event.id if event else ""
 
     async def first(self, session: str) -> tuple[int, str | None]:
         """Sequence number and id of the oldest event of the session's history; 0 and None where
         there is none.
         """
         stream, root = home(session, self.streams)
-        leader = self.client.jetstream(timeout=PUBLISH_TIMEOUT_S)
         history = f"{root}.log.>"
-        oldest = partial(leader.get_msg, stream, seq=1, subject=history, next=True)
-        message = await self._message(oldest, f"nothing was heard of {history}")
-        if message is None:
-            return 0, None
-        return message.seq or 0, _id(message.seq or 0, message.data)
+        request = partial(self._leader.get_msg, stream, seq=1, subject=history, next=True)
+        message = await self._message(request, history)
+        return (message.seq, message.event_id) if message else (0, None)
 
     async def event(self, session: str, seq: int) -> Event | None:
         """The event of `session` at a sequence number."""
-        stream, _ = home(session, self.streams)
-        leader = self.client.jetstream(timeout=PUBLISH_TIMEOUT_S)
-        message = await self._message(
-            partial(leader.get_msg, stream, seq), f"nothing was heard of session {session}"
-        )
-        return self.decoded(seq, message.data or b"") if message else None
+        message = await self._at(session, seq)
+        return self.decoded(seq, message.payload) if message else None
 
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends."""
         _, root = home(session, self.streams)
         _, first_id = await self.first(session)
         last_seq, _ = await self.last(session, f"{root}.log.>")
-        return Extent(first_id, last_seq) if first_id and last_seq else Extent(None, 0)
+        if first_id is None or not last_seq:
+            return Extent(None, 0)
+        return Extent(first_id, last_seq)
 
     async def sessions(self) -> set[str]:
         """The ids of the sessions that have a history."""
-        ids: set[str] = set()
+        ids = set()
         for number in range(self.streams):
             stream, root = names(number, self.streams)
-            total = 1
-            subjects: set[str] = set()
-            while len(subjects) < total:  # the server names 100,000 subjects at a time
-                query = {"subjects_filter": f"{root}.*.log.>", "offset": len(subjects)}
-                asking = partial(self._stream_info, stream, query)
-                info = await self.ask(uncancelled(asking), f"nothing was heard of {stream}")
-                subjects.update(info["state"].get("subjects") or {})
-                total = info.get("total") or 0
-            ids.update(subject.split(".")[1] for subject in subjects)
+            for subject in await self._subjects(stream, f"{root}.*.log.>"):
+                _, session, *_ = subject.split(".")
+                ids.add(session)
         return ids
+
+    async def _subjects(self, stream: str, pattern: str) -> set[str]:
+        """The subjects that have messages; the server names 100,000 at a time."""
+        subjects: set[str] = set()
+        while True:
+            query = {"subjects_filter": pattern, "offset": len(subjects)}
+            asking = partial(self._stream_info, stream, query)
+            info = await self.ask(uncancelled(asking), f"nothing was heard of {stream}")
+            subjects.update(info["state"].get("subjects") or {})
+            if len(subjects) >= (info.get("total") or 0):
+                return subjects
 
     async def _stream_info(self, stream: str, query: dict[str, Any]) -> dict[str, Any]:
         from nats.js.errors import APIError
@@ -216,29 +249,18 @@ class JetStream:
 
     def history(self, session: str, lane: Lane) -> History:
         """The history that a reader of `session` follows."""
-        stream, root = home(session, self.streams)
-        leader = self.client.jetstream(timeout=PUBLISH_TIMEOUT_S)
-        what = f"nothing was heard of session {session}"
+        _, root = home(session, self.streams)
+        end = f"{root}.>" if lane in BESIDE_LANES else f"{root}.log.>"
 
         async def look(seq: int) -> str | None:
-            message = await self._message(partial(leader.get_msg, stream, seq), what)
-            if message is None or not (message.subject or "").startswith(f"{root}.log."):
+            message = await self._at(session, seq)
+            if message is None or not message.subject.startswith(f"{root}.log."):
                 return None
-            return _id(seq, message.data)
+            return message.event_id
 
         async def bounds() -> tuple[int, int]:
             first, _ = await self.first(session)
-            last, _ = await self.last(
-                session, f"{root}.>" if lane in BESIDE_LANES else f"{root}.log.>"
-            )
+            last, _ = await self.last(session, end)
             return first, last
 
         return History(session, lane, look, bounds, self.expires)
-
-
-def _id(seq: int, payload: bytes | None) -> str:
-    """An event's id; of what is no event, a word for its place."""
-    try:
-        return decode_event(payload or b"").id
-    except RecordError:
-        return f"sequence {seq}"

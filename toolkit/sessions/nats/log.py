@@ -23,6 +23,7 @@ from toolkit.sessions.log import (
     LogUnavailable,
     checked,
     is_on,
+    latest_of,
 )
 from toolkit.sessions.nats.ask import APPEND_DEADLINE_S, RECONNECT_WAIT_S, Refused
 from toolkit.sessions.nats.feed import Feed
@@ -60,7 +61,9 @@ class NatsLog:
         deadline_s: float = APPEND_DEADLINE_S,
         max_given_up: int = MAX_GIVEN_UP,
     ):
-        self._client, self._stated, self._streams = client, durability, streams
+        self._client = client
+        self._stated = durability
+        self._streams = streams
         self._jetstream = JetStream(client, streams, replicas, window_s, deadline_s)
         self._deadline_s = deadline_s
         self._publisher = Publisher(client)
@@ -114,12 +117,10 @@ class NatsLog:
         from toolkit.sessions.nats.client import Client
 
         client = await Client.dial(url, timeout_s)
-        stated: Durability = (
-            "fsync" if client.server_name.startswith(f"{NAME_PREFIX}fsync-") else "os"
-        )
-        log = cls(
-            client, durability or stated, streams, replicas, window_s, history_check_s, deadline_s
-        )
+        if durability is None:
+            is_synced = client.server_name.startswith(f"{NAME_PREFIX}fsync-")
+            durability = "fsync" if is_synced else "os"
+        log = cls(client, durability, streams, replicas, window_s, history_check_s, deadline_s)
         try:
             await log._jetstream.settle_in(timeout_s)
         except BaseException:
@@ -154,8 +155,9 @@ class NatsLog:
         return self._jetstream.problems
 
     async def append(self, event: Event, fence: int | None = None) -> Ack:
-        """Store `event` once. Tries again, with the same id, until its deadline; see `Log.append`."""
-        return (await self._append([checked(event)], fence))[0]
+        """Store `event` once, however often that has to be tried; see `Log.append`."""
+        acks = await self._append([checked(event)], fence)
+        return acks[0]
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events` together by an atomic batch, where the server has them (2.12); see
@@ -166,7 +168,7 @@ class NatsLog:
             return await self._append(ready, fence)
         for event in ready:
             self._jetstream.payload(event)  # none is stored where one is too large
-        return [(await self._append([event], fence))[0] for event in ready]
+        return [await self.append(event, fence) for event in ready]
 
     async def _append(
         self, events: Sequence[Event], fence: int | None, give_up: float | None = None
@@ -174,11 +176,14 @@ class NatsLog:
         give_up = give_up or time.monotonic() + self._deadline_s
         payloads = [self._jetstream.payload(event) for event in events]
         key = f"{events[0].session}.{events[0].id}"
+        # The server forgets ids after its window: with half of it gone, the log is looked up.
         late = self._tried.since(key) + self._jetstream.window_s / 2
 
         async def attempt() -> list[Ack]:
-            if time.monotonic() > late and (known := await self._known(events)):
-                return known
+            if time.monotonic() > late:
+                known = await self._known(events)
+                if known:
+                    return known
             if len(events) == 1:
                 return await self._publish(events, payloads, fence)
             async with self._batching:
@@ -199,31 +204,41 @@ class NatsLog:
     async def _publish(
         self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None
     ) -> list[Ack]:
+        """Publish once: one event by itself, several as an atomic batch."""
+        if len(events) == 1:
+            return [await self._publish_event(events[0], payloads[0], fence)]
         _, root = home(events[0].session, self._streams)
-        batch = self._client.new_inbox()[-22:] if len(events) > 1 else ""
+        batch = self._client.new_inbox()[-22:]
         for number, (event, payload) in enumerate(zip(events, payloads, strict=True), 1):
-            to, lines = subject(event, root), headers(event, root, fence)
-            if batch:
-                lines |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            to = subject(event, root)
+            lines = headers(event, root, fence)
+            lines["Nats-Batch-Id"] = batch
+            lines["Nats-Batch-Sequence"] = str(number)
             if number < len(events):
                 await self._client.send(to, payload, headers=lines)
-        if batch:
-            lines["Nats-Batch-Commit"] = "1"
+        lines["Nats-Batch-Commit"] = "1"
+        last_seq, again = await self._publisher.publish(to, payload, lines)
+        first_seq = last_seq - len(events) + 1
+        acks = []
+        for seq, event in enumerate(events, first_seq):
+            acks.append(Ack(replace(event, seq=seq), self.durability, again))
+        return acks
+
+    async def _publish_event(self, event: Event, payload: bytes, fence: int | None) -> Ack:
+        _, root = home(event.session, self._streams)
+        to = subject(event, root)
+        lines = headers(event, root, fence)
         seq, again = await self._publisher.publish(to, payload, lines)
-        while again and not batch:
-            stored = await self._jetstream.event(events[0].session, seq)
+        while again:
+            stored = await self._jetstream.event(event.session, seq)
             if stored:
-                return [Ack(stored, self.durability, again)]
-            if self._jetstream.expires or not is_on(events[0], "log"):
-                break
+                return Ack(stored, self.durability, duplicate=True)
+            if self._jetstream.expires or not is_on(event, "log"):
+                break  # it was stored, and has gone in the course of things
             # It was deleted, and the server remembers its id alone.
-            lines["Nats-Msg-Id"] = f"{message_id(events[0])}-after-{seq}"
+            lines["Nats-Msg-Id"] = f"{message_id(event)}-after-{seq}"
             seq, again = await self._publisher.publish(to, payload, lines)
-        first = seq - len(events) + 1
-        return [
-            Ack(replace(event, seq=first + n), self.durability, again)
-            for n, event in enumerate(events)
-        ]
+        return Ack(replace(event, seq=seq), self.durability, again)
 
     async def _settle(
         self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float
@@ -232,42 +247,40 @@ class NatsLog:
         up.
         """
         if error.code == DUPLICATE_IN_BATCH:
-            return await self._known(events) or [
-                await self.append(event, fence) for event in events
-            ]
+            known = await self._known(events)
+            return known or [await self.append(event, fence) for event in events]
         if error.code != WRONG_LAST_SEQUENCE:
             raise error
         event = events[-1]
-        guarded, expected = guard(event, home(event.session, self._streams)[1], fence) or ("", 0)
+        _, root = home(event.session, self._streams)
+        guarded, expected = guard(event, root, fence) or ("", 0)
         last_seq, last_id = await self._jetstream.last(event.session, guarded)
-        if last_id == event.id and (known := await self._known(events)):
-            return known
-        if len(events) > 1 and fence is None:  # Some of them are stored already.
+        if last_id == event.id:
+            known = await self._known(events)
+            if known:
+                return known
+        if len(events) > 1 and fence is None:  # some of them are stored already
             return [await self.append(event) for event in events]
         if last_seq != expected:
-            raise Fenced(
-                f"run {event.run} of session {event.session} is another agent's now, or has ended"
-            )
+            run = f"run {event.run} of session {event.session}"
+            raise Fenced(f"{run} is another agent's now, or has ended")
         if time.monotonic() > give_up:
-            raise LogUnavailable(
-                f"event {event.id} was not acknowledged within {self._deadline_s} s: {error}"
-            )
+            why = f"event {event.id} was not acknowledged within {self._deadline_s} s: {error}"
+            raise LogUnavailable(why)
         await asyncio.sleep(RECONNECT_WAIT_S)
         return await self._append(events, fence, give_up)
 
     async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
         """The acknowledgements of `events`, where the log has them all."""
         wanted = {event.id for event in events if is_on(event, "log")}
-        found = {
-            one.id: one
-            async for one in self.read(events[0].session, follow=False)
-            if one.id in wanted
-        }
-        if not wanted or wanted - found.keys():
+        stored = {}
+        async for event in self.read(events[0].session, follow=False):
+            if event.id in wanted:
+                stored[event.id] = event
+        if not wanted or wanted - stored.keys():
             return None
-        return [
-            Ack(found.get(event.id, event), self.durability, duplicate=True) for event in events
-        ]
+        durability = self.durability
+        return [Ack(stored.get(event.id, event), durability, duplicate=True) for event in events]
 
     def read(
         self,
@@ -282,49 +295,62 @@ class NatsLog:
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""
-        last = self._read(session, None, False, lane)
-        found = {(event.run, event.run or event.actor): event async for event in last}
-        return sorted(found.values(), key=lambda event: event.seq or 0)
+        last_of_each_subject = self._read(session, None, False, lane)
+        return latest_of([event async for event in last_of_each_subject], lane)
 
     async def _read(
         self, session: str, after: int | None, follow: bool, lane: Lane, run: str | None = None
     ) -> AsyncIterator[Event]:
         """Yield what comes after `after`; for None, the last event on each subject."""
         stream, root = home(session, self._streams)
-        wanted, end = filters(root, lane, run if self._jetstream.filters else None), 0
+        subjects = filters(root, lane, run if self._jetstream.filters else None)
         history = self._jetstream.history(session, lane)
+        end = 0
+        if not follow and self._jetstream.replicas > 1:
+            end = await self._end(session, subjects)
+            if end <= (after or 0):
+                await history.check(after or 0)
+                return
 
         async def look() -> None:
             with suppress(LogUnavailable):  # The server is away: it is looked at when it is back.
                 await history.check(after or 0)
 
-        if not follow and self._jetstream.replicas > 1:
-            # A consumer may stand on a replica that is behind: only the leader knows what is stored
-            # now.
-            end = max([(await self._jetstream.last(session, one))[0] for one in wanted])
-            if end <= (after or 0):
-                await history.check(after or 0)
-                return
         while True:
-            feed = Feed(self._client, self._jetstream.ask, stream, wanted, after, patient=follow)
+            feed = Feed(self._client, self._jetstream.ask, stream, subjects, after, follow)
             try:
                 await feed.open()
                 left = feed.pending
-                await (look() if follow else history.check(after or 0))
-                if not (follow or end or left):
-                    return
+                if follow:
+                    await look()
+                else:
+                    await history.check(after or 0)
+                    if not (end or left):
+                        return
                 async for seq, payload in feed.messages(look, self._history_check_s):
                     left -= 1
-                    after = after if after is None else seq
-                    if (event := self._jetstream.decoded(seq, payload)) and (
-                        run is None or event.run in (None, run)
-                    ):
+                    if after is not None:
+                        after = seq
+                    event = self._jetstream.decoded(seq, payload)
+                    if event and (run is None or event.run in (None, run)):
                         history.note(seq, event.id)
                         yield event
-                    if not follow and (seq >= end if end else left <= 0):
+                    is_last = seq >= end if end else left <= 0
+                    if is_last and not follow:
                         return
             finally:
                 await feed.close()
+
+    async def _end(self, session: str, subjects: Sequence[str]) -> int:
+        """The last sequence number on `subjects`, by the leader's word.
+
+        A consumer may stand on a replica that is behind: only the leader knows what is stored now.
+        """
+        end = 0
+        for filter_ in subjects:
+            seq, _ = await self._jetstream.last(session, filter_)
+            end = max(end, seq)
+        return end
 
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends; see `Log.extent`."""
