@@ -503,16 +503,16 @@ async def test_ten_thousand_steers_make_no_look_slower():
 
 async def test_refusals_are_plain_sentences():
     session = Session(MemoryLog(), "refusals")
-    known = await session.conversation()
-    assert known.signals.refusal("steer") == "no run is under way"
-    assert known.signals.refusal("cancel", "r1") == "there is no run r1"
+    known = await session.signals()
+    assert known.refusal("steer") == "no run is under way"
+    assert known.refusal("cancel", "r1") == "there is no run r1"
     run = await session.start_run("agent", "simulated", "r1")
     assert (await session.signals()).refusal("steer") == ""
-    assert known.signals.refusal("steer", "r1") == ""
+    assert known.refusal("steer", "r1") == ""
     await run.finish()
     assert (await session.signals()).refusal("steer", "r1") == "run r1 has ended (complete)"
-    assert known.signals.refusal("interrupt") == "no run is under way"
-    assert known.signals.refusal("approve", request="q") == "no open question has the id 'q'"
+    assert known.refusal("interrupt") == "no run is under way"
+    assert known.refusal("approve", request="q") == "no open question has the id 'q'"
 
 
 async def test_without_a_stated_source_nothing_is_live():

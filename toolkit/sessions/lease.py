@@ -22,22 +22,31 @@ async def lease_ends(session: SessionLog, run: str) -> bool:
     """
     while True:
         lease = await _lease(session, run)
-        ttl_s, at = (lease.data["ttl_s"], lease.seq or 0) if lease else (LEASE_TTL_S, 0)
-        left = ttl_s - (time.time() - (lease.time or 0)) if lease else 0.0
-        with suppress(TimeoutError):
-            async with (
-                asyncio.timeout(min(ttl_s, max(left, ttl_s / 2))),
-                aclosing(renewals(session, at)) as feed,
-            ):
-                async for event in feed:
-                    if event.run == run:
-                        return False
+        ttl_s: float = LEASE_TTL_S
+        left_s = 0.0
+        if lease:
+            ttl_s = lease.data["ttl_s"]
+            left_s = ttl_s - (time.time() - (lease.time or 0))
+        watch_s = min(ttl_s, max(left_s, ttl_s / 2))
+        if await _is_renewed(session, run, lease, watch_s):
+            return False
         asked = time.monotonic()
-        now = await _lease(session, run)
-        if now and now.seq != at:
+        newest = await _lease(session, run)
+        if newest and (lease is None or newest.seq != lease.seq):
             return False
         if time.monotonic() - asked < ttl_s / 4:
             return True
+
+
+async def _is_renewed(session: SessionLog, run: str, lease: Event | None, watch_s: float) -> bool:
+    """Whether a renewal after `lease` comes while one watches."""
+    after = (lease.seq or 0) if lease else 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(watch_s), aclosing(renewals(session, after)) as feed:
+            async for event in feed:
+                if event.run == run:
+                    return True
+    return False
 
 
 async def _lease(session: SessionLog, run: str) -> Event | None:

@@ -36,9 +36,9 @@ async def presence(
     async def say_here() -> None:
         # By the wall clock, whatever clock the session keeps.
         data = {"ttl_s": ttl_s, "connection": connection}
-        await session.log.append(
-            Event(session.id, "presence.renewed", name, data, fresh_id(), None, time.time())
-        )
+        now = time.time()
+        renewal = Event(session.id, "presence.renewed", name, data, fresh_id(), None, now)
+        await session.log.append(renewal)
 
     async def renew() -> None:
         while True:
@@ -84,28 +84,27 @@ class Watch:
         Where that is in doubt it waits for a renewal, at most half of that time: at the first sight
         of a name whose clock says that it is long gone, or speaks from the future.
         """
-        renewals = {
-            event.actor: event
-            for event in await session.log.latest(session.id, "lease")
-            if event.run is None
-        }
-        renewals = {name: event for name, event in renewals.items() if name in joined}
+        renewals = {}
         doubtful = {}
-        for name, renewal in renewals.items():
-            if not self._note(name, renewal):
-                doubtful[name] = renewal
+        for event in await session.log.latest(session.id, "lease"):
+            if event.run is None and event.actor in joined:
+                renewals[event.actor] = event
+                if not self._note(event.actor, event):
+                    doubtful[event.actor] = event
         if doubtful:
             renewals |= await self._await_renewals(session, doubtful)
         now = time.monotonic()
-        return {
-            name
-            for name, renewal in renewals.items()
-            if name in self._heard and now - self._heard[name].at < ttl_s(renewal)
-        }
+        here = set()
+        for name, renewal in renewals.items():
+            heard = self._heard.get(name)
+            if heard and now - heard.at < ttl_s(renewal):
+                here.add(name)
+        return here
 
     def _note(self, name: str, renewal: Event) -> bool:
         """Note when a renewal arrived. Returns False where nobody here can tell yet."""
-        heard, seq = self._heard.get(name), renewal.seq or 0
+        heard = self._heard.get(name)
+        seq = renewal.seq or 0
         if heard and heard.seq == seq:
             return True
         if heard:  # news since the last look
@@ -143,8 +142,6 @@ class Watch:
 def ttl_s(renewal: Event) -> float:
     """The time after which whoever renewed last counts as gone, as they named it."""
     stated = renewal.data.get("ttl_s")
-    return (
-        float(stated)
-        if isinstance(stated, int | float) and 0 < stated < float("inf")
-        else PRESENCE_TTL_S
-    )
+    if isinstance(stated, int | float) and 0 < stated < float("inf"):
+        return float(stated)
+    return PRESENCE_TTL_S

@@ -8,8 +8,7 @@ from contextlib import AsyncExitStack, suppress
 
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import CursorLost, LogClosed, LogUnavailable
-from toolkit.sessions.presence import PRESENCE_TTL_S as PRESENCE_TTL_S
-from toolkit.sessions.presence import presence as presence
+from toolkit.sessions.presence import PRESENCE_TTL_S, presence
 from toolkit.sessions.session import Session
 from toolkit.tasks import stop
 
@@ -31,7 +30,9 @@ class Surface:
     """
 
     def __init__(self, session: Session, name: str, ttl_s: float = PRESENCE_TTL_S):
-        self.session, self.name, self.ttl_s = session, name, ttl_s
+        self.session = session
+        self.name = name
+        self.ttl_s = ttl_s
         self.conversation = Conversation(session.id)
         self.began_anew = 0
         """How often the log turned out to hold another history, so that all shown before was
@@ -67,7 +68,8 @@ class Surface:
             await self._let_go()
 
     async def _let_go(self) -> None:
-        reading, self._reading = self._reading, None
+        reading = self._reading
+        self._reading = None
         async with self._here:
             if reading:
                 with suppress(LogUnavailable):
@@ -103,11 +105,11 @@ class Surface:
                 while not condition(self.conversation):
                     await self._news.wait()
         except TimeoutError:
-            raise TimeoutError(
-                f"surface {self.name!r} waited {timeout_s} s at cursor {self.cursor}"
-            ) from None
+            waited = f"surface {self.name!r} waited {timeout_s} s at cursor {self.cursor}"
+            raise TimeoutError(waited) from None
         return self.conversation
 
     def __repr__(self) -> str:
         state = "connected" if self.connected else "away"
-        return f"Surface({self.name!r}, {state}, cursor={self.cursor}, {len(self.conversation.items)} items)"
+        n_items = len(self.conversation.items)
+        return f"Surface({self.name!r}, {state}, cursor={self.cursor}, {n_items} items)"

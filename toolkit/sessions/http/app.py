@@ -102,8 +102,8 @@ from toolkit.sessions.http.endpoints import Endpoints, status_of
 from toolkit.sessions.http.orders import Order, OrderRefused
 from toolkit.sessions.http.sse import EventStream, Words, direct_stream
 from toolkit.sessions.log import Log, LogUnavailable, TooLarge
+from toolkit.sessions.presence import PRESENCE_TTL_S
 from toolkit.sessions.speaking import speaking
-from toolkit.sessions.surface import PRESENCE_TTL_S
 from toolkit.web import serving
 
 __all__ = ["Attendant", "EventStream", "Order", "Tokens"]

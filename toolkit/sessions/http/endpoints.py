@@ -25,8 +25,8 @@ from toolkit.sessions.http.attendants import Attendants, KnownSessions, report
 from toolkit.sessions.http.orders import Order, OrderRefused
 from toolkit.sessions.http.sse import EventStream, Messages, Words, direct_stream
 from toolkit.sessions.log import Log, LogClosed, LogUnavailable, TooLarge
+from toolkit.sessions.presence import presence
 from toolkit.sessions.session import Session
-from toolkit.sessions.surface import presence
 from toolkit.tasks import stop
 
 BODY_S = 25.0

@@ -37,8 +37,12 @@ class Feed:
         after: int | None,
         patient: bool,
     ):
-        self._client, self._ask, self._stream, self._subjects = client, ask, stream, subjects
-        self._after, self._patient = after, patient
+        self._client = client
+        self._ask = ask
+        self._stream = stream
+        self._subjects = subjects
+        self._after = after
+        self._patient = patient
         self._inbox = client.new_inbox()
         self._name = ""
         self._queue: asyncio.Queue[tuple[bytes, bytes] | Msg | None] = asyncio.Queue()
@@ -63,14 +67,10 @@ class Feed:
             raise LogClosed("this log is closed") from None
         config = ConsumerConfig(
             deliver_subject=self._inbox,
+            # Servers before 2.10 know the first form alone.
             filter_subject=self._subjects[0] if len(self._subjects) == 1 else None,
             filter_subjects=list(self._subjects) if len(self._subjects) > 1 else None,
-            deliver_policy=(
-                DeliverPolicy.LAST_PER_SUBJECT
-                if self._after is None
-                else DeliverPolicy.BY_START_SEQUENCE
-            ),
-            opt_start_seq=None if self._after is None else self._after + 1,
+            deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
             ack_policy=AckPolicy.NONE,
             idle_heartbeat=HEARTBEAT_S,
             flow_control=True,
@@ -78,15 +78,17 @@ class Feed:
             mem_storage=True,
             num_replicas=1,
         )
-        manager, what = (
-            self._client.jsm(timeout=PUBLISH_TIMEOUT_S),
-            f"no consumer for {', '.join(self._subjects)}",
-        )
+        if self._after is not None:
+            config.deliver_policy = DeliverPolicy.BY_START_SEQUENCE
+            config.opt_start_seq = self._after + 1
+        manager = self._client.jsm(timeout=PUBLISH_TIMEOUT_S)
+        making = uncancelled(manager.add_consumer, self._stream, config)
+        what = f"no consumer for {', '.join(self._subjects)}"
         while not self._name:
             try:
-                making = uncancelled(manager.add_consumer, self._stream, config)
                 info = await self._ask(making, what)
-                self._name, self.pending = info.name, info.num_pending or 0
+                self._name = info.name
+                self.pending = info.num_pending or 0
             except LogUnavailable:
                 if self._client.is_closed or not self._patient:
                     raise
@@ -97,41 +99,44 @@ class Feed:
         """Yield (stream sequence, payload) as long as the consumer is whole; `look` is called now
         and then.
         """
-        delivered, queue = 0, self._queue
+        delivered = 0
+        queue = self._queue
         next_look = time.monotonic() + every_s
         while True:
             if queue.empty():
                 if time.monotonic() > next_look:
                     await look()
                     next_look = time.monotonic() + every_s
-                word = await self._next()
+                arrival = await self._next()
             else:
-                word = queue.get_nowait()
-            if isinstance(word, tuple):
-                seq, count = _sequences(word[0])
+                arrival = queue.get_nowait()
+            if arrival is None:
+                return  # it fell silent
+            if isinstance(arrival, tuple):
+                reply, payload = arrival
+                seq, count = _sequences(reply)
                 if count != delivered + 1:
                     return
                 delivered = count
-                yield seq, word[1]
-            elif word is None or await self._answer(word) > delivered:
-                return
+                yield seq, payload
+            elif await self._answer(arrival) > delivered:
+                return  # it skipped: more was delivered than came
 
     async def _next(self) -> "tuple[bytes, bytes] | Msg | None":
         silent = asyncio.get_running_loop().call_later(SILENCE_S, self._queue.put_nowait, None)
         try:
-            word = await self._queue.get()
+            arrival = await self._queue.get()
         finally:
             silent.cancel()
-        if word is None and self._client.is_closed:
+        if arrival is None and self._client.is_closed:
             raise LogClosed("this log is closed")
-        return word
+        return arrival
 
     async def _hear(self, message: "Msg") -> None:
         if message.reply.startswith("$JS.ACK."):
             self._queue.put_nowait((message.reply.encode(), message.data))
-        elif (
-            message.reply or self._queue.empty()
-        ):  # A heartbeat says nothing to a reader that is busy; more will come.
+        elif message.reply or self._queue.empty():
+            # A heartbeat says nothing to a reader that is busy; more will come.
             self._queue.put_nowait(message)
 
     async def _answer(self, message: "Msg") -> int:
@@ -141,9 +146,10 @@ class Feed:
         from nats.errors import Error as NatsError
 
         headers = message.headers or {}
-        if wanted := message.reply or headers.get("Nats-Consumer-Stalled"):
+        subject = message.reply or headers.get("Nats-Consumer-Stalled")
+        if subject:
             with suppress(NatsError, TimeoutError):  # The server asks again.
-                await self._client.send(wanted)
+                await self._client.send(subject)
         return int(headers.get("Nats-Last-Consumer") or 0)
 
     async def close(self) -> None:

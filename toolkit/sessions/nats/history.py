@@ -33,7 +33,10 @@ class History:
     """
 
     def __init__(self, session: str, lane: Lane, look: Look, bounds: Bounds, expires: bool):
-        self._session, self._look, self._bounds, self._expires = session, look, bounds, expires
+        self._session = session
+        self._look = look
+        self._bounds = bounds
+        self._expires = expires
         self._beside = lane in BESIDE_LANES
         self._known: tuple[int, str] | None = None
 
@@ -55,8 +58,9 @@ class History:
             self._known = None
         if after <= 0:
             return
-        if not self._beside and (there := await self._look(after)) is not None:
-            self._known = after, there
+        id_there = None if self._beside else await self._look(after)
+        if id_there is not None:
+            self._known = after, id_there
             return
         first, last = await self._bounds()
         if after > last or (after < first - 1 and not self._beside):
