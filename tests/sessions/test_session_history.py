@@ -259,7 +259,7 @@ async def test_ids_of_writes_that_succeeded_or_were_refused_are_forgotten(server
         await session.start_run("agent", "simulated", "r")
     with pytest.raises(ValueError, match="the log takes"):
         await session.say("x" * 2_000_000)
-    assert log._tried.first == {}
+    assert log._writes.tried.first == {}
 
 
 async def test_of_writes_that_were_given_up_only_the_newest_are_remembered(server):
@@ -270,7 +270,7 @@ async def test_of_writes_that_were_given_up_only_the_newest_are_remembered(serve
         for n in range(9):
             with pytest.raises(LogUnavailable):
                 await session.say(str(n), id=f"m{n}")
-        assert [key.removeprefix("s.") for key in log._tried.first] == [
+        assert [key.removeprefix("s.") for key in log._writes.tried.first] == [
             "m4",
             "m5",
             "m6",

@@ -213,7 +213,7 @@ class Session(SessionLog):
         ack = await self.append(kind, actor, data, run)
         with suppress(LogUnavailable, TimeoutError):  # then whoever attends the session answers it
             async with asyncio.timeout(SETTLE_S):
-                await self.settle()
+                await self.settle(until=ack.seq)
         return ack
 
     async def consumed(self, signal: Ack, timeout_s: float) -> bool:

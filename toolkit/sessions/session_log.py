@@ -1,9 +1,9 @@
 """SessionLog: one session's part of a log, written, read and folded."""
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from typing import Any, cast
 
 from toolkit.events import Event, fresh_id
 from toolkit.sessions.catchup import catch_up
@@ -66,26 +66,32 @@ class SessionLog:
             raise ValueError("run= goes with a lane: whoever catches up reads all runs")
         return catch_up(self.log, self.id, after, follow)
 
-    async def signals(self) -> Signals:
-        """The signals so far and how each stands. The fold is kept, and goes on from where it was."""
+    async def signals(self, until: int | None = None) -> Signals:
+        """The signals so far, or at least those `until` a sequence number, and how each stands. The
+        fold is kept, and goes on from where it was.
+        """
         try:
-            await self._fold_signals()
+            await self._fold_signals(until)
         except CursorLost:
             self._signals = Signals()
-            await self._fold_signals()
+            await self._fold_signals(until)
         return self._signals
 
-    async def _fold_signals(self) -> None:
-        async for event in self.read(self._signals.cursor, follow=False, lane="quiet"):
-            self._signals.apply(event)
+    async def _fold_signals(self, until: int | None) -> None:
+        events = self.read(self._signals.cursor, follow=False, lane="quiet")
+        async with aclosing(cast(AsyncGenerator[Event, None], events)):
+            async for event in events:
+                self._signals.apply(event)
+                if event.seq == until:
+                    break  # whatever comes after it costs another request
 
-    async def settle(self, actor: str = "session") -> list[str]:
+    async def settle(self, actor: str = "session", until: int | None = None) -> list[str]:
         """Answer each signal that nobody can use any more with a ``signal.unused``. Returns the ids
         of those signals.
 
         Several may do so at once: one answer is stored.
         """
-        due = (await self.signals()).unanswered()
+        due = (await self.signals(until)).unanswered()
         for signal in due:
             data = {"event": signal.event.id, "why": signal.why}
             await self.append("signal.unused", actor, data, id=receipt_id(signal.event.id))

@@ -188,11 +188,15 @@ class JetStream:
         """Sequence number and id of the oldest event of the session's history; 0 and None where
         there is none.
         """
-        stream, root = home(session, self.streams)
-        history = f"{root}.log.>"
-        request = partial(self._leader.get_msg, stream, seq=1, subject=history, next=True)
-        message = await self._message(request, history)
+        _, root = home(session, self.streams)
+        message = await self.next(session, 0, f"{root}.log.>")
         return (message.seq, message.event_id) if message else (0, None)
+
+    async def next(self, session: str, after: int, subjects: str) -> Stored | None:
+        """The first message after `after` on `subjects`; None where there is none yet."""
+        stream, _ = home(session, self.streams)
+        request = partial(self._leader.get_msg, stream, seq=after + 1, subject=subjects, next=True)
+        return await self._message(request, subjects)
 
     async def event(self, session: str, seq: int) -> Event | None:
         """The event of `session` at a sequence number."""

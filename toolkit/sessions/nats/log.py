@@ -6,11 +6,8 @@ and makes a new one from its cursor whenever it falls silent or skips: an acknow
 once, in order, across cuts and restarts.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from toolkit.events import Event, RecordError
@@ -18,19 +15,18 @@ from toolkit.sessions.log import (
     Ack,
     Durability,
     Extent,
-    Fenced,
     Lane,
     LogUnavailable,
     checked,
-    is_on,
     latest_of,
 )
-from toolkit.sessions.nats.ask import APPEND_DEADLINE_S, RECONNECT_WAIT_S, Refused
+from toolkit.sessions.nats.ask import APPEND_DEADLINE_S
 from toolkit.sessions.nats.feed import Feed
 from toolkit.sessions.nats.jetstream import DEDUPE_WINDOW_S, JetStream
-from toolkit.sessions.nats.publish import MAX_GIVEN_UP, Publisher, Tried
+from toolkit.sessions.nats.publish import MAX_GIVEN_UP
 from toolkit.sessions.nats.server import NAME_PREFIX
-from toolkit.sessions.nats.streams import filters, guard, headers, home, message_id, subject
+from toolkit.sessions.nats.streams import filters, home
+from toolkit.sessions.nats.writes import Writes
 
 if TYPE_CHECKING:
     from toolkit.sessions.nats.client import Client
@@ -38,11 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 10.0
-WRONG_LAST_SEQUENCE = 10071
-DUPLICATE_IN_BATCH = 10201
-BATCHES_AT_ONCE = 8
-"""A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that.
-"""
+CLOSE_BEHIND = 4
 HISTORY_CHECK_S = 2.0
 """So often a reader that follows looks whether its history is still there."""
 
@@ -62,14 +54,11 @@ class NatsLog:
         max_given_up: int = MAX_GIVEN_UP,
     ):
         self._client = client
-        self._stated = durability
         self._streams = streams
         self._jetstream = JetStream(client, streams, replicas, window_s, deadline_s)
-        self._deadline_s = deadline_s
-        self._publisher = Publisher(client)
         self._history_check_s = history_check_s
-        self._tried = Tried(max_given_up)
-        self._batching = asyncio.Semaphore(BATCHES_AT_ONCE)
+        self._writes = Writes(self._jetstream, durability, deadline_s, max_given_up, self.read)
+        """The writes that are under way, or were given up."""
 
     @classmethod
     async def connect(
@@ -137,7 +126,7 @@ class NatsLog:
     @property
     def durability(self) -> Durability:
         """The tier that each acknowledgement states."""
-        return "memory" if self._jetstream.volatile else self._stated
+        return self._writes.durability
 
     @property
     def reachable(self) -> bool:
@@ -156,7 +145,7 @@ class NatsLog:
 
     async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event` once, however often that has to be tried; see `Log.append`."""
-        acks = await self._append([checked(event)], fence)
+        acks = await self._writes.append([checked(event)], fence)
         return acks[0]
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
@@ -165,122 +154,10 @@ class NatsLog:
         """
         ready = [checked(event) for event in events]
         if self._jetstream.batches and len(ready) > 1:
-            return await self._append(ready, fence)
+            return await self._writes.append(ready, fence)
         for event in ready:
             self._jetstream.payload(event)  # none is stored where one is too large
         return [await self.append(event, fence) for event in ready]
-
-    async def _append(
-        self, events: Sequence[Event], fence: int | None, give_up: float | None = None
-    ) -> list[Ack]:
-        give_up = give_up or time.monotonic() + self._deadline_s
-        payloads = [self._jetstream.payload(event) for event in events]
-        key = f"{events[0].session}.{events[0].id}"
-        # The server forgets ids after its window: with half of it gone, the log is looked up.
-        late = self._tried.since(key) + self._jetstream.window_s / 2
-
-        async def attempt() -> list[Ack]:
-            if time.monotonic() > late:
-                known = await self._known(events)
-                if known:
-                    return known
-            if len(events) == 1:
-                return await self._publish(events, payloads, fence)
-            async with self._batching:
-                return await self._publish(events, payloads, fence)
-
-        is_known = True
-        try:
-            return await self._jetstream.ask(attempt, f"event {events[0].id} was not acknowledged")
-        except Refused as error:
-            refusal = error
-        except (LogUnavailable, asyncio.CancelledError):
-            is_known = False
-            raise
-        finally:
-            self._tried.end(key, is_known)
-        return await self._settle(events, fence, refusal, give_up)
-
-    async def _publish(
-        self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None
-    ) -> list[Ack]:
-        """Publish once: one event by itself, several as an atomic batch."""
-        if len(events) == 1:
-            return [await self._publish_event(events[0], payloads[0], fence)]
-        _, root = home(events[0].session, self._streams)
-        batch = self._client.new_inbox()[-22:]
-        for number, (event, payload) in enumerate(zip(events, payloads, strict=True), 1):
-            to = subject(event, root)
-            lines = headers(event, root, fence)
-            lines["Nats-Batch-Id"] = batch
-            lines["Nats-Batch-Sequence"] = str(number)
-            if number < len(events):
-                await self._client.send(to, payload, headers=lines)
-        lines["Nats-Batch-Commit"] = "1"
-        last_seq, again = await self._publisher.publish(to, payload, lines)
-        first_seq = last_seq - len(events) + 1
-        acks = []
-        for seq, event in enumerate(events, first_seq):
-            acks.append(Ack(replace(event, seq=seq), self.durability, again))
-        return acks
-
-    async def _publish_event(self, event: Event, payload: bytes, fence: int | None) -> Ack:
-        _, root = home(event.session, self._streams)
-        to = subject(event, root)
-        lines = headers(event, root, fence)
-        seq, again = await self._publisher.publish(to, payload, lines)
-        while again:
-            stored = await self._jetstream.event(event.session, seq)
-            if stored:
-                return Ack(stored, self.durability, duplicate=True)
-            if self._jetstream.expires or not is_on(event, "log"):
-                break  # it was stored, and has gone in the course of things
-            # It was deleted, and the server remembers its id alone.
-            lines["Nats-Msg-Id"] = f"{message_id(event)}-after-{seq}"
-            seq, again = await self._publisher.publish(to, payload, lines)
-        return Ack(replace(event, seq=seq), self.durability, again)
-
-    async def _settle(
-        self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float
-    ) -> list[Ack]:
-        """What a refusal means: stored before, taken by another, or a leader that has yet to catch
-        up.
-        """
-        if error.code == DUPLICATE_IN_BATCH:
-            known = await self._known(events)
-            return known or [await self.append(event, fence) for event in events]
-        if error.code != WRONG_LAST_SEQUENCE:
-            raise error
-        event = events[-1]
-        _, root = home(event.session, self._streams)
-        guarded, expected = guard(event, root, fence) or ("", 0)
-        last_seq, last_id = await self._jetstream.last(event.session, guarded)
-        if last_id == event.id:
-            known = await self._known(events)
-            if known:
-                return known
-        if len(events) > 1 and fence is None:  # some of them are stored already
-            return [await self.append(event) for event in events]
-        if last_seq != expected:
-            run = f"run {event.run} of session {event.session}"
-            raise Fenced(f"{run} is another agent's now, or has ended")
-        if time.monotonic() > give_up:
-            why = f"event {event.id} was not acknowledged within {self._deadline_s} s: {error}"
-            raise LogUnavailable(why)
-        await asyncio.sleep(RECONNECT_WAIT_S)
-        return await self._append(events, fence, give_up)
-
-    async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
-        """The acknowledgements of `events`, where the log has them all."""
-        wanted = {event.id for event in events if is_on(event, "log")}
-        stored = {}
-        async for event in self.read(events[0].session, follow=False):
-            if event.id in wanted:
-                stored[event.id] = event
-        if not wanted or wanted - stored.keys():
-            return None
-        durability = self.durability
-        return [Ack(stored.get(event.id, event), durability, duplicate=True) for event in events]
 
     def read(
         self,
@@ -311,6 +188,18 @@ class NatsLog:
             if end <= (after or 0):
                 await history.check(after or 0)
                 return
+
+        if not follow and after and len(subjects) == 1:
+            await history.check(after)
+            # A reader that is close behind: a few requests are quicker than a consumer.
+            for _ in range(CLOSE_BEHIND):
+                message = await self._jetstream.next(session, after, subjects[0])
+                if message is None:
+                    return
+                after = message.seq
+                event = self._jetstream.decoded(message.seq, message.payload)
+                if event and (run is None or event.run in (None, run)):
+                    yield event
 
         async def look() -> None:
             with suppress(LogUnavailable):  # The server is away: it is looked at when it is back.

@@ -1,0 +1,161 @@
+"""Writes: events on their way to JetStream, tried until each is acknowledged, refused or given up."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+from toolkit.events import Event
+from toolkit.sessions.log import Ack, Durability, Fenced, LogUnavailable, is_on
+from toolkit.sessions.nats.ask import RECONNECT_WAIT_S, Refused
+from toolkit.sessions.nats.jetstream import JetStream
+from toolkit.sessions.nats.publish import Publisher, Tried
+from toolkit.sessions.nats.streams import guard, headers, home, message_id, subject
+
+WRONG_LAST_SEQUENCE = 10071
+DUPLICATE_IN_BATCH = 10201
+BATCHES_AT_ONCE = 8
+"""A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that.
+"""
+
+
+class Writes:
+    """The writes of one log."""
+
+    def __init__(
+        self,
+        jetstream: JetStream,
+        durability: Durability,
+        deadline_s: float,
+        max_given_up: int,
+        read: Callable[..., AsyncIterator[Event]],
+    ):
+        self._jetstream = jetstream
+        self._stated = durability
+        self._deadline_s = deadline_s
+        self._read = read
+        self._publisher = Publisher(jetstream.client)
+        self.tried = Tried(max_given_up)
+        self._batching = asyncio.Semaphore(BATCHES_AT_ONCE)
+
+    @property
+    def durability(self) -> Durability:
+        """The tier that each acknowledgement states."""
+        return "memory" if self._jetstream.volatile else self._stated
+
+    async def append(
+        self, events: Sequence[Event], fence: int | None, give_up: float | None = None
+    ) -> list[Ack]:
+        """Store `events` together. Tries again, with the same ids, until the deadline."""
+        give_up = give_up or time.monotonic() + self._deadline_s
+        payloads = [self._jetstream.payload(event) for event in events]
+        key = f"{events[0].session}.{events[0].id}"
+        # The server forgets ids after its window: with half of it gone, the log is looked up.
+        late = self.tried.since(key) + self._jetstream.window_s / 2
+
+        async def attempt() -> list[Ack]:
+            if time.monotonic() > late:
+                known = await self._known(events)
+                if known:
+                    return known
+            if len(events) == 1:
+                return await self._publish(events, payloads, fence)
+            async with self._batching:
+                return await self._publish(events, payloads, fence)
+
+        is_known = True
+        try:
+            return await self._jetstream.ask(attempt, f"event {events[0].id} was not acknowledged")
+        except Refused as error:
+            refusal = error
+        except (LogUnavailable, asyncio.CancelledError):
+            is_known = False
+            raise
+        finally:
+            self.tried.end(key, is_known)
+        return await self._settle(events, fence, refusal, give_up)
+
+    async def _publish(
+        self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None
+    ) -> list[Ack]:
+        """Publish once: one event by itself, several as an atomic batch."""
+        if len(events) == 1:
+            return [await self._publish_event(events[0], payloads[0], fence)]
+        _, root = home(events[0].session, self._jetstream.streams)
+        batch = self._jetstream.client.new_inbox()[-22:]
+        for number, (event, payload) in enumerate(zip(events, payloads, strict=True), 1):
+            to = subject(event, root)
+            lines = headers(event, root, fence)
+            lines["Nats-Batch-Id"] = batch
+            lines["Nats-Batch-Sequence"] = str(number)
+            if number < len(events):
+                await self._jetstream.client.send(to, payload, headers=lines)
+        lines["Nats-Batch-Commit"] = "1"
+        last_seq, again = await self._publisher.publish(to, payload, lines)
+        first_seq = last_seq - len(events) + 1
+        acks = []
+        for seq, event in enumerate(events, first_seq):
+            acks.append(Ack(replace(event, seq=seq), self.durability, again))
+        return acks
+
+    async def _publish_event(self, event: Event, payload: bytes, fence: int | None) -> Ack:
+        _, root = home(event.session, self._jetstream.streams)
+        to = subject(event, root)
+        lines = headers(event, root, fence)
+        seq, again = await self._publisher.publish(to, payload, lines)
+        while again:
+            stored = await self._jetstream.event(event.session, seq)
+            if stored:
+                return Ack(stored, self.durability, duplicate=True)
+            if self._jetstream.expires or not is_on(event, "log"):
+                break  # it was stored, and has gone in the course of things
+            # It was deleted, and the server remembers its id alone.
+            lines["Nats-Msg-Id"] = f"{message_id(event)}-after-{seq}"
+            seq, again = await self._publisher.publish(to, payload, lines)
+        return Ack(replace(event, seq=seq), self.durability, again)
+
+    async def _append_one(self, event: Event, fence: int | None) -> Ack:
+        acks = await self.append([event], fence)
+        return acks[0]
+
+    async def _settle(
+        self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float
+    ) -> list[Ack]:
+        """What a refusal means: stored before, taken by another, or a leader that has yet to catch
+        up.
+        """
+        if error.code == DUPLICATE_IN_BATCH:
+            known = await self._known(events)
+            return known or [await self._append_one(event, fence) for event in events]
+        if error.code != WRONG_LAST_SEQUENCE:
+            raise error
+        event = events[-1]
+        _, root = home(event.session, self._jetstream.streams)
+        guarded, expected = guard(event, root, fence) or ("", 0)
+        last_seq, last_id = await self._jetstream.last(event.session, guarded)
+        if last_id == event.id:
+            known = await self._known(events)
+            if known:
+                return known
+        if len(events) > 1 and fence is None:  # some of them are stored already
+            return [await self._append_one(event, None) for event in events]
+        if last_seq != expected:
+            run = f"run {event.run} of session {event.session}"
+            raise Fenced(f"{run} is another agent's now, or has ended")
+        if time.monotonic() > give_up:
+            why = f"event {event.id} was not acknowledged within {self._deadline_s} s: {error}"
+            raise LogUnavailable(why)
+        await asyncio.sleep(RECONNECT_WAIT_S)
+        return await self.append(events, fence, give_up)
+
+    async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
+        """The acknowledgements of `events`, where the log has them all."""
+        wanted = {event.id for event in events if is_on(event, "log")}
+        stored = {}
+        async for event in self._read(events[0].session, follow=False):
+            if event.id in wanted:
+                stored[event.id] = event
+        if not wanted or wanted - stored.keys():
+            return None
+        durability = self.durability
+        return [Ack(stored.get(event.id, event), durability, duplicate=True) for event in events]
