@@ -235,6 +235,24 @@ async def test_an_answer_to_no_question_is_answered_as_unused(log):
     assert await unused(session) == {ack.event.id: "no open question has the id 'nothing'"}
 
 
+async def test_an_answer_in_the_name_of_another_run_is_answered_as_unused(log):
+    session = Session(log, "strayed")
+    run = await session.start_run("agent")
+    asking = asyncio.create_task(run.ask("refund?", 10.0))
+
+    async def asked():
+        return (await session.signals()).questions
+
+    await until(asked)
+    ((request, asker),) = (await session.signals()).questions.items()
+    assert asker in (await session.signals()).refusal("approve", "another", request)
+    strayed = await session.approve(request, True, "another")
+    await session.approve(request, False, asker)
+    assert await asking is False
+    assert list(await unused(session)) == [strayed.event.id]
+    await run.finish()
+
+
 async def test_a_steer_after_the_last_look_is_answered_in_the_same_write_as_the_end(log):
     session = Session(log, "last-look")
     run = await session.start_run("agent", "simulated", "r")

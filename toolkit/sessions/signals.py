@@ -122,7 +122,7 @@ class Signals:
         somebody.
         """
         if kind == "approve":
-            return self._refused_answer(request or "")
+            return self._refused_answer(request or "", run)
         if run is None:
             return "" if self._whoever_runs() else "no run is under way"
         if run in self.waiting:
@@ -132,9 +132,10 @@ class Signals:
         outcome = self.outcomes[run]
         return f"run {run} has ended ({outcome})" if outcome else ""
 
-    def _refused_answer(self, request: str) -> str:
+    def _refused_answer(self, request: str, run: str | None) -> str:
         if request in self.questions:
-            return ""
+            asker = self.questions[request]
+            return "" if run in (None, asker) else f"question {request} is of run {asker}"
         if request in self._settled:
             return f"question {request} was settled already"
         return f"no open question has the id {request!r}"
@@ -146,7 +147,9 @@ class Signals:
         why = self.refusal(event.kind, event.run, str(event.data.get("request", "")))
         if event.kind == "approve":
             run = self.questions.get(str(event.data.get("request", "")))
-            reaches = frozenset() if run is None else frozenset({run})
+            # Who answers another run's question is heard by neither.
+            is_heard = run is not None and event.run in (None, run)
+            reaches = frozenset({run}) if run is not None and is_heard else frozenset()
         elif event.run is None:
             reaches = frozenset(self._whoever_runs())
         elif self.outcomes.get(event.run):
