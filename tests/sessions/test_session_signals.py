@@ -11,6 +11,7 @@ import pytest
 from toolkit.models import Answer, Request, ScriptedModel
 from toolkit.sessions import MemoryLog, Session, attend
 from toolkit.sessions.control import run_for
+from toolkit.sessions.log import LogUnavailable, TooLarge
 from toolkit.sessions.speaking import speaking
 
 TTL_S = 0.3
@@ -358,6 +359,41 @@ async def test_a_signal_that_arrives_while_its_run_ends_is_answered(log):
     run = await session.start_run("agent", "simulated", "r")
     await run.finish()
     assert list(await unused(session)) == steers
+
+
+class EndsLate(MemoryLog):
+    """A log that is away when a run ends first."""
+
+    away = True
+
+    async def append_all(self, events, fence=None):
+        if self.away and events[-1].kind == "run.finished":
+            self.away = False
+            raise LogUnavailable("away")
+        return await super().append_all(events, fence)
+
+
+async def test_a_signal_between_two_tries_to_end_a_run_is_answered():
+    session = Session(EndsLate(), "twice")
+    run = await session.start_run("agent")
+    await run.write("fine")
+    with pytest.raises(LogUnavailable):
+        await run.finish()
+    steer = await session.steer("shorter")
+    await run.finish()
+    assert list(await unused(session)) == [steer.event.id]
+
+
+async def test_a_steer_whose_receipt_the_log_refused_with_its_event_is_answered():
+    session = Session(MemoryLog(max_event_bytes=2_000), "large")
+    run = await session.start_run("agent")
+    steer = await session.steer("shorter")
+    await run.catch_up()
+    assert await run.take_steers()
+    with pytest.raises(TooLarge):
+        await run.call_tool("search", {"query": "x" * 3_000})
+    await run.finish()
+    assert list(await unused(session)) == [steer.event.id]
 
 
 async def test_what_a_dead_agent_left_unanswered_is_answered_by_who_attends(log):
