@@ -69,6 +69,7 @@ class Signals:
         """The messages whose run has not begun, by the id of that run."""
         self.questions: dict[str, str] = {}
         """The run of each open question, by the id of the event that asked."""
+        self._under_way: dict[str, None] = {}
         self._settled: set[str] = set()
         self._of_run: dict[str, list[Signal]] = {}
         self._unanswered: dict[str, Signal] = {}
@@ -115,7 +116,7 @@ class Signals:
 
     def under_way(self) -> list[str]:
         """The runs that have begun and not ended."""
-        return [run for run, outcome in self.outcomes.items() if not outcome]
+        return list(self._under_way)
 
     def refusal(self, kind: str, run: str | None = None, request: str | None = None) -> str:
         """Why a signal of `kind` would reach nobody now, as one sentence; empty where it can reach
@@ -164,7 +165,7 @@ class Signals:
 
     def _wait(self, event: Event) -> None:
         run = run_for(event.id)
-        answered_otherwise = not self._attended and bool(self.under_way())
+        answered_otherwise = not self._attended and bool(self._under_way)
         if run not in self.outcomes and not answered_otherwise:
             self.waiting[run] = event
 
@@ -173,6 +174,7 @@ class Signals:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = ""
+        self._under_way[run] = None
         if self.waiting.pop(run, None):
             self._attended = True
         for other, message in list(self.waiting.items()):
@@ -192,6 +194,7 @@ class Signals:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = outcome
+        self._under_way.pop(run, None)
         self.waiting.pop(run, None)
         for request in [request for request, of in self.questions.items() if of == run]:
             del self.questions[request]
