@@ -5,7 +5,7 @@ whoever wrote them.
 import codecs
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def write_whole(path: str | Path, text: str) -> None:
     path = path.resolve()
     changed, draft = make_room(path), path.with_name(f".{uuid4().hex}.tmp")
     try:
-        with full_disk_named(path), draft.open("xb") as file:
+        with full_disk_named(path), open(draft, "xb", opener=_private(path)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -46,6 +46,14 @@ def write_whole(path: str | Path, text: str) -> None:
         sync(changed)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _private(path: Path) -> Callable[[str, int], int]:
+    """How to open the draft of a file: what is there may be for its owner alone, and so is its draft
+    until it has the same mode.
+    """
+    mode = 0o600 if path.exists() else 0o666
+    return lambda name, flags: os.open(name, flags, mode)
 
 
 def _copy_owner_and_mode(path: Path, draft: Path) -> None:
