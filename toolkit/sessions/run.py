@@ -261,7 +261,9 @@ class Run:
             await self.catch_up()
             # One may have come while the run was ending, or its receipt was refused by the log: no
             # agent is left to use it.
-            if any(signal.kind != "cancel" or self.outcome != "cancelled" for signal in self.signals):
+            if any(
+                signal.kind != "cancel" or self.outcome != "cancelled" for signal in self.signals
+            ):
                 await self.session.settle(self.actor)
 
     async def catch_up(self) -> None:
