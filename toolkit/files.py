@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 BYTE_ORDER_MARKS = {
@@ -118,6 +118,13 @@ def encoding_of(raw: bytes) -> str:
         if raw.startswith(mark):
             return encoding
     return "utf-8"
+
+
+def shipped(folder: Literal["data", "notebooks"]) -> Path:
+    """A folder that comes with the package: inside it where it is installed, beside it in a clone."""
+    package = Path(__file__).resolve().parent
+    inside = package / "_shipped" / folder
+    return inside if inside.is_dir() else package.parent / folder
 
 
 def binary_kind(raw: bytes) -> str | None:
