@@ -234,6 +234,9 @@ def serve(
     person: Annotated[
         list[str] | None, typer.Option(help="Print a link for this person too; repeat it.")
     ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Keep the session in this folder, for the next start.")
+    ] = None,
 ) -> None:
     """Show a live session on a page for laptop and phone, answered by a simulated agent."""
     from toolkit.sessions.http.app import is_loopback
@@ -248,11 +251,15 @@ def serve(
         )
     if no_token and person:
         raise UsageError("--person makes a link with a token: leave --no-token out")
+    if store and "NATS_URL" in os.environ:
+        raise UsageError("NATS_URL names the server that keeps the session: leave --store out")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(host, port, no_token, person or []))
+        asyncio.run(_serve(host, port, no_token, person or [], store))
 
 
-async def _serve(host: str, port: int, no_token: bool, people: list[str]) -> None:
+async def _serve(
+    host: str, port: int, no_token: bool, people: list[str], store: Path | None
+) -> None:
     import segno
 
     from toolkit.sessions import NatsLog, NatsServer, attend
@@ -262,9 +269,9 @@ async def _serve(host: str, port: int, no_token: bool, people: list[str]) -> Non
     tokens = None if no_token else Tokens()
     answer = partial(attend, agent=speaking(_slowly), actor="support", source="simulated")
     async with (
-        NatsServer() as server,
+        NatsServer(store=store) as server,
         await NatsLog.connect(server.url) as log,
-        serve(log, tokens, answer, _slowly, host=host, port=port) as url,
+        serve(log, tokens, answer, host=host, port=port) as url,
     ):
         page = f"{url}/sessions/{SHOWN}"
         link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
