@@ -2,7 +2,7 @@
 everywhere.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
@@ -78,7 +78,7 @@ class Conversation:
         elif event.kind == "text.done":
             self._check_words(event, seq)
         elif event.kind in RUN_LIFE:
-            self._apply_to_run(event, seq)
+            self._apply_to_run(event)
         elif event.kind in {"joined", "left"}:
             self._come_or_go(event)
         else:
@@ -139,7 +139,8 @@ class Conversation:
         """Compare the run's words with the hash that its agent gave."""
         state = self._state(event)
         self._close_words(event.run or "", seq)
-        words = "".join(item.text for item in self.items if item.is_words_of(event.run))
+        items = self.items[self._first_item_of(state) :]
+        words = "".join(item.text for item in items if item.is_words_of(event.run))
         state.intact = hash_of(words) == event.data.get("sha256")
 
     def _replace_words(self, snapshot: Event) -> None:
@@ -152,24 +153,25 @@ class Conversation:
         state = self._state(snapshot)
         if covers <= state.words_seq:
             return
+        if state.words_seq:
+            self.items = [item for item in self.items if not item.is_words_of(snapshot.run)]
         state.words_seq = covers
         state.spoke = True
-        self.items = [item for item in self.items if not item.is_words_of(snapshot.run)]
         self._open.pop(run, None)
         for item in items:
             self._insert(item)
         if items and snapshot.data["open"]:
             self._open[run] = items[-1]
 
-    def _apply_to_run(self, event: Event, seq: int) -> None:
+    def _apply_to_run(self, event: Event) -> None:
         state = self._state(event)
         if state.ended:
             return
         state.apply(event)
         if event.kind == "step.started":
-            self._take_back(event.run or "", state.step, seq)
+            self._take_back(event, state, state.step)
         elif event.kind == "run.rolled_back":
-            self._take_back(event.run or "", None, seq)
+            self._take_back(event, state, None)
 
     def _come_or_go(self, event: Event) -> None:
         connections = self._connections.setdefault(event.actor, set())
@@ -181,19 +183,25 @@ class Conversation:
         if not connections:
             del self._connections[event.actor]
 
-    def _take_back(self, run: str, step: str | None, seq: int) -> None:
+    def _take_back(self, event: Event, state: RunState, step: str | None) -> None:
         """What an earlier attempt at a step put out no longer counts; without a step, what the run
         put out.
         """
+        seq = event.seq or 0
+        first = self._first_item_of(state)
         kept = []
-        for item in self.items:
-            is_output = item.run == run and item.seq < seq and not is_control(item)
+        for item in self.items[first:]:
+            is_output = item.run == event.run and item.seq < seq and not is_control(item)
             if is_output and step in (None, item.step):
                 self.replaced.append(item)
             else:
                 kept.append(item)
-        self.items = kept
-        self._close_words(run, seq)
+        self.items[first:] = kept
+        self._close_words(event.run or "", seq)
+
+    def _first_item_of(self, state: RunState) -> int:
+        """Where the items of a run may begin: no look at one run goes through the entire past."""
+        return bisect_left(self.items, state.started, key=lambda item: item.seq)
 
     @property
     def source(self) -> Source:

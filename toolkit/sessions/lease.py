@@ -25,7 +25,7 @@ async def lease_ends(session: SessionLog, run: str) -> bool:
         ttl_s: float = LEASE_TTL_S
         left_s = 0.0
         if lease:
-            ttl_s = lease.data["ttl_s"]
+            ttl_s = stated_ttl_s(lease, LEASE_TTL_S)
             left_s = ttl_s - (time.time() - (lease.time or 0))
         watch_s = min(ttl_s, max(left_s, ttl_s / 2))
         if await _is_renewed(session, run, lease, watch_s):
@@ -60,3 +60,13 @@ async def renewals(session: SessionLog, after: int) -> AsyncGenerator[Event, Non
     """The renewals of runs and of presence after `after`, as they come."""
     async for event in session.read(after, lane="lease"):
         yield event
+
+
+def stated_ttl_s(renewal: Event, default_s: float) -> float:
+    """The time after which whoever renewed last counts as gone, as they named it; `default_s` where
+    another program wrote what is no time.
+    """
+    stated = renewal.data.get("ttl_s")
+    if isinstance(stated, int | float) and 0 < stated < float("inf"):
+        return float(stated)
+    return default_s

@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from toolkit.events import Event, fresh_id
-from toolkit.sessions.lease import RENEWALS
+from toolkit.sessions.lease import RENEWALS, stated_ttl_s
 from toolkit.sessions.lease import renewals as renewals_of
 from toolkit.sessions.log import LogUnavailable
 from toolkit.sessions.session_log import SessionLog
@@ -141,7 +141,4 @@ class Watch:
 
 def ttl_s(renewal: Event) -> float:
     """The time after which whoever renewed last counts as gone, as they named it."""
-    stated = renewal.data.get("ttl_s")
-    if isinstance(stated, int | float) and 0 < stated < float("inf"):
-        return float(stated)
-    return PRESENCE_TTL_S
+    return stated_ttl_s(renewal, PRESENCE_TTL_S)

@@ -112,7 +112,6 @@ class Run(HeldRun):
         if self.outcome is not None:
             return
         await self.catch_up()
-        heard = len(self.signals)
         if outcome is None:
             outcome = "cancelled" if self.cancelled else "complete"
         self.outcome = await self.writer.end(outcome, await last_answers(self, outcome))
@@ -120,9 +119,14 @@ class Run(HeldRun):
         self.lost = False
         with suppress(LogUnavailable):
             await self.catch_up()
-            if len(self.signals) > heard:
-                # Stored while the run was ending: no agent is left to use it.
+            # One may have come while the run was ending, or its receipt was refused by the log: no
+            # agent is left to use it.
+            if any(not self._is_heeded(signal) for signal in self.signals):
                 await self.session.settle(self.actor)
+
+    def _is_heeded(self, signal: Event) -> bool:
+        """Whether a signal is a cancel of a run that has ended as cancelled."""
+        return signal.kind == "cancel" and self.outcome == "cancelled"
 
     async def take_steers(self) -> list[Event]:
         """The steers, and the interrupts with words, that were not taken yet; none once the run is

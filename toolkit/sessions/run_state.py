@@ -24,6 +24,8 @@ class RunState:
     """Whether it put anything out: words, a call of a model or a tool, an event of its own."""
     events: dict[str, str] = field(default_factory=dict)
     """The ids of the events that started and finished it."""
+    started: int = 0
+    """The sequence number of the event that started it."""
     fence: int = 0
     """The sequence number of the event that says whose it is."""
     step: str | None = None
@@ -49,6 +51,7 @@ class RunState:
         if event.kind == "run.started":
             source = event.data.get("source")
             self.source = source if source in SOURCE_RANK else "imported"
+            self.started = event.seq or 0
             self.events["started"] = event.id
         elif event.kind == "run.adopted":
             self.state = "active"

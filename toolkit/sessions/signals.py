@@ -68,6 +68,7 @@ class Signals:
         """The messages whose run has not begun, by the id of that run."""
         self.questions: dict[str, str] = {}
         """The run of each open question, by the id of the event that asked."""
+        self._under_way: dict[str, None] = {}
         self._settled: set[str] = set()
         self._of_run: dict[str, list[Signal]] = {}
         self._unanswered: dict[str, Signal] = {}
@@ -117,14 +118,14 @@ class Signals:
 
     def under_way(self) -> list[str]:
         """The runs that have begun and not ended."""
-        return [run for run, outcome in self.outcomes.items() if not outcome]
+        return list(self._under_way)
 
     def refusal(self, kind: str, run: str | None = None, request: str | None = None) -> str:
         """Why a signal of `kind` would reach nobody now, as one sentence; empty where it can reach
         somebody.
         """
         if kind == "approve":
-            return self._refused_answer(request or "")
+            return self._refused_answer(request or "", run)
         if run is None:
             return "" if self._whoever_runs() else "no run is under way"
         if run in self.waiting:
@@ -134,9 +135,10 @@ class Signals:
         outcome = self.outcomes[run]
         return f"run {run} has ended ({outcome})" if outcome else ""
 
-    def _refused_answer(self, request: str) -> str:
-        if request in self.questions:
-            return ""
+    def _refused_answer(self, request: str, run: str | None) -> str:
+        asked_by = self.questions.get(request)
+        if asked_by is not None:
+            return "" if run in (None, asked_by) else f"question {request} is of run {asked_by}"
         if request in self._settled:
             return f"question {request} was settled already"
         return f"no open question has the id {request!r}"
@@ -159,7 +161,9 @@ class Signals:
         """The runs that a signal is for when it comes."""
         if event.kind == "approve":
             asked_by = self.questions.get(request)
-            return frozenset() if asked_by is None else frozenset({asked_by})
+            # Whoever answers in the name of another run is heard by neither.
+            is_heard = asked_by is not None and event.run in (None, asked_by)
+            return frozenset({asked_by or ""}) if is_heard else frozenset()
         if event.run is None:
             return frozenset(self._whoever_runs())
         if self.outcomes.get(event.run):
@@ -170,7 +174,7 @@ class Signals:
     def _add_message(self, message: Event) -> None:
         """A message waits for its run, unless the runs here are not named after messages."""
         run = run_for(message.id)
-        is_answered_otherwise = not self._attended and bool(self.under_way())
+        is_answered_otherwise = not self._attended and bool(self._under_way)
         if run not in self.outcomes and not is_answered_otherwise:
             self.waiting[run] = message
 
@@ -178,6 +182,7 @@ class Signals:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = ""
+        self._under_way[run] = None
         if self.waiting.pop(run, None):
             self._attended = True
         for other, message in list(self.waiting.items()):
@@ -197,6 +202,7 @@ class Signals:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = outcome
+        self._under_way.pop(run, None)
         self.waiting.pop(run, None)
         for request, asked_by in list(self.questions.items()):
             if asked_by == run:

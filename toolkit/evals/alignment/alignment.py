@@ -139,6 +139,7 @@ class Alignment(Origin):
         people, said = (self.used[column] for column in ("human", "counted"))
         of = people.notna() if name == "accuracy" else people.eq(self.positive).eq(name == "tpr")
         right = people.eq(said) if name == "accuracy" else said.eq(self.positive).eq(name == "tpr")
+        right &= said.ne(columns.NO_VERDICT)
         return int((of & right).sum()), int(of.sum())
 
     def interval(

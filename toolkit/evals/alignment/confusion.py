@@ -45,7 +45,8 @@ def measures(tables: np.ndarray, n_labels: int, positive: int | None) -> dict[st
             ("f1", 2 * agreed / (labelled + judged)),
         ):
             found[name] = values[..., averaged].sum(axis=-1) / len(averaged)
-        found |= _rates(agreed, labelled, judged, n, positive)
+        silent = tables[..., n_labels:].sum(axis=-1)
+        found |= _rates(agreed, labelled, judged, silent, n, positive)
     return {name: found[name] for name in MEASURES}
 
 
@@ -76,11 +77,12 @@ def _rates(
     agreed: np.ndarray,
     labelled: np.ndarray,
     judged: np.ndarray,
+    silent: np.ndarray,
     n: np.ndarray,
     positive: int | None,
 ) -> dict[str, np.ndarray]:
     """TPR and TNR of the category `positive` against the rest, and by how much more often the judge
-    says it.
+    says it. Where it says no label at all (`silent`, by people's label) it is right in neither.
     """
     if positive is None:
         undefined = n * np.nan
@@ -88,7 +90,7 @@ def _rates(
     both = agreed[..., positive]
     people = labelled[..., positive]
     judge = judged[..., positive]
-    neither = n - people - judge + both
+    neither = n - people - judge + both - (silent.sum(axis=-1) - silent[..., positive])
     return {"tpr": both / people, "tnr": neither / (n - people), "generosity": (judge - people) / n}
 
 

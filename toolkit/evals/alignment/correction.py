@@ -147,7 +147,8 @@ def corrected_rate(
     unscored in `judged` is treated as `alignment.policy` says. The value is None, with a reason,
     where TPR + TNR <= 1 (Rogan-Gladen), or where there are fewer than two labels or groups. Raises
     ValueError for an unknown method, other codes, `Verdict`s of another judge than was aligned, an
-    id that is there twice, or unscored verdicts under the policy ``pass``.
+    id that is there twice, or unscored verdicts under a policy that takes them for a pass, or for
+    agreeing with nobody.
     """
     _refuse_options(method, level, interval)
     rows, about = _rows(alignment, judged, groups)
@@ -243,6 +244,8 @@ def _sorted_out(alignment: Alignment, rows: "pd.DataFrame") -> _Judged:
     if alignment.policy == "pass" and (n_unscored or alignment.n_unparsed):
         raise ValueError("what is unscored is never a pass: align with unparsed='report' or 'fail'")
     instead = columns.counted_as(alignment.policy, labels, alignment.positive)
+    if instead == columns.NO_VERDICT and (n_unscored or alignment.n_unparsed):
+        raise ValueError("what agrees with nobody tells no rate: align with unparsed='report'")
     counted = rest["verdict"].where(scored, instead)
     used = rest.assign(counted=counted)[counted.notna()]
     return _Judged(

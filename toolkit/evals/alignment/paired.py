@@ -48,9 +48,9 @@ class JudgeComparison(Origin):
     """Items on which the first judge says what people say, and the second does not."""
     second_only: int
     p: float | None
-    """Two-sided; None where the two are right and wrong on the same items. McNemar's exact, or with
-    groups the sign-flip test of the groups' differences, which is the same where each item is its
-    own group.
+    """Two-sided; None where the two are right and wrong on the same items, or in each group as often.
+    McNemar's exact, or with groups the sign-flip test of the groups' differences, which is the same
+    where each item is its own group.
     """
     difference: float | None
     """Accuracy of the first less that of the second."""
@@ -87,7 +87,12 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
     if not n:
         reason = "no item counts for both"
     elif p is None:
-        reason = "p: the two are right and wrong on the same items"
+        same = (
+            "the differences of each group cancel out"
+            if differences.any()
+            else "the two are right and wrong on the same items"
+        )
+        reason = f"p: {same}"
     return JudgeComparison(
         n=n,
         n_unscored=int(labelled.sum()) - n,
