@@ -10,7 +10,9 @@ class FieldbookError(Exception):
 
 
 class Unavailable(FieldbookError, RuntimeError):
-    """A server or a program that is needed, and does not start or does not take what it is given."""
+    """A server or a program that is needed, and does not start or does not take what it is
+    given.
+    """
 
 
 class UsageError(FieldbookError, ValueError):

@@ -31,35 +31,32 @@ Outcome = Literal["complete", "cancelled", "error", "orphaned"]
 CONTROL_KINDS = frozenset({"cancel", "steer", "interrupt", "approve"})
 """Signals from a surface to an agent. They travel on the log, on a subject of their own."""
 
-KINDS = (
-    CONTROL_KINDS
-    | {
-        "message",  # somebody said something whole: data.text
-        "run.started",  # data.source: live | tape | simulated
-        "run.adopted",  # another agent goes on with it: the writer before is fenced out
-        "run.suspended",
-        "run.resumed",
-        "run.finished",  # data.outcome: an Outcome
-        "text.delta",  # a run's words so far grow by data.text
-        "text.snapshot",  # data.text: the run's whole text so far, which replaces what the reader has
-        "text.done",  # data.chars and data.sha256 of the run's whole text
-        "tool.call",  # data.call_id, data.name, data.arguments
-        "tool.result",  # data.call_id, data.content, data.error
-        "model.usage",  # data.usage, data.cost_usd, data.model: what a reply cost
-        "run.rolled_back",  # what the run put out no longer counts
-        "step.started",  # data.step, data.attempt: a new attempt replaces what the one before put out
-        "steer.consumed",  # data.event: the steer, or interrupt, with whose words a model was asked
-        "interrupt.consumed",  # data.event: the interrupt without words that broke a call off
-        "signal.unused",  # data.event, data.why: the signal that no agent will use
-        "approval.asked",  # data.question, data.timeout_s
-        "approval.settled",  # data.request, data.answer: True, False, or None where nobody answered (data.why)
-        "error",  # data.why: what went wrong in an agent, or in who attends the session
-        "message.rejected",  # data.event, data.why: a message that the agent will not answer
-        "lease.renewed",  # data.ttl_s: the run's agent is alive
-        "joined",  # a surface is here
-        "left",
-    }
-)
+KINDS = CONTROL_KINDS | {
+    "message",  # somebody said something whole: data.text
+    "run.started",  # data.source: live | tape | simulated
+    "run.adopted",  # another agent goes on with it: the writer before is fenced out
+    "run.suspended",
+    "run.resumed",
+    "run.finished",  # data.outcome: an Outcome
+    "text.delta",  # a run's words so far grow by data.text
+    "text.snapshot",  # data.text: all of the run's words so far, which replace what was read
+    "text.done",  # data.chars and data.sha256 of the run's whole text
+    "tool.call",  # data.call_id, data.name, data.arguments
+    "tool.result",  # data.call_id, data.content, data.error
+    "model.usage",  # data.usage, data.cost_usd, data.model: what a reply cost
+    "run.rolled_back",  # what the run put out no longer counts
+    "step.started",  # data.step, data.attempt: it replaces what an earlier attempt put out
+    "steer.consumed",  # data.event: the steer, or interrupt, with whose words a model was asked
+    "interrupt.consumed",  # data.event: the interrupt without words that broke a call off
+    "signal.unused",  # data.event, data.why: the signal that no agent will use
+    "approval.asked",  # data.question, data.timeout_s
+    "approval.settled",  # data.request, data.answer: a bool, or None where nobody did (data.why)
+    "error",  # data.why: what went wrong in an agent, or in who attends the session
+    "message.rejected",  # data.event, data.why: a message that the agent will not answer
+    "lease.renewed",  # data.ttl_s: the run's agent is alive
+    "joined",  # a surface is here
+    "left",
+}
 """Kinds with a meaning in the library. `Event.kind` is open: others are kept and passed on."""
 
 
@@ -124,7 +121,8 @@ def storable(event: Event) -> Event:
 
     Examples
     --------
-    >>> storable(Event("s", "note", "user", {"score": float("nan"), "words": ("a", "b")}, "e1")).data
+    >>> data = {"score": float("nan"), "words": ("a", "b")}
+    >>> storable(Event("s", "note", "user", data, "e1")).data
     {'score': None, 'words': ['a', 'b']}
     """
     if not isinstance(event.data, dict | Mapping):

@@ -45,7 +45,8 @@ def write_whole(path: str | Path, text: str | bytes) -> None:
         path.write_bytes(data)
         return
     path = path.resolve()
-    changed, draft = make_room(path), path.with_name(f".{uuid4().hex}.tmp")
+    changed = make_room(path)
+    draft = path.with_name(f".{uuid4().hex}.tmp")
     try:
         with full_disk_named(path), open(draft, "xb", opener=_private(path)) as file:
             file.write(data)
@@ -60,8 +61,8 @@ def write_whole(path: str | Path, text: str | bytes) -> None:
 
 
 def _private(path: Path) -> Callable[[str, int], int]:
-    """How to open the draft of a file: what is there may be for its owner alone, and so is its draft
-    until it has the same mode.
+    """How to open the draft of a file: what is there may be for its owner alone, and so is its
+    draft until it has the same mode.
     """
     mode = 0o600 if path.exists() else 0o666
     return lambda name, flags: os.open(name, flags, mode)
@@ -130,7 +131,9 @@ def encoding_of(raw: bytes) -> str:
 
 
 def shipped(folder: Literal["data", "notebooks"]) -> Path:
-    """A folder that comes with the package: inside it where it is installed, beside it in a clone."""
+    """A folder that comes with the package: inside it where it is installed, beside it in a
+    clone.
+    """
     package = Path(__file__).resolve().parent
     inside = package / "_shipped" / folder
     return inside if inside.is_dir() else package.parent / folder

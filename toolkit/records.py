@@ -55,7 +55,10 @@ class RecordError(FieldbookError, ValueError):
     def __init__(
         self, why: str, file: str | None = None, line: int | None = None, field: str | None = None
     ):
-        self.why, self.file, self.line, self.field = why, file, line, field
+        self.why = why
+        self.file = file
+        self.line = line
+        self.field = field
         place = ":".join(str(part) for part in (file, line) if part is not None)
         super().__init__(f"{place or 'record'}: {f'field {field}: ' if field else ''}{why}")
 
@@ -139,7 +142,8 @@ class JsonlFile:
     """
 
     def __init__(self, path: str | Path, kind: type):
-        self.path, self.kind = Path(path), kind
+        self.path = Path(path)
+        self.kind = kind
 
     def append(self, *records: Any, expected_end: int | None = None) -> int:
         """Write `records`, each a whole line, and fsync; a kill in between may leave the first of
@@ -265,7 +269,9 @@ class JsonlFile:
         return raw
 
     def read(self, text: bytes, first: int = 1) -> Iterator[Line]:
-        """As `lines`, of a `text` of UTF-8 that stands in the file from the line number `first` on."""
+        """As `lines`, of a `text` of UTF-8 that stands in the file from the line number `first`
+        on.
+        """
         lines = text.split(b"\n")
         last = first + len(lines) - 1
         for number, line in enumerate(lines, first):
@@ -278,11 +284,14 @@ class JsonlFile:
                 yield Line(number, None, self._torn(number) if is_torn else error)
 
     def _torn(self, number: int) -> TornLine:
-        why = f"the last line breaks off; the next line that is written moves it to {self.torn_path.name}"
+        aside = self.torn_path.name
+        why = f"the last line breaks off; the next line that is written moves it to {aside}"
         return TornLine(why, str(self.path), number)
 
     def records(self) -> Iterator[Any]:
-        """Each record in order. Raises RecordError at the first bad line, but for a torn last one."""
+        """Each record in order. Raises RecordError at the first bad line, but for a torn last
+        one.
+        """
         for line in self.lines():
             if line.error is None:
                 yield line.record
@@ -339,7 +348,9 @@ def _last_line(file: BinaryIO) -> tuple[int, bytes]:
 
 
 def _start_of_last_line(text: bytes | mmap) -> int:
-    """Offset just past the last line end, which some old programs write as a lone carriage return."""
+    """Offset just past the last line end, which some old programs write as a lone carriage
+    return.
+    """
     newline = text.rfind(b"\n")
     return max(newline, text.rfind(b"\r", newline + 1)) + 1
 

@@ -20,18 +20,16 @@ def settlement_id(request: str) -> str:
 
 async def ask(run: HeldRun, question: str, timeout_s: float) -> bool | None:
     """Suspend `run` until somebody answers; None at the deadline, or where the run is stopped."""
-    inbox = run.inbox
     await run.append("run.suspended", {})
-    request = inbox.open_question(question)
+    request = run.inbox.open_question(question)
     if request is None:
         request = await _put(run, question, timeout_s)
-    inbox.inherited.pop(request, None)
-    await _wait_for_answer(run, request, timeout_s)
-    approval = inbox.approval(request)
+    run.inbox.inherited.pop(request, None)
+    approval = await _wait_for_answer(run, request, timeout_s)
     why = "the run was stopped" if run.cancelled else "nobody answered in time"
     await settle(run, request, approval, why)
     await run.append("run.resumed", {})
-    return None if approval is None else bool(approval.data.get("answer"))
+    return _answer_of(approval) if approval else None
 
 
 async def _put(run: HeldRun, question: str, timeout_s: float) -> str:
@@ -44,28 +42,39 @@ async def _put(run: HeldRun, question: str, timeout_s: float) -> str:
     return event.id
 
 
-async def _wait_for_answer(run: HeldRun, request: str, timeout_s: float) -> None:
-    inbox = run.inbox
+async def _wait_for_answer(run: HeldRun, request: str, timeout_s: float) -> Event | None:
+    def is_over() -> bool:
+        return run.cancelled or run.inbox.approval(request) is not None
+
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
-            while inbox.approval(request) is None and not run.cancelled:
+            while not is_over():
                 await asyncio.wait([run.next_signal()])
-    if inbox.approval(request) is None and not run.cancelled:
-        await run.catch_up()
+    if not is_over():
+        await run.catch_up()  # it may be stored, and still be on its way here
+    return run.inbox.approval(request)
+
+
+def _answer_of(approval: Event) -> bool:
+    return bool(approval.data.get("answer"))
 
 
 async def settle(run: HeldRun, request: str, approval: Event | None, why: str) -> None:
     """Close a question on the log with the `approval` that counts, or none and why; answer those
     that came late.
     """
-    data: dict[str, Any] = {"request": request, "answer": None, "why": why}
+    data: dict[str, Any] = {"request": request}
     if approval:
-        answer = bool(approval.data.get("answer"))
-        data = {"request": request, "answer": answer, "event": approval.id}
+        data["answer"] = _answer_of(approval)
+        data["event"] = approval.id
+    else:
+        data["answer"] = None
+        data["why"] = why
     await run.store("approval.settled", data, settlement_id(request))
+    too_late = f"question {request} was settled already"
     for late in run.inbox.settle(request, approval):
         run.inbox.answer(late.id)
-        unused = {"event": late.id, "why": f"question {request} was settled already"}
+        unused = {"event": late.id, "why": too_late}
         await run.store("signal.unused", unused, receipt_id(late.id))
 
 
@@ -74,17 +83,21 @@ async def last_answers(run: HeldRun, outcome: Outcome) -> list[Event]:
     answered.
     """
     answers = []
+    ended = f"the run ended ({outcome})"
     for request in list(run.inbox.questions):
-        withdrawn = {"request": request, "answer": None, "why": f"the run ended ({outcome})"}
-        answers.append(run.event("approval.settled", withdrawn, settlement_id(request)))
+        withdrawn = {"request": request, "answer": None, "why": ended}
+        answer = run.event("approval.settled", withdrawn, settlement_id(request))
+        answers.append(answer)
     unused = run.inbox.unused(outcome)
     for_others: set[str] = set()
     if any(signal.run is None for signal, _ in unused):
         for_others = await _for_others(run)
     for signal, why in unused:
-        if signal.id not in for_others:
-            data = {"event": signal.id, "why": why}
-            answers.append(run.event("signal.unused", data, receipt_id(signal.id)))
+        if signal.id in for_others:
+            continue
+        data = {"event": signal.id, "why": why}
+        answer = run.event("signal.unused", data, receipt_id(signal.id))
+        answers.append(answer)
     return answers
 
 

@@ -20,7 +20,9 @@ from toolkit.sessions.log import Log
 
 
 async def catch_up(log: Log, session: str, after: int, follow: bool) -> AsyncIterator[Event]:
-    """Yield what happened after `after`, with snapshots in the place of the words that they cover."""
+    """Yield what happened after `after`, with snapshots in the place of the words that they
+    cover.
+    """
     snapshots, start = await _snapshots_and_start(log, session, after)
     covered = {snapshot.run: _covers(snapshot) for snapshot in snapshots}
     newest = max(snapshots, key=_covers, default=None)

@@ -79,17 +79,21 @@ async def replay_meets_live(log: Log) -> None:
     stored = [await _append(log, _message(f"{n}")) for n in range(20)]
     reading = asyncio.create_task(_follow(log, 40))
     for n in range(20, 40):
-        stored.append(await _append(log, _message(f"{n}")))
-    assert await asyncio.wait_for(reading, PATIENCE_S) == stored
+        event = await _append(log, _message(f"{n}"))
+        stored.append(event)
+    events = await asyncio.wait_for(reading, PATIENCE_S)
+    assert events == stored
 
 
 async def end_is_a_cursor(log: Log) -> None:
     """A reader at the end reads nothing, and then what comes."""
     last = await _append(log, _message("before"))
-    assert await _read(log, _place(last)) == []
-    reading = asyncio.create_task(_follow(log, 1, _place(last)))
+    cursor = _place(last)
+    assert await _read(log, cursor) == []
+    reading = asyncio.create_task(_follow(log, 1, cursor))
     later = await _append(log, _message("after"))
-    assert await asyncio.wait_for(reading, PATIENCE_S) == [later]
+    events = await asyncio.wait_for(reading, PATIENCE_S)
+    assert events == [later]
 
 
 async def stored_once(log: Log) -> None:
@@ -180,7 +184,9 @@ async def extent_of_a_session(log: Log) -> None:
     assert await log.extent(S) == Extent(None, 0)
     await _talk(log)
     events = await _read(log)
-    assert await log.extent(S) == Extent(events[0].id, _place(events[-1]))
+    first = events[0]
+    last = events[-1]
+    assert await log.extent(S) == Extent(first.id, _place(last))
     assert await log.extent("other") == Extent(None, 0)
 
 

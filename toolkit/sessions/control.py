@@ -65,13 +65,14 @@ class _Attendant:
         await self.do(steps)
 
     async def do(self, steps: tuple[tuple[Do, str], ...]) -> None:
-        for what, message in steps:
-            if what == "start":
-                self.tasks[message] = asyncio.create_task(self._answer(self.messages[message]))
-            elif what == "reject":
+        for action, message in steps:
+            if action == "start":
+                answering = self._answer(self.messages[message])
+                self.tasks[message] = asyncio.create_task(answering)
+            elif action == "reject":
                 await self._reject(message, "an answer is under way")
             else:
-                await self._give_up(message, roll_back=what == "roll back")
+                await self._give_up(message, roll_back=action == "roll back")
 
     async def _reject(self, message: str, why: str) -> None:
         data = {"event": message, "why": why}
@@ -119,7 +120,8 @@ class _Attendant:
         self.begun.add(message.id)
         # What was begun is also ended where this answer is broken off, or the run would be left
         # streaming.
-        starting, run = asyncio.ensure_future(self._run(run_for(message.id))), None
+        starting = asyncio.ensure_future(self._run(run_for(message.id)))
+        run = None
         try:
             run = await asyncio.shield(starting)
             if run:
@@ -131,7 +133,8 @@ class _Attendant:
             raise
         finally:
             self.over.put_nowait(message.id)
-            if run:  # Whatever happened: a lease that is renewed on and on keeps the run from those who would adopt it.
+            # Whatever happened: a lease that is renewed on and on keeps the run from its heirs.
+            if run:
                 await run.stop_listening()
 
     async def _break_off(self, run: Run, message: Event) -> None:
@@ -190,7 +193,8 @@ async def attend(
     or by a cancelled run, before the next begins. `source` says whether the agent's words are real,
     and `ttl_s` is the lease of a run, both as for `Session.start_run`. Every `orphans_each_s`
     seconds, runs that other agents left behind are ended as
-    ``orphaned`` once their leases have run out, and signals that nobody can use are answered by ``signal.unused``.
+    ``orphaned`` once their leases have run out, and signals that nobody can use are answered by
+    ``signal.unused``.
 
     Raises
     ------
@@ -203,8 +207,11 @@ async def attend(
     known_source(source)
     desk = _Attendant(session, agent, actor, source, policy, ttl_s)
     settled = _settled(await session.conversation())
-    jobs = _messages(desk, actor, after, settled), _endings(desk), _orphans(desk, orphans_each_s)
-    work = [asyncio.create_task(job) for job in jobs]
+    work = [
+        asyncio.create_task(_messages(desk, actor, after, settled)),
+        asyncio.create_task(_endings(desk)),
+        asyncio.create_task(_orphans(desk, orphans_each_s)),
+    ]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         done.pop().result()
@@ -212,9 +219,8 @@ async def attend(
         # First those that begin answers, then the answers.
         for tasks in (work, desk.tasks.values()):
             for task in tuple(tasks):
-                with suppress(
-                    Exception
-                ):  # The first error is on its way; none may leave the others running.
+                # The first error is on its way; none may leave the others running.
+                with suppress(Exception):
                     await stop(task)
         if desk.ending:
             await asyncio.wait(desk.ending)
@@ -232,7 +238,9 @@ async def _endings(desk: _Attendant) -> None:
 
 
 async def _orphans(desk: _Attendant, each_s: float) -> None:
-    """Take care of what dead agents left behind: their runs, and the signals that nobody answered."""
+    """Take care of what dead agents left behind: their runs, and the signals that nobody
+    answered.
+    """
     known = Conversation(desk.session.id)
     while True:
         with suppress(LogUnavailable):
@@ -262,21 +270,16 @@ async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str])
         try:
             async for event in desk.session.read(after, lane="quiet"):
                 after = event.seq or after
-                if (
-                    event.kind == "message"
-                    and event.actor != actor
-                    and run_for(event.id) not in settled
-                ):
+                active = desk.desk.active
+                is_to_us = event.kind == "message" and event.actor != actor
+                if is_to_us and run_for(event.id) not in settled:
                     await desk.receive(event, desk.policy)
-                elif (
-                    event.kind == "run.finished"
-                    and desk.desk.active
-                    and event.run == run_for(desk.desk.active)
-                ):
+                elif event.kind == "run.finished" and active and event.run == run_for(active):
                     # In the order of the log: what is said after this end finds nobody at work.
-                    await desk.end(desk.desk.active)
+                    await desk.end(active)
         except CursorLost:  # the log began anew: so do we
-            after, settled = 0, _settled(await desk.session.conversation())
+            after = 0
+            settled = _settled(await desk.session.conversation())
 
 
 def _settled(known: Conversation) -> set[str]:

@@ -144,7 +144,9 @@ class Conversation:
         state.intact = hash_of(words) == event.data.get("sha256")
 
     def _replace_words(self, snapshot: Event) -> None:
-        """Put a snapshot's words in the place of the run's words so far, unless it is behind them."""
+        """Put a snapshot's words in the place of the run's words so far, unless it is behind
+        them.
+        """
         items = items_of_snapshot(snapshot)
         if items is None:
             return

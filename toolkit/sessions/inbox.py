@@ -67,7 +67,9 @@ class Inbox:
             self.hear(signal.event)
 
     def answer(self, signal_id: str) -> None:
-        """Note that the log has the receipt of a signal, or will have it with what is written next."""
+        """Note that the log has the receipt of a signal, or will have it with what is written
+        next.
+        """
         self._answered.add(signal_id)
 
     @property
@@ -90,7 +92,9 @@ class Inbox:
         return fresh
 
     def break_off(self, interrupts: list[Event]) -> list[Event]:
-        """Note that a call was broken off. Returns the interrupts that asked for no more than that."""
+        """Note that a call was broken off. Returns the interrupts that asked for no more than
+        that.
+        """
         self._broke_off.update(event.id for event in interrupts)
         return [event for event in interrupts if not has_words(event)]
 
@@ -100,7 +104,9 @@ class Inbox:
         return approvals[0] if approvals else None
 
     def open_question(self, question: str) -> str | None:
-        """The request of an agent before this one that asked the same and got no answer, or None."""
+        """The request of an agent before this one that asked the same and got no answer, or
+        None.
+        """
         for request, words in self.inherited.items():
             if words == question:
                 return request

@@ -1,4 +1,6 @@
-"""Items: what a surface shows one by one, made of events, and the steps of a trace, made of items."""
+"""Items: what a surface shows one by one, made of events, and the steps of a trace, made of
+items.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +53,9 @@ def item_of(event: Event, step: str | None) -> Item:
 
 
 def items_of_snapshot(snapshot: Event) -> list[Item] | None:
-    """A snapshot's words, item by item; None for what some other program wrote that is no snapshot."""
+    """A snapshot's words, item by item; None for what some other program wrote that is no
+    snapshot.
+    """
     items: list[Item] = []
     begin = 0
     try:

@@ -75,9 +75,8 @@ class CursorLost(LookupError):
     """
 
     def __init__(self, session: str, after: int):
-        super().__init__(
-            f"session {session} has another history than the one that was read up to {after}: begin anew"
-        )
+        other = f"session {session} has another history than the one that was read up to {after}"
+        super().__init__(f"{other}: begin anew")
 
 
 class TooLarge(ValueError):

@@ -156,7 +156,9 @@ class MemoryLog:
     async def _write(
         self, file: JsonlFile, events: list[Event], deleted: str | None = None
     ) -> None:
-        """Write `events` at the end of the file, and do away with those of the session `deleted`."""
+        """Write `events` at the end of the file, and do away with those of the session
+        `deleted`.
+        """
         try:
             if deleted is None:
                 writing = asyncio.to_thread(file.append, *events, expected_end=self._end)

@@ -16,7 +16,9 @@ T = TypeVar("T")
 
 
 class Run(HeldRun):
-    """A run in progress. Make one with `Session.start_run`; signals to it are heard while it runs."""
+    """A run in progress. Make one with `Session.start_run`; signals to it are heard while it
+    runs.
+    """
 
     @property
     def text(self) -> str:

@@ -1,4 +1,6 @@
-"""Session: a named, shared, resumable log between agents and the people who watch and steer them."""
+"""Session: a named, shared, resumable log between agents and the people who watch and steer
+them.
+"""
 
 import asyncio
 import time

@@ -23,7 +23,9 @@ def speaking(model_call: Callable[[str], AsyncGenerator[str, None]]) -> Agent:
                 await run.write(word)
 
     async def answer(run: Run, message: Event) -> None:
-        if run.text:  # adopted from an agent that died: a model call cannot be gone on with, so it is made again
+        if run.text:
+            # Adopted from an agent that died: a model call cannot be gone on with, so it is made
+            # again.
             await run.roll_back()
         question = str(message.data.get("text", ""))
         while question and not run.cancelled:

@@ -1,5 +1,5 @@
-"""Writer: a run's words on their way to the log: gathered for a window, stored once, and repeated in
-snapshots beside it.
+"""Writer: a run's words on their way to the log: gathered for a window, stored once, and repeated
+in snapshots beside it.
 """
 
 import asyncio
@@ -102,7 +102,9 @@ class Writer:
         self._waiting_chars = 0
 
     async def add(self, text: str) -> Ack | None:
-        """Take words in; stored now where the window is 0, or they are the first, or too many wait."""
+        """Take words in; stored now where the window is 0, or they are the first, or too many
+        wait.
+        """
         self._pending.append(text)
         self._waiting_chars += len(text)
         flushed = self._flushing

@@ -34,7 +34,9 @@ NAME_PREFIX = "fieldbook-"
 """A server that we started says its durability in its name, so that each client's acknowledgements
 can state it.
 """
-STORE_PREFIX, OWNER, CONFIG = "fieldbook-nats-", "owner.lock", "server.conf"
+STORE_PREFIX = "fieldbook-nats-"
+OWNER = "owner.lock"
+CONFIG = "server.conf"
 LOCK = "in-use.lock"
 """The lock of a store that somebody named. That of a temporary one is `OWNER`, by which it is known
 as ours.
@@ -113,8 +115,8 @@ class NatsServer:
     Parameters
     ----------
     durability : {"os", "fsync"}
-        ``os``: an acknowledged event survives kill -9 of the server. ``fsync``: each write is synced to disk before
-        it is acknowledged.
+        ``os``: an acknowledged event survives kill -9 of the server. ``fsync``: each write is
+        synced to disk before it is acknowledged.
     store : str or Path, optional
         The folder for data and log file; a temporary one, removed at the end, by default.
     port : int
@@ -141,7 +143,8 @@ class NatsServer:
     ):
         if durability not in ("os", "fsync"):
             raise ValueError(f"a NatsServer's durability is 'os' or 'fsync', not {durability!r}")
-        self.durability, self._settings = durability, settings
+        self.durability = durability
+        self._settings = settings
         self.name = f"{NAME_PREFIX}{durability}-{uuid4().hex[:8]}"
         """What it calls itself, also after a restart: a cluster knows its members by their names.
         """
@@ -181,13 +184,15 @@ class NatsServer:
         try:
             await asyncio.to_thread(lock.acquire)
         except Timeout:
-            why = "another nats-server has this store. Connect to that one by its url, or name another store"
-            raise StoreInUse(f"{path.parent}: {why}") from None
+            why = "another nats-server has this store"
+            help_ = "Connect to that one by its url, or name another store"
+            raise StoreInUse(f"{path.parent}: {why}. {help_}") from None
         self._lock = lock
 
     async def __aexit__(self, *_: object) -> None:
         with self._held:
-            await self.kill() if self._warden else None
+            if self._warden:
+                await self.kill()
 
     @property
     def url(self) -> str:
@@ -221,7 +226,7 @@ class NatsServer:
         return self._store
 
     async def kill(self) -> None:
-        """SIGKILL the server, and wait until it is gone. What it acknowledged stays in the store."""
+        """SIGKILL the server, and wait until it is gone. What it acknowledged stays."""
         process = self._own("kill")
         if self._pid and process.returncode is None:
             with suppress(ProcessLookupError):
@@ -234,8 +239,11 @@ class NatsServer:
             self._warden = self._pid = None
 
     async def ended(self) -> None:
-        """Wait until it has ended, by whatever hand; where NATS_URL names it, that is never known."""
-        await (self._warden.wait() if self._warden else asyncio.Event().wait())
+        """Wait until it has ended, by whatever hand; of a NATS_URL that is never known."""
+        if self._warden:
+            await self._warden.wait()
+        else:
+            await asyncio.Event().wait()
 
     async def restart(self) -> None:
         """Start again on the same store and port; kills first where it still runs."""

@@ -1,4 +1,6 @@
-"""Writes: events on their way to JetStream, tried until each is acknowledged, refused or given up."""
+"""Writes: events on their way to JetStream, tried until each is acknowledged, refused or given
+up.
+"""
 
 import asyncio
 import time
