@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from toolkit.sessions.nats.client import Client
 
 MAX_GIVEN_UP = 10_000
+MAX_IN_FLIGHT = 256
+"""Of more at once, a busy server would answer the last after their time is up, and be asked again.
+"""
 
 
 class Tried:
@@ -52,6 +55,7 @@ class Publisher:
         self._client = client
         self._inbox = client.new_inbox()
         self._count = 0
+        self._turns = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._listening = False
 
     async def publish(
@@ -66,13 +70,24 @@ class Publisher:
             await self._client.subscribe(f"{self._inbox}.*", cb=self._hear_late_answer)
         self._count += 1
         reply = f"{self._inbox}.{self._count}"
-        data = await self._answer(subject, payload, reply, headers)
+        await self._take_turn()
+        try:
+            data = await self._answer(subject, payload, reply, headers)
+        finally:
+            self._turns.release()
         if data is None:
             raise TimeoutError
         answer = json.loads(data or b"{}")
         if not answer.get("seq"):
             _refuse(answer.get("error"))
         return answer["seq"], answer.get("duplicate", False)
+
+    async def _take_turn(self) -> None:
+        if self._turns.locked():
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                await self._turns.acquire()
+        else:
+            await self._turns.acquire()
 
     async def _answer(
         self, subject: str, payload: bytes, reply: str, headers: dict[str, str]

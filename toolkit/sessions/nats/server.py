@@ -26,7 +26,8 @@ from toolkit import warden
 from toolkit.errors import Unavailable
 
 START_TIMEOUT_S = 15.0
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 30.0
+"""After SIGKILL it is a busy machine alone that takes time."""
 POLL_S = 0.01
 LOCK_TIMEOUT_S = 2.0
 """A server that was killed together with its owner needs a moment to be gone."""

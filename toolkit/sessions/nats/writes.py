@@ -49,11 +49,14 @@ class Writes:
         self, events: Sequence[Event], fence: int | None, give_up: float | None = None
     ) -> list[Ack]:
         """Store `events` together. Tries again, with the same ids, until the deadline."""
-        give_up = give_up or time.monotonic() + self._deadline_s
+        if give_up is None:
+            give_up = time.monotonic() + self._deadline_s
         payloads = [self._jetstream.payload(event) for event in events]
-        key = f"{events[0].session}.{events[0].id}"
+        first = events[0]
+        key = f"{first.session}.{first.id}"
+        first_tried = self.tried.since(key)
         # The server forgets ids after its window: with half of it gone, the log is looked up.
-        late = self.tried.since(key) + self._jetstream.window_s / 2
+        late = first_tried + self._jetstream.window_s / 2
 
         async def attempt() -> list[Ack]:
             if time.monotonic() > late:
@@ -67,7 +70,7 @@ class Writes:
 
         is_known = True
         try:
-            return await self._jetstream.ask(attempt, f"event {events[0].id} was not acknowledged")
+            return await self._jetstream.ask(attempt, f"event {first.id} was not acknowledged")
         except Refused as error:
             refusal = error
         except (LogUnavailable, asyncio.CancelledError):
