@@ -86,24 +86,27 @@ class Writes:
         """Publish once: one event by itself, several as an atomic batch."""
         if len(events) == 1:
             return [await self._publish_event(events[0], payloads[0], fence)]
+        client = self._jetstream.client
         _, root = home(events[0].session, self._jetstream.streams)
-        batch = self._jetstream.client.new_inbox()[-22:]
+        batch = client.new_inbox()[-22:]
         for number, (event, payload) in enumerate(zip(events, payloads, strict=True), 1):
             to = subject(event, root)
             lines = headers(event, root, fence)
             lines["Nats-Batch-Id"] = batch
             lines["Nats-Batch-Sequence"] = str(number)
             if number < len(events):
-                await self._jetstream.client.send(to, payload, headers=lines)
+                await client.send(to, payload, headers=lines)
         lines["Nats-Batch-Commit"] = "1"
         last_seq, again = await self._publisher.publish(to, payload, lines)
         first_seq = last_seq - len(events) + 1
         acks = []
         for seq, event in enumerate(events, first_seq):
-            acks.append(Ack(replace(event, seq=seq), self.durability, again))
+            stored = replace(event, seq=seq)
+            acks.append(Ack(stored, self.durability, again))
         return acks
 
     async def _publish_event(self, event: Event, payload: bytes, fence: int | None) -> Ack:
+        """Publish one event; where the server knows its id already, as it is stored."""
         _, root = home(event.session, self._jetstream.streams)
         to = subject(event, root)
         lines = headers(event, root, fence)
@@ -131,7 +134,9 @@ class Writes:
         """
         if error.code == DUPLICATE_IN_BATCH:
             known = await self._known(events)
-            return known or [await self._append_one(event, fence) for event in events]
+            if known:
+                return known
+            return [await self._append_one(event, fence) for event in events]
         if error.code != WRONG_LAST_SEQUENCE:
             raise error
         event = events[-1]
