@@ -220,15 +220,16 @@ class Session:
     async def signals(self) -> Signals:
         """The signals so far and how each stands. The fold is kept, and goes on from where it was."""
         try:
-            await self._fold_signals()
+            await self._fold_signals(self._signals)
         except CursorLost:
-            self._signals = Signals()
-            await self._fold_signals()
+            fresh = Signals()
+            await self._fold_signals(fresh)
+            self._signals = fresh
         return self._signals
 
-    async def _fold_signals(self) -> None:
-        async for event in self.read(self._signals.cursor, follow=False, lane="quiet"):
-            self._signals.apply(event)
+    async def _fold_signals(self, signals: Signals) -> None:
+        async for event in self.read(signals.cursor, follow=False, lane="quiet"):
+            signals.apply(event)
 
     async def settle(self, actor: str = "session") -> list[str]:
         """Answer each signal that nobody can use any more with a ``signal.unused``. Returns the ids
