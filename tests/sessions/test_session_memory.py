@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
+from toolkit.events import new_event
 from toolkit.sessions import LogUnavailable, MemoryLog, Session
 
 
@@ -255,3 +257,17 @@ async def test_a_log_whose_file_was_taken_away_says_so_and_stores_nothing(tmp_pa
     with pytest.raises(LogUnavailable, match="open a new MemoryLog"):
         await Session(log, "s").say("two")
     assert [event.data["text"] async for event in Session(log, "s").read(follow=False)] == ["one"]
+
+
+async def test_the_extent_of_a_long_session_is_found_as_soon_as_that_of_a_short_one():
+    async def seconds(count):
+        log = MemoryLog()
+        await log.append_all([new_event("s", "note", "user", {}) for _ in range(count)])
+        took = []
+        for _ in range(5):
+            began = time.perf_counter()
+            assert (await log.extent("s")).last == count
+            took.append(time.perf_counter() - began)
+        return min(took)
+
+    assert await seconds(30_000) < 50 * await seconds(30)

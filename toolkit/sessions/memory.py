@@ -192,10 +192,12 @@ class MemoryLog:
 
     async def extent(self, session: str) -> Extent:
         """Where the session's history begins and ends; see `Log.extent`."""
-        history = [event for event in self._sessions[session] if place(event) in LANES["log"]]
-        if not history:
+        events, history = self._sessions[session], LANES["log"]
+        oldest = next((event for event in events if place(event) in history), None)
+        newest = next((event for event in reversed(events) if place(event) in history), None)
+        if oldest is None or newest is None:
             return Extent(None, 0)
-        return Extent(history[0].id, history[-1].seq or 0)
+        return Extent(oldest.id, newest.seq or 0)
 
     async def close(self) -> None:
         """Nothing is held open between appends."""
