@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import psutil
 import pytest
 
+from toolkit.errors import FieldbookError
 from toolkit.sessions import LogUnavailable, NatsCluster, NatsLog, NatsServer, Session
 from toolkit.sessions.nats.server import StoreInUse, masked
 
@@ -49,6 +50,7 @@ async def holder(store):
 
 
 async def test_a_second_server_on_one_store_is_refused_and_says_what_to_do(tmp_path):
+    assert issubclass(StoreInUse, FieldbookError)  # the command line tells it in one line
     store = tmp_path / "store"
     async with NatsServer(store=store) as first, await NatsLog.connect(first.url) as log:
         await Session(log, "s").say("one")
