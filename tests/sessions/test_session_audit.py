@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from typer.testing import CliRunner
 
 from toolkit.cli import app
+from toolkit.errors import UsageError
 from toolkit.sessions import MemoryLog, Session
 from toolkit.sessions.http.app import EventStream, session_app
 from toolkit.sessions.http.sse import frame
@@ -494,3 +495,9 @@ async def test_the_command_sends_a_body_from_a_file_and_headers_and_prints_no_se
     assert bodies == [{"stream": True}] * 3
     assert "a disconnect leaves it running: could not probe" in result.output
     assert "hush" not in result.output
+
+
+@pytest.mark.parametrize("times", [{"patience_s": float("nan")}, {"timeout_s": -1.0}])
+async def test_a_time_that_is_none_is_refused(times):
+    with pytest.raises(UsageError, match="above 0"):
+        await audit_endpoint("http://127.0.0.1:9", **times)

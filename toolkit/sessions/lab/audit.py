@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from toolkit import render
+from toolkit.errors import UsageError
 from toolkit.sessions.lab.heard import STOPPED, Heard, Texts, covers, n_chars, shown
 from toolkit.sessions.lab.probe import Probe
 from toolkit.sessions.lab.wire import Request
@@ -85,8 +86,12 @@ async def audit_endpoint(
     Raises
     ------
     ValueError
-        For a URL that is not http, https, ws or wss.
+        For a URL that is not http, https, ws or wss, and for a time that is not above 0.
     """
+    if not (patience_s > 0 and timeout_s > 0):
+        raise UsageError(
+            f"the times are above 0: patience {patience_s:g} s, timeout {timeout_s:g} s"
+        )
     all_headers = dict(headers or {})
     if isinstance(body, dict):
         body = json.dumps(body)
