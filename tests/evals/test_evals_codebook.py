@@ -457,6 +457,12 @@ def test_a_code_is_one_code_in_whatever_letters_it_is_written(book, path):
     assert book.suggest({"sLOW": ["l1"]}, by="clusters") == 0
 
 
+def test_a_code_with_another_apostrophe_or_space_is_the_one_that_was_there(book):
+    book.code("l1", "doesn't ask", by="ada")
+    book.code("l2", "doesn’t\u00a0ask", by="ben")
+    assert counted(book) == {"doesn't ask": 2}
+
+
 def test_codes_that_another_program_wrote_in_other_letters_are_read_as_one(book, path):
     lines = [("l1", "café"), ("l2", unicodedata.normalize("NFD", "Café"))]
     rows = [

@@ -365,6 +365,13 @@ def test_a_rater_in_other_letters_is_named_once_in_a_file_and_where_files_are_me
         merge_labels([one, two])
 
 
+def test_a_rater_with_another_apostrophe_is_named(tmp_path):
+    lines = [
+        line_of(f"t{n}", rater, "pass", f"i{n}") for n, rater in enumerate(["O'Neil", "O’Neil"])
+    ]
+    assert [problem.field for problem in file_of(tmp_path, *lines).problems] == ["rater"]
+
+
 def test_scalars_of_a_table_are_what_they_look_like(tmp_path):
     label = Label(np.str_("t1"), np.str_("ada"), np.str_("pass"), np.str_("w"), time=np.int64(3))
     store = LabelStore(tmp_path / "labels.jsonl")

@@ -20,6 +20,7 @@ from toolkit.evals.labels.labels import (
     append_decided,
     tidy,
 )
+from toolkit.evals.text import spelling
 from toolkit.records import JsonlFile, RecordError, canonical
 
 if TYPE_CHECKING:
@@ -440,4 +441,4 @@ class Codebook:
 
 def _letters(word: str) -> str:
     """What the spellings of a code have in common."""
-    return tidy(word).casefold()
+    return spelling(word)

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from pydantic import BeforeValidator
 
+from toolkit.evals.text import spelling
 from toolkit.records import FileChanged, JsonlFile, Line, RecordError, canonical
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ def _new_spelling(rater: str, known: dict[str, list[str]]) -> str:
     """What is to be said of `rater`, where the name is `known` in other letters; it is then known
     too.
     """
-    spellings = known.setdefault(rater.casefold(), [])
+    spellings = known.setdefault(spelling(rater), [])
     if rater in spellings:
         return ""
     spellings.append(rater)
