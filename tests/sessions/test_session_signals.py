@@ -88,6 +88,23 @@ async def test_a_cancel_after_a_message_is_heard_though_its_run_has_not_begun(lo
     assert asked == ["m2"]
 
 
+async def test_a_message_beside_an_unattended_run_can_be_cancelled_by_the_run_that_will_answer(log):
+    session, asked = Session(log, "beside"), []
+
+    async def agent(run, message):
+        asked.append(message.id)
+
+    other = await session.start_run("other")
+    await session.say("go", id="m1")
+    assert (await session.signals()).refusal("cancel", run_for("m1")) == ""
+    cancel = await session.cancel(run_for("m1"))
+    async with attended(session, agent):
+        await ended(session, "m1")
+    await other.finish()
+    assert (asked, await session.consumed(cancel, 10)) == ([], True)
+    assert (await states(session))[run_for("m1")] == "cancelled"
+
+
 @pytest.mark.parametrize("policy", ["interrupt", "rollback"])
 async def test_messages_that_were_superseded_are_settled_and_not_answered_after_a_restart(
     log, policy
