@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolkit import render
-from toolkit.evals.alignment.columns import Origin
+from toolkit.evals.alignment.origin import Origin
 from toolkit.traces.trace import Trace, trace_html
 
 if TYPE_CHECKING:
