@@ -30,29 +30,31 @@ def kappas(ratings: Ratings, weights: np.ndarray) -> Iterator[np.ndarray]:
     ------
     (n_samples, n_later) float
     """
-    n_samples = len(weights)
-    n_categories = len(ratings.labels)
     distances = ratings.distances
     # Whole numbers below 2**24 add up exactly in 32 bits, in half the time.
     dtype = float if ratings.scale == "interval" else np.float32
     weights = weights.astype(dtype)
-    in_category = ratings.in_category.astype(dtype)
+    in_category = np.moveaxis(ratings.in_category, 2, 0).astype(dtype)
     for rater in range(ratings.codes.shape[1] - 1):
         rated = np.flatnonzero(ratings.codes[:, rater] != GAP)
-        own = in_category[rated, rater, None]
-        later = in_category[rated, rater + 1 :]
-        rated_by_both = later.sum(axis=2, keepdims=True)
-        apart = (own @ distances.astype(dtype) * later).sum(axis=2, keepdims=True)
-        terms = np.concatenate([apart, own * rated_by_both, later], axis=2)
-        _, n_later, n_terms = terms.shape
-        sums = weights[:, rated] @ terms.reshape(len(rated), n_later * n_terms)
-        sums = sums.reshape(n_samples, n_later, n_terms).astype(float)
-        own_totals = sums[..., 1 : n_categories + 1]
-        later_totals = sums[..., n_categories + 1 :]
+        later = in_category[:, rated, rater + 1 :]
+        shares_items = np.asarray(later.any(axis=(0, 1)))
+        later = later[:, :, shares_items]
+        own = in_category[:, rated, rater, None]
+        distances_to_own = distances[:, ratings.codes[rated, rater]].astype(dtype)
+        apart = (distances_to_own[:, :, None] * later).sum(axis=0)
+
+        drawn = weights[:, rated]
+        apart_drawn = (drawn @ apart).astype(float)
+        own_drawn = (drawn @ (own * later.sum(axis=0))).astype(float)
+        later_drawn = (drawn @ later).astype(float)
+        of_rater = np.full((len(weights), len(shares_items)), np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
-            n_items = own_totals.sum(axis=2)
-            apart_by_chance = (own_totals @ distances * later_totals).sum(axis=2) / n_items
-            yield 1 - sums[..., 0] / apart_by_chance
+            n_items = own_drawn.sum(axis=0)
+            distances_by_chance = np.tensordot(distances, own_drawn, axes=1) * later_drawn
+            apart_by_chance = distances_by_chance.sum(axis=0) / n_items
+            of_rater[:, shares_items] = 1 - apart_drawn / apart_by_chance
+        yield of_rater
 
 
 def mean_kappas(ratings: Ratings, weights: np.ndarray) -> np.ndarray:
