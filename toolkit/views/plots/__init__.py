@@ -6,7 +6,6 @@ A plot of your own is made of the same parts: `new_axes`, `stamp`, `nothing_to_s
 
 from toolkit.views.plots.alignment import (
     plot_agreement,
-    plot_alignment,
     plot_corrected,
     plot_critiques,
     plot_rates,
@@ -14,6 +13,7 @@ from toolkit.views.plots.alignment import (
     plot_widths,
 )
 from toolkit.views.plots.arrival import plot_delivery
+from toolkit.views.plots.confusion import plot_alignment
 from toolkit.views.plots.delivery import plot_loss, plot_stalls
 from toolkit.views.plots.figure import new_axes, nothing_to_show, short_name, stamp
 from toolkit.views.plots.rows import Mark, Row, plot_rows

@@ -18,6 +18,7 @@ from toolkit.views.plots.figure import (
     legend_below,
     new_axes,
     nothing_to_show,
+    open_frame,
     short_name,
     stamp,
 )
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-DARK_SHARE = 0.55
-"""From here on a cell is so dark that its words are white."""
 LABELS_SHOWN = np.geomspace(10, 5000, 60)
 """The numbers of labels for which a width is drawn."""
 
@@ -49,57 +48,6 @@ class RateStyle:
 
 
 RATES = (RateStyle("tpr", "o", BLUE, "-"), RateStyle("tnr", "s", VERMILION, "--"))
-
-
-def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
-    """Where does the judge disagree? The confusion with counts and row shares, TPR and TNR with
-    intervals.
-    """
-    counts = alignment.confusion
-    n_rows, n_columns = counts.shape
-    ax = ax or new_axes(max(5.4, 1.7 * n_columns + 2.6), 1.1 * n_rows + 2.4)
-    if counts.size:
-        _draw_cells(ax, counts)
-    else:
-        nothing_to_show(ax)
-    ax.set_xticks(range(n_columns), [short_name(label) for label in counts.columns])
-    ax.set_yticks(range(n_rows), [short_name(label) for label in counts.index])
-    ax.set_xlabel("the judge says")
-    ax.set_ylabel("people say" if alignment.human_kind == "human" else "the labels say")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    _write_heading(ax, alignment)
-    return stamp(ax, alignment.simulated)
-
-
-def _draw_cells(ax: "Axes", counts: "pd.DataFrame") -> None:
-    totals = counts.sum(axis=1)
-    shares = counts.div(totals.clip(lower=1), axis=0)
-    ax.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, label in enumerate(counts.index):
-        for column, verdict in enumerate(counts.columns):
-            share = shares.iloc[row, column]
-            share_in_words = f"{share:.0%}" if totals.iloc[row] else "–"
-            ax.text(
-                column,
-                row,
-                f"{counts.iloc[row, column]}\n{share_in_words}",
-                ha="center",
-                va="center",
-                color="white" if share > DARK_SHARE else "black",
-                fontweight="bold" if label == verdict else "normal",
-            )
-
-
-def _write_heading(ax: "Axes", alignment: Alignment) -> None:
-    lines = [alignment.subtitle]
-    if len(alignment.confusion) > 2:
-        positive = short_name(alignment.positive, 40)
-        lines.append(f"TPR and TNR are of “{positive}” against the rest")
-    lines += [alignment.rate("tpr"), alignment.rate("tnr")]
-    ax.set_title(alignment.title, loc="left", fontweight="bold", pad=11 + 13 * len(lines))
-    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    ax.annotate("\n".join(lines), (0, 1), (0, 6), fontsize=8.5, va="bottom", **above)
 
 
 def plot_rates(
@@ -155,12 +103,12 @@ def plot_versions(
                 ax.vlines(number + shift, *interval, color=style.colour)
         ax.plot(x, shares, style.shape, color=style.colour, ls=style.line, ms=8, label=style.title)
     ax.axhline(wanted, color="0.6", lw=1, ls=":")
-    ticks = [f"{short_name(name)}\nn = {one.n}" for name, one in alignments.items()]
+    ticks = [f"{short_name(name)}\nn = {version.n}" for name, version in alignments.items()]
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
     ax.set_xlabel(_against(alignments), loc="left")
-    ax.spines[["top", "right"]].set_visible(False)
+    open_frame(ax)
     ax.legend(loc="lower right", frameon=False)
     return stamp(ax, _any_simulated(alignments))
 
@@ -240,7 +188,7 @@ def plot_widths(
     ax.set_ylabel("expected width of the 95% interval")
     ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
     ax.set_ylim(bottom=0)
-    ax.spines[["top", "right"]].set_visible(False)
+    open_frame(ax)
     legend_below(ax, 2)
     return stamp(ax, alignment.simulated)
 

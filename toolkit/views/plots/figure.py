@@ -1,8 +1,7 @@
 """What our plots have in common: colours, axes, the word ``simulated``, and short names.
 
-A plot takes an ``ax`` or makes its own, returns it, and says on its face what is simulated. Colours
-are of Okabe and Ito (2008), which most colour-blind people can tell apart; shape or words always say
-the same as the colour.
+Colours are of Okabe and Ito (2008), which most colour-blind people can tell apart; shape or words
+always say the same as the colour.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -54,6 +53,11 @@ def short_name(words: object, length: int = 18, end: int = 8) -> str:
     if len(text) > length:
         text = text[: length - end - 1] + "…" + text[len(text) - end :]
     return text.replace("$", r"\$")
+
+
+def open_frame(ax: "Axes") -> None:
+    """Leave off the frame's upper and right side."""
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def legend_below(ax: "Axes", ncols: int) -> None:

@@ -9,6 +9,7 @@ from toolkit.views.plots.figure import (
     legend_below,
     new_axes,
     nothing_to_show,
+    open_frame,
     short_name,
     stamp,
 )
@@ -77,7 +78,7 @@ def plot_rows(
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.45)
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    ax.spines[["top", "right"]].set_visible(False)
+    open_frame(ax)
     named = [mark for mark in rows[0].marks if mark.name]
     for mark in named:
         ax.plot([], [], mark.shape, color=mark.colour, ms=8, label=mark.name)

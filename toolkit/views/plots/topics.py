@@ -3,7 +3,15 @@
 from typing import TYPE_CHECKING
 
 from toolkit.evals import TopicMap
-from toolkit.views.plots.figure import BLUE, SKY, new_axes, nothing_to_show, short_name, stamp
+from toolkit.views.plots.figure import (
+    BLUE,
+    SKY,
+    new_axes,
+    nothing_to_show,
+    open_frame,
+    short_name,
+    stamp,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +40,7 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     ax.set_xlim(0, 2.1 * largest)
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= largest and tick == int(tick)])
     ax.set_xlabel("items in the topic (a list to read, not a rate)", loc="left")
-    ax.spines[["top", "right"]].set_visible(False)
+    open_frame(ax)
     ax.set_title(_title(topic_map), loc="left", fontsize=10)
     return stamp(ax, simulated or topic_map.source == "simulated")
 
