@@ -16,6 +16,7 @@ from toolkit.evals.alignment.confusion import (
     confusion_table,
     measures,
     measures_of_table,
+    resampled_tables,
 )
 from toolkit.evals.alignment.disagreements import Disagreements
 from toolkit.evals.alignment.origin import Origin, judge_in_words
@@ -189,16 +190,9 @@ class Alignment(Origin):
 
     def drawn_tables(self, resamples: int, seed: int = 0) -> np.ndarray:
         """``(resamples, c, c)`` tables of labels against verdicts, as `drawn` measures them."""
-        import pandas as pd
-
-        size = len(self.confusion.columns)
+        rng = np.random.default_rng(seed)
         categories = self.confusion.columns
-        labelled = categories.get_indexer(pd.Index(self.used["human"]))
-        judged = categories.get_indexer(pd.Index(self.used["counted"]))
-        cells = np.zeros((self.n, size * size))
-        cells[np.arange(self.n), labelled * size + judged] = 1
-        counts = intervals.resampled(cells, self.groups, resamples, np.random.default_rng(seed))
-        return counts.reshape(resamples, size, size)
+        return resampled_tables(self.used, categories, self.groups, resamples, rng)
 
     @property
     def positive_at(self) -> int | None:
@@ -263,12 +257,12 @@ class Alignment(Origin):
         ]
         blocks = [render.tag("p", line) for line in lines if line]
         if self.n_unparsed:
-            table = self.policies()[SHOWN].reset_index().map(_as_shown)
+            table = self.policies()[SHOWN].reset_index().map(_in_words)
             blocks.append(render.table(table.to_numpy().tolist(), list(table)))
         return render.block(*blocks)
 
 
-def _as_shown(value: Any) -> Any:
+def _in_words(value: Any) -> Any:
     if value is None:
         return "undefined"
     return f"{value:.2f}" if isinstance(value, float) else value

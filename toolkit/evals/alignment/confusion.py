@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit.evals.alignment import intervals
 from toolkit.evals.alignment.chance import beyond_chance, gwet_ac1, pabak
 
 if TYPE_CHECKING:
@@ -100,6 +101,25 @@ def _rates(
     judge = judged[..., positive]
     neither = n - people - judge + both
     return {"tpr": both / people, "tnr": neither / (n - people), "generosity": (judge - people) / n}
+
+
+def resampled_tables(
+    used: "pd.DataFrame",
+    categories: "pd.Index[Any]",
+    groups: np.ndarray | None,
+    resamples: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """``(resamples, c, c)`` bootstrapped tables of ``human`` labels against ``counted`` verdicts."""
+    import pandas as pd
+
+    n_categories = len(categories)
+    labelled = categories.get_indexer(pd.Index(used["human"]))
+    judged = categories.get_indexer(pd.Index(used["counted"]))
+    cells = np.zeros((len(used), n_categories**2))
+    cells[np.arange(len(used)), labelled * n_categories + judged] = 1
+    counts = intervals.resampled(cells, groups, resamples, rng)
+    return counts.reshape(resamples, n_categories, n_categories)
 
 
 def confusion_table(used: "pd.DataFrame", labels: tuple[Any, ...]) -> "pd.DataFrame":

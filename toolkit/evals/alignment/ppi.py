@@ -27,9 +27,10 @@ class _Rectified:
 
 
 def _rectified(alignment: Alignment, judged: JudgedItems) -> _Rectified:
-    labels = alignment.used["human"].eq(alignment.positive).to_numpy(dtype=float)
-    verdicts = alignment.used["counted"].eq(alignment.positive).to_numpy(dtype=float)
-    power = _power(labels, verdicts, judged.positive.astype(float))
+    is_positive = alignment.used[["human", "counted"]].eq(alignment.positive)
+    labels = is_positive["human"].to_numpy(dtype=float)
+    verdicts = is_positive["counted"].to_numpy(dtype=float)
+    power = _power(labels, verdicts, judged.positive)
     errors = labels - power * verdicts
     value = power * judged.positive.mean() + errors.mean()
     return _Rectified(float(value), power, errors)
@@ -40,9 +41,10 @@ def _power(labels: np.ndarray, verdicts: np.ndarray, judged: np.ndarray) -> floa
     variance = np.var(np.concatenate([verdicts, judged]), ddof=1)
     if not variance:
         return 0.0
-    covariance = np.mean((labels - labels.mean()) * (verdicts - verdicts.mean()))
+    covariance = np.cov(labels, verdicts, ddof=0)[0, 1]
     ratio = len(labels) / len(judged)
-    return float(np.clip(covariance / ((1 + ratio) * variance), 0, 1))
+    power = covariance / ((1 + ratio) * variance)
+    return float(np.clip(power, 0, 1))
 
 
 def resampled_ppi(
@@ -56,8 +58,8 @@ def resampled_ppi(
     verdict_shares = np.zeros(resamples)
     positive = alignment.positive_at
     if positive is not None:
-        label_shares = tables[:, positive, :].sum(axis=1) / n_drawn
-        verdict_shares = tables[:, :, positive].sum(axis=1) / n_drawn
+        label_shares = tables[:, positive].sum(axis=1) / n_drawn
+        verdict_shares = tables[..., positive].sum(axis=1) / n_drawn
     moved = judged.drawn_shares(resamples, seed) - verdict_shares
     rates = np.clip(label_shares + rectified.power * moved, 0, 1)
     n_units = min(alignment.n_units, max(2, judged.n_units))
@@ -73,9 +75,9 @@ def normal_ppi(estimate: Estimate, alignment: Alignment, judged: JudgedItems) ->
     from scipy.stats import norm
 
     rectified = _rectified(alignment, judged)
-    variance = _variance_of_mean(rectified.errors, alignment.groups)
-    variance_judged = _variance_of_mean(judged.positive.astype(float), judged.groups)
-    variance += rectified.power**2 * variance_judged
+    variance_of_errors = _variance_of_mean(rectified.errors, alignment.groups)
+    variance_of_judged = _variance_of_mean(judged.positive, judged.groups)
+    variance = variance_of_errors + rectified.power**2 * variance_of_judged
     if not variance:
         reason = "the normal interval has no width here: use interval='resampled'"
         return replace(estimate, reason=reason)
@@ -86,6 +88,7 @@ def normal_ppi(estimate: Estimate, alignment: Alignment, judged: JudgedItems) ->
 
 
 def _variance_of_mean(values: np.ndarray, groups: np.ndarray | None) -> float:
-    numbers = np.arange(len(values)) if groups is None else groups
-    sums = np.bincount(numbers, values - values.mean())
-    return float(np.sum(sums**2) / len(values) ** 2)
+    deviations = values - values.mean()
+    if groups is not None:
+        deviations = np.bincount(groups, deviations)
+    return float(np.sum(deviations**2) / len(values) ** 2)

@@ -71,11 +71,11 @@ def read_ratings(
     if grades is None:
         grades = ordered_grades(table[name] for name in table)
     grades = None if grades is None else list(grades)
-    cells = [[comparable(value) for value in row] for row in table.itertuples(index=False)]
-    labels = categories({value for row in cells for value in row}, grades=grades)
+    cells = [comparable(value) for value in table.to_numpy(dtype=object).ravel()]
+    labels = categories(cells, grades=grades)
     _refuse_words(scale, labels, graded=grades is not None)
     code_of = {label: code for code, label in enumerate(labels)}
-    codes = np.array([[code_of.get(value, GAP) for value in row] for row in cells], dtype=int)
+    codes = np.array([code_of.get(value, GAP) for value in cells], dtype=int)
     ratings = Ratings(codes.reshape(table.shape), labels, scale)
     _refuse_other_raters_codes(ratings, table.columns)
     return ratings
@@ -95,10 +95,14 @@ def _refuse_words(scale: Scale, labels: tuple[Any, ...], graded: bool) -> None:
 def _refuse_other_raters_codes(ratings: Ratings, raters: "pd.Index[Any]") -> None:
     """Raise where a rater says nothing that any other rater says."""
     times = ratings.in_category.sum(axis=0)  # a row a rater, a column a category
-    times_by_others = times.sum(axis=0) - times
-    for rater, own, by_others in zip(raters, times, times_by_others, strict=True):
-        words = [label for label, n in zip(ratings.labels, own, strict=True) if n]
-        others = categories(label for label, n in zip(ratings.labels, by_others, strict=True) if n)
-        if others and own.sum() >= FEW_ITEMS and not set(words) & set(others):
+    times_of_all = times.sum(axis=0)
+    for rater, own_times in zip(raters, times, strict=True):
+        words = _labels_at(ratings, own_times > 0)
+        others = categories(_labels_at(ratings, times_of_all > own_times))
+        if others and own_times.sum() >= FEW_ITEMS and not set(words) & set(others):
             listed = first_few(sorted(words, key=repr))
             raise ValueError(f"{rater} says {listed}, and nobody else does: other codes?")
+
+
+def _labels_at(ratings: Ratings, chosen: np.ndarray) -> list[Any]:
+    return [ratings.labels[number] for number in np.flatnonzero(chosen)]
