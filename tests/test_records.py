@@ -371,6 +371,23 @@ def test_a_file_that_is_written_whole_keeps_its_mode_and_stays_behind_its_link(t
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes with names are POSIX")
+def test_the_draft_of_a_private_file_is_private_before_it_takes_its_place(tmp_path, monkeypatch):
+    secret = tmp_path / "secret"
+    secret.write_text("before")
+    secret.chmod(0o600)
+    modes = []
+    fsync = os.fsync
+
+    def seen(descriptor):
+        modes.extend(draft.stat().st_mode & 0o777 for draft in tmp_path.glob("*.tmp"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    write_whole(secret, "after")
+    assert modes == [0o600]
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

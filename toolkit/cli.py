@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from runpy import run_path
 from typing import Annotated, Any
 
 import typer
@@ -120,6 +121,10 @@ def tour(
 def import_(
     file: Annotated[Path, typer.Argument(help="Traces in any format that Fieldbook reads.")],
     to: Annotated[Path, typer.Option("--to", help="The JSONL file to write.")],
+    format: Annotated[str, typer.Option(help="The format by name; auto: by content.")] = "auto",
+    formats: Annotated[
+        Path | None, typer.Option(help="A Python file that registers formats of yours.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read traces, say what was found, and write them as Fieldbook's JSONL."""
@@ -128,8 +133,10 @@ def import_(
 
     if to.exists() and file.exists() and to.samefile(file):
         raise UsageError(f"{to} is the file to be read: name another for --to")
+    if formats:
+        run_path(str(formats))
     say = _teller(as_json)
-    traces = _read(file, say)
+    traces = _read(file, say, format)
     if traces:
         write_traces(to, traces)
         say(f"wrote {len(traces)} traces to {to}")
@@ -138,11 +145,11 @@ def import_(
     _end({"ok": bool(traces), "to": str(to), **import_figures(traces)}, as_json)
 
 
-def _read(path: Path, say: Callable[[str], object]) -> Any:
+def _read(path: Path, say: Callable[[str], object], format: str = "auto") -> Any:
     from toolkit.traces import SkippedRecords, read_traces
 
     with warnings.catch_warnings(action="ignore", category=SkippedRecords):  # the report names each
-        traces = read_traces(path)
+        traces = read_traces(path, format)
     say(str(traces.report))
     return traces
 
@@ -200,26 +207,38 @@ def lab(
     traces: Annotated[
         Path | None, typer.Option(help="Your own traces, for the notebooks to open.")
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to lay the notebooks out: fieldbook-notebooks, or in a clone its own."
+        ),
+    ] = None,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Lay the notebooks out, and start nothing.")
+    ] = False,
 ) -> None:
-    """Open JupyterLab on the notebooks. Further options go to JupyterLab."""
+    """Open JupyterLab on the notebooks. Further options go to JupyterLab.
+
+    In a clone these are the clone's own, so that git shows what you change. Elsewhere, or with
+    --folder, they are copies of yours: what you change in them is never overwritten.
+    """
+    from toolkit.files import shipped
+    from toolkit.tour.notebooks import lay_out_notebooks
     from toolkit.tour.quality import TRACES_VARIABLE
 
-    notebooks = Path(__file__).resolve().parents[1] / "notebooks"
-    if not notebooks.is_dir():
-        raise FieldbookError(
-            f"{notebooks} is not there: the notebooks are in a clone of the repository"
-        )
     if traces:
         _read(traces, _teller(False))
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
-    os.execl(
-        sys.executable,
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        f"--ServerApp.root_dir={notebooks}",
-        *context.args,
-    )
+    notebooks = shipped("notebooks")
+    in_clone = Path(__file__).resolve().parent not in notebooks.parents
+    if folder or not in_clone:
+        notebooks = (folder or Path("fieldbook-notebooks")).resolve()
+        os.environ.setdefault("FIELDBOOK_OUT", str(notebooks.parent / "fieldbook-out"))
+        print(lay_out_notebooks(notebooks), flush=True)
+    if no_open:
+        return
+    root = f"--ServerApp.root_dir={notebooks}"
+    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", root, *context.args)
 
 
 @app.command()
@@ -233,6 +252,9 @@ def serve(
     ] = False,
     person: Annotated[
         list[str] | None, typer.Option(help="Print a link for this person too; repeat it.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Keep the session in this folder, for the next start.")
     ] = None,
 ) -> None:
     """Show a live session on a page for laptop and phone, answered by a simulated agent."""
@@ -248,11 +270,15 @@ def serve(
         )
     if no_token and person:
         raise UsageError("--person makes a link with a token: leave --no-token out")
+    if store and "NATS_URL" in os.environ:
+        raise UsageError("NATS_URL names the server that keeps the session: leave --store out")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(host, port, no_token, person or []))
+        asyncio.run(_serve(host, port, no_token, person or [], store))
 
 
-async def _serve(host: str, port: int, no_token: bool, people: list[str]) -> None:
+async def _serve(
+    host: str, port: int, no_token: bool, people: list[str], store: Path | None
+) -> None:
     import segno
 
     from toolkit.sessions import NatsLog, NatsServer, attend
@@ -262,9 +288,9 @@ async def _serve(host: str, port: int, no_token: bool, people: list[str]) -> Non
     tokens = None if no_token else Tokens()
     answer = partial(attend, agent=speaking(_slowly), actor="support", source="simulated")
     async with (
-        NatsServer() as server,
+        NatsServer(store=store) as server,
         await NatsLog.connect(server.url) as log,
-        serve(log, tokens, answer, _slowly, host=host, port=port) as url,
+        serve(log, tokens, answer, host=host, port=port) as url,
     ):
         page = f"{url}/sessions/{SHOWN}"
         link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page

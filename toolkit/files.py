@@ -5,10 +5,10 @@ whoever wrote them.
 import codecs
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 BYTE_ORDER_MARKS = {
@@ -18,6 +18,16 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
     codecs.BOM_UTF8: "utf-8-sig",
 }
+BINARY_KINDS = {
+    b"\x1f\x8b": "gzip: unpack it first, as with `gunzip`",
+    b"PK\x03\x04": "a zip archive (a workbook is one as well): unpack it, or save it as CSV",
+    b"PAR1": "Parquet: read it with pandas.read_parquet, and give the frame to traces_from_frame",
+    b"\x28\xb5\x2f\xfd": "Zstandard: unpack it first, as with `unzstd`",
+    b"BZh": "bzip2: unpack it first, as with `bunzip2`",
+    b"\xfd7zXZ": "xz: unpack it first, as with `unxz`",
+    b"SQLite format 3": "an SQLite database: save a table of it as CSV",
+}
+"""What a file is that begins with these bytes, and what to do with it."""
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -36,7 +46,7 @@ def write_whole(path: str | Path, text: str) -> None:
     path = path.resolve()
     changed, draft = make_room(path), path.with_name(f".{uuid4().hex}.tmp")
     try:
-        with full_disk_named(path), draft.open("xb") as file:
+        with full_disk_named(path), open(draft, "xb", opener=_private(path)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -46,6 +56,14 @@ def write_whole(path: str | Path, text: str) -> None:
         sync(changed)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _private(path: Path) -> Callable[[str, int], int]:
+    """How to open the draft of a file: what is there may be for its owner alone, and so is its draft
+    until it has the same mode.
+    """
+    mode = 0o600 if path.exists() else 0o666
+    return lambda name, flags: os.open(name, flags, mode)
 
 
 def _copy_owner_and_mode(path: Path, draft: Path) -> None:
@@ -108,6 +126,23 @@ def encoding_of(raw: bytes) -> str:
         if raw.startswith(mark):
             return encoding
     return "utf-8"
+
+
+def shipped(folder: Literal["data", "notebooks"]) -> Path:
+    """A folder that comes with the package: inside it where it is installed, beside it in a clone."""
+    package = Path(__file__).resolve().parent
+    inside = package / "_shipped" / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def binary_kind(raw: bytes) -> str | None:
+    """What the bytes of a file are, where they are no text; None where they may be text."""
+    for mark, kind in BINARY_KINDS.items():
+        if raw.startswith(mark):
+            return kind
+    if encoding_of(raw) == "utf-8" and b"\0" in raw[:16]:
+        return f"bytes that begin with {raw[:12]!r}; save it as UTF-8 text"
+    return None
 
 
 def newlines(text: str) -> str:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from toolkit.errors import FieldbookError
 from toolkit.files import (
+    binary_kind,
     encoding_of,
     full_disk_named,
     make_room,
@@ -262,20 +263,27 @@ class JsonlFile:
                 raise line.error
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, errors: Literal["strict", "surrogateescape"] = "strict") -> str:
     r"""The text of a file that any program may have written, with ``\n`` for its line ends.
 
-    It is UTF-8 with or without a byte-order mark, or UTF-16 or UTF-32 with one.
+    It is UTF-8 with or without a byte-order mark, or UTF-16 or UTF-32 with one. With
+    ``surrogateescape`` bytes that are no UTF-8 become lone surrogates, so that they cost the record
+    that they stand in and no other.
 
     Raises
     ------
     RecordError
-        With the file and the line of the first bytes that are none of these.
+        With the file and the line of the first bytes that are none of these, or with the name of
+        what it is instead of text.
     """
     raw = Path(path).read_bytes()
+    kind = binary_kind(raw)
+    if kind:
+        raise RecordError(f"not UTF-8 text but {kind}", str(path))
     encoding = encoding_of(raw)
+    is_utf8 = encoding.startswith("utf-8")
     try:
-        text = raw.decode(encoding)
+        text = raw.decode(encoding, errors if is_utf8 else "strict")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode(encoding, "ignore")
         number = len(newlines(before).split("\n"))

@@ -3,6 +3,7 @@ two people.
 """
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -154,6 +155,52 @@ async def test_a_page_whose_log_began_anew_says_so_and_shows_what_is_there_now(t
         await page.get_by_label("Your words").fill("are you there?")
         await page.get_by_role("button", name="Send").click()
         await expect(page.locator("article").get_by_text("are you there?")).to_be_visible()
+
+
+@asynccontextmanager
+async def command(*options):
+    """The command ``fieldbook serve`` at work, as a process; SIGKILL ends it."""
+    program = [sys.executable, "-c", "from toolkit.cli import app; app()", "serve", "--no-token"]
+    process = await asyncio.create_subprocess_exec(
+        *program, *options, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            while b"Only this machine" not in await process.stdout.readline():
+                assert process.returncode is None
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@pytest.mark.nats
+async def test_a_page_comes_back_with_its_words_after_a_kill_of_a_command_that_has_a_store(
+    tabs, free_port, tmp_path
+):
+    from playwright.async_api import expect
+
+    options = ("--port", str(free_port), "--store", str(tmp_path))
+    shown = "[...document.querySelectorAll('article')].map(article => article.textContent)"
+    async with command(*options):
+        page = await tabs(f"http://127.0.0.1:{free_port}/sessions/harbor")
+        await page.wait_for_function(LIVE)
+        await page.get_by_label("Your words").fill("are you open on Sunday")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_text("You wrote: are you open on Sunday")).to_be_visible()
+        await page.get_by_role("button", name="Stop").click()
+        await expect(page.get_by_text("support: cancelled")).to_be_visible()
+        before = await page.evaluate(shown)
+    await expect(page.locator("#line")).to_have_text("offline, trying again")
+    async with command(*options):
+        await page.wait_for_function(LIVE)
+        assert await page.evaluate(shown) == before
+        await page.reload()
+        await page.wait_for_function(LIVE)
+        assert await page.evaluate(shown) == before
+        await page.get_by_label("Your words").fill("and on Monday")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_text("You wrote: and on Monday")).to_be_visible()
 
 
 @pytest.fixture

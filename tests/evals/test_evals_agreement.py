@@ -459,6 +459,15 @@ def two_judges(copies):
     return tuple(align(human * copies, judge * copies, groups=groups) for judge in (human, second))
 
 
+def test_differences_that_cancel_out_in_each_group_are_not_said_to_be_none():
+    groups = [0, 0, 1, 1]
+    first = align(["pass"] * 4, ["pass", "fail"] * 2, groups=groups)
+    second = align(["pass"] * 4, ["fail", "pass"] * 2, groups=groups)
+    found = compare_judges(first, second)
+    assert (found.p, found.first_only, found.second_only) == (None, 2, 2)
+    assert "each group cancel out" in found.reason
+
+
 def test_judges_are_compared_by_groups_where_there_are_groups():
     alone, copied = compare_judges(*two_judges(1)), compare_judges(*two_judges(10))
     assert (copied.first_only, copied.n_groups) == (50, 12)

@@ -10,7 +10,14 @@ from sklearn import metrics
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
-from toolkit.evals import Label, Verdict, align, alignments_frame, compare_judges
+from toolkit.evals import (
+    Label,
+    Verdict,
+    align,
+    alignments_frame,
+    compare_judges,
+    corrected_rate,
+)
 from toolkit.evals.alignment.confusion import MEASURES
 from toolkit.traces import Step, Trace
 
@@ -402,6 +409,16 @@ def test_a_judge_without_a_model_is_not_called_live():
             Verdict(one.trace_id, "pass", "", "", source, "h", computed=computed) for one in labels
         ]
         assert f"judge: {word}" in align(labels, said).subtitle
+
+
+def test_a_missing_verdict_that_counts_as_wrong_is_right_in_no_rate():
+    people, judge = ["pass", "pass", "fail", "fail"], ["pass", None, "fail", None]
+    found = align(people, judge, unparsed="wrong")
+    assert (found.accuracy, found.tpr, found.tnr) == (0.5, 0.5, 0.5)
+    assert found.counts("tpr") == found.counts("tnr") == (1, 2)
+    assert align([1, 1, 2, 2], [1, None, 2, None], 1, unparsed="fail").tnr == 0.5
+    with pytest.raises(ValueError, match="agrees with nobody"):
+        corrected_rate(found, ["pass", "fail", "pass"])
 
 
 def test_a_missing_verdict_is_never_right_where_no_label_is_called_fail():

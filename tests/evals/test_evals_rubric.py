@@ -195,8 +195,10 @@ def test_an_unknown_field_is_told_with_the_known_ones(tmp_path):
 
 def test_a_file_that_is_not_utf_8_is_named(tmp_path):
     path = tmp_path / "old.md"
-    path.write_bytes("---\nname: x\n---\nIs it good?".encode("utf-16"))
-    with pytest.raises(RecordError, match=r"old\.md: not UTF-8 .* save it as UTF-8"):
+    path.write_bytes("---\nname: x\n---\nIs it good, in the café?".encode("latin-1"))
+    with pytest.raises(
+        RecordError, match=r"old\.md:4: byte 34 is not UTF-8: save the file as UTF-8"
+    ):
         Rubric.load(path)
 
 

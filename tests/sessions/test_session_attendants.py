@@ -126,6 +126,33 @@ async def test_an_idle_attendant_is_let_go_and_comes_back_when_it_is_needed():
         assert len(started) == 2
 
 
+async def test_a_message_that_comes_while_an_idle_attendant_ends_is_answered():
+    log, ending = MemoryLog(), asyncio.Event()
+
+    async def attendant(session):
+        try:
+            await attend(session, speaking(one_word), "agent", "simulated")
+        finally:
+            ending.set()
+            await asyncio.sleep(0.2)  # it tidies up
+
+    attendants = Attendants(attendant, KnownSessions(log), idle_s=0.1)
+    session = Session(log, "s")
+
+    async def answers(text):
+        return (await session.conversation()).text == text
+
+    attendants.wake(session)
+    await session.say("one")
+    await until(lambda: answers("[one]"))
+    await asyncio.wait_for(ending.wait(), DEADLINE_S)
+    attendants.wake(session)
+    await session.say("two")
+    attendants.wake(session)
+    await until(lambda: answers("[one][two]"))
+    await attendants.close()
+
+
 async def test_an_attendant_stays_while_somebody_is_connected_and_while_a_run_is_under_way():
     go_on = asyncio.Event()
     ended = []

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 
 from toolkit.cli import app
 from toolkit.sessions import MemoryLog, Session
-from toolkit.sessions.http.app import EventStream, direct_stream, session_app
+from toolkit.sessions.http.app import EventStream, session_app
 from toolkit.sessions.http.sse import frame
 from toolkit.sessions.lab import audit_endpoint
+from toolkit.sessions.lab.trap import direct_stream
 from toolkit.web import serving
 
 SURVIVES, RESUMES, SHARED = "survives a cut", "resumes", "second surface"

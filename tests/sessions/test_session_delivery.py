@@ -3,12 +3,14 @@
 import asyncio
 import json
 import random
+import time
 from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from toolkit.events import Event
 from toolkit.sessions import (
     Conversation,
     MemoryLog,
@@ -254,3 +256,31 @@ async def test_a_reader_that_breaks_off_anywhere_in_the_catch_up_resumes_without
         assert (await session.conversation(early)).to_json() == whole.to_json(), cut
         assert texts == {run.actor: run.text for run in runs}, cut
     await runs[1].finish()
+
+
+def answers(count):
+    """The events of a session with so many questions and answers, none of them attended."""
+    kinds = (
+        ("message", {"text": "when?"}),
+        ("run.started", {"source": "simulated"}),
+        ("text.delta", {"text": "at nine"}),
+        ("step.started", {"step": "check", "attempt": 1}),
+        ("text.done", {"chars": 7, "sha256": ""}),
+        ("run.finished", {"outcome": "complete"}),
+    )
+    return [
+        Event("s", kind, "agent", data, f"{n}-{kind}", f"r{n}", 0.0, n * len(kinds) + at)
+        for n in range(count)
+        for at, (kind, data) in enumerate(kinds, 1)
+    ]
+
+
+def test_an_answer_costs_as_much_in_a_long_session_as_in_a_short_one():
+    def seconds(count):
+        events = answers(count)
+        began = time.perf_counter()
+        fold("s", events)
+        return time.perf_counter() - began
+
+    short = min(seconds(500) for _ in range(3))
+    assert seconds(8_000) < 3 * 16 * short

@@ -17,11 +17,14 @@ import httpx2
 import psutil
 import pytest
 import websockets
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from toolkit.events import decode_event
 from toolkit.sessions import Conversation, MemoryLog, NatsLog, NatsServer, Session, attend
 from toolkit.sessions.http.app import Tokens, serve, speaking
-from toolkit.sessions.http.sse import direct_stream
+from toolkit.sessions.lab.trap import direct_stream
+from toolkit.web import serving
 
 WORDS = [f"word{n} " for n in range(120)]
 DEADLINE_S = 20
@@ -106,7 +109,7 @@ async def serving_calls(calls, log=None, tokens=None, **options):
 
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(asyncio.timeout(60))
-        url = await stack.enter_async_context(serve(log, tokens, answer, calls, **options))
+        url = await stack.enter_async_context(serve(log, tokens, answer, **options))
         client = await stack.enter_async_context(
             httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S)
         )
@@ -304,26 +307,45 @@ async def test_a_closed_connection_never_cancels(site):
     assert conversation.text == "".join(["[hello] ", *WORDS])
 
 
-async def test_direct_stream_cancels_the_model_call_when_its_client_goes_and_keeps_nothing(site):
-    url, body = f"{site.url}/sessions/s/direct", {"text": "hello"}
+@asynccontextmanager
+async def trapped(calls):
+    """The naive baseline over `calls`: its address, and a client."""
+
+    async def endpoint(request):
+        return direct_stream(calls((await request.json())["text"]))
+
+    app = Starlette(routes=[Route("/trap", endpoint, methods=["POST"])])
     async with (
-        site.client.stream("POST", url, json=body, headers=site.headers()) as response,
-        aclosing(frames(response)) as feed,
+        asyncio.timeout(60),
+        serving(app) as port,
+        httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client,
     ):
-        got = await read_until(feed, lambda frame: json.loads(frame["data"])["text"] == WORDS[10])
-        assert len(got) == 12
-        assert all("id" not in frame for frame in got)
-        assert site.calls.open == 1
-    async with asyncio.timeout(DEADLINE_S):
-        await site.calls.closed.wait()
-    assert site.calls.open == 0
-    assert len(site.calls.said) < len(WORDS) + 1
-    assert [event async for event in site.session().read(follow=False)] == []
+        yield f"http://127.0.0.1:{port}/trap", client
 
 
-async def test_direct_stream_gives_everything_to_a_client_that_stays(site):
-    site.calls.gate.set()
-    response = await site.post("direct", {"text": "hello"})
+async def test_direct_stream_cancels_the_model_call_when_its_client_goes_and_keeps_nothing():
+    calls = Calls()
+    async with trapped(calls) as (url, client):
+        async with (
+            client.stream("POST", url, json={"text": "hello"}) as response,
+            aclosing(frames(response)) as feed,
+        ):
+            got = await read_until(
+                feed, lambda frame: json.loads(frame["data"])["text"] == WORDS[10]
+            )
+            assert len(got) == 12
+            assert all("id" not in frame for frame in got)
+            assert calls.open == 1
+        await calls.closed.wait()
+        assert calls.open == 0
+        assert len(calls.said) < len(WORDS) + 1
+
+
+async def test_direct_stream_gives_everything_to_a_client_that_stays():
+    calls = Calls()
+    calls.gate.set()
+    async with trapped(calls) as (url, client):
+        response = await client.post(url, json={"text": "hello"})
     words = [
         json.loads(line[6:]).get("text", "")
         for line in response.text.splitlines()
@@ -331,7 +353,13 @@ async def test_direct_stream_gives_everything_to_a_client_that_stays(site):
     ]
     assert "".join(words) == "".join(["[hello] ", *WORDS])
     assert response.text.endswith("event: done\ndata: {}\n\n")
-    assert direct_stream(site.calls("x")).media_type == "text/event-stream"
+    assert response.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_the_trap_is_no_part_of_the_product(site):
+    answer = await site.post("direct", {"text": "hello"})
+    assert answer.status_code == 400
+    assert [event async for event in site.session().read(follow=False)] == []
 
 
 @pytest.mark.parametrize("do", ["cancel", "interrupt"])
@@ -409,7 +437,6 @@ async def test_without_a_token_nothing_is_readable(site):
             assert answer.status_code == 401
             assert "secret" not in answer.text
     assert (await site.post("say", {"text": "x"}, {"x": "y"})).status_code == 401
-    assert (await site.post("direct", {"text": "x"}, {"x": "y"})).status_code == 401
     assert await site.refused_socket() == 401
 
 
@@ -417,7 +444,7 @@ async def test_a_token_of_another_session_opens_nothing_here(site):
     other = site.headers(session="other")
     assert (await site.get("events", other)).status_code == 403
     assert (await site.get("", other)).status_code == 403
-    for do in ("say", "cancel", "steer", "interrupt", "approve", "direct"):
+    for do in ("say", "cancel", "steer", "interrupt", "approve"):
         assert (await site.post(do, {"text": "x"}, other)).status_code == 403
     assert await site.refused_socket(other) == 403
     assert [event async for event in site.session().read(follow=False)] == []
@@ -428,7 +455,7 @@ async def test_a_read_token_reads_and_cannot_control(site):
     async with site.events() as feed:
         got = await read_until(feed, lambda frame: frame.get("event") == "live")
     assert json.loads(got[-1]["data"])["grant"] == "read"
-    for do in ("say", "cancel", "steer", "interrupt", "approve", "direct"):
+    for do in ("say", "cancel", "steer", "interrupt", "approve"):
         assert (await site.post(do, {"text": "x"}, site.headers("read"))).status_code == 403
     async with (
         asyncio.timeout(DEADLINE_S),
@@ -632,7 +659,7 @@ async def test_a_whole_network_is_served_with_a_token_and_nothing_is_readable_wi
         for headers in ({}, wrong):
             for way in ("", "/events"):
                 assert (await client.get(f"{page}{way}", headers=headers)).status_code == 401
-            for do in ("say", "cancel", "steer", "interrupt", "approve", "direct"):
+            for do in ("say", "cancel", "steer", "interrupt", "approve"):
                 assert (
                     await client.post(f"{page}/{do}", json={"text": "x"}, headers=headers)
                 ).status_code == 401
@@ -641,6 +668,58 @@ async def test_a_whole_network_is_served_with_a_token_and_nothing_is_readable_wi
                     f"{page.replace('http', 'ws')}/ws", additional_headers=headers, proxy=None
                 )
         assert (await client.get(page, headers=right)).status_code == 200
+
+
+async def stored_events(client, out):
+    """What a reader with the link in `out` is sent of the session, and how to post to it."""
+    address, token = re.search(r"control: (\S+)\?token=(\S+)", out).groups()
+    headers = {"authorization": f"Bearer {token}"}
+    async with (
+        client.stream("GET", f"{address}/events", headers=headers) as response,
+        aclosing(frames(response)) as feed,
+    ):
+        got = await read_until(feed, lambda frame: frame.get("event") == "live")
+    return [event for frame in got if (event := event_of(frame))], address, headers
+
+
+@pytest.mark.nats
+async def test_a_session_with_a_store_is_there_again_after_a_kill_of_the_command(tmp_path):
+    store = ("--store", str(tmp_path / "kept"))
+    async with httpx2.AsyncClient(trust_env=False, timeout=DEADLINE_S) as client:
+        async with served(*store) as (out, process):
+            _, address, headers = await stored_events(client, out)
+            await client.post(f"{address}/say", json={"text": "hello"}, headers=headers)
+            async with (
+                client.stream("GET", f"{address}/events", headers=headers) as response,
+                aclosing(frames(response)) as feed,
+            ):
+                await read_until(
+                    feed, lambda frame: (e := event_of(frame)) and e.kind == "text.delta"
+                )
+                await client.post(f"{address}/cancel", headers=headers)
+                await read_until(feed, finished)
+            before, _, _ = await stored_events(client, out)
+            process.kill()
+            await process.wait()
+        async with served(*store) as (out, _):
+            after, address, _ = await stored_events(client, out)
+            assert {event.id for event in before} <= {event.id for event in after}
+            assert [e.data["text"] for e in after if e.kind == "message"] == ["hello"]
+            words = [[e.id for e in kept if e.kind == "text.delta"] for kept in (before, after)]
+            assert words[0] == words[1] != []
+            assert (await client.get(address, headers=headers)).status_code == 401
+
+
+@pytest.mark.nats
+async def test_a_store_that_another_server_has_is_named_in_one_line(tmp_path):
+    async with NatsServer(store=tmp_path):
+        command = [*COMMAND, "--store", str(tmp_path)]
+        done = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, timeout=40
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"fieldbook: {tmp_path}: another nats-server has this store")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.nats

@@ -111,6 +111,17 @@ async def test_a_living_agent_is_not_adopted_even_where_its_clock_is_far_behind(
         await session.adopt("r", "second")
 
 
+@pytest.mark.parametrize("stated", [{}, {"ttl_s": "long"}, {"ttl_s": float("nan")}])
+async def test_a_lease_that_another_program_wrote_without_a_time_is_waited_for_as_any_other(stated):
+    session = Session(MemoryLog(), "strange")
+    run = await session.start_run("agent", id="r", ttl_s=TTL_S)
+    await run.stop_listening()
+    await session.append("lease.renewed", "agent", stated, "r")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(TTL_S):
+            await session.adopt("r", "heir")
+
+
 async def test_a_run_that_was_adopted_is_not_kept_alive_by_the_one_it_was_taken_from(log):
     session = Session(log, "zombie-lease")
     first = await session.start_run("first", "simulated", "r", ttl_s=TTL_S)

@@ -11,6 +11,7 @@ import pytest
 from toolkit.models import Answer, Request, ScriptedModel
 from toolkit.sessions import MemoryLog, Session, attend
 from toolkit.sessions.control import run_for
+from toolkit.sessions.log import LogUnavailable, TooLarge
 from toolkit.sessions.speaking import speaking
 
 TTL_S = 0.3
@@ -235,6 +236,24 @@ async def test_an_answer_to_no_question_is_answered_as_unused(log):
     assert await unused(session) == {ack.event.id: "no open question has the id 'nothing'"}
 
 
+async def test_an_answer_in_the_name_of_another_run_is_answered_as_unused(log):
+    session = Session(log, "strayed")
+    run = await session.start_run("agent")
+    asking = asyncio.create_task(run.ask("refund?", 10.0))
+
+    async def asked():
+        return (await session.signals()).questions
+
+    await until(asked)
+    ((request, asker),) = (await session.signals()).questions.items()
+    assert asker in (await session.signals()).refusal("approve", "another", request)
+    strayed = await session.approve(request, True, "another")
+    await session.approve(request, False, asker)
+    assert await asking is False
+    assert list(await unused(session)) == [strayed.event.id]
+    await run.finish()
+
+
 async def test_a_steer_after_the_last_look_is_answered_in_the_same_write_as_the_end(log):
     session = Session(log, "last-look")
     run = await session.start_run("agent", "simulated", "r")
@@ -340,6 +359,41 @@ async def test_a_signal_that_arrives_while_its_run_ends_is_answered(log):
     run = await session.start_run("agent", "simulated", "r")
     await run.finish()
     assert list(await unused(session)) == steers
+
+
+class EndsLate(MemoryLog):
+    """A log that is away when a run ends first."""
+
+    away = True
+
+    async def append_all(self, events, fence=None):
+        if self.away and events[-1].kind == "run.finished":
+            self.away = False
+            raise LogUnavailable("away")
+        return await super().append_all(events, fence)
+
+
+async def test_a_signal_between_two_tries_to_end_a_run_is_answered():
+    session = Session(EndsLate(), "twice")
+    run = await session.start_run("agent")
+    await run.write("fine")
+    with pytest.raises(LogUnavailable):
+        await run.finish()
+    steer = await session.steer("shorter")
+    await run.finish()
+    assert list(await unused(session)) == [steer.event.id]
+
+
+async def test_a_steer_whose_receipt_the_log_refused_with_its_event_is_answered():
+    session = Session(MemoryLog(max_event_bytes=2_000), "large")
+    run = await session.start_run("agent")
+    steer = await session.steer("shorter")
+    await run.catch_up()
+    assert await run.take_steers()
+    with pytest.raises(TooLarge):
+        await run.call_tool("search", {"query": "x" * 3_000})
+    await run.finish()
+    assert list(await unused(session)) == [steer.event.id]
 
 
 async def test_what_a_dead_agent_left_unanswered_is_answered_by_who_attends(log):

@@ -79,6 +79,17 @@ async def test_a_trace_that_is_given_twice_is_judged_and_shown_once(path):
     assert html(panel).count(">t1<") == 1
 
 
+async def test_a_rubric_that_another_program_saved_as_utf_16_is_read_and_saved(path):
+    RUBRIC.save(path)
+    path.write_text(path.read_text("utf-8"), encoding="utf-16")
+    assert Rubric.load(path).hash == RUBRIC.hash
+    panel = await opened(path, rubric=path)
+    await typed(panel, "Is it polite?", "Is it kind?")
+    panel.save.click()
+    await panel.settled()
+    assert Rubric.load(path).text == "Is it kind?"
+
+
 async def test_the_name_of_a_rubric_leads_to_no_other_folder(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.evals import Label
+from toolkit.files import shipped
 from toolkit.records import JsonlFile
 from toolkit.traces import Traces, read_traces
 
-DATA = Path(__file__).resolve().parents[2] / "data" / "harbor"
-TRACES, TRUTH, LABELS = "traces.jsonl", "truth.jsonl", "labels.jsonl"
+DATA = shipped("data") / "harbor"
+TRACES = "traces.jsonl"
+TRUTH = "truth.jsonl"
+LABELS = "labels.jsonl"
 
 
 @cache
@@ -61,7 +64,6 @@ def _there(folder: str | Path, name: str) -> Path:
     path = Path(folder) / name
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} is not there: the data lies beside the package in a clone of the repository. "
-            f"Elsewhere run `python -m toolkit.harbor.generate --to FOLDER` and pass folder=FOLDER."
+            f"{path} is not there: Harbor's data come with the package, in {DATA}"
         )
     return path

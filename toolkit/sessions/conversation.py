@@ -2,7 +2,7 @@
 everywhere.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -153,11 +153,12 @@ class Conversation:
         state = self.runs.setdefault(run, RunState(event.actor))
         if covers <= state.words_seq:
             return
+        if state.words_seq:
+            self.items = [
+                item for item in self.items if item.run != event.run or item.kind != "text.delta"
+            ]
         state.words_seq = covers
         state.spoke = True
-        self.items = [
-            item for item in self.items if item.run != event.run or item.kind != "text.delta"
-        ]
         self._open.pop(run, None)
         for piece in pieces:
             self._place(piece)
@@ -172,10 +173,9 @@ class Conversation:
         state = self.runs.setdefault(run, RunState(event.actor))
         if event.kind == "text.done":
             self._close(run, event.seq or 0)
+            mine = self.items[self._first_of(run) :]
             words = "".join(
-                item.text
-                for item in self.items
-                if item.run == event.run and item.kind == "text.delta"
+                item.text for item in mine if item.run == event.run and item.kind == "text.delta"
             )
             state.intact = sha256(
                 words.encode("utf-8", "surrogatepass")
@@ -217,16 +217,21 @@ class Conversation:
 
     def _take_back(self, run: str, step: str | None, seq: int) -> None:
         """What an earlier attempt at a step put out (or the whole run, for None) no longer counts."""
+        first = self._first_of(run)
         mine = (
             item
-            for item in self.items
+            for item in self.items[first:]
             if item.run == run and item.seq < seq and not is_control(item)
         )
         old = [item for item in mine if step in (None, item.step)]
         taken_back = {id(item) for item in old}
-        self.items = [item for item in self.items if id(item) not in taken_back]
+        self.items[first:] = [item for item in self.items[first:] if id(item) not in taken_back]
         self.replaced += old
         self._close(run, seq)
+
+    def _first_of(self, run: str) -> int:
+        """Where the items of a run may begin: no look at one run goes through the whole past."""
+        return bisect_left(self.items, self.runs[run].started, key=lambda item: item.seq)
 
     @property
     def source(self) -> Source:

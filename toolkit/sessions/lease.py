@@ -25,7 +25,8 @@ async def lease_ends(session: "Session", run: str) -> bool:
     """
     while True:
         lease = await _lease(session, run)
-        ttl_s, at = (lease.data["ttl_s"], lease.seq or 0) if lease else (LEASE_TTL_S, 0)
+        at = (lease.seq or 0) if lease else 0
+        ttl_s = stated_ttl_s(lease, LEASE_TTL_S) if lease else LEASE_TTL_S
         left = ttl_s - (time.time() - (lease.time or 0)) if lease else 0.0
         with suppress(TimeoutError):
             async with (
@@ -54,3 +55,13 @@ async def renewals(session: "Session", after: int) -> AsyncGenerator[Event, None
     """The renewals of runs and of presence after `after`, as they come."""
     async for event in session.read(after, lane="lease"):
         yield event
+
+
+def stated_ttl_s(renewal: Event, default_s: float) -> float:
+    """The time after which whoever renewed last counts as gone, as they named it; `default_s` where
+    another program wrote what is no time.
+    """
+    stated = renewal.data.get("ttl_s")
+    if isinstance(stated, int | float) and 0 < stated < float("inf"):
+        return float(stated)
+    return default_s

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.events import Event, fresh_id
-from toolkit.sessions.lease import RENEWALS
+from toolkit.sessions.lease import RENEWALS, stated_ttl_s
 from toolkit.sessions.lease import renewals as renewals_of
 from toolkit.sessions.log import LogUnavailable
 
@@ -145,9 +145,4 @@ class Watch:
 
 def ttl_s(renewal: Event) -> float:
     """The time after which whoever renewed last counts as gone, as they named it."""
-    stated = renewal.data.get("ttl_s")
-    return (
-        float(stated)
-        if isinstance(stated, int | float) and 0 < stated < float("inf")
-        else PRESENCE_TTL_S
-    )
+    return stated_ttl_s(renewal, PRESENCE_TTL_S)

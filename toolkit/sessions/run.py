@@ -254,15 +254,16 @@ class Run:
         if self.outcome is not None:
             return
         await self.catch_up()
-        heard = len(self.signals)
         outcome = outcome or ("cancelled" if self.cancelled else "complete")
         self.outcome = await self.writer.end(outcome, await last_answers(self, outcome))
         self.lost = False  # A renewal that met the run's own end was refused like one that met another agent.
         with suppress(LogUnavailable):
             await self.catch_up()
-            if (
-                len(self.signals) > heard
-            ):  # stored while the run was ending: no agent is left to use it
+            # One may have come while the run was ending, or its receipt was refused by the log: no
+            # agent is left to use it.
+            if any(
+                signal.kind != "cancel" or self.outcome != "cancelled" for signal in self.signals
+            ):
                 await self.session.settle(self.actor)
 
     async def catch_up(self) -> None:

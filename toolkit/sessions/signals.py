@@ -69,6 +69,7 @@ class Signals:
         """The messages whose run has not begun, by the id of that run."""
         self.questions: dict[str, str] = {}
         """The run of each open question, by the id of the event that asked."""
+        self._under_way: dict[str, None] = {}
         self._settled: set[str] = set()
         self._of_run: dict[str, list[Signal]] = {}
         self._unanswered: dict[str, Signal] = {}
@@ -115,14 +116,14 @@ class Signals:
 
     def under_way(self) -> list[str]:
         """The runs that have begun and not ended."""
-        return [run for run, outcome in self.outcomes.items() if not outcome]
+        return list(self._under_way)
 
     def refusal(self, kind: str, run: str | None = None, request: str | None = None) -> str:
         """Why a signal of `kind` would reach nobody now, as one sentence; empty where it can reach
         somebody.
         """
         if kind == "approve":
-            return self._refused_answer(request or "")
+            return self._refused_answer(request or "", run)
         if run is None:
             return "" if self._whoever_runs() else "no run is under way"
         if run in self.waiting:
@@ -132,9 +133,10 @@ class Signals:
         outcome = self.outcomes[run]
         return f"run {run} has ended ({outcome})" if outcome else ""
 
-    def _refused_answer(self, request: str) -> str:
+    def _refused_answer(self, request: str, run: str | None) -> str:
         if request in self.questions:
-            return ""
+            asker = self.questions[request]
+            return "" if run in (None, asker) else f"question {request} is of run {asker}"
         if request in self._settled:
             return f"question {request} was settled already"
         return f"no open question has the id {request!r}"
@@ -146,7 +148,9 @@ class Signals:
         why = self.refusal(event.kind, event.run, str(event.data.get("request", "")))
         if event.kind == "approve":
             run = self.questions.get(str(event.data.get("request", "")))
-            reaches = frozenset() if run is None else frozenset({run})
+            # Who answers another run's question is heard by neither.
+            is_heard = run is not None and event.run in (None, run)
+            reaches = frozenset({run}) if run is not None and is_heard else frozenset()
         elif event.run is None:
             reaches = frozenset(self._whoever_runs())
         elif self.outcomes.get(event.run):
@@ -161,7 +165,7 @@ class Signals:
 
     def _wait(self, event: Event) -> None:
         run = run_for(event.id)
-        answered_otherwise = not self._attended and bool(self.under_way())
+        answered_otherwise = not self._attended and bool(self._under_way)
         if run not in self.outcomes and not answered_otherwise:
             self.waiting[run] = event
 
@@ -170,6 +174,7 @@ class Signals:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = ""
+        self._under_way[run] = None
         if self.waiting.pop(run, None):
             self._attended = True
         for other, message in list(self.waiting.items()):
@@ -189,6 +194,7 @@ class Signals:
         if self.outcomes.get(run):
             return
         self.outcomes[run] = outcome
+        self._under_way.pop(run, None)
         self.waiting.pop(run, None)
         for request in [request for request, of in self.questions.items() if of == run]:
             del self.questions[request]

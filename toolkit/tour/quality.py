@@ -5,6 +5,7 @@ become cases.
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
@@ -107,17 +108,31 @@ def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:
 
 
 def label_path(traces: str | Path) -> Path:
-    """Where the labels of a file of traces are kept: one place for each file, wherever one works
-    from.
+    """Where the labels of a file of traces are kept: one file, wherever one works from.
 
     It lies in the folder that FIELDBOOK_OUT names, else in ``fieldbook-out`` of the clone, or of
-    this folder.
+    this folder. Its name tells the content of the traces and their place, so that it is found again
+    when the traces were moved, and when more of them were added.
     """
     root = Path(__file__).resolve().parents[2]
     home = root if (root / "notebooks").is_dir() else Path.cwd()
     folder = Path(os.environ.get("FIELDBOOK_OUT") or home / "fieldbook-out")
-    whole = Path(traces).resolve()
-    return folder / f"{whole.stem}-{sha256(str(whole).encode()).hexdigest()[:8]}.labels.jsonl"
+    path = Path(traces).resolve()
+    content = _short_hash(path.read_bytes() if path.is_file() else b"")
+    place = _short_hash(str(path).encode())
+    stem = escape(path.stem)
+    for pattern in (
+        f"{stem}-*-{content}.labels.jsonl",
+        f"{stem}-{place}-*.labels.jsonl",
+        f"{stem}-{place}.labels.jsonl",  # as earlier versions called it
+    ):
+        for labels in sorted(folder.glob(pattern)):
+            return labels
+    return folder / f"{path.stem}-{place}-{content}.labels.jsonl"
+
+
+def _short_hash(data: bytes) -> str:
+    return sha256(data).hexdigest()[:8]
 
 
 def codebook_in_use(

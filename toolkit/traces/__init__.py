@@ -10,12 +10,16 @@ call and tool result in it is a `Step`. The framework's "structured vibe check" 
 [Trace('a', 2 steps, imported, 'Is the shop open?')]
 """
 
+from toolkit.traces.formats import Format, register_format
 from toolkit.traces.frames import steps_frame, traces_frame, traces_from_frame
-from toolkit.traces.read import read_traces, write_traces
+from toolkit.traces.page import trace_html
+from toolkit.traces.read import read_traces
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
-from toolkit.traces.trace import Source, Step, Trace, trace_html
+from toolkit.traces.trace import Source, Step, Trace
+from toolkit.traces.write import write_traces
 
 __all__ = [
+    "Format",
     "ImportReport",
     "Problem",
     "SkippedRecords",
@@ -24,6 +28,7 @@ __all__ = [
     "Trace",
     "Traces",
     "read_traces",
+    "register_format",
     "steps_frame",
     "trace_html",
     "traces_frame",

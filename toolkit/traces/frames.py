@@ -2,95 +2,168 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import FiniteFloat
 from pydantic_core import to_jsonable_python
 
 from toolkit.records import RecordError, validate
+from toolkit.traces.collect import collect, warn_of_skipped
 from toolkit.traces.formats import row_format
-from toolkit.traces.read import collect
 from toolkit.traces.report import Traces
 from toolkit.traces.scan import RawRecord
-from toolkit.traces.trace import Source, Trace, title
+from toolkit.traces.trace import Source, Step, Trace, title
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+TRACE_COLUMNS = {
+    "id": "string",
+    "title": "string",
+    "steps": "Int64",
+    "messages": "Int64",
+    "tool_calls": "Int64",
+    "tool_errors": "Int64",
+    "input_tokens": "Int64",
+    "output_tokens": "Int64",
+    "tokens": "Int64",
+    "cost_usd": "Float64",
+    "duration_s": "Float64",
+    "outcome": "string",
+    "source": "string",
+}
+STEP_COLUMNS = {
+    "trace_id": "string",
+    "position": "Int64",
+    "step_id": "string",
+    "kind": "string",
+    "actor": "string",
+    "content": "string",
+    "time": "Float64",
+    "name": "string",
+    "call_id": "string",
+    "source": "string",
+}
 
 
 def traces_from_frame(
     df: "DataFrame", id: str, input: str, output: str, source: Source = "imported"
 ) -> Traces:
-    """A trace for each row of `df`, whose columns `id`, `input`, `output` are named; the others go
-    to ``meta``.
+    """A trace for each row of a DataFrame.
 
-    A cell of `input` or `output` is text, or a list of chat messages. A row without an id is
-    skipped, and named in
-    ``.report`` and a `SkippedRecords` warning; an id that comes again gets a suffix, and a note. `source` is
-    ``simulated`` where a script made the conversations. Raises RecordError, with the columns, where one is not there.
+    Parameters
+    ----------
+    df
+        A row a trace.
+    id, input, output
+        Names of columns; the others go to ``meta``. A cell of `input` or `output` is text, or a
+        list of chat messages.
+    source
+        ``simulated`` where a script made the conversations.
+
+    Returns
+    -------
+    Traces
+        A list with a ``.report``. A row without an id is skipped; the report and a
+        `SkippedRecords` warning name it. An id that comes again gets a suffix, and a note.
+
+    Raises
+    ------
+    RecordError
+        With the columns that are there, where one is not.
     """
     df = df.rename(columns=str)
-    missing = [name for name in (id, input, output) if name not in df.columns]
-    if missing:
-        raise RecordError(f"no column {missing[0]!r}; the columns are: {', '.join(df.columns)}")
-    df = df.assign(**{id: df[id].convert_dtypes()}).astype(
-        object
-    )  # an id of 7.0 stood in a column with gaps
+    for name in (id, input, output):
+        if name not in df.columns:
+            raise RecordError(f"no column {name!r}; the columns are: {', '.join(df.columns)}")
+    ids = df[id].convert_dtypes()  # an id of 7.0 stood in a column with gaps
+    df = df.assign(**{id: ids}).astype(object)
     rows = df.where(df.notna(), None).to_dict("records")
-    plain = partial(
-        to_jsonable_python,
-        fallback=lambda cell: cell.tolist() if hasattr(cell, "tolist") else str(cell),
-    )
-    raw_records = [RawRecord(number, 0, plain(row)) for number, row in enumerate(rows, 1)]
-    return collect(
-        raw_records,
-        row_format(id, input, output, source),
-        "DataFrame",
-        f"columns {id}, {input}, {output}",
-    )
+    records: list[RawRecord] = []
+    for number, row in enumerate(rows, 1):
+        fields = to_jsonable_python(row, fallback=_plain_cell)
+        records.append(RawRecord(number, 0, fields))
+    format_ = row_format(id, input, output, source)
+    traces = collect(records, format_, "DataFrame", f"columns {id}, {input}, {output}")
+    warn_of_skipped(traces.report)
+    return traces
+
+
+def _plain_cell(cell: Any) -> Any:
+    """A cell of an array's or another library's type as Python's own, or as its text."""
+    return cell.tolist() if hasattr(cell, "tolist") else str(cell)
 
 
 def traces_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a trace: its id and title (the user's first words), counts (Int64), cost_usd,
-    duration_s (from the first to the last step with a time), outcome and source. ``pd.NA`` where
-    the source does not say: tool_errors where no result says whether it failed; tokens and cost
-    where neither a step nor ``meta`` states them.
+    """One row a trace: what it cost, how long it took, and how it ended.
+
+    Returns
+    -------
+    DataFrame
+        id, title (the user's first words), counts (Int64), cost_usd, duration_s (from the first to
+        the last step with a time), outcome and source. ``pd.NA`` where the source does not say:
+        tool_errors where no result says whether it failed; tokens and cost where neither a step
+        nor ``meta`` states them.
     """
-    names = "id title steps messages tool_calls tool_errors input_tokens output_tokens tokens cost_usd duration_s"
-    kinds = dict.fromkeys(names.split(), "Int64") | {"cost_usd": "Float64", "duration_s": "Float64"}
-    kinds |= dict.fromkeys(("id", "title", "outcome", "source"), "string")
-    return _frame(map(_trace_row, traces), kinds)
+    return _frame([_trace_row(trace) for trace in traces], TRACE_COLUMNS)
 
 
-def _trace_row(trace: Trace) -> tuple[Any, ...]:
-    asked = _total(trace, "input_tokens", "prompt_tokens")
-    answered = _total(trace, "output_tokens", "completion_tokens")
-    tokens = asked, answered, None if asked is None or answered is None else asked + answered
+def _trace_row(trace: Trace) -> dict[str, Any]:
+    input_tokens = _total_count(trace, "input_tokens", "prompt_tokens")
+    output_tokens = _total_count(trace, "output_tokens", "completion_tokens")
+    tokens: int | None = None
+    if input_tokens is not None and output_tokens is not None:
+        tokens = input_tokens + output_tokens
+    return {
+        "id": trace.id,
+        "title": title(trace),
+        "steps": len(trace.steps),
+        "messages": sum(step.kind == "message" for step in trace.steps),
+        "tool_calls": len(trace.calls),
+        "tool_errors": _tool_errors(trace.steps),
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "tokens": tokens,
+        "cost_usd": _total(trace, "cost_usd"),
+        "duration_s": _duration_s(trace),
+        "outcome": trace.meta.get("outcome"),
+        "source": trace.source,
+    }
+
+
+def _tool_errors(steps: Iterable[Step]) -> int | None:
+    """How many results say that their call failed; None where none says whether it did."""
+    errors = [step.data.get("error") for step in steps if step.kind == "tool.result"]
+    if errors and all(error is None for error in errors):
+        return None
+    return sum(bool(error) for error in errors)
+
+
+def _duration_s(trace: Trace) -> float | None:
+    """From the first to the last step with a time, or as ``meta`` states it."""
     times = [step.time for step in trace.steps if step.time is not None]
-    took = max(times) - min(times) if len(times) > 1 else _number(trace.meta, "duration_s")
-    errors = [step.data.get("error") for step in trace.steps if step.kind == "tool.result"]
-    n_errors = None if errors and all(error is None for error in errors) else sum(map(bool, errors))
-    counts = (
-        len(trace.steps),
-        sum(s.kind == "message" for s in trace.steps),
-        len(trace.calls),
-        n_errors,
-    )
-    more = _total(trace, "cost_usd"), took, trace.meta.get("outcome"), trace.source
-    return trace.id, title(trace), *counts, *(n and round(n) for n in tokens), *more
+    return max(times) - min(times) if len(times) > 1 else _number(trace.meta, "duration_s")
+
+
+def _total_count(trace: Trace, *names: str) -> int | None:
+    total = _total(trace, *names)
+    return None if total is None else round(total)
 
 
 def _total(trace: Trace, *names: str) -> float | None:
-    """What ``meta`` states for the whole, else the sum over the steps that state it."""
-    whole = _number(trace.meta, *names)
-    stated = [number for step in trace.steps if (number := _number(step.data, *names)) is not None]
-    return whole if whole is not None or not stated else sum(stated)
+    """What ``meta`` states for the trace, else the sum over the steps that state it."""
+    total = _number(trace.meta, *names)
+    if total is not None:
+        return total
+    numbers = [_number(step.data, *names) for step in trace.steps]
+    stated = [number for number in numbers if number is not None]
+    return sum(stated) if stated else None
 
 
 def _number(data: Mapping[str, Any], *names: str) -> float | None:
-    """The first of `names`, in `data` or its ``usage``, that is a finite number, or the text of
-    one.
+    """The first of `names` that is a finite number, or the text of one.
+
+    It stands in `data` or in its ``usage``.
     """
     usage = data.get("usage")
     stated = {**usage, **data} if isinstance(usage, Mapping) else data
@@ -101,31 +174,36 @@ def _number(data: Mapping[str, Any], *names: str) -> float | None:
 
 
 def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a step: position counts from 0, time is s since 1970 UTC; ``pd.NA`` where the trace
-    does not say.
+    """One row a step.
 
-    The last column, source, is that of the trace.
+    Returns
+    -------
+    DataFrame
+        The position counts from 0, the time is in s since 1970 UTC; the last column is the source
+        of the trace. ``pd.NA`` where the trace does not say.
     """
-    names = "trace_id position step_id kind actor content time name call_id source"
-    kinds = dict.fromkeys(names.split(), "string") | {"position": "Int64", "time": "Float64"}
-    rows: list[tuple[Any, ...]] = []
+    rows: list[dict[str, Any]] = []
     for trace in traces:
         for position, step in enumerate(trace.steps):
-            step_cells = (step.id, step.kind, step.actor, step.content, step.time)
             rows.append(
-                (
-                    trace.id,
-                    position,
-                    *step_cells,
-                    step.data.get("name"),
-                    step.data.get("call_id"),
-                    trace.source,
-                )
+                {
+                    "trace_id": trace.id,
+                    "position": position,
+                    "step_id": step.id,
+                    "kind": step.kind,
+                    "actor": step.actor,
+                    "content": step.content,
+                    "time": step.time,
+                    "name": step.data.get("name"),
+                    "call_id": step.data.get("call_id"),
+                    "source": trace.source,
+                }
             )
-    return _frame(rows, kinds)
+    return _frame(rows, STEP_COLUMNS)
 
 
-def _frame(rows: Iterable[tuple[Any, ...]], kinds: dict[str, str]) -> "DataFrame":
+def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> "DataFrame":
+    """A DataFrame with these columns, each of its type."""
     import pandas as pd
 
-    return pd.DataFrame(list(rows), columns=list(kinds)).astype(kinds)
+    return pd.DataFrame(rows, columns=list(columns)).astype(columns)

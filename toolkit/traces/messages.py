@@ -1,10 +1,9 @@
-"""Conversation: chat messages, as OpenAI or Anthropic write them, become the steps of a trace."""
+"""Chat messages, as OpenAI or Anthropic write them, become the steps of a trace."""
 
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import chain, count, groupby
+from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,8 +15,21 @@ from toolkit.traces.trace import Step, Trace
 Record = Mapping[str, Any]
 IDS = ("id", "trace_id", "conversation_id", "session_id", "request_id")
 TIMES = ("time", "timestamp", "created_at", "created", "ts")
-ROLES = {"developer": "system", "function": "tool"}
+ACTORS = {"developer": "system", "function": "tool"}
+"""The actor of a role that has another name."""
 BLOCKS = ("tool_use", "tool_result", "thinking")
+"""How the types of blocks end that are steps of their own. Only the Messages API writes them."""
+BLOCK_FIELDS = {
+    "type",
+    "id",
+    "name",
+    "input",
+    "tool_use_id",
+    "content",
+    "thinking",
+    "is_error",
+}
+"""The fields of a block that have a home in a step."""
 NOT_FINITE = "not_finite"
 """The field of a call's data with the numbers in its arguments that became None, as ``NaN``."""
 
@@ -38,21 +50,31 @@ class Message(BaseModel, extra="allow"):
     content: str | list[Any] | dict[str, Any] | None = None
     tool_calls: list[Call | None] | None = None
     function_call: Function | None = None
+    """A call as OpenAI wrote it before there were several in a message."""
     tool_call_id: str | None = None
     name: str | None = None
     refusal: str | None = None
 
+    def calls(self) -> list[Call]:
+        """The calls of functions."""
+        calls = [call for call in self.tool_calls or () if call is not None]
+        if self.function_call:
+            calls.append(Call(function=self.function_call))
+        return calls
 
-class Conversation:
-    """The steps of one trace while they are read; each tool call is paired with its result."""
+
+class Transcript:
+    """The steps of one trace while its messages are read; each result is paired with its call."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self._time: float | None = None
         self._extra: dict[str, Any] = {}
-        self._ids: set[str] = set()
+        """The further fields of the message that is read, until its first step takes them."""
+        self._step_ids: set[str] = set()
         self._call_ids: set[str] = set()
-        self._unanswered: list[tuple[str | None, Step]] = []
+        self._open_calls: list[tuple[str | None, Step]] = []
+        """The calls without a result, each with the id that the source gave it."""
 
     def read_all(self, messages: Iterable[Message | None]) -> None:
         """Append the steps of `messages`; a null among them says nothing, and is passed over."""
@@ -61,160 +83,187 @@ class Conversation:
                 self.read(message)
 
     def read(self, message: Message) -> None:
-        """Append the steps of `message`: its further fields go to the first of them, its time to
-        each.
+        """Append the steps of `message`.
+
+        Its further fields go to the data of the first of them, its time to each.
         """
         self._begin(message.model_extra or {})
-        actor, before, content = (
-            ROLES.get(message.role, message.role),
-            len(self.steps),
-            message.content,
-        )
+        actor = ACTORS.get(message.role, message.role)
         if actor == "tool":
-            self._result(message.tool_call_id, message.name, *words_of(content))
+            words, parts = words_of(message.content)
+            self._result(message.tool_call_id, message.name, words, parts)
             return
-        role = message.role if message.role != actor else None
-        about = {"name": message.name, "role": role, "refusal": message.refusal}
-        parts: list[Any] = content if isinstance(content, list) else [content] if content else []
-        for blocks, group in groupby((part for part in parts if part is not None), is_block):
-            if blocks:
+        about = {"name": message.name, "refusal": message.refusal}
+        if message.role != actor:
+            about["role"] = message.role
+        n_before = len(self.steps)
+        self._content(actor, message.content, about)
+        for call in message.calls():
+            arguments, not_finite = _arguments(call.function.arguments)
+            data = {**(call.model_extra or {}), NOT_FINITE: not_finite or None}
+            self._call(call.id, call.function.name, arguments, data)
+        if len(self.steps) == n_before:
+            self.add("message", actor, message.refusal or "", about)
+
+    def _begin(self, fields: Record) -> None:
+        """Take the time from the further fields of a message; the others wait for its first step."""
+        self._extra = {name: value for name, value in fields.items() if value is not None}
+        self._time = None
+        for name in TIMES:
+            if name in self._extra:
+                self._time = _epoch_s(self._extra[name])
+                if self._time is not None:
+                    del self._extra[name]
+                return
+
+    def add(self, kind: str, actor: str, content: str, data: Record) -> Step:
+        """Append a step. The ``id`` of its message becomes its own."""
+        message_id = id_text(self._extra.pop("id", None))
+        step_id = unused(message_id or f"s{len(self.steps) + 1}", self._step_ids)
+        own = {name: value for name, value in data.items() if value is not None}
+        step = Step(step_id, kind, actor, content, self._time, self._extra | own)
+        self._extra = {}
+        self.steps.append(step)
+        return step
+
+    def _content(self, actor: str, content: Any, about: Record) -> None:
+        """Append the words and the blocks of a message, in their order."""
+        parts: list[Any] = []
+        if isinstance(content, list):
+            parts = [part for part in content if part is not None]
+        elif content:
+            parts = [content]
+        for are_blocks, group in groupby(parts, is_block):
+            if are_blocks:
                 for block in group:
                     self._block(actor, block)
             else:
                 words, data = words_of(list(group))
-                self.add("message", actor, words, data | about)
-        old = [Call(function=message.function_call)] if message.function_call else []
-        for call in [*(call for call in message.tool_calls or () if call), *old]:
-            arguments, not_finite = _arguments(call.function.arguments)
-            data = {**(call.model_extra or {}), NOT_FINITE: not_finite or None}
-            self._call(call.id, call.function.name, arguments, data)
-        if len(self.steps) == before:
-            self.add("message", actor, message.refusal or "", about)
-
-    def _begin(self, extra: Record) -> None:
-        """A time is ISO, or an epoch in s or ms."""
-        self._extra = {name: value for name, value in extra.items() if value is not None}
-        timed, self._time = next((name for name in TIMES if name in self._extra), ""), None
-        with suppress(RecordError):
-            moment = validate(datetime, self._extra.get(timed))
-            self._time = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-            del self._extra[timed]
-
-    def add(self, kind: str, actor: str, content: str, data: Record) -> Step:
-        """Append a step. The ``id`` of its message becomes its own."""
-        own = first_id({"id": self._extra.pop("id", None)}) or f"s{len(self.steps) + 1}"
-        about = self._extra | {name: value for name, value in data.items() if value is not None}
-        self.steps.append(Step(unused(own, self._ids), kind, actor, content, self._time, about))
-        self._extra = {}
-        return self.steps[-1]
+                self.add("message", actor, words, {**data, **about})
 
     def _block(self, actor: str, block: Record) -> None:
-        kind, own = (
-            block["type"],
-            ("type", "id", "name", "input", "tool_use_id", "content", "thinking", "is_error"),
-        )
-        data = {name: value for name, value in block.items() if name not in own}
+        kind = block["type"]
+        data = {name: value for name, value in block.items() if name not in BLOCK_FIELDS}
         if kind.endswith("tool_use"):
-            self._call(
-                first_id(block, "id"),
-                str(block.get("name") or kind),
-                block.get("input") or {},
-                data,
-            )
+            name = str(block.get("name") or kind)
+            self._call(id_text(block.get("id")), name, block.get("input") or {}, data)
         elif kind.endswith("tool_result"):
             words, parts = words_of(block.get("content"))
-            error = {"error": bool(block.get("is_error"))}
-            self._result(first_id(block, "tool_use_id"), None, words, data | parts | error)
+            data = data | parts | {"error": bool(block.get("is_error"))}
+            self._result(id_text(block.get("tool_use_id")), None, words, data)
         else:
-            self.add("thinking", actor, words_of(block.get("thinking"))[0] or f"[{kind}]", data)
+            words, _ = words_of(block.get("thinking"))
+            self.add("thinking", actor, words or f"[{kind}]", data)
 
     def _call(self, call_id: str | None, name: str, arguments: Any, data: Record) -> None:
-        """A tool is called. Ids that come again within a trace get a suffix, or results would be
-        mixed up.
-        """
-        own = unused(call_id or f"call-{len(self._call_ids) + 1}", self._call_ids)
-        original = call_id if call_id and call_id != own else None
-        about = {
-            **data,
-            "call_id": own,
-            "name": name,
-            "arguments": arguments,
-            "original_call_id": original,
-        }
-        self._unanswered.append((call_id, self.add("tool.call", "assistant", name, about)))
+        """Append the call of a tool. An id that comes again gets a suffix, or results would mix."""
+        own_id = unused(call_id or f"call-{len(self._call_ids) + 1}", self._call_ids)
+        about = {**data, "call_id": own_id, "name": name, "arguments": arguments}
+        if call_id and call_id != own_id:
+            about["original_call_id"] = call_id
+        call = self.add("tool.call", "assistant", name, about)
+        self._open_calls.append((call_id, call))
 
     def _result(self, call_id: str | None, name: str | None, content: str, data: Record) -> None:
-        """A tool answers: the oldest call of that id still open or, without an id, of that name."""
-        for place, (raw_id, call) in enumerate(self._unanswered):
-            if raw_id == call_id if call_id else name in (None, call.data["name"]):
-                del self._unanswered[place]
-                call_id, name = call.data["call_id"], name or call.data["name"]
-                break
+        """Append the answer of a tool, with the id and the name of the call that it answers."""
+        call = self._close_call(call_id, name)
+        if call:
+            call_id = call.data["call_id"]
+            name = name or call.data["name"]
         step = self.add("tool.result", "tool", content, {**data, "call_id": call_id, "name": name})
         step.data.setdefault("error", step.data.get("is_error"))
 
+    def _close_call(self, call_id: str | None, name: str | None) -> Step | None:
+        """The oldest open call of that id or, without an id, of that name; it is open no more."""
+        for position, (source_id, call) in enumerate(self._open_calls):
+            if call_id:
+                is_answered = source_id == call_id
+            else:
+                is_answered = name in (None, call.data["name"])
+            if is_answered:
+                del self._open_calls[position]
+                return call
+        return None
+
     def trace(self, id_: str, record: Record, *used: str | None) -> Trace:
         """The trace; its meta is what is not `used` of `record`."""
-        return Trace(
-            id_,
-            tuple(self.steps),
-            {name: value for name, value in record.items() if name not in used},
-        )
+        meta = {name: value for name, value in record.items() if name not in used}
+        return Trace(id_, tuple(self.steps), meta)
+
+
+def _epoch_s(moment: object) -> float | None:
+    """Seconds since 1970 UTC of an ISO time, or of an epoch in s or ms; None for what is neither."""
+    try:
+        time = validate(datetime, moment)
+    except RecordError:
+        return None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return time.timestamp()
+
+
+def id_text(value: object) -> str | None:
+    """An id as text; None for what is no id."""
+    if value == "" or isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value)
 
 
 def first_id(record: Record, *names: str) -> str | None:
     """The first of the fields `names` (or of the usual ones) that holds an id."""
-    found = (record.get(name) for name in names or IDS)
-    return next(
-        (str(v) for v in found if isinstance(v, str | int) and not isinstance(v, bool) and v != ""),
-        None,
-    )
+    for name in names or IDS:
+        text = id_text(record.get(name))
+        if text is not None:
+            return text
+    return None
 
 
 def unused(id_: str, taken: set[str]) -> str:
     """`id_`, with the first suffix -2, -3, ... that makes it new; it is then taken."""
-    own = next(new for new in chain([id_], (f"{id_}-{n}" for n in count(2))) if new not in taken)
+    own = id_
+    number = 2
+    while own in taken:
+        own = f"{id_}-{number}"
+        number += 1
     taken.add(own)
     return own
 
 
 def is_block(part: object) -> bool:
-    """Whether a part of a message's content is a step of its own, as only the Messages API writes
-    it.
-    """
+    """Whether a part of a message's content is a step of its own."""
     return isinstance(part, dict) and str(part.get("type")).endswith(BLOCKS)
 
 
 def words_of(content: object) -> tuple[str, dict[str, Any]]:
-    """The words of a message's content, and its parts where some are more than text."""
-    parts = [
-        part for part in (content if isinstance(content, list) else [content]) if part is not None
-    ]
-    plain = all(
-        isinstance(part, str) or (isinstance(part, dict) and set(part) == {"type", "text"})
-        for part in parts
-    )
-    return "\n".join(map(_words, parts)), {} if plain else {"parts": content}
+    """The words of a message's content, and its parts where one is more than text."""
+    if isinstance(content, str):
+        return content, {}
+    given = content if isinstance(content, list) else [content]
+    parts = [part for part in given if part is not None]
+    words = "\n".join(_words(part) for part in parts)
+    return words, {} if all(_is_text(part) for part in parts) else {"parts": content}
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, str) or (isinstance(part, dict) and set(part) == {"type", "text"})
 
 
 def _words(part: Any) -> str:
     text = part.get("text") if isinstance(part, dict) else part
     if isinstance(text, str):
         return text
-    return (
-        f"[{part['type']}]"
-        if isinstance(part, dict) and "type" in part
-        else json.dumps(part, ensure_ascii=False)
-    )
+    if isinstance(part, dict) and "type" in part:
+        return f"[{part['type']}]"
+    return json.dumps(part, ensure_ascii=False)
 
 
-def _arguments(given: str | dict[str, Any] | None) -> tuple[Any, list[str]]:
-    """Arguments as a dict, and the numbers in them that became None; text that is no JSON object is
-    kept as it is.
+def _arguments(written: str | dict[str, Any] | None) -> tuple[Any, list[str]]:
+    """Arguments as a dict, and the numbers in them that became None.
+
+    Text that is no JSON object is kept as it is.
     """
-    if not given or isinstance(given, dict):
-        return given or {}, []
-    decoded = decode_at(given, 0)
-    if isinstance(decoded.value, dict) and not given[decoded.end :].strip():
-        return decoded.value, list(decoded.not_finite)
-    return given, []
+    if not written or isinstance(written, dict):
+        return written or {}, []
+    decoded = decode_at(written, 0)
+    is_object = isinstance(decoded.value, dict) and not written[decoded.end :].strip()
+    return (decoded.value, list(decoded.not_finite)) if is_object else (written, [])

@@ -7,11 +7,11 @@ from typing import SupportsIndex, overload
 from toolkit import render
 from toolkit.traces.trace import Trace, title
 
-SHOWN = 20
+SHOWN_ROWS = 20
 
 
 class SkippedRecords(UserWarning):
-    """Some records could not be read; the report names each."""
+    """Records could not be read; the report names each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,14 @@ class Problem:
     why: str
 
     def __str__(self) -> str:
-        line, id_ = f", line {self.line}" if self.line else "", f" ({self.id})" if self.id else ""
-        return f"record {self.record}{line}{id_}: {f'field {self.field}: ' if self.field else ''}{self.why}"
+        text = f"record {self.record}"
+        if self.line:
+            text += f", line {self.line}"
+        if self.id:
+            text += f" ({self.id})"
+        if self.field:
+            return f"{text}: field {self.field}: {self.why}"
+        return f"{text}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,17 @@ class ImportReport:
     """What was changed on the way in, as an id that stood twice."""
 
     def __str__(self) -> str:
-        counts = (
-            f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls"
-        )
-        head = f"{self.path}: {counts}; {len(self.problems):,} records skipped\nformat: {self.format} ({self.decided})"
-        kept = f"fields kept in meta: {', '.join(self.unknown_fields) or 'none'}"
-        lines = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]
-        more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-        return "\n".join([head, kept, *lines[:SHOWN], *more])
+        lines = [
+            f"{self.path}: {self.n_traces:,} traces, {self.n_steps:,} steps, "
+            f"{self.n_tool_calls:,} tool calls; {len(self.problems):,} records skipped",
+            f"format: {self.format} ({self.decided})",
+            f"fields kept in meta: {', '.join(self.unknown_fields) or 'none'}",
+        ]
+        remarks = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]
+        lines += remarks[:SHOWN_ROWS]
+        if len(remarks) > SHOWN_ROWS:
+            lines.append(f"and {len(remarks) - SHOWN_ROWS:,} more")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return render.block(render.tag("pre", self))
@@ -86,6 +95,9 @@ class Traces(list[Trace]):
         return self[:]
 
     def _repr_html_(self) -> str:
-        rows = [(t.id, t.source, len(t.steps), len(t.calls), title(t)) for t in self[:SHOWN]]
+        rows = [
+            (trace.id, trace.source, len(trace.steps), len(trace.calls), title(trace))
+            for trace in self[:SHOWN_ROWS]
+        ]
         table = render.table(rows, ("id", "source", "steps", "tool calls", "begins"))
         return render.block(render.tag("pre", self.report), table)

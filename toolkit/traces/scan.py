@@ -14,9 +14,10 @@ LOOKED_AT = 1000
 OBJECT = re.compile(r'\{\s*"')
 NEXT_VALUE = re.compile(r"[^\s,]")
 AFTER_VALUE = re.compile(r"\s*(?:[,\]{]|\Z)")
-SURROGATE = re.compile("[\ud800-\udfff]")
 END_OF_ARRAY = re.compile(r"\]\s*\Z")
-REACHES = (1, 8)
+SURROGATE = re.compile("[\ud800-\udfff]")
+ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+NEXT_OPENINGS = (1, 8)
 """A record ends before the next opening.
 
 Where an inner object looks like one, it ends before a later opening.
@@ -59,9 +60,7 @@ def scan(text: str) -> Iterator[RawRecord]:
 
 
 def lines_of(text: str) -> Iterator[str]:
-    """The lines of `text` one by one, for a list of them would take as much memory again as the
-    text.
-    """
+    """The lines of `text` one by one: a list of them would take as much memory as the text."""
     begin = 0
     while (end := text.find("\n", begin)) >= 0:
         yield text[begin:end]
@@ -79,10 +78,31 @@ def unreadable(raw: str, begin: int = 0, end: int | None = None) -> str | None:
 
     None where it is.
     """
-    end = len(raw) if end is None else end
+    if end is None:
+        end = len(raw)
     if raw.isascii() or not SURROGATE.search(raw, begin, end):
         return None
-    return f"it has bytes that are not UTF-8 text: {ascii(raw[begin : min(end, begin + 60)])[1:60]}"
+    shown = ascii(raw[begin : min(end, begin + 60)])[1:60]
+    return f"it has bytes that are not UTF-8 text: {shown}"
+
+
+class _NotFinite(Exception):
+    """A number that JSON has no word for stands in the text."""
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise _NotFinite
+    return number
+
+
+def _refuse(constant: str) -> None:
+    raise _NotFinite
+
+
+# one decoder for all records: to make one for each would take longer than to decode a short record
+FINITE_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def decode_at(text: str, at: int) -> Decoded:
@@ -91,46 +111,59 @@ def decode_at(text: str, at: int) -> Decoded:
     A number that is not finite becomes None.
     """
     not_finite: list[str] = []
-
-    def none_for(constant: str) -> None:
-        not_finite.append(constant)
-
-    def finite(digits: str) -> float | None:
-        number = float(digits)
-        if isfinite(number):
-            return number
-        not_finite.append(digits)
-        return None
-
-    decoder = json.JSONDecoder(parse_constant=none_for, parse_float=finite)
     try:
-        value, end = decoder.raw_decode(text, at)
-        if text.find("\\u", at, end) >= 0:
-            value = _without_half_pairs(value)
+        try:
+            value, end = FINITE_DECODER.raw_decode(text, at)
+        except _NotFinite:
+            value, end = _noting_decoder(not_finite).raw_decode(text, at)
     except json.JSONDecodeError as error:
-        seen = readable(text[error.pos : error.pos + 20]) or "the end"
-        why = unreadable(text, at, error.pos + 1) or f"not JSON: {error.msg}, at {seen!r}"
+        why = unreadable(text, at, error.pos + 1)
+        if not why:
+            shown = readable(text[error.pos : error.pos + 20]) or "the end"
+            why = f"not JSON: {error.msg}, at {shown!r}"
         return Decoded(None, at, why, error.pos)
     except RecursionError:
         return Decoded(None, at, TOO_DEEP, at)
     except ValueError as error:  # an integer of more digits than Python reads
         return Decoded(None, at, f"not readable JSON: {error}", at)
+    if ESCAPED_SURROGATE.search(text, at, end):
+        value = _without_half_pairs(value)
     return Decoded(value, end, unreadable(text, at, end), end, tuple(not_finite))
 
 
+def _noting_decoder(not_finite: list[str]) -> json.JSONDecoder:
+    """A decoder that puts None for each number that is not finite, and notes it."""
+
+    def none_for_constant(constant: str) -> None:
+        not_finite.append(constant)
+
+    def none_or_float(digits: str) -> float | None:
+        try:
+            return _finite(digits)
+        except _NotFinite:
+            not_finite.append(digits)
+            return None
+
+    return json.JSONDecoder(parse_constant=none_for_constant, parse_float=none_or_float)
+
+
 def _without_half_pairs(value: Any) -> Any:
-    """`value` with U+FFFD for half an escaped surrogate pair, which could be neither shown nor
-    written.
+    """`value` with U+FFFD for half an escaped surrogate pair.
+
+    Half a pair could be neither shown nor written.
     """
     pairs = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
     return json.loads(pairs.decode("utf-16", "replace"))
 
 
 def _is_json_lines(text: str) -> bool:
-    """Whether some line that opens an object is a whole record."""
+    """Whether a line that opens an object is a record."""
     first = NEXT_VALUE.search(text)
-    if not first or text[first.start()] == "[" or "\n" not in text.strip():
+    if not first or text[first.start()] == "[":
         return False
+    first_line_end = text.find("\n", first.start())
+    if first_line_end < 0 or not NEXT_VALUE.search(text, first_line_end):
+        return False  # a single line
     opening_lines = (line for line in lines_of(text) if line.startswith("{"))
     return any(_read_line(1, 1, line).error is None for line in islice(opening_lines, LOOKED_AT))
 
@@ -162,8 +195,10 @@ def _read_values(text: str) -> Iterator[RawRecord]:
     first = NEXT_VALUE.search(text)
     in_array = first is not None and text[first.start()] == "["
     at = first.start() + 1 if first and in_array else 0
-    number, line, counted_to = 0, 1, 0
-    openings: list[int] | None = None
+    number = 0
+    line = 1
+    counted_to = 0
+    openings: list[int] | None = None  # looked for where the first broken record stands
     error: str | None = None
     while begin := NEXT_VALUE.search(text, at):
         at = begin.start()
@@ -172,48 +207,53 @@ def _read_values(text: str) -> Iterator[RawRecord]:
         number += 1
         line += text.count("\n", counted_to, at)
         counted_to = at
-        decoded = decode_at(text, at) if openings is None else _decode_up_to(openings, text, at)
-        error, end = decoded.error, decoded.end
+        if openings is None:
+            decoded = decode_at(text, at)
+        else:
+            decoded = _decode_up_to(openings, text, at)
+        error = decoded.error
+        end = decoded.end
         if end == at or not AFTER_VALUE.match(text, end):
             error = error or f"the record is followed by {text[end : end + 20]!r}, not by a comma"
-            openings = find_openings(text) if openings is None else openings
-            later = bisect_right(openings, max(end - 1, at))
-            end = openings[later] if later < len(openings) else len(text)
+            if openings is None:
+                openings = find_openings(text)
+            end = _next_opening(openings, max(end - 1, at), len(text))
         if error:
             yield RawRecord(number, line, None, error, text[at:end])
         else:
             yield RawRecord(number, line, decoded.value, not_finite=decoded.not_finite)
         at = end
     if in_array and not error:
-        yield RawRecord(
-            number + 1, line, None, "the file ends before its array is closed: it may be cut short"
-        )
+        cut = "the file ends before its array is closed: it may be cut short"
+        yield RawRecord(number + 1, line, None, cut)
+
+
+def _next_opening(openings: list[int], after: int, end: int, skip: int = 0) -> int:
+    """The opening after an offset, or a later one where some are to be skipped; else the end."""
+    index = bisect_right(openings, after) + skip
+    return openings[index] if index < len(openings) else end
 
 
 def _decode_up_to(openings: list[int], text: str, at: int) -> Decoded:
     """Decode the value at `at` from a piece of `text` that ends where another record opens.
 
-    An error costs a walk to it from the top of the text that is decoded, to count its lines. Over a
-    whole file with many broken records that would be quadratic.
+    An error costs a walk to it from the top of the text that is decoded, to count its lines. Over
+    the file with many broken records that would be quadratic.
     """
-    after = bisect_right(openings, at)
     decoded = Decoded(None, at)
-    for reach in REACHES:
-        last = after + reach - 1
-        stop = openings[last] if last < len(openings) else len(text)
+    for nth in NEXT_OPENINGS:
+        stop = _next_opening(openings, at, len(text), skip=nth - 1)
         piece = text[at:stop]
         decoded = decode_at(piece, 0)
-        cut_short = decoded.error_at >= len(piece.rstrip()) - 1 or "Unterminated" in (
-            decoded.error or ""
-        )
-        if decoded.end or not cut_short:
+        error_at_end = decoded.error_at >= len(piece.rstrip()) - 1
+        is_cut_short = error_at_end or "Unterminated" in (decoded.error or "")
+        if decoded.end or not is_cut_short:
             break
     return decoded._replace(end=at + decoded.end, error_at=at + decoded.error_at)
 
 
 def find_openings(text: str) -> list[int]:
-    """The offsets at which a record opens, judged by the form of the longest object that can be
-    read.
+    """The offsets at which a record opens, judged by the longest object that can be read.
 
     A record opens with the same first key, and has its second key before the first comes again: an
     inner object may open with the same key. Where records begin on lines of their own, they begin
@@ -225,25 +265,24 @@ def find_openings(text: str) -> list[int]:
     begin, record = _longest_object(text)
     if not record:
         return []
-    first, *others = record
+    first_key, *other_keys = record
     indent = text[text.rfind("\n", 0, begin) + 1 : begin]
     own_line = f"^{indent}" if begin and not indent.strip() else ""
-    pattern = re.compile(
-        own_line + r"\{\s*" + re.escape(json.dumps(first, ensure_ascii=False)) + r"\s*:",
-        re.MULTILINE,
-    )
-    heads = [(match.start(), match.end()) for match in pattern.finditer(text)]
-    second_key = ""
-    if others and not isinstance(
-        record[first], dict | list
-    ):  # else inner objects may stand between the two keys
-        second_key = json.dumps(others[0], ensure_ascii=False)
+    pattern = own_line + r"\{\s*" + re.escape(_quoted(first_key)) + r"\s*:"
+    heads = [match.span() for match in re.finditer(pattern, text, re.MULTILINE)]
+    # where the first value has objects in it, these may stand between the two keys
+    has_inner = isinstance(record[first_key], dict | list)
+    second_key = _quoted(other_keys[0]) if other_keys and not has_inner else ""
     openings: list[int] = []
-    for index, (start, end) in enumerate(heads):
-        next_start = heads[index + 1][0] if index + 1 < len(heads) else len(text)
+    next_starts = [start for start, _ in heads[1:]] + [len(text)]
+    for (start, end), next_start in zip(heads, next_starts, strict=False):
         if text.find(second_key, end, next_start) >= 0:
             openings.append(text.index("{", start))
     return openings
+
+
+def _quoted(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)
 
 
 def _longest_object(text: str) -> tuple[int, dict[str, Any]]:
@@ -251,7 +290,10 @@ def _longest_object(text: str) -> tuple[int, dict[str, Any]]:
 
     Those inside of it are not looked at.
     """
-    at, longest, begin, record = 0, 0, 0, dict[str, Any]()
+    at = 0
+    longest = 0
+    begin = 0
+    record: dict[str, Any] = {}
     for _ in range(LOOKED_AT):
         match = OBJECT.search(text, at)
         if not match:
@@ -259,6 +301,8 @@ def _longest_object(text: str) -> tuple[int, dict[str, Any]]:
         decoded = decode_at(text, match.start())
         length = decoded.end - match.start()
         if length > longest:
-            longest, begin, record = length, match.start(), decoded.value
+            longest = length
+            begin = match.start()
+            record = decoded.value
         at = max(decoded.end, match.end())
     return begin, record

@@ -88,13 +88,14 @@ def _records(lines: Lines, names: list[str], delimiter: str) -> Iterator[RawReco
     number = 0
     for row in _rows(lines, delimiter):
         if not any(row.cells) and not row.error:
-            continue
+            continue  # a blank line
         number += 1
         error = row.error or unreadable("".join(row.cells))
         if not error and len(row.cells) != len(names):
             error = f"{len(row.cells)} cells under {len(names)} columns"
-        cells = dict(zip(names, map(readable, row.cells), strict=False))
-        yield RawRecord(number, row.line, cells, error, row.raw)
+        cells = [readable(cell) for cell in row.cells]
+        fields = dict(zip(names, cells, strict=False))
+        yield RawRecord(number, row.line, fields, error, row.raw)
 
 
 def _rows(lines: Lines, delimiter: str) -> Iterator[Row]:
@@ -117,8 +118,12 @@ def _rows(lines: Lines, delimiter: str) -> Iterator[Row]:
 
 
 def _single_lines(lines: Iterable[str], first: int, delimiter: str) -> Iterator[Row]:
+    """Each line as a row of its own."""
     for number, line in enumerate(lines, first):
+        reader = csv.reader([line], delimiter=delimiter, strict=True)
         try:
-            yield Row(number, _next_row(csv.reader([line], delimiter=delimiter, strict=True)) or [])
+            cells = _next_row(reader)
         except csv.Error as error:
             yield Row(number, [], f"not CSV: {error}", line)
+        else:
+            yield Row(number, cells or [])

@@ -45,11 +45,11 @@ def align(
     against the rest. `grades` states the whole scale in its order, so that AC1 and PABAK know the
     grades that nobody gave; those of an ordered Categorical are taken from it. `human_kind`,
     `judge_source` and `trace_source` may be iterables, as
-    ``frame["rater_kind"]``: a mixture is called by its least human, least live part. Items that are not independent,
-    as turns of one conversation or phrasings of one situation, share a value of `groups`. Raises
-    ValueError where lengths or indexes differ, a label or group is missing, verdicts are of several
-    judges, or the two use different codes for the same thing: a judge that writes "2" as 0 is a
-    mistake in the table, and not a bad judge.
+    ``frame["rater_kind"]``: a mixture is called by its least human, least live part. Items that
+    are not independent, as turns of one conversation or phrasings of one situation, share a value
+    of `groups`. Raises ValueError where lengths or indexes differ, a label or group is missing,
+    verdicts are of several judges, or the two use different codes for the same thing: a judge that
+    writes "2" as 0 is a mistake in the table, and not a bad judge.
     """
     if unparsed not in get_args(Policy):
         raise ValueError(f"unparsed is one of {', '.join(get_args(Policy))}, not {unparsed!r}")

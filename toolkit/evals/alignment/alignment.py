@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit import render
 from toolkit.evals.alignment import intervals
-from toolkit.evals.alignment.categories import Policy, counted_as
+from toolkit.evals.alignment.categories import NO_VERDICT, Policy, counted_as
 from toolkit.evals.alignment.confusion import (
     MEASURES,
     confusion_table,
@@ -150,6 +150,7 @@ class Alignment(Origin):
         wants_positive = name == "tpr"
         of_kind = labels.eq(self.positive).eq(wants_positive)
         right = of_kind & verdicts.eq(self.positive).eq(wants_positive)
+        right &= verdicts.ne(NO_VERDICT)
         return int(right.sum()), int(of_kind.sum())
 
     def interval(

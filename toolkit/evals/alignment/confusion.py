@@ -42,6 +42,7 @@ def measures(tables: np.ndarray, n_labels: int, positive: int | None) -> dict[st
     agreed = np.diagonal(tables, axis1=-2, axis2=-1)
     labelled = tables.sum(axis=-1)
     judged = tables.sum(axis=-2)
+    silent = tables[..., n_labels:].sum(axis=-1)
     n = labelled.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         averaged = slice(0, n_labels)
@@ -49,7 +50,7 @@ def measures(tables: np.ndarray, n_labels: int, positive: int | None) -> dict[st
             averaged = slice(positive, positive + 1)
         values = {
             **_agreement(agreed, labelled, judged, n),
-            **_rates(agreed, labelled, judged, n, positive),
+            **_rates(agreed, labelled, judged, silent, n, positive),
             "precision": _mean(agreed / judged, averaged),
             "recall": _mean(agreed / labelled, averaged),
             "f1": _mean(2 * agreed / (labelled + judged), averaged),
@@ -87,11 +88,12 @@ def _rates(
     agreed: np.ndarray,
     labelled: np.ndarray,
     judged: np.ndarray,
+    silent: np.ndarray,
     n: np.ndarray,
     positive: int | None,
 ) -> dict[str, np.ndarray]:
     """TPR and TNR of the category `positive` against the rest, and by how much more often the judge
-    says it.
+    says it. Where it says no label at all (`silent`, by people's label) it is right in neither.
     """
     if positive is None:
         undefined = n * np.nan
@@ -99,8 +101,13 @@ def _rates(
     both = agreed[..., positive]
     people = labelled[..., positive]
     judge = judged[..., positive]
-    neither = n - people - judge + both
-    return {"tpr": both / people, "tnr": neither / (n - people), "generosity": (judge - people) / n}
+    silent_on_others = silent.sum(axis=-1) - silent[..., positive]
+    neither = n - people - judge + both - silent_on_others
+    return {
+        "tpr": both / people,
+        "tnr": neither / (n - people),
+        "generosity": (judge - people) / n,
+    }
 
 
 def resampled_tables(
@@ -110,7 +117,7 @@ def resampled_tables(
     resamples: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """``(resamples, c, c)`` bootstrapped tables of ``human`` labels against ``counted`` verdicts."""
+    """``(resamples, c, c)`` bootstrapped tables of ``human`` against ``counted``."""
     import pandas as pd
 
     n_categories = len(categories)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import render
 from toolkit.evals.alignment.origin import Origin
-from toolkit.traces.trace import Trace, trace_html
+from toolkit.traces import Trace, trace_html
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,12 @@ import numpy as np
 
 from toolkit.evals.alignment import intervals
 from toolkit.evals.alignment.alignment import Alignment
-from toolkit.evals.alignment.categories import counted_as, refuse_other_codes
+from toolkit.evals.alignment.categories import (
+    NO_VERDICT,
+    Policy,
+    counted_as,
+    refuse_other_codes,
+)
 from toolkit.evals.alignment.pairing import (
     by_trace,
     group_numbers,
@@ -74,11 +79,14 @@ def judged_items(alignment: Alignment, judged: Any, groups: Any) -> JudgedItems:
     """The judged items, without examples, and those that people labelled set apart.
 
     Raises ValueError for other codes, verdicts of another judge than was aligned, an id that is
-    there twice, a missing group, or unscored verdicts under the policy ``pass``.
+    there twice, a missing group, or unscored verdicts under a policy that takes them for a pass, or
+    for agreeing with nobody.
     """
-    if isinstance(judged, Mapping) and all(hasattr(one, "trace_id") for one in judged.values()):
-        judged = list(judged.values())
-    verdicts, about = by_trace(list(judged) if isinstance(judged, tuple) else judged)
+    if isinstance(judged, Mapping):
+        values = list(judged.values())
+        if all(hasattr(value, "trace_id") for value in values):
+            judged = values
+    verdicts, about = by_trace(judged)
     _refuse_other_judges(alignment, about)
     optional = {"group": groups, "example": about.get("example")}
     given = {name: values for name, values in optional.items() if values is not None}
@@ -94,9 +102,9 @@ def judged_items(alignment: Alignment, judged: Any, groups: Any) -> JudgedItems:
     judged_only = rows[~is_known & ~is_example]
     is_scored = judged_only["verdict"].isin(labels)
     n_unscored = int((~is_scored).sum())
-    if alignment.policy == "pass" and (n_unscored or alignment.n_unparsed):
-        raise ValueError("what is unscored is never a pass: align with unparsed='report' or 'fail'")
     in_place_of_none = counted_as(alignment.policy, labels, alignment.positive)
+    if n_unscored or alignment.n_unparsed:
+        _refuse_guesses(alignment.policy, in_place_of_none)
     counted = judged_only["verdict"].where(is_scored, in_place_of_none)
     used = judged_only[counted.notna()]
     return JudgedItems(
@@ -115,6 +123,13 @@ def _refuse_other_judges(alignment: Alignment, about: Mapping[str, Any]) -> None
     if others and alignment.judge_hash:
         hashes = f"judged by {first_few(others)}, aligned was {alignment.judge_hash}"
         raise ValueError(f"{hashes}: errors of another judge")
+
+
+def _refuse_guesses(policy: Policy, in_place_of_none: Any) -> None:
+    if policy == "pass":
+        raise ValueError("what is unscored is never a pass: align with unparsed='report' or 'fail'")
+    if in_place_of_none == NO_VERDICT:
+        raise ValueError("what agrees with nobody tells no rate: align with unparsed='report'")
 
 
 def _labels_by_id(alignment: Alignment, rows: "pd.DataFrame") -> "pd.Series":

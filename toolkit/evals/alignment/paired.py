@@ -52,9 +52,9 @@ class JudgeComparison(Origin):
     """Items on which the first judge says what people say, and the second does not."""
     second_only: int
     p: float | None
-    """Two-sided; None where the two are right and wrong on the same items. McNemar's exact, or with
-    groups the sign-flip test of the groups' differences, which is the same where each item is its
-    own group.
+    """Two-sided; None where the two are right and wrong on the same items, or in each group as
+    often. McNemar's exact, or with groups the sign-flip test of the groups' differences, which is
+    the same where each item is its own group.
     """
     difference: float | None
     """Accuracy of the first less that of the second."""
@@ -86,11 +86,6 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
     groups = _groups_of_both(used)
     n = len(used)
     p = _p_value(differences.to_numpy(), groups) if differences.any() else None
-    reason = ""
-    if not n:
-        reason = "no item counts for both"
-    elif p is None:
-        reason = "p: the two are right and wrong on the same items"
     return JudgeComparison(
         n=n,
         n_unscored=int(labelled.sum()) - n,
@@ -99,11 +94,22 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
         p=p,
         difference=float(differences.mean()) if n else None,
         interval=difference_interval(differences.to_numpy(), groups),
-        reason=reason,
+        reason=_reason(differences, p),
         n_groups=None if groups is None else len(set(groups.tolist())),
         n_examples=int(is_example.sum()),
         **origin_of(first, second),
     )
+
+
+def _reason(differences: "pd.Series", p: float | None) -> str:
+    """Why there is no p, or no difference; blank where there are both."""
+    if differences.empty:
+        return "no item counts for both"
+    if p is not None:
+        return ""
+    if differences.any():
+        return "p: the differences of each group cancel out"
+    return "p: the two are right and wrong on the same items"
 
 
 def _groups_of_both(rows: "pd.DataFrame") -> np.ndarray | None:

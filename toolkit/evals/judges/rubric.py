@@ -12,7 +12,7 @@ import yaml
 from pydantic import BeforeValidator, TypeAdapter
 
 from toolkit.models.wire import fingerprint
-from toolkit.records import RecordError, validate, write_whole
+from toolkit.records import RecordError, read_text, validate, write_whole
 
 FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
 YAML = (".yaml", ".yml")
@@ -170,11 +170,7 @@ class Rubric:
         The front matter stands between two lines of ``---``; in it a sentence that holds a colon is
         quoted. Raises RecordError, which names the file and the field.
         """
-        try:
-            return cls.parse(Path(path).read_text(encoding="utf-8-sig"), path)
-        except UnicodeDecodeError as error:
-            why = f"not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
-            raise RecordError(why, str(path)) from None
+        return cls.parse(read_text(path), path)
 
     @classmethod
     def parse(cls, source: str, file: str | Path = "rubric.md") -> "Rubric":

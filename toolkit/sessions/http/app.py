@@ -81,7 +81,7 @@ proxy speaks TLS.
 "http://localhost:5173"])``, exactly; it sends its token in the header. Cookies play no part.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -100,14 +100,14 @@ from toolkit.sessions.http.access import LOOPBACK, Tokens, address, check_origin
 from toolkit.sessions.http.attendants import IDLE_S, Attendant, Attendants, KnownSessions
 from toolkit.sessions.http.endpoints import Endpoints, status_of
 from toolkit.sessions.http.orders import Order, OrderRefused
-from toolkit.sessions.http.sse import EventStream, Words, direct_stream
+from toolkit.sessions.http.sse import EventStream
 from toolkit.sessions.log import Log, LogUnavailable, TooLarge
 from toolkit.sessions.speaking import speaking
 from toolkit.sessions.surface import PRESENCE_TTL_S
 from toolkit.web import serving
 
 __all__ = ["Attendant", "EventStream", "Order", "Tokens"]
-__all__ += ["direct_stream", "is_loopback", "serve", "session_app", "speaking"]
+__all__ += ["is_loopback", "serve", "session_app", "speaking"]
 
 BEAT_S = 2.0
 FRAME_BYTES = 1_048_576
@@ -120,7 +120,6 @@ def session_app(
     log: Log,
     tokens: Tokens | None,
     attendant: Attendant | None = None,
-    model_call: Callable[[str], Words] | None = None,
     hosts: Sequence[str] = LOOPBACK,
     beat_s: float = BEAT_S,
     presence_s: float = PRESENCE_TTL_S,
@@ -140,8 +139,6 @@ def session_app(
         Started for a session when somebody who may control it connects or sends. What it raises is
         logged, and is an
         ``error`` event on the session; the next message starts it again, after a pause.
-    model_call : callable, optional
-        Makes words of a text, for POST ``/direct``, which is a `direct_stream`.
     hosts : sequence of str
         The names that the app goes by: a name that another site has pointed here is none of them.
     beat_s : float
@@ -158,12 +155,11 @@ def session_app(
     check_origins(origins)
     known = KnownSessions(log)
     attendants = Attendants(attendant, known, idle_s)
-    site = Endpoints(log, tokens, attendants, known, model_call, hosts, beat_s, presence_s, origins)
+    site = Endpoints(log, tokens, attendants, known, hosts, beat_s, presence_s, origins)
     routes = [
         Route("/sessions/{id}", site.page),
         Route("/sessions/{id}/events", site.events),
         WebSocketRoute("/sessions/{id}/ws", site.socket),
-        Route("/sessions/{id}/direct", site.direct, methods=["POST"]),
         Route("/sessions/{id}/{do}", site.order, methods=["POST"]),
     ]
     foreseen = (HTTPException, RecordError, TooLarge, OrderRefused, LogUnavailable, TimeoutError)

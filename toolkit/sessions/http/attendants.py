@@ -160,12 +160,16 @@ class Attendants:
             while not work.done() and not await self._is_idle(session, post):
                 await asyncio.wait([work], timeout=self.idle_s / 2)
         finally:
+            ending = loop.time()
             error = await _ended(work)
         if error is None:
             del self._posts[session.id]
         else:
             self._has_failed(post, loop.time() - started)
             await report(session, "the agent's attendant failed", error)
+        if post.wanted >= ending:  # somebody came while it ended, and `wake` found it there still
+            post.task = asyncio.create_task(self._attend(session))
+            self._posts[session.id] = post
 
     def _has_failed(self, post: _Post, lived_s: float) -> None:
         if lived_s > self.backoff_max_s:

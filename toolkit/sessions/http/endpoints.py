@@ -5,7 +5,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from toolkit.sessions.http import sse
 from toolkit.sessions.http.access import Grant, Pass, Tokens, admit
 from toolkit.sessions.http.attendants import Attendants, KnownSessions, report
 from toolkit.sessions.http.orders import Order, OrderRefused
-from toolkit.sessions.http.sse import EventStream, Messages, Words, direct_stream
+from toolkit.sessions.http.sse import EventStream, Messages
 from toolkit.sessions.log import Log, LogClosed, LogUnavailable, TooLarge, stop
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import presence
@@ -57,7 +57,6 @@ class Endpoints:
     tokens: Tokens | None
     attendants: Attendants
     known: KnownSessions
-    model_call: Callable[[str], Words] | None
     hosts: Sequence[str]
     beat_s: float
     presence_s: float
@@ -214,15 +213,6 @@ class Endpoints:
         acknowledged = await order.give(session, may.actor)
         self.attendants.wake(session)  # again: the one before may have been let go meanwhile
         return acknowledged
-
-    async def direct(self, http: Request) -> Response:
-        """The trap: words that hang on this connection."""
-        self.enter(http, "control")
-        if self.model_call is None:
-            raise HTTPException(404, "this app was given no model call to stream")
-        return direct_stream(
-            self.model_call(validate(Order, {**await _body(http), "do": "say"}).text)
-        )
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -1,6 +1,4 @@
-"""A session as a stream of messages, which any reader can leave and come back to; and
-`direct_stream`, the trap.
-"""
+"""A session as a stream of messages, which any reader can leave and come back to."""
 
 import asyncio
 import json
@@ -216,20 +214,3 @@ async def first(*jobs: Coroutine[Any, Any, None]) -> None:
     for task in done:
         if not task.cancelled():
             task.result()
-
-
-def direct_stream(words: Words) -> EventStream:
-    """The single-connection trap: a model call sent down the one connection that asked for it, as
-    SSE.
-
-    The call is cancelled when the client goes, nothing is kept, nothing can be resumed, nobody else
-    can watch.
-    """
-
-    async def frames() -> Words:
-        async with aclosing(words):
-            async for word in words:
-                yield frame({"text": word})
-        yield frame({}, "done")
-
-    return EventStream(frames())

@@ -22,9 +22,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from toolkit.events import Event
 from toolkit.sessions.control import attend
 from toolkit.sessions.http.app import session_app
-from toolkit.sessions.http.sse import EventStream, Words, direct_stream, frame
+from toolkit.sessions.http.sse import EventStream, Words, frame
 from toolkit.sessions.lab.speech import N_TOKENS, speak
 from toolkit.sessions.lab.store import AnswerStore
+from toolkit.sessions.lab.trap import direct_stream
 from toolkit.sessions.lab.worker import STORE
 from toolkit.sessions.nats.log import NatsLog
 from toolkit.sessions.run import Run

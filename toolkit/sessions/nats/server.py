@@ -45,7 +45,7 @@ SERVER_URL = "FIELDBOOK_SERVER_URL"
 """
 
 
-class StoreInUse(RuntimeError):
+class StoreInUse(Unavailable):
     """Another nats-server has this store."""
 
 

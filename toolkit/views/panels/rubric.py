@@ -15,7 +15,7 @@ from ipywidgets import HTML, HBox, Layout, Textarea, VBox
 from toolkit import render
 from toolkit.evals import Alignment, Judge, Label, Rubric, RuleJudge, SklearnJudge, Verdict, align
 from toolkit.models.tape import asks_live
-from toolkit.records import RecordError, write_whole
+from toolkit.records import RecordError, read_text, write_whole
 from toolkit.traces import Trace
 from toolkit.views.panels.page import button, by_id
 
@@ -64,8 +64,8 @@ class RubricPanel(VBox):  # type: ignore[misc]
         self._hashes: dict[str, str] = {}
         """The hash of the judge that each text of a rubric makes."""
         self._paying = self._asked_to_stop = False
-        self._file = self.path.read_text("utf-8-sig")
-        draft = self._draft.read_text("utf-8-sig") if self._draft.exists() else self._file
+        self._file = read_text(self.path)
+        draft = read_text(self._draft) if self._draft.exists() else self._file
         self._head, self._note, self._table = HTML(), HTML(layout=Layout(margin="2px 12px")), HTML()
         self.box = Textarea(draft, rows=16, continuous_update=False, layout=Layout(width="auto"))
         self.again = button(
@@ -228,7 +228,7 @@ class RubricPanel(VBox):  # type: ignore[misc]
     def _save(self) -> None:
         try:
             rubric = Rubric.parse(self.box.value, self.path)
-            if self.path.read_text("utf-8-sig") != self._file:
+            if read_text(self.path) != self._file:
                 raise RecordError(
                     "somebody changed the file since it was read: Revert shows it; copy your words first"
                 )
@@ -242,7 +242,7 @@ class RubricPanel(VBox):  # type: ignore[misc]
             self._start(not self._live)
 
     def _revert(self) -> None:
-        self._file = self.box.value = self.path.read_text("utf-8-sig")
+        self._file = self.box.value = read_text(self.path)
         self._draft.unlink(missing_ok=True)
 
     def _written(self, path: Path) -> bool:

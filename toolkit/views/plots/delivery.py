@@ -1,4 +1,4 @@
-"""Plots of the transport comparison: what each transport lost, and how long its reader stood still."""
+"""Plots of the transport comparison: what each lost, and how long its reader stood still."""
 
 from typing import TYPE_CHECKING
 

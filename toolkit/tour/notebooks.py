@@ -1,0 +1,66 @@
+"""The notebooks in a folder of the user's: what a user changed is never overwritten."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from toolkit.files import shipped
+from toolkit.records import write_whole
+
+LAID_OUT = ".fieldbook.json"
+"""The file that says what was laid out: the hash of each file by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What was done with each file, by its name."""
+
+    folder: Path
+    written: tuple[str, ...]
+    """New here, or unchanged since an older version laid it out."""
+    kept: tuple[str, ...]
+    """Changed by the user: left as it is."""
+
+    def __str__(self) -> str:
+        text = f"notebooks: {self.folder} ({len(self.written)} files written"
+        if self.kept:
+            text += f"; yours are kept: {', '.join(self.kept)}"
+        return text + ")"
+
+
+def lay_out_notebooks(folder: Path) -> Layout:
+    """Copy the notebooks, and the modules that they import, to `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / LAID_OUT
+    hashes: dict[str, str] = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    written: list[str] = []
+    kept: list[str] = []
+    for source in _shipped_files():
+        name = source.relative_to(shipped("notebooks")).as_posix()
+        content = source.read_bytes()
+        target = folder / name
+        present = _hash(target.read_bytes()) if target.exists() else None
+        if present == _hash(content):
+            hashes[name] = present
+        elif present is None or present == hashes.get(name):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            hashes[name] = _hash(content)
+            written.append(name)
+        else:
+            kept.append(name)
+    write_whole(record, json.dumps(hashes, indent=1))
+    return Layout(folder, tuple(written), tuple(kept))
+
+
+def _shipped_files() -> list[Path]:
+    """The notebooks, their modules and their pictures: not what a run of them left behind."""
+    files: list[Path] = []
+    for pattern in ("*.ipynb", "*.py", "images/*"):
+        files += sorted(shipped("notebooks").glob(pattern))
+    return files
+
+
+def _hash(content: bytes) -> str:
+    return sha256(content).hexdigest()
