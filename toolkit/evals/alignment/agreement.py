@@ -12,7 +12,7 @@ from toolkit.evals.alignment.origin import Origin, least_human
 from toolkit.evals.alignment.pairing import Values, group_numbers, refuse_no_group, side_by_side
 from toolkit.evals.alignment.rater_kappas import kappas, mean_kappas
 from toolkit.evals.alignment.ratings import GAP, Ratings, Scale, read_ratings
-from toolkit.traces.sources import least_live
+from toolkit.traces.sources import Mixture, least_live
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +93,9 @@ def agreement(
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-    human_kind: str | Iterable[str] | None = None,
-    judge_source: str | Iterable[str] | None = None,
-    trace_source: str | Iterable[str] | None = None,
+    human_kind: Mixture = None,
+    judge_source: Mixture = None,
+    trace_source: Mixture = None,
     grades: Iterable[Any] | None = None,
 ) -> Agreement:
     """Compare raters: a row an item, a column a rater, None, NaN or ``defer`` a gap.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from toolkit.evals.alignment.alignment import Alignment, measured
+from toolkit.evals.alignment.alignment import Alignment
 from toolkit.evals.alignment.categories import (
     Policy,
     categories,
@@ -11,10 +11,11 @@ from toolkit.evals.alignment.categories import (
     ordered_grades,
     refuse_other_codes,
 )
+from toolkit.evals.alignment.measured import measured
 from toolkit.evals.alignment.origin import least_human
 from toolkit.evals.alignment.pairing import Values, by_trace, side_by_side
 from toolkit.evals.text import first_few
-from toolkit.traces.sources import least_live
+from toolkit.traces.sources import Mixture, least_live
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +26,12 @@ def align(
     judge: Values,
     positive: Any = "pass",
     unparsed: Policy = "report",
-    human_kind: str | Iterable[str] | None = None,
-    judge_source: str | Iterable[str] | None = None,
+    human_kind: Mixture = None,
+    judge_source: Mixture = None,
     groups: "Values | None" = None,
     slices: "Values | None" = None,
     grades: "Iterable[Any] | None" = None,
-    trace_source: str | Iterable[str] | None = None,
+    trace_source: Mixture = None,
 ) -> Alignment:
     """Compare a judge's verdicts with labels, in the same order, or as Series (or dicts) that are
     aligned by index.
@@ -71,9 +72,8 @@ def align(
     labels = categories(pairs["human"], {positive} & set(pairs["judge"]), grades)
     refuse_other_codes(pairs["judge"][pairs["human"].ne("defer")], labels)
     pairs["status"] = _status(pairs, labels)
-    return measured(
-        pairs.drop(columns="example", errors="ignore"),
-        labels,
+    pairs = pairs.drop(columns="example", errors="ignore")
+    return Alignment(
         positive=positive,
         policy=unparsed,
         human_kind=least_human(of_labels.get("rater_kind"), human_kind),
@@ -81,6 +81,7 @@ def align(
         trace_source=least_live(of_verdicts.get("trace_source"), trace_source),
         judge_hash=_judge_hash(of_verdicts),
         computed=bool(of_verdicts) and all(of_verdicts["computed"]),
+        **measured(pairs, labels, positive, unparsed),
     )
 
 

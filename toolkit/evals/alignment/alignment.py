@@ -3,22 +3,17 @@ verdicts.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from toolkit import render
 from toolkit.evals.alignment import intervals
-from toolkit.evals.alignment.categories import NO_VERDICT, Policy, counted_as
-from toolkit.evals.alignment.confusion import (
-    MEASURES,
-    confusion_table,
-    measures,
-    measures_of_table,
-    resampled_tables,
-)
+from toolkit.evals.alignment.categories import NO_VERDICT, Policy
+from toolkit.evals.alignment.confusion import MEASURES, measures, resampled_tables
 from toolkit.evals.alignment.disagreements import Disagreements
+from toolkit.evals.alignment.measured import measured
 from toolkit.evals.alignment.origin import Origin, judge_in_words
 from toolkit.evals.alignment.pairing import group_numbers
 from toolkit.traces import Trace
@@ -229,15 +224,8 @@ class Alignment(Origin):
 
     def _with(self, pairs: "pd.DataFrame", policy: Policy) -> "Alignment":
         """The same judge against other pairs, or under another policy."""
-        return measured(
-            pairs,
-            tuple(self.confusion.index),
-            positive=self.positive,
-            policy=policy,
-            judge_hash=self.judge_hash,
-            computed=self.computed,
-            **self.origin,
-        )
+        labels = tuple(self.confusion.index)
+        return replace(self, policy=policy, **measured(pairs, labels, self.positive, policy))
 
     def disagreements(self, traces: Iterable[Trace] = ()) -> "Disagreements":
         """What to read next: the judge's wrong passes, its wrong fails, then what is unparsed; each
@@ -283,30 +271,3 @@ def alignments_frame(alignments: Mapping[Any, Alignment]) -> "pd.DataFrame":
     for name, alignment in alignments.items():
         rows[name] = [getattr(alignment, column) for column in columns]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
-
-
-def measured(
-    pairs: "pd.DataFrame", labels: tuple[Any, ...], *, positive: Any, policy: Policy, **about: Any
-) -> Alignment:
-    """The alignment of `pairs`, which have their ``status``, under a policy."""
-    verdicts = pairs["judge"].where(pairs["status"].eq("compared"), None)
-    in_place_of_none = counted_as(policy, labels, positive)
-    counted = verdicts.mask(pairs["status"].eq("unparsed"), in_place_of_none)
-    pairs = pairs.assign(counted=counted)
-    used = pairs[counted.notna()]
-    counts = confusion_table(used, labels)
-    values, reason = measures_of_table(counts, labels, positive)
-    status = pairs["status"].value_counts()
-    return Alignment(
-        n=len(used),
-        confusion=counts.loc[list(labels)].rename_axis(index="labels", columns="judge"),
-        reason=reason,
-        pairs=pairs,
-        positive=positive,
-        policy=policy,
-        n_unparsed=int(status.get("unparsed", 0)),
-        n_deferred=int(status.get("deferred", 0)),
-        n_examples=int(status.get("example", 0)),
-        **values,
-        **about,
-    )

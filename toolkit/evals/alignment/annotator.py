@@ -7,7 +7,7 @@ Benjamini & Yekutieli 2001: the false discovery rate over raters.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from toolkit.evals.alignment.categories import categories, refuse_other_codes
 from toolkit.evals.alignment.origin import Origin, least_human
 from toolkit.evals.alignment.pairing import Values, by_trace, side_by_side
 from toolkit.evals.text import first_few
-from toolkit.traces.sources import least_live
+from toolkit.traces.sources import Mixture, least_live
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,9 +81,9 @@ def annotator_test(
     epsilon: float = 0.2,
     q: float = 0.05,
     min_items: int = 30,
-    human_kind: str | Iterable[str] | None = None,
-    judge_source: str | Iterable[str] | None = None,
-    trace_source: str | Iterable[str] | None = None,
+    human_kind: Mixture = None,
+    judge_source: Mixture = None,
+    trace_source: Mixture = None,
     min_raters: int | None = None,
 ) -> AnnotatorTest:
     """The alternative annotator test: leave each rater out, and ask who agrees better with the

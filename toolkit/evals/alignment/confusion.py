@@ -127,28 +127,3 @@ def resampled_tables(
     cells[np.arange(len(used)), labelled * n_categories + judged] = 1
     counts = intervals.resampled(cells, groups, resamples, rng)
     return counts.reshape(resamples, n_categories, n_categories)
-
-
-def confusion_table(used: "pd.DataFrame", labels: tuple[Any, ...]) -> "pd.DataFrame":
-    """Counts of ``human`` labels against ``counted`` verdicts: square, `labels` first."""
-    import pandas as pd
-
-    names = list(dict.fromkeys([*labels, *used["counted"]]))
-    counts = pd.crosstab(used["human"], used["counted"])
-    return counts.reindex(index=names, columns=names, fill_value=0)
-
-
-def measures_of_table(
-    counts: "pd.DataFrame", labels: tuple[Any, ...], positive: Any
-) -> tuple[dict[str, Any], str]:
-    """Each of `MEASURES` of one table, None where undefined; and in words, why it is."""
-    positive_at = labels.index(positive) if positive in labels else None
-    table = counts.to_numpy(dtype=float)
-    values: dict[str, Any] = {}
-    reasons = []
-    for name, value in measures(table, len(labels), positive_at).items():
-        values[name] = None if np.isnan(value) else float(value)
-        if values[name] is None:
-            why = UNDEFINED[name if table.any() else "accuracy"]
-            reasons.append(f"{name}: {why.format(positive=positive, labels=labels)}")
-    return values, "; ".join(reasons)

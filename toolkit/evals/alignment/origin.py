@@ -1,9 +1,8 @@
 """Origin: who labelled, what judged, and where the traces come from."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from toolkit.traces.sources import first_in, least_live
+from toolkit.traces.sources import Mixture, first_in, least_live
 
 RATER_KINDS = ("simulated", "model", "human")
 """From the least human to the most."""
@@ -68,7 +67,7 @@ def origin_of(*results: Origin) -> dict[str, str | None]:
     }
 
 
-def least_human(*kinds: str | Iterable[str | None] | None) -> str | None:
+def least_human(*kinds: Mixture) -> str | None:
     """The kind of rater that a mixture is called by: its least human part; None where none is
     known.
     """

@@ -1,7 +1,7 @@
 """Tests on the same items: two judges, or one judge twice."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +12,7 @@ from toolkit.evals.alignment.alignment import Alignment
 from toolkit.evals.alignment.origin import Origin, origin_of
 from toolkit.evals.alignment.pairing import Values, group_numbers
 from toolkit.evals.text import first_few
-from toolkit.traces.sources import least_live
+from toolkit.traces.sources import Mixture, least_live
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,7 +189,7 @@ def difference_interval(
 def retest(
     *runs: Sequence[SourcedVerdict],
     groups: "Values | None" = None,
-    trace_source: str | Iterable[str] | None = None,
+    trace_source: Mixture = None,
 ) -> Agreement:
     """Agreement of one judge with itself: each run is its verdicts on the same traces. ``disputed``
     names the flips.
