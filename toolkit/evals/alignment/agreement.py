@@ -98,15 +98,30 @@ def agreement(
     trace_source: Mixture = None,
     grades: Iterable[Any] | None = None,
 ) -> Agreement:
-    """Compare raters: a row an item, a column a rater, None, NaN or ``defer`` a gap.
+    """Compare raters; two runs of one judge are two raters, which is test and retest.
 
-    Two runs of one judge are two raters: then this is test and retest. `scale` sets alpha's
-    distance and kappa's weights (``nominal`` none, ``ordinal`` linear in the rank, ``interval`` the
-    squared difference). `grades` states the whole scale in its order, as words too, whether each
-    grade was given or not: kappa's weights, AC1 and PABAK go by it. Columns that are ordered
-    Categoricals state it themselves. Raises ValueError for another scale, words on one that needs
-    numbers, a rating that is no grade, a missing group, or raters who use different codes for the
-    same thing: that would measure the coding.
+    Parameters
+    ----------
+    ratings : (n_items, n_raters) DataFrame
+        A row an item, a column a rater; None, NaN or ``defer`` is a gap.
+    scale : {"nominal", "ordinal", "interval"}
+        Sets alpha's distance and kappa's weights: none, linear in the rank, or the squared
+        difference.
+    groups : (n_items,) values, optional
+        Items that are not independent share a group: whole groups are drawn then.
+    level, resamples, seed
+        Of the bootstrapped intervals.
+    human_kind, judge_source, trace_source
+        Whose labels these are, and where verdicts and traces come from, as in `align`.
+    grades : iterable, optional
+        The whole scale in its order, as words too, whether each grade was given or not: kappa's
+        weights, AC1 and PABAK go by it. Columns that are ordered Categoricals state it themselves.
+
+    Raises
+    ------
+    ValueError
+        For another scale, words on one that needs numbers, a rating that is no grade, a missing
+        group, or raters who use different codes for the same thing: that would measure the coding.
     """
     read = read_ratings(ratings, scale, grades)
     numbers = _group_numbers(ratings, groups)

@@ -36,21 +36,38 @@ def align(
     """Compare a judge's verdicts with labels, in the same order, or as Series (or dicts) that are
     aligned by index.
 
-    `human` may also be a list of `Label`s and `judge` of `Verdict`s: they are aligned by trace, and
-    tell kind, source and the judge's hash themselves. True and False are 1 and 0; words that look
-    the same are the same. A label ``"defer"`` is set aside and counted, and so is a trace that the
-    judge was shown as an example. A verdict that is None, NaN, blank or no human label is unparsed:
-    left out (``report``, ``exclude``), counted as ``pass`` (where no label is called so, as
-    `positive`), as ``fail`` (where no label is called so, as agreeing with nobody), or as
-    ``wrong``: it agrees with nobody. With more than two categories tpr and tnr are of `positive`
-    against the rest. `grades` states the whole scale in its order, so that AC1 and PABAK know the
-    grades that nobody gave; those of an ordered Categorical are taken from it. `human_kind`,
-    `judge_source` and `trace_source` may be iterables, as
-    ``frame["rater_kind"]``: a mixture is called by its least human, least live part. Items that
-    are not independent, as turns of one conversation or phrasings of one situation, share a value
-    of `groups`. Raises ValueError where lengths or indexes differ, a label or group is missing,
-    verdicts are of several judges, or the two use different codes for the same thing: a judge that
-    writes "2" as 0 is a mistake in the table, and not a bad judge.
+    True and False are 1 and 0; words that look the same are the same. A label ``"defer"`` is set
+    aside and counted, and so is a trace that the judge was shown as an example.
+
+    Parameters
+    ----------
+    human : (n_items,) values, or list of Label
+        Labels tell their kind themselves, and are aligned by trace.
+    judge : (n_items,) values, or list of Verdict
+        Verdicts tell their source and the judge's hash. One that is None, NaN, blank or no human
+        label is unparsed.
+    positive
+        The category that tpr is of; with more than two, it is against the rest.
+    unparsed : {"report", "exclude", "fail", "pass", "wrong"}
+        Unparsed verdicts are left out (the first two), or counted as ``fail`` (where no label is
+        called so, as agreeing with nobody), as ``pass`` (where none is, as `positive`), or as
+        ``wrong``: agreeing with nobody.
+    human_kind, judge_source, trace_source : str or iterable of str, optional
+        A mixture, as ``frame["rater_kind"]``, is called by its least human, least live part.
+    groups : (n_items,) values, optional
+        Items that are not independent, as turns of one conversation, share a group.
+    slices : (n_items,) values, optional
+        What `Alignment.by_slice` goes by.
+    grades : iterable, optional
+        The whole scale in its order, so that AC1 and PABAK know the grades that nobody gave; those
+        of an ordered Categorical are taken from it.
+
+    Raises
+    ------
+    ValueError
+        Where lengths or indexes differ, a label or group is missing, verdicts are of several
+        judges, or the two use different codes for the same thing: a judge that writes "2" as 0 is
+        a mistake in the table, and not a bad judge.
     """
     if unparsed not in get_args(Policy):
         raise ValueError(f"unparsed is one of {', '.join(get_args(Policy))}, not {unparsed!r}")

@@ -29,23 +29,44 @@ def corrected_rate(
 ) -> Estimate:
     """Estimate the share of `alignment.positive` among `judged` items.
 
-    ``rogan-gladen`` divides the judge's errors out by TPR and TNR; the labelled may be drawn by
-    label. ``ppi`` (PPI++) takes the labelled for a random sample of the judged population, and then
-    needs no TPR and TNR. Both resample both samples, the labelled and the judged, each with two
-    items more, spread over all cells, so that an error that was never seen is not taken for
-    impossible; the measured coverage is in ``python -m tests.bench coverage``. `groups` says which
-    judged items are not independent, as four trials of one task: whole groups are drawn then.
-    Groups of the alignment are honoured as well. ``interval="normal"`` is the paper's own for
-    ``ppi``: without groups it covers less than it says below some two hundred labels, and where it
-    would have no width there is no value.
+    Both methods resample both samples, the labelled and the judged, each with two items more,
+    spread over all cells, so that an error that was never seen is not taken for impossible; the
+    measured coverage is in ``python -m tests.bench coverage``. Where ids are there (`Verdict`s, a
+    dict, a Series, and labels likewise), judged items that people labelled are set apart: their
+    rate is known, and only the rest is estimated. What is unscored is treated as
+    `alignment.policy` says.
 
-    Where ids are there (`Verdict`s, a dict, a Series, and labels likewise), judged items that
-    people labelled are set apart: their rate is known, and only the rest is estimated. What is
-    unscored in `judged` is treated as `alignment.policy` says. The value is None, with a reason,
-    where TPR + TNR <= 1 (Rogan-Gladen), or where there are fewer than two labels or groups. Raises
-    ValueError for an unknown method, other codes, `Verdict`s of another judge than was aligned, an
-    id that is there twice, or unscored verdicts under a policy that takes them for a pass, or for
-    agreeing with nobody.
+    Parameters
+    ----------
+    alignment : Alignment
+        The judge against labels; its groups are honoured.
+    judged : (n_judged,) values, or list of Verdict
+        What the same judge says of many items.
+    method : {"rogan-gladen", "ppi"}
+        The first divides the judge's errors out by TPR and TNR; the labelled may be drawn by label.
+        The second (PPI++) takes the labelled for a random sample of the judged population, and then
+        needs no TPR and TNR.
+    level, seed, resamples
+        Of the interval.
+    groups : (n_judged,) values, optional
+        Judged items that are not independent, as four trials of one task, share a group: whole
+        groups are drawn then.
+    interval : {"resampled", "normal"}
+        The second is the paper's own for ``ppi``: without groups it covers less than it says below
+        some two hundred labels, and where it would have no width there is no value.
+
+    Returns
+    -------
+    Estimate
+        Its value is None, with a reason, where TPR + TNR <= 1 (Rogan-Gladen), or where there are
+        fewer than two labels or groups.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, other codes, verdicts of another judge than was aligned, an id that
+        is there twice, or unscored verdicts under a policy that takes them for a pass, or for
+        agreeing with nobody.
     """
     _refuse_options(method, level, interval)
     items = judged_items(alignment, judged, groups)

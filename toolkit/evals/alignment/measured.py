@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 def measured(
     pairs: "pd.DataFrame", labels: tuple[Any, ...], positive: Any, policy: Policy
 ) -> dict[str, Any]:
-    """The fields of an `Alignment` that follow from `pairs`, which have their ``status``."""
+    """The fields of an `Alignment` that follow from its pairs.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        A row an item: ``human``, ``judge`` and ``status``.
+    labels : tuple
+        The categories that people know, in order.
+    positive
+        The category that tpr is of.
+    policy : Policy
+        What verdicts that are unparsed count as.
+    """
     verdicts = pairs["judge"].where(pairs["status"].eq("compared"), None)
     in_place_of_none = counted_as(policy, labels, positive)
     counted = verdicts.mask(pairs["status"].eq("unparsed"), in_place_of_none)
@@ -36,7 +48,10 @@ def measured(
 
 
 def _confusion_table(used: "pd.DataFrame", labels: tuple[Any, ...]) -> "pd.DataFrame":
-    """Counts of ``human`` labels against ``counted`` verdicts: square, `labels` first."""
+    """Counts of ``human`` labels against ``counted`` verdicts.
+
+    It is square, with `labels` first, and after them what else the judge says.
+    """
     import pandas as pd
 
     names = list(dict.fromkeys([*labels, *used["counted"]]))
@@ -47,14 +62,19 @@ def _confusion_table(used: "pd.DataFrame", labels: tuple[Any, ...]) -> "pd.DataF
 def _measures_of_table(
     counts: "pd.DataFrame", labels: tuple[Any, ...], positive: Any
 ) -> tuple[dict[str, Any], str]:
-    """Each of `MEASURES` of one table, None where undefined; and in words, why it is."""
-    positive_at = labels.index(positive) if positive in labels else None
+    """Each of the measures of one table, None where undefined; and in words, why it is."""
+    positive_at = None
+    if positive in labels:
+        positive_at = labels.index(positive)
     table = counts.to_numpy(dtype=float)
     values: dict[str, Any] = {}
     reasons = []
     for name, value in measures(table, len(labels), positive_at).items():
-        values[name] = None if np.isnan(value) else float(value)
-        if values[name] is None:
-            why = UNDEFINED[name if table.any() else "accuracy"]
-            reasons.append(f"{name}: {why.format(positive=positive, labels=labels)}")
+        if not np.isnan(value):
+            values[name] = float(value)
+            continue
+        values[name] = None
+        why = UNDEFINED[name] if table.any() else UNDEFINED["accuracy"]
+        why = why.format(positive=positive, labels=labels)
+        reasons.append(f"{name}: {why}")
     return values, "; ".join(reasons)

@@ -50,7 +50,11 @@ def _power(labels: np.ndarray, verdicts: np.ndarray, judged: np.ndarray) -> floa
 def resampled_ppi(
     estimate: Estimate, alignment: Alignment, judged: JudgedItems, seed: int, resamples: int
 ) -> Estimate:
-    """The estimate with its value and a bootstrapped interval of both samples."""
+    """The estimate with its value and a bootstrapped interval of both samples.
+
+    In each draw the rate is people's on the labelled, and `power` times as much more as the judge
+    passes on the judged than on the labelled.
+    """
     rectified = _rectified(alignment, judged)
     tables = alignment.drawn_tables(resamples, seed)
     n_drawn = tables.sum(axis=(1, 2))
@@ -88,6 +92,7 @@ def normal_ppi(estimate: Estimate, alignment: Alignment, judged: JudgedItems) ->
 
 
 def _variance_of_mean(values: np.ndarray, groups: np.ndarray | None) -> float:
+    """The variance of the mean of ``values (n,)``; with groups, by their sums."""
     deviations = values - values.mean()
     if groups is not None:
         deviations = np.bincount(groups, deviations)

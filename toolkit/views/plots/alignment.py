@@ -74,10 +74,11 @@ def _labels_of_either_verdict(alignment: Alignment) -> str:
     """As ``n = 44 pass + 15 fail``, and on a second line what is unparsed."""
     others = [label for label in alignment.confusion.index if label != alignment.positive]
     negative = others[0] if len(others) == 1 else "other"
-    n_positive = alignment.counts("tpr")[1]
-    n_negative = alignment.counts("tnr")[1]
-    names = [short_name(label, 12, 5) for label in (alignment.positive, negative)]
-    note = f"n = {n_positive} {names[0]} + {n_negative} {names[1]}"
+    counts = []
+    for rate, label in (("tpr", alignment.positive), ("tnr", negative)):
+        _, n = alignment.counts(rate)
+        counts.append(f"{n} {short_name(label, 12, 5)}")
+    note = f"n = {' + '.join(counts)}"
     if alignment.n_unparsed:
         note += f"\n{alignment.n_unparsed} unparsed"
     return note
@@ -101,7 +102,15 @@ def plot_versions(
                 x.append(number + shift)
                 shares.append(getattr(alignment, style.name))
                 ax.vlines(number + shift, *interval, color=style.colour)
-        ax.plot(x, shares, style.shape, color=style.colour, ls=style.line, ms=8, label=style.title)
+        ax.plot(
+            x,
+            shares,
+            style.shape,
+            color=style.colour,
+            ls=style.line,
+            ms=8,
+            label=style.title,
+        )
     ax.axhline(wanted, color="0.6", lw=1, ls=":")
     ticks = [f"{short_name(name)}\nn = {version.n}" for name, version in alignments.items()]
     ax.set_xticks(range(len(ticks)), ticks)
@@ -178,9 +187,15 @@ def plot_widths(
         if rate is None:
             continue
         widths = [interval_width(n, rate, shares[style.name]) for n in LABELS_SHOWN]
-        dots: dict[str, Any] = {"marker": style.shape, "markevery": 10, "color": style.colour}
-        name = f"{style.title} near {rate:.2f}"
-        ax.plot(LABELS_SHOWN, widths, style.line, label=name, **dots)
+        ax.plot(
+            LABELS_SHOWN,
+            widths,
+            style.line,
+            marker=style.shape,
+            markevery=10,
+            color=style.colour,
+            label=f"{style.title} near {rate:.2f}",
+        )
     if judged:
         _draw_corrected_width(ax, alignment, positive_share, judged)
     ax.axvline(alignment.n, color="black", lw=1, ls=":", label=f"n = {alignment.n} now")
@@ -200,8 +215,15 @@ def _draw_corrected_width(ax: "Axes", alignment: Alignment, share: float, judged
     if tpr is None or tnr is None or tpr + tnr <= 1:
         return
     widths = [corrected_width(n, judged, share, tpr, tnr) for n in LABELS_SHOWN]
-    dots: dict[str, Any] = {"marker": "^", "markevery": (5, 10), "color": GREEN}
-    ax.plot(LABELS_SHOWN, widths, "-.", label=f"corrected rate of {judged:,} judged", **dots)
+    ax.plot(
+        LABELS_SHOWN,
+        widths,
+        "-.",
+        marker="^",
+        markevery=(5, 10),
+        color=GREEN,
+        label=f"corrected rate of {judged:,} judged",
+    )
 
 
 def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4) -> "Axes":

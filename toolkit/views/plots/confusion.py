@@ -1,6 +1,6 @@
 """The plot of one alignment: its confusion, and the two rates above it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.evals import Alignment
 from toolkit.views.plots.figure import new_axes, nothing_to_show, short_name, stamp
@@ -61,5 +61,12 @@ def _write_heading(ax: "Axes", alignment: Alignment) -> None:
         lines.append(f"TPR and TNR are of “{positive}” against the rest")
     lines += [alignment.rate("tpr"), alignment.rate("tnr")]
     ax.set_title(alignment.title, loc="left", fontweight="bold", pad=11 + 13 * len(lines))
-    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    ax.annotate("\n".join(lines), (0, 1), (0, 6), fontsize=8.5, va="bottom", **above)
+    ax.annotate(
+        "\n".join(lines),
+        (0, 1),
+        (0, 6),
+        "axes fraction",
+        "offset points",
+        fontsize=8.5,
+        va="bottom",
+    )

@@ -4,7 +4,7 @@ Colours are of Okabe and Ito (2008), which most colour-blind people can tell apa
 always say the same as the colour.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +31,18 @@ def stamp(ax: "Axes", simulated: bool) -> "Axes":
     if not simulated:
         return ax
     box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": VERMILION}
-    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    words: dict[str, Any] = {"color": VERMILION, "fontsize": 9, "ha": "right", "va": "bottom"}
-    ax.annotate("simulated", (1, 1), (0, 6), bbox=box, **above, **words)
+    ax.annotate(
+        "simulated",
+        (1, 1),
+        (0, 6),
+        "axes fraction",
+        "offset points",
+        color=VERMILION,
+        fontsize=9,
+        ha="right",
+        va="bottom",
+        bbox=box,
+    )
     return ax
 
 

@@ -34,7 +34,13 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     largest = max(shown["size"])
     for row, size, words in zip(rows, shown["size"], shown["words"], strict=True):
         note = f"{size}: {short_name(words, 60, 0)}"
-        ax.text(size + 0.015 * largest, row, note, va="center", fontsize=8.5)
+        ax.text(
+            size + 0.015 * largest,
+            row,
+            note,
+            va="center",
+            fontsize=8.5,
+        )
     ax.set_yticks(rows, [f"topic {topic}" for topic in shown["topic"]])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlim(0, 2.1 * largest)
