@@ -21,18 +21,28 @@ trusted.
 ('Human alignment', 1.0, 0.5, 3, 1)
 """
 
-from toolkit.evals.alignment.agreement import Agreement, agreement
-from toolkit.evals.alignment.alignment import Alignment, align, alignments_frame
-from toolkit.evals.alignment.correction import Estimate, corrected_rate
-from toolkit.evals.alignment.paired import (
+from toolkit.evals.alignment import (
+    BANDS,
+    RATES,
+    Agreement,
+    Alignment,
     AnnotatorTest,
+    Estimate,
     JudgeComparison,
+    Trust,
+    TrustPolicy,
+    agreement,
+    align,
+    alignments_frame,
     annotator_test,
     compare_judges,
+    corrected_rate,
+    corrected_width,
+    interval_width,
+    labels_needed,
     retest,
+    trusted,
 )
-from toolkit.evals.alignment.planning import corrected_width, interval_width, labels_needed
-from toolkit.evals.alignment.trust import BANDS, RATES, Trust, TrustPolicy, trusted
 from toolkit.evals.experiments.dataset import Case, Dataset, promote
 from toolkit.evals.judges.classifier import RuleJudge, SklearnJudge
 from toolkit.evals.judges.judge import Judge, Verdict

@@ -4,6 +4,7 @@ for scalars.
 
 import math
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 APOSTROPHES = "‘’‛ʼ´＇"
@@ -52,3 +53,11 @@ def python_value(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     return value
+
+
+def first_few(items: Iterable[Any]) -> str:
+    """The first five of the items, and how many more there are."""
+    listed = [repr(item) for item in items]
+    n_more = len(listed) - 5
+    more = f" and {n_more} more" if n_more > 0 else ""
+    return ", ".join(listed[:5]) + more

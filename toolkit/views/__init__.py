@@ -27,7 +27,7 @@ WHERE = {
     "SessionPanel": "panels.session",
     "TraceBrowser": "panels.browse",
     "plot_agreement": "plots.alignment",
-    "plot_alignment": "plots.alignment",
+    "plot_alignment": "plots.confusion",
     "plot_corrected": "plots.alignment",
     "plot_critiques": "plots.alignment",
     "plot_delivery": "plots.arrival",
@@ -35,7 +35,7 @@ WHERE = {
     "plot_rates": "plots.alignment",
     "plot_saturation": "panels.coding",
     "plot_stalls": "plots.delivery",
-    "plot_topics": "plots.plots",
+    "plot_topics": "plots.topics",
     "plot_versions": "plots.alignment",
     "plot_widths": "plots.alignment",
 }

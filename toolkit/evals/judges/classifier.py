@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.evals.alignment.columns import some
 from toolkit.evals.judges.judge import Verdict, in_turn, settled
 from toolkit.evals.judges.rubric import Finding, Rubric
 from toolkit.evals.scorers.checks import called, matches
 from toolkit.evals.scorers.scorers import SCORERS, Scorer, not_
+from toolkit.evals.text import first_few
 from toolkit.models.model import Progress
 from toolkit.models.wire import fingerprint
 from toolkit.traces import Source, Trace
@@ -44,11 +44,11 @@ class SklearnJudge:
         listed = list(traces)
         if strange := sorted(set(labels.values()) - {"pass", "fail", "defer"}, key=repr):
             raise ValueError(
-                f"labels= has {some(strange)}: a verdict is pass or fail, in these letters, or defer"
+                f"labels= has {first_few(strange)}: a verdict is pass or fail, in these letters, or defer"
             )
         if labels and not any(trace.id in labels for trace in listed):
             raise ValueError(
-                f"labels= is of {some(labels)}, and none of these is the id of one of the traces"
+                f"labels= is of {first_few(labels)}, and none of these is the id of one of the traces"
             )
         known = [trace for trace in listed if labels.get(trace.id) in ("pass", "fail")]
         texts, verdicts = [_words(trace) for trace in known], [labels[trace.id] for trace in known]

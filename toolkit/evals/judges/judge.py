@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-from toolkit.evals.alignment.columns import SOURCES
 from toolkit.evals.judges.rubric import Finding, Rubric
 from toolkit.evals.labels.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
@@ -19,6 +18,7 @@ from toolkit.models.model import Progress, reporting
 from toolkit.models.wire import body_of, fingerprint
 from toolkit.records import validate
 from toolkit.traces import Source, Trace
+from toolkit.traces.sources import least_live
 
 T = TypeVar("T")
 
@@ -287,7 +287,7 @@ class Judge:
                     for counts in zip(*(astuple(one.usage) for one in readings), strict=True)
                 )
             ),
-            "source": min((one.source for one in readings), key=SOURCES.index),
+            "source": least_live(one.source for one in readings),
             "cost_usd": None if None in costs else sum(cost for cost in costs if cost),
         }
         said, times = Counter(votes).most_common(1)[0]

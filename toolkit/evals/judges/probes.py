@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.evals.alignment.columns import SOURCES, least, plain, said_by
+from toolkit.evals.alignment.categories import comparable
+from toolkit.evals.alignment.origin import judge_in_words
 from toolkit.evals.judges.judge import Judge, Verdict, findings_in, in_turn, trace_block
 from toolkit.models.model import Progress
 from toolkit.traces import Source, Trace
+from toolkit.traces.sources import SOURCES, least_live
 
 Z = 1.96  # 95%
 PASS_FAIL = ("pass", "fail")
@@ -125,7 +127,7 @@ async def prefer(
             by_order=(first, second),
             source=min(source, other_source, key=SOURCES.index),
             why=f"{why}\n{other_why}",
-            trace_source=min((trace.source for trace in pair), key=SOURCES.index),
+            trace_source=least_live(trace.source for trace in pair),
         )
 
     return await in_turn(both, pairs, progress)
@@ -175,7 +177,7 @@ def probe_self_preference(
     excess: dict[bool, list[float]] = {True: [], False: []}
     unscored = n_examples = 0
     for trace in traces:
-        label = plain(labels.get(trace.id))
+        label = comparable(labels.get(trace.id))
         verdict = by_trace.get(trace.id)
         if label not in PASS_FAIL:
             continue
@@ -190,7 +192,7 @@ def probe_self_preference(
     return replace(
         found,
         n_examples=n_examples,
-        trace_source=least(SOURCES, [trace.source for trace in traces]),
+        trace_source=least_live([trace.source for trace in traces]),
     )
 
 
@@ -215,11 +217,11 @@ def _probe(
     Like theirs it is cut off at the ends of the scale (1, or 2 for the difference of two arms),
     which the normal approximation does not know of.
     """
-    source = said_by(
-        min((one.source for one in said), key=SOURCES.index, default=SOURCES[0]),
+    source = judge_in_words(
+        least_live(one.source for one in said) or SOURCES[0],
         computed=all(getattr(one, "computed", False) for one in said),
     )
-    trace_source = least(SOURCES, [one.trace_source for one in said])
+    trace_source = least_live([one.trace_source for one in said])
     n = sum(len(values) for values in arms)
     if not all(arms):
         reason = "too few verdicts, or no difference between them"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from toolkit.evals.alignment.columns import SOURCES, least
 from toolkit.evals.alignment.intervals import proportion
 from toolkit.evals.labels.labels import (
     Label,
@@ -22,6 +21,7 @@ from toolkit.evals.labels.labels import (
 )
 from toolkit.evals.text import spelling
 from toolkit.records import JsonlFile, RecordError, canonical
+from toolkit.traces.sources import least_live
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +150,7 @@ class Codebook:
     ):
         self.path = Path(path)
         self._given = labels if isinstance(labels, LabelStore) else list(labels)
-        self.trace_source = least(SOURCES, trace_source)
+        self.trace_source = least_live(trace_source)
         self._file = JsonlFile(path, Coding | FailureMode | Retraction | Version)  # type: ignore[arg-type]
 
     @property

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from toolkit.evals.alignment.columns import some
 from toolkit.evals.labels.labels import append_decided
+from toolkit.evals.text import first_few
 from toolkit.records import JsonlFile
 
 Part = Literal["train", "dev", "test"]
@@ -71,7 +71,7 @@ class Split:
             if self.parts.get(id_) != "train"
         ]:
             raise ValueError(
-                f"examples come from train alone, and these do not: {some(sorted(leaks))}"
+                f"examples come from train alone, and these do not: {first_few(sorted(leaks))}"
             )
 
     def __str__(self) -> str:
@@ -102,7 +102,7 @@ def split_labels(
             "labels is a dict of verdicts: {one.trace_id: one.verdict for one in labels}"
         )
     if missing := sorted(set(labels) - set(groups or labels)):
-        raise ValueError(f"no group for {some(missing)}")
+        raise ValueError(f"no group for {first_few(missing)}")
     members: dict[str, list[str]] = defaultdict(list)
     for id_ in sorted(labels):
         members[groups[id_] if groups else id_].append(id_)

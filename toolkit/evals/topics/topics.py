@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.evals.alignment.columns import SOURCES
 from toolkit.evals.experiments.dataset import user_messages
 from toolkit.evals.text import python_value
 from toolkit.models.model import reporting
 from toolkit.traces import Source, Trace
+from toolkit.traces.sources import least_live
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +132,7 @@ def fit_topics(
     tell("naming")
     topics = _frame(ordered, labels[rows], read, [ids[i] for i in rows])
     notes = _notes(ordered, read, len(topics), outliers, embed, blank=len(items) - len(rows))
-    source = min((trace.source for trace in traces), key=SOURCES.index, default=None)
+    source = least_live(trace.source for trace in traces)
     return TopicMap(labels, topics, notes, outliers, tuple(texts), vectors, source, seed, size)
 
 

@@ -19,7 +19,7 @@ from toolkit.evals.labels.labels import Label, tidy
 from toolkit.traces import Trace, trace_html
 from toolkit.views.panels.keys import Keys, Press
 from toolkit.views.panels.page import button, close_tree, user_name
-from toolkit.views.plots.plots import BLUE, ORANGE, _axes, _nothing, _stamp
+from toolkit.views.plots.figure import BLUE, ORANGE, new_axes, nothing_to_show, stamp
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -248,12 +248,12 @@ def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
     new.
     """
     frame, n = codebook.saturation(), len({label.trace_id for label in codebook.labels})
-    ax, new = ax or _axes(7.5, 3.6), frame[frame["new"] > 0]
+    ax, new = ax or new_axes(7.5, 3.6), frame[frame["new"] > 0]
     if frame.empty:
         ax.set_title(
             f"no codes yet: 0 of {n} labelled traces were read for them", loc="left", fontsize=10
         )
-        return _stamp(_nothing(ax), codebook.simulated)
+        return stamp(nothing_to_show(ax), codebook.simulated)
     ax.step(frame["read"], frame["codes"], where="post", color=BLUE)
     ax.plot(new["read"], new["codes"], "o", color=ORANGE, markeredgecolor=BLUE)
     last = f"; the last new one in number {new['read'].iloc[-1]}" if len(new) else ""
@@ -266,4 +266,4 @@ def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
     ax.set_ylabel("codes so far")
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
-    return _stamp(ax, codebook.simulated)
+    return stamp(ax, codebook.simulated)

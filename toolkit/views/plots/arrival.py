@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit.views.plots.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, _axes, _stamp
+from toolkit.views.plots.figure import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    new_axes,
+    stamp,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +105,7 @@ def plot_delivery(
     simulated : bool
         Whether the words that were sent are a script's.
     """
-    ax = ax or _axes(8.0, 4.2)
+    ax = ax or new_axes(8.0, 4.2)
     away = outages(frame, faults)
     times_s, sent, received = frame["time_s"], frame["sent"], frame["received"]
     ax.step(times_s, sent, where="post", color=BLACK, lw=1.2, ls="--", label="sent")
@@ -117,7 +126,7 @@ def plot_delivery(
     ax.set_title(title, loc="left", fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8.5)
-    return _stamp(ax, simulated)
+    return stamp(ax, simulated)
 
 
 def _draw_faults(

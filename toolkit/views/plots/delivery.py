@@ -1,8 +1,8 @@
-"""Plots of the transport comparison: what each transport lost, and how long its reader stood still."""
+"""Plots of the transport comparison: what each lost, and how long its reader stood still."""
 
 from typing import TYPE_CHECKING
 
-from toolkit.views.plots.plots import BLUE, GREEN, VERMILION, _axes, _nothing, _stamp
+from toolkit.views.plots.figure import BLUE, GREEN, VERMILION, new_axes, nothing_to_show, stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,10 +18,10 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    ax = ax or _axes(8.0, 3.4)
+    ax = ax or new_axes(8.0, 3.4)
     arms = list(dict.fromkeys(frame["arm"]))
     if not arms:
-        return _nothing(ax)
+        return nothing_to_show(ax)
     for row, arm in enumerate(arms):
         lost = frame.loc[frame["arm"] == arm, "lost"]
         runs, bad = len(lost), int((lost > 0).sum())
@@ -35,7 +35,7 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     _rows(ax, arms, "share of runs that lost tokens of the answer, 95% interval (Wilson)")
     ax.set_xlim(-0.02, 1.4)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    return _stamp(ax, bool((frame["source"] == "simulated").any()))
+    return stamp(ax, bool((frame["source"] == "simulated").any()))
 
 
 def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) -> "Axes":
@@ -46,10 +46,10 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
     """
     import numpy as np
 
-    ax = ax or _axes(8.0, 3.4)
+    ax = ax or new_axes(8.0, 3.4)
     arms, dice = list(dict.fromkeys(frame["arm"])), np.random.default_rng(seed)
     if not arms:
-        return _nothing(ax)
+        return nothing_to_show(ax)
     for row, arm in enumerate(arms):
         stalls = frame.loc[frame["arm"] == arm, "stall_s"].to_numpy(dtype=float)
         means = dice.choice(stalls, (2000, len(stalls))).mean(axis=1)
@@ -59,7 +59,7 @@ def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) 
         ax.plot([stalls.mean()], [row], "D", color="black", ms=6)
     _rows(ax, arms, "seconds without a new word, a run (|); mean with 95% interval (bootstrap)")
     ax.set_xlim(left=-0.05)
-    return _stamp(ax, bool((frame["source"] == "simulated").any()))
+    return stamp(ax, bool((frame["source"] == "simulated").any()))
 
 
 def _rows(ax: "Axes", arms: list[str], label: str) -> None:
