@@ -42,11 +42,11 @@ def wheel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
     """The scripts of a fresh environment with the locked dependencies and the wheel."""
-    folder = tmp_path_factory.mktemp("env")
+    folder = tmp_path_factory.mktemp("installed") / "env"
     sync = "sync --frozen --no-install-project --no-default-groups --extra topics"
     run(UV, *sync.split(), cwd=ROOT, UV_PROJECT_ENVIRONMENT=str(folder))
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(UV, "pip", "install", "--no-deps", "--python", python, wheel, cwd=folder)
+    run(UV, "pip", "install", "--no-deps", "--python", python, wheel, cwd=ROOT)
     return python.parent
 
 

@@ -20,7 +20,8 @@ VOID = {"br", "hr", "img", "meta"}
 """The elements without children."""
 TAGS = VOID | set(
     "a b body button caption code details div em figcaption figure h1 h2 h3 head header html "
-    "li main ol p pre section small span strong style summary table tbody td th thead title tr ul".split()
+    "li main ol p pre section small span strong style summary table tbody td th thead title "
+    "tr ul".split()
 )
 """The elements that can be made: none of them runs anything."""
 LINKS = ("https://", "http://", "#", "data:image/png;base64,")

@@ -1,24 +1,19 @@
 """Chat messages, as OpenAI or Anthropic write them, become the steps of a trace."""
 
-import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
 
-from toolkit.records import RecordError, validate
-from toolkit.traces.decode import decode_at
 from toolkit.traces.ids import Record, id_text, unused
+from toolkit.traces.parts import decoded_arguments, epoch_s, is_block, words_of
 from toolkit.traces.trace import Step, Trace
 
 TIMES = ("time", "timestamp", "created_at", "created", "ts")
 """The fields of a message that may say when it was sent."""
 ACTORS = {"developer": "system", "function": "tool"}
 """The actor of a role that has another name."""
-BLOCKS = ("tool_use", "tool_result", "thinking")
-"""How the types of blocks end that are steps of their own. Only the Messages API writes them."""
 BLOCK_FIELDS = set("type id name input tool_use_id content thinking is_error".split())
 """The fields of a block that have a home in a step; the others go to its data."""
 NOT_FINITE = "not_finite"
@@ -118,13 +113,26 @@ class Transcript:
         self._time = None
         for name in TIMES:
             if name in self._extra:
-                self._time = _epoch_s(self._extra[name])
+                self._time = epoch_s(self._extra[name])
                 if self._time is not None:
                     del self._extra[name]
                 return
 
     def add(self, kind: str, actor: str, content: str, data: Record) -> Step:
-        """Append a step. The ``id`` of its message becomes its own."""
+        """Append a step. The ``id`` of its message becomes its own.
+
+        Parameters
+        ----------
+        kind, actor, content
+            As those of a `Step`.
+        data
+            The rest of it; what is None in it is left out.
+
+        Returns
+        -------
+        Step
+            The step, with the time of its message.
+        """
         message_id = id_text(self._extra.pop("id", None))
         step_id = unused(message_id or f"s{len(self.steps) + 1}", self._step_ids)
         stated = {name: value for name, value in data.items() if value is not None}
@@ -168,7 +176,7 @@ class Transcript:
 
     def _function_call(self, call: Call) -> None:
         """Append the step of a call as OpenAI writes it."""
-        arguments, not_finite = _arguments(call.function.arguments)
+        arguments, not_finite = decoded_arguments(call.function.arguments)
         data = dict(call.model_extra or {})
         if not_finite:
             data[NOT_FINITE] = not_finite
@@ -204,64 +212,16 @@ class Transcript:
         return None
 
     def trace(self, id_: str, record: Record, *used: str | None) -> Trace:
-        """The trace; its meta is what is not `used` of `record`."""
+        """The trace that was read.
+
+        Parameters
+        ----------
+        id_
+            Its id.
+        record
+            That which the messages came from.
+        *used
+            The fields of the record that are in the steps; the others become the trace's meta.
+        """
         meta = {name: value for name, value in record.items() if name not in used}
         return Trace(id_, tuple(self.steps), meta)
-
-
-def _epoch_s(moment: object) -> float | None:
-    """Seconds since 1970 UTC of an ISO time or an epoch in s or ms; None for another value."""
-    try:
-        time = validate(datetime, moment)
-    except RecordError:
-        return None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return time.timestamp()
-
-
-def is_block(part: object) -> bool:
-    """Whether a part of a message's content is a step of its own."""
-    return isinstance(part, dict) and str(part.get("type")).endswith(BLOCKS)
-
-
-def words_of(content: object) -> tuple[str, dict[str, Any]]:
-    """The words of a message's content, and its parts where one is more than text."""
-    if isinstance(content, str):
-        return content, {}
-    listed = content if isinstance(content, list) else [content]
-    parts = [part for part in listed if part is not None]
-    words = "\n".join(_words(part) for part in parts)
-    if all(_is_text(part) for part in parts):
-        return words, {}
-    return words, {"parts": content}
-
-
-def _is_text(part: object) -> bool:
-    if isinstance(part, dict):
-        return set(part) == {"type", "text"}
-    return isinstance(part, str)
-
-
-def _words(part: Any) -> str:
-    """The words of a part; its type, or its JSON, where it has none."""
-    text = part.get("text") if isinstance(part, dict) else part
-    if isinstance(text, str):
-        return text
-    if isinstance(part, dict) and "type" in part:
-        return f"[{part['type']}]"
-    return json.dumps(part, ensure_ascii=False)
-
-
-def _arguments(written: str | dict[str, Any] | None) -> tuple[Any, list[str]]:
-    """Arguments as a dict, and the numbers in them that became None.
-
-    Text that is no JSON object is kept as it is.
-    """
-    if not written or isinstance(written, dict):
-        return written or {}, []
-    decoded = decode_at(written, 0)
-    rest = written[decoded.end :].strip()
-    if rest or not isinstance(decoded.value, dict):
-        return written, []
-    return decoded.value, list(decoded.not_finite)

@@ -15,21 +15,27 @@ def trace_block(trace: Trace) -> str:
 def trace_html(trace: Trace) -> Html:
     """The trace as HTML, each call with its result.
 
-    A result that answers no call stands where it came in.
+    Parameters
+    ----------
+    trace
+        Whatever it holds is escaped.
+
+    Returns
+    -------
+    Html
+        A block for each step. A result that answers no call stands where it came in.
     """
     name = tag("strong", trace.id)
     badge = tag("span", trace.source, class_="badge")
     blocks = [tag("p", name, " ", badge)]
     results = _results_by_call(trace)
-    with_their_calls = set()
-    for call in trace.calls:
-        result = results.get(_call_key(call))
-        with_their_calls.add(id(result))
+    call_keys = {_call_key(call) for call in trace.calls}
     for step in trace.steps:
+        key = _call_key(step)
+        result = results.get(key)
         if step.kind == "tool.call":
-            result = results.get(_call_key(step))
             blocks.append(_call_html(step, result))
-        elif id(step) not in with_their_calls:
+        elif step is not result or key not in call_keys:
             blocks.append(_step_html(step))
     return fragment(*blocks)
 
@@ -38,9 +44,9 @@ def _results_by_call(trace: Trace) -> dict[str, Step]:
     """The first result for each call id."""
     results: dict[str, Step] = {}
     for step in trace.steps:
-        is_result = step.kind == "tool.result"
-        if is_result and step.data.get("call_id") is not None:
+        if step.kind == "tool.result":
             results.setdefault(_call_key(step), step)
+    results.pop(repr(None), None)  # a result without an id answers no call for certain
     return results
 
 

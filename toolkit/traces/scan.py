@@ -58,13 +58,14 @@ def lines_of(text: str) -> Iterator[str]:
 def _is_json_lines(text: str) -> bool:
     """Whether a line that opens an object is a record."""
     first = NEXT_VALUE.search(text)
-    if not first or text[first.start()] == "[":
+    if not first or first[0] == "[":
         return False
-    first_line_end = text.find("\n", first.start())
-    if first_line_end < 0 or not NEXT_VALUE.search(text, first_line_end):
+    line_end = text.find("\n", first.end())
+    if line_end < 0 or not NEXT_VALUE.search(text, line_end):
         return False  # a single line
     opening_lines = (line for line in lines_of(text) if line.startswith("{"))
-    return any(_read_line(1, 1, line).error is None for line in islice(opening_lines, LOOKED_AT))
+    records = (_read_line(1, 1, line) for line in islice(opening_lines, LOOKED_AT))
+    return any(record.error is None for record in records)
 
 
 def _read_lines(text: str) -> Iterator[RawRecord]:
@@ -92,8 +93,8 @@ def _read_values(text: str) -> Iterator[RawRecord]:
     After broken text it goes on where a record opens.
     """
     first = NEXT_VALUE.search(text)
-    in_array = first is not None and text[first.start()] == "["
-    at = first.start() + 1 if first and in_array else 0
+    in_array = first is not None and first[0] == "["
+    at = first.end() if first and in_array else 0
     number = 0
     line = 1
     counted_to = 0
@@ -107,9 +108,10 @@ def _read_values(text: str) -> Iterator[RawRecord]:
         line += text.count("\n", counted_to, at)
         counted_to = at
         decoded = decode_at(text, at) if openings is None else _decode_up_to(openings, text, at)
-        error = decoded.error
         end = decoded.end
-        if end == at or not AFTER_VALUE.match(text, end):
+        error = decoded.error
+        is_separated = end > at and AFTER_VALUE.match(text, end)
+        if not is_separated:
             error = error or f"the record is followed by {text[end : end + 20]!r}, not by a comma"
             if openings is None:
                 openings = find_openings(text)
@@ -187,19 +189,17 @@ def _longest_object(text: str) -> tuple[int, dict[str, Any]]:
 
     Those inside of it are not looked at.
     """
-    at = 0
-    longest = 0
+    longest = Decoded({}, 0)
     begin = 0
-    record: dict[str, Any] = {}
+    at = 0
     for _ in range(LOOKED_AT):
         match = OBJECT.search(text, at)
         if not match:
             break
-        decoded = decode_at(text, match.start())
-        length = decoded.end - match.start()
-        if length > longest:
-            longest = length
-            begin = match.start()
-            record = decoded.value
+        start = match.start()
+        decoded = decode_at(text, start)
+        if decoded.end - start > longest.end - begin:
+            longest = decoded
+            begin = start
         at = max(decoded.end, match.end())
-    return begin, record
+    return begin, longest.value

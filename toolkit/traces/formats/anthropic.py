@@ -5,7 +5,7 @@ from typing import Any
 from toolkit.traces.formats.chat import read_chat
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
-from toolkit.traces.messages import is_block
+from toolkit.traces.parts import is_block
 from toolkit.traces.trace import Trace
 
 
