@@ -20,7 +20,7 @@ from toolkit.harness.contract import Contract, ContractError, propose_contract
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role
 from toolkit.harness.workspace import Workspace, WorkspaceError, clip
 from toolkit.models import BudgetExceeded, Tape
-from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.models.prices import cost_usd, worst_case
 from toolkit.records import validate
 from toolkit.sessions import Run, Session
 from toolkit.sessions.log import stop
