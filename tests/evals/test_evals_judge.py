@@ -13,7 +13,6 @@ from toolkit.evals.labels.splits import Split
 from toolkit.models import (
     Answer,
     ClaudeModel,
-    Ledger,
     LoopbackServer,
     Model,
     Reply,
@@ -381,7 +380,7 @@ async def test_a_batch_that_fails_or_comes_back_short_is_unscored_as_a_whole():
 
 
 async def test_a_batch_by_a_model_that_has_none_is_an_error_that_says_the_way_out():
-    with pytest.raises(NotImplementedError, match="ScriptedModel has no batch.*batch=True"):
+    with pytest.raises(NotImplementedError, match=r"ScriptedModel has no batch.*batch=True"):
         await judge(Answer(data=BOTH)).score_all([trace("t1")], batch=True)
 
 

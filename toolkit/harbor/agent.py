@@ -26,7 +26,8 @@ def harbor_policy(request: Request) -> Answer:
     """Play the support agent: a plain function of the request.
 
     ``metadata["user_id"]`` names the part, ``situation:phrasing:failure`` with ``ok`` for no
-    failure; the step within it is counted from the messages. What customers say beyond the script gets a polite line.
+    failure; the step within it is counted from the messages. What customers say beyond the script
+    gets a polite line.
     """
     part = request.metadata.get("user_id", "")
     situation_id, phrasing, failure = f"{part}::".split(":")[:3]

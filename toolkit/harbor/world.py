@@ -1,4 +1,4 @@
-"""World: the shop's database. Real SQLite, real effects; the shop and everybody in it are invented."""
+"""World: the shop's database. Real SQLite, real effects; all that is in it is invented."""
 
 import random
 import sqlite3

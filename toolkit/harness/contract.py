@@ -1,4 +1,4 @@
-"""Contract: what will be built and how each promise is checked, frozen once both sides have signed."""
+"""Contract: what will be built and how each promise is checked, frozen once both sides sign."""
 
 import json
 import re

@@ -49,7 +49,7 @@ class Budget:
 
 
 class Turns:
-    """The turns of one run of a build; it listens for a cancel on the session until it is closed."""
+    """The turns of one run of a build. It listens for a cancel on the session until closed."""
 
     def __init__(self, session: Session, workspace: Workspace, budget: Budget, after: int):
         self.so_far = Outcome()
@@ -114,7 +114,7 @@ class Turns:
         await run.finish("complete")
 
     async def ask(self, role: Role, task: str, number: int, shape: type[A]) -> A:
-        """Ask through the journal. Raises Stop where a limit is reached or what came is no result."""
+        """Ask through the journal. Raises Stop at a limit, and where what came is no result."""
         request = role.ask(task, number, self._workspace, shape)
         worst_usd = cost_usd(role.model.name, worst_case(request))
         spent_usd = self.so_far.cost_usd

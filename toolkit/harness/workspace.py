@@ -183,7 +183,7 @@ class Workspace:
         self.kept.append(f"{name} in edits/{number}")
 
     def _written(self) -> dict[str, Any]:
-        """Digests of the folders that were made here, and of each file as it was last written here."""
+        """Digests of the folders that were made here, and of each file as last written here."""
         written: dict[str, Any] = self.read(WRITTEN) or {"folders": [], "files": {}}
         return written
 

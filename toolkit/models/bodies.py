@@ -43,7 +43,7 @@ class _Batch(BaseModel, strict=True):
 
 
 def message_problem(body: Any) -> str | None:
-    """What the API would refuse in the `body` of a message, and in which field; None for nothing."""
+    """What the API would refuse in the `body` of a message, and where; None for nothing."""
     return _shape_problem(_Body, body) or next(_problems(body), None)
 
 

@@ -74,7 +74,8 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
             raise UsageError(
-                f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'"
+                f"base_url {self.base_url} without api_key: pass the key meant for it, "
+                "or 'loopback'"
             )
         from_environment = os.environ.get("ANTHROPIC_BASE_URL")
         self._url = self.base_url or from_environment or "https://api.anthropic.com"
@@ -195,7 +196,7 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         attempts: list[int],
         missing: Reply,
     ) -> list[Reply]:
-        """The Reply to each of `requests`, `missing` where it has no result; its attempt is closed."""
+        """The Reply to each request, `missing` where it has no result; its attempt is closed."""
         replies = []
         for number, request in enumerate(requests):
             reply = missing

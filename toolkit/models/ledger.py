@@ -248,7 +248,8 @@ class Ledger:
         """One row an attempt."""
         import pandas as pd
 
-        columns = "model source batch state status input_tokens output_tokens cost_usd worst_usd why".split()
+        columns = "model source batch state status input_tokens output_tokens".split()
+        columns += ["cost_usd", "worst_usd", "why"]
         rows = [asdict(attempt) | asdict(attempt.usage) for attempt in self.attempts]
         return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})
 

@@ -147,7 +147,7 @@ def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
 
 @dataclass
 class ScriptedModel(Model):
-    """A policy as a Model, in process: its Replies are those of the real SDK on a `LoopbackServer`."""
+    """A policy as a Model, in process. Its Replies are those of the SDK on a `LoopbackServer`."""
 
     policy: Policy
     name: str = "claude-haiku-5-5"

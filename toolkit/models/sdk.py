@@ -112,9 +112,9 @@ async def next_of(events: Any, timeout_s: float) -> Any:
 async def wait_for_batch(
     batches: Any, id_: str, results: dict[str, Any], n_requests: int, progress: Progress
 ) -> None:
-    """Put the results of a batch into `results` by their custom_id once it has ended, looked at less
-    and less often.
+    """Put the results of a batch into `results` by their custom_id once it has ended.
 
+    It is looked at less and less often.
     A server that is away does not end a batch, unless it stays away. A batch that is given up is
     cancelled.
     """
@@ -159,7 +159,7 @@ async def _read_results(batches: Any, id_: str, results: dict[str, Any]) -> None
 
 
 def failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
-    """What `error` means for the reply: a stream can break in more ways than the SDK has types for."""
+    """What `error` means for the reply. A stream breaks in more ways than the SDK has types."""
     if isinstance(error, TimeoutError | anthropic.APITimeoutError | httpx2.TimeoutException):
         return "timeout", wire.SILENT.format(timeout_s=timeout_s)
     if isinstance(error, anthropic.APIStatusError):

@@ -14,14 +14,8 @@ it.
 from toolkit.harbor import Talk
 from toolkit.tour.checker import NO_DAMAGE, Damage, check
 from toolkit.tour.delivery import Delivery, deliver, paced_policy, talks
-from toolkit.tour.quality import (
-    Quality,
-    assess_traces,
-    class_traces,
-    codebook_in_use,
-    label_path,
-    score_counts,
-)
+from toolkit.tour.lessons import class_traces, codebook_in_use, label_path
+from toolkit.tour.quality import Quality, assess_traces, score_counts
 from toolkit.tour.report import tour_report
 
 __all__ = [

@@ -26,7 +26,8 @@ def check(arrived: Sequence[Event], stored: Iterable[tuple[str, int]]) -> Damage
     sequence number is out of order; so is an event with another number than it was stored with.
     An id counts as duplicated once, however often it came again.
 
-    >>> first, second = (Event("s", "message", "user", {}, id, seq=n) for n, id in enumerate("ab", 1))
+    >>> first = Event("s", "message", "user", {}, "a", seq=1)
+    >>> second = Event("s", "message", "user", {}, "b", seq=2)
     >>> check([second, first, first], [("a", 1), ("b", 2), ("c", 3)])
     Damage(lost=('c',), duplicated=('a',), reordered=('a',))
     """

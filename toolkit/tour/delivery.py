@@ -36,7 +36,7 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What was sent, what arrived, and what was done to the parts in between. All of it is counted."""
+    """What was sent, what arrived, and what was done to the parts in between, all counted."""
 
     sent: tuple[Event, ...]
     """What the sessions hold in the end, session by session. The log acknowledged each of them."""
@@ -124,7 +124,7 @@ def talks(n: int = CONVERSATIONS, tag: str = "tour", plant: bool = True) -> list
 
 
 def _failure_of(situation: Situation, number: int) -> str | None:
-    """The failure to plant in the conversation of this number: in every third one, if any can be."""
+    """The failure to plant in a conversation: in every third, where any can be planted."""
     if number % 3 != 2 or not situation.modes:
         return None
     return situation.modes[number // 3 % len(situation.modes)]

@@ -35,7 +35,7 @@ class Arrival(NamedTuple):
 
 
 def arrivals(path: Path) -> list[Arrival]:
-    """What is in a reader's file, in the order in which it came. A torn last line has not arrived."""
+    """What is in a reader's file, in the order in which it came. A torn last line is not."""
     return list(JsonlFile(path, Arrival).records())
 
 

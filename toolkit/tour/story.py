@@ -12,7 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from toolkit.tour.delivery import Say, deliver, paced_policy
-from toolkit.tour.quality import assess_traces, label_path, score_counts
+from toolkit.tour.lessons import label_path
+from toolkit.tour.quality import assess_traces, score_counts
 from toolkit.traces import Trace, Traces
 
 LINE_CHARS = 160

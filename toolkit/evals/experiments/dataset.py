@@ -15,9 +15,9 @@ from toolkit.records import (
     LOCK_TIMEOUT_S,
     RecordError,
     canonical,
-    fingerprint,
     decode,
     encode,
+    fingerprint,
     read_text,
     write_whole,
 )

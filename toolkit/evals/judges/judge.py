@@ -14,8 +14,8 @@ from toolkit.evals.judges.rubric import Finding, Rubric
 from toolkit.evals.labels.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
 from toolkit.models.deadline import within
-from toolkit.models.prices import cost_usd
 from toolkit.models.model import Progress, reporting
+from toolkit.models.prices import cost_usd
 from toolkit.models.wire import body_of
 from toolkit.records import fingerprint, validate
 from toolkit.traces import Source, Trace
