@@ -224,7 +224,7 @@ def lab(
     """
     from toolkit.files import shipped
     from toolkit.tour.notebooks import lay_out_notebooks
-    from toolkit.tour.quality import TRACES_VARIABLE
+    from toolkit.tour.lessons import TRACES_VARIABLE
 
     if traces:
         _read(traces, _teller(False))

@@ -35,14 +35,16 @@ class Arrival(NamedTuple):
 
 
 def arrivals(path: Path) -> list[Arrival]:
-    """What is in a reader's file, in the order in which it came. A torn last line has not arrived."""
+    """What is in a reader's file, in the order in which it came. A torn last line is not."""
     return list(JsonlFile(path, Arrival).records())
 
 
 async def read_into(log: Log, path: Path, sessions: list[str]) -> None:
     """Follow `sessions` into the file at `path`, from where it ends, until cancelled."""
-    file, cursors = JsonlFile(path, Arrival), dict.fromkeys(sessions, 0)
-    cursors |= {one.event.session: one.event.seq or 0 for one in arrivals(path)}
+    file = JsonlFile(path, Arrival)
+    cursors = dict.fromkeys(sessions, 0)
+    for arrival in arrivals(path):
+        cursors[arrival.event.session] = arrival.event.seq or 0
 
     async def follow(session: str) -> None:
         async for event in Session(log, session).read(cursors[session], lane="log"):
@@ -79,7 +81,7 @@ async def start_process(url: str, path: Path, sessions: list[str]) -> Kill:
 async def main() -> None:
     """The process: ``FILE SESSION...`` on its command line, the server's URL in its environment."""
     path, *sessions = sys.argv[1:]
-    # whoever started it is gone: nothing here needs unwinding
+    # At the end of stdin whoever started it is gone: nothing here needs unwinding.
     asyncio.get_running_loop().add_reader(0, lambda: os.read(0, 64) or os._exit(0))
     async with await NatsLog.connect(os.environ[SERVER_URL], timeout_s=30) as log:
         await read_into(log, Path(path), sessions)

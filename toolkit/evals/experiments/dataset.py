@@ -2,7 +2,6 @@
 from.
 """
 
-import hashlib
 import time as clock
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from toolkit.records import (
     canonical,
     decode,
     encode,
+    fingerprint,
     read_text,
     write_whole,
 )
@@ -79,7 +79,7 @@ def promote(
             raise ValueError(f"case of trace {trace.id}: {why}")
     kept = ("rater", "rater_kind", "verdict", "why")
     return Case(
-        id="case-" + hashlib.sha256(canonical([trace.id, said]).encode()).hexdigest()[:12],
+        id="case-" + fingerprint([trace.id, said])[:12],
         input=said,
         expected=expected,
         trace_id=trace.id,

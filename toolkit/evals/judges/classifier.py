@@ -17,7 +17,7 @@ from toolkit.evals.scorers.checks import called, matches
 from toolkit.evals.scorers.scorers import SCORERS, Scorer, not_
 from toolkit.evals.text import first_few
 from toolkit.models.model import Progress
-from toolkit.models.wire import fingerprint
+from toolkit.records import fingerprint
 from toolkit.traces import Source, Trace
 
 RULE = re.compile(r"(never )?(says|calls) (.+)", re.DOTALL)

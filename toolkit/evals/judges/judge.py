@@ -13,10 +13,10 @@ from toolkit.evals.judges.rubric import Finding, Rubric
 from toolkit.evals.labels.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
 from toolkit.models.deadline import within
-from toolkit.models.ledger import cost_usd
 from toolkit.models.model import Progress, reporting
-from toolkit.models.wire import body_of, fingerprint
-from toolkit.records import validate
+from toolkit.models.prices import cost_usd
+from toolkit.models.wire import body_of
+from toolkit.records import fingerprint, validate
 from toolkit.traces import Source, Trace
 from toolkit.traces.sources import least_live
 

@@ -11,8 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import BeforeValidator, TypeAdapter
 
-from toolkit.models.wire import fingerprint
-from toolkit.records import RecordError, read_text, validate, write_whole
+from toolkit.records import RecordError, fingerprint, read_text, validate, write_whole
 
 FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
 YAML = (".yaml", ".yml")

@@ -2,7 +2,6 @@
 only ever added to.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,7 +19,7 @@ from toolkit.evals.labels.labels import (
     tidy,
 )
 from toolkit.evals.text import spelling
-from toolkit.records import JsonlFile, RecordError, canonical
+from toolkit.records import JsonlFile, RecordError, canonical, fingerprint
 from toolkit.traces.sources import least_live
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class Version:
             canonical(asdict(one) | {"act": ""})
             for one in list[Any]([*self.confirmed, *self.modes])
         )
-        found = hashlib.sha256(canonical(said).encode()).hexdigest()[:16]
+        found = fingerprint(said)[:16]
         if self.hash != found and (self.hash or self.number):
             raise ValueError(
                 f"version {self.number} was frozen as {self.hash}, and now says something else ({found})"

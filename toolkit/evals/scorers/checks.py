@@ -5,7 +5,6 @@ Each function here returns a scorer whose name says what was ordered. Those of w
 messages of one actor. Where the trace does not hold what is asked about, it is unscored.
 """
 
-import hashlib
 import json
 import re
 import signal
@@ -18,8 +17,8 @@ from typing import Any, Literal
 from toolkit.evals.scorers.languages import language_of
 from toolkit.evals.scorers.scorers import Found, Score, Scorer, named
 from toolkit.evals.text import python_value, same_form
-from toolkit.models.wire import parse
-from toolkit.records import canonical
+from toolkit.models.schema import parse
+from toolkit.records import fingerprint
 from toolkit.traces import Trace, traces_frame
 
 PATTERN_S, PATTERN_CHARS = 1.0, 20_000
@@ -118,7 +117,7 @@ def valid_json(schema: dict[str, Any], actor: str = "assistant") -> Scorer:
     from jsonschema import Draft202012Validator
 
     Draft202012Validator.check_schema(schema)
-    version = hashlib.sha256(canonical(schema).encode()).hexdigest()[:8]
+    version = fingerprint(schema)[:8]
 
     def find(said: list[str]) -> Found:
         value, wrong = parse(said[-1], schema)
