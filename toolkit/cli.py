@@ -17,10 +17,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.errors import FieldbookError, UsageError
+from toolkit.errors import UsageError, message_for_user
 
-MENDABLE = (FieldbookError, OSError)
-"""What a user can mend, or whoever runs the machine. Any other error is a bug of ours."""
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -35,28 +33,12 @@ class Commands(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort):
-            raise
-        except MENDABLE as error:
-            print(f"fieldbook: {_in_one_line(error)}", file=sys.stderr)
-            raise typer.Exit(2) from None
-        except ExceptionGroup as group:
-            mendable, bugs = group.split(MENDABLE)
-            if mendable is None or bugs is not None:
+        except Exception as error:
+            message = message_for_user(error)
+            if message is None:
                 raise
-            print(f"fieldbook: {_in_one_line(_first_of(mendable))}", file=sys.stderr)
+            print(f"fieldbook: {message}", file=sys.stderr)
             raise typer.Exit(2) from None
-
-
-def _first_of(group: ExceptionGroup) -> Exception:
-    """The first error in `group` that is no group itself."""
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, ExceptionGroup) else first
-
-
-def _in_one_line(error: Exception) -> str:
-    """What an error says; its class where it says nothing, as a TimeoutError often does."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 ABOUT = "A Jupyter-first research toolkit: does it arrive, is it good, does it hold together?"
@@ -94,14 +76,7 @@ def tour(
     """See the whole idea work, on real parts, without a key."""
     from toolkit.tour import story
 
-    if live and max_usd is None:
-        raise UsageError(
-            "--live spends real money: say how much at most, as in `--live --max-usd 0.50`"
-        )
-    if max_usd is not None and not live:
-        raise UsageError("--max-usd goes with --live")
-    if max_usd is not None and not max_usd > 0:
-        raise UsageError(f"--max-usd {max_usd:g}: a cap is a number of dollars above 0")
+    _check_cap(live, max_usd)
     if harness and live:
         raise UsageError("--harness runs scripted roles: it goes without --live")
     if traces and (harness or live or memory):
@@ -115,6 +90,18 @@ def tour(
     else:
         figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
     _end(figures, as_json)
+
+
+def _check_cap(live: bool, max_usd: float | None) -> None:
+    """Raise UsageError where what is live has no cap in dollars, or a cap that is none."""
+    if live and max_usd is None:
+        raise UsageError(
+            "--live spends real money: say how much at most, as in `--live --max-usd 0.50`"
+        )
+    if max_usd is not None and not live:
+        raise UsageError("--max-usd goes with --live")
+    if max_usd is not None and not max_usd > 0:
+        raise UsageError(f"--max-usd {max_usd:g}: a cap is a number of dollars above 0")
 
 
 @app.command(name="import")
