@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 UV = shutil.which("uv")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(UV is None, reason="there is no uv, which builds and installs the wheel"),
 ]
 
@@ -24,7 +24,7 @@ def run(*command, cwd, **environment) -> str:
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1500,
         env={**os.environ, **environment},
     )
     assert done.returncode == 0, done.stderr
