@@ -69,6 +69,7 @@ def _is_json_lines(text: str) -> bool:
 
 
 def _read_lines(text: str) -> Iterator[RawRecord]:
+    """The records of JSON lines; a blank line is none."""
     number = 0
     for line_number, line in enumerate(lines_of(text), 1):
         if line.strip():
@@ -77,6 +78,7 @@ def _read_lines(text: str) -> Iterator[RawRecord]:
 
 
 def _read_line(number: int, line_number: int, line: str) -> RawRecord:
+    """The record on a line, or why the line is none."""
     line = line.strip()
     decoded = decode_at(line, 0)
     error = decoded.error
@@ -110,6 +112,7 @@ def _read_values(text: str) -> Iterator[RawRecord]:
         decoded = decode_at(text, at) if openings is None else _decode_up_to(openings, text, at)
         end = decoded.end
         error = decoded.error
+        # a value that reads well may still be the first half of a broken record
         is_separated = end > at and AFTER_VALUE.match(text, end)
         if not is_separated:
             error = error or f"the record is followed by {text[end : end + 20]!r}, not by a comma"
@@ -157,6 +160,18 @@ def find_openings(text: str) -> list[int]:
     inner object may open with the same key. Where records begin on lines of their own, they begin
     with the same indent.
 
+    Parameters
+    ----------
+    text
+        JSON, of which any part may be broken.
+
+    Returns
+    -------
+    list of int
+        In ascending order; empty where no object can be read.
+
+    Examples
+    --------
     >>> array = '[{"id": 1, "steps": [{"id": 7}]}, {"id": 2, "steps": ]}, {"id": 3, "steps": []}]'
     >>> find_openings(array)
     [1, 34, 57]
@@ -181,6 +196,7 @@ def find_openings(text: str) -> list[int]:
 
 
 def _quoted(key: str) -> str:
+    """A key as it stands in JSON text."""
     return json.dumps(key, ensure_ascii=False)
 
 
