@@ -170,8 +170,8 @@ def judge_policy(
     `tnr`; a hash of seed and trace id decides, so that the order and the number of calls change
     nothing. It finds the trace's id in
     ``metadata["user_id"]``, else in the text as ``Trace <id>``. A trace that it has no truth for is
-    refused, which a judge counts as unscored. Raises ValueError for a rate that is not between 0 and 1, or a failure
-    not of Harbor's.
+    refused, which a judge counts as unscored. Raises ValueError for a rate that is not between 0
+    and 1, or a failure not of Harbor's.
     """
     _check_rate("tpr", tpr)
     _check_rate("tnr", tnr)

@@ -164,7 +164,11 @@ class Harness:
             except WorkspaceError as error:
                 refused = str(error)
             for file in build.files:
-                arguments = {"path": file.path, "content": clip(file.content), "round": number}
+                arguments = {
+                    "path": file.path,
+                    "content": clip(file.content),
+                    "round": number,
+                }
                 call_id = await run.call_tool("write_file", arguments)
                 result = refused or f"{len(file.content)} characters written"
                 await run.tool_result(call_id, result, bool(refused))
@@ -181,7 +185,11 @@ class Harness:
             judged = await self._turns.ask(self.evaluator, "judge", number, roles.Assessment)
             words = [(word.criterion, word.verdict, word.why) for word in judged.verdicts]
             verdicts = decide_verdicts(contract, results, words)
-            findings = {"refused": refused, "verdicts": [asdict(verdict) for verdict in verdicts]}
+            self._turns.so_far = replace(self._turns.so_far, rounds=number, verdicts=verdicts)
+            findings = {
+                "refused": refused,
+                "verdicts": [asdict(verdict) for verdict in verdicts],
+            }
             self.workspace.write(f"findings/round-{number}.json", findings)
             for verdict in verdicts:
                 origin = {
@@ -190,7 +198,6 @@ class Harness:
                     "contract": contract.sha256,
                 }
                 await run.append("verdict", asdict(verdict) | origin)
-            self._turns.so_far = replace(self._turns.so_far, rounds=number, verdicts=verdicts)
             await run.write(_open_criteria(verdicts) or "All criteria hold.")
         return all_pass(contract, verdicts)
 
@@ -208,8 +215,12 @@ class Harness:
             result = await self._turns.bounded(checking)
             results[criterion.id] = result
             finding, why = score_check(criterion, result)
-            record = {"criterion": criterion.id, "finding": finding, "why": why}
-            record |= asdict(result)
+            record = {
+                "criterion": criterion.id,
+                "finding": finding,
+                "why": why,
+                **asdict(result),
+            }
             record["stdout"] = clip(result.stdout)
             record["stderr"] = clip(result.stderr)
             # How long it took stays out of the file: the Evaluator's question must not change with

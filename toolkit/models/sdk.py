@@ -114,9 +114,8 @@ async def wait_for_batch(
 ) -> None:
     """Put the results of a batch into `results` by their custom_id once it has ended.
 
-    It is looked at less and less often.
-    A server that is away does not end a batch, unless it stays away. A batch that is given up is
-    cancelled.
+    It is looked at less and less often. A server that is away does not end a batch, unless it stays
+    away. A batch that is given up is cancelled.
     """
     pause_s = POLL_S
     failed_polls = 0
