@@ -109,7 +109,7 @@ def tour(
     say = _teller(as_json)
     out.mkdir(parents=True, exist_ok=True)
     if traces:
-        figures = story.own_traces(traces, _read(traces, say), say)
+        figures = asyncio.run(story.own_traces(traces, _read(traces, say), say))
     elif harness:
         figures = asyncio.run(story.watched_build(out, say, memory))
     else:

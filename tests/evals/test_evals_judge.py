@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.evals import Criterion, Example, Finding, Judge, Label, Rubric, Verdict, align, trusted
+from toolkit.evals import (
+    Criterion,
+    Example,
+    Finding,
+    Judge,
+    Label,
+    Rubric,
+    Verdict,
+    VerdictStore,
+    align,
+    trusted,
+)
 from toolkit.evals.labels.splits import Split
 from toolkit.models import (
     Answer,
@@ -458,7 +469,9 @@ async def test_only_what_was_unscored_is_asked_again():
 async def test_verdicts_of_another_rubric_or_model_are_not_taken_for_this_ones():
     first = judge(Answer(data=BOTH))
     await first.score(trace("t1"))
-    other = replace(first, rubric=replace(RUBRIC, text="Is it another question?"), kept={})
+    other = replace(
+        first, rubric=replace(RUBRIC, text="Is it another question?"), kept=VerdictStore()
+    )
     await other.score_all([trace("t1")], known=first.kept)
     assert len(other.kept) == 1
     assert len(other.model.ledger.attempts) == 2
