@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.evals import (
@@ -274,6 +274,7 @@ def votes(*answers):
 READINGS = {"pass": said(), "fail": said(kind=BAD), None: Answer("")}
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.lists(st.sampled_from(list(READINGS)), min_size=1, max_size=5))
 def test_several_readings_make_a_verdict_only_by_a_majority_of_all_of_them(words):
     one = judge(votes(*(READINGS[word] for word in words)), repeat=len(words))

@@ -43,8 +43,7 @@ async def judge_traces(
 
     async def ask(trace: Trace) -> None:
         (verdict,) = await judge.score_all([trace])
-        if kept.get((judge_hash, trace.id)) is not verdict:  # a Judge may have kept it here itself
-            kept.keep(verdict)
+        kept.keep(verdict)
 
     unscored = [trace for trace in traces if not is_scored(kept, judge_hash, trace)]
     await in_turn(ask, unscored, progress, concurrency)

@@ -86,11 +86,14 @@ class VerdictStore(Mapping[tuple[str, str], Verdict]):
                 self._verdicts[verdict.judge, verdict.trace_id] = verdict
 
     def keep(self, verdict: Verdict) -> None:
-        """Keep `verdict`; with a path it is on disk when this returns."""
+        """Keep `verdict`, unless it is kept already; with a path it is on disk when this returns."""
+        key = (verdict.judge, verdict.trace_id)
+        if self._verdicts.get(key) == verdict:
+            return
         if self._file:
             # as a dict, in which None is written: an unscored verdict, and a price that is unknown
             self._file.append(TypeAdapter(Verdict).dump_python(verdict, mode="json"))
-        self._verdicts[verdict.judge, verdict.trace_id] = verdict
+        self._verdicts[key] = verdict
 
     def __setitem__(self, key: tuple[str, str], verdict: Verdict) -> None:
         if key != (verdict.judge, verdict.trace_id):
