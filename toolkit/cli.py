@@ -84,7 +84,7 @@ def tour(
     say = _teller(as_json)
     out.mkdir(parents=True, exist_ok=True)
     if traces:
-        figures = story.own_traces(traces, _read(traces, say), say)
+        figures = asyncio.run(story.own_traces(traces, _read(traces, say), say))
     elif harness:
         figures = asyncio.run(story.watched_build(out, say, memory))
     else:
@@ -210,8 +210,8 @@ def lab(
     --folder, they are copies of yours: what you change in them is never overwritten.
     """
     from toolkit.files import shipped
-    from toolkit.tour.notebooks import lay_out_notebooks
     from toolkit.tour.lessons import TRACES_VARIABLE
+    from toolkit.tour.notebooks import lay_out_notebooks
 
     if traces:
         _read(traces, _teller(False))

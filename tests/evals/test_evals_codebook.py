@@ -133,7 +133,7 @@ def test_saturation_counts_new_codes_in_the_order_of_reading_and_only_what_was_r
 
 
 def test_a_label_that_is_taken_back_takes_its_codes_along(path, tmp_path):
-    store = LabelStore(tmp_path / "labels.jsonl")
+    store = LabelStore(tmp_path / "labels.jsonl", make=True)
     store.add(label(1))
     book = Codebook(path, store)
     book.code("l1", "rude", by="ada")

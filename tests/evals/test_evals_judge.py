@@ -5,10 +5,21 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.evals import Criterion, Example, Finding, Judge, Label, Rubric, Verdict, align, trusted
+from toolkit.evals import (
+    Criterion,
+    Example,
+    Finding,
+    Judge,
+    Label,
+    Rubric,
+    Verdict,
+    VerdictStore,
+    align,
+    trusted,
+)
 from toolkit.evals.labels.splits import Split
 from toolkit.models import (
     Answer,
@@ -263,6 +274,7 @@ def votes(*answers):
 READINGS = {"pass": said(), "fail": said(kind=BAD), None: Answer("")}
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.lists(st.sampled_from(list(READINGS)), min_size=1, max_size=5))
 def test_several_readings_make_a_verdict_only_by_a_majority_of_all_of_them(words):
     one = judge(votes(*(READINGS[word] for word in words)), repeat=len(words))
@@ -458,7 +470,9 @@ async def test_only_what_was_unscored_is_asked_again():
 async def test_verdicts_of_another_rubric_or_model_are_not_taken_for_this_ones():
     first = judge(Answer(data=BOTH))
     await first.score(trace("t1"))
-    other = replace(first, rubric=replace(RUBRIC, text="Is it another question?"), kept={})
+    other = replace(
+        first, rubric=replace(RUBRIC, text="Is it another question?"), kept=VerdictStore()
+    )
     await other.score_all([trace("t1")], known=first.kept)
     assert len(other.kept) == 1
     assert len(other.model.ledger.attempts) == 2

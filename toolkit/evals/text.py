@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from toolkit.traces import Trace
+
 APOSTROPHES = "‘’‛ʼ´＇"
 QUOTES = "“”„‟＂"
 HYPHENS = "\u2010\u2011"
@@ -61,3 +63,13 @@ def first_few(items: Iterable[Any]) -> str:
     n_more = len(listed) - 5
     more = f" and {n_more} more" if n_more > 0 else ""
     return ", ".join(listed[:5]) + more
+
+
+def user_messages(trace: Trace) -> list[str]:
+    """What people said in `trace`: its messages, but for those of assistant, system and tools."""
+    agents = ("assistant", "system", "tool")
+    messages = []
+    for step in trace.steps:
+        if step.kind == "message" and step.actor not in agents:
+            messages.append(step.content)
+    return messages

@@ -94,7 +94,7 @@ async def assess_traces(
             cases.append(evals.promote(trace, [label], by="fieldbook tour"))
     return Quality(
         tuple(traces),
-        evals.score_traces(traces),
+        await evals.score_traces(traces),
         alignment,
         evals.fit_topics(traces),
         evals.Dataset(cases, "tour"),

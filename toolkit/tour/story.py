@@ -134,18 +134,18 @@ def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
     return ""
 
 
-def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
+async def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
     """Score the `traces` read from the file at `path`; no judge runs on them. Not ok where nothing
     could be read.
     """
     from toolkit.evals import LabelStore, score_traces
 
-    scores = score_counts(score_traces(traces)) if traces else {}
+    scores = score_counts(await score_traces(traces)) if traces else {}
     for name, counts in scores.items():
         say("{:>20}: {pass} pass, {fail} fail, {unscored} unscored".format(name, **counts))
     trace_ids = {trace.id for trace in traces}
     n_labels = 0
-    for label in LabelStore(label_path(path)).labels():
+    for label in LabelStore(label_path(path), make=True).labels():
         n_labels += label.rater_kind == "human" and label.trace_id in trace_ids
     if traces:
         why = ", for no judge has run on this file" if n_labels else ""

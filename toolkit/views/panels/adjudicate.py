@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from os import PathLike
 
 from toolkit import evals, render
-from toolkit.evals.labels.labels import Label, LabelStore, gather_labels, tidy
+from toolkit.evals.labels.labels import Label, LabelStore, tidy
+from toolkit.evals.labels.tables import gather_labels
 from toolkit.traces import Trace
 from toolkit.views.panels.annotate import AnnotationPanel
 from toolkit.views.panels.page import user_name
@@ -31,9 +32,10 @@ class AdjudicationPanel(AnnotationPanel):
         rater: str | None = None,
         height: str = "22rem",
     ):
-        read, rater = [LabelStore(one) for one in stores], tidy(user_name(rater))
+        rater = tidy(user_name(rater))
+        read = [LabelStore(file) for file in stores]
         labels = sorted(gather_labels(read), key=lambda label: label.rater)
-        if LabelStore(store).path.resolve() in {one.path.resolve() for one in read}:
+        if LabelStore(store, make=True).path.resolve() in {each.path.resolve() for each in read}:
             raise ValueError(f"{store} is a rater's own file: adjudicated labels need another one")
         if rater.casefold() in {label.rater.casefold() for label in labels}:
             raise ValueError(f"{rater} is one of the raters: give rater=, for example 'ada and bo'")

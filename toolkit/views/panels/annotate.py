@@ -14,7 +14,7 @@ from os import PathLike
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, Textarea, VBox
 
 from toolkit import render
-from toolkit.evals.judges.judge import Verdict
+from toolkit.evals.judges.verdict import Verdict
 from toolkit.evals.labels.labels import Judgement, Label, LabelStore, tidy
 from toolkit.traces import Trace
 from toolkit.views.panels.keys import Keys, Press
@@ -72,7 +72,9 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     ):
         self.rater = tidy(user_name(rater))
         self._judge, self._pages = {verdict.trace_id: verdict for verdict in judge}, count(1)
-        self._queue, self._store, self._height = by_id(traces), LabelStore(store), height
+        self._queue = by_id(traces)
+        self._store = LabelStore(store, make=True)
+        self._height = height
         self._ids = list(self._queue)
         self._head, self._stage = HTML(), VBox()
         back, on = partial(self._step, -1), partial(self._step, 1)

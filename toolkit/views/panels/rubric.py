@@ -13,7 +13,17 @@ from pathlib import Path
 from ipywidgets import HTML, HBox, Layout, Textarea, VBox
 
 from toolkit import render
-from toolkit.evals import Alignment, Judge, Label, Rubric, RuleJudge, SklearnJudge, Verdict, align
+from toolkit.evals import (
+    Alignment,
+    Judge,
+    Label,
+    Rubric,
+    RuleJudge,
+    SklearnJudge,
+    Verdict,
+    VerdictStore,
+    align,
+)
 from toolkit.models.tape import asks_live
 from toolkit.records import RecordError, read_text, write_whole
 from toolkit.traces import Trace
@@ -60,7 +70,7 @@ class RubricPanel(VBox):  # type: ignore[misc]
         self.traces = [trace for trace in by_id(traces).values() if trace.id in self.labels]
         self._live = judge is not None and asks_live(judge.model)
         self._rest: SklearnJudge | None = None
-        self._kept: dict[tuple[str, str], Verdict] = judge.kept if judge else {}
+        self._kept = judge.kept if judge else VerdictStore()
         self._hashes: dict[str, str] = {}
         """The hash of the judge that each text of a rubric makes."""
         self._paying = self._asked_to_stop = False
