@@ -34,17 +34,17 @@ PRESENT_MOST = 100
 """Connections to one session that say at a time who is there."""
 TOKEN_ENDED = 4401
 POLICY = (
-    "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HERE = Path(__file__).parent
+SCRIPTS = ("page_fold.js", "page_state.js", "page_draw.js", "page_line.js", "page.js")
+"""In the order in which they need each other."""
 
 
 def page_html(nonce: str) -> str:
     """The page with its script, as one document that loads nothing else."""
-    script = "\n".join(
-        (HERE / name).read_text(encoding="utf-8") for name in ("page_fold.js", "page.js")
-    )
+    script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     html = (HERE / "page.html").read_text(encoding="utf-8")
     return html.replace("NONCE", nonce).replace("SCRIPT", script)
 

@@ -12,6 +12,28 @@ const ENDED = new Set(["complete", "cancelled", "error", "orphaned"]);
 // All that a session says is hostile: it becomes text, and nothing else.
 const textOf = value => typeof value === "string" ? value : JSON.stringify(value ?? "") ?? "";
 
+// A snapshot's words, item by item; null for what some other program wrote that is no snapshot.
+function piecesOf({ run, data }) {
+  const { covers, items, open, text } = data;
+  if (!Number.isInteger(covers) || !Array.isArray(items)) return null;
+  if (open === undefined || text === undefined) return null;
+  const letters = Array.from(textOf(text));
+  const pieces = [];
+  let at = 0;
+  for (const entry of items) {
+    if (!Array.isArray(entry) || entry.length !== 6) return null;
+    const [id, seq, , chars, step, actor] = entry;
+    if (!Number.isInteger(seq) || !Number.isInteger(chars)) return null;
+    const words = letters.slice(at, at + chars).join("");
+    at += chars;
+    pieces.push({
+      id, kind: "text.delta", actor: textOf(actor), run, seq, data: {}, text: words, step,
+      remark: "", gone: false,
+    });
+  }
+  return pieces;
+}
+
 class Fold {
   cursor = 0;
   items = [];  // in the order of the log; one that is `gone` counts no more
@@ -87,20 +109,17 @@ class Fold {
   }
 
   // A snapshot: the run's words so far, item by item, in the place of those that are here.
-  replace({ run, actor, data }) {
-    const state = this.state(run ?? "", actor);
-    if (data.covers <= state.wordsSeq) return;
-    state.wordsSeq = data.covers;
+  replace(event) {
+    const pieces = piecesOf(event);
+    if (!pieces) return;
+    const run = event.run ?? "";
+    const state = this.state(run, event.actor);
+    if (event.data.covers <= state.wordsSeq) return;
+    state.wordsSeq = event.data.covers;
     this.drop(state, item => item.kind === "text.delta");
-    this.open.delete(run ?? "");
-    const letters = Array.from(textOf(data.text));
-    let at = 0, words;
-    for (const [id, seq, , chars, step, who] of data.items) {
-      const text = letters.slice(at, at += chars).join("");
-      words = { id, kind: "text.delta", actor: who, run, seq, data: {}, text, step, remark: "", gone: false };
-      this.place(words);
-    }
-    if (data.open) this.open.set(run ?? "", words);
+    this.open.delete(run);
+    for (const piece of pieces) this.place(piece);
+    if (event.data.open && pieces.length) this.open.set(run, pieces[pieces.length - 1]);
   }
 
   live(event) {
