@@ -223,7 +223,7 @@ def _socket_message(name: str, data: dict[str, Any]) -> dict[str, Any]:
     if name == "event":
         return {"cursor": data["seq"], "event": data}
     if name == "reset":
-        return {"cursor": 0, "reset": data}
+        return {"reset": data, "cursor": 0}
     return {name: data}
 
 

@@ -68,7 +68,7 @@ function hangUp() {
 
 function bySocket(where, mine) {
   let opened = false;
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const scheme = location.protocol.endsWith("s:") ? "wss:" : "ws:";
   source = new WebSocket(`${scheme}//${location.host}${base}/ws?${where}`);
   source.onopen = () => {
     opened = true;
