@@ -93,7 +93,10 @@ class Fold {
     if (!this.runs.has(run) && make) {
       // What stands there already of a run that is known only now: a signal may come before it.
       const items = this.items.filter(item => (item.run ?? "") === run && !item.gone);
-      this.runs.set(run, { actor, state: "active", source: null, step: null, wordsSeq: 0, items, stops: new Set() });
+      this.runs.set(run, {
+        actor, state: "active", source: null, step: null, started: 0, wordsSeq: 0, items,
+        stops: new Set(),
+      });
     }
     return this.runs.get(run);
   }
@@ -115,8 +118,8 @@ class Fold {
     const run = event.run ?? "";
     const state = this.state(run, event.actor);
     if (event.data.covers <= state.wordsSeq) return;
+    if (state.wordsSeq) this.drop(state, item => item.kind === "text.delta");
     state.wordsSeq = event.data.covers;
-    this.drop(state, item => item.kind === "text.delta");
     this.open.delete(run);
     for (const piece of pieces) this.place(piece);
     if (event.data.open && pieces.length) this.open.set(run, pieces[pieces.length - 1]);
@@ -130,6 +133,7 @@ class Fold {
     if (ENDED.has(state.state)) return;
     if (kind === "run.started") {
       state.source = textOf(data.source);
+      state.started = seq;
       this.active.add(run);
       for (const item of state.items) this.changed.add(item);
     } else if (kind === "run.finished") {
@@ -148,8 +152,10 @@ class Fold {
   }
 
   takeBack(run, seq, isOf) {
-    const isOutput = item => item.run === run && item.seq < seq && !SIGNALS.has(item.kind);
-    this.drop(this.runs.get(run), item => isOutput(item) && isOf(item));
+    const state = this.runs.get(run);
+    const isDuring = item => item.seq >= state.started && item.seq < seq;
+    const isOutput = item => item.run === run && !SIGNALS.has(item.kind);
+    this.drop(state, item => isDuring(item) && isOutput(item) && isOf(item));
     this.close(run, seq);
   }
 
