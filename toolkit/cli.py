@@ -253,7 +253,8 @@ def serve(
         )
     if no_token and not is_loopback(host):
         raise UsageError(
-            f"--no-token lets everybody who reaches {host} read and control: leave one of the two out"
+            f"--no-token lets everybody who reaches {host} read and control: "
+            "leave one of the two out"
         )
     if no_token and person:
         raise UsageError("--person makes a link with a token: leave --no-token out")
@@ -266,8 +267,6 @@ def serve(
 async def _serve(
     host: str, port: int, no_token: bool, people: list[str], store: Path | None
 ) -> None:
-    import segno
-
     from toolkit.sessions import NatsLog, NatsServer, attend
     from toolkit.sessions.http.app import Tokens, is_loopback, serve, speaking
     from toolkit.web import connection_limit
@@ -279,24 +278,31 @@ async def _serve(
         await NatsLog.connect(server.url) as log,
         serve(log, tokens, answer, host=host, port=port) as url,
     ):
-        page = f"{url}/sessions/{SHOWN}"
-        link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
-        segno.make(link).terminal(compact=True)
-        print(f"Watch and control: {link}")
-        if tokens:
-            for name in people:
-                print(f"As {name}: {page}?token={tokens.issue(SHOWN, 'control', name)}")
-            print(f"Only watch: {page}?token={tokens.issue(SHOWN)}")
+        _print_links(f"{url}/sessions/{SHOWN}", tokens, people)
         print(f"Up to {connection_limit()} connections at a time.")
-        near = "Only this machine can open it; with --host 0.0.0.0 a phone on your network can."
-        far = "This is plain HTTP: whoever can listen on your network can read the token too."
-        print(near if is_loopback(host) else far, flush=True)
+        if is_loopback(host):
+            print("Only this machine can open it; with --host 0.0.0.0 a phone on your network can.")
+        else:
+            print("This is plain HTTP: whoever can listen on your network can read the token too.")
+        sys.stdout.flush()
         while True:
             await server.ended()
             await server.restart()
-            print(
-                "nats-server had ended and runs again: what it acknowledged is there.", flush=True
-            )
+            news = "nats-server had ended and runs again: what it acknowledged is there."
+            print(news, flush=True)
+
+
+def _print_links(page: str, tokens: Any, people: list[str]) -> None:
+    """The links to the page, the first also as a QR code."""
+    import segno
+
+    link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
+    segno.make(link).terminal(compact=True)
+    print(f"Watch and control: {link}")
+    if tokens:
+        for name in people:
+            print(f"As {name}: {page}?token={tokens.issue(SHOWN, 'control', name)}")
+        print(f"Only watch: {page}?token={tokens.issue(SHOWN)}")
 
 
 async def _slowly(text: str) -> Any:
@@ -304,8 +310,8 @@ async def _slowly(text: str) -> Any:
     from toolkit import harbor
     from toolkit.models.script import pieces_of
 
-    said = f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by.\n\n"
-    for piece in pieces_of(said + harbor.text("policy.md")):
+    opening = f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by."
+    for piece in pieces_of(f"{opening}\n\n{harbor.text('policy.md')}"):
         await asyncio.sleep(0.08)
         yield piece
 

@@ -248,6 +248,35 @@ async def test_a_long_backlog_is_waited_for():
     answer.task.cancel()
 
 
+@pytest.mark.parametrize(
+    "stalls_s",
+    [{15: 1.0}, {200: 0.6, 400: 0.6, 600: 0.6, 800: 0.6}],
+    ids=["once, near its beginning", "again and again, for longer than the patience"],
+)
+async def test_a_backlog_that_stalls_on_the_second_connection_is_waited_for(stalls_s):
+    answer, n_connections = Answer(1000, pace_s=0.0), 0
+    await answer.task
+    answer.over = False
+    answer.task = asyncio.create_task(answer._make(400, 0.02, 0.0))
+
+    async def endpoint(request):
+        nonlocal n_connections
+        n_connections += 1
+        stalls_here_s = stalls_s if n_connections == 2 else {}
+
+        async def body():
+            async for n, word in answer.follow(int(request.headers.get("last-event-id") or 0)):
+                yield numbered(n, f"{n}:{word}")
+                await asyncio.sleep(stalls_here_s.get(n, 0))
+            yield DONE
+
+        return EventStream(body())
+
+    async with served(endpoint) as url:
+        assert verdicts(await card_of(url)) == GOOD
+    answer.task.cancel()
+
+
 async def test_a_model_that_thinks_for_three_seconds_is_waited_for():
     async with served(resumable(thinks_s=3.0)) as url:
         assert verdicts(await card_of(url, patience_s=6.0)) == GOOD
