@@ -78,7 +78,7 @@ def test_simulated_raters_are_called_simulated(tmp_path):
     for rater, verdict in (("r1", "pass"), ("r2", "fail")):
         store.add(Label("t1", rater, verdict, "because", "simulated"))
     AdjudicationPanel(TRACES, [store], store=tmp_path / "final.jsonl", rater="cy")
-    assert "traces" in html()
+    assert "on 1 trace<" in html()
     assert "simulated raters" in html()
     assert "r1 (simulated): pass" in html()
 

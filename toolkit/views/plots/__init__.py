@@ -13,6 +13,7 @@ from toolkit.views.plots.alignment import (
     plot_widths,
 )
 from toolkit.views.plots.arrival import plot_delivery
+from toolkit.views.plots.coding import plot_saturation
 from toolkit.views.plots.confusion import plot_alignment
 from toolkit.views.plots.delivery import plot_loss, plot_stalls
 from toolkit.views.plots.figure import new_axes, nothing_to_show, short_name, stamp
@@ -32,6 +33,7 @@ __all__ = [
     "plot_loss",
     "plot_rates",
     "plot_rows",
+    "plot_saturation",
     "plot_stalls",
     "plot_topics",
     "plot_versions",
