@@ -64,7 +64,8 @@ async def _seam_naive() -> Evidence:
     """A word that comes after the replay was read and before the live feed is on is missed; with
     the two the other way round it comes twice.
     """
-    stored, listeners = list(WORDS[:2]), list[list[str]]()
+    stored = list(WORDS[:2])
+    listeners: list[list[str]] = []
     shown = list(stored)  # first the replay ...
     stored.append(WORDS[2])  # ... a word arrives here ...
     listeners.append(shown)  # ... and only then the live feed.
@@ -93,7 +94,8 @@ async def _terminal_naive() -> Evidence:
     """The end is told once, to whoever listens just then; who comes back later sees a whole answer
     that streams for ever.
     """
-    listeners, mine = list[asyncio.Queue[str]](), asyncio.Queue[str]()
+    listeners: list[asyncio.Queue[str]] = []
+    mine: asyncio.Queue[str] = asyncio.Queue()
     for listener in listeners:  # "ended" is published while the reader is away
         listener.put_nowait("ended")
     listeners.append(mine)
@@ -153,16 +155,16 @@ async def _cursor_ours() -> Evidence:
     acks = [await run.write(word) for word in WORDS]
     await run.finish()
     assert acks[1]
-    rest = [one.data["text"] async for one in session.read(acks[1].seq, follow=False, lane="words")]
-    return Evidence(TEXT, "".join([*WORDS[:2], *rest]))
+    shown = list(WORDS[:2])
+    async for event in session.read(acks[1].seq, follow=False, lane="words"):
+        shown.append(event.data["text"])
+    return Evidence(TEXT, "".join(shown))
 
 
 async def _prefix_naive() -> Evidence:
     """The server resumes with the text so far, and the client appends it to what it has."""
     shown = "".join(WORDS[:2])  # the reader has this, and comes back
-    so_far = "".join(
-        WORDS[:3]
-    )  # the server resumes with "the text so far", and the client appends it
+    so_far = "".join(WORDS[:3])  # the server resumes with this, and the client appends it
     return Evidence(TEXT, shown + so_far + WORDS[3])
 
 

@@ -17,10 +17,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.errors import FieldbookError, UsageError
+from toolkit.errors import UsageError, message_for_user
 
-MENDABLE = (FieldbookError, OSError)
-"""What a user can mend, or whoever runs the machine. Any other error is a bug of ours."""
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -35,28 +33,12 @@ class Commands(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort):
-            raise
-        except MENDABLE as error:
-            print(f"fieldbook: {_in_one_line(error)}", file=sys.stderr)
-            raise typer.Exit(2) from None
-        except ExceptionGroup as group:
-            mendable, bugs = group.split(MENDABLE)
-            if mendable is None or bugs is not None:
+        except Exception as error:
+            message = message_for_user(error)
+            if message is None:
                 raise
-            print(f"fieldbook: {_in_one_line(_first_of(mendable))}", file=sys.stderr)
+            print(f"fieldbook: {message}", file=sys.stderr)
             raise typer.Exit(2) from None
-
-
-def _first_of(group: ExceptionGroup) -> Exception:
-    """The first error in `group` that is no group itself."""
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, ExceptionGroup) else first
-
-
-def _in_one_line(error: Exception) -> str:
-    """What an error says; its class where it says nothing, as a TimeoutError often does."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 ABOUT = "A Jupyter-first research toolkit: does it arrive, is it good, does it hold together?"
@@ -94,6 +76,24 @@ def tour(
     """See the whole idea work, on real parts, without a key."""
     from toolkit.tour import story
 
+    _check_cap(live, max_usd)
+    if harness and live:
+        raise UsageError("--harness runs scripted roles: it goes without --live")
+    if traces and (harness or live or memory):
+        raise UsageError("--traces goes without --harness, --live and --memory")
+    say = _teller(as_json)
+    out.mkdir(parents=True, exist_ok=True)
+    if traces:
+        figures = asyncio.run(story.own_traces(traces, _read(traces, say), say))
+    elif harness:
+        figures = asyncio.run(story.watched_build(out, say, memory))
+    else:
+        figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
+    _end(figures, as_json)
+
+
+def _check_cap(live: bool, max_usd: float | None) -> None:
+    """Raise UsageError where what is live has no cap in dollars, or a cap that is none."""
     if live and max_usd is None:
         raise UsageError(
             "--live spends real money: say how much at most, as in `--live --max-usd 0.50`"
@@ -102,19 +102,6 @@ def tour(
         raise UsageError("--max-usd goes with --live")
     if max_usd is not None and not max_usd > 0:
         raise UsageError(f"--max-usd {max_usd:g}: a cap is a number of dollars above 0")
-    if harness and live:
-        raise UsageError("--harness runs scripted roles: it goes without --live")
-    if traces and (harness or live or memory):
-        raise UsageError("--traces goes without --harness, --live and --memory")
-    say = _teller(as_json)
-    out.mkdir(parents=True, exist_ok=True)
-    if traces:
-        figures = story.own_traces(traces, _read(traces, say), say)
-    elif harness:
-        figures = asyncio.run(story.watched_build(out, say, memory))
-    else:
-        figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
-    _end(figures, as_json)
 
 
 @app.command(name="import")
@@ -223,8 +210,8 @@ def lab(
     --folder, they are copies of yours: what you change in them is never overwritten.
     """
     from toolkit.files import shipped
+    from toolkit.tour.lessons import TRACES_VARIABLE
     from toolkit.tour.notebooks import lay_out_notebooks
-    from toolkit.tour.quality import TRACES_VARIABLE
 
     if traces:
         _read(traces, _teller(False))
@@ -266,7 +253,8 @@ def serve(
         )
     if no_token and not is_loopback(host):
         raise UsageError(
-            f"--no-token lets everybody who reaches {host} read and control: leave one of the two out"
+            f"--no-token lets everybody who reaches {host} read and control: "
+            "leave one of the two out"
         )
     if no_token and person:
         raise UsageError("--person makes a link with a token: leave --no-token out")
@@ -279,8 +267,6 @@ def serve(
 async def _serve(
     host: str, port: int, no_token: bool, people: list[str], store: Path | None
 ) -> None:
-    import segno
-
     from toolkit.sessions import NatsLog, NatsServer, attend
     from toolkit.sessions.http.app import Tokens, is_loopback, serve, speaking
     from toolkit.web import connection_limit
@@ -292,24 +278,31 @@ async def _serve(
         await NatsLog.connect(server.url) as log,
         serve(log, tokens, answer, host=host, port=port) as url,
     ):
-        page = f"{url}/sessions/{SHOWN}"
-        link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
-        segno.make(link).terminal(compact=True)
-        print(f"Watch and control: {link}")
-        if tokens:
-            for name in people:
-                print(f"As {name}: {page}?token={tokens.issue(SHOWN, 'control', name)}")
-            print(f"Only watch: {page}?token={tokens.issue(SHOWN)}")
+        _print_links(f"{url}/sessions/{SHOWN}", tokens, people)
         print(f"Up to {connection_limit()} connections at a time.")
-        near = "Only this machine can open it; with --host 0.0.0.0 a phone on your network can."
-        far = "This is plain HTTP: whoever can listen on your network can read the token too."
-        print(near if is_loopback(host) else far, flush=True)
+        if is_loopback(host):
+            print("Only this machine can open it; with --host 0.0.0.0 a phone on your network can.")
+        else:
+            print("This is plain HTTP: whoever can listen on your network can read the token too.")
+        sys.stdout.flush()
         while True:
             await server.ended()
             await server.restart()
-            print(
-                "nats-server had ended and runs again: what it acknowledged is there.", flush=True
-            )
+            news = "nats-server had ended and runs again: what it acknowledged is there."
+            print(news, flush=True)
+
+
+def _print_links(page: str, tokens: Any, people: list[str]) -> None:
+    """The links to the page, the first also as a QR code."""
+    import segno
+
+    link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
+    segno.make(link).terminal(compact=True)
+    print(f"Watch and control: {link}")
+    if tokens:
+        for name in people:
+            print(f"As {name}: {page}?token={tokens.issue(SHOWN, 'control', name)}")
+        print(f"Only watch: {page}?token={tokens.issue(SHOWN)}")
 
 
 async def _slowly(text: str) -> Any:
@@ -317,8 +310,8 @@ async def _slowly(text: str) -> Any:
     from toolkit import harbor
     from toolkit.models.script import pieces_of
 
-    said = f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by.\n\n"
-    for piece in pieces_of(said + harbor.text("policy.md")):
+    opening = f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by."
+    for piece in pieces_of(f"{opening}\n\n{harbor.text('policy.md')}"):
         await asyncio.sleep(0.08)
         yield piece
 

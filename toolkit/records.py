@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from hashlib import sha256
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
@@ -39,6 +40,7 @@ __all__ = [
     "canonical",
     "decode",
     "encode",
+    "fingerprint",
 ]
 __all__ += ["read_text", "validate", "write_whole"]
 
@@ -120,6 +122,11 @@ def encode(record: Any) -> str:
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spare white space: the text that hashes are taken of."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(value: Any) -> str:
+    """The SHA-256 of the canonical JSON of `value`, in hex. Lone surrogates are escaped."""
+    return sha256(canonical(value).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 class Content(NamedTuple):

@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Html", "details", "document", "figure", "fragment", "table", "tag"]
+__all__ = ["Html", "block", "details", "document", "figure", "fragment", "table", "tag"]
 
 VOID = {"br", "hr", "img", "meta"}
+"""The elements without children."""
 TAGS = VOID | set(
-    "a b body button caption code details div em figcaption figure h1 h2 h3 head header html li main "
-    "ol p pre section small span strong style summary table tbody td th thead title tr ul".split()
+    "a b body button caption code details div em figcaption figure h1 h2 h3 head header html "
+    "li main ol p pre section small span strong style summary table tbody td th thead title "
+    "tr ul".split()
 )
+"""The elements that can be made: none of them runs anything."""
+LINKS = ("https://", "http://", "#", "data:image/png;base64,")
+"""How the address of a link or a picture may begin."""
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
@@ -35,37 +40,48 @@ def _safe(value: object) -> str:
 
 
 def tag(name: str, *children: object, **attributes: str | bool | None) -> Html:
-    """One element. ``class_`` gives ``class``; a True attribute stands alone, None and False are
-    left out.
+    """One element.
 
-    Raises ValueError for what could run script, or a link that is not http, https or a fragment.
+    Parameters
+    ----------
+    name
+        That of the element, as ``p``.
+    *children
+        `Html`, or text that is escaped.
+    **attributes
+        ``class_`` gives ``class``, ``data_n`` gives ``data-n``. A True attribute stands alone, None
+        and False are left out.
+
+    Raises
+    ------
+    ValueError
+        For what could run script, or a link that is not http, https or a fragment.
     """
     if name not in TAGS:
         raise ValueError(f"render.tag makes no <{name}>; it knows {', '.join(sorted(TAGS))}")
-    head = "".join(
-        _attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()
-    )
-    return Html(
-        f"<{name}{head}>" if name in VOID else f"<{name}{head}>{fragment(*children)}</{name}>"
-    )
+    head = name
+    for key, value in attributes.items():
+        head += _attribute(key.rstrip("_").replace("_", "-"), value)
+    if name in VOID:
+        return Html(f"<{head}>")
+    return Html(f"<{head}>{fragment(*children)}</{name}>")
 
 
 def _attribute(key: str, value: str | bool | None) -> str:
+    """An attribute with the space before it; nothing where it is left out."""
     if value is None or value is False:
         return ""
     if key.startswith("on") or not key.replace("-", "").isalnum():
         raise ValueError(f"render.tag sets no attribute {key!r}")
     if value is True:
         return f" {key}"
-    if key in {"href", "src"} and not value.startswith(
-        ("https://", "http://", "#", "data:image/png;base64,")
-    ):
+    if key in ("href", "src") and not value.startswith(LINKS):
         raise ValueError(f"render.tag makes no link to {value[:60]!r}")
     return f' {key}="{_safe(value)}"'
 
 
 def fragment(*children: object) -> Html:
-    """Children one after the other, escaped where they are plain text."""
+    """Children one after the other, escaped where they are not `Html`."""
     return Html("".join(_safe(child) for child in children))
 
 
@@ -78,15 +94,16 @@ def table(
     rows: Iterable[Sequence[object] | Mapping[str, Any]], head: Sequence[object] = ()
 ) -> Html:
     """A table; rows are sequences of cells, or mappings with `head` as their keys."""
-    cells = [
-        [row.get(str(key), "") for key in head] if isinstance(row, Mapping) else row for row in rows
-    ]
-    top = tag("thead", tag("tr", *(tag("th", cell) for cell in head))) if head else ""
-    return tag(
-        "table",
-        top,
-        tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in cells)),
-    )
+    body: list[Html] = []
+    for row in rows:
+        cells = [row.get(str(key), "") for key in head] if isinstance(row, Mapping) else row
+        body.append(_row("td", cells))
+    top = tag("thead", _row("th", head)) if head else ""
+    return tag("table", top, tag("tbody", *body))
+
+
+def _row(cell_name: str, cells: Iterable[object]) -> Html:
+    return tag("tr", *(tag(cell_name, cell) for cell in cells))
 
 
 def figure(plot: "Figure", caption: str) -> Html:
@@ -94,16 +111,21 @@ def figure(plot: "Figure", caption: str) -> Html:
     buffer = BytesIO()
     plot.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     source = "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
-    return tag("figure", tag("img", src=source, alt=caption), tag("figcaption", caption))
+    picture = tag("img", src=source, alt=caption)
+    return tag("figure", picture, tag("figcaption", caption))
 
 
 def block(*children: object) -> Html:
     """A piece of a notebook's output, with the style that it needs."""
-    return fragment(tag("style", Html(STYLE)), tag("div", *children, class_="fieldbook"))
+    style = tag("style", Html(STYLE))
+    return fragment(style, tag("div", *children, class_="fieldbook"))
 
 
 def document(title: str, *body: object) -> Html:
-    """A whole page that needs nothing but itself."""
-    head = tag("head", tag("meta", charset="utf-8"), tag("title", title), tag("style", Html(STYLE)))
+    """A page that needs nothing but itself."""
+    charset = tag("meta", charset="utf-8")
+    style = tag("style", Html(STYLE))
+    head = tag("head", charset, tag("title", title), style)
     main = tag("main", tag("h1", title), *body, class_="fieldbook")
-    return Html("<!doctype html>\n" + tag("html", head, tag("body", main), lang="en"))
+    page = tag("html", head, tag("body", main), lang="en")
+    return Html("<!doctype html>\n" + page)

@@ -10,13 +10,14 @@ from tests.bench.crowd import crowd
 from tests.bench.join import join
 from tests.bench.latency import latency
 from tests.bench.measure import Row, table, to_json
+from tests.bench.raters import raters
 from tests.bench.reading import reading
 from tests.bench.replay import replay
 from tests.bench.sustained import sustained
 
 BENCHES = {
     bench.__name__: bench
-    for bench in (latency, sustained, join, replay, crowd, corrected, coverage, reading)
+    for bench in (latency, sustained, join, replay, crowd, corrected, coverage, raters, reading)
 }
 
 

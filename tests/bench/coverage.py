@@ -69,14 +69,19 @@ def _drawn(
     judged_truth, judged = _population(rng, JUDGED, rate, size)
     if arrangement == "labelled among the judged":
         people = {f"t{at}": label for at, label in enumerate(_words(judged_truth[:n_labels]))}
-        said = {f"t{at}": verdict for at, verdict in enumerate(_words(judged))}
-        some = align(people, {trace_id: said[trace_id] for trace_id in people})
-        return corrected_rate(some, said, method, resamples=RESAMPLES), float(judged_truth.mean())
+        verdicts_by_id = {f"t{at}": verdict for at, verdict in enumerate(_words(judged))}
+        alignment = align(people, {trace_id: verdicts_by_id[trace_id] for trace_id in people})
+        estimate = corrected_rate(alignment, verdicts_by_id, method, resamples=RESAMPLES)
+        return estimate, float(judged_truth.mean())
     groups = [None, None]
     if size > 1:
         groups = [[at // size for at in range(n)] for n in (n_labels, JUDGED)]
-    some = align(_words(truth), _words(verdicts), groups=groups[0])
-    return corrected_rate(some, _words(judged), method, resamples=RESAMPLES, groups=groups[1]), rate
+    alignment = align(_words(truth), _words(verdicts), groups=groups[0])
+    judged_words = _words(judged)
+    estimate = corrected_rate(
+        alignment, judged_words, method, resamples=RESAMPLES, groups=groups[1]
+    )
+    return estimate, rate
 
 
 def _population(

@@ -55,6 +55,12 @@ def unknown_array(size: int) -> str:
     return f"[{','.join([element] * (size // len(element)))}]"
 
 
+def unknown_object(size: int) -> str:
+    """One object of an unknown form, in which the name of a known field stands."""
+    element = '{"role": "x", "wind": {"from": "north", "ms": 4.5}, "note": "nothing to \\u00e9"}'
+    return f'{{"data": [{",".join([element] * (size // len(element)))}]}}'
+
+
 def unknown_lines(size: int) -> str:
     """A server's log."""
     line = "2026-11-30 12:00:00 INFO service: nothing to say about {it} [here]\n"
@@ -88,6 +94,14 @@ async def reading(scale: float) -> list[Row]:
         ("broken array, 2 MB", broken_array, 2 * MB, "auto", 1.0, None),
         ("broken quotes in CSV, 2 MB", broken_quotes, 2 * MB, "table", None, None),
         (f"array of an unknown form, {large / MB:g} MB", unknown_array, large, "auto", 3.0, 600.0),
+        (
+            f"object of an unknown form, {large / MB:g} MB",
+            unknown_object,
+            large,
+            "auto",
+            None,
+            None,
+        ),
         (f"a log, {large / MB:g} MB", unknown_lines, large, "auto", 3.0, 600.0),
         (
             f"JSON lines of traces, {large / MB / 5:g} MB",

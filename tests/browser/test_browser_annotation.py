@@ -51,7 +51,7 @@ AnnotationPanel(traces, store="labels.jsonl", rater="ada")""",
 def labels(folder: Path) -> list[tuple[str, str, str]]:
     return [
         (label.trace_id, label.verdict, label.why)
-        for label in LabelStore(folder / "labels.jsonl").labels()
+        for label in LabelStore(folder / "labels.jsonl", make=True).labels()
     ]
 
 

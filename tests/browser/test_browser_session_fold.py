@@ -42,7 +42,7 @@ KINDS = [
         "message.rejected",
         "error",
     ),
-    *("joined", "left", "model.usage", "another"),
+    *("joined", "left", "model.usage", "another", "text.snapshot"),
 ]
 WORDS = ["one ", "two ", "🚲", "é", "", "<b>"]
 FOLD = """sequences => sequences.map(events => {
@@ -57,6 +57,16 @@ def words_of(conversation):
     """What the page shows as somebody's words."""
     items = [item for item in conversation.items if item.kind in ("message", "text.delta")]
     return [[item.kind, item.actor, item.run, item.seq, item.text] for item in items]
+
+
+def snapshot_data(draw, seq):
+    """A snapshot, or what some other program took for one."""
+    pieces = [[f"e{seq}", seq, 0.0, 2, None, "agent"]]
+    return {
+        "covers": draw.choice([seq, seq, "x", None]),
+        "items": draw.choice([pieces, pieces, [], None, [["e1"]], [["e1", "x", 0, 1, None, "a"]]]),
+        "open": draw.choice([True, False]),
+    }
 
 
 def random_events(draw):
@@ -79,6 +89,8 @@ def random_events(draw):
             "answer": draw.choice([True, False, None]),
             "why": "so",
         }
+        if kind == "text.snapshot":
+            data |= snapshot_data(draw, seq)
         events.append(Event("s", kind, actor, data, f"e{seq}", run, None, seq))
     return events
 

@@ -69,8 +69,8 @@ async def tabs(chromium):
 
 
 @asynccontextmanager
-async def site(attendant=None, tokens=None, **options):
-    log = MemoryLog()
+async def site(attendant=None, tokens=None, log=None, **options):
+    log = log or MemoryLog()
     async with asyncio.timeout(120), serve(log, tokens, attendant, beat_s=0.5, **options) as url:
         yield Session(log, "ride"), f"{url}/sessions/ride"
 
@@ -155,6 +155,71 @@ async def test_a_page_whose_log_began_anew_says_so_and_shows_what_is_there_now(t
         await page.get_by_label("Your words").fill("are you there?")
         await page.get_by_role("button", name="Send").click()
         await expect(page.locator("article").get_by_text("are you there?")).to_be_visible()
+
+
+class Held(MemoryLog):
+    """A log that can be made to take its time, and to fail in a way that nobody foresaw."""
+
+    def __init__(self):
+        super().__init__()
+        self.free = asyncio.Event()
+        self.free.set()
+        self.fails = False
+        self.n_read = 0
+
+    async def append_all(self, events, fence=None):
+        await self.free.wait()
+        return await super().append_all(events, fence)
+
+    async def extent(self, session):
+        self.n_read += 1
+        if self.fails:
+            raise ValueError("a bug")
+        return await super().extent(session)
+
+
+async def test_words_that_are_written_while_a_message_is_on_its_way_stay_and_no_press_counts_twice(
+    tabs,
+):
+    from playwright.async_api import expect
+
+    log = Held()
+    async with site(log=log) as (session, address):
+        run = await session.start_run("agent", "simulated", "r")
+        page = await tabs(address)
+        await page.wait_for_function(LIVE)
+        box, steer = page.get_by_label("Your words"), page.get_by_role("button", name="Steer")
+        await expect(steer).to_be_enabled()
+        log.free.clear()
+        await box.fill("shorter")
+        await steer.click()
+        await steer.click()
+        await box.fill("and in Dutch")
+        log.free.set()
+        await expect(page.get_by_text("user: steer shorter")).to_have_count(1)
+        await expect(page.get_by_role("alert")).to_have_text("")
+        await expect(box).to_have_value("and in Dutch")
+        await steer.click()
+        await expect(page.get_by_text("user: steer and in Dutch")).to_have_count(1)
+        await expect(box).to_have_value("")
+        kinds = [event.kind async for event in session.read(follow=False)]
+        assert kinds.count("steer") == 2
+        await run.finish()
+
+
+async def test_a_page_whose_stream_fails_again_and_again_comes_back_in_its_own_time(tabs):
+    from playwright.async_api import expect
+
+    log = Held()
+    async with site(log=log) as (_, address):
+        log.fails = True
+        page = await tabs(address)
+        await expect(page.get_by_role("alert")).to_contain_text("The server could not go on")
+        before = log.n_read
+        await page.wait_for_timeout(2_000)
+        assert log.n_read - before <= 1
+        log.fails = False
+        await page.wait_for_function(LIVE)
 
 
 @asynccontextmanager

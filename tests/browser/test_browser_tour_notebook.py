@@ -50,7 +50,7 @@ async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(
     await expect(page.get_by_text("2 of 20 · 1 labelled")).to_be_visible()
     await notebook.picture(pictures, "tour-2-panel")
     (file,) = out.glob("*.labels.jsonl")
-    assert [label.rater_kind for label in LabelStore(file).labels()] == ["human"]
+    assert [label.rater_kind for label in LabelStore(file, make=True).labels()] == ["human"]
     assert (
         await page.locator(
             ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']"

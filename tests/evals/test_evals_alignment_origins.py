@@ -26,8 +26,8 @@ from toolkit.evals import (
     retest,
     trusted,
 )
-from toolkit.evals.alignment.columns import Origin
 from toolkit.evals.alignment.disagreements import Disagreements
+from toolkit.evals.alignment.origin import Origin
 from toolkit.evals.judges.probes import Preference, probe_position
 from toolkit.views import (
     plot_agreement,

@@ -309,8 +309,8 @@ def test_an_order_that_cannot_be_filled_is_refused_when_it_is_made(order, error)
         order()
 
 
-def test_made_scorers_go_into_the_frame_under_their_names():
-    frame = score_traces([said("a"), EMPTY], [contains("a"), not_(contains("a"))])
+async def test_made_scorers_go_into_the_frame_under_their_names():
+    frame = await score_traces([said("a"), EMPTY], [contains("a"), not_(contains("a"))])
     assert frame["scorer"].tolist() == ["contains('a')", "not_(contains('a'))"] * 2
     assert frame["value"].tolist() == [True, False, None, None]
 

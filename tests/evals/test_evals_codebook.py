@@ -133,7 +133,7 @@ def test_saturation_counts_new_codes_in_the_order_of_reading_and_only_what_was_r
 
 
 def test_a_label_that_is_taken_back_takes_its_codes_along(path, tmp_path):
-    store = LabelStore(tmp_path / "labels.jsonl")
+    store = LabelStore(tmp_path / "labels.jsonl", make=True)
     store.add(label(1))
     book = Codebook(path, store)
     book.code("l1", "rude", by="ada")
@@ -455,6 +455,12 @@ def test_a_code_is_one_code_in_whatever_letters_it_is_written(book, path):
         ("Speed", ("Slow",))
     ]
     assert book.suggest({"sLOW": ["l1"]}, by="clusters") == 0
+
+
+def test_a_code_with_another_apostrophe_or_space_is_the_one_that_was_there(book):
+    book.code("l1", "doesn't ask", by="ada")
+    book.code("l2", "doesn’t\u00a0ask", by="ben")
+    assert counted(book) == {"doesn't ask": 2}
 
 
 def test_codes_that_another_program_wrote_in_other_letters_are_read_as_one(book, path):

@@ -2,18 +2,28 @@ import asyncio
 import dataclasses
 import json
 from collections import Counter
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.evals import Criterion, Example, Finding, Judge, Label, Rubric, Verdict, align, trusted
+from toolkit.evals import (
+    Criterion,
+    Example,
+    Finding,
+    Judge,
+    Label,
+    Rubric,
+    Verdict,
+    VerdictStore,
+    align,
+    trusted,
+)
 from toolkit.evals.labels.splits import Split
 from toolkit.models import (
     Answer,
-    Ledger,
+    ClaudeModel,
     LoopbackServer,
     Model,
     Reply,
@@ -22,7 +32,6 @@ from toolkit.models import (
     Usage,
     connect_model,
 )
-from toolkit.models.claude import ClaudeModel
 from toolkit.traces import Step, Trace
 
 RUBRIC = Rubric(
@@ -265,6 +274,7 @@ def votes(*answers):
 READINGS = {"pass": said(), "fail": said(kind=BAD), None: Answer("")}
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.lists(st.sampled_from(list(READINGS)), min_size=1, max_size=5))
 def test_several_readings_make_a_verdict_only_by_a_majority_of_all_of_them(words):
     one = judge(votes(*(READINGS[word] for word in words)), repeat=len(words))
@@ -324,9 +334,11 @@ async def test_a_trace_that_the_judge_was_shown_with_its_answer_is_unscored():
         trace("a copy of e1"),
         trace("t1", "other words"),
     ]
-    for batch in (False, True):
-        said = [(v.verdict, v.why_unscored) for v in await one.score_all(traces, batch=batch)]
-        assert said == [(None, told)] * 3 + [("pass", "")]
+    async with connect_model(policy=lambda request: Answer(data=BOTH)) as claude:
+        batched = Judge(TOLD, claude, shown=(trace("e1"),))
+        for verdicts in (await one.score_all(traces), await batched.score_all(traces, batch=True)):
+            said = [(v.verdict, v.why_unscored) for v in verdicts]
+            assert said == [(None, told)] * 3 + [("pass", "")]
 
 
 def test_examples_without_their_trace_or_from_dev_or_test_are_refused(tmp_path):
@@ -341,20 +353,13 @@ def test_examples_without_their_trace_or_from_dev_or_test_are_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize("through", ["in process", "through the SDK"])
-async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price(through):
+async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price():
     def policy(request):
         return {"t1": said(), "t2": said(kind=BAD), **UNCLEAR}[request.metadata["user_id"]]
 
     unclear = [name for name in UNCLEAR if not name.startswith(("the fault", "an overloaded"))]
     traces, seen = [trace("t1"), trace("t2"), trace("e1"), *map(trace, unclear)], []
-    async with AsyncExitStack() as stack:
-        script = ScriptedModel(policy)
-        model = (
-            script
-            if through == "in process"
-            else await stack.enter_async_context(connect_model(policy=policy))
-        )
+    async with connect_model(policy=policy) as model:
         one = Judge(TOLD, model, repeat=3, shown=(trace("e1", "Where is my money?"),))
         alone, together = (
             await one.score_all(traces),
@@ -370,18 +375,25 @@ async def test_a_batch_gives_the_same_verdicts_as_one_by_one_at_half_the_price(t
 
 
 async def test_a_batch_that_fails_or_comes_back_short_is_unscored_as_a_whole():
-    class Short(ScriptedModel):
+    class Short(ClaudeModel):
         async def batch(self, requests, progress=None, timeout_s=1):
             return (await super().batch(requests, progress, timeout_s))[1:]
 
-    capped = ScriptedModel(lambda request: Answer(data=BOTH), ledger=Ledger(cap_usd=1e-9))
-    for model, why in (
-        (Short(lambda request: Answer(data=BOTH)), "1 replies to 2"),
-        (capped, "batch: BudgetExceeded"),
-    ):
-        verdicts = await Judge(RUBRIC, model).score_all([trace("t1"), trace("t2")], batch=True)
+    def policy(request):
+        return Answer(data=BOTH)
+
+    short = Short("claude-haiku-5-5", api_key="loopback", server=LoopbackServer(policy))
+    capped = connect_model(policy=policy, max_usd=1e-9)
+    for model, why in ((short, "1 replies to 2"), (capped, "batch: BudgetExceeded")):
+        async with model:
+            verdicts = await Judge(RUBRIC, model).score_all([trace("t1"), trace("t2")], batch=True)
         assert [v.verdict for v in verdicts] == [None, None]
         assert all(why in v.why_unscored for v in verdicts)
+
+
+async def test_a_batch_by_a_model_that_has_none_is_an_error_that_says_the_way_out():
+    with pytest.raises(NotImplementedError, match=r"ScriptedModel has no batch.*batch=True"):
+        await judge(Answer(data=BOTH)).score_all([trace("t1")], batch=True)
 
 
 def test_what_a_judge_says_of_itself_tells_a_script_from_a_model():
@@ -401,10 +413,10 @@ async def test_a_progress_callback_that_raises_is_reported_and_costs_no_verdict(
     def broken(done, of):
         raise RuntimeError("the bar is gone")
 
-    model = ScriptedModel(lambda request: Answer(data=BOTH))
-    verdicts = await Judge(RUBRIC, model).score_all(
-        [trace(f"t{n}") for n in range(12)], broken, batch=batch
-    )
+    async with connect_model(policy=lambda request: Answer(data=BOTH)) as model:
+        verdicts = await Judge(RUBRIC, model).score_all(
+            [trace(f"t{n}") for n in range(12)], broken, batch=batch
+        )
     assert [one.verdict for one in verdicts] == ["pass"] * 12
     assert "the bar is gone" in caplog.text
     assert caplog.text.count("the work goes on") == 1
@@ -458,7 +470,9 @@ async def test_only_what_was_unscored_is_asked_again():
 async def test_verdicts_of_another_rubric_or_model_are_not_taken_for_this_ones():
     first = judge(Answer(data=BOTH))
     await first.score(trace("t1"))
-    other = replace(first, rubric=replace(RUBRIC, text="Is it another question?"), kept={})
+    other = replace(
+        first, rubric=replace(RUBRIC, text="Is it another question?"), kept=VerdictStore()
+    )
     await other.score_all([trace("t1")], known=first.kept)
     assert len(other.kept) == 1
     assert len(other.model.ledger.attempts) == 2

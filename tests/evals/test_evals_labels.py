@@ -20,7 +20,7 @@ from toolkit.evals import Label, LabelStore, merge_labels
 WRITER = """
 import sys
 from toolkit.evals import Label, LabelStore
-store = LabelStore(sys.argv[1])
+store = LabelStore(sys.argv[1], make=True)
 for n in range(100_000):
     store.add(Label(f"t{n}", "ana", "fail", "too short"))
     print(f"t{n}", flush=True)
@@ -39,10 +39,10 @@ UNDO = st.sampled_from(["ana", "bo", None])
 def test_any_mix_of_add_and_undo_leaves_what_a_plain_list_leaves(actions, reopened_at):
     with TemporaryDirectory() as folder:
         path, plain = Path(folder) / "labels.jsonl", []
-        store = LabelStore(path)
+        store = LabelStore(path, make=True)
         for n, action in enumerate(actions):
             if n == reopened_at:
-                store = LabelStore(path)
+                store = LabelStore(path, make=True)
             if isinstance(action, tuple):
                 label = Label(*action, why=f"reason {n}")
                 store.add(label)
@@ -60,7 +60,10 @@ def test_any_mix_of_add_and_undo_leaves_what_a_plain_list_leaves(actions, reopen
 
 
 def test_a_label_that_would_never_count_is_refused_and_not_written(tmp_path):
-    store, label = LabelStore(tmp_path / "labels.jsonl"), Label("t1", "ana", "pass", "kind")
+    store, label = (
+        LabelStore(tmp_path / "labels.jsonl", make=True),
+        Label("t1", "ana", "pass", "kind"),
+    )
     store.add(label)
     store.add(label)
     for other in (replace(label, trace_id="t2"), replace(label, verdict="fail")):
@@ -79,7 +82,9 @@ def test_a_label_that_would_never_count_is_refused_and_not_written(tmp_path):
 
 def test_two_files_that_differ_in_a_label_of_one_id_are_not_merged_in_silence(tmp_path):
     label = Label("t1", "ana", "pass", "kind")
-    stores = [LabelStore(tmp_path / name) for name in ("a.jsonl", "b.jsonl", "copy.jsonl")]
+    stores = [
+        LabelStore(tmp_path / name, make=True) for name in ("a.jsonl", "b.jsonl", "copy.jsonl")
+    ]
     for store, one in zip(stores, (label, replace(label, verdict="fail"), label), strict=True):
         store.add(one)
     with pytest.raises(ValueError, match="another label of t1"):
@@ -88,7 +93,7 @@ def test_two_files_that_differ_in_a_label_of_one_id_are_not_merged_in_silence(tm
 
 
 def test_undo_of_a_second_thought_brings_the_first_one_back(tmp_path):
-    store = LabelStore(tmp_path / "labels.jsonl")
+    store = LabelStore(tmp_path / "labels.jsonl", make=True)
     store.add(Label("t1", "ana", "pass", "kind"))
     store.add(Label("t1", "ana", "fail", "wrong amount"))
     size = store.path.stat().st_size
@@ -104,7 +109,7 @@ def test_kill_9_between_adds_loses_no_acknowledged_label(tmp_path):
         acknowledged = [writer.stdout.readline().strip() for _ in range(40)]
         os.kill(writer.pid, signal.SIGKILL)
         acknowledged += writer.stdout.read().split("\n")[:-1]
-    store = LabelStore(path)
+    store = LabelStore(path, make=True)
     found = [label.trace_id for label in store.labels()]
     assert set(acknowledged) <= set(found)
     assert len(found) - len(acknowledged) <= 1  # on disk, killed before it could say so
@@ -136,7 +141,7 @@ def test_a_label_that_means_nothing_is_refused_by_name(arguments, named):
 
 def test_bad_lines_are_named_and_the_others_count(tmp_path):
     path = tmp_path / "labels.jsonl"
-    store = LabelStore(path)
+    store = LabelStore(path, make=True)
     store.add(Label("t1", "ana", "pass", "kind"))
     with path.open("a") as file:
         file.write(
@@ -151,7 +156,7 @@ def test_bad_lines_are_named_and_the_others_count(tmp_path):
 
 
 def test_an_empty_store_has_a_frame_with_columns_and_nothing_to_undo(tmp_path):
-    store = LabelStore(tmp_path / "none.jsonl")
+    store = LabelStore(tmp_path / "none.jsonl", make=True)
     assert list(store.frame()) == ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
     assert store.undo() is None
     assert not store.path.exists()
@@ -162,7 +167,7 @@ def test_a_stored_label_that_leaves_out_who_rated_or_its_id_is_a_problem_and_no_
     tmp_path, left_out
 ):
     path = tmp_path / "labels.jsonl"
-    LabelStore(path).add(Label("t1", "ana", "pass", "kind"))
+    LabelStore(path, make=True).add(Label("t1", "ana", "pass", "kind"))
     line = {
         "trace_id": "t2",
         "rater": "bot",
@@ -174,14 +179,17 @@ def test_a_stored_label_that_leaves_out_who_rated_or_its_id_is_a_problem_and_no_
     del line[left_out]
     with path.open("a") as file:
         file.write(json.dumps(line) + "\n")
-    store = LabelStore(path)
+    store = LabelStore(path, make=True)
     assert [label.trace_id for label in store.labels()] == ["t1"]
     (problem,) = store.problems
     assert (problem.line, left_out in problem.why) == (2, True)
 
 
 def test_a_file_each_is_merged_into_a_table_of_traces_and_raters(tmp_path):
-    ada, bo = LabelStore(tmp_path / "ada.jsonl"), LabelStore(tmp_path / "bo.jsonl")
+    ada, bo = (
+        LabelStore(tmp_path / "ada.jsonl", make=True),
+        LabelStore(tmp_path / "bo.jsonl", make=True),
+    )
     ada.add(Label("t1", "ada", "pass", "kind", id="a1"))
     ada.add(Label("t2", "ada", "defer", "which bike?", id="a2"))
     bo.add(Label("t1", "bo", "pass", "hm", id="b0"))
@@ -200,7 +208,10 @@ def test_a_file_each_is_merged_into_a_table_of_traces_and_raters(tmp_path):
 
 
 def test_one_rater_with_two_words_on_a_trace_in_two_files_is_an_error(tmp_path):
-    one, two = LabelStore(tmp_path / "one.jsonl"), LabelStore(tmp_path / "two.jsonl")
+    one, two = (
+        LabelStore(tmp_path / "one.jsonl", make=True),
+        LabelStore(tmp_path / "two.jsonl", make=True),
+    )
     one.add(Label("t1", "ada", "pass", "kind"))
     two.add(Label("t1", "ada", "fail", "rude"))
     with pytest.raises(ValueError, match=r"two\.jsonl: ada has another label of t1"):
@@ -208,7 +219,7 @@ def test_one_rater_with_two_words_on_a_trace_in_two_files_is_an_error(tmp_path):
 
 
 def test_a_file_that_is_not_there_and_a_line_that_cannot_be_read_lose_no_rater_in_silence(tmp_path):
-    store = LabelStore(tmp_path / "ada.jsonl")
+    store = LabelStore(tmp_path / "ada.jsonl", make=True)
     store.add(Label("t1", "ada", "pass", "kind"))
     with pytest.raises(FileNotFoundError, match="bob"):
         merge_labels([store, tmp_path / "bob.jsonl"])
@@ -224,10 +235,10 @@ def test_no_store_at_all_is_an_empty_table():
 
 def test_a_store_is_a_path_and_a_home_is_found(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    store = LabelStore("~/ada.jsonl")
+    store = LabelStore("~/ada.jsonl", make=True)
     store.add(Label("t1", "ada", "pass", "kind"))
     assert store.path == tmp_path / "ada.jsonl"
-    assert LabelStore(store).labels() == store.labels()
+    assert LabelStore(store, make=True).labels() == store.labels()
     assert merge_labels([store, str(store.path)]).shape == (1, 1)
     with pytest.raises(TypeError, match="list of the raters' files"):
         merge_labels(str(store.path))
@@ -241,7 +252,7 @@ ACT = st.sampled_from(["add", "add to the other", "undo", "tear", "bad line", "e
 def test_a_store_that_reads_on_says_what_a_new_one_says_whatever_happens_to_the_file(acts):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "labels.jsonl"
-        store, other = LabelStore(path), LabelStore(path)
+        store, other = LabelStore(path, make=True), LabelStore(path, make=True)
         for n, act in enumerate(acts):
             if act in ("tear", "bad line"):
                 with path.open("ab") as file:
@@ -256,7 +267,7 @@ def test_a_store_that_reads_on_says_what_a_new_one_says_whatever_happens_to_the_
                 (other if act == "add to the other" else store).add(
                     Label(f"t{n % 3}", "ada", "pass", "kind")
                 )
-            fresh = LabelStore(path)
+            fresh = LabelStore(path, make=True)
             assert store.labels() == fresh.labels()
             assert list(map(str, store.problems)) == list(map(str, fresh.problems))
 
@@ -274,7 +285,7 @@ def line_of(trace_id, rater, verdict, id_, **more):
 def file_of(tmp_path, *lines):
     path = tmp_path / "labels.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
-    return LabelStore(path)
+    return LabelStore(path, make=True)
 
 
 def test_labels_of_two_raters_that_share_an_id_both_count(tmp_path):
@@ -338,7 +349,12 @@ def test_the_last_label_counts_and_stays_whatever_ends_its_line(tmp_path, end):
         file.write(end)
     assert [label.trace_id for label in store.labels()] == ["t0", "t1", "t2"]
     store.add(Label("t9", "ada", "fail", "late"))
-    assert [label.trace_id for label in LabelStore(store.path).labels()] == ["t0", "t1", "t2", "t9"]
+    assert [label.trace_id for label in LabelStore(store.path, make=True).labels()] == [
+        "t0",
+        "t1",
+        "t2",
+        "t9",
+    ]
 
 
 def test_a_raters_name_is_one_whatever_blanks_and_bytes_it_is_written_with(tmp_path):
@@ -358,26 +374,38 @@ def test_a_rater_in_other_letters_is_named_once_in_a_file_and_where_files_are_me
     store = file_of(tmp_path, *lines)
     (problem,) = store.problems
     assert (problem.line, problem.field) == (2, "rater")
-    one, two = LabelStore(tmp_path / "one.jsonl"), LabelStore(tmp_path / "two.jsonl")
+    one, two = (
+        LabelStore(tmp_path / "one.jsonl", make=True),
+        LabelStore(tmp_path / "two.jsonl", make=True),
+    )
     one.add(Label("t1", "ada", "pass", "kind"))
     two.add(Label("t1", "Ada", "pass", "kind"))
     with pytest.warns(UserWarning, match="'Ada' is 'ada' in other letters"):
         merge_labels([one, two])
 
 
+def test_a_rater_with_another_apostrophe_is_named(tmp_path):
+    lines = [
+        line_of(f"t{n}", rater, "pass", f"i{n}") for n, rater in enumerate(["O'Neil", "O’Neil"])
+    ]
+    assert [problem.field for problem in file_of(tmp_path, *lines).problems] == ["rater"]
+
+
 def test_scalars_of_a_table_are_what_they_look_like(tmp_path):
     label = Label(np.str_("t1"), np.str_("ada"), np.str_("pass"), np.str_("w"), time=np.int64(3))
-    store = LabelStore(tmp_path / "labels.jsonl")
+    store = LabelStore(tmp_path / "labels.jsonl", make=True)
     store.add(label)
     assert [type(value) for value in (label.trace_id, label.verdict, label.time)] == [str, str, int]
     assert store.labels() == [label]
 
 
 def test_two_who_undo_at_once_take_back_two_labels(tmp_path):
-    store = LabelStore(tmp_path / "labels.jsonl")
+    store = LabelStore(tmp_path / "labels.jsonl", make=True)
     for n in range(40):
         store.add(Label(f"t{n}", "ada", "pass", "kind"))
     with ThreadPoolExecutor(4) as pool:
-        gone = list(pool.map(lambda _: LabelStore(store.path).undo("ada").trace_id, range(20)))
+        gone = list(
+            pool.map(lambda _: LabelStore(store.path, make=True).undo("ada").trace_id, range(20))
+        )
     assert len(set(gone)) == 20
     assert len(store.labels()) == 20

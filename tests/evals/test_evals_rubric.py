@@ -197,7 +197,7 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path):
     path = tmp_path / "old.md"
     path.write_bytes("---\nname: x\n---\nIs it good, in the café?".encode("latin-1"))
     with pytest.raises(
-        RecordError, match=r"old\.md:4: byte 34 is not UTF-8: save the file as UTF-8"
+        RecordError, match=r"old\.md:4: byte 38 is not UTF-8: save the file as UTF-8"
     ):
         Rubric.load(path)
 

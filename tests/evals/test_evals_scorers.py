@@ -73,22 +73,22 @@ def test_each_scorer_says_what_its_docstring_says(scorer, steps, value):
     assert score.why
 
 
-def test_a_scorer_that_raises_leaves_an_unscored_row_that_names_the_exception():
+async def test_a_scorer_that_raises_leaves_an_unscored_row_that_names_the_exception():
     def broken(trace):
         raise KeyError("gone")
 
-    def lazy(trace):
-        return True
+    def odd(trace):
+        return [1]
 
-    frame = score_traces([Trace("t", [HELLO, BYE])], [answered, broken, lazy])
+    frame = await score_traces([Trace("t", [HELLO, BYE])], [answered, broken, odd])
     assert list(frame.columns)[:4] == ["trace_id", "scorer", "value", "why"]
     assert frame["value"].tolist() == [True, None, None]
     assert "KeyError" in frame["why"][1]
-    assert "not a Score" in frame["why"][2]
+    assert "list, which is no score" in frame["why"][2]
 
 
-def test_an_unscored_value_beside_numbers_stays_none():
-    frame = score_traces(
+async def test_an_unscored_value_beside_numbers_stays_none():
+    frame = await score_traces(
         [Trace(x, [HELLO]) for x in "ab"], [lambda t: Score("n", 1.5 if t.id == "a" else None, "w")]
     )
     assert frame["value"].tolist() == [1.5, None]

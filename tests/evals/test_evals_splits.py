@@ -144,25 +144,26 @@ def test_a_part_that_there_is_not_and_labels_that_are_a_list_are_named(tmp_path)
 
 
 class Meeting(dict):
-    """Labels at which two draws wait for each other, after each has read what was drawn before."""
+    """Shares at which two draws wait for each other, after each has read what was drawn before."""
 
-    def __init__(self, labels, barrier):
-        super().__init__(labels)
+    def __init__(self, shares, barrier):
+        super().__init__(shares)
         self.barrier = barrier
 
-    def values(self):
+    def __getitem__(self, part):
         with suppress(threading.BrokenBarrierError):
             self.barrier.wait()
-        return super().values()
+        return super().__getitem__(part)
 
 
 def test_two_draws_at_once_put_no_trace_in_two_parts(tmp_path):
     barrier = threading.Barrier(2, timeout=2)
-    first = Meeting({f"t{n}": "pass" if n % 3 else "fail" for n in range(30)}, barrier)
-    second = Meeting({f"t{n}": "fail" if n % 4 else "pass" for n in range(5, 30)}, barrier)
+    shares = Meeting({"train": 0.4, "dev": 0.3, "test": 0.3}, barrier)
+    first = {f"t{n}": "pass" if n % 3 else "fail" for n in range(30)}
+    second = {f"t{n}": "fail" if n % 4 else "pass" for n in range(5, 30)}
     with ThreadPoolExecutor(2) as pool:
         drawn = [
-            pool.submit(split_labels, labels, tmp_path / "reads.jsonl")
+            pool.submit(split_labels, labels, tmp_path / "reads.jsonl", shares=shares)
             for labels in (first, second)
         ]
         one, two = (future.result(timeout=30) for future in drawn)

@@ -160,7 +160,9 @@ def test_without_bertopic_the_error_is_the_line_that_installs_it(monkeypatch):
 
 def test_the_door_of_the_room_is_light():
     heavy = "{'pandas', 'sklearn', 'bertopic', 'umap', 'scipy', 'matplotlib', 'anthropic'}"
-    code = f"import sys, toolkit.evals, toolkit.views.plots.plots; print(sorted({heavy} & set(sys.modules)))"
+    code = (
+        f"import sys, toolkit.evals, toolkit.views.plots; print(sorted({heavy} & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

@@ -18,6 +18,7 @@ from toolkit.events import Event, new_event
 from toolkit.records import validate
 from toolkit.sessions import NatsLog, NatsServer, Session, fold
 from toolkit.sessions.nats.server import SERVER_URL
+from toolkit.tour import NO_DAMAGE, check
 
 pytestmark = pytest.mark.nats
 
@@ -33,7 +34,7 @@ def _load(name):
     return module
 
 
-checker, programs = _load("checker"), _load("programs")
+programs = _load("programs")
 
 
 class Child:
@@ -134,9 +135,7 @@ async def test_whatever_is_killed_each_acknowledged_event_is_there_once_and_in_o
     seed, tmp_path
 ):
     stored, late, agent, client = await run_schedule(seed, tmp_path)
-    assert checker.check(stored, agent.acknowledged + client.acknowledged) == checker.WHOLE, (
-        schedule(seed)
-    )
+    assert check(stored, agent.acknowledged + client.acknowledged) == NO_DAMAGE, schedule(seed)
     whole = fold("s", stored)
     text = "".join(f"{n} " for n in range(WORDS))
     assert sha256(whole.text.encode()).hexdigest() == sha256(text.encode()).hexdigest()
@@ -188,7 +187,7 @@ async def rounds(store, persist_mode, count):
     """
     from nats.js.api import StreamConfig
 
-    acknowledged, verdict = [], checker.WHOLE
+    acknowledged, verdict = [], NO_DAMAGE
     async with NatsServer(store=store) as server:
         log = await NatsLog.connect(server.url)
         if persist_mode:
@@ -211,7 +210,7 @@ async def rounds(store, persist_mode, count):
             await server.restart()
             log = await NatsLog.connect(server.url)
             stored = [event async for event in Session(log, "s").read(follow=False, lane="log")]
-            verdict = checker.check(stored, acknowledged)
+            verdict = check(stored, acknowledged)
             if verdict.lost:
                 break
         await log.close()
@@ -225,7 +224,7 @@ async def test_the_same_checker_sees_the_loss_where_the_server_acknowledges_befo
     assert stated == "memory"
     assert 0 < len(verdict.lost) < acknowledged
     stated, verdict, _ = await rounds(tmp_path / "default", None, 2)
-    assert (stated, verdict) == ("os", checker.WHOLE)
+    assert (stated, verdict) == ("os", NO_DAMAGE)
 
 
 async def test_a_stopped_agent_that_wakes_after_its_lease_stores_nothing(tmp_path):
@@ -255,7 +254,7 @@ async def test_a_stopped_agent_that_wakes_after_its_lease_stores_nothing(tmp_pat
         ]
         assert {event.actor for lane in lanes for event in lane} == {"heir"}
         stored = [event async for event in session.read(follow=False, lane="log")]
-        assert checker.check(stored, zombie.acknowledged) == checker.WHOLE
+        assert check(stored, zombie.acknowledged) == NO_DAMAGE
         assert (await session.conversation()).text == heir.text
         assert heir.text.endswith("and so on. The end.")
 
@@ -296,7 +295,7 @@ async def test_thousands_of_events_in_flight_outlive_the_server_and_none_waits_f
             f"{4200 - before} in flight: first acknowledged {first:.2f} s after the return, last {last:.2f} s"
         )
         stored = [event async for event in Session(log, "s").read(follow=False, lane="log")]
-        assert checker.check(stored, acknowledged) == checker.WHOLE
+        assert check(stored, acknowledged) == NO_DAMAGE
         assert len(stored) == 4200
         assert 4200 - before >= 4000
         assert first < 10

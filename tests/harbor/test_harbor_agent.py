@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from harbor_signs import CHECKS, calls, replayed, said
 
-from toolkit.harbor import World, call, harbor_policy, schemas, serve, situations
+from toolkit.harbor import World, call, converse, harbor_policy, schemas, situations
 from toolkit.models import Answer, Request, ScriptedModel, connect_model
 from toolkit.sessions import MemoryLog, Session
 from toolkit.traces import traces_frame
@@ -16,7 +16,7 @@ STORM = situations()["storm-at-the-weekend"]
 async def talk(model, situation=STORM, **variant):
     session = Session(MemoryLog(), "talk")
     with World.open(now=situation.now) as world:
-        done = await serve(session, situation, model, world, **variant)
+        done = await converse(session, situation, model, world, **variant)
         return done, await session.trace(), world.snapshot()
 
 
@@ -56,7 +56,7 @@ async def test_the_real_sdk_on_loopback_tells_the_same_story_as_the_script_in_pr
 async def test_words_arrive_in_pieces_and_tokens_and_cost_can_be_counted():
     session = Session(MemoryLog(), "pieces")
     with World.open(now=STORM.now) as world:
-        await serve(session, STORM, ScriptedModel(harbor_policy), world)
+        await converse(session, STORM, ScriptedModel(harbor_policy), world)
     events = [event async for event in session.read(follow=False)]
     assert sum(event.kind == "text.delta" for event in events) > 3
     row = traces_frame([await session.trace()]).iloc[0]
@@ -79,7 +79,7 @@ async def test_a_cancelled_run_stops_speaking_and_the_customer_does_not_go_on():
         group.create_task(watch())
         with World.open(now=STORM.now) as world:
             slow = ScriptedModel(lambda request: Answer("word " * 200, delay_s=0.001))
-            assert not await serve(Session(log, "cut"), STORM, slow, world)
+            assert not await converse(Session(log, "cut"), STORM, slow, world)
     trace = await Session(log, "cut").trace()
     assert trace.meta["outcome"] == "cancelled"
     assert len(said(trace)[0].split()) < 200

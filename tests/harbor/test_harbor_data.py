@@ -6,6 +6,7 @@ from collections import Counter
 from hashlib import sha256
 
 import pytest
+from generate import generate
 from harbor_signs import CHECKS, replayed, said
 from scipy.stats import binom
 
@@ -21,7 +22,6 @@ from toolkit.harbor import (
     situations,
 )
 from toolkit.harbor.files import DATA, LABELS, TRACES, TRUTH
-from toolkit.harbor.generate import generate
 from toolkit.models import Request
 
 FILES = (TRACES, TRUTH, LABELS)

@@ -9,7 +9,7 @@ from toolkit.harness import (
     Contract,
     Criterion,
     all_pass,
-    decide,
+    decide_verdicts,
     green_before,
     score_check,
 )
@@ -48,7 +48,7 @@ def test_no_word_of_the_evaluator_turns_a_red_check_green(results, said):
     contract = Contract(
         "g", tuple(Criterion(id, "x", ("true",), stdout=("hello",)) for id in "abc")
     )
-    verdicts = decide(contract, results, said)
+    verdicts = decide_verdicts(contract, results, said)
     assert [verdict.criterion for verdict in verdicts] == list("abc")
     for verdict in verdicts:
         spoken = {finding for id, finding, _ in said if id == verdict.criterion}
@@ -58,7 +58,7 @@ def test_no_word_of_the_evaluator_turns_a_red_check_green(results, said):
 
 
 def test_the_evaluator_can_fail_what_the_check_passes():
-    (verdict,) = decide(
+    (verdict,) = decide_verdicts(
         CONTRACT, {"greets": KEPT}, [("greets", "fail", "It greets the wrong person.")]
     )
     assert (verdict.verdict, verdict.check, verdict.evaluator) == ("fail", "pass", "fail")
@@ -69,14 +69,14 @@ def test_the_evaluator_can_fail_what_the_check_passes():
     "said", [[], [("other", "pass", "")], [("greets", "pass", ""), ("greets", "fail", "")]]
 )
 def test_a_missing_or_contradictory_word_is_unscored(said):
-    (verdict,) = decide(CONTRACT, {"greets": KEPT}, said)
+    (verdict,) = decide_verdicts(CONTRACT, {"greets": KEPT}, said)
     assert verdict.verdict == verdict.evaluator == "unscored"
     assert not all_pass(CONTRACT, [verdict])
 
 
 def test_no_verdicts_or_too_few_or_too_many_never_pass():
     two = Contract("g", (PROMISE, Criterion("other", "x", ("true",))))
-    (verdict,) = decide(CONTRACT, {"greets": KEPT}, [("greets", "pass", "")])
+    (verdict,) = decide_verdicts(CONTRACT, {"greets": KEPT}, [("greets", "pass", "")])
     assert all_pass(CONTRACT, [verdict])
     assert not all_pass(CONTRACT, [])
     assert not all_pass(two, [verdict])

@@ -16,7 +16,7 @@ from toolkit.models import (
     Usage,
     connect_model,
 )
-from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.models.prices import cost_usd, worst_case
 
 NAME = "claude-haiku-5-5"
 USER = {"role": "user", "content": "Hello"}

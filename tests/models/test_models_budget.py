@@ -20,7 +20,7 @@ from toolkit.models import (
     watch_attempts,
 )
 from toolkit.models.deadline import clock_stopped, within
-from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.models.prices import cost_usd, worst_case
 from toolkit.models.wire import usage_of
 from toolkit.traces import Step, Trace
 

@@ -21,7 +21,7 @@ from toolkit.models import (
     Usage,
     connect_model,
 )
-from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.models.prices import cost_usd, worst_case
 from toolkit.web import serving
 
 TEXT = "The bike is ready at nine, and the helmet with it."

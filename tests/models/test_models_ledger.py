@@ -13,7 +13,7 @@ from toolkit.models import (
     UnknownModel,
     Usage,
 )
-from toolkit.models.ledger import cost_usd, price_table, worst_case
+from toolkit.models.prices import cost_usd, price_table, worst_case
 from toolkit.models.script import pieces_of
 
 ASK = Request(({"role": "user", "content": "Hello"},), max_tokens=1000)

@@ -76,7 +76,9 @@ def policy(request):
 
 
 async def recorded(path, *requests, model=None):
-    await Tape(path, model or ScriptedModel(policy)).batch(requests)
+    tape = Tape(path, model or ScriptedModel(policy))
+    for request in requests:
+        await tape.reply(request)
     return Tape(path)
 
 
@@ -158,8 +160,6 @@ async def test_a_miss_shows_the_place_and_says_what_to_do(tmp_path):
         await tape.reply(asked)
     assert "tape.jsonl" in str(caught.value)
     assert "Tape(path, model)" in str(caught.value)
-    with pytest.raises(TapeMiss):
-        await tape.batch([ASK, asked])
     with pytest.raises(TapeMiss, match=r"metadata\.user_id: recorded …"):
         await tape.reply(Request(ASK.messages, metadata={"user_id": "s2"}))
     with pytest.raises(TapeMiss, match=r"system: recorded …nothing…, asked ….*kind"):
@@ -171,7 +171,7 @@ async def test_a_live_run_is_played_back_as_tape_without_a_model_whatever_the_me
     replies = [
         await tape.reply(ASK),
         await tape.reply(Request(ASK.messages)),
-        *await tape.batch([WHOLE]),
+        await tape.reply(WHOLE),
     ]
     assert [(reply.ok, reply.source) for reply in replies] == [(True, "tape")] * 3
     assert (tape.source, tape.name, tape.hits, tape.misses) == ("tape", "claude-haiku-5-5", 3, 0)
@@ -213,52 +213,48 @@ async def test_a_request_that_was_edited_in_the_file_is_another_request(tmp_path
     assert caught.value.path == "messages[0].content"
 
 
-async def test_a_batch_asks_only_what_the_tape_does_not_know_and_each_once(tmp_path):
-    path, asked, told = tmp_path / "tape.jsonl", [], []
+async def test_only_what_the_tape_does_not_know_is_asked_and_each_once(tmp_path):
+    path, asked = tmp_path / "tape.jsonl", []
     model = ScriptedModel(
         lambda request: asked.append(request) or Answer(request.messages[0]["content"])
     )
     tape = Tape(path, model)
-    await tape.reply(OTHERS[0])
-    replies = await tape.batch(
-        [OTHERS[1], OTHERS[0], OTHERS[2], OTHERS[1]], lambda *seen: told.append(seen)
-    )
-    assert [reply.text for reply in replies] == ["b", "a", "c", "b"]
+    order = [OTHERS[0], OTHERS[1], OTHERS[0], OTHERS[2], OTHERS[1]]
+    replies = [await tape.reply(request) for request in order]
+    assert [reply.text for reply in replies] == ["a", "b", "a", "c", "b"]
     assert [request.messages[0]["content"] for request in asked] == ["a", "b", "c"]
-    assert (tape.misses, tape.hits, tape.known, told[-1]) == (3, 2, 3, (4, 4))
-    assert [reply.text for reply in await Tape(path).batch(OTHERS)] == ["a", "b", "c"]
+    assert (tape.misses, tape.hits, tape.known) == (3, 2, 3)
+    strict = Tape(path)
+    assert [(await strict.reply(request)).text for request in OTHERS] == ["a", "b", "c"]
 
 
-async def test_two_batches_at_once_ask_what_they_share_once(tmp_path):
+async def test_equal_requests_at_once_are_asked_once(tmp_path):
     async with connect_model(policy=policy) as model:
         tape = Tape(tmp_path / "tape.jsonl", model)
         async with asyncio.timeout(20):
-            await asyncio.gather(
-                tape.reply(OTHERS[1]), tape.batch(OTHERS), tape.batch(OTHERS[::-1])
-            )
+            await asyncio.gather(*map(tape.reply, [OTHERS[1], *OTHERS, *OTHERS[::-1]]))
     assert (tape.known, tape.misses, len(model.ledger.attempts)) == (3, 3, 3)
 
 
-async def test_what_is_no_result_in_a_batch_is_not_kept(tmp_path):
+async def test_what_is_no_result_is_not_kept(tmp_path):
     model = ScriptedModel(
-        lambda request: Answer("ok", fault="hang" if request.system == "y" else None)
+        lambda request: Answer("ok", fault="close" if request.system == "y" else None)
     )
     tape = Tape(tmp_path / "tape.jsonl", model)
-    assert [reply.ok for reply in await tape.batch(OTHERS)] == [True, False, True]
+    assert [(await tape.reply(request)).ok for request in OTHERS] == [True, False, True]
     assert Tape(tmp_path / "tape.jsonl").known == 2
 
 
-async def test_the_cap_stops_a_batch_behind_a_tape(tmp_path):
+async def test_the_cap_stops_a_call_behind_a_tape(tmp_path):
     tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(policy, ledger=Ledger(0)))
     with pytest.raises(BudgetExceeded):
-        await tape.batch(OTHERS)
+        await tape.reply(OTHERS[0])
     assert not (tmp_path / "tape.jsonl").exists()
 
 
 @pytest.mark.parametrize("secret", [KEY, 'quo"ted\\key-of-mine', "a-key-of-another-make"])
-@pytest.mark.parametrize("batch", [True, False])
 async def test_a_request_that_holds_an_api_key_is_refused_before_it_is_asked(
-    tmp_path, monkeypatch, secret, batch
+    tmp_path, monkeypatch, secret
 ):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "unrelated" if secret == KEY else secret)
     asked = []
@@ -277,7 +273,7 @@ async def test_a_request_that_holds_an_api_key_is_refused_before_it_is_asked(
         Request(ASK.messages, schema={"properties": {secret: {}}}),
     ):
         with pytest.raises(ValueError, match="holds an API key") as caught:
-            await (tape.batch([ASK, request]) if batch else tape.reply(request))
+            await tape.reply(request)
         assert secret not in str(caught.value)
     assert asked == []
     assert not (tmp_path / "tape.jsonl").exists()
@@ -287,7 +283,6 @@ async def test_a_request_that_holds_an_api_key_is_refused_before_it_is_asked(
 async def test_a_reply_that_holds_an_api_key_is_given_and_not_kept(tmp_path, answer):
     tape = Tape(tmp_path / "tape.jsonl", ScriptedModel(lambda request: answer))
     assert (await tape.reply(ASK)).ok
-    assert (await tape.batch([ASK]))[0].ok
     assert (tape.known, (tmp_path / "tape.jsonl").exists()) == (0, False)
 
 

@@ -67,7 +67,7 @@ def test_on_real_traces_with_a_persons_labels_nothing_is_called_simulated(
     monkeypatch.setenv("FIELDBOOK_TRACES", str(own))
     monkeypatch.setenv("FIELDBOOK_OUT", str(tmp_path / "out"))
     traces, label_file = class_traces()
-    store = LabelStore(label_file)
+    store = LabelStore(label_file, make=True)
     for at, trace in enumerate(traces):
         store.add(
             Label(

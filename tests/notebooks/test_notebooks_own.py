@@ -40,7 +40,7 @@ def run_on_own(notebook, folder, monkeypatch, verdicts, cells=None):
     )
     monkeypatch.setenv("FIELDBOOK_TRACES", str(own))
     monkeypatch.setenv("FIELDBOOK_OUT", str(folder / "out"))
-    store = LabelStore(class_traces()[1])
+    store = LabelStore(class_traces()[1], make=True)
     for n, verdict in enumerate(verdicts):
         store.add(
             Label(

@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from typer.testing import CliRunner
 
 from toolkit.cli import app
+from toolkit.errors import UsageError
 from toolkit.sessions import MemoryLog, Session
 from toolkit.sessions.http.app import EventStream, session_app
 from toolkit.sessions.http.sse import frame
@@ -238,6 +239,35 @@ async def test_a_long_backlog_is_waited_for():
         async def body():
             async for n, word in answer.follow(int(request.headers.get("last-event-id") or 0)):
                 yield numbered(n, f"{n}:{word}")
+            yield DONE
+
+        return EventStream(body())
+
+    async with served(endpoint) as url:
+        assert verdicts(await card_of(url)) == GOOD
+    answer.task.cancel()
+
+
+@pytest.mark.parametrize(
+    "stalls_s",
+    [{15: 1.0}, {200: 0.6, 400: 0.6, 600: 0.6, 800: 0.6}],
+    ids=["once, near its beginning", "again and again, for longer than the patience"],
+)
+async def test_a_backlog_that_stalls_on_the_second_connection_is_waited_for(stalls_s):
+    answer, n_connections = Answer(1000, pace_s=0.0), 0
+    await answer.task
+    answer.over = False
+    answer.task = asyncio.create_task(answer._make(400, 0.02, 0.0))
+
+    async def endpoint(request):
+        nonlocal n_connections
+        n_connections += 1
+        stalls_here_s = stalls_s if n_connections == 2 else {}
+
+        async def body():
+            async for n, word in answer.follow(int(request.headers.get("last-event-id") or 0)):
+                yield numbered(n, f"{n}:{word}")
+                await asyncio.sleep(stalls_here_s.get(n, 0))
             yield DONE
 
         return EventStream(body())
@@ -494,3 +524,9 @@ async def test_the_command_sends_a_body_from_a_file_and_headers_and_prints_no_se
     assert bodies == [{"stream": True}] * 3
     assert "a disconnect leaves it running: could not probe" in result.output
     assert "hush" not in result.output
+
+
+@pytest.mark.parametrize("times", [{"patience_s": float("nan")}, {"timeout_s": -1.0}])
+async def test_a_time_that_is_none_is_refused(times):
+    with pytest.raises(UsageError, match="above 0"):
+        await audit_endpoint("http://127.0.0.1:9", **times)

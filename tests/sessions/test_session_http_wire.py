@@ -60,7 +60,7 @@ async def stored(session):
 def client_of_the_docstring():
     """The function `follow`, which the documentation shows."""
     lines = (
-        inspect.cleandoc(http.__doc__)
+        inspect.cleandoc(http.app.__doc__)
         .split("This reader shows the right text", 1)[1]
         .split("::\n", 1)[1]
     )

@@ -88,6 +88,23 @@ async def test_a_cancel_after_a_message_is_heard_though_its_run_has_not_begun(lo
     assert asked == ["m2"]
 
 
+async def test_a_message_beside_an_unattended_run_can_be_cancelled_by_the_run_that_will_answer(log):
+    session, asked = Session(log, "beside"), []
+
+    async def agent(run, message):
+        asked.append(message.id)
+
+    other = await session.start_run("other")
+    await session.say("go", id="m1")
+    assert (await session.signals()).refusal("cancel", run_for("m1")) == ""
+    cancel = await session.cancel(run_for("m1"))
+    async with attended(session, agent):
+        await ended(session, "m1")
+    await other.finish()
+    assert (asked, await session.consumed(cancel, 10)) == ([], True)
+    assert (await states(session))[run_for("m1")] == "cancelled"
+
+
 @pytest.mark.parametrize("policy", ["interrupt", "rollback"])
 async def test_messages_that_were_superseded_are_settled_and_not_answered_after_a_restart(
     log, policy
@@ -597,3 +614,29 @@ async def test_whoever_attends_states_where_the_words_come_from():
     attending.cancel()
     await asyncio.wait([attending])
     assert (await session.trace()).source == "imported"
+
+
+class Slow:
+    """A log whose readers wait: each for its own time first, and then after each event."""
+
+    def __init__(self, log, waits_s):
+        self.log, self.waits_s = log, waits_s
+
+    async def read(self, *args, **options):
+        await asyncio.sleep(self.waits_s.pop(0))
+        async for event in self.log.read(*args, **options):
+            yield event
+            await asyncio.sleep(0.2)
+
+
+async def test_two_who_learn_at_once_that_the_log_began_anew_lose_no_signal():
+    session, new = Session(MemoryLog(), "anew"), MemoryLog()
+    for _ in range(9):
+        await session.say("before")
+    await session.signals()
+    run = await Session(new, "anew").start_run("agent")
+    await run.stop_listening()
+    await Session(new, "anew").say("after")
+    session.log = Slow(new, [0.0, 0.1, 0.0, 0.2, 0.0])
+    await asyncio.gather(session.signals(), session.signals())
+    assert (await session.signals()).under_way() == [run.id]

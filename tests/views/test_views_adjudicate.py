@@ -27,7 +27,7 @@ def _no_widgets_left_over():
 def files(tmp_path):
     for rater, verdicts in SAID.items():
         for trace_id, verdict in verdicts.items():
-            LabelStore(tmp_path / f"{rater}.jsonl").add(
+            LabelStore(tmp_path / f"{rater}.jsonl", make=True).add(
                 Label(trace_id, rater, verdict, f"{rater} on {trace_id} {EVIL}")
             )
     return [tmp_path / f"{rater}.jsonl" for rater in SAID]
@@ -58,7 +58,7 @@ def test_the_last_word_goes_to_a_file_of_its_own_and_the_raters_files_stay_as_th
     panel = AdjudicationPanel(TRACES, files, store=tmp_path / "final.jsonl", rater="cy")
     panel.reason.value = "Bo missed the second question."
     panel.verdicts["fail"].click()
-    (label,) = LabelStore(tmp_path / "final.jsonl").labels()
+    (label,) = LabelStore(tmp_path / "final.jsonl", make=True).labels()
     assert (label.trace_id, label.rater, label.verdict) == ("t2", "cy", "fail")
     assert [file.read_bytes() for file in files] == before
     assert (
@@ -74,11 +74,11 @@ def test_agreement_so_far_is_of_the_traces_that_both_judged(files, tmp_path):
 
 
 def test_simulated_raters_are_called_simulated(tmp_path):
-    store = LabelStore(tmp_path / "robots.jsonl")
+    store = LabelStore(tmp_path / "robots.jsonl", make=True)
     for rater, verdict in (("r1", "pass"), ("r2", "fail")):
         store.add(Label("t1", rater, verdict, "because", "simulated"))
     AdjudicationPanel(TRACES, [store], store=tmp_path / "final.jsonl", rater="cy")
-    assert "traces" in html()
+    assert "on 1 trace<" in html()
     assert "simulated raters" in html()
     assert "r1 (simulated): pass" in html()
 

@@ -37,7 +37,10 @@ def press(panel: AnnotationPanel, verdict: str, why: str) -> None:
 
 
 def on_disk(store: Path) -> list[tuple[str, str, str]]:
-    return [(label.trace_id, label.verdict, label.why) for label in LabelStore(store).labels()]
+    return [
+        (label.trace_id, label.verdict, label.why)
+        for label in LabelStore(store, make=True).labels()
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +58,7 @@ def test_a_verdict_with_a_reason_is_on_disk_and_the_panel_moves_on(store):
     panel = AnnotationPanel(some_traces(3), store=store, rater="ada")
     assert panel.position == "1 of 3 · 0 labelled"
     press(panel, "fail", "  It never answers the question. ")
-    (label,) = LabelStore(store).labels()
+    (label,) = LabelStore(store, make=True).labels()
     assert (label.trace_id, label.rater, label.verdict, label.rater_kind) == (
         "t1",
         "ada",
@@ -225,8 +228,8 @@ def test_undo_takes_back_the_last_label_and_gives_its_reason_back_to_the_box(sto
 
 
 def test_undo_leaves_alone_what_is_not_in_the_list_and_what_is_not_mine(store):
-    LabelStore(store).add(Label("elsewhere", "ada", "pass", "Fine."))
-    LabelStore(store).add(Label("t1", "bo", "pass", "Fine."))
+    LabelStore(store, make=True).add(Label("elsewhere", "ada", "pass", "Fine."))
+    LabelStore(store, make=True).add(Label("t1", "bo", "pass", "Fine."))
     panel = AnnotationPanel(some_traces(1), store=store, rater="ada")
     panel.undo.click()
     assert "not in this list" in panel.message
@@ -294,7 +297,7 @@ def test_a_trace_listed_twice_is_shown_once_and_two_traces_with_one_id_are_refus
 
 
 def test_a_bad_line_of_the_store_is_named_and_the_good_ones_count(store):
-    LabelStore(store).add(Label("t1", "ada", "pass", "Fine."))
+    LabelStore(store, make=True).add(Label("t1", "ada", "pass", "Fine."))
     with store.open("a") as file:
         file.write("not json\n")
     panel = AnnotationPanel(some_traces(2), store=store, rater="ada")
@@ -370,7 +373,11 @@ def test_a_blank_rater_is_refused(store):
 
 
 def test_a_store_may_be_given_for_its_file(store):
-    press(AnnotationPanel(some_traces(2), store=LabelStore(store), rater="ada"), "pass", "Fine.")
+    press(
+        AnnotationPanel(some_traces(2), store=LabelStore(store, make=True), rater="ada"),
+        "pass",
+        "Fine.",
+    )
     assert on_disk(store) == [("t1", "pass", "Fine.")]
 
 

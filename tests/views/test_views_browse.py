@@ -94,7 +94,9 @@ def test_the_selection_goes_to_a_panel_whose_labels_are_kept(tmp_path):
     assert (panel.trace.id, panel.position) == ("t1", "1 of 2 · 0 labelled")
     panel.reason.value = "Fine."
     panel.verdicts["pass"].click()
-    assert [label.rater for label in LabelStore(tmp_path / "labels.jsonl").labels()] == ["ada"]
+    assert [label.rater for label in LabelStore(tmp_path / "labels.jsonl", make=True).labels()] == [
+        "ada"
+    ]
 
 
 def test_without_a_label_file_the_button_is_dead():

@@ -27,7 +27,7 @@ def panel(tmp_path):
 def on_disk(tmp_path) -> list[tuple[str, str, str]]:
     return [
         (label.trace_id, label.verdict, label.why)
-        for label in LabelStore(tmp_path / "labels.jsonl").labels()
+        for label in LabelStore(tmp_path / "labels.jsonl", make=True).labels()
     ]
 
 

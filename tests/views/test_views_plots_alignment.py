@@ -269,3 +269,19 @@ def test_the_title_of_an_alignment_is_inside_the_figure():
             text for text in ax.get_children() if getattr(text, "get_text", str)() == one.title
         )
         assert title.get_window_extent().x1 <= ax.figure.bbox.x1
+
+
+def test_an_outsider_draws_a_plot_of_their_own_through_the_public_doors():
+    from toolkit.views.plots import Mark, Row, plot_rows
+
+    def plot_answered(traces_by_agent, ax=None):
+        """Which agent leaves questions open?"""
+        rows = []
+        for agent, answered in traces_by_agent.items():
+            share = sum(answered) / len(answered)
+            rows.append(Row(agent, (Mark(share, name="answered"),), f"n = {len(answered)}"))
+        return plot_rows(rows, "share of traces that end with an answer", ax, simulated=True)
+
+    words = written(plot_answered({"old": [True, False], "new": [True, True, True]}))
+    assert {"old", "new", "n = 2", "n = 3", "answered", "simulated"} <= set(words.split("\n"))
+    assert "nothing to show" in written(plot_answered({}))

@@ -3,12 +3,12 @@ its button.
 """
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from ipywidgets import Widget
 
-from toolkit.evals import Criterion, Judge, Label, Rubric
+from toolkit.evals import Criterion, Judge, Label, Rubric, Verdict
 from toolkit.models import Answer, ScriptedModel, Tape
 from toolkit.traces import Step, Trace
 from toolkit.views import RubricPanel
@@ -181,7 +181,7 @@ async def test_a_rubric_that_cannot_be_read_is_named_and_not_saved(path, broken)
     assert "polite.md" in panel.message
     assert panel.after == []
     panel.save.click()
-    assert panel.message.startswith("Not saved.")
+    assert panel.message.startswith("Not saved: ")
     assert path.read_text() == before
 
 
@@ -204,7 +204,7 @@ async def test_a_write_that_fails_says_so_and_keeps_the_words(path, monkeypatch)
     panel = await opened(path)
     path.parent.joinpath(f".{path.name}.draft").mkdir()
     await typed(panel, "says sorry", "says thanks")
-    assert panel.message.startswith("Not on disk")
+    assert panel.message.startswith("Not saved: ")
     assert "says thanks" in panel.box.value
 
 
@@ -399,3 +399,73 @@ async def test_a_judge_that_breaks_leaves_the_verdicts_that_came(path):
     panel = await opened(path, judge=Broken(RUBRIC, ScriptedModel(by_wording)))
     assert panel.message == "the judge is broken"
     assert len(panel.before) >= 1
+
+
+def verdict_of(trace, judge, verdict):
+    return Verdict(trace.id, verdict, "Because.", "", "live", judge, computed=True)
+
+
+class BothAgree:
+    """A judge of an outsider's own: two rules must agree. It reads no rubric."""
+
+    hash, says = "both-1", "both rules must agree"
+
+    async def score_all(self, traces, progress=None):
+        said = [trace.text("assistant") for trace in traces]
+        passes = ["sorry" in words and "no" not in words for words in said]
+        return [
+            verdict_of(trace, self.hash, "pass" if good else "fail")
+            for trace, good in zip(traces, passes, strict=True)
+        ]
+
+
+async def test_a_judge_of_an_outsiders_own_judges_and_the_panel_says_that_it_reads_no_rubric(path):
+    panel = await opened(path, judge=BothAgree())
+    assert panel.agreement(panel.before).startswith("9 of 10 agree")
+    assert "both rules must agree" in html(panel)
+    assert "by a rubric of its own: an edit of this one changes no verdict" in html(panel)
+    await typed(panel, "says sorry", "says thanks")
+    assert panel.after == panel.before
+
+
+@dataclass(frozen=True)
+class Wordy:
+    """A judge of an outsider's own that does read the rubric: passes are longer than its text."""
+
+    rubric: Rubric
+
+    @property
+    def hash(self):
+        return self.rubric.hash
+
+    @property
+    def says(self):
+        return f"wordy {HOSTILE}"
+
+    async def score_all(self, traces, progress=None):
+        long = [len(trace.text("assistant")) > len(self.rubric.text) for trace in traces]
+        return [
+            verdict_of(trace, self.hash, "pass" if is_long else "fail")
+            for trace, is_long in zip(traces, long, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("judge", [Wordy(RUBRIC), Wordy])
+async def test_a_judge_with_a_rubric_or_a_function_of_one_judges_by_what_the_box_says(path, judge):
+    panel = await opened(path, judge=judge)
+    before = f"by the rubric polite, version 1 ({Rubric.load(path).hash})"
+    assert before in html(panel)
+    assert {verdict.verdict for verdict in panel.before} == {"pass", "fail"}
+    await typed(panel, "Is it polite?", "Is it polite? " + "Be strict. " * 9)
+    assert {verdict.verdict for verdict in panel.after} == {"fail"}
+    assert before not in html(panel)
+    assert "<img" not in html(panel)
+
+
+async def test_a_judge_of_ones_own_that_costs_money_waits_for_its_button(path):
+    panel = RubricPanel(RUBRIC, *some(), judge=BothAgree(), path=path, live=True)
+    await panel.settled()
+    assert panel.before == []
+    panel.again.click()
+    await panel.settled()
+    assert len(panel.before) == 10

@@ -1,16 +1,23 @@
 """Evals: is it good? Hetzel's Eval Maturity Phases, from a written reason to a judge that may be
 trusted.
 
-- structured vibe check: `sample_traces` says what to read; a `Label` has a verdict and a reason, and is kept in a
-  `LabelStore`; `merge_labels` puts several raters side by side
-- failure modes: a `Codebook` of open codes, merged into axial `FailureMode`s; clusters suggest, a person confirms
-- scoring function: a scorer, a plain function from a `Trace` to a `Score`; `toolkit.evals.scorers.checks` makes more of them,
-  `all_of`, `any_of`, `not_` and `between` join them, and `score_traces` runs several
-- LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`
-- without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one for each criterion
-- eval the eval: `agreement` compares people with each other, `align` a judge with labels, and `trusted` decides
-  whether that judge may score at scale; `corrected_rate` takes its errors out of a rate
-- what a judge should not go by: `prefer` and the `probe_` functions; what to keep for the end: `split_labels`
+- structured vibe check: `sample_traces` says what to read; a `Label` has a verdict and a reason,
+  and is kept in a `LabelStore`, or comes from a table by `labels_from_frame`; `merge_labels` puts
+  several raters side by side
+- failure modes: a `Codebook` of open codes, merged into axial `FailureMode`s; clusters suggest, a
+  person confirms
+- scoring function: a scorer, a plain or async function of ``(trace)`` or ``(trace, case)`` to a
+  bool, a number, a str, None, a `Score`, or a dict of those; `score` runs one, `score_traces`
+  several, `all_of`, `any_of`, `not_` and `between` join them, and `toolkit.evals.scorers.checks`
+  makes more of them
+- LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`; a `VerdictStore` keeps
+  it, and `judge_traces` asks any judge (`JudgeLike`: your own too) only for what is not kept
+- without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one a criterion
+- eval the eval: `agreement` compares people with each other, `align` a judge with labels, and
+  `trusted` decides whether that judge may score at scale; `corrected_rate` takes its errors out of
+  a rate
+- what a judge should not go by: `prefer` and the `probe_` functions; what to keep for the end:
+  `split_labels`
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
 - topic modelling: `fit_topics` gives a `TopicMap`
 
@@ -21,29 +28,66 @@ trusted.
 ('Human alignment', 1.0, 0.5, 3, 1)
 """
 
-from toolkit.evals.alignment.agreement import Agreement, agreement
-from toolkit.evals.alignment.alignment import Alignment, align, alignments_frame
-from toolkit.evals.alignment.correction import Estimate, corrected_rate
-from toolkit.evals.alignment.paired import (
+from toolkit.evals.alignment import (
+    BANDS,
+    RATES,
+    Agreement,
+    Alignment,
     AnnotatorTest,
+    Estimate,
     JudgeComparison,
+    Trust,
+    TrustPolicy,
+    agreement,
+    align,
+    alignments_frame,
     annotator_test,
     compare_judges,
+    corrected_rate,
+    corrected_width,
+    interval_width,
+    labels_needed,
     retest,
+    trusted,
 )
-from toolkit.evals.alignment.planning import corrected_width, interval_width, labels_needed
-from toolkit.evals.alignment.trust import BANDS, RATES, Trust, TrustPolicy, trusted
-from toolkit.evals.experiments.dataset import Case, Dataset, promote
-from toolkit.evals.judges.classifier import RuleJudge, SklearnJudge
-from toolkit.evals.judges.judge import Judge, Verdict
-from toolkit.evals.judges.probes import prefer, probe_length, probe_position, probe_self_preference
-from toolkit.evals.judges.rubric import Criterion, Example, Finding, Rubric
-from toolkit.evals.labels.codebook import Codebook, FailureMode
-from toolkit.evals.labels.labels import Label, LabelStore, merge_labels
-from toolkit.evals.labels.sample import Sample, sample_traces
-from toolkit.evals.labels.splits import split_labels
-from toolkit.evals.labels.suggest import ask_for_codes, cluster_reasons, match_modes
-from toolkit.evals.scorers.scorers import (
+from toolkit.evals.experiments import (
+    Case,
+    Dataset,
+    promote,
+)
+from toolkit.evals.judges import (
+    Criterion,
+    Example,
+    Finding,
+    Judge,
+    JudgeLike,
+    Rubric,
+    RuleJudge,
+    SklearnJudge,
+    Verdict,
+    VerdictStore,
+    judge_traces,
+    prefer,
+    probe_length,
+    probe_position,
+    probe_self_preference,
+)
+from toolkit.evals.labels import (
+    Codebook,
+    FailureMode,
+    Label,
+    LabelStore,
+    Sample,
+    ask_for_codes,
+    cluster_reasons,
+    labels_frame,
+    labels_from_frame,
+    match_modes,
+    merge_labels,
+    sample_traces,
+    split_labels,
+)
+from toolkit.evals.scorers import (
     SCORERS,
     Score,
     Scorer,
@@ -53,10 +97,16 @@ from toolkit.evals.scorers.scorers import (
     between,
     no_repeated_calls,
     not_,
+    score,
     score_traces,
+    scorer,
     tools_succeeded,
 )
-from toolkit.evals.topics.topics import Stability, TopicMap, fit_topics
+from toolkit.evals.topics import (
+    Stability,
+    TopicMap,
+    fit_topics,
+)
 
 __all__ = [
     "BANDS",
@@ -75,6 +125,7 @@ __all__ = [
     "Finding",
     "Judge",
     "JudgeComparison",
+    "JudgeLike",
     "Label",
     "LabelStore",
     "Rubric",
@@ -88,6 +139,7 @@ __all__ = [
     "Trust",
     "TrustPolicy",
     "Verdict",
+    "VerdictStore",
     "agreement",
     "align",
     "alignments_frame",
@@ -103,6 +155,9 @@ __all__ = [
     "corrected_width",
     "fit_topics",
     "interval_width",
+    "judge_traces",
+    "labels_frame",
+    "labels_from_frame",
     "labels_needed",
     "match_modes",
     "merge_labels",
@@ -115,7 +170,9 @@ __all__ = [
     "promote",
     "retest",
     "sample_traces",
+    "score",
     "score_traces",
+    "scorer",
     "split_labels",
     "tools_succeeded",
     "trusted",

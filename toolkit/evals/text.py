@@ -4,7 +4,10 @@ for scalars.
 
 import math
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
+
+from toolkit.traces import Trace
 
 APOSTROPHES = "‘’‛ʼ´＇"
 QUOTES = "“”„‟＂"
@@ -52,3 +55,21 @@ def python_value(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     return value
+
+
+def first_few(items: Iterable[Any]) -> str:
+    """The first five of the items, and how many more there are."""
+    listed = [repr(item) for item in items]
+    n_more = len(listed) - 5
+    more = f" and {n_more} more" if n_more > 0 else ""
+    return ", ".join(listed[:5]) + more
+
+
+def user_messages(trace: Trace) -> list[str]:
+    """What people said in `trace`: its messages, but for those of assistant, system and tools."""
+    agents = ("assistant", "system", "tool")
+    messages = []
+    for step in trace.steps:
+        if step.kind == "message" and step.actor not in agents:
+            messages.append(step.content)
+    return messages

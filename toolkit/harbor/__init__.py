@@ -2,21 +2,20 @@
 invented and simulated.
 
 A `Situation` is a customer with something on their mind; `World` is the shop's database; `TOOLS`
-act on it, and
-``policy.md`` says what is right. `serve` lets customer and agent talk on a session. `harbor_policy` plays the agent,
-well or with one of eight planted `FAILURE_MODES`. Simulated raters and `judge_policy` know which
-one, and err at known rates.
+act on it, and ``policy.md`` says what is right. `converse` lets customer and agent talk on a
+session. `harbor_policy` plays the agent, well or with one of eight planted `FAILURE_MODES`.
+Simulated raters and `judge_policy` know which one, and err at known rates.
 
 >>> import asyncio
 >>> from toolkit.models import ScriptedModel
 >>> from toolkit.sessions import MemoryLog, Session
 >>> session, situation = Session(MemoryLog(), "demo"), situations()["storm-at-the-weekend"]
 >>> with World.open(now=situation.now) as world:
-...     asyncio.run(serve(session, situation, ScriptedModel(harbor_policy), world, phrasing=3))
+...     asyncio.run(converse(session, situation, ScriptedModel(harbor_policy), world, phrasing=3))
 True
 """
 
-from toolkit.harbor.agent import Talk, harbor_policy, serve, system_prompt
+from toolkit.harbor.agent import Talk, converse, harbor_policy, system_prompt
 from toolkit.harbor.files import Truth, load_labels, load_traces, load_truth, text
 from toolkit.harbor.raters import RATERS, Rater, judge_policy
 from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
@@ -34,13 +33,13 @@ __all__ = [
     "Turn",
     "World",
     "call",
+    "converse",
     "harbor_policy",
     "judge_policy",
     "load_labels",
     "load_traces",
     "load_truth",
     "schemas",
-    "serve",
     "situations",
     "system_prompt",
     "text",

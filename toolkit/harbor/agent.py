@@ -25,40 +25,46 @@ NOTHING_MORE = Answer("Thank you for writing to Harbor Bikes. Is there anything 
 def harbor_policy(request: Request) -> Answer:
     """Play the support agent: a plain function of the request.
 
-    ``metadata["user_id"]`` names the part, ``situation:phrasing:failure`` with ``ok`` for no failure; the step
-    within it is counted from the messages. What customers say beyond the script gets a polite line.
+    ``metadata["user_id"]`` names the part, ``situation:phrasing:failure`` with ``ok`` for no
+    failure; the step within it is counted from the messages. What customers say beyond the script
+    gets a polite line.
     """
-    situation_id, phrasing, failure = f"{request.metadata.get('user_id', '')}::".split(":")[:3]
+    part = request.metadata.get("user_id", "")
+    situation_id, phrasing, failure = f"{part}::".split(":")[:3]
     situation = situations().get(situation_id)
     if situation is None or not phrasing.isdigit():
         return LOST
     script = situation.script(int(phrasing), None if failure in ("", "ok") else failure)
-    said = [n for n, message in enumerate(request.messages) if _is_said(message)]
-    if not 0 < len(said) <= len(script):
+    messages = request.messages
+    customer = [n for n, message in enumerate(messages) if _is_customers(message)]
+    if not 0 < len(customer) <= len(script):
         return NOTHING_MORE
-    turn = script[len(said) - 1]
-    step = sum(message["role"] == "assistant" for message in request.messages[said[-1] :])
+    turn = script[len(customer) - 1]
+    step = 0  # of this turn: a model call each
+    for message in messages[customer[-1] :]:
+        step += message["role"] == "assistant"
     if step < len(turn.calls):
         return Answer(turn.lead if step == 0 else "", tools=(turn.calls[step],))
     return Answer(turn.reply)
 
 
-def _is_said(message: dict[str, Any]) -> bool:
-    """Whether the customer said this: tool results come in the same role."""
+def _is_customers(message: dict[str, Any]) -> bool:
+    """Whether the customer wrote this: tool results come in the same role."""
     kinds = {block.get("type") for block in message["content"] if isinstance(block, dict)}
     return message["role"] == "user" and "tool_result" not in kinds
 
 
 def system_prompt(world: World, customer: str) -> str:
-    """What the agent is told: who is signed in, what time it is, and the policy."""
+    """The agent's instructions: who is signed in, what time it is, and the policy."""
     name = world.value("select name from customers where id = ?", customer) or "unknown"
+    now = f"{world.now:%A} {world.now.day} {world.now:%B %Y, %H:%M}"
     return (
         f"You answer customers of Harbor Bikes in writing. Signed in: {name} ({customer}). "
-        f"It is {world.now:%A} {world.now.day} {world.now:%B %Y, %H:%M}. Keep to this policy.\n\n{text('policy.md')}"
+        f"It is {now}. Keep to this policy.\n\n{text('policy.md')}"
     )
 
 
-async def serve(
+async def converse(
     session: Session,
     situation: Situation,
     model: Model,
@@ -70,7 +76,7 @@ async def serve(
     window_s: float = WINDOW_S,
 ) -> bool:
     """Let the situation's customer talk with an agent on `session`: each turn is a run. Returns
-    whether all were whole.
+    whether all were complete.
 
     The scripted customer speaks whatever the agent answers, until a run is cancelled or the model
     gives no result. Open the `world` of the tools with ``now=situation.now``. A model that is a
@@ -78,16 +84,13 @@ async def serve(
     before each turn; `window_s` is that of `Session.start_run`.
     """
     prompt = system_prompt(world, situation.customer)
-    # A script must know its part; a real model must not be told what it is expected to do wrong.
-    part = (
-        f"{situation.id}:{phrasing}:{failure or 'ok'}"
-        if model.source == "simulated"
-        else session.id
-    )
-    request, messages = (
-        Request((), prompt, schemas(), metadata={"user_id": part}),
-        list[dict[str, Any]](),
-    )
+    part = session.id
+    if model.source == "simulated":
+        # A script must know its part; a real model must not be told what it is expected to do
+        # wrong.
+        part = f"{situation.id}:{phrasing}:{failure or 'ok'}"
+    request = Request((), prompt, schemas(), metadata={"user_id": part})
+    messages: list[dict[str, Any]] = []
     await session.say(prompt, actor="system")
     for turn in situation.script(phrasing, failure):
         if on_turn:
@@ -142,7 +145,7 @@ class Talk:
         return Truth(self.session, self.failure, self.situation.id)
 
     async def hold(self, session: Session, model: Model, **options: Any) -> bool:
-        """`serve` it in a fresh world. Returns whether all of it was whole."""
+        """`converse` it in a fresh world. Returns whether all its runs were complete."""
         with World.open(now=self.situation.now) as world:
             options |= {"phrasing": self.phrasing, "failure": self.failure}
-            return await serve(session, self.situation, model, world, **options)
+            return await converse(session, self.situation, model, world, **options)

@@ -74,20 +74,21 @@ class Situation:
                 f"{self.id} cannot fail by {failure!r}: it can by {', '.join(self.fail)}"
             )
         changes = self.fail[failure] if failure else {}
-        plans = [(n, plan, changes.get(n, {})) for n, plan in enumerate(self.turns, 1)]
-        return tuple(
-            self._turn(n, {**plan, **change}, phrasing)
-            for n, plan, change in plans
-            if change is not None
-        )
+        turns = []
+        for number, plan in enumerate(self.turns, 1):
+            change = changes.get(number, {})
+            if change is not None:  # None: where it fails so, it does not come to this turn
+                turns.append(self._turn(number, plan | change, phrasing))
+        return tuple(turns)
 
     def _turn(self, number: int, plan: dict[str, Any], phrasing: int) -> Turn:
-        def pick(phrasings: list[str], what: str) -> str:
-            return phrasings[_draw(len(phrasings), f"{self.id}:{phrasing}:{number}:{what}")]
+        def pick(phrasings: list[str], slot: str) -> str:
+            return phrasings[_draw(len(phrasings), f"{self.id}:{phrasing}:{number}:{slot}")]
 
         calls = tuple(self._call(step) for step in plan.get("do", ()))
-        small_talk = bool(calls) and calls[0][0] == "find_booking" and not self.quiet
-        leads = ["", *content("situations.yaml")["leads"][self.language]] if small_talk else [""]
+        leads = [""]
+        if calls and calls[0][0] == "find_booking" and not self.quiet:
+            leads += content("situations.yaml")["leads"][self.language]
         # Who begins in a hurry does not turn courteous later: the voice is that of the chosen
         # opening.
         voices = len(self.turns[0]["say"])
@@ -96,13 +97,18 @@ class Situation:
         return Turn(pick(says, "say"), pick(leads, "lead"), calls, pick(plan["reply"], "reply"))
 
     def _call(self, step: str | dict[str, dict[str, Any]]) -> ToolPlan:
-        name, given = next(iter(step.items())) if isinstance(step, dict) else (step, {})
-        own = {"booking_id": self.booking} if name in OWN_BOOKING else {}
-        own = {} if name == "find_booking" and given else {**own, "customer_id": self.customer}
-        return name, {
-            **own,
-            **{key: v if isinstance(v, (int, float)) else str(v) for key, v in given.items()},
-        }
+        """A tool call, with the customer's own booking where it is about that."""
+        if isinstance(step, str):
+            step = {step: {}}
+        ((name, given),) = step.items()
+        arguments: dict[str, Any] = {}
+        if name != "find_booking" or not given:
+            if name in OWN_BOOKING:
+                arguments["booking_id"] = self.booking
+            arguments["customer_id"] = self.customer
+        for key, value in given.items():
+            arguments[key] = value if isinstance(value, (int, float)) else str(value)
+        return name, arguments
 
 
 def _draw(n: int, key: str) -> int:
@@ -117,10 +123,9 @@ def situations() -> dict[str, Situation]:
     >>> situations()["storm-at-the-weekend"].modes
     ('wrong_booking', 'wrong_refund_amount', 'gives_up_early')
     """
-    read = content("situations.yaml")["situations"]
-    return {
-        raw["id"]: Situation(
-            **{**raw, "now": datetime.fromisoformat(str(raw["now"])), "turns": tuple(raw["turns"])}
-        )
-        for raw in read
-    }
+    by_id = {}
+    for fields in content("situations.yaml")["situations"]:
+        now = datetime.fromisoformat(str(fields["now"]))
+        parts = fields | {"now": now, "turns": tuple(fields["turns"])}
+        by_id[fields["id"]] = Situation(**parts)
+    return by_id

@@ -23,17 +23,26 @@ CustomerId = Annotated[
     str, Field(description="The customer who is signed in, as C-01.", max_length=20)
 ]
 Code = Annotated[str, Field(max_length=40)]
-Words = Annotated[str, Field(min_length=1, max_length=500)]
+ShortText = Annotated[str, Field(min_length=1, max_length=500)]
 Euros = Annotated[
     float,
     Field(gt=0, le=10_000, allow_inf_nan=False, strict=True, description="In euros, as 42.5."),
 ]
 ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 DAYS_AHEAD = 366
+LATE_CHANGE_HOURS = 24
 FRACTION_OF_A_CENT = 1e-6
 """Less than this is the error of a float, as in 4.35 * 100."""
 Reason = Literal["cancelled", "closure", "fault"]
 Result = dict[str, Any]
+
+BOOKINGS = """select b.id as booking_id, b.customer_id, c.name, c.phone,
+        k.name || ' (' || k.kind || ', ' || k.id || ')' as bike, b.first_day, b.last_day,
+        k.day_cents as day_price_eur, 0 as paid_eur, b.status, b.voucher
+    from bookings b join customers c on c.id = b.customer_id join bikes k on k.id = b.bike_id"""
+OVERLAP = """select * from bookings where bike_id = ? and id != ? and status = 'booked'
+    and last_day >= ? and first_day <= ? order by first_day"""
+MOVE = "update bookings set first_day = ?, last_day = ?, price_cents = price_cents + ? where id = ?"
 
 
 def _only_a_day(given: object) -> object:
@@ -52,11 +61,6 @@ class ToolError(Exception):
     """A tool that could not do what was asked, and changed nothing."""
 
 
-def _require(holds: object, else_: str) -> None:
-    if not holds:
-        raise ToolError(else_)
-
-
 def find_booking(
     world: World,
     booking_id: BookingId | None = None,
@@ -68,30 +72,28 @@ def find_booking(
 
     For staff only: it shows every customer's data.
     """
-    asked = {"b.id": booking_id, "b.customer_id": customer_id, "c.name": name, "b.bike_id": bike_id}
-    given = {column: value for column, value in asked.items() if value is not None}
-    _require(given, "give at least one of booking_id, customer_id, name, bike_id")
+    columns = {
+        "b.id": booking_id,
+        "b.customer_id": customer_id,
+        "c.name": name,
+        "b.bike_id": bike_id,
+    }
+    given = {column: value for column, value in columns.items() if value is not None}
+    if not given:
+        raise ToolError("give at least one of booking_id, customer_id, name, bike_id")
     if booking_id and customer_id:
         _booking(world, booking_id, customer_id)
     where = " and ".join(f"{column} = ?" for column in given)
-    sql = """select b.id as booking_id, b.customer_id, c.name, c.phone,
-            k.name || ' (' || k.kind || ', ' || k.id || ')' as bike, b.first_day, b.last_day,
-            k.day_cents as day_price_eur, 0 as paid_eur, b.status, b.voucher
-        from bookings b join customers c on c.id = b.customer_id join bikes k on k.id = b.bike_id"""
-    found = world.rows(
-        f"{sql} where {where} and b.status != 'returned' order by b.id", *given.values()
-    )
-    _require(found, "no current booking fits")
-    for row in found:
-        row["day_price_eur"], row["paid_eur"] = (
-            _eur(row["day_price_eur"]),
-            _eur(world.paid_cents(row["booking_id"])),
-        )
-        row |= {
-            "hours_to_pickup": round(world.hours_to_pickup(row), 1),
-            "closure": world.closure(row),
-        }
-    return {"bookings": found}
+    sql = f"{BOOKINGS} where {where} and b.status != 'returned' order by b.id"
+    bookings = world.rows(sql, *given.values())
+    if not bookings:
+        raise ToolError("no current booking fits")
+    for booking in bookings:
+        booking["day_price_eur"] = _eur(booking["day_price_eur"])
+        booking["paid_eur"] = _eur(world.paid_cents(booking["booking_id"]))
+        booking["hours_to_pickup"] = round(world.hours_to_pickup(booking), 1)
+        booking["closure"] = world.closure(booking)
+    return {"bookings": bookings}
 
 
 def change_dates(
@@ -101,32 +103,43 @@ def change_dates(
     back.
     """
     booking = _booking(world, booking_id, customer_id, to_come=True)
-    _require(last_day >= first_day, f"last_day {last_day} is before first_day {first_day}")
-    today = world.now.date()
-    _require(first_day >= today, f"first_day {first_day} is in the past")
-    _require(
-        (last_day - today).days <= DAYS_AHEAD,
-        f"last_day {last_day} is more than {DAYS_AHEAD} days ahead",
-    )
-    to = (f"{first_day}", f"{last_day}")
-    sql = """select * from bookings where bike_id = ? and id != ? and status = 'booked'
-        and last_day >= ? and first_day <= ? order by first_day"""
-    if other := world.row(sql, booking["bike_id"], booking_id, *to):
+    _check_days(world, first_day, last_day)
+    new_days = (f"{first_day}", f"{last_day}")
+    other = world.row(OVERLAP, booking["bike_id"], booking_id, *new_days)
+    if other:
         raise ToolError(f"the bike is taken from {other['first_day']} to {other['last_day']}")
-    late = LATE_CHANGE_CENTS if world.hours_to_pickup(booking) < 24 else 0
-    rate = world.value("select day_cents from bikes where id = ?", booking["bike_id"])
-    extra = rate * (days(*to) - days(booking["first_day"], booking["last_day"])) + late
-    paid = world.paid_cents(booking_id)
-    _require(
-        paid + extra >= 0,
-        f"€{_eur(-extra):g} would be paid back, and only €{_eur(paid):g} was paid",
-    )
-    sql = "update bookings set first_day = ?, last_day = ?, price_cents = price_cents + ? where id = ?"
-    world.write(sql, *to, extra, booking_id)
-    if extra:
-        _pay(world, booking_id, "charge" if extra > 0 else "credit", extra)
-    moved = {"booking_id": booking_id, "first_day": to[0], "last_day": to[1]}
-    return {**moved, "difference_eur": _eur(extra), "late_fee_eur": _eur(late)}
+    late_cents = 0
+    if world.hours_to_pickup(booking) < LATE_CHANGE_HOURS:
+        late_cents = LATE_CHANGE_CENTS
+    day_cents = world.value("select day_cents from bikes where id = ?", booking["bike_id"])
+    more_days = days(*new_days) - days(booking["first_day"], booking["last_day"])
+    extra_cents = day_cents * more_days + late_cents
+    paid_cents = world.paid_cents(booking_id)
+    if paid_cents + extra_cents < 0:
+        back = f"€{_eur(-extra_cents):g} would be paid back"
+        raise ToolError(f"{back}, and only €{_eur(paid_cents):g} was paid")
+    world.write(MOVE, *new_days, extra_cents, booking_id)
+    if extra_cents:
+        kind = "charge" if extra_cents > 0 else "credit"
+        _pay(world, booking_id, kind, extra_cents)
+    return {
+        "booking_id": booking_id,
+        "first_day": new_days[0],
+        "last_day": new_days[1],
+        "difference_eur": _eur(extra_cents),
+        "late_fee_eur": _eur(late_cents),
+    }
+
+
+def _check_days(world: World, first_day: date, last_day: date) -> None:
+    """Raise ToolError where a booking cannot be moved to these days, whatever it is."""
+    if last_day < first_day:
+        raise ToolError(f"last_day {last_day} is before first_day {first_day}")
+    today = world.now.date()
+    if first_day < today:
+        raise ToolError(f"first_day {first_day} is in the past")
+    if (last_day - today).days > DAYS_AHEAD:
+        raise ToolError(f"last_day {last_day} is more than {DAYS_AHEAD} days ahead")
 
 
 def refund(
@@ -136,24 +149,21 @@ def refund(
     it.
     """
     booking = _booking(world, booking_id, customer_id)
-    refunds = world.rows(
-        "select id from payments where booking_id = ? and kind = 'refund'", booking_id
-    )
-    _require(not refunds, f"{booking_id} was already refunded")
-    paid, amount = world.paid_cents(booking_id), _cents(amount_eur)
-    _require(
-        amount <= paid,
-        f"€{amount_eur:g} is more than the €{_eur(paid):g} that was paid for {booking_id}",
-    )
-    _require(
-        reason != "closure" or world.closure(booking),
-        f"there is no closure in the days of {booking_id}",
-    )
+    sql = "select id from payments where booking_id = ? and kind = 'refund'"
+    if world.rows(sql, booking_id):
+        raise ToolError(f"{booking_id} was already refunded")
+    paid_cents = world.paid_cents(booking_id)
+    cents = _cents(amount_eur)
+    if cents > paid_cents:
+        paid = f"the €{_eur(paid_cents):g} that was paid for {booking_id}"
+        raise ToolError(f"€{amount_eur:g} is more than {paid}")
+    if reason == "closure" and not world.closure(booking):
+        raise ToolError(f"there is no closure in the days of {booking_id}")
     if reason != "fault":
         world.write("update bookings set status = 'cancelled' where id = ?", booking_id)
-    _pay(world, booking_id, "refund", -amount)
+    _pay(world, booking_id, "refund", -cents)
     status = world.value("select status from bookings where id = ?", booking_id)
-    return {"booking_id": booking_id, "refunded_eur": _eur(amount), "to": "card", "status": status}
+    return {"booking_id": booking_id, "refunded_eur": _eur(cents), "to": "card", "status": status}
 
 
 def apply_voucher(
@@ -161,42 +171,48 @@ def apply_voucher(
 ) -> Result:
     """Use a voucher on a booking; its worth is paid back to the card."""
     booking = _booking(world, booking_id, customer_id, to_come=True)
-    voucher = world.row("select * from vouchers where code = ?", code.strip().upper()) or {}
-    _require(voucher, f"there is no voucher {code!r}")
-    _require(
-        not booking["voucher"],
-        f"{booking_id} already has a voucher ({booking['voucher']}); they are not combined",
-    )
-    _require(not voucher["used_on"], f"voucher {voucher['code']} was already used")
-    _require(
-        voucher["customer_id"] in (None, customer_id),
-        f"voucher {voucher['code']} was made out to another customer",
-    )
-    _require(
-        voucher["valid_until"] >= f"{world.now.date()}",
-        f"voucher {voucher['code']} expired on {voucher['valid_until']}",
-    )
-    worth = min(voucher["amount_cents"], world.paid_cents(booking_id))
-    _require(worth > 0, f"nothing is paid for {booking_id}, so that a voucher would be lost")
+    sql = "select * from vouchers where code = ?"
+    voucher = world.row(sql, code.strip().upper())
+    if not voucher:
+        raise ToolError(f"there is no voucher {code!r}")
+    _check_voucher(world, booking, voucher)
+    worth_cents = min(voucher["amount_cents"], world.paid_cents(booking_id))
+    if worth_cents <= 0:
+        raise ToolError(f"nothing is paid for {booking_id}, so that a voucher would be lost")
     sql = "update bookings set voucher = ?, price_cents = price_cents - ? where id = ?"
-    world.write(sql, voucher["code"], worth, booking_id)
+    world.write(sql, voucher["code"], worth_cents, booking_id)
     world.write("update vouchers set used_on = ? where code = ?", booking_id, voucher["code"])
-    _pay(world, booking_id, "credit", -worth)
-    price = world.value("select price_cents from bookings where id = ?", booking_id)
+    _pay(world, booking_id, "credit", -worth_cents)
+    price_cents = world.value("select price_cents from bookings where id = ?", booking_id)
     return {
         "booking_id": booking_id,
         "voucher": voucher["code"],
-        "credited_eur": _eur(worth),
-        "price_eur": _eur(price),
+        "credited_eur": _eur(worth_cents),
+        "price_eur": _eur(price_cents),
     }
 
 
+def _check_voucher(world: World, booking: dict[str, Any], voucher: dict[str, Any]) -> None:
+    """Raise ToolError where `voucher` cannot be used on `booking`."""
+    code = voucher["code"]
+    if booking["voucher"]:
+        raise ToolError(
+            f"{booking['id']} already has a voucher ({booking['voucher']}); they are not combined"
+        )
+    if voucher["used_on"]:
+        raise ToolError(f"voucher {code} was already used")
+    if voucher["customer_id"] not in (None, booking["customer_id"]):
+        raise ToolError(f"voucher {code} was made out to another customer")
+    if voucher["valid_until"] < f"{world.now.date()}":
+        raise ToolError(f"voucher {code} expired on {voucher['valid_until']}")
+
+
 def transfer_to_person(
-    world: World, customer_id: CustomerId, reason: Words, summary: Words
+    world: World, customer_id: CustomerId, reason: ShortText, summary: ShortText
 ) -> Result:
     """Hand the conversation to a colleague, who writes back within two hours."""
-    known = world.value("select id from customers where id = ?", customer_id)
-    _require(known, f"there is no customer {customer_id!r}")
+    if not world.value("select id from customers where id = ?", customer_id):
+        raise ToolError(f"there is no customer {customer_id!r}")
     values = (customer_id, reason, summary, f"{world.now:%Y-%m-%dT%H:%M}")
     ticket = world.write("insert into transfers values (null, ?, ?, ?, ?)", *values)
     return {"ticket": f"T-{400 + ticket}", "answer_within_hours": 2}
@@ -225,30 +241,30 @@ def call(world: World, name: str, arguments: Any) -> tuple[str, bool]:
     except ToolError as error:
         return str(error), True
     except ValidationError as error:
-        faults = error.errors(include_url=False)
-        return "; ".join(
-            f"{'.'.join(map(str, f['loc'])) or 'arguments'}: {f['msg']}" for f in faults
-        ), True
+        faults = []
+        for fault in error.errors(include_url=False):
+            field = ".".join(map(str, fault["loc"])) or "arguments"
+            faults.append(f"{field}: {fault['msg']}")
+        return "; ".join(faults), True
 
 
 def schemas() -> tuple[dict[str, Any], ...]:
     """The tools as the Messages API wants them: ``name``, ``description``, ``input_schema``."""
-    return tuple(
-        {
-            "name": name,
-            "description": inspect.getdoc(tool),
-            "input_schema": _arguments(name).model_json_schema(),
-        }
-        for name, tool in TOOLS.items()
-    )
+    tools = []
+    for name, tool in TOOLS.items():
+        schema = _arguments(name).model_json_schema()
+        tools.append({"name": name, "description": inspect.getdoc(tool), "input_schema": schema})
+    return tuple(tools)
 
 
 @cache
 def _arguments(name: str) -> type[BaseModel]:
-    parameters = list(inspect.signature(TOOLS[name]).parameters.values())[1:]
-    fields: Any = {
-        p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters
-    }
+    """The arguments of a tool as a model that checks them: all parameters but the world."""
+    _, *parameters = inspect.signature(TOOLS[name]).parameters.values()
+    fields: Any = {}
+    for parameter in parameters:
+        is_required = parameter.default is parameter.empty
+        fields[parameter.name] = (parameter.annotation, ... if is_required else parameter.default)
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
@@ -256,16 +272,15 @@ def _booking(
     world: World, booking_id: str, customer_id: str, to_come: bool = False
 ) -> dict[str, Any]:
     """The customer's own booking; with `to_come`, only one whose pick-up lies ahead."""
-    booking = world.row("select * from bookings where id = ?", booking_id) or {}
-    _require(booking, f"there is no booking {booking_id!r}")
-    _require(
-        booking["customer_id"] == customer_id,
-        f"{booking_id} is not a booking of customer {customer_id}",
-    )
-    _require(not to_come or booking["status"] == "booked", f"{booking_id} is {booking['status']}")
-    _require(
-        not to_come or world.hours_to_pickup(booking) > 0, f"{booking_id} was already picked up"
-    )
+    booking = world.row("select * from bookings where id = ?", booking_id)
+    if not booking:
+        raise ToolError(f"there is no booking {booking_id!r}")
+    if booking["customer_id"] != customer_id:
+        raise ToolError(f"{booking_id} is not a booking of customer {customer_id}")
+    if to_come and booking["status"] != "booked":
+        raise ToolError(f"{booking_id} is {booking['status']}")
+    if to_come and world.hours_to_pickup(booking) <= 0:
+        raise ToolError(f"{booking_id} was already picked up")
     return booking
 
 
@@ -279,8 +294,10 @@ def _cents(euros: float) -> int:
     something else.
     """
     cents = round(euros * 100)
-    _require(cents >= 1, f"€{euros:g} is less than one cent")
-    _require(abs(euros * 100 - cents) < FRACTION_OF_A_CENT, f"€{euros:g} has a fraction of a cent")
+    if cents < 1:
+        raise ToolError(f"€{euros:g} is less than one cent")
+    if abs(euros * 100 - cents) >= FRACTION_OF_A_CENT:
+        raise ToolError(f"€{euros:g} has a fraction of a cent")
     return cents
 
 

@@ -1,4 +1,4 @@
-"""World: the shop's database. Real SQLite, real effects; the shop and everybody in it are invented."""
+"""World: the shop's database. Real SQLite, real effects; all that is in it is invented."""
 
 import random
 import sqlite3
@@ -73,14 +73,11 @@ class World(AbstractContextManager["World"]):
         """Everything, as plain data: table, then key, then row. Two snapshots can be compared with
         `diff_state`.
         """
-        tables = [
-            table["name"]
-            for table in self.rows("select name from sqlite_master where type = 'table'")
-        ]
-        rows = {table: self.rows(f"select * from {table} order by 1") for table in tables}
-        return {
-            table: {str(next(iter(row.values()))): row for row in rows[table]} for table in tables
-        }
+        tables: dict[str, dict[str, dict[str, Any]]] = {}
+        for table in self.rows("select name from sqlite_master where type = 'table'"):
+            rows = self.rows(f"select * from {table['name']} order by 1")
+            tables[table["name"]] = {str(next(iter(row.values()))): row for row in rows}
+        return tables
 
     def hours_to_pickup(self, booking: dict[str, Any]) -> float:
         """The notice that a cancellation would have now."""
@@ -96,25 +93,25 @@ class World(AbstractContextManager["World"]):
 
     def paid_cents(self, booking_id: str) -> int:
         """What the customer has paid for a booking, less what was paid back."""
-        return (
-            self.value("select sum(amount_cents) from payments where booking_id = ?", booking_id)
-            or 0
-        )
+        sql = "select sum(amount_cents) from payments where booking_id = ?"
+        return self.value(sql, booking_id) or 0
 
 
 def days(first_day: str | date, last_day: str | date) -> int:
     """Days of a rental, the first and the last included."""
-    first, last = (date.fromisoformat(str(day)) for day in (first_day, last_day))
+    first = date.fromisoformat(str(first_day))
+    last = date.fromisoformat(str(last_day))
     return (last - first).days + 1
 
 
 def _fill(world: World, rng: random.Random) -> None:
-    shop, put = content("shop.yaml"), world.database.executemany
-    mails = (
-        (id_, name, f"{name.lower().replace(' ', '.')}@example.com", tel)
-        for id_, name, tel in shop["customers"]
-    )
-    put("insert into customers values (?, ?, ?, ?)", mails)
+    shop = content("shop.yaml")
+    put = world.database.executemany
+    customers = []
+    for id_, name, phone in shop["customers"]:
+        email = f"{name.lower().replace(' ', '.')}@example.com"
+        customers.append((id_, name, email, phone))
+    put("insert into customers values (?, ?, ?, ?)", customers)
     put("insert into bikes values (?, ?, ?, ? * 100)", shop["bikes"])
     put("insert into closures values (?, ?)", shop["closures"])
     put("insert into vouchers values (?, ? * 100, ?, ?, null)", shop["vouchers"])
@@ -124,16 +121,9 @@ def _fill(world: World, rng: random.Random) -> None:
         # rides long over: one a bike, so that they never stand in the way
         first = date(2026, 4, 1) + timedelta(days=rng.randrange(40))
         last = first + timedelta(days=rng.randrange(3))
-        _book(
-            world,
-            "returned",
-            f"HB-{number}",
-            rng.choice(shop["customers"])[0],
-            bike,
-            f"{first}",
-            f"{last}",
-            None,
-        )
+        customer = rng.choice(shop["customers"])[0]
+        row = (f"HB-{number}", customer, bike, f"{first}", f"{last}", None)
+        _book(world, "returned", *row)
 
 
 def _book(

@@ -15,17 +15,7 @@ of a role makes a red check green.
 True
 """
 
-from toolkit.harness.checks import (
-    CheckResult,
-    Outcome,
-    Verdict,
-    all_pass,
-    decide,
-    green_before,
-    run_check,
-    run_criterion,
-    score_check,
-)
+from toolkit.harness.commands import CheckResult, run_check, run_criterion
 from toolkit.harness.contract import (
     Contract,
     ContractError,
@@ -35,8 +25,17 @@ from toolkit.harness.contract import (
     read_contract,
 )
 from toolkit.harness.demo import demo_harness, run_demo
-from toolkit.harness.loop import Budget, Harness
+from toolkit.harness.loop import Harness
 from toolkit.harness.roles import Evaluator, Generator, Planner
+from toolkit.harness.turns import Budget
+from toolkit.harness.verify import (
+    CriterionVerdict,
+    Outcome,
+    all_pass,
+    decide_verdicts,
+    green_before,
+    score_check,
+)
 from toolkit.harness.workspace import Workspace, WorkspaceError
 
 __all__ = [
@@ -45,17 +44,17 @@ __all__ = [
     "Contract",
     "ContractError",
     "Criterion",
+    "CriterionVerdict",
     "Evaluator",
     "Generator",
     "Harness",
     "Outcome",
     "Planner",
     "TextFile",
-    "Verdict",
     "Workspace",
     "WorkspaceError",
     "all_pass",
-    "decide",
+    "decide_verdicts",
     "demo_harness",
     "green_before",
     "propose_contract",

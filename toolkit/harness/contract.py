@@ -1,19 +1,19 @@
-"""Contract: what will be built and how each promise is checked, frozen once both sides have signed."""
+"""Contract: what will be built and how each promise is checked, frozen once both sides sign."""
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
 from toolkit.errors import UsageError
-from toolkit.records import RecordError, canonical, decode, encode
+from toolkit.records import RecordError, decode, encode, fingerprint
 
 Side = Literal["generator", "evaluator"]
 SIDES: tuple[Side, ...] = ("generator", "evaluator")
 STRICT = {"extra": "forbid"}
 MAX_TIMEOUT_S = 60.0
 MAX_CRITERIA = 40
+CRITERION_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class ContractError(UsageError):
@@ -59,20 +59,25 @@ class Criterion:
     timeout_s: float = 10.0
 
     def __post_init__(self) -> None:
-        must_hold = {
-            "an id is 1 to 40 of a-z, 0-9, - and _": re.fullmatch(
-                r"[a-z0-9][a-z0-9_-]{0,39}", self.id
-            ),
-            "text is empty: say what is promised": self.text.strip(),
-            "no command: a criterion that cannot be run cannot be kept": any(self.command[:1]),
-            "exit_code must be 0 to 125": 0 <= self.exit_code <= 125,
-            f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}": 0
-            < self.timeout_s
-            <= MAX_TIMEOUT_S,
-            "expects an empty text, which every output contains": all((*self.stdout, *self.stderr)),
-        }
-        if fault := next((fault for fault, holds in must_hold.items() if not holds), None):
+        fault = self._fault()
+        if fault:
             raise ContractError(f"criterion {self.id!r}: {fault}")
+
+    def _fault(self) -> str | None:
+        """Why it cannot be used; None where it can."""
+        if not CRITERION_ID.fullmatch(self.id):
+            return "an id is 1 to 40 of a-z, 0-9, - and _"
+        if not self.text.strip():
+            return "text is empty: say what is promised"
+        if not self.command or not self.command[0]:
+            return "no command: a criterion that cannot be run cannot be kept"
+        if not 0 <= self.exit_code <= 125:
+            return "exit_code must be 0 to 125"
+        if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
+            return f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}"
+        if "" in self.stdout or "" in self.stderr:
+            return "expects an empty text, which every output contains"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,10 @@ class Contract:
                 f"a contract has 1 to {MAX_CRITERIA} criteria, this one has {len(ids)}"
             )
         if len(set(ids)) != len(ids):
-            raise ContractError(
-                f"two criteria have the id {next(id for id in ids if ids.count(id) > 1)}"
-            )
-        if (self.sha256 is not None) != (set(self.signed) == set(SIDES)):
+            twice = next(id for id in ids if ids.count(id) > 1)
+            raise ContractError(f"two criteria have the id {twice}")
+        is_frozen = self.sha256 is not None
+        if is_frozen != (set(self.signed) == set(SIDES)):
             raise ContractError(
                 "a contract is frozen exactly when the generator and the evaluator have signed it"
             )
@@ -114,9 +119,8 @@ class Contract:
     def sign(self, side: Side) -> "Contract":
         """With the signature of `side`; frozen if the other has signed already."""
         signed = tuple(sorted({*self.signed, side}))
-        return Contract(
-            self.goal, self.criteria, signed, _hash(self) if len(signed) == len(SIDES) else None
-        )
+        sha256 = _hash(self) if len(signed) == len(SIDES) else None
+        return Contract(self.goal, self.criteria, signed, sha256)
 
     def to_json(self) -> str:
         """For people to read, and `read_contract` to check."""
@@ -146,6 +150,4 @@ def _hash(contract: Contract) -> str:
         asdict(criterion) | {"timeout_s": float(criterion.timeout_s)}
         for criterion in contract.criteria
     ]
-    return hashlib.sha256(
-        canonical({"goal": contract.goal, "criteria": criteria}).encode()
-    ).hexdigest()
+    return fingerprint({"goal": contract.goal, "criteria": criteria})

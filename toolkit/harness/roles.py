@@ -13,55 +13,54 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import BaseModel, SkipValidation
 
-from toolkit.harness.checks import Finding
 from toolkit.harness.contract import Criterion, TextFile
+from toolkit.harness.verify import Grade
 from toolkit.harness.workspace import Workspace
 from toolkit.models import Model, Request
 
-TOLD = yaml.safe_load((files(__package__) / "roles.yaml").read_text(encoding="utf-8-sig"))
+ROLES = yaml.safe_load((files(__package__) / "roles.yaml").read_text(encoding="utf-8-sig"))
 
 
-class Answered(BaseModel, extra="forbid"):
+class RoleAnswer(BaseModel, extra="forbid"):
     """What a role answers: these fields and no others."""
 
     max_tokens: ClassVar[int] = 8192
 
 
-class Plan(Answered):
+class Plan(RoleAnswer):
     spec: str
 
 
-class Proposal(Answered):
-    criteria: SkipValidation[
-        tuple[Criterion, ...]
-    ]  # as they came: `propose_contract` says what is wrong with them
+class Proposal(RoleAnswer):
+    # As they came: `propose_contract` says what is wrong with them.
+    criteria: SkipValidation[tuple[Criterion, ...]]
 
 
-class Review(Answered):
+class Review(RoleAnswer):
     agree: bool
     objections: tuple[str, ...]
 
 
-class Build(Answered):
+class Build(RoleAnswer):
     max_tokens = 16384
     files: tuple[TextFile, ...]
     handoff: str
 
 
-class Said(Answered):
+class SpokenVerdict(RoleAnswer):
     criterion: str
-    verdict: Finding
+    verdict: Grade
     why: str
 
 
-class Judgement(Answered):
-    verdicts: tuple[Said, ...]
+class Assessment(RoleAnswer):
+    verdicts: tuple[SpokenVerdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One who is asked, by a model of its own, as roles.yaml says: it `sees` what each task needs,
-    and no more.
+    """A role with a model of its own, as roles.yaml says: it `sees` what each task needs, and no
+    more.
     """
 
     model: Model
@@ -69,19 +68,18 @@ class Role:
     system: ClassVar[str]
     sees: ClassVar[dict[str, dict[str, str]]]
 
-    def ask(self, task: str, number: int, workspace: Workspace, shape: type[Answered]) -> Request:
+    def ask(self, task: str, number: int, workspace: Workspace, shape: type[RoleAnswer]) -> Request:
         """Ask for a JSON object of `shape`; `number` is the attempt or the round."""
-        asked: dict[str, Any] = {"task": task, "number": number}
-        for name, place in self.sees[task].items():
-            if place == "build/*":
-                asked[name] = workspace.read_build()
-            elif place == "proposals/*":
-                asked[name] = [
-                    workspace.read(f"proposals/{earlier}.json") for earlier in range(1, number)
-                ]
+        question: dict[str, Any] = {"task": task, "number": number}
+        for name, path in self.sees[task].items():
+            if path == "build/*":
+                question[name] = workspace.read_build()
+            elif path == "proposals/*":
+                earlier = range(1, number)
+                question[name] = [workspace.read(f"proposals/{n}.json") for n in earlier]
             else:
-                asked[name] = workspace.read(place.format(now=number, before=number - 1))
-        message = {"role": "user", "content": json.dumps(asked, indent=1, ensure_ascii=False)}
+                question[name] = workspace.read(path.format(now=number, before=number - 1))
+        message = {"role": "user", "content": json.dumps(question, indent=1, ensure_ascii=False)}
         schema = shape.model_json_schema()
         return Request((message,), system=self.system, schema=schema, max_tokens=shape.max_tokens)
 
@@ -90,18 +88,21 @@ class Planner(Role):
     """Turns one to four sentences into a specification."""
 
     actor = "planner"
-    system, sees = TOLD["planner"]["system"], TOLD["planner"]["sees"]
+    system = ROLES["planner"]["system"]
+    sees = ROLES["planner"]["sees"]
 
 
 class Generator(Role):
     """Proposes what it will be held to, and builds it."""
 
     actor = "generator"
-    system, sees = TOLD["generator"]["system"], TOLD["generator"]["sees"]
+    system = ROLES["generator"]["system"]
+    sees = ROLES["generator"]["sees"]
 
 
 class Evaluator(Role):
     """Agrees on the contract, and judges each round from what was run."""
 
     actor = "evaluator"
-    system, sees = TOLD["evaluator"]["system"], TOLD["evaluator"]["sees"]
+    system = ROLES["evaluator"]["system"]
+    sees = ROLES["evaluator"]["sees"]

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from toolkit.errors import UsageError
 from toolkit.harness.contract import Contract, ContractError, TextFile, read_contract
-from toolkit.records import canonical, read_text, write_whole
+from toolkit.records import fingerprint, read_text, write_whole
 
 SHOWN_CHARS = 20_000
 BUILD_CHARS = 300_000
@@ -26,16 +26,13 @@ class WorkspaceError(UsageError):
 
 
 def _confined(folder: Path, path: str) -> Path:
-    """The place of `path` within `folder`, or a WorkspaceError."""
+    """The absolute path of `path` within `folder`, or a WorkspaceError."""
     inside = folder.resolve()
-    place, portable = (
-        inside / path,
-        not path.startswith("/") and not any(char in path for char in "\\:\0"),
-    )
-    if (
-        portable and inside in place.parents and place.resolve() == place
-    ):  # a link or a .. would resolve to another
-        return place
+    target = inside / path
+    is_portable = not path.startswith("/") and not any(char in path for char in "\\:\0")
+    # A link or a .. would resolve to another path.
+    if is_portable and inside in target.parents and target.resolve() == target:
+        return target
     why = "it must be relative, stay within the folder and lead through no symbolic link"
     raise WorkspaceError(f"path {path!r} is refused: {why}")
 
@@ -48,7 +45,9 @@ def clip(text: str, chars: int = SHOWN_CHARS) -> str:
     """
     if len(text) <= chars:
         return text
-    return f"{text[: chars // 2]}\n[... {len(text) - chars} characters left out ...]\n{text[-(chars // 2) :]}"
+    half = chars // 2
+    left_out = f"[... {len(text) - chars} characters left out ...]"
+    return f"{text[:half]}\n{left_out}\n{text[-half:]}"
 
 
 def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
@@ -58,10 +57,10 @@ def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
     or cannot be written.
     """
     try:
-        places = [_confined(folder, file.path) for file in files]
-        for file, place in zip(files, places, strict=True):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(file.content, encoding="utf-8", newline="")
+        targets = [_confined(folder, file.path) for file in files]
+        for file, target in zip(files, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.content, encoding="utf-8", newline="")
     except OSError as error:
         raise WorkspaceError(
             f"not all files could be written: {error}".replace(str(folder), "build")
@@ -79,7 +78,7 @@ def digest(folder: Path) -> str:
             entries.append((name, "file", hashlib.sha256(path.read_bytes()).hexdigest()))
         else:
             entries.append((name, "folder", ""))
-    return hashlib.sha256(canonical(entries).encode("utf-8", "surrogateescape")).hexdigest()
+    return fingerprint(entries)
 
 
 class Workspace:
@@ -176,7 +175,7 @@ class Workspace:
     def _keep(self, path: Path, name: str) -> None:
         """Move a file or a folder into a new folder of edits/, for good."""
         edits = self.path / "edits"
-        taken = [int(place.name) for place in edits.glob("*") if place.name.isdigit()]
+        taken = [int(entry.name) for entry in edits.glob("*") if entry.name.isdigit()]
         number = max(taken, default=0) + 1
         target = edits / str(number) / name
         target.parent.mkdir(parents=True)
@@ -184,47 +183,47 @@ class Workspace:
         self.kept.append(f"{name} in edits/{number}")
 
     def _written(self) -> dict[str, Any]:
-        """Digests of the folders that were made here, and of each file as it was last written here."""
+        """Digests of the folders that were made here, and of each file as last written here."""
         written: dict[str, Any] = self.read(WRITTEN) or {"folders": [], "files": {}}
         return written
 
     def _remember(self, folder: Path) -> None:
-        written, made = self._written(), digest(folder)
-        if made not in written["folders"]:
-            written["folders"].append(made)
-            self._write(WRITTEN, json.dumps(written))
+        written = self._written()
+        now = digest(folder)
+        if now not in written["folders"]:
+            written["folders"].append(now)
+            write_whole(self.path / WRITTEN, json.dumps(written))
 
     def write(self, name: str, value: Any) -> None:
         """Write a file of the workspace itself in one step: text as it is, all else as JSON.
 
         A file that somebody changed by hand since it was last written here is kept in edits/.
         """
-        text = (
-            value
-            if isinstance(value, str)
-            else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-        )
-        path, made = self.path / name, hashlib.sha256(text.encode()).hexdigest()
+        text = value
+        if not isinstance(value, str):
+            text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        path = self.path / name
+        new = hashlib.sha256(text.encode()).hexdigest()
         written = self._written()
+        last = written["files"].get(name)
         if path.is_file():
-            there = hashlib.sha256(path.read_bytes()).hexdigest()
-            if there not in (made, written["files"].get(name)):
+            now = hashlib.sha256(path.read_bytes()).hexdigest()
+            if now not in (new, last):
                 self._keep(path, name.replace("/", "-"))
-        if written["files"].get(name) != made:
-            written["files"][name] = made
-            self._write(WRITTEN, json.dumps(written))
-        self._write(name, text)
-
-    def _write(self, name: str, text: str) -> None:
-        write_whole(self.path / name, text)
+        if last != new:
+            written["files"][name] = new
+            write_whole(self.path / WRITTEN, json.dumps(written))
+        write_whole(path, text)
 
     def read(self, name: str) -> Any:
         """A file of the workspace: the value of a ``.json``, the text of any other; None where
         there is none.
         """
-        place = self.path / name
-        text = place.read_bytes().decode("utf-8-sig") if place.is_file() else None
-        return json.loads(text) if text is not None and place.suffix == ".json" else text
+        path = self.path / name
+        if not path.is_file():
+            return None
+        text = path.read_bytes().decode("utf-8-sig")
+        return json.loads(text) if path.suffix == ".json" else text
 
     def read_build(self) -> dict[str, str]:
         """The text of each file of attempt/ by its path, a long one clipped; symbolic links are not
@@ -233,32 +232,33 @@ class Workspace:
         It ends before `BUILD_CHARS`; ``/left-out``, which is no path of a build, then says how many
         files are missing.
         """
-        places = sorted(
-            place for place in self.attempt.rglob("*") if place.is_file() and not place.is_symlink()
-        )
-        found, chars = dict[str, str](), 0
-        for place in places:
-            path = place.relative_to(self.attempt).as_posix()
-            text = clip(place.read_text(encoding="utf-8", errors="replace"))
+        entries = sorted(self.attempt.rglob("*"))
+        files = [entry for entry in entries if entry.is_file() and not entry.is_symlink()]
+        texts: dict[str, str] = {}
+        chars = 0
+        for file in files:
+            path = file.relative_to(self.attempt).as_posix()
+            text = clip(file.read_text(encoding="utf-8", errors="replace"))
             chars += len(path) + len(text)
             if chars > BUILD_CHARS:
-                left_out = f"{len(places) - len(found)} of {len(places)} files are not shown"
-                return found | {
-                    "/left-out": f"{left_out}: a question holds {BUILD_CHARS:,} characters of them"
-                }
-            found[path] = text
-        return found
+                texts["/left-out"] = (
+                    f"{len(files) - len(texts)} of {len(files)} files are not shown: "
+                    f"a question holds {BUILD_CHARS:,} characters of them"
+                )
+                break
+            texts[path] = text
+        return texts
 
     def freeze(self, contract: Contract) -> None:
         """Keep the frozen `contract`. Raises ContractError where the folder holds a different one,
         or a changed one.
         """
-        place = self.path / "contract.json"
-        if not place.exists():
-            self.write(place.name, contract.to_json())
-        if read_contract(read_text(place), str(place)) != contract:
+        path = self.path / "contract.json"
+        if not path.exists():
+            self.write(path.name, contract.to_json())
+        if read_contract(read_text(path), str(path)) != contract:
             raise ContractError(
-                f"{place}: another contract than both signed now; a new goal needs a new folder"
+                f"{path}: another contract than both signed now; a new goal needs a new folder"
             )
 
 

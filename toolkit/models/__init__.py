@@ -14,9 +14,10 @@ asked for.
 """
 
 from toolkit.models.claude import ClaudeModel, connect_model
-from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, UnknownModel, watch_attempts
+from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, watch_attempts
 from toolkit.models.loopback import LoopbackServer
 from toolkit.models.model import Model, Reply, Request, Stopped, ToolCall, Usage
+from toolkit.models.prices import UnknownModel
 from toolkit.models.script import Answer, Fault, Policy, ScriptedModel
 from toolkit.models.tape import Tape, TapeMiss
 

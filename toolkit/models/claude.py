@@ -12,8 +12,9 @@ from typing import Any, cast
 
 from toolkit.errors import UsageError
 from toolkit.models import wire
+from toolkit.models.batches import read_result
 from toolkit.models.deadline import clock_stopped, within
-from toolkit.models.ledger import BudgetExceeded, Ledger, cost_usd
+from toolkit.models.ledger import BudgetExceeded, Ledger
 from toolkit.models.loopback import LoopbackServer, is_loopback
 from toolkit.models.model import (
     DAY_S,
@@ -26,12 +27,13 @@ from toolkit.models.model import (
     Usage,
     reporting,
 )
+from toolkit.models.prices import cost_usd
 from toolkit.models.script import Answer, Policy
 from toolkit.traces import Source
 
 CLOSE_S = 10.0
 BACKOFF_S = 8.0  # the SDK's longest pause before a retry
-GIVEN_UP: tuple[Stopped, str] = ("truncated", "given up before its end")
+MESSAGE_EVENTS = ("message_start", "message_delta", "message_stop")
 SIMULATED = Answer(
     "This reply is simulated: a script on this machine wrote it, and no model was asked."
 )
@@ -72,17 +74,19 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         cost_usd(self.name, Usage())
         if self.base_url and self.api_key is None:
             raise UsageError(
-                f"base_url {self.base_url} without api_key: pass the key meant for it, or 'loopback'"
+                f"base_url {self.base_url} without api_key: pass the key meant for it, "
+                "or 'loopback'"
             )
-        self._url = (
-            self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-        )
+        from_environment = os.environ.get("ANTHROPIC_BASE_URL")
+        self._url = self.base_url or from_environment or "https://api.anthropic.com"
         scripted = self.server is not None or is_loopback(self._url)
         self.source = self.source or ("simulated" if scripted else "live")
         if self.source != "simulated" and not scripted and self.ledger.cap_usd is None:
-            mend = "pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model"
-            why = f"{self.name} is asked live, at {self._url}, which costs money, and there is no cap: {mend}"
-            raise UsageError(f"{why}. A stand-in of your own is said by source='simulated'")
+            raise UsageError(
+                f"{self.name} is asked live, at {self._url}, which costs money, and there is no "
+                "cap: pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model. A stand-in "
+                "of your own is said by source='simulated'"
+            )
         self._client: Any = None
         self._starting = asyncio.Lock()
 
@@ -92,58 +96,52 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     async def close(self) -> None:
         """Close the connections, and the server where the model has one of its own."""
         async with asyncio.timeout(CLOSE_S):
-            client, self._client = self._client, None
+            client = self._client
+            self._client = None
             if client is not None:
                 await client.close()
             if self.server is not None:
                 await self.server.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        attempts, reply, whole, broke = (
-            list[int](),
-            Reply("", "error", self.name, self.source),
-            False,
-            GIVEN_UP,
-        )
+        attempts: list[int] = []
+        complete = False
+        reply = self._no_result(wire.GIVEN_UP)
         try:
             client = await self._connect()
             from toolkit.models import sdk
 
             async with AsyncExitStack() as stack:
                 async with within((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
-                    client = client.with_middleware(sdk.counting(self, attempts, request))
+                    client = client.with_middleware(self._counting(attempts, request))
                     params = sdk.params_of(request, self.name)
                     events = await stack.enter_async_context(client.messages.stream(**params))
                 while (event := await sdk.next_of(events, self.timeout_s)) is not None:
-                    if (
-                        not whole
-                        and event.type == "text"
-                        and (words := wire.well_formed(event.text))
-                    ):
-                        reply = replace(reply, text=reply.text + words)
-                        yield words
-                    elif not whole and event.type in (
-                        "message_start",
-                        "message_delta",
-                        "message_stop",
-                    ):
+                    if complete:  # nothing that follows the end changes the reply
+                        continue
+                    if event.type == "text":
+                        words = wire.well_formed(event.text)
+                        if words:
+                            reply = replace(reply, text=reply.text + words)
+                            yield words
+                    elif event.type in MESSAGE_EVENTS:
                         message = events.current_message_snapshot.to_dict(warnings=False)
                         reply = replace(reply, usage=wire.usage_of(message))
                         if event.type == "message_stop":
-                            reply, whole = (
-                                wire.conclude(request, self.name, self.source, reply.text, message),
-                                True,
+                            reply = wire.conclude(
+                                request, self.name, self.source, reply.text, message
                             )
-            broke = wire.CLOSED
+                            complete = True
+            if not complete:
+                reply = _ended(reply, wire.CLOSED)
         except BudgetExceeded:
             raise
         except Exception as error:
-            broke = _failure_of(error, self.timeout_s)
+            if not complete:
+                reply = _ended(reply, _failure_of(error, self.timeout_s))
         finally:
-            reply = reply if whole else replace(reply, stopped=broke[0], why=broke[1])
-            self.ledger.end(
-                attempts, "billed" if whole else "possibly billed", 200, reply.usage, reply.why
-            )
+            state: State = "billed" if complete else "possibly billed"
+            self.ledger.end(attempts, state, 200, reply.usage, reply.why)
         yield reply
 
     async def batch(
@@ -152,44 +150,73 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         progress: Progress | None = None,
         timeout_s: float = DAY_S,
     ) -> list[Reply]:
-        """As `Model.batch`. A batch that is given up, at the deadline or by a cancel, is cancelled
-        at the API too.
+        """The Replies to `requests`, in their order, at a batch's price, through the message
+        batches API.
+
+        A batch that is given up, at the deadline or by a cancel, is cancelled at the API too.
+        Raises `BudgetExceeded`, before it asks, where a cap forbids it.
         """
         if not requests:
             return []
-        attempts, found, where, broke = list[int](), dict[str, Any](), "", GIVEN_UP
-        tell = reporting(progress)
+        attempts: list[int] = []
+        results: dict[str, Any] = {}
+        name = ""
+        missing = wire.GIVEN_UP
+        report = reporting(progress)
         try:
             client = await self._connect()
             from toolkit.models import sdk
 
-            asked = [
-                {"custom_id": str(n), "params": sdk.params_of(one, self.name)}
-                for n, one in enumerate(requests)
-            ]
+            items = []
+            for number, request in enumerate(requests):
+                params = sdk.params_of(request, self.name)
+                items.append({"custom_id": str(number), "params": params})
             async with within(timeout_s):
-                counted = client.with_middleware(
-                    sdk.counting(self, attempts, *requests, batch=True)
-                )
-                id_ = (await counted.messages.batches.create(requests=asked)).id
-                where = f"batch {id_}: "
-                await sdk.wait_for_batch(client.messages.batches, id_, found, len(requests), tell)
-            broke = "error", "it ended without a result for this request"
+                counting = self._counting(attempts, *requests, batch=True)
+                counted = client.with_middleware(counting)
+                batch = await counted.messages.batches.create(requests=items)
+                name = f"batch {batch.id}: "
+                batches = client.messages.batches
+                await sdk.wait_for_batch(batches, batch.id, results, len(requests), report)
+            missing = "error", "it ended without a result for this request"
         except BudgetExceeded:
             raise
         except Exception as error:
-            broke = _failure_of(error, timeout_s)
+            missing = _failure_of(error, timeout_s)
         finally:
-            missing = Reply("", broke[0], self.name, self.source, why=where + broke[1])
-            ends: list[tuple[Reply, State]] = [(missing, "possibly billed")] * len(requests)
-            for n, request in enumerate(requests):
-                if str(n) in found:
-                    ends[n] = wire.read_result(request, self.name, self.source, found[str(n)])
-                self.ledger.end(
-                    attempts[n : n + 1], ends[n][1], 200, ends[n][0].usage, ends[n][0].why
-                )
-        tell(len(requests), len(requests))
-        return [reply for reply, _ in ends]
+            no_result = self._no_result((missing[0], name + missing[1]))
+            replies = self._settle_batch(requests, results, attempts, no_result)
+        report(len(requests), len(requests))
+        return replies
+
+    def _settle_batch(
+        self,
+        requests: Sequence[Request],
+        results: dict[str, Any],
+        attempts: list[int],
+        missing: Reply,
+    ) -> list[Reply]:
+        """The Reply to each request, `missing` where it has no result; its attempt is closed."""
+        replies = []
+        for number, request in enumerate(requests):
+            reply = missing
+            state: State = "possibly billed"
+            if str(number) in results:
+                result = results[str(number)]
+                reply, state = read_result(request, self.name, self.source, result)
+            replies.append(reply)
+            attempt = attempts[number : number + 1]  # none, where the batch was not made
+            self.ledger.end(attempt, state, 200, reply.usage, reply.why)
+        return replies
+
+    def _counting(self, attempts: list[int], *requests: Request, batch: bool = False) -> Any:
+        from toolkit.models import sdk
+
+        return sdk.counting(self.ledger, self.name, self.source, attempts, *requests, batch=batch)
+
+    def _no_result(self, ended: tuple[Stopped, str]) -> Reply:
+        stopped, why = ended
+        return Reply("", stopped, self.name, self.source, why=why)
 
     async def _connect(self) -> Any:
         """The SDK's client. To import the SDK takes seconds, once: no deadline on the model counts
@@ -201,10 +228,17 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
                 if self.server is not None:
                     await self.server.start()
                     self._url = self.server.url
+                own = bool(self.base_url or self.server)
                 self._client = sdk.client_of(
-                    self, self._url, own=bool(self.base_url or self.server)
+                    self._url, self.api_key, own, self.timeout_s, self.max_retries
                 )
             return self._client
+
+
+def _ended(reply: Reply, ended: tuple[Stopped, str]) -> Reply:
+    """What came of a `reply` that has no end of its own."""
+    stopped, why = ended
+    return replace(reply, stopped=stopped, why=why)
 
 
 def _failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
@@ -230,7 +264,9 @@ def connect_model(
     """
     if ledger is not None and max_usd is not None:
         raise UsageError("say the cap once: max_usd=, or ledger=Ledger(cap_usd=...)")
-    name, ledger = name or "claude-haiku-5-5", Ledger(max_usd) if ledger is None else ledger
+    name = name or "claude-haiku-5-5"
+    if ledger is None:
+        ledger = Ledger(max_usd)
     if not live:
         server = LoopbackServer(policy or (lambda _: SIMULATED))
         return ClaudeModel(name, api_key="loopback", ledger=ledger, server=server)

@@ -3,110 +3,26 @@ next one.
 """
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import FieldbookError, UsageError
+from toolkit.errors import FieldbookError
 from toolkit.models.deadline import clock_stopped
 from toolkit.models.model import Request, State, Usage
-from toolkit.models.wire import body_of
-from toolkit.records import canonical
+from toolkit.models.prices import cost_usd, worst_case
 from toolkit.traces import Source
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BYTES_PER_TOKEN = 2
 NOTHING = Usage()
-OVERHEAD_TOKENS = 600  # the API's own words around tools and schemas
 
 
 class BudgetExceeded(FieldbookError, RuntimeError):
     """The next attempt could pass the cap, so it was not made."""
-
-
-class UnknownModel(UsageError):
-    """A model without a price: it is refused, not guessed."""
-
-
-@cache
-def price_table() -> dict[str, Any]:
-    """The dated prices that ship with the package, each model's in bands of prompt length, the
-    shortest first.
-    """
-    table: dict[str, Any] = json.loads((files("toolkit.models") / "prices.json").read_bytes())
-    return table
-
-
-def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
-    """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls
-    in.
-
-    Tokens that were written to the prompt cache, or read from it, have prices of their own. Raises
-    `UnknownModel`, which lists the models with a price.
-    """
-    table = price_table()
-    for band in table["models"].get(model, ()):
-        if usage.input_tokens <= band.get("up_to_input_tokens", usage.input_tokens):
-            input_usd = _full_price_tokens(usage) * band["input_usd"]
-            output_usd = usage.output_tokens * band["output_usd"]
-            share: float = table["batch_share"] if batch else 1
-            return float((input_usd + output_usd) / 1e6 * share)
-    known = ", ".join(table["models"])
-    raise UnknownModel(
-        f"no price for model {model!r}: use one of {known}, or add it to prices.json"
-    )
-
-
-def _full_price_tokens(usage: Usage) -> float:
-    """How many input tokens at the full price cost as much as those of `usage`."""
-    shares = price_table()["cache_shares"]
-    cached = {
-        "write_5m": usage.cache_write_5m_tokens,
-        "write_1h": usage.cache_write_1h_tokens,
-        "read": usage.cache_read_tokens,
-    }
-    uncached = max(0, usage.input_tokens - sum(cached.values()))
-    return float(uncached + sum(tokens * shares[name] for name, tokens in cached.items()))
-
-
-def worst_case(request: Request) -> Usage:
-    """More tokens than an answer to `request` can use, for prose and code: a token for every two
-    bytes.
-
-    Where the request asks for the prompt cache, all of the prompt may be written to it, which costs
-    more than reading.
-    """
-    body = body_of(request, "")
-    tokens = len(canonical(body).encode()) // BYTES_PER_TOKEN + OVERHEAD_TOKENS
-    lifetimes = set(_cache_lifetimes(body))
-    return Usage(
-        tokens,
-        request.max_tokens,
-        cache_write_5m_tokens=tokens if lifetimes and "1h" not in lifetimes else 0,
-        cache_write_1h_tokens=tokens if "1h" in lifetimes else 0,
-    )
-
-
-def _cache_lifetimes(value: Any) -> Iterator[str]:
-    """The ``ttl`` of each ``cache_control`` inside a JSON `value`; the API's default is five
-    minutes.
-    """
-    if isinstance(value, list | tuple):
-        for part in value:
-            yield from _cache_lifetimes(part)
-    elif isinstance(value, dict):
-        control = value.get("cache_control")
-        if isinstance(control, dict):
-            yield str(control.get("ttl", "5m"))
-        for part in value.values():
-            yield from _cache_lifetimes(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +248,8 @@ class Ledger:
         """One row an attempt."""
         import pandas as pd
 
-        columns = "model source batch state status input_tokens output_tokens cost_usd worst_usd why".split()
+        columns = "model source batch state status input_tokens output_tokens".split()
+        columns += ["cost_usd", "worst_usd", "why"]
         rows = [asdict(attempt) | asdict(attempt.usage) for attempt in self.attempts]
         return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})
 

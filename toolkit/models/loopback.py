@@ -4,27 +4,24 @@ without a key.
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakSet
 
-from toolkit.models import wire
-from toolkit.models.ledger import price_table
-from toolkit.models.model import DAY_S
+from toolkit.models.batches import ServedBatch
+from toolkit.models.bodies import batch_problem, message_problem
+from toolkit.models.prices import price_table
 from toolkit.models.script import (
     BROKEN,
     Answer,
     Fault,
     Policy,
     answer_to,
-    half,
+    first_half,
     message_of,
     pieces_of,
-    result_of,
 )
 from toolkit.records import canonical
 from toolkit.web import serving
@@ -32,11 +29,8 @@ from toolkit.web import serving
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-COUNTS = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
-HEADERS = {
-    "request-id": "req_loopback",
-    "retry-after-ms": "1",
-}  # a scripted server needs no back-off
+# A scripted server needs no pause before a retry.
+RESPONSE_HEADERS = {"request-id": "req_loopback", "retry-after-ms": "1"}
 
 
 class Received(NamedTuple):
@@ -65,8 +59,7 @@ class LoopbackServer:
     """The last that arrived."""
     errors: list[Exception] = field(default_factory=list, init=False)
     """All that the policy raised."""
-    _batches: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
-    """Each batch as the API shows it, its requests and its results."""
+    _batches: dict[str, ServedBatch] = field(default_factory=dict, init=False, repr=False)
     _open: AsyncExitStack | None = field(default=None, init=False)
 
     async def __aenter__(self) -> Self:
@@ -80,13 +73,15 @@ class LoopbackServer:
         """Listen on a free port; returns at once where the server runs already."""
         if self._open is None:
             stack = AsyncExitStack()
-            self.url = f"http://127.0.0.1:{await stack.enter_async_context(serving(self))}"
+            port = await stack.enter_async_context(serving(self))
+            self.url = f"http://127.0.0.1:{port}"
             self._open = stack
             _running.add(self)
 
     async def close(self) -> None:
         """Stop listening and drop every connection, an unfinished stream included."""
-        stack, self._open = self._open, None
+        stack = self._open
+        self._open = None
         _running.discard(self)
         if stack is not None:
             await stack.aclose()
@@ -107,66 +102,35 @@ class LoopbackServer:
     def _respond(self, method: str, path: str, body: Any) -> "Response":
         match method, path.split("/")[1:]:
             case "POST", ["v1", "messages"]:
-                return _say(body, answer_to(body, self.policy, self.errors))
+                return _message(body, answer_to(body, self.policy, self.errors))
             case "POST", ["v1", "messages", "count_tokens"]:
-                body = {"max_tokens": 1, **body} if isinstance(body, dict) else body
-                if wrong := wire.what_is_wrong(body):
-                    return _json(Answer(wrong, status=400))
-                return _json({"input_tokens": message_of(body, Answer())["usage"]["input_tokens"]})
+                return _count_tokens(body)
             case "POST", ["v1", "messages", "batches"]:
-                if wrong := wire.what_is_wrong(body, batch=True):
-                    return _json(Answer(wrong, status=400))
-                return _json(self._create(body["requests"]))
-            case _, ["v1", "messages", "batches", id_, *rest] if id_ in self._batches:
-                return self._batch(" ".join([method, *rest]), id_)
+                return self._create_batch(body)
+            case _, ["v1", "messages", "batches", id_, *action] if id_ in self._batches:
+                return self._batch(self._batches[id_], " ".join([method, *action]))
             case "GET", ["v1", "models"]:
-                made = {"type": "model", "created_at": f"{price_table()['as_of']}T00:00:00Z"}
-                data = [
-                    {**made, "id": name, "display_name": name} for name in price_table()["models"]
-                ]
-                return _json({"data": data, "has_more": False})
-        return _json(Answer(f"{method} {path} is not served on loopback", status=404))
+                return _models()
+        return _error(Answer(f"{method} {path} is not served on loopback", status=404))
 
-    def _create(self, requests: list[Any]) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        shown: dict[str, Any] = {
-            "id": f"msgbatch_{len(self._batches):06d}",
-            "type": "message_batch",
-        }
-        shown |= {
-            "created_at": now.isoformat(),
-            "expires_at": (now + timedelta(seconds=DAY_S)).isoformat(),
-        }
-        shown |= {
-            "processing_status": "in_progress",
-            "request_counts": COUNTS | {"processing": len(requests)},
-        }
-        self._batches[shown["id"]] = shown, requests, []
-        return shown
+    def _create_batch(self, body: Any) -> "Response":
+        problem = batch_problem(body)
+        if problem:
+            return _error(Answer(problem, status=400))
+        batch = ServedBatch(f"msgbatch_{len(self._batches):06d}", body["requests"])
+        self._batches[batch.id] = batch
+        return _json(batch.to_api(self.url))
 
-    def _batch(self, asked: str, id_: str) -> "Response":
-        """A batch is answered as a whole when it is first looked at, if it is not cancelled before."""
-        shown, requests, results = self._batches[id_]
-        if asked == "GET results" and shown["processing_status"] == "ended":
-            return _json(results[::-1])  # the API promises no order
-        if asked == "POST cancel" and not results:
-            results += [
-                {"custom_id": item["custom_id"], "result": {"type": "canceled"}}
-                for item in requests
-            ]
-            shown["processing_status"] = "canceling"
-        elif asked == "GET":
-            for item in requests[len(results) :]:
-                result = result_of(item["params"], self.policy, self.errors)
-                results.append({"custom_id": item["custom_id"], "result": result})
-            shown["processing_status"] = "ended"
-            shown["results_url"] = f"{self.url}/v1/messages/batches/{id_}/results"
-            shown["request_counts"] = COUNTS | Counter(item["result"]["type"] for item in results)
+    def _batch(self, batch: ServedBatch, action: str) -> "Response":
+        if action == "GET results" and batch.status == "ended":
+            return _json_lines(batch.results[::-1])  # the API promises no order
+        if action == "POST cancel" and not batch.results:
+            batch.cancel()
+        elif action == "GET":
+            batch.end(self.policy, self.errors)
         else:
-            return _json(
-                Answer(f"the batch is {shown['processing_status']}: no {asked}", status=400)
-            )
-        return _json(shown)
+            return _error(Answer(f"the batch is {batch.status}: no {action}", status=400))
+        return _json(batch.to_api(self.url))
 
 
 _running: WeakSet[LoopbackServer] = WeakSet()
@@ -179,86 +143,115 @@ def is_loopback(url: str) -> bool:
     return any(server.url == url.rstrip("/") for server in _running)
 
 
-def _json(said: Any) -> "Response":
-    from starlette.responses import JSONResponse, Response
+def _json(content: Any, status: int = 200) -> "Response":
+    from starlette.responses import JSONResponse
 
-    if isinstance(said, list):
-        return Response(
-            "".join(json.dumps(line) + "\n" for line in said), 200, HEADERS, "application/x-jsonl"
-        )
-    error = isinstance(said, Answer)
-    content = {"type": "error", "error": said.error} if error else said
-    return JSONResponse(content, said.status if error else 200, HEADERS)
+    return JSONResponse(content, status, RESPONSE_HEADERS)
 
 
-def _say(body: Any, answer: Answer) -> "Response":
-    """The HTTP response to `body` that says `answer`; a message that is not streamed hangs or is
-    cut, by its fault.
+def _json_lines(records: list[Any]) -> "Response":
+    from starlette.responses import Response
+
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    return Response(text, 200, RESPONSE_HEADERS, "application/x-jsonl")
+
+
+def _error(answer: Answer) -> "Response":
+    return _json({"type": "error", "error": answer.error}, answer.status)
+
+
+def _count_tokens(body: Any) -> "Response":
+    if isinstance(body, dict):
+        body = {"max_tokens": 1, **body}  # a count needs no bound on the answer
+    problem = message_problem(body)
+    if problem:
+        return _error(Answer(problem, status=400))
+    message = message_of(body, Answer())
+    return _json({"input_tokens": message["usage"]["input_tokens"]})
+
+
+def _models() -> "Response":
+    prices = price_table()
+    created_at = f"{prices['as_of']}T00:00:00Z"
+    models = []
+    for name in prices["models"]:
+        model = {"type": "model", "created_at": created_at, "id": name, "display_name": name}
+        models.append(model)
+    return _json({"data": models, "has_more": False})
+
+
+def _message(body: Any, answer: Answer) -> "Response":
+    """The HTTP response to `body` that says `answer`.
+
+    A message that is not streamed hangs, or is cut, where the answer has a fault.
     """
     from starlette.responses import StreamingResponse
 
     if answer.status >= 400:
-        return _json(answer)
-    message, fault, media_type = message_of(body, answer), answer.fault, "text/event-stream"
-    frames = [
-        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
-        for event in _events(message, fault)
-    ]
+        return _error(answer)
+    message = message_of(body, answer)
+    fault = answer.fault
+    media_type = "text/event-stream"
+    parts = []
+    for event in _events(message, fault):
+        parts.append(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n")
     if not body.get("stream"):
-        text, media_type = json.dumps(message), "application/json"
-        frames, fault = (
-            [half(text) if fault else text],
-            "cut" if fault in ("close", "error") else fault,
-        )
-    return StreamingResponse(
-        _sent(frames, fault, answer.delay_s), headers=HEADERS, media_type=media_type
-    )
+        media_type = "application/json"
+        text = json.dumps(message)
+        parts = [first_half(text) if fault else text]
+        if fault in ("close", "error"):
+            fault = "cut"
+    sending = _send(parts, fault, answer.delay_s)
+    return StreamingResponse(sending, headers=RESPONSE_HEADERS, media_type=media_type)
 
 
-async def _sent(frames: list[str], fault: Fault | None, delay_s: float) -> AsyncIterator[str]:
-    for frame in frames:
-        yield frame
+async def _send(parts: list[str], fault: Fault | None, delay_s: float) -> AsyncIterator[str]:
+    for part in parts:
+        yield part
         await asyncio.sleep(delay_s)
     if fault == "cut":
         raise ConnectionAbortedError("scripted cut")  # uvicorn then drops the connection
     if fault == "hang":
-        await (
-            asyncio.Event().wait()
-        )  # until the client leaves: closing the server makes every client leave
+        # Until the client leaves; to close the server makes every client leave.
+        await asyncio.Event().wait()
 
 
 def _events(message: dict[str, Any], fault: Fault | None) -> Iterator[dict[str, Any]]:
     """The events of the stream in the API's order, up to where the fault breaks it."""
-    used, empty = message["usage"], dict[str, Any]()
-    start: dict[str, Any] = {
-        "content": [],
-        "stop_reason": None,
-        "usage": used | {"output_tokens": 0},
-    }
-    yield {"type": "message_start", "message": message | start}
-    for index, block in enumerate(message["content"][:1] if fault else message["content"]):
-        if block["type"] == "text":
-            empty, text, delta, key = {"text": ""}, block["text"], "text_delta", "text"
-        else:
-            empty, text, delta, key = (
-                {"input": {}},
-                canonical(block["input"]),
-                "input_json_delta",
-                "partial_json",
-            )
-        yield {"type": "content_block_start", "index": index, "content_block": block | empty}
-        for piece in pieces_of(half(text) if fault else text):
-            yield {
-                "type": "content_block_delta",
-                "index": index,
-                "delta": {"type": delta, key: piece},
-            }
-        if not fault:
-            yield {"type": "content_block_stop", "index": index}
-    if fault == "error":
-        yield {"type": "error", "error": BROKEN}
-    if not fault:
-        stop = {name: message[name] for name in ("stop_reason", "stop_sequence")}
-        yield {"type": "ping"}
-        yield {"type": "message_delta", "delta": stop, "usage": message["usage"]}
-        yield {"type": "message_stop"}
+    usage_at_start = message["usage"] | {"output_tokens": 0}
+    at_start = {"content": [], "stop_reason": None, "usage": usage_at_start}
+    yield {"type": "message_start", "message": message | at_start}
+    if fault:
+        for block in message["content"][:1]:
+            yield from _block_events(0, block, broken=True)
+        if fault == "error":
+            yield {"type": "error", "error": BROKEN}
+        return
+    for index, block in enumerate(message["content"]):
+        yield from _block_events(index, block)
+    end = {"stop_reason": message["stop_reason"], "stop_sequence": message["stop_sequence"]}
+    yield {"type": "ping"}
+    yield {"type": "message_delta", "delta": end, "usage": message["usage"]}
+    yield {"type": "message_stop"}
+
+
+def _block_events(
+    index: int, block: dict[str, Any], broken: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The events of a content block; of a `broken` one those of its first half, without an end."""
+    if block["type"] == "text":
+        text = block["text"]
+        at_start = block | {"text": ""}
+        delta = "text_delta"
+        key = "text"
+    else:
+        text = canonical(block["input"])
+        at_start = block | {"input": {}}
+        delta = "input_json_delta"
+        key = "partial_json"
+    yield {"type": "content_block_start", "index": index, "content_block": at_start}
+    for piece in pieces_of(first_half(text) if broken else text):
+        change = {"type": delta, key: piece}
+        yield {"type": "content_block_delta", "index": index, "delta": change}
+    if not broken:
+        yield {"type": "content_block_stop", "index": index}

@@ -1,7 +1,7 @@
 """Request, Reply and the Model protocol: what a model is asked, and what may come back."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
@@ -26,7 +26,7 @@ Progress = Callable[[int, int], object]
 
 DAY_S = 86_400.0  # by then a batch has expired
 
-Tokens = Annotated[int, Field(strict=True, ge=0, le=10**12)]
+TokenCount = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 """A count that a server claims: checked on arrival, so that none can run a ledger backwards."""
 
 
@@ -34,14 +34,14 @@ Tokens = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 class Usage:
     """Tokens of one attempt."""
 
-    input_tokens: Tokens = 0
+    input_tokens: TokenCount = 0
     """All of the prompt, what was written to the prompt cache and read from it included."""
-    output_tokens: Tokens = 0
-    cache_write_5m_tokens: Tokens = 0
+    output_tokens: TokenCount = 0
+    cache_write_5m_tokens: TokenCount = 0
     """Of the input: written to the cache for five minutes."""
-    cache_write_1h_tokens: Tokens = 0
+    cache_write_1h_tokens: TokenCount = 0
     """Of the input: written to the cache for an hour."""
-    cache_read_tokens: Tokens = 0
+    cache_read_tokens: TokenCount = 0
     """Of the input: read from the cache."""
 
 
@@ -120,19 +120,6 @@ class Model(Protocol):
         assert isinstance(reply, Reply)
         return reply
 
-    async def batch(
-        self,
-        requests: Sequence[Request],
-        progress: Progress | None = None,
-        timeout_s: float = DAY_S,
-    ) -> list[Reply]:
-        """The Replies to `requests`, in their order, at a batch's price. Raises as `stream` does,
-        before it asks.
-        """
-        raise NotImplementedError(
-            f"{type(self).__name__} has no batches: ask without batch=True, or write batch()"
-        )
-
 
 def reporting(progress: Callable[..., object] | None) -> Callable[..., None]:
     """`progress` as a function that never raises: what it raises first is logged, and then it is
@@ -142,16 +129,16 @@ def reporting(progress: Callable[..., object] | None) -> Callable[..., None]:
     """
     broken = progress is None
 
-    def tell(*about: object) -> None:
+    def report(*counts: object) -> None:
         nonlocal broken
         if broken or progress is None:
             return
         try:
-            progress(*about)
+            progress(*counts)
         except Exception:
             broken = True
             logger.exception(
                 "the progress callback raised; the work goes on, and it is not called again"
             )
 
-    return tell
+    return report

@@ -5,33 +5,25 @@ same Reply.
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolkit.models import wire
-from toolkit.models.ledger import Ledger, cost_usd, price_table
-from toolkit.models.model import (
-    DAY_S,
-    Model,
-    Progress,
-    Reply,
-    Request,
-    State,
-    Stopped,
-    Usage,
-    reporting,
-)
-from toolkit.records import canonical
+from toolkit.models.bodies import message_problem
+from toolkit.models.ledger import Ledger
+from toolkit.models.model import Model, Reply, Request, State, Stopped, Usage
+from toolkit.models.prices import cost_usd, price_table
+from toolkit.records import canonical, fingerprint
 from toolkit.traces import Source
 
 Fault = Literal["close", "cut", "error", "hang"]
 """How a scripted stream breaks half-way: closed cleanly, cut, an ``error`` event, or silent for
-ever. In a batch, what hangs expires and what breaks is errored.
+ever. In a batch of a `LoopbackServer`, what hangs expires and what breaks is errored.
 """
 
 BROKEN = {"type": "overloaded_error", "message": "scripted error in mid-stream"}
-FAULT_ENDS: dict[Fault, tuple[Stopped, str]] = {
+HOW_A_FAULT_ENDS: dict[Fault, tuple[Stopped, str]] = {
     "close": wire.CLOSED,
     "cut": wire.CUT,
     "error": ("error", wire.error_why(200, **BROKEN)),
@@ -45,7 +37,6 @@ ERROR_TYPES = {
     529: "overloaded_error",
 }
 CHARS_PER_TOKEN = 4
-GIVEN_UP = "given up before its end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ class Answer:
     stopped: Literal["max_tokens", "refusal"] | None = None
     """None for the natural end."""
     fault: Fault | None = None
-    """Breaks the stream after half of the text."""
+    """Breaks the stream after the first half of the text."""
     status: int = 200
     """An HTTP status of 400 or more is answered with an error of the API's own shape, and nothing
     else.
@@ -81,16 +72,15 @@ class Answer:
     @property
     def words(self) -> str:
         """The text as it is sent: `data` as JSON where there is data."""
-        return wire.well_formed(
-            self.text if self.data is None else json.dumps(self.data, ensure_ascii=False)
-        )
+        if self.data is None:
+            return wire.well_formed(self.text)
+        return wire.well_formed(json.dumps(self.data, ensure_ascii=False))
 
     @property
     def error(self) -> dict[str, str]:
         """The API's error for a status of 400 or more."""
-        kind = ERROR_TYPES.get(
-            self.status, "api_error" if self.status >= 500 else "invalid_request_error"
-        )
+        default = "api_error" if self.status >= 500 else "invalid_request_error"
+        kind = ERROR_TYPES.get(self.status, default)
         return {"type": kind, "message": self.text or f"scripted status {self.status}"}
 
 
@@ -98,7 +88,7 @@ Policy = Callable[[Request], Answer]
 """Must depend on the request alone, so that the same question gets the same answer."""
 
 
-def half(text: str) -> str:
+def first_half(text: str) -> str:
     """What is sent of `text` before a fault."""
     return text[: (len(text) + 1) // 2]
 
@@ -112,8 +102,9 @@ def answer_to(body: Any, policy: Policy, errors: list[Exception]) -> Answer:
     """What `policy` answers to `body`, or an error status: for a wrong body, or where it raises
     (kept in `errors`).
     """
-    if wrong := wire.what_is_wrong(body):
-        return Answer(wrong, status=400)
+    problem = message_problem(body)
+    if problem:
+        return Answer(problem, status=400)
     if body["model"] not in price_table()["models"]:
         return Answer(f"model: {body['model']}", status=404)
     try:
@@ -130,39 +121,33 @@ def message_of(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
     """The message of the API that says `answer`; its ids depend on messages, system and tools of
     `body` alone.
     """
-    read = canonical([body.get("system"), body["messages"], body.get("tools") or []])
-    stem = wire.fingerprint(read)[:20]
-    content: list[dict[str, Any]] = [{"type": "text", "text": answer.words}] if answer.words else []
-    for n, (name, arguments) in enumerate(answer.tools):
-        content.append(
-            {"type": "tool_use", "id": f"toolu_{stem}{n:02d}", "name": name, "input": arguments}
-        )
-    said = answer.words + "".join(name + canonical(arguments) for name, arguments in answer.tools)
-    usage = answer.usage or Usage(len(read) // CHARS_PER_TOKEN, len(said) // CHARS_PER_TOKEN)
-    stop = {
-        "stop_reason": answer.stopped or ("tool_use" if answer.tools else "end_turn"),
+    prompt = canonical([body.get("system"), body["messages"], body.get("tools") or []])
+    stem = fingerprint(prompt)[:20]
+    content: list[dict[str, Any]] = []
+    output = answer.words
+    if answer.words:
+        content.append({"type": "text", "text": answer.words})
+    for number, (name, arguments) in enumerate(answer.tools):
+        id_ = f"toolu_{stem}{number:02d}"
+        content.append({"type": "tool_use", "id": id_, "name": name, "input": arguments})
+        output += name + canonical(arguments)
+    usage = answer.usage or Usage(len(prompt) // CHARS_PER_TOKEN, len(output) // CHARS_PER_TOKEN)
+    natural_end = "tool_use" if answer.tools else "end_turn"
+    return {
+        "id": f"msg_{stem}",
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": content,
+        "stop_reason": answer.stopped or natural_end,
         "stop_sequence": None,
+        "usage": wire.usage_to_api(usage),
     }
-    head = {"id": f"msg_{stem}", "type": "message", "role": "assistant", "model": body["model"]}
-    return {**head, "content": content, **stop, "usage": wire.usage_to_api(usage)}
-
-
-def result_of(body: Any, policy: Policy, errors: list[Exception]) -> dict[str, Any]:
-    """The result in a batch that says what `policy` answers to `body`, as in `answer_to`."""
-    answer = answer_to(body, policy, errors)
-    if answer.fault == "hang":
-        return {"type": "expired"}
-    if answer.fault or answer.status >= 400:
-        return {
-            "type": "errored",
-            "error": {"type": "error", "error": BROKEN if answer.fault else answer.error},
-        }
-    return {"type": "succeeded", "message": message_of(body, answer)}
 
 
 @dataclass
 class ScriptedModel(Model):
-    """A policy as a Model, in process: its Replies are those of the real SDK on a `LoopbackServer`."""
+    """A policy as a Model, in process. Its Replies are those of the SDK on a `LoopbackServer`."""
 
     policy: Policy
     name: str = "claude-haiku-5-5"
@@ -180,52 +165,41 @@ class ScriptedModel(Model):
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         numbers = await self.ledger.reserve(self.name, self.source, request)
-        ended: tuple[State, int, Usage, str] = ("possibly billed", 200, Usage(), GIVEN_UP)
+        # What the ledger is told where the stream is given up before its end.
+        state: State = "possibly billed"
+        status = 200
+        used = Usage()
+        why = wire.GIVEN_UP[1]
         try:
             body = wire.body_of(request, self.name)
             answer = answer_to(body, self.policy, self.errors)
-            reply, state = self._reply(request, body, answer)
-            if state != "free":  # a stream that is given up has told what the prompt cost
-                ended = ("possibly billed", 200, replace(reply.usage, output_tokens=0), GIVEN_UP)
+            reply, state_at_end = self._reply(request, body, answer)
+            if state_at_end != "free":  # the prompt's cost is known from the first event on
+                used = replace(reply.usage, output_tokens=0)
             for piece in pieces_of(reply.text):
                 await asyncio.sleep(answer.delay_s)
                 yield piece
             if answer.fault == "hang":
                 await asyncio.sleep(self.timeout_s)
-            ended = state, answer.status, reply.usage, reply.why
+            state = state_at_end
+            status = answer.status
+            used = reply.usage
+            why = reply.why
         finally:
-            self.ledger.end(numbers, *ended)
+            self.ledger.end(numbers, state, status, used, why)
         yield reply
 
-    async def batch(
-        self,
-        requests: Sequence[Request],
-        progress: Progress | None = None,
-        timeout_s: float = DAY_S,
-    ) -> list[Reply]:
-        """As `Model.batch`; a script does not wait, so `timeout_s` is not needed."""
-        replies, _, tell = list[Reply](), timeout_s, reporting(progress)
-        numbers = await self.ledger.reserve(self.name, self.source, *requests, batch=True)
-        for number, request in zip(numbers, requests, strict=True):
-            result = result_of(wire.body_of(request, self.name), self.policy, self.errors)
-            reply, state = wire.read_result(request, self.name, self.source, result)
-            self.ledger.end([number], state, 200, reply.usage, reply.why)
-            replies.append(reply)
-            tell(len(replies), len(requests))
-        return replies
-
     def _reply(self, request: Request, body: dict[str, Any], answer: Answer) -> tuple[Reply, State]:
+        """The Reply that `answer` makes, and whether its attempt was charged."""
         if answer.status >= 400:
             why = wire.error_why(answer.status, **answer.error)
             return Reply("", "error", self.name, self.source, why=why), "free"
         message = message_of(body, answer)
-        if answer.fault:
-            stopped, why = FAULT_ENDS[answer.fault]
-            usage, why = (
-                Usage(message["usage"]["input_tokens"]),
-                why.format(timeout_s=self.timeout_s),
-            )
-            return Reply(
-                half(answer.words), stopped, self.name, self.source, usage, why=why
-            ), "possibly billed"
-        return wire.conclude(request, self.name, self.source, answer.words, message), "billed"
+        if not answer.fault:
+            reply = wire.conclude(request, self.name, self.source, answer.words, message)
+            return reply, "billed"
+        stopped, why = HOW_A_FAULT_ENDS[answer.fault]
+        why = why.format(timeout_s=self.timeout_s)
+        text = first_half(answer.words)
+        usage = Usage(message["usage"]["input_tokens"])
+        return Reply(text, stopped, self.name, self.source, usage, why=why), "possibly billed"

@@ -8,21 +8,21 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anthropic
 import httpx2
 
 from toolkit.models import wire
-from toolkit.models.model import Progress, Request, Stopped
-
-if TYPE_CHECKING:
-    from toolkit.models.claude import ClaudeModel
+from toolkit.models.ledger import Ledger
+from toolkit.models.model import Progress, Request, State, Stopped
+from toolkit.traces import Source
 
 CANCEL_S = 10.0
-LOOKS = 8  # in vain, one after the other, before a batch is given up
-POLL_S, LONGEST_POLL_S = 0.1, 60.0
-AWAY = (
+MAX_FAILED_POLLS = 8  # one after the other, before a batch is given up
+POLL_S = 0.1
+LONGEST_POLL_S = 60.0
+SERVER_AWAY = (
     anthropic.APIConnectionError,
     anthropic.InternalServerError,
     anthropic.RateLimitError,
@@ -34,27 +34,33 @@ OWN_HEADERS = re.compile(
 )
 
 
-def client_of(model: "ClaudeModel", url: str, own: bool) -> anthropic.AsyncAnthropic:
-    """The client of `model`; for a URL of its own without the proxies, headers and keys of the
+def client_of(
+    url: str, api_key: str | None, own: bool, timeout_s: float, max_retries: int
+) -> anthropic.AsyncAnthropic:
+    """A client of the API at `url`; for an `own` URL without the proxies, headers and keys of the
     environment.
     """
-
-    async def keep_own(request: httpx2.Request) -> None:
-        for name in [name for name in request.headers if not OWN_HEADERS.fullmatch(name)]:
-            del request.headers[name]
-        request.headers["authorization"] = f"Bearer {model.api_key}"
-
-    hooks = {"request": [keep_own]}
     return anthropic.AsyncAnthropic(
-        api_key=model.api_key or os.environ.get("ANTHROPIC_API_KEY"),
+        api_key=api_key or os.environ.get("ANTHROPIC_API_KEY"),
         base_url=url,
-        http_client=httpx2.AsyncClient(timeout=model.timeout_s, trust_env=False, event_hooks=hooks)
-        if own
-        else None,
-        timeout=model.timeout_s,
-        max_retries=model.max_retries,
+        http_client=_closed_client(api_key, timeout_s) if own else None,
+        timeout=timeout_s,
+        max_retries=max_retries,
         open_telemetry=False,
     )
+
+
+def _closed_client(api_key: str | None, timeout_s: float) -> httpx2.AsyncClient:
+    """An HTTP client that takes nothing of the environment, and sends no header of others."""
+
+    async def keep_own_headers(request: httpx2.Request) -> None:
+        for name in list(request.headers):
+            if not OWN_HEADERS.fullmatch(name):
+                del request.headers[name]
+        request.headers["authorization"] = f"Bearer {api_key}"
+
+    hooks = {"request": [keep_own_headers]}
+    return httpx2.AsyncClient(timeout=timeout_s, trust_env=False, event_hooks=hooks)
 
 
 def params_of(request: Request, name: str) -> dict[str, Any]:
@@ -67,28 +73,31 @@ def params_of(request: Request, name: str) -> dict[str, Any]:
 
 
 def counting(
-    model: "ClaudeModel", attempts: list[int], *requests: Request, batch: bool = False
+    ledger: Ledger,
+    name: str,
+    source: Source,
+    attempts: list[int],
+    *requests: Request,
+    batch: bool = False,
 ) -> Any:
-    """A middleware of the SDK that puts each HTTP attempt in the ledger; `attempts` gets the
+    """A middleware of the SDK that puts each HTTP attempt in the `ledger`; `attempts` gets the
     numbers left open.
     """
 
     async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        numbers = await model.ledger.reserve(model.name, model.source, *requests, batch=batch)
+        numbers = await ledger.reserve(name, source, *requests, batch=batch)
         try:
             response = await call_next(http)
         except BaseException as error:
             unsent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
-            model.ledger.end(
-                numbers, "free" if unsent else "possibly billed", why=str(error) or repr(error)
-            )
+            state: State = "free" if unsent else "possibly billed"
+            ledger.end(numbers, state, why=str(error) or repr(error))
             raise
         if response.status_code < 400:
             attempts.extend(numbers)
         else:
-            model.ledger.end(
-                numbers, "free", response.status_code, why=f"HTTP {response.status_code}"
-            )
+            status = response.status_code
+            ledger.end(numbers, "free", status, why=f"HTTP {status}")
         return response
 
     return count
@@ -101,29 +110,29 @@ async def next_of(events: Any, timeout_s: float) -> Any:
 
 
 async def wait_for_batch(
-    batches: Any, id_: str, found: dict[str, Any], all_: int, progress: Progress
+    batches: Any, id_: str, results: dict[str, Any], n_requests: int, progress: Progress
 ) -> None:
-    """Put the results of a batch into `found` by their custom_id once it has ended, looked at less
-    and less often.
+    """Put the results of a batch into `results` by their custom_id once it has ended.
 
-    A server that is away does not end a batch, unless it stays away. A batch that is given up is
-    cancelled.
+    It is looked at less and less often. A server that is away does not end a batch, unless it stays
+    away. A batch that is given up is cancelled.
     """
-    pause, missed = POLL_S, 0
+    pause_s = POLL_S
+    failed_polls = 0
     try:
         while True:
             try:
                 batch = await batches.retrieve(id_)
                 if batch.processing_status == "ended":
-                    return await _read(batches, id_, found)
-                missed = 0
-            except AWAY:
-                missed += 1
-                if missed == LOOKS:
+                    return await _read_results(batches, id_, results)
+                failed_polls = 0
+            except SERVER_AWAY:
+                failed_polls += 1
+                if failed_polls == MAX_FAILED_POLLS:
                     raise
-            progress(len(found), all_)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_POLL_S)
+            progress(len(results), n_requests)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_POLL_S)
     except BaseException:
         with suppress(Exception):
             async with asyncio.timeout(CANCEL_S):
@@ -131,7 +140,8 @@ async def wait_for_batch(
         raise
 
 
-async def _read(batches: Any, id_: str, found: dict[str, Any]) -> None:
+async def _read_results(batches: Any, id_: str, results: dict[str, Any]) -> None:
+    """Read what comes, also where it is cut; a bad line costs no good one."""
     chunks: list[bytes] = []
     try:
         async with batches.with_streaming_response.results(id_) as response:
@@ -139,25 +149,24 @@ async def _read(batches: Any, id_: str, found: dict[str, Any]) -> None:
                 chunks.append(chunk)
     finally:
         for line in b"".join(chunks).split(b"\n"):
-            with suppress(
-                ValueError, RecursionError, LookupError, TypeError
-            ):  # a bad line costs no good one
+            with suppress(ValueError, RecursionError, LookupError, TypeError):
                 record = json.loads(line)
-                if found.setdefault(record["custom_id"], record["result"]) != record["result"]:
-                    found[record["custom_id"]] = {"type": "two different results"}
+                custom_id = record["custom_id"]
+                result = record["result"]
+                if results.setdefault(custom_id, result) != result:
+                    results[custom_id] = {"type": "two different results"}
 
 
 def failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
-    """What `error` means for the reply: a stream can break in more ways than the SDK has types for."""
+    """What `error` means for the reply. A stream breaks in more ways than the SDK has types."""
     if isinstance(error, TimeoutError | anthropic.APITimeoutError | httpx2.TimeoutException):
         return "timeout", wire.SILENT.format(timeout_s=timeout_s)
     if isinstance(error, anthropic.APIStatusError):
-        kind, message = error.type or type(error).__name__, error.api_message or str(error)
+        kind = error.type or type(error).__name__
+        message = error.api_message or str(error)
         return "error", wire.error_why(error.status_code, kind, message)
     if isinstance(error, anthropic.APIConnectionError):
         return "error", f"no answer: {error.__cause__ or error}"
-    return (
-        wire.CUT
-        if isinstance(error, httpx2.TransportError)
-        else ("error", f"{type(error).__name__}: {error}")
-    )
+    if isinstance(error, httpx2.TransportError):
+        return wire.CUT
+    return "error", f"{type(error).__name__}: {error}"

@@ -7,8 +7,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from os.path import commonprefix
 from pathlib import Path
@@ -16,15 +16,15 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from toolkit.models import wire
-from toolkit.models.model import DAY_S, Model, Progress, Reply, Request, reporting
-from toolkit.records import JsonlFile, canonical, encode
+from toolkit.models.model import Model, Reply, Request
+from toolkit.records import JsonlFile, canonical, encode, fingerprint
 from toolkit.traces import Source
 
 logger = logging.getLogger(__name__)
 
 SECRET = re.compile(r"sk-ant-[\w-]{8,}")
 SHORTEST_KEY = 8  # a shorter value of ANTHROPIC_API_KEY stands in too many words
-SHOWN = 20  # characters before and after a difference
+CONTEXT_CHARS = 20  # before and after a difference
 
 
 class TapeMiss(LookupError):
@@ -63,7 +63,11 @@ class Tape(Model):
     """
 
     def __init__(self, path: str | Path, model: Model | None = None, name: str | None = None):
-        self.model, self.hits, self.misses = model, 0, 0
+        self.model = model
+        self.hits = 0
+        """Requests that the tape answered."""
+        self.misses = 0
+        """Requests that `model` was asked."""
         if model is None and not Path(path).exists():
             raise FileNotFoundError(
                 f"there is no tape at {path}: record one with Tape(path, model)"
@@ -72,18 +76,21 @@ class Tape(Model):
         self._known: dict[str, Recorded] = {}
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         for line in self._file.records():
-            self._known.setdefault(wire.fingerprint(line.request), line)
-        sources = {line.reply.source for line in self._known.values()} | {
-            model.source if model else "tape"
-        }
+            self._known.setdefault(fingerprint(line.request), line)
+        sources = {line.reply.source for line in self._known.values()}
+        if model is not None:
+            sources.add(model.source)
         self.source: Source = "simulated" if "simulated" in sources else "tape"
+        self.name = model.name if model else name or self._recorded_name(path)
+
+    def _recorded_name(self, path: str | Path) -> str:
         names = sorted({line.reply.model for line in self._known.values()})
-        if model is None and name is None and len(names) != 1:
+        if len(names) != 1:
             held = ", ".join(names) or "no model"
             raise ValueError(
                 f"{path} holds replies of {held}: say name=, or record with Tape(path, model)"
             )
-        self.name = model.name if model else name or names[0]
+        return names[0]
 
     @property
     def spends(self) -> bool:
@@ -113,67 +120,34 @@ class Tape(Model):
             yield known.text
         yield known
 
-    async def batch(
-        self,
-        requests: Sequence[Request],
-        progress: Progress | None = None,
-        timeout_s: float = DAY_S,
-    ) -> list[Reply]:
-        """As `Model.batch`; only what is not known is asked, and of equal requests one."""
-        asked = [self._find(request) for request in requests]
-        async with AsyncExitStack() as stack:
-            for key in sorted(
-                {key for key, _ in asked}
-            ):  # in one order, so that no two batches wait for each other
-                await stack.enter_async_context(self._asking.setdefault(key, asyncio.Lock()))
-            new = {key: n for n, (key, _) in enumerate(asked) if key not in self._known}
-            fresh: dict[str, Reply] = {}
-            report = reporting(progress)
-
-            def tell(done: int, _: int) -> None:
-                report(len(asked) - len(new) + done, len(asked))
-
-            if self.model and new:
-                self.misses += len(new)
-                replies = await self.model.batch(
-                    [requests[n] for n in new.values()], tell, timeout_s
-                )
-                fresh = dict(zip(new, replies, strict=True))
-                await self._keep(
-                    *(Recorded(key, asked[new[key]][1], reply) for key, reply in fresh.items())
-                )
-        self.hits += len(asked) - len(new)
-        tell(len(new), 0)
-        return [fresh[key] if key in fresh else self._play(key) for key, _ in asked]
-
     def _find(self, request: Request) -> tuple[str, dict[str, Any]]:
         """The key of `request`, and what is recorded of it."""
-        simulated = (self.model or self).source == "simulated"
-        body = wire.body_of(request if simulated else replace(request, metadata={}), self.name)
-        key = wire.fingerprint(body)
+        model = self.model or self
+        if model.source != "simulated":
+            request = replace(request, metadata={})
+        body = wire.body_of(request, self.name)
+        key = fingerprint(body)
         if _holds_secret(canonical(body)):
             raise ValueError(
                 "the request holds an API key, and a tape keeps no secret: take it out"
             )
         if self.model is None and key not in self._known:
-            raise TapeMiss(self._file.path, *_difference(self._known.values(), leaves(body)))
+            path, why = _difference(self._known.values(), leaves(body))
+            raise TapeMiss(self._file.path, path, why)
         return key, body
 
-    async def _keep(self, *lines: Recorded) -> None:
-        """Record results. A disk that takes none of them is reported: the replies are paid for, and
-        go on.
+    async def _keep(self, line: Recorded) -> None:
+        """Record a result. A disk that does not take it is reported: the reply is paid for, and
+        goes on.
         """
-        kept = tuple(
-            line for line in lines if line.reply.ok and not _holds_secret(encode(line.reply))
-        )
-        if not kept:
+        if not line.reply.ok or _holds_secret(encode(line.reply)):
             return
         try:
-            await asyncio.to_thread(self._file.append, *kept)
+            await asyncio.to_thread(self._file.append, line)
         except OSError:
-            logger.exception("%s: %d replies could not be recorded", self._file.path, len(kept))
+            logger.exception("%s: a reply could not be recorded", self._file.path)
             return
-        self._known |= {line.key: line for line in kept}
+        self._known[line.key] = line
 
     def _play(self, key: str) -> Reply:
         known = self._known[key].reply
@@ -193,38 +167,56 @@ def leaves(value: Any, path: str = "") -> dict[str, str]:
     """
     if not value or not isinstance(value, dict | list):
         return {path: canonical(value)}
+    inside: dict[str, str] = {}
+    for part_path, part in _parts(value, path):
+        inside |= leaves(part, part_path)
+    return inside
+
+
+def _parts(value: dict[str, Any] | list[Any], path: str) -> Iterator[tuple[str, Any]]:
+    """The path of each part of `value`, and the part."""
     if isinstance(value, list):
-        parts = {f"{path}[{n}]": part for n, part in enumerate(value)}
-    else:
-        names = {
-            name: f".{name}" if name.isidentifier() else f"[{canonical(name)}]" for name in value
-        }
-        parts = {(path + names[name]).removeprefix("."): part for name, part in value.items()}
-    return {at: text for inner, part in parts.items() for at, text in leaves(part, inner).items()}
+        for number, part in enumerate(value):
+            yield f"{path}[{number}]", part
+        return
+    for name, part in value.items():
+        if name.isidentifier():
+            yield f"{path}.{name}".removeprefix("."), part
+        else:
+            yield f"{path}[{canonical(name)}]", part
 
 
 def _holds_secret(text: str) -> bool:
-    keys = [os.environ.get(name, "") for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")]
-    return bool(SECRET.search(text)) or any(
-        canonical(key)[1:-1] in text for key in keys if len(key) >= SHORTEST_KEY
-    )
+    if SECRET.search(text):
+        return True
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+        key = os.environ.get(name, "")
+        if len(key) >= SHORTEST_KEY and canonical(key)[1:-1] in text:
+            return True
+    return False
 
 
 def _difference(lines: Iterable[Recorded], asked: dict[str, str]) -> tuple[str, str]:
     """The first path at which the leaves `asked` differ from the nearest of `lines`, and that in
     words.
     """
-    nearest, path, why = (sys.maxsize, 0), "", "the tape is empty"
+    shortest = (sys.maxsize, 0)
+    path = ""
+    why = "the tape is empty"
     for line in lines:
-        told = leaves(line.request)
-        differing = [name for name in {**asked, **told} if asked.get(name) != told.get(name)]
-        pair = told.get(differing[0], "nothing"), asked.get(differing[0], "nothing")
-        same = len(commonprefix(pair))  # noqa: RUF071  texts, and no paths
-        far = len(differing), max(map(len, pair)) - same
-        if far < nearest:
-            nearest, path = far, differing[0]
-            shown = (text[max(0, same - SHOWN) : same + SHOWN] for text in pair)
-            why = "the nearest one differs first at {}: recorded …{}…, asked …{}…".format(
-                path, *shown
+        recorded = leaves(line.request)
+        paths = [name for name in asked | recorded if asked.get(name) != recorded.get(name)]
+        before = recorded.get(paths[0], "nothing")
+        now = asked.get(paths[0], "nothing")
+        same = len(commonprefix((before, now)))  # noqa: RUF071  texts, and no paths
+        distance = (len(paths), max(len(before), len(now)) - same)
+        if distance < shortest:
+            shortest = distance
+            path = paths[0]
+            start = max(0, same - CONTEXT_CHARS)
+            end = same + CONTEXT_CHARS
+            why = (
+                f"the nearest one differs first at {path}: "
+                f"recorded …{before[start:end]}…, asked …{now[start:end]}…"
             )
     return path, why

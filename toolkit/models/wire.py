@@ -1,21 +1,16 @@
-"""The Messages API's JSON as pure functions: Request to body and back, what is wrong with a body,
-how a reply ends.
+"""The Messages API's JSON as pure functions: Request to body and back, and the Reply that a message
+stands for.
 """
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field
-from pydantic_core import from_json
-
-from toolkit.models.model import Reply, Request, State, Stopped, ToolCall, Usage
-from toolkit.records import RecordError, canonical, validate
+from toolkit.models.model import Reply, Request, Stopped, ToolCall, Usage
+from toolkit.models.schema import parse
+from toolkit.records import validate
 from toolkit.traces import Source
 
-STOPPED: dict[str, tuple[Stopped, str]] = {
+STOP_REASONS: dict[str, tuple[Stopped, str]] = {
     "end_turn": ("end", ""),
     "stop_sequence": ("end", ""),
     "tool_use": ("tool_use", ""),
@@ -30,46 +25,10 @@ STOPPED: dict[str, tuple[Stopped, str]] = {
 
 CLOSED: tuple[Stopped, str] = ("truncated", "the stream closed before message_stop")
 CUT: tuple[Stopped, str] = ("truncated", "the connection was cut in mid-stream")
+GIVEN_UP: tuple[Stopped, str] = ("truncated", "given up before its end")
 SILENT = "nothing came for {timeout_s:g} s"
 
-UNASKED: dict[str, tuple[Stopped, str]] = {
-    "canceled": ("error", "the batch was cancelled before this was answered"),
-    "expired": ("timeout", "the batch expired before this was answered"),
-}
-
 T = TypeVar("T")
-
-
-class _Message(BaseModel, strict=True):
-    role: Literal["user", "assistant"]
-    content: str | list[dict[str, Any]]
-
-
-class _Tool(BaseModel, strict=True):
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
-    input_schema: dict[str, Any]
-    description: str = ""
-
-
-class _Body(BaseModel, strict=True):
-    model: str
-    max_tokens: int = Field(ge=1)
-    messages: list[_Message] = Field(min_length=1)
-    system: str | list[dict[str, Any]] = ""
-    tools: list[_Tool] = []
-    output_config: dict[Literal["format"], dict[str, Any]] | None = None
-    metadata: dict[Literal["user_id"], str | None] | None = None
-    stream: bool = False
-    temperature: None = None  # the API has no sampling parameters any more
-
-
-class _Item(BaseModel, strict=True):
-    custom_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-    params: dict[str, Any]
-
-
-class _Batch(BaseModel, strict=True):
-    requests: list[_Item] = Field(min_length=1, max_length=100_000)
 
 
 def well_formed(value: T) -> T:
@@ -77,17 +36,27 @@ def well_formed(value: T) -> T:
     can hold them.
     """
     text = json.dumps(value, ensure_ascii=False)
-    copy: T = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    copy: T = json.loads(text)
     return copy
 
 
 def body_of(request: Request, model: str) -> dict[str, Any]:
     """The body of ``POST /v1/messages`` for `request`; absent parts are left out."""
-    body = {"model": model, "max_tokens": request.max_tokens, "messages": request.messages}
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": request.max_tokens,
+        "messages": request.messages,
+    }
     if request.schema is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
-    parts = {"system": request.system, "tools": request.tools, "metadata": request.metadata}
-    return well_formed(body | {name: part for name, part in parts.items() if part})
+    if request.system:
+        body["system"] = request.system
+    if request.tools:
+        body["tools"] = request.tools
+    if request.metadata:
+        body["metadata"] = request.metadata
+    return well_formed(body)
 
 
 def request_of(body: dict[str, Any]) -> Request:
@@ -95,61 +64,29 @@ def request_of(body: dict[str, Any]) -> Request:
     system = body.get("system") or None
     if isinstance(system, list):
         system = "\n".join(str(block.get("text", "")) for block in system)
-    schema = (body.get("output_config") or {}).get("format", {}).get("schema")
-    tools, metadata = tuple(body.get("tools") or ()), dict(body.get("metadata") or {})
-    return Request(tuple(body["messages"]), system, tools, schema, body["max_tokens"], metadata)
+    return Request(
+        messages=tuple(body["messages"]),
+        system=system,
+        tools=tuple(body.get("tools") or ()),
+        schema=schema_of(body),
+        max_tokens=body["max_tokens"],
+        metadata=dict(body.get("metadata") or {}),
+    )
 
 
-def what_is_wrong(body: Any, batch: bool = False) -> str | None:
-    """What the API would refuse in `body`, of a message or a `batch`, naming the place; None for
-    nothing.
-    """
-    try:
-        validate(_Batch if batch else _Body, body)
-    except RecordError as error:
-        return f"{error.field or 'body'}: {error.why}"
-    if batch:
-        twice = len({item["custom_id"] for item in body["requests"]}) < len(body["requests"])
-        return "requests: two requests have the same custom_id" if twice else None
-    return next(_faults(body), None)
-
-
-def _faults(body: dict[str, Any]) -> Iterator[str]:
-    names = [tool["name"] for tool in body.get("tools") or ()]
-    if len(set(names)) < len(names):
-        yield "tools: two tools have the same name"
-    asked: list[Any] = []
-    for n, message in enumerate(body["messages"]):
-        blocks = message["content"] if isinstance(message["content"], list) else []
-        if not message["content"]:
-            yield f"messages.{n}.content: must not be empty"
-        if any(not isinstance(block.get("type"), str) for block in blocks):
-            yield f"messages.{n}.content: each block needs a type"
-        results = [
-            block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"
-        ]
-        if unanswered := [id_ for id_ in asked if id_ not in results]:
-            yield f"messages.{n}: tool_use {unanswered[0]!r} has no tool_result in the next user message"
-        if unasked := [id_ for id_ in results if id_ not in asked]:
-            yield f"messages.{n}: tool_result {unasked[0]!r} answers no tool_use of the message before"
-        asked = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
-    if message["role"] != "user":
-        yield f"messages.{n}: the last message must be the user's; prefill is not supported"
-    if schema := request_of(body).schema:
-        for fault in _validator(_validator({}).META_SCHEMA).iter_errors(schema):
-            yield f"output_config.format.schema: {fault.message}"
-
-
-def fingerprint(value: Any) -> str:
-    """SHA-256 of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical(value).encode("utf-8", "backslashreplace")).hexdigest()
+def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON schema that a `body` asks for; None for none."""
+    config = body.get("output_config") or {}
+    schema: dict[str, Any] | None = config.get("format", {}).get("schema")
+    return schema
 
 
 def error_why(status: int, type: str, message: str) -> str:
     """Our sentence about an error status, or about an ``error`` event in a stream that began with a
     good one.
     """
-    return f"{f'HTTP {status}' if status >= 400 else 'error in mid-stream:'} {type}: {message}"
+    where = f"HTTP {status}" if status >= 400 else "error in mid-stream:"
+    return f"{where} {type}: {message}"
 
 
 def usage_of(message: dict[str, Any]) -> Usage:
@@ -191,81 +128,30 @@ def usage_to_api(usage: Usage) -> dict[str, Any]:
 def conclude(
     request: Request, model: str, source: Source, text: str, message: dict[str, Any]
 ) -> Reply:
-    """The Reply to a `message` that arrived whole; what cannot be read raises, as `usage_of` does."""
+    """The Reply to a `message` that arrived in full; what cannot be read raises, as `usage_of`
+    does.
+    """
     blocks = validate(tuple[dict[str, Any], ...], well_formed(message["content"]))
-    reason, usage = message["stop_reason"], usage_of(message)
-    stopped, why = STOPPED.get(reason, ("error", f"unknown stop_reason {reason!r}"))
-    calls, parsed = tuple[ToolCall, ...](), None
+    usage = usage_of(message)
+    reason = message["stop_reason"]
+    stopped, why = STOP_REASONS.get(reason, ("error", f"unknown stop_reason {reason!r}"))
+    tool_calls: tuple[ToolCall, ...] = ()
+    parsed = None
     if stopped == "tool_use":
-        used = [
-            {**block, "arguments": block.get("input")}
-            for block in blocks
-            if block.get("type") == "tool_use"
-        ]
-        calls = validate(tuple[ToolCall, ...], used)
-        why = "" if calls else "stop_reason is tool_use, and there is no tool call"
+        tool_calls = _tool_calls(blocks)
+        if not tool_calls:
+            why = "stop_reason is tool_use, and there is no tool call"
     elif stopped == "end" and request.schema is not None:
         parsed, why = parse(text, request.schema)
-    if not why:
-        return Reply(text, stopped, model, source, usage, calls, parsed, blocks=blocks)
-    return Reply(
-        text, "error" if stopped in ("end", "tool_use") else stopped, model, source, usage, why=why
-    )
+    if why:
+        failed = "error" if stopped in ("end", "tool_use") else stopped
+        return Reply(text, failed, model, source, usage, why=why)
+    return Reply(text, stopped, model, source, usage, tool_calls, parsed, blocks=blocks)
 
 
-def read_result(request: Request, model: str, source: Source, result: Any) -> tuple[Reply, State]:
-    """The Reply to `request` that a batch's `result` stands for, and what it cost; only a success
-    is charged.
-    """
-    try:
-        if result["type"] == "succeeded":
-            message = result["message"]
-            text = "".join(block["text"] for block in message["content"] if block["type"] == "text")
-            return conclude(request, model, source, well_formed(text), message), "billed"
-        if result["type"] == "errored":
-            told = result["error"]["error"]
-            return Reply(
-                "", "error", model, source, why=well_formed(f"{told['type']}: {told['message']}")
-            ), "free"
-        stopped, why = UNASKED[result["type"]]
-        return Reply("", stopped, model, source, why=why), "free"
-    except Exception as error:  # whatever a server may send
-        why = f"the result cannot be read: {type(error).__name__}: {error}"
-        return Reply("", "error", model, source, why=well_formed(why)), "possibly billed"
-
-
-def parse(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """The JSON object in `text` where it satisfies `schema`, or None and what is wrong."""
-    try:
-        value = from_json(text, allow_inf_nan=False)
-        json.loads(text, object_pairs_hook=_each_once)
-        fault = next(_validator(schema).iter_errors(value), None)
-    except (
-        Exception
-    ) as error:  # text nested too deep, a pattern that is no regex, a $ref to nowhere
-        return (
-            None,
-            f"the reply cannot be read as JSON of the schema: {type(error).__name__}: {error}",
-        )
-    if not isinstance(value, dict):
-        return None, f"the reply is a JSON {type(value).__name__}, not an object"
-    if fault:
-        return None, f"the reply does not match the schema at {fault.json_path}: {fault.message}"
-    return value, ""
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of `pairs`. Raises ValueError where a name stands twice: of two verdicts none is
-    clear.
-    """
-    if twice := [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]:
-        raise ValueError(f"{twice[0]!r} stands there twice")
-    return dict(pairs)
-
-
-def _validator(schema: dict[str, Any]) -> Any:
-    from jsonschema import Draft202012Validator
-    from jsonschema_specifications import REGISTRY
-
-    # a registry of its own keeps a $ref from being fetched over the network
-    return Draft202012Validator(schema, registry=REGISTRY)
+def _tool_calls(blocks: tuple[dict[str, Any], ...]) -> tuple[ToolCall, ...]:
+    calls = []
+    for block in blocks:
+        if block.get("type") == "tool_use":
+            calls.append({**block, "arguments": block.get("input")})
+    return validate(tuple[ToolCall, ...], calls)

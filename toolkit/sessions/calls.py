@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from toolkit.events import Event
 from toolkit.models import BudgetExceeded, Model, Reply, Request, TapeMiss, UnknownModel
-from toolkit.models.ledger import cost_usd, worst_case
+from toolkit.models.prices import cost_usd, worst_case
 from toolkit.sessions.held import HeldRun
 from toolkit.sessions.log import Fenced, LogUnavailable
 

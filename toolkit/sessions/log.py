@@ -160,23 +160,25 @@ def check_cursor(session: str, events: Sequence[Event], after: int, lane: Lane) 
     """
     if after <= 0:
         return
-    history = [event.seq or 0 for event in events if is_on(event, "log")]
-    oldest = history[0] if history else 0
-    newest = history[-1] if history else 0
+    in_history = (event.seq or 0 for event in events if is_on(event, "log"))
+    on_lane = (
+        event.seq or 0 for event in reversed(events) if is_on(event, "log") or is_on(event, lane)
+    )
+    oldest = next(in_history, 0)
+    newest = next(on_lane, 0)
     if lane in BESIDE_LANES:
         oldest = 0  # what stands beside the log comes and goes
-        beside = [event.seq or 0 for event in events if is_on(event, lane)]
-        newest = max([newest, *beside])
     if not oldest - 1 <= after <= newest:
         raise CursorLost(session, after)
 
 
 def extent_of(events: Sequence[Event]) -> Extent:
     """The extent of a session, of its stored `events` in order."""
-    history = [event for event in events if is_on(event, "log")]
-    if not history:
+    oldest = next((event for event in events if is_on(event, "log")), None)
+    newest = next((event for event in reversed(events) if is_on(event, "log")), None)
+    if oldest is None or newest is None:
         return Extent(None, 0)
-    return Extent(history[0].id, history[-1].seq or 0)
+    return Extent(oldest.id, newest.seq or 0)
 
 
 def latest_of(events: Sequence[Event], lane: Lane) -> list[Event]:

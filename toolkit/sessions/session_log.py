@@ -71,17 +71,18 @@ class SessionLog:
         fold is kept, and goes on from where it was.
         """
         try:
-            await self._fold_signals(until)
+            await self._fold_signals(self._signals, until)
         except CursorLost:
-            self._signals = Signals()
-            await self._fold_signals(until)
+            fresh = Signals()
+            await self._fold_signals(fresh, until)
+            self._signals = fresh
         return self._signals
 
-    async def _fold_signals(self, until: int | None) -> None:
-        events = self.read(self._signals.cursor, follow=False, lane="quiet")
+    async def _fold_signals(self, signals: Signals, until: int | None) -> None:
+        events = self.read(signals.cursor, follow=False, lane="quiet")
         async with aclosing(cast(AsyncGenerator[Event, None], events)):
             async for event in events:
-                self._signals.apply(event)
+                signals.apply(event)
                 if event.seq == until:
                     break  # whatever comes after it costs another request
 

@@ -69,6 +69,8 @@ class Signals:
         self.questions: dict[str, str] = {}
         """The run of each open question, by the id of the event that asked."""
         self._under_way: dict[str, None] = {}
+        self._said_meanwhile: set[str] = set()
+        """The runs that would answer what was said while another, unattended, was under way."""
         self._settled: set[str] = set()
         self._of_run: dict[str, list[Signal]] = {}
         self._unanswered: dict[str, Signal] = {}
@@ -128,7 +130,7 @@ class Signals:
             return self._refused_answer(request or "", run)
         if run is None:
             return "" if self._whoever_runs() else "no run is under way"
-        if run in self.waiting:
+        if run in self.waiting or run in self._said_meanwhile:
             return ""
         if run not in self.outcomes:
             return f"there is no run {run}"
@@ -174,8 +176,12 @@ class Signals:
     def _add_message(self, message: Event) -> None:
         """A message waits for its run, unless the runs here are not named after messages."""
         run = run_for(message.id)
+        if run in self.outcomes:
+            return
         is_answered_otherwise = not self._attended and bool(self._under_way)
-        if run not in self.outcomes and not is_answered_otherwise:
+        if is_answered_otherwise:
+            self._said_meanwhile.add(run)
+        else:
             self.waiting[run] = message
 
     def _begin_run(self, run: str, actor: str) -> None:
@@ -183,17 +189,21 @@ class Signals:
             return
         self.outcomes[run] = ""
         self._under_way[run] = None
-        if self.waiting.pop(run, None):
+        if self.waiting.pop(run, None) or run in self._said_meanwhile:
             self._attended = True
+        self._said_meanwhile.discard(run)
         for other, message in list(self.waiting.items()):
             # Nobody here answers a message by the run that is named after it; or the agent's own
             # words were taken for a message to it.
             if not self._attended or message.actor == actor:
                 del self.waiting[other]
                 self._close(other, "no run began to answer its message")
+        while self._said_meanwhile and not self._attended:
+            self._close(self._said_meanwhile.pop(), "no run began to answer its message")
 
     def _turn_away(self, run: str) -> None:
         self.waiting.pop(run, None)
+        self._said_meanwhile.discard(run)
         if run not in self.outcomes:
             self.outcomes[run] = "its message was turned away"
             self._close(run, "its message was turned away")

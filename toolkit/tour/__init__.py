@@ -6,32 +6,28 @@ it.
 `tour_report` makes a page of both.
 
 >>> from toolkit.events import Event
->>> one, two = (Event("s", "message", "user", {"text": text}, text) for text in "ab")
->>> compare([one, two], [one])["lost"]
-1
+>>> arrived = [Event("s", "message", "user", {"text": "hello"}, "a", seq=1)]
+>>> check(arrived, stored=[("a", 1), ("b", 2)]).lost
+('b',)
 """
 
 from toolkit.harbor import Talk
-from toolkit.tour.count import Delivery, compare
-from toolkit.tour.delivery import deliver, paced_policy, talks
-from toolkit.tour.quality import (
-    Quality,
-    assess_traces,
-    class_traces,
-    codebook_in_use,
-    label_path,
-    score_counts,
-)
+from toolkit.tour.checker import NO_DAMAGE, Damage, check
+from toolkit.tour.delivery import Delivery, deliver, paced_policy, talks
+from toolkit.tour.lessons import class_traces, codebook_in_use, label_path
+from toolkit.tour.quality import Quality, assess_traces, score_counts
 from toolkit.tour.report import tour_report
 
 __all__ = [
+    "NO_DAMAGE",
+    "Damage",
     "Delivery",
     "Quality",
     "Talk",
     "assess_traces",
+    "check",
     "class_traces",
     "codebook_in_use",
-    "compare",
     "deliver",
     "label_path",
     "paced_policy",

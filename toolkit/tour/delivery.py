@@ -4,17 +4,24 @@ killed.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from toolkit.harbor import Talk, harbor_policy, situations
+from toolkit.events import Event
+from toolkit.harbor import Situation, Talk, Truth, harbor_policy, situations
 from toolkit.models import Answer, Model, Request
-from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session
-from toolkit.tour.count import Delivery, Witness
-from toolkit.tour.reader import Kill, arrivals, start_process, start_task
+from toolkit.sessions import Durability, Log, MemoryLog, NatsLog, NatsServer, Session, fold
+from toolkit.tour.checker import check
+from toolkit.tour.reader import Arrival, Kill, arrivals, start_process, start_task
+from toolkit.traces import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONVERSATIONS = 24
 AT_ONCE = 4
@@ -25,6 +32,77 @@ POLL_S = 0.02
 
 Say = Callable[[str], object]
 """Takes one sentence of the story."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What was sent, what arrived, and what was done to the parts in between, all counted."""
+
+    sent: tuple[Event, ...]
+    """What the sessions hold in the end, session by session. The log acknowledged each of them."""
+    received: tuple[Arrival, ...]
+    """Events in the reading client's file, in the order in which they came."""
+    faults: tuple[tuple[float, str], ...]
+    """(seconds since the first event, what was done)."""
+    traces: tuple[Trace, ...]
+    """The sessions, folded from the log."""
+    durability: Durability
+    """What each acknowledgement stated."""
+    complete: int
+    """Conversations in which every run was complete."""
+    truth: tuple[Truth, ...]
+    """What is planted in each conversation; it says nothing about a live agent."""
+
+    def counts(self) -> dict[str, int | bool | str | float]:
+        """The figures of the tour.
+
+        ``lost`` are ids of `sent` that never arrived, ``duplicated`` ids that came more than once,
+        ``reordered`` those that came behind a later one of their session. ``sha256_match`` says
+        whether each conversation, folded from what was received, is that of the log, and its words
+        are those that the agent wrote.
+        """
+        arrived = [arrival.event for arrival in self.received]
+        damage = check(arrived, [(event.id, event.seq or 0) for event in self.sent])
+        times = Counter(what for _, what in self.faults)
+        return {
+            "sent": len(self.sent),
+            "received": len(arrived),
+            "lost": len(damage.lost),
+            "duplicated": len(damage.duplicated),
+            "reordered": len(damage.reordered),
+            "sha256_match": self._conversations_match(arrived),
+            "server_kills": times["server killed"],
+            "client_kills": times["client killed"],
+            "client_cuts": times["client cut"],
+            "conversations": len(self.traces),
+            "complete": self.complete,
+            "durability": self.durability,
+            "seconds": round(float(self.frame()["time_s"].max()), 2),
+        }
+
+    def _conversations_match(self, arrived: list[Event]) -> bool:
+        for trace in self.traces:
+            there = fold(trace.id, [event for event in self.sent if event.session == trace.id])
+            here = fold(trace.id, [event for event in arrived if event.session == trace.id])
+            # A run that ended says the hash of the words that its agent wrote.
+            damaged = [run for run in there.runs.values() if run.ended and not run.intact]
+            if here.sha256 != there.sha256 or damaged:
+                return False
+        return True
+
+    def frame(self) -> "pd.DataFrame":
+        """Cumulative counts over time, from the first event: ``time_s, sent, received``."""
+        import pandas as pd
+
+        moments = [(event.time or 0.0, 1, 0) for event in self.sent]
+        moments += [(arrival.time, 0, 1) for arrival in self.received]
+        frame = pd.DataFrame(sorted(moments), columns=["time_s", "sent", "received"])
+        frame["time_s"] -= _first_time(self.sent)
+        return frame.assign(sent=frame["sent"].cumsum(), received=frame["received"].cumsum())
+
+
+def _first_time(events: tuple[Event, ...]) -> float:
+    return min(event.time or 0.0 for event in events)
 
 
 def paced_policy(request: Request) -> Answer:
@@ -38,12 +116,18 @@ def talks(n: int = CONVERSATIONS, tag: str = "tour", plant: bool = True) -> list
     """`n` different situations; every third one has a failure planted (unless not to `plant`), the
     modes in turn.
     """
+    plan = []
+    for number, situation in enumerate(list(situations().values())[:n]):
+        failure = _failure_of(situation, number) if plant else None
+        plan.append(Talk(f"{tag}-{number + 1:02}", situation, number + 1, failure))
+    return plan
 
-    def planted(i: int, modes: tuple[str, ...]) -> str | None:
-        return modes[i // 3 % len(modes)] if plant and i % 3 == 2 and modes else None
 
-    chosen = enumerate(list(situations().values())[:n])
-    return [Talk(f"{tag}-{i + 1:02}", one, i + 1, planted(i, one.modes)) for i, one in chosen]
+def _failure_of(situation: Situation, number: int) -> str | None:
+    """The failure to plant in a conversation: in every third, where any can be planted."""
+    if number % 3 != 2 or not situation.modes:
+        return None
+    return situation.modes[number // 3 % len(situation.modes)]
 
 
 async def deliver(
@@ -62,56 +146,71 @@ async def deliver(
     """
     # Names of its own: the server may be somebody's cluster, and hold an earlier tour.
     plan = talks(conversations, f"tour-{uuid4().hex[:6]}", plant=model.source == "simulated")
-    path, names = folder / "received.jsonl", [talk.session for talk in plan]
+    names = [talk.session for talk in plan]
+    path = folder / "received.jsonl"
     path.write_bytes(b"")
     if memory:
         log = MemoryLog()
-        return await _Run(
-            plan, model, Witness(log), partial(start_task, log, path, names), path, say, None
-        ).whole()
+        start_reader = partial(start_task, log, path, names)
+        return await _Drill(plan, model, log, start_reader, path, say).run()
     async with NatsServer() as server, await NatsLog.connect(server.url) as nats:
         say(
-            f"nats-server runs at {server.address} (pid {server.pid}); acknowledged means: {nats.durability}"
+            f"nats-server runs at {server.address} (pid {server.pid}); "
+            f"acknowledged means: {nats.durability}"
         )
-        start = partial(start_process, server.url, path, names)
-        return await _Run(
-            plan, model, Witness(nats), start, path, say, server if server.pid else None
-        ).whole()
+        start_reader = partial(start_process, server.url, path, names)
+        own_server = server if server.pid else None  # a borrowed one is not ours to kill
+        return await _Drill(plan, model, nats, start_reader, path, say, own_server).run()
 
 
-@dataclass
-class _Run:
-    plan: list[Talk]
-    model: Model
-    log: Witness
-    start_reader: Callable[[], Awaitable[Kill]]
-    path: Path
-    say: Say
-    server: NatsServer | None
-    done: int = 0
-    complete: int = 0
-    faults: list[tuple[float, str]] = field(default_factory=list)
+class _Drill:
+    """The conversations, and the kills while they are held."""
 
-    async def whole(self) -> Delivery:
-        await self._start()
+    def __init__(
+        self,
+        plan: list[Talk],
+        model: Model,
+        log: Log,
+        start_reader: Callable[[], Awaitable[Kill]],
+        path: Path,
+        say: Say,
+        server: NatsServer | None = None,
+    ):
+        self.plan = plan
+        self.model = model
+        self.log = log
+        self.start_reader = start_reader
+        self.path = path
+        self.say = say
+        self.server = server
+        self.ended = 0
+        self.complete = 0
+        self.faults: list[tuple[float, str]] = []
+        """(seconds since 1970, what was done)."""
+
+    async def run(self) -> Delivery:
+        self.begun = time.time()
+        await self._start_reader()
         try:
             async with asyncio.TaskGroup() as group:
                 room = asyncio.Semaphore(AT_ONCE)
                 for talk in self.plan:
                     group.create_task(self._hold(talk, room))
-                for quarter, harm in enumerate(
-                    (self._kill_client, self._kill_server, self._kill_client), 1
-                ):
-                    while self.done < quarter * (len(self.plan) // 4):
-                        await asyncio.sleep(POLL_S)
-                    await harm()
-            await self._all_arrived()
+                await self._wait_for_quarter(1)
+                await self._kill_client()
+                await self._wait_for_quarter(2)
+                await self._kill_server()
+                await self._wait_for_quarter(3)
+                await self._kill_client()
+            sent = await self._stored()
+            await self._wait_for_reader({event.id for event in sent})
         finally:
             await self.kill_reader()
+        first = _first_time(sent)
         return Delivery(
-            sent=tuple(self.log.sent),
+            sent=sent,
             received=tuple(arrivals(self.path)),
-            faults=tuple(self.faults),
+            faults=tuple((at - first, what) for at, what in self.faults),
             traces=tuple([await Session(self.log, talk.session).trace() for talk in self.plan]),
             durability=self.log.durability,
             complete=self.complete,
@@ -120,22 +219,25 @@ class _Run:
 
     async def _hold(self, talk: Talk, room: asyncio.Semaphore) -> None:
         async with room:
-            whole = await talk.hold(Session(self.log, talk.session), self.model)
-        self.done += 1
-        self.complete += whole
+            complete = await talk.hold(Session(self.log, talk.session), self.model)
+        self.ended += 1
+        self.complete += complete
 
-    async def _start(self) -> None:
+    async def _wait_for_quarter(self, quarter: int) -> None:
+        while self.ended < quarter * (len(self.plan) // 4):
+            await asyncio.sleep(POLL_S)
+
+    async def _start_reader(self) -> None:
         self.kill_reader = await self.start_reader()
 
     async def _kill_client(self) -> None:
         size = self.path.stat().st_size
-        async with asyncio.timeout(
-            ARRIVE_TIMEOUT_S
-        ):  # to kill a client that has not begun to read proves nothing
-            while self.done < len(self.plan) and self.path.stat().st_size <= size:
+        # To kill a client that has not begun to read proves nothing.
+        async with asyncio.timeout(ARRIVE_TIMEOUT_S):
+            while self.ended < len(self.plan) and self.path.stat().st_size <= size:
                 await asyncio.sleep(POLL_S)
         how = "cut" if self.log.durability == "memory" else "killed"
-        await self._away("client", how, self.kill_reader, self._start)
+        await self._away("client", how, self.kill_reader, self._start_reader)
 
     async def _kill_server(self) -> None:
         if self.server:
@@ -149,14 +251,23 @@ class _Run:
         self._note(f"{part} back")
 
     def _note(self, what: str) -> None:
-        at = time.time() - self.log.sent[0].time
-        self.faults.append((at, what))
-        self.say(f"  {at:5.1f} s  {what} ({len(self.log.sent)} events acknowledged)")
+        now = time.time()
+        self.faults.append((now, what))
+        ended = f"{self.ended} of {len(self.plan)} conversations have ended"
+        self.say(f"  {now - self.begun:5.1f} s  {what} ({ended})")
 
-    async def _all_arrived(self) -> None:
+    async def _stored(self) -> tuple[Event, ...]:
+        """What the sessions hold now."""
+        events: list[Event] = []
+        for talk in self.plan:
+            session = Session(self.log, talk.session)
+            events += [event async for event in session.read(follow=False, lane="log")]
+        return tuple(events)
+
+    async def _wait_for_reader(self, ids: set[str]) -> None:
         """Wait until the reader's file holds every event, or the deadline: then some are lost."""
-        sent, give_up = {one.event.id for one in self.log.sent}, time.monotonic() + ARRIVE_TIMEOUT_S
-        while time.monotonic() < give_up and not sent <= {
-            one.event.id for one in arrivals(self.path)
-        }:
+        give_up = time.monotonic() + ARRIVE_TIMEOUT_S
+        while time.monotonic() < give_up:
+            if ids <= {arrival.event.id for arrival in arrivals(self.path)}:
+                return
             await asyncio.sleep(POLL_S * 5)

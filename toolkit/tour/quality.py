@@ -2,28 +2,22 @@
 become cases.
 """
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from glob import escape
-from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from toolkit import evals, harbor
 from toolkit.harbor.raters import rate_all
 from toolkit.models import Model, connect_model
-from toolkit.traces import Trace, Traces, read_traces
+from toolkit.traces import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RUBRIC = Path(harbor.__file__).with_name("rubric.md")
 RATER = harbor.RATERS[0].name
-SIMULATED_CODER = "sim-coder"
-TRACES_VARIABLE = "FIELDBOOK_TRACES"
-"""Names the file that the notebooks open instead of Harbor's; `fieldbook lab --traces` sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +35,20 @@ class Quality:
 
     def counts(self) -> dict[str, Any]:
         """The figures of the tour's eval half."""
-        found = self.alignment
-        measures = ("judge_source", "n", "tpr", "tpr_interval", "tnr", "tnr_interval", "kappa")
+        alignment = self.alignment
         return {
             "traces": len(self.traces),
             "scores": score_counts(self.scores),
-            "label_kind": found.human_kind,
-            "labelled": len(found.pairs),
-            "unscored": found.n_unparsed,
-            **{name: getattr(found, name) for name in measures},
+            "label_kind": alignment.human_kind,
+            "labelled": len(alignment.pairs),
+            "unscored": alignment.n_unparsed,
+            "judge_source": alignment.judge_source,
+            "n": alignment.n,
+            "tpr": alignment.tpr,
+            "tpr_interval": alignment.tpr_interval,
+            "tnr": alignment.tnr,
+            "tnr_interval": alignment.tnr_interval,
+            "kappa": alignment.kappa,
             "topics": len(self.topics.topics),
             "topic_outliers": round(self.topics.outliers, 3),
             "promoted": len(self.dataset),
@@ -69,24 +68,36 @@ async def assess_traces(
     label and become no case.
     """
     scripted = [trace for trace in fresh if trace.source == "simulated"]
-    traces, truths = [*fresh, *harbor.load_traces()], [*truth, *harbor.load_truth()]
-    labels = [*rate_all(scripted, truth), *harbor.load_labels()]
-    robin = {label.trace_id: label for label in labels if label.rater == RATER}
-    labelled = [trace for trace in traces if trace.id in robin]
-    async with judge_model or connect_model(policy=harbor.judge_policy(truths)) as model:  # type: ignore[attr-defined]
-        verdicts = await evals.Judge(evals.Rubric.load(RUBRIC), model).score_all(labelled, progress)
-    people, judged = (
-        [robin[trace.id].verdict for trace in labelled],
-        [one.verdict for one in verdicts],
+    traces = [*fresh, *harbor.load_traces()]
+    truths = [*truth, *harbor.load_truth()]
+    labels = {}
+    for label in [*rate_all(scripted, truth), *harbor.load_labels()]:
+        if label.rater == RATER:
+            labels[label.trace_id] = label
+    labelled = [trace for trace in traces if trace.id in labels]
+    rubric = evals.Rubric.load(RUBRIC)
+    async with AsyncExitStack() as stack:
+        if judge_model is None:
+            judge_model = connect_model(policy=harbor.judge_policy(truths))
+            await stack.enter_async_context(judge_model)
+        verdicts = await evals.Judge(rubric, judge_model).score_all(labelled, progress)
+    alignment = evals.align(
+        [labels[trace.id].verdict for trace in labelled],
+        [verdict.verdict for verdict in verdicts],
+        human_kind="simulated",
+        judge_source=[verdict.source for verdict in verdicts],
     )
-    sources = [one.source for one in verdicts]
-    alignment = evals.align(people, judged, human_kind="simulated", judge_source=sources)
-    failed = [trace for trace in scripted if robin[trace.id].verdict == "fail"]
-    cases = evals.Dataset(
-        (evals.promote(one, [robin[one.id]], by="fieldbook tour") for one in failed), "tour"
-    )
+    cases = []
+    for trace in scripted:
+        label = labels[trace.id]
+        if label.verdict == "fail":
+            cases.append(evals.promote(trace, [label], by="fieldbook tour"))
     return Quality(
-        tuple(traces), evals.score_traces(traces), alignment, evals.fit_topics(traces), cases
+        tuple(traces),
+        await evals.score_traces(traces),
+        alignment,
+        evals.fit_topics(traces),
+        evals.Dataset(cases, "tour"),
     )
 
 
@@ -94,78 +105,19 @@ def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:
     """For each scorer how many traces pass, fail, stay unscored, or have a number or a category
     instead.
     """
+    counts: dict[str, dict[str, int]] = {}
+    for name, value in zip(scores["scorer"], scores["value"], strict=True):
+        none = {"pass": 0, "fail": 0, "unscored": 0, "other": 0}
+        counts.setdefault(str(name), none)[_kind_of(value)] += 1
+    return dict(sorted(counts.items()))
+
+
+def _kind_of(value: Any) -> str:
+    """What the `value` of a score is: a verdict, none, or other than a verdict."""
     import pandas as pd
 
-    def kind(value: Any) -> str:
-        verdict = "pass" if value else "unscored" if value is None else "fail"
-        return verdict if value is None or pd.api.types.is_bool(value) else "other"
-
-    table = pd.crosstab(scores["scorer"], [kind(value) for value in scores["value"]])
-    table = table.reindex(columns=["pass", "fail", "unscored", "other"], fill_value=0)
-    return {
-        str(name): {str(key): int(n) for key, n in row.items()} for name, row in table.iterrows()
-    }
-
-
-def label_path(traces: str | Path) -> Path:
-    """Where the labels of a file of traces are kept: one file, wherever one works from.
-
-    It lies in the folder that FIELDBOOK_OUT names, else in ``fieldbook-out`` of the clone, or of
-    this folder. Its name tells the content of the traces and their place, so that it is found again
-    when the traces were moved, and when more of them were added.
-    """
-    root = Path(__file__).resolve().parents[2]
-    home = root if (root / "notebooks").is_dir() else Path.cwd()
-    folder = Path(os.environ.get("FIELDBOOK_OUT") or home / "fieldbook-out")
-    path = Path(traces).resolve()
-    content = _short_hash(path.read_bytes() if path.is_file() else b"")
-    place = _short_hash(str(path).encode())
-    stem = escape(path.stem)
-    for pattern in (
-        f"{stem}-*-{content}.labels.jsonl",
-        f"{stem}-{place}-*.labels.jsonl",
-        f"{stem}-{place}.labels.jsonl",  # as earlier versions called it
-    ):
-        for labels in sorted(folder.glob(pattern)):
-            return labels
-    return folder / f"{path.stem}-{place}-{content}.labels.jsonl"
-
-
-def _short_hash(data: bytes) -> str:
-    return sha256(data).hexdigest()[:8]
-
-
-def codebook_in_use(
-    mine: evals.Codebook, suggestions: Mapping[str, Iterable[str]]
-) -> evals.Codebook:
-    """The learner's own codebook where it has failure modes, else one that a simulated coder fills.
-
-    The simulated coder confirms every group of `suggestions` (a code to the ids of its labels), bad
-    ones included, and makes a failure mode of each. Its codebook is in a temporary file, and
-    nothing of it gets into `mine`.
-    """
-    if mine.now.modes:
-        return mine
-    reasons = {label.id: label.why for label in mine.labels}
-    book = evals.Codebook(Path(mkdtemp()) / "codes.jsonl", mine.labels)
-    book.suggest(suggestions, by="TF-IDF clusters")
-    for code in suggestions:
-        book.confirm(code, by=SIMULATED_CODER, kind="simulated")
-    for code, codings in book.now.groups("codes").items():
-        definition = f"The reasons speak of: {code}."
-        example = {codings[0].trace_id: reasons[codings[0].label_id]}
-        book.merge(
-            evals.FailureMode(
-                code, definition, (code,), by=SIMULATED_CODER, kind="simulated", include=example
-            )
-        )
-    return book
-
-
-def class_traces() -> tuple[Traces, Path]:
-    """The traces that a notebook opens, and where their labels go.
-
-    The file that FIELDBOOK_TRACES names, else Harbor's simulated ones.
-    """
-    path = Path(os.environ.get(TRACES_VARIABLE) or harbor.files.DATA / harbor.files.TRACES)
-    return read_traces(path), label_path(path)
+    if value is None:
+        return "unscored"
+    if not pd.api.types.is_bool(value):
+        return "other"
+    return "pass" if value else "fail"

@@ -7,7 +7,6 @@ exits when its stdin closes.
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,10 +17,9 @@ from typing import NamedTuple
 from toolkit.events import Event
 from toolkit.records import JsonlFile
 from toolkit.sessions import Log, NatsLog, Session
+from toolkit.sessions.lab.processes import child_command, child_environment
 from toolkit.sessions.nats.server import SERVER_URL
 from toolkit.tasks import stop
-
-PROGRAM = "import asyncio, toolkit.tour.reader as reader; asyncio.run(reader.main())"
 
 Kill = Callable[[], Awaitable[None]]
 """Ends a reader without a chance to tidy up."""
@@ -35,14 +33,16 @@ class Arrival(NamedTuple):
 
 
 def arrivals(path: Path) -> list[Arrival]:
-    """What is in a reader's file, in the order in which it came. A torn last line has not arrived."""
+    """What is in a reader's file, in the order in which it came. A torn last line is not."""
     return list(JsonlFile(path, Arrival).records())
 
 
 async def read_into(log: Log, path: Path, sessions: list[str]) -> None:
     """Follow `sessions` into the file at `path`, from where it ends, until cancelled."""
-    file, cursors = JsonlFile(path, Arrival), dict.fromkeys(sessions, 0)
-    cursors |= {one.event.session: one.event.seq or 0 for one in arrivals(path)}
+    file = JsonlFile(path, Arrival)
+    cursors = dict.fromkeys(sessions, 0)
+    for arrival in arrivals(path):
+        cursors[arrival.event.session] = arrival.event.seq or 0
 
     async def follow(session: str) -> None:
         async for event in Session(log, session).read(cursors[session], lane="log"):
@@ -62,10 +62,10 @@ async def start_task(log: Log, path: Path, sessions: list[str]) -> Kill:
 
 async def start_process(url: str, path: Path, sessions: list[str]) -> Kill:
     """Start a reader as a process of its own; it is killed by SIGKILL."""
-    argv = [sys.executable, "-c", PROGRAM, str(path), *sessions]
-    environment = {**os.environ, SERVER_URL: url}
     process = await asyncio.create_subprocess_exec(
-        *argv, stdin=asyncio.subprocess.PIPE, env=environment
+        *child_command("toolkit.tour.reader:main", str(path), *sessions),
+        stdin=asyncio.subprocess.PIPE,
+        env=child_environment(url),
     )
 
     async def kill() -> None:
@@ -76,10 +76,9 @@ async def start_process(url: str, path: Path, sessions: list[str]) -> Kill:
     return kill
 
 
-async def main() -> None:
-    """The process: ``FILE SESSION...`` on its command line, the server's URL in its environment."""
-    path, *sessions = sys.argv[1:]
-    # whoever started it is gone: nothing here needs unwinding
+async def main(path: str, *sessions: str) -> None:
+    """The process, which finds the server's URL in its environment."""
+    # At the end of stdin whoever started it is gone: nothing here needs unwinding.
     asyncio.get_running_loop().add_reader(0, lambda: os.read(0, 64) or os._exit(0))
     async with await NatsLog.connect(os.environ[SERVER_URL], timeout_s=30) as log:
-        await read_into(log, Path(path), sessions)
+        await read_into(log, Path(path), list(sessions))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.render import Html, tag
-from toolkit.tour.count import Delivery
+from toolkit.tour.delivery import Delivery
 from toolkit.tour.quality import Quality, score_counts
 from toolkit.traces import Trace, trace_html
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ALL_SIMULATED = (
-    "Everything that is said on this page is simulated: scripted customers, a scripted agent, simulated raters and a "
-    "simulated judge."
+    "Everything that is said on this page is simulated: scripted customers, a scripted agent, "
+    "simulated raters and a simulated judge."
 )
 
 
@@ -35,20 +35,22 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
 def _origin(delivery: Delivery, quality: Quality) -> str:
     """What on the page is simulated, and what is real."""
     fresh = sources_of(delivery.traces)
-    others = sources_of(quality.traces[len(delivery.traces) :])
-    alignment = quality.alignment
-    if {*fresh, *others, alignment.human_kind, alignment.judge_source} == {"simulated"}:
-        said = ALL_SIMULATED
-    else:
-        said = (
-            f"The customers are scripted. The traces of this run are {_listed(fresh)}, Harbor's are {_listed(others)}; "
-            f"the labels are {alignment.human_kind}, the judge's verdicts {alignment.judge_source}."
+    harbor = sources_of(quality.traces[len(delivery.traces) :])
+    labels = quality.alignment.human_kind
+    judge = quality.alignment.judge_source
+    words = ALL_SIMULATED
+    if {*fresh, *harbor, labels, judge} != {"simulated"}:
+        words = (
+            f"The customers are scripted. The traces of this run are {_listed(fresh)}, Harbor's "
+            f"are {_listed(harbor)}; the labels are {labels}, the judge's verdicts {judge}."
         )
+    log = "The nats-server and the kills are real."
     if delivery.durability == "memory":
-        log = "The log was in memory, without a server; the reading client was a task that was cut off."
-    else:
-        log = "The nats-server and the kills are real."
-    return f"{said} The SDK and the counting are real. {log}"
+        log = (
+            "The log was in memory, without a server; the reading client was a task that was cut "
+            "off."
+        )
+    return f"{words} The SDK and the counting are real. {log}"
 
 
 def sources_of(traces: Sequence[Trace]) -> list[str]:
@@ -63,36 +65,36 @@ def _listed(sources: list[str]) -> str:
 def _delivery(delivery: Delivery) -> list[Html]:
     from toolkit.views import plot_delivery
 
-    axes = plot_delivery(
-        delivery.frame(), delivery.faults, simulated="simulated" in sources_of(delivery.traces)
+    simulated = "simulated" in sources_of(delivery.traces)
+    axes = plot_delivery(delivery.frame(), delivery.faults, simulated=simulated)
+    caption = (
+        "Events that the log acknowledged, and events in the reading client's file, while parts "
+        "were killed"
     )
-    caption = "Events acknowledged to the agents, and events in the reading client's file, while parts were killed"
-    figures = [[key.replace("_", " "), value] for key, value in delivery.counts().items()]
+    figures = []
+    for name, value in delivery.counts().items():
+        figures.append([name.replace("_", " "), value])
     return [tag("h2", "Does it arrive?"), _figure(axes, caption), render.table(figures)]
 
 
 def _quality(quality: Quality) -> list[Html]:
     from toolkit.views import plot_alignment, plot_topics
 
-    scores = [{"scorer": name, **one} for name, one in score_counts(quality.scores).items()]
-    reasons = {
-        case.id: "; ".join(one["why"] for one in case.meta.get("reasons", ()))
-        for case in quality.dataset
-    }
+    alignment = quality.alignment
+    scores = []
+    for name, counts in score_counts(quality.scores).items():
+        scores.append({"scorer": name, **counts})
+    cases = []
+    for case in quality.dataset:
+        reasons = [reason["why"] for reason in case.meta.get("reasons", ())]
+        cases.append([case.id, case.trace_id, "; ".join(reasons)])
+    about_topics = "What the customers write about: topics and their sizes"
     return [
         tag("h2", "Is it good?"),
-        _figure(
-            plot_alignment(quality.alignment),
-            f"{quality.alignment.title}: {quality.alignment.subtitle}",
-        ),
+        _figure(plot_alignment(alignment), f"{alignment.title}: {alignment.subtitle}"),
         render.table(scores, list(scores[0])),
-        _figure(
-            plot_topics(quality.topics), "What the customers write about: topics and their sizes"
-        ),
-        render.table(
-            [[one.id, one.trace_id, reasons[one.id]] for one in quality.dataset],
-            ["case", "trace", "why"],
-        ),
+        _figure(plot_topics(quality.topics), about_topics),
+        render.table(cases, ["case", "trace", "why"]),
     ]
 
 

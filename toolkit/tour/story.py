@@ -12,8 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 from toolkit.tour.delivery import Say, deliver, paced_policy
-from toolkit.tour.quality import assess_traces, label_path, score_counts
+from toolkit.tour.lessons import label_path
+from toolkit.tour.quality import assess_traces, score_counts
 from toolkit.traces import Trace, Traces
+
+LINE_CHARS = 160
 
 
 async def whole_tour(
@@ -29,18 +32,16 @@ async def whole_tour(
     from toolkit.models import connect_model
     from toolkit.tour.report import tour_report
 
-    say(
-        "1. Does it arrive? Harbor's agents answer customers, each on a durable session of its own."
-    )
-    live, page = max_usd is not None, out / "tour.html"
-    async with connect_model(
-        live=live, policy=None if live else paced_policy, max_usd=max_usd
-    ) as agent:
+    live = max_usd is not None
+    policy = None if live else paced_policy
+    say("1. Does it arrive? Harbor's agents answer customers, each on a session of its own.")
+    async with connect_model(live=live, policy=policy, max_usd=max_usd) as agent:
         delivery = await deliver(agent, out, memory, say=say)
         counts = delivery.counts()
         say(
-            "   {sent} events acknowledged, {received} received: {lost} lost, {duplicated} doubled, {reordered} out of "
-            "order; {complete} of {conversations} conversations complete.".format(**counts)
+            "   {sent} events sent, {received} received: {lost} lost, {duplicated} doubled, "
+            "{reordered} out of order; {complete} of {conversations} conversations complete."
+            "".format(**counts)
         )
         say("2. Is it good? The traces are scored, judged, and held against simulated labels.")
         with tqdm(desc="   judging", unit=" traces", leave=False, disable=None) as bar:
@@ -49,31 +50,33 @@ async def whole_tour(
                 bar.total = total
                 bar.update(done - bar.n)
 
-            quality = await assess_traces(
-                delivery.traces, delivery.truth, agent if live else None, progress
-            )
-    found, judged = quality.counts(), quality.alignment
-    kappa = "undefined" if judged.kappa is None else f"{judged.kappa:.2f}"
+            judge_model = agent if live else None
+            quality = await assess_traces(delivery.traces, delivery.truth, judge_model, progress)
+    figures = quality.counts()
+    alignment = quality.alignment
+    kappa = "undefined" if alignment.kappa is None else f"{alignment.kappa:.2f}"
+    say(f"   {alignment.title}: {alignment.subtitle}.")
+    say(f"   {alignment.rate('tpr')}, {alignment.rate('tnr')}, kappa {kappa}.")
     say(
-        f"   {judged.title}: {judged.subtitle}.\n   {judged.rate('tpr')}, {judged.rate('tnr')}, kappa {kappa}."
+        f"   {figures['topics']} topics in {figures['traces']} traces; "
+        f"{figures['promoted']} failures became eval cases."
     )
-    say(
-        f"   {found['topics']} topics in {found['traces']} traces; {found['promoted']} failures became eval cases."
-    )
+    page = out / "tour.html"
     page.write_text(tour_report(delivery, quality), encoding="utf-8")
     quality.dataset.save(out / "cases.jsonl")
     say(
-        f"3. Look at {page}, then open the notebooks with `fieldbook lab`, or run `fieldbook tour --harness`."
+        f"3. Look at {page}, then open the notebooks with `fieldbook lab`, "
+        "or run `fieldbook tour --harness`."
     )
-    whole = counts["sha256_match"] and not (
+    arrived_well = counts["sha256_match"] and not (
         counts["lost"] or counts["duplicated"] or counts["reordered"]
     )
-    ok = whole and (live or counts["complete"] == counts["conversations"])
+    all_complete = counts["complete"] == counts["conversations"]
     return {
-        "ok": ok,
+        "ok": arrived_well and (live or all_complete),
         "source": source_of(delivery.traces),
         **counts,
-        "evals": found,
+        "evals": figures,
         "report": str(page),
     }
 
@@ -88,11 +91,13 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
 
     async def watch() -> None:
         async for event in session.read():
-            if line := _line(event.kind, event.actor, event.data):
+            line = _line(event.kind, event.actor, event.data)
+            if line:
                 say(f"   {line}")
 
     say(
-        "Planner, Generator and Evaluator build a small command, on one session. All three are scripted."
+        "Planner, Generator and Evaluator build a small command, on one session. "
+        "All three are scripted."
     )
     async with AsyncExitStack() as stack:
         log: Log = MemoryLog()
@@ -102,46 +107,49 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
         session = Session(log, f"build-{uuid4().hex[:6]}")
         stack.push_async_callback(stop, asyncio.create_task(watch()))
         figures = dict(await run_demo(out / "harness", session))
-    say("{outcome} after {rounds} rounds ({why}): {passed} of {criteria} criteria pass; {defects_caught} of "
-        "{defects_planted} planted defects caught and mended; {model_calls} model calls, {replayed_calls} from the "
-        "journal; ${cost_usd:.4f} ({source}).".format(**figures))  # fmt: skip
+    say(
+        "{outcome} after {rounds} rounds ({why}): {passed} of {criteria} criteria pass; "
+        "{defects_caught} of {defects_planted} planted defects caught and mended; "
+        "{model_calls} model calls, {replayed_calls} from the journal; "
+        "${cost_usd:.4f} ({source}).".format(**figures)
+    )
     say(f"The hand-offs, the contract and the verdicts are files in {out / 'harness'}.")
     caught = figures["defects_caught"] == figures["defects_planted"]
     return {"ok": figures["outcome"] == "complete" and caught, **figures}
 
 
 def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
+    """A line of the story about an event of the build; empty for those that are not told."""
     if kind == "contract.frozen":
         return f"both have signed: the contract is frozen as {data.get('sha256', '')[:12]}"
     if kind == "verdict":
-        why = "" if data.get("verdict") == "pass" else f": {data.get('why', '')}"
-        return f"round {data.get('round')}, {actor}: {data.get('criterion')} {data.get('verdict')}{why}"[
-            :160
-        ]
+        verdict = data.get("verdict")
+        line = f"round {data.get('round')}, {actor}: {data.get('criterion')} {verdict}"
+        if verdict != "pass":
+            line += f": {data.get('why', '')}"
+        return line[:LINE_CHARS]
     if kind == "run.finished":
-        return f"the {actor} is done" + (
-            "" if data.get("outcome") == "complete" else f" ({data.get('outcome')})"
-        )
+        outcome = data.get("outcome")
+        return f"the {actor} is done" + ("" if outcome == "complete" else f" ({outcome})")
     return ""
 
 
-def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
+async def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
     """Score the `traces` read from the file at `path`; no judge runs on them. Not ok where nothing
     could be read.
     """
     from toolkit.evals import LabelStore, score_traces
 
-    scores = score_counts(score_traces(traces)) if traces else {}
+    scores = score_counts(await score_traces(traces)) if traces else {}
     for name, counts in scores.items():
         say("{:>20}: {pass} pass, {fail} fail, {unscored} unscored".format(name, **counts))
     trace_ids = {trace.id for trace in traces}
-    labels = LabelStore(label_path(path)).labels()
-    n_labels = sum(label.rater_kind == "human" and label.trace_id in trace_ids for label in labels)
+    n_labels = 0
+    for label in LabelStore(label_path(path), make=True).labels():
+        n_labels += label.rater_kind == "human" and label.trace_id in trace_ids
     if traces:
-        say(
-            f"{n_labels} human labels: no alignment"
-            + (", for no judge has run on this file" if n_labels else "")
-        )
+        why = ", for no judge has run on this file" if n_labels else ""
+        say(f"{n_labels} human labels: no alignment{why}")
         say(f"Label some: fieldbook lab --traces {path}")
     else:
         say("nothing could be read: no record of this file is a trace")
@@ -169,7 +177,7 @@ def import_figures(traces: Traces) -> dict[str, Any]:
 
 def source_of(traces: Sequence[Trace]) -> str | None:
     """The source of `traces`: ``mixed`` where they have several, None where there is no trace."""
-    sources = {trace.source for trace in traces}
+    sources = sorted({trace.source for trace in traces})
     if len(sources) > 1:
         return "mixed"
-    return next(iter(sources), None)
+    return sources[0] if sources else None

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import RecordError, encode
+from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
-from toolkit.traces.messages import NOT_FINITE, unused
+from toolkit.traces.ids import unused
+from toolkit.traces.messages import NOT_FINITE
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
-from toolkit.traces.scan import TOO_DEEP, RawRecord, readable
+from toolkit.traces.scan import RawRecord
 from toolkit.traces.trace import Trace
 
 SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')

@@ -54,10 +54,9 @@ def traces_from_frame(
     Parameters
     ----------
     df
-        A row a trace.
+        A row a trace. Columns that are not named go to ``meta``.
     id, input, output
-        Names of columns; the others go to ``meta``. A cell of `input` or `output` is text, or a
-        list of chat messages.
+        Names of columns. A cell of `input` or `output` is text, or a list of chat messages.
     source
         ``simulated`` where a script made the conversations.
 

@@ -1,62 +1,57 @@
 """Chat messages, as OpenAI or Anthropic write them, become the steps of a trace."""
 
-import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
 
-from toolkit.records import RecordError, validate
-from toolkit.traces.scan import decode_at
+from toolkit.traces.ids import Record, id_text, unused
+from toolkit.traces.parts import decoded_arguments, epoch_s, is_block, words_of
 from toolkit.traces.trace import Step, Trace
 
-Record = Mapping[str, Any]
-IDS = ("id", "trace_id", "conversation_id", "session_id", "request_id")
 TIMES = ("time", "timestamp", "created_at", "created", "ts")
+"""The fields of a message that may say when it was sent."""
 ACTORS = {"developer": "system", "function": "tool"}
 """The actor of a role that has another name."""
-BLOCKS = ("tool_use", "tool_result", "thinking")
-"""How the types of blocks end that are steps of their own. Only the Messages API writes them."""
-BLOCK_FIELDS = {
-    "type",
-    "id",
-    "name",
-    "input",
-    "tool_use_id",
-    "content",
-    "thinking",
-    "is_error",
-}
-"""The fields of a block that have a home in a step."""
+BLOCK_FIELDS = set("type id name input tool_use_id content thinking is_error".split())
+"""The fields of a block that have a home in a step; the others go to its data."""
 NOT_FINITE = "not_finite"
 """The field of a call's data with the numbers in its arguments that became None, as ``NaN``."""
 
 
 class Function(BaseModel):
+    """The function that a call names."""
+
     name: str
     arguments: str | dict[str, Any] | None = None
+    """JSON text, as OpenAI writes it, or the object itself."""
 
 
 class Call(BaseModel, extra="allow"):
+    """A call of a tool in a message of OpenAI's."""
+
     function: Function
     id: str | None = None
     type: str | None = None
 
 
 class Message(BaseModel, extra="allow"):
+    """A message of either provider."""
+
     role: str
     content: str | list[Any] | dict[str, Any] | None = None
+    """Words, or parts: text, pictures, and the blocks of the Messages API."""
     tool_calls: list[Call | None] | None = None
     function_call: Function | None = None
     """A call as OpenAI wrote it before there were several in a message."""
     tool_call_id: str | None = None
+    """The call that a message of a tool answers."""
     name: str | None = None
     refusal: str | None = None
 
     def calls(self) -> list[Call]:
-        """The calls of functions."""
+        """The calls of functions, old and new."""
         calls = [call for call in self.tool_calls or () if call is not None]
         if self.function_call:
             calls.append(Call(function=self.function_call))
@@ -64,11 +59,19 @@ class Message(BaseModel, extra="allow"):
 
 
 class Transcript:
-    """The steps of one trace while its messages are read; each result is paired with its call."""
+    """The steps of one trace while its messages are read; each result is paired with its call.
+
+    >>> transcript = Transcript()
+    >>> transcript.read(Message(role="user", content="Is a bike free?"))
+    >>> transcript.read(Message(role="assistant", content="Two are."))
+    >>> transcript.trace("a", {"id": "a", "shop": "north"}, "id")
+    Trace('a', 2 steps, imported, 'Is a bike free?')
+    """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self._time: float | None = None
+        """That of the message that is read."""
         self._extra: dict[str, Any] = {}
         """The further fields of the message that is read, until its first step takes them."""
         self._step_ids: set[str] = set()
@@ -88,40 +91,52 @@ class Transcript:
         Its further fields go to the data of the first of them, its time to each.
         """
         self._begin(message.model_extra or {})
-        actor = ACTORS.get(message.role, message.role)
+        role = message.role
+        actor = ACTORS.get(role, role)
         if actor == "tool":
             words, parts = words_of(message.content)
             self._result(message.tool_call_id, message.name, words, parts)
             return
         about = {"name": message.name, "refusal": message.refusal}
-        if message.role != actor:
-            about["role"] = message.role
+        if role != actor:
+            about["role"] = role
         n_before = len(self.steps)
         self._content(actor, message.content, about)
         for call in message.calls():
-            arguments, not_finite = _arguments(call.function.arguments)
-            data = {**(call.model_extra or {}), NOT_FINITE: not_finite or None}
-            self._call(call.id, call.function.name, arguments, data)
+            self._function_call(call)
         if len(self.steps) == n_before:
             self.add("message", actor, message.refusal or "", about)
 
     def _begin(self, fields: Record) -> None:
-        """Take the time from the further fields of a message; the others wait for its first step."""
+        """Take the time from a message's further fields; the others wait for its first step."""
         self._extra = {name: value for name, value in fields.items() if value is not None}
         self._time = None
         for name in TIMES:
             if name in self._extra:
-                self._time = _epoch_s(self._extra[name])
+                self._time = epoch_s(self._extra[name])
                 if self._time is not None:
                     del self._extra[name]
                 return
 
     def add(self, kind: str, actor: str, content: str, data: Record) -> Step:
-        """Append a step. The ``id`` of its message becomes its own."""
+        """Append a step. The ``id`` of its message becomes its own.
+
+        Parameters
+        ----------
+        kind, actor, content
+            As those of a `Step`.
+        data
+            The rest of it; what is None in it is left out.
+
+        Returns
+        -------
+        Step
+            The step, with the time of its message.
+        """
         message_id = id_text(self._extra.pop("id", None))
         step_id = unused(message_id or f"s{len(self.steps) + 1}", self._step_ids)
-        own = {name: value for name, value in data.items() if value is not None}
-        step = Step(step_id, kind, actor, content, self._time, self._extra | own)
+        stated = {name: value for name, value in data.items() if value is not None}
+        step = Step(step_id, kind, actor, content, self._time, self._extra | stated)
         self._extra = {}
         self.steps.append(step)
         return step
@@ -142,27 +157,39 @@ class Transcript:
                 self.add("message", actor, words, {**data, **about})
 
     def _block(self, actor: str, block: Record) -> None:
+        """Append the step of a block: a call, a result, or what was thought."""
         kind = block["type"]
         data = {name: value for name, value in block.items() if name not in BLOCK_FIELDS}
         if kind.endswith("tool_use"):
+            call_id = id_text(block.get("id"))
             name = str(block.get("name") or kind)
-            self._call(id_text(block.get("id")), name, block.get("input") or {}, data)
+            self._call(call_id, name, block.get("input") or {}, data)
         elif kind.endswith("tool_result"):
+            call_id = id_text(block.get("tool_use_id"))
             words, parts = words_of(block.get("content"))
-            data = data | parts | {"error": bool(block.get("is_error"))}
-            self._result(id_text(block.get("tool_use_id")), None, words, data)
+            data.update(parts)
+            data["error"] = bool(block.get("is_error"))
+            self._result(call_id, None, words, data)
         else:
             words, _ = words_of(block.get("thinking"))
             self.add("thinking", actor, words or f"[{kind}]", data)
 
+    def _function_call(self, call: Call) -> None:
+        """Append the step of a call as OpenAI writes it."""
+        arguments, not_finite = decoded_arguments(call.function.arguments)
+        data = dict(call.model_extra or {})
+        if not_finite:
+            data[NOT_FINITE] = not_finite
+        self._call(call.id, call.function.name, arguments, data)
+
     def _call(self, call_id: str | None, name: str, arguments: Any, data: Record) -> None:
-        """Append the call of a tool. An id that comes again gets a suffix, or results would mix."""
+        """Append a call. An id that comes again gets a suffix, or results would be mixed up."""
         own_id = unused(call_id or f"call-{len(self._call_ids) + 1}", self._call_ids)
         about = {**data, "call_id": own_id, "name": name, "arguments": arguments}
         if call_id and call_id != own_id:
             about["original_call_id"] = call_id
-        call = self.add("tool.call", "assistant", name, about)
-        self._open_calls.append((call_id, call))
+        step = self.add("tool.call", "assistant", name, about)
+        self._open_calls.append((call_id, step))
 
     def _result(self, call_id: str | None, name: str | None, content: str, data: Record) -> None:
         """Append the answer of a tool, with the id and the name of the call that it answers."""
@@ -170,100 +197,31 @@ class Transcript:
         if call:
             call_id = call.data["call_id"]
             name = name or call.data["name"]
-        step = self.add("tool.result", "tool", content, {**data, "call_id": call_id, "name": name})
+        about = {**data, "call_id": call_id, "name": name}
+        step = self.add("tool.result", "tool", content, about)
         step.data.setdefault("error", step.data.get("is_error"))
 
     def _close_call(self, call_id: str | None, name: str | None) -> Step | None:
         """The oldest open call of that id or, without an id, of that name; it is open no more."""
         for position, (source_id, call) in enumerate(self._open_calls):
-            if call_id:
-                is_answered = source_id == call_id
-            else:
-                is_answered = name in (None, call.data["name"])
-            if is_answered:
+            same_id = source_id == call_id
+            same_name = name is None or name == call.data["name"]
+            if same_id if call_id else same_name:
                 del self._open_calls[position]
                 return call
         return None
 
     def trace(self, id_: str, record: Record, *used: str | None) -> Trace:
-        """The trace; its meta is what is not `used` of `record`."""
+        """The trace that was read.
+
+        Parameters
+        ----------
+        id_
+            Its id.
+        record
+            That which the messages came from.
+        *used
+            The fields of the record that are in the steps; the others become the trace's meta.
+        """
         meta = {name: value for name, value in record.items() if name not in used}
         return Trace(id_, tuple(self.steps), meta)
-
-
-def _epoch_s(moment: object) -> float | None:
-    """Seconds since 1970 UTC of an ISO time, or of an epoch in s or ms; None for what is neither."""
-    try:
-        time = validate(datetime, moment)
-    except RecordError:
-        return None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return time.timestamp()
-
-
-def id_text(value: object) -> str | None:
-    """An id as text; None for what is no id."""
-    if value == "" or isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value)
-
-
-def first_id(record: Record, *names: str) -> str | None:
-    """The first of the fields `names` (or of the usual ones) that holds an id."""
-    for name in names or IDS:
-        text = id_text(record.get(name))
-        if text is not None:
-            return text
-    return None
-
-
-def unused(id_: str, taken: set[str]) -> str:
-    """`id_`, with the first suffix -2, -3, ... that makes it new; it is then taken."""
-    own = id_
-    number = 2
-    while own in taken:
-        own = f"{id_}-{number}"
-        number += 1
-    taken.add(own)
-    return own
-
-
-def is_block(part: object) -> bool:
-    """Whether a part of a message's content is a step of its own."""
-    return isinstance(part, dict) and str(part.get("type")).endswith(BLOCKS)
-
-
-def words_of(content: object) -> tuple[str, dict[str, Any]]:
-    """The words of a message's content, and its parts where one is more than text."""
-    if isinstance(content, str):
-        return content, {}
-    given = content if isinstance(content, list) else [content]
-    parts = [part for part in given if part is not None]
-    words = "\n".join(_words(part) for part in parts)
-    return words, {} if all(_is_text(part) for part in parts) else {"parts": content}
-
-
-def _is_text(part: object) -> bool:
-    return isinstance(part, str) or (isinstance(part, dict) and set(part) == {"type", "text"})
-
-
-def _words(part: Any) -> str:
-    text = part.get("text") if isinstance(part, dict) else part
-    if isinstance(text, str):
-        return text
-    if isinstance(part, dict) and "type" in part:
-        return f"[{part['type']}]"
-    return json.dumps(part, ensure_ascii=False)
-
-
-def _arguments(written: str | dict[str, Any] | None) -> tuple[Any, list[str]]:
-    """Arguments as a dict, and the numbers in them that became None.
-
-    Text that is no JSON object is kept as it is.
-    """
-    if not written or isinstance(written, dict):
-        return written or {}, []
-    decoded = decode_at(written, 0)
-    is_object = isinstance(decoded.value, dict) and not written[decoded.end :].strip()
-    return (decoded.value, list(decoded.not_finite)) if is_object else (written, [])

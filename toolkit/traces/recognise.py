@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import islice
 
 from toolkit.records import RecordError
+from toolkit.traces.decode import readable
 from toolkit.traces.formats import Format
-from toolkit.traces.scan import LOOKED_AT, RawRecord, readable
+from toolkit.traces.scan import LOOKED_AT, RawRecord
 from toolkit.traces.table import read_table
 
 Formats = Mapping[str, Format]
@@ -51,7 +52,10 @@ def any_fits(records: Iterable[RawRecord], formats: Formats) -> bool:
 
 
 def vote(records: list[RawRecord], formats: Formats) -> tuple[str, str]:
-    """The format that most records fit, and why it was chosen. At least one record fits a format."""
+    """The format that most records fit, and why it was chosen.
+
+    At least one record fits a format.
+    """
     votes = Counter(format_of(record.value, formats) for record in records)
     del votes[None]
     [(name, n_fit)] = votes.most_common(1)

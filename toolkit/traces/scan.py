@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
+
+from toolkit.traces.decode import Decoded, decode_at
 
 LOOKED_AT = 1000
 """How many lines, records or objects decide what a text is."""
@@ -15,14 +16,11 @@ OBJECT = re.compile(r'\{\s*"')
 NEXT_VALUE = re.compile(r"[^\s,]")
 AFTER_VALUE = re.compile(r"\s*(?:[,\]{]|\Z)")
 END_OF_ARRAY = re.compile(r"\]\s*\Z")
-SURROGATE = re.compile("[\ud800-\udfff]")
-ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 NEXT_OPENINGS = (1, 8)
 """A record ends before the next opening.
 
 Where an inner object looks like one, it ends before a later opening.
 """
-TOO_DEEP = "nested too deeply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +36,6 @@ class RawRecord:
     """The text of a broken record, in which its id may still be read."""
     not_finite: tuple[str, ...] = ()
     """The numbers that became None, as ``NaN`` or ``1e999``: JSON has no word for them."""
-
-
-class Decoded(NamedTuple):
-    """The value at an offset of a text, or what is wrong with it."""
-
-    value: Any
-    end: int
-    """The offset just past the value; where it begins if it cannot be read."""
-    error: str | None = None
-    error_at: int = 0
-    not_finite: tuple[str, ...] = ()
 
 
 def scan(text: str) -> Iterator[RawRecord]:
@@ -68,107 +55,21 @@ def lines_of(text: str) -> Iterator[str]:
     yield text[begin:]
 
 
-def readable(raw: str) -> str:
-    """`raw`, decoded with surrogateescape, as text that can be shown."""
-    return raw.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def unreadable(raw: str, begin: int = 0, end: int | None = None) -> str | None:
-    """Why `raw` from `begin` to `end`, decoded with surrogateescape, is no text.
-
-    None where it is.
-    """
-    if end is None:
-        end = len(raw)
-    if raw.isascii() or not SURROGATE.search(raw, begin, end):
-        return None
-    shown = ascii(raw[begin : min(end, begin + 60)])[1:60]
-    return f"it has bytes that are not UTF-8 text: {shown}"
-
-
-class _NotFinite(Exception):
-    """A number that JSON has no word for stands in the text."""
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not isfinite(number):
-        raise _NotFinite
-    return number
-
-
-def _refuse(constant: str) -> None:
-    raise _NotFinite
-
-
-# one decoder for all records: to make one for each would take longer than to decode a short record
-FINITE_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
-
-
-def decode_at(text: str, at: int) -> Decoded:
-    """Decode the JSON value that begins at the offset `at`.
-
-    A number that is not finite becomes None.
-    """
-    not_finite: list[str] = []
-    try:
-        try:
-            value, end = FINITE_DECODER.raw_decode(text, at)
-        except _NotFinite:
-            value, end = _noting_decoder(not_finite).raw_decode(text, at)
-    except json.JSONDecodeError as error:
-        why = unreadable(text, at, error.pos + 1)
-        if not why:
-            shown = readable(text[error.pos : error.pos + 20]) or "the end"
-            why = f"not JSON: {error.msg}, at {shown!r}"
-        return Decoded(None, at, why, error.pos)
-    except RecursionError:
-        return Decoded(None, at, TOO_DEEP, at)
-    except ValueError as error:  # an integer of more digits than Python reads
-        return Decoded(None, at, f"not readable JSON: {error}", at)
-    if ESCAPED_SURROGATE.search(text, at, end):
-        value = _without_half_pairs(value)
-    return Decoded(value, end, unreadable(text, at, end), end, tuple(not_finite))
-
-
-def _noting_decoder(not_finite: list[str]) -> json.JSONDecoder:
-    """A decoder that puts None for each number that is not finite, and notes it."""
-
-    def none_for_constant(constant: str) -> None:
-        not_finite.append(constant)
-
-    def none_or_float(digits: str) -> float | None:
-        try:
-            return _finite(digits)
-        except _NotFinite:
-            not_finite.append(digits)
-            return None
-
-    return json.JSONDecoder(parse_constant=none_for_constant, parse_float=none_or_float)
-
-
-def _without_half_pairs(value: Any) -> Any:
-    """`value` with U+FFFD for half an escaped surrogate pair.
-
-    Half a pair could be neither shown nor written.
-    """
-    pairs = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
-    return json.loads(pairs.decode("utf-16", "replace"))
-
-
 def _is_json_lines(text: str) -> bool:
     """Whether a line that opens an object is a record."""
     first = NEXT_VALUE.search(text)
-    if not first or text[first.start()] == "[":
+    if not first or first[0] == "[":
         return False
-    first_line_end = text.find("\n", first.start())
-    if first_line_end < 0 or not NEXT_VALUE.search(text, first_line_end):
+    line_end = text.find("\n", first.end())
+    if line_end < 0 or not NEXT_VALUE.search(text, line_end):
         return False  # a single line
     opening_lines = (line for line in lines_of(text) if line.startswith("{"))
-    return any(_read_line(1, 1, line).error is None for line in islice(opening_lines, LOOKED_AT))
+    records = (_read_line(1, 1, line) for line in islice(opening_lines, LOOKED_AT))
+    return any(record.error is None for record in records)
 
 
 def _read_lines(text: str) -> Iterator[RawRecord]:
+    """The records of JSON lines; a blank line is none."""
     number = 0
     for line_number, line in enumerate(lines_of(text), 1):
         if line.strip():
@@ -177,6 +78,7 @@ def _read_lines(text: str) -> Iterator[RawRecord]:
 
 
 def _read_line(number: int, line_number: int, line: str) -> RawRecord:
+    """The record on a line, or why the line is none."""
     line = line.strip()
     decoded = decode_at(line, 0)
     error = decoded.error
@@ -193,8 +95,8 @@ def _read_values(text: str) -> Iterator[RawRecord]:
     After broken text it goes on where a record opens.
     """
     first = NEXT_VALUE.search(text)
-    in_array = first is not None and text[first.start()] == "["
-    at = first.start() + 1 if first and in_array else 0
+    in_array = first is not None and first[0] == "["
+    at = first.end() if first and in_array else 0
     number = 0
     line = 1
     counted_to = 0
@@ -207,13 +109,12 @@ def _read_values(text: str) -> Iterator[RawRecord]:
         number += 1
         line += text.count("\n", counted_to, at)
         counted_to = at
-        if openings is None:
-            decoded = decode_at(text, at)
-        else:
-            decoded = _decode_up_to(openings, text, at)
-        error = decoded.error
+        decoded = decode_at(text, at) if openings is None else _decode_up_to(openings, text, at)
         end = decoded.end
-        if end == at or not AFTER_VALUE.match(text, end):
+        error = decoded.error
+        # a value that reads well may still be the first half of a broken record
+        is_separated = end > at and AFTER_VALUE.match(text, end)
+        if not is_separated:
             error = error or f"the record is followed by {text[end : end + 20]!r}, not by a comma"
             if openings is None:
                 openings = find_openings(text)
@@ -259,7 +160,20 @@ def find_openings(text: str) -> list[int]:
     inner object may open with the same key. Where records begin on lines of their own, they begin
     with the same indent.
 
-    >>> find_openings('[{"id": 1, "steps": [{"id": 7}]}, {"id": 2, "steps": ]}, {"id": 3, "steps": []}]')
+    Parameters
+    ----------
+    text
+        JSON, of which any part may be broken.
+
+    Returns
+    -------
+    list of int
+        In ascending order; empty where no object can be read.
+
+    Examples
+    --------
+    >>> array = '[{"id": 1, "steps": [{"id": 7}]}, {"id": 2, "steps": ]}, {"id": 3, "steps": []}]'
+    >>> find_openings(array)
     [1, 34, 57]
     """
     begin, record = _longest_object(text)
@@ -282,6 +196,7 @@ def find_openings(text: str) -> list[int]:
 
 
 def _quoted(key: str) -> str:
+    """A key as it stands in JSON text."""
     return json.dumps(key, ensure_ascii=False)
 
 
@@ -290,19 +205,17 @@ def _longest_object(text: str) -> tuple[int, dict[str, Any]]:
 
     Those inside of it are not looked at.
     """
-    at = 0
-    longest = 0
+    longest = Decoded({}, 0)
     begin = 0
-    record: dict[str, Any] = {}
+    at = 0
     for _ in range(LOOKED_AT):
         match = OBJECT.search(text, at)
         if not match:
             break
-        decoded = decode_at(text, match.start())
-        length = decoded.end - match.start()
-        if length > longest:
-            longest = length
-            begin = match.start()
-            record = decoded.value
+        start = match.start()
+        decoded = decode_at(text, start)
+        if decoded.end - start > longest.end - begin:
+            longest = decoded
+            begin = start
         at = max(decoded.end, match.end())
-    return begin, record
+    return begin, longest.value

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from toolkit.traces.scan import RawRecord, lines_of, readable, unreadable
+from toolkit.traces.decode import readable, unreadable
+from toolkit.traces.scan import RawRecord, lines_of
 
 DELIMITERS = ",;\t"
 HEADER_LINES = 100

@@ -3,15 +3,16 @@
 Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks
 pass, fail or defer, and always why; `TraceBrowser` finds what to read, `AdjudicationPanel` settles
 what raters disagree on. Failure modes: `CodingPanel`, `plot_saturation`. What a judge is told:
-`RubricPanel`, which shows what an edit changes. Eval the eval: `plot_alignment`, `plot_rates`,
-`plot_versions`, `plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`. Topic
-modelling: `plot_topics`. Resilient delivery: `plot_delivery`, `plot_loss`, `plot_stalls`. In a
-notebook, say
-``%matplotlib inline`` once, and end the cell with ``plot_topics(found).figure``.
+`RubricPanel`, which shows what an edit changes. A panel of your own begins with `Panel`. Eval the
+eval: `plot_alignment`, `plot_rates`, `plot_versions`, `plot_agreement`, `plot_corrected`,
+`plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`. Resilient delivery:
+`plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib inline`` once, and end
+the cell with ``plot_topics(topic_map).figure``.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
->>> panel = AnnotationPanel([Trace("t1", (Step("1", "message", "user", "Hello"),))], store="labels.jsonl")
+>>> trace = Trace("t1", (Step("1", "message", "user", "Hello"),))
+>>> panel = AnnotationPanel([trace], store="labels.jsonl")
 >>> panel.position
 '1 of 1 · 0 labelled'
 """
@@ -23,19 +24,20 @@ WHERE = {
     "AdjudicationPanel": "panels.adjudicate",
     "AnnotationPanel": "panels.annotate",
     "CodingPanel": "panels.coding",
+    "Panel": "panels.panel",
     "RubricPanel": "panels.rubric",
     "SessionPanel": "panels.session",
     "TraceBrowser": "panels.browse",
     "plot_agreement": "plots.alignment",
-    "plot_alignment": "plots.alignment",
+    "plot_alignment": "plots.confusion",
     "plot_corrected": "plots.alignment",
     "plot_critiques": "plots.alignment",
     "plot_delivery": "plots.arrival",
     "plot_loss": "plots.delivery",
     "plot_rates": "plots.alignment",
-    "plot_saturation": "panels.coding",
+    "plot_saturation": "plots.coding",
     "plot_stalls": "plots.delivery",
-    "plot_topics": "plots.plots",
+    "plot_topics": "plots.topics",
     "plot_versions": "plots.alignment",
     "plot_widths": "plots.alignment",
 }

@@ -1,35 +1,22 @@
 """Agreement: how far raters say the same of the same items, whoever is right; gaps are allowed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolkit.evals.alignment import intervals
-from toolkit.evals.alignment.columns import (
-    RATERS,
-    SOURCES,
-    Origin,
-    Values,
-    categories,
-    grades_of,
-    group_numbers,
-    joined,
-    least,
-    plain,
-    some,
-)
-from toolkit.evals.alignment.confusion import beyond_chance
+from toolkit.evals.alignment.chance import gwet_ac1, pabak
+from toolkit.evals.alignment.origin import Origin, least_human
+from toolkit.evals.alignment.pairing import Values, group_numbers, refuse_no_group, side_by_side
+from toolkit.evals.alignment.rater_kappas import kappas, mean_kappas
+from toolkit.evals.alignment.ratings import GAP, Ratings, Scale, read_ratings
+from toolkit.traces.sources import Mixture, least_live
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Scale = Literal["nominal", "ordinal", "interval"]
-FEW = 5  # raters of fewer items may well have seen different things
-GAP = -1
-"""The code of a rating that is missing."""
 UNDEFINED = {
     "percent": "no item has two ratings",
     "alpha": "no item has two ratings, or all of them are the same",
@@ -37,7 +24,9 @@ UNDEFINED = {
     "ac1": "no item has two ratings, or there is one category only",
     "pabak": "no item has two ratings, or there is one category only",
 }
+"""Why a measure has no value."""
 MEASURES = tuple(UNDEFINED)
+BY_CATEGORY = "by_category"
 
 
 @dataclass(frozen=True)
@@ -69,8 +58,7 @@ class Agreement(Origin):
     """Why measures are None; blank where none is."""
     pairs: "pd.DataFrame" = field(repr=False)
     """A row for two raters: ``first``, ``second``, ``n`` (items that both rated), ``percent``,
-    ``kappa``, and
-    ``left_out``: why the pair is not in the mean, blank where it is.
+    ``kappa``, and ``left_out``: why the pair is not in the mean, blank where it is.
     """
     by_category: "pd.DataFrame" = field(repr=False)
     """By category: ``n`` ratings, ``agreement`` (of those who rate an item that one called so, how
@@ -89,9 +77,10 @@ class Agreement(Origin):
     @property
     def kappa_rests_on(self) -> str:
         """In words, on which pairs of raters kappa rests, and which were left out, and why."""
-        used = self.pairs[self.pairs["left_out"].eq("")]
-        words = f"kappa rests on {len(used)} of {len(self.pairs)} pairs of raters"
-        for why, pairs in self.pairs[self.pairs["left_out"].ne("")].groupby("left_out", sort=True):
+        left_out = self.pairs[self.pairs["left_out"].ne("")]
+        n_used = len(self.pairs) - len(left_out)
+        words = f"kappa rests on {n_used} of {len(self.pairs)} pairs of raters"
+        for why, pairs in left_out.groupby("left_out", sort=True):
             names = [f"{row.first} and {row.second}" for row in pairs.itertuples()]
             words += f"; left out, since they {why}: {', '.join(names)}"
         return words
@@ -104,154 +93,184 @@ def agreement(
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-    human_kind: Any = None,
-    judge_source: Any = None,
-    trace_source: Any = None,
+    human_kind: Mixture = None,
+    judge_source: Mixture = None,
+    trace_source: Mixture = None,
     grades: Iterable[Any] | None = None,
 ) -> Agreement:
-    """Compare raters: a row an item, a column a rater, None, NaN or ``defer`` a gap.
+    """Compare raters; two runs of one judge are two raters, which is test and retest.
 
-    Two runs of one judge are two raters: then this is test and retest. `scale` sets alpha's
-    distance and kappa's weights (``nominal`` none, ``ordinal`` linear in the rank, ``interval`` the
-    squared difference). `grades` states the whole scale in its order, as words too, whether each
-    grade was given or not: kappa's weights, AC1 and PABAK go by it. Columns that are ordered
-    Categoricals state it themselves. Raises ValueError for another scale, words on one that needs
-    numbers, a rating that is no grade, a missing group, or raters who use different codes for the
-    same thing: that would measure the coding.
+    Parameters
+    ----------
+    ratings : (n_items, n_raters) DataFrame
+        A row an item, a column a rater; None, NaN or ``defer`` is a gap.
+    scale : {"nominal", "ordinal", "interval"}
+        Sets alpha's distance and kappa's weights: none, linear in the rank, or the squared
+        difference.
+    groups : (n_items,) values, optional
+        Items that are not independent share a group: whole groups are drawn then.
+    level, resamples, seed
+        Of the bootstrapped intervals.
+    human_kind, judge_source, trace_source
+        Whose labels these are, and where verdicts and traces come from, as in `align`.
+    grades : iterable, optional
+        The whole scale in its order, as words too, whether each grade was given or not: kappa's
+        weights, AC1 and PABAK go by it. Columns that are ordered Categoricals state it themselves.
+
+    Raises
+    ------
+    ValueError
+        For another scale, words on one that needs numbers, a rating that is no grade, a missing
+        group, or raters who use different codes for the same thing: that would measure the coding.
     """
-    if grades is None:
-        grades = grades_of(ratings[name] for name in ratings)
-    cells = [[plain(value) for value in row] for row in ratings.itertuples(index=False)]
-    labels = _labels(cells, ratings.columns, scale, None if grades is None else list(grades))
-    codes = np.array(
-        [[labels.index(v) if v in labels else GAP for v in row] for row in cells], dtype=int
-    )
-    codes = codes.reshape(ratings.shape)
-    places = (
-        np.array(labels, dtype=float)
-        if scale == "interval"
-        else np.arange(len(labels), dtype=float)
-    )
+    read = read_ratings(ratings, scale, grades)
     numbers = _group_numbers(ratings, groups)
-    values = _measures(codes, places, scale)
-    drawn = np.array(
-        [
-            _measures(codes[rows], places, scale)
-            for rows in _drawn_rows(len(codes), numbers, resamples, seed)
-        ]
-    ).reshape(-1, len(values))
-    n_units = len(codes) if numbers is None else len(set(numbers.tolist()))
-    bounds = [
-        None if np.isnan(value) else intervals.percentile(column, level, n_units)
-        for value, column in zip(values, drawn.T, strict=True)
-    ]
-    measures = {name: _none_if_nan(value) for name, value in zip(MEASURES, values, strict=False)}
-    rated = codes != GAP
-    missing = [name for name in MEASURES if measures[name] is None]
+    n_units = len(ratings) if numbers is None else len(set(numbers.tolist()))
+    every_item = [np.arange(len(ratings))]
+    values = {name: column[0] for name, column in measures(read, every_item).items()}
+    drawn = measures(read, drawn_rows(len(ratings), numbers, resamples, seed))
+    known = {name: _none_if_nan(values[name]) for name in MEASURES}
+    bounds = {name: _interval(values[name], drawn[name], level, n_units) for name in MEASURES}
+    n_ratings = read.counts.sum(axis=1)
+    n_different = np.count_nonzero(read.counts, axis=1)
     return Agreement(
-        **measures,
-        n_items=int((rated.sum(axis=1) > 1).sum()),
-        n_raters=codes.shape[1],
-        n_gaps=int((~rated).sum()),
-        reason="; ".join(f"{name}: {UNDEFINED[name]}" for name in missing),
-        pairs=_pairs_frame(codes, ratings.columns, places, scale),
+        **known,
+        n_items=int(np.count_nonzero(n_ratings > 1)),
+        n_raters=read.codes.shape[1],
+        n_gaps=int(np.count_nonzero(read.codes == GAP)),
+        reason="; ".join(f"{name}: {UNDEFINED[name]}" for name in MEASURES if known[name] is None),
+        pairs=_pairs_frame(read, ratings.columns),
         by_category=_categories_frame(
-            codes, labels, values[len(MEASURES) :], bounds[len(MEASURES) :]
+            read, values[BY_CATEGORY], drawn[BY_CATEGORY], level, n_units
         ),
-        intervals=dict(zip(MEASURES, bounds, strict=False)),
-        disputed=ratings[[len(set(row) - {GAP}) > 1 for row in codes.tolist()]],
-        human_kind=least(RATERS, human_kind),
-        judge_source=least(SOURCES, judge_source),
-        trace_source=least(SOURCES, trace_source),
+        intervals=bounds,
+        disputed=ratings[n_different > 1],
+        human_kind=least_human(human_kind),
+        judge_source=least_live(judge_source),
+        trace_source=least_live(trace_source),
     )
-
-
-def _labels(
-    cells: list[list[Any]], raters: "pd.Index[Any]", scale: Scale, grades: list[Any] | None
-) -> tuple[Any, ...]:
-    """The categories of all raters; see `agreement` for what is refused."""
-    labels = categories((value for row in cells for value in row), grades=grades)
-    _refuse_scale(scale, labels, grades)
-    ratings = [
-        [value for value in column if value in labels] for column in zip(*cells, strict=True)
-    ]
-    for at, rater in enumerate(raters):
-        others = categories(
-            value for other, column in enumerate(ratings) if other != at for value in column
-        )
-        if others and len(ratings[at]) >= FEW and not set(ratings[at]) & set(others):
-            words = some(sorted(set(ratings[at]), key=repr))
-            raise ValueError(f"{rater} says {words}, and nobody else does: other codes?")
-    return labels
-
-
-def _refuse_scale(scale: str, labels: tuple[Any, ...], grades: list[Any] | None) -> None:
-    if scale not in get_args(Scale):
-        raise ValueError(f"scale is one of {', '.join(get_args(Scale))}, not {scale!r}")
-    words = [label for label in labels if isinstance(label, str)]
-    if not words or scale == "nominal":
-        return
-    if scale == "interval":
-        raise ValueError(f"interval ratings want numbers; they are {some(words)}")
-    if grades is None:
-        raise ValueError(
-            f"ordinal ratings want numbers, or grades= in their order; they are {some(words)}"
-        )
 
 
 def _group_numbers(ratings: "pd.DataFrame", groups: "Values | None") -> np.ndarray | None:
     if groups is None:
         return None
-    names = joined(ratings=ratings.iloc[:, 0], group=groups)["group"]
-    if missing := [id_ for id_, name in zip(ratings.index, names, strict=True) if name is None]:
-        raise ValueError(
-            f"no group for {some(missing)}: leave such items out, or give each a group of its own"
-        )
-    return group_numbers(names)
+    rows = side_by_side(ratings=ratings.iloc[:, 0], group=groups)
+    refuse_no_group(rows)
+    return group_numbers(rows["group"])
 
 
-def _drawn_rows(
-    n: int, numbers: np.ndarray | None, resamples: int, seed: int
-) -> Iterable[np.ndarray]:
-    """The rows of each bootstrap resample: items, or whole groups."""
-    if not n:
-        return
-    numbers = np.arange(n) if numbers is None else numbers
+def drawn_rows(
+    n_items: int, groups: np.ndarray | None, resamples: int, seed: int
+) -> list[np.ndarray]:
+    """The rows of each bootstrap sample: of items, or of whole groups."""
+    if not n_items:
+        return []
+    numbers = np.arange(n_items) if groups is None else groups
     blocks = [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
     rng = np.random.default_rng(seed)
+    samples = []
     for _ in range(resamples):
-        yield np.concatenate([blocks[at] for at in rng.integers(0, len(blocks), len(blocks))])
+        drawn = rng.integers(0, len(blocks), len(blocks))
+        samples.append(np.concatenate([blocks[number] for number in drawn]))
+    return samples
 
 
-def _pairs_frame(
-    codes: np.ndarray, raters: "pd.Index[Any]", places: np.ndarray, scale: Scale
-) -> "pd.DataFrame":
+def measures(ratings: Ratings, samples: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """The measures in each sample of the items; NaN where undefined.
+
+    Returns
+    -------
+    dict
+        By name, ``(n_samples,) float``; and ``by_category``, ``(n_samples, n_categories) float``:
+        of those who rate an item that one called so, how many do.
+    """
+    n_items = len(ratings.codes)
+    counts = ratings.counts
+    in_samples = [_measures_of_counts(counts[rows], ratings) for rows in samples]
+    columns = {}
+    for name in (*MEASURES, BY_CATEGORY):
+        columns[name] = np.array([values[name] for values in in_samples if name in values])
+    weights = [np.bincount(rows, minlength=n_items) for rows in samples]
+    columns["kappa"] = mean_kappas(ratings, np.array(weights).reshape(len(samples), n_items))
+    return columns
+
+
+def _measures_of_counts(counts: np.ndarray, ratings: Ratings) -> dict[str, Any]:
+    """All but kappa, of ``counts (n_items, n_categories)``; with gaps as in Gwet 2008."""
+    n_ratings = counts.sum(axis=1, keepdims=True)
+    several = n_ratings[:, 0] > 1
+    paired = counts[several]
+    n_paired = n_ratings[several]
+    same = paired * (paired - 1)  # ordered pairs of ratings of an item that are equal
+    with np.errstate(invalid="ignore", divide="ignore"):
+        percent = (same / (n_paired * (n_paired - 1))).sum() / np.float64(len(paired))
+        shares_of_items = (counts / n_ratings)[n_ratings[:, 0] > 0]
+        shares = shares_of_items.sum(axis=0) / np.float64(len(shares_of_items))
+        return {
+            "percent": percent,
+            "alpha": _alpha(paired, ratings),
+            "ac1": gwet_ac1(percent, shares),
+            "pabak": pabak(percent, len(ratings.labels)),
+            BY_CATEGORY: same.sum(axis=0) / (paired * (n_paired - 1)).sum(axis=0),
+        }
+
+
+def _alpha(paired: np.ndarray, ratings: Ratings) -> float:
+    """Krippendorff's alpha of the items with two ratings or more."""
+    import krippendorff
+
+    if np.count_nonzero(paired.sum(axis=0)) < 2:
+        return np.nan
+    alpha = krippendorff.alpha(
+        value_counts=paired,
+        value_domain=ratings.positions,
+        level_of_measurement=ratings.scale,
+    )
+    return float(alpha)
+
+
+def _interval(
+    value: float, drawn: np.ndarray, level: float, n_units: int
+) -> tuple[float, float] | None:
+    return None if np.isnan(value) else intervals.percentile(drawn, level, n_units)
+
+
+def _pairs_frame(ratings: Ratings, raters: "pd.Index[Any]") -> "pd.DataFrame":
+    every_item = np.ones((1, len(ratings.codes)), dtype=int)
     rows = []
-    for first, second in _couples(codes):
-        n, percent, kappa = _pair(codes[:, [first, second]], places, scale)
-        left_out = ""
-        if not n:
-            left_out = "share no item"
-        elif np.isnan(kappa):
-            left_out = "say the same of every item that they share"
-        rows.append((raters[first], raters[second], n, percent, kappa, left_out))
+    for first, of_first in enumerate(kappas(ratings, every_item)):
+        for second, kappa in enumerate(of_first[0], first + 1):
+            n, percent = _equal_ratings(ratings.codes[:, first], ratings.codes[:, second])
+            left_out = ""
+            if not n:
+                left_out = "share no item"
+            elif np.isnan(kappa):
+                left_out = "say the same of every item that they share"
+            rows.append((raters[first], raters[second], n, percent, kappa, left_out))
     return _frame(rows, ["first", "second", "n", "percent", "kappa", "left_out"])
 
 
+def _equal_ratings(first: np.ndarray, second: np.ndarray) -> tuple[int, float | None]:
+    """How many items both have rated, and on what share of them they agree."""
+    rated_by_both = (first != GAP) & (second != GAP)
+    n = int(rated_by_both.sum())
+    n_equal = int((rated_by_both & (first == second)).sum())
+    return n, n_equal / n if n else None
+
+
 def _categories_frame(
-    codes: np.ndarray,
-    labels: tuple[Any, ...],
-    values: list[float],
-    bounds: list[tuple[float, float] | None],
+    ratings: Ratings, values: np.ndarray, drawn: np.ndarray, level: float, n_units: int
 ) -> "pd.DataFrame":
     import pandas as pd
 
+    n_ratings = ratings.counts.sum(axis=0).tolist()
     rows = []
-    for at, (value, ends) in enumerate(zip(values, bounds, strict=True)):
-        rows.append((int((codes == at).sum()), value, *(ends or (None, None))))
-    return _frame(rows, ["n", "agreement", "low", "high"]).set_axis(
-        pd.Index(labels, name="category")
-    )
+    for category, value in enumerate(values):
+        ends = _interval(value, drawn[:, category], level, n_units) if len(drawn) else None
+        low, high = ends or (None, None)
+        rows.append((n_ratings[category], value, low, high))
+    table = _frame(rows, ["n", "agreement", "low", "high"])
+    return table.set_axis(pd.Index(ratings.labels, name="category"))
 
 
 def _frame(rows: list[Any], columns: list[str]) -> "pd.DataFrame":
@@ -266,81 +285,3 @@ def _none_if_nan(value: Any) -> Any:
     if isinstance(value, np.floating):
         value = float(value)
     return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def _couples(codes: np.ndarray) -> list[tuple[int, int]]:
-    return list(combinations(range(codes.shape[1]), 2))
-
-
-def _measures(codes: np.ndarray, places: np.ndarray, scale: Scale) -> list[float]:
-    """The measures in the order of `MEASURES`, then the agreement on each category; NaN where
-    undefined.
-
-    `codes` is ``(n, raters) int``. Percent and AC1 with gaps: Gwet 2008.
-    """
-    n_categories = np.float64(len(places))
-    counts = (codes[:, :, None] == np.arange(len(places))).sum(
-        axis=1
-    )  # ratings of each category, an item a row
-    n_ratings = counts.sum(axis=1)
-    paired = counts[n_ratings > 1]
-    n_paired = n_ratings[n_ratings > 1][:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        percent = (paired * (paired - 1) / (n_paired * (n_paired - 1))).sum() / np.float64(
-            len(paired)
-        )
-        shares = (counts / n_ratings[:, None])[n_ratings > 0].sum(axis=0) / np.count_nonzero(
-            n_ratings
-        )
-        gwet_chance = (shares * (1 - shares)).sum() / (n_categories - 1)
-        ac1 = beyond_chance(percent, gwet_chance)
-        pabak = beyond_chance(percent, 1 / n_categories)
-        by_category = (paired * (paired - 1)).sum(axis=0) / (paired * (n_paired - 1)).sum(axis=0)
-    return [
-        percent,
-        _alpha(paired, places, scale),
-        _light(codes, places, scale),
-        ac1,
-        pabak,
-        *by_category,
-    ]
-
-
-def _alpha(paired: np.ndarray, places: np.ndarray, scale: Scale) -> float:
-    """Krippendorff's alpha of the items with two ratings or more."""
-    import krippendorff
-
-    if np.count_nonzero(paired.sum(axis=0)) < 2:
-        return np.nan
-    alpha = krippendorff.alpha(value_counts=paired, value_domain=places, level_of_measurement=scale)
-    return float(alpha)
-
-
-def _light(codes: np.ndarray, places: np.ndarray, scale: Scale) -> float:
-    """The mean kappa of all pairs of raters of whom it is defined (Light 1971)."""
-    kappas = [_pair(codes[:, list(couple)], places, scale)[2] for couple in _couples(codes)]
-    defined = [kappa for kappa in kappas if not np.isnan(kappa)]
-    return float(np.mean(defined)) if defined else np.nan
-
-
-def _pair(codes: np.ndarray, places: np.ndarray, scale: Scale) -> tuple[int, float, float]:
-    """Of two raters: items that both rated, the share on which they agree, Cohen's kappa (1960;
-    weighted 1968).
-    """
-    both = codes[(codes != GAP).all(axis=1)]
-    n = np.float64(len(both))
-    size = len(places)
-    table = (
-        np.bincount(both[:, 0] * size + both[:, 1], minlength=size * size)
-        .reshape(size, size)
-        .astype(float)
-    )
-    distance = np.abs(places[:, None] - places)
-    if scale == "nominal":
-        distance = (distance > 0).astype(float)
-    elif scale == "interval":
-        distance = distance**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
-        kappa = 1 - (distance * table).sum() / (distance * expected).sum()
-        return len(both), float(np.trace(table) / n), float(kappa)

@@ -1,13 +1,20 @@
 """The measures of a table of labels against verdicts: of one table, or of thousands at once."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from toolkit.evals.alignment import intervals
+from toolkit.evals.alignment.chance import beyond_chance, gwet_ac1, pabak
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNDEFINED = {
     "accuracy": "no item has both a label and a verdict",
     "kappa": "both say the same of every item, so chance alone agrees wholly",
-    "tpr": "no counted item has the positive label, {positive!r} (of {labels}; positive= names another)",
+    "tpr": "no counted item has the positive label, {positive!r} "
+    "(of {labels}; positive= names another)",
     "tnr": "no counted item has another label than {positive!r}, or none has it (of {labels})",
     "precision": "there is a label that the judge never says (of {labels})",
     "recall": "there is a label that no counted item has (of {labels})",
@@ -35,19 +42,26 @@ def measures(tables: np.ndarray, n_labels: int, positive: int | None) -> dict[st
     agreed = np.diagonal(tables, axis1=-2, axis2=-1)
     labelled = tables.sum(axis=-1)
     judged = tables.sum(axis=-2)
+    silent = tables[..., n_labels:].sum(axis=-1)
     n = labelled.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = _agreement(agreed, labelled, judged, n, np.float64(n_categories))
-        averaged = [positive] if n_labels == 2 and positive is not None else list(range(n_labels))
-        for name, values in (
-            ("precision", agreed / judged),
-            ("recall", agreed / labelled),
-            ("f1", 2 * agreed / (labelled + judged)),
-        ):
-            found[name] = values[..., averaged].sum(axis=-1) / len(averaged)
-        silent = tables[..., n_labels:].sum(axis=-1)
-        found |= _rates(agreed, labelled, judged, silent, n, positive)
-    return {name: found[name] for name in MEASURES}
+        averaged = slice(0, n_labels)
+        if n_labels == 2 and positive is not None:
+            averaged = slice(positive, positive + 1)
+        values = {
+            **_agreement(agreed, labelled, judged, n),
+            **_rates(agreed, labelled, judged, silent, n, positive),
+            "precision": _mean(agreed / judged, averaged),
+            "recall": _mean(agreed / labelled, averaged),
+            "f1": _mean(2 * agreed / (labelled + judged), averaged),
+        }
+    return {name: values[name] for name in MEASURES}
+
+
+def _mean(by_category: np.ndarray, averaged: slice) -> np.ndarray:
+    chosen = by_category[..., averaged]
+    mean: np.ndarray = chosen.sum(axis=-1) / chosen.shape[-1]
+    return mean
 
 
 def _agreement(
@@ -55,21 +69,18 @@ def _agreement(
     labelled: np.ndarray,
     judged: np.ndarray,
     n: np.ndarray,
-    n_categories: np.float64,
 ) -> dict[str, np.ndarray]:
     """Accuracy, and the measures that take from it what chance would do."""
     accuracy = agreed.sum(axis=-1) / n
     ratings = labelled + judged
-    share = ratings / (2 * n[..., None])
     cohen_chance = (labelled * judged).sum(axis=-1) / n**2
     krippendorff_chance = (ratings * (ratings - 1)).sum(axis=-1) / (2 * n * (2 * n - 1))
-    gwet_chance = (share * (1 - share)).sum(axis=-1) / (n_categories - 1)
     return {
         "accuracy": accuracy,
         "kappa": beyond_chance(accuracy, cohen_chance),
         "alpha": beyond_chance(accuracy, krippendorff_chance),
-        "ac1": beyond_chance(accuracy, gwet_chance),
-        "pabak": beyond_chance(accuracy, 1 / n_categories),
+        "ac1": gwet_ac1(accuracy, ratings / (2 * n[..., None])),
+        "pabak": pabak(accuracy, agreed.shape[-1]),
     }
 
 
@@ -90,10 +101,29 @@ def _rates(
     both = agreed[..., positive]
     people = labelled[..., positive]
     judge = judged[..., positive]
-    neither = n - people - judge + both - (silent.sum(axis=-1) - silent[..., positive])
-    return {"tpr": both / people, "tnr": neither / (n - people), "generosity": (judge - people) / n}
+    silent_on_others = silent.sum(axis=-1) - silent[..., positive]
+    neither = n - people - judge + both - silent_on_others
+    return {
+        "tpr": both / people,
+        "tnr": neither / (n - people),
+        "generosity": (judge - people) / n,
+    }
 
 
-def beyond_chance(same: Any, by_chance: Any) -> Any:
-    """The share of the possible agreement beyond chance that was reached."""
-    return (same - by_chance) / (1 - by_chance)
+def resampled_tables(
+    used: "pd.DataFrame",
+    categories: "pd.Index[Any]",
+    groups: np.ndarray | None,
+    resamples: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """``(resamples, c, c)`` bootstrapped tables of ``human`` against ``counted``."""
+    import pandas as pd
+
+    n_categories = len(categories)
+    labelled = categories.get_indexer(pd.Index(used["human"]))
+    judged = categories.get_indexer(pd.Index(used["counted"]))
+    cells = np.zeros((len(used), n_categories**2))
+    cells[np.arange(len(used)), labelled * n_categories + judged] = 1
+    counts = intervals.resampled(cells, groups, resamples, rng)
+    return counts.reshape(resamples, n_categories, n_categories)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolkit import render
-from toolkit.evals.alignment.columns import Origin
+from toolkit.evals.alignment.origin import Origin
 from toolkit.traces import Trace, trace_html
 
 if TYPE_CHECKING:
@@ -43,21 +43,22 @@ class Disagreements(Origin):
         return render.block(*blocks)
 
     def _row(self, row: Any) -> render.Html:
-        verdict = (
-            row.judge if row.status == "compared" else f"nothing that can be read ({row.judge!r})"
-        )
+        label = f"labels: {row.human}"
+        verdict = f"judge: {row.judge}"
+        if row.status != "compared":
+            verdict = f"judge: nothing that can be read ({row.judge!r})"
+        blocks = []
         why = getattr(row, "why", None)
+        if why:
+            label += f" ({shortened(why)})"
+            blocks.append(render.tag("p", f"why: {why}"))
         critique = getattr(row, "critique", None)
-        labels = f"labels: {row.human}" + (f" ({shortened(why)})" if why else "")
-        judge = f"judge: {verdict}" + (f" ({first_sentence(critique)})" if critique else "")
-        words = [
-            render.tag("p", f"{name}: {text}")
-            for name, text in (("why", why), ("critique", critique))
-            if text
-        ]
+        if critique:
+            verdict += f" ({first_sentence(critique)})"
+            blocks.append(render.tag("p", f"critique: {critique}"))
         trace = self.traces.get(row.Index)
         body = trace_html(trace) if trace else render.tag("p", "No trace of this id was given.")
-        return render.details(f"{row.Index} · {labels} · {judge}", *words, body)
+        return render.details(f"{row.Index} · {label} · {verdict}", *blocks, body)
 
 
 def first_sentence(text: str) -> str:

@@ -14,10 +14,13 @@ def interval_width(
     Raises ValueError for a rate, share or level that is no share of 1, as 95 is.
     """
     if not (labels >= 0 and 0 <= rate <= 1 and 0 < share <= 1 and 0 < level < 1):
-        raise ValueError(
-            f"shares of 1, and no percent: rate is {rate}, share {share}, level {level} (labels {labels})"
-        )
-    low, high = proportion(labels * share * rate, labels * share, level) or (0.0, 1.0)
+        given = f"rate is {rate}, share {share}, level {level} (labels {labels})"
+        raise ValueError(f"shares of 1, and no percent: {given}")
+    n = labels * share
+    interval = proportion(n * rate, n, level)
+    if interval is None:  # of no labels: nothing is known
+        return 1.0
+    low, high = interval
     return high - low
 
 
@@ -33,12 +36,14 @@ def corrected_width(
     from scipy.stats import norm
 
     if tpr + tnr <= 1:
-        raise ValueError(
-            f"TPR + TNR = {tpr + tnr:.2f} <= 1: no number of labels corrects this judge"
-        )
+        total = f"TPR + TNR = {tpr + tnr:.2f} <= 1"
+        raise ValueError(f"{total}: no number of labels corrects this judge")
     passed = value * tpr + (1 - value) * (1 - tnr)
-    known = value * tpr * (1 - tpr) + (1 - value) * tnr * (1 - tnr)
-    reach = norm.ppf((1 + level) / 2) * sqrt(passed * (1 - passed) / judged + known / labels)
+    variance_of_judged = passed * (1 - passed) / judged
+    variance_of_tpr = tpr * (1 - tpr)
+    variance_of_tnr = tnr * (1 - tnr)
+    variance_of_labels = (value * variance_of_tpr + (1 - value) * variance_of_tnr) / labels
+    reach = norm.ppf((1 + level) / 2) * sqrt(variance_of_judged + variance_of_labels)
     return min(1.0, float(2 * reach / (tpr + tnr - 1)))
 
 
@@ -51,15 +56,16 @@ def labels_needed(width: float, rate: float = 0.9, share: float = 0.5, level: fl
     ValueError for a width that is not between 0 and 1, and as `interval_width` does.
     """
     if not 0 < width < 1:
-        raise ValueError(
-            f"width is between 0 and 1, not {width}: 10 points of a percentage are 0.1"
-        )
-    low, high = 0, 1
-    while interval_width(high, rate, share, level) > width:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (
-            (low, middle) if interval_width(middle, rate, share, level) <= width else (middle, high)
-        )
-    return high
+        mend = "10 points of a percentage are 0.1"
+        raise ValueError(f"width is between 0 and 1, not {width}: {mend}")
+    enough = 1
+    while interval_width(enough, rate, share, level) > width:
+        enough *= 2
+    too_few = enough // 2
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if interval_width(middle, rate, share, level) <= width:
+            enough = middle
+        else:
+            too_few = middle
+    return enough

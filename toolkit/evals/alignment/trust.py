@@ -4,7 +4,7 @@ other.
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from toolkit import render
 from toolkit.evals.alignment.alignment import Alignment
@@ -12,13 +12,22 @@ from toolkit.evals.alignment.alignment import Alignment
 if TYPE_CHECKING:
     import pandas as pd
 
-    from toolkit.evals.judges.judge import Judge
-
 ENOUGH_LABELS = 30
 """Labels of either verdict below which nothing is said about the judge."""
-EXPLORATION, TRENDS = 0.4, 0.7
-"""Where the bands of kappa end; from the second on a judge is a candidate for a gate."""
+EXPLORATION = 0.4
+"""Where the first band of kappa ends."""
+TRENDS = 0.7
+"""Where the second ends; from there on a judge is a candidate for a gate."""
 Measure = Literal["tpr", "tnr", "kappa"]
+Check = tuple[str, str, bool]
+"""What was wanted, what there is, and whether that is enough."""
+
+
+class HashedJudge(Protocol):
+    """A judge that is known by its hash, as `Judge` is."""
+
+    @property
+    def hash(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +73,23 @@ class Trust:
         """Whether every check is met."""
         return bool(self.checks["met"].all())
 
-    def covers(self, judge: "Judge | str") -> bool:
-        """Whether `judge` (or its hash) is trusted: False for a judge that has changed in any way."""
-        return self.trusted and (judge if isinstance(judge, str) else judge.hash) == self.judge
+    def covers(self, judge: HashedJudge | str) -> bool:
+        """Whether `judge` (or its hash) is trusted: False for one that has changed in any way."""
+        judge_hash = judge if isinstance(judge, str) else judge.hash
+        return self.trusted and judge_hash == self.judge
 
     @property
     def title(self) -> str:
         """The decision in a sentence, with whose labels it rests on."""
-        missing = [str(check) for check, met in self.checks["met"].items() if not met]
-        decision = f"not trusted: {', '.join(missing)}" if missing else "trusted to score at scale"
-        about = ""
+        decision = "trusted to score at scale"
+        if not self.trusted:
+            missing = self.checks.index[~self.checks["met"].astype(bool)]
+            decision = f"not trusted: {', '.join(missing)}"
+        labels = ""
         if self.alignment.human_kind != "human":
-            about = f". It rests on {self.alignment.labels_are}: nothing here is about people"
-        return (
-            f"Judge {self.judge or 'of unknown hash'} is {decision}{about}{self.alignment.rest_is}"
-        )
+            labels = f". It rests on {self.alignment.labels_are}: nothing here is about people"
+        judge = self.judge or "of unknown hash"
+        return f"Judge {judge} is {decision}{labels}{self.alignment.rest_is}"
 
     @property
     def too_few(self) -> str:
@@ -89,29 +100,36 @@ class Trust:
         if not wanted:
             return ""
         counts = [f"{number} more of {verdict}" for verdict, number in wanted.items()]
+        missing = " and ".join(counts)
         total = labels_to_draw(self.alignment)
-        drawn = f", about {total} more labels where they are drawn as so far" if total else ""
-        return f"Too few labels to say: it takes {ENOUGH_LABELS} of either verdict, {' and '.join(counts)}{drawn}."
+        if total:
+            missing += f", about {total} more labels where they are drawn as so far"
+        return f"Too few labels to say: it takes {ENOUGH_LABELS} of either verdict, {missing}."
 
     @property
     def schools(self) -> str:
         """What either school says of the judge: shown, whichever decides. Its intervals are those
         of the checks.
         """
-        rates = f"{bounded(self.alignment, 'tpr')}, {bounded(self.alignment, 'tnr')}"
-        sentences = (
-            f"By the school of rates: {rates}. By the school of bands: {band(self.alignment)}."
-        )
-        return f"{self.too_few} {sentences}" if self.too_few else sentences
+        rates = [bounded(self.alignment, name) for name in ("tpr", "tnr")]
+        sentences = [
+            self.too_few,
+            f"By the school of rates: {', '.join(rates)}.",
+            f"By the school of bands: {band(self.alignment)}.",
+        ]
+        return " ".join(sentence for sentence in sentences if sentence)
 
     def _repr_html_(self) -> str:
-        rows = [(*row[:3], "met" if row[3] else "not met") for row in self.checks.itertuples()]
+        rows = []
+        for name, check in self.checks.iterrows():
+            decision = "met" if check["met"] else "not met"
+            rows.append((name, check["wanted"], check["found"], decision))
         table = render.table(rows, ["check", "wanted", "found", ""])
         return render.block(render.tag("p", self.title), table, render.tag("p", self.schools))
 
 
 def trusted(
-    alignment: Alignment, policy: TrustPolicy = RATES, judge: "Judge | str | None" = None
+    alignment: Alignment, policy: TrustPolicy = RATES, judge: HashedJudge | str | None = None
 ) -> Trust:
     """Decide whether the judge that `alignment` is of may score at scale.
 
@@ -121,47 +139,63 @@ def trusted(
     """
     import pandas as pd
 
-    given = judge if isinstance(judge, str | None) else judge.hash
-    if given and alignment.judge_hash not in (None, given):
-        raise ValueError(
-            f"the verdicts are of judge {alignment.judge_hash}, not of {given}: align that one"
-        )
-    judge_hash = given or alignment.judge_hash
-    asked = len(alignment.pairs) - alignment.n_deferred - alignment.n_examples
-    unparsed = alignment.n_unparsed / asked if asked else 1.0
-    fewest = min(alignment.counts(name)[1] for name in ("tpr", "tnr"))
-    checks = {
-        "labels": (
-            "people's labels" if policy.human else "any",
-            alignment.labels_are,
-            alignment.human_kind == "human" or not policy.human,
-        ),
+    judge_hash = _judge_hash(alignment, judge)
+    checks: dict[str, Check] = {
+        "labels": _check_labels(alignment, policy),
         "judge": ("a hash", judge_hash or "none", judge_hash is not None),
-        "n": (f"{policy.min_labels} of either kind", str(fewest), fewest >= policy.min_labels),
-        "unparsed": (
-            f"at most {policy.max_unparsed:.0%}, none taken for a pass",
-            f"{unparsed:.0%}",
-            unparsed <= policy.max_unparsed and not (unparsed and alignment.policy == "pass"),
-        ),
+        "n": _check_n(alignment, policy),
+        "unparsed": _check_unparsed(alignment, policy),
     }
-    wanted: tuple[tuple[Measure, float | None], ...] = (
-        ("tpr", policy.min_tpr),
-        ("tnr", policy.min_tnr),
-        ("kappa", policy.min_kappa),
-    )
-    for name, least_bound in wanted:
-        if least_bound is not None:
-            checks[name] = _bound_check(alignment, name, least_bound)
+    if policy.min_tpr is not None:
+        checks["tpr"] = _check_bound(alignment, "tpr", policy.min_tpr)
+    if policy.min_tnr is not None:
+        checks["tnr"] = _check_bound(alignment, "tnr", policy.min_tnr)
+    if policy.min_kappa is not None:
+        checks["kappa"] = _check_bound(alignment, "kappa", policy.min_kappa)
     table = pd.DataFrame.from_dict(checks, orient="index", columns=["wanted", "found", "met"])
     return Trust(alignment, policy, judge_hash, table)
 
 
-def _bound_check(alignment: Alignment, name: Measure, wanted: float) -> tuple[str, str, bool]:
-    found = cautious_interval(alignment, name)
-    if found is None:
-        return f"lower bound {wanted:.2f}", "undefined", False
-    low, _, method = found
-    return f"lower bound {wanted:.2f}", f"{low:.2f} ({method})", low >= wanted
+def _judge_hash(alignment: Alignment, judge: HashedJudge | str | None) -> str | None:
+    given = judge if isinstance(judge, str | None) else judge.hash
+    aligned = alignment.judge_hash
+    if given and aligned not in (None, given):
+        judges = f"the verdicts are of judge {aligned}, not of {given}"
+        raise ValueError(f"{judges}: align that one")
+    return given or aligned
+
+
+def _check_labels(alignment: Alignment, policy: TrustPolicy) -> Check:
+    if not policy.human:
+        return "any", alignment.labels_are, True
+    return "people's labels", alignment.labels_are, alignment.human_kind == "human"
+
+
+def _check_n(alignment: Alignment, policy: TrustPolicy) -> Check:
+    fewest = min(_labels_of_either_kind(alignment))
+    return f"{policy.min_labels} of either kind", str(fewest), fewest >= policy.min_labels
+
+
+def _check_unparsed(alignment: Alignment, policy: TrustPolicy) -> Check:
+    n_asked = len(alignment.pairs) - alignment.n_deferred - alignment.n_examples
+    share = alignment.n_unparsed / n_asked if n_asked else 1.0
+    taken_for_a_pass = alignment.policy == "pass" and share > 0
+    wanted = f"at most {policy.max_unparsed:.0%}, none taken for a pass"
+    return wanted, f"{share:.0%}", share <= policy.max_unparsed and not taken_for_a_pass
+
+
+def _check_bound(alignment: Alignment, name: Measure, lowest: float) -> Check:
+    wanted = f"lower bound {lowest:.2f}"
+    interval = cautious_interval(alignment, name)
+    if interval is None:
+        return wanted, "undefined", False
+    low, _, method = interval
+    return wanted, f"{low:.2f} ({method})", low >= lowest
+
+
+def _labels_of_either_kind(alignment: Alignment) -> tuple[int, int]:
+    """How many counted items people pass, and how many they do not."""
+    return alignment.counts("tpr")[1], alignment.counts("tnr")[1]
 
 
 def cautious_interval(alignment: Alignment, name: Measure) -> tuple[float, float, str] | None:
@@ -174,15 +208,16 @@ def cautious_interval(alignment: Alignment, name: Measure) -> tuple[float, float
     methods = ["bootstrap"] if name == "kappa" else ["exact"]
     if name != "kappa" and alignment.groups is not None:
         methods.append("bootstrap")
-    found = []
+    known = []
     for method in methods:
-        if interval := alignment.interval(name, method):
-            found.append((*interval, method))
-    return min(found, default=None)
+        interval = alignment.interval(name, method)
+        if interval:
+            known.append((*interval, method))
+    return min(known, default=None)
 
 
 def bounded(alignment: Alignment, name: Measure) -> str:
-    """A measure with the interval that decides, as ``TPR 0.75 (exact 95% interval 0.30 to 0.95)``."""
+    """A measure and what decides, as ``TPR 0.75 (exact 95% interval 0.30 to 0.95)``."""
     value = getattr(alignment, name)
     interval = cautious_interval(alignment, name)
     title = name if name == "kappa" else name.upper()
@@ -206,22 +241,28 @@ def band(alignment: Alignment) -> str:
         use = "good for trends"
     else:
         use = "good for a gate"
-    return f"kappa {alignment.kappa:.2f}, {use} (by the lower end of its {method} 95% interval {low:.2f} to {high:.2f})"
+    bounds = f"{method} 95% interval {low:.2f} to {high:.2f}"
+    return f"kappa {alignment.kappa:.2f}, {use} (by the lower end of its {bounds})"
 
 
 def missing_labels(alignment: Alignment) -> dict[Any, int]:
     """For each verdict with too few labels, how many it takes to have `ENOUGH_LABELS`."""
     others = [label for label in alignment.confusion.index if label != alignment.positive]
     negative = others[0] if len(others) == 1 else "other verdicts"
-    counts = {alignment.positive: alignment.counts("tpr")[1], negative: alignment.counts("tnr")[1]}
-    return {verdict: ENOUGH_LABELS - n for verdict, n in counts.items() if n < ENOUGH_LABELS}
+    missing = {}
+    verdicts = (alignment.positive, negative)
+    for verdict, n in zip(verdicts, _labels_of_either_kind(alignment), strict=True):
+        if n < ENOUGH_LABELS:
+            missing[verdict] = ENOUGH_LABELS - n
+    return missing
 
 
 def labels_to_draw(alignment: Alignment) -> int | None:
     """How many more labels it takes to have enough of either verdict; None where one was never
     seen.
     """
-    counts = [alignment.counts(name)[1] for name in ("tpr", "tnr")]
+    counts = _labels_of_either_kind(alignment)
     if not all(counts):
         return None
-    return max(0, *(math.ceil((ENOUGH_LABELS - n) * alignment.n / n) for n in counts))
+    rarer = min(counts)
+    return max(0, math.ceil((ENOUGH_LABELS - rarer) * alignment.n / rarer))

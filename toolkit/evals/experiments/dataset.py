@@ -2,7 +2,6 @@
 from.
 """
 
-import hashlib
 import time as clock
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +11,20 @@ from typing import Any
 from filelock import FileLock
 
 from toolkit.evals.labels.labels import Label
+from toolkit.evals.text import user_messages
 from toolkit.records import (
     LOCK_TIMEOUT_S,
     RecordError,
     canonical,
     decode,
     encode,
+    fingerprint,
     read_text,
     write_whole,
 )
 from toolkit.traces import Source, Trace
+
+REASON_FIELDS = ("rater", "rater_kind", "verdict", "why")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,6 @@ class Case:
     """The rest. ``reasons`` holds rater, kind of rater, verdict and reason of each label."""
 
 
-def user_messages(trace: Trace) -> list[str]:
-    """What people said in `trace`: its messages, but for those of assistant, system and tools."""
-    agents = {"assistant", "system", "tool"}
-    return [
-        step.content for step in trace.steps if step.kind == "message" and step.actor not in agents
-    ]
-
-
 def promote(
     trace: Trace,
     labels: Sequence[Label],
@@ -67,30 +62,30 @@ def promote(
     are kept with the case. Raises ValueError for labels of another trace, no labels, no name, or a
     trace in which no user speaks.
     """
-    said = user_messages(trace)
+    messages = user_messages(trace)
     foreign = sorted({label.trace_id for label in labels} - {trace.id})
-    for wrong, why in (
-        (not labels, "no label given; give those that say why it matters"),
-        (foreign, f"labels of {', '.join(foreign)} given; give its own"),
-        (not said, "no user speaks in it"),
-        (not by.strip(), "it needs the name of who promotes it"),
-    ):
-        if wrong:
-            raise ValueError(f"case of trace {trace.id}: {why}")
-    kept = ("rater", "rater_kind", "verdict", "why")
+    case = f"case of trace {trace.id}"
+    if not labels:
+        raise ValueError(f"{case}: no label given; give those that say why it matters")
+    if foreign:
+        raise ValueError(f"{case}: labels of {', '.join(foreign)} given; give its own")
+    if not messages:
+        raise ValueError(f"{case}: no user speaks in it")
+    if not by.strip():
+        raise ValueError(f"{case}: it needs the name of who promotes it")
+    reasons = []
+    for label in labels:
+        reasons.append({name: getattr(label, name) for name in REASON_FIELDS})
     return Case(
-        id="case-" + hashlib.sha256(canonical([trace.id, said]).encode()).hexdigest()[:12],
-        input=said,
+        id="case-" + fingerprint([trace.id, messages])[:12],
+        input=messages,
         expected=expected,
         trace_id=trace.id,
         label_ids=tuple(label.id for label in labels),
         source=trace.source,
         promoted_by=by,
         promoted_time=clock.time(),
-        meta={
-            **(meta or {}),
-            "reasons": [{name: getattr(label, name) for name in kept} for label in labels],
-        },
+        meta={**(meta or {}), "reasons": reasons},
     )
 
 
@@ -117,7 +112,8 @@ class Dataset:
         """Add `case`. Raises ValueError where one has its id, or the same input and expectation: it
         counts once.
         """
-        keys = ("id", case.id), ("content", canonical([case.input, case.expected]))
+        content = canonical([case.input, case.expected])
+        keys = (("id", case.id), ("content", content))
         for key in keys:
             if key in self._known:
                 raise ValueError(
@@ -132,18 +128,16 @@ class Dataset:
         `problems`.
         """
         dataset = cls(name=Path(path).stem)
-        dataset._loaded = Path(path).resolve(), Path(path).read_bytes()
+        dataset._loaded = (Path(path).resolve(), Path(path).read_bytes())
         for number, line in enumerate(read_text(path).split("\n"), 1):
+            if not line.strip():
+                continue
             try:
-                if line.strip():
-                    dataset.add(decode(Case, line, str(path), number))
-            except ValueError as error:
-                bad = (
-                    error
-                    if isinstance(error, RecordError)
-                    else RecordError(str(error), str(path), number)
-                )
-                dataset.problems += (bad,)
+                dataset.add(decode(Case, line, str(path), number))
+            except RecordError as problem:
+                dataset.problems += (problem,)
+            except ValueError as error:  # a duplicate
+                dataset.problems += (RecordError(str(error), str(path), number),)
         return dataset
 
     def save(self, path: str | Path) -> None:
@@ -168,4 +162,4 @@ class Dataset:
                 write_whole(path, text)
         else:
             write_whole(path, text)
-        self._loaded = target, text.encode()
+        self._loaded = (target, text.encode())

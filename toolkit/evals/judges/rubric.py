@@ -4,20 +4,16 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import yaml
 from pydantic import BeforeValidator, TypeAdapter
 
-from toolkit.models.wire import fingerprint
-from toolkit.records import RecordError, read_text, validate, write_whole
+from toolkit.evals.judges.front_matter import fields_in, source_of
+from toolkit.records import RecordError, fingerprint, read_text, validate, write_whole
 
-FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)^---[ \t]*$(.*)", re.DOTALL | re.MULTILINE)
-YAML = (".yaml", ".yml")
-DUMP: Any = partial(yaml.safe_dump, sort_keys=False, allow_unicode=True, width=100)
 STRICT: dict[str, Any] = {"extra": "forbid"}
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,36 +98,49 @@ class Rubric:
     version: int = 1
 
     def __post_init__(self) -> None:
-        criteria = tuple(
-            Criterion(**c) if isinstance(c, dict) else c for c in _criteria(self.criteria)
-        )
-        object.__setattr__(self, "criteria", criteria)
+        criteria = []
+        for criterion in _criteria(self.criteria):
+            if isinstance(criterion, dict):
+                criterion = Criterion(**criterion)
+            criteria.append(criterion)
+        object.__setattr__(self, "criteria", tuple(criteria))
         object.__setattr__(self, "text", re.sub("\r\n?", "\n", self.text).strip())
-        if not all(words.strip() for words in (self.name, self.text, *(c.text for c in criteria))):
+        texts = [self.name, self.text, *(criterion.text for criterion in criteria)]
+        if not all(text.strip() for text in texts):
             raise ValueError(
                 "a rubric needs a name, a text that tells what to judge, and no blank criterion"
             )
-        ids = [c.id for c in criteria]
-        if len(set(ids)) < len(ids) or not all(re.fullmatch(r"[\w-]{1,40}", id_) for id_ in ids):
-            raise ValueError(
-                f"criteria have short ids of letters, digits, _ and -, each its own; not {', '.join(ids)}"
-            )
-        if len(set(self.scale)) < max(2, len(self.scale)) or self.passing not in (
-            "",
-            *self.scale[:-1],
-        ):
-            raise ValueError(
-                "a scale has two grades or more, best first; passing is one of them, and not the worst"
-            )
+        self._check_ids()
+        self._check_scale()
         if not 0 < self.threshold <= 1:
             raise ValueError(f"the threshold is above 0 and at most 1, not {self.threshold}")
-        for one in self.examples:
-            if set(one.findings) != set(ids) or not {
-                f.verdict for f in one.findings.values()
-            } <= set(self.scale):
-                raise ValueError(
-                    f"example {one.trace_id}: it needs a grade of the scale for {', '.join(ids)}"
-                )
+        for example in self.examples:
+            self._check_example(example)
+
+    def _check_ids(self) -> None:
+        ids = [criterion.id for criterion in self.criteria]
+        are_short = all(re.fullmatch(r"[\w-]{1,40}", criterion_id) for criterion_id in ids)
+        if len(set(ids)) < len(ids) or not are_short:
+            raise ValueError(
+                "criteria have short ids of letters, digits, _ and -, each its own; "
+                f"not {', '.join(ids)}"
+            )
+
+    def _check_scale(self) -> None:
+        are_grades = len(self.scale) >= 2 and len(set(self.scale)) == len(self.scale)
+        if not are_grades or self.passing not in ("", *self.scale[:-1]):
+            raise ValueError(
+                "a scale has two grades or more, best first; passing is one of them, and not the "
+                "worst"
+            )
+
+    def _check_example(self, example: Example) -> None:
+        ids = [criterion.id for criterion in self.criteria]
+        grades = {finding.verdict for finding in example.findings.values()}
+        if set(example.findings) != set(ids) or not grades <= set(self.scale):
+            raise ValueError(
+                f"example {example.trace_id}: it needs a grade of the scale for {', '.join(ids)}"
+            )
 
     @property
     def hash(self) -> str:
@@ -143,24 +152,28 @@ class Rubric:
     @property
     def prompt(self) -> str:
         """The rubric as the judge reads it."""
-        head = [
+        lines = [
+            self.text,
             "",
             f"Grades, best first: {', '.join(self.scale)}.",
             "Criteria, each graded for itself:",
         ]
-        return "\n".join([self.text, *head, *(f"- {c.id}: {c.text}" for c in self.criteria)])
+        for criterion in self.criteria:
+            lines.append(f"- {criterion.id}: {criterion.text}")
+        return "\n".join(lines)
 
     def passes(self, grade: str) -> bool:
         """Whether `grade` is a pass. Raises ValueError for one that is not on the scale."""
-        return self.scale.index(grade) <= self.scale.index(self.passing or self.scale[0])
+        lowest_pass = self.passing or self.scale[0]
+        return self.scale.index(grade) <= self.scale.index(lowest_pass)
 
     def decide(self, grades: Mapping[str, str]) -> Literal["pass", "fail"]:
-        """The verdict that the `grades` of all criteria make. Raises KeyError where one is missing."""
+        """The verdict that the `grades` of all criteria make. KeyError where one is missing."""
         failed = [criterion for criterion in self.criteria if not self.passes(grades[criterion.id])]
-        share = 1 - len(failed) / len(self.criteria)
-        return (
-            "fail" if share < self.threshold - 1e-9 or any(c.required for c in failed) else "pass"
-        )
+        if any(criterion.required for criterion in failed):
+            return "fail"
+        share_passed = 1 - len(failed) / len(self.criteria)
+        return "pass" if share_passed >= self.threshold - ROUNDING else "fail"
 
     @classmethod
     def load(cls, path: str | Path) -> "Rubric":
@@ -175,33 +188,15 @@ class Rubric:
     @classmethod
     def parse(cls, source: str, file: str | Path = "rubric.md") -> "Rubric":
         """As `load`, from the text of a file called `file`."""
-        head, body = _parts(source, file)
+        given = fields_in(source, file)
         try:
-            # The line of --- is counted, as an editor does. No word is taken for a number or a
-            # truth value by itself, so that grades may be 5 to 1, or yes and no; the fields that
-            # are numbers are read as such afterwards.
-            found = yaml.load("\n" * (body is not None) + head, yaml.BaseLoader)
-        except yaml.YAMLError as error:
-            hint = ""
-            if "mapping values are not allowed" in str(error):
-                hint = ". A sentence that holds a colon is put in quotes"
-            raise RecordError(f"not YAML: {error}{hint}", str(file)) from None
-        if not isinstance(found, dict):
-            raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
-        try:
-            return validate(cls, found if body is None else {**found, "text": body}, str(file))
+            return validate(cls, given, str(file))
         except RecordError as error:
-            at = (error.field or "").split(".")
-            inner = (
-                Finding
-                if "findings" in at
-                else {"criteria": Criterion, "examples": Example}.get(at[0], cls)
-            )
-            known = (
-                f": known are {', '.join(one.name for one in fields(inner))}"
-                * error.why.startswith("Unexpected")
-            )
-            raise RecordError(error.why + known, error.file, error.line, error.field) from None
+            why = error.why
+            if why.startswith("Unexpected"):
+                known = fields(_class_of_field(error.field))
+                why += f": known are {', '.join(field.name for field in known)}"
+            raise RecordError(why, error.file, error.line, error.field) from None
 
     def save(self, path: str | Path) -> None:
         """Write a new file, fsynced; where `path` holds this rubric already, whatever its comments,
@@ -210,31 +205,36 @@ class Rubric:
         Raises FileExistsError where something else is there, which somebody wrote: edit it, or save
         elsewhere.
         """
-        with suppress(RecordError):
-            if Path(path).exists() and Rubric.load(path) == self:
-                return None
         if Path(path).exists():
+            with suppress(RecordError):
+                if Rubric.load(path) == self:
+                    return
             raise FileExistsError(f"{path} holds something else: edit it there, or save elsewhere")
-        told = TypeAdapter(Rubric).dump_python(self, mode="json", exclude_defaults=True)
-        if "criteria" in told:
-            plain = enumerate(told["criteria"], 1)
-            told["criteria"] = [
-                c["text"] if c == {"id": f"c{n}", "text": c["text"]} else c for n, c in plain
-            ]
-        text = "" if Path(path).suffix in YAML else f"---\n\n{told.pop('text')}\n"
-        source = "---\n" * bool(text) + DUMP(told) + text
+        stated = TypeAdapter(Rubric).dump_python(self, mode="json", exclude_defaults=True)
+        if "criteria" in stated:
+            stated["criteria"] = _sentences(stated["criteria"])
+        source = source_of(stated, path)
         with suppress(RecordError):
             if Rubric.parse(source, path) == self:
-                return write_whole(path, source)
+                write_whole(path, source)
+                return
         raise ValueError(
             f"{path}: something in this rubric cannot be written so that it is read back the same"
         )
 
 
-def _parts(source: str, file: str | Path) -> tuple[str, str | None]:
-    """The YAML of a rubric file, and the Markdown under it; None where all is YAML."""
-    if Path(file).suffix in YAML:
-        return source, None
-    if not (parts := FRONT_MATTER.match(source)):
-        raise RecordError("a rubric opens with front matter between two lines of ---", str(file), 1)
-    return parts[1], parts[2]
+def _class_of_field(path: str | None) -> Any:
+    """The dataclass that holds the field at `path`, as ``criteria.0.text``."""
+    names = (path or "").split(".")
+    if "findings" in names:
+        return Finding
+    return {"criteria": Criterion, "examples": Example}.get(names[0], Rubric)
+
+
+def _sentences(criteria: list[dict[str, Any]]) -> list[Any]:
+    """Criteria as a person writes them: a sentence alone where its id is by its number."""
+    written: list[Any] = []
+    for number, criterion in enumerate(criteria, 1):
+        is_sentence = criterion == {"id": f"c{number}", "text": criterion["text"]}
+        written.append(criterion["text"] if is_sentence else criterion)
+    return written

@@ -2,8 +2,7 @@
 
 import time as clock
 import unicodedata
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from os import PathLike
@@ -13,7 +12,9 @@ from uuid import uuid4
 
 from pydantic import BeforeValidator
 
-from toolkit.records import FileChanged, JsonlFile, Line, RecordError, canonical
+from toolkit.evals.labels.store import RetractableFile, Retraction
+from toolkit.evals.text import spelling
+from toolkit.records import Line, RecordError, canonical
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,8 @@ Judgement = Literal["pass", "fail", "defer"]
 RaterKind = Literal["human", "model", "simulated"]
 """Who rated. Only ``human`` may stand under the words human alignment."""
 
-TRIES = 100
+TEXT_FIELDS = ("trace_id", "rater", "why", "id")
+LABEL_FIELDS = ("trace_id", "rater", "verdict", "why", "rater_kind", "time", "id")
 
 
 def tidy(name: str) -> str:
@@ -52,11 +54,11 @@ class Label:
     """Seconds since 1970 UTC."""
 
     def __post_init__(self) -> None:
-        for name in ("trace_id", "rater", "why", "id", "verdict", "rater_kind", "time"):
+        for name in LABEL_FIELDS:
             value = getattr(self, name)
             if hasattr(value, "item"):  # a scalar of numpy, as a table gives it
                 object.__setattr__(self, name, value.item())
-        for name in ("trace_id", "rater", "why", "id"):
+        for name in TEXT_FIELDS:
             text = getattr(self, name)
             if not isinstance(text, str) or not text.strip():
                 hint = ": say why, in a few words" if name == "why" else ""
@@ -64,41 +66,27 @@ class Label:
                     f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {text!r}"
                 )
         object.__setattr__(self, "rater", tidy(self.rater))
-        for name, word, known in (
-            ("verdict", self.verdict, Judgement),
-            ("rater_kind", self.rater_kind, RaterKind),
-        ):
-            if word not in get_args(known):
-                raise ValueError(
-                    f"a label's {name} is one of {', '.join(get_args(known))}, not {word!r}"
-                )
-        if not isfinite(
-            self.time
-        ):  # JSON has no such number: the label could be written, and never be read
+        _refuse_other_words("verdict", self.verdict, get_args(Judgement))
+        _refuse_other_words("rater_kind", self.rater_kind, get_args(RaterKind))
+        if not isfinite(self.time):
+            # JSON has no such number: the label could be written, and never be read
             raise ValueError(f"a label's time is a number of seconds, not {self.time}")
 
 
-@dataclass(frozen=True, slots=True)
-class Retraction:
-    """The record of this id is taken back; the record itself stays in the file."""
-
-    retracts: str
-    time: float = field(default_factory=clock.time)
-    trace_id: str | None = None
-    """Of the label: another program may give one id to the labels of several raters. None where
-    nobody said.
-    """
-    rater: str | None = None
-    """Who gave the label, or did what is taken back. None where nobody said."""
+def _refuse_other_words(name: str, word: str, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise ValueError(f"a label's {name} is one of {', '.join(known)}, not {word!r}")
 
 
 def _as_stored(line: Any) -> Any:
     """Refuse a stored label that leaves to a default who rated, or the id by which it is taken
     back.
     """
-    stored = line if isinstance(line, dict) else {"retracts": None}
-    if missing := [name for name in ("rater_kind", "id") if not stored.keys() & {name, "retracts"}]:
-        raise ValueError(f"a stored label needs {missing[0]}: write it into the line")
+    if not isinstance(line, dict) or "retracts" in line:
+        return line
+    for name in ("rater_kind", "id"):
+        if name not in line:
+            raise ValueError(f"a stored label needs {name}: write it into the line")
     return line
 
 
@@ -108,14 +96,20 @@ LINE: Any = Annotated[Label | Retraction, BeforeValidator(_as_stored)]
 class LabelStore:
     """Labels in an append-only JSONL file that several processes may write.
 
-    Each action is fsynced before it returns, and each reading is of the file (which the first `add`
-    makes), so a new store on the same path goes on where the last one was killed.
+    Each action is fsynced before it returns, and each reading is of the file, so a new store on the
+    same path goes on where the last one was killed. Raises FileNotFoundError where there is no file
+    at `path`, since a name that was mistyped must not lose a rater; with `make` the first `add`
+    makes it.
     """
 
-    def __init__(self, path: "str | PathLike[str]"):
+    def __init__(self, path: "str | PathLike[str]", make: bool = False):
         self.path = Path(path).expanduser()
-        self._file = JsonlFile(self.path, LINE)
-        self._text, self._whole, self._known = b"", 0, list[Line]()
+        self._file = RetractableFile(self.path, LINE)
+        if not make and not self.path.is_file():
+            raise FileNotFoundError(
+                f"{self.path} is not there: a rater's file begins with their first label. To begin "
+                "one, use LabelStore(path, make=True)"
+            )
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -128,16 +122,12 @@ class LabelStore:
         """
         if not isinstance(label, Label):
             raise TypeError(f"a LabelStore takes a Label, not {type(label).__name__}: {label!r}")
-        lines = self._lines()
-        if canonical(label.id).encode() in self._text:
-            known = (line.record for line in lines)
-            if any(
-                label.id in (getattr(x, "retracts", ""), getattr(x, "id", "")) and x != label
-                for x in known
-            ):
-                raise ValueError(
-                    f"{self.path}: the id {label.id} is taken: a new Label gets an id of its own"
-                )
+        lines = self._file.current_lines()
+        may_be_known = canonical(label.id).encode() in self._file.text
+        if may_be_known and any(_takes_id(line.record, label) for line in lines):
+            raise ValueError(
+                f"{self.path}: the id {label.id} is taken: a new Label gets an id of its own"
+            )
         self._file.append(label)
 
     def undo(self, rater: str | None = None) -> Label | None:
@@ -145,19 +135,16 @@ class LabelStore:
         none. Where it replaced an older label of the same trace by the same rater, that one counts
         again.
         """
-        newest: list[Label] = []
 
-        def decide() -> list[Retraction]:
-            standing = [
-                label for label in self._standing() if rater is None or label.rater == tidy(rater)
-            ]
-            newest[:] = standing[-1:]
-            return [
-                Retraction(label.id, trace_id=label.trace_id, rater=label.rater) for label in newest
-            ]
+        def newest() -> tuple[list[Label], Retraction] | None:
+            for label in reversed(self._standing()):
+                if rater is None or label.rater == tidy(rater):
+                    retraction = Retraction(label.id, trace_id=label.trace_id, rater=label.rater)
+                    return [label], retraction
+            return None
 
-        append_decided(self._file, decide)
-        return newest[0] if newest else None
+        labels = self._file.take_back(newest)
+        return labels[0] if labels else None
 
     def labels(self) -> list[Label]:
         """What counts now: the last label of each rater on each trace, unless taken back, oldest
@@ -165,61 +152,45 @@ class LabelStore:
         """
         last: dict[tuple[str, str], Label] = {}
         for label in self._standing():
-            last.pop((label.trace_id, label.rater), None)
+            last.pop((label.trace_id, label.rater), None)  # so that it moves to the end
             last[label.trace_id, label.rater] = label
         return list(last.values())
 
     def frame(self) -> "pd.DataFrame":
         """`labels` as a table: ``trace_id, rater, verdict, why, rater_kind, time``."""
-        import pandas as pd
-
-        columns = ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
-        return pd.DataFrame([asdict(label) for label in self.labels()], columns=columns)
+        return labels_frame(self.labels()).drop(columns="id")
 
     @property
     def problems(self) -> tuple[RecordError, ...]:
         """Lines that cannot be read, contradict another, or spell a rater anew, each with file,
         line and field.
         """
-        lines = self._lines()
+        lines = self._file.current_lines()
         unread = [line.error for line in lines if line.error]
-        return (*unread, *_labels_in(lines, str(self.path))[1])
-
-    def _lines(self) -> list[Line]:
-        """Each line of the file; only what was added since the last reading is decoded, unless more
-        changed.
-        """
-        text = self._file.utf8(self.path.read_bytes()) if self.path.exists() else b""
-        if not text.startswith(self._text[: self._whole]):
-            self._whole, self._known = 0, []
-        whole = text.rfind(b"\n") + 1  # what stands behind it may yet be written on, or moved aside
-        first = text.count(b"\n", 0, self._whole) + 1
-        self._known += self._file.read(text[self._whole : whole], first)
-        self._text, self._whole = text, whole
-        return [*self._known, *self._file.read(text[whole:], text.count(b"\n") + 1)]
+        contradictions = _labels_in(lines, str(self.path))[1]
+        return (*unread, *contradictions)
 
     def _standing(self) -> list[Label]:
         """Every label that was not taken back, in the order of the file."""
-        return _labels_in(self._lines(), str(self.path))[0]
+        return _labels_in(self._file.current_lines(), str(self.path))[0]
 
 
-def append_decided(file: JsonlFile, decide: Callable[[], Sequence[Any]]) -> None:
-    """Append what `decide` makes of the file as it is; decide anew where another program wrote to
-    it meanwhile.
+def labels_frame(labels: Iterable[Label]) -> "pd.DataFrame":
+    """`labels` as a table, a row each: ``trace_id, rater, verdict, why, rater_kind, time, id``.
 
-    Raises FileChanged where that goes on for `TRIES` times.
+    ``labels_frame(store.labels()).to_csv("labels.csv", index=False)`` writes a file that
+    `labels_from_frame` reads back.
     """
-    for _ in range(TRIES):
-        end = file.content().end
-        records = decide()
-        if not records:
-            return
-        try:
-            file.append(*records, expected_end=end)
-        except FileChanged:
-            continue
-        return
-    raise FileChanged(f"{file.path}: other programs write to it all the time; try again")
+    import pandas as pd
+
+    return pd.DataFrame([asdict(label) for label in labels], columns=list(LABEL_FIELDS))
+
+
+def _takes_id(record: Any, label: Label) -> bool:
+    """Whether `record` is another label of this id, or takes the id back."""
+    if isinstance(record, Retraction):
+        return record.retracts == label.id
+    return isinstance(record, Label) and record.id == label.id and record != label
 
 
 def _labels_in(lines: Iterable[Line], file: str) -> tuple[list[Label], list[RecordError]]:
@@ -237,10 +208,14 @@ def _labels_in(lines: Iterable[Line], file: str) -> tuple[list[Label], list[Reco
         if isinstance(record, Retraction):
             retractions.append((number, record))
         elif isinstance(record, Label):
-            if labels.setdefault((record.id, record.trace_id, record.rater), record) != record:
-                why = f"label {record.id} stands further up with other contents, which count: give this an id of its own"
+            known = labels.setdefault((record.id, record.trace_id, record.rater), record)
+            if known != record:
+                why = (
+                    f"label {record.id} stands further up with other contents, which count: "
+                    "give this an id of its own"
+                )
                 problems.append(RecordError(why, file, number, "id"))
-            if why := _new_spelling(record.rater, raters):
+            if why := new_spelling(record.rater, raters):
                 problems.append(RecordError(why, file, number, "rater"))
     by_id: dict[str, list[Label]] = {}
     for label in labels.values():
@@ -254,11 +229,9 @@ def _labels_in(lines: Iterable[Line], file: str) -> tuple[list[Label], list[Reco
     return list(labels.values()), problems
 
 
-def _new_spelling(rater: str, known: dict[str, list[str]]) -> str:
-    """What is to be said of `rater`, where the name is `known` in other letters; it is then known
-    too.
-    """
-    spellings = known.setdefault(rater.casefold(), [])
+def new_spelling(rater: str, known: dict[str, list[str]]) -> str:
+    """A warning, where the name of `rater` is `known` in other letters; it is then known too."""
+    spellings = known.setdefault(spelling(rater), [])
     if rater in spellings:
         return ""
     spellings.append(rater)
@@ -270,61 +243,13 @@ def _new_spelling(rater: str, known: dict[str, list[str]]) -> str:
 def _taken_back(retraction: Retraction, labels: Sequence[Label]) -> tuple[Label | None, str]:
     """Which of `labels`, those of its id, a `retraction` takes back, and what is wrong with it."""
     for label in labels:
-        if retraction.trace_id in (None, label.trace_id) and retraction.rater in (
-            None,
-            label.rater,
-        ):
-            if retraction.rater is None and len(labels) > 1:
-                return (
-                    label,
-                    f"{len(labels)} labels have the id {label.id}: the first is taken back",
-                )
-            return label, ""
-    return (
-        None,
-        f"it takes back a label {retraction.retracts} that is not in this file, or is another rater's",
-    )
-
-
-def merge_labels(stores: Iterable[str | PathLike[str]], field: str = "verdict") -> "pd.DataFrame":
-    """The labels of several raters: a row a trace, a column a rater, None where there is no label.
-
-    As verdicts it is what `agreement` takes: a deferred one is None too, for it is in no statistic.
-    Another `field` (``why``, ``id``, ``rater_kind`` ...) gives the same table of that field,
-    deferred labels included. A line that cannot be read is a warning. Raises FileNotFoundError,
-    since a name that was mistyped must not lose a rater, and ValueError where two files hold
-    different labels of one rater on one trace.
-    """
-    import pandas as pd
-
-    cells: dict[str, dict[str, Any]] = {}
-    for label in gather_labels(stores):
-        told = None if (field, label.verdict) == ("verdict", "defer") else getattr(label, field)
-        cells.setdefault(label.rater, {})[label.trace_id] = told
-    table = pd.DataFrame(cells, dtype=object).rename_axis(index="trace_id", columns="rater")
-    return table.where(table.notna(), None)
-
-
-def gather_labels(stores: Iterable[str | PathLike[str]]) -> list[Label]:
-    """What counts now in all `stores`. Warns and raises as `merge_labels` does."""
-    found: dict[tuple[str, str], Label] = {}
-    if isinstance(stores, str | PathLike):
-        raise TypeError(
-            f"stores is a list of the raters' files, and not one file: [{str(stores)!r}]"
-        )
-    raters: dict[str, list[str]] = {}
-    for store in map(LabelStore, stores):
-        if not store.path.is_file():
-            raise FileNotFoundError(
-                f"{store.path} is not there: a rater's file begins with their first label"
-            )
-        if problems := store.problems:
-            warnings.warn(f"{len(problems)} lines need a look; first {problems[0]}", stacklevel=3)
-        for label in store.labels():
-            if why := _new_spelling(label.rater, raters):
-                warnings.warn(f"{store.path}: {why}", stacklevel=3)
-            if found.setdefault((label.trace_id, label.rater), label) != label:
-                raise ValueError(
-                    f"{store.path}: {label.rater} has another label of {label.trace_id} in another file"
-                )
-    return list(found.values())
+        is_its_trace = retraction.trace_id in (None, label.trace_id)
+        is_its_rater = retraction.rater in (None, label.rater)
+        if not is_its_trace or not is_its_rater:
+            continue
+        why = ""
+        if retraction.rater is None and len(labels) > 1:
+            why = f"{len(labels)} labels have the id {label.id}: the first is taken back"
+        return label, why
+    target = f"a label {retraction.retracts} that is not in this file, or is another rater's"
+    return None, f"it takes back {target}"

@@ -25,9 +25,8 @@ class Sample(list[Trace]):
         return f"Sample of {len(self)}: {self.note}"
 
     def _repr_html_(self) -> str:
-        return render.block(
-            render.tag("p", repr(self)), render.tag("pre", "\n".join(map(repr, self)))
-        )
+        traces = "\n".join(repr(trace) for trace in self)
+        return render.block(render.tag("p", repr(self)), render.tag("pre", traces))
 
 
 def sample_traces(
@@ -40,65 +39,106 @@ def sample_traces(
     scores: Mapping[str, float | None] | None = None,
     ratings: "pd.DataFrame | None" = None,
 ) -> Sample:
-    """Choose `n` of `traces` to read; 10 to 20 are enough for a first look.
+    """Choose traces to read; 10 to 20 are enough for a first look.
 
-    The same traces, in whatever order, and the same `seed` give the same sample. Its order is drawn
-    too, so that a place in it tells nothing about a judge. `how` is one of:
+    The same traces, in whatever order, and the same seed give the same sample. Its order is drawn
+    too, so that a place in it tells nothing about a judge.
 
-    - ``random``: each trace is as likely as any other, so a rate in the sample estimates the rate in the whole.
-    - ``stratified``: each group that `by` makes (else: outcome, and if a tool failed) once, the rest in proportion.
-    - ``uncertain``: `scores`, by trace id, closest to one half: a judge's probability of a pass, or share of passes.
-    - ``disagreement``: raters differ most in `ratings`, verdicts by trace id (see `merge_labels`). A judge may be a
-      column. This and the one before find the border: a rate among them is a rate of hard cases.
+    Parameters
+    ----------
+    traces
+        The collection. Of two with one id the last counts.
+    n
+        How many to choose, at least 1; all where there are fewer.
+    how
+        ``random``: each trace is as likely as any other, so a rate in the sample estimates the rate
+        in the collection.
 
-    Raises ValueError for another `how`, an `n` below 1, or one without what it needs.
+        ``stratified``: each group that `by` makes once, the rest in proportion.
+
+        ``uncertain``: the `scores` closest to one half.
+
+        ``disagreement``: raters differ most in `ratings`. This and the one before find the border:
+        a rate among them is a rate of hard cases.
+    seed
+        Of the draw.
+    by
+        A function that gives a trace's group; without it the group is the outcome, and whether a
+        tool failed.
+    scores
+        By trace id, in 0 to 1: a judge's probability of a pass, or its share of passes.
+    ratings
+        A row a trace id, a column a rater, as `merge_labels` makes it. A judge may be a column.
+
+    Raises
+    ------
+    ValueError
+        For another `how`, an `n` below 1, or a `how` without what it needs.
     """
-    if how not in get_args(How) or n < 1:
-        raise ValueError(
-            f"how is one of {', '.join(get_args(How))} and n at least 1, not {how!r} and {n!r}"
-        )
-    pool = sorted({trace.id: trace for trace in traces}.values(), key=lambda trace: trace.id)
-    dice = random.Random(seed)
-    dice.shuffle(pool)
+    if how not in get_args(How):
+        raise ValueError(f"how is one of {', '.join(get_args(How))}, not {how!r}")
+    if n < 1:
+        raise ValueError(f"n is at least 1, not {n!r}")
+    by_id = {trace.id: trace for trace in traces}
+    pool = [by_id[trace_id] for trace_id in sorted(by_id)]
+    rng = random.Random(seed)
+    rng.shuffle(pool)
     if how == "random":
-        chosen, note = pool[:n], "each as likely as any other"
+        chosen = pool[:n]
+        note = "each as likely as any other"
     elif how == "stratified":
         chosen, note = _stratified(pool, n, by or _outcomes(pool))
-    else:
-        ranked, note = (
-            _closest_to_half(pool, scores) if how == "uncertain" else _most_disputed(pool, ratings)
-        )
+    elif how == "uncertain":
+        ranked, note = _closest_to_half(pool, scores)
         chosen = ranked[:n]
-    dice.shuffle(chosen)
+    else:
+        ranked, note = _most_disputed(pool, ratings)
+        chosen = ranked[:n]
+    rng.shuffle(chosen)
     return Sample(chosen, f"{how}, seed {seed}, of {len(pool)} traces: {note}")
 
 
 def _outcomes(pool: list[Trace]) -> Callable[[Trace], Hashable]:
-    frame = traces_frame(pool)
-    outcomes = frame["outcome"].astype(object).where(frame["outcome"].notna(), "no outcome")
-    tools = (
-        (frame["tool_errors"] > 0)
-        .astype(object)
-        .map({True: "a tool failed", False: "no tool failed"})
-    )
-    groups = dict(zip(frame["id"], outcomes + ", " + tools.fillna("tools unknown"), strict=True))
-    return lambda trace: groups[trace.id]
+    """A function that gives a trace's group: its outcome, and whether a tool failed."""
+    frame = traces_frame(pool).set_index("id")
+    outcomes = frame["outcome"].fillna("no outcome").to_dict()
+    n_errors = frame["tool_errors"].fillna(-1).to_dict()
+
+    def group(trace: Trace) -> str:
+        tools = "tools unknown"
+        if n_errors[trace.id] == 0:
+            tools = "no tool failed"
+        elif n_errors[trace.id] > 0:
+            tools = "a tool failed"
+        return f"{outcomes[trace.id]}, {tools}"
+
+    return group
 
 
 def _stratified(
     pool: list[Trace], n: int, by: Callable[[Trace], Hashable]
 ) -> tuple[list[Trace], str]:
-    """One of each group while there is room, then of whichever group is furthest behind its share."""
+    """One of each group while there is room, then of the group that is furthest behind."""
     groups: dict[Hashable, list[Trace]] = {}
     for trace in pool:
         groups.setdefault(by(trace), []).append(trace)
-    ranked = sorted(groups, key=lambda group: (-len(groups[group]), str(group)))
-    taken = dict.fromkeys(ranked, 0) | dict.fromkeys(ranked[:n], 1)
-    for _ in range(min(n, len(pool)) - sum(taken.values())):
-        taken[min(ranked, key=lambda group: taken[group] / len(groups[group]))] += 1
-    told = "; ".join(f"{group}: {taken[group]} of {len(groups[group])}" for group in ranked)
-    note = f"{len(groups)} groups ({told}); a small group counts more here than in the whole"
-    return [trace for group in ranked for trace in groups[group][: taken[group]]], note
+    largest_first = sorted(groups, key=lambda group: (-len(groups[group]), str(group)))
+    n_taken = dict.fromkeys(largest_first, 0)
+    for group in largest_first[:n]:
+        n_taken[group] = 1
+
+    def share_taken(group: Hashable) -> float:
+        return n_taken[group] / len(groups[group])
+
+    for _ in range(min(n, len(pool)) - sum(n_taken.values())):
+        n_taken[min(largest_first, key=share_taken)] += 1
+    chosen = []
+    sizes = []
+    for group in largest_first:
+        chosen += groups[group][: n_taken[group]]
+        sizes.append(f"{group}: {n_taken[group]} of {len(groups[group])}")
+    note = "a small group counts more here than in the collection"
+    return chosen, f"{len(groups)} groups ({'; '.join(sizes)}); {note}"
 
 
 def _closest_to_half(
@@ -106,34 +146,29 @@ def _closest_to_half(
 ) -> tuple[list[Trace], str]:
     if scores is None:
         raise ValueError('how="uncertain" needs scores: a number in 0 to 1 for each trace id')
-    known = {
-        t.id: float(score)
-        for t in pool
-        if (score := scores.get(t.id)) is not None and 0 <= score <= 1
-    }
-    ranked = sorted(
-        (trace for trace in pool if trace.id in known), key=lambda trace: abs(known[trace.id] - 0.5)
-    )
-    return (
-        ranked,
-        f"scores closest to one half; {len(pool) - len(known)} have no score in 0 to 1 and were left out",
-    )
+    distances = {}
+    for trace in pool:
+        score = scores.get(trace.id)
+        if score is not None and 0 <= score <= 1:
+            distances[trace.id] = abs(float(score) - 0.5)
+    scored = [trace for trace in pool if trace.id in distances]
+    ranked = sorted(scored, key=lambda trace: distances[trace.id])
+    n_unscored = len(pool) - len(scored)
+    left_out = f"{n_unscored} have no score in 0 to 1 and were left out"
+    return ranked, f"scores closest to one half; {left_out}"
 
 
 def _most_disputed(pool: list[Trace], ratings: "pd.DataFrame | None") -> tuple[list[Trace], str]:
     """Ranked by the share of raters who are not with the most common verdict."""
     if ratings is None:
-        raise ValueError(
-            'how="disagreement" needs ratings: a row a trace id, a column a rater (see merge_labels)'
-        )
-    minority = {}
-    for name, *votes in ratings.astype(object).where(ratings.notna(), None).itertuples():
-        counts = Counter(vote for vote in votes if vote is not None)
-        minority[name] = 1 - max(counts.values()) / counts.total() if counts else 0
-    ranked = sorted(
-        (t for t in pool if minority.get(t.id, 0) > 0), key=lambda trace: -minority[trace.id]
-    )
-    return (
-        ranked,
-        f"raters differ on {len(ranked)}; on the others they agree, or fewer than two spoke",
-    )
+        wanted = "a row a trace id, a column a rater (see merge_labels)"
+        raise ValueError(f'how="disagreement" needs ratings: {wanted}')
+    minority_shares = {}
+    for trace_id, *votes in ratings.astype(object).where(ratings.notna(), None).itertuples():
+        times = Counter(vote for vote in votes if vote is not None)
+        if len(times) > 1:
+            minority_shares[trace_id] = 1 - max(times.values()) / times.total()
+    disputed = [trace for trace in pool if trace.id in minority_shares]
+    ranked = sorted(disputed, key=lambda trace: -minority_shares[trace.id])
+    note = f"raters differ on {len(ranked)}; on the others they agree, or fewer than two spoke"
+    return ranked, note

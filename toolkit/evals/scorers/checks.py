@@ -5,37 +5,20 @@ Each function here returns a scorer whose name says what was ordered. Those of w
 messages of one actor. Where the trace does not hold what is asked about, it is unscored.
 """
 
-import hashlib
-import json
 import re
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
 from toolkit.evals.scorers.languages import language_of
-from toolkit.evals.scorers.scorers import Found, Score, Scorer, named
+from toolkit.evals.scorers.pattern import SearchStopped, search
+from toolkit.evals.scorers.personal import personal_data
+from toolkit.evals.scorers.scorers import Score, Scorer, Value, named
 from toolkit.evals.text import python_value, same_form
-from toolkit.models.wire import parse
-from toolkit.records import canonical
+from toolkit.models.schema import parse
+from toolkit.records import fingerprint
 from toolkit.traces import Trace, traces_frame
 
-PATTERN_S, PATTERN_CHARS = 1.0, 20_000
-SEARCH = "import json, re, sys; p, f, texts = json.load(sys.stdin); print(any(re.search(p, t, f) for t in texts))"
-EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,}")
-PHONE = re.compile(
-    r"(?<![\w+])(?:\+|\(?0)\d[\d ()./-]{5,20}\d(?!\d)|(?<!\d)\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)"
-)
-DATE = re.compile(r"(?<![\d./-])\d{1,4}([./-])\d{1,2}\1\d{2,4}(?![./-]?\d)")
-# the next two look ahead, so that a number which begins within another match is seen as well
-CARD = re.compile(
-    r"(?<!\d)(?=((?:\d{13,19}|\d{4}([ -])\d{4}\2\d{4}\2\d{1,7}|\d{4}[ -]\d{6}[ -]\d{5})(?!\d)))"
-)
-IBAN = re.compile(
-    r"\b(?=([A-Z]{2}\d{2}[A-Z0-9 ]{11,38}(?![A-Z0-9])|[a-z]{2}\d{2}[a-z0-9]{11,30}\b))"
-)
+MAX_SEARCHED_CHARS = 20_000
 
 
 def contains(*words: str, actor: str = "assistant") -> Scorer:
@@ -45,12 +28,12 @@ def contains(*words: str, actor: str = "assistant") -> Scorer:
     if not words or not all(words):
         raise ValueError(f"contains needs words to look for, not {words!r}")
 
-    def find(said: list[str]) -> Found:
-        text = same_form("\n".join(said)).casefold()
-        hits = [word for word in words if same_form(word).casefold() in text]
-        return bool(
-            hits
-        ), f"{actor} says {hits[0]!r}" if hits else f"{actor} says none of {', '.join(words)}"
+    def find(messages: list[str]) -> tuple[Value, str]:
+        text = same_form("\n".join(messages)).casefold()
+        for word in words:
+            if same_form(word).casefold() in text:
+                return True, f"{actor} says {word!r}"
+        return False, f"{actor} says none of {', '.join(words)}"
 
     return _of_words(f"contains({', '.join(map(repr, words))})", actor, find)
 
@@ -61,54 +44,25 @@ def matches(pattern: str, actor: str = "assistant", flags: int = 0) -> Scorer:
 
     A message is searched as it is, and where nothing was found once more with plain quotes and
     spaces (`same_form`). A pattern can take for ever, so a search that takes a second is stopped,
-    and a message of more than 20,000 characters is not searched: both are unscored. The timer
-    counts CPU time, and only the main thread of a POSIX system has it; elsewhere the search runs in
-    a process of its own, some 15 ms each, that ends after a second.
+    and a message of more than 20,000 characters is not searched: both are unscored.
     """
     compiled = re.compile(pattern, flags)
-    plain = re.compile(same_form(pattern), flags)
+    in_same_form = re.compile(same_form(pattern), flags)
 
-    def find(said: list[str]) -> Found:
-        if max(map(len, said)) > PATTERN_CHARS:
-            return None, f"a message of more than {PATTERN_CHARS:,} characters is not searched"
+    def find(messages: list[str]) -> tuple[Value, str]:
+        if max(map(len, messages)) > MAX_SEARCHED_CHARS:
+            return None, f"a message of more than {MAX_SEARCHED_CHARS:,} characters is not searched"
+        texts = [same_form(message) for message in messages]
         try:
-            found = _search(compiled, said)
-            texts = [same_form(text) for text in said]
-            if not found and (texts != said or plain != compiled):
-                found = _search(plain, texts)
-            return found, f"searched {len(said)} messages of {actor}"
-        except (TimeoutError, subprocess.SubprocessError) as error:
-            return (
-                None,
-                f"the search was stopped: {type(error).__name__} (it may take {PATTERN_S:g} s)",
-            )
+            is_there = search(compiled, messages)
+            if not is_there and (texts != messages or in_same_form != compiled):
+                is_there = search(in_same_form, texts)
+        except SearchStopped as error:
+            return None, str(error)
+        return is_there, f"searched {len(messages)} messages of {actor}"
 
-    return _of_words(f"matches({pattern!r}{f', {flags:d}' * bool(flags)})", actor, find)
-
-
-def _search(pattern: re.Pattern[str], texts: list[str]) -> bool:
-    def stop(*_: object) -> None:
-        raise TimeoutError
-
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        told, program = (
-            json.dumps([pattern.pattern, pattern.flags, texts]),
-            [sys.executable, "-I", "-S", "-c", SEARCH],
-        )
-        ended = subprocess.run(
-            program, input=told, capture_output=True, text=True, timeout=PATTERN_S, check=True
-        )
-        return ended.stdout.strip() == "True"
-    before = signal.signal(signal.SIGVTALRM, stop)
-    try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, PATTERN_S)
-        return any(pattern.search(text) for text in texts)
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before or signal.SIG_DFL)
+    arguments = f"{pattern!r}, {flags:d}" if flags else repr(pattern)
+    return _of_words(f"matches({arguments})", actor, find)
 
 
 def valid_json(schema: dict[str, Any], actor: str = "assistant") -> Scorer:
@@ -118,35 +72,40 @@ def valid_json(schema: dict[str, Any], actor: str = "assistant") -> Scorer:
     from jsonschema import Draft202012Validator
 
     Draft202012Validator.check_schema(schema)
-    version = hashlib.sha256(canonical(schema).encode()).hexdigest()[:8]
+    version = fingerprint(schema)[:8]
 
-    def find(said: list[str]) -> Found:
-        value, wrong = parse(said[-1], schema)
-        return value is not None, wrong or "it is as the schema says", version
+    def find(messages: list[str]) -> tuple[Value, str]:
+        value, wrong = parse(messages[-1], schema)
+        return value is not None, wrong or "it is as the schema says"
 
-    return _of_words("valid_json", actor, find)
+    return _of_words("valid_json", actor, find, version)
 
 
 def length(unit: Literal["chars", "words"] = "chars", actor: str = "assistant") -> Scorer:
     """How long the messages of `actor` are, taken together."""
-    count: Callable[[str], int] = {"chars": len, "words": lambda text: len(text.split())}[unit]
-    return _of_words(
-        f"length({unit})", actor, lambda said: (sum(map(count, said)), f"{len(said)} messages")
-    )
+    if unit not in ("chars", "words"):
+        raise ValueError(f"unit is chars or words, not {unit!r}")
+
+    def find(messages: list[str]) -> tuple[Value, str]:
+        sizes = []
+        for message in messages:
+            sizes.append(len(message) if unit == "chars" else len(message.split()))
+        return sum(sizes), f"{len(messages)} messages"
+
+    return _of_words(f"length({unit})", actor, find)
 
 
 def measure(column: str) -> Scorer:
-    """A number that `traces_frame` has of a trace, as ``tokens``, ``cost_usd`` or ``duration_s``."""
-    if column not in (known := [str(name) for name in traces_frame([]).select_dtypes("number")]):
+    """A number that `traces_frame` has of a trace, as ``tokens`` or ``cost_usd``."""
+    known = [str(name) for name in traces_frame([]).select_dtypes("number")]
+    if column not in known:
         raise ValueError(f"no measure {column!r}; there are {', '.join(known)}")
 
-    def find(trace: Trace) -> Found:
+    def find(trace: Trace) -> tuple[Value, str]:
         stated = traces_frame([trace])[column].dropna().tolist()
-        return (
-            (stated[0], "the trace states it")
-            if stated and stated[0] >= 0
-            else (None, "the trace does not state it")
-        )
+        if stated and stated[0] >= 0:
+            return stated[0], "the trace states it"
+        return None, "the trace does not state it"
 
     return named(column, find)
 
@@ -155,18 +114,20 @@ def latency_s(trace: Trace) -> Score:
     """The longest wait, in seconds, from a user's words to the assistant's next. Unscored where a
     time is missing.
     """
-    asked, waits = None, []
-    for step in (step for step in trace.steps if step.kind == "message"):
-        if asked and step.actor == "assistant":
-            if asked.time is None or step.time is None or step.time < asked.time:
-                return Score(
-                    "latency_s",
-                    None,
-                    f"steps {asked.id} and {step.id} do not tell how long it took",
-                )
-            waits.append(step.time - asked.time)
-            asked = None
-        asked = asked or (step if step.actor == "user" else None)
+    question = None
+    waits = []
+    for step in trace.steps:
+        if step.kind != "message":
+            continue
+        if question is None:
+            if step.actor == "user":
+                question = step
+        elif step.actor == "assistant":
+            if question.time is None or step.time is None or step.time < question.time:
+                why = f"steps {question.id} and {step.id} do not tell how long it took"
+                return Score("latency_s", None, why)
+            waits.append(step.time - question.time)
+            question = None
     return Score("latency_s", max(waits, default=None), f"{len(waits)} questions with an answer")
 
 
@@ -176,25 +137,28 @@ def called(tool: str, /, **arguments: Any) -> Scorer:
     """
     wanted = {name: _comparable(value) for name, value in arguments.items()}
 
-    def find(trace: Trace) -> Found:
+    def find(trace: Trace) -> tuple[Value, str]:
+        if not trace.steps:
+            return None, "the trace is empty"
         calls = [
             call.data.get("arguments")
             for call in trace.calls
             if call.data.get("name", call.content) == tool
         ]
-        read = [call for call in calls if isinstance(call, dict)]
-        if calls and not wanted:
-            return True, f"{len(calls)} calls of {tool}"
-        if any(wanted.items() <= _comparable(call).items() for call in read):
-            return True, f"{len(calls)} calls of {tool}"
-        if len(read) < len(calls):
+        count = f"{len(calls)} calls of {tool}"
+        if not calls:
+            return False, count
+        if not wanted:
+            return True, count
+        readable = [call for call in calls if isinstance(call, dict)]
+        if any(wanted.items() <= _comparable(call).items() for call in readable):
+            return True, count
+        if len(readable) < len(calls):
             return None, f"the arguments of a call of {tool} cannot be read"
-        if not trace.steps:
-            return None, "the trace is empty"
-        return False, f"{len(calls)} calls of {tool}" + (", with other arguments" if calls else "")
+        return False, f"{count}, with other arguments"
 
-    told = "".join(f", {name}={value!r}" for name, value in arguments.items())
-    return named(f"called({tool!r}{told})", find)
+    ordered = "".join(f", {name}={value!r}" for name, value in arguments.items())
+    return named(f"called({tool!r}{ordered})", find)
 
 
 def _comparable(value: Any) -> Any:
@@ -217,8 +181,8 @@ def language(actor: str = "assistant") -> Scorer:
     many again as the second; a word of several languages counts for each of them by its share.
     """
 
-    def find(said: list[str]) -> Found:
-        return language_of(" ".join(said))
+    def find(messages: list[str]) -> tuple[Value, str]:
+        return language_of(" ".join(messages))
 
     return _of_words("language", actor, find)
 
@@ -232,50 +196,31 @@ def no_personal_data(actor: str = "assistant") -> Scorer:
     postal addresses are not seen.
     """
 
-    def find(said: list[str]) -> Found:
-        kinds = sorted({kind for text in said for kind in personal_data(text)})
-        return (
-            not kinds,
-            f"{actor} writes what looks like: {', '.join(kinds)}" if kinds else "none was seen",
-        )
+    def find(messages: list[str]) -> tuple[Value, str]:
+        kinds: set[str] = set()
+        for message in messages:
+            kinds |= personal_data(message)
+        if kinds:
+            return False, f"{actor} writes what looks like: {', '.join(sorted(kinds))}"
+        return True, "none was seen"
 
     return _of_words("no_personal_data", actor, find)
 
 
-def personal_data(text: str) -> set[str]:
-    """Which of ``card``, ``email``, ``iban`` and ``phone`` seem to stand in `text`."""
-    text = same_form(text)
-    found = {
-        "email": EMAIL.findall(text),
-        "card": [one[1] for one in CARD.finditer(text) if _luhn(one[1])],
-    }
-    found["iban"] = [one[1] for one in IBAN.finditer(text) if _iban(one[1])]
-    text = DATE.sub(" ", text)
-    for number in found["card"] + found["iban"]:
-        text = text.replace(number, " ")
-    found["phone"] = [one for one in PHONE.findall(text) if 7 <= len(re.findall(r"\d", one)) <= 15]
-    return {kind for kind, seen in found.items() if seen}
+def _of_words(
+    name: str, actor: str, find: Callable[[list[str]], tuple[Value, str]], version: str = "1"
+) -> Scorer:
+    """A scorer of the messages of `actor` that are not blank; unscored where there are none."""
 
+    def read(trace: Trace) -> tuple[Value, str]:
+        messages = []
+        for step in trace.steps:
+            if step.kind == "message" and step.actor == actor and step.content.strip():
+                messages.append(step.content)
+        if not messages:
+            return None, f"there is no message of {actor}"
+        return find(messages)
 
-def _luhn(text: str) -> bool:
-    digits = [int(digit) for digit in reversed(text) if digit.isdigit()]
-    return any(digits) and sum(digits[::2] + [2 * d - 9 * (d > 4) for d in digits[1::2]]) % 10 == 0
-
-
-def _iban(text: str) -> bool:
-    """Whether `text`, or what is left of it without its last groups, has the checksum 1 modulo 97."""
-    groups = text.upper().split(" ")
-    tries = ["".join(groups[: n + 1]) for n in range(len(groups))]
-    return any(
-        15 <= len(t) <= 34 and int("".join(str(int(c, 36)) for c in t[4:] + t[:4])) % 97 == 1
-        for t in tries
-    )
-
-
-def _of_words(name: str, actor: str, find: Callable[[list[str]], Found]) -> Scorer:
-    def read(trace: Trace) -> Found:
-        steps = (step for step in trace.steps if step.kind == "message" and step.actor == actor)
-        said = [step.content for step in steps if step.content.strip()]
-        return find(said) if said else (None, f"there is no message of {actor}")
-
-    return named(name + f" of {actor}" * (actor != "assistant"), read)
+    if actor != "assistant":
+        name = f"{name} of {actor}"
+    return named(name, read, version)

@@ -6,39 +6,67 @@ from collections import Counter
 from toolkit.evals.text import same_form
 
 KNOWN = {
-    "de": "der die das und ist nicht ich sie wir ihr mit für auf ein eine den dem zu es im haben kann bitte wird auch",
-    "en": "the and is are not you your we i it to of for on with that this have has can will be in my at please",
-    "es": (
-        "el la los las y es no un una que de en por para con su lo se del al puede está tiene usted gracias"
-        " me mi hay más pero como ya son muy o si esta estoy hola quiero también cuando hoy mañana ha te yo sin sobre"
+    "de": (
+        "der die das und ist nicht ich sie wir ihr mit für auf ein eine den dem zu es im "
+        "haben kann bitte wird auch"
     ),
-    "fr": "le la les et est pas vous nous je un une des du pour avec que qui dans au votre vos ce ne sur peut",
+    "en": (
+        "the and is are not you your we i it to of for on with that this have has can will be "
+        "in my at please"
+    ),
+    "es": (
+        "el la los las y es no un una que de en por para con su lo se del al puede está tiene "
+        "usted gracias me mi hay más pero como ya son muy o si esta estoy hola quiero también "
+        "cuando hoy mañana ha te yo sin sobre"
+    ),
+    "fr": (
+        "le la les et est pas vous nous je un une des du pour avec que qui dans au votre vos "
+        "ce ne sur peut"
+    ),
     "pt": (
-        "o a os as e é não um uma que de em por para com seu sua do da no na você está tem pode obrigado"
-        " me meu minha já mas como sim são muito se à ao pelo pela isso foi quando hoje amanhã também eu sem sobre mais"
+        "o a os as e é não um uma que de em por para com seu sua do da no na você está tem "
+        "pode obrigado me meu minha já mas como sim são muito se à ao pelo pela isso foi "
+        "quando hoje amanhã também eu sem sobre mais"
     ),
 }
 NEIGHBOURS = {
     "ca": (
-        "el la els les i és no un una que de en per amb seu es del al ho pot està té vostè gràcies a dels aquest"
-        " em meva hi més però com ja són molt o si aquesta estic hola vull també quan avui demà ha jo sense sobre"
+        "el la els les i és no un una que de en per amb seu es del al ho pot està té vostè "
+        "gràcies a dels aquest em meva hi més però com ja són molt o si aquesta estic hola "
+        "vull també quan avui demà ha jo sense sobre"
     ),
-    "da": "og er ikke jeg du vi det en et den til for på med som har kan vil at af i din dig der eller men",
+    "da": (
+        "og er ikke jeg du vi det en et den til for på med som har kan vil at af i din dig "
+        "der eller men"
+    ),
     "fi": "ja on ei se että en hän ole voi tai kun mutta myös niin sen minä sinä te me kiitos",
     "gl": (
-        "o a os as e é non un unha que de en por para con seu do da no na vostede está ten pode grazas"
-        " me meu hai máis pero como xa son moi se esta estou ola quero tamén cando hoxe mañá á ao eu sen sobre"
+        "o a os as e é non un unha que de en por para con seu do da no na vostede está ten "
+        "pode grazas me meu hai máis pero como xa son moi se esta estou ola quero tamén cando "
+        "hoxe mañá á ao eu sen sobre"
     ),
     "hu": "a az és nem hogy egy van ez meg csak de is kell vagy még ön mi köszönöm",
     "it": (
-        "il lo la i gli le e è non un una che di in per con suo si del può sta ha lei grazie tuo della"
-        " mi mio più ma come già sono molto o se questa ciao voglio anche quando oggi domani al dal nel io senza"
+        "il lo la i gli le e è non un una che di in per con suo si del può sta ha lei grazie "
+        "tuo della mi mio più ma come già sono molto o se questa ciao voglio anche quando "
+        "oggi domani al dal nel io senza"
     ),
-    "nl": "de het een en is niet ik je wij we zij met voor op van te in hebben kan wordt ook dat zijn u uw tot",
-    "no": "og er ikke jeg du vi det en et den til for på med som har kan vil å av i din deg eller men",
+    "nl": (
+        "de het een en is niet ik je wij we zij met voor op van te in hebben kan wordt ook "
+        "dat zijn u uw tot"
+    ),
+    "no": (
+        "og er ikke jeg du vi det en et den til for på med som har kan vil å av i din deg eller men"
+    ),
     "pl": "i w nie na się że jest to z do dla jak ale czy po od przez proszę dziękuję",
-    "ro": "și este nu un o de la în pe cu sau să că puteți din pentru vă lua ce mai dumneavoastră mulțumesc",
-    "sv": "och är inte jag du vi det en ett den till för på med som har kan vill att av i din dig eller men",
+    "ro": (
+        "și este nu un o de la în pe cu sau să că puteți din pentru vă lua ce mai "
+        "dumneavoastră mulțumesc"
+    ),
+    "sv": (
+        "och är inte jag du vi det en ett den till för på med som har kan vill att av i din "
+        "dig eller men"
+    ),
     "tr": "ve bir bu için ile de da çok ama değil mi ne var evet lütfen teşekkürler",
 }
 LEAST_WORDS = 3

@@ -1,24 +1,22 @@
-"""Scorers: plain functions of a trace. A score that cannot be given is data, with the reason, and
-no crash.
+"""Scorers: what code says of a trace. A score that cannot be given is data, with the reason, and no
+crash.
 
-Others are made to order (`toolkit.evals.scorers.checks`), and go together by `all_of`, `any_of`,
-`not_` and `between`.
+A scorer is a function of ``(trace)`` or ``(trace, case)``, plain or async. It returns a bool, a
+number, a str, None, a `Score`, or a dict of those. `score` runs one, and whoever uses scorers goes
+by it.
 """
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from toolkit.evals.text import python_value, same_form
-from toolkit.records import canonical
-from toolkit.traces import Step, Trace
-
-if TYPE_CHECKING:
-    import pandas as pd
+from toolkit.evals.text import python_value
+from toolkit.traces import Trace
 
 Value = bool | float | str | None
-SIGN_OFF = "###STOP###"  # how tau-bench's simulated user hangs up: nothing that needs an answer
+Scorer: TypeAlias = Callable[..., Any]
+"""Of ``(trace)`` or ``(trace, case)``; see the head of this file for what it may return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,184 +38,156 @@ class Score:
 
     def __post_init__(self) -> None:
         value = python_value(self.value)
-        if value is None and (self.value is not None or not self.why.strip()):
-            raise ValueError(
-                f"score {self.name} is {self.value}: of what is unscored give None, and say why"
-            )
+        if value is None:
+            is_nan = self.value is not None
+            if is_nan or not self.why.strip():
+                raise ValueError(
+                    f"score {self.name} is {self.value}: of what is unscored give None, and say why"
+                )
         object.__setattr__(self, "value", value)
 
 
-Scorer = Callable[[Trace], Score]
-Found = tuple[Value, str] | tuple[Value, str, str]
-"""Value, why, and the version where it is not 1."""
+@dataclass(frozen=True, slots=True)
+class NamedScorer:
+    """A scorer under a name of its own, as `scorer` makes it."""
+
+    function: Scorer
+    __name__: str
+    version: str = "1"
+
+    def __call__(self, trace: Trace, case: Any = None) -> Any:
+        """What the function returns: an awaitable, where it is async."""
+        if _takes_case(self.function):
+            return self.function(trace, case)
+        return self.function(trace)
 
 
-def named(name: str, find: Callable[[Trace], Found]) -> Scorer:
-    """A scorer of this name that finds a value and the reason for it."""
+def scorer(name: str, version: str = "1") -> Callable[[Scorer], NamedScorer]:
+    """A decorator that gives a function's scores a name and a version.
+
+    >>> @scorer(name="is short", version="2")
+    ... def short(trace):
+    ...     return len(trace.steps) < 10
+    >>> short.__name__
+    'is short'
+    """
+
+    def decorate(function: Scorer) -> NamedScorer:
+        return NamedScorer(function, name, version)
+
+    return decorate
+
+
+async def score(scorer: Scorer, trace: Trace, case: Any = None) -> dict[str, Score]:
+    """What `scorer` says of `trace`, by the name of each score.
+
+    A value that is no `Score` is named after the scorer; those of a dict after their keys. A scorer
+    that raises, returns None or anything else, or needs a case where there is none, is unscored,
+    and the score says why.
+
+    >>> import asyncio
+    >>> def polite(trace):
+    ...     return "please" in trace.text("assistant")
+    >>> asyncio.run(score(polite, Trace("t", ())))
+    {'polite': Score(name='polite', value=False, why='', version='1')}
+    """
+    return await settle(scorer, call(scorer, trace, case))
+
+
+async def settle(scorer: Scorer, returned: Any) -> dict[str, Score]:
+    """The scores in what `scorer` `returned`, once it is there."""
+    if inspect.isawaitable(returned):
+        try:
+            returned = await returned
+        except Exception as error:
+            returned = _failed(scorer, error)
+    return as_scores(scorer, returned)
+
+
+def call(scorer: Scorer, trace: Trace, case: Any = None) -> Any:
+    """What `scorer` returns, which may be an awaitable; an unscored `Score` where it raises."""
+    try:
+        if not _takes_case(scorer):
+            return scorer(trace)
+        if case is None and _needs_case(scorer):
+            return Score(name_of(scorer), None, "it needs a case, and none was given")
+        return scorer(trace, case)
+    except Exception as error:
+        return _failed(scorer, error)
+
+
+def as_scores(scorer: Scorer, returned: Any) -> dict[str, Score]:
+    """What `scorer` `returned`, as scores by name."""
+    if isinstance(returned, Mapping):
+        scores = {}
+        for key, value in returned.items():
+            scores[str(key)] = _as_score(str(key), value, scorer)
+        return scores
+    if isinstance(returned, Score) and not isinstance(scorer, NamedScorer):
+        return {returned.name: returned}
+    name = name_of(scorer)
+    return {name: _as_score(name, returned, scorer)}
+
+
+def _as_score(name: str, value: Any, scorer: Scorer) -> Score:
+    """One returned value under its `name`."""
+    if isinstance(value, Score):
+        version = scorer.version if isinstance(scorer, NamedScorer) else value.version
+        return replace(value, name=name, version=version)
+    version = scorer.version if isinstance(scorer, NamedScorer) else "1"
+    plain = python_value(value)
+    if plain is None:
+        return Score(name, None, f"the scorer returned {value}", version)
+    if isinstance(plain, bool | int | float | str):
+        return Score(name, plain, version=version)
+    kind = type(value).__name__
+    return Score(name, None, f"the scorer returned {kind}, which is no score", version)
+
+
+def _failed(scorer: Scorer, error: Exception) -> Score:
+    return Score(name_of(scorer), None, f"{type(error).__name__}: {error}")
+
+
+def name_of(scorer: Scorer) -> str:
+    """The name of a function; that of its type for a partial, or an object that can be called."""
+    return str(getattr(scorer, "__name__", type(scorer).__name__))
+
+
+def _case_parameter(scorer: Scorer) -> inspect.Parameter | None:
+    """The parameter that takes the case: the second that stands by place, where it has no default
+    or is called ``case``.
+    """
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(scorer).parameters.values()
+    except ValueError:  # some functions that are written in C state none
+        return None
+    positional = [parameter for parameter in parameters if parameter.kind in by_place]
+    if len(positional) < 2:
+        return None
+    second = positional[1]
+    if second.name == "case" or second.default is inspect.Parameter.empty:
+        return second
+    return None
+
+
+def _takes_case(scorer: Scorer) -> bool:
+    return _case_parameter(scorer) is not None
+
+
+def _needs_case(scorer: Scorer) -> bool:
+    """Whether there is no default for the case."""
+    function = scorer.function if isinstance(scorer, NamedScorer) else scorer
+    parameter = _case_parameter(function)
+    return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
+def named(name: str, find: Callable[[Trace], tuple[Value, str]], version: str = "1") -> Scorer:
+    """A scorer of this name; `find` gives a value and the reason for it."""
 
     def scorer(trace: Trace) -> Score:
-        return Score(name, *find(trace))
+        value, why = find(trace)
+        return Score(name, value, why, version)
 
     scorer.__name__ = name
     return scorer
-
-
-def no_repeated_calls(trace: Trace) -> Score:
-    """Whether no tool is called twice in a row with the same arguments. Unscored where none was
-    called.
-
-    A repeat after an error is a retry, after another call or after the user's words a new question:
-    neither counts.
-    """
-    name, last = "no_repeated_calls", None
-    for step in trace.steps:
-        if step.kind == "tool.call":
-            call = [step.data.get("name", step.content), step.data.get("arguments")]
-            this = same_form(canonical(call))
-            if this == last:
-                return Score(name, False, f"{step.content} is called again in step {step.id}")
-            last = this
-        elif (step.kind == "message" and step.actor != "assistant") or _failed(step):
-            last = None
-    if not trace.calls:
-        return Score(name, None, "no tool was called")
-    return Score(name, True, f"{len(trace.calls)} calls, none repeated")
-
-
-def tools_succeeded(trace: Trace) -> Score:
-    """Whether no tool answered with an error (marked so, or text that begins so). Unscored unless
-    all results say.
-    """
-    name, results = "tools_succeeded", [step for step in trace.steps if step.kind == "tool.result"]
-    for step in filter(_failed, results):
-        return Score(name, False, f"step {step.id}: {step.content[:80]}")
-    if not trace.calls or len(results) < len(trace.calls):
-        return Score(name, None, f"{len(trace.calls)} tool calls and {len(results)} results")
-    for step in results:
-        if step.data.get("error") is None:
-            return Score(name, None, f"step {step.id} does not say whether it is an error")
-    return Score(name, True, f"{len(results)} results, no error")
-
-
-def answered(trace: Trace) -> Score:
-    """Whether the trace ends with words from the assistant. Unscored where it has neither messages
-    nor tools.
-    """
-    kinds = {"message", "tool.call", "tool.result"}
-    steps = [
-        s
-        for s in trace.steps
-        if s.kind in kinds and not (s.actor == "user" and SIGN_OFF in s.content)
-    ]
-    if not steps:
-        return Score("answered", None, "the trace has no messages")
-    last = steps[-1]
-    said = last.kind == "message" and last.actor == "assistant" and bool(last.content.strip())
-    return Score(
-        "answered", said, f"it ends with a {last.kind} of {last.actor}: {last.content[:40]!r}"
-    )
-
-
-def _failed(step: Step) -> bool:
-    return step.kind == "tool.result" and (
-        bool(step.data.get("error")) or step.content.lstrip().startswith("Error")
-    )
-
-
-SCORERS: tuple[Scorer, ...] = (answered, no_repeated_calls, tools_succeeded)
-"""The ones that mean something on any trace."""
-
-
-def score_traces(traces: Iterable[Trace], scorers: Iterable[Scorer] = SCORERS) -> "pd.DataFrame":
-    """Score each trace with each scorer: a row each of ``trace_id, scorer, value, why, version``.
-
-    ``value`` is None where the trace is unscored; a scorer that raises leaves such a row, which names the exception.
-    """
-    import pandas as pd
-
-    chosen = tuple(scorers)
-    found = [(trace.id, score(trace, scorer)) for trace in traces for scorer in chosen]
-    rows = [
-        (trace_id, score.name, score.value, score.why, score.version) for trace_id, score in found
-    ]
-    return pd.DataFrame(
-        rows, columns=["trace_id", "scorer", "value", "why", "version"], dtype=object
-    )
-
-
-def score(trace: Trace, scorer: Scorer) -> Score:
-    """What `scorer` finds; where it raises or returns no Score, an unscored one that says so."""
-    name = _name(scorer)
-    try:
-        found = scorer(trace)
-    except Exception as error:
-        return Score(name, None, f"{type(error).__name__}: {error}")
-    if not isinstance(found, Score):
-        return Score(name, None, f"the scorer returned {type(found).__name__}, not a Score")
-    return found
-
-
-def _name(scorer: Scorer) -> str:
-    """That of its type for a partial, or an object that can be called."""
-    return getattr(scorer, "__name__", type(scorer).__name__)
-
-
-def all_of(*parts: Scorer) -> Scorer:
-    """Whether each part is True. One False decides; else one that is unscored, or no bool, leaves
-    it unscored.
-    """
-    return _derived("all_of", parts, lambda found: _decided(found, decisive=False))
-
-
-def any_of(*parts: Scorer) -> Scorer:
-    """Whether some part is True. One True decides; else one that is unscored, or no bool, leaves it
-    unscored.
-    """
-    return _derived("any_of", parts, lambda found: _decided(found, decisive=True))
-
-
-def not_(part: Scorer) -> Scorer:
-    """The opposite of `part`; unscored where that is unscored, or no bool."""
-
-    def opposite(found: list[Score]) -> tuple[Value, str]:
-        value, why = _decided(found, decisive=True)
-        return None if value is None else not value, why
-
-    return _derived("not_", (part,), opposite)
-
-
-def between(part: Scorer, low: float = 0, high: float = math.inf) -> Scorer:
-    """Whether the number that `part` gives is from `low` to `high`; unscored where it gives none."""
-
-    def held(found: list[Score]) -> tuple[Value, str]:
-        value = found[0].value
-        if isinstance(value, bool | str | None):
-            return None, f"{found[0].name} is {value!r}, which is no number: {found[0].why}"
-        return low <= value <= high, f"{found[0].name} is {value:g}"
-
-    return _derived(f"between[{low:g}, {high:g}]", (part,), held)
-
-
-def _decided(found: list[Score], decisive: bool) -> tuple[Value, str]:
-    """Kleene's three-valued "or" (where True decides) and "and" (1952)."""
-    values = [one.value if isinstance(one.value, bool) else None for one in found]
-    value = decisive if decisive in values else None if None in values else not decisive
-    told = (
-        f"{one.name} is {one.value!r}: {one.why}"
-        for one, had in zip(found, values, strict=True)
-        if had is value
-    )
-    return value, "; ".join(told)
-
-
-def _derived(
-    kind: str, parts: tuple[Scorer, ...], find: Callable[[list[Score]], tuple[Value, str]]
-) -> Scorer:
-    if not parts:
-        raise ValueError(f"{kind} needs at least one scorer: of nothing, everything is true")
-
-    def read(trace: Trace) -> Found:
-        found = [score(trace, part) for part in parts]
-        return *find(found), "+".join(one.version for one in found)
-
-    return named(f"{kind}({', '.join(map(_name, parts))})", read)

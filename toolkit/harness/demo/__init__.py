@@ -1,8 +1,9 @@
 """A small build by scripted roles: a CSV report whose first version has one planted defect.
 
-The roles are simulated; the contract, the sandbox, the checks, the loop and the session are the
-real ones, and the scripted answers travel through the real SDK over loopback. What is reported is
-counted from the session's events.
+The roles are simulated; the contract, the checks, the loop and the session are the real ones, and
+the scripted answers travel through the real SDK over loopback. The command of a check is a plain
+process: it runs as you, with your files and your network. What is reported is counted from the
+session's events.
 """
 
 import json
@@ -22,10 +23,15 @@ from toolkit.harness.workspace import Workspace
 from toolkit.models import Answer, Ledger, Request, connect_model
 from toolkit.sessions import Session
 
-GOAL, SPEC, CRITERIA, FIRST_VERSION = (
-    (files(__name__) / name).read_text(encoding="utf-8")
-    for name in ("goal.md", "spec.md", "criteria.yaml", "report.py.txt")
-)
+
+def _text(name: str) -> str:
+    return (files(__name__) / name).read_text(encoding="utf-8")
+
+
+GOAL = _text("goal.md")
+SPEC = _text("spec.md")
+CRITERIA = _text("criteria.yaml")
+FIRST_VERSION = _text("report.py.txt")
 DEFECTIVE_LINE = 'rows = [line.rstrip("\\n").split(",") for line in file]'
 MENDED_LINE = "rows = list(csv.reader(file))"
 MUST_CATCH = "quoted-commas"
@@ -43,21 +49,28 @@ def generate_policy(request: Request) -> Answer:
     """
     asked = question(request)
     if asked["task"] == "propose":
-        criteria = yaml.safe_load(CRITERIA)
-        if "missing-file" not in str([refused["objections"] for refused in asked["refused"]]):
-            # The first draft takes Python's own exit code 2 for the command's refusal.
-            del next(criterion for criterion in criteria if criterion["id"] == "missing-file")[
-                "stderr"
-            ]
-        return Answer(data={"criteria": criteria})
-    code, note = FIRST_VERSION, "report.py does all that the contract asks."
-    for verdict in asked["findings"]["verdicts"] if asked["findings"] else ():
+        return Answer(data={"criteria": _criteria(asked["refused"])})
+    code = FIRST_VERSION
+    note = "report.py does all that the contract asks."
+    findings = asked["findings"] or {"verdicts": []}
+    for verdict in findings["verdicts"]:
         if verdict["criterion"] == MUST_CATCH and verdict["verdict"] != "pass":
-            code, note = (
-                code.replace(DEFECTIVE_LINE, MENDED_LINE),
-                "The csv module reads the rows now.",
-            )
+            code = code.replace(DEFECTIVE_LINE, MENDED_LINE)
+            note = "The csv module reads the rows now."
     return Answer(data={"files": [{"path": "report.py", "content": code}], "handoff": note})
+
+
+def _criteria(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The proposed criteria, mended where the `refused` proposals were found wanting.
+
+    The first draft takes Python's own exit code 2 for the command's refusal.
+    """
+    criteria: list[dict[str, Any]] = yaml.safe_load(CRITERIA)
+    objections = str([proposal["objections"] for proposal in refused])
+    for criterion in criteria:
+        if criterion["id"] == "missing-file" and "missing-file" not in objections:
+            del criterion["stderr"]
+    return criteria
 
 
 def evaluate_policy(request: Request) -> Answer:
@@ -66,24 +79,20 @@ def evaluate_policy(request: Request) -> Answer:
     """
     asked = question(request)
     if asked["task"] == "review":
-        tried = any(
-            '"' in file["content"] for one in asked["proposal"]["criteria"] for file in one["files"]
-        )
-        return Answer(
-            data={
-                "agree": tried,
-                "objections": [] if tried else ["No criterion tries a quoted comma."],
-            }
-        )
-    said = [
-        {
-            "criterion": one["criterion"],
-            "verdict": one["finding"],
-            "why": one["stderr"].strip() or one["why"],
-        }
-        for one in asked["checks"]
-    ]
-    return Answer(data={"verdicts": said})
+        objections = []
+        if not _tries_a_quoted_comma(asked["proposal"]["criteria"]):
+            objections.append("No criterion tries a quoted comma.")
+        return Answer(data={"agree": not objections, "objections": objections})
+    verdicts = []
+    for check in asked["checks"]:
+        why = check["stderr"].strip() or check["why"]
+        verdicts.append({"criterion": check["criterion"], "verdict": check["finding"], "why": why})
+    return Answer(data={"verdicts": verdicts})
+
+
+def _tries_a_quoted_comma(criteria: list[dict[str, Any]]) -> bool:
+    inputs = [file["content"] for criterion in criteria for file in criterion["files"]]
+    return any('"' in text for text in inputs)
 
 
 def question(request: Request) -> Any:
@@ -97,22 +106,21 @@ def count_defects(events: Iterable[Event]) -> dict[str, int]:
     Planted: a file written in some round holds the defective line. Caught: the executed check of
     `MUST_CATCH` failed in such a round, and the criterion passed in a later one.
     """
-    events = list(events)
-    refused = {e.data["call_id"] for e in events if e.kind == "tool.result" and e.data["error"]}
-    written = [
-        e.data["arguments"]
-        for e in events
-        if e.kind == "tool.call" and e.data["call_id"] not in refused
-    ]
-    verdicts = [e.data for e in events if e.kind == "verdict" and e.data["criterion"] == MUST_CATCH]
+    refused: set[str] = set()
+    written: list[dict[str, Any]] = []
+    verdicts: list[dict[str, Any]] = []
+    for event in list(events)[::-1]:  # a result comes after its call, so it is seen first
+        if event.kind == "tool.result" and event.data["error"]:
+            refused.add(event.data["call_id"])
+        elif event.kind == "tool.call" and event.data["call_id"] not in refused:
+            written.append(event.data["arguments"])
+        elif event.kind == "verdict" and event.data["criterion"] == MUST_CATCH:
+            verdicts.append(event.data)
     planted = {file["round"] for file in written if DEFECTIVE_LINE in file["content"]}
-    red = [
-        verdict["round"]
-        for verdict in verdicts
-        if verdict["check"] == "fail" and verdict["round"] in planted
-    ]
     passed = [verdict["round"] for verdict in verdicts if verdict["verdict"] == "pass"]
-    caught = bool(red) and max(passed, default=0) > min(red)
+    red = [verdict["round"] for verdict in verdicts if verdict["check"] == "fail"]
+    red_where_planted = [number for number in red if number in planted]
+    caught = bool(red_where_planted) and max(passed, default=0) > min(red_where_planted)
     return {"defects_planted": int(bool(planted)), "defects_caught": int(caught)}
 
 
@@ -130,12 +138,13 @@ async def demo_harness(
         Generator.system: generate_policy,
         Evaluator.system: evaluate_policy,
     }
-    async with connect_model(
-        policy=lambda request: policies[request.system or ""](request), ledger=ledger
-    ) as model:
-        yield Harness(
-            Planner(model), Generator(model), Evaluator(model), Workspace(folder), session
-        )
+
+    def policy(request: Request) -> Answer:
+        return policies[request.system or ""](request)
+
+    async with connect_model(policy=policy, ledger=ledger) as model:
+        workspace = Workspace(folder)
+        yield Harness(Planner(model), Generator(model), Evaluator(model), workspace, session)
 
 
 async def run_demo(folder: str | Path, session: Session) -> dict[str, Any]:
@@ -146,16 +155,14 @@ async def run_demo(folder: str | Path, session: Session) -> dict[str, Any]:
     async with demo_harness(folder, session) as harness:
         outcome = await harness.run(GOAL)
     events = [event async for event in session.read(after, follow=False)]
-    frozen = [len(event.data["criteria"]) for event in events if event.kind == "contract.frozen"]
-    last = [
-        e.data["verdict"]
-        for e in events
-        if e.kind == "verdict" and e.data["round"] == outcome.rounds
-    ]
-    figures = (
-        asdict(outcome)
-        | {"criteria": sum(frozen), "passed": last.count("pass")}
-        | count_defects(events)
-    )
+    criteria = 0
+    passed = 0
+    for event in events:
+        if event.kind == "contract.frozen":
+            criteria += len(event.data["criteria"])
+        elif event.kind == "verdict" and event.data["round"] == outcome.rounds:
+            passed += event.data["verdict"] == "pass"
+    figures = asdict(outcome) | count_defects(events)
     del figures["verdicts"]
-    return figures | {"source": "+".join(figures.pop("sources"))}
+    sources = figures.pop("sources")
+    return figures | {"criteria": criteria, "passed": passed, "source": "+".join(sources)}

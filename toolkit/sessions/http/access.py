@@ -137,7 +137,8 @@ def admit(
     """
     id_ = http.path_params["id"]
     _check_host(http, hosts)
-    if not (visit and _follows_a_link(http, needs_click=tokens is None)):
+    is_link = visit and _follows_a_link(http, needs_click=tokens is None)
+    if not is_link:
         _check_origin(http, origins)
     if tokens is None:
         token = None
@@ -153,9 +154,12 @@ def admit(
             raise HTTPException(403, f"this token is not good for that: {need} this session")
     if not ID_PATTERN.fullmatch(id_):
         raise HTTPException(404, "no such session")
-    asked_name = _asked_name(http)
-    device = (token.name if token else "") or asked_name
-    return Pass(id_, grant, actor, device if grant == "control" else "", token)
+    device = _asked_name(http)
+    if token and token.name:
+        device = token.name
+    if grant == "read":
+        device = ""
+    return Pass(id_, grant, actor, device, token)
 
 
 def _check_host(http: HTTPConnection, hosts: Sequence[str]) -> None:
@@ -177,11 +181,13 @@ def _check_origin(http: HTTPConnection, origins: Sequence[str]) -> None:
             raise HTTPException(403, "another site's page may not do this")
         return
     site = http.headers.get("sec-fetch-site")
-    referrer = urlsplit(http.headers.get("referer", ""))
-    from_elsewhere = (
-        f"{referrer.scheme}://{referrer.netloc}" not in own if referrer.netloc else False
-    )
-    if site in ("cross-site", "same-site") or (site is None and from_elsewhere):
+    if site is None:  # an old browser, or none
+        referrer = urlsplit(http.headers.get("referer", ""))
+        origin_of_page = f"{referrer.scheme}://{referrer.netloc}"
+        is_foreign = bool(referrer.netloc) and origin_of_page not in own
+    else:
+        is_foreign = site in ("cross-site", "same-site")
+    if is_foreign:
         raise HTTPException(403, "another site's page may not do this")
 
 
@@ -191,15 +197,12 @@ def _follows_a_link(http: HTTPConnection, needs_click: bool) -> bool:
     Without tokens a script of another site could open the page of any session, and so make it:
     somebody has to click.
     """
-    if "origin" in http.headers:
+    headers = http.headers
+    if "origin" in headers or headers.get("sec-fetch-dest", "document") != "document":
         return False
-    clicked = (
-        http.headers.get("sec-fetch-user", "?1" if "sec-fetch-site" not in http.headers else "")
-        == "?1"
-    )
-    return http.headers.get("sec-fetch-dest", "document") == "document" and (
-        clicked or not needs_click
-    )
+    says_who_clicked = "sec-fetch-site" in headers or "sec-fetch-user" in headers
+    clicked = headers.get("sec-fetch-user") == "?1" or not says_who_clicked
+    return clicked or not needs_click
 
 
 def _secret(http: HTTPConnection) -> str:
@@ -226,7 +229,8 @@ def check_origins(origins: Sequence[str]) -> None:
     for origin in origins:
         if not ORIGIN_PATTERN.fullmatch(origin):
             raise UsageError(
-                f"{origin!r} is no origin: write scheme, host and port as a browser does, as in http://localhost:5173"
+                f"{origin!r} is no origin: write scheme, host and port as a browser does, "
+                "as in http://localhost:5173"
             )
 
 

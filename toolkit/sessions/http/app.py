@@ -6,10 +6,12 @@ readable, a token is good for one session, and a strange Host or Origin is refus
 comes with it. Under ``/sessions/<id>``:
 
 - GET ``""`` is the page;
-- GET ``/events`` is the session as server-sent events: ``Last-Event-ID`` or ``?after=`` is the cursor;
-- GET ``/ws`` is the same over a WebSocket, which takes orders too: ``{"do": "say", "text": "hello"}``;
-- POST ``/say`` and ``/steer`` take ``{"text"}``, ``/cancel`` ``{"run"}``, ``/interrupt`` ``{"text", "run"}``, and
-  ``/approve`` ``{"request", "answer"}``.
+- GET ``/events`` is the session as server-sent events: ``Last-Event-ID`` or ``?after=`` is the
+  cursor;
+- GET ``/ws`` is the same over a WebSocket, which takes orders too, as
+  ``{"do": "say", "text": "hello"}``;
+- POST ``/say`` and ``/steer`` take ``{"text"}``, ``/cancel`` ``{"run"}``, ``/interrupt``
+  ``{"text", "run"}``, and ``/approve`` ``{"request", "answer"}``.
 
 A token comes as ``Authorization: Bearer``, or as ``?token=`` where nothing is posted. A POST is
 answered by ``{"seq", "id", "durability", "duplicate"}``, a ``/say`` also by ``run``, the run that
@@ -17,23 +19,29 @@ will answer; or by ``{"error"}`` with 400 (nonsense), 401 and 403 (who are you),
 reached by that signal; nothing was stored), 413 (too large) or 503 (the log did not acknowledge:
 send it again, a message with the same ``id``).
 
-**The stream.** Each event is one frame without a name: ``data`` is the event as JSON (session, kind, actor, data, id,
-run, time, seq), ``id`` is the cursor. The kinds are those of `toolkit.events.KINDS`. Words of a run
-come as
+**The stream.** Each event is one frame without a name: ``data`` is the event as JSON (session,
+kind, actor, data, id, run, time, seq), ``id`` is the cursor. The kinds are those of
+`toolkit.events.KINDS`. Words of a run come as
 
 - ``text.delta``: ``data.text`` is added to the run's words;
-- ``text.snapshot``: ``data.text`` is the whole text of the run so far and *replaces* what the reader has of that run,
-  also where it began earlier. It comes first, to a reader that is far behind; the words after it
-  follow as deltas;
-- ``run.rolled_back``: the run has no words any more. ``step.started`` takes back what the run put out at that step.
+- ``text.snapshot``: ``data.text`` is the whole text of the run so far and *replaces* what the
+  reader has of that run, also where it began earlier. It comes first, to a reader that is far
+  behind; the words after it follow as deltas;
+- ``run.rolled_back``: the run has no words any more. ``step.started`` takes back what the run put
+  out at that step.
 
-Frames with a name carry no event: ``live`` once all that is stored has come (``grant``, ``actor``:
-who you are,
-``beat_s``, ``first``: the id of the first event of this history); ``beat`` every ``beat_s`` without news (``log:
-"away"`` while the log cannot be reached); ``reset`` where the cursor is of another history than the
-log's: forget everything, what is there follows; ``failed`` where the server cannot go on. A silence
-of more than twice ``beat_s`` is a dead line: connect again with the cursor, and with ``?first=`` to
-be told where the log began anew. Over a WebSocket each message is one of ``{"event", "cursor"}``,
+Frames with a name carry no event:
+
+- ``live`` once all that is stored has come: with ``grant`` and ``actor`` (who you are), ``beat_s``,
+  and ``first``, the id of the first event of this history;
+- ``beat`` every ``beat_s`` without news, with ``log: "away"`` while the log cannot be reached;
+- ``reset`` where the cursor is of another history than the log's: forget everything, what is there
+  follows;
+- ``failed`` where the server cannot go on.
+
+A silence of more than twice ``beat_s`` is a dead line: connect again with the cursor, and with
+``?first=`` to be told where the log began anew. Over a WebSocket each message is one of
+``{"event", "cursor"}``,
 ``{"live"}``, ``{"beat"}``, ``{"reset", "cursor": 0}``, ``{"failed"}``, and ``{"ack"}`` or
 ``{"error", "status"}`` in answer to an order, in turn; it is closed with code 4401 when its token
 expires or is revoked. This reader shows the right text, also when it is cut in mid-answer and
@@ -62,7 +70,8 @@ called again with the cursor that it returned::
                 frame = {}
         return cursor
 
-**Behind a proxy.** The stream says ``X-Accel-Buffering: no``, which nginx obeys. WebSockets and long silences need::
+**Behind a proxy.** The stream says ``X-Accel-Buffering: no``, which nginx obeys. WebSockets and
+long silences need::
 
     location /sessions/ {
         proxy_pass http://127.0.0.1:8000;
@@ -77,8 +86,9 @@ called again with the cursor that it returned::
 with ``map $http_upgrade $connection_upgrade { default upgrade; "" ""; }`` in the http block. The
 proxy speaks TLS.
 
-**A frontend on another origin** (a development server on its own port) is named in ``session_app(origins=[
-"http://localhost:5173"])``, exactly; it sends its token in the header. Cookies play no part.
+**A frontend on another origin** (a development server on its own port) is named, exactly, in
+``session_app(origins=["http://localhost:5173"])``; it sends its token in the header. Cookies play
+no part.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -137,8 +147,8 @@ def session_app(
         None lets in whoever reaches the port.
     attendant : callable, optional
         Started for a session when somebody who may control it connects or sends. What it raises is
-        logged, and is an
-        ``error`` event on the session; the next message starts it again, after a pause.
+        logged, and is an ``error`` event on the session; the next message starts it again, after a
+        pause.
     hosts : sequence of str
         The names that the app goes by: a name that another site has pointed here is none of them.
     beat_s : float
@@ -163,7 +173,8 @@ def session_app(
         Route("/sessions/{id}/{do}", site.order, methods=["POST"]),
     ]
     foreseen = (HTTPException, RecordError, TooLarge, OrderRefused, LogUnavailable, TimeoutError)
-    handlers: dict[Any, Any] = dict.fromkeys(foreseen, _wrong) | {ClientDisconnect: _gone}
+    handlers: dict[Any, Any] = dict.fromkeys(foreseen, _wrong)
+    handlers[ClientDisconnect] = _gone
     middleware = [_cross_origin(origins)] if origins else []
     return Starlette(
         routes=routes, lifespan=site.lifespan, exception_handlers=handlers, middleware=middleware
@@ -183,9 +194,13 @@ def _cross_origin(origins: Sequence[str]) -> Middleware:
 
 
 def _wrong(_: Request, error: Exception) -> Response:
-    detail = error.detail if isinstance(error, HTTPException) else str(error)
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    return JSONResponse({"error": detail}, status_of(error), sse.HEADERS | headers)
+    """The answer to a request that cannot be obeyed: why, as JSON."""
+    why = str(error)
+    headers = sse.HEADERS
+    if isinstance(error, HTTPException):
+        why = error.detail
+        headers = headers | dict(error.headers or {})
+    return JSONResponse({"error": why}, status_of(error), headers)
 
 
 def _gone(_: Request, __: Exception) -> Response:
@@ -203,18 +218,20 @@ async def serve(
     limit_connections: int | None = None,
     **options: Any,
 ) -> AsyncIterator[str]:
-    """Serve `session_app` from the running event loop. Yields its URL, as another device is to
-    write it.
+    """Serve `session_app` from the running event loop.
 
-    It takes `limit_connections` at a time, by default up to 1,000, and fewer than the process may
-    open files; see `toolkit.web`. Raises ValueError for a host that is not loopback without tokens.
+    Yields its URL, as another device is to write it. It takes `limit_connections` at a time, by
+    default up to 1,000, and fewer than the process may open files; see `toolkit.web`. Raises
+    ValueError for a host that is not loopback without tokens.
     """
     if tokens is None and not is_loopback(host):
         raise UsageError(
-            f"without a token everybody who reaches {host} could read and control: serve on 127.0.0.1"
+            f"without a token everybody who reaches {host} could read and control: "
+            "serve on 127.0.0.1"
         )
     name = address(host)
-    app = session_app(log, tokens, *args, **{"hosts": (*LOOPBACK, name.lower())} | options)
+    options.setdefault("hosts", (*LOOPBACK, name.lower()))
+    app = session_app(log, tokens, *args, **options)
     wire: dict[str, Any] = {"lifespan": "on", "ws": "websockets-sansio", "ws_max_size": FRAME_BYTES}
     async with serving(app, host, port, limit_connections=limit_connections, **wire) as number:
         yield f"http://{name}:{number}"

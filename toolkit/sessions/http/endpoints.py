@@ -35,17 +35,17 @@ PRESENT_MOST = 100
 """Connections to one session that say at a time who is there."""
 TOKEN_ENDED = 4401
 POLICY = (
-    "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HERE = Path(__file__).parent
+SCRIPTS = ("page_fold.js", "page_state.js", "page_draw.js", "page_line.js", "page.js")
+"""In the order in which they need each other."""
 
 
 def page_html(nonce: str) -> str:
     """The page with its script, as one document that loads nothing else."""
-    script = "\n".join(
-        (HERE / name).read_text(encoding="utf-8") for name in ("page_fold.js", "page.js")
-    )
+    script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     html = (HERE / "page.html").read_text(encoding="utf-8")
     return html.replace("NONCE", nonce).replace("SCRIPT", script)
 
@@ -76,10 +76,8 @@ class Endpoints:
         """The page of a session."""
         self.enter(http, "read", visit=True)
         nonce = token_urlsafe(16)
-        return HTMLResponse(
-            page_html(nonce),
-            headers=sse.HEADERS | {"content-security-policy": POLICY.format(nonce)},
-        )
+        headers = sse.HEADERS | {"content-security-policy": POLICY.format(nonce)}
+        return HTMLResponse(page_html(nonce), headers=headers)
 
     async def watch(self, session: Session, may: Pass, http: HTTPConnection) -> Messages:
         """All that a connection brings. Whoever may control the session is present meanwhile, and
@@ -150,11 +148,9 @@ class Endpoints:
         await ws.accept()
         # TimeoutError: a reader that does not read is let go
         with suppress(WebSocketDisconnect, TimeoutError):
-            await sse.first(
-                self.show(ws, self.watch(session, may, ws)),
-                self.hear(ws, session, may),
-                may.ended(),
-            )
+            showing = self.show(ws, self.watch(session, may, ws))
+            hearing = self.hear(ws, session, may)
+            await sse.first(showing, hearing, may.ended())
             if may.token is not None and not may.token.valid:
                 await ws.close(TOKEN_ENDED, "the token has expired or was revoked")
 
@@ -190,12 +186,14 @@ class Endpoints:
             status = status_of(error)
             if status == 500:
                 await report(session, "an order failed", error)
-            return {"error": str(error) or repr(error), "status": status}
+            why = str(error) or repr(error)
+            return {"error": why, "status": status}
 
     async def order(self, http: Request) -> Response:
         """An order by POST."""
         session, may = self.enter(http, "control")
-        order = validate(Order, {**await _body(http), "do": http.path_params["do"]})
+        fields = await _body(http)
+        order = validate(Order, {**fields, "do": http.path_params["do"]})
         try:
             return JSONResponse(await self.obey(session, may, order), headers=sse.HEADERS)
         except Exception as error:
@@ -225,7 +223,9 @@ class Endpoints:
 def _socket_message(name: str, data: dict[str, Any]) -> dict[str, Any]:
     if name == "event":
         return {"cursor": data["seq"], "event": data}
-    return {name: data, "cursor": 0} if name == "reset" else {name: data}
+    if name == "reset":
+        return {"reset": data, "cursor": 0}
+    return {name: data}
 
 
 def status_of(error: Exception) -> int:
@@ -254,6 +254,7 @@ def _cursor(http: HTTPConnection) -> int:
 
 
 async def _body(http: Request) -> dict[str, Any]:
+    """The JSON object that is posted."""
     body = b""
     try:
         async with asyncio.timeout(BODY_S):
@@ -262,7 +263,6 @@ async def _body(http: Request) -> dict[str, Any]:
                 if len(body) > BODY_BYTES:
                     raise HTTPException(413, f"more than {BODY_BYTES} bytes")
     except TimeoutError:
-        raise HTTPException(
-            408, f"the body did not come within {BODY_S:g} s", {"connection": "close"}
-        ) from None
+        why = f"the body did not come within {BODY_S:g} s"
+        raise HTTPException(408, why, {"connection": "close"}) from None
     return decode(dict[str, Any], body or b"{}")

@@ -52,15 +52,15 @@ class Order:
         run that answers.
         """
         ack = await self._write(session, actor)
-        told = {
+        answer = {
             "seq": ack.seq,
             "id": ack.event.id,
             "durability": ack.durability,
             "duplicate": ack.duplicate,
         }
         if self.do == "say":
-            told["run"] = run_for(ack.event.id)
-        return told
+            answer["run"] = run_for(ack.event.id)
+        return answer
 
     async def _write(self, session: Session, actor: str) -> Ack:
         match self.do:

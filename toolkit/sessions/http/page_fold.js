@@ -12,6 +12,28 @@ const ENDED = new Set(["complete", "cancelled", "error", "orphaned"]);
 // All that a session says is hostile: it becomes text, and nothing else.
 const textOf = value => typeof value === "string" ? value : JSON.stringify(value ?? "") ?? "";
 
+// A snapshot's words, item by item; null for what some other program wrote that is no snapshot.
+function piecesOf({ run, data }) {
+  const { covers, items, open, text } = data;
+  if (!Number.isInteger(covers) || !Array.isArray(items)) return null;
+  if (open === undefined || text === undefined) return null;
+  const letters = Array.from(textOf(text));
+  const pieces = [];
+  let at = 0;
+  for (const entry of items) {
+    if (!Array.isArray(entry) || entry.length !== 6) return null;
+    const [id, seq, , chars, step, actor] = entry;
+    if (!Number.isInteger(seq) || !Number.isInteger(chars)) return null;
+    const words = letters.slice(at, at + chars).join("");
+    at += chars;
+    pieces.push({
+      id, kind: "text.delta", actor: textOf(actor), run, seq, data: {}, text: words, step,
+      remark: "", gone: false,
+    });
+  }
+  return pieces;
+}
+
 class Fold {
   cursor = 0;
   items = [];  // in the order of the log; one that is `gone` counts no more
@@ -71,7 +93,10 @@ class Fold {
     if (!this.runs.has(run) && make) {
       // What stands there already of a run that is known only now: a signal may come before it.
       const items = this.items.filter(item => (item.run ?? "") === run && !item.gone);
-      this.runs.set(run, { actor, state: "active", source: null, step: null, wordsSeq: 0, items, stops: new Set() });
+      this.runs.set(run, {
+        actor, state: "active", source: null, step: null, started: 0, wordsSeq: 0, items,
+        stops: new Set(),
+      });
     }
     return this.runs.get(run);
   }
@@ -87,20 +112,17 @@ class Fold {
   }
 
   // A snapshot: the run's words so far, item by item, in the place of those that are here.
-  replace({ run, actor, data }) {
-    const state = this.state(run ?? "", actor);
-    if (data.covers <= state.wordsSeq) return;
-    state.wordsSeq = data.covers;
-    this.drop(state, item => item.kind === "text.delta");
-    this.open.delete(run ?? "");
-    const letters = Array.from(textOf(data.text));
-    let at = 0, words;
-    for (const [id, seq, , chars, step, who] of data.items) {
-      const text = letters.slice(at, at += chars).join("");
-      words = { id, kind: "text.delta", actor: who, run, seq, data: {}, text, step, remark: "", gone: false };
-      this.place(words);
-    }
-    if (data.open) this.open.set(run ?? "", words);
+  replace(event) {
+    const pieces = piecesOf(event);
+    if (!pieces) return;
+    const run = event.run ?? "";
+    const state = this.state(run, event.actor);
+    if (event.data.covers <= state.wordsSeq) return;
+    if (state.wordsSeq) this.drop(state, item => item.kind === "text.delta");
+    state.wordsSeq = event.data.covers;
+    this.open.delete(run);
+    for (const piece of pieces) this.place(piece);
+    if (event.data.open && pieces.length) this.open.set(run, pieces[pieces.length - 1]);
   }
 
   live(event) {
@@ -111,6 +133,7 @@ class Fold {
     if (ENDED.has(state.state)) return;
     if (kind === "run.started") {
       state.source = textOf(data.source);
+      state.started = seq;
       this.active.add(run);
       for (const item of state.items) this.changed.add(item);
     } else if (kind === "run.finished") {
@@ -129,8 +152,10 @@ class Fold {
   }
 
   takeBack(run, seq, isOf) {
-    const isOutput = item => item.run === run && item.seq < seq && !SIGNALS.has(item.kind);
-    this.drop(this.runs.get(run), item => isOutput(item) && isOf(item));
+    const state = this.runs.get(run);
+    const isDuring = item => item.seq >= state.started && item.seq < seq;
+    const isOutput = item => item.run === run && !SIGNALS.has(item.kind);
+    this.drop(state, item => isDuring(item) && isOutput(item) && isOf(item));
     this.close(run, seq);
   }
 

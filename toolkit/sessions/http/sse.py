@@ -35,7 +35,7 @@ Messages = AsyncGenerator[list[Message], None]
 
 
 class _Ahead:
-    """What was read and not sent yet. A reader that is slow holds up the reading, and nothing else."""
+    """What was read and not sent yet. A slow reader holds up the reading, and nothing else."""
 
     def __init__(self) -> None:
         self.waiting: list[Message] = []
@@ -146,8 +146,12 @@ def _fields(event: Event) -> dict[str, Any]:
 
 def frame(data: dict[str, Any], event: str = "", id: int | None = None) -> str:
     """One server-sent event."""
-    head = (f"id: {id}\n" if id is not None else "") + (f"event: {event}\n" if event else "")
-    return f"{head}data: {json.dumps(data)}\n\n"
+    text = ""
+    if id is not None:
+        text += f"id: {id}\n"
+    if event:
+        text += f"event: {event}\n"
+    return text + f"data: {json.dumps(data)}\n\n"
 
 
 async def event_frames(feed: Messages) -> Words:
@@ -179,25 +183,23 @@ class EventStream(StreamingResponse):
 
         async def within(message: Any) -> None:
             nonlocal ended
-            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+            is_body = message["type"] == "http.response.body"
+            ended = is_body and not message.get("more_body", False)
             async with asyncio.timeout(SEND_S):
                 await send(message)
 
-        until = [self._until] if self._until else []
         if scope.get("method") == "HEAD":
-            for waiting in until:
-                waiting.close()
-            await within(
-                {
-                    "type": "http.response.start",
-                    "status": self.status_code,
-                    "headers": self.raw_headers,
-                }
-            )
+            if self._until:
+                self._until.close()
+            start = {"type": "http.response.start", "status": self.status_code}
+            await within({**start, "headers": self.raw_headers})
         else:
             # Plain tasks: the cancel scope of the superclass would break off every await of a
             # source that tidies up.
-            await first(self.stream_response(within), self.listen_for_disconnect(receive), *until)
+            jobs = [self.stream_response(within), self.listen_for_disconnect(receive)]
+            if self._until:
+                jobs.append(self._until)
+            await first(*jobs)
         await cast(Words, self.body_iterator).aclose()
         if not ended:
             await within({"type": "http.response.body", "body": b""})

@@ -7,8 +7,9 @@ arms show: a well-made resumable SSE ties with a durable session on loss. What a
 signals, a fence, and one mechanism.
 """
 
-from toolkit.sessions.lab.audit import Audit, Finding, audit_endpoint
+from toolkit.sessions.lab.audit import Audit, audit_endpoint
 from toolkit.sessions.lab.faults import Fault, FaultyProxy, Schedule
+from toolkit.sessions.lab.findings import Finding
 from toolkit.sessions.lab.relay import compare_relay
 from toolkit.sessions.lab.transports import compare_transports
 from toolkit.sessions.lab.travel import FoldDiff, conversation_at, diff_folds

@@ -54,8 +54,12 @@ class Arm:
         return self.store != NO_STORE
 
 
-IN_WEB, IN_WORKER = "in the web server", "in a worker"
-NO_STORE, MEMORY, SQLITE, NATS = "none", "memory of the web server", "SQLite file", "NATS"
+IN_WEB = "in the web server"
+IN_WORKER = "in a worker"
+NO_STORE = "none"
+MEMORY = "memory of the web server"
+SQLITE = "SQLite file"
+NATS = "NATS"
 ARMS = (
     Arm("direct SSE", "http://127.0.0.1:{port}/direct/{name}", IN_WEB, NO_STORE),
     Arm("SSE with a buffer", "http://127.0.0.1:{port}/buffer/{name}", IN_WEB, MEMORY),
@@ -110,20 +114,24 @@ class Screen:
             True where the answer is whole, False where nobody knows it any more, else None.
         """
         self.cursor = cursor or self.cursor
-        before = len(self.text)
-        event = message.get("event", message)
+        n_before = len(self.text)
         if self.fold is None:
             self.text += message.get("text", "")
-        elif "kind" in event:
-            self.fold.apply(Event(**event))
-            self.text = self.fold.text
-        if len(self.text) > before:
+            is_over = name == "done" or "done" in message
+        else:
+            is_over = self._fold(self.fold, message.get("event", message))
+        if len(self.text) > n_before:
             self.times_s.append(time.monotonic())
         if name == "refused":
             return False
-        is_over = self.fold is not None and any(run.ended for run in self.fold.runs.values())
-        is_done = name == "done" or "done" in message
-        return True if is_over or is_done else None
+        return True if is_over else None
+
+    def _fold(self, fold: Conversation, event: dict[str, Any]) -> bool:
+        """Fold an event of the session in. Returns whether the answer is over."""
+        if "kind" in event:
+            fold.apply(Event(**event))
+            self.text = fold.text
+        return any(run.ended for run in fold.runs.values())
 
     def tokens(self, name: str) -> list[int]:
         """The numbers of the tokens of answer `name`, as shown."""
@@ -147,18 +155,22 @@ class Trial:
     async def run(self) -> dict[str, Any]:
         """Its row."""
         started_s = time.monotonic()
-        laptop, phone = self._screen(), self._screen()
+        laptop = self._screen()
+        phone = self._screen()
         with suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE_S):
                 await self._start_agent()
                 await asyncio.gather(self._laptop(laptop), self._phone(phone))
+        return self._row(started_s, laptop, phone)
+
+    def _row(self, started_s: float, laptop: Screen, phone: Screen) -> dict[str, Any]:
         paid = "".join(file.read_text() for file in sorted(self.folder.glob(f"{self.name}*")))
         shown = laptop.tokens(self.name)
         delivered = len(set(shown))
-        is_whole = delivered == N_TOKENS
-        ttft_s = laptop.times_s[0] - started_s if laptop.times_s else None
-        whole_s = laptop.times_s[-1] - started_s if is_whole else None
-        gaps_s = [later - sooner for sooner, later in pairwise(laptop.times_s)]
+        times_s = [at_s - started_s for at_s in laptop.times_s]
+        gaps_s = [later_s - sooner_s for sooner_s, later_s in pairwise(times_s)]
+        first_s = round(times_s[0], 3) if times_s else None
+        whole_s = round(times_s[-1], 3) if delivered == N_TOKENS else None
         return {
             "seed": self.seed,
             "arm": self.arm.name,
@@ -170,8 +182,8 @@ class Trial:
             "reordered": sum(later < sooner for sooner, later in pairwise(shown)),
             "regenerated": max(0, paid.count(".") - N_TOKENS),
             "stall_s": round(sum(gap for gap in gaps_s if gap > STALL_S), 3),
-            "ttft_s": None if ttft_s is None else round(ttft_s, 3),
-            "whole_s": None if whole_s is None else round(whole_s, 3),
+            "ttft_s": first_s,
+            "whole_s": whole_s,
             "wrong_cancels": paid.count("x"),
             "second_surface_saw_all": phone.tokens(self.name) == list(range(N_TOKENS)),
         }
@@ -191,9 +203,11 @@ class Trial:
     async def _laptop(self, screen: Screen) -> None:
         """Watch the answer; where it is lost, ask for another, which is paid for too."""
         asks = not (self.arm.worker_path or self.arm.say_url)
-        name, n_asked = self.name, 1
+        name = self.name
+        n_asked = 1
         while not await self._watch(screen, name, self.proxy_port, asks):
-            name, screen.cursor = f"{self.name}-{n_asked}", ""
+            name = f"{self.name}-{n_asked}"
+            screen.cursor = ""
             n_asked += 1
 
     async def _phone(self, screen: Screen) -> None:
@@ -210,9 +224,9 @@ class Trial:
                 async with aclosing(listen(request, screen.cursor, SILENCE_S)) as frames:
                     async for event, cursor, data in frames:
                         asks = False
-                        whole = screen.take(event, cursor, as_json(data))
-                        if whole is not None:
-                            return whole
+                        is_over = screen.take(event, cursor, as_json(data))
+                        if is_over is not None:
+                            return is_over
             if not self.arm.can_come_back:
                 return False
             await asyncio.sleep(RETRY_S)

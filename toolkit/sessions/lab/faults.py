@@ -1,5 +1,4 @@
-"""Faults drawn from a seed: a TCP proxy cuts, stalls, half-opens and slows, a server is killed or
-frozen.
+"""Faults drawn from a seed: connections are cut or stalled, servers are killed or frozen.
 
 >>> print(Schedule.draw(7, count=2))
 seed 7: stall at 0.21 s for 0.32 s; nats-crash at 0.62 s
@@ -38,9 +37,10 @@ class Fault:
     """How long it lasts; 0 for what happens at once."""
 
     def __str__(self) -> str:
-        return f"{self.kind} at {self.at_s:.2f} s" + (
-            f" for {self.for_s:.2f} s" if self.for_s else ""
-        )
+        text = f"{self.kind} at {self.at_s:.2f} s"
+        if self.for_s:
+            text += f" for {self.for_s:.2f} s"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +67,39 @@ class Schedule:
         """
         if isinstance(kinds, str):
             raise ValueError(f"faults are drawn from a list of kinds: say [{kinds!r}]")
-        if unknown := set(kinds) - set(get_args(Kind)):
-            raise ValueError(
-                f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(get_args(Kind))}"
-            )
-        dice, width = random.Random(seed), within_s / max(1, count)
-        drawn = []
-        for n in range(count if kinds else 0):
-            at, kind = width * (n + dice.uniform(0.2, 0.9)), dice.choice(kinds)
-            drawn.append(
-                Fault(
-                    round(at, 3), kind, round(dice.uniform(0.2, 0.5), 3) if kind in LASTING else 0.0
-                )
-            )
-        return cls(seed, tuple(drawn))
+        known = get_args(Kind)
+        unknown = sorted(set(kinds) - set(known))
+        if unknown:
+            raise ValueError(f"no such fault: {', '.join(unknown)}; there are {', '.join(known)}")
+        if not kinds:
+            return cls(seed, ())
+        dice = random.Random(seed)
+        width_s = within_s / max(1, count)
+        faults = []
+        for n in range(count):
+            at_s = width_s * (n + dice.uniform(0.2, 0.9))
+            kind = dice.choice(kinds)
+            for_s = dice.uniform(0.2, 0.5) if kind in LASTING else 0.0
+            faults.append(Fault(round(at_s, 3), kind, round(for_s, 3)))
+        return cls(seed, tuple(faults))
 
     def __str__(self) -> str:
-        return f"seed {self.seed}: " + ("; ".join(map(str, self.faults)) or "nothing goes wrong")
+        faults = "; ".join(map(str, self.faults))
+        return f"seed {self.seed}: {faults or 'nothing goes wrong'}"
 
 
 class FaultyProxy:
-    """A TCP proxy on 127.0.0.1 before `port`; an async context manager. Faults meet the connections
-    of that moment.
+    """A TCP proxy on 127.0.0.1 before `port`; an async context manager.
+
+    Faults meet the connections of that moment.
     """
 
     def __init__(self, port: int):
         self._to = port
         self._links: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
         self._deaf: set[asyncio.StreamWriter] = set()
-        self._held_until = self._slow_until = 0.0
+        self._held_until_s = 0.0
+        self._slow_until_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -111,8 +115,9 @@ class FaultyProxy:
 
     def cut(self) -> None:
         """Reset every connection, on both sides."""
-        for writer in (*self._links, *self._links.values()):
-            _reset(writer)
+        for near, far in self._links.items():
+            _reset(near)
+            _reset(far)
 
     def half_open(self) -> None:
         """From now on these connections carry nothing more to the client, and do not tell it."""
@@ -120,35 +125,38 @@ class FaultyProxy:
 
     def stall(self, for_s: float) -> None:
         """Hold everything back for so long, in both directions; of new connections too."""
-        self._held_until = time.monotonic() + for_s
+        self._held_until_s = time.monotonic() + for_s
 
     def slow(self, for_s: float) -> None:
         """Hold each piece back for a little, for so long."""
-        self._slow_until = time.monotonic() + for_s
+        self._slow_until_s = time.monotonic() + for_s
 
     async def _link(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
         try:
-            back, self._links[near] = await asyncio.open_connection("127.0.0.1", self._to)
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._to)
+            self._links[near] = to_server
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, self._links[near]))
-                group.create_task(self._pump(back, near))
+                group.create_task(self._pump(reader, to_server))
+                group.create_task(self._pump(from_server, near))
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)
             self._deaf.discard(near)
-            for writer in filter(None, (near, self._links.pop(near, None))):
-                _reset(writer)
+            _reset(near)
+            far = self._links.pop(near, None)
+            if far:
+                _reset(far)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(READ_BYTES):
-            if time.monotonic() < self._slow_until:
+            if time.monotonic() < self._slow_until_s:
                 await asyncio.sleep(SLOW_S)
-            while (left_s := self._held_until - time.monotonic()) > 0:
-                await asyncio.sleep(left_s)
+            while time.monotonic() < self._held_until_s:  # it may be held for longer meanwhile
+                await asyncio.sleep(self._held_until_s - time.monotonic())
             if writer not in self._deaf:
                 writer.write(piece)
                 await writer.drain()
@@ -159,7 +167,9 @@ class FaultyProxy:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Close with RST: to the other side it is a cut, not a goodbye."""
-    if (sock := writer.get_extra_info("socket")) is not None and not writer.transport.is_closing():
+    sock = writer.get_extra_info("socket")
+    if sock is not None and not writer.transport.is_closing():
+        no_linger = struct.pack("ii", 1, 0)
         with suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
     writer.transport.abort()

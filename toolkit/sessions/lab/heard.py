@@ -83,9 +83,8 @@ class Screen:
         words = arrival.words or arrival.frame.data
         pieces = self._pieces.setdefault(arrival.text_name, [])
         text = self.texts.get(arrival.text_name, "")
-        for piece in reversed(pieces[len(pieces) - _n_repeated(pieces, text, words) :]):
-            pieces.pop()
-            text = text[: len(text) - len(piece)]
+        for _ in range(_n_repeated(pieces, text, words)):
+            text = text.removesuffix(pieces.pop())
         pieces.append(words)
         self.texts[arrival.text_name] = text + words
 
@@ -204,8 +203,9 @@ class Heard:
         known = Counter(arrival.frame[1:] for arrival in before.arrivals if arrival.ends)
         new: frozenset[str] = frozenset()
         for arrival in self.arrivals:
-            if known[arrival.frame[1:]] > 0:
-                known[arrival.frame[1:]] -= 1
+            content = arrival.frame[1:]  # a name alone does not tell two events apart
+            if known[content] > 0:
+                known[content] -= 1
             else:
                 new |= arrival.ends
         return new
@@ -260,7 +260,9 @@ def words_of(data: str) -> str | None:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return data or None
-    return _text_in(value) if isinstance(value, dict) else value if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value
+    return _text_in(value) if isinstance(value, dict) else None
 
 
 def _text_in(value: Any, depth: int = 0) -> str | None:

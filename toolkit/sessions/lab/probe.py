@@ -15,17 +15,30 @@ from dataclasses import dataclass, field
 from toolkit.sessions.lab.heard import Heard, Texts, covers
 from toolkit.sessions.lab.wire import Request, listen
 
-JOIN_AFTER, CUT_AFTER = 6, 6
-"""Words that the first has had before the second joins, and since then before both are cut."""
+JOIN_AFTER = 6
+"""Words that the first has had before the second joins."""
+CUT_AFTER = 6
+"""Words that the first has had since then before both are cut."""
 SETTLE_S = 0.3
 """The second joins no sooner after the first word, and the cut comes no sooner after that."""
-BURST_S, BURST_PER_S = 1.0, 300
-"""What comes faster than any model speaks was said before: it is waited for until it is over."""
+BURST_WORDS = 300
+"""What brings so many words in a second was said before: no model speaks so fast."""
 CATCH_UP_RATIO = 3
-"""A second connection that gets so many times the words of the first is told the past."""
-AWAY_MIN_S, AWAY_MAX_S, AWAY_WORDS = 0.3, 3.0, 6
+"""A second connection gains on the first where it gets so many times the words of the first."""
+AWAY_WORDS = 6
 """Nobody listens for the time in which so many words are due, within these bounds."""
+AWAY_MIN_S = 0.3
+AWAY_MAX_S = 3.0
 POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Gain:
+    """The words of both connections when the second had last gained on the first."""
+
+    at_s: float
+    n_first: int = 0
+    n_second: int = 0
 
 
 @dataclass
@@ -48,6 +61,7 @@ class Probe:
     """What the first showed just before the cut: what the second is held against."""
     marked_s: float = 0.0
     away_s: float = 0.0
+    _gain: _Gain = field(default_factory=lambda: _Gain(0.0))
 
     async def run(self, timeout_s: float) -> None:
         """Probe, for `timeout_s` at most."""
@@ -68,9 +82,14 @@ class Probe:
         return (self.first.words[-1].at_s - self.joined_s) / n_live
 
     @property
+    def head_start_s(self) -> float:
+        """What the first had taken for its words when the second joined."""
+        return self.joined_s - self.first.words[0].at_s
+
+    @property
     def lag_limit_s(self) -> float:
         """A second answer that says the same lags by as much as it began later; half is no lag."""
-        return (self.joined_s - self.first.words[0].at_s) / 2
+        return self.head_start_s / 2
 
     async def _read_and_cut(self) -> None:
         self.first = Heard()
@@ -78,18 +97,28 @@ class Probe:
             await _until(self._can_be_joined, self.first)
             if self.first.closed:
                 return
-            self.joined_texts, self.joined_s = self.first.texts, time.monotonic()
+            self.joined_texts = self.first.texts
+            self.joined_s = time.monotonic()
+            self._gain = _Gain(self.joined_s)
             self.second = Heard()
             async with self._connection(self.second):
-                await _until(self._can_be_cut, self.first)
-                if self.first.closed:
-                    return
-                self.marked_texts, self.marked_s = self.first.texts, self.first.words[-1].at_s
-                await _until(self._second_has_decided, self.first)
+                await self._compare()
                 self.was_cut = not self.first.closed
 
+    async def _compare(self) -> None:
+        """Mark what the first shows, and wait for the second; again where that still gained."""
+        is_compared = False
+        while not is_compared and not self.first.closed:
+            await _until(self._can_be_cut, self.first)
+            self.marked_texts = self.first.texts
+            self.marked_s = self.first.words[-1].at_s
+            gained_s = self._second_gained_s()
+            await _until(self._second_has_decided, self.first)
+            is_compared = self._second_gained_s() == gained_s
+
     async def _come_back(self) -> None:
-        self.away_s = min(AWAY_MAX_S, max(AWAY_MIN_S, AWAY_WORDS * self.pace_s))
+        due_s = AWAY_WORDS * self.pace_s
+        self.away_s = min(AWAY_MAX_S, max(AWAY_MIN_S, due_s))
         await asyncio.sleep(self.away_s)
         self.fresh = Heard()
         async with asyncio.TaskGroup() as group:
@@ -115,25 +144,34 @@ class Probe:
                 await task
 
     def _can_be_joined(self) -> bool:
-        words, now_s = self.first.words, time.monotonic()
+        words = self.first.words
+        now_s = time.monotonic()
         if len(words) < JOIN_AFTER or now_s - words[0].at_s < SETTLE_S:
             return False
-        return self.first.n_words_since(now_s - BURST_S) < BURST_S * BURST_PER_S
+        return self.first.n_words_since(now_s - 1.0) < BURST_WORDS
 
     def _can_be_cut(self) -> bool:
         now_s = time.monotonic()
         n_live = self.first.n_words_since(self.joined_s)
         if n_live < CUT_AFTER or now_s - self.joined_s < SETTLE_S:
             return False
-        return not self._is_second_told_the_past(n_live)
+        if covers(self.second.texts, self.joined_texts):
+            return True
+        return now_s - self._second_gained_s() > self.head_start_s
 
-    def _is_second_told_the_past(self, n_live: int) -> bool:
-        """It gets far more words than are said now, and not yet all that the first had then."""
+    def _second_gained_s(self) -> float:
+        """When the second had last gained on the first. Who is told the past gains.
+
+        An answer of its own keeps the pace of the first, and what is only live comes with it. A
+        past may stall, and then looks like them until it goes on.
+        """
+        n_first = self.first.n_words_since(self.joined_s)
         n_second = self.second.n_words_since(self.joined_s)
-        if n_second <= CATCH_UP_RATIO * max(n_live, JOIN_AFTER):
-            return False
-        is_given_up = time.monotonic() - self.joined_s > self.patience_s
-        return not is_given_up and not covers(self.second.texts, self.joined_texts)
+        n_since = n_first - self._gain.n_first
+        n_gained = n_second - self._gain.n_second
+        if n_gained > CATCH_UP_RATIO * max(n_since, JOIN_AFTER):
+            self._gain = _Gain(time.monotonic(), n_first, n_second)
+        return self._gain.at_s
 
     def _second_has_decided(self) -> bool:
         """It shows what the first showed, or it lags too far behind."""

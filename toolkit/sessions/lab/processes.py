@@ -1,4 +1,7 @@
-"""Servers of the lab as child processes: killed by SIGKILL, frozen by SIGSTOP, started again."""
+"""Child processes that run a coroutine of ours, and servers of the lab as such children.
+
+A server is killed by SIGKILL, frozen by SIGSTOP, and started again.
+"""
 
 import asyncio
 import os
@@ -12,14 +15,26 @@ from toolkit.sessions.nats.server import SERVER_URL
 
 START_S = 15.0
 PROGRAM = """
-import asyncio, importlib, os, pathlib, sys
+import asyncio, importlib, sys
 module, name = sys.argv[1].split(":")
-serve = getattr(importlib.import_module(module), name)
-url = os.environ["FIELDBOOK_SERVER_URL"]
-asyncio.run(serve(int(sys.argv[2]), url, pathlib.Path(sys.argv[3])))
+function = getattr(importlib.import_module(module), name)
+asyncio.run(function(*sys.argv[2:]))
 """
 WEB = "toolkit.sessions.lab.web:serve_arms"
 WORKER = "toolkit.sessions.lab.worker:serve_worker"
+
+
+def child_command(function: str, *arguments: str) -> list[str]:
+    """The command line of a child that runs the coroutine function ``module:name``."""
+    return [sys.executable, "-c", PROGRAM, function, *arguments]
+
+
+def child_environment(url: str) -> dict[str, str]:
+    """The environment of a child that finds the NATS server at `url`.
+
+    The URL holds the server's token, and every user of the machine can read a command line.
+    """
+    return {**os.environ, SERVER_URL: url}
 
 
 class ServerProcess:
@@ -28,8 +43,8 @@ class ServerProcess:
     Parameters
     ----------
     serve : str
-        ``module:function``. The function takes a port, the URL of NATS and a folder, and prints its
-        pid and its port once it listens.
+        ``module:function``. The function takes a port and a folder, and prints its pid and its
+        port once it listens.
     url : str
         Of NATS.
     folder : Path
@@ -37,7 +52,9 @@ class ServerProcess:
     """
 
     def __init__(self, serve: str, url: str, folder: Path):
-        self._serve, self._url, self._folder = serve, url, folder
+        self._serve = serve
+        self._url = url
+        self._folder = folder
         self.port = 0
         self._pid = 0
 
@@ -49,19 +66,16 @@ class ServerProcess:
         RuntimeError
             With what it said, where it did not start.
         """
-        arguments = [self._serve, str(self.port), str(self._folder)]
-        program = warden.command([sys.executable, "-c", PROGRAM, *arguments])
+        server = child_command(self._serve, str(self.port), str(self._folder))
         pipe = asyncio.subprocess.PIPE
-        # The URL holds the token of the server: every user of the machine can read a command line.
-        environment = {**os.environ, SERVER_URL: self._url}
         errors = self._folder / f"{self._serve.rpartition('.')[2].replace(':', '-')}.log"
         with errors.open("ab") as log:
             self._warden = await asyncio.create_subprocess_exec(
-                *program,
+                *warden.command(server),
                 stdin=pipe,
                 stdout=pipe,
                 stderr=log,
-                env=environment,
+                env=child_environment(self._url),
             )
         try:
             self._pid, self.port = await asyncio.wait_for(self._announced(), START_S)

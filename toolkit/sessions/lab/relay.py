@@ -1,5 +1,4 @@
-"""Sub-agents through an orchestrator against sub-agents that write to the session: what the way
-round costs.
+"""Sub-agents through an orchestrator, against sub-agents that write to the session themselves.
 
 The orchestrator is a process of its own, which gets SIGKILL in the middle. The sub-agents are
 simulated.
@@ -10,9 +9,12 @@ import json
 import os
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
+from toolkit.sessions.lab.processes import child_command, child_environment
 from toolkit.sessions.nats.log import NatsLog
 from toolkit.sessions.nats.server import SERVER_URL, NatsServer
 from toolkit.sessions.session import Session
@@ -23,11 +25,6 @@ if TYPE_CHECKING:
 
 PACE_S = 0.01
 DEADLINE_S = 15.0
-PROGRAM = """
-import asyncio, os, sys
-from toolkit.sessions.lab.relay import orchestrate
-asyncio.run(orchestrate(os.environ["FIELDBOOK_SERVER_URL"], *sys.argv[1:]))
-"""
 
 
 async def compare_relay(
@@ -45,73 +42,102 @@ async def compare_relay(
     """
     import pandas as pd
 
+    rows = []
     async with NatsServer() as server, await NatsLog.connect(server.url) as log:
-        arms = [
-            await _measure(arm, log, server.url, workers, words, die_after)
-            for arm in ("relay", "direct")
-        ]
-    return pd.DataFrame(arms)
+        for arm in ("relay", "direct"):
+            row = await _measure(Session(log, arm), server.url, workers, words, die_after)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+class _Orchestrator:
+    """The process that sub-agents hand their words to."""
+
+    def __init__(self, process: asyncio.subprocess.Process):
+        assert process.stdin
+        self._process = process
+        self._stdin = process.stdin
+        self.n_handed = 0
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None
+
+    def hand(self, word: dict[str, Any]) -> None:
+        """Give it a word. A word for a dead orchestrator is lost."""
+        if self.is_alive:
+            self._stdin.write(json.dumps(word).encode() + b"\n")
+            self.n_handed += 1
+
+    def kill(self) -> None:
+        if self.is_alive:
+            self._process.kill()
+
+
+@asynccontextmanager
+async def _orchestrator(url: str, session: str) -> AsyncIterator[_Orchestrator]:
+    """An orchestrator that is connected. It is gone when the block is left."""
+    process = await asyncio.create_subprocess_exec(
+        *child_command("toolkit.sessions.lab.relay:orchestrate", session),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=child_environment(url),
+    )
+    orchestrator = _Orchestrator(process)
+    try:
+        assert process.stdout
+        await process.stdout.readline()
+        yield orchestrator
+    finally:
+        orchestrator.kill()
+        assert process.stdin
+        process.stdin.close()
+        await process.wait()
 
 
 async def _measure(
-    arm: str, log: NatsLog, url: str, workers: int, words: int, die_after: float
+    session: Session, url: str, workers: int, words: int, die_after: float
 ) -> dict[str, Any]:
-    session, arrived, handed = Session(log, arm), list[float](), 0
-    program = [sys.executable, "-c", PROGRAM, arm]
-    pipe, environment = asyncio.subprocess.PIPE, {**os.environ, SERVER_URL: url}
-    orchestrator = await asyncio.create_subprocess_exec(
-        *program, stdin=pipe, stdout=pipe, env=environment
-    )
-    to_it, from_it = orchestrator.stdin, orchestrator.stdout
-    assert to_it
-    assert from_it
+    """The row of the arm that the session is named after."""
+    latencies_ms: list[float] = []
 
     async def watch() -> None:
         async for event in session.read():
-            arrived.append(1000 * (time.time() - event.data["made"]))
+            latencies_ms.append(1000 * (time.time() - event.data["made"]))
 
     async def sub_agent(name: str) -> None:
-        nonlocal handed
         for n in range(words):
             await asyncio.sleep(PACE_S)
             word = {"actor": name, "n": n, "made": time.time()}
-            if arm == "direct":
+            if session.id == "direct":
                 await session.append("word", name, word)
-            elif orchestrator.returncode is None:
-                to_it.write(json.dumps(word).encode() + b"\n")
-                handed += 1
-            if n == int(words * die_after) and orchestrator.returncode is None:
+            else:
+                orchestrator.hand(word)
+            if n == int(words * die_after):
                 orchestrator.kill()
 
     watching = asyncio.create_task(watch())
     try:
-        async with asyncio.timeout(DEADLINE_S):
-            await from_it.readline()  # it is connected
+        async with asyncio.timeout(DEADLINE_S), _orchestrator(url, session.id) as orchestrator:
             await asyncio.gather(*(sub_agent(f"worker-{n}") for n in range(workers)))
-            stored = [event async for event in session.read(follow=False)]
-            while len(arrived) < len(stored):
+            n_stored = len([event async for event in session.read(follow=False)])
+            while len(latencies_ms) < n_stored:
                 await asyncio.sleep(PACE_S)
     finally:
         await stop(watching)
-        if orchestrator.returncode is None:
-            orchestrator.kill()
-        to_it.close()
-        await orchestrator.wait()
-    p50, lost = round(median_high(arrived), 2), workers * words - len(stored)
-    figures = {
+    return {
+        "arm": session.id,
         "made": workers * words,
-        "lost": lost,
-        "latency_p50_ms": p50,
-        "through_orchestrator": handed,
+        "lost": workers * words - n_stored,
+        "latency_p50_ms": round(median_high(latencies_ms), 2),
+        "through_orchestrator": orchestrator.n_handed,
+        "source": "simulated",
     }
-    return {"arm": arm, **figures, "source": "simulated"}
 
 
-async def orchestrate(url: str, session: str) -> None:
-    """The orchestrator: what its sub-agents hand it on stdin goes on to the session, one after the
-    other.
-    """
-    async with await NatsLog.connect(url) as log:
+async def orchestrate(session: str) -> None:
+    """The orchestrator: each word that it is handed on stdin goes on to the session."""
+    async with await NatsLog.connect(os.environ[SERVER_URL]) as log:
         print("ready", flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             word = json.loads(line)

@@ -70,22 +70,26 @@ async def compare_transports(
         folder = Path(stack.enter_context(temporary))
         server = await stack.enter_async_context(NatsServer())
         kinds = _kinds(faults, server.pid is not None)
-        web, worker = (ServerProcess(serve, server.url, folder) for serve in (WEB, WORKER))
+        web = ServerProcess(WEB, server.url, folder)
+        worker = ServerProcess(WORKER, server.url, folder)
         for process in (worker, web):
             stack.push_async_callback(process.kill)
             await process.start()
-        for number, seed in enumerate(range(seeds) if isinstance(seeds, int) else seeds):
+        all_seeds = range(seeds) if isinstance(seeds, int) else seeds
+        for number, seed in enumerate(all_seeds):
             schedule = Schedule.draw(seed, kinds, count)
+            trials = []
             async with FaultyProxy(web.port) as proxy, asyncio.TaskGroup() as group:
                 started_s = time.monotonic()
-                ports = (proxy.port, web.port, worker.port)
-                trials = [
-                    group.create_task(Trial(arm, f"{tag}-{number}-{n}", seed, folder, *ports).run())
-                    for n, arm in enumerate(ARMS)
-                ]
+                for n, arm in enumerate(ARMS):
+                    name = f"{tag}-{number}-{n}"
+                    ports = (proxy.port, web.port, worker.port)
+                    trial = Trial(arm, name, seed, folder, *ports)
+                    trials.append(group.create_task(trial.run()))
                 await _break(schedule, started_s, proxy, web, server)
-            for trial in trials:
-                rows.append({**trial.result(), "source": "simulated", "faults": str(schedule)})
+            for trial_task in trials:
+                row = trial_task.result()
+                rows.append({**row, "source": "simulated", "faults": str(schedule)})
     return pd.DataFrame(rows)
 
 

@@ -1,6 +1,7 @@
-"""Time travel: what a session showed at any sequence number, and what changed between two of them."""
+"""Time travel: what a session showed at a sequence number, and what changed between two moments."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.session import Session
@@ -22,9 +23,7 @@ async def conversation_at(session: Session, seq: int) -> Conversation:
 
 @dataclass(frozen=True, slots=True)
 class FoldDiff:
-    """What a later fold shows that an earlier one does not; items are named by the id of their
-    first event.
-    """
+    """The items that two folds do not share, by the id of each item's first event."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -37,9 +36,14 @@ def diff_folds(a: Conversation, b: Conversation) -> FoldDiff:
     """Compare two folds of one session, the earlier first. Raises ValueError for two sessions."""
     if a.session != b.session:
         raise ValueError(f"two sessions cannot be compared: {a.session} and {b.session}")
-    before, after = (
-        {item.id: (item.kind, item.text, item.data) for item in one.items} for one in (a, b)
-    )
-    added = (id for id in after if id not in before)
-    changed = (id for id in after if before.get(id, after[id]) != after[id])
-    return FoldDiff(tuple(added), tuple(changed), tuple(id for id in before if id not in after))
+    before = _contents(a)
+    after = _contents(b)
+    added = [id_ for id_ in after if id_ not in before]
+    replaced = [id_ for id_ in before if id_ not in after]
+    changed = [id_ for id_ in after if id_ in before and before[id_] != after[id_]]
+    return FoldDiff(tuple(added), tuple(changed), tuple(replaced))
+
+
+def _contents(conversation: Conversation) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """What each item shows, by its id."""
+    return {item.id: (item.kind, item.text, item.data) for item in conversation.items}

@@ -28,6 +28,7 @@ from toolkit.sessions.lab.store import AnswerStore
 from toolkit.sessions.lab.trap import direct_stream
 from toolkit.sessions.lab.worker import STORE
 from toolkit.sessions.nats.log import NatsLog
+from toolkit.sessions.nats.server import SERVER_URL
 from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 from toolkit.web import serving
@@ -64,7 +65,8 @@ class Baselines:
     """The four arms that are not sessions."""
 
     def __init__(self, folder: Path, store: AnswerStore):
-        self._folder, self._store = folder, store
+        self._folder = folder
+        self._store = store
         self._answers: dict[str, Answer] = {}
 
     def _speak(self, http: HTTPConnection) -> Words:
@@ -98,7 +100,8 @@ class Baselines:
         name = http.path_params["name"]
 
         async def frames() -> Words:
-            cursor, is_finished = _cursor(http), False
+            cursor = _cursor(http)
+            is_finished = False
             while not is_finished:
                 is_finished = self._store.is_finished(name)
                 for n, word in self._store.words_after(name, cursor):
@@ -124,21 +127,22 @@ def _cursor(http: Request) -> int:
     return int(http.headers.get("last-event-id", 0))
 
 
-async def serve_arms(port: int, url: str, folder: Path) -> None:
+async def serve_arms(port: str, folder: str) -> None:
     """Serve until killed, and print the pid and the port; a port of 0 takes a free one."""
+    here = Path(folder)
 
     async def agent(run: Run, message: Event) -> None:
         if run.text:  # adopted after a kill; nobody can go on with a model call
             await run.roll_back()
-        async for word in speak(message.session, folder):
+        async for word in speak(message.session, here):
             await run.write(word)
 
     async def attendant(session: Session) -> None:
         await attend(session, agent, "agent", source="simulated")
 
-    log = await NatsLog.connect(url)
-    with AnswerStore(folder / STORE) as store:
-        arms = Baselines(folder, store)
+    log = await NatsLog.connect(os.environ[SERVER_URL])
+    with AnswerStore(here / STORE) as store:
+        arms = Baselines(here, store)
         routes = [
             Route("/direct/{name}", arms.direct),
             Route("/buffer/{name}", arms.buffer),
@@ -148,6 +152,6 @@ async def serve_arms(port: int, url: str, folder: Path) -> None:
             Mount("/", session_app(log, None, beat_s=BEAT_S)),
         ]
         app = Starlette(routes=routes)
-        async with serving(app, port=port, ws="websockets-sansio") as port:
-            print(os.getpid(), port, flush=True)
+        async with serving(app, port=int(port), ws="websockets-sansio") as listening:
+            print(os.getpid(), listening, flush=True)
             await asyncio.Event().wait()

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from toolkit.sessions.lab.speech import speak
 from toolkit.sessions.lab.store import AnswerStore
 from toolkit.sessions.nats.log import NatsLog
+from toolkit.sessions.nats.server import SERVER_URL
 from toolkit.sessions.session import Session
 from toolkit.web import serving
 
@@ -27,7 +28,9 @@ class Worker:
     """Answers on demand, and goes on whoever listens."""
 
     def __init__(self, log: NatsLog, store: AnswerStore, folder: Path):
-        self._log, self._store, self._folder = log, store, folder
+        self._log = log
+        self._store = store
+        self._folder = folder
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def to_store(self, name: str) -> None:
@@ -56,14 +59,16 @@ class Worker:
         return Route(path, start, methods=["POST"])
 
 
-async def serve_worker(port: int, url: str, folder: Path) -> None:
+async def serve_worker(port: str, folder: str) -> None:
     """Serve until killed, and print the pid and the port; a port of 0 takes a free one."""
-    with AnswerStore(folder / STORE) as store:
-        worker = Worker(await NatsLog.connect(url), store, folder)
+    here = Path(folder)
+    log = await NatsLog.connect(os.environ[SERVER_URL])
+    with AnswerStore(here / STORE) as store:
+        worker = Worker(log, store, here)
         routes = [
             worker.route("/store/{name}", worker.to_store),
             worker.route("/session/{name}", worker.to_session),
         ]
-        async with serving(Starlette(routes=routes), port=port) as port:
-            print(os.getpid(), port, flush=True)
+        async with serving(Starlette(routes=routes), port=int(port)) as listening:
+            print(os.getpid(), listening, flush=True)
             await asyncio.Event().wait()

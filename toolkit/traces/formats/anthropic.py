@@ -4,11 +4,13 @@ from typing import Any
 
 from toolkit.traces.formats.chat import read_chat
 from toolkit.traces.formats.form import Format
-from toolkit.traces.messages import Record, is_block
+from toolkit.traces.ids import Record
+from toolkit.traces.parts import is_block
 from toolkit.traces.trace import Trace
 
 
 def _is_anthropic(record: Record) -> bool:
+    """Whether it is a request, or has what only this API writes: blocks, a system prompt apart."""
     request = record.get("request")
     if isinstance(request, dict):
         return "messages" in request
@@ -19,24 +21,29 @@ def _is_anthropic(record: Record) -> bool:
 
 
 def _has_block(message: Any) -> bool:
-    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(message, dict):
+        return False
+    content = message.get("content")
     return isinstance(content, list) and any(is_block(part) for part in content)
 
 
 def _read(record: Record, id_: str) -> Trace:
     request = record.get("request")
-    messages = request.get("messages") if isinstance(request, dict) else None
-    if isinstance(request, dict) and isinstance(messages, list):
+    if isinstance(request, dict) and isinstance(request.get("messages"), list):
         answer = _answer(record.get("response"))
-        record = {**request, **record, "messages": [*messages, *answer]}
+        messages = [*request["messages"], *answer]
+        record = {**request, **record, "messages": messages}
     return read_chat(record, id_)
 
 
 def _answer(response: Any) -> list[Any]:
-    """The message of a response; its error where the request failed."""
+    """The message of a response, or its error where the request failed."""
+    if not response:
+        return []
     if isinstance(response, dict) and "error" in response:
-        return [{"role": "assistant", "content": [response["error"]]}]
-    return [response] if response else []
+        error = response["error"]
+        return [{"role": "assistant", "content": [error]}]
+    return [response]
 
 
 FORMAT = Format("anthropic", ("messages", "request"), _read, _is_anthropic)

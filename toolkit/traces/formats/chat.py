@@ -4,7 +4,9 @@ from pydantic import BaseModel
 
 from toolkit.records import validate
 from toolkit.traces.formats.form import Format
-from toolkit.traces.messages import Message, Record, Transcript, words_of
+from toolkit.traces.ids import Record
+from toolkit.traces.messages import Message, Transcript
+from toolkit.traces.parts import words_of
 from toolkit.traces.trace import Trace
 
 USED = ("id", "messages", "system", "request", "response")

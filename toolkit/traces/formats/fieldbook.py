@@ -5,7 +5,7 @@ from typing import Any
 
 from toolkit.records import validate
 from toolkit.traces.formats.form import Format
-from toolkit.traces.messages import Record
+from toolkit.traces.ids import Record
 from toolkit.traces.trace import Step, Trace
 
 TRACE_FIELDS = {field.name for field in fields(Trace)}
@@ -17,17 +17,18 @@ def _has_steps(record: Record) -> bool:
 
 
 def _read(record: Record, id_: str) -> Trace:
+    """The trace; fields that we did not write go to its meta, or to the data of their step."""
     trace = validate(Trace, {"id": id_, **record})
     steps: list[Step] = []
-    for step, fields_of_step in zip(trace.steps, record["steps"], strict=True):
-        data = _others(fields_of_step, STEP_FIELDS) | step.data
+    for step, written in zip(trace.steps, record["steps"], strict=True):
+        data = _others(written, STEP_FIELDS) | step.data
         steps.append(replace(step, data=data))
     meta = _others(record, TRACE_FIELDS) | trace.meta
-    return replace(trace, id=id_, steps=tuple(steps), meta=meta)
+    return Trace(id_, tuple(steps), meta, trace.source)
 
 
-def _others(record: Record, known: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in known}
+def _others(written: Record, known: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in written.items() if name not in known}
 
 
 FORMAT = Format("fieldbook", ("steps",), _read, _has_steps)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from toolkit.traces.messages import Record, first_id
+from toolkit.traces.ids import Record, first_id
 from toolkit.traces.trace import Trace
 
 

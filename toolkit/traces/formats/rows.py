@@ -6,7 +6,8 @@ from typing import Any
 
 from toolkit.records import RecordError, validate
 from toolkit.traces.formats.form import Format
-from toolkit.traces.messages import Message, Record, Transcript, first_id
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.messages import Message, Transcript
 from toolkit.traces.trace import Source, Trace
 
 ID_COLUMNS = ("id", "trace_id")

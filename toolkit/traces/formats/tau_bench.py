@@ -4,7 +4,8 @@ from pydantic import BaseModel
 
 from toolkit.records import validate
 from toolkit.traces.formats.form import Format
-from toolkit.traces.messages import Message, Record, Transcript, first_id
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.messages import Message, Transcript
 from toolkit.traces.trace import Trace
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from os import PathLike
 
 from toolkit import evals, render
-from toolkit.evals.labels.labels import Label, LabelStore, gather_labels, tidy
+from toolkit.evals.labels.labels import Label, LabelStore, tidy
+from toolkit.evals.labels.tables import gather_labels
 from toolkit.traces import Trace
 from toolkit.views.panels.annotate import AnnotationPanel
-from toolkit.views.panels.page import user_name
+from toolkit.views.panels.panel import user_name
+from toolkit.views.words import quantity
 
 __all__ = ["AdjudicationPanel"]
 
@@ -31,36 +33,63 @@ class AdjudicationPanel(AnnotationPanel):
         rater: str | None = None,
         height: str = "22rem",
     ):
-        read, rater = [LabelStore(one) for one in stores], tidy(user_name(rater))
-        labels = sorted(gather_labels(read), key=lambda label: label.rater)
-        if LabelStore(store).path.resolve() in {one.path.resolve() for one in read}:
-            raise ValueError(f"{store} is a rater's own file: adjudicated labels need another one")
-        if rater.casefold() in {label.rater.casefold() for label in labels}:
-            raise ValueError(f"{rater} is one of the raters: give rater=, for example 'ada and bo'")
-        self._said: dict[str, list[Label]] = {}
-        for label in labels:
-            self._said.setdefault(label.trace_id, []).append(label)
-        disputed = [
-            t for t in traces if len({label.verdict for label in self._said.get(t.id, ())}) > 1
-        ]
-        kinds = sorted({label.rater_kind for label in labels} - {"human"})
-        self._badges = (agreement_so_far(read), *(f"{kind} raters" for kind in kinds))
-        super().__init__(disputed, store, rater, height)
+        rater_stores = [LabelStore(path) for path in stores]
+        labels = gather_labels(rater_stores)
+        adjudicator = tidy(user_name(rater))
+        _refuse_own_file(store, rater_stores)
+        _refuse_own_name(adjudicator, labels)
+        self._labels_of: dict[str, list[Label]] = {}
+        kinds = set()
+        for label in sorted(labels, key=lambda label: label.rater):
+            self._labels_of.setdefault(label.trace_id, []).append(label)
+            kinds.add(label.rater_kind)
+        badges = [agreement_so_far(rater_stores)]
+        for kind in sorted(kinds - {"human"}):
+            badges.append(f"{kind} raters")
+        self._badges = tuple(badges)
+        disputed = [trace for trace in traces if self._disputed(trace.id)]
+        super().__init__(disputed, store, adjudicator, height)
 
-    def _aside(self, trace_id: str, _: Label | None) -> object:
-        said = self._said.get(trace_id, ())
-        heads = [f"{label.rater} ({label.rater_kind}): {label.verdict}" for label in said]
-        return (
-            render.table([[render.tag("pre", label.why) for label in said]], heads) if said else ""
-        )
+    def _disputed(self, trace_id: str) -> bool:
+        """Whether the raters gave a trace different verdicts."""
+        verdicts = {label.verdict for label in self._labels_of.get(trace_id, [])}
+        return len(verdicts) > 1
+
+    def _aside(self) -> object:
+        """What each rater said of the trace, side by side."""
+        if self.trace is None:
+            return ""
+        heads = []
+        reasons = []
+        for label in self._labels_of[self.trace.id]:
+            heads.append(f"{label.rater} ({label.rater_kind}): {label.verdict}")
+            reasons.append(render.tag("pre", label.why))
+        return render.table([reasons], heads)
 
 
 def agreement_so_far(stores: Iterable[str | PathLike[str]]) -> str:
     """How far the raters agree on the traces that several of them judged, in one line."""
     ratings = evals.merge_labels(stores)
-    several = ratings[ratings.notna().sum(axis=1) > 1]
-    if several.empty:
+    rated_twice = ratings[ratings.notna().sum(axis=1) > 1]
+    if rated_twice.empty:
         return "no trace has two verdicts yet"
-    found = evals.agreement(several)
-    alpha = f"alpha {found.alpha:.2f}" if found.alpha is not None else f"no alpha: {found.reason}"
-    return f"{alpha} on {len(several)} traces"
+    agreement = evals.agreement(rated_twice)
+    traces = quantity(len(rated_twice), "trace")
+    if agreement.alpha is None:
+        return f"no alpha: {agreement.reason} on {traces}"
+    return f"alpha {agreement.alpha:.2f} on {traces}"
+
+
+def _refuse_own_file(store: str | PathLike[str], rater_stores: Iterable[LabelStore]) -> None:
+    adjudicated = LabelStore(store, make=True).path.resolve()
+    for rater_store in rater_stores:
+        if rater_store.path.resolve() == adjudicated:
+            why = f"{store} is a rater's own file: adjudicated labels need another one"
+            raise ValueError(why)
+
+
+def _refuse_own_name(adjudicator: str, labels: Iterable[Label]) -> None:
+    for label in labels:
+        if label.rater.casefold() == adjudicator.casefold():
+            why = f"{adjudicator} is one of the raters: give rater=, for example 'ada and bo'"
+            raise ValueError(why)

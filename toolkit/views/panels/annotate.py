@@ -1,31 +1,30 @@
 """AnnotationPanel: read one whole trace, say pass, fail or defer, and say why.
 
-Plain ipywidgets, so it works wherever a notebook does, with keys where the browser lets it. Each
-verdict is on disk before the panel moves on, and the position is worked out from that file, so a
-dead kernel costs nothing. Each trace is shown on a page of its own: a click or a key that arrives
-late was made for a page that is gone, and is dropped.
+Plain ipywidgets, so it works wherever a notebook does, with keys where the browser lets it. The
+position is worked out from the label file, so a dead kernel costs nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import count
 from os import PathLike
 
-from ipywidgets import HTML, Button, Combobox, HBox, Layout, Textarea, VBox
+from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, Textarea, Widget
 
 from toolkit import render
-from toolkit.evals.judges.judge import Verdict
+from toolkit.evals.judges.verdict import Verdict
 from toolkit.evals.labels.labels import Judgement, Label, LabelStore, tidy
-from toolkit.traces import Trace
-from toolkit.views.panels.keys import Keys, Press
-from toolkit.views.panels.page import Page, button, by_id, close_tree, user_name
+from toolkit.traces import Trace, trace_html
+from toolkit.views.panels.page import Page, frame
+from toolkit.views.panels.panel import Panel, by_id, problems_text, user_name
+from toolkit.views.panels.verdicts import HINT, KEYS, LOOKS, UNSAVED
 
 __all__ = ["AnnotationPanel"]
 
-UNSAVED = "These words are not saved yet. Press Pass, Fail or Defer to keep them, or empty the box."
+
+EDGE = {"border": "1px solid #8886", "margin": "6px 2px"}
 
 
-class AnnotationPanel(VBox):  # type: ignore[misc]
+class AnnotationPanel(Panel):
     """One whole trace at a time, with Pass, Fail and Defer, and a box for the reason, which is
     required.
 
@@ -60,6 +59,14 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
     '1 of 1 · 1 labelled'
     """
 
+    trace: Trace | None
+    """The trace on display; None where the list is empty."""
+    reason: Textarea
+    """The box for the reason that belongs to the trace on display."""
+    verdicts: dict[Judgement, Button]
+    """The buttons that belong to the trace on display."""
+    undo: Button
+    """The button that takes back the last label; it too goes with its trace."""
     _badges: tuple[str, ...] = ()
 
     def __init__(
@@ -70,191 +77,201 @@ class AnnotationPanel(VBox):  # type: ignore[misc]
         height: str = "22rem",
         judge: Iterable[Verdict] = (),
     ):
+        super().__init__(KEYS, HINT)
         self.rater = tidy(user_name(rater))
-        self._judge, self._pages = {verdict.trace_id: verdict for verdict in judge}, count(1)
-        self._queue, self._store, self._height = by_id(traces), LabelStore(store), height
-        self._ids = list(self._queue)
-        self._head, self._stage = HTML(), VBox()
-        back, on = partial(self._step, -1), partial(self._step, 1)
-        self.previous = button(
-            "Previous", "arrow-left", "The trace before this one", back, key="previous"
+        self._traces = by_id(traces)
+        self._ids = list(self._traces)
+        self._store = LabelStore(store, make=True)
+        self._height = height
+        self._judged = {verdict.trace_id: verdict for verdict in judge}
+        self.previous = self.button(
+            "previous",
+            "Previous",
+            "arrow-left",
+            "The trace before this one",
+            partial(self._step, -1),
         )
-        self.next = button("Next", "arrow-right", "The trace after this one", on, key="next")
-        words = {
-            "placeholder": "Jump to an id (J)",
-            "tooltip": "Type or choose the id of a trace, then press Enter",
-        }
+        self.next = self.button(
+            "next", "Next", "arrow-right", "The trace after this one", partial(self._step, 1)
+        )
         self.jump = Combobox(
-            options=self._ids, continuous_update=False, layout=Layout(width="14rem"), **words
+            options=self._ids,
+            continuous_update=False,
+            placeholder="Jump to an id (J)",
+            tooltip="Type or choose the id of a trace, then press Enter",
+            layout=Layout(width="14rem"),
         )
-        self.jump.add_class("fieldbook-jump").observe(self._on_jump, "value")
-        self._bar = HBox(layout=Layout(flex_flow="row wrap"))
-        super().__init__(layout=Layout(max_width="62rem"))
-        self.key_layer = Keys(self, self._on_press)
-        self.children = [self._head, self._bar, self._stage, self.key_layer]
-        bad = "".join(
-            f"A line of the store needs a look: {problem}. " for problem in self._store.problems
-        )
-        self._show(_first_to_do(self._ids, self._labels()), bad)
-
-    @property
-    def trace(self) -> Trace | None:
-        """The trace on display; None where the list is empty."""
-        return self._page.trace
-
-    @property
-    def reason(self) -> Textarea:
-        """The box for the reason that belongs to the trace on display."""
-        return self._page.reason
-
-    @property
-    def verdicts(self) -> dict[Judgement, Button]:
-        """The buttons that belong to the trace on display. Those of an earlier one do nothing."""
-        return self._page.verdicts
-
-    @property
-    def message(self) -> str:
-        """What the panel says beside the box."""
-        return self._page.message
+        self.jump.add_class("fieldbook-jump")
+        self.jump.observe(self._on_jump, "value")
+        self._turn_to(_first_to_do(self._ids, self._labels()))
+        self.turn_page(problems_text("store", self._store.problems) or self._standing_label())
 
     @property
     def position(self) -> str:
         """Where the panel stands, as the store has it: ``3 of 20 · 2 labelled``."""
         labels = self._labels()
-        place = self._ids.index(self.trace.id) + 1 if self.trace else 0
-        more = f" ({len(later)} deferred)" if (later := _deferred(labels)) else ""
-        return f"{place} of {len(self._ids)} · {len(labels)} labelled{more}"
+        position = f"{self._at + 1} of {len(self._ids)} · {len(labels)} labelled"
+        deferred = _deferred(labels)
+        return f"{position} ({len(deferred)} deferred)" if deferred else position
+
+    @property
+    def _at(self) -> int:
+        """The place of the trace on display in the list; -1 where the list is empty."""
+        return self._ids.index(self.trace.id) if self.trace else -1
 
     def _labels(self) -> dict[str, Label]:
         """What this rater holds of the traces of the list, in its order."""
-        mine = {
-            label.trace_id: label for label in self._store.labels() if label.rater == self.rater
-        }
+        mine = {label.trace_id: label for label in self._my_labels()}
         return {trace_id: mine[trace_id] for trace_id in self._ids if trace_id in mine}
 
-    def _show(self, trace_id: str | None, said: str = "", why: str | None = None) -> None:
-        """Give `trace_id` the stage, on a fresh page; `why` fills the box, else the reason on disk
-        does.
-        """
-        gone = (*self._stage.children, *self._bar.children[3:])
-        earlier = self._labels().get(trace_id or "")
-        trace, aside = self._queue.get(trace_id or ""), self._aside(trace_id or "", earlier)
-        self._page = Page(
-            trace, earlier, self._on_verdict, self._height, aside, next(self._pages), why
-        )
-        blind = " and is not blind: you have seen the judge's" if aside and self._judge else ""
-        replace = (
-            f"You gave this a {earlier.verdict}. A new verdict replaces it{blind}."
-            if earlier
-            else ""
-        )
-        self._page.say(said or replace)
-        self._stage.children = [self._page]
-        told, act = "Take your last label back and show its trace", partial(self._undo, self._page)
-        self.undo = button("Undo", "undo", told, act, key="undo")
-        self._bar.children = [self.previous, self.next, self.jump, self.undo]
-        badges = [f"labels by {self.rater}", *self._badges]
-        spans = (
-            render.tag("span", badge, class_="badge", style="margin-left:.4rem") for badge in badges
-        )
-        self._head.value = render.block(render.tag("strong", self.position), *spans)
-        place = self._ids.index(trace_id) if trace_id else 0
-        self.previous.disabled, self.next.disabled = place == 0, place >= len(self._ids) - 1
-        self.undo.disabled = self.jump.disabled = not self._ids
-        for part in gone:
-            close_tree(part)
+    def _my_labels(self) -> list[Label]:
+        """What this rater holds, of traces in the list or not, oldest first."""
+        return [label for label in self._store.labels() if label.rater == self.rater]
 
-    def _aside(self, trace_id: str, earlier: Label | None) -> object:
-        """What is shown with a trace: the judge's verdict, and that only beside a label of one's
+    def _turn_to(self, trace_id: str | None, why: str | None = None) -> None:
+        """Make `trace_id` the one that is shown next, with `why` in the box (None: the reason that
+        is on disk).
+        """
+        self.trace = self._traces.get(trace_id or "")
+        self._label = self._labels().get(trace_id or "")
+        on_disk = self._label.why if self._label else ""
+        self._filled = on_disk if why is None else why
+
+    def draw(self, page: Page) -> list[Widget]:
+        """The trace, what stands beside it, the box and the buttons of the verdicts."""
+        self._draw_bar(page)
+        self.verdicts = {}
+        for verdict, look in LOOKS.items():
+            action = partial(self._judge, verdict)
+            made = page.button(verdict, look.word, look.icon, look.tooltip, action, look.colour)
+            made.disabled = self.trace is None
+            self.verdicts[verdict] = made
+        self.reason = page.box = Textarea(
+            value=self._filled,
+            description="Why",
+            placeholder="In your own words: what makes it good or bad?",
+            tooltip="The reason for your verdict; a verdict without one is not saved",
+            # One message when the box is left, so that the words arrive ahead of the click that
+            # follows.
+            continuous_update=False,
+            rows=3,
+            disabled=self.trace is None,
+            layout=Layout(width="auto"),
+            style={"description_width": "initial"},
+        )
+        flow = Layout(flex_flow="row wrap", align_items="center")
+        buttons = HBox([*self.verdicts.values(), page.note], layout=flow)
+        aside = self._aside()
+        beside = [HTML(render.block(aside))] if aside else []
+        return [self._draw_trace(), *beside, self.reason, buttons]
+
+    def heading(self) -> str:
+        """Where the panel stands, and whose labels these are."""
+        badges = []
+        for badge in (f"labels by {self.rater}", *self._badges):
+            badges.append(render.tag("span", badge, class_="badge", style="margin-left:.4rem"))
+        return render.block(render.tag("strong", self.position), *badges)
+
+    def _draw_bar(self, page: Page) -> None:
+        self.undo = self.undo_button(page)
+        self.previous.disabled = self._at <= 0
+        self.next.disabled = self._at >= len(self._ids) - 1
+        self.undo.disabled = not self._ids
+        self.jump.disabled = not self._ids
+        self.bar.children = [self.previous, self.next, self.jump, self.undo]
+
+    def _draw_trace(self) -> Box:
+        """The frame that the trace is read in."""
+        if self.trace is None:
+            empty = "There are no traces to label: the list is empty."
+            return frame(render.tag("p", empty), "auto", **EDGE)
+        return frame(trace_html(self.trace), self._height, **EDGE)
+
+    def _aside(self) -> object:
+        """What is shown beside the trace: the judge's verdict, and only beside a label of one's
         own.
         """
-        if not earlier or not (said := self._judge.get(trace_id)):
+        if self.trace is None or self._label is None or self.trace.id not in self._judged:
             return ""
-        why = said.critique if said.verdict else said.why_unscored
-        return render.details(
-            f"The judge says: {said.verdict or 'unscored'}", render.tag("pre", why)
-        )
+        judged = self._judged[self.trace.id]
+        why = judged.critique if judged.verdict else judged.why_unscored
+        title = f"The judge says: {judged.verdict or 'unscored'}"
+        return render.details(title, render.tag("pre", why))
 
-    def _on_press(self, press: Press) -> None:
-        """A key counts as its button; a verdict or undo only on the page that it was pressed on."""
-        verdict = self.verdicts.get(press.act)  # type: ignore[call-overload]
-        if verdict and press.page == self._page.number:
-            self.reason.value = press.why
-            verdict.click()
-        elif press.act in ("previous", "next") or (
-            press.act == "undo" and press.page == self._page.number
-        ):
-            getattr(self, press.act).click()
-        self.key_layer.send({"page": self._page.number})
+    def _standing_label(self) -> str:
+        """The message beside a trace that has a label already."""
+        if self._label is None:
+            return ""
+        replaces = f"You gave this a {self._label.verdict}. A new verdict replaces it"
+        if self._label.trace_id in self._judged:
+            return f"{replaces} and is not blind: you have seen the judge's."
+        return f"{replaces}."
 
-    def _on_verdict(self, page: Page, verdict: Judgement) -> None:
-        if page is not self._page or page.trace is None:
-            return
-        if not page.why:
-            page.say("Nothing saved yet: say why in the box, then press again.", problem=True)
-            page.reason.focus()
-        elif page.earlier and (page.earlier.verdict, page.earlier.why) == (verdict, page.why):
-            page.say(f"Saved already: {page.trace.id} is a {verdict}.")
-        else:
-            label = Label(page.trace.id, self.rater, verdict, page.why)
-            if self._written(lambda: self._store.add(label)):
-                self._move_on(label)
+    def unsaved(self, act: str) -> str:
+        """The message about a reason that no verdict has saved."""
+        if act in LOOKS or self.reason.value.strip() in {"", self._filled.strip()}:
+            return ""
+        return UNSAVED
 
-    def _move_on(self, label: Label) -> None:
-        """Show the next trace without a label, or stay where none is left."""
-        labels, said = self._labels(), f"Saved: {label.trace_id} is a {label.verdict}."
-        if judged := self._judge.get(label.trace_id):
-            said += f" The judge says {judged.verdict or 'nothing that counts'}."
+    def _judge(self, verdict: Judgement) -> str:
+        """Save a verdict with the reason in the box, unless it is on disk already."""
+        if self.trace is None:
+            return ""
+        why = self.reason.value.strip()
+        if not why:
+            self.reason.focus()
+            raise ValueError("say why in the box, then press again.")
+        if self._label and (self._label.verdict, self._label.why) == (verdict, why):
+            return f"Saved already: {self.trace.id} is a {verdict}."
+        return self._save(Label(self.trace.id, self.rater, verdict, why))
+
+    def _save(self, label: Label) -> str:
+        """Write a label, and turn to the next trace without one, or stay where none is left."""
+        self._store.add(label)
+        message = f"Saved: {label.trace_id} is a {label.verdict}."
+        judged = self._judged.get(label.trace_id)
+        if judged:
+            message += f" The judge says {judged.verdict or 'nothing that counts'}."
+        labels = self._labels()
         following = _next_to_do(self._ids, labels, label.trace_id)
         if following is None:
-            later = f" Deferred: {', '.join(_deferred(labels))}." if _deferred(labels) else ""
-            said = f"{said} All {len(self._ids)} have a label.{later}"
-        self._show(following or label.trace_id, said)
+            message += f" All {len(self._ids)} have a label."
+            deferred = _deferred(labels)
+            if deferred:
+                message += f" Deferred: {', '.join(deferred)}."
+        self._turn_to(following or label.trace_id)
+        return message
 
-    def _written(self, write: Callable[[], object]) -> bool:
-        """Whether `write` went to disk; where it did not, the panel says so and stays."""
-        try:
-            write()
-        except (OSError, ValueError) as error:
-            why = f"Not saved: {error}. Your words are still in the box; press again once that is mended."
-            self._page.say(why, problem=True)
-            return False
-        return True
-
-    def _undo(self, page: Page) -> None:
-        if page is not self._page:  # the second of a double click
-            return
-        mine = [label for label in self._store.labels() if label.rater == self.rater]
-        if self._page.unsaved:
-            self._page.say(UNSAVED, problem=True)
-        elif not mine:
-            self._page.say("There is no label of yours to take back.")
-        elif mine[-1].trace_id not in self._queue:
-            self._page.say(
-                f"Your newest label is of {mine[-1].trace_id}, which is not in this list: it stays."
+    def take_back(self) -> str:
+        """Take back the newest label of this rater, and turn to its trace."""
+        mine = self._my_labels()
+        if not mine:
+            return "There is no label of yours to take back."
+        newest = mine[-1]
+        if newest.trace_id not in self._traces:
+            return (
+                f"Your newest label is of {newest.trace_id}, which is not in this list: it stays."
             )
-        elif self._written(lambda: self._store.undo(self.rater)):
-            said = f"Taken back: {mine[-1].trace_id} is no longer a {mine[-1].verdict}. Its reason is in the box again."
-            self._show(mine[-1].trace_id, said, mine[-1].why)
+        self._store.undo(self.rater)
+        self._turn_to(newest.trace_id, newest.why)
+        taken = f"Taken back: {newest.trace_id} is no longer a {newest.verdict}."
+        return f"{taken} Its reason is in the box again."
 
-    def _go(self, trace_id: str) -> None:
-        if self._page.unsaved:
-            self._page.say(UNSAVED, problem=True)
-        else:
-            self._show(trace_id)
+    def _go(self, trace_id: str) -> str:
+        self._turn_to(trace_id)
+        return self._standing_label()
 
-    def _step(self, by: int) -> None:
-        place = self._ids.index(self.trace.id) + by if self.trace else -1
-        if 0 <= place < len(self._ids):
-            self._go(self._ids[place])
+    def _step(self, by: int) -> str:
+        at = self._at + by
+        return self._go(self._ids[at]) if 0 <= at < len(self._ids) else ""
 
     def _on_jump(self, change: dict[str, str]) -> None:
         wanted = change["new"].strip()
-        if wanted in self._queue:
-            self._go(wanted)
+        if wanted in self._traces:
+            self.act("jump", partial(self._go, wanted))
             self.jump.value = ""
         elif wanted:
-            self._page.say(f"No trace of this list has the id {wanted}.", problem=True)
+            self.say(f"No trace of this list has the id {wanted}.", problem=True)
 
 
 def _deferred(labels: dict[str, Label]) -> list[str]:
@@ -264,12 +281,14 @@ def _deferred(labels: dict[str, Label]) -> list[str]:
 def _first_to_do(ids: Sequence[str], labels: dict[str, Label]) -> str | None:
     """The first trace without a label, else the first that was deferred, else the first."""
     waiting = [trace_id for trace_id in ids if trace_id not in labels]
-    return next(iter([*waiting, *_deferred(labels), *ids]), None)
+    in_order = [*waiting, *_deferred(labels), *ids]
+    return in_order[0] if in_order else None
 
 
 def _next_to_do(ids: Sequence[str], labels: dict[str, Label], after: str) -> str | None:
     """The next trace without a label, round the end of the list."""
     start = ids.index(after) + 1
-    return next(
-        (trace_id for trace_id in [*ids[start:], *ids[:start]] if trace_id not in labels), None
-    )
+    for trace_id in [*ids[start:], *ids[:start]]:
+        if trace_id not in labels:
+            return trace_id
+    return None

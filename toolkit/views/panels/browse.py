@@ -6,30 +6,27 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
-from ipywidgets import HTML, Box, HBox, Layout, Text, VBox
+from ipywidgets import HTML, Box, HBox, Layout, Text, VBox, Widget
 from itables.widget import ITable
 
 from toolkit import render
 from toolkit.traces import Trace, trace_html, traces_frame
 from toolkit.views.panels.annotate import AnnotationPanel
-from toolkit.views.panels.page import button, by_id, close_tree
+from toolkit.views.panels.page import Page, button, close_tree
+from toolkit.views.panels.panel import Panel, by_id
 
 __all__ = ["TraceBrowser"]
 
 OPTIONS: dict[str, Any] = {
-    **{
-        "maxBytes": 0,
-        "maxRows": 0,
-        "allow_html": False,
-        "showIndex": False,
-        "pageLength": 10,
-        "select": "os",
-    },
-    **{
-        "column_filters": "header",
-        "css": ".dt-container thead input{width:100%;min-width:4rem}",
-        "scrollX": True,
-    },
+    "maxBytes": 0,
+    "maxRows": 0,
+    "allow_html": False,
+    "showIndex": False,
+    "pageLength": 10,
+    "select": "os",
+    "column_filters": "header",
+    "css": ".dt-container thead input{width:100%;min-width:4rem}",
+    "scrollX": True,
     "layout": {
         "topStart": "pageLength",
         "topEnd": None,
@@ -40,13 +37,20 @@ OPTIONS: dict[str, Any] = {
 """Every row, escaped. The table's own search is left out: ours looks through whole traces."""
 
 
-class TraceBrowser(VBox):  # type: ignore[misc]
+class TraceBrowser(Panel):
     """Search the words of all `traces`, filter and sort by column, click a row to open it, Ctrl or
     Shift for more.
 
     With `store`, a label file, a button puts an `AnnotationPanel` on the selection beneath the
-    table. `found` is what the search left, `trace` the one that is open.
+    table.
     """
+
+    found: list[Trace]
+    """What the search left, in the order of the list."""
+    trace: Trace | None = None
+    """The trace that is open."""
+    table: ITable
+    """The table of what the search left."""
 
     def __init__(
         self,
@@ -55,27 +59,28 @@ class TraceBrowser(VBox):  # type: ignore[misc]
         rater: str | None = None,
         height: str = "22rem",
     ):
-        self._traces, self._store, self._rater = by_id(traces), store, rater
-        frame = traces_frame(self._traces.values()).drop(
-            columns=["messages", "input_tokens", "output_tokens"]
+        super().__init__()
+        self.layout.max_width = None  # a table takes all the room that there is
+        self._traces = by_id(traces)
+        self._frame = _cells(self._traces.values())
+        self._store = store
+        self._rater = rater
+        self.search = Text(
+            placeholder="Words anywhere in a trace, then Enter",
+            continuous_update=False,
+            layout=Layout(width="20rem"),
         )
-        said = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
-        self._frame = said.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
-        self.trace: Trace | None = None
-        words = "Words anywhere in a trace, then Enter"
-        self.search = Text(placeholder=words, continuous_update=False, layout=Layout(width="20rem"))
         self.search.observe(lambda _: self._search(), "value")
-        self.label = button(
-            "Label these", "tags", "Label the traces whose rows are selected", self._label
-        )
+        tooltip = "Label the traces whose rows are selected"
+        self.label = button("Label these", "tags", tooltip, self._label_selection)
         self.label.disabled = store is None
-        self._note, self._text, self._place, self._below = HTML(), HTML(), VBox(), VBox()
-        reader = Box(
-            [self._text], layout=Layout(max_height=height, overflow="auto", padding="0 12px")
-        )
-        super().__init__(
-            [HBox([self.search, self.label, self._note]), self._place, reader, self._below]
-        )
+        self._table_box = VBox()
+        self._text = HTML()
+        frame = Layout(max_height=height, overflow="auto", padding="0 12px")
+        self._reader = Box([self._text], layout=frame)
+        self._below = VBox()
+        self.children = [*self.children, self._below]
+        self.turn_page()
         self._search()
 
     @property
@@ -83,55 +88,65 @@ class TraceBrowser(VBox):  # type: ignore[misc]
         """The traces whose rows are selected, in the order of the list."""
         return [self.found[row] for row in sorted(self.table.selected_rows)]
 
+    def draw(self, page: Page) -> list[Widget]:
+        """The only page: the search, the table, and the trace that is open."""
+        top = HBox([self.search, self.label, page.note])
+        return [top, self._table_box, self._reader]
+
     def show(self, trace_id: str) -> None:
         """Open the trace of this id beneath the table. Raises KeyError where there is none."""
         self.trace = self._traces[trace_id]
         self._text.value = render.block(trace_html(self.trace))
 
-    def _label(self) -> None:
-        for gone in self._below.children:
-            close_tree(gone)
-        chosen = self.selected if self._store else []
-        self._below.children = (
-            [AnnotationPanel(chosen, self._store or "", self._rater)] if chosen else []
-        )
-        if not chosen:
-            self._say("no row is selected: click one; Ctrl or Shift and a click adds to it")
+    def _label_selection(self) -> None:
+        for earlier in self._below.children:
+            close_tree(earlier)
+        self._below.children = []
+        if self._store is None or not self.selected:
+            self.say("no row is selected: click one; Ctrl or Shift and a click adds to it")
+            return
+        self._below.children = [AnnotationPanel(self.selected, self._store, self._rater)]
 
     def _search(self) -> None:
-        """Each search has a table of its own: itables no longer tells of selections once its rows
-        were changed.
-        """
         words = self.search.value.casefold().split()
-        said = {trace.id: _words(trace) for trace in self._traces.values()} if words else {}
-        self.found = [
-            trace
-            for trace in self._traces.values()
-            if all(word in said[trace.id] for word in words)
-        ]
-        for gone in self._place.children:
-            close_tree(gone)
-        self.table = ITable(
-            self._frame[self._frame["id"].isin([trace.id for trace in self.found])], **OPTIONS
-        )
+        self.found = [trace for trace in self._traces.values() if _has_words(trace, words)]
+        self._show_table()
+        self.say(f"{len(self.found):,} of {len(self._traces):,} traces")
+
+    def _show_table(self) -> None:
+        """Put up a table of its own for each search: itables no longer tells of selections once
+        the rows of a table were changed.
+        """
+        for earlier in self._table_box.children:
+            close_tree(earlier)
+        ids = [trace.id for trace in self.found]
+        self.table = ITable(self._frame[self._frame["id"].isin(ids)], **OPTIONS)
         self.table.observe(self._on_select, "selected_rows")
-        self._place.children = [self.table]
-        self._say(f"{len(self.found):,} of {len(self._traces):,} traces")
+        self._table_box.children = [self.table]
 
     def _on_select(self, change: dict[str, Any]) -> None:
-        if fresh := [row for row in change["new"] if row not in change["old"]]:
-            self.show(self.found[fresh[-1]].id)
-        self._say(f"{len(change['new'])} of {len(self.found):,} selected")
-
-    def _say(self, text: str) -> None:
-        self._note.value = render.tag("span", text, role="status", style="padding:0 8px")
+        new_rows = [row for row in change["new"] if row not in change["old"]]
+        if new_rows:
+            self.show(self.found[new_rows[-1]].id)
+        self.say(f"{len(change['new'])} of {len(self.found):,} selected")
 
 
-def _words(trace: Trace) -> str:
-    """What a search looks through: id, words, tool calls and results; not the system prompt, which
-    all share.
+def _cells(traces: Iterable[Trace]) -> Any:
+    """The table as text: a row a trace, without the columns that nobody fills."""
+    frame = traces_frame(traces).drop(columns=["messages", "input_tokens", "output_tokens"])
+    filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
+    return filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
+
+
+def _has_words(trace: Trace, words: list[str]) -> bool:
+    """Whether all `words` are in a trace: in its id, what was said, tool calls and results; not in
+    the system prompt, which all share.
     """
-    said = (
-        f"{s.content} {s.data.get('arguments', '')}" for s in trace.steps if s.actor != "system"
-    )
-    return "\n".join((trace.id, *said)).casefold()
+    if not words:
+        return True
+    texts = [trace.id]
+    for step in trace.steps:
+        if step.actor != "system":
+            texts.append(f"{step.content} {step.data.get('arguments', '')}")
+    text = "\n".join(texts).casefold()
+    return all(word in text for word in words)

@@ -1,48 +1,29 @@
 """CodingPanel: read a reason, say in a word or two what went wrong, and gather such codes into
 failure modes.
-
-Plain ipywidgets. Each action is on disk before the panel moves on. Each reason is shown on a page
-of its own: a click that arrives late was made for a page that is gone, and is dropped.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from itertools import count
-from typing import TYPE_CHECKING
 
-from ipywidgets import HTML, Box, Combobox, HBox, Layout, SelectMultiple, Text, VBox
+from ipywidgets import HTML, Box, Combobox, HBox, Layout, SelectMultiple, Text, VBox, Widget
 
 from toolkit import render
 from toolkit.evals.labels.codebook import Codebook, Coding, FailureMode, Version
 from toolkit.evals.labels.labels import Label, tidy
 from toolkit.traces import Trace, trace_html
-from toolkit.views.panels.keys import Keys, Press
-from toolkit.views.panels.page import button, close_tree, user_name
-from toolkit.views.plots.plots import BLUE, ORANGE, _axes, _nothing, _stamp
+from toolkit.views.panels.page import Page
+from toolkit.views.panels.panel import Panel, problems_text, user_name
+from toolkit.views.words import quantity
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+__all__ = ["CodingPanel"]
 
-__all__ = ["CodingPanel", "plot_saturation"]
-
-LOOKS = {
-    "add": ("Add code", "plus", "Put this code on the reason"),
-    "none": ("No code", "minus", "Read: there is nothing in it to code"),
-    "previous": ("Previous", "arrow-left", "The reason before this one"),
-    "next": ("Next", "arrow-right", "The reason after this one"),
-    "undo": ("Undo", "undo", "Take your last action back"),
-    "merge": (
-        "Merge",
-        "compress",
-        "Make the chosen codes a failure mode, or add them to the one of that name",
-    ),
-    "confirm": ("Confirm", "check", "Make this suggestion count, for this reason"),
-    "dismiss": ("Dismiss", "times", "Take this code off this reason"),
-}
+FEWEST_ROWS = 3
+MOST_ROWS = 8
+"""How many codes the list shows at once."""
 
 
-class CodingPanel(VBox):  # type: ignore[misc]
+class CodingPanel(Panel):
     """One reason at a time, with its trace folded away, the codes that it has, and those that are
     suggested for it.
 
@@ -51,32 +32,31 @@ class CodingPanel(VBox):  # type: ignore[misc]
 
     >>> from tempfile import mkdtemp
     >>> from toolkit.evals import Codebook, Label
-    >>> panel = CodingPanel(Codebook(f"{mkdtemp()}/codes.jsonl", [Label("t1", "ada", "fail", "Too curt.")]), by="ada")
-    >>> panel.page.box.value = "tone"
+    >>> labels = [Label("t1", "ada", "fail", "Too curt.")]
+    >>> panel = CodingPanel(Codebook(f"{mkdtemp()}/codes.jsonl", labels), by="ada")
+    >>> panel.code.value = "tone"
     >>> panel.page.buttons["add"].click()
     >>> panel.position
-    '1 of 1 · 1 read · 1 codes, 0 failure modes'
+    '1 of 1 · 1 read · 1 code, 0 failure modes'
     """
 
+    code: Combobox
+    """The box for a code of the reason on display."""
+    picked: SelectMultiple
+    """The codes that Merge takes."""
+    mode: Combobox
+    """The box for the name of the failure mode that Merge makes, or adds to."""
+    definition: Text
+    """The box for its definition."""
+
     def __init__(self, codebook: Codebook, traces: Iterable[Trace] = (), by: str | None = None):
-        self.codebook, self.by, self._traces = (
-            codebook,
-            tidy(user_name(by)),
-            {trace.id: trace for trace in traces},
-        )
+        super().__init__(hint="Enter in the first box adds the code.")
+        self.codebook = codebook
+        self.by = tidy(user_name(by))
+        self._traces = {trace.id: trace for trace in traces}
         self._labels = sorted(codebook.labels, key=lambda label: label.verdict != "fail")
-        self._head, self._stage, self._pages = HTML(), VBox(), count(1)
-        super().__init__(layout=Layout(max_width="62rem"))
-        self.key_layer = Keys(self, self._on_press)
-        self.key_layer.caps, self.key_layer.hint = {}, "Enter in the first box adds the code."
-        self.children = [self._head, self._stage, self.key_layer]
-        read = self._read(codebook.now)
-        self._at = next((at for at, label in enumerate(self._labels) if label.id not in read), 0)
-        self._show(
-            "".join(
-                f"A line of the codebook needs a look: {wrong}. " for wrong in codebook.problems
-            )
-        )
+        self._at = self._first_unread()
+        self.turn_page(problems_text("codebook", codebook.problems))
 
     @property
     def label(self) -> Label | None:
@@ -86,184 +66,217 @@ class CodingPanel(VBox):  # type: ignore[misc]
     @property
     def position(self) -> str:
         """Where the panel stands, as the codebook has it."""
-        now, place = (
-            self.codebook.now,
-            f"{self._at + 1 if self._labels else 0} of {len(self._labels)}",
-        )
-        codes = len({one.code for one in now.confirmed})
-        return (
-            f"{place} · {len(self._read(now))} read · {codes} codes, {len(now.modes)} failure modes"
-        )
+        now = self.codebook.now
+        number = self._at + 1 if self._labels else 0
+        codes = quantity(len(_codes(now)), "code")
+        modes = quantity(len(now.modes), "failure mode")
+        n_read = len(self._read(now))
+        return f"{number} of {len(self._labels)} · {n_read} read · {codes}, {modes}"
 
     def _read(self, now: Version) -> set[str]:
-        said = {one.label_id for one in now.codings if one.status == "confirmed"}
-        return said & {label.id for label in self._labels}
+        """The ids of the labels that have a code, or were said to need none."""
+        coded = {coding.label_id for coding in now.codings if coding.status == "confirmed"}
+        return coded & {label.id for label in self._labels}
 
-    def _show(self, said: str) -> None:
-        gone, now = self._stage.children, self.codebook.now
-        self.page = ReasonPage(self.label, self._traces, now, self._press, next(self._pages))
-        self._stage.children = [self.page]
-        self._head.value = render.block(
-            render.tag("strong", self.position), f" · coded by {self.by} (human)"
-        )
-        self._say(said)
-        for page in gone:
-            close_tree(page)
+    def _first_unread(self) -> int:
+        read = self._read(self.codebook.now)
+        for at, label in enumerate(self._labels):
+            if label.id not in read:
+                return at
+        return 0
 
-    def _say(self, text: str, problem: bool = False) -> None:
-        self.message = text
-        role = "alert" if problem else "status"
-        self.page.note.value = (
-            render.block(render.tag("div", "⚠ " * problem, text, role=role)) if text else ""
-        )
+    def heading(self) -> str:
+        """Where the panel stands, and who codes."""
+        coder = f" · coded by {self.by} (human)"
+        return render.block(render.tag("strong", self.position), coder)
 
-    def _on_press(self, press: Press) -> None:
-        """Enter counts as the button Add code, on the page that it was pressed on, with the words
-        of its box.
-        """
-        if (press.act, press.page) == ("add", self.page.number):
-            self.page.box.value = press.why
-            self.page.buttons["add"].click()
+    def draw(self, page: Page) -> list[Widget]:
+        """The reason, its codes, the box for another, and what makes failure modes of codes."""
+        now = self.codebook.now
+        rows: list[Widget] = [self._draw_reason()]
+        for coding in now.codings:
+            if self.label and coding.label_id == self.label.id and coding.code:
+                rows.append(self._draw_coding(page, coding))
+        rows.append(self._draw_bar(page, now))
+        rows.append(page.note)
+        rows.append(self._draw_merge(page, now))
+        return rows
 
-    def _press(self, page: "ReasonPage", what: str, code: str = "") -> None:
-        """Do what a button says, and show what came of it; that of a page that is gone does
-        nothing.
-        """
-        if page is not self.page or (not self.label and what not in ("undo", "merge")):
-            return
-        try:
-            for box, own in ((page.box, "add"), (page.definition, "merge")):
-                if what != own and box.value.strip():
-                    raise ValueError(
-                        f"{box.value!r} is not saved yet: press {LOOKS[own][0]}, or empty the box"
-                    )
-            said = self._done(page, what, code)
-        except (ValueError, OSError) as error:
-            self._say(f"Not done: {error}", problem=True)
-        else:
-            self._show(said)
+    def _draw_reason(self) -> Box:
+        """The reason, and under it its trace, folded away."""
+        reason = HTML(_reason_html(self.label, self._traces))
+        layout = Layout(max_height="min(26rem, 45vh)", overflow="auto")
+        return Box([reason], layout=layout)
 
-    def _done(self, page: "ReasonPage", what: str, code: str) -> str:
-        book, label_id = self.codebook, self.label.id if self.label else ""
-        if what in ("next", "previous"):
-            self._at = max(0, min(self._at + (1 if what == "next" else -1), len(self._labels) - 1))
-            return ""
-        if what == "undo":
-            gone = [
-                one.name if isinstance(one, FailureMode) else one.code or "nothing"
-                for one in book.undo(self.by)
-            ]
-            return f"Taken back: {', '.join(gone)}." if gone else "There is nothing to take back."
-        if what == "merge":
-            if not page.picked.value:
-                raise ValueError("choose the codes to merge first")
-            name, definition = page.mode.value.strip(), page.definition.value.strip()
-            old = next(
-                (mode for mode in book.now.modes if mode.name == name),
-                FailureMode(name, "…", (), self.by),
+    def _draw_coding(self, page: Page, coding: Coding) -> HBox:
+        """A code of the reason, who gave it, and the buttons that decide on it."""
+        code = coding.code
+        about = f" · {coding.status} · {coding.coder}"
+        text = render.block(render.fragment(render.tag("strong", code), about))
+        row: list[Widget] = [HTML(text)]
+        if coding.status == "suggested":
+            confirm = page.button(
+                f"confirm {code}",
+                "Confirm",
+                "check",
+                "Make this suggestion count, for this reason",
+                partial(self._confirm, code),
             )
-            codes = tuple(dict.fromkeys([*old.codes, *page.picked.value]))
-            definition = definition or (old.definition if old.codes else "")
-            book.merge(replace(old, definition=definition, codes=codes, by=self.by, kind="human"))
-            return f"Saved: {name} is made of {', '.join(codes)}."
-        if what in ("confirm", "dismiss"):
-            (book.confirm if what == "confirm" else book.dismiss)(
-                code, self.by, label_ids=[label_id]
+            row.append(confirm)
+        if coding.status != "dismissed":
+            dismiss = page.button(
+                f"dismiss {code}",
+                "Dismiss",
+                "times",
+                "Take this code off this reason",
+                partial(self._dismiss, code),
             )
-            return f"Saved: {code} is {what}ed."
-        book.code(label_id, *([page.box.value] if what == "add" else []), by=self.by)
-        return f"Saved: {page.box.value.strip() or 'nothing to code'}."
+            row.append(dismiss)
+        return HBox(row)
 
-
-class ReasonPage(VBox):  # type: ignore[misc]
-    """One reason on display, with the boxes and buttons that were made for it and go with it."""
-
-    def __init__(
-        self,
-        label: Label | None,
-        traces: dict[str, Trace],
-        now: Version,
-        press: Callable[..., None],
-        number: int,
-    ):
-        self.number, self.note = number, HTML()
-        codes = sorted({one.code for one in now.confirmed})
-        self.box = Combobox(
-            placeholder="A code: type one, or pick one", options=codes, continuous_update=False
+    def _draw_bar(self, page: Page, now: Version) -> HBox:
+        """The box for a code, and the buttons that go with it."""
+        self.code = Combobox(
+            placeholder="A code: type one, or pick one",
+            options=_codes(now),
+            continuous_update=False,
+            layout=Layout(width="16rem"),
         )
-        self.box.layout.width = "16rem"
-        self.box.add_class("fieldbook-add")
+        self.code.add_class("fieldbook-add")  # Enter in it presses Add code
+        page.box = self.code
+        add = page.button("add", "Add code", "plus", "Put this code on the reason", self._add)
+        none = page.button(
+            "none",
+            "No code",
+            "minus",
+            "Read: there is nothing in it to code",
+            self._add_none,
+        )
+        back = partial(self._step, -1)
+        on = partial(self._step, 1)
+        previous = page.button(
+            "previous", "Previous", "arrow-left", "The reason before this one", back
+        )
+        following = page.button("next", "Next", "arrow-right", "The reason after this one", on)
+        undo = self.undo_button(page)
+        bar = [self.code, add, none, previous, following, undo]
+        return HBox(bar, layout=Layout(flex_flow="row wrap"))
+
+    def _draw_merge(self, page: Page, now: Version) -> HBox:
+        """The codes to choose from, and the form of the failure mode that they make."""
+        codes = _codes(now)
         self.picked = SelectMultiple(
-            options=codes, rows=max(3, min(8, len(codes))), layout=Layout(width="18rem")
+            options=codes,
+            rows=max(FEWEST_ROWS, min(MOST_ROWS, len(codes))),
+            layout=Layout(width="18rem"),
         )
-        names = [mode.name for mode in now.modes]
         self.mode = Combobox(
-            placeholder="Name of the failure mode", options=names, continuous_update=False
+            placeholder="Name of the failure mode",
+            options=[mode.name for mode in now.modes],
+            continuous_update=False,
         )
-        self.definition = Text(placeholder="What it is, in a sentence", continuous_update=False)
-        self.buttons = {
-            what: button(*LOOKS[what], partial(press, self, what)) for what in list(LOOKS)[:6]
-        }
-        rows = [
-            self._coded(one, press)
-            for one in now.codings
-            if label and one.label_id == label.id and one.code
-        ]
-        bar = [self.box, *(self.buttons[what] for what in list(LOOKS)[:5])]
-        merge = [self.picked, VBox([self.mode, self.definition, self.buttons["merge"]])]
-        flow = Layout(flex_flow="row wrap")
-        told = Box(
-            [HTML(_html(label, traces))],
-            layout=Layout(max_height="min(26rem, 45vh)", overflow="auto"),
+        self.definition = Text(
+            placeholder="What it is, in a sentence",
+            continuous_update=False,
         )
-        super().__init__([told, *rows, HBox(bar, layout=flow), self.note, HBox(merge, layout=flow)])
-        self.add_class("fieldbook-page").add_class(f"fieldbook-page-{number}")
-
-    def _coded(self, one: Coding, press: Callable[..., None]) -> HBox:
-        told = render.fragment(render.tag("strong", one.code), f" · {one.status} · {one.coder}")
-        open_to = {"suggested": ("confirm", "dismiss"), "confirmed": ("dismiss",)}.get(
-            one.status, ()
+        merge = page.button(
+            "merge",
+            "Merge",
+            "compress",
+            "Make the chosen codes a failure mode, or add them to the one of that name",
+            self._merge,
         )
-        made = {
-            f"{what} {one.code}": button(*LOOKS[what], partial(press, self, what, one.code))
-            for what in open_to
-        }
-        self.buttons |= made
-        return HBox([HTML(render.block(told)), *made.values()])
+        form = VBox([self.mode, self.definition, merge])
+        return HBox([self.picked, form], layout=Layout(flex_flow="row wrap"))
+
+    def unsaved(self, act: str) -> str:
+        """The message about words in a box that another button than that of `act` saves."""
+        code = self.code.value
+        if act != "add" and code.strip():
+            return f"{code!r} is not saved yet: press Add code, or empty the box."
+        definition = self.definition.value
+        if act != "merge" and definition.strip():
+            return f"{definition!r} is not saved yet: press Merge, or empty the box."
+        return ""
+
+    def _add(self) -> str:
+        """Put the code in the box on the reason."""
+        if self.label is None:
+            return ""
+        self.codebook.code(self.label.id, self.code.value, by=self.by)
+        return f"Saved: {self.code.value.strip()}."
+
+    def _add_none(self) -> str:
+        """Note that the reason was read, and needs no code."""
+        if self.label is None:
+            return ""
+        self.codebook.code(self.label.id, by=self.by)
+        return "Saved: nothing to code."
+
+    def _confirm(self, code: str) -> str:
+        if self.label is None:
+            return ""
+        self.codebook.confirm(code, self.by, label_ids=[self.label.id])
+        return f"Saved: {code} is confirmed."
+
+    def _dismiss(self, code: str) -> str:
+        if self.label is None:
+            return ""
+        self.codebook.dismiss(code, self.by, label_ids=[self.label.id])
+        return f"Saved: {code} is dismissed."
+
+    def _step(self, by: int) -> str:
+        last = len(self._labels) - 1
+        self._at = max(0, min(self._at + by, last))
+        return ""
+
+    def take_back(self) -> str:
+        """Take back the newest action of who codes here."""
+        names = []
+        for record in self.codebook.undo(self.by):
+            name = record.name if isinstance(record, FailureMode) else record.code
+            names.append(name or "nothing")
+        if not names:
+            return "There is nothing to take back."
+        return f"Taken back: {', '.join(names)}."
+
+    def _merge(self) -> str:
+        """Make the picked codes a failure mode, or add them to the one of that name."""
+        name = self.mode.value.strip()
+        picked = self.picked.value
+        if not picked:
+            raise ValueError("choose the codes to merge first.")
+        if not name:
+            raise ValueError("the failure mode needs a name.")
+        mode = self._mode_named(name)
+        codes = tuple(dict.fromkeys([*mode.codes, *picked]))
+        self.codebook.merge(replace(mode, codes=codes, by=self.by, kind="human"))
+        return f"Saved: {mode.name} is made of {', '.join(codes)}."
+
+    def _mode_named(self, name: str) -> FailureMode:
+        """The failure mode of this name, with the definition in the box, if there is one."""
+        definition = self.definition.value.strip()
+        for mode in self.codebook.now.modes:
+            if mode.name.casefold() == name.casefold():
+                return replace(mode, definition=definition or mode.definition)
+        if not definition:
+            raise ValueError(f"the failure mode {name!r} needs a definition.")
+        return FailureMode(name, definition, (), self.by)
 
 
-def _html(label: Label | None, traces: dict[str, Trace]) -> str:
+def _codes(now: Version) -> list[str]:
+    """The codes that count, in the order of the alphabet."""
+    return sorted({coding.code for coding in now.confirmed})
+
+
+def _reason_html(label: Label | None, traces: dict[str, Trace]) -> str:
     if label is None:
-        return render.block(
-            render.tag("p", "There are no reasons to code: the codebook has no labels.")
-        )
-    head = f"{label.verdict} of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
+        empty = "There are no reasons to code: the codebook has no labels."
+        return render.block(render.tag("p", empty))
+    about = f"{label.verdict} of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
+    who = render.tag("div", about, class_="who")
+    reason = render.tag("pre", label.why)
     trace = traces.get(label.trace_id)
-    shown = render.details("The trace", trace_html(trace)) if trace else "The trace is not at hand."
-    return render.block(render.tag("div", head, class_="who"), render.tag("pre", label.why), shown)
-
-
-def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
-    """Do new traces still bring new codes? Codes so far against traces read; a dot where a code was
-    new.
-    """
-    frame, n = codebook.saturation(), len({label.trace_id for label in codebook.labels})
-    ax, new = ax or _axes(7.5, 3.6), frame[frame["new"] > 0]
-    if frame.empty:
-        ax.set_title(
-            f"no codes yet: 0 of {n} labelled traces were read for them", loc="left", fontsize=10
-        )
-        return _stamp(_nothing(ax), codebook.simulated)
-    ax.step(frame["read"], frame["codes"], where="post", color=BLUE)
-    ax.plot(new["read"], new["codes"], "o", color=ORANGE, markeredgecolor=BLUE)
-    last = f"; the last new one in number {new['read'].iloc[-1]}" if len(new) else ""
-    ax.set_title(
-        f"{frame['new'].sum()} codes in {len(frame)} of {n} labelled traces{last}",
-        loc="left",
-        fontsize=10,
-    )
-    ax.set_xlabel("traces read, in the order of their labels")
-    ax.set_ylabel("codes so far")
-    ax.set_ylim(bottom=0)
-    ax.spines[["top", "right"]].set_visible(False)
-    return _stamp(ax, codebook.simulated)
+    if trace is None:
+        return render.block(who, reason, "The trace is not at hand.")
+    return render.block(who, reason, render.details("The trace", trace_html(trace)))

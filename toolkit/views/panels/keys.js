@@ -55,8 +55,10 @@ function listen(root, model, signal) {
     if (act === "jump") return jump;
     if (act) {
       const button = page()?.querySelector(`.fieldbook-${act}`);
-      if (!button) return () => (act === "undo" && event.repeat) || send(act);
-      return event.repeat || button.disabled ? () => {} : () => choose(act, button);
+      const steps = act === "previous" || act === "next"; // a key that is held down steps on, and does nothing else again
+      if (button?.disabled || (event.repeat && !steps)) return () => {};
+      const wantsWords = button && box() && act !== "undo";
+      return () => (wantsWords ? choose(act, button) : send(act));
     }
     if (event.target.matches("button, summary") && event.key === " ") return null;
     const frame = page()?.querySelector(".fieldbook-frame");

@@ -6,40 +6,85 @@ judged, so a dead kernel costs nothing; Save makes the draft the file.
 """
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
-from ipywidgets import HTML, HBox, Layout, Textarea, VBox
+from ipywidgets import HTML, HBox, Layout, Textarea, Widget
 
 from toolkit import render
-from toolkit.evals import Alignment, Judge, Label, Rubric, RuleJudge, SklearnJudge, Verdict, align
+from toolkit.evals import (
+    Judge,
+    Label,
+    Rubric,
+    RuleJudge,
+    SklearnJudge,
+    Verdict,
+    VerdictStore,
+    align,
+)
+from toolkit.evals.judges.judge import in_turn
 from toolkit.models.tape import asks_live
-from toolkit.records import RecordError, read_text, write_whole
 from toolkit.traces import Trace
-from toolkit.views.panels.page import button, by_id
+from toolkit.views.panels.changes import changes_table
+from toolkit.views.panels.draft import Draft
+from toolkit.views.panels.page import Page, button
+from toolkit.views.panels.panel import Panel, by_id
+from toolkit.views.words import quantity
 
 __all__ = ["RubricPanel"]
 
-DEADLINE_S = 600.0
+PAID_RUN_GOES_ON = "A paid run of the rubric as it was goes on; its verdicts are kept."
+PAID_RUN_IN_THE_WAY = (
+    "A paid run is under way. Press Judge again to break it off and judge what the box says now: "
+    "the verdicts that came are kept, the calls in flight may be billed."
+)
 
 
-class RubricPanel(VBox):  # type: ignore[misc]
+class JudgeLike(Protocol):
+    """Whatever gives verdicts on traces."""
+
+    @property
+    def hash(self) -> str:
+        """Another text for another judge."""
+
+    @property
+    def says(self) -> str:
+        """What this judge is, in words."""
+
+    async def score_all(self, traces: Sequence[Trace]) -> list[Verdict]:
+        """Judge `traces`, in their order."""
+
+
+class RubricPanel(Panel):
     """The rubric's file in a box; under it each labelled trace with your label, and its verdict
     before and after.
 
-    Make it in a notebook, or in a coroutine: it judges on the running loop. Without a `judge` it
-    goes by the rules of the criteria, and for those without one by a classifier trained on the
-    labels; it says so, because that one does not read the rubric. A live judge is asked when its
-    button is pressed, any other after each edit.
+    Make it in a notebook, or in a coroutine: it judges on the running loop. Verdicts are kept by
+    the judge's hash and the trace, as they come: nothing is asked twice. An edit does not break off
+    a paid run; pressing Judge meanwhile asks first, and a second press does.
 
-    Verdicts are kept by the judge's hash and the trace, as they come: nothing is asked twice. An
-    edit does not break off a paid run; pressing Judge meanwhile asks first, and a second press
-    does.
-
-    `rubric` is a file, or a rubric for a file at `path` (None: its name with ``.md``), which is
-    made where there is none, and read where there is one. Of several labels on one trace the last
-    counts; deferred ones are left out.
+    Parameters
+    ----------
+    rubric : Rubric, str or Path
+        A file, or a rubric for a file at `path`, which is made where there is none, and read where
+        there is one.
+    traces : iterable of Trace
+        Those that have a label are judged.
+    labels : iterable of Label
+        Of several on one trace the last counts; deferred ones are left out.
+    judge : judge, or a function from a Rubric to a judge, optional
+        A judge has ``score_all``, ``hash`` and ``says``. One with a field ``rubric`` is made anew
+        for each edit, as by the function; any other judges by a rubric of its own, and the panel
+        says so. Without a judge the panel goes by the rules of the criteria, and for those without
+        one by a classifier trained on the labels; it says so, because that one does not read the
+        rubric.
+    path : str or Path, optional
+        The file of a `Rubric`; its name with ``.md`` where none is given.
+    live : bool, optional
+        Whether a run costs money: then the judge is asked when its button is pressed, else after
+        each edit. Of a `Judge` the panel knows it; of a judge of your own it takes False.
     """
 
     def __init__(
@@ -47,44 +92,61 @@ class RubricPanel(VBox):  # type: ignore[misc]
         rubric: Rubric | str | Path,
         traces: Iterable[Trace],
         labels: Iterable[Label],
-        judge: Judge | None = None,
+        judge: JudgeLike | Callable[[Rubric], JudgeLike] | None = None,
         path: str | Path | None = None,
+        live: bool | None = None,
     ):
         asyncio.get_running_loop()  # without one there would be a panel that never judges
+        super().__init__()
         own = f"{Path(rubric.name).name}.md" if isinstance(rubric, Rubric) else rubric
-        self.path, self.judge = Path(path or own), judge
-        self._draft = self.path.with_name(f".{self.path.name}.draft")
+        self.path = Path(path or own)
         if isinstance(rubric, Rubric) and not self.path.exists():
             rubric.save(self.path)
-        self.labels = {one.trace_id: one for one in labels if one.verdict != "defer"}
+        self._draft = Draft(self.path)
+        self.judge = judge
+        self.labels = {label.trace_id: label for label in labels if label.verdict != "defer"}
         self.traces = [trace for trace in by_id(traces).values() if trace.id in self.labels]
-        self._live = judge is not None and asks_live(judge.model)
-        self._rest: SklearnJudge | None = None
-        self._kept: dict[tuple[str, str], Verdict] = judge.kept if judge else {}
+        self._live = live
+        self._classifier: SklearnJudge | None = None
+        self._kept: VerdictStore | dict[tuple[str, str], Verdict] = {}
+        if isinstance(judge, Judge):
+            self._kept = judge.kept  # a second panel with the same judge asks nothing again
         self._hashes: dict[str, str] = {}
         """The hash of the judge that each text of a rubric makes."""
-        self._paying = self._asked_to_stop = False
-        self._file = read_text(self.path)
-        draft = read_text(self._draft) if self._draft.exists() else self._file
-        self._head, self._note, self._table = HTML(), HTML(layout=Layout(margin="2px 12px")), HTML()
-        self.box = Textarea(draft, rows=16, continuous_update=False, layout=Layout(width="auto"))
+        self._paying = False
+        self._asked_to_stop = False
+        self._make_widgets()
+        is_edited = self._draft.text != self._draft.saved
+        self.turn_page("Your unsaved edit is in the box again." if is_edited else "")
+        self._task = asyncio.ensure_future(self._run(by_button=False))
+
+    def _make_widgets(self) -> None:
+        self.box = Textarea(
+            self._draft.text,
+            rows=16,
+            continuous_update=False,
+            layout=Layout(width="auto"),
+        )
+        self.box.observe(lambda _: self._edited(), "value")
         self.again = button(
-            "Judge", "play", "Judge the labelled traces by what the box says", self._again
+            "Judge",
+            "play",
+            "Judge the labelled traces by what the box says",
+            lambda: self._start(by_button=True),
         )
         self.save = button("Save", "save", "Make what the box says the file", self._save)
         self.revert = button("Revert", "undo", "Put the file back into the box", self._revert)
-        row = HBox(
-            [self.again, self.save, self.revert, self._note], layout=Layout(flex_flow="row wrap")
-        )
-        super().__init__([self._head, self.box, row, self._table], layout=Layout(max_width="62rem"))
-        self.box.observe(self._edited, "value")
-        self._say("Your unsaved edit is in the box again." if draft != self._file else "")
-        self._task = asyncio.ensure_future(self._run(not self._live))
+        self._table = HTML()
+
+    def draw(self, page: Page) -> list[Widget]:
+        """The only page: the box, its buttons, and the table of verdicts."""
+        buttons = [self.again, self.save, self.revert, page.note]
+        return [self.box, HBox(buttons, layout=Layout(flex_flow="row wrap")), self._table]
 
     @property
     def before(self) -> list[Verdict]:
         """The verdicts by the file, as far as they came; empty until it is judged."""
-        return self._verdicts(self._file)
+        return self._verdicts(self._draft.saved)
 
     @property
     def after(self) -> list[Verdict]:
@@ -93,167 +155,161 @@ class RubricPanel(VBox):  # type: ignore[misc]
 
     def _verdicts(self, text: str) -> list[Verdict]:
         hash_ = self._hashes.get(text, "")
-        kept = [self._kept.get((hash_, trace.id)) for trace in self.traces]
-        return [verdict for verdict in kept if verdict]
-
-    async def settled(self) -> None:
-        """Wait until what was last asked is answered."""
-        async with asyncio.timeout(DEADLINE_S):
-            await asyncio.wait([self._task])
-
-    def _edited(self, _: object) -> None:
-        if self._written(self._draft):
-            self._say("Not saved yet: a draft is on disk." if self.box.value != self._file else "")
-        self._start(not self._live)
-
-    def _again(self) -> None:
-        self._start(True)
-
-    def _start(self, ask: bool) -> None:
-        """Judge, where `ask`, and draw. A paid run that is under way is broken off by a second
-        press alone.
-        """
-        if self._paying and not ask:
-            self._say(
-                f"{self.message} A paid run of the rubric as it was goes on; its verdicts are kept.".strip()
-            )
-            return
-        if self._paying and not self._asked_to_stop:
-            self._asked_to_stop = True
-            self._say(
-                "A paid run is under way. Press Judge again to break it off and judge what the box says now: "
-                "the verdicts that came are kept, the calls in flight may be billed."
-            )
-            return
-        self._asked_to_stop = False
-        self._task.cancel()
-        self._task = asyncio.ensure_future(self._run(ask))
-
-    async def _run(self, ask: bool) -> None:
-        """Judge by the file and by the box what is not judged yet, and draw it."""
-        self._paying = ask and self._live
-        run = asyncio.current_task()
-        try:
-            for text in (self._file, self.box.value):
-                judge = await self._judge_of(Rubric.parse(text, self.path))
-                self._hashes[text] = judge.hash
-                if ask:
-                    await self._judge(judge)
-            price = f" · ${sum(one.cost_usd or 0 for one in self.after):.4f}" if self.judge else ""
-            about = (
-                render.tag("span", judge.says, class_="badge"),
-                f" · {len(self.traces)} labelled traces{price}",
-            )
-            self._head.value = render.block(*about)
-        except Exception as error:  # nobody awaits this task: what is not said here is lost
-            self._say(str(error), problem=True)
-        finally:
-            if run is self._task:
-                self._paying = self._asked_to_stop = False
-        self._draw()
-
-    async def _judge(self, judge: Judge | RuleJudge) -> None:
-        """Judge the traces that have no verdict of `judge` yet."""
-        if isinstance(judge, Judge):
-            await judge.score_all(self.traces, self._progress, known=self._kept)
-            return
-        missing = [trace for trace in self.traces if (judge.hash, trace.id) not in self._kept]
-        for verdict in await judge.score_all(missing, self._progress):
-            self._kept[verdict.judge, verdict.trace_id] = verdict
-
-    async def _judge_of(self, rubric: Rubric) -> Judge | RuleJudge:
-        if self.judge:
-            return replace(self.judge, rubric=rubric)
-        if self._rest is None:
-            verdicts = {id_: one.verdict for id_, one in self.labels.items()}
-            kinds = " and ".join(sorted({one.rater_kind for one in self.labels.values()}))
-            self._rest = await asyncio.to_thread(lambda: SklearnJudge(self.traces, verdicts, kinds))
-        return RuleJudge(rubric, self._rest)
-
-    def _progress(self, done: int, of: int) -> None:
-        self._table.value = render.tag("p", f"judging: {done} of {of}")
+        verdicts = []
+        for trace in self.traces:
+            verdict = self._kept.get((hash_, trace.id))
+            if verdict:
+                verdicts.append(verdict)
+        return verdicts
 
     def agreement(self, verdicts: list[Verdict]) -> str:
         """In words, how far `verdicts` agree with the labels, and on how many."""
         if not verdicts:
             return "not judged yet"
-        found = self._aligned(verdicts)
-        if (within := found.interval("accuracy")) is None:
-            return f"undefined: {found.reason.split(';')[0]} ({found.subtitle})"
-        right, of = found.counts("accuracy")
-        return f"{right} of {of} agree, 95% interval {within[0]:.2f} to {within[1]:.2f} ({found.subtitle})"
+        alignment = align([self.labels[verdict.trace_id] for verdict in verdicts], verdicts)
+        interval = alignment.interval("accuracy")
+        if interval is None:
+            reason = alignment.reason.split(";")[0]
+            return f"undefined: {reason} ({alignment.subtitle})"
+        low, high = interval
+        agreeing, n = alignment.counts("accuracy")
+        rate = f"{agreeing} of {n} agree, 95% interval {low:.2f} to {high:.2f}"
+        return f"{rate} ({alignment.subtitle})"
 
-    def _aligned(self, verdicts: list[Verdict]) -> Alignment:
-        return align([self.labels[one.trace_id] for one in verdicts], verdicts)
+    async def settled(self, timeout_s: float = 600.0) -> None:
+        """Wait until what was last asked is answered. Raises TimeoutError after `timeout_s`."""
+        async with asyncio.timeout(timeout_s):
+            await asyncio.wait([self._task])
 
-    def _draw(self) -> None:
-        old, new = (
-            {one.trace_id: one for one in verdicts} for verdicts in (self.before, self.after)
+    def _start(self, by_button: bool) -> None:
+        """Judge, and draw. A paid run that is under way is broken off by a second press alone."""
+        if self._paying and not by_button:
+            self.say(f"{self.message} {PAID_RUN_GOES_ON}".strip())
+            return
+        if self._paying and not self._asked_to_stop:
+            self._asked_to_stop = True
+            self.say(PAID_RUN_IN_THE_WAY)
+            return
+        self._asked_to_stop = False
+        self._task.cancel()
+        self._task = asyncio.ensure_future(self._run(by_button))
+
+    async def _run(self, by_button: bool) -> None:
+        """Judge by the file and by the box what is not judged yet, and draw it."""
+        self._paying = False
+        run = asyncio.current_task()
+        try:
+            for text in (self._draft.saved, self.box.value):
+                rubric = Rubric.parse(text, self.path)
+                judge = await self._judge_for(rubric)
+                self._hashes[text] = judge.hash
+                costs = self._costs(judge)
+                if by_button or not costs:
+                    self._paying = costs
+                    await self._ask(judge)
+            self._draw_head(judge, rubric)
+        except Exception as error:  # nobody awaits this task: what is not said here is lost
+            self.say(str(error), problem=True)
+        finally:
+            if run is self._task:
+                self._paying = False
+                self._asked_to_stop = False
+        self._draw_table()
+
+    async def _judge_for(self, rubric: Rubric) -> JudgeLike:
+        """The judge that goes by `rubric`, or the only one that there is."""
+        if self.judge is None:
+            return RuleJudge(rubric, await self._trained())
+        if callable(self.judge):
+            return self.judge(rubric)
+        judge: JudgeLike = with_rubric(self.judge, rubric)
+        return judge
+
+    async def _trained(self) -> SklearnJudge:
+        """The classifier for criteria without a rule. It is trained once, beside the loop."""
+        if self._classifier is None:
+            verdicts = {label.trace_id: label.verdict for label in self.labels.values()}
+            kinds = " and ".join(sorted({label.rater_kind for label in self.labels.values()}))
+            self._classifier = await asyncio.to_thread(SklearnJudge, self.traces, verdicts, kinds)
+        return self._classifier
+
+    def _costs(self, judge: JudgeLike) -> bool:
+        """Whether asking `judge` costs money."""
+        if self._live is not None:
+            return self._live
+        return isinstance(judge, Judge) and asks_live(judge.model)
+
+    async def _ask(self, judge: JudgeLike) -> None:
+        """Ask `judge` for the verdicts that are missing, and keep each as soon as it came."""
+        hash_ = judge.hash
+
+        async def ask(trace: Trace) -> None:
+            (verdict,) = await judge.score_all([trace])
+            self._kept[hash_, trace.id] = verdict
+
+        missing = [
+            trace for trace in self.traces if _to_be_asked(self._kept.get((hash_, trace.id)))
+        ]
+        await in_turn(ask, missing, self._progress)
+
+    def _progress(self, done: int, of: int) -> None:
+        self._table.value = render.tag("p", f"judging: {done} of {of}")
+
+    def _draw_head(self, judge: JudgeLike, rubric: Rubric) -> None:
+        """Say who judges, by which rubric, and how many traces."""
+        by = f" · by the rubric {rubric.name}, version {rubric.version} ({rubric.hash})"
+        if judge is self.judge:
+            by = " · by a rubric of its own: an edit of this one changes no verdict"
+        traces = f" · {quantity(len(self.traces), 'labelled trace')}"
+        costs = [verdict.cost_usd or 0 for verdict in self.after]
+        price = f" · ${sum(costs):.4f}" if self.judge else ""
+        badge = render.tag("span", judge.says, class_="badge")
+        self.head.value = render.block(badge, by, traces, price)
+
+    def _draw_table(self) -> None:
+        verdicts = self.after or self.before
+        title = ""
+        if verdicts:
+            labels = [self.labels[verdict.trace_id] for verdict in verdicts]
+            title = align(labels, verdicts).title
+        all_labels = [self.labels[trace.id] for trace in self.traces]
+        self._table.value = render.block(
+            render.tag("div", render.tag("strong", title)),
+            render.tag("div", f"by the file: {self.agreement(self.before)}"),
+            render.tag("div", f"by the box: {self.agreement(self.after)}"),
+            changes_table(all_labels, self.before, self.after),
         )
-        rows = []
-        for trace in self.traces:
-            label, a, b = self.labels[trace.id], old.get(trace.id), new.get(trace.id)
-            was, now = (one and (one.verdict or "unscored") for one in (a, b))
-            right = (
-                "now as you say"
-                if now == label.verdict
-                else "no longer as you say"
-                if was == label.verdict
-                else ""
-            )
-            changed = f"▶ {right or 'changed'}" if was and now and was != now else ""
-            why = render.details(
-                label.why, render.tag("pre", (b.critique or b.why_unscored) if b else "")
-            )
-            rows.append(
-                (not changed, trace.id, label.verdict, was or "…", now or "…", changed, why)
-            )
-        title = self._aligned(self.after or self.before).title if old or new else ""
-        by_file, by_box = (
-            f"by the file: {self.agreement(self.before)}",
-            f"by the box: {self.agreement(self.after)}",
-        )
-        head = (
-            "trace",
-            "your label",
-            "by the file",
-            "by the box",
-            "",
-            "your reason; under it, why the judge says so",
-        )
-        table = render.table([row[1:] for row in sorted(rows, key=lambda row: row[0])], head)
-        told = (render.tag("div", one) for one in (render.tag("strong", title), by_file, by_box))
-        self._table.value = render.block(*told, table)
+
+    def _edited(self) -> None:
+        """Put what the box says on disk as a draft, and judge by it."""
+        text = self.box.value
+        if self.write(lambda: self._draft.type(text)):
+            is_saved = text == self._draft.saved
+            self.say("" if is_saved else "Not saved yet: a draft is on disk.")
+        self._start(by_button=False)
 
     def _save(self) -> None:
-        try:
-            rubric = Rubric.parse(self.box.value, self.path)
-            if read_text(self.path) != self._file:
-                raise RecordError(
-                    "somebody changed the file since it was read: Revert shows it; copy your words first"
-                )
-        except (ValueError, OSError) as error:
-            self._say(f"Not saved. {error}", problem=True)
-            return
-        if self._written(self.path):
-            self._file = self.box.value
-            self._draft.unlink(missing_ok=True)
-            self._say(f"Saved: {self.path}, {rubric.hash}")
-            self._start(not self._live)
+        text = self.box.value
+        if self.write(lambda: self._draft.save(text)):
+            rubric = Rubric.parse(text, self.path)
+            self.say(f"Saved: {self.path}, {rubric.hash}")
+            self._start(by_button=False)
 
     def _revert(self) -> None:
-        self._file = self.box.value = read_text(self.path)
-        self._draft.unlink(missing_ok=True)
+        self.box.value = self._draft.revert()
 
-    def _written(self, path: Path) -> bool:
-        try:
-            write_whole(path, self.box.value)
-        except OSError as error:
-            self._say(f"Not on disk: {error}. Your words are still in the box.", problem=True)
-            return False
+
+def _to_be_asked(verdict: Verdict | None) -> bool:
+    """Whether a verdict is missing. What a model left unscored is asked again; a rule would say the
+    same.
+    """
+    if verdict is None:
         return True
+    return verdict.verdict is None and not verdict.computed
 
-    def _say(self, text: str, problem: bool = False) -> None:
-        self.message = text
-        said = render.tag("div", "⚠ " * problem, text, role="alert" if problem else "status")
-        self._note.value = said if text else ""
+
+def with_rubric(judge: Any, rubric: Rubric) -> Any:
+    """The same judge with another `rubric`; as it is, where it has none."""
+    if is_dataclass(judge) and any(field.name == "rubric" for field in fields(judge)):
+        return replace(judge, rubric=rubric)  # type: ignore[type-var]
+    return judge

@@ -6,7 +6,7 @@ and steer are events on the log, from whichever screen they come.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,12 @@ SHOWN_CHARS = 1_500
 SHOWN_ITEMS = 12
 STRIP_EVENTS = 60
 LATE = "tablet"
+SCREEN_LAYOUT = {
+    "flex": "1 1 0",
+    "min_width": "0",
+    "border": "1px solid #8888",
+    "padding": "6px",
+}
 MARKS = {
     "text.delta": "▪",
     "message": "✉",
@@ -35,44 +41,30 @@ class Screen(widgets.VBox):  # type: ignore[misc]
     """One device: what it shows, and what can be done to it and from it."""
 
     def __init__(self, session: Session, name: str):
-        self.session, self.name = session, name
+        self.session = session
+        self.name = name
         self.surface = Surface(session, name)
+        self._doing: set[asyncio.Task[Any]] = set()
+        self.state = widgets.HTML()
         # The margin keeps a short conversation at the top; a long one is scrolled to its end, which
         # grows upwards.
-        self.view, self.state = (
-            widgets.HTML(layout={"flex": "none", "margin": "0 0 auto 0"}),
-            widgets.HTML(),
+        self.view = widgets.HTML(layout={"flex": "none", "margin": "0 0 auto 0"})
+        frame = {"height": "22rem", "overflow": "auto", "flex_flow": "column-reverse"}
+        self.network = _key(
+            "Drop network", "Stop this screen's reading; the run goes on", self._toggle
         )
-        text = widgets.Box(
-            [self.view],
-            layout={"height": "22rem", "overflow": "auto", "flex_flow": "column-reverse"},
-        )
-        self.network = button(
-            "Drop network", "", "Stop this screen's reading; the run goes on", self._toggle
-        )
-        self.reload = button(
-            "Reload", "", "Forget everything, and read the session again", self._reload
-        )
-        self.stop = button("Stop", "stop", "Ask the agent to stop: an event on the log", self._stop)
+        self.reload = _key("Reload", "Forget everything, and read the session again", self._reload)
+        self.stop = _key("Stop", "Ask the agent to stop: an event on the log", self._stop, "stop")
         self.words = widgets.Text(placeholder="steer the agent …", layout={"width": "60%"})
-        self.steer = button("Steer", "", "Send these words to the agent", self._steer)
-        self._doing: set[asyncio.Task[Any]] = set()
-        for one in (self.network, self.reload, self.stop, self.steer):
-            one.layout.width = "auto"
-        rows = [self.network, self.reload, self.stop], [self.words, self.steer]
-        super().__init__(
-            [
-                self.state,
-                text,
-                *(widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows),
-            ],
-            layout={
-                "flex": "1 1 0",
-                "min_width": "0",
-                "border": "1px solid #8888",
-                "padding": "6px",
-            },
-        )
+        self.steer = _key("Steer", "Send these words to the agent", self._steer)
+        wrap = {"flex_flow": "row wrap"}
+        children = [
+            self.state,
+            widgets.Box([self.view], layout=frame),
+            widgets.HBox([self.network, self.reload, self.stop], layout=wrap),
+            widgets.HBox([self.words, self.steer], layout=wrap),
+        ]
+        super().__init__(children, layout=SCREEN_LAYOUT)
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` on the kernel's loop; what it raises is shown on the screen."""
@@ -86,7 +78,10 @@ class Screen(widgets.VBox):  # type: ignore[misc]
             self.state.value = render.tag("p", f"{self.name}: {task.exception()}")
 
     def _toggle(self) -> None:
-        self.do(self.surface.disconnect() if self.surface.connected else self.surface.connect())
+        if self.surface.connected:
+            self.do(self.surface.disconnect())
+        else:
+            self.do(self.surface.connect())
 
     async def leave(self) -> None:
         """Break off what is under way here, and disconnect."""
@@ -109,24 +104,27 @@ class Screen(widgets.VBox):  # type: ignore[misc]
         self.do(self.session.cancel(actor=self.name))
 
     def _steer(self) -> None:
-        if self.words.value.strip():
-            self.do(self.session.steer(self.words.value.strip(), actor=self.name))
+        words = self.words.value.strip()
+        if words:
+            self.do(self.session.steer(words, actor=self.name))
             self.words.value = ""
 
     def refresh(self) -> None:
         """Draw what the surface has now."""
-        on = self.surface.connected
-        self.network.description = "Drop network" if on else "Reconnect"
-        mark = "● connected" if on else "○ away"
-        self.state.value = render.tag(
-            "p", render.tag("strong", self.name), f" {mark}, cursor {self.surface.cursor}"
-        )
+        state = "○ away"
+        self.network.description = "Reconnect"
+        if self.surface.connected:
+            state = "● connected"
+            self.network.description = "Drop network"
+        name = render.tag("strong", self.name)
+        self.state.value = render.tag("p", name, f" {state}, cursor {self.surface.cursor}")
         self.view.value = conversation_html(self.surface.conversation)
 
 
 class SessionPanel(widgets.VBox):  # type: ignore[misc]
-    """Watch and steer `session` from several screens. `close` lets go of them, `aclose` waits until
-    they are gone.
+    """Watch and steer `session` from several screens.
+
+    `close` lets go of them, `aclose` waits until they are gone.
 
     Parameters
     ----------
@@ -139,10 +137,8 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
     def __init__(self, session: Session, names: tuple[str, ...] = ("laptop", "phone")):
         self.session = session
         self.screens = [Screen(session, name) for name in names]
-        self.late = button(
-            "A third joins late", "", "Open the session on one more screen", self._join
-        )
-        self.late.layout.width = "auto"
+        tooltip = "Open the session on one more screen"
+        self.late = _key("A third joins late", tooltip, self._join)
         self.strip = widgets.HTML()
         self._row = widgets.HBox(self.screens)
         self._n_events = 0
@@ -198,24 +194,43 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
             await self._leaving
 
 
+def _key(word: str, tooltip: str, act: Callable[[], None], icon: str = "") -> widgets.Button:
+    """A button as wide as its word."""
+    key = button(word, icon, tooltip, act)
+    key.layout.width = "auto"
+    return key
+
+
 def conversation_html(conversation: Conversation) -> render.Html:
     """The end of a conversation: words, tool calls and signals, escaped."""
-    shown = conversation.items[-SHOWN_ITEMS:]
-    rows = [render.tag("div", _words(item), class_=f"step {_css(item.kind)}") for item in shown]
+    rows = []
+    for item in conversation.items[-SHOWN_ITEMS:]:
+        rows.append(render.tag("div", _words(item), class_=f"step {_css(item.kind)}"))
     last_run = next(reversed(conversation.runs.values()), None)
-    state = [f"{last_run.actor}: {last_run.state} · {last_run.source}"] if last_run else []
-    return render.block(*rows, render.tag("p", *state, class_="who"))
+    state = f"{last_run.actor}: {last_run.state} · {last_run.source}" if last_run else ""
+    return render.block(*rows, render.tag("p", state, class_="who"))
 
 
 def _words(item: Item) -> render.Html:
-    text = item.text or str(
-        item.data.get("name") or item.data.get("why") or item.data.get("question") or ""
-    )
-    shown = text if len(text) <= SHOWN_CHARS else f"… {text[-SHOWN_CHARS:]}"
-    what = item.actor if item.kind in {"message", "text.delta"} else f"{item.actor} · {item.kind}"
-    return render.fragment(
-        render.tag("div", what, class_="who"), render.tag("pre", shown) if shown else ""
-    )
+    """Who it is by, and its text: of a long one the end."""
+    who = item.actor
+    if item.kind not in {"message", "text.delta"}:
+        who = f"{item.actor} · {item.kind}"
+    head = render.tag("div", who, class_="who")
+    text = _text(item)
+    if len(text) > SHOWN_CHARS:
+        text = f"… {text[-SHOWN_CHARS:]}"
+    return render.fragment(head, render.tag("pre", text)) if text else head
+
+
+def _text(item: Item) -> str:
+    """The words of an item, or what its data says in their place."""
+    if item.text:
+        return item.text
+    for name in ("name", "why", "question"):
+        if item.data.get(name):
+            return str(item.data[name])
+    return ""
 
 
 def _css(kind: str) -> str:

@@ -3,73 +3,51 @@ known.
 """
 
 from collections.abc import Mapping
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from toolkit.evals import Agreement, Alignment, Estimate, corrected_width, interval_width
 from toolkit.evals.alignment.intervals import proportion
-from toolkit.views.plots.plots import (
+from toolkit.views.plots.figure import (
     BLUE,
     GREEN,
     ORANGE,
     VERMILION,
-    _axes,
-    _nothing,
-    _short,
-    _stamp,
+    legend_below,
+    new_axes,
+    nothing_to_show,
+    open_frame,
+    short_name,
+    stamp,
 )
+from toolkit.views.plots.rows import Mark, Row, plot_rows
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-RATES: tuple[tuple[Any, str, str, Any], ...] = (
-    ("tpr", "o", BLUE, "-"),
-    ("tnr", "s", VERMILION, "--"),
-)
-LABELS_SHOWN = (10, 5000)
+LABELS_SHOWN = np.geomspace(10, 5000, 60)
+"""The numbers of labels for which a width is drawn."""
 
 
-def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
-    """Where does the judge disagree? The confusion with counts and row shares, TPR and TNR with
-    intervals.
-    """
-    counts = alignment.confusion
-    ax = ax or _axes(max(5.4, 1.7 * counts.shape[1] + 2.6), 1.1 * counts.shape[0] + 2.4)
-    table = counts.to_numpy(dtype=float)
-    totals = table.sum(axis=1, keepdims=True)
-    shares = table / totals.clip(min=1)
-    if table.size:
-        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    else:
-        _nothing(ax)
-    for row, column in product(*map(range, table.shape)):
-        share = f"{shares[row, column]:.0%}" if totals[row] else "–"
-        ink = "white" if shares[row, column] > 0.55 else "black"
-        weight = "bold" if counts.index[row] == counts.columns[column] else "normal"
-        words = f"{table[row, column]:.0f}\n{share}"
-        ax.text(column, row, words, ha="center", va="center", color=ink, fontweight=weight)
-    ax.set_xticks(range(counts.shape[1]), [_short(label) for label in counts.columns])
-    ax.set_yticks(range(counts.shape[0]), [_short(label) for label in counts.index])
-    ax.set_xlabel("the judge says")
-    ax.set_ylabel("people say" if alignment.human_kind == "human" else "the labels say")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    lines = [alignment.subtitle, alignment.rate("tpr"), alignment.rate("tnr")]
-    if len(counts) > 2:
-        lines[1:1] = [f"TPR and TNR are of “{_short(alignment.positive, 40)}” against the rest"]
-    ax.set_title(alignment.title, loc="left", fontweight="bold", pad=11 + 13 * len(lines))
-    ax.annotate(
-        "\n".join(lines),
-        (0, 1),
-        (0, 6),
-        "axes fraction",
-        "offset points",
-        fontsize=8.5,
-        va="bottom",
-    )
-    return _stamp(ax, alignment.simulated)
+@dataclass(frozen=True, slots=True)
+class RateStyle:
+    """How one of the two rates of a judge is drawn, in all plots alike."""
+
+    name: Literal["tpr", "tnr"]
+    shape: str
+    colour: str
+    line: str
+
+    @property
+    def title(self) -> str:
+        """As ``TPR``."""
+        return self.name.upper()
+
+
+RATES = (RateStyle("tpr", "o", BLUE, "-"), RateStyle("tnr", "s", VERMILION, "--"))
 
 
 def plot_rates(
@@ -78,28 +56,32 @@ def plot_rates(
     """Which judge, or which slice (`Alignment.by_slice`), errs more? TPR and TNR with 95%
     intervals, a row each.
     """
-    ax = ax or _axes(8.0, 1.6 + 0.55 * len(alignments))
-    if not alignments:
-        return _nothing(ax)
-    for row, one in enumerate(alignments.values()):
-        for (name, mark, colour, _), shift in zip(RATES, (-0.13, 0.13), strict=True):
-            _point(
-                ax, row + shift, getattr(one, name), getattr(one, f"{name}_interval"), mark, colour
-            )
-        others = [label for label in one.confusion.index if label != one.positive]
-        named = zip(
-            ("tpr", "tnr"),
-            (one.positive, *(others if len(others) == 1 else ["other"])),
-            strict=True,
-        )
-        counted = " + ".join(
-            f"{one.counts(name)[1]} {_short(label, 12, 5)}" for name, label in named
-        )
-        _say(ax, row, f"n = {counted}" + f"\n{one.n_unparsed} unparsed" * bool(one.n_unparsed))
-    ax.axvline(wanted, color="0.6", lw=1, ls=":")
-    _rows(ax, list(alignments), f"{_against(alignments)}, 95% interval")
-    _legend(ax, [(name.upper(), mark, colour) for name, mark, colour, _ in RATES])
-    return _stamp(ax, any(one.simulated for one in alignments.values()))
+    rows = []
+    for name, alignment in alignments.items():
+        marks = []
+        for style in RATES:
+            share = getattr(alignment, style.name)
+            interval = alignment.interval(style.name)
+            marks.append(Mark(share, interval, style.shape, style.colour, style.title))
+        rows.append(Row(name, tuple(marks), _labels_of_either_verdict(alignment)))
+    ax = plot_rows(rows, _against(alignments), ax, _any_simulated(alignments))
+    if rows:
+        ax.axvline(wanted, color="0.6", lw=1, ls=":")
+    return ax
+
+
+def _labels_of_either_verdict(alignment: Alignment) -> str:
+    """As ``n = 44 pass + 15 fail``, and on a second line what is unparsed."""
+    others = [label for label in alignment.confusion.index if label != alignment.positive]
+    negative = others[0] if len(others) == 1 else "other"
+    counts = []
+    for rate, label in (("tpr", alignment.positive), ("tnr", negative)):
+        _, n = alignment.counts(rate)
+        counts.append(f"{n} {short_name(label, 12, 5)}")
+    note = f"n = {' + '.join(counts)}"
+    if alignment.n_unparsed:
+        note += f"\n{alignment.n_unparsed} unparsed"
+    return note
 
 
 def plot_versions(
@@ -108,49 +90,58 @@ def plot_versions(
     """Does the judge get better from version to version? TPR and TNR with 95% intervals, in the
     order given.
     """
-    ax = ax or _axes(1.6 + 1.5 * max(3, len(alignments)), 4.0)
+    ax = ax or new_axes(1.6 + 1.5 * max(3, len(alignments)), 4.0)
     if not alignments:
-        return _nothing(ax)
-    for (name, mark, colour, line), shift in zip(RATES, (-0.06, 0.06), strict=True):
-        known = [
-            (at, getattr(one, name), getattr(one, f"{name}_interval"))
-            for at, one in enumerate(alignments.values())
-        ]
-        x, y, low, high = (
-            np.array([(at + shift, v, *ends) for at, v, ends in known if ends]).reshape(-1, 4).T
+        return nothing_to_show(ax)
+    for style, shift in zip(RATES, (-0.06, 0.06), strict=True):
+        x = []
+        shares = []
+        for number, alignment in enumerate(alignments.values()):
+            interval = alignment.interval(style.name)
+            if interval:
+                x.append(number + shift)
+                shares.append(getattr(alignment, style.name))
+                ax.vlines(number + shift, *interval, color=style.colour)
+        ax.plot(
+            x,
+            shares,
+            style.shape,
+            color=style.colour,
+            ls=style.line,
+            ms=8,
+            label=style.title,
         )
-        ax.plot(x, y, mark, color=colour, ls=line, ms=8, label=name.upper())
-        ax.vlines(x, low, high, color=colour)
     ax.axhline(wanted, color="0.6", lw=1, ls=":")
-    ticks = [f"{_short(name)}\nn = {one.n}" for name, one in alignments.items()]
+    ticks = [f"{short_name(name)}\nn = {version.n}" for name, version in alignments.items()]
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
-    ax.set_xlabel(f"{_against(alignments)}, 95% interval", loc="left")
-    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_xlabel(_against(alignments), loc="left")
+    open_frame(ax)
     ax.legend(loc="lower right", frameon=False)
-    return _stamp(ax, any(one.simulated for one in alignments.values()))
+    return stamp(ax, _any_simulated(alignments))
 
 
-def plot_agreement(found: Agreement, ax: "Axes | None" = None) -> "Axes":
+def plot_agreement(agreement: Agreement, ax: "Axes | None" = None) -> "Axes":
     """On which category do raters agree? Of those who rate an item that one called so, the share
     who do too.
     """
-    ax = ax or _axes(8.0, 1.8 + 0.5 * len(found.by_category))
-    for row, (n, share, *ends) in enumerate(found.by_category.to_numpy().tolist()):
-        _point(ax, row, share, ends if ends[0] is not None else None, "o", BLUE)
-        _say(ax, row, f"{n} ratings")
-    _rows(ax, list(found.by_category.index), "agreement on the category, 95% interval (bootstrap)")
-    told = {name: getattr(found, name) for name in ("alpha", "kappa", "ac1")}
-    shown = ", ".join(
-        f"{name} {'undefined' if value is None else f'{value:.2f}'}" for name, value in told.items()
-    )
-    ax.set_title(
-        f"{found.title}: n = {found.n_items}, {found.n_raters} raters\n{shown}",
-        loc="left",
-        fontsize=10,
-    )
-    return _stamp(ax, found.simulated)
+    rows = []
+    for category, of_category in agreement.by_category.iterrows():
+        low = of_category["low"]
+        interval = None if low is None else (low, of_category["high"])
+        mark = Mark(of_category["agreement"], interval)
+        rows.append(Row(category, (mark,), f"{of_category['n']} ratings"))
+    label = "agreement on the category, 95% interval (bootstrap)"
+    ax = plot_rows(rows, label, ax, agreement.simulated)
+    measures = []
+    for name in ("alpha", "kappa", "ac1"):
+        value = getattr(agreement, name)
+        measures.append(f"{name} undefined" if value is None else f"{name} {value:.2f}")
+    counts = f"n = {agreement.n_items}, {agreement.n_raters} raters"
+    title = f"{agreement.title}: {counts}\n{', '.join(measures)}"
+    ax.set_title(title, loc="left", fontsize=10)
+    return ax
 
 
 def plot_corrected(
@@ -159,22 +150,23 @@ def plot_corrected(
     """What is left of the judge's rate when its errors are taken out? Raw and corrected, each with
     its interval.
     """
-    ax = ax or _axes(8.0, 1.6 + 0.6 * len(estimates))
-    if not estimates:
-        return _nothing(ax)
-    for row, one in enumerate(estimates.values()):
-        _point(ax, row - 0.15, one.raw, one.raw_interval, "D", ORANGE)
-        _point(ax, row + 0.15, one.value, (one.low, one.high), "o", GREEN)
-        told = (
-            f"n = {one.n} judged, {one.n_labels} labelled"
-            + f"\n{one.n_unscored} unscored" * bool(one.n_unscored)
-        )
-        _say(ax, row, told)
-    if truth is not None:
+    rows = []
+    for name, estimate in estimates.items():
+        interval = None
+        if estimate.low is not None and estimate.high is not None:
+            interval = (estimate.low, estimate.high)
+        raw = Mark(estimate.raw, estimate.raw_interval, "D", ORANGE, "the judge's own")
+        corrected = Mark(estimate.value, interval, "o", GREEN, "corrected")
+        note = f"n = {estimate.n} judged, {estimate.n_labels} labelled"
+        if estimate.n_unscored:
+            note += f"\n{estimate.n_unscored} unscored"
+        rows.append(Row(name, (raw, corrected), note))
+    label = "rate of the positive label, with interval"
+    ax = plot_rows(rows, label, ax, _any_simulated(estimates), row_in=0.6)
+    if rows and truth is not None:
         ax.axvline(truth, color="black", lw=1, ls=":", label="known")
-    _rows(ax, list(estimates), "rate of the positive label, with interval")
-    _legend(ax, [("the judge's own", "D", ORANGE), ("corrected", "o", GREEN)])
-    return _stamp(ax, any(one.simulated for one in estimates.values()))
+        legend_below(ax, 3)
+    return ax
 
 
 def plot_widths(
@@ -185,36 +177,53 @@ def plot_widths(
 
     With `judged`, how many items the judge scores, also of the rate that is corrected by them.
     """
-    ax = ax or _axes(7.0, 4.4)
+    ax = ax or new_axes(7.0, 4.4)
     if not alignment.n:
-        return _nothing(ax)
-    labels, share = (
-        np.geomspace(*LABELS_SHOWN, 60),
-        alignment.counts("tpr")[1] / max(1, alignment.n),
-    )
-    for (name, mark, colour, line), part in zip(RATES, (share, 1 - share), strict=True):
-        if (rate := getattr(alignment, name)) is not None:
-            widths = [interval_width(n, rate, part) for n in labels]
-            label = f"{name.upper()} near {rate:.2f}"
-            ax.plot(labels, widths, line, marker=mark, markevery=10, color=colour, label=label)
-    if (
-        judged
-        and alignment.tpr is not None
-        and alignment.tnr is not None
-        and alignment.tpr + alignment.tnr > 1
-    ):
-        widths = [corrected_width(n, judged, share, alignment.tpr, alignment.tnr) for n in labels]
-        label = f"corrected rate of {judged:,} judged"
-        ax.plot(labels, widths, "-.", marker="^", markevery=(5, 10), color=GREEN, label=label)
+        return nothing_to_show(ax)
+    positive_share = alignment.counts("tpr")[1] / alignment.n
+    shares = {"tpr": positive_share, "tnr": 1 - positive_share}
+    for style in RATES:
+        rate = getattr(alignment, style.name)
+        if rate is None:
+            continue
+        widths = [interval_width(n, rate, shares[style.name]) for n in LABELS_SHOWN]
+        ax.plot(
+            LABELS_SHOWN,
+            widths,
+            style.line,
+            marker=style.shape,
+            markevery=10,
+            color=style.colour,
+            label=f"{style.title} near {rate:.2f}",
+        )
+    if judged:
+        _draw_corrected_width(ax, alignment, positive_share, judged)
     ax.axvline(alignment.n, color="black", lw=1, ls=":", label=f"n = {alignment.n} now")
-    ax.set(
-        xscale="log", xlabel="labels, drawn as so far", ylabel="expected width of the 95% interval"
-    )
+    ax.set(xscale="log", xlabel="labels, drawn as so far")
+    ax.set_ylabel("expected width of the 95% interval")
     ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
     ax.set_ylim(bottom=0)
-    ax.spines[["top", "right"]].set_visible(False)
-    _below(ax, 2)
-    return _stamp(ax, alignment.simulated)
+    open_frame(ax)
+    legend_below(ax, 2)
+    return stamp(ax, alignment.simulated)
+
+
+def _draw_corrected_width(ax: "Axes", alignment: Alignment, share: float, judged: int) -> None:
+    """The width of the corrected rate; none of a judge that nothing can be corrected by."""
+    tpr = alignment.tpr
+    tnr = alignment.tnr
+    if tpr is None or tnr is None or tpr + tnr <= 1:
+        return
+    widths = [corrected_width(n, judged, share, tpr, tnr) for n in LABELS_SHOWN]
+    ax.plot(
+        LABELS_SHOWN,
+        widths,
+        "-.",
+        marker="^",
+        markevery=(5, 10),
+        color=GREEN,
+        label=f"corrected rate of {judged:,} judged",
+    )
 
 
 def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4) -> "Axes":
@@ -223,73 +232,41 @@ def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4
 
     Raises ValueError where the alignment was not made of `Verdict`s, which hold the critiques.
     """
-    import pandas as pd
-
     if "critique" not in alignment.pairs:
         raise ValueError("no critiques: give align the judge's Verdicts, not only their verdicts")
     used = alignment.pairs[alignment.pairs["status"].eq("compared")]
-    words = used["critique"].map(lambda told: len(str(told or "").split()))
-    right, names = used["human"].eq(used["counted"]), list[str]()
-    cuts = pd.qcut(words, min(bins, words.nunique()), duplicates="drop") if len(words) else words
-    parts = [part for _, part in right.groupby(cuts, observed=True)]
-    ax = ax or _axes(8.0, 1.2 + 0.5 * max(1, len(parts)))
-    for part in parts:
-        _point(ax, len(names), part.mean(), proportion(int(part.sum()), len(part)), "o", BLUE)
-        _say(ax, len(names), f"n = {len(part)}")
-        names.append(f"{words[part.index].min()} to {words[part.index].max()} words")
-    unscored = f", {alignment.n_unparsed} unparsed" * bool(alignment.n_unparsed)
-    _rows(
-        ax, names, f"share right, against {alignment.labels_are}, 95% interval (Wilson){unscored}"
-    )
-    return _stamp(ax, alignment.simulated)
+    n_words = used["critique"].map(_count_words)
+    right = used["human"].eq(used["counted"])
+    rows = []
+    for lengths in _bins(n_words, bins):
+        n = len(lengths)
+        n_right = int(right[lengths.index].sum())
+        mark = Mark(n_right / n, proportion(n_right, n))
+        rows.append(Row(f"{lengths.min()} to {lengths.max()} words", (mark,), f"n = {n}"))
+    label = f"share right, against {alignment.labels_are}, 95% interval (Wilson)"
+    if alignment.n_unparsed:
+        label += f", {alignment.n_unparsed} unparsed"
+    return plot_rows(rows, label, ax, alignment.simulated)
 
 
-def _point(ax: "Axes", at: float, value: float | None, bounds: Any, mark: str, colour: str) -> None:
-    """A value with its interval, in a row; words where it is undefined."""
-    if value is None:
-        ax.text(0.01, at, "undefined", va="center", size=8.5, color=colour)
-        return
-    ax.plot(bounds or (value, value), [at, at], color=colour, lw=2.2)
-    ax.plot([value], [at], mark, color=colour, ms=8, markeredgecolor="white")
+def _count_words(text: str | None) -> int:
+    return len((text or "").split())
 
 
-def _say(ax: "Axes", at: float, words: str) -> None:
-    ax.text(1.03, at, words, va="center", size=8.5)
+def _bins(values: "pd.Series", bins: int) -> "list[pd.Series]":
+    """The values in up to `bins` parts of like size, from the smallest."""
+    import pandas as pd
+
+    if values.empty:
+        return []
+    cuts = pd.qcut(values, min(bins, values.nunique()), duplicates="drop")
+    return [part for _, part in values.groupby(cuts, observed=True)]
 
 
 def _against(alignments: Mapping[Any, Alignment]) -> str:
-    return "share right, against " + " and ".join(
-        sorted({one.labels_are for one in alignments.values()})
-    )
+    labels = sorted({alignment.labels_are for alignment in alignments.values()})
+    return f"share right, against {' and '.join(labels)}, 95% interval"
 
 
-def _legend(ax: "Axes", marks: list[tuple[str, str, str]]) -> None:
-    for label, mark, colour in marks:
-        ax.plot([], [], mark, color=colour, ms=8, label=label)
-    _below(ax, 3)
-
-
-def _below(ax: "Axes", ncols: int) -> None:
-    """The legend under the label of the x axis, at a distance that does not grow with the plot."""
-    from matplotlib.transforms import offset_copy
-
-    at = offset_copy(ax.transAxes, ax.get_figure(root=True), y=-34, units="points")
-    ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.4, 0),
-        bbox_transform=at,
-        ncols=ncols,
-        frameon=False,
-        fontsize=8.5,
-    )
-
-
-def _rows(ax: "Axes", names: list[Any], label: str) -> None:
-    ax.set_xlabel(label, loc="left")
-    ax.set_yticks(range(len(names)), [_short(name, 28, 14) for name in names])
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xlim(-0.02, 1.45)
-    ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    ax.spines[["top", "right"]].set_visible(False)
-    if not names:
-        _nothing(ax)
+def _any_simulated(results: Mapping[Any, Alignment] | Mapping[Any, Estimate]) -> bool:
+    return any(result.simulated for result in results.values())

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit.views.plots.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, _axes, _stamp
+from toolkit.views.plots.figure import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    new_axes,
+    stamp,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +41,7 @@ ROOM_SHARE = 0.25
 class Outage:
     """A part that was killed, from the kill to the moment when nothing was missing any more."""
 
-    what: str
+    fault: str
     """As ``client killed``."""
     from_s: float
     first_event_s: float | None
@@ -50,30 +59,33 @@ def outages(frame: "pd.DataFrame", faults: Sequence[tuple[float, str]]) -> list[
 
     `frame` and `faults` are those of `plot_delivery`.
     """
-    found = []
-    for at_s, what in sorted(faults):
-        if what.endswith(BACK):
+    in_order = sorted(faults)
+    away = []
+    for from_s, fault in in_order:
+        if fault.endswith(BACK):
             continue
-        part = what.split()[0]
-        backs_s = [t for t, name in sorted(faults) if name == part + BACK and t >= at_s]
-        found.append(_outage(frame, what, at_s, backs_s[0] if backs_s else at_s))
-    return found
+        recovery = fault.split()[0] + BACK
+        backs_s = [at_s for at_s, name in in_order if name == recovery and at_s >= from_s]
+        back_s = backs_s[0] if backs_s else from_s
+        away.append(_outage(frame, fault, from_s, back_s))
+    return away
 
 
-def _outage(frame: "pd.DataFrame", what: str, from_s: float, back_s: float) -> Outage:
+def _outage(frame: "pd.DataFrame", fault: str, from_s: float, back_s: float) -> Outage:
     is_before = frame["time_s"] <= back_s
-    n_before = int(frame.loc[is_before, "received"].max()) if is_before.any() else 0
+    received_before = frame.loc[is_before, "received"]
+    n_before = int(received_before.max()) if len(received_before) else 0
     received_more = frame[~is_before & (frame["received"] > n_before)]
     if received_more.empty:
-        return Outage(what, from_s, None, None, n_before, 0)
+        return Outage(fault, from_s, None, None, n_before, 0)
     first_event_s = float(received_more["time_s"].iloc[0])
     nothing_missing = received_more[received_more["received"] >= received_more["sent"]]
     if nothing_missing.empty:
-        return Outage(what, from_s, first_event_s, None, n_before, 0)
+        return Outage(fault, from_s, first_event_s, None, n_before, 0)
     caught_up = nothing_missing.iloc[0]
     n_caught_up = int(caught_up["received"]) - n_before
     caught_up_s = float(caught_up["time_s"])
-    return Outage(what, from_s, first_event_s, caught_up_s, n_before, n_caught_up)
+    return Outage(fault, from_s, first_event_s, caught_up_s, n_before, n_caught_up)
 
 
 def plot_delivery(
@@ -96,28 +108,36 @@ def plot_delivery(
     simulated : bool
         Whether the words that were sent are a script's.
     """
-    ax = ax or _axes(8.0, 4.2)
+    ax = ax or new_axes(8.0, 4.2)
     away = outages(frame, faults)
     times_s, sent, received = frame["time_s"], frame["sent"], frame["received"]
     ax.step(times_s, sent, where="post", color=BLACK, lw=1.2, ls="--", label="sent")
     ax.step(times_s, received, where="post", color=GREEN, lw=2.2, label="received")
-    top = max([1, *sent, *received])
-    kinds = list(dict.fromkeys(outage.what for outage in away))
+    n_sent = max(sent, default=0)
+    n_received = max(received, default=0)
+    top = max(1, n_sent, n_received)
+    kinds = list(dict.fromkeys(outage.fault for outage in away))
     for row, kind in enumerate(kinds):
-        same_kind = [outage for outage in away if outage.what == kind]
+        same_kind = [outage for outage in away if outage.fault == kind]
         style = FAULT_STYLES[row % len(FAULT_STYLES)]
-        _draw_faults(ax, same_kind, style, height=(1.05 + 0.06 * row) * top)
+        height = (1.05 + 0.06 * row) * top
+        _draw_faults(ax, same_kind, style, height)
     _draw_outages(ax, frame, away)
     ax.set_ylim(0, (1.08 + 0.06 * len(kinds)) * top)
     _cut_quiet_start(ax, frame, away)
     ax.set_ylabel("events so far")
-    n_sent, n_received = max([0, *sent]), max([0, *received])
-    n_faults = f"{len(away)} fault" + "s" * (len(away) != 1)
+    n_faults = _counted(len(away), "fault")
     title = f"{n_received:,} of {n_sent:,} events received, {n_faults}"
     ax.set_title(title, loc="left", fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8.5)
-    return _stamp(ax, simulated)
+    return stamp(ax, simulated)
+
+
+def _counted(n: int, noun: str) -> str:
+    """A number with its noun, in the plural where that is due."""
+    ending = "" if n == 1 else "s"
+    return f"{n:,} {noun}{ending}"
 
 
 def _draw_faults(
@@ -130,8 +150,9 @@ def _draw_faults(
     colour, marker, line = style
     times_s = [outage.from_s for outage in away]
     ax.vlines(times_s, 0, height, colors=colour, linestyles=line, lw=1.2)
-    label = f"{away[0].what} (×{len(away)})"
-    ax.plot(times_s, [height] * len(away), marker, color=colour, ms=8, label=label)
+    heights = [height] * len(away)
+    label = f"{away[0].fault} (×{len(away)})"
+    ax.plot(times_s, heights, marker, color=colour, ms=8, label=label)
 
 
 def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
@@ -149,11 +170,11 @@ def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> 
 
 def _name_catch_up(ax: "Axes", outage: Outage, end_s: float) -> None:
     """Say how fast it was, below the step that it made: there the curves leave room."""
-    took_s = (outage.caught_up_s or end_s) - end_s
-    n_events = f"{outage.n_caught_up:,} event" + "s" * (outage.n_caught_up != 1)
-    words = f"caught up: {n_events} in {took_s:.1f} s"
-    at = (end_s, outage.n_before)
-    ax.annotate(words, at, (4, -11), textcoords="offset points", fontsize=8)
+    caught_up_s = outage.caught_up_s or end_s
+    n_events = _counted(outage.n_caught_up, "event")
+    words = f"caught up: {n_events} in {caught_up_s - end_s:.1f} s"
+    foot = (end_s, outage.n_before)
+    ax.annotate(words, foot, (4, -11), textcoords="offset points", fontsize=8)
 
 
 def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
@@ -161,12 +182,14 @@ def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) 
     ax.set_xlabel("seconds since the start")
     if frame.empty:
         return
-    flowing = frame[frame["sent"] > QUIET_SHARE * frame["sent"].max()]
-    starts_s = [float(flowing["time_s"].iloc[0]), *(outage.from_s for outage in away)]
+    is_flowing = frame["sent"] > QUIET_SHARE * frame["sent"].max()
+    starts_s = [outage.from_s for outage in away]
+    starts_s.append(float(frame.loc[is_flowing, "time_s"].iloc[0]))
     left_s = min(starts_s) - MARGIN_S
     end_s = float(frame["time_s"].max())
-    if away and away[-1].from_s > (left_s + end_s) / 2:
-        ax.set_xlim(right=end_s + ROOM_SHARE * (end_s - left_s))
+    width_s = end_s - left_s
+    if away and away[-1].from_s > left_s + width_s / 2:
+        ax.set_xlim(right=end_s + ROOM_SHARE * width_s)
     if left_s <= MARGIN_S:
         ax.set_xlim(left=0)
         return

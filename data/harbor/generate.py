@@ -1,4 +1,4 @@
-"""Generate data/harbor: ``python -m toolkit.harbor.generate``. The same seed gives the same bytes.
+"""Generate this folder: ``python data/harbor/generate.py``. The same seed gives the same bytes.
 
 Every trace is a real conversation over a durable session, with a scripted model and tools that act
 on a real database. Which failure was planted where is written to a file of its own.
@@ -16,7 +16,7 @@ from pathlib import Path
 import typer
 
 from toolkit.harbor.agent import Talk, harbor_policy
-from toolkit.harbor.files import DATA, LABELS, TRACES, TRUTH
+from toolkit.harbor.files import LABELS, TRACES, TRUTH
 from toolkit.harbor.raters import rate_all
 from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
 from toolkit.models import ScriptedModel
@@ -24,6 +24,7 @@ from toolkit.records import canonical, encode, write_whole
 from toolkit.sessions import MemoryLog, Session
 from toolkit.traces import Trace, write_traces
 
+HERE = Path(__file__).parent
 N_TRACES = 300
 SEED = 7
 SHARE_GOOD = 0.6
@@ -37,23 +38,25 @@ def plan(n: int = N_TRACES, seed: int = SEED) -> list[Talk]:
 
     Raises ValueError where `n` is so large that two traces would have the same words.
     """
-    rng, everyone = random.Random(seed), list(situations().values())
-    good = round(n * SHARE_GOOD)
-    pairs: list[tuple[Situation, str | None]] = [
-        (one, None) for one in _in_turn(everyone, good, rng)
-    ]
+    rng = random.Random(seed)
+    everyone = list(situations().values())
+    n_good = round(n * SHARE_GOOD)
+    pairs: list[tuple[Situation, str | None]] = []
+    for situation in _in_turn(everyone, n_good, rng):
+        pairs.append((situation, None))
     for number, mode in enumerate(FAILURE_MODES):
-        share = len(range(number, n - good, len(FAILURE_MODES)))
-        pairs += [
-            (one, mode) for one in _in_turn([s for s in everyone if mode in s.modes], share, rng)
-        ]
+        share = len(range(number, n - n_good, len(FAILURE_MODES)))
+        fitting = [situation for situation in everyone if mode in situation.modes]
+        for situation in _in_turn(fitting, share, rng):
+            pairs.append((situation, mode))
     rng.shuffle(pairs)
     used: Counter[str] = Counter()
-    ids = (f"hb-{_digest(f'{seed}/{number}', 8)}" for number in count())
-    return [
-        Talk(id_, one, _fresh(one, mode, used, rng), mode)
-        for id_, (one, mode) in zip(ids, pairs, strict=False)
-    ]
+    talks = []
+    for number, (situation, failure) in enumerate(pairs):
+        session = f"hb-{_digest(f'{seed}/{number}', 8)}"
+        phrasing = _fresh(situation, failure, used, rng)
+        talks.append(Talk(session, situation, phrasing, failure))
+    return talks
 
 
 def _in_turn(items: list[Situation], n: int, rng: random.Random) -> list[Situation]:
@@ -67,14 +70,15 @@ def _in_turn(items: list[Situation], n: int, rng: random.Random) -> list[Situati
 def _fresh(
     situation: Situation, failure: str | None, used: Counter[str], rng: random.Random
 ) -> int:
-    """The phrasing whose words are the freshest, and never the whole of an earlier trace."""
+    """The phrasing whose words are the freshest, and never all those of an earlier trace."""
     options = []
     for phrasing in rng.sample(range(10_000), CANDIDATES):
-        words = [
-            text for turn in situation.script(phrasing, failure) for text in (turn.say, turn.reply)
-        ]
+        words = []
+        for turn in situation.script(phrasing, failure):
+            words += [turn.say, turn.reply]
         if not used["\n".join(words)]:
-            options.append((sum(used[text] for text in words), phrasing, words))
+            times_used = sum(used[text] for text in words)
+            options.append((times_used, phrasing, words))
     if not options:
         raise ValueError(
             f"{situation.id} ({failure or 'ok'}) has no fresh phrasing left: ask for fewer traces"
@@ -114,25 +118,23 @@ async def generate(folder: str | Path, n: int = N_TRACES, seed: int = SEED) -> l
     """Write `n` traces, their truth and their labels into `folder`; files of these names are
     replaced.
     """
-    folder, talks = Path(folder), plan(n, seed)
-    traces = [
-        await make_trace(talk, random.Random(f"{seed}/{number}"))
-        for number, talk in enumerate(talks)
-    ]
+    folder = Path(folder)
+    talks = plan(n, seed)
     truths = [talk.truth for talk in talks]
+    traces = []
+    for number, talk in enumerate(talks):
+        traces.append(await make_trace(talk, random.Random(f"{seed}/{number}")))
+    labels = rate_all(traces, truths, seed)
     write_traces(folder / TRACES, traces)
     write_whole(folder / TRUTH, "".join(canonical(asdict(truth)) + "\n" for truth in truths))
-    write_whole(
-        folder / LABELS, "".join(encode(label) + "\n" for label in rate_all(traces, truths, seed))
-    )
+    write_whole(folder / LABELS, "".join(encode(label) + "\n" for label in labels))
     return traces
 
 
-def main(to: Path = DATA, n: int = N_TRACES, seed: int = SEED) -> None:
+def main(to: Path = HERE, n: int = N_TRACES, seed: int = SEED) -> None:
     """Write simulated traces, with truth and labels. The same seed gives the same bytes."""
-    print(
-        f"{len(asyncio.run(generate(to, n, seed)))} simulated traces, with truth and labels, in {to}"
-    )
+    traces = asyncio.run(generate(to, n, seed))
+    print(f"{len(traces)} simulated traces, with truth and labels, in {to}")
 
 
 if __name__ == "__main__":

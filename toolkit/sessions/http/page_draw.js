@@ -1,0 +1,217 @@
+// Drawing: once for all events that came since, and nothing is measured for an event.
+"use strict";
+
+const log = $("log");
+const SILENT = new Set(["approval.settled", "model.usage", "signal.unused", "approve"]);
+const SECTION = 100;  // items that are laid out together
+const SLICE_MS = 30;  // events are taken in for so long before the page draws and hears the person
+const NOTE_CHARS = 400;
+
+let waiting = [];  // messages that have come and are not taken in
+let handled = 0;  // how many of them are
+let drawing;  // the timer of the next drawing
+let follow = true;  // whether the end of the text is kept in sight
+let section;  // the last one
+let lastDrawn = 0;
+let touched = 0;  // when the person last moved the text
+
+$("name").textContent = document.title = decodeURIComponent(base.split("/").pop());
+
+function make(tag, text, kind = "") {
+  return Object.assign(document.createElement(tag), { textContent: text, className: kind });
+}
+
+const isWords = item => item.kind === "message" || item.kind === "text.delta";
+const isShown = item => !item.gone && !item.repeated && !SILENT.has(item.kind);
+
+function describe(item) {
+  const { kind, data, text, actor: who } = item;
+  switch (kind) {
+    case "run.finished": return `${who}: ${text}`;
+    case "approval.asked": return `${who} asks: ${textOf(data.question)}`;
+    case "steer.consumed": return `${who} has taken the steer into account`;
+    case "interrupt.consumed": return `${who} has broken off to heed the interrupt`;
+    case "tool.call": return `${who} calls ${textOf(data.name)}`;
+    case "message.rejected": return `${who} will not answer a message: ${textOf(data.why)}`;
+    case "error": return `${who}: error: ${textOf(data.why)}`;
+    case "cancel": return `${who}: stop ${text}`.slice(0, NOTE_CHARS);
+    default: return `${who}: ${kind} ${text}`.slice(0, NOTE_CHARS);
+  }
+}
+
+function look(item) {
+  if (item.kind === "error") return "note error";
+  if (!isWords(item)) return "note";
+  return item.kind === "message" && item.actor === actor ? "words own" : "words";
+}
+
+// --- One item.
+
+function build(item) {
+  item.element = make("article", "", look(item));
+  item.label = make("small", "");
+  const words = make("p", "");
+  item.words = words.appendChild(document.createTextNode(""));
+  if (isWords(item)) item.element.append(item.label, words);
+  else item.element.append(words, item.label);
+  item.drawn = 0;
+  if (item.kind === "approval.asked" && !item.settled) addKeys(item);
+}
+
+function addKeys(item) {
+  item.keys = item.element.appendChild(make("div", "", "keys ask"));
+  addKey(item, "Yes", true);
+  addKey(item, "No", false);
+}
+
+function addKey(item, word, answer) {
+  const key = item.keys.appendChild(make("button", word));
+  key.type = "button";
+  key.onclick = () => approve(item, answer);
+}
+
+function fill(item) {
+  if (isWords(item)) {
+    const source = fold.runs.get(item.run ?? "")?.source ?? "live";
+    const label = source === "live" ? item.actor : `${item.actor} · ${source}`;
+    if (item.label.textContent !== label) item.label.textContent = label;
+    if (item.text.length > item.drawn) item.words.appendData(item.text.slice(item.drawn));
+    item.drawn = item.text.length;
+  } else {
+    item.words.data = describe(item);
+    item.label.textContent = item.remark;
+  }
+  if (item.settled) item.keys?.remove();
+}
+
+// --- All that changed.
+
+function draw() {
+  const fresh = [];
+  for (const item of fold.changed) {
+    if (item.gone) continue;
+    if (!item.element && isShown(item)) {
+      build(item);
+      fresh.push(item);
+    }
+    if (item.element) fill(item);
+  }
+  fold.changed.clear();
+  if (fold.hasGone) removeGone();
+  insert(fresh);
+  const nobodyRuns = target() === undefined;
+  $("stop").disabled = nobodyRuns;
+  $("steer").disabled = nobodyRuns;
+}
+
+function removeGone() {
+  for (const item of fold.items) if (item.gone) item.element?.remove();
+  fold.items = fold.items.filter(item => !item.gone);
+  fold.hasGone = false;
+}
+
+// New items mostly stand at the end. They go into sections, so that those out of sight are not
+// laid out one by one.
+function insert(fresh) {
+  fresh.sort((a, b) => a.seq - b.seq);
+  const between = fresh.filter(item => item.seq <= lastDrawn);
+  const atEnd = fresh.slice(between.length);
+  for (const item of atEnd) append(item);
+  // The last first, so that what an item stands before is there already.
+  for (const item of between.reverse()) {
+    const next = nextDrawn(item);
+    if (next) next.element.before(item.element);
+    else append(item);
+  }
+}
+
+function nextDrawn(item) {
+  let index = fold.indexAfter(item.seq);
+  while (index < fold.items.length && !fold.items[index].element) index += 1;
+  return fold.items[index];
+}
+
+function append(item) {
+  if (!section || section.childElementCount >= SECTION) {
+    section = log.appendChild(make("section", ""));
+  }
+  section.append(item.element);
+  lastDrawn = Math.max(lastDrawn, item.seq);
+}
+
+// --- Taking in what has come.
+
+function take() {
+  drawing = undefined;
+  const until = performance.now() + SLICE_MS;
+  while (handled < waiting.length && performance.now() < until) {
+    const [name, data] = waiting[handled];
+    handled += 1;
+    takeIn(name, data);
+  }
+  const isAll = handled === waiting.length;
+  if (isAll) {
+    waiting = [];
+    handled = 0;
+  }
+  draw();
+  if (!isAll) return later();
+  if (!grant) return;  // what is stored has not all come
+  showLive();
+  toEnd();
+}
+
+function takeIn(name, data) {
+  if (name === "live") welcome(data);
+  else if (name === "reset") beginAnew();
+  else if (name === "event") {
+    fold.apply(data);
+    if (first === null && data.kind !== "text.snapshot") first = data.id;
+  }
+}
+
+function later() {  // a timer, as no frame is drawn for a page in the background
+  drawing ??= setTimeout(take, grant ? 16 : 100);
+}
+
+function beginAnew() {
+  fold = new Fold();
+  first = undefined;
+  grant = null;
+  awaited = undefined;
+  follow = true;
+  section = undefined;
+  lastDrawn = 0;
+  const words = "This session began anew. What is there now is shown.";
+  log.replaceChildren(make("article", words, "note anew"));
+}
+
+function welcome(about) {
+  grant = about.grant;
+  first = about.first;
+  silence = 2500 * about.beat_s;
+  if (about.actor !== actor) {
+    actor = about.actor;
+    for (const item of fold.items) if (item.element) item.element.className = look(item);
+  }
+  $("who").textContent = actor === "user" ? "" : actor;
+  document.body.classList.toggle("controls", grant === "control");
+}
+
+// --- Keeping the end in sight, unless the person looks at something else.
+
+function toEnd() {
+  if (!follow) return;
+  log.scrollTop = log.scrollHeight;
+  // Items that come into sight get their true height only now.
+  requestAnimationFrame(() => { if (follow) log.scrollTop = log.scrollHeight; });
+}
+
+for (const gesture of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+  log.addEventListener(gesture, () => { touched = Date.now(); }, { passive: true });
+}
+log.addEventListener("scroll", () => {
+  const isLow = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  if (isLow) follow = true;
+  else if (Date.now() - touched < 1000) follow = false;
+}, { passive: true });

@@ -1,0 +1,113 @@
+"""Decode a JSON value in a text, and say what is wrong with it.
+
+What JSON has no word for, as NaN, becomes None.
+"""
+
+import json
+import re
+from math import isfinite
+from typing import Any, NamedTuple
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE_PAIR = re.compile(
+    r"(?<!\\)\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(?P<half>\\u[dD][89a-fA-F])"
+)
+"""An escaped surrogate pair, or what may be half of one."""
+TOO_DEEP = "nested too deeply"
+
+
+class Decoded(NamedTuple):
+    """The value at an offset of a text, or what is wrong with it."""
+
+    value: Any
+    end: int
+    """The offset just past the value; where it begins if it cannot be read."""
+    error: str | None = None
+    error_at: int = 0
+    not_finite: tuple[str, ...] = ()
+
+
+def readable(raw: str) -> str:
+    """`raw`, decoded with surrogateescape, as text that can be shown."""
+    return raw.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def unreadable(raw: str, begin: int = 0, end: int | None = None) -> str | None:
+    """Why `raw` from `begin` to `end`, decoded with surrogateescape, is no text.
+
+    None where it is.
+    """
+    if end is None:
+        end = len(raw)
+    if raw.isascii() or not SURROGATE.search(raw, begin, end):
+        return None
+    shown = ascii(raw[begin : min(end, begin + 60)])[1:60]
+    return f"it has bytes that are not UTF-8 text: {shown}"
+
+
+class _NotFinite(Exception):
+    """A number that JSON has no word for stands in the text."""
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise _NotFinite
+    return number
+
+
+def _refuse(_constant: str) -> None:
+    raise _NotFinite
+
+
+# one for all records: to make a decoder takes longer than to decode a short record
+FINITE_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+
+
+def decode_at(text: str, at: int) -> Decoded:
+    """Decode the JSON value that begins at the offset `at`.
+
+    A number that is not finite becomes None.
+    """
+    not_finite: list[str] = []
+    try:
+        try:
+            value, end = FINITE_DECODER.raw_decode(text, at)
+        except _NotFinite:
+            value, end = _noting_decoder(not_finite).raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        why = unreadable(text, at, error.pos + 1)
+        if not why:
+            shown = readable(text[error.pos : error.pos + 20]) or "the end"
+            why = f"not JSON: {error.msg}, at {shown!r}"
+        return Decoded(None, at, why, error.pos)
+    except RecursionError:
+        return Decoded(None, at, TOO_DEEP, at)
+    except ValueError as error:  # an integer of more digits than Python reads
+        return Decoded(None, at, f"not readable JSON: {error}", at)
+    if any(match["half"] for match in SURROGATE_PAIR.finditer(text, at, end)):
+        value = _without_half_pairs(value)
+    return Decoded(value, end, unreadable(text, at, end), end, tuple(not_finite))
+
+
+def _noting_decoder(not_finite: list[str]) -> json.JSONDecoder:
+    """A decoder that puts None for each number that is not finite, and notes it."""
+
+    def none_or_float(digits: str) -> float | None:
+        try:
+            return _finite(digits)
+        except _NotFinite:
+            not_finite.append(digits)
+            return None
+
+    # append returns None: the value of a constant
+    return json.JSONDecoder(parse_constant=not_finite.append, parse_float=none_or_float)
+
+
+def _without_half_pairs(value: Any) -> Any:
+    """`value` with U+FFFD for half an escaped surrogate pair.
+
+    Half a pair could be neither shown nor written.
+    """
+    pairs = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    return json.loads(pairs.decode("utf-16", "replace"))

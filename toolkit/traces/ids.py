@@ -1,0 +1,35 @@
+"""Ids of traces, steps and calls: where a record has one, and what is done with a second one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Record = Mapping[str, Any]
+"""An object in a file."""
+IDS = ("id", "trace_id", "conversation_id", "session_id", "request_id")
+
+
+def id_text(value: object) -> str | None:
+    """An id as text; None for what is no id."""
+    if value == "" or isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value)
+
+
+def first_id(record: Record, *names: str) -> str | None:
+    """The first of the fields `names` (or of the usual ones) that holds an id."""
+    for name in names or IDS:
+        text = id_text(record.get(name))
+        if text is not None:
+            return text
+    return None
+
+
+def unused(id_: str, taken: set[str]) -> str:
+    """`id_`, with the first suffix -2, -3, ... that makes it new; it is then taken."""
+    own = id_
+    number = 2
+    while own in taken:
+        own = f"{id_}-{number}"
+        number += 1
+    taken.add(own)
+    return own
