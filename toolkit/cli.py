@@ -223,8 +223,8 @@ def lab(
     --folder, they are copies of yours: what you change in them is never overwritten.
     """
     from toolkit.files import shipped
-    from toolkit.tour.notebooks import lay_out_notebooks
     from toolkit.tour.lessons import TRACES_VARIABLE
+    from toolkit.tour.notebooks import lay_out_notebooks
 
     if traces:
         _read(traces, _teller(False))
