@@ -6,16 +6,17 @@ judged, so a dead kernel costs nothing; Save makes the draft the file.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ipywidgets import HTML, HBox, Layout, Textarea, Widget
 
 from toolkit import render
 from toolkit.evals import (
     Judge,
+    JudgeLike,
     Label,
     Rubric,
     RuleJudge,
@@ -23,8 +24,8 @@ from toolkit.evals import (
     Verdict,
     VerdictStore,
     align,
+    judge_traces,
 )
-from toolkit.evals.judges.judge import in_turn
 from toolkit.models.tape import asks_live
 from toolkit.traces import Trace
 from toolkit.views.panels.changes import changes_table
@@ -40,21 +41,6 @@ PAID_RUN_IN_THE_WAY = (
     "A paid run is under way. Press Judge again to break it off and judge what the box says now: "
     "the verdicts that came are kept, the calls in flight may be billed."
 )
-
-
-class JudgeLike(Protocol):
-    """Whatever gives verdicts on traces."""
-
-    @property
-    def hash(self) -> str:
-        """Another text for another judge."""
-
-    @property
-    def says(self) -> str:
-        """What this judge is, in words."""
-
-    async def score_all(self, traces: Sequence[Trace]) -> list[Verdict]:
-        """Judge `traces`, in their order."""
 
 
 class RubricPanel(Panel):
@@ -108,7 +94,7 @@ class RubricPanel(Panel):
         self.traces = [trace for trace in by_id(traces).values() if trace.id in self.labels]
         self._live = live
         self._classifier: SklearnJudge | None = None
-        self._kept: VerdictStore | dict[tuple[str, str], Verdict] = {}
+        self._kept = VerdictStore()
         if isinstance(judge, Judge):
             self._kept = judge.kept  # a second panel with the same judge asks nothing again
         self._hashes: dict[str, str] = {}
@@ -206,7 +192,7 @@ class RubricPanel(Panel):
                 costs = self._costs(judge)
                 if by_button or not costs:
                     self._paying = costs
-                    await self._ask(judge)
+                    await judge_traces(judge, self.traces, self._kept, self._progress)
             self._draw_head(judge, rubric)
         except Exception as error:  # nobody awaits this task: what is not said here is lost
             self.say(str(error), problem=True)
@@ -238,19 +224,6 @@ class RubricPanel(Panel):
         if self._live is not None:
             return self._live
         return isinstance(judge, Judge) and asks_live(judge.model)
-
-    async def _ask(self, judge: JudgeLike) -> None:
-        """Ask `judge` for the verdicts that are missing, and keep each as soon as it came."""
-        hash_ = judge.hash
-
-        async def ask(trace: Trace) -> None:
-            (verdict,) = await judge.score_all([trace])
-            self._kept[hash_, trace.id] = verdict
-
-        missing = [
-            trace for trace in self.traces if _to_be_asked(self._kept.get((hash_, trace.id)))
-        ]
-        await in_turn(ask, missing, self._progress)
 
     def _progress(self, done: int, of: int) -> None:
         self._table.value = render.tag("p", f"judging: {done} of {of}")
@@ -297,15 +270,6 @@ class RubricPanel(Panel):
 
     def _revert(self) -> None:
         self.box.value = self._draft.revert()
-
-
-def _to_be_asked(verdict: Verdict | None) -> bool:
-    """Whether a verdict is missing. What a model left unscored is asked again; a rule would say the
-    same.
-    """
-    if verdict is None:
-        return True
-    return verdict.verdict is None and not verdict.computed
 
 
 def with_rubric(judge: Any, rubric: Rubric) -> Any:
