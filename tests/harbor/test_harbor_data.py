@@ -167,7 +167,7 @@ def test_the_judge_refuses_a_trace_that_it_has_no_truth_for_and_rates_that_are_n
         judge_policy([Truth("t", "a fail", "")])
 
 
-def test_data_that_is_not_there_is_asked_for_by_the_command_that_makes_it(tmp_path):
+def test_data_that_is_not_there_is_named_with_the_folder_where_it_should_be(tmp_path):
     for load in (load_traces, load_truth, load_labels):
-        with pytest.raises(FileNotFoundError, match="run `python -m"):
+        with pytest.raises(FileNotFoundError, match="come with the package"):
             load(tmp_path)
