@@ -27,7 +27,7 @@ def text(name: str) -> str:
 
 @cache
 def content(name: str) -> Any:
-    """A YAML file of this room, as ``shop.yaml``. Shared by all callers: read it, do not change it."""
+    """A YAML file of this room, as ``shop.yaml``. All callers share it: do not change it."""
     import yaml
 
     return yaml.load(text(name), getattr(yaml, "CSafeLoader", yaml.SafeLoader))

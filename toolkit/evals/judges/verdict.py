@@ -86,7 +86,7 @@ class VerdictStore(Mapping[tuple[str, str], Verdict]):
                 self._verdicts[verdict.judge, verdict.trace_id] = verdict
 
     def keep(self, verdict: Verdict) -> None:
-        """Keep `verdict`, unless it is kept already; with a path it is on disk when this returns."""
+        """Keep `verdict`, unless it is there. With a path it is on disk when this returns."""
         key = (verdict.judge, verdict.trace_id)
         if self._verdicts.get(key) == verdict:
             return
