@@ -3,28 +3,16 @@ acknowledged is lost.
 """
 
 import asyncio
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
 
 from tests.faults.cluster import NatsCluster
 from toolkit.sessions import NatsLog, NatsServer, Session, fold
+from toolkit.tour import NO_DAMAGE, check
 
 pytestmark = pytest.mark.nats
 
 DEADLINE_S = 60.0
-
-
-def _load(name):
-    spec = spec_from_file_location(f"faults_{name}", Path(__file__).parent / f"{name}.py")
-    module = sys.modules[spec.name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-checker = _load("checker")
 
 
 async def until(condition, deadline_s=DEADLINE_S):
@@ -77,7 +65,7 @@ async def test_the_leader_is_killed_again_and_again_and_no_acknowledged_event_is
             assert fold(name, events).text == text
             assert (await Session(log, name).conversation()).sha256 == fold(name, events).sha256
         stored.sort(key=lambda event: event.seq)
-        assert checker.check(stored, acknowledged) == checker.WHOLE
+        assert check(stored, acknowledged) == NO_DAMAGE
 
 
 async def test_sessions_are_spread_over_the_streams_and_each_is_whole(tmp_path):

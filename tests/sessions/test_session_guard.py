@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.faults.cluster import NatsCluster
+from toolkit.errors import FieldbookError
 from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session
 from toolkit.sessions.nats.server import StoreInUse, masked
 
@@ -50,6 +51,7 @@ async def holder(store):
 
 
 async def test_a_second_server_on_one_store_is_refused_and_says_what_to_do(tmp_path):
+    assert issubclass(StoreInUse, FieldbookError)  # the command line tells it in one line
     store = tmp_path / "store"
     async with NatsServer(store=store) as first, await NatsLog.connect(first.url) as log:
         await Session(log, "s").say("one")
