@@ -26,7 +26,7 @@ from toolkit.sessions.lab import (
     diff_folds,
 )
 from toolkit.sessions.lab.processes import ServerProcess
-from toolkit.sessions.run import LEASE_TTL_S
+from toolkit.sessions.lease import LEASE_TTL_S
 
 DURABLE = ["durable over SSE", "durable over WebSocket"]
 INSIDE = "durable over SSE, agent inside"

@@ -199,7 +199,7 @@ class Conversation:
             else:
                 kept.append(item)
         self.items[first:] = kept
-        self._close_words(event.run or "", seq)
+        self._close_words(event.run, seq)
 
     def _first_item_of(self, state: RunState) -> int:
         """Where the items of a run may begin: no look at one run goes through the entire past."""
