@@ -187,9 +187,12 @@ class Conversation:
 
     def _take_back(self, event: Event, state: RunState, step: str | None) -> None:
         """What an earlier attempt at a step put out no longer counts; without a step, what the run
-        put out.
+        put out. An event of no run takes nothing back: it only ends the words before it.
         """
         seq = event.seq or 0
+        self._close_words(event.run or "", seq)
+        if event.run is None:
+            return
         first = self._first_item_of(state)
         kept = []
         for item in self.items[first:]:
@@ -199,7 +202,6 @@ class Conversation:
             else:
                 kept.append(item)
         self.items[first:] = kept
-        self._close_words(event.run, seq)
 
     def _first_item_of(self, state: RunState) -> int:
         """Where the items of a run may begin: no look at one run goes through the entire past."""
