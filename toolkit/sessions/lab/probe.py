@@ -21,7 +21,7 @@ CUT_AFTER = 6
 """Words that the first has had since then before both are cut."""
 SETTLE_S = 0.3
 """The second joins no sooner after the first word, and the cut comes no sooner after that."""
-BURST_WORDS = 300
+BURST_PER_S = 300
 """What brings so many words in a second was said before: no model speaks so fast."""
 CATCH_UP_RATIO = 3
 """A second connection gains on the first where it gets so many times the words of the first."""
@@ -30,15 +30,6 @@ AWAY_WORDS = 6
 AWAY_MIN_S = 0.3
 AWAY_MAX_S = 3.0
 POLL_S = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class _Gain:
-    """The words of both connections when the second had last gained on the first."""
-
-    at_s: float
-    n_first: int = 0
-    n_second: int = 0
 
 
 @dataclass
@@ -61,7 +52,8 @@ class Probe:
     """What the first showed just before the cut: what the second is held against."""
     marked_s: float = 0.0
     away_s: float = 0.0
-    _gain: _Gain = field(default_factory=lambda: _Gain(0.0))
+    _gained_s: float = 0.0
+    """When the second was last seen to gain on the first; before that, when it joined."""
 
     async def run(self, timeout_s: float) -> None:
         """Probe, for `timeout_s` at most."""
@@ -99,7 +91,7 @@ class Probe:
                 return
             self.joined_texts = self.first.texts
             self.joined_s = time.monotonic()
-            self._gain = _Gain(self.joined_s)
+            self._gained_s = self.joined_s
             self.second = Heard()
             async with self._connection(self.second):
                 await self._compare()
@@ -114,7 +106,8 @@ class Probe:
             self.marked_s = self.first.words[-1].at_s
             gained_s = self._second_gained_s()
             await _until(self._second_has_decided, self.first)
-            is_compared = self._second_gained_s() == gained_s
+            await asyncio.sleep(POLL_S)
+            is_compared = not self._is_late() or self._second_gained_s() == gained_s
 
     async def _come_back(self) -> None:
         due_s = AWAY_WORDS * self.pace_s
@@ -148,7 +141,8 @@ class Probe:
         now_s = time.monotonic()
         if len(words) < JOIN_AFTER or now_s - words[0].at_s < SETTLE_S:
             return False
-        return self.first.n_words_since(now_s - 1.0) < BURST_WORDS
+        lately_s = min(1.0, now_s - words[0].at_s)
+        return self.first.n_words_since(now_s - lately_s) < BURST_PER_S * lately_s
 
     def _can_be_cut(self) -> bool:
         now_s = time.monotonic()
@@ -165,18 +159,19 @@ class Probe:
         An answer of its own keeps the pace of the first, and what is only live comes with it. A
         past may stall, and then looks like them until it goes on.
         """
-        n_first = self.first.n_words_since(self.joined_s)
-        n_second = self.second.n_words_since(self.joined_s)
-        n_since = n_first - self._gain.n_first
-        n_gained = n_second - self._gain.n_second
-        if n_gained > CATCH_UP_RATIO * max(n_since, JOIN_AFTER):
-            self._gain = _Gain(time.monotonic(), n_first, n_second)
-        return self._gain.at_s
+        now_s = time.monotonic()
+        n_first = self.first.n_words_since(now_s - SETTLE_S)
+        n_second = self.second.n_words_since(now_s - SETTLE_S)
+        if n_second > CATCH_UP_RATIO * max(n_first, JOIN_AFTER):
+            self._gained_s = now_s
+        return self._gained_s
 
     def _second_has_decided(self) -> bool:
         """It shows what the first showed, or it lags too far behind."""
-        is_late = time.monotonic() - self.marked_s > self.lag_limit_s
-        return is_late or covers(self.second.texts, self.marked_texts)
+        return self._is_late() or covers(self.second.texts, self.marked_texts)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self.marked_s > self.lag_limit_s
 
 
 async def _until(condition: Callable[[], bool], heard: Heard) -> None:
