@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import SchemaError
 
 from toolkit.evals import Score, all_of, any_of, between, not_, score_traces
-from toolkit.evals.scorers.checks import (
+from toolkit.evals.checks import (
     called,
     contains,
     language,
@@ -20,9 +20,9 @@ from toolkit.evals.scorers.checks import (
     matches,
     measure,
     no_personal_data,
-    personal_data,
     valid_json,
 )
+from toolkit.evals.scorers.personal import personal_data
 from toolkit.traces import Step, Trace
 
 

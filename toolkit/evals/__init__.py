@@ -8,7 +8,7 @@ trusted.
   person confirms
 - scoring function: a scorer, a plain or async function of ``(trace)`` or ``(trace, case)`` to a
   bool, a number, a str, None, a `Score`, or a dict of those; `score` runs one, `score_traces`
-  several, `all_of`, `any_of`, `not_` and `between` join them, and `toolkit.evals.scorers.checks`
+  several, `all_of`, `any_of`, `not_` and `between` join them, and `toolkit.evals.checks`
   makes more of them
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`; a `VerdictStore` keeps
   it, and `judge_traces` asks any judge (`JudgeLike`: your own too) only for what is not kept

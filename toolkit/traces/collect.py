@@ -3,7 +3,7 @@
 import json
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def collect(
     """The traces of `records`, which are of one format. What cannot be read becomes a Problem."""
     state = _Import(notes=list(notes))
     file_stem = Path(path).stem
-    for record in records:
+    for record in whole_traces(records, format_):
         state.add(record, format_, file_stem)
     report = ImportReport(
         path,
@@ -81,6 +81,37 @@ def collect(
         notes=tuple(state.notes),
     )
     return Traces(state.traces, report)
+
+
+def whole_traces(records: Iterable[RawRecord], format_: Format) -> Iterator[RawRecord]:
+    """The records, each of which holds all that its traces are made of.
+
+    Those inside of a record come out, and those of one trace come together.
+    """
+    opened = (part for record in records for part in _parts(record, format_))
+    if format_.group is None:
+        yield from opened
+        return
+    groups: dict[str, list[RawRecord]] = {}
+    id_ = ""
+    for record in opened:
+        if record.error or not isinstance(record.value, dict):
+            yield record
+            continue
+        id_ = format_.group(record.value) or id_
+        groups.setdefault(id_, []).append(record)
+    for group in groups.values():
+        values = [record.value for record in group]
+        not_finite = [name for record in group for name in record.not_finite]
+        yield replace(group[0], value={"records": values}, not_finite=tuple(not_finite))
+
+
+def _parts(record: RawRecord, format_: Format) -> Iterator[RawRecord]:
+    if format_.parts is None or record.error or not isinstance(record.value, dict):
+        yield record
+        return
+    for value in format_.parts(record.value):
+        yield replace(record, value=value)
 
 
 def warn_of_skipped(report: ImportReport) -> None:

@@ -33,6 +33,16 @@ class Format:
     """Whether a record with one of the fields is of this format, where that is not enough."""
     record_id: Callable[[Record], str | None] = first_id
     """The id of a record, however broken the rest of it is."""
+    parts: Callable[[Record], Iterable[Record]] | None = None
+    """The records inside a record, as the spans of a document; each is then read by itself."""
+    group: Callable[[Record], str | None] | None = None
+    """The id of the trace that a record belongs to, where a trace takes several records. They are
+    read together, in their order, as ``{"records": [...]}``. A record without an id belongs to the
+    trace of the record before it."""
+    converted: frozenset[str] = frozenset()
+    """The names of fields that a trace holds in another shape, as a role, a type or a time. A
+    field is reported as passed over where it is not among them and its value is not in the trace.
+    """
 
     def fits(self, record: object) -> bool:
         """Whether `record` is of this format."""
