@@ -157,7 +157,15 @@ def test_bad_lines_are_named_and_the_others_count(tmp_path):
 
 def test_an_empty_store_has_a_frame_with_columns_and_nothing_to_undo(tmp_path):
     store = LabelStore(tmp_path / "none.jsonl", make=True)
-    assert list(store.frame()) == ["trace_id", "rater", "verdict", "why", "rater_kind", "time"]
+    assert list(store.frame()) == [
+        "trace_id",
+        "rater",
+        "verdict",
+        "why",
+        "rater_kind",
+        "step",
+        "time",
+    ]
     assert store.undo() is None
     assert not store.path.exists()
 

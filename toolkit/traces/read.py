@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from toolkit.errors import UsageError
-from toolkit.records import read_text
+from toolkit.records import RecordError, read_text
+from toolkit.traces.archive import Archive, is_zip
 from toolkit.traces.collect import collect, warn_of_skipped
 from toolkit.traces.formats import Format, find_columns, known_formats, row_format
 from toolkit.traces.recognise import (
@@ -13,6 +14,7 @@ from toolkit.traces.recognise import (
     as_conversation,
     beginning,
     is_table,
+    log_in,
     may_be_known,
     no_traces,
     vote,
@@ -52,6 +54,10 @@ def read_traces(path: str | Path, format: str = "auto", formats: Iterable[Format
     names = ("auto", *known, "table")
     if format not in names:
         raise UsageError(f"no format {format!r}: read_traces knows {', '.join(names)}")
+    if is_zip(path):
+        traces = _read_archive(path, known)
+        warn_of_skipped(traces.report)
+        return traces
     text = read_text(path, errors="surrogateescape")
     if format == "auto":
         traces = _read_recognised(text, str(path), known)
@@ -62,6 +68,16 @@ def read_traces(path: str | Path, format: str = "auto", formats: Iterable[Format
         traces = collect(records, known[format], str(path), "given")
     warn_of_skipped(traces.report)
     return traces
+
+
+def _read_archive(path: str | Path, known: Formats) -> Traces:
+    """The traces of a log that is a zip archive."""
+    with Archive(path) as archive:
+        log = log_in(archive, known)
+    if log is None:
+        raise RecordError("a zip archive of no known form: unpack it", str(path))
+    name, records = log
+    return collect(records, known[name], str(path), "decided from the members of the archive")
 
 
 def _read_recognised(text: str, path: str, known: Formats) -> Traces:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from toolkit.records import RecordError
+from toolkit.traces.archive import Archive
 from toolkit.traces.decode import readable
 from toolkit.traces.formats import Format
 from toolkit.traces.scan import LOOKED_AT, RawRecord
@@ -43,6 +44,15 @@ def format_of(record: object, formats: Formats) -> str | None:
     for name, format_ in formats.items():
         if format_.fits(record):
             return name
+    return None
+
+
+def log_in(archive: Archive, formats: Formats) -> tuple[str, list[RawRecord]] | None:
+    """The format of an archive whose members belong together, and its records; None for others."""
+    for name, format_ in formats.items():
+        records = format_.archive(archive) if format_.archive else None
+        if records is not None:
+            return name, [RawRecord(n, 0, record) for n, record in enumerate(records, 1)]
     return None
 
 

@@ -26,7 +26,7 @@ RaterKind = Literal["human", "model", "simulated"]
 """Who rated. Only ``human`` may stand under the words human alignment."""
 
 TEXT_FIELDS = ("trace_id", "rater", "why", "id")
-LABEL_FIELDS = ("trace_id", "rater", "verdict", "why", "rater_kind", "time", "id")
+LABEL_FIELDS = ("trace_id", "rater", "verdict", "why", "rater_kind", "step", "time", "id")
 
 
 def tidy(name: str) -> str:
@@ -48,6 +48,9 @@ class Label:
     why: str
     """The reason, in the rater's own words. Never blank: a verdict without one teaches nothing."""
     rater_kind: RaterKind = "human"
+    step: str | None = None
+    """The id of the step where it goes wrong, or that the verdict is about; None for the trace as a
+    whole."""
     id: str = field(default_factory=lambda: uuid4().hex)
     """Unique; a second record with the same id is the same label."""
     time: float = field(default_factory=clock.time)
@@ -65,6 +68,8 @@ class Label:
                 raise ValueError(
                     f"a label of trace {self.trace_id!r} needs {name}{hint}; it is {text!r}"
                 )
+        if self.step is not None and (not isinstance(self.step, str) or not self.step.strip()):
+            raise ValueError(f"a label's step is the id of a step, or None, not {self.step!r}")
         object.__setattr__(self, "rater", tidy(self.rater))
         _refuse_other_words("verdict", self.verdict, get_args(Judgement))
         _refuse_other_words("rater_kind", self.rater_kind, get_args(RaterKind))
@@ -157,7 +162,7 @@ class LabelStore:
         return list(last.values())
 
     def frame(self) -> "pd.DataFrame":
-        """`labels` as a table: ``trace_id, rater, verdict, why, rater_kind, time``."""
+        """`labels` as a table: ``trace_id, rater, verdict, why, rater_kind, step, time``."""
         return labels_frame(self.labels()).drop(columns="id")
 
     @property
@@ -176,7 +181,9 @@ class LabelStore:
 
 
 def labels_frame(labels: Iterable[Label]) -> "pd.DataFrame":
-    """`labels` as a table, a row each: ``trace_id, rater, verdict, why, rater_kind, time, id``.
+    """`labels` as a table, a row each.
+
+    Its columns are ``trace_id, rater, verdict, why, rater_kind, step, time, id``.
 
     ``labels_frame(store.labels()).to_csv("labels.csv", index=False)`` writes a file that
     `labels_from_frame` reads back.

@@ -18,7 +18,7 @@ def merge_labels(stores: Iterable[str | PathLike[str]], field: str = "verdict") 
     """The labels of several raters: a row a trace, a column a rater, None where there is no label.
 
     As verdicts it is what `agreement` takes: a deferred one is None too, for it is in no statistic.
-    Another `field` (``why``, ``id``, ``rater_kind`` ...) gives the same table of that field,
+    Another `field` (``why``, ``step``, ``rater_kind`` ...) gives the same table of that field,
     deferred labels included. A line that cannot be read is a warning. Raises FileNotFoundError,
     since a name that was mistyped must not lose a rater, and ValueError where two files hold
     different labels of one rater on one trace.
@@ -85,7 +85,7 @@ def labels_from_frame(
     Returns
     -------
     list of Label
-        With the ``id`` and the ``time`` of the table, where it has those columns.
+        With the ``step``, the ``id`` and the ``time`` of the table, where it has those columns.
 
     Raises
     ------
@@ -118,6 +118,8 @@ def labels_from_frame(
     fields["rater_kind"] = [rater_kind] * len(frame)
     if "rater_kind" in frame:
         fields["rater_kind"] = list(frame["rater_kind"])
+    if "step" in frame:
+        fields["step"] = [_text(cell) or None for cell in frame["step"]]
     if "time" in frame:
         fields["time"] = [float(cell) for cell in frame["time"]]
     if "id" in frame:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from toolkit.traces.archive import Archive
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.trace import Trace
 
@@ -43,6 +44,9 @@ class Format:
     """The names of fields that a trace holds in another shape, as a role, a type or a time. A
     field is reported as passed over where it is not among them and its value is not in the trace.
     """
+    archive: Callable[[Archive], Iterable[Record] | None] | None = None
+    """The records of a zip archive whose members belong together, as those of a log; None where the
+    archive is not of this format."""
 
     def fits(self, record: object) -> bool:
         """Whether `record` is of this format."""
