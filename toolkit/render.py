@@ -4,28 +4,52 @@
 '<p class="quote">&lt;img onerror=alert(1)&gt;</p>'
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
     from matplotlib.figure import Figure
 
-__all__ = ["Html", "block", "details", "document", "figure", "fragment", "table", "tag"]
+__all__ = [
+    "Html",
+    "block",
+    "details",
+    "document",
+    "figure",
+    "fragment",
+    "link",
+    "markdown",
+    "marked",
+    "table",
+    "tag",
+]
 
-VOID = {"br", "hr", "img", "meta"}
+VOID = {"br", "hr", "img", "input", "meta"}
 """The elements without children."""
 TAGS = VOID | set(
-    "a b body button caption code details div em figcaption figure h1 h2 h3 head header html "
-    "li main ol p pre section small span strong style summary table tbody td th thead title "
-    "tr ul".split()
+    "a article b body button caption code details div em figcaption figure h1 h2 h3 head header "
+    "html kbd label li main mark nav noscript ol p pre section small span strong style summary "
+    "table tbody td th thead title tr ul".split()
 )
 """The elements that can be made: none of them runs anything."""
-LINKS = ("https://", "http://", "#", "data:image/png;base64,")
-"""How the address of a link or a picture may begin."""
+LINKS = ("https://", "http://", "mailto:", "#")
+"""How the address of a link may begin."""
+PICTURES = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
+"""How the address of a picture may begin: it is in the page, and it is a raster."""
+ADDRESSES = {"href": LINKS, "src": PICTURES, "action": LINKS, "formaction": LINKS}
+MARKDOWN_CHARS = 40_000
+"""The longest text that is read as Markdown: the time that takes is bounded."""
+CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+"""What a page may load: nothing. Its style and its pictures are in it."""
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
@@ -39,7 +63,7 @@ def _safe(value: object) -> str:
     return value if isinstance(value, Html) else escape(str(value), quote=True)
 
 
-def tag(name: str, *children: object, **attributes: str | bool | None) -> Html:
+def tag(name: str, /, *children: object, **attributes: str | bool | None) -> Html:
     """One element.
 
     Parameters
@@ -55,7 +79,8 @@ def tag(name: str, *children: object, **attributes: str | bool | None) -> Html:
     Raises
     ------
     ValueError
-        For what could run script, or a link that is not http, https or a fragment.
+        For what could run script, a link that is not http, https, mailto or a fragment, or a
+        picture that is not a raster in the page.
     """
     if name not in TAGS:
         raise ValueError(f"render.tag makes no <{name}>; it knows {', '.join(sorted(TAGS))}")
@@ -75,7 +100,7 @@ def _attribute(key: str, value: str | bool | None) -> str:
         raise ValueError(f"render.tag sets no attribute {key!r}")
     if value is True:
         return f" {key}"
-    if key in ("href", "src") and not value.startswith(LINKS):
+    if key in ADDRESSES and not value.startswith(ADDRESSES[key]):
         raise ValueError(f"render.tag makes no link to {value[:60]!r}")
     return f' {key}="{_safe(value)}"'
 
@@ -121,11 +146,92 @@ def block(*children: object) -> Html:
     return fragment(style, tag("div", *children, class_="fieldbook"))
 
 
-def document(title: str, *body: object) -> Html:
-    """A page that needs nothing but itself."""
+def document(title: str, *body: object, style: str = "", script: str = "") -> Html:
+    """A page that needs nothing but itself, and may load nothing.
+
+    Parameters
+    ----------
+    title
+        What the browser's tab says.
+    *body
+        `Html`, or text that is escaped.
+    style, script
+        The text of files of ours, which are added to the page. No other script runs on it.
+    """
     charset = tag("meta", charset="utf-8")
-    style = tag("style", Html(STYLE))
-    head = tag("head", charset, tag("title", title), style)
-    main = tag("main", tag("h1", title), *body, class_="fieldbook")
-    page = tag("html", head, tag("body", main), lang="en")
+    viewport = tag("meta", name="viewport", content="width=device-width, initial-scale=1")
+    code = ""
+    policy = CLOSED
+    if script:
+        code = Html(f"<script>{script}</script>")
+        digest = b64encode(sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+    closed = tag("meta", http_equiv="Content-Security-Policy", content=policy)
+    looks = tag("style", Html(STYLE + style))
+    head = tag("head", charset, closed, viewport, tag("title", title), looks)
+    main = tag("main", *body, class_="fieldbook page")
+    page = tag("html", head, tag("body", main, code), lang="en")
     return Html("<!doctype html>\n" + page)
+
+
+def link(address: str, *children: object) -> Html:
+    """A link that leaves the page in a tab of its own, and says nothing about where it was."""
+    return tag("a", *children, href=address, target="_blank", rel="noopener noreferrer")
+
+
+def markdown(text: str) -> Html:
+    """Markdown as HTML. HTML in it is text, no link can run anything, no picture is loaded.
+
+    >>> markdown("It *is* [free](javascript:x) <b>now</b>")
+    '<p>It <em>is</em> [free](javascript:x) &lt;b&gt;now&lt;/b&gt;</p>\\n'
+    """
+    if len(text) > MARKDOWN_CHARS:
+        return tag("p", text)
+    return Html(_reader().render(text))
+
+
+@cache
+def _reader() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    reader.validateLink = _may_be_linked  # type: ignore[method-assign]
+    reader.add_render_rule("link_open", _link_open)
+    reader.add_render_rule("image", _image)
+    return reader
+
+
+def _may_be_linked(address: str) -> bool:
+    return address.lower().startswith(("https://", "http://", "mailto:"))
+
+
+def _link_open(_: Any, tokens: Sequence["Token"], position: int, *__: Any) -> str:
+    """The begin of a link of Markdown."""
+    address = str(tokens[position].attrs["href"])
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">'
+
+
+def _image(_: Any, tokens: Sequence["Token"], position: int, *__: Any) -> str:
+    """A picture of Markdown, as a link to it."""
+    token = tokens[position]
+    address = str(token.attrs["src"])
+    return link(address, f"picture: {token.content or address}")
+
+
+def marked(html: Html, words: Sequence[str]) -> Html:
+    """The HTML with each of `words` marked in its text, whatever the case.
+
+    >>> marked(tag("p", "Free & FREE", title="free"), ["free"])
+    '<p title="free"><mark>Free</mark> &amp; <mark>FREE</mark></p>'
+    """
+    longest_first = sorted(words, key=len, reverse=True)
+    escaped = [re.escape(escape(word)) for word in longest_first if word]
+    if not escaped:
+        return html
+    # a tag or an entity is taken whole, so that no word is looked for inside it
+    pattern = re.compile(rf"<[^>]*>|({'|'.join(escaped)})|&[#\w]+;", re.IGNORECASE)
+    return Html(pattern.sub(_mark, html))
+
+
+def _mark(match: re.Match[str]) -> str:
+    return f"<mark>{match[1]}</mark>" if match[1] else match[0]

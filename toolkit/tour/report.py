@@ -22,8 +22,10 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
     """The whole page."""
     chosen = {case.trace_id for case in quality.dataset} or {quality.traces[0].id}
     shown = next(trace for trace in quality.traces if trace.id in chosen)
+    title = "A tour of Fieldbook"
     return render.document(
-        "A tour of Fieldbook",
+        title,
+        tag("h1", title),
         tag("p", _origin(delivery, quality)),
         *_delivery(delivery),
         *_quality(quality),

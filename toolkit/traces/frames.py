@@ -104,10 +104,11 @@ def traces_frame(traces: Iterable[Trace]) -> "DataFrame":
         tool_errors where no result says whether it failed; tokens and cost where neither a step
         nor ``meta`` states them.
     """
-    return _frame([_trace_row(trace) for trace in traces], TRACE_COLUMNS)
+    return _frame([trace_row(trace) for trace in traces], TRACE_COLUMNS)
 
 
-def _trace_row(trace: Trace) -> dict[str, Any]:
+def trace_row(trace: Trace) -> dict[str, Any]:
+    """The row of a trace in `traces_frame`, with None where the trace does not say."""
     input_tokens = _total_count(trace, "input_tokens", "prompt_tokens")
     output_tokens = _total_count(trace, "output_tokens", "completion_tokens")
     tokens: int | None = None
