@@ -181,27 +181,33 @@ async def flood(log, server, acknowledged, count):
     await asyncio.wait(working, timeout=DEADLINE_S)
 
 
-async def rounds(store, persist_mode, count):
+async def stream_of_our_own(url, **settings):
+    """Make the log's stream anew with other settings than its own."""
+    import nats
+    from nats.js.api import StreamConfig
+
+    client = await nats.connect(url)
+    jetstream = client.jetstream()
+    await jetstream.delete_stream("FIELDBOOK")
+    config = StreamConfig(
+        "FIELDBOOK", subjects=["sess.>"], allow_direct=True, allow_rollup_hdrs=True
+    )
+    for name, value in settings.items():
+        setattr(config, name, value)
+    await jetstream.add_stream(config)
+    await client.close()
+
+
+async def rounds(store, count, **settings):
     """Kill a server under a flood, `count` times or until the checker sees a loss. Gives the
     verdict.
     """
-    from nats.js.api import StreamConfig
-
     acknowledged, verdict = [], NO_DAMAGE
     async with NatsServer(store=store) as server:
         log = await NatsLog.connect(server.url)
-        if persist_mode:
+        if settings:
             await log.close()
-            import nats
-
-            client = await nats.connect(server.url)
-            await client.jetstream().delete_stream("FIELDBOOK")
-            config = StreamConfig(
-                "FIELDBOOK", subjects=["sess.>"], allow_direct=True, allow_rollup_hdrs=True
-            )
-            config.persist_mode = persist_mode
-            await client.jetstream().add_stream(config)
-            await client.close()
+            await stream_of_our_own(server.url, **settings)
             log = await NatsLog.connect(server.url)
         stated = log.durability
         for _ in range(count):
@@ -214,18 +220,24 @@ async def rounds(store, persist_mode, count):
             if verdict.lost:
                 break
         await log.close()
-    return stated, verdict, len(acknowledged)
+    return stated, verdict, acknowledged
+
+
+async def test_the_same_checker_sees_what_a_stream_in_memory_loses_with_its_server(tmp_path):
+    stated, verdict, acknowledged = await rounds(tmp_path / "memory", 1, storage="memory")
+    assert stated == "memory"
+    assert set(verdict.lost) == {id_ for id_, _ in acknowledged}
+    stated, verdict, _ = await rounds(tmp_path / "default", 2)
+    assert (stated, verdict) == ("os", NO_DAMAGE)
 
 
 @pytest.mark.slow  # whether a kill meets such an acknowledgement is chance: CI must not depend on it
 async def test_the_same_checker_sees_the_loss_where_the_server_acknowledges_before_it_writes(
     tmp_path,
 ):
-    stated, verdict, acknowledged = await rounds(tmp_path / "async", "async", 20)
+    stated, verdict, acknowledged = await rounds(tmp_path / "async", 20, persist_mode="async")
     assert stated == "memory"
-    assert 0 < len(verdict.lost) < acknowledged
-    stated, verdict, _ = await rounds(tmp_path / "default", None, 2)
-    assert (stated, verdict) == ("os", NO_DAMAGE)
+    assert 0 < len(verdict.lost) < len(acknowledged)
 
 
 async def test_a_stopped_agent_that_wakes_after_its_lease_stores_nothing(tmp_path):

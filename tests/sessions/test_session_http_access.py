@@ -52,7 +52,10 @@ class Site:
 
     def socket(self, headers=None, **params):
         address = httpx.URL(f"{self.url.replace('http', 'ws')}/sessions/s/ws", params=params)
-        return websockets.connect(str(address), additional_headers=headers or {}, proxy=None)
+        # no bound: a client that does not read would wait ten seconds for its own close
+        return websockets.connect(
+            str(address), additional_headers=headers or {}, proxy=None, max_queue=None
+        )
 
     async def socket_status(self, headers):
         try:

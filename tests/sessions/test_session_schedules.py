@@ -97,17 +97,25 @@ class Person:
     schedule: list
     signals: list = field(default_factory=list)
     messages: list = field(default_factory=lambda: ["m1"])
+    signalling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held until each signal of an event is acknowledged."""
 
     async def say(self, id_):
         self.messages.append(id_)
         await self.session.say(id_, id=id_)
 
     async def after_event(self, process):
-        for what in [what for what, position in self.schedule if position == process.stored]:
-            if what == "crash":
-                process.dead = True
-            else:
-                await self.do(what)
+        async with self.signalling:
+            for what in [what for what, position in self.schedule if position == process.stored]:
+                if what == "crash":
+                    process.dead = True
+                else:
+                    await self.do(what)
+
+    async def fall_silent(self):
+        """Signal no more, once what is under way is acknowledged."""
+        async with self.signalling:
+            self.schedule = []
 
     async def do(self, what):
         word, _, more = what.partition(" ")
@@ -190,8 +198,9 @@ async def check(log, schedule, session_id, policy="enqueue"):
     attending = asyncio.create_task(keep_attending(log, person, policy))
     try:
         await settled(person.session, person.messages)
-        person.schedule = []  # what is said now is to be answered as ever
-        await person.say("last")
+        await person.fall_silent()
+        await settled(person.session, person.messages)  # the signals that came meanwhile too
+        await person.say("last")  # is to be answered as ever
         known = await settled(person.session, person.messages)
     except TimeoutError:
         known = await person.session.conversation()

@@ -11,9 +11,10 @@ from toolkit import render
 from toolkit.events import CONTROL_KINDS, Event
 from toolkit.records import canonical
 from toolkit.sessions.items import Item, is_control, item_of, items_of_snapshot, step_of
-from toolkit.sessions.run_state import SOURCE_RANK, RunState
+from toolkit.sessions.run_state import RunState
 from toolkit.sessions.signals import Signals
 from toolkit.traces import Source, Trace
+from toolkit.traces.sources import least_live
 
 RUN_LIFE = frozenset(
     {
@@ -212,8 +213,7 @@ class Conversation:
         """The least live source of the runs that put something out; ``imported`` where there is
         none.
         """
-        sources = [run.source for run in self.runs.values() if run.spoke]
-        return min(sources, key=SOURCE_RANK.index, default="imported")
+        return least_live(run.source for run in self.runs.values() if run.spoke) or "imported"
 
     @property
     def text(self) -> str:

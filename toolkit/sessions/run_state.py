@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from toolkit.events import Event
 from toolkit.sessions.log import FENCES
 from toolkit.traces import Source
+from toolkit.traces.sources import SOURCES
 
 OUTCOMES = frozenset({"complete", "cancelled", "error", "orphaned"})
-SOURCE_RANK: tuple[Source, ...] = ("simulated", "tape", "imported", "live")
-"""A conversation with several sources is called by the first of these."""
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class RunState:
             self.fence = event.seq or 0
         if event.kind == "run.started":
             source = event.data.get("source")
-            self.source = source if source in SOURCE_RANK else "imported"
+            self.source = source if source in SOURCES else "imported"
             self.started = event.seq or 0
             self.events["started"] = event.id
         elif event.kind == "run.adopted":
