@@ -1,25 +1,15 @@
 """The parts of a message: its words, its blocks, the arguments of a call, and a time."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
-from toolkit.records import RecordError, validate
 from toolkit.traces.decode import decode_at
+from toolkit.traces.times import epoch_s
+
+__all__ = ["decoded_arguments", "epoch_s", "is_block", "words_of"]
 
 BLOCKS = ("tool_use", "tool_result", "thinking")
 """How the types of blocks end that are steps of their own. Only the Messages API writes them."""
-
-
-def epoch_s(moment: object) -> float | None:
-    """Seconds since 1970 UTC of an ISO time or an epoch in s or ms; None for another value."""
-    try:
-        time = validate(datetime, moment)
-    except RecordError:
-        return None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return time.timestamp()
 
 
 def is_block(part: object) -> bool:
