@@ -100,6 +100,10 @@ def whole_traces(records: Iterable[RawRecord], format_: Format) -> Iterator[RawR
             continue
         id_ = format_.group(record.value) or id_
         groups.setdefault(id_, []).append(record)
+    before_any_id = groups.pop("", [])
+    if before_any_id:
+        first_id = next(iter(groups), "")
+        groups[first_id] = before_any_id + groups.get(first_id, [])
     for group in groups.values():
         values = [record.value for record in group]
         not_finite = [name for record in group for name in record.not_finite]
