@@ -12,7 +12,7 @@ from toolkit.records import RecordError, encode
 from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import unused
-from toolkit.traces.messages import NOT_FINITE
+from toolkit.traces.messages import NOT_FINITE, UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.trace import Trace
@@ -59,6 +59,9 @@ class _Import:
         if not_finite:
             numbers = ", ".join(sorted(not_finite))
             self.notes.append(f"record {record.number} ({id_}): {numbers} became null")
+        for trace in traces:
+            for place in _unread_places(trace):
+                self.notes.append(f"record {record.number} ({trace.id}): {place}")
 
 
 def collect(
@@ -160,6 +163,13 @@ def _not_finite_arguments(traces: Iterable[Trace]) -> list[str]:
         for call in trace.calls:
             numbers += call.data.get(NOT_FINITE, ())
     return numbers
+
+
+def _unread_places(trace: Trace) -> Iterator[str]:
+    """Where a message has a field that could not be read, as a transcript notes it."""
+    for number, step in enumerate(trace.steps, 1):
+        for name in step.data.get(UNREAD, ()):
+            yield f"step {number}: field {name} could not be read; it is in data[{UNREAD!r}]"
 
 
 def _can_be_written(trace: Trace) -> bool:

@@ -5,7 +5,11 @@ from typing import Any
 
 Record = Mapping[str, Any]
 """An object in a file."""
-IDS = ("id", "trace_id", "conversation_id", "session_id", "request_id")
+IDS = (
+    *("id", "trace_id", "conversation_id", "thread_id", "session_id", "chat_id", "request_id"),
+    *("traceId", "conversationId", "threadId", "sessionId", "chatId", "requestId"),
+)
+"""The usual names of an id, the first of which counts."""
 
 
 def id_text(value: object) -> str | None:

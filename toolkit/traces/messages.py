@@ -1,69 +1,63 @@
-"""Chat messages, as OpenAI or Anthropic write them, become the steps of a trace."""
+"""Chat messages become the steps of a trace, and each result of a tool is paired with its call."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import Any, TypedDict
 
-from pydantic import BaseModel
-
+from toolkit.records import RecordError
+from toolkit.traces.dialects import (
+    NOBODY,
+    is_message,
+    take_actor,
+    take_model,
+    take_parts,
+    take_time,
+    take_usage,
+    unwrapped,
+)
 from toolkit.traces.ids import Record, id_text, unused
-from toolkit.traces.parts import decoded_arguments, epoch_s, is_block, words_of
+from toolkit.traces.parts import (
+    Call,
+    PartKind,
+    Result,
+    call_of,
+    kind_of,
+    result_of,
+    thought_of,
+    words_of,
+)
+from toolkit.traces.spelling import stated, take
+from toolkit.traces.totals import totals_of
 from toolkit.traces.trace import Step, Trace
 
-TIMES = ("time", "timestamp", "created_at", "created", "ts")
-"""The fields of a message that may say when it was sent."""
-ACTORS = {"developer": "system", "function": "tool"}
-"""The actor of a role that has another name."""
-BLOCK_FIELDS = set("type id name input tool_use_id content thinking is_error".split())
-"""The fields of a block that have a home in a step; the others go to its data."""
+__all__ = ["NOT_FINITE", "UNREAD", "Message", "Transcript", "is_message"]
+
 NOT_FINITE = "not_finite"
 """The field of a call's data with the numbers in its arguments that became None, as ``NaN``."""
+UNREAD = "unread"
+"""The field of a step's data with what could not be read of its message, as it came."""
+ANY_CALL = ("any", None)
+"""The key of all calls, for a result that names neither an id nor a tool."""
 
 
-class Function(BaseModel):
-    """The function that a call names."""
-
-    name: str
-    arguments: str | dict[str, Any] | None = None
-    """JSON text, as OpenAI writes it, or the object itself."""
-
-
-class Call(BaseModel, extra="allow"):
-    """A call of a tool in a message of OpenAI's."""
-
-    function: Function
-    id: str | None = None
-    type: str | None = None
-
-
-class Message(BaseModel, extra="allow"):
-    """A message of either provider."""
+class Message(TypedDict, total=False):
+    """A message as OpenAI writes it. Any other spelling may stand in its place."""
 
     role: str
-    content: str | list[Any] | dict[str, Any] | None = None
-    """Words, or parts: text, pictures, and the blocks of the Messages API."""
-    tool_calls: list[Call | None] | None = None
-    function_call: Function | None = None
-    """A call as OpenAI wrote it before there were several in a message."""
-    tool_call_id: str | None = None
-    """The call that a message of a tool answers."""
-    name: str | None = None
-    refusal: str | None = None
-
-    def calls(self) -> list[Call]:
-        """The calls of functions, old and new."""
-        calls = [call for call in self.tool_calls or () if call is not None]
-        if self.function_call:
-            calls.append(Call(function=self.function_call))
-        return calls
+    content: Any
+    tool_calls: list[Any] | None
+    tool_call_id: str | None
+    name: str | None
 
 
 class Transcript:
     """The steps of one trace while its messages are read; each result is paired with its call.
 
     >>> transcript = Transcript()
-    >>> transcript.read(Message(role="user", content="Is a bike free?"))
-    >>> transcript.read(Message(role="assistant", content="Two are."))
+    >>> transcript.read({"role": "user", "content": "Is a bike free?"})
+    >>> transcript.read({"role": "model", "parts": [{"text": "Two are."}]})
     >>> transcript.trace("a", {"id": "a", "shop": "north"}, "id")
     Trace('a', 2 steps, imported, 'Is a bike free?')
     """
@@ -72,51 +66,136 @@ class Transcript:
         self.steps: list[Step] = []
         self._time: float | None = None
         """That of the message that is read."""
+        self._everywhere: dict[str, Any] = {}
+        """The agent and the branch of the message that is read, for each of its steps."""
         self._extra: dict[str, Any] = {}
         """The further fields of the message that is read, until its first step takes them."""
         self._step_ids: set[str] = set()
         self._call_ids: set[str] = set()
-        self._open_calls: list[tuple[str | None, Step]] = []
-        """The calls without a result, each with the id that the source gave it."""
+        self._waiting: dict[tuple[str, str | None], deque[Step]] = {}
+        """The calls by the id that the source gave them, by name, and all of them."""
+        self._message_id: str | None = None
+        """That of the message that is read, until its first step takes it."""
+        self._answered: set[str] = set()
+        """The ids of the steps of calls that have a result."""
+        self._replies: dict[str, Step] = {}
+        """The first step of each reply of a model that came with an id and with its usage."""
 
-    def read_all(self, messages: Iterable[Message | None]) -> None:
-        """Append the steps of `messages`; a null among them says nothing, and is passed over."""
-        for message in messages:
-            if message is not None:
-                self.read(message)
+    def read_all(
+        self, messages: Iterable[Any], agent: str | None = None, branch: str | None = None
+    ) -> None:
+        """Append the steps of `messages`, as `read` does.
 
-    def read(self, message: Message) -> None:
-        """Append the steps of `message`.
-
-        Its further fields go to the data of the first of them, its time to each.
+        A null says nothing and is passed over. Another value that is no message is kept as what
+        could not be read. Raises RecordError where there is no message among several values.
         """
-        self._begin(message.model_extra or {})
-        role = message.role
-        actor = ACTORS.get(role, role)
-        if actor == "tool":
-            words, parts = words_of(message.content)
-            self._result(message.tool_call_id, message.name, words, parts)
-            return
-        about = {"name": message.name, "refusal": message.refusal}
-        if role != actor:
-            about["role"] = role
-        n_before = len(self.steps)
-        self._content(actor, message.content, about)
-        for call in message.calls():
-            self._function_call(call)
-        if len(self.steps) == n_before:
-            self.add("message", actor, message.refusal or "", about)
+        listed = [message for message in messages if message is not None]
+        if listed and not any(is_message(message) for message in listed):
+            raise RecordError("no message says who speaks", field="messages.0.role")
+        for message in listed:
+            self.read(message, agent, branch)
 
-    def _begin(self, fields: Record) -> None:
-        """Take the time from a message's further fields; the others wait for its first step."""
+    def read(self, message: Any, agent: str | None = None, branch: str | None = None) -> None:
+        """Append the steps of a message in any spelling.
+
+        Parameters
+        ----------
+        message
+            An object. Its further fields go to the data of its first step, its time to each.
+        agent
+            Who acts, where it is a named agent or a sub-agent; else as the message says.
+        branch
+            The id of the branch that the message stands in, where it is not in the main line.
+        """
+        if not isinstance(message, Mapping):
+            words, _ = words_of(message)
+            self.add("message", NOBODY, words, {UNREAD: {"message": message}})
+            return
+        fields = unwrapped(message)
+        actor = take_actor(fields)
+        unread: dict[str, Any] = {}
+        if actor == NOBODY:
+            unread["role"] = fields.pop("role", None)
+        self._begin(fields, actor, agent, branch)
+        message_id = self._message_id
+        model = take_model(fields)
+        usage = take_usage(fields)
+        n_before = len(self.steps)
+        self._read_parts(fields, actor, unread)
+        first = self.steps[n_before]
+        if model:
+            first.data["model"] = model
+        self._set_usage(first, message_id, usage)
+        if unread:
+            first.data[UNREAD] = unread
+
+    def _begin(
+        self, fields: dict[str, Any], actor: str, agent: str | None, branch: str | None
+    ) -> None:
+        """Take from the fields what each step of the message has, and its id."""
+        self._time = take_time(fields)
+        if kind_of(fields) == "words" or stated(fields, "call_id"):
+            self._message_id = id_text(take(fields, "id", "message_id"))
+        named = take(fields, "agent", "agent_name")
+        if actor == "assistant" and named is None:
+            named = take(fields, "name")
+        self._everywhere = {}
+        if agent or isinstance(named, str):
+            self._everywhere["agent"] = agent or named
+        if branch:
+            self._everywhere["branch"] = branch
+
+    def _read_parts(self, fields: dict[str, Any], actor: str, unread: dict[str, Any]) -> None:
+        """Append the steps of the parts of a message, at least one."""
+        parts = list(take_parts(fields))
+        n_before = len(self.steps)
+        if actor == "tool" and all(part.kind == "words" for part in parts):
+            self._tool_message(fields, [part.value for part in parts])
+            return
         self._extra = {name: value for name, value in fields.items() if value is not None}
-        self._time = None
-        for name in TIMES:
-            if name in self._extra:
-                self._time = epoch_s(self._extra[name])
-                if self._time is not None:
-                    del self._extra[name]
-                return
+        for kind, group in groupby(parts, key=lambda part: part.kind):
+            values = [part.value for part in group]
+            if kind == "words":
+                self._say(actor, values)
+            elif kind != "mark":
+                for value in values:
+                    self._part(kind, value, actor, unread)
+        if len(self.steps) == n_before:
+            refusal = self._extra.get("refusal")
+            self.add("message", actor, refusal if isinstance(refusal, str) else "", {})
+
+    def _say(self, actor: str, parts: list[Any]) -> None:
+        words, data = words_of(parts)
+        if words or data:
+            self.add("message", actor, words, data)
+
+    def _part(self, kind: PartKind, value: Any, actor: str, unread: dict[str, Any]) -> None:
+        """Append the step of a part that is more than words, or both of a call with its answer."""
+        if kind == "thinking":
+            words, data = thought_of(value)
+            self.add("thinking", actor, words, data)
+            return
+        if kind == "result":
+            self.result(result_of(value))
+            return
+        call = call_of(value)
+        if call is None:
+            unread.setdefault("tool_calls", []).append(value)
+        elif kind == "call":
+            self.call(call, actor)
+        else:
+            answer = {**call.data, "call_id": call.id, "name": call.name}
+            self.call(replace(call, data={}), actor)
+            self.result(result_of(answer))
+
+    def _tool_message(self, fields: dict[str, Any], content: list[Any]) -> None:
+        """Append the result that a message of a tool is."""
+        if content:
+            fields["content"] = content[0] if len(content) == 1 else content
+        result = result_of(fields)
+        if result.call_id is None and ("id", self._message_id) in self._waiting:
+            result = replace(result, call_id=self._message_id)
+        self.result(result)
 
     def add(self, kind: str, actor: str, content: str, data: Record) -> Step:
         """Append a step. The ``id`` of its message becomes its own.
@@ -133,83 +212,67 @@ class Transcript:
         Step
             The step, with the time of its message.
         """
-        message_id = id_text(self._extra.pop("id", None))
-        step_id = unused(message_id or f"s{len(self.steps) + 1}", self._step_ids)
-        stated = {name: value for name, value in data.items() if value is not None}
-        step = Step(step_id, kind, actor, content, self._time, self._extra | stated)
+        step_id = unused(self._message_id or f"s{len(self.steps) + 1}", self._step_ids)
+        stated_data = {name: value for name, value in data.items() if value is not None}
+        data = self._everywhere | self._extra | stated_data
+        step = Step(step_id, kind, actor, content, self._time, data)
+        self._message_id = None
         self._extra = {}
         self.steps.append(step)
         return step
 
-    def _content(self, actor: str, content: Any, about: Record) -> None:
-        """Append the words and the blocks of a message, in their order."""
-        parts: list[Any] = []
-        if isinstance(content, list):
-            parts = [part for part in content if part is not None]
-        elif content:
-            parts = [content]
-        for are_blocks, group in groupby(parts, is_block):
-            if are_blocks:
-                for block in group:
-                    self._block(actor, block)
-            else:
-                words, data = words_of(list(group))
-                self.add("message", actor, words, {**data, **about})
-
-    def _block(self, actor: str, block: Record) -> None:
-        """Append the step of a block: a call, a result, or what was thought."""
-        kind = block["type"]
-        data = {name: value for name, value in block.items() if name not in BLOCK_FIELDS}
-        if kind.endswith("tool_use"):
-            call_id = id_text(block.get("id"))
-            name = str(block.get("name") or kind)
-            self._call(call_id, name, block.get("input") or {}, data)
-        elif kind.endswith("tool_result"):
-            call_id = id_text(block.get("tool_use_id"))
-            words, parts = words_of(block.get("content"))
-            data.update(parts)
-            data["error"] = bool(block.get("is_error"))
-            self._result(call_id, None, words, data)
-        else:
-            words, _ = words_of(block.get("thinking"))
-            self.add("thinking", actor, words or f"[{kind}]", data)
-
-    def _function_call(self, call: Call) -> None:
-        """Append the step of a call as OpenAI writes it."""
-        arguments, not_finite = decoded_arguments(call.function.arguments)
-        data = dict(call.model_extra or {})
-        if not_finite:
-            data[NOT_FINITE] = not_finite
-        self._call(call.id, call.function.name, arguments, data)
-
-    def _call(self, call_id: str | None, name: str, arguments: Any, data: Record) -> None:
+    def call(self, call: Call, actor: str = "assistant") -> None:
         """Append a call. An id that comes again gets a suffix, or results would be mixed up."""
-        own_id = unused(call_id or f"call-{len(self._call_ids) + 1}", self._call_ids)
-        about = {**data, "call_id": own_id, "name": name, "arguments": arguments}
-        if call_id and call_id != own_id:
-            about["original_call_id"] = call_id
-        step = self.add("tool.call", "assistant", name, about)
-        self._open_calls.append((call_id, step))
+        own_id = unused(call.id or f"call-{len(self._call_ids) + 1}", self._call_ids)
+        data = {**call.data, "call_id": own_id, "name": call.name, "arguments": call.arguments}
+        if call.id and call.id != own_id:
+            data["original_call_id"] = call.id
+        if call.not_finite:
+            data[NOT_FINITE] = list(call.not_finite)
+        step = self.add("tool.call", actor, call.name, data)
+        for key in (("id", call.id), ("name", call.name), ANY_CALL):
+            self._waiting.setdefault(key, deque()).append(step)
 
-    def _result(self, call_id: str | None, name: str | None, content: str, data: Record) -> None:
-        """Append the answer of a tool, with the id and the name of the call that it answers."""
-        call = self._close_call(call_id, name)
+    def result(self, result: Result) -> None:
+        """Append a result, with the id and the name of the call that it answers."""
+        call = self._answered_call(result)
+        call_id = result.call_id
+        name = result.name
         if call:
             call_id = call.data["call_id"]
             name = name or call.data["name"]
-        about = {**data, "call_id": call_id, "name": name}
-        step = self.add("tool.result", "tool", content, about)
-        step.data.setdefault("error", step.data.get("is_error"))
+        data = {**result.data, "call_id": call_id, "name": name}
+        step = self.add("tool.result", "tool", result.words, data)
+        step.data["error"] = result.error
 
-    def _close_call(self, call_id: str | None, name: str | None) -> Step | None:
+    def _answered_call(self, result: Result) -> Step | None:
         """The oldest open call of that id or, without an id, of that name; it is open no more."""
-        for position, (source_id, call) in enumerate(self._open_calls):
-            same_id = source_id == call_id
-            same_name = name is None or name == call.data["name"]
-            if same_id if call_id else same_name:
-                del self._open_calls[position]
+        key: tuple[str, str | None] = ANY_CALL
+        if result.call_id:
+            key = ("id", result.call_id)
+        elif result.name:
+            key = ("name", result.name)
+        waiting = self._waiting.get(key, deque())
+        while waiting:
+            call = waiting.popleft()
+            if call.id not in self._answered:
+                self._answered.add(call.id)
                 return call
         return None
+
+    def _set_usage(self, step: Step, message_id: str | None, usage: dict[str, Any]) -> None:
+        """State the usage of a reply once, also where the reply came as several messages.
+
+        They have one id, and count the same prompt; the last of them has counted the whole reply.
+        """
+        if not usage:
+            return
+        earlier = self._replies.get(message_id or "")
+        if earlier and _prompt(earlier.data) == _prompt(usage):
+            step = earlier
+        elif message_id:
+            self._replies[message_id] = step
+        step.data.update(usage)
 
     def trace(self, id_: str, record: Record, *used: str | None) -> Trace:
         """The trace that was read.
@@ -221,7 +284,16 @@ class Transcript:
         record
             That which the messages came from.
         *used
-            The fields of the record that are in the steps; the others become the trace's meta.
+            The fields of the record that are in the steps; the others become the trace's meta,
+            with the totals among them under our names.
         """
         meta = {name: value for name, value in record.items() if name not in used}
-        return Trace(id_, tuple(self.steps), meta)
+        return Trace(id_, tuple(self.steps), {**meta, **totals_of(meta)})
+
+
+def _prompt(data: Record) -> tuple[Any, Any]:
+    """The counts of the prompt in the usage of a reply."""
+    usage = data["usage"]
+    if not isinstance(usage, Mapping):
+        return None, usage
+    return usage.get("input_tokens"), usage.get("cached_tokens")

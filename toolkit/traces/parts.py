@@ -1,65 +1,273 @@
-"""The parts of a message: its words, its blocks, the arguments of a call, and a time."""
+"""The parts of a message: words, thoughts, calls and results, whoever's spelling they came in."""
 
-import json
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
 
 from toolkit.traces.decode import decode_at
+from toolkit.traces.ids import Record, id_text
+from toolkit.traces.spelling import snake, stated, take
 from toolkit.traces.times import epoch_s
+from toolkit.traces.words import json_text, words_of
 
-__all__ = ["decoded_arguments", "epoch_s", "is_block", "words_of"]
+__all__ = [
+    "Call",
+    "Result",
+    "call_of",
+    "decoded_arguments",
+    "epoch_s",
+    "is_block",
+    "kind_of",
+    "opened",
+    "result_of",
+    "thought_of",
+    "words_of",
+]
+
+PartKind = Literal["words", "thinking", "call", "result", "call and result", "mark"]
 
 BLOCKS = ("tool_use", "tool_result", "thinking")
-"""How the types of blocks end that are steps of their own. Only the Messages API writes them."""
+"""How the types of blocks end that only the Messages API writes."""
+CALLS = ("tool_use", "_call", "executable_code", "tool_invocation", "dynamic_tool")
+"""How the types of parts end that call a tool, in snake case."""
+RESULTS = (
+    *("tool_result", "_call_output", "call_response", "function_response", "function_result"),
+    *("code_execution_result", "tool_error"),
+)
+THOUGHTS = {
+    *("thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_text"),
+    *("thought", "think"),
+}
+MARKS = {"step_start", "step_finish"}
+"""Parts that hold nothing: they say where a reply of the model begins or ends."""
+VERCEL_TYPES = {
+    *("tool-call", "tool-result", "tool-error", "tool-invocation"),
+    *("tool-approval-request", "tool-approval-response"),
+}
+"""The types in Vercel's SDK that begin as ``tool-NAME``, the call of a tool of that name, does."""
+COATS = {
+    **dict.fromkeys(("function_call", "functionCall"), "function_call"),
+    **dict.fromkeys(("function_response", "functionResponse"), "function_response"),
+    **dict.fromkeys(("executable_code", "executableCode"), "executable_code"),
+    **dict.fromkeys(("code_execution_result", "codeExecutionResult"), "code_execution_result"),
+    **dict.fromkeys(("tool_call", "toolInvocation"), "tool_call"),
+    **{"toolUse": "tool_use", "toolResult": "tool_result"},
+    "reasoningContent": "reasoning_content",
+}
+"""The type of what stands in a part as an object under a name, as ``{"functionCall": {...}}``."""
+CALL_IDS = ("call_id", "tool_call_id", "tool_use_id", "source_call_id", "id")
+CALL_NAMES = ("name", "tool_name", "function_name", "tool", "function")
+ARGUMENTS = ("arguments", "args", "input", "parameters", "kwargs", "action", "code", "queries")
+ANSWERS = ("content", "output", "result", "response", "outputs", "results", "value")
+WHYS = ("error_text", "error", "error_message")
+FAILED = {"error", "failed", "failure", "output-error", "output-denied", "outcome_failed"}
+WENT_WELL = {"success", "completed", "ok", "output-available", "outcome_ok"}
+"""What a state says of the answer to a call, in lower case."""
+MOST_DECODED = 3
+"""How often arguments may be JSON text inside of JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a tool."""
+
+    id: str | None
+    name: str
+    arguments: Any
+    data: dict[str, Any] = field(default_factory=dict)
+    """The further fields of the call."""
+    not_finite: tuple[str, ...] = ()
+    """The numbers in its arguments that became None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to a call."""
+
+    call_id: str | None
+    name: str | None
+    words: str
+    error: bool | None
+    """None where the source does not say whether the call failed."""
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 def is_block(part: object) -> bool:
-    """Whether a part of a message's content is a step of its own."""
+    """Whether a part of a message's content is a block as only the Messages API writes it."""
     return isinstance(part, dict) and str(part.get("type")).endswith(BLOCKS)
 
 
-def words_of(content: object) -> tuple[str, dict[str, Any]]:
-    r"""The words of a message's content, and its parts where one is more than text.
+def opened(part: Any) -> Any:
+    """A part under its own fields and with its type, where it stood in a coat.
 
-    >>> words_of([{"type": "text", "text": "Look:"}, {"type": "image", "url": "x"}])[0]
-    'Look:\n[image]'
-    >>> words_of("Look.")
-    ('Look.', {})
+    >>> opened({"functionCall": {"name": "clock"}})
+    {'type': 'function_call', 'name': 'clock'}
     """
-    if isinstance(content, str):
-        return content, {}
-    listed = content if isinstance(content, list) else [content]
-    parts = [part for part in listed if part is not None]
-    words = "\n".join(_words(part) for part in parts)
-    if all(_is_text(part) for part in parts):
-        return words, {}
-    return words, {"parts": content}
+    if not isinstance(part, Mapping):
+        return part
+    for name, inner in part.items():
+        if name in COATS and isinstance(inner, Mapping):
+            others = {key: value for key, value in part.items() if key not in (name, "type")}
+            return {"type": COATS[name], **others, **inner}
+    return part
 
 
-def _is_text(part: object) -> bool:
-    if isinstance(part, dict):
-        return set(part) == {"type", "text"}
-    return isinstance(part, str)
+def kind_of(part: Any) -> PartKind:
+    """What a part is, by its type."""
+    if not isinstance(part, Mapping):
+        return "words"
+    if part.get("thought") is True:
+        return "thinking"
+    type_ = part.get("type")
+    if not isinstance(type_, str):
+        return "words"
+    kind = _kind_of_type(type_)
+    if kind == "call" and _has_answer(part):
+        return "call and result"
+    return kind
 
 
-def _words(part: Any) -> str:
-    """The words of a part; its type, or its JSON, where it has none."""
-    text = part.get("text") if isinstance(part, dict) else part
-    if isinstance(text, str):
-        return text
-    if isinstance(part, dict) and "type" in part:
-        return f"[{part['type']}]"
-    return json.dumps(part, ensure_ascii=False)
+@lru_cache(maxsize=1000)
+def _kind_of_type(type_: str) -> PartKind:
+    if type_.startswith("tool-") and type_ not in VERCEL_TYPES:
+        return "call"
+    name = snake(type_)
+    if name in MARKS:
+        return "mark"
+    if name in THOUGHTS:
+        return "thinking"
+    if name.endswith(RESULTS):
+        return "result"
+    return "call" if name.endswith(CALLS) else "words"
 
 
-def decoded_arguments(written: str | dict[str, Any] | None) -> tuple[Any, list[str]]:
+def _has_answer(part: Record) -> bool:
+    """Whether a call came back in the same part, as in the user interface of Vercel's SDK."""
+    return str(part.get("state")) in FAILED or stated(part, *ANSWERS, *WHYS) is not None
+
+
+def thought_of(part: Any) -> tuple[str, dict[str, Any]]:
+    """What was thought, and the further fields of the part."""
+    if not isinstance(part, Mapping):
+        return words_of(part)
+    fields = dict(part)
+    type_ = fields.pop("type", "reasoning")
+    fields.pop("thought", None)
+    thought = take(fields, "thinking", "reasoning_text", "text", "reasoning", "think", "content")
+    if not thought:
+        thought = take(fields, "summary")
+    words, data = words_of(thought)
+    return words or f"[{type_}]", {**fields, **data}
+
+
+def call_of(part: Any) -> Call | None:
+    """A call in whatever spelling; None where it names no tool."""
+    if not isinstance(part, Mapping):
+        return None
+    fields = dict(part)
+    for coat in ("function", "custom"):
+        if isinstance(fields.get(coat), Mapping):
+            inner = fields.pop(coat)
+            fields.update(inner)
+    name = take(fields, *CALL_NAMES)
+    type_ = fields.pop("type", None)
+    if name is None and isinstance(type_, str):
+        name = _tool_of(type_)
+    if not isinstance(name, str):
+        return None
+    arguments, not_finite = decoded_arguments(take(fields, *ARGUMENTS))
+    call_id = id_text(take(fields, *CALL_IDS))
+    return Call(call_id, name, arguments, fields, tuple(not_finite))
+
+
+def _tool_of(type_: str) -> str | None:
+    """The tool that the type of a call names, as ``tool-clock`` or ``web_search_call``."""
+    if type_.startswith("tool-") and type_ not in VERCEL_TYPES:
+        return type_.removeprefix("tool-")
+    name = snake(type_)
+    if name == "executable_code":
+        return "code_execution"
+    if not name.endswith("_call") or name in ("tool_call", "function_call", "custom_tool_call"):
+        return None
+    return name.removesuffix("_call")
+
+
+def result_of(part: Record) -> Result:
+    """A result in whatever spelling."""
+    fields = dict(part)
+    kind = snake(fields.pop("type", ""))
+    call_id = id_text(take(fields, *CALL_IDS))
+    name = take(fields, *CALL_NAMES)
+    if not isinstance(name, str):
+        name = None
+    why = take(fields, *WHYS)
+    answer = take(fields, *ANSWERS)
+    error = _error_of(fields, why, answer)
+    if error is None and kind.endswith("tool_result"):
+        error = False  # the Messages API leaves it out where the call went well
+    words, data = _answer_words(answer)
+    if why is not None and not isinstance(why, bool):
+        if words:
+            fields["why"] = why
+        else:
+            words, data = _answer_words(why)
+    return Result(call_id, name, words, error, {**fields, **data})
+
+
+def _error_of(fields: dict[str, Any], why: Any, answer: Any) -> bool | None:
+    """Whether a result says that its call failed; None where it says nothing."""
+    flag = take(fields, "is_error", "failed")
+    if isinstance(flag, bool):
+        return flag
+    if isinstance(why, bool):
+        return why
+    if why:
+        return True
+    if isinstance(answer, Mapping):
+        flag = stated(answer, "is_error")
+        if isinstance(flag, bool):
+            return flag
+        type_ = str(answer.get("type"))
+        if type_.startswith("error") or type_.endswith("_error"):
+            return True
+    for name in ("status", "state", "outcome"):
+        state = fields.get(name)
+        if isinstance(state, str) and state.lower() in FAILED | WENT_WELL:
+            return state.lower() in FAILED
+    return None
+
+
+def _answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
+    """The words of an answer, out of the coat that MCP and Vercel's SDK put around it."""
+    if not isinstance(answer, Mapping):
+        return words_of(answer)
+    inner = answer.get("value") if "type" in answer else answer.get("content")
+    if isinstance(inner, str | list):
+        words, _ = words_of(inner)
+    elif inner is not None and "type" in answer:
+        words = json_text(inner)
+    else:
+        return words_of(answer)
+    return words, {"parts": [answer]}
+
+
+def decoded_arguments(written: Any) -> tuple[Any, list[str]]:
     """Arguments as a dict, and the numbers in them that became None.
 
     Text that is no JSON object is kept as it is.
     """
-    if not written or isinstance(written, dict):
-        return written or {}, []
-    decoded = decode_at(written, 0)
-    rest = written[decoded.end :].strip()
-    if rest or not isinstance(decoded.value, dict):
-        return written, []
-    return decoded.value, list(decoded.not_finite)
+    if written is None or written == "":
+        return {}, []
+    value = written
+    for _ in range(MOST_DECODED):
+        if not isinstance(value, str):
+            break
+        decoded = decode_at(value, 0)
+        rest = value[decoded.end :].strip()
+        if rest or not isinstance(decoded.value, dict | str):
+            break
+        value = decoded.value
+        if isinstance(value, dict):
+            return value, list(decoded.not_finite)
+    return written, []

@@ -28,22 +28,12 @@ def _has_block(message: Any) -> bool:
 
 
 def _read(record: Record, id_: str) -> Trace:
+    """The trace of a record; the fields of a request stand beside those of the record."""
     request = record.get("request")
-    if isinstance(request, dict) and isinstance(request.get("messages"), list):
-        answer = _answer(record.get("response"))
-        messages = [*request["messages"], *answer]
-        record = {**request, **record, "messages": messages}
+    if isinstance(request, dict):
+        others = {name: value for name, value in record.items() if name != "request"}
+        record = {**request, **others, "messages": request.get("messages")}
     return read_chat(record, id_)
-
-
-def _answer(response: Any) -> list[Any]:
-    """The message of a response, or its error where the request failed."""
-    if not response:
-        return []
-    if isinstance(response, dict) and "error" in response:
-        error = response["error"]
-        return [{"role": "assistant", "content": [error]}]
-    return [response]
 
 
 FORMAT = Format("anthropic", ("messages", "request"), _read, _is_anthropic)

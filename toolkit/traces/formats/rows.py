@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from toolkit.records import RecordError, validate
+from toolkit.records import RecordError
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.messages import Message, Transcript
+from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Source, Trace
 
 ID_COLUMNS = ("id", "trace_id")
@@ -65,9 +65,8 @@ def row_format(
     return Format("table", (input_column,), read, record_id=record_id)
 
 
-def _cell_messages(cell: Any, role: str) -> list[Message | None]:
+def _cell_messages(cell: Any, role: str) -> list[Any]:
     """The messages in a cell, which holds a list of them, the words of one, or nothing."""
     if cell is None or cell == "":
         return []
-    messages = cell if isinstance(cell, list) else [{"role": role, "content": str(cell)}]
-    return validate(list[Message | None], messages)
+    return cell if isinstance(cell, list) else [{"role": role, "content": str(cell)}]

@@ -1,17 +1,19 @@
 """tau-bench: the trajectories of its tasks (Yao et al., arXiv 2406.12045)."""
 
+from typing import Any
+
 from pydantic import BaseModel
 
 from toolkit.records import validate
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.messages import Message, Transcript
+from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
 
 class Trajectory(BaseModel):
     task_id: int | str
-    traj: list[Message | None]
+    traj: list[Any]
 
 
 def _read(record: Record, id_: str) -> Trace:

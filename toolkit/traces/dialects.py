@@ -1,0 +1,209 @@
+"""Dialects: a chat message is taken apart, whoever's spelling it came in.
+
+OpenAI, Anthropic, Gemini, LangChain, Vercel's SDK and AG-UI write the same conversation under other
+names. The functions here take what they read out of the fields of a message; what is left over goes
+to the data of its first step.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from toolkit.traces.decode import decode_at
+from toolkit.traces.ids import Record
+from toolkit.traces.parts import PartKind, kind_of, opened
+from toolkit.traces.spelling import stated, take
+from toolkit.traces.times import epoch_s
+from toolkit.traces.usage import usage_of
+
+ACTORS = {
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human", "customer", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "ai", "model", "bot", "gpt", "chatgpt", "agent"), "assistant"),
+    **dict.fromkeys(("tool", "function", "observation", "ipython"), "tool"),
+}
+"""The actor of a role. A role that is not here is a name, and acts under it."""
+ROLES = ("role", "from", "author", "sender", "speaker", "source", "type")
+"""The fields that may say who speaks; the last as LangChain writes it."""
+CONTENTS = ("content", "text", "value", "message", "body", "utterance")
+"""The fields that may hold what was said, where there are no parts."""
+THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+THOUGHT_FIELDS = ("text", "content", "summary", "thinking")
+TIMES = ("time", "timestamp", "created_at", "created", "ts", "sent_at", "date")
+"""The fields that may say when a message was sent."""
+USAGES = ("usage", "usage_metadata", "token_usage")
+MODELS = ("model", "model_name", "model_id", "model_version")
+NOBODY = "unknown"
+"""The actor where a message does not say who speaks."""
+
+
+class Part(NamedTuple):
+    """A part of a message, out of its coat."""
+
+    kind: PartKind
+    value: Any
+
+
+def is_message(value: object) -> bool:
+    """Whether a value says who speaks, or is an item of a conversation, as a call by itself."""
+    if not isinstance(value, Mapping):
+        return False
+    fields = unwrapped(value)
+    return _role_field(fields) is not None or kind_of(fields) != "words"
+
+
+def unwrapped(message: Record) -> dict[str, Any]:
+    """The fields of a message, out of the coats that LangChain and others put around it.
+
+    >>> unwrapped({"type": "human", "data": {"content": "Is a bike free?"}})
+    {'type': 'human', 'content': 'Is a bike free?'}
+    """
+    kwargs = message.get("kwargs")
+    if isinstance(kwargs, Mapping) and "lc" in message:
+        path = message.get("id")
+        name = path[-1] if isinstance(path, list) and path else None
+        return {"type": name, **kwargs}
+    data = message.get("data")
+    if isinstance(data, Mapping) and _actor_of(message.get("type")):
+        return {"type": message["type"], **data}
+    inner = message.get("message")
+    if isinstance(inner, Mapping) and "role" not in message:
+        others = {name: value for name, value in message.items() if name != "message"}
+        return {**others, **inner}
+    return dict(message)
+
+
+def take_actor(fields: dict[str, Any]) -> str:
+    """Who speaks. The role stays among the fields where the actor has another name."""
+    name = _role_field(fields)
+    if name is None:
+        return _actor_without_role(fields)
+    role = _role_text(fields.pop(name)) or ""
+    actor = _actor_of(role) or role
+    if role != actor and name != "type":
+        fields["role"] = role
+    return actor
+
+
+def _role_field(fields: Record) -> str | None:
+    """The name of the field that says who speaks."""
+    for name in ROLES:
+        role = _role_text(fields.get(name))
+        if role and (name != "type" or _actor_of(role)):
+            return name
+    return None
+
+
+def _role_text(role: Any) -> str | None:
+    if isinstance(role, Mapping):
+        role = stated(role, "role", "name")
+    return role if isinstance(role, str) else None
+
+
+def _actor_of(role: object) -> str | None:
+    """The actor of a role, also where it is the name of a class, as ``AIMessageChunk``."""
+    if not isinstance(role, str):
+        return None
+    name = role.removesuffix("Chunk").removesuffix("Message")
+    return ACTORS.get(name.lower())
+
+
+def _actor_without_role(fields: Record) -> str:
+    """Who speaks in an item that is a call, a result or a thought by itself."""
+    if kind_of(fields) != "words" or stated(fields, "tool_calls") is not None:
+        return "assistant"
+    return "tool" if stated(fields, "tool_call_id") else NOBODY
+
+
+def take_time(fields: dict[str, Any]) -> float | None:
+    """When the message was sent. A field that states no moment stays."""
+    for name in TIMES:
+        written = take(fields, name)
+        time = epoch_s(written)
+        if time is not None:
+            return time
+        if written is not None:
+            fields[name] = written
+    return None
+
+
+def take_model(fields: dict[str, Any]) -> str | None:
+    """The model that replied."""
+    about = fields.get("response_metadata")
+    model = take(fields, *MODELS)
+    if model is None and isinstance(about, Mapping):
+        model = stated(about, *MODELS)
+    return model if isinstance(model, str) else None
+
+
+def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
+    """What the reply used; empty where it does not say."""
+    usage = take(fields, *USAGES)
+    about = fields.get("response_metadata")
+    if usage is None and isinstance(about, Mapping):
+        usage = stated(about, *USAGES)
+    if not isinstance(usage, Mapping):
+        return {} if usage is None else {"usage": usage}
+    counts = usage_of(usage)
+    if counts == usage:
+        return {"usage": counts}
+    return {"usage": counts, "stated_usage": usage}
+
+
+def take_parts(fields: dict[str, Any]) -> Iterator[Part]:
+    """The parts of a message in their order: what was thought, what was said, what was called."""
+    if kind_of(fields) != "words":
+        item = dict(fields)
+        fields.clear()
+        yield Part(kind_of(item), item)
+        return
+    thought = _take_thought(fields)
+    if thought:
+        yield Part("thinking", thought)
+    has_parts = isinstance(fields.get("parts"), list)
+    content = fields.pop("parts") if has_parts else take(fields, *CONTENTS)
+    for value in _listed(content):
+        part = opened(value)
+        yield Part(kind_of(part), part)
+    if not has_parts:
+        yield from _calls(take(fields, "tool_invocations"))
+    calls = take(fields, "tool_calls")
+    about = fields.get("additional_kwargs")
+    if not calls and isinstance(about, Mapping):
+        calls = stated(about, "tool_calls")
+    yield from _calls(calls)
+    yield from _calls(take(fields, "function_call"))
+
+
+def _take_thought(fields: dict[str, Any]) -> Any:
+    """What was thought, where it stands beside the content."""
+    for name in THOUGHTS:
+        thought = stated(fields, name)
+        if isinstance(thought, Mapping):
+            has_words = stated(thought, *THOUGHT_FIELDS) is not None
+        else:
+            has_words = bool(thought) and isinstance(thought, str | list)
+        if has_words:
+            return take(fields, name)
+    return None
+
+
+def _listed(content: Any) -> list[Any]:
+    """The parts of a content; a null among them says nothing."""
+    if isinstance(content, Mapping) and isinstance(content.get("parts"), list):
+        content = content["parts"]
+    if isinstance(content, list):
+        return [part for part in content if part is not None]
+    return [] if content is None or content == "" else [content]
+
+
+def _calls(calls: Any) -> Iterator[Part]:
+    """The calls beside the content: a list of them, or one alone, or the JSON of either."""
+    if isinstance(calls, str):
+        calls = decode_at(calls, 0).value or calls
+    for written in _listed(calls):
+        value = written
+        if isinstance(value, str):
+            value = decode_at(value, 0).value or value
+        call = opened(value)
+        is_answered = isinstance(call, Mapping) and kind_of(call) == "call and result"
+        yield Part("call and result" if is_answered else "call", call)

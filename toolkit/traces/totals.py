@@ -1,0 +1,49 @@
+"""Totals: what a record states for its whole trace, under the names that all traces share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.traces.spelling import snake, stated
+from toolkit.traces.usage import COSTS, number_of, usage_of
+
+MODELS = ("model", "model_name", "model_id")
+MILLISECONDS = ("duration_ms", "latency_ms", "elapsed_ms", "total_time_ms", "response_time_ms")
+SECONDS = ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds")
+COUNTS = ("tokens", "token_count")
+"""How the names of counts end that may stand in a record itself."""
+
+
+def totals_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The model, the tokens, the cost and the duration that a record states for its trace.
+
+    >>> totals_of({"model_name": "m", "duration_ms": 1500, "usage": {"prompt_tokens": 9}})
+    {'model': 'm', 'input_tokens': 9, 'duration_s': 1.5}
+    """
+    totals: dict[str, Any] = {}
+    model = stated(record, *MODELS)
+    if isinstance(model, str):
+        totals["model"] = model
+    totals.update(_usage(record))
+    cost = number_of(stated(record, *COSTS))
+    if cost is not None:
+        totals["cost_usd"] = cost
+    seconds = number_of(stated(record, *SECONDS))
+    milliseconds = number_of(stated(record, *MILLISECONDS))
+    if seconds is None and milliseconds is not None:
+        seconds = milliseconds / 1000
+    if seconds is not None:
+        totals["duration_s"] = seconds
+    return totals
+
+
+def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The usage of a record: the counts among its fields, and those under ``usage``."""
+    counts = {}
+    for name, value in record.items():
+        if snake(name).endswith(COUNTS):
+            counts[name] = value
+    usage = usage_of(counts)
+    nested = stated(record, "usage", "usage_metadata", "token_usage")
+    if isinstance(nested, Mapping):
+        usage = {**usage_of(nested), **usage}
+    return usage
