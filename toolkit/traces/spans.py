@@ -47,8 +47,10 @@ class Span:
     """The name of the agent whose span it is."""
     rest: dict[str, Any] = field(default_factory=dict)
     """What the source says of the span beyond the tree: it stays in the trace's meta."""
-    content_fields: tuple[str, ...] = ()
-    """The fields of `rest` that are left out where they became steps."""
+    raw: dict[str, Any] = field(default_factory=dict)
+    """Its input and output under the source's names: they stay where they became no steps."""
+    beside: dict[str, Any] = field(default_factory=dict)
+    """What stood in these beside the messages."""
 
     def has_words(self) -> bool:
         return bool(self.input or self.output)
@@ -253,13 +255,11 @@ def _meta(tree: Tree, used: set[str], steps: list[Step]) -> dict[str, Any]:
 
 def _kept(span: Span, became_steps: bool) -> dict[str, Any]:
     """The fields of a span that are no steps, under its place in the tree."""
-    place = {"id": span.id, "parent": span.parent, "name": span.name}
-    rest = dict(span.rest)
+    place: dict[str, Any] = {"id": span.id, "parent": span.parent, "name": span.name}
     if became_steps:
-        for name in span.content_fields:
-            rest.pop(name, None)
+        rest = span.rest | span.beside
     else:
-        moments = {"start": span.start, "end": span.end, "error": span.why}
-        place |= moments
+        rest = span.rest | span.raw
+        place |= {"start": span.start, "end": span.end, "error": span.why}
     stated = {name: value for name, value in place.items() if value}
     return stated | rest

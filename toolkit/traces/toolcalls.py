@@ -75,7 +75,7 @@ def _same_arguments(run: ToolRun, call: Step) -> bool:
 
 
 def _same_name(run: ToolRun, call: Step) -> bool:
-    return run.name == call.data["name"]
+    return run.name == str(call.data["name"])
 
 
 def _make_ids_unique(lines: list[list[Step]]) -> None:

@@ -3,10 +3,16 @@
 from collections.abc import Iterable
 
 from toolkit.errors import UsageError
-from toolkit.traces.formats import anthropic, chat, fieldbook, tau_bench
+from toolkit.traces.formats import anthropic, chat, fieldbook, otlp, tau_bench
 from toolkit.traces.formats.form import Format
 
-OWN_FORMATS = (fieldbook.FORMAT, tau_bench.FORMAT, anthropic.FORMAT, chat.FORMAT)
+OWN_FORMATS = (
+    fieldbook.FORMAT,
+    tau_bench.FORMAT,
+    otlp.FORMAT,
+    anthropic.FORMAT,
+    chat.FORMAT,
+)
 RESERVED = ("auto", "table")
 _registered: dict[str, Format] = {}
 
