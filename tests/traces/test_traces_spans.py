@@ -14,7 +14,10 @@ def user(words: str) -> dict:
 
 
 def assistant(words: str | None, *calls: tuple[str, str]) -> dict:
-    listed = [{"id": id_, "type": "function", "function": {"name": name, "arguments": "{}"}} for id_, name in calls]
+    listed = [
+        {"id": id_, "type": "function", "function": {"name": name, "arguments": "{}"}}
+        for id_, name in calls
+    ]
     return {"role": "assistant", "content": words} | ({"tool_calls": listed} if listed else {})
 
 
@@ -22,11 +25,15 @@ def answer(call_id: str, words: str) -> dict:
     return {"role": "tool", "tool_call_id": call_id, "content": words}
 
 
-def model(id_: str, at: float, given: list, said: list, parent: str | None = "root", **more) -> Span:
+def model(
+    id_: str, at: float, given: list, said: list, parent: str | None = "root", **more
+) -> Span:
     return Span(id_, parent, "chat", "model", at, at + 1, list(given), list(said), **more)
 
 
-def tool(id_: str, at: float, name: str, result: object, parent: str | None = "root", **more) -> Span:
+def tool(
+    id_: str, at: float, name: str, result: object, parent: str | None = "root", **more
+) -> Span:
     return Span(id_, parent, name, "tool", at, at + 0.5, arguments={}, result=result, **more)
 
 
@@ -58,7 +65,12 @@ def test_what_each_call_repeats_is_read_once():
         ("message", "Noon."),
     ]
     assert [step.time for step in trace.steps] == [1, 3, 3.5, 6]
-    assert [step.data.get("usage", {}).get("input_tokens") for step in trace.steps] == [None, 5, None, 9]
+    assert [step.data.get("usage", {}).get("input_tokens") for step in trace.steps] == [
+        None,
+        5,
+        None,
+        9,
+    ]
     assert trace.steps[1].data["duration_s"] == 0.5
     assert trace.result_of(trace.calls[0]).data["error"] is False
     assert trace.meta["model"] == "m"
@@ -183,7 +195,9 @@ def test_a_call_seen_by_two_instruments_counts_once():
     inner = model("inner", 1.1, [ASK], [DONE], "outer", usage={"input_tokens": 5})
     trace = trace_of([outer, inner], "a", {})
     assert said(trace) == ["Time?", "Noon."]
-    assert [step.data["usage"] for step in trace.steps if "usage" in step.data] == [{"input_tokens": 5}]
+    assert [step.data["usage"] for step in trace.steps if "usage" in step.data] == [
+        {"input_tokens": 5}
+    ]
 
 
 def test_without_spans_of_models_the_outermost_words_are_the_conversation():

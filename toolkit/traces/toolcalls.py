@@ -134,7 +134,7 @@ def _timed_result(result: Step, run: ToolRun) -> Step:
     if run.error is not None:
         result.data["error"] = run.error
     words = run.words()
-    if words.split() != result.content.split():
+    if words and words.split() != result.content.split():
         result.data["output"] = run.result if run.result is not None else words
     content = result.content or words
     time = run.end if run.end is not None else result.time

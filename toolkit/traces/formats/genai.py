@@ -29,6 +29,8 @@ OPERATIONS = (
 )
 INPUTS = ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages")
 OUTPUTS = ("gen_ai.output.messages", "gen_ai.completion")
+ARGUMENTS = ("gen_ai.tool.call.arguments", "ai.toolCall.args", "traceloop.entity.input")
+RESULTS = ("gen_ai.tool.call.result", "ai.toolCall.result", "traceloop.entity.output")
 DETAILS = "gen_ai.client.inference.operation.details"
 """The event that holds a call's messages instead of its span."""
 EVALUATION = "gen_ai.evaluation.result"
@@ -70,11 +72,14 @@ def read_genai(span: Span, attributes: Attributes, events: list[dict[str, Any]])
 def _read_tool(span: Span, attributes: Attributes) -> None:
     name = attributes.text("gen_ai.tool.name", "ai.toolCall.name", "traceloop.entity.name")
     span.name = name or span.name.removeprefix("execute_tool ")
-    span.call_id = attributes.text("gen_ai.tool.call.id", "ai.toolCall.id")
-    given = ("gen_ai.tool.call.arguments", "ai.toolCall.args", "traceloop.entity.input")
-    span.arguments = decoded(attributes.take(*given))
-    answered = ("gen_ai.tool.call.result", "ai.toolCall.result", "traceloop.entity.output")
-    span.result = decoded(attributes.take(*answered))
+    call_id = attributes.text("gen_ai.tool.call.id", "ai.toolCall.id")
+    span.call_id = call_id or span.call_id
+    arguments = attributes.take(*ARGUMENTS)
+    if arguments is not None:
+        span.arguments = decoded(arguments)
+    result = attributes.take(*RESULTS)
+    if result is not None:
+        span.result = decoded(result)
 
 
 def _read_messages(span: Span, attributes: Attributes, events: list[dict[str, Any]]) -> None:
