@@ -1,4 +1,4 @@
-"""Archive: a zip file that is read member by member, within bounds, and never unpacked onto a disk."""
+"""Archive: a zip file, read member by member within bounds, and never unpacked onto a disk."""
 
 import zipfile
 import zlib
@@ -64,7 +64,14 @@ class Archive:
                 content += chunk
                 if len(content) > bound:
                     raise self._error(name, f"it unpacks to more than {bound:,} bytes")
-        except (BadZipFile, OSError, ValueError, zlib.error, EOFError, NotImplementedError) as error:
+        except (
+            BadZipFile,
+            OSError,
+            ValueError,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+        ) as error:
             raise self._error(name, str(error)) from None
         except RuntimeError as error:  # it wants a password
             raise self._error(name, str(error)) from None
