@@ -161,7 +161,9 @@ def test_numbers_that_json_cannot_write_become_null_and_the_report_says_so(tmp_p
     traces = read_traces(path)
     assert traces[0].meta == {"score": None, "cost": None}
     assert traces[0].calls[0].data["arguments"] == {"x": None, "y": 2}
-    assert traces.report.notes == ("record 1 (n): -Infinity, 1e999, NaN became null",)
+    [warning] = [remark for remark in traces.report.warnings if "null" in remark.what]
+    assert warning.what.startswith("-Infinity, 1e999, NaN became null")
+    assert (warning.n, warning.first) == (1, "record 1, line 1 (n)")
 
 
 @pytest.mark.parametrize("levels", [400, 3_000])

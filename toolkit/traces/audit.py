@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
+from math import isnan
 from typing import Any
 
 from toolkit.records import RecordError
@@ -25,6 +27,7 @@ CONVERTED = frozenset(
 """Fields that each trace holds in another shape: as an actor, a kind, a time or a count."""
 ID_ENDINGS = ("id", "Id", "ID", "_ids", "uuid", "Uuid")
 """How the names of fields end that say what belongs together: the order of the steps says it."""
+NOTHING = (None, "")
 Path = tuple[Any, Any]
 """The names that lead to a value, the last one outside; ``*`` for an index."""
 
@@ -41,8 +44,8 @@ class Values:
 
     def has(self, leaf: Any) -> bool:
         """Whether a text or a number is in a trace, by itself or line by line."""
-        if leaf in self.leaves:
-            return True
+        if isinstance(leaf, float) and isnan(leaf):
+            return True  # it has a warning of its own
         if not self._lines:
             self._lines = set(_lines_of(self.leaves))
         return all(line in self._lines for line in _lines(str(leaf)))
@@ -69,14 +72,21 @@ def values_of(traces: Iterable[Trace]) -> Values:
 
     Raises RecordError where one is nested too deeply.
     """
-    values: list[Any] = []
+    leaves: set[Any] = set()
+    nested: list[Any] = []
     for trace in traces:
-        values += (trace.id, trace.meta)
+        leaves.add(trace.id)
+        nested.append(trace.meta)
         for step in trace.steps:
-            values += (step.id, step.actor, step.content, step.time)
+            leaves.add(step.id)
+            leaves.add(step.actor)
+            leaves.add(step.content)
+            leaves.add(step.time)
             if step.data:
-                values.append(step.data)
-    return values_in(values)
+                nested.append(step.data)
+    kept = values_in(nested)
+    kept.leaves |= leaves
+    return kept
 
 
 def values_in(values: list[Any]) -> Values:
@@ -115,24 +125,24 @@ def passed_over(
         The names of fields that the form holds in another shape, beside those that all forms do.
     """
     known = CONVERTED | converted
+    leaves = kept.leaves
     stack: list[tuple[Any, Path | None]] = [(record, None) for record in records]
     while stack:
         value, path = stack.pop()
-        is_object = isinstance(value, dict)
-        children = value.items() if is_object else (("*", inner) for inner in value)
+        children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
         for name, inner in children:
-            if inner is None or isinstance(inner, bool) or inner == "":
-                continue
             if isinstance(inner, dict | list):
                 if inner and id(inner) not in kept.containers and name not in known:
                     stack.append((inner, (path, name)))
-            elif inner not in kept.leaves and name not in known:
-                own_path = (path, name)
-                decoded = _decoded(inner)
-                if decoded is not None:
-                    stack.append((decoded, own_path))
-                elif not kept.has(inner) and not str(name).endswith(ID_ENDINGS):
-                    yield _joined(own_path)
+                continue
+            if inner in leaves or inner in NOTHING or isinstance(inner, bool) or name in known:
+                continue
+            own_path = (path, name)
+            decoded = _decoded(inner)
+            if decoded is not None:
+                stack.append((decoded, own_path))
+            elif not kept.has(inner) and not str(name).endswith(ID_ENDINGS):
+                yield _joined(own_path)
 
 
 def _decoded(text: Any) -> Any:
@@ -162,11 +172,20 @@ def warnings_of(traces: Iterable[Trace]) -> Iterator[str]:
         if not trace.steps:
             yield "traces without steps"
             continue
-        if not any(step.actor == "user" for step in trace.steps):
-            yield "traces in which nobody is the user"
-        call_ids = {call.data.get("call_id") for call in trace.calls}
+        actors: set[str] = set()
+        call_ids: set[Any] = set()
+        answered: list[Any] = []
         for step in trace.steps:
-            if step.kind == "message" and not step.content.strip() and not step.data.get("parts"):
-                yield "messages without words"
-            elif step.kind == "tool.result" and step.data.get("call_id") not in call_ids:
+            actors.add(step.actor)
+            if step.kind == "message":
+                if not step.content or step.content.isspace():
+                    yield "messages without words"
+            elif step.kind == "tool.call":
+                call_ids.add(step.data.get("call_id"))
+            elif step.kind == "tool.result":
+                answered.append(step.data.get("call_id"))
+        if "user" not in actors:
+            yield "traces in which nobody is the user"
+        for call_id in answered:
+            if call_id not in call_ids:
                 yield "results without a call"

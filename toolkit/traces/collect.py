@@ -85,6 +85,9 @@ class Import:
             return
         self.tally.forms[format_.name] += 1
         self.tally.formats[format_.name] = format_
+        if format_.parts is None and format_.group is None:
+            self._read(record, format_, self.tally, None, [record.value])
+            return
         try:
             for part in _parts(record, format_):
                 if format_.group is None:
@@ -193,21 +196,19 @@ class Import:
         kept: Values,
     ) -> None:
         """Compare the traces of a record with what stood in it."""
-        place = f"record {record.number}"
-        if record.line:
-            place += f", line {record.line}"
-        place += f" ({traces[0].id})"
         tally.count(traces)
         for value in values:
             for trace in traces:
                 tally.unknown_fields |= value.keys() & trace.meta.keys()
         for field in passed_over(values, kept, format_.converted):
-            tally.passed_over.add(field, place)
+            tally.passed_over.add(field, place_of(record, traces[0].id))
         for warning in warnings_of(traces):
-            tally.warnings.add(warning, place)
+            tally.warnings.add(warning, place_of(record, traces[0].id))
         not_finite = sorted({*record.not_finite, *_not_finite_arguments(traces)})
         if not_finite:
-            tally.warnings.add("numbers became null, as JSON has no word for them", place)
+            tally.warnings.add(
+                "numbers became null, as JSON has no word for them", place_of(record, traces[0].id)
+            )
             tally.notes.append(
                 f"record {record.number} ({traces[0].id}): {', '.join(not_finite)} became null"
             )
@@ -279,6 +280,12 @@ def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Tra
     if not traces:
         raise RecordError("it holds no trace")
     return traces, values_of(traces)
+
+
+def place_of(record: RawRecord, id_: str) -> str:
+    """Where a record stands, as ``record 3, line 3 (t3)``."""
+    line = f", line {record.line}" if record.line else ""
+    return f"record {record.number}{line} ({id_})"
 
 
 def _problem(record: RawRecord, id_: str | None, error: RecordError) -> Problem:

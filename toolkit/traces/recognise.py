@@ -14,6 +14,8 @@ Formats = Mapping[str, Format]
 Reading = tuple[RawRecord, Format | None]
 """A record, and the form that it is read in; None where it is of no known form."""
 MOST_LOOKED_AT = 20_000
+MOST_SHAPES = 10_000
+"""How many sets of fields are remembered."""
 WRAPPERS = (
     "data rows traces results records items samples entries examples sessions conversations runs "
     "logs messages"
@@ -27,24 +29,25 @@ class Recogniser:
     """The forms, in the order in which they are tried."""
 
     def __init__(self, formats: Formats):
-        self.formats = formats
-        self._by_field: dict[str, list[int]] = {}
-        """The places of the forms that have a field: to ask each form of each record takes long."""
-        self._ordered = list(formats.values())
-        for place, format_ in enumerate(self._ordered):
-            for name in format_.fields:
-                self._by_field.setdefault(name, []).append(place)
+        self.formats = list(formats.values())
+        self._by_names: dict[tuple[str, ...], list[Format]] = {}
+        """The forms that may have records of these fields: most records of a file have the same."""
 
     def form_of(self, record: object) -> Format | None:
         """The first form that `record` fits."""
         if not isinstance(record, dict):
             return None
-        places: set[int] = set()
-        for name in record:
-            places.update(self._by_field.get(name, ()))
-        for place in sorted(places):
-            if fits(self._ordered[place], record):
-                return self._ordered[place]
+        names = tuple(record)
+        candidates = self._by_names.get(names)
+        if candidates is None:
+            candidates = [
+                form for form in self.formats if not record.keys().isdisjoint(form.fields)
+            ]
+            if len(self._by_names) < MOST_SHAPES:
+                self._by_names[names] = candidates
+        for form in candidates:
+            if fits(form, record):
+                return form
         return None
 
     def readings(self, record: RawRecord, note: Callable[[str], None]) -> Iterator[Reading]:
@@ -91,14 +94,16 @@ class Recogniser:
 
     def gathering_form(self, first: Iterable[RawRecord]) -> Format | None:
         """The form of the most of the first records, where its traces take several records each."""
-        votes: Counter[int] = Counter()
+        forms: dict[str, Format] = {}
+        votes: Counter[str] = Counter()
         for record in first:
-            format_ = self.form_of(record.value)
-            if format_:
-                votes[self._ordered.index(format_)] += 1
-        for place, _ in votes.most_common(1):
-            if self._ordered[place].group:
-                return self._ordered[place]
+            form = self.form_of(record.value)
+            if form:
+                forms[form.name] = form
+                votes[form.name] += 1
+        for name, _ in votes.most_common(1):
+            if forms[name].group:
+                return forms[name]
         return None
 
     def can_read(self, record: object) -> bool:
@@ -112,9 +117,9 @@ class Recogniser:
 
 
 def fits(format_: Format, record: Record) -> bool:
-    """Whether `record` is of a form; where the form cannot tell, it is not."""
+    """Whether a record with a field of a form is of it; where the form cannot tell, it is not."""
     try:
-        return format_.fits(record)
+        return format_.knows is None or format_.knows(record)
     except BAD_RECORD:
         return False
 

@@ -38,13 +38,13 @@ def refusal(
         shown = repr(readable(head[:SHOWN_CHARS].rstrip()))
     why = f"no traces found: it begins with {shown}."
     records = list(first)
-    objects = [record.value for record in records if isinstance(record.value, dict)]
-    if objects:
-        why += f" {what_it_looks_like(path, objects)} {nearest(objects[0], formats)}"
     for record in records:
         if record.error:
             why += f" Record {record.number}, line {record.line}: {record.error}."
             break
+    objects = [record.value for record in records if isinstance(record.value, dict)]
+    if objects:
+        why += f" {what_it_looks_like(path, objects)}{nearest(objects[0], formats)}"
     known = f"{', '.join(formats)}, and CSV with a header; for others see traces_from_frame"
     return RecordError(f"{why} read_traces knows {known}", path)
 
@@ -72,4 +72,4 @@ def nearest(record: Mapping[str, Any], formats: Mapping[str, Format]) -> str:
             if alike:
                 near.append(f"{name} (it has {field} where this has {alike[0]})")
                 break
-    return f"Nearest: {'; '.join(near[:MOST_NEAREST])}." if near else ""
+    return f" Nearest: {'; '.join(near[:MOST_NEAREST])}." if near else ""

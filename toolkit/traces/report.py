@@ -144,17 +144,18 @@ class ImportReport:
 
     def _counts(self) -> str:
         counts = (
-            f"{self.n_traces:,} traces, {self.n_steps:,} steps, {self.n_tool_calls:,} tool calls "
-            f"from {self.n_records:,} records; {len(self.problems):,} records skipped"
+            f"{counted(self.n_traces, 'trace')}, {counted(self.n_steps, 'step')}, "
+            f"{counted(self.n_tool_calls, 'tool call')} from {counted(self.n_records, 'record')}; "
+            f"{len(self.problems):,} skipped"
         )
         if self.n_merged:
-            counts += f"; {self.n_merged:,} records joined the trace of an earlier one"
+            counts += f"; {self.n_merged:,} joined the trace of an earlier one"
         return counts
 
     def _forms(self) -> str:
         if len(self.forms) < 2:
             return self.format or "none"
-        return ", ".join(f"{name} ({n:,} records)" for name, n in self.forms.items())
+        return ", ".join(f"{name} ({counted(n, 'record')})" for name, n in self.forms.items())
 
     def _remarks(self) -> list[tuple[str, str]]:
         """What there is to say of the import, each with what it is about; losses first."""
@@ -164,6 +165,11 @@ class ImportReport:
         remarks += [("note", note) for note in self.notes]
         remarks.append(("kept in meta", ", ".join(self.unknown_fields) or "none"))
         return remarks
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things, as ``1 trace`` or ``2 traces``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _added(listed: Iterable[tuple[str, tuple[Remark, ...]]]) -> tuple[Remark, ...]:

@@ -92,7 +92,8 @@ class Tally:
         for trace in traces:
             self.n_traces += 1
             self.n_steps += len(trace.steps)
-            self.n_tool_calls += len(trace.calls)
+            for step in trace.steps:
+                self.n_tool_calls += step.kind == "tool.call"
 
     def report(self) -> ImportReport:
         """The report of the file."""
