@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from toolkit.errors import UsageError
-from toolkit.traces.formats import anthropic, chat, claude_code, fieldbook, otlp, tau_bench
+from toolkit.traces.formats import anthropic, chat, claude_code, fieldbook, otlp, rows, tau_bench
 from toolkit.traces.formats.form import Format
 
 OWN_FORMATS = (
@@ -13,6 +13,7 @@ OWN_FORMATS = (
     otlp.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
+    rows.FORMAT,
 )
 RESERVED = ("auto", "table")
 _registered: dict[str, Format] = {}
@@ -31,8 +32,10 @@ def register_format(format: Format) -> None:
 def known_formats(first: Iterable[Format] = ()) -> dict[str, Format]:
     """The formats by name: those given, those that were registered (the latest first), our own."""
     formats: dict[str, Format] = {}
-    for format in (*first, *reversed(_registered.values()), *OWN_FORMATS):
+    outsiders = (*first, *reversed(_registered.values()))
+    for format in outsiders:
         _check_name(format)
+    for format in (*outsiders, *OWN_FORMATS):
         formats.setdefault(format.name, format)
     return formats
 
