@@ -74,11 +74,11 @@ def _content(content: Any) -> Any:
     """A content with its role, that of a user where it says none, and with open answers."""
     if not _is_content(content):
         return content
-    parts = [_open_answer(part) for part in content["parts"]]
+    parts = [open_answer(part) for part in content["parts"]]
     return {"role": "user", **content, "parts": parts}
 
 
-def _open_answer(part: dict[str, Any]) -> dict[str, Any]:
+def open_answer(part: dict[str, Any]) -> dict[str, Any]:
     """A part whose answer of a function is out of the object that Gemini asks for.
 
     By its documentation the object has the one field ``output``, or ``error`` where it failed.

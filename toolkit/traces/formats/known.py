@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 from toolkit.errors import UsageError
 from toolkit.traces.formats import (
+    ai_studio,
     anthropic,
     chat,
     claude_code,
     fieldbook,
     gemini,
+    gemini_cli,
     items,
     langchain,
     openai,
@@ -35,6 +37,8 @@ OWN_FORMATS = (
     openai.FORMAT,
     vercel.FORMAT,
     gemini.FORMAT,
+    gemini_cli.FORMAT,
+    ai_studio.FORMAT,
     *langchain.FORMATS,
     sharegpt.FORMAT,
     wildchat.FORMAT,

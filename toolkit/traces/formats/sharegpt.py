@@ -30,7 +30,7 @@ def _is_turn(turn: Any) -> bool:
 
 
 def _knows(record: Record) -> bool:
-    return bool(_turns(record))
+    return bool(_turns(record)) and "rejected" not in record
 
 
 def _read(record: Record, id_: str) -> Trace:
