@@ -222,6 +222,12 @@ class Transcript:
         self.steps.append(step)
         return step
 
+    def event(self, kind: str, actor: str, content: str, fields: Record) -> Step:
+        """Append what is no message, as a compaction. Its id and its time stand in `fields`."""
+        rest = dict(fields)
+        self._begin(rest, actor, None, None)
+        return self.add(kind, actor, content, rest)
+
     def call(self, call: Call, actor: str = "assistant") -> None:
         """Append a call. An id that comes again gets a suffix, or results would be mixed up."""
         own_id = unused(call.id or f"call-{len(self._call_ids) + 1}", self._call_ids)

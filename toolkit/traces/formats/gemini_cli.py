@@ -10,7 +10,7 @@ from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
 ROLES = {"user": "user", "gemini": "model"}
-"""The role of a message of a type; the other types are notices of the program."""
+NOTICES = ("info", "warning", "error")
 TOKENS = {
     "input": "promptTokenCount",
     "output": "candidatesTokenCount",
@@ -28,7 +28,7 @@ def _knows(record: Record) -> bool:
     if all(name in record for name in HEAD) or "$set" in record:
         return True
     is_line = "timestamp" in record and "id" in record and "uuid" not in record
-    return is_line and record.get("type") in (*ROLES, "info", "warning") and "content" in record
+    return is_line and record.get("type") in (*ROLES, *NOTICES) and "content" in record
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -52,7 +52,7 @@ def _read(record: Record, id_: str) -> Trace:
             transcript.read(_message(message))
         else:
             kind = str(message.get("type"))
-            transcript.add(kind, "system", str(message.get("content")), without(message, *READ))
+            transcript.event(kind, "system", str(message.get("content")), without(message, *READ))
     session = {"session": meta["sessionId"]} if "sessionId" in meta else {}
     return transcript.trace(id_, {**meta, **session})
 

@@ -39,7 +39,7 @@ def read_items(transcript: Transcript, items: Iterable[Any]) -> None:
     for item in items:
         if isinstance(item, dict) and not is_message(item) and isinstance(item.get("type"), str):
             words, _ = words_of(item.get("text") or "")
-            transcript.add(item["type"], "assistant", words, without(item, "type"))
+            transcript.event(item["type"], "assistant", words, without(item, "type"))
         elif item is not None:
             transcript.read(item)
 

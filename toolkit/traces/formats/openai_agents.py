@@ -16,7 +16,7 @@ MODEL_SPANS = ("generation", "response")
 READ = ("type", "name", "input", "output", "model", "usage")
 """The fields of a span's data that become steps, or a field of one."""
 PLACE = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "span_data", "error")
-ONLY_IDS = "{} replies are there by their id alone: the exporter leaves out what they say"
+ONLY_IDS = "what was asked and answered is not in the file, only the ids of the replies: {}"
 
 
 def _knows(record: Record) -> bool:
