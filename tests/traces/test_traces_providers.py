@@ -84,7 +84,7 @@ RIGHT = {
     ),
     "preference.jsonl": ("preference", [[("user", "hi"), ("assistant", "hello")]]),
     "prompt_completion.jsonl": (
-        "rows",
+        "table",
         [
             [SHOP, ("assistant", "Until six.")],
             [("user", "Sunday?"), ("assistant", "Closed.")],
