@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.exchange import elements_of, fields_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.gemini import open_answer
 from toolkit.traces.ids import Record, first_id
@@ -28,7 +28,7 @@ def _knows(record: Record) -> bool:
     if all(name in record for name in HEAD) or "$set" in record:
         return True
     is_line = "timestamp" in record and "id" in record and "uuid" not in record
-    return is_line and record.get("type") in (*ROLES, *NOTICES) and "content" in record
+    return is_line and str(record.get("type")) in (*ROLES, *NOTICES) and "content" in record
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -38,17 +38,17 @@ def _read(record: Record, id_: str) -> Trace:
     for part in record["records"]:
         if all(name in part for name in HEAD):
             meta |= without(part, "messages")
-            listed = part.get("messages") or []
+            listed = elements_of(part.get("messages"))
         elif "$set" in part:
-            meta |= part["$set"] if isinstance(part["$set"], dict) else {}
+            meta |= fields_of(part["$set"])
             listed = []
         else:
             listed = [part]
-        for message in listed:
+        for message in filter(None, map(fields_of, listed)):
             messages[str(message.get("id", len(messages)))] = message
     transcript = Transcript()
     for message in messages.values():
-        if message.get("type") in ROLES:
+        if str(message.get("type")) in ROLES:
             transcript.read(_message(message))
         else:
             kind = str(message.get("type"))
@@ -61,12 +61,13 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
     """A message as one of Gemini's API, whose calls have their answers with them."""
     content = message.get("content")
     words = content if isinstance(content, list) else [{"text": content}] if content else []
-    thoughts = message.get("thoughts") or []
-    tokens = message.get("tokens") or {}
+    thoughts = filter(None, map(fields_of, elements_of(message.get("thoughts"))))
+    calls = filter(None, map(fields_of, elements_of(message.get("toolCalls"))))
+    tokens = fields_of(message.get("tokens"))
     return {
         **without(message, *READ),
         "role": ROLES[message["type"]],
-        "parts": [*map(_thought, thoughts), *words, *map(_call, message.get("toolCalls") or [])],
+        "parts": [*map(_thought, thoughts), *words, *map(_call, calls)],
         "usage": {TOKENS.get(name, name): count for name, count in tokens.items()} or None,
     }
 
@@ -79,7 +80,7 @@ def _thought(thought: dict[str, Any]) -> dict[str, Any]:
 def _call(call: dict[str, Any]) -> dict[str, Any]:
     """A call with its answer, where one came back."""
     answers: list[Any] = []
-    for part in call.get("result") or ():
+    for part in elements_of(call.get("result")):
         opened = open_answer(part) if isinstance(part, dict) else part
         answer = opened.get("functionResponse") if isinstance(opened, dict) else None
         answers.append(answer.get("response") if isinstance(answer, dict) else opened)

@@ -1,4 +1,4 @@
-"""Alpaca: rows of an instruction, what it is about, and the answer, as models are trained on them."""
+"""Rows of an instruction, what it is about, and the answer, as those of Alpaca."""
 
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
