@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from toolkit.records import RecordError
 from toolkit.traces.formats.claude_threads import Threads, words_on
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
