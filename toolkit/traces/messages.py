@@ -128,10 +128,11 @@ class Transcript:
     ) -> None:
         """Take from the fields what each step of the message has, and its id."""
         self._time = take_time(fields)
-        if kind_of(fields) == "words" or stated(fields, "call_id"):
+        kind = kind_of(fields)
+        if kind in ("words", "thinking") or stated(fields, "call_id"):
             self._message_id = id_text(take(fields, "id", "message_id"))
         named = take(fields, "agent", "agent_name")
-        if actor == "assistant" and named is None:
+        if actor == "assistant" and named is None and kind == "words":
             named = take(fields, "name")
         self._everywhere = {}
         if agent or isinstance(named, str):
