@@ -13,7 +13,7 @@ from toolkit.records import RecordError
 from toolkit.traces.formats.claude_threads import Threads, words_on
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
-from toolkit.traces.messages import Transcript
+from toolkit.traces.messages import Transcript, is_message
 from toolkit.traces.trace import Step, Trace
 from toolkit.traces.usage import number_of, usage_of
 
@@ -129,9 +129,9 @@ class _Session:
         """Append a message with the time and the id of its line, as a step of `kind`."""
         message |= {"id": line.get("uuid"), "timestamp": line.get("timestamp")}
         n_before = len(self.transcript.steps)
-        try:
+        if is_message(message):
             self.transcript.read(message)
-        except RecordError:
+        else:
             self._other_lines.setdefault(str(line.get("type")), []).append(line)
         if kind == "message":
             return

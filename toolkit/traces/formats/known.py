@@ -3,7 +3,26 @@
 from collections.abc import Iterable
 
 from toolkit.errors import UsageError
-from toolkit.traces.formats import anthropic, chat, claude_code, fieldbook, otlp, rows, tau_bench
+from toolkit.traces.formats import (
+    anthropic,
+    chat,
+    claude_code,
+    fieldbook,
+    gemini,
+    items,
+    langchain,
+    openai,
+    openai_agents,
+    otlp,
+    pairs,
+    preference,
+    responses,
+    rows,
+    sharegpt,
+    tau_bench,
+    vercel,
+    wildchat,
+)
 from toolkit.traces.formats.form import Format
 
 OWN_FORMATS = (
@@ -11,9 +30,20 @@ OWN_FORMATS = (
     tau_bench.FORMAT,
     claude_code.FORMAT,
     otlp.FORMAT,
+    openai_agents.FORMAT,
+    items.FORMAT,
+    responses.FORMAT,
+    openai.FORMAT,
+    vercel.FORMAT,
+    gemini.FORMAT,
+    *langchain.FORMATS,
+    sharegpt.FORMAT,
+    wildchat.FORMAT,
+    preference.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
     rows.FORMAT,
+    pairs.FORMAT,
 )
 RESERVED = ("auto", "table")
 _registered: dict[str, Format] = {}
