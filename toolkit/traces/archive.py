@@ -64,7 +64,14 @@ class Archive:
                 content += chunk
                 if len(content) > bound:
                     raise self._error(name, f"it unpacks to more than {bound:,} bytes")
-        except (BadZipFile, OSError, ValueError, zlib.error, EOFError, NotImplementedError) as error:
+        except (
+            BadZipFile,
+            OSError,
+            ValueError,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+        ) as error:
             raise self._error(name, str(error)) from None
         except RuntimeError as error:  # it wants a password
             raise self._error(name, str(error)) from None

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toolkit.records import canonical, validate
-from toolkit.traces.messages import Message, Transcript
+from toolkit.records import canonical
+from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Step
 
 Keys = list[int]
@@ -47,7 +47,7 @@ class Reply:
 class Turn:
     """A message with what is said in it."""
 
-    message: Message
+    message: Any
     keys: Keys
     is_system: bool
     answers: str | None
@@ -110,15 +110,14 @@ class Lines:
         text = canonical(message)
         if text not in self._turns:
             scratch = Transcript()
-            parsed = validate(Message, message)
-            scratch.read(parsed)
+            scratch.read(message)
             said = [step for step in scratch.steps if step.kind != "thinking"]
             keys = [self._number(step) for step in said]
             is_system = bool(said) and all(step.actor == "system" for step in said)
             first = said[0] if said else None
             is_answer = first is not None and first.kind == "tool.result"
             answers = first.data.get("call_id") if first and is_answer else None
-            self._turns[text] = Turn(parsed, keys, is_system, answers)
+            self._turns[text] = Turn(message, keys, is_system, answers)
         return self._turns[text]
 
     def _number(self, step: Step) -> int:

@@ -5,10 +5,11 @@ span of a model repeats the whole history, so the conversation is found by mergi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolkit.traces.lines import Lines, Reply
+from toolkit.traces.messages import Transcript
 from toolkit.traces.toolcalls import ToolRun, called_names, in_order, with_tool_runs
 from toolkit.traces.trace import Step, Trace
 
@@ -83,10 +84,14 @@ def trace_of(spans: Iterable[Span], id_: str, meta: Mapping[str, Any]) -> Trace:
     speaking = tree.speaking()
     for span in speaking:
         lines.add(_reply(span, tree))
+    root = tree.root()
     steps_of_lines = lines.labelled()
     tools = tree.tools(called_names(steps_of_lines), speaking)
     runs = [_tool_run(span, tree) for span in tools]
-    steps = in_order(with_tool_runs(steps_of_lines, runs))
+    all_lines = with_tool_runs(steps_of_lines, runs)
+    if root is not None and root not in speaking and root not in tools:
+        all_lines = _with_outer_words(all_lines, root)
+    steps = in_order(all_lines)
     notes = [*tree.notes, *lines.notes()]
     used = {span.id for span in (*speaking, *tools)}
     about = _meta(tree, used, steps) | dict(meta)
@@ -220,6 +225,28 @@ class Tree:
             if span.parent is None or self._has_lost_parent(span):
                 return span
         return None
+
+
+def _with_outer_words(lines: list[list[Step]], root: Span) -> list[list[Step]]:
+    """The lines, with what the root was asked and what it answered where no call says it."""
+    said = _plain("\n".join(step.content for steps in lines for step in steps))
+    first: list[Step] = []
+    last: list[Step] = []
+    for messages, actor, time, outer in (
+        (root.input, "user", root.start, first),
+        (root.output, "assistant", root.end, last),
+    ):
+        transcript = Transcript()
+        transcript.read_all(messages[-1:])
+        for step in transcript.steps:
+            is_new = step.content and _plain(step.content) not in said
+            if step.kind == "message" and step.actor == actor and is_new:
+                outer.append(replace(step, time=time))
+    return [steps for steps in (first, *lines, last) if steps]
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.split())
 
 
 def _fullness(span: Span) -> int:

@@ -3,13 +3,27 @@
 from collections.abc import Iterable
 
 from toolkit.errors import UsageError
-from toolkit.traces.formats import anthropic, chat, claude_code, fieldbook, tau_bench
+from toolkit.traces.formats import (
+    anthropic,
+    braintrust,
+    chat,
+    claude_code,
+    fieldbook,
+    langfuse,
+    langsmith,
+    otlp,
+    tau_bench,
+)
 from toolkit.traces.formats.form import Format
 
 OWN_FORMATS = (
     fieldbook.FORMAT,
     tau_bench.FORMAT,
     claude_code.FORMAT,
+    otlp.FORMAT,
+    langsmith.FORMAT,
+    braintrust.FORMAT,
+    langfuse.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
 )
