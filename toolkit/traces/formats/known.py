@@ -11,7 +11,9 @@ from toolkit.traces.formats import (
     fieldbook,
     langfuse,
     langsmith,
+    otel_sdk,
     otlp,
+    phoenix,
     tau_bench,
 )
 from toolkit.traces.formats.form import Format
@@ -24,6 +26,8 @@ OWN_FORMATS = (
     langsmith.FORMAT,
     braintrust.FORMAT,
     langfuse.FORMAT,
+    phoenix.FORMAT,
+    otel_sdk.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
 )
