@@ -10,7 +10,6 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.formats.claude_lines import (
-    PLACED,
     SESSION_ID,
     STATES,
     Fields,
@@ -36,7 +35,8 @@ FOREIGN = {"traceId", "trace_id", "messages", "steps", "role", "payload"}
 """Fields of records that are no lines, though they may name a session."""
 TITLES = ("summary", "ai-title", "custom-title", "agent-name")
 """Lines that hold nothing but what is kept for the whole session."""
-CONVERTED = {"role", "usage", "is_error", "event", "total_cost_usd", "duration_ms"}
+CONVERTED = {"subtype", "event", "durationMs", "duration_ms", "costUSD"}
+"""An event is a piece of a message that comes as a whole too."""
 
 
 class _Session:
@@ -282,5 +282,5 @@ FORMAT = Format(
     _is_line,
     record_id=_id,
     group=_session_id,
-    converted=frozenset(CONVERTED | (PLACED - set(STATES))),
+    converted=frozenset(CONVERTED),
 )

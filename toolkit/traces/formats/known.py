@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 
 from toolkit.errors import UsageError
-from toolkit.traces.formats import anthropic, chat, claude_code, fieldbook, otlp, tau_bench
+from toolkit.traces.formats import (
+    anthropic,
+    chat,
+    claude_code,
+    codex,
+    fieldbook,
+    otlp,
+    tau_bench,
+)
 from toolkit.traces.formats.form import Format
 
 OWN_FORMATS = (
@@ -11,6 +19,7 @@ OWN_FORMATS = (
     tau_bench.FORMAT,
     claude_code.FORMAT,
     otlp.FORMAT,
+    codex.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
 )
