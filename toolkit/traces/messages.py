@@ -137,7 +137,7 @@ class Transcript:
         if kind_of(fields) == "words" or stated(fields, "call_id"):
             self._message_id = id_text(take(fields, "id", "message_id"))
         named = take(fields, "agent", "agent_name")
-        if actor == "assistant" and named is None:
+        if actor == "assistant" and named is None and kind_of(fields) == "words":
             named = take(fields, "name")
         self._everywhere = {}
         if agent or isinstance(named, str):
