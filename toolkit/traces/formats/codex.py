@@ -76,7 +76,7 @@ class _Rollout:
 
     def _session(self, line: Record, payload: Record) -> None:
         self.meta |= payload
-        self.meta["session"] = payload.get("id")
+        self.meta["session"] = first_id(payload, "id", "session_id")
         for name in ("base_instructions", "instructions"):
             instructions = payload.get(name)
             if isinstance(instructions, dict):
@@ -251,12 +251,12 @@ def _session_id(record: Record) -> str | None:
     for line in record.get("records", [record]):
         payload = line.get("payload")
         if line.get("type") == "session_meta" and isinstance(payload, dict):
-            return first_id(payload, "id")
+            return first_id(payload, "id", "session_id")
     return None
 
 
 def _is_line(record: Record) -> bool:
-    return "timestamp" in record and record.get("type") in TYPES
+    return isinstance(record["payload"], dict) and record.get("type") in TYPES
 
 
 FORMAT = Format(
