@@ -5,7 +5,6 @@ of a sub-agent stand behind the call that started it, on a branch of their own.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from toolkit.records import RecordError
@@ -99,13 +98,7 @@ class _Session:
         message["id"] = line.get("uuid")
         message["timestamp"] = line.get("timestamp")
         kind = message.pop("kind", None) or kind_on(line)
-        n_before = len(self.transcript.steps)
-        self.transcript.read(message, agent, branch)
-        if kind == "message":
-            return
-        for position, step in enumerate(self.transcript.steps[n_before:], n_before):
-            if step.kind == "message":
-                self.transcript.steps[position] = replace(step, kind=kind)
+        self.transcript.read(message, agent, branch, kind)
 
     def _message(self, line: Record, agent: str | None) -> Fields:
         """The message on a line; what its reply states stands on the first of its lines."""

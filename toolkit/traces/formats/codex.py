@@ -6,7 +6,6 @@ user. What stands in both is read from the items; the events add exit codes, dur
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from toolkit.records import RecordError
@@ -170,8 +169,8 @@ class _Rollout:
             name: value for name, value in payload.items() if name not in ("type", "message")
         }
         message |= {"role": role, "content": words if isinstance(words, str) else f"[{kind}]"}
-        self.transcript.read({**message, "timestamp": line.get("timestamp")})
-        self.transcript.steps[-1] = replace(self.transcript.steps[-1], kind=kind)
+        message["timestamp"] = line.get("timestamp")
+        self.transcript.read(message, kind=kind)
 
     def _keep(self, kind: str, payload: Any) -> None:
         if payload not in self._others.get(kind, ()):
