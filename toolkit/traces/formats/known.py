@@ -9,6 +9,7 @@ from toolkit.traces.formats import (
     claude_code,
     codex,
     fieldbook,
+    openhands,
     otlp,
     tau_bench,
 )
@@ -18,6 +19,7 @@ OWN_FORMATS = (
     fieldbook.FORMAT,
     tau_bench.FORMAT,
     claude_code.FORMAT,
+    openhands.FORMAT,
     otlp.FORMAT,
     codex.FORMAT,
     anthropic.FORMAT,
