@@ -107,7 +107,7 @@ def _attribute(key: str, value: str | bool | None) -> str:
 
 def fragment(*children: object) -> Html:
     """Children one after the other, escaped where they are not `Html`."""
-    return Html("".join(_safe(child) for child in children))
+    return Html("".join([_safe(child) for child in children]))
 
 
 def details(summary: object, *body: object, open_: bool = False) -> Html:

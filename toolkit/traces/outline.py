@@ -12,6 +12,8 @@ SAYS_ERROR = re.compile(r"\W{0,4}(error|exception|traceback|fatal)\b", re.IGNORE
 """How a result begins that speaks of an error, where the source does not say that it failed."""
 ABOUT_ERROR = re.compile(r"error|exception|fail|fatal|denied|cannot|not ", re.IGNORECASE)
 """What a line says that tells more than ``Exit code 1``."""
+WRAPPER = re.compile(r"^\s*<\w{1,40}>|</\w{1,40}>\s*$")
+"""A tag that a tool wraps its words in."""
 WHY_CHARS = 160
 SAYS_LITTLE_CHARS = 24
 """A first line up to this long is followed by one that says more."""
@@ -47,7 +49,7 @@ class Entry:
         lines = []
         for line in self.answer.content[:SEEN_CHARS].splitlines():
             if any(letter.isalnum() for letter in line):
-                lines.append(line.strip())
+                lines.append(WRAPPER.sub("", line).strip())
         if not lines:
             return ""
         first = lines[0]

@@ -151,19 +151,19 @@ def _went_wrong(trace: Trace, entries: Sequence[Entry]) -> Html:
 
 def _failure(failure: Failure) -> Html:
     """One reason, with links to the steps that failed for it."""
-    links: list[object] = []
-    for entry in failure.entries[:SHOWN_LINKS]:
-        links += [tag("a", entry.number, href=f"#{entry.anchor}"), " "]
-    if len(failure.entries) > SHOWN_LINKS:
-        links.append(f"and {len(failure.entries) - SHOWN_LINKS:,} more")
     times = len(failure.entries)
-    often = f" failed {times:,} times" if times > 1 else " failed"
-    where = "at steps " if times > 1 else "at step "
-    why = fragment(": ", tag("span", failure.why, class_="why")) if failure.why else ""
+    words: list[object] = [tag("code", shortened(failure.name, 80))]
+    words.append(f" failed {times:,} times, at steps " if times > 1 else " failed at step ")
+    for entry in failure.entries[:SHOWN_LINKS]:
+        words += [tag("a", entry.number, href=f"#{entry.anchor}"), " "]
+    if times > SHOWN_LINKS:
+        words.append(f"and {times - SHOWN_LINKS:,} more ")
     again = sum(entry.same_as is not None for entry in failure.entries)
-    same = tag("span", f" · {again:,} with the same arguments again", class_="soft")
-    name = tag("code", shortened(failure.name, 80))
-    return tag("div", name, often, why, " ", where, *links, same if again else "")
+    if again:
+        words.append(f"({again:,} with the same arguments again) ")
+    if failure.why:
+        words.append(tag("div", failure.why, class_="why"))
+    return tag("div", *words)
 
 
 def _end(entries: Sequence[Entry]) -> Html:

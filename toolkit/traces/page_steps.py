@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.render import Html, details, fragment, link, markdown, table, tag
+from toolkit.render import Html, details, fragment, link, markdown, tag
 from toolkit.traces.amounts import dollars, moment, quantity, seconds, since, thousands
 from toolkit.traces.outline import Entry, as_text, shortened
 from toolkit.traces.page_pictures import pictures_html, pictures_in, without_pictures
@@ -83,8 +83,10 @@ def _event(entry: Entry, reading: Reading) -> Html:
     pictures += pictures_in(step.data.get("parts"))
     words = _words(step, text, reading)
     failed = tag("span", "failed", class_="badge failed") if entry.failed else ""
-    name = step.data.get("agent") or step.actor
-    label = str(name) if step.kind == "message" else f"{name} · {_kind(step)}"
+    name = step.actor
+    if name == "assistant":
+        name = str(step.data.get("agent") or name)
+    label = name if step.kind == "message" else f"{name} · {_kind(step)}"
     head = tag(
         "header",
         tag("strong", label, class_="actor"),
@@ -123,10 +125,7 @@ def _call(entry: Entry, reading: Reading) -> Html:
     step, result = entry.step, entry.result
     arguments = step.data.get("arguments")
     is_open = entry.failed or reading.finds(step) or reading.finds(result)
-    agent = step.data.get("agent")
-    who = tag("span", agent, class_="soft") if agent else ""
     head = [
-        who,
         tag("code", step.content, class_="name"),
         _badge(entry),
         tag("code", _in_a_line(arguments), class_="arguments"),
@@ -277,8 +276,8 @@ def _usage(step: Step) -> Html:
     words = [f"{thousands(n_tokens)} tokens" if n_tokens else "usage"]
     if isinstance(cost, int | float):
         words.append(dollars(cost))
-    rows = [(str(name).replace("_", " "), value) for name, value in usage.items()]
-    return tag("div", details(" · ".join(words), table(rows)), class_="usage soft")
+    stated = [f"{name} {value}".replace("_", " ") for name, value in usage.items()]
+    return tag("div", details(" · ".join(words), ", ".join(stated)), class_="usage soft")
 
 
 def _addresses(step: Step) -> Html:

@@ -86,7 +86,7 @@ class _Values:
             return tag("div", key, _atom(value))
         small = _on_a_line(value)
         if small is not None:
-            return tag("div", key, tag("span", small, class_="atom"))
+            return tag("div", key, small)
         if level >= LEVELS:
             return tag("div", key, tag("span", "… deeper levels are in the trace", class_="soft"))
         is_open = level < OPEN_LEVELS and len(value) <= OPEN_ENTRIES
@@ -98,13 +98,12 @@ def _fits_a_line(text: str) -> bool:
     return len(text) <= LINE_CHARS and "\n" not in text
 
 
-def _atom(value: Any) -> Html:
+def _atom(value: Any) -> str:
     """A string, number, boolean or null, as JSON writes it."""
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # a number of thousands of digits
-        text = "a number too long to show"
-    return tag("span", text, class_="atom")
+        return "a number too long to show"
 
 
 def _on_a_line(value: Any) -> str | None:
