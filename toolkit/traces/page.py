@@ -9,7 +9,7 @@ from toolkit.render import Html, block, details, fragment, marked, tag
 from toolkit.traces.amounts import quantity
 from toolkit.traces.outline import Entry, anchors_of, outline
 from toolkit.traces.page_head import head_html, strip_html
-from toolkit.traces.page_steps import Reading, entry_html
+from toolkit.traces.page_steps import Reading, entry_html, look_of
 from toolkit.traces.trace import Trace
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
@@ -78,6 +78,9 @@ def _bar(entries: Sequence[Entry]) -> Html:
     failed = [entry for entry in entries if entry.failed]
     if failed:
         tools.append(tag("a", "first error", href=f"#{failed[0].anchor}", class_="next-error"))
+    looks = sorted({look_of(entry) for entry in entries})
+    names = [tag("span", look, class_=look) for look in [*looks, *["failed"][: len(failed)]]]
+    tools.append(tag("span", *names, class_="keys", aria_hidden="true"))
     return tag("div", strip_html(entries), tag("div", *tools, class_="tools"), class_="bar")
 
 

@@ -215,6 +215,7 @@ async function route() {
     if (at !== null) {
       element("trace").prepend(backLine(at));
       mark(element("trace"));
+      nameErrors();
     }
     window.scrollTo(0, 0);
   }
@@ -260,6 +261,10 @@ function toError(by) {
   history.replaceState(null, "", `#${step.id}`);
   reveal(step);
   here();
+}
+
+function nameErrors() {
+  for (const link of document.querySelectorAll(".next-error")) link.textContent = "next error";
 }
 
 function follow(name) {
@@ -314,6 +319,6 @@ element("more").addEventListener("click", () => {
   drawList();
 });
 element("keys").hidden = rows.length > 1;
-for (const link of document.querySelectorAll(".next-error")) link.textContent = "next error";
+nameErrors();
 drawList();
 route();
