@@ -5,13 +5,15 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from toolkit.render import Html, details, fragment, link, markdown, tag
 from toolkit.traces.amounts import dollars, moment, quantity, seconds, since, thousands
-from toolkit.traces.outline import Entry, as_text, shortened
+from toolkit.traces.brief import as_text, as_words, shortened
+from toolkit.traces.outline import Entry
 from toolkit.traces.page_pictures import pictures_html, pictures_in, without_pictures
-from toolkit.traces.page_texts import TEXT_CHARS, string_html, text_html
+from toolkit.traces.page_texts import TEXT_CHARS, string_html, text_html, without_edit
 from toolkit.traces.page_values import answer_html, value_html
 from toolkit.traces.trace import Step
 
@@ -20,7 +22,7 @@ ACTORS = ("system", "user", "assistant", "tool")
 LONG_USER_CHARS, LONG_USER_LINES = 1500, 24
 """A longer message of a user folds."""
 PREVIEW_CHARS = 280
-ARGUMENTS_CHARS, ANSWER_CHARS = 140, 60
+ARGUMENTS_CHARS, ANSWER_CHARS, BRIEF_FIELDS = 140, 60, 8
 """How much of a call's arguments and of its answer stands in its line."""
 BRIEF_JSON_CHARS = 20_000
 """The longest answer that is read as JSON only to say how long it is."""
@@ -88,7 +90,7 @@ def _event(entry: Entry, reading: Reading) -> Html:
     failed = tag("span", "failed", class_="badge failed") if entry.failed else ""
     name = step.actor
     if name == "assistant":
-        name = str(step.data.get("agent") or name)
+        name = entry.agent or name
     label = name if step.kind == "message" else f"{name} · {_kind(step)}"
     head = tag(
         "header",
@@ -208,11 +210,12 @@ def _in_a_line(arguments: Any) -> str:
     if not arguments:
         return ""
     if not isinstance(arguments, Mapping):
-        return shortened(str(arguments), ARGUMENTS_CHARS)
-    if len(arguments) == 1:
-        (value,) = arguments.values()
+        return shortened(as_words(arguments), ARGUMENTS_CHARS)
+    fields = without_edit(arguments)
+    if len(fields) == 1:
+        (value,) = fields.values()
         return shortened(_brief(value), ARGUMENTS_CHARS)
-    pairs = [f"{name}: {_brief(value)}" for name, value in list(arguments.items())[:8]]
+    pairs = [f"{name}: {_brief(value)}" for name, value in islice(fields.items(), BRIEF_FIELDS)]
     return shortened(", ".join(pairs), ARGUMENTS_CHARS)
 
 
@@ -224,7 +227,7 @@ def _brief(value: Any) -> str:
         return quantity(len(value), "field")
     if isinstance(value, list | tuple):
         return quantity(len(value), "item")
-    return str(value)
+    return as_words(value)
 
 
 def _arguments(arguments: Any) -> Html:
@@ -289,7 +292,9 @@ def _usage(step: Step) -> Html:
     words = [f"{thousands(n_tokens)} tokens" if n_tokens else "usage"]
     if isinstance(cost, int | float):
         words.append(dollars(cost))
-    stated = [f"{name} {value}".replace("_", " ") for name, value in usage.items()]
+    stated = []
+    for name, value in usage.items():
+        stated.append(f"{as_words(name).replace('_', ' ')} {as_words(value)}")
     return tag("div", details(" · ".join(words), ", ".join(stated)), class_="usage soft")
 
 

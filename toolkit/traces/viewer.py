@@ -13,8 +13,9 @@ from typing import Any
 
 from toolkit.render import Html, document, fragment, tag
 from toolkit.traces.amounts import quantity
+from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.frames import trace_row
-from toolkit.traces.outline import outline, shortened
+from toolkit.traces.outline import outline
 from toolkit.traces.page import STYLE, page_html
 from toolkit.traces.page_head import models_of, outcome_look, reward_of, trace_failed
 from toolkit.traces.trace import Trace
@@ -86,7 +87,7 @@ def _row(trace: Trace) -> dict[str, Any]:
     return {
         "id": shortened(trace.id, ID_CHARS),
         "title": figures["title"],
-        "outcome": "" if outcome is None else shortened(str(outcome), OUTCOME_CHARS),
+        "outcome": "" if outcome is None else shortened(as_words(outcome), OUTCOME_CHARS),
         "look": outcome_look(outcome),
         "reward": reward_of(trace),
         "failed": len(failed),
