@@ -180,10 +180,10 @@ def link(address: str, *children: object) -> Html:
 
 
 def markdown(text: str) -> Html:
-    """Markdown as HTML. HTML in it is text, no link can run anything, no picture is loaded.
+    r"""Markdown as HTML. HTML in it is text, no link can run anything, no picture is loaded.
 
     >>> markdown("It *is* [free](javascript:x) <b>now</b>")
-    '<p>It <em>is</em> [free](javascript:x) &lt;b&gt;now&lt;/b&gt;</p>\\n'
+    '<p>It <em>is</em> [free](javascript:x) &lt;b&gt;now&lt;/b&gt;</p>\n'
     """
     if len(text) > MARKDOWN_CHARS:
         return tag("p", text)
@@ -195,7 +195,7 @@ def _reader() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     reader = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    reader.validateLink = _may_be_linked  # type: ignore[method-assign]
+    reader.validateLink = _may_be_linked  # type: ignore[method-assign, assignment]
     reader.add_render_rule("link_open", _link_open)
     reader.add_render_rule("image", _image)
     return reader

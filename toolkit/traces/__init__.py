@@ -12,6 +12,7 @@ call and tool result in it is a `Step`. The framework's "structured vibe check" 
 
 from toolkit.traces.formats import Format, register_format
 from toolkit.traces.frames import steps_frame, traces_frame, traces_from_frame
+from toolkit.traces.outline import step_anchor
 from toolkit.traces.page import trace_html
 from toolkit.traces.read import read_traces
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
@@ -29,6 +30,7 @@ __all__ = [
     "Traces",
     "read_traces",
     "register_format",
+    "step_anchor",
     "steps_frame",
     "trace_html",
     "traces_frame",

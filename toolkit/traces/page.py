@@ -1,106 +1,123 @@
-"""The page of a trace: its HTML, with system prompt and tool payloads folded away."""
+"""The page of a trace: what happened, and where it went wrong, read without any script."""
 
-from toolkit.render import Html, block, details, fragment, tag
-from toolkit.traces.trace import Step, Trace
+import re
+from collections.abc import Sequence
+from itertools import count, groupby
+from pathlib import Path
 
-CALL_CHARS = 160
-"""The most characters of a call that its head shows; below it the call stands in full."""
+from toolkit.render import Html, block, details, fragment, marked, tag
+from toolkit.traces.amounts import quantity
+from toolkit.traces.outline import Entry, anchors_of, outline
+from toolkit.traces.page_head import head_html, strip_html
+from toolkit.traces.page_steps import Reading, entry_html
+from toolkit.traces.trace import Trace
+
+STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+_blocks = count(1)
 
 
 def trace_block(trace: Trace) -> str:
     """The trace as a piece of a notebook's output, with its style."""
-    return block(trace_html(trace))
+    return block(trace_html(trace, anchors=f"{anchors_of(trace)}-{next(_blocks)}"))
 
 
-def trace_html(trace: Trace) -> Html:
-    """The trace as HTML, each call with its result.
+def trace_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html:
+    """The trace as HTML, with its style: to be put into `render.block` or `render.document`.
 
     Parameters
     ----------
     trace
         Whatever it holds is escaped.
+    mark
+        Words that were searched for: they are marked, and what holds them is open.
+    anchors
+        What the ids of the elements begin with; by default the same for the same trace. A page that
+        shows a trace twice gives each its own.
 
     Returns
     -------
     Html
-        A block for each step. A result that answers no call stands where it came in.
+        A head, a strip of steps, and an ``article`` for each step: its id is `step_anchor`, its
+        ``data-step`` the id of the step, and its class holds ``failed`` where it failed. A call
+        stands with its result.
     """
-    name = tag("strong", trace.id)
-    badge = tag("span", trace.source, class_="badge")
-    blocks = [tag("p", name, " ", badge)]
-    results = _results_by_call(trace)
-    call_keys = {_call_key(call) for call in trace.calls}
-    for step in trace.steps:
-        key = _call_key(step)
-        result = results.get(key)
-        if step.kind == "tool.call":
-            blocks.append(_call_html(step, result))
-        elif step is not result or key not in call_keys:
-            blocks.append(_step_html(step))
-    return fragment(*blocks)
+    return fragment(tag("style", Html(STYLE)), page_html(trace, mark, anchors))
 
 
-def _results_by_call(trace: Trace) -> dict[str, Step]:
-    """The first result for each call id."""
-    results: dict[str, Step] = {}
-    for step in trace.steps:
-        if step.kind == "tool.result":
-            results.setdefault(_call_key(step), step)
-    results.pop(repr(None), None)  # a result without an id answers no call for certain
-    return results
+def page_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html:
+    """What `trace_html` returns, without the style."""
+    entries = outline(trace, anchors)
+    times = [step.time for step in trace.steps if step.time is not None]
+    words = mark.split()
+    reading = Reading(min(times, default=None), _pattern(words))
+    steps = [_group_html(agent, group, reading) for agent, group in _by_agent(entries)]
+    if not entries:
+        steps.append(tag("p", "This trace has no steps.", class_="soft"))
+    html = tag(
+        "section",
+        head_html(trace, entries),
+        _bar(entries),
+        tag("div", *steps, class_="steps"),
+        class_="trace",
+    )
+    return marked(html, words)
 
 
-def _call_key(step: Step) -> str:
-    # as text: what a file says may be a list, which is no key
-    return repr(step.data.get("call_id"))
+def _pattern(words: Sequence[str]) -> re.Pattern[str] | None:
+    if not words:
+        return None
+    return re.compile("|".join(re.escape(word) for word in words), re.IGNORECASE)
 
 
-def _step_html(step: Step) -> Html:
-    """A message, or a step of a kind that has no form of its own."""
-    is_message = step.kind == "message"
-    who = step.actor if is_message else f"{step.actor} · {step.kind}"
-    words = tag("pre", step.content)
-    if step.actor in ("system", "tool"):
-        summary = f"{who} ({len(step.content):,} characters)"
-        folded = details(summary, words)
-        return tag("div", folded, class_=f"step {step.actor}")
-    if not is_message and not step.content:
-        data = tag("pre", str(step.data))
-        return tag("div", details(who, data), class_="who")
-    color = step.actor if step.actor in ("user", "assistant") else "control"
-    head = tag("div", who, class_="who")
-    return tag("div", head, words, class_=f"step {color}")
+def _bar(entries: Sequence[Entry]) -> Html:
+    """The strip, which stays in sight, with a box that opens every fold and a way to each error."""
+    if not entries:
+        return fragment()
+    box = tag("input", type="checkbox", class_="open-all")
+    tools: list[Html] = [tag("label", box, " open all")]
+    failed = [entry for entry in entries if entry.failed]
+    if failed:
+        tools.append(tag("a", "first error", href=f"#{failed[0].anchor}", class_="next-error"))
+    return tag("div", strip_html(entries), tag("div", *tools, class_="tools"), class_="bar")
 
 
-def _call_html(call: Step, result: Step | None) -> Html:
-    """A call in one line, which opens on the full call and its result."""
-    written = _as_written(call)
-    summary = written
-    full_call = ""
-    if len(written) > CALL_CHARS:
-        summary = written[: CALL_CHARS - 1] + "…"
-        full_call = tag("pre", written)
-    mark = tag("span", _outcome(result), class_="badge")
-    head = fragment(tag("code", summary), " ", mark)
-    answer = tag("pre", result.content if result else "")
-    folded = details(head, full_call, answer)
-    return tag("div", folded, class_="step tool")
+def _by_agent(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """The entries in runs of one sub-agent or branch each; the main line has no name."""
+    main = _main_agent(entries)
+    runs = []
+    for agent, run in groupby(entries, lambda entry: _agent_of(entry, main)):
+        runs.append((agent, list(run)))
+    return runs
 
 
-def _as_written(call: Step) -> str:
-    """The call as Python would write it."""
-    arguments = call.data.get("arguments", {})
-    if not isinstance(arguments, dict):
-        arguments = {"arguments": arguments}
-    pairs = [f"{name}={value!r}" for name, value in arguments.items()]
-    return f"{call.content}({', '.join(pairs)})"
+def _main_agent(entries: Sequence[Entry]) -> object:
+    """The agent that acts first outside of any branch."""
+    for entry in entries:
+        data = entry.step.data
+        if data.get("agent") and not data.get("branch"):
+            return data["agent"]
+    return None
 
 
-def _outcome(result: Step | None) -> str:
-    """The mark of a call: whether its result says that it failed."""
-    if result is None:
-        return "no result"
-    error = result.data.get("error")
-    if error:
-        return "error"
-    return "ok" if error is False else "answered"
+def _agent_of(entry: Entry, main: object) -> str:
+    """The name that an entry is indented under; empty on the main line."""
+    agent = entry.step.data.get("agent")
+    branch = entry.step.data.get("branch")
+    if branch:
+        name = f"{agent} · " if agent else ""
+        return f"{name}branch {branch}"
+    return str(agent) if agent and agent != main else ""
+
+
+def _group_html(agent: str, entries: Sequence[Entry], reading: Reading) -> Html:
+    """A run of entries, indented under the name of the sub-agent that they belong to."""
+    steps = []
+    for entry in entries:
+        steps.append(entry_html(entry, reading))
+    if not agent:
+        return fragment(*steps)
+    n_failed = sum(entry.failed for entry in entries)
+    failed = tag("span", f"{n_failed} failed", class_="badge failed") if n_failed else ""
+    size = tag("span", quantity(len(entries), "step"), class_="soft")
+    head = fragment(tag("strong", agent), " ", size, " ", failed)
+    return tag("div", details(head, *steps, open_=True), class_="agent")

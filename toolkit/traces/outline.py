@@ -1,0 +1,188 @@
+"""The outline of a trace: its entries as a page shows them, and which of them failed and why."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Literal
+
+from toolkit.traces.trace import Step, Trace
+
+SAYS_ERROR = re.compile(r"\W{0,4}(error|exception|traceback|fatal)\b", re.IGNORECASE)
+"""How a result begins that speaks of an error, where the source does not say that it failed."""
+ABOUT_ERROR = re.compile(r"error|exception|fail|fatal|denied|cannot|not ", re.IGNORECASE)
+"""What a line says that tells more than ``Exit code 1``."""
+WHY_CHARS = 160
+SAYS_LITTLE_CHARS = 24
+"""A first line up to this long is followed by one that says more."""
+SEEN_CHARS = 20_000
+"""How far into a result the reason is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A step, or a call together with its result."""
+
+    step: Step
+    number: int
+    """The position of the step in its trace, counted from 1."""
+    anchor: str
+    """The id of its element on the page."""
+    result: Step | None = None
+    """The answer to a call."""
+    result_number: int | None = None
+    failure: Literal["stated", "said"] | None = None
+    """Whether the source states that it failed, or its result only speaks of an error."""
+    same_as: int | None = None
+    """The number of the first failed call with the same name and arguments."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the source says that the step failed, or its result speaks of an error."""
+        return self.failure is not None
+
+    @property
+    def why(self) -> str:
+        """The line of a failed step that says most; empty where none says anything."""
+        lines = []
+        for line in self.answer.content[:SEEN_CHARS].splitlines():
+            if any(letter.isalnum() for letter in line):
+                lines.append(line.strip())
+        if not lines:
+            return ""
+        first = lines[0]
+        if first.startswith("Traceback"):
+            return shortened(lines[-1], WHY_CHARS)
+        if len(lines) > 1 and len(first) <= SAYS_LITTLE_CHARS:
+            telling = [line for line in lines[1:] if ABOUT_ERROR.search(line)]
+            first = f"{first} · {(telling or lines[1:])[0]}"
+        return shortened(first, WHY_CHARS)
+
+    @property
+    def name(self) -> str:
+        """The tool that is called or answers; the kind of another step."""
+        if self.step.kind == "tool.call":
+            return self.step.content
+        return str(self.step.data.get("name") or self.step.kind)
+
+    @property
+    def answer(self) -> Step:
+        """The result of a call; the step itself where there is none."""
+        return self.result or self.step
+
+
+def outline(trace: Trace, anchors: str | None = None) -> list[Entry]:
+    """The entries of a trace in order. A result that answers no call stands where it came in."""
+    prefix = anchors_of(trace) if anchors is None else anchors
+    results = _results_by_call(trace)
+    call_keys = {_call_key(call) for call in trace.calls}
+    first_failures: dict[str, int] = {}
+    entries: list[Entry] = []
+    for number, step in enumerate(trace.steps, 1):
+        anchor = f"{prefix}-{number}"
+        key = _call_key(step)
+        result_number, result = results.get(key, (None, None))
+        if step.kind == "tool.call":
+            failure = _failure_of(result or step)
+            entry = Entry(step, number, anchor, result, result_number, failure)
+            if failure:
+                asked = f"{step.content} {as_text(step.data.get('arguments'))}"
+                first = first_failures.setdefault(asked, number)
+                entry = replace(entry, same_as=first if first != number else None)
+            entries.append(entry)
+        elif step is not result or key not in call_keys:
+            entries.append(Entry(step, number, anchor, failure=_failure_of(step)))
+    return entries
+
+
+def _failure_of(step: Step) -> Literal["stated", "said"] | None:
+    """How it is known that a step failed; None where it did not."""
+    error = step.data.get("error")
+    if error or step.kind.endswith("error"):
+        return "stated"
+    speaks = step.kind == "tool.result" and error is None and SAYS_ERROR.match(step.content)
+    return "said" if speaks else None
+
+
+def _results_by_call(trace: Trace) -> dict[str, tuple[int, Step]]:
+    """The first result for each call id, with its number."""
+    results: dict[str, tuple[int, Step]] = {}
+    for number, step in enumerate(trace.steps, 1):
+        if step.kind == "tool.result":
+            results.setdefault(_call_key(step), (number, step))
+    results.pop(repr(None), None)  # a result without an id answers no call for certain
+    return results
+
+
+def _call_key(step: Step) -> str:
+    # as text: what a file says may be a list, which is no key
+    return as_text(step.data.get("call_id"))
+
+
+def as_text(value: object) -> str:
+    """The value as Python writes it; by its identity where it is nested too deep for that."""
+    try:
+        return repr(value)
+    except RecursionError:
+        return f"{type(value).__name__} at {id(value)}"
+
+
+def anchors_of(trace: Trace) -> str:
+    """What the ids of a trace's elements begin with: the same for the same trace, on every page."""
+    last = trace.steps[-1].content if trace.steps else ""
+    about = repr((trace.id, trace.source, len(trace.steps), last))
+    return "t" + blake2b(about.encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+
+def step_anchor(trace: Trace, step: Step | str, anchors: str | None = None) -> str:
+    """The id of the element that shows `step` on the page of `trace`.
+
+    Parameters
+    ----------
+    trace
+        The trace that is shown.
+    step
+        A step of it, or the id of one. A result that stands with its call has an element too.
+    anchors
+        As it was given to `trace_html`.
+
+    Raises
+    ------
+    KeyError
+        Where the trace has no such step.
+    """
+    step_id = step if isinstance(step, str) else step.id
+    prefix = anchors_of(trace) if anchors is None else anchors
+    for number, candidate in enumerate(trace.steps, 1):
+        if candidate.id == step_id:
+            return f"{prefix}-{number}"
+    raise KeyError(f"the trace {trace.id} has no step {step_id!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What failed in the same way, once or more."""
+
+    name: str
+    why: str
+    entries: list[Entry]
+
+
+def failures(entries: Iterable[Entry]) -> list[Failure]:
+    """The entries that failed, those of one tool and one reason together, in order."""
+    by_reason: dict[tuple[str, str], Failure] = {}
+    for entry in entries:
+        if entry.failed:
+            key = (entry.name, entry.why)
+            by_reason.setdefault(key, Failure(*key, [])).entries.append(entry)
+    return list(by_reason.values())
+
+
+def shortened(text: str, n_chars: int) -> str:
+    """The first words of `text` on one line.
+
+    >>> shortened("Is  the shop open?", 10)
+    'Is the sh…'
+    """
+    line = " ".join(text[: 4 * n_chars].split())
+    return line if len(line) <= n_chars else line[: n_chars - 1] + "…"

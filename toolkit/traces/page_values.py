@@ -1,0 +1,147 @@
+"""JSON in a trace as HTML: indented, folded by level, bounded in depth and number."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from toolkit.render import Html, details, fragment, tag
+from toolkit.traces.amounts import quantity
+from toolkit.traces.outline import shortened
+from toolkit.traces.page_texts import (
+    TEXT_CHARS,
+    edit_html,
+    string_html,
+    text_html,
+    without_edit,
+)
+
+LEVELS = 16
+"""How deep JSON is shown."""
+OPEN_LEVELS = 2
+"""How many levels of it are open."""
+OPEN_ENTRIES = 8
+"""The most entries of a level that is open."""
+VALUES = 20_000
+"""How much of one JSON value is shown."""
+INLINE_CHARS = 76
+"""The longest list or object that stands in its line."""
+LINE_CHARS = 600
+"""The longest string that stands in its line."""
+PREVIEW_CHARS = 70
+
+
+def answer_html(text: str) -> Html:
+    """What a tool answered: JSON as JSON, a patch as a patch, and all else as text."""
+    if text[:1] in ("{", "[") and len(text) <= TEXT_CHARS:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return text_html(text)
+        return value_html(value)
+    return string_html(text)
+
+
+def value_html(value: Any) -> Html:
+    """A JSON value, indented, each level in a fold."""
+    return _Values().html(value)
+
+
+class _Values:
+    """The writing of one JSON value, which ends after so many values."""
+
+    def __init__(self) -> None:
+        self._left = VALUES
+
+    def html(self, value: Any, level: int = 0) -> Html:
+        """The entries of a list or an object, or a value that has none."""
+        if isinstance(value, Mapping):
+            return self._entries(without_edit(value).items(), level, edit_html(value))
+        if isinstance(value, list | tuple):
+            return self._entries(enumerate(value), level, "")
+        if isinstance(value, str) and not _fits_a_line(value):
+            return string_html(value)
+        return tag("div", _atom(value), class_="json")
+
+    def _entries(self, entries: Iterable[tuple[Any, Any]], level: int, after: object) -> Html:
+        rows: list[object] = []
+        for name, value in entries:
+            if self._left <= 0:
+                rows.append(tag("div", "… more is in the trace", class_="soft"))
+                break
+            self._left -= 1
+            rows.append(self._entry(str(name), value, level))
+        if not rows and not after:
+            rows.append(tag("span", "empty", class_="soft"))
+        return tag("div", *rows, after, class_="json")
+
+    def _entry(self, name: str, value: Any, level: int) -> Html:
+        """A line for what fits in one, else a fold."""
+        key = fragment(tag("span", name, class_="key"), ": ")
+        if isinstance(value, str):
+            if _fits_a_line(value):
+                return tag("div", key, _atom(value))
+            return tag("div", key, string_html(value))
+        if not isinstance(value, Mapping | list | tuple):
+            return tag("div", key, _atom(value))
+        small = _on_a_line(value)
+        if small is not None:
+            return tag("div", key, tag("span", small, class_="atom"))
+        if level >= LEVELS:
+            return tag("div", key, tag("span", "… deeper levels are in the trace", class_="soft"))
+        is_open = level < OPEN_LEVELS and len(value) <= OPEN_ENTRIES
+        size = tag("span", _preview(value), class_="soft")
+        return details(fragment(key, size), self.html(value, level + 1), open_=is_open)
+
+
+def _fits_a_line(text: str) -> bool:
+    return len(text) <= LINE_CHARS and "\n" not in text
+
+
+def _atom(value: Any) -> Html:
+    """A string, number, boolean or null, as JSON writes it."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # a number of thousands of digits
+        text = "a number too long to show"
+    return tag("span", text, class_="atom")
+
+
+def _on_a_line(value: Any) -> str | None:
+    """A small list or object as JSON, where it fits a line."""
+    n_atoms = 0
+    for atom in _atoms(value, levels=2):
+        n_atoms += 1
+        if n_atoms > OPEN_ENTRIES or (isinstance(atom, str) and len(atom) > INLINE_CHARS):
+            return None
+    if n_atoms == 0 and value:
+        return None
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):  # a key that is no text, or a number of thousands of digits
+        return None
+    return text if len(text) <= INLINE_CHARS else None
+
+
+def _atoms(value: Any, levels: int) -> Iterator[Any]:
+    """The strings, numbers, booleans and nulls in a value; a long string for what is deeper."""
+    if not isinstance(value, Mapping | list | tuple):
+        yield value
+    elif levels < 0:
+        yield " " * (INLINE_CHARS + 1)
+    else:
+        for child in value.values() if isinstance(value, Mapping) else value:
+            yield from _atoms(child, levels - 1)
+
+
+def _preview(value: Any) -> str:
+    """How large a level is, and what its first entries say."""
+    noun = "field" if isinstance(value, Mapping) else "item"
+    words: list[str] = []
+    children = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for name, child in islice(children, 4):
+        if isinstance(child, str | int | float):
+            label = f"{name}: " if isinstance(value, Mapping) else ""
+            words.append(f"{label}{shortened(str(child), 24)}")
+    inside = f" · {shortened(', '.join(words), PREVIEW_CHARS)}" if words else ""
+    return f"{quantity(len(value), noun)}{inside}"
