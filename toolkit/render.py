@@ -143,10 +143,10 @@ def figure(plot: "Figure", caption: str) -> Html:
     return tag("figure", picture, tag("figcaption", caption))
 
 
-def block(*children: object) -> Html:
-    """A piece of a notebook's output, with the style that it needs."""
-    style = tag("style", Html(STYLE))
-    return fragment(style, tag("div", *children, class_="fieldbook"))
+def block(*children: object, style: str = "") -> Html:
+    """A piece of a notebook's output, with the style that it needs, and a `style` of its own."""
+    looks = tag("style", Html(STYLE + style))
+    return fragment(looks, tag("div", *children, class_="fieldbook"))
 
 
 def document(

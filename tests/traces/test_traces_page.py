@@ -489,7 +489,7 @@ def test_what_is_too_large_is_cut_and_says_so():
     error=st.sampled_from([True, False, None, EVIL]),
 )
 def test_nothing_from_a_trace_breaks_out(text, kind, error):
-    data = {key: text for key in ("name", "agent", "branch", "model", "call_id", text)}
+    data = dict.fromkeys(("name", "agent", "branch", "model", "call_id", text), text)
     data |= {
         "arguments": {text: [text, {text: text}]},
         "usage": {text: text},
