@@ -194,7 +194,7 @@ def openinference() -> list[dict]:
     return [root, *calls, span("03", 3, "getWeather", tool)]
 
 
-SPELLINGS = (genai_as_text, genai_as_values, genai_as_events, openinference)
+SPELLINGS = (genai_as_text, genai_as_values, genai_as_events, openllmetry, openinference)
 WANTED = [
     ("message", "user", ASK, START + 1),
     ("tool.call", "assistant", "getWeather", START + 3),

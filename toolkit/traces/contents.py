@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from toolkit.traces.decode import decode_at
+from toolkit.traces.dialects import is_message, unwrapped
+from toolkit.traces.ids import id_text
+from toolkit.traces.parts import kind_of
 
 Json = Any
 LISTS = ("messages", "input_messages", "output_messages", "prompts", "contents", "choices")
@@ -20,24 +23,8 @@ WORDS = (
     *("user_input", "human_input", "chat_input", "response", "completion", "output_text"),
 )
 """The fields that hold what was said, where nothing else is beside them."""
-LANGCHAIN_ROLES = {
-    "human": "user",
-    "humanmessage": "user",
-    "ai": "assistant",
-    "aimessage": "assistant",
-    "aimessagechunk": "assistant",
-    "system": "system",
-    "systemmessage": "system",
-    "tool": "tool",
-    "toolmessage": "tool",
-    "function": "tool",
-    "functionmessage": "tool",
-    "chat": "user",
-    "chatmessage": "user",
-}
-"""The role of a LangChain message, by its type or its class."""
-LANGCHAIN_ONLY = {"type", "example", "invalid_tool_calls"}
-"""The fields of a LangChain message that say nothing."""
+MARKS = ("role", "content", "kwargs", "data", "tool_calls", "parts")
+"""The fields of which a message has one, beside the one that says who speaks."""
 MOST_LEVELS = 12
 
 
@@ -78,9 +65,8 @@ def messages_in(value: Json, role: str, level: int = 0) -> Content:
         return _messages_in_list(value, role, level)
     if not isinstance(value, dict) or level > MOST_LEVELS:
         return Content([{"role": role, "content": _text(value)}])
-    message = message_of(value)
-    if message is not None:
-        return Content([message])
+    if _says_who(value):
+        return Content([value])
     for name in (*LISTS, *MESSAGES):
         if isinstance(value.get(name), dict | list) and value[name]:
             return _inside(value, name, role, level)
@@ -119,34 +105,11 @@ def _is_part(value: Json) -> bool:
     return value.get("type") in ("text", "image", "image_url", "input_text", "output_text")
 
 
-def message_of(value: Mapping[str, Json]) -> Json:
-    """The message that an object is, in OpenAI's spelling; None where it is none."""
-    if isinstance(value.get("role"), str):
-        return dict(value)
-    if value.get("lc") and isinstance(value.get("kwargs"), dict):
-        path = value.get("id") or [""]
-        class_name = str(path[-1]) if isinstance(path, list) else ""
-        return _langchain_message(value["kwargs"], class_name.lower())
-    kind = str(value.get("type", "")).lower()
-    if kind not in LANGCHAIN_ROLES:
-        return None
-    inner = value.get("data")
-    if isinstance(inner, dict) and "content" in inner:
-        return _langchain_message(inner, kind)
-    return _langchain_message(value, kind) if "content" in value else None
-
-
-def _langchain_message(fields: Mapping[str, Json], kind: str) -> Json:
-    """A message of LangChain's in OpenAI's spelling; its further fields stay."""
-    role = LANGCHAIN_ROLES.get(kind)
-    if role is None:
-        return None
-    message = {name: value for name, value in fields.items() if name not in LANGCHAIN_ONLY}
-    message["role"] = str(fields.get("role") or role)
-    more = message.pop("additional_kwargs", None)
-    if isinstance(more, dict) and not message.get("tool_calls"):
-        message |= {name: value for name, value in more.items() if name not in message}
-    return {name: value for name, value in message.items() if value not in (None, [], {})}
+def _says_who(value: Mapping[str, Json]) -> bool:
+    """Whether an object is a message, or an item of a conversation, in any spelling."""
+    if kind_of(value) != "words":
+        return True
+    return is_message(value) and any(name in value for name in MARKS)
 
 
 def _only_words(value: Mapping[str, Json]) -> str | None:
@@ -175,16 +138,17 @@ def result_of(value: Json) -> Result:
     for _ in range(MOST_LEVELS):
         if not isinstance(value, dict):
             break
-        message = message_of(value)
-        if message is not None:
-            content = decoded(message.pop("content", None))
-            call_id = message.pop("tool_call_id", None)
-            message.pop("role")
-            return Result(content, call_id and str(call_id), message or None)
-        name = _only_words(value)
-        if name is None:
+        if _says_who(value):
+            fields = unwrapped(value)
+            for type_field in ("type", "role"):
+                fields.pop(type_field, None)
+            content = decoded(fields.pop("content", None))
+            call_id = id_text(fields.pop("tool_call_id", None))
+            return Result(content, call_id, fields or None)
+        words_field = _only_words(value)
+        if words_field is None:
             break
-        value = decoded(value[name])
+        value = decoded(value[words_field])
     return Result(value)
 
 

@@ -5,13 +5,16 @@ span of a model repeats the whole history, so the conversation is found by mergi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolkit.traces.lines import Lines, Reply
-from toolkit.traces.toolcalls import ToolRun, in_order, with_tool_runs
+from toolkit.traces.messages import Transcript
+from toolkit.traces.toolcalls import ToolRun, called_names, in_order, with_tool_runs
 from toolkit.traces.trace import Step, Trace
 
+Kind = Literal["model", "tool", "agent", "other"]
+"""What a span is of; one of another kind only holds spans."""
 NOTES = "import_notes"
 """The field of a trace's meta with what was repaired on the way in."""
 MOST_ANCESTORS = 1000
@@ -24,7 +27,7 @@ class Span:
     id: str
     parent: str | None = None
     name: str = ""
-    kind: Literal["model", "tool", "agent", "other"] = "other"
+    kind: Kind = "other"
     start: float | None = None
     """Seconds since 1970 UTC, as `end`."""
     end: float | None = None
@@ -81,10 +84,16 @@ def trace_of(spans: Iterable[Span], id_: str, meta: Mapping[str, Any]) -> Trace:
     speaking = tree.speaking()
     for span in speaking:
         lines.add(_reply(span, tree))
-    runs = [_tool_run(span, tree) for span in tree.spans if span.kind == "tool"]
-    steps = in_order(with_tool_runs(lines.labelled(), runs))
+    root = tree.root()
+    steps_of_lines = lines.labelled()
+    tools = tree.tools(called_names(steps_of_lines), speaking)
+    runs = [_tool_run(span, tree) for span in tools]
+    all_lines = with_tool_runs(steps_of_lines, runs)
+    if root is not None and root not in speaking and root not in tools:
+        all_lines = _with_outer_words(all_lines, root)
+    steps = in_order(all_lines)
     notes = [*tree.notes, *lines.notes()]
-    used = {span.id for span in speaking}
+    used = {span.id for span in (*speaking, *tools)}
     about = _meta(tree, used, steps) | dict(meta)
     if notes:
         about[NOTES] = [*about.get(NOTES, ()), *notes]
@@ -180,6 +189,25 @@ class Tree:
                 talking.append(span)
         return sorted([*talking, *models], key=self._start)
 
+    def tools(self, called: set[str], speaking: Iterable[Span]) -> list[Span]:
+        """The spans of tools: those that say so, and those with no span inside that a model called.
+
+        Parameters
+        ----------
+        called
+            The names in the calls of models.
+        speaking
+            The spans that hold the conversation.
+        """
+        used = {span.id for span in speaking}
+        outer = {span.parent for span in self.spans}
+        tools: list[Span] = []
+        for span in self.spans:
+            is_leaf = span.id not in used and span.id not in outer
+            if span.kind == "tool" or (span.kind == "other" and is_leaf and span.name in called):
+                tools.append(span)
+        return tools
+
     def agent_of(self, span: Span) -> str | None:
         """The name of the agent that a span belongs to."""
         for owner in (span, *self.ancestors(span)):
@@ -197,6 +225,28 @@ class Tree:
             if span.parent is None or self._has_lost_parent(span):
                 return span
         return None
+
+
+def _with_outer_words(lines: list[list[Step]], root: Span) -> list[list[Step]]:
+    """The lines, with what the root was asked and what it answered where no call says it."""
+    said = _plain("\n".join(step.content for steps in lines for step in steps))
+    first: list[Step] = []
+    last: list[Step] = []
+    for messages, actor, time, outer in (
+        (root.input, "user", root.start, first),
+        (root.output, "assistant", root.end, last),
+    ):
+        transcript = Transcript()
+        transcript.read_all(messages[-1:])
+        for step in transcript.steps:
+            is_new = step.content and _plain(step.content) not in said
+            if step.kind == "message" and step.actor == actor and is_new:
+                outer.append(replace(step, time=time))
+    return [steps for steps in (first, *lines, last) if steps]
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.split())
 
 
 def _fullness(span: Span) -> int:
@@ -248,7 +298,7 @@ def _meta(tree: Tree, used: set[str], steps: list[Step]) -> dict[str, Any]:
     if root is not None and root.error:
         meta["outcome"] = "error"
         meta["error"] = root.why or root.name
-    kept = [_kept(span, span.id in used or span.kind == "tool") for span in tree.spans]
+    kept = [_kept(span, span.id in used) for span in tree.spans]
     meta["spans"] = [fields for fields in kept if fields]
     return meta
 

@@ -35,6 +35,11 @@ class ToolRun:
         return words_of(self.result)[0]
 
 
+def called_names(lines: Iterable[list[Step]]) -> set[str]:
+    """The names in the calls of models."""
+    return {step.data["name"] for steps in lines for step in steps if step.kind == "tool.call"}
+
+
 def with_tool_runs(lines: list[list[Step]], runs: Iterable[ToolRun]) -> list[list[Step]]:
     """The lines with what the tools' spans say of each call; a run without a call is its own line.
 

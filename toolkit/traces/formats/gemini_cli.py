@@ -51,8 +51,8 @@ def _read(record: Record, id_: str) -> Trace:
         if str(message.get("type")) in ROLES:
             transcript.read(_message(message))
         else:
-            kind = str(message.get("type"))
-            transcript.event(kind, "system", str(message.get("content")), without(message, *READ))
+            notice = {**without(message, "type"), "role": "system"}
+            transcript.read(notice, kind=str(message.get("type")))
     session = {"session": meta["sessionId"]} if "sessionId" in meta else {}
     return transcript.trace(id_, {**meta, **session})
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from toolkit.traces.contents import decoded, messages_in
 from toolkit.traces.formats.attributes import Attributes, listed
-from toolkit.traces.spans import Span
+from toolkit.traces.formats.scores import score
+from toolkit.traces.spans import Kind, Span
 
-KINDS = {
+KINDS: dict[str, Kind] = {
     "chat": "model",
     "generate_content": "model",
     "text_completion": "model",
@@ -49,7 +50,7 @@ def read_genai(span: Span, attributes: Attributes, events: list[dict[str, Any]])
     for name in OPERATIONS:
         operation = attributes.rest.get(name)
         if isinstance(operation, str) and operation.lower() in KINDS:
-            span.kind = KINDS[operation.lower()]  # type: ignore[assignment]
+            span.kind = KINDS[operation.lower()]
             break
     names_model = "gen_ai.request.model" in attributes.rest
     if span.kind == "other" and names_model and "gen_ai.operation.name" not in attributes.rest:
@@ -86,10 +87,8 @@ def _read_messages(span: Span, attributes: Attributes, events: list[dict[str, An
     for part in listed(attributes.take("gen_ai.system_instructions")):
         words = part.get("content", part) if isinstance(part, dict) else part
         span.input += messages_in(words, "system").messages
-    for message in listed(attributes.take(*INPUTS)):
-        span.input += chat_messages(message, "user")
-    for message in listed(attributes.take(*OUTPUTS)):
-        span.output += chat_messages(message, "assistant")
+    span.input += messages_in(attributes.take(*INPUTS), "user").messages
+    span.output += messages_in(attributes.take(*OUTPUTS), "assistant").messages
     _read_ai_sdk(span, attributes)
     for event in _taken(events, tuple(OLD_EVENT_ROLES)):
         span.input.append(_old_message(event["attributes"], OLD_EVENT_ROLES[event["name"]]))
@@ -146,73 +145,17 @@ def _old_message(fields: Mapping[str, Any], role: str) -> dict[str, Any]:
     return message
 
 
-def chat_messages(message: Any, role: str) -> list[Any]:
-    """A message of parts as the messages and blocks of a chat.
-
-    >>> chat_messages({"role": "user", "parts": [{"type": "text", "content": "hi"}]}, "user")
-    [{'role': 'user', 'content': [{'type': 'text', 'text': 'hi'}]}]
-    """
-    message = decoded(message)
-    if not isinstance(message, dict):
-        return messages_in(message, role).messages
-    message = {"role": role, **message}
-    parts = message.pop("parts", None)
-    if not isinstance(parts, list):
-        return [message]
-    content: list[Any] = []
-    answers: list[Any] = []
-    for part in parts:
-        if isinstance(part, dict) and str(part.get("type")).endswith("tool_call_response"):
-            answers.append(_answer(part))
-        else:
-            content.append(_block(part))
-    if answers and not content:
-        return answers
-    return [*answers, {**message, "content": content}]
-
-
-def _answer(part: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool's answer as a message. Older documents call it ``result``, not ``response``."""
-    response = part.get("response", part.get("result", part.get("content")))
-    known = {"type", "id", "response", "result"}
-    others = {name: value for name, value in part.items() if name not in known}
-    if not isinstance(response, str | list):
-        response = None if response is None else [response]
-    return {**others, "role": "tool", "tool_call_id": part.get("id"), "content": response}
-
-
-def _block(part: Any) -> Any:
-    """A part as a block that `messages` reads; a part of another type stays as it is."""
-    if not isinstance(part, dict):
-        return part
-    others = {name: value for name, value in part.items() if name not in ("type", "content")}
-    match part.get("type"):
-        case "text" if "content" in part:
-            return {"type": "text", "text": part["content"], **others}
-        case "reasoning" | "thinking" if "content" in part:
-            return {"type": "thinking", "thinking": part["content"], **others}
-        case "tool_call" | "server_tool_call":
-            arguments = decoded(others.pop("arguments", None))
-            return {"type": "tool_use", **others, "input": arguments}
-    return part
-
-
 def scores_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The scores in a span's events, as a trace's meta has them."""
     scores: list[dict[str, Any]] = []
     for event in _taken(events, (EVALUATION,)):
-        fields = event["attributes"]
-        value = fields.get("gen_ai.evaluation.score.value")
-        label = fields.get("gen_ai.evaluation.score.label")
-        score = {
-            "name": fields.get("gen_ai.evaluation.name", "evaluation"),
-            "value": label if value is None else value,
-            "comment": fields.get("gen_ai.evaluation.explanation"),
-            "rater": None,
-            "rater_kind": "code",
-            "step": None,
-        }
-        if value is not None and label is not None:
-            score["label"] = label
-        scores.append(score)
+        fields = Attributes(event["attributes"])
+        name = fields.take("gen_ai.evaluation.name")
+        value = fields.take("gen_ai.evaluation.score.value")
+        label = fields.take("gen_ai.evaluation.score.label")
+        comment = fields.take("gen_ai.evaluation.explanation")
+        if value is None:
+            scores.append(score(name, label, None, comment, **fields.rest))
+        else:
+            scores.append(score(name, value, None, comment, label=label, **fields.rest))
     return scores

@@ -4,9 +4,9 @@ from typing import Any
 
 from toolkit.traces.contents import decoded, messages_in, result_of
 from toolkit.traces.formats.attributes import Attributes, listed
-from toolkit.traces.spans import Span
+from toolkit.traces.spans import Kind, Span
 
-KINDS = {
+KINDS: dict[str, Kind] = {
     "LLM": "model",
     "TOOL": "tool",
     "RETRIEVER": "tool",
@@ -23,7 +23,7 @@ def read_openinference(span: Span, attributes: Attributes) -> None:
         return
     if kind in KINDS:
         attributes.rest.pop("openinference.span.kind")
-        span.kind = KINDS[kind]  # type: ignore[assignment]
+        span.kind = KINDS[kind]
     elif has_messages and span.kind == "other":
         span.kind = "model"
     if span.kind == "agent":

@@ -1,0 +1,131 @@
+"""Braintrust: the spans of its logs, as JSON lines or as CSV with cells of JSON."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.traces.contents import decoded
+from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.scores import score
+from toolkit.traces.formats.vendor import object_in, objects_in, others, read_content
+from toolkit.traces.ids import Record, first_id, id_text
+from toolkit.traces.parts import epoch_s
+from toolkit.traces.spans import NOTES, Kind, Span, trace_of
+from toolkit.traces.trace import Trace
+from toolkit.traces.usage import number_of, usage_of
+
+KINDS: dict[str, Kind] = {"llm": "model", "tool": "tool"}
+"""The kinds of spans by their type; ``function`` may be a tool, and is told by its name."""
+PAGES = ("events", "rows", "data")
+MARKS = {"span_attributes", "root_span_id", "span_parents", "metrics", "scores"}
+"""The fields beside ``span_id`` that a row has, at least one."""
+CONVERTED = frozenset(("id", "span_id", "root_span_id", "span_parents", "start", "end", "is_root"))
+HOMES = CONVERTED | {
+    *("input", "output", "error", "span_attributes", "scores", "created", "name", "tags"),
+}
+"""The fields of a row that have a home in a `Span`, or in the trace's meta."""
+ONLY_ROOT = (
+    "only the root of this trace is in the file: the export called Logs (spans) has the others"
+)
+
+
+def _is_row(record: Record) -> bool:
+    rows = [record, *objects_in(record, *PAGES)]
+    return any(isinstance(row.get("span_id"), str) and bool(MARKS & row.keys()) for row in rows[:2])
+
+
+def _rows(record: Record) -> Iterator[Record]:
+    """The rows of a page, with the JSON in their cells read."""
+    for row in [record] if "span_id" in record else objects_in(record, *PAGES):
+        yield {name: decoded(value) for name, value in row.items()}
+
+
+def _trace_id(row: Record) -> str | None:
+    return first_id(row, "root_span_id", "span_id")
+
+
+def _record_id(record: Record) -> str | None:
+    """The id of the root's row."""
+    rows = record.get("records") or [record]
+    for row in rows:
+        if not _parents(row):
+            return first_id(row, "id", "root_span_id", "span_id")
+    return first_id(rows[0], "root_span_id", "id")
+
+
+def _parents(row: Record) -> list[Any]:
+    parents = row.get("span_parents")
+    return parents if isinstance(parents, list) else []
+
+
+def _span(row: Record, number: int) -> Span:
+    about = object_in(row, "span_attributes")
+    metrics = object_in(row, "metrics")
+    kind = KINDS.get(str(about.get("type")), "other")
+    span = Span(first_id(row, "span_id", "id") or f"row-{number + 1}")
+    parents = _parents(row)
+    span.parent = id_text(parents[0]) if parents else None
+    span.name = str(about.get("name") or row.get("name") or "")
+    span.kind = kind
+    span.start = epoch_s(metrics.get("start")) or epoch_s(row.get("created"))
+    span.end = epoch_s(metrics.get("end"))
+    duration = number_of(metrics.get("duration"))
+    if span.end is None and span.start is not None and duration is not None:
+        span.end = span.start + duration
+    error = row.get("error")
+    span.why = error if isinstance(error, str) else str(_message_of(error) or "")
+    span.error = True if error else None
+    span.rest = others(row, HOMES)
+    more = {name: value for name, value in about.items() if name not in ("name", "type")}
+    if more:
+        span.rest["span_attributes"] = more
+    read_content(span, row, "input", "output")
+    metadata = object_in(row, "metadata")
+    span.model = first_id(metadata, "model") if kind != "tool" else None
+    span.usage = usage_of(metrics)
+    return span
+
+
+def _message_of(error: Any) -> Any:
+    return error.get("message", error) if isinstance(error, dict) else error
+
+
+def _read(record: Record, id_: str) -> Trace:
+    rows = record["records"]
+    spans = [_span(row, number) for number, row in enumerate(rows)]
+    meta: dict[str, Any] = {}
+    scores = [entry for row in rows for entry in _scores(row)]
+    if scores:
+        meta["scores"] = scores
+    for row in rows:
+        if row.get("tags"):
+            meta.setdefault("tags", row["tags"])
+        session = first_id(object_in(row, "metadata"), "session_id", "thread_id", "conversation_id")
+        if session is not None:
+            meta.setdefault("session", session)
+    root = next((row for row in rows if not _parents(row)), rows[0])
+    metrics = object_in(root, "metrics")
+    duration = number_of(metrics.get("duration"))
+    if duration is not None:
+        meta["duration_s"] = duration
+    if len(rows) == 1 and any(metrics.get(name) for name in ("llm_calls", "tool_calls")):
+        meta[NOTES] = [ONLY_ROOT]
+    return trace_of(spans, id_, meta)
+
+
+def _scores(row: Record) -> Iterator[dict[str, Any]]:
+    """The scores of a row. Braintrust does not say whether a person or code gave them."""
+    for name, value in object_in(row, "scores").items():
+        if value is not None:
+            yield score(name, value, None)
+
+
+FORMAT = Format(
+    "braintrust",
+    ("span_id", *PAGES),
+    _read,
+    _is_row,
+    _record_id,
+    _rows,
+    _trace_id,
+    converted=CONVERTED,
+)

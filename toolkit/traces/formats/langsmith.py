@@ -1,0 +1,182 @@
+"""LangSmith: the runs of a project, as its SDK and its bulk export write them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.traces.contents import decoded
+from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.scores import score
+from toolkit.traces.formats.vendor import object_in, objects_in, others, read_content
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.parts import epoch_s
+from toolkit.traces.spans import Kind, Span, trace_of
+from toolkit.traces.trace import Trace
+from toolkit.traces.usage import usage_of
+
+KINDS: dict[str, Kind] = {"llm": "model", "tool": "tool", "retriever": "tool"}
+PAGES = ("runs", "data")
+"""The fields of a page of the API that hold its runs."""
+SESSIONS = ("thread_id", "conversation_id", "session_id")
+"""The names in the metadata of the conversation that a trace is of."""
+USAGE = (
+    *("prompt_tokens", "completion_tokens", "total_cost"),
+    *("prompt_token_details", "completion_token_details"),
+)
+CONVERTED = frozenset(
+    (
+        *("id", "trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "run_type"),
+        *("start_time", "end_time", "error", "status", "name", "child_runs"),
+        *("prompt_tokens", "completion_tokens", "total_cost", "lc", "type"),
+    )
+)
+"""The fields of a run that have a home in a `Span`, and those that say what a message is."""
+HOMES = CONVERTED | {"inputs", "outputs", "feedback_stats", "feedback", "tags"}
+
+
+def _is_run(record: Record) -> bool:
+    runs = [record, *objects_in(record, *PAGES)]
+    return any(
+        isinstance(run.get("run_type"), str) and ("inputs" in run or "dotted_order" in run)
+        for run in runs[:2]
+    )
+
+
+def _runs(record: Record) -> Iterator[Record]:
+    """The runs of a page, and those inside of a run."""
+    waiting = [record] if "run_type" in record else objects_in(record, *PAGES)
+    while waiting:
+        run = {name: decoded(value) for name, value in waiting.pop(0).items()}
+        children = objects_in(run, "child_runs")
+        for child in children:
+            child.setdefault("parent_run_id", run.get("id"))
+            child.setdefault("trace_id", _trace_id(run))
+        waiting += children
+        yield run
+
+
+def _trace_id(run: Record) -> str | None:
+    if "records" in run:
+        run = run["records"][0]
+    trace_id = first_id(run, "trace_id")
+    if trace_id is not None:
+        return trace_id
+    order = _order(run)
+    if order:
+        return order[0]
+    return None if run.get("parent_run_id") else first_id(run, "id")
+
+
+def _order(run: Record) -> list[str]:
+    """The ids from the root down to a run, as its ``dotted_order`` has them behind their times."""
+    written = run.get("dotted_order")
+    if not isinstance(written, str):
+        return []
+    return [part.partition("Z")[2] for part in written.split(".") if "Z" in part]
+
+
+def _span(run: Record, number: int) -> Span:
+    order = _order(run)
+    parent = first_id(run, "parent_run_id")
+    if parent is None and len(order) > 1:
+        parent = order[-2]
+    kind = KINDS.get(str(run.get("run_type")), "other")
+    span = Span(first_id(run, "id") or f"run-{number + 1}", parent, str(run.get("name", "")), kind)
+    span.start = epoch_s(run.get("start_time"))
+    span.end = epoch_s(run.get("end_time"))
+    span.why = str(run.get("error") or "")
+    says_whether = run.get("status") in ("success", "error") or span.end is not None
+    span.error = bool(span.why) if says_whether and "error" in run else None
+    span.rest = others(run, HOMES)
+    read_content(span, run, "inputs", "outputs")
+    span.arguments = _arguments(span.arguments)
+    if kind == "model":
+        _read_model(span, run)
+    return span
+
+
+def _arguments(inputs: Any) -> Any:
+    """The arguments of a tool. LangChain writes them as the text of a dict, under ``input``."""
+    inputs = decoded(inputs)
+    if isinstance(inputs, dict) and list(inputs) == ["input"]:
+        inner = decoded(inputs["input"])
+        return inner if isinstance(inner, dict) else inputs
+    return inputs
+
+
+def _read_model(span: Span, run: Record) -> None:
+    extra = object_in(run, "extra")
+    metadata = object_in(extra, "metadata")
+    parameters = object_in(extra, "invocation_params")
+    outputs = object_in(run, "outputs")
+    llm_output = object_in(outputs, "llm_output")
+    span.model = (
+        first_id(metadata, "ls_model_name")
+        or first_id(parameters, "model", "model_name")
+        or first_id(llm_output, "model_name", "model")
+        or first_id(outputs, "model")
+    )
+    stated = {name: run[name] for name in USAGE if run.get(name) is not None}
+    for usage in (
+        object_in(outputs, "usage_metadata"),
+        object_in(outputs, "usage"),
+        object_in(llm_output, "token_usage"),
+        _usage_of_message(span),
+    ):
+        span.usage = usage_of(usage) | span.usage
+    span.usage = span.usage | usage_of(stated)
+
+
+def _usage_of_message(span: Span) -> dict[str, Any]:
+    for message in span.output:
+        if isinstance(message, dict) and isinstance(message.get("usage_metadata"), dict):
+            return dict(message["usage_metadata"])
+    return {}
+
+
+def _read(record: Record, id_: str) -> Trace:
+    runs = record["records"]
+    spans = [_span(run, number) for number, run in enumerate(runs)]
+    meta: dict[str, Any] = {}
+    for run in runs:
+        metadata = object_in(object_in(run, "extra"), "metadata")
+        session = first_id(metadata, *SESSIONS)
+        if session is not None:
+            meta.setdefault("session", session)
+    scores = [entry for run in runs for entry in _scores(run)]
+    if scores:
+        meta["scores"] = scores
+    root = next((run for run in runs if not run.get("parent_run_id")), runs[0])
+    if root.get("tags"):
+        meta["tags"] = root["tags"]
+    if root.get("run_type") != "llm":
+        stated = {name: root[name] for name in USAGE if root.get(name) is not None}
+        meta |= usage_of(stated)
+        if root.get("total_tokens") is not None:
+            meta["total_tokens"] = root["total_tokens"]
+    return trace_of(spans, id_, meta)
+
+
+def _scores(run: Record) -> Iterator[dict[str, Any]]:
+    """The feedback of a run: each by itself, or the mean that the run states."""
+    for feedback in objects_in(run, "feedback"):
+        source = str(object_in(feedback, "feedback_source").get("type"))
+        value = feedback.get("score")
+        if value is None:
+            value = feedback.get("value")
+        yield score(feedback.get("key"), value, source, feedback.get("comment"))
+    for name, stats in object_in(run, "feedback_stats").items():
+        if isinstance(stats, dict):
+            sources = " ".join(map(str, stats.get("sources") or ()))
+            yield score(name, stats.get("avg"), sources, stats=stats)
+
+
+FORMAT = Format(
+    "langsmith",
+    ("run_type", *PAGES),
+    _read,
+    _is_run,
+    _trace_id,
+    _runs,
+    _trace_id,
+    converted=CONVERTED,
+)

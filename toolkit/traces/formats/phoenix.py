@@ -1,0 +1,161 @@
+"""Phoenix: spans of its API, and rows of its DataFrame."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.traces.contents import decoded
+from toolkit.traces.formats.attributes import flattened
+from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.otlp import error_of, otel_span, session_of
+from toolkit.traces.formats.scores import score
+from toolkit.traces.formats.vendor import NOTHING, object_in, objects_in, others
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.parts import epoch_s
+from toolkit.traces.spans import Span, trace_of
+from toolkit.traces.trace import Trace
+
+CONTEXT = ("context.span_id", "context.trace_id")
+"""The columns that a row of the DataFrame has."""
+ANNOTATIONS = ("annotations", "span_annotations")
+CONVERTED = frozenset(
+    (
+        *("context", "span_id", "trace_id", "parent_id", "span_kind", "kind", "start_time"),
+        *("end_time", "status_code", "status", "openinference.span.kind", *CONTEXT),
+    )
+)
+HOMES = CONVERTED | {"name", "status_message", "attributes", "events", "id", *ANNOTATIONS}
+"""The fields of a span that have a home in a `Span`."""
+MOST_REPR_CHARS = 1_000_000
+
+
+def _is_span(record: Record) -> bool:
+    """Whether it is a span of the API, or a row of the DataFrame."""
+    page = objects_in(record, "data", "spans")
+    if page:
+        return _is_span(page[0])
+    if all(isinstance(record.get(name), str) for name in CONTEXT):
+        return True
+    context = record.get("context")
+    is_span = isinstance(context, dict) and "span_id" in context and "trace_id" in context
+    is_printed = str(record.get("kind")).startswith("SpanKind.")  # by OpenTelemetry's SDK
+    return is_span and "start_time" in record and not is_printed
+
+
+def _spans(record: Record) -> Iterator[Record]:
+    """The spans of a page, with the columns of a row under the fields of the API."""
+    page: list[Record] = [*objects_in(record, "data", "spans")]
+    for span in page or [record]:
+        yield span if "context" in span else _from_row(span)
+
+
+def _from_row(row: Record) -> Record:
+    """A row of the DataFrame, whose cells may be JSON or what Python prints."""
+    stated = {name: _cell(value) for name, value in row.items() if value not in NOTHING}
+    return dict(_fields(stated))
+
+
+def _fields(row: Record) -> Iterator[tuple[str, Any]]:
+    """The columns by their fields: ``context.span_id`` stands in ``context``."""
+    for group in ("context", "attributes"):
+        inner = object_in(row, group)
+        for name, value in row.items():
+            head, dot, tail = name.partition(".")
+            if dot and head == group:
+                inner = inner | {tail: value}
+        yield group, inner
+    for name, value in row.items():
+        if name.partition(".")[0] not in ("context", "attributes"):
+            yield name, value
+
+
+def _cell(value: Any) -> Any:
+    """A cell's value, also where pandas wrote a list as Python prints it: literals, nothing run."""
+    value = decoded(value)
+    is_repr = isinstance(value, str) and value[:1] in "[{" and len(value) < MOST_REPR_CHARS
+    if not is_repr:
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
+
+
+def trace_id(span: Record) -> str | None:
+    """The id of the trace that a span is of."""
+    if "records" in span:
+        span = span["records"][0]
+    return first_id(object_in(span, "context"), "trace_id") or first_id(span, "context.trace_id")
+
+
+def _attributes(span: Record) -> dict[str, Any]:
+    """The attributes under dotted names; some versions write them nested."""
+    fields = dict(flattened(object_in(span, "attributes")))
+    kind = span.get("span_kind")
+    if isinstance(kind, str) and kind != "UNKNOWN":
+        fields.setdefault("openinference.span.kind", kind)
+    return fields
+
+
+def _span(record: Record, number: int) -> Span:
+    status = object_in(record, "status")
+    span = Span(first_id(object_in(record, "context"), "span_id") or f"span-{number + 1}")
+    span.parent = first_id(record, "parent_id")
+    span.name = str(record.get("name", ""))
+    span.start = epoch_s(record.get("start_time"))
+    span.end = epoch_s(record.get("end_time"))
+    span.error = error_of(record.get("status_code") or status.get("status_code"))
+    span.why = str(record.get("status_message") or status.get("description") or "")
+    span.rest = others(record, HOMES)
+    return span
+
+
+def read_spans(record: Record, id_: str) -> Trace:
+    """The trace of spans under the names of OpenTelemetry's SDK, whatever their vocabulary."""
+    spans: list[Span] = []
+    scores: list[dict[str, Any]] = []
+    attributes: list[dict[str, Any]] = []
+    for number, fields in enumerate(record["records"]):
+        stated = _attributes(fields)
+        attributes.append(stated)
+        span, own_scores = otel_span(_span(fields, number), stated, objects_in(fields, "events"))
+        spans.append(span)
+        scores += [*own_scores, *_scores(fields)]
+    meta: dict[str, Any] = {}
+    session = session_of(attributes)
+    if session is not None:
+        meta["session"] = session
+    tags = next((fields["tag.tags"] for fields in attributes if fields.get("tag.tags")), None)
+    if tags is not None:
+        meta["tags"] = tags
+    if scores:
+        meta["scores"] = scores
+    return trace_of(spans, id_, meta)
+
+
+def _scores(span: Record) -> Iterator[dict[str, Any]]:
+    """The annotations of a span, with who gave them."""
+    for annotation in objects_in(span, *ANNOTATIONS):
+        result = object_in(annotation, "result") or annotation
+        value = result.get("score")
+        label = result.get("label")
+        yield score(
+            annotation.get("name", annotation.get("annotation_name")),
+            label if value is None else value,
+            annotation.get("annotator_kind"),
+            result.get("explanation"),
+            annotation.get("user_id"),
+            label=label if value is not None else None,
+        )
+
+
+FORMAT = Format(
+    "phoenix",
+    ("context", "context.span_id", "data", "spans"),
+    read_spans,
+    _is_span,
+    trace_id,
+    _spans,
+    trace_id,
+    converted=CONVERTED,
+)

@@ -1,0 +1,41 @@
+"""Scores in an export, in one shape: what was rated, and whether by a person, a model or code."""
+
+from typing import Any
+
+HUMAN = ("human", "annotation", "app", "user", "annotator", "manual")
+MODEL = ("llm", "model", "eval", "auto_eval", "judge")
+"""The words of vendors for who rated. What names neither a person nor a model counts as code."""
+
+
+def rater_kind(source: object) -> str:
+    """Who rated: ``human``, ``model`` or ``code``.
+
+    >>> rater_kind("ANNOTATION"), rater_kind("EVAL"), rater_kind("API"), rater_kind(None)
+    ('human', 'model', 'code', 'code')
+    """
+    words = str(source).lower().replace("'", " ").replace('"', " ").replace(",", " ").split()
+    if any(word in HUMAN for word in words):
+        return "human"
+    if any(word in MODEL for word in words):
+        return "model"
+    return "code"
+
+
+def score(
+    name: object,
+    value: object,
+    source: object,
+    comment: object = None,
+    rater: object = None,
+    **more: object,
+) -> dict[str, Any]:
+    """A score as a trace's meta has it; what the export says beyond that stands beside."""
+    entry: dict[str, Any] = {
+        "name": str(name),
+        "value": value,
+        "comment": comment,
+        "rater": rater,
+        "rater_kind": rater_kind(source),
+        "step": None,
+    }
+    return entry | {key: further for key, further in more.items() if further is not None}
