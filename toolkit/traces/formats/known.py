@@ -24,7 +24,6 @@ from toolkit.traces.formats import (
     phoenix,
     preference,
     responses,
-    rows,
     sharegpt,
     tau_bench,
     vercel,
@@ -56,7 +55,6 @@ OWN_FORMATS = (
     codex.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
-    rows.FORMAT,
     pairs.FORMAT,
 )
 RESERVED = ("auto", "table")
