@@ -6,7 +6,7 @@ from typing import Any
 from toolkit.render import Html, details, fragment, table, tag
 from toolkit.traces.amounts import dollars, quantity, seconds, thousands
 from toolkit.traces.brief import as_words, shortened
-from toolkit.traces.frames import trace_row
+from toolkit.traces.measures import trace_row
 from toolkit.traces.outline import Entry, Failure, failures
 from toolkit.traces.page_steps import look_of
 from toolkit.traces.page_values import value_html
