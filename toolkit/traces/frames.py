@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-
 from toolkit.records import RecordError
 from toolkit.traces.collect import collect, warn_of_skipped
 from toolkit.traces.formats import row_format
