@@ -1,4 +1,4 @@
-"""Archive: a zip file that is read member by member, within bounds, and never unpacked onto a disk."""
+"""Archive: a zip file, read member by member within bounds, and never unpacked onto a disk."""
 
 import zipfile
 import zlib

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from toolkit.errors import UsageError
 from toolkit.traces.formats import (
     anthropic,
+    atif,
     braintrust,
     chat,
     claude_code,
@@ -28,6 +29,7 @@ OWN_FORMATS = (
     langfuse.FORMAT,
     phoenix.FORMAT,
     otel_sdk.FORMAT,
+    atif.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
 )
