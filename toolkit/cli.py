@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import warnings
+import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -139,6 +140,46 @@ def _read(path: Path, say: Callable[[str], object], format: str = "auto") -> Any
         traces = read_traces(path, format)
     say(str(traces.report))
     return traces
+
+
+@app.command()
+def view(
+    file: Annotated[Path, typer.Argument(help="Traces in any format that Fieldbook reads.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the page here, and open nothing: to keep it, or to mail it."),
+    ] = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+    every_page: Annotated[
+        bool,
+        typer.Option("--all", help="Put in the page of every trace, however large it becomes."),
+    ] = False,
+    format: Annotated[str, typer.Option(help="The format by name; auto: by content.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """See your traces: one page with a list to search and sort, and what happened in each.
+
+    The page needs no server and no network, and can be mailed.
+    """
+    from toolkit.files import write_whole
+    from toolkit.traces.viewer import viewer
+
+    say = _teller(as_json)
+    traces = _read(file, say, format)
+    if not traces:
+        raise UsageError(f"{file}: no record could be read, so there is nothing to see")
+    page = viewer(traces, file.name, every_page)
+    path = out or Path("fieldbook-out") / f"{file.name}.html"
+    if path.exists() and path.samefile(file):
+        raise UsageError(f"{path} is the file to be read: name another for --out")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, page.html)
+    say(f"wrote {path}: {page.n_pages:,} of {page.n_traces:,} traces can be read in it")
+    if page.n_pages < page.n_traces:
+        say("those that failed come first; --all puts in every one")
+    if not (out or no_open):
+        webbrowser.open(path.resolve().as_uri())
+    _end({"ok": True, "page": str(path), "traces": page.n_traces, "pages": page.n_pages}, as_json)
 
 
 @app.command()

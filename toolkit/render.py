@@ -4,14 +4,16 @@
 '<p class="quote">&lt;img onerror=alert(1)&gt;</p>'
 """
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ MARKDOWN_CHARS = 40_000
 """The longest text that is read as Markdown: the time that takes is bounded."""
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 """What a page may load: nothing. Its style and its pictures are in it."""
+NO_DATA: Mapping[str, Any] = MappingProxyType({})
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
@@ -107,7 +110,7 @@ def _attribute(key: str, value: str | bool | None) -> str:
 
 def fragment(*children: object) -> Html:
     """Children one after the other, escaped where they are not `Html`."""
-    return Html("".join(_safe(child) for child in children))
+    return Html("".join([_safe(child) for child in children]))
 
 
 def details(summary: object, *body: object, open_: bool = False) -> Html:
@@ -140,13 +143,19 @@ def figure(plot: "Figure", caption: str) -> Html:
     return tag("figure", picture, tag("figcaption", caption))
 
 
-def block(*children: object) -> Html:
-    """A piece of a notebook's output, with the style that it needs."""
-    style = tag("style", Html(STYLE))
-    return fragment(style, tag("div", *children, class_="fieldbook"))
+def block(*children: object, style: str = "") -> Html:
+    """A piece of a notebook's output, with the style that it needs, and a `style` of its own."""
+    looks = tag("style", Html(STYLE + style))
+    return fragment(looks, tag("div", *children, class_="fieldbook"))
 
 
-def document(title: str, *body: object, style: str = "", script: str = "") -> Html:
+def document(
+    title: str,
+    *body: object,
+    style: str = "",
+    script: str = "",
+    data: Mapping[str, Any] = NO_DATA,
+) -> Html:
     """A page that needs nothing but itself, and may load nothing.
 
     Parameters
@@ -157,6 +166,8 @@ def document(title: str, *body: object, style: str = "", script: str = "") -> Ht
         `Html`, or text that is escaped.
     style, script
         The text of files of ours, which are added to the page. No other script runs on it.
+    data
+        What the script reads: JSON values by the id of the element that holds them.
     """
     charset = tag("meta", charset="utf-8")
     viewport = tag("meta", name="viewport", content="width=device-width, initial-scale=1")
@@ -170,8 +181,15 @@ def document(title: str, *body: object, style: str = "", script: str = "") -> Ht
     looks = tag("style", Html(STYLE + style))
     head = tag("head", charset, closed, viewport, tag("title", title), looks)
     main = tag("main", *body, class_="fieldbook page")
-    page = tag("html", head, tag("body", main, code), lang="en")
+    values = [_data_block(name, value) for name, value in data.items()]
+    page = tag("html", head, tag("body", main, *values, code), lang="en")
     return Html("<!doctype html>\n" + page)
+
+
+def _data_block(name: str, value: Any) -> Html:
+    """A JSON value as text that no browser runs, and that cannot end its element."""
+    text = json.dumps(value).replace("<", "\\u003c")
+    return Html(f'<script type="application/json" id="{escape(name)}">{text}</script>')
 
 
 def link(address: str, *children: object) -> Html:
@@ -187,6 +205,11 @@ def markdown(text: str) -> Html:
     """
     if len(text) > MARKDOWN_CHARS:
         return tag("p", text)
+    return _markdown(text)
+
+
+@lru_cache(maxsize=64)  # many traces begin with the same system prompt
+def _markdown(text: str) -> Html:
     return Html(_reader().render(text))
 
 

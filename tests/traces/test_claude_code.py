@@ -190,12 +190,14 @@ def test_a_prompt_that_waited_and_an_error_of_the_api_are_steps(tmp_path):
     assert trace.steps[2].data["attachment"] == context
 
 
-def test_an_odd_line_costs_itself_and_is_kept(tmp_path):
-    odd = line("user", "u2", "u1", content={"role": 7})
-    odd["message"] = {"role": 7, "content": []}
-    trace = read_lines(tmp_path, line("user", "u1", None, "Mend it."), odd)
-    assert outline(trace) == [("message", "user", "Mend it.")]
-    assert trace.meta["other_lines"]["user"] == [odd]
+def test_an_odd_line_costs_a_field_and_no_more(tmp_path):
+    odd = line("user", "u2", "u1", "And the bell?")
+    odd["message"]["role"] = 7
+    torn = line("assistant", "u3", "u2")
+    torn["message"] = "torn"
+    trace = read_lines(tmp_path, line("user", "u1", None, "Mend it."), odd, torn)
+    assert outline(trace) == [("message", "user", "Mend it."), ("message", "user", "And the bell?")]
+    assert trace.meta["other_lines"]["assistant"] == [{"message": "torn"}]
 
 
 def test_the_session_of_the_inputs_is_read_as_its_readme_says(data_dir):

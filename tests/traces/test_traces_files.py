@@ -65,13 +65,14 @@ def test_a_file_is_read_in_each_encoding_and_with_each_line_end(
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        (gzip.compress(LAYOUTS["jsonl"].encode()), "gzip"),
-        (b"PK\x03\x04\x14\0\0\0", "zip"),
+        (gzip.compress(LAYOUTS["jsonl"].encode())[:-12], "looks like gzip that is cut short"),
+        (b"PK\x03\x04\x14\0\0\0", "looks like a zip archive that is cut short"),
+        (b"SQLite format 3\0" + bytes(84), "looks like an SQLite database"),
         (b"PAR1\x15\x04", "Parquet"),
         (LAYOUTS["array"].encode("utf-16-le"), "UTF-8"),
         (("\ufeff" + LAYOUTS["array"]).encode("utf-16-le") + b"\0", "UTF-16"),
     ],
-    ids=["gzip", "zip", "parquet", "UTF-16 without a mark", "UTF-16 cut in a character"],
+    ids=["gzip", "zip", "sqlite", "parquet", "UTF-16 without a mark", "UTF-16 cut in a character"],
 )
 def test_a_file_that_is_no_text_is_called_by_its_name(tmp_path, content, word):
     path = tmp_path / "file.jsonl"
@@ -160,7 +161,9 @@ def test_numbers_that_json_cannot_write_become_null_and_the_report_says_so(tmp_p
     traces = read_traces(path)
     assert traces[0].meta == {"score": None, "cost": None}
     assert traces[0].calls[0].data["arguments"] == {"x": None, "y": 2}
-    assert traces.report.notes == ("record 1 (n): -Infinity, 1e999, NaN became null",)
+    [warning] = [remark for remark in traces.report.warnings if "null" in remark.what]
+    assert warning.what.startswith("-Infinity, 1e999, NaN became null")
+    assert (warning.n, warning.first) == (1, "record 1, line 1 (n)")
 
 
 @pytest.mark.parametrize("levels", [400, 3_000])

@@ -304,7 +304,6 @@ def test_an_id_that_comes_again_gets_a_suffix_and_a_note(tmp_path):
         "Well, hello\nthere",
         '{"weather": 3}',
         b"\xff\xfeh\0i\0",
-        b"PK\x03\x04\0\0",
     ],
 )
 def test_a_file_without_traces_gives_an_error_that_helps(tmp_path, content):

@@ -87,6 +87,7 @@ def test_what_is_no_act_of_the_panel_does_nothing_and_what_is_no_press_is_refuse
 def test_each_button_shows_the_key_that_the_layer_listens_for(panel):
     shown = {"pass": "Pass (1)", "fail": "Fail (2)", "defer": "Defer (D)"}
     assert {verdict: button.description for verdict, button in panel.verdicts.items()} == shown
-    for act, cap in {"undo": "U", "previous": "←", "next": "→"}.items():
+    keys = {"undo": "U", "previous": "←", "next": "→", "next_error": "E", "open_all": "O"}
+    for act, cap in keys.items():
         assert getattr(panel, act).description.endswith(f"({cap})")
-    assert set(panel.key_layer.caps.values()) == {"1", "2", "D", "U", "J", "←", "→"}
+    assert set(panel.key_layer.caps.values()) == {"1", "2", "D", "U", "J", "E", "O", "S", "←", "→"}

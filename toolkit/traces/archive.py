@@ -1,9 +1,14 @@
-"""Archive: a zip file, read member by member within bounds, and never unpacked onto a disk."""
+"""Archive: a zip file that is read member by member, within bounds, and never unpacked onto a disk.
 
+What it says of itself, as its sizes and its names, is not relied on. gzip has the same bounds.
+"""
+
+import gzip
 import zipfile
 import zlib
 from collections.abc import Iterator
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -20,12 +25,38 @@ MOST_BYTES = 1 << 30
 ALWAYS_READ_BYTES = 64 << 20
 MOST_TIMES = 300
 """How much larger than its compressed form a member may be, above `ALWAYS_READ_BYTES`."""
+MOST_BYTES_TOGETHER = 4 << 30
+"""How much the members of an archive may hold together."""
+BROKEN = (BadZipFile, OSError, ValueError, zlib.error, EOFError, NotImplementedError, LookupError)
+"""What the reader of an archive raises where it is broken or cut short."""
 
 
-def is_zip(path: str | Path) -> bool:
-    """Whether a file begins as a zip archive does."""
-    with Path(path).open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+def unpacked_bound(packed_bytes: int) -> int:
+    """How many bytes may come out of so many: more is a mistake, or a bomb."""
+    return min(MOST_BYTES, max(ALWAYS_READ_BYTES, MOST_TIMES * packed_bytes))
+
+
+def read_gzip(packed: bytes) -> bytes:
+    """What gzip holds. Raises RecordError where it is broken, cut short or far too large."""
+    bound = unpacked_bound(len(packed))
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(packed)) as stream:
+            content = stream.read(bound + 1)
+    except EOFError:
+        raise RecordError("this looks like gzip that is cut short: get the file again") from None
+    except (OSError, zlib.error) as error:
+        raise RecordError(f"this looks like gzip that is broken: {error}") from None
+    if len(content) > bound:
+        raise RecordError(too_large(bound))
+    return content
+
+
+def too_large(bound: int) -> str:
+    """What is said of an archive that holds more than it may."""
+    return (
+        f"it unpacks to more than {bound // 2**20:,} MB, as a bomb does: where you trust it, "
+        "unpack it yourself, and give the files"
+    )
 
 
 class Archive:
@@ -38,10 +69,14 @@ class Archive:
         self.path = str(path)
         try:
             self._zip = ZipFile(path)
-        except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise RecordError(f"a zip archive that cannot be opened: {error}", self.path) from None
+        except BROKEN as error:
+            why = f"this looks like a zip archive that is cut short or broken: {error}"
+            raise RecordError(why, self.path) from None
         self._members = {info.filename: info for info in self._zip.infolist()}
         """By their names; of two with one name the last counts, as in any zip."""
+        claimed = sum(info.file_size for info in self._members.values())
+        if claimed > MOST_BYTES_TOGETHER:
+            raise RecordError(too_large(MOST_BYTES_TOGETHER), self.path)
 
     def __enter__(self) -> "Archive":
         return self
@@ -57,22 +92,19 @@ class Archive:
     def read(self, name: str) -> bytes:
         """What a member holds. Raises RecordError where it is broken, locked, or far too large."""
         info = self._members[name]
-        bound = min(MOST_BYTES, max(ALWAYS_READ_BYTES, MOST_TIMES * info.compress_size))
+        bound = unpacked_bound(info.compress_size)
+        if info.file_size > bound:
+            raise self._error(name, too_large(bound))
         content = bytearray()
         try:
             for chunk in self._chunks(info):
                 content += chunk
                 if len(content) > bound:
-                    raise self._error(name, f"it unpacks to more than {bound:,} bytes")
-        except (
-            BadZipFile,
-            OSError,
-            ValueError,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-        ) as error:
-            raise self._error(name, str(error)) from None
+                    raise self._error(name, too_large(bound))
+        except RecordError:
+            raise
+        except BROKEN as error:
+            raise self._error(name, f"it cannot be read: {error}") from None
         except RuntimeError as error:  # it wants a password
             raise self._error(name, str(error)) from None
         return bytes(content)

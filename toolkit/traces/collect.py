@@ -1,184 +1,305 @@
-"""Records become traces, with a report of what was read, skipped and not understood."""
+"""Records become traces, with a report of what was read, skipped and passed over."""
 
 import json
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.records import RecordError, encode
+from toolkit.records import RecordError
+from toolkit.traces.audit import Values, passed_over, values_of, warnings_of
 from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
-from toolkit.traces.ids import unused
+from toolkit.traces.ids import Record, unused
 from toolkit.traces.messages import NOT_FINITE, UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
+from toolkit.traces.tally import BUGS, NO_FORM, Tally, stated_id
 from toolkit.traces.trace import Trace
 
 SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
 SHOWN_CHARS = 40
 
 
-@dataclass
-class _Import:
-    """What has come in so far."""
+@dataclass(slots=True)
+class _Group:
+    """The records of one trace, in their order."""
 
-    traces: list[Trace] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    unknown_fields: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
+    format: Format
+    id: str
+    tally: Tally
+    """That of the file with the first of them."""
+    records: list[RawRecord]
 
-    def add(self, record: RawRecord, format_: Format, file_stem: str) -> None:
-        """Read a record; where that fails, it becomes a problem."""
-        is_object = isinstance(record.value, dict)
-        fields = record.value if is_object else _scalar_fields(record.raw)
-        stated_id = format_.record_id(fields)
-        id_ = unused(stated_id or f"{file_stem}-{record.number}", self.ids)
-        try:
-            traces = _read_record(record, format_, id_)
-        except RecordError as error:
-            self.ids.discard(id_)
-            line = record.line or None
-            self.problems.append(Problem(record.number, line, stated_id, error.field, error.why))
+
+class Import:
+    """What has come in so far, from one file or several.
+
+    Examples
+    --------
+    >>> from toolkit.traces.formats import known_formats
+    >>> importing = Import()
+    >>> importing.begin("talk.json", "given")
+    >>> record = {"id": "a", "messages": [{"role": "user", "content": "Is the shop open?"}]}
+    >>> importing.add(RawRecord(1, 1, record), known_formats()["chat"])
+    >>> importing.finish()
+    [Trace('a', 1 steps, imported, 'Is the shop open?')]
+    """
+
+    def __init__(self, path: str = "") -> None:
+        self.path = path
+        """What was given: a file, a folder, a pattern."""
+        self.tallies: list[Tally] = []
+        """One a file."""
+        self._traces: list[tuple[int, int, list[Trace]]] = []
+        """The traces, each with the place of its file and of its first record."""
+        self._ids: set[str] = set()
+        self._groups: dict[tuple[str, str], _Group] = {}
+        self._last_group: dict[str, str] = {}
+        """The id of the group that was met last, by form: a record without one belongs to it."""
+
+    def begin(self, path: str, decided: str | None, *notes: str) -> None:
+        """Begin a file."""
+        self.tallies.append(Tally(path, decided, len(self.tallies), notes=list(notes)))
+        self._last_group = {}
+
+    @property
+    def tally(self) -> Tally:
+        """That of the file that is being read."""
+        return self.tallies[-1]
+
+    def note(self, text: str) -> None:
+        """Note what was changed on the way in."""
+        self.tally.notes.append(text)
+
+    def add(self, record: RawRecord, format_: Format | None) -> None:
+        """Read a record, or keep it until the others of its trace are there.
+
+        Where that fails, it becomes a problem.
+        """
+        self.tally.n_records += 1
+        if format_ is None or record.error or not isinstance(record.value, dict):
+            self._skip(record, format_)
             return
-        for number, trace in enumerate(traces):
-            if number or trace.id != id_:
-                trace = replace(trace, id=unused(trace.id, self.ids))
-            self.traces.append(trace)
-            if is_object:
-                self.unknown_fields |= fields.keys() & trace.meta.keys()
-        if stated_id and id_ != stated_id:
-            self.notes.append(
-                f"record {record.number}: the id {stated_id} stands in an earlier one; "
+        self.tally.forms[format_.name] += 1
+        self.tally.formats[format_.name] = format_
+        if format_.parts is None and format_.group is None:
+            self._read(record, format_, self.tally, None, [record.value])
+            return
+        try:
+            for part in _parts(record, format_):
+                if format_.group is None:
+                    self._read(part, format_, self.tally, None, [part.value])
+                else:
+                    self._gather(part, format_)
+        except RecordError as error:
+            self.tally.problems.append(_problem(record, stated_id(format_, record.value), error))
+
+    def fail(self, why: str) -> None:
+        """Name a file, or a part of one, that cannot be read."""
+        self.tally.problems.append(Problem(0, None, None, None, why, self.tally.path))
+
+    def finish(self) -> Traces:
+        """The traces, in the order in which they began in their files, and the report."""
+        self._adopt_orphans()
+        for group in self._groups.values():
+            values = [record.value for record in group.records]
+            not_finite = [name for record in group.records for name in record.not_finite]
+            whole = replace(
+                group.records[0], value={"records": values}, not_finite=tuple(not_finite)
+            )
+            group.tally.n_merged += len(values) - 1
+            self._read(whole, group.format, group.tally, group.id, values)
+        self._groups.clear()
+        for tally in self.tallies:
+            tally.name_skipped()
+        self._traces.sort(key=lambda entry: entry[:2])
+        traces = [trace for _, _, made in self._traces for trace in made]
+        return Traces(traces, self.report())
+
+    def _adopt_orphans(self) -> None:
+        """Let records that stand before any id belong to the first trace of their form."""
+        for name, id_ in [key for key in self._groups if not key[1]]:
+            orphans = self._groups[name, id_]
+            for group in self._groups.values():
+                if group.format is orphans.format and group is not orphans:
+                    group.records[:0] = orphans.records
+                    del self._groups[name, id_]
+                    break
+
+    def report(self) -> ImportReport:
+        """What was read so far, from all files together."""
+        reports = [tally.report() for tally in self.tallies]
+        return reports[0] if len(reports) == 1 else ImportReport.together(self.path, reports)
+
+    def _skip(self, record: RawRecord, format_: Format | None) -> None:
+        fields = record.value if isinstance(record.value, dict) else _scalar_fields(record.raw)
+        why = record.error or f"{NO_FORM}: its fields are {', '.join(list(fields)[:10])}"
+        if not record.error and not isinstance(record.value, dict):
+            why = f"a record is an object, not {json.dumps(record.value)[:SHOWN_CHARS]}"
+        scalars = {name: value for name, value in fields.items() if isinstance(value, str | int)}
+        self.tally.skip(_problem(record, None, RecordError(why)), scalars, format_)
+
+    def _gather(self, record: RawRecord, format_: Format) -> None:
+        """Keep a record until all those of its trace have been met."""
+        assert format_.group is not None
+        id_ = _guarded(format_.group, record.value)
+        id_ = id_ or self._last_group.get(format_.name, "")
+        self._last_group[format_.name] = id_
+        group = self._groups.get((format_.name, id_))
+        if group is None:
+            group = _Group(format_, id_, self.tally, [])
+            self._groups[format_.name, id_] = group
+        group.records.append(record)
+
+    def _read(
+        self,
+        record: RawRecord,
+        format_: Format,
+        tally: Tally,
+        group_id: str | None,
+        values: list[Any],
+    ) -> None:
+        """Read a record of `values`, which holds all that its traces are made of."""
+        own_id = stated_id(format_, record.value) or group_id
+        id_ = unused(own_id or f"{Path(tally.path).stem}-{record.number}", self._ids)
+        try:
+            traces, kept = _read_record(record, format_, id_)
+        except RecordError as error:
+            self._ids.discard(id_)
+            tally.problems.append(_problem(record, own_id, error))
+            return
+        named = [traces[0] if traces[0].id == id_ else self._renamed(traces[0])]
+        named += [self._renamed(trace) for trace in traces[1:]]
+        self._traces.append((tally.place, record.number, named))
+        if own_id and id_ != own_id:
+            tally.notes.append(
+                f"record {record.number}: the id {own_id} stands in an earlier one; "
                 f"this one is {id_}"
             )
-        not_finite = {*record.not_finite, *_not_finite_arguments(traces)}
+        self._look_back(record, format_, tally, values, named, kept)
+
+    def _renamed(self, trace: Trace) -> Trace:
+        """A trace that is not the first of its record, under an id that no other one has."""
+        id_ = unused(trace.id, self._ids)
+        return trace if id_ == trace.id else replace(trace, id=id_)
+
+    def _look_back(
+        self,
+        record: RawRecord,
+        format_: Format,
+        tally: Tally,
+        values: list[Any],
+        traces: list[Trace],
+        kept: Values,
+    ) -> None:
+        """Compare the traces of a record with what stood in it."""
+        tally.count(traces)
+        for value in values:
+            for trace in traces:
+                tally.unknown_fields |= value.keys() & trace.meta.keys()
+        for field in passed_over(values, kept, format_.converted):
+            tally.passed_over.add(field, place_of(record, traces[0].id))
+        for warning in warnings_of(traces):
+            tally.warnings.add(warning, place_of(record, traces[0].id))
+        not_finite = sorted({*record.not_finite, *_not_finite_arguments(traces)})
         if not_finite:
-            numbers = ", ".join(sorted(not_finite))
-            self.notes.append(f"record {record.number} ({id_}): {numbers} became null")
+            tally.warnings.add(
+                "numbers became null, as JSON has no word for them", place_of(record, traces[0].id)
+            )
+            tally.notes.append(
+                f"record {record.number} ({traces[0].id}): {', '.join(not_finite)} became null"
+            )
         for trace in traces:
             for place in _unread_places(trace):
-                self.notes.append(f"record {record.number} ({trace.id}): {place}")
+                tally.notes.append(f"record {record.number} ({trace.id}): {place}")
 
 
 def collect(
     records: Iterable[RawRecord], format_: Format, path: str, decided: str, *notes: str
 ) -> Traces:
     """The traces of `records`, which are of one format. What cannot be read becomes a Problem."""
-    state = _Import(notes=list(notes))
-    file_stem = Path(path).stem
-    for record in whole_traces(records, format_):
-        state.add(record, format_, file_stem)
-    report = ImportReport(
-        path,
-        format_.name,
-        decided,
-        n_traces=len(state.traces),
-        n_steps=sum(len(trace.steps) for trace in state.traces),
-        n_tool_calls=sum(len(trace.calls) for trace in state.traces),
-        problems=tuple(state.problems),
-        unknown_fields=tuple(sorted(state.unknown_fields)),
-        notes=tuple(state.notes),
-    )
-    return Traces(state.traces, report)
-
-
-def whole_traces(records: Iterable[RawRecord], format_: Format) -> Iterator[RawRecord]:
-    """The records, each of which holds all that its traces are made of.
-
-    Those inside of a record come out, and those of one trace come together.
-    """
-    opened = (part for record in records for part in _parts(record, format_))
-    if format_.group is None:
-        yield from opened
-        return
-    groups: dict[str, list[RawRecord]] = {}
-    id_ = ""
-    for record in opened:
-        if record.error or not isinstance(record.value, dict):
-            yield record
-            continue
-        id_ = format_.group(record.value) or id_
-        groups.setdefault(id_, []).append(record)
-    before_any_id = groups.pop("", [])
-    if before_any_id:
-        first_id = next(iter(groups), "")
-        groups[first_id] = before_any_id + groups.get(first_id, [])
-    for group in groups.values():
-        values = [record.value for record in group]
-        not_finite = [name for record in group for name in record.not_finite]
-        yield replace(group[0], value={"records": values}, not_finite=tuple(not_finite))
-
-
-def _parts(record: RawRecord, format_: Format) -> Iterator[RawRecord]:
-    if format_.parts is None or record.error or not isinstance(record.value, dict):
-        yield record
-        return
-    for value in format_.parts(record.value):
-        yield replace(record, value=value)
+    importing = Import()
+    importing.begin(path, decided, *notes)
+    for record in records:
+        importing.add(record, format_)
+    return importing.finish()
 
 
 def warn_of_skipped(report: ImportReport) -> None:
     """Warn once of all the records that were skipped, in the name of the caller's caller."""
     n_skipped = len(report.problems)
     if n_skipped:
-        n_records = n_skipped + report.n_traces
         warnings.warn(
-            f"{report.path}: {n_skipped} of {n_records} records skipped; "
+            f"{report.path}: {n_skipped} of {report.n_records} records skipped; "
             f"first {report.problems[0]}. All are in .report.problems.",
             SkippedRecords,
             stacklevel=3,
         )
 
 
-def _read_record(record: RawRecord, format_: Format, id_: str) -> list[Trace]:
-    """The traces of a record.
+def _parts(record: RawRecord, format_: Format) -> Iterator[RawRecord]:
+    """The records inside a record, or the record itself."""
+    if format_.parts is None:
+        yield record
+        return
+    for value in _guarded(format_.parts, record.value):
+        yield replace(record, value=value)
+
+
+def _guarded(ask: Any, record: Record) -> Any:
+    """What a form says of a record.
+
+    Raises RecordError where the form did not expect it.
+    """
+    try:
+        answer = ask(record)
+        return answer if isinstance(answer, str | None) else list(answer)
+    except RecursionError:
+        raise RecordError(TOO_DEEP) from None
+    except RecordError:
+        raise
+    except BUGS as error:
+        raise RecordError(f"its form cannot read it: {type(error).__name__}: {error}") from error
+
+
+def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Trace], Values]:
+    """The traces of a record, and the values that are in them.
 
     Raises RecordError, also where a trace could be neither shown nor written.
     """
-    if record.error:
-        raise RecordError(record.error)
-    if not isinstance(record.value, dict):
-        shown = json.dumps(record.value)[:SHOWN_CHARS]
-        raise RecordError(f"a record is an object, not {shown}")
     try:
         made = format_.read(record.value, id_)
         traces = [made] if isinstance(made, Trace) else list(made)
     except RecursionError:
         raise RecordError(TOO_DEEP) from None
+    except RecordError:
+        raise
+    except BUGS as error:
+        shown = f"{type(error).__name__}: {error}"
+        raise RecordError(f"the form {format_.name} cannot read it: {shown}") from error
     if not traces:
         raise RecordError("it holds no trace")
-    if not all(_can_be_written(trace) for trace in traces):
-        raise RecordError(f"{TOO_DEEP} to be written as JSON again")
-    return traces
+    return traces, values_of(traces)
 
 
-def _not_finite_arguments(traces: Iterable[Trace]) -> list[str]:
-    """The numbers in the arguments of calls that became None, as a transcript notes them."""
-    numbers: list[str] = []
+def place_of(record: RawRecord, id_: str) -> str:
+    """Where a record stands, as ``record 3, line 3 (t3)``."""
+    line = f", line {record.line}" if record.line else ""
+    return f"record {record.number}{line} ({id_})"
+
+
+def _problem(record: RawRecord, id_: str | None, error: RecordError) -> Problem:
+    return Problem(record.number, record.line or None, id_, error.field, error.why)
+
+
+def _not_finite_arguments(traces: Iterable[Trace]) -> Iterator[str]:
+    """The numbers that became None in the arguments of calls, which are JSON in a text."""
     for trace in traces:
         for call in trace.calls:
-            numbers += call.data.get(NOT_FINITE, ())
-    return numbers
-
-
-def _unread_places(trace: Trace) -> Iterator[str]:
-    """Where a message has a field that could not be read, as a transcript notes it."""
-    for number, step in enumerate(trace.steps, 1):
-        for name in step.data.get(UNREAD, ()):
-            yield f"step {number}: field {name} could not be read; it is in data[{UNREAD!r}]"
-
-
-def _can_be_written(trace: Trace) -> bool:
-    """Whether the data of `trace` are nested no deeper than the JSON writer goes."""
-    try:
-        encode(trace)
-    except ValueError as error:
-        return "depth exceeded" not in str(error)
-    return True
+            yield from call.data.pop(NOT_FINITE, ())
 
 
 def _scalar_fields(broken: str) -> dict[str, Any]:
@@ -191,3 +312,10 @@ def _scalar_fields(broken: str) -> dict[str, Any]:
         name, string, number = match.groups()
         fields.setdefault(name, string or number)
     return fields
+
+
+def _unread_places(trace: Trace) -> Iterator[str]:
+    """Where a message has a field that could not be read, as a transcript notes it."""
+    for number, step in enumerate(trace.steps, 1):
+        for name in step.data.get(UNREAD, ()):
+            yield f"step {number}: field {name} could not be read; it is in data[{UNREAD!r}]"

@@ -5,11 +5,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import FiniteFloat
-from pydantic_core import to_jsonable_python
 
 from toolkit.records import RecordError, validate
 from toolkit.traces.collect import collect, warn_of_skipped
 from toolkit.traces.formats import row_format
+from toolkit.traces.inputs import frame_rows
 from toolkit.traces.report import Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.trace import Source, Step, Trace, title
@@ -47,7 +47,7 @@ STEP_COLUMNS = {
 
 
 def traces_from_frame(
-    df: "DataFrame", id: str, input: str, output: str, source: Source = "imported"
+    df: "DataFrame", id: str, input: str, output: str | None = None, source: Source = "imported"
 ) -> Traces:
     """A trace for each row of a DataFrame.
 
@@ -56,7 +56,8 @@ def traces_from_frame(
     df
         A row a trace. Columns that are not named go to ``meta``.
     id, input, output
-        Names of columns. A cell of `input` or `output` is text, or a list of chat messages.
+        Names of columns. A cell of `input` or `output` is text, or chat messages: a list of them,
+        one, or the JSON of these. Without an `output`, all is in the `input`.
     source
         ``simulated`` where a script made the conversations.
 
@@ -72,25 +73,17 @@ def traces_from_frame(
         With the columns that are there, where one is not.
     """
     df = df.rename(columns=str)
-    for name in (id, input, output):
+    columns = [name for name in (id, input, output) if name is not None]
+    for name in columns:
         if name not in df.columns:
             raise RecordError(f"no column {name!r}; the columns are: {', '.join(df.columns)}")
     ids = df[id].convert_dtypes()  # an id of 7.0 stood in a column with gaps
-    df = df.assign(**{id: ids}).astype(object)
-    rows = df.where(df.notna(), None).to_dict("records")
-    records: list[RawRecord] = []
-    for number, row in enumerate(rows, 1):
-        fields = to_jsonable_python(row, fallback=_plain_cell)
-        records.append(RawRecord(number, 0, fields))
+    rows = frame_rows(df.assign(**{id: ids}))
+    records = [RawRecord(number, 0, row) for number, row in enumerate(rows, 1)]
     format_ = row_format(id, input, output, source)
-    traces = collect(records, format_, "DataFrame", f"columns {id}, {input}, {output}")
+    traces = collect(records, format_, "DataFrame", f"columns {', '.join(columns)}")
     warn_of_skipped(traces.report)
     return traces
-
-
-def _plain_cell(cell: Any) -> Any:
-    """A cell of an array's or another library's type as Python's own, or as its text."""
-    return cell.tolist() if hasattr(cell, "tolist") else str(cell)
 
 
 def traces_frame(traces: Iterable[Trace]) -> "DataFrame":

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, TypedDict
+from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.dialects import (
@@ -42,14 +42,8 @@ ANY_CALL = ("any", None)
 """The key of all calls, for a result that names neither an id nor a tool."""
 
 
-class Message(TypedDict, total=False):
-    """A message as OpenAI writes it. Any other spelling may stand in its place."""
-
-    role: str
-    content: Any
-    tool_calls: list[Any] | None
-    tool_call_id: str | None
-    name: str | None
+Message = dict[str, Any]
+"""A message in any spelling: who speaks, and what was said, thought, called or answered."""
 
 
 class Transcript:
@@ -134,10 +128,11 @@ class Transcript:
     ) -> None:
         """Take from the fields what each step of the message has, and its id."""
         self._time = take_time(fields)
-        if kind_of(fields) == "words" or stated(fields, "call_id"):
+        kind = kind_of(fields)
+        if kind in ("words", "thinking") or stated(fields, "call_id"):
             self._message_id = id_text(take(fields, "id", "message_id"))
         named = take(fields, "agent", "agent_name")
-        if actor == "assistant" and named is None:
+        if actor == "assistant" and named is None and kind == "words":
             named = take(fields, "name")
         self._everywhere = {}
         if agent or isinstance(named, str):

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
 
+from toolkit.traces.brief import as_text, as_words, shortened
 from toolkit.traces.trace import Step, Trace
 
 SAYS_ERROR = re.compile(r"\W{0,4}(error|exception|traceback|fatal)\b", re.IGNORECASE)
 """How a result begins that speaks of an error, where the source does not say that it failed."""
 ABOUT_ERROR = re.compile(r"error|exception|fail|fatal|denied|cannot|not ", re.IGNORECASE)
 """What a line says that tells more than ``Exit code 1``."""
+WRAPPER = re.compile(r"^\s*<\w{1,40}>|</\w{1,40}>\s*$")
+"""A tag that a tool wraps its words in."""
 WHY_CHARS = 160
 SAYS_LITTLE_CHARS = 24
 """A first line up to this long is followed by one that says more."""
@@ -47,7 +50,7 @@ class Entry:
         lines = []
         for line in self.answer.content[:SEEN_CHARS].splitlines():
             if any(letter.isalnum() for letter in line):
-                lines.append(line.strip())
+                lines.append(WRAPPER.sub("", line).strip())
         if not lines:
             return ""
         first = lines[0]
@@ -63,7 +66,12 @@ class Entry:
         """The tool that is called or answers; the kind of another step."""
         if self.step.kind == "tool.call":
             return self.step.content
-        return str(self.step.data.get("name") or self.step.kind)
+        return as_words(self.step.data.get("name") or self.step.kind)
+
+    @property
+    def agent(self) -> str:
+        """The named agent or sub-agent that acts; empty where the source names none."""
+        return as_words(self.step.data.get("agent") or "")
 
     @property
     def answer(self) -> Step:
@@ -119,14 +127,6 @@ def _call_key(step: Step) -> str:
     return as_text(step.data.get("call_id"))
 
 
-def as_text(value: object) -> str:
-    """The value as Python writes it; by its identity where it is nested too deep for that."""
-    try:
-        return repr(value)
-    except RecursionError:
-        return f"{type(value).__name__} at {id(value)}"
-
-
 def anchors_of(trace: Trace) -> str:
     """What the ids of a trace's elements begin with: the same for the same trace, on every page."""
     last = trace.steps[-1].content if trace.steps else ""
@@ -176,13 +176,3 @@ def failures(entries: Iterable[Entry]) -> list[Failure]:
             key = (entry.name, entry.why)
             by_reason.setdefault(key, Failure(*key, [])).entries.append(entry)
     return list(by_reason.values())
-
-
-def shortened(text: str, n_chars: int) -> str:
-    """The first words of `text` on one line.
-
-    >>> shortened("Is  the shop open?", 10)
-    'Is the sh…'
-    """
-    line = " ".join(text[: 4 * n_chars].split())
-    return line if len(line) <= n_chars else line[: n_chars - 1] + "…"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from toolkit.render import Html, block, details, fragment, marked, tag
 from toolkit.traces.amounts import quantity
+from toolkit.traces.brief import as_words
 from toolkit.traces.outline import Entry, anchors_of, outline
 from toolkit.traces.page_head import head_html, strip_html
-from toolkit.traces.page_steps import Reading, entry_html
+from toolkit.traces.page_steps import Reading, entry_html, look_of
 from toolkit.traces.trace import Trace
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
@@ -78,6 +79,13 @@ def _bar(entries: Sequence[Entry]) -> Html:
     failed = [entry for entry in entries if entry.failed]
     if failed:
         tools.append(tag("a", "first error", href=f"#{failed[0].anchor}", class_="next-error"))
+    looks = {look_of(entry) for entry in entries}
+    names = [
+        tag("span", look, class_=look) for look in ("user", "assistant", "tool") if look in looks
+    ]
+    if failed:
+        names.append(tag("span", "failed", class_="failed"))
+    tools.append(tag("span", *names, class_="keys", aria_hidden="true"))
     return tag("div", strip_html(entries), tag("div", *tools, class_="tools"), class_="bar")
 
 
@@ -90,23 +98,21 @@ def _by_agent(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
     return runs
 
 
-def _main_agent(entries: Sequence[Entry]) -> object:
-    """The agent that acts first outside of any branch."""
+def _main_agent(entries: Sequence[Entry]) -> str:
+    """The agent that acts first outside of any branch; empty where none has a name."""
     for entry in entries:
-        data = entry.step.data
-        if data.get("agent") and not data.get("branch"):
-            return data["agent"]
-    return None
+        if entry.agent and not entry.step.data.get("branch"):
+            return entry.agent
+    return ""
 
 
-def _agent_of(entry: Entry, main: object) -> str:
+def _agent_of(entry: Entry, main: str) -> str:
     """The name that an entry is indented under; empty on the main line."""
-    agent = entry.step.data.get("agent")
     branch = entry.step.data.get("branch")
     if branch:
-        name = f"{agent} · " if agent else ""
-        return f"{name}branch {branch}"
-    return str(agent) if agent and agent != main else ""
+        name = f"{entry.agent} · " if entry.agent else ""
+        return f"{name}branch {as_words(branch)}"
+    return entry.agent if entry.agent != main else ""
 
 
 def _group_html(agent: str, entries: Sequence[Entry], reading: Reading) -> Html:

@@ -5,8 +5,9 @@ from typing import Any
 
 from toolkit.render import Html, details, fragment, table, tag
 from toolkit.traces.amounts import dollars, quantity, seconds, thousands
+from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.frames import trace_row
-from toolkit.traces.outline import Entry, Failure, failures, shortened
+from toolkit.traces.outline import Entry, Failure, failures
 from toolkit.traces.page_steps import look_of
 from toolkit.traces.page_values import value_html
 from toolkit.traces.trace import Trace, title
@@ -75,7 +76,7 @@ def _outcome(trace: Trace) -> Html:
     outcome = trace.meta.get("outcome")
     if outcome is None or isinstance(outcome, Mapping | list):
         return fragment()
-    text = shortened(str(outcome), 60)
+    text = shortened(as_words(outcome), 60)
     return _pill(text, outcome_look(outcome))
 
 
@@ -85,7 +86,7 @@ def outcome_look(outcome: object) -> str:
     >>> outcome_look("Resolved"), outcome_look("error"), outcome_look("escalated")
     ('ok', 'failed', '')
     """
-    word = str(outcome).strip().casefold().replace(" ", "_")
+    word = as_words(outcome).strip().casefold().replace(" ", "_")
     if word in FAILED_OUTCOMES:
         return "failed"
     return "ok" if word in OK_OUTCOMES else ""
@@ -151,19 +152,19 @@ def _went_wrong(trace: Trace, entries: Sequence[Entry]) -> Html:
 
 def _failure(failure: Failure) -> Html:
     """One reason, with links to the steps that failed for it."""
-    links: list[object] = []
-    for entry in failure.entries[:SHOWN_LINKS]:
-        links += [tag("a", entry.number, href=f"#{entry.anchor}"), " "]
-    if len(failure.entries) > SHOWN_LINKS:
-        links.append(f"and {len(failure.entries) - SHOWN_LINKS:,} more")
     times = len(failure.entries)
-    often = f" failed {times:,} times" if times > 1 else " failed"
-    where = "at steps " if times > 1 else "at step "
-    why = fragment(": ", tag("span", failure.why, class_="why")) if failure.why else ""
+    words: list[object] = [tag("code", shortened(failure.name, 80))]
+    words.append(f" failed {times:,} times, at steps " if times > 1 else " failed at step ")
+    for entry in failure.entries[:SHOWN_LINKS]:
+        words += [tag("a", entry.number, href=f"#{entry.anchor}"), " "]
+    if times > SHOWN_LINKS:
+        words.append(f"and {times - SHOWN_LINKS:,} more ")
     again = sum(entry.same_as is not None for entry in failure.entries)
-    same = tag("span", f" · {again:,} with the same arguments again", class_="soft")
-    name = tag("code", shortened(failure.name, 80))
-    return tag("div", name, often, why, " ", where, *links, same if again else "")
+    if again:
+        words.append(f"({again:,} with the same arguments again) ")
+    if failure.why:
+        words.append(tag("div", failure.why, class_="why"))
+    return tag("div", *words)
 
 
 def _end(entries: Sequence[Entry]) -> Html:
@@ -181,17 +182,24 @@ def _scores(trace: Trace, entries: Sequence[Entry]) -> Html:
     scores = trace.meta.get("scores")
     if not isinstance(scores, list) or not scores:
         return fragment()
-    anchors = {entry.step.id: entry for entry in entries}
+    by_step = {entry.step.id: entry for entry in entries}
     rows = []
     for score in scores:
-        if not isinstance(score, Mapping):
-            continue
-        entry = anchors.get(str(score.get("step")))
-        step = tag("a", f"step {entry.number}", href=f"#{entry.anchor}") if entry else ""
-        rater = [str(score[key]) for key in ("rater", "rater_kind") if score.get(key)]
-        comment = score.get("comment") or ""
-        rows.append((score.get("name"), score.get("value"), comment, ", ".join(rater), step))
+        if isinstance(score, Mapping):
+            rows.append(_score(score, by_step.get(as_words(score.get("step")))))
     return details(quantity(len(rows), "score"), table(rows), open_=True)
+
+
+def _score(score: Mapping[str, Any], entry: Entry | None) -> list[object]:
+    """A score's name, value, comment, who gave it, and the step that it is about."""
+    cells: list[object] = []
+    for field in ("name", "value", "comment"):
+        value = score.get(field)
+        cells.append("" if value is None else as_words(value))
+    rater = [as_words(score[field]) for field in ("rater", "rater_kind") if score.get(field)]
+    cells.append(", ".join(rater))
+    cells.append(tag("a", f"step {entry.number}", href=f"#{entry.anchor}") if entry else "")
+    return cells
 
 
 def _record(trace: Trace) -> Html:
@@ -226,5 +234,5 @@ def _tick(entries: Sequence[Entry]) -> Html:
     if step.kind == "message":
         words = shortened(step.content, 60)
     state = " failed" if failed else ""
-    label = f"{entry.number} {step.data.get('agent') or step.actor}{state}: {words}"
+    label = f"{entry.number} {entry.agent or step.actor}{state}: {words}"
     return tag("a", href=f"#{entry.anchor}", class_=f"tick {look_of(entry)}{state}", title=label)

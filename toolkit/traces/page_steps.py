@@ -3,14 +3,17 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from toolkit.render import Html, details, fragment, link, markdown, table, tag
+from toolkit.render import Html, details, fragment, link, markdown, tag
 from toolkit.traces.amounts import dollars, moment, quantity, seconds, since, thousands
-from toolkit.traces.outline import Entry, as_text, shortened
+from toolkit.traces.brief import as_text, as_words, shortened
+from toolkit.traces.outline import Entry
 from toolkit.traces.page_pictures import pictures_html, pictures_in, without_pictures
-from toolkit.traces.page_texts import TEXT_CHARS, string_html, text_html
+from toolkit.traces.page_texts import TEXT_CHARS, string_html, text_html, without_edit
 from toolkit.traces.page_values import answer_html, value_html
 from toolkit.traces.trace import Step
 
@@ -19,8 +22,10 @@ ACTORS = ("system", "user", "assistant", "tool")
 LONG_USER_CHARS, LONG_USER_LINES = 1500, 24
 """A longer message of a user folds."""
 PREVIEW_CHARS = 280
-ARGUMENTS_CHARS, ANSWER_CHARS = 140, 60
+ARGUMENTS_CHARS, ANSWER_CHARS, BRIEF_FIELDS = 140, 60, 8
 """How much of a call's arguments and of its answer stands in its line."""
+BRIEF_JSON_CHARS = 20_000
+"""The longest answer that is read as JSON only to say how long it is."""
 SHOWN = set("name arguments call_id error agent branch parts model usage duration_s".split())
 """The fields of a step's data that are on the page by themselves."""
 
@@ -83,8 +88,10 @@ def _event(entry: Entry, reading: Reading) -> Html:
     pictures += pictures_in(step.data.get("parts"))
     words = _words(step, text, reading)
     failed = tag("span", "failed", class_="badge failed") if entry.failed else ""
-    name = step.data.get("agent") or step.actor
-    label = str(name) if step.kind == "message" else f"{name} · {_kind(step)}"
+    name = step.actor
+    if name == "assistant":
+        name = entry.agent or name
+    label = name if step.kind == "message" else f"{name} · {_kind(step)}"
     head = tag(
         "header",
         tag("strong", label, class_="actor"),
@@ -109,13 +116,18 @@ def _words(step: Step, text: str, reading: Reading) -> Html:
         return text_html(text)
     is_open = reading.finds(step) and step.actor != "system"
     words = tag("div", markdown(text), class_="md")
-    preview = f"{shortened(text, PREVIEW_CHARS)} ({len(text):,} characters)"
     long = len(text) > LONG_USER_CHARS or text.count("\n") > LONG_USER_LINES
     if step.kind == "thinking" or step.actor == "system" or (step.actor == "user" and long):
         if len(text) <= PREVIEW_CHARS and step.kind != "thinking":
             return words
-        return details(preview, words, open_=is_open)
+        return _under_preview(text, words, is_open)
     return words
+
+
+def _under_preview(text: str, words: Html, is_open: bool) -> Html:
+    """Words in a fold that shows how they begin, and their number."""
+    preview = tag("span", shortened(text, PREVIEW_CHARS), class_="preview")
+    return details(fragment(preview, f" ({len(text):,} characters)"), words, open_=is_open)
 
 
 def _call(entry: Entry, reading: Reading) -> Html:
@@ -123,10 +135,7 @@ def _call(entry: Entry, reading: Reading) -> Html:
     step, result = entry.step, entry.result
     arguments = step.data.get("arguments")
     is_open = entry.failed or reading.finds(step) or reading.finds(result)
-    agent = step.data.get("agent")
-    who = tag("span", agent, class_="soft") if agent else ""
     head = [
-        who,
         tag("code", step.content, class_="name"),
         _badge(entry),
         tag("code", _in_a_line(arguments), class_="arguments"),
@@ -185,6 +194,9 @@ def _answer_in_brief(text: str) -> str:
     """An answer that fits the line of its call; of a longer one, how long it is."""
     if _is_brief(text):
         return text.strip()
+    if text[:1] in ("{", "[") and len(text) <= BRIEF_JSON_CHARS:
+        with suppress(ValueError, RecursionError):
+            return _brief(json.loads(text))
     n_lines = text.count("\n") + 1
     return quantity(n_lines, "line") if n_lines > 1 else f"{len(text):,} characters"
 
@@ -198,23 +210,24 @@ def _in_a_line(arguments: Any) -> str:
     if not arguments:
         return ""
     if not isinstance(arguments, Mapping):
-        return shortened(str(arguments), ARGUMENTS_CHARS)
-    if len(arguments) == 1:
-        (value,) = arguments.values()
+        return shortened(as_words(arguments), ARGUMENTS_CHARS)
+    fields = without_edit(arguments)
+    if len(fields) == 1:
+        (value,) = fields.values()
         return shortened(_brief(value), ARGUMENTS_CHARS)
-    pairs = [f"{name}: {_brief(value)}" for name, value in list(arguments.items())[:8]]
+    pairs = [f"{name}: {_brief(value)}" for name, value in islice(fields.items(), BRIEF_FIELDS)]
     return shortened(", ".join(pairs), ARGUMENTS_CHARS)
 
 
 def _brief(value: Any) -> str:
-    """A value in a few words; a long list or object as no more than a sign of it."""
+    """A value in a few words; of a list or an object, how long it is."""
     if isinstance(value, str):
         return value[: 2 * ARGUMENTS_CHARS]
     if isinstance(value, Mapping):
-        return "{…}" if value else "{}"
+        return quantity(len(value), "field")
     if isinstance(value, list | tuple):
-        return "[…]" if value else "[]"
-    return str(value)
+        return quantity(len(value), "item")
+    return as_words(value)
 
 
 def _arguments(arguments: Any) -> Html:
@@ -238,6 +251,8 @@ def _answer(entry: Entry) -> Html:
         number = f"{entry.result_number} "
         anchor = entry.anchor.rpartition("-")[0] + f"-{entry.result_number}"
     label = tag("div", number, "why it failed" if entry.failed else "result", class_="soft")
+    if entry.failed and "\n" in text.strip():
+        label = fragment(label, tag("div", entry.why, class_="reason"))
     rest = [pictures_html(pictures), _addresses(answer), _usage(answer), _rest(answer)]
     look = "result why" if entry.failed else "result"
     return tag("div", label, said, *rest, class_=look, id=anchor, data_step=answer.id)
@@ -277,20 +292,30 @@ def _usage(step: Step) -> Html:
     words = [f"{thousands(n_tokens)} tokens" if n_tokens else "usage"]
     if isinstance(cost, int | float):
         words.append(dollars(cost))
-    rows = [(str(name).replace("_", " "), value) for name, value in usage.items()]
-    return tag("div", details(" · ".join(words), table(rows)), class_="usage soft")
+    stated = []
+    for name, value in usage.items():
+        stated.append(f"{as_words(name).replace('_', ' ')} {as_words(value)}")
+    return tag("div", details(" · ".join(words), ", ".join(stated)), class_="usage soft")
 
 
 def _addresses(step: Step) -> Html:
     """Links to the pictures of a message that are on the net: none of them is loaded."""
     links = []
     for part in _parts(step):
-        address = part.get("image_url") or part.get("url") or part.get("source")
-        if isinstance(address, Mapping):
-            address = address.get("url")
-        if isinstance(address, str) and address.startswith(("https://", "http://")):
+        address = _address(part)
+        if address:
             links.append(tag("div", link(address, f"picture: {shortened(address, 80)}")))
     return fragment(*links)
+
+
+def _address(part: Mapping[str, Any]) -> str | None:
+    """Where on the net the picture of a part is."""
+    address = part.get("image_url") or part.get("url") or part.get("source")
+    if isinstance(address, Mapping):
+        address = address.get("url")
+    if isinstance(address, str) and address.startswith(("https://", "http://")):
+        return address
+    return None
 
 
 def _parts(step: Step) -> list[Mapping[str, Any]]:
@@ -304,8 +329,9 @@ def _rest(step: Step) -> Html:
     rest = {name: value for name, value in step.data.items() if name not in SHOWN}
     if rest and step.kind not in ("tool.call", "tool.result") and "name" in step.data:
         rest["name"] = step.data["name"]
-    if any(not _is_shown(part) for part in _parts(step)):
-        rest["parts"] = step.data["parts"]
+    other_parts = [part for part in _parts(step) if not _is_shown(part)]
+    if other_parts:
+        rest["parts"] = other_parts
     if not rest:
         return fragment()
     try:
@@ -317,4 +343,4 @@ def _rest(step: Step) -> Html:
 
 def _is_shown(part: Mapping[str, Any]) -> bool:
     """Whether a part of a message is text or a picture, which stand above."""
-    return isinstance(part.get("text"), str) or bool(pictures_in(part))
+    return isinstance(part.get("text"), str) or bool(_address(part) or pictures_in(part))

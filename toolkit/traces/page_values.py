@@ -7,9 +7,10 @@ from typing import Any
 
 from toolkit.render import Html, details, fragment, tag
 from toolkit.traces.amounts import quantity
-from toolkit.traces.outline import shortened
+from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.page_texts import (
     TEXT_CHARS,
+    edit_fields,
     edit_html,
     string_html,
     text_html,
@@ -29,6 +30,8 @@ INLINE_CHARS = 76
 LINE_CHARS = 600
 """The longest string that stands in its line."""
 PREVIEW_CHARS = 70
+TOO_MUCH = object()
+"""Stands for what no line can hold."""
 
 
 def answer_html(text: str) -> Html:
@@ -70,7 +73,7 @@ class _Values:
                 rows.append(tag("div", "… more is in the trace", class_="soft"))
                 break
             self._left -= 1
-            rows.append(self._entry(str(name), value, level))
+            rows.append(self._entry(as_words(name), value, level))
         if not rows and not after:
             rows.append(tag("span", "empty", class_="soft"))
         return tag("div", *rows, after, class_="json")
@@ -86,7 +89,7 @@ class _Values:
             return tag("div", key, _atom(value))
         small = _on_a_line(value)
         if small is not None:
-            return tag("div", key, tag("span", small, class_="atom"))
+            return tag("div", key, small)
         if level >= LEVELS:
             return tag("div", key, tag("span", "… deeper levels are in the trace", class_="soft"))
         is_open = level < OPEN_LEVELS and len(value) <= OPEN_ENTRIES
@@ -98,13 +101,12 @@ def _fits_a_line(text: str) -> bool:
     return len(text) <= LINE_CHARS and "\n" not in text
 
 
-def _atom(value: Any) -> Html:
+def _atom(value: Any) -> str:
     """A string, number, boolean or null, as JSON writes it."""
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=str)
     except ValueError:  # a number of thousands of digits
-        text = "a number too long to show"
-    return tag("span", text, class_="atom")
+        return "a number too long to show"
 
 
 def _on_a_line(value: Any) -> str | None:
@@ -112,7 +114,9 @@ def _on_a_line(value: Any) -> str | None:
     n_atoms = 0
     for atom in _atoms(value, levels=2):
         n_atoms += 1
-        if n_atoms > OPEN_ENTRIES or (isinstance(atom, str) and len(atom) > INLINE_CHARS):
+        if n_atoms > OPEN_ENTRIES or atom is TOO_MUCH:
+            return None
+        if isinstance(atom, str) and (len(atom) > INLINE_CHARS or "\n" in atom):
             return None
     if n_atoms == 0 and value:
         return None
@@ -124,13 +128,14 @@ def _on_a_line(value: Any) -> str | None:
 
 
 def _atoms(value: Any, levels: int) -> Iterator[Any]:
-    """The strings, numbers, booleans and nulls in a value; a long string for what is deeper."""
-    if not isinstance(value, Mapping | list | tuple):
+    """The strings, numbers and the like in a value; TOO_MUCH for an edit or deeper levels."""
+    is_object = isinstance(value, Mapping)
+    if not is_object and not isinstance(value, list | tuple):
         yield value
-    elif levels < 0:
-        yield " " * (INLINE_CHARS + 1)
+    elif levels < 0 or (is_object and edit_fields(value)):
+        yield TOO_MUCH
     else:
-        for child in value.values() if isinstance(value, Mapping) else value:
+        for child in value.values() if is_object else value:
             yield from _atoms(child, levels - 1)
 
 
@@ -142,6 +147,6 @@ def _preview(value: Any) -> str:
     for name, child in islice(children, 4):
         if isinstance(child, str | int | float):
             label = f"{name}: " if isinstance(value, Mapping) else ""
-            words.append(f"{label}{shortened(str(child), 24)}")
+            words.append(f"{label}{shortened(as_words(child), 24)}")
     inside = f" · {shortened(', '.join(words), PREVIEW_CHARS)}" if words else ""
     return f"{quantity(len(value), noun)}{inside}"

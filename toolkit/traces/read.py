@@ -1,41 +1,38 @@
-"""Read traces from a file in any known format, with a report of what was read and what was not."""
+"""Read traces in any known form, with a report of what was read and what was not."""
 
-from collections.abc import Iterable
-from pathlib import Path
+import gc
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
 
 from toolkit.errors import UsageError
-from toolkit.records import RecordError, read_text
-from toolkit.traces.archive import Archive, is_zip
-from toolkit.traces.collect import collect, warn_of_skipped
+from toolkit.records import RecordError
+from toolkit.traces.collect import Import, warn_of_skipped
 from toolkit.traces.formats import Format, find_columns, known_formats, row_format
-from toolkit.traces.recognise import (
-    Formats,
-    any_fits,
-    as_conversation,
-    beginning,
-    is_table,
-    log_in,
-    may_be_known,
-    no_traces,
-    vote,
-)
+from toolkit.traces.inputs import Input, inputs
+from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
+from toolkit.traces.refusal import refusal
 from toolkit.traces.report import Traces
-from toolkit.traces.scan import scan
-from toolkit.traces.table import read_table
+from toolkit.traces.scan import RawRecord, is_json, scan
+from toolkit.traces.table import decoded_row, is_table, read_table
 
 
-def read_traces(path: str | Path, format: str = "auto", formats: Iterable[Format] = ()) -> Traces:
-    """Read a file of traces.
+def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ()) -> Traces:
+    """Read traces from wherever they are.
 
     Parameters
     ----------
     path
-        UTF-8 text, or UTF-16 or UTF-32 with its byte-order mark.
+        A file, a folder (with all that is in it), a pattern as ``logs/*.jsonl``, a list of these,
+        or a DataFrame. A file is text in UTF-8, or in UTF-16 or UTF-32 with its byte-order mark;
+        gzip and zip are unpacked; Parquet is read where pyarrow is installed.
     format
-        ``fieldbook``, ``chat``, ``anthropic``, ``tau-bench``, ``table``, the name of a format of
-        yours, or ``auto``: from the content.
+        The name of a form, as ``chat`` or ``table``, or ``auto``: each record is read in the first
+        form that it fits.
     formats
-        Formats of yours, which are tried first; see `register_format` for all files.
+        Forms of yours, which are tried first; see `register_format` for all files.
 
     Returns
     -------
@@ -45,61 +42,178 @@ def read_traces(path: str | Path, format: str = "auto", formats: Iterable[Format
 
     Raises
     ------
-    ValueError
+    UsageError
         Where `format` is the name of none.
     RecordError
-        Where the file is of no known format, or the columns of a table have unknown names.
+        Where nothing is of a known form, or the columns of a table have unknown names. Of several
+        files, each that cannot be read is named in the report instead, unless it is all of them.
     """
     known = known_formats(formats)
-    names = ("auto", *known, "table")
-    if format not in names:
-        raise UsageError(f"no format {format!r}: read_traces knows {', '.join(names)}")
-    if is_zip(path):
-        traces = _read_archive(path, known)
-        warn_of_skipped(traces.report)
-        return traces
-    text = read_text(path, errors="surrogateescape")
-    if format == "auto":
-        traces = _read_recognised(text, str(path), known)
-    elif format == "table":
-        traces = _read_rows(text, str(path), known, "given")
-    else:
-        records = as_conversation(list(scan(text)), known)
-        traces = collect(records, known[format], str(path), "given")
+    if format != "auto" and format not in known:
+        raise UsageError(f"no format {format!r}: read_traces knows auto, {', '.join(known)}")
+    importing = Import(shown(path))
+    errors: list[RecordError] = []
+    with _garbage_uncollected():
+        for source in inputs(path, known):
+            try:
+                _read_input(source, known, format, importing)
+            except RecordError as error:
+                importing.begin(source.name, "not read")
+                importing.fail(error.why)
+                errors.append(error)
+        traces = importing.finish()
+    if errors and len(errors) == len(importing.tallies):
+        raise _refusal_of_all(shown(path), errors)
     warn_of_skipped(traces.report)
     return traces
 
 
-def _read_archive(path: str | Path, known: Formats) -> Traces:
-    """The traces of a log that is a zip archive."""
-    with Archive(path) as archive:
-        log = log_in(archive, known)
-    if log is None:
-        raise RecordError("a zip archive of no known form: unpack it", str(path))
-    name, records = log
-    return collect(records, known[name], str(path), "decided from the members of the archive")
+def shown(path: Any) -> str:
+    """What was given, as the report names it."""
+    if isinstance(path, str | os.PathLike):
+        return os.fspath(path) if isinstance(path, str) else str(path)
+    return "DataFrame" if hasattr(path, "columns") else f"{len(list(path)):,} paths"
 
 
-def _read_recognised(text: str, path: str, known: Formats) -> Traces:
-    """The traces of a text of whatever format."""
-    records = scan(text)
-    first = beginning(records) if may_be_known(text, known) else []
-    if any_fits(as_conversation(first, known), known):
-        all_records = as_conversation([*first, *records], known)
-        name, decided = vote(all_records, known)
-        return collect(all_records, known[name], path, decided)
-    if not is_table(text):
-        raise no_traces(path, text, first, known)
+def _refusal_of_all(path: str, errors: list[RecordError]) -> RecordError:
+    """The error of what was given, where no file of it can be read."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    return RecordError(
+        f"no traces found in {len(errors):,} files; the first is {first.file}: {first.why}", path
+    )
+
+
+@contextmanager
+def _garbage_uncollected() -> Iterator[None]:
+    """Leave garbage for later: to look for some among all that is read would double the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _read_input(source: Input, known: dict[str, Format], format: str, importing: Import) -> None:
+    """Read a file.
+
+    Raises RecordError where nothing of it is of a known form.
+    """
+    if source.error is not None:
+        raise RecordError(source.error, source.name)
+    if source.form is not None:
+        importing.begin(source.name, "decided from the members of the archive")
+        _read_rows_of_log(source, importing)
+        return
+    if source.rows is not None:
+        rows = [RawRecord(number, 0, row) for number, row in enumerate(source.rows, 1)]
+        _read_table(source, list(rows[0].value) if rows else [], rows, known, format, importing)
+        return
+    if is_table(source.content) or (format == "table" and not is_json(source.content)):
+        names, records = read_table(source.content)
+        _read_table(source, names, records, known, format, importing)
+        return
+    if format == "auto":
+        _read_recognised(source, known, importing)
+    else:
+        _read_given(source, known, format, importing)
+
+
+def _read_rows_of_log(source: Input, importing: Import) -> None:
+    """Read the records of a log that is an archive; a broken member costs what comes after it."""
+    assert source.rows is not None
+    try:
+        for number, record in enumerate(source.rows, 1):
+            importing.add(RawRecord(number, 0, record), source.form)
+    except RecordError as error:
+        importing.fail(error.why)
+
+
+def _read_given(source: Input, known: dict[str, Format], format: str, importing: Import) -> None:
+    """Read each record in the form that was given."""
+    given = known[format]
+    recogniser = Recogniser({format: given})
+    importing.begin(source.name, "given")
+    records = scan(source.content)
+    first = beginning(records)
+    if are_messages(first, recogniser):
+        for record in conversation(chain(first, records), recogniser):
+            importing.add(record, given)
+        return
+    for record in chain(first, records):
+        for reading, _ in recogniser.readings(record, importing.note):
+            importing.add(reading, given)
+
+
+def _read_recognised(source: Input, known: dict[str, Format], importing: Import) -> None:
+    """Read each record in the form that it fits.
+
+    Raises RecordError where none of the first records fits one.
+    """
+    recogniser = Recogniser(known)
+    records = scan(source.content)
+    first = beginning(records)
+    if are_messages(first, recogniser):
+        importing.begin(source.name, None)
+        for record in conversation(chain(first, records), recogniser):
+            importing.add(record, recogniser.form_of(record.value))
+        return
+    if not any(recogniser.can_read(record.value) for record in first):
+        raise refusal(source.name, source.content, first, known)
+    importing.begin(source.name, None)
+    _add_all(first, records, recogniser, importing)
+
+
+def _add_all(
+    first: list[RawRecord], rest: Iterable[RawRecord], recogniser: Recogniser, importing: Import
+) -> None:
+    """Add each record in its form.
+
+    One of no form goes to that whose traces take several records, where there is one: it may stand
+    between those of a trace, as a line about the session does.
+    """
+    gathering = recogniser.gathering_form(first)
+    for record in chain(first, rest):
+        for reading, format_ in recogniser.readings(record, importing.note):
+            importing.add(reading, format_ or gathering)
+
+
+def _read_table(
+    source: Input,
+    names: list[str],
+    records: Iterable[RawRecord],
+    known: dict[str, Format],
+    format: str,
+    importing: Import,
+) -> None:
+    """Read each row in the form that it fits with its cells decoded, or by its usual columns.
+
+    Raises RecordError where neither is possible.
+    """
+    rows = iter(records)
+    first = beginning(rows)
+    forms = {name: form for name, form in known.items() if name != "table"}
+    recogniser = Recogniser(forms if format == "auto" else {format: known[format]})
+    by_content = any(recogniser.can_read(decoded_row(row).value) for row in first)
+    columns = None
+    if format in ("auto", "table"):
+        try:
+            columns = find_columns(names, source.name)
+        except RecordError:
+            if not by_content:
+                raise
+    if columns is None:
+        importing.begin(source.name, "given" if format != "auto" else None)
+        _add_all([*map(decoded_row, first)], map(decoded_row, rows), recogniser, importing)
+        return
+    notes = [] if columns[0] else ["no column id or trace_id: the ids are the rows' numbers"]
     decided = "decided from the content: a header, and rows below it that fit"
-    return _read_rows(text, path, known, decided)
-
-
-def _read_rows(text: str, path: str, known: Formats, decided: str) -> Traces:
-    """The traces of a table."""
-    if not text.strip():
-        raise no_traces(path, text, [], known)
-    names, rows = read_table(text)
-    columns = find_columns(names, path)
-    has_ids = columns[0] is not None
-    notes = [] if has_ids else ["no column id or trace_id: the ids are the rows' numbers"]
-    return collect(rows, row_format(*columns), path, decided, *notes)
+    importing.begin(source.name, "given" if format == "table" else decided, *notes)
+    by_columns = row_format(*columns)
+    for row in chain(first, rows):
+        decoded = decoded_row(row)
+        form = recogniser.form_of(decoded.value) if format == "auto" and not row.error else None
+        importing.add(decoded if form else row, form or by_columns)

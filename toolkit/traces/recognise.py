@@ -1,34 +1,165 @@
-"""Which format is a text of? The answer comes from its content alone."""
+"""Which form is a record of? The answer comes from its content alone."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
-from toolkit.records import RecordError
-from toolkit.traces.archive import Archive
-from toolkit.traces.decode import readable
-from toolkit.traces.formats import Format
+from toolkit.traces.formats import Format, decoded_cell
+from toolkit.traces.ids import Record
 from toolkit.traces.scan import LOOKED_AT, RawRecord
-from toolkit.traces.table import read_table
 
 Formats = Mapping[str, Format]
-SHOWN_CHARS = 60
-HEADER_CHARS = 1_000_000
+Reading = tuple[RawRecord, Format | None]
+"""A record, and the form that it is read in; None where it is of no known form."""
 MOST_LOOKED_AT = 20_000
+MOST_SHAPES = 10_000
+"""How many sets of fields are remembered."""
+WRAPPERS = (
+    "data rows traces results records items samples entries examples sessions conversations runs "
+    "logs messages"
+).split()
+"""The fields of a document that may hold its records."""
+BAD_RECORD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What a form may raise on a record that another program wrote."""
 
 
-def may_be_known(text: str, formats: Formats) -> bool:
-    """Whether the name of a field of some format stands anywhere in `text`: a look, no decoding."""
-    names = {"role"}  # of a message: a bare list of messages is a record too
-    for format_ in formats.values():
-        names.update(format_.fields)
-    return any(f'"{name}"' in text for name in names)
+class Recogniser:
+    """The forms, in the order in which they are tried."""
+
+    def __init__(self, formats: Formats):
+        self.formats = list(formats.values())
+        self._by_names: dict[tuple[str, ...], list[Format]] = {}
+        """The forms that may have records of these fields: most records of a file have the same."""
+
+    def form_of(self, record: object) -> Format | None:
+        """The first form that `record` fits."""
+        if not isinstance(record, dict):
+            return None
+        names = tuple(record)
+        candidates = self._by_names.get(names)
+        if candidates is None:
+            candidates = [
+                form for form in self.formats if not record.keys().isdisjoint(form.fields)
+            ]
+            if len(self._by_names) < MOST_SHAPES:
+                self._by_names[names] = candidates
+        for form in candidates:
+            if fits(form, record):
+                return form
+        return None
+
+    def readings(self, record: RawRecord, note: Callable[[str], None]) -> Iterator[Reading]:
+        """A record in the form that it fits, or the records inside of it in theirs.
+
+        Parameters
+        ----------
+        record
+            As it stands in the file.
+        note
+            What is told where records are taken out of another one.
+        """
+        format_ = self.form_of(record.value)
+        if format_ or record.error:
+            yield record, format_
+            return
+        chat = as_chat(record.value)
+        format_ = self.form_of(chat)
+        if format_:
+            yield replace(record, value=chat), format_
+            return
+        wrapper = self.wrapper_of(record.value)
+        if wrapper is None:
+            yield record, None
+            return
+        others = [name for name in record.value if name != wrapper]
+        beside = f"; beside it stood {', '.join(others)}" if others else ""
+        note(f"the records stand in the field {wrapper} of record {record.number}{beside}")
+        for number, element in enumerate(record.value[wrapper], 1):
+            value = as_chat(element)
+            yield replace(record, number=number, value=value), self.form_of(value)
+
+    def wrapper_of(self, record: object) -> str | None:
+        """The field that holds the records of a document, where one of the first fits a form."""
+        if not isinstance(record, dict):
+            return None
+        for name in WRAPPERS:
+            elements = record.get(name)
+            if not isinstance(elements, list):
+                continue
+            if any(self.form_of(as_chat(element)) for element in elements[:LOOKED_AT]):
+                return name
+        return None
+
+    def gathering_form(self, first: Iterable[RawRecord]) -> Format | None:
+        """The form of the most of the first records, where its traces take several records each."""
+        forms: dict[str, Format] = {}
+        votes: Counter[str] = Counter()
+        for record in first:
+            form = self.form_of(record.value)
+            if form:
+                forms[form.name] = form
+                votes[form.name] += 1
+        for name, _ in votes.most_common(1):
+            if forms[name].group:
+                return forms[name]
+        return None
+
+    def can_read(self, record: object) -> bool:
+        """Whether a record fits a form, or holds records that do."""
+        fitting = self.form_of(record) or self.form_of(as_chat(record))
+        return fitting is not None or self.wrapper_of(record) is not None
+
+    def is_message(self, record: object) -> bool:
+        """Whether a record is a message by itself, and of no form."""
+        return _is_message(record) and self.form_of(record) is None
+
+
+def fits(format_: Format, record: Record) -> bool:
+    """Whether a record with a field of a form is of it; where the form cannot tell, it is not."""
+    try:
+        return format_.knows is None or format_.knows(record)
+    except BAD_RECORD:
+        return False
+
+
+def as_chat(record: object) -> object:
+    """A record with its only list of messages under ``messages``, whatever it is called.
+
+    The list may stand there as JSON text. A record without one is as it was.
+
+    >>> as_chat({"id": 7, "talk": '[{"role": "user", "content": "hi"}]'})
+    {'id': 7, 'messages': [{'role': 'user', 'content': 'hi'}]}
+    """
+    if isinstance(record, list):
+        return {"messages": record} if _are_messages(record) else record
+    if not isinstance(record, dict):
+        return record
+    lists: dict[str, Any] = {}
+    for name, value in record.items():
+        decoded = decoded_cell(value)
+        if _are_messages(decoded):
+            lists[name] = decoded
+    if len(lists) != 1:
+        return record
+    [(name, messages)] = lists.items()
+    if name != "messages" and "messages" in record:
+        return record
+    others = {key: value for key, value in record.items() if key != name}
+    return {**others, "messages": messages}
+
+
+def _are_messages(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_message, value))
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str)
 
 
 def beginning(records: Iterator[RawRecord]) -> list[RawRecord]:
-    """The first records: as many as tell whether the format is known."""
+    """The first records: as many as tell whether the form is known."""
     first: list[RawRecord] = []
     n_readable = 0
     for record in islice(records, MOST_LOOKED_AT):
@@ -39,91 +170,25 @@ def beginning(records: Iterator[RawRecord]) -> list[RawRecord]:
     return first
 
 
-def format_of(record: object, formats: Formats) -> str | None:
-    """The name of the first format that `record` fits."""
-    for name, format_ in formats.items():
-        if format_.fits(record):
-            return name
-    return None
+def are_messages(first: Iterable[RawRecord], recogniser: Recogniser) -> bool:
+    """Whether most records are messages: then they are one conversation."""
+    votes = [recogniser.is_message(record.value) for record in first]
+    return sum(votes) > len(votes) / 2
 
 
-def log_in(archive: Archive, formats: Formats) -> tuple[str, list[RawRecord]] | None:
-    """The format of an archive whose members belong together, and its records; None for others."""
-    for name, format_ in formats.items():
-        records = format_.archive(archive) if format_.archive else None
-        if records is not None:
-            return name, [RawRecord(n, 0, record) for n, record in enumerate(records, 1)]
-    return None
-
-
-def any_fits(records: Iterable[RawRecord], formats: Formats) -> bool:
-    """Whether a record fits some format."""
-    return any(format_of(record.value, formats) for record in records)
-
-
-def vote(records: list[RawRecord], formats: Formats) -> tuple[str, str]:
-    """The format that most records fit, and why it was chosen.
-
-    At least one record fits a format.
-    """
-    votes = Counter(format_of(record.value, formats) for record in records)
-    del votes[None]
-    [(name, n_fit)] = votes.most_common(1)
-    return name or "", f"decided from the content: {n_fit:,} of {len(records):,} records fit"
-
-
-def as_conversation(records: list[RawRecord], formats: Formats) -> list[RawRecord]:
-    """One record where `records` are a bare list of messages, else the records as they are.
-
-    What is no message among the messages is skipped, and counted.
-    """
-    messages: list[RawRecord] = []
+def conversation(records: Iterable[RawRecord], recogniser: Recogniser) -> list[RawRecord]:
+    """The one record that messages are together, then those that are no message, each with why."""
+    messages: list[object] = []
     skipped: list[RawRecord] = []
+    not_finite: list[str] = []
     for record in records:
-        if _is_message(record.value, formats):
-            messages.append(record)
+        if recogniser.is_message(record.value):
+            messages.append(record.value)
+            not_finite += record.not_finite
         else:
             error = record.error or "no message: it has no role"
             skipped.append(replace(record, error=error))
-    if len(messages) <= len(skipped):
-        return records
-    conversation = {
-        "messages": [message.value for message in messages],
-        "messages_skipped": len(skipped),
-    }
-    not_finite: list[str] = []
-    for message in messages:
-        not_finite += message.not_finite
-    return [RawRecord(1, 1, conversation, not_finite=tuple(not_finite)), *skipped]
-
-
-def _is_message(value: object, formats: Formats) -> bool:
-    if not isinstance(value, dict) or not isinstance(value.get("role"), str):
-        return False
-    return format_of(value, formats) is None
-
-
-def is_table(text: str) -> bool:
-    """Whether `text` has a header of several columns, and below it a row that fits."""
-    first = re.search(r"\S", text)
-    if not first or first[0] in "[{":
-        return False
-    if text.find("\n", first.start(), first.start() + HEADER_CHARS) < 0:
-        return False
-    names, rows = read_table(text)
-    return len(names) > 1 and any(not row.error for row in islice(rows, LOOKED_AT))
-
-
-def no_traces(path: str, text: str, first: list[RawRecord], formats: Formats) -> RecordError:
-    """Why the file has no traces: what it begins with, and the first record that is broken."""
-    begin = re.search(r"\S", text)
-    shown = "nothing at all"
-    if begin:
-        shown = readable(text[begin.start() : begin.start() + SHOWN_CHARS].rstrip())
-    why = f"no traces found: it begins with {shown!r}."
-    for record in first:
-        if record.error:
-            why += f" Record {record.number}, line {record.line}: {record.error}."
-            break
-    known = f"{', '.join(formats)}, and CSV with a header; for others see traces_from_frame"
-    return RecordError(f"{why} read_traces knows {known}", path)
+    value = {"messages": messages, "messages_skipped": len(skipped)}
+    if not skipped:
+        del value["messages_skipped"]
+    return [RawRecord(1, 1, value, not_finite=tuple(not_finite)), *skipped]

@@ -1,13 +1,15 @@
 """Traces, the list, and the report of how it was read: what came in, what was skipped, and why."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import SupportsIndex, overload
 
 from toolkit import render
 from toolkit.traces.trace import Trace, title
 
 SHOWN_ROWS = 20
+MOST_ROWS = 1000
 
 
 class SkippedRecords(UserWarning):
@@ -19,57 +21,178 @@ class Problem:
     """A record that was skipped."""
 
     record: int
-    """Its place among the records or rows, counted from 1."""
+    """Its place among the records or rows, counted from 1; 0 where it is the file itself."""
     line: int | None
     """The line on which it begins; None in a frame."""
     id: str | None
     field: str | None
     """The field at fault, as ``traj.3.role``; None where the text itself is broken."""
     why: str
+    file: str | None = None
+    """The file; None where there is one only."""
 
     def __str__(self) -> str:
-        text = f"record {self.record}"
+        text = f"record {self.record}" if self.record else "file"
         if self.line:
             text += f", line {self.line}"
         if self.id:
             text += f" ({self.id})"
+        if self.file:
+            text = f"{self.file}, {text}" if self.record else self.file
         if self.field:
             return f"{text}: field {self.field}: {self.why}"
         return f"{text}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What holds of several places of a file."""
+
+    what: str
+    """``messages without words``, or a field that was passed over, as ``messages.*.mood``."""
+    n: int
+    """How often."""
+    first: str
+    """The first place, as ``record 3, line 3 (t3)``."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.n:,}, first in {self.first}"
+
+
+@dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What was read, and what was not."""
+    """What came in, in which form, and what did not."""
 
     path: str
     format: str
+    """The form; where there are several, the one of most records first."""
     decided: str
-    """Who chose the format, and why."""
+    """Who chose the form, and why."""
+    n_records: int
+    """How many records, lines or rows were met."""
     n_traces: int
     n_steps: int
     n_tool_calls: int
+    n_merged: int
+    """How many records became part of a trace that an earlier one had begun."""
+    forms: Mapping[str, int]
+    """How many records are of each form."""
     problems: tuple[Problem, ...]
+    """The records that were skipped, each with its place and the reason."""
     unknown_fields: tuple[str, ...]
     """Fields of records that a Trace has no place for: they are kept in its meta."""
+    not_understood: tuple[Remark, ...]
+    """Fields that hold something which is in no trace. Nothing else is lost."""
+    warnings: tuple[Remark, ...]
+    """What a reader should look at, as messages without words."""
     notes: tuple[str, ...]
     """What was changed on the way in, as an id that stood twice."""
+    files: tuple["ImportReport", ...] = ()
+    """The report of each file, where there are several."""
+
+    @classmethod
+    def together(cls, path: str, reports: Sequence["ImportReport"]) -> "ImportReport":
+        """The report of several files."""
+        forms: Counter[str] = Counter()
+        unknown_fields: set[str] = set()
+        problems: list[Problem] = []
+        notes: list[str] = []
+        for report in reports:
+            forms.update(report.forms)
+            unknown_fields.update(report.unknown_fields)
+            problems += [replace(problem, file=report.path) for problem in report.problems]
+            notes += [f"{report.path}: {note}" for note in report.notes]
+        return cls(
+            path=path,
+            format=", ".join(name for name, _ in forms.most_common()),
+            decided="file by file",
+            n_records=sum(report.n_records for report in reports),
+            n_traces=sum(report.n_traces for report in reports),
+            n_steps=sum(report.n_steps for report in reports),
+            n_tool_calls=sum(report.n_tool_calls for report in reports),
+            n_merged=sum(report.n_merged for report in reports),
+            forms=dict(forms.most_common()),
+            problems=tuple(problems),
+            unknown_fields=tuple(sorted(unknown_fields)),
+            not_understood=_added([(report.path, report.not_understood) for report in reports]),
+            warnings=_added([(report.path, report.warnings) for report in reports]),
+            notes=tuple(notes),
+            files=tuple(reports),
+        )
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.path}: {self.n_traces:,} traces, {self.n_steps:,} steps, "
-            f"{self.n_tool_calls:,} tool calls; {len(self.problems):,} records skipped",
-            f"format: {self.format} ({self.decided})",
-            f"fields kept in meta: {', '.join(self.unknown_fields) or 'none'}",
-        ]
-        remarks = [*self.notes, *(f"skipped {problem}" for problem in self.problems)]
-        lines += remarks[:SHOWN_ROWS]
-        if len(remarks) > SHOWN_ROWS:
-            lines.append(f"and {len(remarks) - SHOWN_ROWS:,} more")
+        lines = [f"{self.path}: {self._counts()}", f"form: {self._forms()} ({self.decided})"]
+        lines += [f"{about}: {text}" for about, text in self._remarks()[:SHOWN_ROWS]]
+        n_more = len(self._remarks()) - SHOWN_ROWS
+        if n_more > 0:
+            lines.append(f"and {n_more:,} more")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return render.block(render.tag("pre", self))
+        remarks = self._remarks()
+        rows = [("came in", self._counts()), ("form", f"{self._forms()} ({self.decided})")]
+        rows += remarks[:SHOWN_ROWS]
+        shown: list[object] = [render.tag("strong", self.path), render.table(rows)]
+        if len(remarks) > SHOWN_ROWS:
+            rest = render.table(remarks[SHOWN_ROWS:MOST_ROWS])
+            shown.append(render.details(f"and {len(remarks) - SHOWN_ROWS:,} more", rest))
+        if self.files:
+            head = ("file", "form", "records", "traces", "steps", "skipped", "warnings")
+            files = render.table([_file_row(report) for report in self.files[:MOST_ROWS]], head)
+            shown.append(render.details(f"{len(self.files):,} files", files))
+        return render.block(*shown)
+
+    def _counts(self) -> str:
+        counts = (
+            f"{counted(self.n_traces, 'trace')}, {counted(self.n_steps, 'step')}, "
+            f"{counted(self.n_tool_calls, 'tool call')} from {counted(self.n_records, 'record')}; "
+            f"{len(self.problems):,} skipped"
+        )
+        if self.n_merged:
+            counts += f"; {self.n_merged:,} joined the trace of an earlier one"
+        return counts
+
+    def _forms(self) -> str:
+        if len(self.forms) < 2:
+            return self.format or "none"
+        return ", ".join(f"{name} ({counted(n, 'record')})" for name, n in self.forms.items())
+
+    def _remarks(self) -> list[tuple[str, str]]:
+        """What there is to say of the import, each with what it is about; losses first."""
+        remarks = [("skipped", str(problem)) for problem in self.problems]
+        remarks += [("passed over", str(remark)) for remark in self.not_understood]
+        remarks += [("look at", str(remark)) for remark in self.warnings]
+        remarks += [("note", note) for note in self.notes]
+        remarks.append(("kept in meta", ", ".join(self.unknown_fields) or "none"))
+        return remarks
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things, as ``1 trace`` or ``2 traces``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def _added(listed: Iterable[tuple[str, tuple[Remark, ...]]]) -> tuple[Remark, ...]:
+    """The remarks of several files, each with its first place."""
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for path, remarks in listed:
+        for remark in remarks:
+            counts[remark.what] += remark.n
+            first.setdefault(remark.what, f"{path}, {remark.first}")
+    return tuple(Remark(what, n, first[what]) for what, n in counts.most_common())
+
+
+def _file_row(report: ImportReport) -> tuple[object, ...]:
+    return (
+        report.path,
+        report.format or "none",
+        report.n_records,
+        report.n_traces,
+        report.n_steps,
+        len(report.problems),
+        sum(remark.n for remark in (*report.not_understood, *report.warnings)),
+    )
 
 
 class Traces(list[Trace]):
@@ -100,4 +223,4 @@ class Traces(list[Trace]):
             for trace in self[:SHOWN_ROWS]
         ]
         table = render.table(rows, ("id", "source", "steps", "tool calls", "begins"))
-        return render.block(render.tag("pre", self.report), table)
+        return render.block(render.Html(self.report._repr_html_()), table)

@@ -12,6 +12,7 @@ from toolkit.traces.decode import Decoded, decode_at
 
 LOOKED_AT = 1000
 """How many lines, records or objects decide what a text is."""
+FIRST_BYTE = re.compile(rb"[^\s,]")
 OBJECT = re.compile(r'\{\s*"')
 NEXT_VALUE = re.compile(r"[^\s,]")
 AFTER_VALUE = re.compile(r"\s*(?:[,\]{]|\Z)")
@@ -38,48 +39,70 @@ class RawRecord:
     """The numbers that became None, as ``NaN`` or ``1e999``: JSON has no word for them."""
 
 
-def scan(text: str) -> Iterator[RawRecord]:
-    """Each record of `text`, broken ones too.
+def scan(content: bytes) -> Iterator[RawRecord]:
+    """Each record of `content`, broken ones too.
 
     Of a JSON array, of JSON lines, or objects one after the other.
+
+    Parameters
+    ----------
+    content
+        UTF-8, with newlines. Lines are decoded one by one: the text of a whole file would take up
+        to four times as much memory.
     """
-    return _read_lines(text) if _is_json_lines(text) else _read_values(text)
+    return _read_lines(content) if _is_json_lines(content) else _read_values(text_of(content))
 
 
-def lines_of(text: str) -> Iterator[str]:
-    """The lines of `text` one by one: a list of them would take as much memory as the text."""
+def is_json(content: bytes) -> bool:
+    """Whether `content` begins as a JSON array or object does."""
+    first = FIRST_BYTE.search(content)
+    return first is not None and first[0] in (b"[", b"{")
+
+
+def text_of(content: bytes) -> str:
+    """The text of UTF-8; bytes that are none become lone surrogates."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def lines_of(content: bytes) -> Iterator[bytes]:
+    """The lines of `content` one by one: a list of them would take as much memory again."""
     begin = 0
-    while (end := text.find("\n", begin)) >= 0:
-        yield text[begin:end]
+    while (end := content.find(b"\n", begin)) >= 0:
+        yield content[begin:end]
         begin = end + 1
-    yield text[begin:]
+    yield content[begin:]
 
 
-def _is_json_lines(text: str) -> bool:
-    """Whether a line that opens an object is a record."""
-    first = NEXT_VALUE.search(text)
-    if not first or first[0] == "[":
+def _is_json_lines(content: bytes) -> bool:
+    """Whether a line that opens an object, or a first line that opens a list, is a record."""
+    first = FIRST_BYTE.search(content)
+    if not first:
         return False
-    line_end = text.find("\n", first.end())
-    if line_end < 0 or not NEXT_VALUE.search(text, line_end):
+    line_end = content.find(b"\n", first.end())
+    if line_end < 0 or not FIRST_BYTE.search(content, line_end):
         return False  # a single line
-    opening_lines = (line for line in lines_of(text) if line.startswith("{"))
+    if first[0] == b"[":
+        next_line = FIRST_BYTE.search(content, line_end)
+        is_list = next_line is not None and next_line[0] == b"["
+        return is_list and _read_line(1, 1, content[first.start() : line_end]).error is None
+    opening_lines = (line for line in lines_of(content) if line.startswith(b"{"))
     records = (_read_line(1, 1, line) for line in islice(opening_lines, LOOKED_AT))
     return any(record.error is None for record in records)
 
 
-def _read_lines(text: str) -> Iterator[RawRecord]:
+def _read_lines(content: bytes) -> Iterator[RawRecord]:
     """The records of JSON lines; a blank line is none."""
     number = 0
-    for line_number, line in enumerate(lines_of(text), 1):
-        if line.strip():
+    for line_number, line in enumerate(lines_of(content), 1):
+        stripped = line.strip()
+        if stripped:
             number += 1
-            yield _read_line(number, line_number, line)
+            yield _read_line(number, line_number, stripped)
 
 
-def _read_line(number: int, line_number: int, line: str) -> RawRecord:
+def _read_line(number: int, line_number: int, content: bytes) -> RawRecord:
     """The record on a line, or why the line is none."""
-    line = line.strip()
+    line = text_of(content)
     decoded = decode_at(line, 0)
     error = decoded.error
     if not error and decoded.end < len(line):

@@ -1,14 +1,20 @@
-"""The rows of a CSV file, one by one; a row whose quotes are broken costs its own lines."""
+"""The rows of a CSV file or a DataFrame, one by one.
+
+A row of CSV whose quotes are broken costs its own lines.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
 from toolkit.traces.decode import readable, unreadable
-from toolkit.traces.scan import RawRecord, lines_of
+from toolkit.traces.formats import decoded_cell
+from toolkit.traces.scan import FIRST_BYTE, LOOKED_AT, RawRecord, lines_of, text_of
 
 DELIMITERS = ",;\t"
+HEADER_CHARS = 1_000_000
 HEADER_LINES = 100
 """A header may have line breaks in its quotes, but it does not go on for ever."""
 
@@ -23,13 +29,13 @@ class Row(NamedTuple):
 
 
 class Lines:
-    """The lines of a text, each with its newline, as a `csv.reader` takes them.
+    """The lines of UTF-8, each with its newline, as a `csv.reader` takes them.
 
     The last one can be given back.
     """
 
-    def __init__(self, text: str):
-        self._ahead = lines_of(text)
+    def __init__(self, content: bytes):
+        self._ahead = lines_of(content)
         self._given_back: list[str] = []
         self.number = 0
         """The number of the line that was taken last."""
@@ -40,7 +46,7 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._given_back.pop() if self._given_back else next(self._ahead) + "\n"
+        line = self._given_back.pop() if self._given_back else text_of(next(self._ahead)) + "\n"
         self.number += 1
         self.taken.append(line)
         return line
@@ -51,17 +57,36 @@ class Lines:
         self.number -= 1
 
 
-def read_table(text: str) -> tuple[list[str], Iterator[RawRecord]]:
+def is_table(content: bytes) -> bool:
+    """Whether `content` has a header of several columns, and below it a row that fits."""
+    first = FIRST_BYTE.search(content)
+    if not first or first[0] in (b"[", b"{"):
+        return False
+    if content.find(b"\n", first.start(), first.start() + HEADER_CHARS) < 0:
+        return False
+    names, rows = read_table(content)
+    return len(names) > 1 and any(not row.error for row in islice(rows, LOOKED_AT))
+
+
+def read_table(content: bytes) -> tuple[list[str], Iterator[RawRecord]]:
     """The names of the columns, and each row as a dict.
 
     A row whose quotes are broken swallows the lines up to the next quote. Each of these is then
     read as a row of its own, so that only those are lost that are none, and no line is read more
     than three times.
     """
-    delimiter = max(DELIMITERS, key=lambda candidate: len(_header(Lines(text), candidate)))
-    lines = Lines(text)
+    delimiter = max(DELIMITERS, key=lambda candidate: len(_header(Lines(content), candidate)))
+    lines = Lines(content)
     names = [readable(name) for name in _header(lines, delimiter)]
     return names, _records(lines, names, delimiter)
+
+
+def decoded_row(row: RawRecord) -> RawRecord:
+    """A row whose cells of JSON are decoded."""
+    if row.error:
+        return row
+    cells = {name: decoded_cell(cell) for name, cell in row.value.items()}
+    return replace(row, value=cells)
 
 
 def _header(lines: Lines, delimiter: str) -> list[str]:

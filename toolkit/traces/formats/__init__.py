@@ -6,6 +6,13 @@ the house is one function and one call of `register_format`.
 
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.known import known_formats, register_format
-from toolkit.traces.formats.rows import find_columns, row_format
+from toolkit.traces.formats.rows import decoded_cell, find_columns, row_format
 
-__all__ = ["Format", "find_columns", "known_formats", "register_format", "row_format"]
+__all__ = [
+    "Format",
+    "decoded_cell",
+    "find_columns",
+    "known_formats",
+    "register_format",
+    "row_format",
+]

@@ -13,7 +13,9 @@ def _is_anthropic(record: Record) -> bool:
     """Whether it is a request, or has what only this API writes: blocks, a system prompt apart."""
     request = record.get("request")
     if isinstance(request, dict):
-        return "messages" in request
+        response = record.get("response")
+        is_other = isinstance(response, dict) and ("choices" in response or "object" in response)
+        return "messages" in request and not is_other
     messages = record.get("messages")
     if not isinstance(messages, list):
         return False

@@ -4,185 +4,160 @@ One reply of the API takes several lines, a line a block, each of which repeats 
 of a sub-agent stand behind the call that started it, on a branch of their own.
 """
 
-import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from toolkit.records import RecordError, validate
-from toolkit.traces.formats.claude_threads import Threads, words_on
+from toolkit.records import RecordError
+from toolkit.traces.formats.claude_lines import (
+    SESSION_ID,
+    STATES,
+    Fields,
+    duration_s,
+    fields_of_reply,
+    further_fields,
+    has_other_origin,
+    is_by_the_program,
+    kind_on,
+    message_on,
+    replies_on,
+    typed_command,
+    words_on,
+)
+from toolkit.traces.formats.claude_threads import Threads
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
-from toolkit.traces.messages import Message, Transcript
+from toolkit.traces.messages import Transcript
+from toolkit.traces.totals import totals_of
 from toolkit.traces.trace import Step, Trace
-from toolkit.traces.usage import number_of, usage_of
 
-SESSION_ID = ("sessionId", "session_id")
-FOREIGN = ("traceId", "trace_id", "messages", "steps", "role", "payload")
+FOREIGN = {"traceId", "trace_id", "messages", "steps", "role", "payload"}
 """Fields of records that are no lines, though they may name a session."""
-STATES = (
-    *("cwd", "gitBranch", "version", "userType", "entrypoint", "slug", "teamName", "agentName"),
-    *("summary", "aiTitle", "customTitle"),
-)
-"""What holds for many lines: it goes to meta, as a list where it changed."""
-PLACED = {
-    *STATES,
-    *SESSION_ID,
-    *("type", "uuid", "parentUuid", "logicalParentUuid", "parent_tool_use_id", "isSidechain"),
-    *("agentId", "message", "timestamp", "costUSD", "durationMs", "leafUuid", "subtype"),
-}
-"""The fields of a line that a trace holds in places of their own."""
 TITLES = ("summary", "ai-title", "custom-title", "agent-name")
-RESULTS = ("toolUseResult", "tool_use_result")
-DURATIONS_MS = ("durationMs", "totalDurationMs")
-COMPACTIONS = ("compact_boundary", "microcompact_boundary")
-API_ERRORS = ("isApiErrorMessage", "is_api_error_message")
-NOT_THE_USER = re.compile(
-    r"\s*(<(local-command-\w+|system-reminder|bash-std\w+|task-notification)>|"
-    r"Caveat: The messages below were generated)"
-)
-"""How the program's own words begin where they stand on a line of the user."""
-COMMAND = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
-COMMAND_ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+"""Lines that hold nothing but what is kept for the whole session."""
+CONVERTED = {"subtype", "event", "durationMs", "duration_ms", "costUSD"}
+"""An event is a piece of a message that comes as a whole too."""
 
 
 class _Session:
     """The steps and the meta of a session while its lines are read."""
 
     def __init__(self, lines: list[Record]) -> None:
-        self.transcript = Transcript()
-        self.meta: dict[str, Any] = {}
         self.threads = Threads(lines)
-        self._replies = _replies(lines)
+        self.transcript = Transcript()
+        self.meta: Fields = {}
+        self._replies = replies_on(lines)
+        """What each reply states, until its first step has taken it."""
         self._states: dict[str, list[Any]] = {name: [] for name in STATES}
         self._other_lines: dict[str, list[Record]] = {}
-        self._in_agent = False
 
-    def read(self, lines: Iterable[Record], branch: str | None = None, agent: str = "") -> None:
+    def read_thread(
+        self, lines: Iterable[Record], agent: str | None = None, branch: str | None = None
+    ) -> None:
         """Append the steps of a thread, and behind a call those of the sub-agent it started."""
         for line in lines:
             n_before = len(self.transcript.steps)
-            self._in_agent = bool(agent)
-            self._line(line)
-            steps = self.transcript.steps[n_before:]
-            left_at = branch or self.threads.abandoned.get(line.get("uuid"))
-            for step in steps:
-                if agent:
-                    step.data["agent"] = agent
-                if left_at:
-                    step.data["branch"] = left_at
-            for step in steps:
+            left_at = branch or self.threads.branches.get(line.get("uuid"))
+            self._read_line(line, agent, left_at)
+            for step in self.transcript.steps[n_before:]:
                 if step.kind == "tool.call":
-                    self._sub_agent(step)
+                    self._read_sub_agent(step)
 
-    def _sub_agent(self, call: Step) -> None:
-        started = self.threads.take(call.data.get("original_call_id", call.data["call_id"]))
+    def _read_sub_agent(self, call: Step) -> None:
+        call_id = call.data.get("original_call_id", call.data["call_id"])
+        started = self.threads.started_by(call_id)
         if started:
-            agent, lines = started
-            self.read(lines, agent, _agent_name(call.data["arguments"], lines))
+            lines = self.threads.take(started)
+            name = _agent_name(call.data["arguments"], lines)
+            self.read_thread(lines, name, started)
 
-    def read_others(self) -> None:
-        """Append the threads of sub-agents whose call is not in the session."""
-        while self.threads.agents:
-            agent = next(iter(self.threads.agents))
-            lines = self.threads.agents.pop(agent)
-            self.read(lines, agent, _agent_name({}, lines))
+    def read_other_threads(self) -> None:
+        """Append the steps of sub-agents whose call is not in the session."""
+        for agent in list(self.threads.agents):
+            lines = self.threads.take(agent)
+            self.read_thread(lines, _agent_name({}, lines), agent)
 
-    def _line(self, line: Record) -> None:
-        for name, values in self._states.items():
-            value = line.get(name)
-            if value is not None and value not in values:
-                values.append(value)
-        kind = line.get("type")
-        attachment = line.get("attachment")
-        if isinstance(line.get("message"), dict):
-            self._message(line)
-        elif isinstance(attachment, dict):
-            self._attachment(line, attachment)
-        elif kind == "result":
-            self._result(line)
-        elif kind == "system" and (line.get("content") or line.get("error")):
-            self._system(line)
-        elif line.get("subtype") == "init":
-            self.meta |= _unplaced(line)
-        elif kind not in TITLES:
-            self._other_lines.setdefault(str(kind), []).append(_unplaced(line))
-
-    def _message(self, line: Record) -> None:
-        """Append the steps of a message; its usage and model stand on the first of its reply."""
-        message: dict[str, Any] = dict(line["message"])
-        reply_id = id_text(message.pop("id", None))
-        fields = message if reply_id is None else self._replies.pop(reply_id, {})
-        about = {**_unplaced(line), **_reply_fields(fields, line)}
-        role = message.get("role") or line["type"]
-        content = message.get("content")
-        if role == "user" and (self._in_agent or _is_not_the_user(line)):
-            role = "system"  # a sub-agent's prompt comes from the agent that started it
-        command = COMMAND.search(words_on(line)) if role == "user" else None
-        if command:
-            arguments = COMMAND_ARGUMENTS.search(words_on(line))
-            about["command"] = content
-            content = f"{command[1]} {arguments[1] if arguments else ''}".strip()
-        self._read(line, {**about, "role": role, "content": content}, _kind(line))
-
-    def _read(self, line: Record, message: dict[str, Any], kind: str = "message") -> None:
-        """Append a message with the time and the id of its line, as a step of `kind`."""
-        message |= {"id": line.get("uuid"), "timestamp": line.get("timestamp")}
-        n_before = len(self.transcript.steps)
-        try:
-            self.transcript.read(validate(Message, message))
-        except RecordError:
-            self._other_lines.setdefault(str(line.get("type")), []).append(line)
-        if kind == "message":
+    def _read_line(self, line: Record, agent: str | None, branch: str | None) -> None:
+        self._note_states(line)
+        message: Fields | None
+        if message_on(line):
+            message = self._message(line, agent)
+        elif isinstance(line.get("attachment"), dict):
+            message = _attachment(line)
+        elif line.get("type") == "result":
+            message = self._result(line)
+        elif line.get("type") == "system":
+            message = self._system(line)
+        else:
+            self._keep(line)
             return
-        for position in range(n_before, len(self.transcript.steps)):
-            step = self.transcript.steps[position]
-            if step.kind == "message":
-                self.transcript.steps[position] = replace(step, kind=kind)
+        if message:
+            self._add(line, message, agent, branch)
 
-    def _attachment(self, line: Record, attachment: Record) -> None:
-        """Append what was put before the model: a prompt that waited for its turn, or context."""
-        is_prompt = attachment.get("type") == "queued_command"
-        content = attachment.get("prompt" if is_prompt else "content")
-        if not isinstance(content, str | list):
-            content = f"[{attachment.get('type')}]"
-        is_user = is_prompt and attachment.get("commandMode") != "task-notification"
-        message = {
-            **_unplaced(line),
-            "role": "user" if is_user and not _is_from_program(attachment) else "system",
-            "content": content,
-        }
-        self._read(line, message, "message" if is_prompt else "attachment")
+    def _add(self, line: Record, message: Fields, agent: str | None, branch: str | None) -> None:
+        """Append a message with the time and the id of its line, as steps of the line's kind."""
+        message["id"] = line.get("uuid")
+        message["timestamp"] = line.get("timestamp")
+        kind = message.pop("kind", None) or kind_on(line)
+        self.transcript.read(message, agent, branch, kind)
 
-    def _system(self, line: Record) -> None:
-        """Append a note of the program: a compaction, an error of the API, the output of a hook."""
+    def _message(self, line: Record, agent: str | None) -> Fields:
+        """The message on a line; what its reply states stands on the first of its lines."""
+        written = message_on(line)
+        reply_id = id_text(written.get("id"))
+        reply = written if reply_id is None else self._replies.pop(reply_id, {})
+        message = further_fields(line) | fields_of_reply(reply, line)
+        message["duration_s"] = duration_s(line)
+        message["content"] = written.get("content")
+        role = written.get("role")
+        message["role"] = role if isinstance(role, str) else line.get("type")
+        if message["role"] != "user":
+            return message
+        command = typed_command(words_on(line))
+        if command:
+            message["command"] = message["content"]
+            message["content"] = command
+        if agent or is_by_the_program(line):
+            message["role"] = "system"  # the prompt of a sub-agent is not the user's either
+        return message
+
+    def _system(self, line: Record) -> Fields | None:
+        """A note of the program: a compaction, an error of the API, the output of a hook."""
+        if line.get("subtype") == "init":
+            self.meta |= further_fields(line)
+            return None
         error = line.get("error")
         words = line.get("content")
         if isinstance(error, dict):
             words = error.get("formatted") or error.get("message") or words
-        kind = "error" if error else str(line.get("subtype"))
-        if kind in COMPACTIONS:
-            kind = "compaction"
-        message = {**_unplaced(line), "role": "system", "content": words or "[error]"}
-        self._read(line, message, kind)
+        if not words and not error:
+            self._keep(line)
+            return None
+        return {**further_fields(line), "role": "system", "content": words or "[error]"}
 
-    def _result(self, line: Record) -> None:
-        """Keep what the last line of a run states; its words are mostly those of the last step."""
-        totals = _unplaced(line)
-        words = totals.pop("result", None)
-        usage = totals.pop("usage", None)
-        if isinstance(usage, dict):
-            self.meta |= usage_of(usage, "beside")
-        cost = number_of(totals.pop("total_cost_usd", None))
-        if cost is not None:
-            self.meta["cost_usd"] = cost
-        self.meta["duration_s"] = _seconds(totals.pop("duration_ms", None))
-        self.meta["outcome"] = str(line.get("subtype"))
-        self.meta |= totals
-        is_new = all(step.content != words for step in self.transcript.steps[-1:])
-        if isinstance(words, str) and words and is_new:
-            kind = "error" if line.get("is_error") else "message"
-            self._read(line, {"role": "assistant", "content": words}, kind)
+    def _result(self, line: Record) -> Fields | None:
+        """What the last line of a run states goes to meta; its words are mostly those of a step."""
+        stated = further_fields(line)
+        words = stated.pop("result", None)
+        self.meta |= stated | totals_of(stated)
+        self.meta["outcome"] = line.get("subtype")
+        last = self.transcript.steps[-1:]
+        is_repeated = bool(last) and last[0].content == words
+        if not words or is_repeated:
+            return None
+        kind = "error" if line.get("is_error") else "message"
+        return {"role": "assistant", "content": words, "kind": kind}
+
+    def _note_states(self, line: Record) -> None:
+        for name, values in self._states.items():
+            value = line.get(name)
+            if value is not None and value not in values:
+                values.append(value)
+
+    def _keep(self, line: Record) -> None:
+        """Keep a line that is no step for the meta."""
+        kind = str(line.get("type"))
+        if kind not in TITLES:
+            self._other_lines.setdefault(kind, []).append(further_fields(line))
 
     def trace(self, id_: str, session: str | None) -> Trace:
         """The trace of all that was read."""
@@ -191,141 +166,104 @@ class _Session:
                 self.meta[name] = values[0] if len(values) == 1 else values
         if session:
             self.meta["session"] = session
-        models = (step.data.get("model") for step in self.transcript.steps)
-        self.meta.setdefault("model", next((model for model in models if model), None))
         if self._other_lines:
             self.meta["other_lines"] = self._other_lines
-        stated = {name: value for name, value in self.meta.items() if value is not None}
-        return self.transcript.trace(id_, stated)
+        if "model" not in self.meta:
+            models = [step.data["model"] for step in self.transcript.steps if "model" in step.data]
+            self.meta |= {"model": models[0]} if models else {}
+        return self.transcript.trace(id_, self.meta)
 
 
-def _replies(lines: Iterable[Record]) -> dict[str, dict[str, Any]]:
-    """What the lines of each reply state together: the last word of each counts."""
-    replies: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        message = line.get("message")
-        if not isinstance(message, dict):
-            continue
-        reply_id = id_text(message.get("id"))
-        if reply_id is not None:
-            stated = {name: value for name, value in message.items() if value is not None}
-            replies.setdefault(reply_id, {}).update(stated)
-    return replies
+def _attachment(line: Record) -> Fields:
+    """What was put before the model: a prompt that waited for its turn, or context."""
+    attachment = line["attachment"]
+    message = further_fields(line) | {"role": "system"}
+    content = attachment.get("content")
+    if attachment.get("type") == "queued_command":
+        content = attachment.get("prompt")
+        message["kind"] = "message"
+        is_notice = attachment.get("commandMode") == "task-notification"
+        if not is_notice and not has_other_origin(attachment):
+            message["role"] = "user"
+    if not isinstance(content, str | list):
+        content = f"[{attachment.get('type')}]"
+    message["content"] = content
+    return message
 
 
-def _reply_fields(fields: Record, line: Record) -> dict[str, Any]:
-    """The fields of a reply for the data of its first step."""
-    about = {name: fields[name] for name in fields if name not in ("role", "content", "type")}
-    if "id" in about:
-        about["message_id"] = about.pop("id")
-    if about.get("model") == "<synthetic>":
-        del about["model"]
-    usage = about.pop("usage", None)
-    if isinstance(usage, dict):
-        about["usage"] = usage_of({**usage, "cost_usd": line.get("costUSD")}, "beside")
-    durations = [line.get("durationMs")]
-    for name in RESULTS:
-        result = line.get(name)
-        if isinstance(result, dict):
-            durations += [result.get(duration) for duration in DURATIONS_MS]
-    about["duration_s"] = next((_seconds(ms) for ms in durations if _seconds(ms)), None)
-    return about
-
-
-def _seconds(milliseconds: Any) -> float | None:
-    number = number_of(milliseconds)
-    return None if number is None else number / 1000
-
-
-def _unplaced(line: Record) -> dict[str, Any]:
-    """The fields of a line that have no place of their own."""
-    return {
-        name: value
-        for name, value in line.items()
-        if name not in PLACED and value is not None and value is not False
-    }
-
-
-def _kind(line: Record) -> str:
-    if line.get("isCompactSummary"):
-        return "compaction"
-    return "error" if any(line.get(name) for name in API_ERRORS) else "message"
-
-
-def _is_not_the_user(line: Record) -> bool:
-    """Whether the program itself speaks on a line of the user."""
-    if any(line.get(name) for name in ("isMeta", "isCompactSummary", "isSynthetic")):
-        return True
-    return _is_from_program(line) or bool(NOT_THE_USER.match(words_on(line)))
-
-
-def _is_from_program(record: Record) -> bool:
-    origin = record.get("origin")
-    return isinstance(origin, dict) and origin.get("kind") not in ("human", None)
-
-
-def _agent_name(arguments: Any, lines: list[Record]) -> str:
+def _agent_name(arguments: Any, lines: Iterable[Record]) -> str:
     """The name of a sub-agent: its type, as the call that started it or its lines state it."""
-    stated = [arguments.get("subagent_type")] if isinstance(arguments, dict) else []
-    stated += [line.get("subagent_type") for line in lines]
-    return next((name for name in stated if isinstance(name, str) and name), "sub-agent")
+    named = [arguments] if isinstance(arguments, dict) else []
+    for record in [*named, *lines]:
+        name = record.get("subagent_type")
+        if isinstance(name, str) and name:
+            return name
+    return "sub-agent"
 
 
 def _read(record: Record, id_: str) -> Trace:
     lines = _without_repeats(record["records"])
     session = _Session(lines)
     threads = session.threads
-    has_messages = any("message" in line or "result" in line for line in threads.main)
-    if len(threads.agents) == 1 and not has_messages:  # the file of a sub-agent alone
-        _, lines_of_agent = threads.agents.popitem()
-        threads.main = [*threads.main, *lines_of_agent]
-    session.read(threads.main)
-    session.read_others()
+    is_agent_alone = len(threads.agents) == 1 and not any(map(_has_words, threads.main))
+    if is_agent_alone:
+        for agent in list(threads.agents):
+            threads.main += threads.take(agent)
+    session.read_thread(threads.main)
+    session.read_other_threads()
     if not session.transcript.steps:
-        raise RecordError("it has no messages")
-    return session.trace(id_, _session(record))
+        raise RecordError("the session has no messages")
+    return session.trace(id_, _session_id(record))
+
+
+def _has_words(line: Record) -> bool:
+    return "message" in line or "result" in line
 
 
 def _without_repeats(lines: Iterable[Record]) -> list[Record]:
     """The lines, without those that a resumed session repeats: they bear the same uuid."""
     new: list[Record] = []
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for line in lines:
         uuid = id_text(line.get("uuid"))
-        if uuid is None or uuid not in seen:
+        if uuid not in seen:
             new.append(line)
+        if uuid:
             seen.add(uuid)
     return new
 
 
-def _session(record: Record) -> str | None:
+def _session_id(record: Record) -> str | None:
     """The id of the session of a line, or of the first line that names it."""
-    lines = record.get("records", [record])
-    ids = (first_id(line, *SESSION_ID) for line in lines)
-    return next((id_ for id_ in ids if id_ is not None), None)
+    for line in record.get("records", [record]):
+        session = first_id(line, *SESSION_ID)
+        if session is not None:
+            return session
+    return None
 
 
 def _id(record: Record) -> str | None:
     """The id of a session, or of the sub-agent where all lines are of one."""
-    lines = record.get("records", [record])
-    agents = {line.get("agentId") if line.get("isSidechain") else None for line in lines}
+    agents = set()
+    for line in record.get("records", [record]):
+        agents.add(line.get("agentId") if line.get("isSidechain") else None)
     agent = agents.pop()
-    if agent and not agents:
+    if isinstance(agent, str) and not agents:
         return f"agent-{agent}"
-    return _session(record)
+    return _session_id(record)
 
 
 def _is_line(record: Record) -> bool:
     kind = record.get("type")
-    if not isinstance(kind, str) or any(name in record for name in FOREIGN):
+    if not isinstance(kind, str) or not FOREIGN.isdisjoint(record):
         return False
     if isinstance(record.get("sessionId"), str):
-        return kind == kind.lower()
+        return kind.islower()
     if kind == "summary":
         return "leafUuid" in record
     if kind == "file-history-snapshot":
         return "messageId" in record
-    has_message = isinstance(record.get("message"), dict) and kind in ("user", "assistant")
+    has_message = bool(message_on(record)) and kind in ("user", "assistant")
     is_printed = "subtype" in record or "event" in record or has_message
     return is_printed and ("uuid" in record or "parent_tool_use_id" in record)
 
@@ -336,16 +274,6 @@ FORMAT = Format(
     _read,
     _is_line,
     record_id=_id,
-    group=_session,
-    converted=frozenset(
-        (
-            *PLACED - set(STATES),
-            "role",
-            "usage",
-            "is_error",
-            "event",
-            "total_cost_usd",
-            "duration_ms",
-        )
-    ),
+    group=_session_id,
+    converted=frozenset(CONVERTED),
 )

@@ -9,13 +9,27 @@ from toolkit.traces.formats import (
     braintrust,
     chat,
     claude_code,
+    codex,
     fieldbook,
+    gemini,
+    items,
+    langchain,
     langfuse,
     langsmith,
+    openai,
+    openai_agents,
+    openhands,
     otel_sdk,
     otlp,
+    pairs,
     phoenix,
+    preference,
+    responses,
+    rows,
+    sharegpt,
     tau_bench,
+    vercel,
+    wildchat,
 )
 from toolkit.traces.formats.form import Format
 
@@ -23,15 +37,29 @@ OWN_FORMATS = (
     fieldbook.FORMAT,
     tau_bench.FORMAT,
     claude_code.FORMAT,
+    openhands.FORMAT,
     otlp.FORMAT,
+    openai_agents.FORMAT,
+    items.FORMAT,
+    responses.FORMAT,
+    openai.FORMAT,
+    vercel.FORMAT,
+    gemini.FORMAT,
+    *langchain.FORMATS,
+    sharegpt.FORMAT,
+    wildchat.FORMAT,
+    preference.FORMAT,
     langsmith.FORMAT,
     braintrust.FORMAT,
     langfuse.FORMAT,
     phoenix.FORMAT,
     otel_sdk.FORMAT,
+    codex.FORMAT,
     atif.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
+    rows.FORMAT,
+    pairs.FORMAT,
 )
 RESERVED = ("auto", "table")
 _registered: dict[str, Format] = {}
@@ -50,8 +78,10 @@ def register_format(format: Format) -> None:
 def known_formats(first: Iterable[Format] = ()) -> dict[str, Format]:
     """The formats by name: those given, those that were registered (the latest first), our own."""
     formats: dict[str, Format] = {}
-    for format in (*first, *reversed(_registered.values()), *OWN_FORMATS):
+    outsiders = (*first, *reversed(_registered.values()))
+    for format in outsiders:
         _check_name(format)
+    for format in (*outsiders, *OWN_FORMATS):
         formats.setdefault(format.name, format)
     return formats
 

@@ -4,11 +4,12 @@ Plain ipywidgets, so it works wherever a notebook does, with keys where the brow
 position is worked out from the label file, so a dead kernel costs nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from os import PathLike
+from pathlib import Path
 
-from ipywidgets import HTML, Box, Button, Combobox, HBox, Layout, Textarea, Widget
+from ipywidgets import HTML, Box, Button, Combobox, Layout, Textarea, VBox, Widget
 
 from toolkit import render
 from toolkit.evals.judges.verdict import Verdict
@@ -16,12 +17,24 @@ from toolkit.evals.labels.labels import Judgement, Label, LabelStore, tidy
 from toolkit.traces import Trace, trace_html
 from toolkit.views.panels.page import Page, frame
 from toolkit.views.panels.panel import Panel, by_id, problems_text, user_name
-from toolkit.views.panels.verdicts import HINT, KEYS, LOOKS, UNSAVED
+from toolkit.views.panels.phrases import PhraseChips, phrases_of
+from toolkit.views.panels.queue import deferred, first_to_do, next_to_do
+from toolkit.views.panels.reading import any_failed, browser_button
+from toolkit.views.panels.stepfield import StepField
+from toolkit.views.panels.verdicts import (
+    HINT,
+    KEYS,
+    LOOKS,
+    UNSAVED,
+    UNSAVED_STEP,
+    reason_box,
+)
 
 __all__ = ["AnnotationPanel"]
 
-
-EDGE = {"border": "1px solid #8886", "margin": "6px 2px"}
+STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+WINDOW = "calc(100vh - 9rem)"
+"""The height of the window, without the bars of JupyterLab."""
 
 
 class AnnotationPanel(Panel):
@@ -37,7 +50,7 @@ class AnnotationPanel(Panel):
     rater : str or None
         Who labels; None takes the user name of the environment.
     height : str
-        Of the frame that a trace is read in, as CSS.
+        Of the panel, as CSS: the window's.
     judge : iterable of Verdict
         What a judge said. It is shown with a trace only once your own label of it is on disk.
 
@@ -65,6 +78,8 @@ class AnnotationPanel(Panel):
     """The box for the reason that belongs to the trace on display."""
     verdicts: dict[Judgement, Button]
     """The buttons that belong to the trace on display."""
+    step: StepField | None
+    """The step where that trace goes wrong; None where the list is empty."""
     undo: Button
     """The button that takes back the last label; it too goes with its trace."""
     _badges: tuple[str, ...] = ()
@@ -74,7 +89,7 @@ class AnnotationPanel(Panel):
         traces: Iterable[Trace],
         store: str | PathLike[str],
         rater: str | None = None,
-        height: str = "22rem",
+        height: str = WINDOW,
         judge: Iterable[Verdict] = (),
     ):
         super().__init__(KEYS, HINT)
@@ -82,28 +97,11 @@ class AnnotationPanel(Panel):
         self._traces = by_id(traces)
         self._ids = list(self._traces)
         self._store = LabelStore(store, make=True)
-        self._height = height
         self._judged = {verdict.trace_id: verdict for verdict in judge}
-        self.previous = self.button(
-            "previous",
-            "Previous",
-            "arrow-left",
-            "The trace before this one",
-            partial(self._step, -1),
-        )
-        self.next = self.button(
-            "next", "Next", "arrow-right", "The trace after this one", partial(self._step, 1)
-        )
-        self.jump = Combobox(
-            options=self._ids,
-            continuous_update=False,
-            placeholder="Jump to an id (J)",
-            tooltip="Type or choose the id of a trace, then press Enter",
-            layout=Layout(width="14rem"),
-        )
-        self.jump.add_class("fieldbook-jump")
-        self.jump.observe(self._on_jump, "value")
-        self._turn_to(_first_to_do(self._ids, self._labels()))
+        self.add_class("fieldbook").add_class("fieldbook-annotate")
+        self.layout = Layout(max_width="none", height=height)
+        self._make_bar()
+        self._turn_to(first_to_do(self._ids, self._labels()))
         self.turn_page(problems_text("store", self._store.problems) or self._standing_label())
 
     @property
@@ -111,8 +109,8 @@ class AnnotationPanel(Panel):
         """Where the panel stands, as the store has it: ``3 of 20 · 2 labelled``."""
         labels = self._labels()
         position = f"{self._at + 1} of {len(self._ids)} · {len(labels)} labelled"
-        deferred = _deferred(labels)
-        return f"{position} ({len(deferred)} deferred)" if deferred else position
+        n_deferred = len(deferred(labels))
+        return f"{position} ({n_deferred} deferred)" if n_deferred else position
 
     @property
     def _at(self) -> int:
@@ -128,49 +126,76 @@ class AnnotationPanel(Panel):
         """What this rater holds, of traces in the list or not, oldest first."""
         return [label for label in self._store.labels() if label.rater == self.rater]
 
-    def _turn_to(self, trace_id: str | None, why: str | None = None) -> None:
-        """Make `trace_id` the one that is shown next, with `why` in the box (None: the reason that
-        is on disk).
+    def _turn_to(self, trace_id: str | None, taken_back: Label | None = None) -> None:
+        """Make `trace_id` the one that is shown next, with the reason and the step of the label
+        that was `taken_back`, or of the one on disk.
         """
         self.trace = self._traces.get(trace_id or "")
         self._label = self._labels().get(trace_id or "")
-        on_disk = self._label.why if self._label else ""
-        self._filled = on_disk if why is None else why
+        filled = taken_back or self._label
+        self._filled_why = filled.why if filled else ""
+        self._filled_step = filled.step if filled else None
 
     def draw(self, page: Page) -> list[Widget]:
-        """The trace, what stands beside it, the box and the buttons of the verdicts."""
+        """The trace, and beside it the verdicts with the reason, and what helps to find one."""
         self._draw_bar(page)
+        self.reason = page.box = reason_box(self._filled_why)
+        self.reason.disabled = self.trace is None
+        rows: list[Widget] = [self._draw_verdicts(page), self.reason, page.note]
+        self.step = None
+        if self.trace:
+            say = partial(self.say, problem=True)
+            self.step = StepField(self.trace, self._filled_step, say)
+            rows.append(self.step)
+        rows.append(PhraseChips(phrases_of(self._my_labels()), self.reason))
+        aside = self._aside()
+        if aside:
+            rows.append(HTML(render.block(aside)))
+        side = VBox(rows).add_class("fieldbook-side")
+        return [Box([self._draw_trace(), side]).add_class("fieldbook-columns")]
+
+    def _draw_verdicts(self, page: Page) -> Box:
         self.verdicts = {}
         for verdict, look in LOOKS.items():
             action = partial(self._judge, verdict)
-            made = page.button(verdict, look.word, look.icon, look.tooltip, action, look.colour)
+            made = page.button(verdict, look.word, look.icon, look.tooltip, action)
             made.disabled = self.trace is None
+            made.layout.width = "auto"
+            if self._label and self._label.verdict == verdict:
+                made.add_class("fieldbook-chosen")
             self.verdicts[verdict] = made
-        self.reason = page.box = Textarea(
-            value=self._filled,
-            description="Why",
-            placeholder="In your own words: what makes it good or bad?",
-            tooltip="The reason for your verdict; a verdict without one is not saved",
-            # One message when the box is left, so that the words arrive ahead of the click that
-            # follows.
-            continuous_update=False,
-            rows=3,
-            disabled=self.trace is None,
-            layout=Layout(width="auto"),
-            style={"description_width": "initial"},
-        )
-        flow = Layout(flex_flow="row wrap", align_items="center")
-        buttons = HBox([*self.verdicts.values(), page.note], layout=flow)
-        aside = self._aside()
-        beside = [HTML(render.block(aside))] if aside else []
-        return [self._draw_trace(), *beside, self.reason, buttons]
+        return Box(list(self.verdicts.values())).add_class("fieldbook-verdicts")
 
     def heading(self) -> str:
         """Where the panel stands, and whose labels these are."""
+        done = len(self._labels()) / max(1, len(self._ids))
+        filled = render.tag("div", style=f"width:{done:.1%}")
+        bar = render.tag("div", filled, class_="fieldbook-progress")
         badges = []
         for badge in (f"labels by {self.rater}", *self._badges):
-            badges.append(render.tag("span", badge, class_="badge", style="margin-left:.4rem"))
-        return render.block(render.tag("strong", self.position), *badges)
+            badges.append(render.tag("span", badge, class_="badge"))
+        row = render.tag("div", render.tag("strong", self.position), bar, *badges, class_="row")
+        return render.block(row, style=STYLE)
+
+    def _make_bar(self) -> None:
+        """What leads from trace to trace, and stays from page to page."""
+        back = partial(self._go_by, -1)
+        on = partial(self._go_by, 1)
+        self.previous = self.button(
+            "previous", "Previous", "arrow-left", "The trace before this one", back
+        )
+        self.next = self.button("next", "Next", "arrow-right", "The trace after this one", on)
+        self.jump = Combobox(
+            options=self._ids,
+            continuous_update=False,
+            placeholder="Jump to an id (J)",
+            tooltip="Type or choose the id of a trace, then press Enter",
+            layout=Layout(width="11rem"),
+        )
+        self.jump.add_class("fieldbook-jump")
+        self.jump.observe(self._on_jump, "value")
+        self.next_error = browser_button("error", KEYS)
+        self.open_all = browser_button("open", KEYS)
 
     def _draw_bar(self, page: Page) -> None:
         self.undo = self.undo_button(page)
@@ -178,14 +203,22 @@ class AnnotationPanel(Panel):
         self.next.disabled = self._at >= len(self._ids) - 1
         self.undo.disabled = not self._ids
         self.jump.disabled = not self._ids
-        self.bar.children = [self.previous, self.next, self.jump, self.undo]
+        self.next_error.disabled = self.trace is None or not any_failed(self.trace)
+        self.bar.children = [
+            self.previous,
+            self.next,
+            self.jump,
+            self.undo,
+            self.next_error,
+            self.open_all,
+        ]
 
     def _draw_trace(self) -> Box:
         """The frame that the trace is read in."""
         if self.trace is None:
             empty = "There are no traces to label: the list is empty."
-            return frame(render.tag("p", empty), "auto", **EDGE)
-        return frame(trace_html(self.trace), self._height, **EDGE)
+            return frame(render.tag("p", empty), "auto")
+        return frame(trace_html(self.trace), "auto")
 
     def _aside(self) -> object:
         """What is shown beside the trace: the judge's verdict, and only beside a label of one's
@@ -208,10 +241,17 @@ class AnnotationPanel(Panel):
         return f"{replaces}."
 
     def unsaved(self, act: str) -> str:
-        """The message about a reason that no verdict has saved."""
-        if act in LOOKS or self.reason.value.strip() in {"", self._filled.strip()}:
+        """The message about a reason, or a step, that no verdict has saved."""
+        if act in LOOKS:
             return ""
-        return UNSAVED
+        if self.reason.value.strip() not in {"", self._filled_why.strip()}:
+            return UNSAVED
+        if self._step_id() not in {None, self._filled_step}:
+            return UNSAVED_STEP
+        return ""
+
+    def _step_id(self) -> str | None:
+        return self.step.step if self.step else None
 
     def _judge(self, verdict: Judgement) -> str:
         """Save a verdict with the reason in the box, unless it is on disk already."""
@@ -221,9 +261,10 @@ class AnnotationPanel(Panel):
         if not why:
             self.reason.focus()
             raise ValueError("say why in the box, then press again.")
-        if self._label and (self._label.verdict, self._label.why) == (verdict, why):
+        label = Label(self.trace.id, self.rater, verdict, why, step=self._step_id())
+        if self._label and _says_the_same(self._label, label):
             return f"Saved already: {self.trace.id} is a {verdict}."
-        return self._save(Label(self.trace.id, self.rater, verdict, why))
+        return self._save(label)
 
     def _save(self, label: Label) -> str:
         """Write a label, and turn to the next trace without one, or stay where none is left."""
@@ -233,12 +274,11 @@ class AnnotationPanel(Panel):
         if judged:
             message += f" The judge says {judged.verdict or 'nothing that counts'}."
         labels = self._labels()
-        following = _next_to_do(self._ids, labels, label.trace_id)
+        following = next_to_do(self._ids, labels, label.trace_id)
         if following is None:
             message += f" All {len(self._ids)} have a label."
-            deferred = _deferred(labels)
-            if deferred:
-                message += f" Deferred: {', '.join(deferred)}."
+            if waiting := deferred(labels):
+                message += f" Deferred: {', '.join(waiting)}."
         self._turn_to(following or label.trace_id)
         return message
 
@@ -253,7 +293,7 @@ class AnnotationPanel(Panel):
                 f"Your newest label is of {newest.trace_id}, which is not in this list: it stays."
             )
         self._store.undo(self.rater)
-        self._turn_to(newest.trace_id, newest.why)
+        self._turn_to(newest.trace_id, newest)
         taken = f"Taken back: {newest.trace_id} is no longer a {newest.verdict}."
         return f"{taken} Its reason is in the box again."
 
@@ -261,7 +301,7 @@ class AnnotationPanel(Panel):
         self._turn_to(trace_id)
         return self._standing_label()
 
-    def _step(self, by: int) -> str:
+    def _go_by(self, by: int) -> str:
         at = self._at + by
         return self._go(self._ids[at]) if 0 <= at < len(self._ids) else ""
 
@@ -274,21 +314,5 @@ class AnnotationPanel(Panel):
             self.say(f"No trace of this list has the id {wanted}.", problem=True)
 
 
-def _deferred(labels: dict[str, Label]) -> list[str]:
-    return [label.trace_id for label in labels.values() if label.verdict == "defer"]
-
-
-def _first_to_do(ids: Sequence[str], labels: dict[str, Label]) -> str | None:
-    """The first trace without a label, else the first that was deferred, else the first."""
-    waiting = [trace_id for trace_id in ids if trace_id not in labels]
-    in_order = [*waiting, *_deferred(labels), *ids]
-    return in_order[0] if in_order else None
-
-
-def _next_to_do(ids: Sequence[str], labels: dict[str, Label], after: str) -> str | None:
-    """The next trace without a label, round the end of the list."""
-    start = ids.index(after) + 1
-    for trace_id in [*ids[start:], *ids[:start]]:
-        if trace_id not in labels:
-            return trace_id
-    return None
+def _says_the_same(one: Label, other: Label) -> bool:
+    return (one.verdict, one.why, one.step) == (other.verdict, other.why, other.step)

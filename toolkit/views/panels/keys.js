@@ -5,7 +5,74 @@ const SCROLL = { ArrowDown: 60, ArrowUp: -60, PageDown: 400, PageUp: -400, " ": 
 const ARROWS = { ArrowLeft: "←", ArrowRight: "→" };
 const TYPING = "input, textarea, select, [contenteditable]";
 
+// What is read in the frame of a panel: its steps, the one in view, and the way from one to the next. Nothing of it is sent.
+function reading(root) {
+  const frame = () => root.querySelector(".fieldbook-frame");
+  const steps = () => [...(frame()?.querySelectorAll(".steps article") ?? [])];
+  const field = () => root.querySelector(".fieldbook-step input");
+  const topOf = () => (frame().querySelector(".bar") ?? frame()).getBoundingClientRect().bottom; // the strip stays in sight
+  let sought = null; // the step that was gone to, which is the one in view as long as it can be seen
+
+  function inView() {
+    const list = steps();
+    if (!list.length) return null;
+    const top = frame().querySelector(".bar") ? topOf() : frame().getBoundingClientRect().top;
+    const bottom = frame().getBoundingClientRect().bottom;
+    const box = sought?.isConnected && sought.getBoundingClientRect();
+    if (box && box.bottom > top && box.top < bottom) return sought;
+    return list.find((step) => step.getBoundingClientRect().bottom > top + 16) ?? list.at(-1);
+  }
+
+  function show() {
+    const here = inView();
+    root.querySelectorAll(".fieldbook-here").forEach((step) => step !== here && step.classList.remove("fieldbook-here"));
+    here?.classList.add("fieldbook-here");
+  }
+
+  function go(step) {
+    for (let fold = step.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    sought = step.closest("article");
+    const shown = frame();
+    const far = () => step.getBoundingClientRect().top - Math.max(topOf(), shown.getBoundingClientRect().top) - 8;
+    shown.scrollTop += far(); // twice, for what came into view on the way has its true height only now
+    requestAnimationFrame(() => ((shown.scrollTop += far()), show()));
+  }
+
+  function nextError() {
+    const list = steps();
+    const from = list.indexOf(inView());
+    const behind = [...list.slice(from + 1), ...list.slice(0, from + 1)];
+    const start = frame().scrollTop === 0 && !sought ? list : behind; // at the top, the first counts too
+    const failed = start.find((step) => step.classList.contains("failed"));
+    if (failed) go(failed);
+  }
+
+  function openAll() {
+    const folds = [...frame().querySelectorAll(".steps details")];
+    const open = folds.some((fold) => !fold.open);
+    folds.forEach((fold) => (fold.open = open));
+  }
+
+  function choose(step) {
+    const input = field();
+    const number = /-(\d+)$/.exec(step?.id)?.[1];
+    if (!input || !number) return;
+    input.value = input.value === number ? "" : number;
+    for (const type of ["input", "change"]) input.dispatchEvent(new Event(type, { bubbles: true }));
+  }
+
+  function follow(link) {
+    const step = document.getElementById(link.hash.slice(1));
+    if (!step || !frame()?.contains(step)) return;
+    if (step.contains(link)) choose(step); // its own number
+    else go(step);
+  }
+
+  return { frame, show, follow, acts: { error: nextError, open: openAll, step: () => choose(inView()) } };
+}
+
 function listen(root, model, signal) {
+  const read = reading(root);
   const page = () => root.querySelector(".fieldbook-page");
   const box = () => page()?.querySelector("textarea");
   const numberOf = (shown) => Number(/fieldbook-page-(\d+)/.exec(shown?.className)?.[1] ?? -1);
@@ -22,8 +89,12 @@ function listen(root, model, signal) {
 
   function choose(act, button) {
     chosen = { act, page: page() };
-    page().querySelectorAll("button").forEach((other) => (other.style.outline = ""));
-    button.style.outline = "3px solid #0072b2";
+    page().querySelectorAll("button").forEach((other) => other.classList.remove("fieldbook-pressed"));
+    button.classList.add("fieldbook-pressed");
+    write();
+  }
+
+  function write() {
     const words = box();
     words.focus(); // always, even where there is a reason: words that are typed next must never act as keys
     words.setSelectionRange(words.value.length, words.value.length);
@@ -53,6 +124,7 @@ function listen(root, model, signal) {
     const act = Object.entries(model.get("caps")).find((pair) => pair[1] === cap)?.[0];
     if (act && sent === page()) return () => {};
     if (act === "jump") return jump;
+    if (act in read.acts) return event.repeat && act !== "error" ? () => {} : read.acts[act];
     if (act) {
       const button = page()?.querySelector(`.fieldbook-${act}`);
       const steps = act === "previous" || act === "next"; // a key that is held down steps on, and does nothing else again
@@ -60,8 +132,8 @@ function listen(root, model, signal) {
       const wantsWords = button && box() && act !== "undo";
       return () => (wantsWords ? choose(act, button) : send(act));
     }
-    if (event.target.matches("button, summary") && event.key === " ") return null;
-    const frame = page()?.querySelector(".fieldbook-frame");
+    if (event.target.matches("button, summary, [type=checkbox]") && event.key === " ") return null;
+    const frame = read.frame();
     return event.key in SCROLL && frame ? () => frame.scrollBy({ top: SCROLL[event.key] }) : null;
   }
 
@@ -77,6 +149,19 @@ function listen(root, model, signal) {
     }
   }
 
+  function clicked(event) {
+    const link = event.target.closest(".fieldbook a[href^='#']");
+    const act = Object.keys(read.acts).find((name) => event.target.closest(`button.fieldbook-${name}`));
+    if (link) {
+      event.preventDefault(); // a notebook's address is not the trace's
+      read.follow(link);
+    }
+    if (act) read.acts[act]();
+    const press = event.target.closest(".fieldbook-page button, .fieldbook-undo");
+    if (event.target.closest(".fieldbook-chips button") || ((link || act) && chosen?.page === page())) write();
+    else if (press || link || act) back();
+  }
+
   const answered = ({ page: shown }) => shown === numberOf(sent) && (sent = null);
   model.on("msg:custom", answered);
   signal.addEventListener("abort", () => model.off("msg:custom", answered));
@@ -86,7 +171,8 @@ function listen(root, model, signal) {
   // in the capturing phase: a text field of ipywidgets stops its keydown before it bubbles up
   root.addEventListener("keydown", pressed, { signal, capture: true });
   // a page takes its focused button with it when it goes, and the keys would go to nobody
-  root.addEventListener("click", (event) => event.target.closest(".fieldbook-page button, .fieldbook-undo") && back(), { signal });
+  root.addEventListener("click", clicked, { signal });
+  root.addEventListener("scroll", () => requestAnimationFrame(read.show), { signal, capture: true });
 }
 
 function render({ model, el }) {

@@ -1,33 +1,29 @@
-"""The verdicts on an `AnnotationPanel`: how their buttons look, and their keys."""
+"""The verdicts on an `AnnotationPanel`: their buttons, their keys, and the box for the reason."""
 
 from typing import NamedTuple
 
+from ipywidgets import Layout, Textarea
+
 from toolkit.evals.labels.labels import Judgement
 
-__all__ = ["HINT", "KEYS", "LOOKS", "UNSAVED"]
+__all__ = ["HINT", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP", "reason_box"]
 
 
 class Look(NamedTuple):
-    """How the button of a verdict looks; the word and the icon carry it, the colour only helps."""
+    """How the button of a verdict looks; the word and the icon carry it."""
 
     word: str
     icon: str
     tooltip: str
-    colour: str
 
 
 LOOKS: dict[Judgement, Look] = {
-    "pass": Look(
-        "Pass", "check", "Good enough: save this reason, then show the next trace", "#cdebdf"
-    ),
-    "fail": Look(
-        "Fail", "times", "Not good enough: save this reason, then show the next trace", "#f8d5c2"
-    ),
+    "pass": Look("Pass", "check", "Good enough: save this reason, then show the next trace"),
+    "fail": Look("Fail", "times", "Not good enough: save this reason, then show the next trace"),
     "defer": Look(
         "Defer",
         "pause",
         "Not sure yet: save what holds you up, then show the next trace",
-        "#e6e2d6",
     ),
 }
 KEYS = {
@@ -38,10 +34,33 @@ KEYS = {
     "jump": "J",
     "previous": "←",
     "next": "→",
+    "error": "E",
+    "open": "O",
+    "step": "S",
 }
 HINT = (
     "Click the panel, or Tab into it, for its keys: 1, 2 or D, then why, then Enter. "
-    "Shift+Enter is a new line, Esc leaves the box; ← → U J, and ↑ ↓ to scroll. "
+    "Shift+Enter is a new line, Esc leaves the box, ↑ ↓ scroll; S points at the step in view. "
     "While the panel's edge is blue, no key reaches the notebook."
 )
 UNSAVED = "These words are not saved yet. Press Pass, Fail or Defer to keep them, or empty the box."
+UNSAVED_STEP = (
+    "The step that you chose is not saved yet. Press Pass, Fail or Defer to keep it, or unset it."
+)
+
+
+def reason_box(why: str) -> Textarea:
+    """The box for the reason, with `why` in it."""
+    box = Textarea(
+        value=why,
+        description="Why",
+        placeholder="In your own words: what makes it good or bad?",
+        tooltip="The reason for your verdict; a verdict without one is not saved",
+        # One message when the box is left, so that the words arrive ahead of the click that
+        # follows.
+        continuous_update=False,
+        rows=4,
+        layout=Layout(width="auto"),
+        style={"description_width": "initial"},
+    )
+    return box.add_class("fieldbook-why")

@@ -1,0 +1,191 @@
+"""What stood in a record and is not in its traces? Every value is looked for, whatever the form."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
+from math import isnan
+from typing import Any
+
+from toolkit.records import RecordError
+from toolkit.traces.decode import TOO_DEEP
+from toolkit.traces.ids import Record
+from toolkit.traces.trace import Trace
+
+MOST_LEVELS = 200
+"""How deep a trace may be nested: beyond it could be neither written nor shown."""
+CONVERTED = frozenset(
+    "role type kind object index status state "
+    "time timestamp timestamps ts date created created_at createdAt updated_at updatedAt "
+    "start_time end_time startTime endTime started_at ended_at startedAt endedAt "
+    "startTimeUnixNano endTimeUnixNano timeUnixNano observedTimeUnixNano "
+    "usage usageDetails usage_details usageMetadata usage_metadata token_usage "
+    "input_tokens output_tokens prompt_tokens completion_tokens total_tokens cached_tokens "
+    "reasoning_tokens cache_read_input_tokens cache_creation_input_tokens "
+    "schema_version schemaVersion".split()
+)
+"""Fields that each trace holds in another shape: as an actor, a kind, a time or a count."""
+ID_ENDINGS = ("id", "Id", "ID", "_ids", "uuid", "Uuid")
+"""How the names of fields end that say what belongs together: the order of the steps says it."""
+NOTHING = (None, "")
+Path = tuple[Any, Any]
+"""The names that lead to a value, the last one outside; ``*`` for an index."""
+
+
+@dataclass(slots=True)
+class Values:
+    """Every value in the traces of a record."""
+
+    leaves: set[Any]
+    """The texts and the numbers."""
+    containers: set[int]
+    """The identities of the objects and lists that are in a trace just as they came."""
+    _lines: set[str] = field(default_factory=set)
+
+    def has(self, leaf: Any) -> bool:
+        """Whether a text or a number is in a trace, by itself or line by line."""
+        if isinstance(leaf, float) and isnan(leaf):
+            return True  # it has a warning of its own
+        if not self._lines:
+            self._lines = set(_lines_of(self.leaves))
+        return all(line in self._lines for line in _lines(str(leaf)))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text that are not blank."""
+    return filter(None, map(str.strip, text.splitlines()))
+
+
+def _lines_of(leaves: Iterable[Any]) -> Iterator[str]:
+    """The lines of texts and numbers, and of the values in texts that are JSON."""
+    for leaf in leaves:
+        text = str(leaf)
+        yield from _lines(text)
+        decoded = _decoded(text)
+        if decoded is not None:
+            for inner in values_in([decoded]).leaves:
+                yield from _lines(str(inner))
+
+
+def values_of(traces: Iterable[Trace]) -> Values:
+    """The values in traces.
+
+    Raises RecordError where one is nested too deeply.
+    """
+    leaves: set[Any] = set()
+    nested: list[Any] = []
+    for trace in traces:
+        leaves.add(trace.id)
+        nested.append(trace.meta)
+        for step in trace.steps:
+            leaves.add(step.id)
+            leaves.add(step.actor)
+            leaves.add(step.content)
+            leaves.add(step.time)
+            if step.data:
+                nested.append(step.data)
+    kept = values_in(nested)
+    kept.leaves |= leaves
+    return kept
+
+
+def values_in(values: list[Any]) -> Values:
+    """The leaves of nested `values`, level by level."""
+    kept = Values(set(), set())
+    level = values
+    for _ in range(MOST_LEVELS):
+        deeper: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                kept.containers.add(id(value))
+                deeper.extend(value.values())
+            elif isinstance(value, list | tuple):
+                kept.containers.add(id(value))
+                deeper.extend(value)
+            elif isinstance(value, str | int | float) and not isinstance(value, bool):
+                kept.leaves.add(value)
+        if not deeper:
+            return kept
+        level = deeper
+    raise RecordError(f"{TOO_DEEP} to be written as JSON again")
+
+
+def passed_over(
+    records: Iterable[Record], kept: Values, converted: frozenset[str]
+) -> Iterator[str]:
+    """The path of each value of `records` that no trace has, as ``messages.*.mood``.
+
+    Parameters
+    ----------
+    records
+        Those that the traces were made of.
+    kept
+        The values of the traces.
+    converted
+        The names of fields that the form holds in another shape, beside those that all forms do.
+    """
+    known = CONVERTED | converted
+    leaves = kept.leaves
+    stack: list[tuple[Any, Path | None]] = [(record, None) for record in records]
+    while stack:
+        value, path = stack.pop()
+        children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
+        for name, inner in children:
+            if isinstance(inner, dict | list):
+                if inner and id(inner) not in kept.containers and name not in known:
+                    stack.append((inner, (path, name)))
+                continue
+            if inner in leaves or inner in NOTHING or isinstance(inner, bool) or name in known:
+                continue
+            own_path = (path, name)
+            decoded = _decoded(inner)
+            if decoded is not None:
+                stack.append((decoded, own_path))
+            elif not kept.has(inner) and not str(name).endswith(ID_ENDINGS):
+                yield _joined(own_path)
+
+
+def _decoded(text: Any) -> Any:
+    """The object or the list that a text is the JSON of; None for other values."""
+    if not isinstance(text, str) or not text.startswith(("{", "[", '"{', '"[')):
+        return None
+    try:
+        decoded = json.loads(text)
+        if isinstance(decoded, str):
+            decoded = json.loads(decoded)
+    except (ValueError, RecursionError):
+        return None
+    return decoded if isinstance(decoded, dict | list) else None
+
+
+def _joined(path: Path | None) -> str:
+    names: list[str] = []
+    while path is not None:
+        path, name = path
+        names.append(str(name))
+    return ".".join(reversed(names))
+
+
+def warnings_of(traces: Iterable[Trace]) -> Iterator[str]:
+    """What a reader should look at: it says more often that a form was misread than anything."""
+    for trace in traces:
+        if not trace.steps:
+            yield "traces without steps"
+            continue
+        actors: set[str] = set()
+        call_ids: set[Any] = set()
+        answered: list[Any] = []
+        for step in trace.steps:
+            actors.add(step.actor)
+            if step.kind == "message":
+                if not step.content or step.content.isspace():
+                    yield "messages without words"
+            elif step.kind == "tool.call":
+                call_ids.add(step.data.get("call_id"))
+            elif step.kind == "tool.result":
+                answered.append(step.data.get("call_id"))
+        if "user" not in actors:
+            yield "traces in which nobody is the user"
+        for call_id in answered:
+            if call_id not in call_ids:
+                yield "results without a call"

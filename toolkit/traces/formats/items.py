@@ -1,0 +1,64 @@
+"""The items of OpenAI's Responses API, one after the other, as of `to_input_list`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.form import Format
+from toolkit.traces.ids import Record
+from toolkit.traces.messages import Transcript, is_message
+from toolkit.traces.parts import words_of
+from toolkit.traces.trace import Trace
+
+ENDINGS = ("_call", "_call_output")
+"""How the types of calls end, and those of their results."""
+PARTS = ("input_text", "output_text", "input_image", "input_file", "refusal")
+"""The parts of a message as only this API has them."""
+
+
+def is_item(value: Any) -> bool:
+    """Whether it is an item as only this API has them; a message is one by its parts."""
+    if not isinstance(value, dict):
+        return False
+    type_ = value.get("type")
+    if isinstance(type_, str) and "role" not in value:
+        return type_ == "reasoning" or type_.endswith(ENDINGS)
+    content = value.get("content")
+    if type_ not in (None, "message") or not isinstance(content, list):
+        return False
+    return any(isinstance(part, dict) and part.get("type") in PARTS for part in content)
+
+
+def are_items(value: Any) -> bool:
+    """Whether it is a list with an item in it; the others may be messages of any API."""
+    return isinstance(value, list) and any(is_item(item) for item in value)
+
+
+def read_items(transcript: Transcript, items: Iterable[Any]) -> None:
+    """Append the steps of `items`; one that says, calls and answers nothing is an event."""
+    for item in items:
+        if isinstance(item, dict) and not is_message(item) and isinstance(item.get("type"), str):
+            words, _ = words_of(item.get("text") or "")
+            transcript.add(item["type"], "assistant", words, without(item, "type"))
+        elif item is not None:
+            transcript.read(item)
+
+
+def _read(record: Record, id_: str) -> Trace:
+    transcript = Transcript()
+    read_items(transcript, record["records"])
+    return transcript.trace(id_, {})
+
+
+def _together(_item: Record) -> str:
+    return "items"
+
+
+FORMAT = Format(
+    "openai-items",
+    ("type", "content"),
+    _read,
+    is_item,
+    group=_together,
+    converted=frozenset({"type"}),
+)

@@ -1,0 +1,121 @@
+"""OpenAI's Agents SDK: a trace and its spans, as its exporter sends them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from toolkit.records import RecordError
+from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.form import Format
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.parts import epoch_s
+from toolkit.traces.spans import NOTES, Span, trace_of
+from toolkit.traces.trace import Trace
+from toolkit.traces.usage import usage_of
+
+MODEL_SPANS = ("generation", "response")
+READ = ("type", "name", "input", "output", "model", "usage")
+"""The fields of a span's data that become steps, or a field of one."""
+PLACE = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "span_data", "error")
+ONLY_IDS = "{} replies are there by their id alone: the exporter leaves out what they say"
+
+
+def _knows(record: Record) -> bool:
+    if record.get("object") == "trace":
+        return "workflow_name" in record or "group_id" in record
+    if isinstance(record.get("spans"), list):
+        return any(_is_span(span) for span in record["spans"])
+    return _is_span(record)
+
+
+def _is_span(record: Any) -> bool:
+    is_object = isinstance(record, dict) and record.get("object") == "trace.span"
+    return is_object and isinstance(record.get("span_data"), dict)
+
+
+def _opened(record: Record) -> Iterable[Record]:
+    """A trace and its spans, where both stand in one object."""
+    if not isinstance(record.get("spans"), list):
+        return [record]
+    trace = record.get("trace")
+    head = trace if isinstance(trace, dict) else {"object": "trace", **without(record, "spans")}
+    return [head, *record["spans"]]
+
+
+def _trace_id(record: Record) -> str | None:
+    first = record["records"][0] if record.get("records") else record
+    return first_id(first, "trace_id", "id")
+
+
+def _read(record: Record, id_: str) -> Trace:
+    records = record["records"]
+    heads = [part for part in records if not _is_span(part)]
+    spans = [part for part in records if _is_span(part)]
+    meta: dict[str, Any] = {}
+    for head in heads:
+        meta |= {name: value for name, value in head.items() if value not in (None, {}, [])}
+    meta = without(meta, "object", "id")
+    if "group_id" in meta:
+        meta["session"] = meta["group_id"]
+    n_silent = sum(_is_silent(span["span_data"]) for span in spans)
+    if n_silent:
+        meta[NOTES] = [ONLY_IDS.format(n_silent)]
+    trace = trace_of([_span(span) for span in spans], id_, meta)
+    if not trace.steps:
+        raise RecordError(f"no span holds words: {meta.get(NOTES, ['they are all empty'])[0]}")
+    return trace
+
+
+def _is_silent(data: Record) -> bool:
+    return data.get("type") == "response" and not (data.get("input") or data.get("output"))
+
+
+def _span(record: Record) -> Span:
+    data = record["span_data"]
+    type_ = str(data.get("type"))
+    error = record.get("error")
+    why = error.get("message") if isinstance(error, dict) else error
+    span = Span(
+        id=str(record.get("id")),
+        parent=record.get("parent_id"),
+        name=str(data.get("name") or type_),
+        start=epoch_s(record.get("started_at")),
+        end=epoch_s(record.get("ended_at")),
+        error=bool(error) if "error" in record else None,
+        why=str(why or ""),
+        rest=without(data, *READ) | without(record, *PLACE),
+        raw={name: data[name] for name in ("input", "output") if data.get(name) is not None},
+    )
+    if type_ == "agent":
+        span.kind = "agent"
+        span.agent = span.name
+    elif type_ == "function":
+        span.kind = "tool"
+        span.arguments, span.result = data.get("input"), data.get("output")
+    elif type_ in MODEL_SPANS:
+        span.kind = "model"
+        span.model = data.get("model")
+        span.usage = usage_of(data.get("usage") or {})
+        span.input, span.output = (
+            _messages(data, "input", "user"),
+            _messages(data, "output", "assistant"),
+        )
+    return span
+
+
+def _messages(data: Record, name: str, role: str) -> list[Any]:
+    value = data.get(name)
+    if isinstance(value, list):
+        return value
+    return [{"role": role, "content": value}] if value else []
+
+
+FORMAT = Format(
+    "openai-agents",
+    ("object", "spans"),
+    _read,
+    _knows,
+    _trace_id,
+    parts=_opened,
+    group=_trace_id,
+    converted=frozenset({"object", "type", "started_at", "ended_at"}),
+)

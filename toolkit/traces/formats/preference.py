@@ -1,0 +1,73 @@
+"""Preference pairs: the answer that was preferred is read, the other one stays in meta."""
+
+import re
+from typing import Any
+
+from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.form import Format
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.messages import Transcript
+from toolkit.traces.trace import Trace
+
+PAIRS = {"chosen": "rejected", "preferred_output": "non_preferred_output"}
+"""The field of the answer that was preferred, and that of the other one."""
+ASKED = ("input", "prompt", "question")
+IDS = ("id", "prompt_id")
+SPEAKERS = {"Human": "user", "Assistant": "assistant"}
+TURN = re.compile(r"\n\n(Human|Assistant): ?")
+"""How a turn begins where a whole conversation is one text, as in HH-RLHF."""
+
+
+def _chosen(record: Record) -> str | None:
+    for chosen, rejected in PAIRS.items():
+        if chosen in record and rejected in record:
+            return chosen
+    return None
+
+
+def _knows(record: Record) -> bool:
+    return _chosen(record) is not None
+
+
+def _read(record: Record, id_: str) -> Trace:
+    chosen = str(_chosen(record))
+    answer = _messages(record[chosen], "assistant")
+    asked_field = next((name for name in ASKED if record.get(name)), None)
+    asked: list[Any] = []
+    if asked_field and _begins_with_answer(answer):
+        asked = _messages(record[asked_field], "user")
+    transcript = Transcript()
+    transcript.read_all([*asked, *answer])
+    request = record.get("input") if asked else None
+    beside = without(request, "messages") if isinstance(request, dict) else {}
+    used = (*IDS, chosen, asked_field if asked else "")
+    return transcript.trace(id_, {**beside, **record}, *used)
+
+
+def _messages(value: Any, role: str) -> list[Any]:
+    """The messages of a side of a pair: a list, an object with one, or text."""
+    if isinstance(value, dict) and isinstance(value.get("messages"), list):
+        return list(value["messages"])
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return [value]
+    before, *turns = TURN.split(str(value or ""))
+    if before or not turns:
+        return [{"role": role, "content": str(value or "")}]
+    speakers = [SPEAKERS[name] for name in turns[::2]]
+    pairs = zip(speakers, turns[1::2], strict=True)
+    return [{"role": speaker, "content": words} for speaker, words in pairs]
+
+
+def _begins_with_answer(messages: list[Any]) -> bool:
+    """Whether what was asked stands elsewhere."""
+    first = messages[0] if messages else None
+    return not isinstance(first, dict) or first.get("role") not in ("user", "system", "human")
+
+
+def _id(record: Record) -> str | None:
+    return first_id(record, *IDS)
+
+
+FORMAT = Format("preference", tuple(PAIRS), _read, _knows, _id)

@@ -1,0 +1,95 @@
+"""Vercel's AI SDK: the UIMessages of a chat (versions 4 and 5), and ModelMessages."""
+
+from typing import Any
+
+from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.form import Format
+from toolkit.traces.ids import Record
+from toolkit.traces.messages import Transcript
+from toolkit.traces.trace import Trace
+
+UI_PARTS = {"step-start", "dynamic-tool", "tool-invocation", "file", "source"}
+UI_PARTS |= {"source-url", "source-document"}
+"""The parts of a UIMessage beside text, reasoning, data and the tools by their names."""
+MODEL_PARTS = ("tool-call", "tool-result", "tool-approval-request", "tool-approval-response")
+LIFTED = ("createdAt", "model", "usage")
+"""What the metadata of a message may say of the reply."""
+INVOCATIONS = "toolInvocations"
+"""The calls of a message of version 4, beside its parts."""
+
+
+def _is_ui_message(message: Any) -> bool:
+    """Whether it has parts with types, or calls as version 4 writes them."""
+    if not isinstance(message, dict):
+        return False
+    parts = message.get("parts")
+    if isinstance(parts, list) and "role" in message:
+        return bool(parts) and all(_is_ui_part(part) for part in parts)
+    return isinstance(message.get(INVOCATIONS), list)
+
+
+def _is_ui_part(part: Any) -> bool:
+    type_ = _type_of(part) or ""
+    if type_ in ("text", "reasoning"):
+        return "text" in part or "reasoning" in part
+    return type_ in UI_PARTS or type_.startswith(("tool-", "data-"))
+
+
+def _is_model_message(message: Any) -> bool:
+    content = message.get("content") if isinstance(message, dict) else None
+    return isinstance(content, list) and any(_type_of(part) in MODEL_PARTS for part in content)
+
+
+def _type_of(part: Any) -> str | None:
+    type_ = part.get("type") if isinstance(part, dict) else None
+    return type_ if isinstance(type_, str) else None
+
+
+def _knows(record: Record) -> bool:
+    messages = record["messages"]
+    if not isinstance(messages, list):
+        return False
+    return any(_is_ui_message(message) or _is_model_message(message) for message in messages)
+
+
+def _read(record: Record, id_: str) -> Trace:
+    transcript = Transcript()
+    transcript.read_all([_message(message) for message in record["messages"]])
+    transcript.read_all(_answered(record.get("response")))
+    return transcript.trace(id_, record, "id", "messages")
+
+
+def _message(message: Any) -> Any:
+    """A message; what its metadata say of the reply become fields of its own."""
+    if not isinstance(message, dict):
+        return message
+    metadata = message.get("metadata")
+    if isinstance(metadata, dict):
+        stated = {name: metadata[name] for name in LIFTED if name in metadata}
+        message = {**stated, **message, "metadata": without(metadata, *stated) or None}
+    if message.get("parts"):  # version 4 says it all a second time
+        return without(message, "content", "reasoning", INVOCATIONS)
+    if INVOCATIONS in message:
+        return {**without(message, "content", INVOCATIONS), "parts": _parts(message)}
+    return message
+
+
+def _parts(message: Record) -> list[Any]:
+    """The parts of a message that has none: its calls come before the words."""
+    calls = message[INVOCATIONS] if isinstance(message[INVOCATIONS], list) else []
+    parts: list[Any] = [{"type": "tool-invocation", "toolInvocation": call} for call in calls]
+    if message.get("content"):
+        parts.append({"type": "text", "text": message["content"]})
+    return parts
+
+
+def _answered(response: Any) -> list[Any]:
+    """The messages that `generateText` answered, the first with the model and the time."""
+    messages = response.get("messages") if isinstance(response, dict) else None
+    if not isinstance(messages, list) or not messages:
+        return []
+    about = {"model": response.get("modelId"), "created_at": response.get("timestamp")}
+    return [{**about, **messages[0]}, *messages[1:]]
+
+
+FORMAT = Format("vercel", ("messages",), _read, _knows)

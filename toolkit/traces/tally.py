@@ -1,0 +1,118 @@
+"""The tally of a file while it is read: what its report is made of."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from toolkit.traces.formats.form import Format
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.report import ImportReport, Problem, Remark
+from toolkit.traces.trace import Trace
+
+NO_FORM = "it is of no known form"
+BUGS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What a form raises on a record that it did not expect: that costs the record, and no other."""
+
+
+def stated_id(format_: Format, record: Record) -> str | None:
+    """The id of a record of a form; None where it has none, or none that the form can find."""
+    try:
+        return format_.record_id(record)
+    except BUGS:
+        return None
+
+
+@dataclass(slots=True)
+class Remarks:
+    """Remarks by their words: how often each was made, and where first."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, what: str, place: str) -> None:
+        """Make a remark of a place."""
+        self.counts[what] += 1
+        self.first.setdefault(what, place)
+
+    def listed(self) -> tuple[Remark, ...]:
+        """The remarks, the most frequent first."""
+        return tuple(Remark(what, n, self.first[what]) for what, n in self.counts.most_common())
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been read of a file so far."""
+
+    path: str
+    decided: str | None
+    """Who chose the form; None where its content did."""
+    place: int
+    """Its place among the files."""
+    notes: list[str] = field(default_factory=list)
+    forms: Counter[str] = field(default_factory=Counter)
+    """How many records are of each form."""
+    formats: dict[str, Format] = field(default_factory=dict)
+    """The forms by name."""
+    n_records: int = 0
+    n_traces: int = 0
+    n_steps: int = 0
+    n_tool_calls: int = 0
+    n_merged: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    unknown_fields: set[str] = field(default_factory=set)
+    passed_over: Remarks = field(default_factory=Remarks)
+    warnings: Remarks = field(default_factory=Remarks)
+    _unnamed: list[tuple[int, Record, Format | None]] = field(default_factory=list)
+    """The problems without an id: the place of each, and the fields that may hold one."""
+
+    def skip(self, problem: Problem, fields: Record, format_: Format | None) -> None:
+        """Note a record that is of no known form, or of `format_` and broken."""
+        self._unnamed.append((len(self.problems), fields, format_))
+        self.problems.append(problem)
+
+    def name_skipped(self) -> None:
+        """Find the ids of records that are of no known form, and the field that they lack.
+
+        Both are those of the form that most others are of.
+        """
+        most: Format | None = None
+        for name, _ in self.forms.most_common(1):
+            most = self.formats[name]
+        for place, fields, format_ in self._unnamed:
+            form = format_ or most
+            id_ = stated_id(form, fields) if form else first_id(fields)
+            lacks = form is not None and len(form.fields) == 1 and form.fields[0] not in fields
+            is_object = bool(fields) and self.problems[place].why.startswith(NO_FORM)
+            field = form.fields[0] if form and lacks and is_object else None
+            self.problems[place] = replace(self.problems[place], id=id_, field=field)
+        self._unnamed.clear()
+
+    def count(self, traces: Iterable[Trace]) -> None:
+        """Count traces that were read."""
+        for trace in traces:
+            self.n_traces += 1
+            self.n_steps += len(trace.steps)
+            for step in trace.steps:
+                self.n_tool_calls += step.kind == "tool.call"
+
+    def report(self) -> ImportReport:
+        """The report of the file."""
+        forms = dict(self.forms.most_common())
+        n_fit = sum(forms.values())
+        by_content = f"decided from the content: {n_fit:,} of {self.n_records:,} records fit"
+        return ImportReport(
+            path=self.path,
+            format=", ".join(forms),
+            decided=self.decided or by_content,
+            n_records=self.n_records,
+            n_traces=self.n_traces,
+            n_steps=self.n_steps,
+            n_tool_calls=self.n_tool_calls,
+            n_merged=self.n_merged,
+            forms=forms,
+            problems=tuple(self.problems),
+            unknown_fields=tuple(sorted(self.unknown_fields)),
+            not_understood=self.passed_over.listed(),
+            warnings=self.warnings.listed(),
+            notes=tuple(self.notes),
+        )

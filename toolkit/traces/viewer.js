@@ -1,0 +1,324 @@
+"use strict";
+// The viewer of many traces: the list, the search, and the page that is read. A trace's page comes
+// from the element "page-N": gzip in base64. The address says what is shown: #tN, or #tN-STEP.
+
+const SHOWN_ROWS = 200;
+const element = (id) => document.getElementById(id);
+const rows = JSON.parse(element("rows-data").textContent);
+const COLUMNS = [
+  ["id", "trace"],
+  ["outcome", "outcome"],
+  ["reward", "reward"],
+  ["failed", "errors"],
+  ["steps", "steps"],
+  ["tokens", "tokens"],
+  ["cost_usd", "cost"],
+  ["duration_s", "duration"],
+  ["model", "model"],
+  ["source", "source"],
+];
+const NUMBERS = new Set(["reward", "failed", "steps", "tokens", "cost_usd", "duration_s"]);
+
+let order = rows.map((_, at) => at); // the traces that are listed, in order
+let sorted = { key: null, down: false };
+let failedFirst = false;
+let limit = SHOWN_ROWS;
+let words = [];
+let shown = rows.length === 1 ? 0 : null; // the trace that is read
+let search = 0; // the number of the last search: an older one ends
+
+// --- pages -----------------------------------------------------------------------------------
+
+async function pageOf(at) {
+  const packed = JSON.parse(element(`page-${at}`).textContent);
+  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(unpacked).text();
+}
+
+const texts = new Map();
+
+async function textOf(at) {
+  const row = rows[at];
+  let text = `${row.id} ${row.title} ${row.outcome} ${row.model}`;
+  if (row.page) {
+    const html = await pageOf(at);
+    text += " " + new DOMParser().parseFromString(html, "text/html").body.textContent;
+  }
+  return text.toLowerCase();
+}
+
+async function holds(at, wanted) {
+  if (!texts.has(at)) texts.set(at, await textOf(at));
+  const text = texts.get(at);
+  return wanted.every((word) => text.includes(word));
+}
+
+// --- the list --------------------------------------------------------------------------------
+
+function made(name, text, look) {
+  const node = document.createElement(name);
+  if (text !== undefined) node.textContent = text;
+  if (look) node.className = look;
+  return node;
+}
+
+function amount(key, value) {
+  if (value === null || value === "") return "";
+  if (key === "cost_usd") return "$" + (value < 0.01 && value > 0 ? value.toPrecision(2) : value.toFixed(2));
+  if (key === "duration_s") return value < 60 ? `${value.toFixed(1)} s` : `${Math.round(value / 6) / 10} min`;
+  return typeof value === "number" ? value.toLocaleString("en") : value;
+}
+
+function filled() {
+  const told = COLUMNS.filter(([key]) => rows.some((row) => row[key] !== null && row[key] !== ""));
+  const same = (key) => key !== "id" && rows.length > 1 && rows.every((row) => row[key] === rows[0][key]);
+  return told.filter(([key]) => !same(key));
+}
+
+function cell(key, row, at) {
+  const node = made("td", undefined, NUMBERS.has(key) ? "number" : "");
+  if (key === "id") {
+    const name = row.page ? made("a", row.id) : made("span", row.id);
+    if (row.page) name.href = `#t${at}`;
+    node.append(name, " ", made("span", row.title, "soft"));
+    if (row.why) node.append(made("span", row.why, "why"));
+    if (!row.page) node.append(" ", made("span", "page left out", "soft"));
+  } else if (key === "outcome" && row.outcome) {
+    node.append(made("span", row.outcome, `pill ${row.look}`));
+  } else if (key === "reward" && row.reward !== null && row.reward <= 0) {
+    node.append(made("span", amount(key, row.reward), "pill failed"));
+  } else if (key === "failed" && row.failed) {
+    node.append(made("span", `${row.failed} failed`, "pill failed"));
+  } else {
+    node.append(String(amount(key, row[key])));
+  }
+  return node;
+}
+
+function compare(key) {
+  return (one, other) => {
+    const [a, b] = [rows[one][key], rows[other][key]];
+    const [none, alsoNone] = [a === null || a === "", b === null || b === ""];
+    if (none || alsoNone) return none - alsoNone; // what is not stated comes last, either way
+    const by = typeof a === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+    return sorted.down ? -by : by;
+  };
+}
+
+function arrange() {
+  order.sort((one, other) => one - other);
+  if (sorted.key) order.sort(compare(sorted.key));
+  const rank = (row) => (row.wrong ? 2 : 0) + (row.failed ? 1 : 0);
+  if (failedFirst) order.sort((one, other) => rank(rows[other]) - rank(rows[one]));
+}
+
+function drawHead() {
+  const line = made("tr");
+  for (const [key, name] of filled()) {
+    const head = made("th", undefined, NUMBERS.has(key) ? "number" : "");
+    const active = sorted.key === key;
+    const button = made("button", name + (active ? (sorted.down ? " ▾" : " ▴") : ""));
+    button.type = "button";
+    if (active) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+    button.addEventListener("click", () => {
+      // a number is first asked for by its largest
+      sorted = { key, down: active ? !sorted.down : NUMBERS.has(key) };
+      drawList();
+    });
+    head.append(button);
+    line.append(head);
+  }
+  element("rows").tHead.replaceChildren(line);
+}
+
+function drawList() {
+  arrange();
+  drawHead();
+  const columns = filled();
+  const lines = order.slice(0, limit).map((at) => {
+    const line = made("tr");
+    line.append(...columns.map(([key]) => cell(key, rows[at], at)));
+    return line;
+  });
+  element("rows").tBodies[0].replaceChildren(...lines);
+  element("more").hidden = order.length <= limit;
+  element("failed-first").setAttribute("aria-pressed", failedFirst);
+  element("found").textContent = words.length || order.length > limit
+    ? `${order.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : "";
+}
+
+async function find() {
+  const number = ++search;
+  words = element("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = [];
+  for (let at = 0; at < rows.length; at++) {
+    if (!words.length || (await holds(at, words))) found.push(at);
+    if (number !== search) return;
+  }
+  order = found;
+  limit = SHOWN_ROWS;
+  drawList();
+}
+
+// --- the page that is read -------------------------------------------------------------------
+
+function mark(root) {
+  if (!words.length) return;
+  const literal = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const pattern = new RegExp(`(${literal.join("|")})`, "gi");
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  const nodes = [];
+  while (walker.nextNode()) nodes.push(walker.currentNode);
+  for (const node of nodes) {
+    const parts = node.data.split(pattern);
+    if (parts.length === 1) continue;
+    for (let fold = node.parentElement.closest("details"); fold; fold = fold.parentElement.closest("details"))
+      if (!fold.closest(".step.system")) fold.open = true;
+    node.replaceWith(...parts.map((part, at) => (at % 2 ? made("mark", part) : part)));
+  }
+}
+
+function backLine(at) {
+  const line = made("div", undefined, "back");
+  const link = (text, address) => {
+    const node = made("a", text);
+    node.href = address;
+    line.append(node);
+  };
+  link(`← all ${rows.length.toLocaleString("en")} traces`, "#");
+  const place = order.indexOf(at);
+  const readable = (by) => {
+    for (let next = place + by; next >= 0 && next < order.length; next += by)
+      if (rows[order[next]].page) return order[next];
+    return null;
+  };
+  for (const [by, name] of [[-1, "previous"], [1, "next"]]) {
+    const next = readable(by);
+    if (next !== null) link(name, `#t${next}`);
+  }
+  if (place >= 0) line.append(made("span", `${(place + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`, "soft"));
+  return line;
+}
+
+async function route() {
+  const address = /^#t(\d+)(-\d+)?$/.exec(location.hash);
+  const at = address ? Number(address[1]) : null;
+  if (rows.length > 1 && at !== shown) {
+    if (at !== null && !(rows[at] && rows[at].page)) return;
+    shown = at;
+    const html = at === null ? "" : await pageOf(at);
+    if (shown !== at) return;
+    element("trace").innerHTML = html; // made and escaped by Fieldbook; no script in it would run
+    element("list").hidden = at !== null;
+    element("keys").hidden = at === null;
+    if (at !== null) {
+      element("trace").prepend(backLine(at));
+      mark(element("trace"));
+      nameErrors();
+    }
+    window.scrollTo(0, 0);
+  }
+  const step = address && element(location.hash.slice(1));
+  if (step) reveal(step);
+  here();
+}
+
+function reveal(step) {
+  for (let fold = step.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  step.scrollIntoView();
+}
+
+// the step below the strip, whose tick is framed
+function current() {
+  const bar = document.querySelector(".bar");
+  if (!bar) return null;
+  const left = bar.getBoundingClientRect().left + 8;
+  const under = document.elementFromPoint(left, bar.getBoundingClientRect().bottom + 12);
+  return under && under.closest("article.step");
+}
+
+let waiting = false;
+function here() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    const step = current();
+    for (const tick of document.querySelectorAll(".tick.here")) tick.classList.remove("here");
+    const tick = step && document.querySelector(`.tick[href="#${step.id}"]`);
+    if (tick) tick.classList.add("here");
+  });
+}
+
+function toError(by) {
+  const failed = [...document.querySelectorAll("article.step.failed")];
+  if (!failed.length) return;
+  const line = document.querySelector(".bar").getBoundingClientRect().bottom;
+  const top = (step) => step.getBoundingClientRect().top - line;
+  const next = by > 0 ? failed.find((step) => top(step) > 8) : failed.findLast((step) => top(step) < -8);
+  const step = next || (by > 0 ? failed[0] : failed.at(-1)); // round the end
+  history.replaceState(null, "", `#${step.id}`);
+  reveal(step);
+  here();
+}
+
+function nameErrors() {
+  for (const link of document.querySelectorAll(".next-error")) link.textContent = "next error";
+}
+
+function follow(name) {
+  const link = [...document.querySelectorAll(".back a")].find((each) => each.textContent === name);
+  if (link) link.click();
+}
+
+const KEYS = {
+  n: () => toError(1),
+  p: () => toError(-1),
+  o: () => document.querySelector(".open-all")?.click(),
+  j: () => follow("next"),
+  k: () => follow("previous"),
+  Escape: () => rows.length > 1 && shown !== null && (location.hash = ""),
+  "/": () => {
+    if (rows.length === 1) return;
+    location.hash = "";
+    element("list").hidden = false;
+    element("search").focus();
+  },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("input[type=search]")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (!(event.key in KEYS)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest(".next-error")) return;
+  event.preventDefault();
+  toError(1);
+});
+window.addEventListener("hashchange", route);
+window.addEventListener("scroll", here, { passive: true });
+
+let typing;
+element("search").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(find, 150);
+});
+element("failed-first").addEventListener("click", () => {
+  failedFirst = !failedFirst;
+  drawList();
+});
+element("more").addEventListener("click", () => {
+  limit += SHOWN_ROWS;
+  drawList();
+});
+element("keys").hidden = rows.length > 1;
+nameErrors();
+drawList();
+route();

@@ -1,0 +1,165 @@
+"""The viewer: one page that holds many traces, to be searched, sorted, read and mailed.
+
+It needs no server and no network. The pages of the traces are packed in it with gzip, and the
+browser unpacks the one that is read.
+"""
+
+import gzip
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.render import Html, document, fragment, tag
+from toolkit.traces.amounts import quantity
+from toolkit.traces.brief import as_words, shortened
+from toolkit.traces.frames import trace_row
+from toolkit.traces.outline import outline
+from toolkit.traces.page import STYLE, page_html
+from toolkit.traces.page_head import models_of, outcome_look, reward_of, trace_failed
+from toolkit.traces.trace import Trace
+
+PAGES_CHARS = 12_000_000
+"""How many characters of pages a viewer holds, unless all are asked for."""
+ID_CHARS, OUTCOME_CHARS = 80, 40
+SCRIPT = Path(__file__).with_suffix(".js")
+LOOK = Path(__file__).with_suffix(".css")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A page of many traces."""
+
+    html: Html
+    n_traces: int
+    n_pages: int
+    """How many of the traces can be read on it; the list has all."""
+
+
+def viewer(traces: Sequence[Trace], name: str, every_page: bool = False) -> Viewer:
+    """The page of many traces: a list to search and sort, and a page for each trace.
+
+    Parameters
+    ----------
+    traces
+        Whatever they hold is escaped.
+    name
+        The title of the page, such as the name of the file that they were read from.
+    every_page
+        Whether the page of every trace is put in, however large the file becomes. Otherwise those
+        that failed go first, and the list says which are left out.
+
+    Returns
+    -------
+    Viewer
+        The page and how many traces are on it. That of a single trace can be read without script.
+    """
+    rows = [_row(trace) for trace in traces]
+    data: dict[str, Any] = {"rows-data": rows}
+    shown: object = ""
+    if len(traces) == 1:
+        shown = page_html(traces[0], anchors="t0")
+        n_pages = 1
+    else:
+        pages = _pages(traces, rows, every_page)
+        n_pages = len(pages)
+        data |= pages
+        for position, row in enumerate(rows):
+            row["page"] = f"page-{position}" in pages
+    body = [_list(name, len(traces), n_pages), tag("div", shown, id="trace"), _keys()]
+    html = document(
+        name,
+        *body,
+        style=STYLE + LOOK.read_text(encoding="utf-8"),
+        script=SCRIPT.read_text(encoding="utf-8"),
+        data=data,
+    )
+    return Viewer(html, len(traces), n_pages)
+
+
+def _row(trace: Trace) -> dict[str, Any]:
+    """What the list says of a trace."""
+    figures = trace_row(trace)
+    outcome = trace.meta.get("outcome")
+    failed = [entry for entry in outline(trace, "") if entry.failed]
+    models = models_of(trace)
+    return {
+        "id": shortened(trace.id, ID_CHARS),
+        "title": figures["title"],
+        "outcome": "" if outcome is None else shortened(as_words(outcome), OUTCOME_CHARS),
+        "look": outcome_look(outcome),
+        "reward": reward_of(trace),
+        "failed": len(failed),
+        "why": failed[0].why if failed else "",
+        "wrong": trace_failed(trace),
+        "steps": len(trace.steps),
+        "tokens": figures["tokens"],
+        "cost_usd": figures["cost_usd"],
+        "duration_s": figures["duration_s"],
+        "model": shortened(models[0], OUTCOME_CHARS) if models else "",
+        "source": trace.source,
+    }
+
+
+def _pages(
+    traces: Sequence[Trace], rows: Sequence[dict[str, Any]], every_page: bool
+) -> dict[str, str]:
+    """The packed pages by the ids of their elements, those of traces that failed first."""
+    positions = range(len(traces))
+    failed_first = sorted(positions, key=lambda n: (not rows[n]["wrong"], not rows[n]["failed"]))
+    pages: dict[str, str] = {}
+    n_chars = 0
+    for position in failed_first:
+        page = page_html(traces[position], anchors=f"t{position}")
+        n_chars += len(page)
+        if n_chars > PAGES_CHARS and pages and not every_page:
+            break
+        # without a time inside, so that the same traces make the same file
+        packed = gzip.compress(page.encode("utf-8", "replace"), compresslevel=6, mtime=0)
+        pages[f"page-{position}"] = b64encode(packed).decode()
+    return pages
+
+
+def _list(name: str, n_traces: int, n_pages: int) -> Html:
+    """The search and an empty table, which the script fills."""
+    sizes = quantity(n_traces, "trace")
+    left_out: object = ""
+    if n_pages < n_traces:
+        left_out = tag(
+            "p",
+            f"{n_pages:,} of them can be read here, those that failed first. For every one: "
+            "fieldbook view FILE --all",
+            class_="soft",
+            id="left-out",
+        )
+    box = tag(
+        "input", type="search", id="search", placeholder="Words anywhere in a trace", size="32"
+    )
+    first = tag("button", "Failed first", type="button", id="failed-first")
+    tools = tag("div", box, first, tag("span", id="found", class_="soft", role="status"))
+    table = tag("div", tag("table", tag("thead"), tag("tbody"), id="rows"), class_="wide")
+    more = tag("button", "Show more", type="button", id="more", hidden=True)
+    no_script = tag(
+        "noscript",
+        tag("p", "This list needs script. A page of a single trace does not: give a file of one."),
+    )
+    head = fragment(tag("h1", name), tag("p", sizes, class_="soft"), left_out)
+    return tag("section", head, no_script, tools, table, more, id="list", hidden=n_traces == 1)
+
+
+def _keys() -> Html:
+    """The keys, which the script makes work."""
+    keys = {
+        "n": "next error",
+        "p": "previous error",
+        "o": "open all",
+        "j": "next trace",
+        "k": "previous trace",
+        "/": "search",
+        "Esc": "the list",
+    }
+    words: list[object] = []
+    for key, act in keys.items():
+        words += [tag("kbd", key), f" {act}  "]
+    return tag("p", *words, class_="soft", id="keys", hidden=True)

@@ -1,0 +1,31 @@
+"""Reading a trace on a panel: the buttons that the key layer presses in the browser alone."""
+
+from collections.abc import Mapping
+
+from ipywidgets import Button
+
+from toolkit.traces import Trace
+from toolkit.traces.outline import outline
+from toolkit.views.panels.page import button
+
+__all__ = ["any_failed", "browser_button"]
+
+LOOKS = {
+    "error": ("Next error", "exclamation", "Go to the next step that failed"),
+    "open": ("Open all", "expand", "Unfold all that is folded, or fold it again"),
+}
+"""The word, the icon and the tooltip of each act."""
+
+
+def browser_button(act: str, keys: Mapping[str, str]) -> Button:
+    """A button for an act that the browser does by itself. It is hidden where the key layer's
+    JavaScript does not run.
+    """
+    word, icon, tooltip = LOOKS[act]
+    made = button(word, icon, tooltip, lambda: None, key=keys[act])
+    return made.add_class(f"fieldbook-{act}").add_class("fieldbook-browser")
+
+
+def any_failed(trace: Trace) -> bool:
+    """Whether a step of `trace` failed."""
+    return any(entry.failed for entry in outline(trace))
