@@ -4,14 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.records import decode, encode, write_whole
 from toolkit.traces.trace import Trace
 from toolkit.traces.writers import atif_record, chat_record, otlp_record
 
-WrittenForm = Literal["fieldbook", "chat", "atif", "otlp"]
 RECORDS: dict[str, Callable[[Trace], dict[str, Any]]] = {
     "chat": chat_record,
     "atif": atif_record,
@@ -20,9 +19,7 @@ RECORDS: dict[str, Callable[[Trace], dict[str, Any]]] = {
 """The record of a trace in each form of other programs."""
 
 
-def write_traces(
-    path: str | Path, traces: Iterable[Trace], form: WrittenForm = "fieldbook"
-) -> None:
+def write_traces(path: str | Path, traces: Iterable[Trace], form: str = "fieldbook") -> None:
     """Write traces as JSONL, a line each.
 
     Parameters
