@@ -19,7 +19,7 @@ HOMES = {
     *("metrics", "model_name", "timestamp"),
 }
 USED = {"steps", "session_id", "trajectory_id", "subagent_trajectories", "final_metrics"}
-MOST_LEVELS = 20
+MOST_SUBAGENTS = 10_000
 CONVERTED = frozenset(("schema_version", "source", "step_id", "timestamp", "total_steps"))
 
 
@@ -36,8 +36,12 @@ def read_atif(record: Record, id_: str) -> Trace:
     if not isinstance(record.get("steps"), list):
         raise RecordError("it is no list", field="steps")
     transcript = Transcript()
-    _read_steps(record, transcript, None, None, 0)
-    return restored(Trace(id_, tuple(transcript.steps), _meta(record)))
+    subagents: list[dict[str, Any]] = []
+    _read_steps(record, transcript, None, None, subagents)
+    meta = _meta(record)
+    if subagents:
+        meta["subagent_trajectories"] = subagents
+    return restored(Trace(id_, tuple(transcript.steps), meta))
 
 
 def _meta(record: Record) -> dict[str, Any]:
@@ -63,10 +67,17 @@ def _meta(record: Record) -> dict[str, Any]:
 
 
 def _read_steps(
-    record: Record, transcript: Transcript, agent: str | None, branch: str | None, level: int
+    record: Record,
+    transcript: Transcript,
+    agent: str | None,
+    branch: str | None,
+    subagents: list[dict[str, Any]],
 ) -> None:
-    """Append the steps of a trajectory; those of a sub-agent follow the step that called it."""
-    waiting = objects_in(record, "subagent_trajectories") if level < MOST_LEVELS else []
+    """Append the steps of a trajectory; those of a sub-agent follow the step that called it.
+
+    What is said of a sub-agent beside its steps is added to `subagents`.
+    """
+    waiting = objects_in(record, "subagent_trajectories")
     for step in record["steps"]:
         if not isinstance(step, Mapping):
             continue
@@ -76,15 +87,16 @@ def _read_steps(
             called = [inner for inner in waiting if _refers(result, inner)]
             waiting = [inner for inner in waiting if inner not in called]
             for inner in called:
-                _read_subagent(inner, transcript, level)
+                _read_subagent(inner, transcript, subagents)
     for inner in waiting:
-        _read_subagent(inner, transcript, level)
+        _read_subagent(inner, transcript, subagents)
 
 
-def _read_subagent(record: Record, transcript: Transcript, level: int) -> None:
-    if isinstance(record.get("steps"), list):
+def _read_subagent(record: Record, transcript: Transcript, subagents: list[dict[str, Any]]) -> None:
+    subagents.append(others(record, ("steps", "subagent_trajectories")))
+    if isinstance(record.get("steps"), list) and len(subagents) < MOST_SUBAGENTS:
         name = first_id(object_in(record, "agent"), "name")
-        _read_steps(record, transcript, name, _id(record), level + 1)
+        _read_steps(record, transcript, name, _id(record), subagents)
 
 
 def _refers(result: Record, trajectory: Record) -> bool:

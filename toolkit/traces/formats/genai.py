@@ -72,7 +72,7 @@ def read_genai(span: Span, attributes: Attributes, events: list[dict[str, Any]])
 
 def _read_tool(span: Span, attributes: Attributes) -> None:
     name = attributes.text("gen_ai.tool.name", "ai.toolCall.name", "traceloop.entity.name")
-    span.name = name or span.name.removeprefix("execute_tool ")
+    span.rename(name or span.name.removeprefix("execute_tool "))
     call_id = attributes.text("gen_ai.tool.call.id", "ai.toolCall.id")
     span.call_id = call_id or span.call_id
     arguments = attributes.take(*ARGUMENTS)

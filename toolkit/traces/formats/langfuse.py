@@ -29,7 +29,7 @@ CONVERTED = frozenset(
     (
         *("id", "traceId", "parentObservationId", "type", "startTime", "endTime", "level"),
         *("trace_id", "parent_observation_id", "start_time", "end_time", "timestamp"),
-        *("usage", "usageDetails", "costDetails", "usage_details", "cost_details"),
+        *("source", "usage", "usageDetails", "costDetails", "usage_details", "cost_details"),
     )
 )
 HOMES = CONVERTED | {"input", "output", "name", "model", "providedModelName", "statusMessage"}

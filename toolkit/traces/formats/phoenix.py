@@ -20,7 +20,16 @@ CONTEXT = ("context.span_id", "context.trace_id")
 ANNOTATIONS = ("annotations", "span_annotations")
 CONVERTED = frozenset(
     (
-        *("context", "span_id", "trace_id", "parent_id", "span_kind", "kind", "start_time"),
+        *(
+            "annotator_kind",
+            "context",
+            "span_id",
+            "trace_id",
+            "parent_id",
+            "span_kind",
+            "kind",
+            "start_time",
+        ),
         *("end_time", "status_code", "status", "openinference.span.kind", *CONTEXT),
     )
 )
