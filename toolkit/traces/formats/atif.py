@@ -119,6 +119,9 @@ def _message(step: Record) -> dict[str, Any]:
         "model": step.get("model_name"),
         "timestamp": step.get("timestamp"),
     }
+    observed = others(object_in(step, "observation"), ("results",))
+    if observed:
+        message["observation"] = observed
     metrics = object_in(step, "metrics")
     usage = usage_of(metrics)
     more = {name: value for name, value in metrics.items() if not usage_of({name: value})}

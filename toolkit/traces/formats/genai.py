@@ -154,8 +154,10 @@ def scores_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         value = fields.take("gen_ai.evaluation.score.value")
         label = fields.take("gen_ai.evaluation.score.label")
         comment = fields.take("gen_ai.evaluation.explanation")
+        more = fields.rest
         if value is None:
-            scores.append(score(name, label, None, comment, **fields.rest))
-        else:
-            scores.append(score(name, value, None, comment, label=label, **fields.rest))
+            value = label
+        elif label is not None:
+            more["label"] = label
+        scores.append(score(name, value, None, comment, None, more))
     return scores

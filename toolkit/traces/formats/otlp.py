@@ -10,7 +10,7 @@ from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.genai import read_genai, scores_of
 from toolkit.traces.formats.openinference import read_openinference
-from toolkit.traces.formats.vendor import object_in
+from toolkit.traces.formats.vendor import object_in, others
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of
@@ -128,14 +128,30 @@ def session_of(attributes: Iterable[Mapping[str, Any]]) -> str | None:
 
 def _parts(document: Record) -> Iterator[Record]:
     """Each span of a document, with the resource and the scope that it stands in."""
+    n_spans = 0
+    beside = others(document, RESOURCES)
     for resource in _objects(first_of(document, *RESOURCES)):
+        about = object_in(resource, "resource")
+        more = others(about, ("attributes",)) | others(resource, ("resource", *SCOPES))
         for scope in _objects(first_of(resource, *SCOPES)):
             around = {
-                "resource": fields_of((resource.get("resource") or {}).get("attributes")),
-                "scope": first_of(scope, "scope", "instrumentationLibrary") or {},
+                "document": beside,
+                "resource": fields_of(about.get("attributes")) | more,
+                "scope": _scope(scope),
             }
             for span in _objects(scope.get("spans")):
+                n_spans += 1
                 yield {"resourceSpans": around, "span": span}
+    if not n_spans:
+        raise RecordError("it holds no spans", field="resourceSpans")
+
+
+def _scope(scope: Record) -> dict[str, Any]:
+    """What is said of the instrument that made the spans."""
+    about = object_in(scope, "scope") or object_in(scope, "instrumentationLibrary")
+    more = others(scope, ("scope", "instrumentationLibrary", "spans"))
+    attributes = fields_of(about.get("attributes"))
+    return others(about, ("attributes",)) | attributes | more
 
 
 def _objects(values: Any) -> list[dict[str, Any]]:
@@ -215,7 +231,7 @@ def _events(events: Any) -> list[dict[str, Any]]:
 def _around(parts: Iterable[Record]) -> dict[str, Any]:
     """The resources and the scopes of the spans, each once."""
     meta: dict[str, Any] = {}
-    for name in ("resource", "scope"):
+    for name in ("document", "resource", "scope"):
         values: list[Any] = []
         for part in parts:
             value = part["resourceSpans"][name]
