@@ -11,7 +11,7 @@ from toolkit.traces.scan import scan
 
 FOLDER = Path(__file__).with_name("samples")
 SAMPLES = sorted(path for path in FOLDER.iterdir() if path.suffix != ".md")
-GENERAL = {"chat", "table", "rows"}
+GENERAL = {"chat", "table"}
 """What has messages or an input and an output, and is of no form that says more: tried last."""
 
 
@@ -21,7 +21,7 @@ def form_of(path: Path) -> str:
 
 def records_of(path: Path) -> list[dict]:
     """The records of a sample, as they stand in the file."""
-    return [record.value for record in scan(path.read_text()) if not record.error]
+    return [record.value for record in scan(path.read_bytes()) if not record.error]
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)

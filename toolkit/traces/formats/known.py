@@ -25,7 +25,6 @@ from toolkit.traces.formats import (
     phoenix,
     preference,
     responses,
-    rows,
     sharegpt,
     tau_bench,
     vercel,
@@ -58,7 +57,6 @@ OWN_FORMATS = (
     atif.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
-    rows.FORMAT,
     pairs.FORMAT,
 )
 RESERVED = ("auto", "table")

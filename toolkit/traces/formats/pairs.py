@@ -50,4 +50,4 @@ def _read(record: Record, id_: str) -> Trace | Iterable[Trace]:
     return row_format(id_column, asked, answer).read(cells, id_)
 
 
-FORMAT = Format("rows", (INSTRUCTION, *INPUTS), _read, _knows)
+FORMAT = Format("table", (INSTRUCTION, *INPUTS), _read, _knows)

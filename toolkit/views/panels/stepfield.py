@@ -6,7 +6,8 @@ from ipywidgets import HTML, HBox, Layout, Text
 
 from toolkit import render
 from toolkit.traces import Trace
-from toolkit.traces.outline import shortened, step_anchor
+from toolkit.traces.brief import shortened
+from toolkit.traces.outline import step_anchor
 from toolkit.views.panels.page import button
 
 __all__ = ["StepField"]
