@@ -6,6 +6,7 @@ from toolkit.errors import UsageError
 from toolkit.traces.formats import (
     ai_studio,
     anthropic,
+    atif,
     braintrust,
     chat,
     claude_code,
@@ -68,6 +69,7 @@ OWN_FORMATS = (
     preference.FORMAT,
     promptfoo.FORMAT,
     deepeval.FORMAT,
+    atif.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
     message_rows.FORMAT,

@@ -1,5 +1,6 @@
 """Scores in an export, in one shape: what was rated, and whether by a person, a model or code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 HUMAN = ("human", "annotation", "app", "user", "annotator", "manual")
@@ -41,9 +42,9 @@ def score(
     source: object,
     comment: object = None,
     rater: object = None,
-    **more: object,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A score as a trace's meta has it; what the export says beyond that stands beside."""
+    """A score as a trace's meta has it, with `more` of what the export says beside it."""
     entry: dict[str, Any] = {
         "name": str(name),
         "value": value,
@@ -52,4 +53,5 @@ def score(
         "rater_kind": rater_kind(source),
         "step": None,
     }
-    return entry | {key: further for key, further in more.items() if further is not None}
+    beside = {key: value for key, value in (more or {}).items() if value is not None}
+    return beside | entry
