@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 from toolkit.errors import UsageError
 from toolkit.traces.formats import (
+    agui,
     anthropic,
+    autogen,
     braintrust,
     chat,
     claude_code,
@@ -26,6 +28,8 @@ from toolkit.traces.formats import (
     responses,
     rows,
     sharegpt,
+    swe_agent,
+    tau2,
     tau_bench,
     vercel,
     wildchat,
@@ -37,6 +41,12 @@ OWN_FORMATS = (
     tau_bench.FORMAT,
     claude_code.FORMAT,
     openhands.FORMAT,
+    openhands.EVENTS,
+    agui.FORMAT,
+    autogen.FORMAT,
+    autogen.MESSAGES,
+    swe_agent.FORMAT,
+    tau2.FORMAT,
     otlp.FORMAT,
     openai_agents.FORMAT,
     items.FORMAT,
@@ -44,7 +54,7 @@ OWN_FORMATS = (
     openai.FORMAT,
     vercel.FORMAT,
     gemini.FORMAT,
-    *langchain.FORMATS,
+    langchain.FORMATS,
     sharegpt.FORMAT,
     wildchat.FORMAT,
     preference.FORMAT,
@@ -54,10 +64,10 @@ OWN_FORMATS = (
     phoenix.FORMAT,
     otel_sdk.FORMAT,
     codex.FORMAT,
+    pairs.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
     rows.FORMAT,
-    pairs.FORMAT,
 )
 RESERVED = ("auto", "table")
 _registered: dict[str, Format] = {}
