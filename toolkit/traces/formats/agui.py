@@ -158,7 +158,8 @@ class _Run:
         """The trace of the run."""
         transcript = Transcript()
         for message in self.messages:
-            transcript.read(_joined(message), kind=message.pop("step_kind", "message"))
+            kind = message.pop("step_kind", "message")
+            transcript.read(_joined(message), kind=kind)
         if not transcript.steps:
             raise RecordError("the run says nothing")
         if self._others:

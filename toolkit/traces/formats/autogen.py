@@ -25,13 +25,13 @@ KINDS = {"ThoughtEvent": "thinking", "StopMessage": "stop", "HandoffMessage": "h
 EXIT_CODE = re.compile(r"exitcode: (\d+)")
 """How the words of the agent begin that runs the code of the others."""
 TYPE = re.compile(r"\w+(Message|Event)")
-MISTAKE = ("mistake_step", "mistake_agent", "mistake_reason")
-"""The label of the step at which a run failed, as Who&When has it."""
 
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
+    first_steps: list[int] = []
     for message in _listed(record):
+        first_steps.append(len(transcript.steps))
         for read in _messages_of(message):
             agent = read.pop("agent_name", None)
             transcript.read(read, agent, kind=read.pop("step_kind", "message"))
@@ -43,7 +43,10 @@ def _read(record: Record, id_: str) -> Trace:
     if isinstance(record.get("is_correct"), bool):
         meta["outcome"] = "correct" if record["is_correct"] else "incorrect"
     if "mistake_step" in record:
-        meta["scores"] = [_mistake(record, transcript)]
+        number = str(record["mistake_step"])
+        at = first_steps[int(number)] if number in map(str, range(len(first_steps))) else None
+        step_id = None if at is None else transcript.steps[at].id
+        meta["scores"] = [_mistake(record, step_id)]
     return transcript.trace(id_, meta, "records", *LISTS)
 
 
@@ -133,16 +136,12 @@ def _picture(part: Any) -> Any:
     return part
 
 
-def _mistake(record: Record, transcript: Transcript) -> Fields:
-    """The failing step, as a person named it by the number of its message."""
-    step, agent, why = (record.get(name) for name in MISTAKE)
-    step_id = None
-    if str(step).isdigit() and int(str(step)) < len(transcript.steps):
-        step_id = transcript.steps[int(str(step))].id
+def _mistake(record: Record, step_id: str | None) -> Fields:
+    """The failing step of a run, as a person named it by the number of its message."""
     return {
         "name": "mistake",
-        "value": agent,
-        "comment": why,
+        "value": record.get("mistake_agent"),
+        "comment": record.get("mistake_reason"),
         "rater": None,
         "rater_kind": "human",
         "step": step_id,

@@ -19,7 +19,11 @@ SPENT = {
 }
 """The totals of SWE-agent, under our names."""
 RETURN_CODE = re.compile(r"<returncode>(-?\d+)</returncode>")
-PROGRAM = ("observation", "raw_output")
+FAILED = re.compile(
+    r"\s*(ERROR\b|Error\b|Traceback|bash: |/bin/(ba)?sh: |File \S+ not found|EXECUTION TIMED OUT"
+    r"|COMMAND FAILED|Your proposed edit has introduced|The command .* was cancelled)"
+)
+"""How an observation begins whose action failed: SWE-agent keeps no exit codes."""
 USED = ("messages", "trajectory", "history", "records")
 
 
@@ -120,10 +124,9 @@ def _step_messages(step: Record, call_id: str) -> Iterator[Fields]:
     arguments = {"command": action}
     message["tool_calls"] = [{"id": call_id, "name": name, "arguments": arguments}]
     yield message
-    observation = step.get("observation")
-    exit_code = step.get("exit_code")
-    result = {"role": "tool", "tool_call_id": call_id, "content": observation or ""}
-    yield {**result, "is_error": exit_code != 0 if isinstance(exit_code, int) else None}
+    observation = str(step.get("observation") or "")
+    result = {"role": "tool", "tool_call_id": call_id, "content": observation}
+    yield {**result, "is_error": True if FAILED.match(observation) else None}
 
 
 def _totals(record: Record) -> Fields:
