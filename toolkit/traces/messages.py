@@ -60,6 +60,8 @@ class Transcript:
         self.steps: list[Step] = []
         self._time: float | None = None
         """That of the message that is read."""
+        self._kind = "message"
+        """The kind of the words of the message that is read."""
         self._everywhere: dict[str, Any] = {}
         """The agent and the branch of the message that is read, for each of its steps."""
         self._extra: dict[str, Any] = {}
@@ -89,7 +91,13 @@ class Transcript:
         for message in listed:
             self.read(message, agent, branch)
 
-    def read(self, message: Any, agent: str | None = None, branch: str | None = None) -> None:
+    def read(
+        self,
+        message: Any,
+        agent: str | None = None,
+        branch: str | None = None,
+        kind: str = "message",
+    ) -> None:
         """Append the steps of a message in any spelling.
 
         Parameters
@@ -100,10 +108,13 @@ class Transcript:
             Who acts, where it is a named agent or a sub-agent; else as the message says.
         branch
             The id of the branch that the message stands in, where it is not in the main line.
+        kind
+            That of the step of its words, where the source calls it more than a message.
         """
+        self._kind = kind
         if not isinstance(message, Mapping):
             words, _ = words_of(message)
-            self.add("message", NOBODY, words, {UNREAD: {"message": message}})
+            self.add(kind, NOBODY, words, {UNREAD: {"message": message}})
             return
         fields = unwrapped(message)
         actor = take_actor(fields)
@@ -157,12 +168,12 @@ class Transcript:
                     self._part(kind, value, actor, unread)
         if len(self.steps) == n_before:
             refusal = self._extra.get("refusal")
-            self.add("message", actor, refusal if isinstance(refusal, str) else "", {})
+            self.add(self._kind, actor, refusal if isinstance(refusal, str) else "", {})
 
     def _say(self, actor: str, parts: list[Any]) -> None:
         words, data = words_of(parts)
         if words or data:
-            self.add("message", actor, words, data)
+            self.add(self._kind, actor, words, data)
 
     def _part(self, kind: PartKind, value: Any, actor: str, unread: dict[str, Any]) -> None:
         """Append the step of a part that is more than words, or both of a call with its answer."""

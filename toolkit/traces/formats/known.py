@@ -54,7 +54,7 @@ OWN_FORMATS = (
     openai.FORMAT,
     vercel.FORMAT,
     gemini.FORMAT,
-    langchain.FORMATS,
+    *langchain.FORMATS,
     sharegpt.FORMAT,
     wildchat.FORMAT,
     preference.FORMAT,
@@ -64,10 +64,10 @@ OWN_FORMATS = (
     phoenix.FORMAT,
     otel_sdk.FORMAT,
     codex.FORMAT,
-    pairs.FORMAT,
     anthropic.FORMAT,
     chat.FORMAT,
     rows.FORMAT,
+    pairs.FORMAT,
 )
 RESERVED = ("auto", "table")
 _registered: dict[str, Format] = {}
