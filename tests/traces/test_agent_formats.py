@@ -215,7 +215,7 @@ def test_autogen_events_of_the_second_generation_are_one_conversation():
         "message",
         "stop",
     ]
-    assert trace.steps[4].data["parts"][1]["image_url"]["url"].startswith("data:image/png")
+    assert trace.steps[4].data["parts"][1]["type"] == "image"
 
 
 def test_the_thread_of_a_team_is_read_from_its_manager():
@@ -224,6 +224,14 @@ def test_the_thread_of_a_team_is_read_from_its_manager():
         ("message", "user", "Add 2 and 2."),
         ("message", "assistant", "Four."),
     ]
+
+
+def test_files_whose_records_name_no_trace_are_a_trace_each(tmp_path):
+    for name in ("a", "b"):
+        event = {"type": "TextMessage", "source": "user", "content": name}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(event) + "\n" + json.dumps(event))
+    traces = read_traces(tmp_path)
+    assert [(trace.id, len(trace.steps)) for trace in traces] == [("a-1", 2), ("b-1", 2)]
 
 
 INPUTS = {

@@ -129,10 +129,8 @@ def _are_calls(content: list[Any]) -> bool:
 def _picture(part: Any) -> Any:
     """A part of a message; a picture as a chat has it."""
     if isinstance(part, dict) and isinstance(part.get("data"), str) and len(part) == 1:
-        url = part["data"]
-        if not url.startswith("data:"):
-            url = f"data:image/png;base64,{url}"
-        return {"type": "image_url", "image_url": {"url": url}}
+        source = {"type": "base64", "media_type": "image/png", **part}
+        return {"type": "image", "source": source}
     return part
 
 
@@ -177,8 +175,8 @@ def _has_source(message: Any) -> bool:
     return isinstance(message, dict) and "source" in message and _is_message(message)
 
 
-def _together(_message: Record) -> str:
-    return "conversation"  # one a file: a message does not name it
+def _together(_message: Record) -> None:
+    """No id: the records of a file that name no trace are one together."""
 
 
 def _id(record: Record) -> str | None:

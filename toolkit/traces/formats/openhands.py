@@ -207,8 +207,8 @@ def _has_events(record: Record) -> bool:
     return any(map(_is_event, _listed(record)[:3]))
 
 
-def _together(_event: Record) -> str:
-    return "conversation"  # one a file: an event does not name it
+def _together(_event: Record) -> None:
+    """No id: the records of a file that name no trace are one together."""
 
 
 def _id(record: Record) -> str | None:
