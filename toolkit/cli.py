@@ -113,9 +113,13 @@ def import_(
     formats: Annotated[
         Path | None, typer.Option(help="A Python file that registers formats of yours.")
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option(help="What to write: fieldbook, or chat, atif or otlp for other programs."),
+    ] = "fieldbook",
     as_json: AsJson = False,
 ) -> None:
-    """Read traces, say what was found, and write them as Fieldbook's JSONL."""
+    """Read traces, say what was found, and write them as JSONL: Fieldbook's, or another form."""
     from toolkit.tour.story import import_figures
     from toolkit.traces import write_traces
 
@@ -126,7 +130,7 @@ def import_(
     say = _teller(as_json)
     traces = _read(file, say, format)
     if traces:
-        write_traces(to, traces)
+        write_traces(to, traces, form=form)
         say(f"wrote {len(traces)} traces to {to}")
     else:
         say("nothing was written: no record could be read")

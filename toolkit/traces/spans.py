@@ -55,6 +55,12 @@ class Span:
     beside: dict[str, Any] = field(default_factory=dict)
     """What stood in these beside the messages."""
 
+    def rename(self, name: str) -> None:
+        """Call it by the name of its tool; the name that it had is kept."""
+        if name != self.name:
+            self.rest["name"] = self.name
+            self.name = name
+
     def has_words(self) -> bool:
         return bool(self.input or self.output)
 

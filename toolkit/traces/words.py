@@ -8,7 +8,7 @@ from toolkit.traces.spelling import stated
 
 MEDIA = ("image", "audio", "video")
 FILES = ("file", "document")
-TEXTS = ("text", "content", "refusal", "transcript", "message", "stdout", "output")
+TEXTS = ("text", "content", "refusal", "transcript", "message", "stdout", "logs", "output")
 MOST_LEVELS = 8
 """How deep in lists and objects words are looked for."""
 
@@ -40,7 +40,10 @@ def _is_text(part: object) -> bool:
     """Whether a part is words and nothing else."""
     if isinstance(part, Mapping):
         names = part.keys() - {"type"}
-        return len(names) == 1 and isinstance(part.get("text"), str)
+        if len(names) != 1:
+            return False
+        is_genai = part.get("type") == "text" and isinstance(part.get("content"), str)
+        return is_genai or isinstance(part.get("text"), str)
     return isinstance(part, str)
 
 

@@ -35,7 +35,9 @@ def _is_row(record: Record) -> bool:
 
 def _rows(record: Record) -> Iterator[Record]:
     """The rows of a page, with the JSON in their cells read."""
-    for row in [record] if "span_id" in record else objects_in(record, *PAGES):
+    listed = [] if "span_id" in record else objects_in(record, *PAGES)
+    rows: list[Record] = [*listed] or [record]
+    for row in rows:
         yield {name: decoded(value) for name, value in row.items()}
 
 

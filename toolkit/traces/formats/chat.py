@@ -4,6 +4,7 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.decode import decode_at
+from toolkit.traces.extension import restored
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
@@ -34,7 +35,7 @@ def read_chat(record: Record, id_: str) -> Trace:
             used.append(name)
             if not _ends_with(messages, reply):
                 transcript.read_all(reply)
-    return transcript.trace(id_, record, *used)
+    return restored(transcript.trace(id_, record, *used))
 
 
 def _messages(written: Any) -> list[Any]:

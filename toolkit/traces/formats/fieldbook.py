@@ -13,7 +13,8 @@ STEP_FIELDS = {field.name for field in fields(Step)}
 
 
 def _has_steps(record: Record) -> bool:
-    return isinstance(record["steps"], list)
+    is_atif = str(record.get("schema_version")).startswith("ATIF")
+    return isinstance(record["steps"], list) and not is_atif
 
 
 def _read(record: Record, id_: str) -> Trace:

@@ -72,7 +72,7 @@ def read_genai(span: Span, attributes: Attributes, events: list[dict[str, Any]])
 
 def _read_tool(span: Span, attributes: Attributes) -> None:
     name = attributes.text("gen_ai.tool.name", "ai.toolCall.name", "traceloop.entity.name")
-    span.name = name or span.name.removeprefix("execute_tool ")
+    span.rename(name or span.name.removeprefix("execute_tool "))
     call_id = attributes.text("gen_ai.tool.call.id", "ai.toolCall.id")
     span.call_id = call_id or span.call_id
     arguments = attributes.take(*ARGUMENTS)
@@ -154,8 +154,10 @@ def scores_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         value = fields.take("gen_ai.evaluation.score.value")
         label = fields.take("gen_ai.evaluation.score.label")
         comment = fields.take("gen_ai.evaluation.explanation")
+        more = fields.rest
         if value is None:
-            scores.append(score(name, label, None, comment, **fields.rest))
-        else:
-            scores.append(score(name, value, None, comment, label=label, **fields.rest))
+            value = label
+        elif label is not None:
+            more["label"] = label
+        scores.append(score(name, value, None, comment, None, more))
     return scores

@@ -29,9 +29,13 @@ CONVERTED = frozenset(
     (
         *("id", "traceId", "parentObservationId", "type", "startTime", "endTime", "level"),
         *("trace_id", "parent_observation_id", "start_time", "end_time", "timestamp"),
-        *("usage", "usageDetails", "costDetails", "usage_details", "cost_details"),
+        *("source", "usage", "usageDetails", "costDetails", "usage_details", "cost_details"),
     )
 )
+MODEL_FIELDS = {
+    *("model", "providedModelName", "usage", "usageDetails", "costDetails"),
+}
+"""The fields that say something of a model, and stay as they are elsewhere."""
 HOMES = CONVERTED | {"input", "output", "name", "model", "providedModelName", "statusMessage"}
 TRACE_HOMES = {
     *("id", "timestamp", "input", "output", "observations", "scores", "tags", "sessionId"),
@@ -149,7 +153,8 @@ def _span(row: Record, number: int) -> Span:
         span.agent = span.name
     if span.kind == "model":
         span.usage = _usage(row)
-    span.rest = others(row, HOMES)
+    homes = HOMES if span.kind == "model" else HOMES - MODEL_FIELDS
+    span.rest = others(row, homes)
     read_content(span, row, "input", "output")
     return span
 
@@ -173,16 +178,13 @@ def _scores(scores: Any) -> Iterator[dict[str, Any]]:
     for entry in scores if isinstance(scores, list) else ():
         if not isinstance(entry, dict):
             continue
+        more = others(entry, SCORE_HOMES)
         value = entry.get("value")
-        text = entry.get("stringValue")
-        yield score(
-            entry.get("name"),
-            text if value is None else value,
-            entry.get("source"),
-            entry.get("comment"),
-            entry.get("authorUserId"),
-            **others(entry, SCORE_HOMES),
-        )
+        if value is None:
+            value = more.pop("stringValue", None)
+        rater = entry.get("authorUserId")
+        source = entry.get("source")
+        yield score(entry.get("name"), value, source, entry.get("comment"), rater, more)
 
 
 FORMAT = Format(

@@ -22,11 +22,12 @@ USAGE = (
     *("prompt_tokens", "completion_tokens", "total_cost"),
     *("prompt_token_details", "completion_token_details"),
 )
+FEEDBACK_HOMES = ("key", "score", "comment", "feedback_source")
 CONVERTED = frozenset(
     (
         *("id", "trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "run_type"),
         *("start_time", "end_time", "error", "status", "name", "child_runs"),
-        *("prompt_tokens", "completion_tokens", "total_cost", "lc", "type"),
+        *("prompt_tokens", "completion_tokens", "total_cost", "lc", "type", "feedback_source"),
     )
 )
 """The fields of a run that have a home in a `Span`, and those that say what a message is."""
@@ -43,7 +44,8 @@ def _is_run(record: Record) -> bool:
 
 def _runs(record: Record) -> Iterator[Record]:
     """The runs of a page, and those inside of a run."""
-    waiting = [record] if "run_type" in record else objects_in(record, *PAGES)
+    listed = [] if "run_type" in record else objects_in(record, *PAGES)
+    waiting: list[Record] = [*listed] or [record]
     while waiting:
         run = {name: decoded(value) for name, value in waiting.pop(0).items()}
         children = objects_in(run, "child_runs")
@@ -163,11 +165,12 @@ def _scores(run: Record) -> Iterator[dict[str, Any]]:
         value = feedback.get("score")
         if value is None:
             value = feedback.get("value")
-        yield score(feedback.get("key"), value, source, feedback.get("comment"))
+        more = others(feedback, FEEDBACK_HOMES)
+        yield score(feedback.get("key"), value, source, feedback.get("comment"), None, more)
     for name, stats in object_in(run, "feedback_stats").items():
         if isinstance(stats, dict):
             sources = " ".join(map(str, stats.get("sources") or ()))
-            yield score(name, stats.get("avg"), sources, stats=stats)
+            yield score(name, stats.get("avg"), sources, more={"stats": stats})
 
 
 FORMAT = Format(

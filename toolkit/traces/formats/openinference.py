@@ -38,7 +38,7 @@ def read_openinference(span: Span, attributes: Attributes) -> None:
 
 
 def _read_tool(span: Span, attributes: Attributes) -> None:
-    span.name = attributes.text("tool.name", "tool_call.function.name") or span.name
+    span.rename(attributes.text("tool.name", "tool_call.function.name") or span.name)
     given = ("input.value", "tool.parameters", "tool_call.function.arguments")
     span.arguments = decoded(attributes.take(*given))
     documents = attributes.take("retrieval.documents")

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.contents import decoded
+from toolkit.traces.extension import EXTENSION, restored
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.genai import read_genai, scores_of
 from toolkit.traces.formats.openinference import read_openinference
+from toolkit.traces.formats.vendor import object_in, others
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of
@@ -17,6 +20,8 @@ RESOURCES = ("resourceSpans", "resource_spans")
 SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans")
 SESSIONS = ("gen_ai.conversation.id", "session.id", "langfuse.session.id")
 """The attributes that name the conversation that a trace is of."""
+TRACE_ID = "fieldbook.trace.id"
+"""The attribute in which our own writer keeps the id of a trace, which need not be a number."""
 FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR", "StatusCode.ERROR")
 WENT_WELL = (1, "1", "STATUS_CODE_OK", "OK", "StatusCode.OK")
 NO_PARENT = ("", "0000000000000000", None)
@@ -123,14 +128,30 @@ def session_of(attributes: Iterable[Mapping[str, Any]]) -> str | None:
 
 def _parts(document: Record) -> Iterator[Record]:
     """Each span of a document, with the resource and the scope that it stands in."""
+    n_spans = 0
+    beside = others(document, RESOURCES)
     for resource in _objects(first_of(document, *RESOURCES)):
+        about = object_in(resource, "resource")
+        more = others(about, ("attributes",)) | others(resource, ("resource", *SCOPES))
         for scope in _objects(first_of(resource, *SCOPES)):
             around = {
-                "resource": fields_of((resource.get("resource") or {}).get("attributes")),
-                "scope": first_of(scope, "scope", "instrumentationLibrary") or {},
+                "document": beside,
+                "resource": fields_of(about.get("attributes")) | more,
+                "scope": _scope(scope),
             }
             for span in _objects(scope.get("spans")):
+                n_spans += 1
                 yield {"resourceSpans": around, "span": span}
+    if not n_spans:
+        raise RecordError("it holds no spans", field="resourceSpans")
+
+
+def _scope(scope: Record) -> dict[str, Any]:
+    """What is said of the instrument that made the spans."""
+    about = object_in(scope, "scope") or object_in(scope, "instrumentationLibrary")
+    more = others(scope, ("scope", "instrumentationLibrary", "spans"))
+    attributes = fields_of(about.get("attributes"))
+    return others(about, ("attributes",)) | attributes | more
 
 
 def _objects(values: Any) -> list[dict[str, Any]]:
@@ -140,6 +161,11 @@ def _objects(values: Any) -> list[dict[str, Any]]:
 def _trace_id(part: Record) -> str | None:
     span = part.get("span")
     return first_id(span, "traceId", "trace_id") if isinstance(span, dict) else None
+
+
+def read_document(document: Record, id_: str) -> Trace:
+    """The trace of a document that holds one."""
+    return _read({"records": list(_parts(document))}, id_)
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -152,6 +178,7 @@ def _read(record: Record, id_: str) -> Trace:
             _span(part["span"], number), fields, _events(part["span"].get("events"))
         )
         attributes.append(fields)
+        span.rest.get("attributes", {}).pop(EXTENSION, None)
         spans.append(span)
         scores += span_scores
     meta = _around(record["records"])
@@ -160,7 +187,10 @@ def _read(record: Record, id_: str) -> Trace:
         meta["session"] = session
     if scores:
         meta["scores"] = scores
-    return trace_of(spans, id_, meta)
+    for fields in attributes:
+        if EXTENSION in fields:
+            meta[EXTENSION] = decoded(fields[EXTENSION])
+    return restored(trace_of(spans, id_, meta))
 
 
 def _span(fields: dict[str, Any], number: int) -> Span:
@@ -201,7 +231,7 @@ def _events(events: Any) -> list[dict[str, Any]]:
 def _around(parts: Iterable[Record]) -> dict[str, Any]:
     """The resources and the scopes of the spans, each once."""
     meta: dict[str, Any] = {}
-    for name in ("resource", "scope"):
+    for name in ("document", "resource", "scope"):
         values: list[Any] = []
         for part in parts:
             value = part["resourceSpans"][name]
@@ -217,7 +247,12 @@ def _is_otlp(document: Record) -> bool:
 
 
 def _record_id(record: Record) -> str | None:
+    """The id that our own writer gave the trace, else the one that all its spans have."""
     parts = record.get("records") or [record]
+    for part in parts:
+        own_id = first_id(fields_of(object_in(part, "span").get("attributes")), TRACE_ID)
+        if own_id is not None:
+            return own_id
     return _trace_id(parts[0])
 
 

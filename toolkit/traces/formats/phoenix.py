@@ -18,9 +18,20 @@ from toolkit.traces.trace import Trace
 CONTEXT = ("context.span_id", "context.trace_id")
 """The columns that a row of the DataFrame has."""
 ANNOTATIONS = ("annotations", "span_annotations")
+RESULT_HOMES = ("score", "label", "explanation")
+ANNOTATION_HOMES = ("name", "annotation_name", "annotator_kind", "result", "user_id", *RESULT_HOMES)
 CONVERTED = frozenset(
     (
-        *("context", "span_id", "trace_id", "parent_id", "span_kind", "kind", "start_time"),
+        *(
+            "annotator_kind",
+            "context",
+            "span_id",
+            "trace_id",
+            "parent_id",
+            "span_kind",
+            "kind",
+            "start_time",
+        ),
         *("end_time", "status_code", "status", "openinference.span.kind", *CONTEXT),
     )
 )
@@ -139,14 +150,15 @@ def _scores(span: Record) -> Iterator[dict[str, Any]]:
         result = object_in(annotation, "result") or annotation
         value = result.get("score")
         label = result.get("label")
-        yield score(
-            annotation.get("name", annotation.get("annotation_name")),
-            label if value is None else value,
-            annotation.get("annotator_kind"),
-            result.get("explanation"),
-            annotation.get("user_id"),
-            label=label if value is not None else None,
-        )
+        more = others(result, RESULT_HOMES) | others(annotation, ANNOTATION_HOMES)
+        if value is None:
+            value = label
+        elif label is not None:
+            more["label"] = label
+        name = first_id(annotation, "name", "annotation_name")
+        kind = annotation.get("annotator_kind")
+        rater = annotation.get("user_id")
+        yield score(name, value, kind, result.get("explanation"), rater, more)
 
 
 FORMAT = Format(

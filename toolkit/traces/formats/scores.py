@@ -1,5 +1,6 @@
 """Scores in an export, in one shape: what was rated, and whether by a person, a model or code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 HUMAN = ("human", "annotation", "app", "user", "annotator", "manual")
@@ -14,11 +15,25 @@ def rater_kind(source: object) -> str:
     ('human', 'model', 'code', 'code')
     """
     words = str(source).lower().replace("'", " ").replace('"', " ").replace(",", " ").split()
-    if any(word in HUMAN for word in words):
+    by_people = any(word in HUMAN for word in words)
+    by_models = any(word in MODEL for word in words)
+    if by_people and by_models:
+        return "code"  # the mean of what both gave is neither's
+    if by_people:
         return "human"
-    if any(word in MODEL for word in words):
-        return "model"
-    return "code"
+    return "model" if by_models else "code"
+
+
+def verdict(passed: object) -> str | None:
+    """The verdict of a score, where the export itself says whether the trace passed; else None."""
+    if isinstance(passed, bool):
+        return "pass" if passed else "fail"
+    return None
+
+
+def stated_only(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that hold something."""
+    return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
 def score(
@@ -27,9 +42,9 @@ def score(
     source: object,
     comment: object = None,
     rater: object = None,
-    **more: object,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A score as a trace's meta has it; what the export says beyond that stands beside."""
+    """A score as a trace's meta has it, with `more` of what the export says beside it."""
     entry: dict[str, Any] = {
         "name": str(name),
         "value": value,
@@ -38,4 +53,5 @@ def score(
         "rater_kind": rater_kind(source),
         "step": None,
     }
-    return entry | {key: further for key, further in more.items() if further is not None}
+    beside = {key: value for key, value in (more or {}).items() if value is not None}
+    return beside | entry

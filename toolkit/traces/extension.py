@@ -1,0 +1,128 @@
+"""The extension field: what a form has no field for, so that a written trace comes back equal.
+
+A writer reads back what it wrote, and adds what that lacks under ``fieldbook``. Other programs see
+the form's own fields, and pass this one over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from toolkit.records import RecordError, validate
+from toolkit.traces.trace import Step, Trace
+
+EXTENSION = "fieldbook"
+"""The field in which a form holds the extension."""
+NEAR = 50
+"""How many steps further on a step is looked for."""
+
+
+def difference(original: Trace, read: Trace) -> dict[str, Any]:
+    """What `read` lacks of the trace that was written.
+
+    Parameters
+    ----------
+    original
+        The trace.
+    read
+        What the form's reader makes of it.
+
+    Returns
+    -------
+    dict
+        For each step of the original the place of the step that it was read as, and its fields
+        that differ; in the same way the meta.
+    """
+    steps: list[Any] = []
+    at = 0
+    for step in original.steps:
+        place = _place(step, read.steps, at)
+        if place is None:
+            steps.append({name: value for name, value in asdict(step).items() if value is not None})
+            continue
+        at = place + 1
+        changed = _changed_step(step, read.steps[place])
+        steps.append({"at": place, **changed} if changed else place)
+    about = {"n_read": len(read.steps), "id": original.id, "source": original.source}
+    return {**about, "steps": steps, "meta": _changed(original.meta, read.meta)}
+
+
+def _place(step: Step, steps: tuple[Step, ...], begin: int) -> int | None:
+    """The first step from `begin` on that says the same; it is looked for nearby only."""
+    for place in range(begin, min(begin + NEAR, len(steps))):
+        candidate = steps[place]
+        if (candidate.kind, candidate.content) == (step.kind, step.content):
+            return place
+    return None
+
+
+def _changed_step(step: Step, read: Step) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    for name in ("id", "actor", "time"):
+        if getattr(step, name) != getattr(read, name):
+            changed[name] = getattr(step, name)
+    data = _changed(step.data, read.data)
+    if data:
+        changed["data"] = data
+    return changed
+
+
+def _changed(original: Mapping[str, Any], read: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields to set, and those to leave out."""
+    changed: dict[str, Any] = {}
+    fields = {
+        n: value for n, value in original.items() if n not in read or not _same(read[n], value)
+    }
+    if fields:
+        changed["set"] = fields
+    gone = [name for name in read if name not in original]
+    if gone:
+        changed["drop"] = gone
+    return changed
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two values are equal, and are so as JSON: True is not 1 there, and 1 not 1.0."""
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(_same(first[n], second[n]) for n in first)
+    if isinstance(first, list):
+        same_length = len(first) == len(second)
+        return same_length and all(map(_same, first, second))
+    return bool(first == second)
+
+
+def restored(read: Trace) -> Trace:
+    """`read` with what its extension says, which leaves the meta.
+
+    An extension that does not fit, as that of a file which was changed by hand, stays in the meta.
+    """
+    extension = read.meta.get(EXTENSION)
+    if not isinstance(extension, dict) or extension.get("n_read") != len(read.steps):
+        return read
+    meta = {name: value for name, value in read.meta.items() if name != EXTENSION}
+    try:
+        steps = [_restored_step(entry, read.steps) for entry in extension["steps"]]
+        fields = {"id": extension["id"], "steps": steps, "source": extension["source"]}
+        trace: Trace = validate(Trace, {**fields, "meta": _set(meta, extension["meta"])})
+    except (RecordError, TypeError, ValueError, LookupError, AttributeError):
+        return read
+    return trace
+
+
+def _restored_step(entry: Any, steps: tuple[Step, ...]) -> dict[str, Any]:
+    if isinstance(entry, int):
+        return asdict(steps[entry])
+    if "at" not in entry:
+        return dict(entry)
+    step = steps[entry["at"]]
+    changed = {name: value for name, value in entry.items() if name not in ("at", "data")}
+    return asdict(step) | changed | {"data": _set(step.data, entry.get("data", {}))}
+
+
+def _set(fields: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with what is to be set, and without what is to be left out."""
+    dropped = changed.get("drop", ())
+    kept = {name: value for name, value in fields.items() if name not in dropped}
+    return kept | dict(changed.get("set", {}))

@@ -1,0 +1,126 @@
+"""Turns: the steps of a trace as messages, each with its thoughts, its calls and their results."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit.traces.trace import Step
+from toolkit.traces.usage import usage_of
+from toolkit.traces.words import json_text
+
+ROLES = ("system", "user", "assistant", "tool")
+USAGE_EVENT = "model.usage"
+"""The kind of step that says what the reply before it used."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """A message with what belongs to it."""
+
+    role: str
+    first: Step
+    thoughts: list[Step] = field(default_factory=list)
+    message: Step | None = None
+    calls: list[Step] = field(default_factory=list)
+    results: list[Step] = field(default_factory=list)
+    usage: dict[str, Any] = field(default_factory=dict)
+    model: str | None = None
+
+    def words(self) -> str:
+        return self.message.content if self.message else ""
+
+    def thought(self) -> str:
+        return "\n".join(step.content for step in self.thoughts)
+
+    def steps(self) -> list[Step]:
+        """The steps of the reply itself."""
+        spoken = [self.message] if self.message else []
+        return [*self.thoughts, *spoken, *self.calls]
+
+    def takes(self, step: Step) -> bool:
+        """Whether a step goes on with this turn: thoughts, then words, then calls."""
+        last = self.steps()[-1] if self.steps() else None
+        if last is None or role_of(step) != self.role or self.results:
+            return False
+        same_line = all(step.data.get(n) == last.data.get(n) for n in ("agent", "branch"))
+        if not same_line or "usage" in step.data:
+            return False
+        match step.kind:
+            case "thinking":
+                return last.kind == "thinking"
+            case "message":
+                return last.kind == "thinking"
+        return step.kind == "tool.call"
+
+
+def role_of(step: Step) -> str:
+    """The role of a step's actor; a name that is none speaks for the assistant."""
+    return step.actor if step.actor in ROLES else "assistant"
+
+
+def turns_of(steps: Iterable[Step]) -> list[Turn]:
+    """The turns of a trace. Steps of other kinds, as errors and compactions, are none."""
+    turns: list[Turn] = []
+    callers: dict[str, Turn] = {}
+    for step in steps:
+        if step.kind == USAGE_EVENT and turns:
+            turns[-1].usage = turns[-1].usage or _usage(step)
+            turns[-1].model = turns[-1].model or _model(step)
+        elif step.kind == "tool.result":
+            caller = callers.pop(str(step.data.get("call_id")), None)
+            if caller is None:
+                caller = Turn("tool", step)
+                turns.append(caller)
+            caller.results.append(step)
+        elif step.kind in ("message", "thinking", "tool.call"):
+            if not turns or not turns[-1].takes(step):
+                turns.append(_turn(step))
+            _add(turns[-1], step, callers)
+    return turns
+
+
+def _turn(step: Step) -> Turn:
+    return Turn(role_of(step), step, usage=_usage(step), model=_model(step))
+
+
+def _usage(step: Step) -> dict[str, Any]:
+    usage = step.data.get("usage")
+    return usage_of(usage) if isinstance(usage, dict) else {}
+
+
+def _model(step: Step) -> str | None:
+    model = step.data.get("model")
+    return model if isinstance(model, str) else None
+
+
+def _add(turn: Turn, step: Step, callers: dict[str, Turn]) -> None:
+    if step.kind == "thinking":
+        turn.thoughts.append(step)
+    elif step.kind == "message":
+        turn.message = step
+    else:
+        turn.calls.append(step)
+        callers[str(step.data.get("call_id"))] = turn
+
+
+def message_of(turn: Turn) -> dict[str, Any]:
+    """The message of a turn as OpenAI writes it, without the results of its calls."""
+    message: dict[str, Any] = {"role": turn.role, "content": turn.words()}
+    if turn.thoughts:
+        message["reasoning_content"] = turn.thought()
+    if turn.calls:
+        message["content"] = turn.words() or None
+        message["tool_calls"] = [_call(step) for step in turn.calls]
+    return message
+
+
+def _call(step: Step) -> dict[str, Any]:
+    arguments = step.data.get("arguments")
+    written = arguments if isinstance(arguments, str) else json_text(arguments or {})
+    function = {"name": step.data.get("name") or step.content, "arguments": written}
+    return {"id": step.data.get("call_id"), "type": "function", "function": function}
+
+
+def result_message(step: Step) -> dict[str, Any]:
+    """A result as the message of a tool."""
+    return {"role": "tool", "tool_call_id": step.data.get("call_id"), "content": step.content}
