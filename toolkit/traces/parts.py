@@ -262,8 +262,10 @@ def _answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
         words, _ = words_of(inner)
     elif inner is not None and "type" in answer:
         words = json_text(inner)
-    else:
+    elif "type" in answer:
         return words_of(answer)
+    else:
+        return json_text(answer), {}
     return words, {"parts": [answer]}
 
 
