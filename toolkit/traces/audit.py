@@ -7,8 +7,7 @@ from itertools import repeat
 from math import isnan
 from typing import Any
 
-from toolkit.records import RecordError
-from toolkit.traces.decode import TOO_DEEP
+from toolkit.traces.decode import TOO_DEEP, TooDeep
 from toolkit.traces.ids import Record
 from toolkit.traces.trace import Trace
 
@@ -70,7 +69,7 @@ def _lines_of(leaves: Iterable[Any]) -> Iterator[str]:
 def values_of(traces: Iterable[Trace]) -> Values:
     """The values in traces.
 
-    Raises RecordError where one is nested too deeply.
+    Raises TooDeep where one is nested too deeply.
     """
     leaves: set[Any] = set()
     nested: list[Any] = []
@@ -107,7 +106,7 @@ def values_in(values: list[Any]) -> Values:
         if not deeper:
             return kept
         level = deeper
-    raise RecordError(f"{TOO_DEEP} to be written as JSON again")
+    raise TooDeep(f"{TOO_DEEP} to be written as JSON again")
 
 
 def passed_over(

@@ -10,7 +10,7 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.audit import Values, passed_over, values_of, warnings_of
-from toolkit.traces.decode import TOO_DEEP, readable
+from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, readable, shallow
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, unused
 from toolkit.traces.messages import NOT_FINITE, UNREAD
@@ -169,9 +169,16 @@ class Import:
         own_id = stated_id(format_, record.value) or group_id or None
         id_ = unused(own_id or f"{Path(tally.path).stem}-{record.number}", self._ids)
         try:
-            traces, kept = _read_record(record, format_, id_)
+            try:
+                traces, kept = _read_record(record, format_, id_)
+            except TooDeep:
+                record = _cut(record)
+                values = record.value["records"] if group_id is not None else [record.value]
+                traces, kept = _read_record(record, format_, id_)
         except RecordError as error:
             self._ids.discard(id_)
+            if record.n_cut:
+                error = RecordError(f"{error.why}; it is {TOO_DEEP}", field=error.field)
             tally.problems.append(_problem(record, own_id, error))
             return
         named = [traces[0] if traces[0].id == id_ else self._renamed(traces[0])]
@@ -207,6 +214,9 @@ class Import:
             tally.passed_over.add(field, place_of(record, traces[0].id))
         for warning in warnings_of(traces):
             tally.warnings.add(warning, place_of(record, traces[0].id))
+        if record.n_cut:
+            what = f"values {TOO_DEEP}: in their place stands {CUT!r}"
+            tally.warnings.add(what, place_of(record, traces[0].id))
         not_finite = sorted({*record.not_finite, *_not_finite_arguments(traces)})
         if not_finite:
             tally.warnings.add(
@@ -277,7 +287,7 @@ def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Tra
         made = format_.read(record.value, id_)
         traces = [made] if isinstance(made, Trace) else list(made)
     except RecursionError:
-        raise RecordError(TOO_DEEP) from None
+        raise TooDeep from None
     except RecordError:
         raise
     except BUGS as error:
@@ -286,6 +296,12 @@ def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Tra
     if not traces:
         raise RecordError("it holds no trace")
     return traces, values_of(traces)
+
+
+def _cut(record: RawRecord) -> RawRecord:
+    """A record without what is nested too deeply in it."""
+    value, n_cut = shallow(record.value)
+    return replace(record, value=value, n_cut=record.n_cut + n_cut)
 
 
 def place_of(record: RawRecord, id_: str) -> str:
