@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
-from math import isnan
+from math import isfinite
 from typing import Any
 
 from toolkit.records import RecordError
@@ -44,7 +44,7 @@ class Values:
 
     def has(self, leaf: Any) -> bool:
         """Whether a text or a number is in a trace, by itself or line by line."""
-        if isinstance(leaf, float) and isnan(leaf):
+        if isinstance(leaf, float) and not isfinite(leaf):
             return True  # it has a warning of its own
         if not self._lines:
             self._lines = set(_lines_of(self.leaves))

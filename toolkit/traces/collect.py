@@ -207,17 +207,14 @@ class Import:
             tally.passed_over.add(field, place_of(record, traces[0].id))
         for warning in warnings_of(traces):
             tally.warnings.add(warning, place_of(record, traces[0].id))
+        for name in _unread_fields(traces):
+            warning = f"the field {name} of a message is not understood: see data[{UNREAD!r}]"
+            tally.warnings.add(warning, place_of(record, traces[0].id))
         not_finite = sorted({*record.not_finite, *_not_finite_arguments(traces)})
         if not_finite:
-            tally.warnings.add(
-                "numbers became null, as JSON has no word for them", place_of(record, traces[0].id)
-            )
-            tally.notes.append(
-                f"record {record.number} ({traces[0].id}): {', '.join(not_finite)} became null"
-            )
-        for trace in traces:
-            for place in _unread_places(trace):
-                tally.notes.append(f"record {record.number} ({trace.id}): {place}")
+            place = place_of(record, traces[0].id)
+            numbers = ", ".join(not_finite)
+            tally.warnings.add(f"{numbers} became null, as JSON has no word for it", place)
 
 
 def collect(
@@ -305,6 +302,13 @@ def _not_finite_arguments(traces: Iterable[Trace]) -> Iterator[str]:
             yield from call.data.pop(NOT_FINITE, ())
 
 
+def _unread_fields(traces: Iterable[Trace]) -> Iterator[str]:
+    """The fields of messages that could not be read, as a transcript notes them."""
+    for trace in traces:
+        for step in trace.steps:
+            yield from step.data.get(UNREAD, ())
+
+
 def _scalar_fields(broken: str) -> dict[str, Any]:
     """The fields that broken text still shows, before its first list and after its last one."""
     text = readable(broken).rstrip().removesuffix("]")
@@ -315,10 +319,3 @@ def _scalar_fields(broken: str) -> dict[str, Any]:
         name, string, number = match.groups()
         fields.setdefault(name, string or number)
     return fields
-
-
-def _unread_places(trace: Trace) -> Iterator[str]:
-    """Where a message has a field that could not be read, as a transcript notes it."""
-    for number, step in enumerate(trace.steps, 1):
-        for name in step.data.get(UNREAD, ()):
-            yield f"step {number}: field {name} could not be read; it is in data[{UNREAD!r}]"
