@@ -222,7 +222,7 @@ HOSTILE = {
     ),
     "a name that is nearly right": (
         lambda: b'{"mesages": [1]}',
-        "Nearest:.* chat .it has messages where this has mesages",
+        r"Nearest: [\w, -]+ \(it has messages where this has mesages",
     ),
 }
 

@@ -17,6 +17,9 @@ from toolkit.traces.report import Traces
 from toolkit.traces.scan import RawRecord, is_json, scan
 from toolkit.traces.table import decoded_row, is_table, read_table
 
+BY_COLUMNS = ("table", "rows")
+"""The forms that go by the names of columns alone."""
+
 
 def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ()) -> Traces:
     """Read traces from wherever they are.
@@ -198,7 +201,7 @@ def _read_table(
     """
     rows = iter(records)
     first = beginning(rows)
-    forms = {name: form for name, form in known.items() if name != "table"}
+    forms = {name: form for name, form in known.items() if name not in BY_COLUMNS}
     recogniser = Recogniser(forms if format == "auto" else {format: known[format]})
     by_content = any(recogniser.can_read(decoded_row(row).value) for row in first)
     columns = None
