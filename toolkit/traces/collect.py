@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.audit import Values, passed_over, values_of, warnings_of
+from toolkit.traces.audit import Values, passed_over, values_of, values_of_parts, warnings_of
 from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, unused
@@ -90,7 +90,7 @@ class Import:
             self._read(record, format_, self.tally, None, [record.value])
             return
         try:
-            for part in _parts(record, format_):
+            for part in self._parts(record, format_):
                 if format_.group is None:
                     self._read(part, format_, self.tally, None, [part.value])
                 else:
@@ -143,6 +143,15 @@ class Import:
             why = f"a record is an object, not {json.dumps(record.value)[:SHOWN_CHARS]}"
         scalars = {name: value for name, value in fields.items() if isinstance(value, str | int)}
         self.tally.skip(_problem(record, None, RecordError(why)), scalars, format_)
+
+    def _parts(self, record: RawRecord, format_: Format) -> list[RawRecord]:
+        """The records inside a record, or the record itself."""
+        if format_.parts is None:
+            return [record]
+        parts = _guarded(format_.parts, record.value)
+        for field in passed_over([record.value], values_of_parts(parts), format_.converted):
+            self.tally.passed_over.add(field, f"record {record.number}, line {record.line}")
+        return [replace(record, value=part) for part in parts]
 
     def _gather(self, record: RawRecord, format_: Format) -> None:
         """Keep a record until all those of its trace have been met."""
@@ -238,15 +247,6 @@ def warn_of_skipped(report: ImportReport) -> None:
             SkippedRecords,
             stacklevel=3,
         )
-
-
-def _parts(record: RawRecord, format_: Format) -> Iterator[RawRecord]:
-    """The records inside a record, or the record itself."""
-    if format_.parts is None:
-        yield record
-        return
-    for value in _guarded(format_.parts, record.value):
-        yield replace(record, value=value)
 
 
 def _guarded(ask: Any, record: Record) -> Any:
