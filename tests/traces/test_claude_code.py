@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.traces.claude_session import SESSION, session, sub_agent, write_session
 from toolkit.traces import read_traces, traces_frame
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -198,6 +199,32 @@ def test_an_odd_line_costs_a_field_and_no_more(tmp_path):
     trace = read_lines(tmp_path, line("user", "u1", None, "Mend it."), odd, torn)
     assert outline(trace) == [("message", "user", "Mend it."), ("message", "user", "And the bell?")]
     assert trace.meta["other_lines"]["assistant"] == [{"message": "torn"}]
+
+
+def test_a_long_session_is_read_whole(tmp_path):
+    path = tmp_path / f"{SESSION}.jsonl"
+    write_session(path)
+    traces = read_traces(path)
+    assert (traces.report.problems, traces.report.not_understood) == ((), ())
+    [trace] = traces
+    failed = [step.data["name"] for step in trace.steps if step.data.get("error")]
+    assert len(trace.steps) > 50
+    assert failed == ["Bash", "Grep", "Edit", "Bash"]
+    assert [step.kind for step in trace.steps].count("compaction") == 2
+    replies = [step for step in trace.steps if "usage" in step.data]
+    assert len(replies) == 24  # 18 of the agent, 6 of the sub-agent
+
+
+def test_a_sub_agents_file_beside_its_session_joins_it(tmp_path):
+    beside = tmp_path / SESSION / "subagents" / "agent-a7f3.jsonl"
+    beside.parent.mkdir(parents=True)
+    beside.write_text("".join(json.dumps(line) + "\n" for line in sub_agent()))
+    main = tmp_path / f"{SESSION}.jsonl"
+    main.write_text("".join(json.dumps(line) + "\n" for line in session(sub_agent_beside=True)))
+    [together] = read_traces(tmp_path)
+    write_session(tmp_path / "one.jsonl")
+    [alone] = read_traces(tmp_path / "one.jsonl")
+    assert outline(together) == outline(alone)
 
 
 def test_the_session_of_the_inputs_is_read_as_its_readme_says(data_dir):

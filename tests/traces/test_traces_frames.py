@@ -138,6 +138,11 @@ def test_a_row_a_trace_with_counts_costs_and_nothing_made_up():
         "duration_s": 2.5,
         "outcome": "complete",
         "source": "simulated",
+        "cached_tokens": None,
+        "reasoning_tokens": None,
+        "model": None,
+        "reward": None,
+        "started": pd.Timestamp("1970-01-01T00:00:10Z"),
     }
     unknown = [
         "tool_errors",
@@ -147,6 +152,10 @@ def test_a_row_a_trace_with_counts_costs_and_nothing_made_up():
         "cost_usd",
         "duration_s",
         "outcome",
+        "cached_tokens",
+        "reasoning_tokens",
+        "model",
+        "reward",
     ]
     assert list(frame.columns[frame.iloc[1].isna()]) == unknown
     assert frame.loc[2, ["input_tokens", "cost_usd", "duration_s"]].tolist() == [7, 1.0, 2.0]
@@ -154,11 +163,69 @@ def test_a_row_a_trace_with_counts_costs_and_nothing_made_up():
     steps = steps_frame([busy, quiet])
     assert (
         list(steps.columns)
-        == "trace_id position step_id kind actor content time name call_id source".split()
+        == (
+            "trace_id position step_id kind actor content time name call_id source"
+            " agent branch error"
+        ).split()
     )
     assert steps["source"].tolist() == ["simulated"] * 4 + ["imported"]
     assert steps["call_id"].tolist()[1:3] == ["c", "c"]
     assert steps["time"].isna().tolist() == [False, False, False, True, False]
+
+
+def reply(number: int, **data) -> Step:
+    return Step(f"s{number}", "message", "assistant", "Yes.", 1767603600.0 + number, data)
+
+
+def test_a_total_that_is_stated_counts_and_replies_are_added_up_where_none_is():
+    first = {"input_tokens": 1105, "cached_tokens": 1000, "output_tokens": 14}
+    second = {"input_tokens": 5, "output_tokens": 6, "reasoning_tokens": 4, "cost_usd": 0.25}
+    steps = (reply(0, usage=first, model="large"), reply(9, usage=second, model="small"))
+    meta = {"model": "large", "duration_s": 3.5, "cost_usd": 1, "cached_tokens": 7, "reward": -1}
+    frame = traces_frame([Trace("summed", steps), Trace("stated", steps, meta)])
+    summed, stated = frame.to_dict("records")
+    columns = ["input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "tokens"]
+    columns += ["cost_usd", "duration_s", "model"]
+    assert [summed[name] for name in columns] == [1110, 1000, 20, 4, 1130, 0.25, 9, "large, small"]
+    assert [stated[name] for name in columns] == [1110, 7, 20, 4, 1130, 1, 3.5, "large"]
+    assert (pd.isna(summed["reward"]), stated["reward"]) == (True, -1)
+    assert summed["started"] == pd.Timestamp("2026-01-05T09:00:00Z")
+
+
+def test_a_total_of_all_tokens_alone_is_no_input():
+    [row] = traces_frame([Trace("a", (), {"total_tokens": 40})]).to_dict("records")
+    assert (row["tokens"], pd.isna(row["input_tokens"])) == (40, True)
+
+
+def test_scalars_of_meta_become_columns():
+    traces = [
+        Trace("a", (), {"shop": "north", "id": 7, "info": {"exit": "done"}, "model": "m"}),
+        Trace("b", (), {"shop": None, "open": True, "tags": ["x"]}),
+    ]
+    frame = traces_frame(traces, meta=True)
+    added = frame.columns[len(traces_frame([]).columns) :]
+    assert list(added) == ["shop", "meta.id", "open"]
+    assert frame["shop"].isna().tolist() == [False, True]
+    named = traces_frame(traces, meta=["info.exit", "model", "shop", "shop", "nothing"])
+    assert named["info.exit"].tolist()[0] == "done"
+    assert named["meta.model"].tolist()[0] == "m"
+    assert named["nothing"].isna().all()
+    assert list(traces_frame(traces, meta=False).columns) == list(traces_frame([]).columns)
+
+
+def test_strange_values_cost_their_cell_and_no_more():
+    strange = {"outcome": {"a": 1}, "model": ["m"], "reward": "much", "cost_usd": float("nan")}
+    far = Step("s", "message", "user", "x", 1e300, {"agent": ["x"], "error": "no", "usage": [1]})
+    frame = traces_frame([Trace("a", (far,), strange | {"input_tokens": 10**30})])
+    names = ["outcome", "model", "reward", "cost_usd", "input_tokens", "started"]
+    assert frame[names].isna().all(axis=None)
+    assert steps_frame([Trace("a", (far,))])["error"].tolist() == [True]
+
+
+def test_named_agents_and_branches_have_columns():
+    step = Step("s", "message", "assistant", "I plan.", None, {"agent": "planner", "branch": "b1"})
+    [row] = steps_frame([Trace("a", (step,))]).to_dict("records")
+    assert (row["agent"], row["branch"], pd.isna(row["error"])) == ("planner", "b1", True)
 
 
 def test_no_traces_give_empty_frames_of_the_same_kinds():

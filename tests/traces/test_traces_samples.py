@@ -11,7 +11,7 @@ from toolkit.traces.scan import scan
 
 FOLDER = Path(__file__).with_name("samples")
 SAMPLES = sorted(path for path in FOLDER.iterdir() if path.suffix != ".md")
-GENERAL = {"chat", "table"}
+GENERAL = {"chat", "table", "rows"}
 """What has messages or an input and an output, and is of no form that says more: tried last."""
 
 

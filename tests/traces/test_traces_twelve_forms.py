@@ -28,7 +28,8 @@ RIGHT = {
     "arguments": [{"day": "Monday"}, {"bike": 54}],
     "results of the calls": ["two are free", "there is no bike 54"],
     "call ids": ["c1", "c2"],
-    "errors": [False, True],
+    "failures": [False, True],
+    "successes": [True, False],
     "times": [TEN, TEN + 2, TEN + 4, TEN + 7],
     "times of results": [TEN + 3, TEN + 5],
     "time of the answer": TEN + 7,
@@ -45,21 +46,23 @@ ONE_EXCHANGE |= {"cost", "duration"}
 """What one request with its response says of its last reply alone, or not at all."""
 TIMES = {"times", "times of results", "time of the answer", "duration"}
 USAGE = {"tokens", "tokens of the last reply", "cached tokens", "reasoning tokens", "cost"}
+OUTCOMES = {"failures", "successes"}
+"""Whether a call failed, and whether one went well: a form may say the one and not the other."""
 LACKS: dict[str, set[str]] = {
-    "openai": ONE_EXCHANGE | {"errors"},
-    "openai-responses": ONE_EXCHANGE | {"errors"},
-    "openai-items": TIMES | USAGE | {"errors", "model"},
+    "openai": ONE_EXCHANGE | OUTCOMES,
+    "openai-responses": ONE_EXCHANGE | OUTCOMES,
+    "openai-items": TIMES | USAGE | OUTCOMES | {"model"},
     "anthropic": ONE_EXCHANGE | {"time of the answer"},
     "gemini": ONE_EXCHANGE,
     "claude-code": {"system prompt", "reasoning tokens", "cost"},
     "vercel": {"times of results", "cost"},
     "langchain": TIMES | {"cost"},
-    "sharegpt": TIMES | USAGE | {"thoughts", "call ids", "errors", "model"},
-    "atif": {"times of results", "errors", "reasoning tokens"},
+    "sharegpt": TIMES | USAGE | {"thoughts", "call ids", "model"} | OUTCOMES,
+    "atif": {"times of results", "reasoning tokens"} | OUTCOMES,
     "otlp": {"reasoning tokens", "cost"},
     "phoenix": {"thoughts"},
     "openai-agents": {"cost"},
-    "langfuse": set(),
+    "langfuse": {"successes"},
     "inspect": {"times", "times of results", "time of the answer", "cost"},
     "chat": set(),
 }
@@ -83,7 +86,8 @@ def facts(trace: Trace) -> dict[str, Any]:
         "arguments": [call.data["arguments"] for call in trace.calls],
         "results of the calls": [answer and answer.content for answer in answers],
         "call ids": [call.data["call_id"] for call in trace.calls],
-        "errors": [result.data["error"] for result in results],
+        "failures": [result.data["error"] is True for result in results],
+        "successes": [result.data["error"] is False for result in results],
         "times": [step.time for step in others],
         "times of results": [step.time for step in results],
         "time of the answer": trace.steps[-1].time,

@@ -56,7 +56,8 @@ class Import:
         self._traces: list[tuple[int, int, list[Trace]]] = []
         """The traces, each with the place of its file and of its first record."""
         self._ids: set[str] = set()
-        self._groups: dict[tuple[str, str], _Group] = {}
+        self._groups: dict[tuple[str, str, int], _Group] = {}
+        """By form and id; those of records without an id also by the place of their file."""
         self._last_group: dict[str, str] = {}
         """The id of the group that was met last, by form: a record without one belongs to it."""
 
@@ -120,13 +121,14 @@ class Import:
         return Traces(traces, self.report())
 
     def _adopt_orphans(self) -> None:
-        """Let records that stand before any id belong to the first trace of their form."""
-        for name, id_ in [key for key in self._groups if not key[1]]:
-            orphans = self._groups[name, id_]
+        """Let records that stand before any id belong to the first trace of their form and file."""
+        for key in [key for key in self._groups if not key[1]]:
+            orphans = self._groups[key]
             for group in self._groups.values():
-                if group.format is orphans.format and group is not orphans:
+                is_near = group.format is orphans.format and group.tally is orphans.tally
+                if is_near and group is not orphans:
                     group.records[:0] = orphans.records
-                    del self._groups[name, id_]
+                    del self._groups[key]
                     break
 
     def report(self) -> ImportReport:
@@ -148,10 +150,11 @@ class Import:
         id_ = _guarded(format_.group, record.value)
         id_ = id_ or self._last_group.get(format_.name, "")
         self._last_group[format_.name] = id_
-        group = self._groups.get((format_.name, id_))
+        key = (format_.name, id_, 0 if id_ else self.tally.place)
+        group = self._groups.get(key)
         if group is None:
             group = _Group(format_, id_, self.tally, [])
-            self._groups[format_.name, id_] = group
+            self._groups[key] = group
         group.records.append(record)
 
     def _read(
@@ -163,7 +166,7 @@ class Import:
         values: list[Any],
     ) -> None:
         """Read a record of `values`, which holds all that its traces are made of."""
-        own_id = stated_id(format_, record.value) or group_id
+        own_id = stated_id(format_, record.value) or group_id or None
         id_ = unused(own_id or f"{Path(tally.path).stem}-{record.number}", self._ids)
         try:
             traces, kept = _read_record(record, format_, id_)

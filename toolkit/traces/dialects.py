@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from toolkit.traces.decode import decode_at
 from toolkit.traces.ids import Record
-from toolkit.traces.parts import PartKind, kind_of, opened
+from toolkit.traces.parts import PartKind, has_answer, kind_of, opened
 from toolkit.traces.spelling import stated, take
 from toolkit.traces.times import epoch_s
-from toolkit.traces.usage import usage_of
+from toolkit.traces.usage import number_of, usage_of
 
 ACTORS = {
     **dict.fromkeys(("system", "developer"), "system"),
@@ -32,6 +32,7 @@ TIMES = ("time", "timestamp", "created_at", "created", "ts", "sent_at", "date")
 """The fields that may say when a message was sent."""
 USAGES = ("usage", "usage_metadata", "token_usage")
 MODELS = ("model", "model_name", "model_id", "model_version")
+COSTS = ("cost_usd", "cost")
 NOBODY = "unknown"
 """The actor where a message does not say who speaks."""
 
@@ -136,17 +137,18 @@ def take_model(fields: dict[str, Any]) -> str | None:
 
 
 def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
-    """What the reply used; empty where it does not say."""
+    """What the reply used and cost, and the usage as it came where it was spelled otherwise."""
     usage = take(fields, *USAGES)
     about = fields.get("response_metadata")
     if usage is None and isinstance(about, Mapping):
         usage = stated(about, *USAGES)
-    if not isinstance(usage, Mapping):
-        return {} if usage is None else {"usage": usage}
-    counts = usage_of(usage)
-    if counts == usage:
-        return {"usage": counts}
-    return {"usage": counts, "stated_usage": usage}
+    counts = usage_of(usage) if isinstance(usage, Mapping) else {}
+    cost = number_of(stated(fields, *COSTS))
+    if cost is not None:
+        take(fields, *COSTS)
+        counts.setdefault("cost_usd", cost)
+    data = {"usage": counts} if counts else {}
+    return data if usage is None or usage == counts else {**data, "stated_usage": usage}
 
 
 def take_parts(fields: dict[str, Any]) -> Iterator[Part]:
@@ -205,5 +207,5 @@ def _calls(calls: Any) -> Iterator[Part]:
         if isinstance(value, str):
             value = decode_at(value, 0).value or value
         call = opened(value)
-        is_answered = isinstance(call, Mapping) and kind_of(call) == "call and result"
+        is_answered = isinstance(call, Mapping) and has_answer(call)
         yield Part("call and result" if is_answered else "call", call)

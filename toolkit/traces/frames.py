@@ -1,21 +1,19 @@
 """Traces from a DataFrame, and traces as DataFrames."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pydantic import FiniteFloat
-
-from toolkit.records import RecordError, validate
+from toolkit.records import RecordError
 from toolkit.traces.collect import collect, warn_of_skipped
 from toolkit.traces.formats import row_format
 from toolkit.traces.inputs import frame_rows
+from toolkit.traces.measures import trace_row
 from toolkit.traces.report import Traces
 from toolkit.traces.scan import RawRecord
-from toolkit.traces.trace import Source, Step, Trace, title
+from toolkit.traces.trace import Source, Trace
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 TRACE_COLUMNS = {
     "id": "string",
@@ -31,7 +29,18 @@ TRACE_COLUMNS = {
     "duration_s": "Float64",
     "outcome": "string",
     "source": "string",
+    "cached_tokens": "Int64",
+    "reasoning_tokens": "Int64",
+    "model": "string",
+    "reward": "Float64",
+    "started": "datetime64[ns, UTC]",
 }
+STATED_COLUMNS = {
+    *("model", "outcome", "reward", "cost_usd", "duration_s", "input_tokens", "output_tokens"),
+    *("cached_tokens", "reasoning_tokens"),
+}
+"""The columns that show what ``meta`` states under the same name."""
+Scalar = str | int | float | bool
 STEP_COLUMNS = {
     "trace_id": "string",
     "position": "Int64",
@@ -43,6 +52,9 @@ STEP_COLUMNS = {
     "name": "string",
     "call_id": "string",
     "source": "string",
+    "agent": "string",
+    "branch": "string",
+    "error": "boolean",
 }
 
 
@@ -86,84 +98,63 @@ def traces_from_frame(
     return traces
 
 
-def traces_frame(traces: Iterable[Trace]) -> "DataFrame":
-    """One row a trace: what it cost, how long it took, and how it ended.
+def traces_frame(traces: Iterable[Trace], meta: Iterable[str] | bool = ()) -> "DataFrame":
+    """One row a trace: what it used, how long it took, and how it ended.
+
+    Parameters
+    ----------
+    traces
+        Of whatever form; a column means the same in each.
+    meta
+        Names of fields of ``meta`` that become columns, where they hold a text, a number or a
+        truth value; ``info.model`` is the field of a field. True for all of them. A name that is
+        that of a column already gets the prefix ``meta.``.
 
     Returns
     -------
     DataFrame
-        id, title (the user's first words), counts (Int64), cost_usd, duration_s (from the first to
-        the last step with a time), outcome and source. ``pd.NA`` where the source does not say:
-        tool_errors where no result says whether it failed; tokens and cost where neither a step
-        nor ``meta`` states them.
+        id, title (the user's first words), counts (Int64), input_tokens (cached ones included),
+        output_tokens (reasoning included), cost_usd, duration_s (as the source states it, else
+        from the first to the last step with a time), outcome, source, model (the models, where
+        there are several), reward and started (the time of the first step). Totals are as ``meta``
+        states them, else sums over the replies. ``pd.NA`` where the source does not say:
+        tool_errors where no result says whether it failed.
     """
-    return _frame([trace_row(trace) for trace in traces], TRACE_COLUMNS)
+    listed = list(traces)
+    frame = _frame([trace_row(trace) for trace in listed], TRACE_COLUMNS)
+    for name in _meta_names(listed, meta):
+        column = f"meta.{name}" if name in frame.columns else name
+        frame[column] = _meta_column(listed, name)
+    return frame
 
 
-def trace_row(trace: Trace) -> dict[str, Any]:
-    """The row of a trace in `traces_frame`, with None where the trace does not say."""
-    input_tokens = _total_count(trace, "input_tokens", "prompt_tokens")
-    output_tokens = _total_count(trace, "output_tokens", "completion_tokens")
-    tokens: int | None = None
-    if input_tokens is not None and output_tokens is not None:
-        tokens = input_tokens + output_tokens
-    return {
-        "id": trace.id,
-        "title": title(trace),
-        "steps": len(trace.steps),
-        "messages": sum(step.kind == "message" for step in trace.steps),
-        "tool_calls": len(trace.calls),
-        "tool_errors": _tool_errors(trace.steps),
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "tokens": tokens,
-        "cost_usd": _total(trace, "cost_usd"),
-        "duration_s": _duration_s(trace),
-        "outcome": trace.meta.get("outcome"),
-        "source": trace.source,
-    }
+def _meta_names(traces: list[Trace], meta: Iterable[str] | bool) -> list[str]:
+    """The fields of ``meta`` that become columns: those named, or all that hold a scalar."""
+    if not isinstance(meta, bool):
+        return list(dict.fromkeys(meta))
+    names: dict[str, None] = {}
+    for trace in traces if meta else ():
+        for name, value in trace.meta.items():
+            if name not in STATED_COLUMNS and isinstance(value, Scalar):
+                names[name] = None
+    return list(names)
 
 
-def _tool_errors(steps: Iterable[Step]) -> int | None:
-    """How many results say that their call failed; None where none says whether it did."""
-    errors = [step.data.get("error") for step in steps if step.kind == "tool.result"]
-    if errors and all(error is None for error in errors):
-        return None
-    return sum(bool(error) for error in errors)
+def _meta_column(traces: list[Trace], name: str) -> "Series[Any]":
+    import pandas as pd
+
+    cells = pd.Series([_meta_value(trace.meta, name) for trace in traces], dtype="object")
+    return cells.where(cells.notna(), pd.NA).convert_dtypes()
 
 
-def _duration_s(trace: Trace) -> float | None:
-    """From the first to the last step with a time, or as ``meta`` states it."""
-    times = [step.time for step in trace.steps if step.time is not None]
-    return max(times) - min(times) if len(times) > 1 else _number(trace.meta, "duration_s")
-
-
-def _total_count(trace: Trace, *names: str) -> int | None:
-    total = _total(trace, *names)
-    return None if total is None else round(total)
-
-
-def _total(trace: Trace, *names: str) -> float | None:
-    """What ``meta`` states for the trace, else the sum over the steps that state it."""
-    total = _number(trace.meta, *names)
-    if total is not None:
-        return total
-    numbers = [_number(step.data, *names) for step in trace.steps]
-    stated = [number for number in numbers if number is not None]
-    return sum(stated) if stated else None
-
-
-def _number(data: Mapping[str, Any], *names: str) -> float | None:
-    """The first of `names` that is a finite number, or the text of one.
-
-    It stands in `data` or in its ``usage``.
-    """
-    usage = data.get("usage")
-    stated = {**usage, **data} if isinstance(usage, Mapping) else data
-    for name in names:
-        with suppress(KeyError, RecordError):
-            return validate(FiniteFloat, stated[name])
-    return None
+def _meta_value(meta: Mapping[str, Any], name: str) -> Any:
+    """A scalar field of ``meta``, or of a field of it; None where it is none."""
+    value: Any = meta.get(name)
+    if name not in meta:
+        value = meta
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Scalar) else None
 
 
 def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
@@ -172,8 +163,9 @@ def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
     Returns
     -------
     DataFrame
-        The position counts from 0, the time is in s since 1970 UTC; the last column is the source
-        of the trace. ``pd.NA`` where the trace does not say.
+        The position counts from 0, the time is in s since 1970 UTC, the source is that of the
+        trace; agent is who acts where it has a name, branch what left the main line, and error
+        whether a call failed. ``pd.NA`` where the trace does not say.
     """
     rows: list[dict[str, Any]] = []
     for trace in traces:
@@ -190,13 +182,25 @@ def steps_frame(traces: Iterable[Trace]) -> "DataFrame":
                     "name": step.data.get("name"),
                     "call_id": step.data.get("call_id"),
                     "source": trace.source,
+                    "agent": step.data.get("agent"),
+                    "branch": step.data.get("branch"),
+                    "error": _truth(step.data.get("error")),
                 }
             )
     return _frame(rows, STEP_COLUMNS)
+
+
+def _truth(value: object) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> "DataFrame":
     """A DataFrame with these columns, each of its type."""
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for name, type_ in columns.items():
+        if type_.startswith("datetime"):
+            seconds = frame[name].astype("Float64")
+            frame[name] = pd.to_datetime(seconds, unit="s", utc=True, errors="coerce")
+    return frame.astype(columns)

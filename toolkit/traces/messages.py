@@ -299,7 +299,5 @@ class Transcript:
 
 def _prompt(data: Record) -> tuple[Any, Any]:
     """The counts of the prompt in the usage of a reply."""
-    usage = data["usage"]
-    if not isinstance(usage, Mapping):
-        return None, usage
+    usage = data.get("usage", {})
     return usage.get("input_tokens"), usage.get("cached_tokens")

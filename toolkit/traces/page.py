@@ -14,6 +14,8 @@ from toolkit.traces.page_steps import Reading, entry_html, look_of
 from toolkit.traces.trace import Trace
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+LONG_TRACE = 400
+"""A trace of more entries is laid out only where it is in sight."""
 _blocks = count(1)
 
 
@@ -59,7 +61,7 @@ def page_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html:
         head_html(trace, entries),
         _bar(entries),
         tag("div", *steps, class_="steps"),
-        class_="trace",
+        class_="trace long" if len(entries) > LONG_TRACE else "trace",
     )
     return marked(html, words)
 

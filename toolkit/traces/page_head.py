@@ -6,7 +6,7 @@ from typing import Any
 from toolkit.render import Html, details, fragment, table, tag
 from toolkit.traces.amounts import dollars, quantity, seconds, thousands
 from toolkit.traces.brief import as_words, shortened
-from toolkit.traces.frames import trace_row
+from toolkit.traces.measures import trace_row
 from toolkit.traces.outline import Entry, Failure, failures
 from toolkit.traces.page_steps import look_of
 from toolkit.traces.page_values import value_html
@@ -19,13 +19,13 @@ FAILED_OUTCOMES = set(
 OK_OUTCOMES = set(
     "c complete completed correct finished ok pass passed resolved success succeeded true".split()
 )
-STRIP_TICKS = 300
+STRIP_TICKS = 240
 """The most ticks of a strip; in a longer trace a tick stands for several steps."""
 SHOWN_FAILURES, SHOWN_LINKS = 4, 8
 """How many reasons are listed in the head, and how many steps of each."""
 END_CHARS = 220
-LONG_TRACE = 8
-"""From so many steps on, the head says how the trace ends."""
+SHOWS_END = 8
+"""From so many entries on, the head says how the trace ends."""
 IN_HEAD = set("model outcome reward cost_usd duration_s input_tokens output_tokens scores".split())
 """The fields of ``meta`` that the head shows by themselves."""
 
@@ -144,7 +144,7 @@ def _went_wrong(trace: Trace, entries: Sequence[Entry]) -> Html:
         lines.append(details(more, *(_failure(reason) for reason in reasons[SHOWN_FAILURES:])))
     if not reasons and trace_failed(trace):
         lines.append(tag("div", "It went wrong, and no step says that it failed."))
-    if len(entries) >= LONG_TRACE:
+    if len(entries) >= SHOWS_END:
         lines.append(_end(entries))
     look = "wrong failed" if reasons or trace_failed(trace) else "wrong"
     return tag("div", *lines, class_=look) if lines else fragment()

@@ -17,6 +17,7 @@ __all__ = [
     "call_of",
     "decoded_arguments",
     "epoch_s",
+    "has_answer",
     "is_block",
     "kind_of",
     "opened",
@@ -123,7 +124,7 @@ def kind_of(part: Any) -> PartKind:
     if not isinstance(type_, str):
         return "words"
     kind = _kind_of_type(type_)
-    if kind == "call" and _has_answer(part):
+    if kind == "call" and has_answer(part):
         return "call and result"
     return kind
 
@@ -142,7 +143,7 @@ def _kind_of_type(type_: str) -> PartKind:
     return "call" if name.endswith(CALLS) else "words"
 
 
-def _has_answer(part: Record) -> bool:
+def has_answer(part: Record) -> bool:
     """Whether a call came back in the same part, as in the user interface of Vercel's SDK."""
     return str(part.get("state")) in FAILED or stated(part, *ANSWERS, *WHYS) is not None
 
@@ -203,6 +204,9 @@ def result_of(part: Record) -> Result:
         name = None
     why = take(fields, *WHYS)
     answer = take(fields, *ANSWERS)
+    if why is None and isinstance(answer, Mapping) and len(answer) == 1:
+        why = answer.get("error")
+        answer = answer if why is None else None
     error = _error_of(fields, why, answer)
     if error is None and kind.endswith("tool_result"):
         error = False  # the Messages API leaves it out where the call went well
@@ -211,7 +215,7 @@ def result_of(part: Record) -> Result:
         if words:
             fields["why"] = why
         else:
-            words, data = _answer_words(why)
+            words, data = _why_words(why)
     return Result(call_id, name, words, error, {**fields, **data})
 
 
@@ -238,11 +242,22 @@ def _error_of(fields: dict[str, Any], why: Any, answer: Any) -> bool | None:
     return None
 
 
+def _why_words(why: Any) -> tuple[str, dict[str, Any]]:
+    """Why a call failed, in words."""
+    if isinstance(why, Mapping):
+        message = stated(why, "message", "detail", "error")
+        if isinstance(message, str):
+            return message, {"why": why}
+    return words_of(why)
+
+
 def _answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
-    """The words of an answer, out of the coat that MCP and Vercel's SDK put around it."""
+    """The words of an answer, out of the coat that MCP, Gemini or Vercel's SDK put around it."""
     if not isinstance(answer, Mapping):
         return words_of(answer)
     inner = answer.get("value") if "type" in answer else answer.get("content")
+    if len(answer) == 1:
+        inner = stated(answer, *ANSWERS)
     if isinstance(inner, str | list):
         words, _ = words_of(inner)
     elif inner is not None and "type" in answer:

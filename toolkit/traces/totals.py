@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.traces.spelling import snake, stated
-from toolkit.traces.usage import COSTS, number_of, usage_of
+from toolkit.traces.usage import COSTS, number_of, total_of, usage_of
 
 MODELS = ("model", "model_name", "model_id")
 MILLISECONDS = ("duration_ms", "latency_ms", "elapsed_ms", "total_time_ms", "response_time_ms")
 SECONDS = ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds")
+USAGES = ("usage", "usage_metadata", "token_usage")
 COUNTS = ("tokens", "token_count")
 """How the names of counts end that may stand in a record itself."""
 
@@ -36,6 +37,15 @@ def totals_of(record: Mapping[str, Any]) -> dict[str, Any]:
     return totals
 
 
+def total_tokens(record: Mapping[str, Any]) -> int | None:
+    """The sum of all tokens, where a record states it for its trace."""
+    nested = stated(record, *USAGES)
+    total = total_of({"total_tokens": stated(record, "total_tokens")})
+    if total is None and isinstance(nested, Mapping):
+        total = total_of(nested)
+    return total
+
+
 def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
     """The usage of a record: the counts among its fields, and those under ``usage``."""
     counts = {}
@@ -43,7 +53,7 @@ def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
         if snake(name).endswith(COUNTS):
             counts[name] = value
     usage = usage_of(counts)
-    nested = stated(record, "usage", "usage_metadata", "token_usage")
+    nested = stated(record, *USAGES)
     if isinstance(nested, Mapping):
         usage = {**usage_of(nested), **usage}
     return usage

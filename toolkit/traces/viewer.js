@@ -229,12 +229,15 @@ function reveal(step) {
   step.scrollIntoView();
 }
 
-// the step below the strip, whose tick is framed
+// the step that was jumped to, while it is in sight; else the one below the strip
 function current() {
   const bar = document.querySelector(".bar");
   if (!bar) return null;
-  const left = bar.getBoundingClientRect().left + 8;
-  const under = document.elementFromPoint(left, bar.getBoundingClientRect().bottom + 12);
+  const { left, bottom } = bar.getBoundingClientRect();
+  const target = document.querySelector("article.step:target");
+  const top = target ? target.getBoundingClientRect().top : -1;
+  if (top >= bottom && top < innerHeight) return target;
+  const under = document.elementFromPoint(left + 8, bottom + 12);
   return under && under.closest("article.step");
 }
 
@@ -254,13 +257,11 @@ function here() {
 function toError(by) {
   const failed = [...document.querySelectorAll("article.step.failed")];
   if (!failed.length) return;
-  const line = document.querySelector(".bar").getBoundingClientRect().bottom;
-  const top = (step) => step.getBoundingClientRect().top - line;
-  const next = by > 0 ? failed.find((step) => top(step) > 8) : failed.findLast((step) => top(step) < -8);
-  const step = next || (by > 0 ? failed[0] : failed.at(-1)); // round the end
-  history.replaceState(null, "", `#${step.id}`);
-  reveal(step);
-  here();
+  const from = current();
+  const side = by > 0 ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING;
+  const beyond = failed.filter((step) => from && from.compareDocumentPosition(step) & side);
+  const candidates = beyond.length ? beyond : failed; // round the end
+  location.hash = (by > 0 ? candidates[0] : candidates.at(-1)).id;
 }
 
 function nameErrors() {

@@ -8,7 +8,7 @@ from toolkit.traces.spelling import stated
 
 MEDIA = ("image", "audio", "video")
 FILES = ("file", "document")
-TEXTS = ("text", "content", "refusal", "transcript", "message", "stdout", "output")
+TEXTS = ("text", "content", "refusal", "transcript", "message", "stdout", "logs", "output")
 MOST_LEVELS = 8
 """How deep in lists and objects words are looked for."""
 

@@ -5,10 +5,12 @@ of a sub-agent stand behind the call that started it, on a branch of their own.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.formats.claude_lines import (
+    PLACED,
     SESSION_ID,
     STATES,
     Fields,
@@ -34,8 +36,7 @@ FOREIGN = {"traceId", "trace_id", "messages", "steps", "role", "payload"}
 """Fields of records that are no lines, though they may name a session."""
 TITLES = ("summary", "ai-title", "custom-title", "agent-name")
 """Lines that hold nothing but what is kept for the whole session."""
-CONVERTED = {"subtype", "event", "durationMs", "duration_ms", "costUSD"}
-"""An event is a piece of a message that comes as a whole too."""
+CONVERTED = {"role", "usage", "is_error", "event", "total_cost_usd", "duration_ms"}
 
 
 class _Session:
@@ -98,7 +99,13 @@ class _Session:
         message["id"] = line.get("uuid")
         message["timestamp"] = line.get("timestamp")
         kind = message.pop("kind", None) or kind_on(line)
-        self.transcript.read(message, agent, branch, kind)
+        n_before = len(self.transcript.steps)
+        self.transcript.read(message, agent, branch)
+        if kind == "message":
+            return
+        for position, step in enumerate(self.transcript.steps[n_before:], n_before):
+            if step.kind == "message":
+                self.transcript.steps[position] = replace(step, kind=kind)
 
     def _message(self, line: Record, agent: str | None) -> Fields:
         """The message on a line; what its reply states stands on the first of its lines."""
@@ -275,5 +282,5 @@ FORMAT = Format(
     _is_line,
     record_id=_id,
     group=_session_id,
-    converted=frozenset(CONVERTED),
+    converted=frozenset(CONVERTED | (PLACED - set(STATES))),
 )

@@ -16,6 +16,16 @@ def without(record: Record, *names: str) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in names}
 
 
+def fields_of(value: Any) -> dict[str, Any]:
+    """The fields of an object; none of what is no object."""
+    return value if isinstance(value, dict) else {}
+
+
+def elements_of(value: Any) -> list[Any]:
+    """The elements of a list; none of what is no list."""
+    return value if isinstance(value, list) else []
+
+
 def request_of(record: Record) -> Record:
     """The request in a record, or the record, which is then one."""
     for name in REQUESTS:

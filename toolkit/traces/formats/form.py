@@ -39,7 +39,7 @@ class Format:
     group: Callable[[Record], str | None] | None = None
     """The id of the trace that a record belongs to, where a trace takes several records. They are
     read together, in their order, as ``{"records": [...]}``. A record without an id belongs to the
-    trace of the record before it."""
+    trace of the record before it; where none in a file has one, they are one trace together."""
     converted: frozenset[str] = frozenset()
     """The names of fields that a trace holds in another shape, as a role, a type or a time. A
     field is reported as passed over where it is not among them and its value is not in the trace.

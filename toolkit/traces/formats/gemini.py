@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import add_error, request_of, response_of, rest_of, without
+from toolkit.traces.formats.exchange import (
+    add_error,
+    elements_of,
+    fields_of,
+    request_of,
+    response_of,
+    rest_of,
+    without,
+)
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -61,7 +69,7 @@ def _read(record: Record, id_: str) -> Trace:
     contents = _first(request, CONTENTS)
     if isinstance(contents, str):
         contents = [{"role": "user", "content": contents}]
-    transcript.read_all([_content(content) for content in contents or ()])
+    transcript.read_all([_content(content) for content in elements_of(contents)])
     transcript.read_all(_answered(response))
     add_error(transcript, record, response)
     rest = rest_of(record, (*CONTENTS, *SYSTEM), REPLY)
@@ -74,11 +82,11 @@ def _content(content: Any) -> Any:
     """A content with its role, that of a user where it says none, and with open answers."""
     if not _is_content(content):
         return content
-    parts = [_open_answer(part) for part in content["parts"]]
+    parts = [open_answer(part) for part in content["parts"]]
     return {"role": "user", **content, "parts": parts}
 
 
-def _open_answer(part: dict[str, Any]) -> dict[str, Any]:
+def open_answer(part: dict[str, Any]) -> dict[str, Any]:
     """A part whose answer of a function is out of the object that Gemini asks for.
 
     By its documentation the object has the one field ``output``, or ``error`` where it failed.
@@ -101,13 +109,14 @@ def _answered(response: Any) -> list[Any]:
     if not _has_candidates(response) or not response["candidates"]:
         return []
     first, *others = response["candidates"]
+    first = fields_of(first)
     about = {
         "other_candidates": others or None,
         "model": _first(response, MODEL),
         "usage": _first(response, USAGE),
         "created_at": _first(response, TIME),
     }
-    content: Record = first.get("content") or {}
+    content = fields_of(first.get("content"))
     return [{**without(first, "content"), **about, **content, "role": "model"}]
 
 

@@ -7,7 +7,6 @@ from toolkit.traces.formats.exchange import without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript, is_message
-from toolkit.traces.parts import words_of
 from toolkit.traces.trace import Trace
 
 ENDINGS = ("_call", "_call_output")
@@ -38,8 +37,8 @@ def read_items(transcript: Transcript, items: Iterable[Any]) -> None:
     """Append the steps of `items`; one that says, calls and answers nothing is an event."""
     for item in items:
         if isinstance(item, dict) and not is_message(item) and isinstance(item.get("type"), str):
-            words, _ = words_of(item.get("text") or "")
-            transcript.add(item["type"], "assistant", words, without(item, "type"))
+            event = {"role": "assistant", **without(item, "type")}
+            transcript.read(event, kind=item["type"])
         elif item is not None:
             transcript.read(item)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.exchange import elements_of, fields_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -109,19 +109,22 @@ def _read_messages(record: Record, id_: str) -> Trace:
 
 def _read_states(record: Record, id_: str) -> Trace:
     """The trace of a thread: the state with the most messages has those of the others."""
-    states = record["records"]
-    last = max(states, key=lambda state: len(state["values"]["messages"]))
-    values = last["values"]
+    last = max(record["records"], key=_n_messages)
+    values = fields_of(last.get("values"))
     thread = {"session": _thread(last)} if _thread(last) else {}
     return _read({**without(values, "id"), **without(last, "values"), **thread}, id_)
+
+
+def _n_messages(state: Record) -> int:
+    return len(elements_of(fields_of(state.get("values")).get("messages")))
 
 
 def _thread(record: Record) -> str | None:
     """The id of the thread of a state, or of the first of several."""
     state = record["records"][0] if record.get("records") else record
-    config = state.get("config") or {}
-    owners = (state, config.get("configurable") or {}, state.get("metadata") or {})
-    ids = [first_id(owner, "thread_id") for owner in owners if isinstance(owner, dict)]
+    config = fields_of(state.get("config"))
+    owners = (state, config.get("configurable"), state.get("metadata"))
+    ids = [first_id(fields_of(owner), "thread_id") for owner in owners]
     return next((id_ for id_ in ids if id_), None)
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from toolkit.traces.formats.exchange import (
     add_error,
+    elements_of,
+    fields_of,
     is_batch_line,
     request_of,
     response_of,
@@ -50,7 +52,7 @@ def _read(record: Record, id_: str) -> Trace:
 def _asked(request: Record) -> list[Any]:
     """The messages of a request, or its prompt as one."""
     if "messages" in request:
-        return list(request["messages"] or ())
+        return elements_of(request["messages"])
     prompt = request.get("prompt")
     return [{"role": "user", "content": prompt}] if prompt else []
 
@@ -64,15 +66,18 @@ def _answered(response: Any) -> list[Any]:
         return [{"role": "assistant", "content": response}]
     if not isinstance(response, dict) or not _is_completion(response):
         return []
-    choices = response.get("choices") or [{"message": response.get("message")}]
+    choices = response.get("choices", [{"message": response.get("message")}])
+    if not choices:
+        return []
     first, *others = choices
+    first = fields_of(first)
     about = {
         "other_choices": others or None,
         "model": response.get("model"),
         "usage": response.get("usage"),
         "created_at": response.get("created") or response.get("created_at"),
     }
-    message = first.get("message") or {"content": first.get("text")}
+    message = fields_of(first.get("message")) or {"content": first.get("text")}
     return [{"role": "assistant", **without(first, "message", "text"), **about, **message}]
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.exchange import fields_of, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.ids import Record, first_id
+from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import NOTES, Span, trace_of
 from toolkit.traces.trace import Trace
@@ -16,7 +16,7 @@ MODEL_SPANS = ("generation", "response")
 READ = ("type", "name", "input", "output", "model", "usage")
 """The fields of a span's data that become steps, or a field of one."""
 PLACE = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "span_data", "error")
-ONLY_IDS = "{} replies are there by their id alone: the exporter leaves out what they say"
+ONLY_IDS = "what was asked and answered is not in the file, only the ids of the replies: {}"
 
 
 def _knows(record: Record) -> bool:
@@ -76,7 +76,7 @@ def _span(record: Record) -> Span:
     why = error.get("message") if isinstance(error, dict) else error
     span = Span(
         id=str(record.get("id")),
-        parent=record.get("parent_id"),
+        parent=id_text(record.get("parent_id")),
         name=str(data.get("name") or type_),
         start=epoch_s(record.get("started_at")),
         end=epoch_s(record.get("ended_at")),
@@ -94,7 +94,7 @@ def _span(record: Record) -> Span:
     elif type_ in MODEL_SPANS:
         span.kind = "model"
         span.model = data.get("model")
-        span.usage = usage_of(data.get("usage") or {})
+        span.usage = usage_of(fields_of(data.get("usage")))
         span.input, span.output = (
             _messages(data, "input", "user"),
             _messages(data, "output", "assistant"),

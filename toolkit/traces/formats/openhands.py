@@ -203,25 +203,26 @@ def _is_event(event: Any) -> bool:
     return "source" in event and (has_cause or has_args)
 
 
-def _knows(record: Record) -> bool:
-    return _is_event(record) or any(map(_is_event, _listed(record)[:3]))
+def _has_events(record: Record) -> bool:
+    return any(map(_is_event, _listed(record)[:3]))
 
 
-def _together(record: Record) -> str | None:
-    """One conversation a file, for events that stand by themselves."""
-    return None if _listed(record) else "conversation"
+def _together(_event: Record) -> None:
+    """No id: the records of a file that name no trace are one together."""
 
 
 def _id(record: Record) -> str | None:
     return first_id(record, "instance_id", "conversation_id", "session_id")
 
 
-FORMAT = Format(
-    "openhands",
-    ("action", "observation", "kind", *LISTS),
+CONVERTED = frozenset(("source", "message", "action", "observation", "cause", "success"))
+FORMAT = Format("openhands", LISTS, _read, _has_events, record_id=_id, converted=CONVERTED)
+EVENTS = Format(
+    "openhands-events",
+    ("action", "observation", "kind"),
     _read,
-    _knows,
+    _is_event,
     record_id=_id,
     group=_together,
-    converted=frozenset(("source", "message", "action", "observation", "cause", "success")),
+    converted=CONVERTED,
 )

@@ -9,9 +9,13 @@ from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
-PAIRS = {"chosen": "rejected", "preferred_output": "non_preferred_output"}
+PAIRS = {
+    "chosen": "rejected",
+    "chosen_messages": "rejected_messages",
+    "preferred_output": "non_preferred_output",
+}
 """The field of the answer that was preferred, and that of the other one."""
-ASKED = ("input", "prompt", "question")
+ASKED = ("input", "prompt", "question", "conversations", "messages")
 IDS = ("id", "prompt_id")
 SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 TURN = re.compile(r"\n\n(Human|Assistant): ?")
@@ -63,7 +67,8 @@ def _messages(value: Any, role: str) -> list[Any]:
 def _begins_with_answer(messages: list[Any]) -> bool:
     """Whether what was asked stands elsewhere."""
     first = messages[0] if messages else None
-    return not isinstance(first, dict) or first.get("role") not in ("user", "system", "human")
+    speaker = first.get("role", first.get("from")) if isinstance(first, dict) else None
+    return speaker not in ("user", "system", "human")
 
 
 def _id(record: Record) -> str | None:

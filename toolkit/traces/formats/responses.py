@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import add_error, request_of, response_of, rest_of
+from toolkit.traces.formats.exchange import (
+    add_error,
+    elements_of,
+    fields_of,
+    request_of,
+    response_of,
+    rest_of,
+)
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.items import are_items, read_items
 from toolkit.traces.formats.openai import batch_id
@@ -60,10 +67,11 @@ def _asked(request: Record) -> list[Any]:
 
 def _answered(response: Record) -> list[Any]:
     """The items of the output; the first has the model, the usage and the time of the reply."""
-    output = [item for item in response.get("output") or () if isinstance(item, dict)]
+    output = elements_of(response.get("output"))
     if not output:
         return []
     first, *others = output
+    first = fields_of(first)
     about = {
         "model": response.get("model"),
         "usage": response.get("usage"),

@@ -125,3 +125,17 @@ def decoded_cell(cell: Any) -> Any:
         return json.loads(cell)
     except (ValueError, RecursionError):
         return cell
+
+
+def _read(record: Record, id_: str) -> Trace:
+    _, input_column, output_column = find_columns(record, "")
+    id_column = _first_column(list(record), ID_COLUMNS)
+    return read_row(record, id_, id_column, input_column, output_column)
+
+
+def _has_both(record: Record) -> bool:
+    """Whether it has an input and an output by their usual names."""
+    return any(name in record for name in INPUTS) and any(name in record for name in OUTPUTS)
+
+
+FORMAT = Format("table", INPUTS, _read, _has_both)

@@ -30,7 +30,7 @@ def _is_turn(turn: Any) -> bool:
 
 
 def _knows(record: Record) -> bool:
-    return bool(_turns(record))
+    return bool(_turns(record)) and "rejected" not in record
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -51,7 +51,8 @@ def _message(turn: Any) -> dict[str, Any]:
     if speaker in CALLS and isinstance(call, dict) and "name" in call:
         function = {"name": call["name"], "arguments": call.get("arguments")}
         return {**rest, "role": "assistant", "tool_calls": [{"function": function}]}
-    return {**rest, "role": ROLES.get(speaker, speaker), "content": value}
+    role = ROLES.get(speaker, speaker) if isinstance(speaker, str) else "unknown"
+    return {**rest, "role": role, "content": value}
 
 
 FORMAT = Format("sharegpt", LISTS, _read, _knows)

@@ -17,6 +17,11 @@ from toolkit.views.panels.panel import Panel, by_id
 
 __all__ = ["TraceBrowser"]
 
+UNSHOWN = [
+    *("messages", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "started"),
+]
+"""The columns of `traces_frame` that the table leaves out."""
+
 OPTIONS: dict[str, Any] = {
     "maxBytes": 0,
     "maxRows": 0,
@@ -133,7 +138,7 @@ class TraceBrowser(Panel):
 
 def _cells(traces: Iterable[Trace]) -> Any:
     """The table as text: a row a trace, without the columns that nobody fills."""
-    frame = traces_frame(traces).drop(columns=["messages", "input_tokens", "output_tokens"])
+    frame = traces_frame(traces).drop(columns=UNSHOWN)
     filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
     return filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
 

@@ -1,0 +1,301 @@
+"""The page of a trace and the viewer of many, in a real Chromium: with script and without."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from toolkit.render import document
+from toolkit.traces import Step, Trace, trace_html
+from toolkit.traces.viewer import viewer
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = '<img src=x onerror="window.pwned = 1"><script>window.pwned = 1</script>'
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PAINTED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done([
+    performance.getEntriesByName('first-contentful-paint')[0].startTime,
+    performance.getEntriesByType('navigation')[0].loadEventEnd,
+]))))"""
+"""The milliseconds until something was seen, and until all of the page had been read."""
+
+
+def talk(number: int, *, failing: bool = False, words: str = "Two bikes are free.") -> Trace:
+    """A trace of 62 steps; where it fails, the calls at steps 21 and 41 do."""
+    steps = [Step("s0", "message", "user", f"Is a bike free? {HOSTILE}", 0.0)]
+    for at in range(1, 61, 2):
+        error = failing and at in (20 + 1, 40 + 1)
+        about = {"call_id": f"c{at}", "name": "find_bike"}
+        arguments = {"day": f"day {at}", "note": HOSTILE}
+        answer = "Error: no such day" if error else "\n".join(f"bike {n}" for n in range(30))
+        steps.append(
+            Step(
+                f"s{at}",
+                "tool.call",
+                "assistant",
+                "find_bike",
+                at * 1.5,
+                {**about, "arguments": arguments},
+            )
+        )
+        steps.append(
+            Step(
+                f"s{at + 1}", "tool.result", "tool", answer, at * 1.5 + 1, {**about, "error": error}
+            )
+        )
+    picture = [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+    ]
+    steps.append(Step("end", "message", "assistant", words, 120.0, {"parts": picture}))
+    meta = {
+        "outcome": "failed" if failing else "passed",
+        "cost_usd": number / 100,
+        "model": f"m-{number % 3}",
+    }
+    return Trace(f"visit-{number}", steps, meta, "simulated")
+
+
+def long_trace(n_steps: int) -> Trace:
+    steps: list[Step] = []
+    for at in range(0, n_steps, 4):
+        about = {"call_id": f"c{at}", "name": "Bash"}
+        words = f"I look at **file {at}**:\n\n- it exists\n- it `compiles`\n\nThen I go on."
+        usage = {"input_tokens": 1000, "output_tokens": 20}
+        arguments = {"command": f"head -50 src/file{at}.py", "timeout": 1000, "env": {"A": 1}}
+        lines = "\n".join(f"line {n} of the file" for n in range(30))
+        steps += [
+            Step(f"s{at}", "message", "assistant", words, 1e9 + at, {"usage": usage, "model": "m"}),
+            Step(f"t{at}", "thinking", "assistant", "Perhaps it is unused. " * 6, 1e9 + at),
+            Step(
+                f"c{at}",
+                "tool.call",
+                "assistant",
+                "Bash",
+                1e9 + at,
+                {**about, "arguments": arguments},
+            ),
+            Step(
+                f"r{at}", "tool.result", "tool", lines, 1e9 + at, {**about, "error": at % 100 == 96}
+            ),
+        ]
+    return Trace("long", steps)
+
+
+async def show(page, folder: Path, html: str) -> list[str]:
+    """Open the page, and return where it asks for anything, as it happens."""
+    path = folder / "page.html"
+    path.write_text(html, encoding="utf-8")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(path.as_uri())
+    return asked
+
+
+def only_the_page(asked: list[str]) -> bool:
+    return all(url.startswith(("file:///", "data:image/png;base64,", "blob:")) for url in asked)
+
+
+async def top_of(page, selector: str) -> float:
+    return await page.locator(selector).evaluate("element => element.getBoundingClientRect().top")
+
+
+async def test_the_page_is_read_without_script(page, tmp_path):
+    from playwright.async_api import expect
+
+    trace = talk(1, failing=True)
+    context = (
+        await page.context.browser.new_context(java_script_enabled=False)
+        if page.context.browser
+        else None
+    )
+    reader = await context.new_page() if context else page
+    asked = await show(reader, tmp_path, document(trace.id, trace_html(trace, anchors="v")))
+    await expect(reader.locator("article.failed")).to_have_count(2)
+    await expect(reader.get_by_text("find_bike failed 2 times, at steps")).to_be_visible()
+    await expect(reader.locator("#v-22").get_by_text("Error: no such day")).to_be_visible()
+
+    await reader.locator(".tick.failed").nth(1).click()
+    await expect(reader.locator("#v-42")).to_be_in_viewport()
+    await expect(reader.locator("#v-22")).not_to_be_in_viewport()
+    await reader.get_by_role("link", name="first error").click()
+    await expect(reader.locator("#v-22")).to_be_in_viewport()
+
+    await expect(reader.locator("#v-25")).not_to_be_visible()
+    await reader.get_by_label("open all").check()
+    await expect(reader.locator("#v-25").get_by_text("bike 7")).to_be_visible()
+    assert only_the_page(asked)
+
+
+@pytest.mark.parametrize(
+    ("width", "theme", "ground"),
+    [
+        (1280, "light", "rgb(255, 255, 255)"),
+        (1280, "dark", "rgb(21, 24, 28)"),
+        (390, "light", "rgb(255, 255, 255)"),
+    ],
+)
+async def test_nothing_is_cut_off_in_light_and_dark_and_on_a_phone(
+    page, tmp_path, pictures, width, theme, ground
+):
+    await page.set_viewport_size({"width": width, "height": 844})
+    await page.emulate_media(color_scheme=theme)
+    await show(page, tmp_path, viewer([talk(1, failing=True)], "visits.jsonl").html)
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    assert (
+        await page.evaluate(
+            "getComputedStyle(document.querySelector('.fieldbook')).backgroundColor"
+        )
+        == ground
+    )
+    failed, good = page.locator(".tick.failed").first, page.locator(".tick.tool:not(.failed)").first
+    assert (await failed.bounding_box())["height"] > (await good.bounding_box())["height"]
+    await page.screenshot(path=pictures / f"trace-{width}-{theme}.png")
+
+
+async def test_nothing_in_a_trace_runs_or_loads(page, tmp_path):
+    traces = [talk(1, failing=True), talk(2)]
+    asked = await show(page, tmp_path, viewer(traces, HOSTILE).html)
+    await page.get_by_role("link", name="visit-1").click()
+    await page.locator("article").first.wait_for()
+    assert await page.evaluate("window.pwned === undefined")
+    assert await page.locator("#trace img").count() == 1
+
+    # what is put in by other means is stopped by the page's own policy
+    refused = asyncio.get_running_loop().create_future()
+    page.on(
+        "console",
+        lambda message: (
+            "Content Security Policy" in message.text
+            and not refused.done()
+            and refused.set_result(True)
+        ),
+    )
+    await page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=\"http://127.0.0.1:9/x.png\" onerror=\"window.pwned = 1\">')"
+    )
+    await asyncio.wait_for(refused, 10)
+    assert await page.evaluate("window.pwned === undefined")
+    assert only_the_page([url for url in asked if "127.0.0.1:9" not in url])
+
+
+async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures):
+    from playwright.async_api import expect
+
+    traces = [talk(number, failing=number in (5, 17)) for number in range(20)]
+    traces[11] = talk(11, words="The lighthouse is by the **canal**.")
+    await show(page, tmp_path, viewer(traces, "visits.jsonl").html)
+    names = page.locator("#rows tbody a")
+    await expect(names).to_have_count(20)
+
+    await page.get_by_role("button", name="Failed first").click()
+    assert (await names.all_inner_texts())[:3] == ["visit-5", "visit-17", "visit-0"]
+    await page.get_by_role("button", name="cost", exact=True).click()
+    assert (await names.all_inner_texts())[:3] == ["visit-17", "visit-5", "visit-19"]
+    await page.screenshot(path=pictures / "viewer-list.png")
+
+    await page.get_by_placeholder("Words anywhere in a trace").fill("LIGHTHOUSE canal")
+    await expect(names).to_have_count(1)
+    await expect(page.get_by_role("status")).to_have_text("1 of 20")
+    await names.first.click()
+    await expect(page.locator("#trace article mark")).to_have_text(["lighthouse", "canal"])
+    await expect(page.locator("#list")).to_be_hidden()
+
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#list")).to_be_visible()
+    await page.get_by_placeholder("Words anywhere in a trace").fill("")
+    await expect(names).to_have_count(20)
+
+
+async def test_keys_lead_from_error_to_error_and_from_trace_to_trace(page, tmp_path, pictures):
+    from playwright.async_api import expect
+
+    traces = [talk(number, failing=number == 1) for number in range(3)]
+    await show(page, tmp_path, viewer(traces, "visits.jsonl").html + "")
+    await page.goto(page.url + "#t0")
+    await expect(page.get_by_role("heading", name="visit-0")).to_be_visible()
+    await page.keyboard.press("j")
+    await expect(page.get_by_role("heading", name="visit-1")).to_be_visible()
+    for anchor in ("#t1-22", "#t1-42", "#t1-22"):
+        await page.keyboard.press("n")
+        await expect(page.locator(anchor)).to_be_in_viewport()
+        await expect(page.locator(f'.tick.here[href="{anchor}"]')).to_have_count(1)
+    await page.screenshot(path=pictures / "viewer-next-error.png")
+    await page.keyboard.press("p")
+    await expect(page.locator("#t1-42")).to_be_in_viewport()
+    await page.keyboard.press("o")
+    await expect(page.get_by_label("open all")).to_be_checked()
+
+    await page.goto(page.url.partition("#")[0] + "#t2-30")
+    await expect(page.get_by_role("heading", name="visit-2")).to_be_attached()
+    await expect(page.locator("#t2-30")).to_be_in_viewport()
+
+
+async def test_five_thousand_steps_open_in_a_second(page, tmp_path):
+    from playwright.async_api import expect
+
+    trace = long_trace(5000)
+    html = document(trace.id, trace_html(trace, anchors="v"))
+    figures = []
+    for _ in range(3):
+        await show(page, tmp_path, html)
+        figures.append(await page.evaluate(PAINTED))
+    seen_ms = min(seen for seen, _ in figures)
+    read_ms = min(read for _, read in figures)
+    print(
+        f"5,000 steps, {len(html):,} characters: seen after {seen_ms:.0f} ms, all read after {read_ms:.0f} ms"
+    )
+    assert seen_ms < 1000
+
+    began = time.perf_counter()
+    await page.locator(".tick.failed").last.click()
+    await expect(page.locator("article:target")).to_be_in_viewport()
+    assert time.perf_counter() - began < 2
+
+
+async def test_a_trace_in_jupyterlab_has_ticks_that_lead_to_steps_in_either_theme(
+    lab, page, notebook, pictures
+):
+    from playwright.async_api import expect
+
+    cells = [
+        "from toolkit.traces import Step, Trace, trace_html\n"
+        "from toolkit import render\n"
+        "from ipywidgets import HTML, Box, Layout\n"
+        "steps = [Step(f's{n}', 'message', 'user' if n % 2 else 'assistant', f'words {n}. ' * 40) for n in range(60)]\n"
+        "trace = Trace('t', steps)\n"
+        "trace",
+        "Box([HTML(render.block(trace_html(trace, anchors='framed')))], layout=Layout(height='20rem', overflow='auto'))",
+    ]
+    kernel = {
+        "kernelspec": {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+    }
+    book = nbformat.v4.new_notebook(
+        metadata=kernel, cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+    )
+    nbformat.write(book, lab.folder / "trace.ipynb")
+    await notebook.open(lab, "trace.ipynb")
+    await notebook.run_all()
+
+    framed = page.locator("#framed-50")
+    await page.locator('.tick[href="#framed-50"]').click()
+    await expect(framed).to_be_in_viewport()
+    shown = page.locator(".jp-RenderedHTMLCommon article").nth(54)
+    await page.locator(".jp-RenderedHTMLCommon .tick").nth(54).click()
+    await expect(shown).to_be_in_viewport()
+    await notebook.picture(pictures, "trace-in-lab-light")
+
+    ground = "getComputedStyle(document.querySelector('.fieldbook')).backgroundColor"
+    assert await page.evaluate(ground) == "rgb(255, 255, 255)"
+    await page.emulate_media(color_scheme="dark")
+    assert await page.evaluate(ground) == "rgb(255, 255, 255)", (
+        "JupyterLab's theme counts, not the system's"
+    )
+    await page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    assert await page.evaluate(ground) == "rgb(21, 24, 28)"
+    await notebook.picture(pictures, "trace-in-lab-dark")

@@ -1,0 +1,107 @@
+"""Measures: what a trace used, how long it took and how it ended, one meaning a name."""
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Any
+
+from toolkit.traces.totals import total_tokens, totals_of
+from toolkit.traces.trace import Step, Trace, title
+
+SUMS = (*("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),)
+"""What is added up over the replies in a trace, where the source states no total."""
+STEP_FIELDS = {
+    *("usage", "cost_usd", "input_tokens", "output_tokens", "prompt_tokens", "completion_tokens"),
+}
+"""The fields of a step's data of which one is there where the step states what it used."""
+MOST = 2**62
+"""A sum from here on is no count, and does not fit a column."""
+
+
+def trace_row(trace: Trace) -> dict[str, Any]:
+    """The row of a trace in `traces_frame`, with None where the trace does not say."""
+    totals = totals_of(trace.meta)
+    used = _used(trace, totals)
+    times = [step.time for step in trace.steps if step.time is not None]
+    duration_s = totals.get("duration_s")
+    if duration_s is None and len(times) > 1:
+        duration_s = max(times) - min(times)
+    return {
+        "id": trace.id,
+        "title": title(trace),
+        "steps": len(trace.steps),
+        "messages": sum(step.kind == "message" for step in trace.steps),
+        "tool_calls": len(trace.calls),
+        "tool_errors": _tool_errors(trace.steps),
+        "input_tokens": used["input_tokens"],
+        "output_tokens": used["output_tokens"],
+        "tokens": _tokens(trace.meta, used),
+        "cost_usd": used["cost_usd"],
+        "duration_s": duration_s,
+        "outcome": _text(trace.meta.get("outcome")),
+        "source": trace.source,
+        "cached_tokens": used["cached_tokens"],
+        "reasoning_tokens": used["reasoning_tokens"],
+        "model": totals.get("model") or ", ".join(_models(trace.steps)) or None,
+        "reward": _finite(trace.meta.get("reward")),
+        "started": min(times, default=None),
+    }
+
+
+def _used(trace: Trace, totals: Mapping[str, Any]) -> dict[str, Any]:
+    """What the trace states as a total; else the sum over the replies that state it."""
+    used: dict[str, Any] = {}
+    replies: list[dict[str, Any]] | None = None
+    for name in SUMS:
+        used[name] = totals.get(name)
+        if used[name] is None:
+            if replies is None:
+                replies = _replies(trace.steps)
+            used[name] = _sum(reply.get(name) for reply in replies)
+    return used
+
+
+def _replies(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """What each step with a usage states."""
+    return [totals_of(step.data) for step in steps if not STEP_FIELDS.isdisjoint(step.data)]
+
+
+def _sum(numbers: Iterable[float | None]) -> float | None:
+    stated = [number for number in numbers if number is not None]
+    total = sum(stated)
+    return total if stated and total < MOST else None
+
+
+def _tokens(meta: Mapping[str, Any], used: Mapping[str, Any]) -> int | None:
+    """Input and output together; the total that the source states, where it states no more."""
+    if used["input_tokens"] is None or used["output_tokens"] is None:
+        return total_tokens(meta)
+    return int(used["input_tokens"] + used["output_tokens"])
+
+
+def _tool_errors(steps: Iterable[Step]) -> int | None:
+    """How many results say that their call failed; None where none says whether it did."""
+    errors = [step.data.get("error") for step in steps if step.kind == "tool.result"]
+    if errors and all(error is None for error in errors):
+        return None
+    return sum(bool(error) for error in errors)
+
+
+def _models(steps: Iterable[Step]) -> list[str]:
+    """The models that replied, in the order in which they did."""
+    models = [step.data.get("model") for step in steps]
+    return list(dict.fromkeys(model for model in models if isinstance(model, str)))
+
+
+def _text(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _finite(value: object) -> float | None:
+    """A number, which may be below 0, or the text of one."""
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
