@@ -24,7 +24,9 @@ FAILED = re.compile(
     r"|COMMAND FAILED|Your proposed edit has introduced|The command .* was cancelled)"
 )
 """How an observation begins whose action failed: SWE-agent keeps no exit codes."""
-USED = ("messages", "trajectory", "history", "records")
+STEP_FIELDS = ("action", "thought", "observation", "execution_time")
+USED = ("messages", "trajectory")
+"""The history stays in meta: it repeats the trajectory as the model was given it."""
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -115,7 +117,7 @@ def _step_messages(step: Record, call_id: str) -> Iterator[Fields]:
     """The thought and the action of a step of SWE-agent, and what it observed."""
     action = step.get("action")
     thought = step.get("thought")
-    data = {name: step[name] for name in step if name not in ("action", "thought", "observation")}
+    data = {name: step[name] for name in step if name not in STEP_FIELDS}
     message = {**data, "role": "assistant", "content": thought or step.get("response")}
     if not action:
         yield message
@@ -125,8 +127,13 @@ def _step_messages(step: Record, call_id: str) -> Iterator[Fields]:
     message["tool_calls"] = [{"id": call_id, "name": name, "arguments": arguments}]
     yield message
     observation = str(step.get("observation") or "")
-    result = {"role": "tool", "tool_call_id": call_id, "content": observation}
-    yield {**result, "is_error": True if FAILED.match(observation) else None}
+    yield {
+        "role": "tool",
+        "tool_call_id": call_id,
+        "content": observation,
+        "is_error": True if FAILED.match(observation) else None,
+        "duration_s": number_of(step.get("execution_time")),
+    }
 
 
 def _totals(record: Record) -> Fields:
