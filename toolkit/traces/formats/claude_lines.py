@@ -48,7 +48,7 @@ COMPACTIONS = ("compact_boundary", "microcompact_boundary")
 NOT_THE_USER = ("isMeta", "isCompactSummary", "isSynthetic")
 API_ERRORS = ("isApiErrorMessage", "is_api_error_message")
 PROGRAM_WORDS = re.compile(
-    r"\s*(<(local-command-\w+|system-reminder|bash-std\w+|task-notification|ide_\w+)>"
+    r"\s*(<(local-command-\w+|system-reminder|bash-std\w+|task-notification|ide_\w+|cross-session-message|teammate-message)\b"
     r"|Caveat: The messages below were generated)"
 )
 """How the program's own words begin where they stand on a line of the user."""
