@@ -190,7 +190,7 @@ def _kind_of_notice(kind: str) -> str:
 
 def _words_of_items(lines: Iterable[Record]) -> set[str]:
     """The words of all items: an event with the same words says nothing new."""
-    found: set[str] = set()
+    seen: set[str] = set()
     for line in lines:
         if line.get("type") != "response_item":
             continue
@@ -200,8 +200,8 @@ def _words_of_items(lines: Iterable[Record]) -> set[str]:
             if not isinstance(parts, list):
                 continue
             for words in (parts, *parts):
-                found.add(words_of(words)[0])
-    return found
+                seen.add(words_of(words)[0])
+    return seen
 
 
 def _read(record: Record, id_: str) -> Trace:
