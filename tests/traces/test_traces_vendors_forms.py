@@ -43,7 +43,7 @@ def test_a_sample_is_the_conversation_with_its_tokens_and_times(name):
     assert call.data["arguments"] == {"kind": "tandem"}
     assert trace.result_of(call).content == "TA-7 is free"
     row = traces_frame([trace]).iloc[0]
-    assert (row.input_tokens, row.output_tokens, row.duration_s) == (21, 4, 5.0)
+    assert (row.input_tokens, row.output_tokens, row.duration_s) == (21, 4, 6.0)
     assert trace.meta["model"] == "model-1"
     assert trace.meta["session"] == "chat-9"
     assert trace.meta["tags"] == ["beta"]

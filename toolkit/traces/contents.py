@@ -107,7 +107,7 @@ def _is_part(value: Json) -> bool:
 
 def _says_who(value: Mapping[str, Json]) -> bool:
     """Whether an object is a message, or an item of a conversation, in any spelling."""
-    if kind_of(value) != "words":
+    if isinstance(value.get("role"), str) or kind_of(value) != "words":
         return True
     return is_message(value) and any(name in value for name in MARKS)
 

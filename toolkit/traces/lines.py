@@ -107,7 +107,7 @@ class Lines:
 
     def _turn(self, message: Any) -> Turn:
         """A message and its keys. The same message comes again in each later call."""
-        text = canonical(message)
+        text = repr(message)  # the fastest text that is the same for the same message
         if text not in self._turns:
             scratch = Transcript()
             scratch.read(message)

@@ -14,7 +14,7 @@ from typing import Any
 from toolkit.render import Html, document, fragment, tag
 from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import as_words, shortened
-from toolkit.traces.frames import trace_row
+from toolkit.traces.measures import trace_row
 from toolkit.traces.outline import outline
 from toolkit.traces.page import STYLE, page_html
 from toolkit.traces.page_head import models_of, outcome_look, reward_of, trace_failed

@@ -101,9 +101,9 @@ def _about(record: Record) -> dict[str, Any]:
             model = stated(metric, "evaluation_model")
             why = metric.get("reason") or metric.get("error")
             source = "model" if model else "code"
-            passed = verdict(metric.get("success"))
+            more = {"verdict": verdict(metric.get("success"))}
             name = metric.get("name")
-            scores.append(score(name, metric.get("score"), source, why, model, verdict=passed))
+            scores.append(score(name, metric.get("score"), source, why, model, more))
     about = {
         "outcome": verdict(record.get("success")),
         "cost_usd": stated(record, "token_cost"),

@@ -26,9 +26,8 @@ def scores_of(scores: Any) -> list[dict[str, Any]]:
         for value_name, value in _values(name, score.get("value")):
             passed = PASSED.get(value) if isinstance(value, str) else None
             why = score.get("explanation")
-            entries.append(
-                entry_of(value_name, value, source, why, rater, verdict=verdict(passed), **others)
-            )
+            more = {**others, "verdict": verdict(passed)}
+            entries.append(entry_of(value_name, value, source, why, rater, more))
     return entries
 
 

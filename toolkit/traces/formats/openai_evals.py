@@ -85,16 +85,15 @@ def _scores(record: Record) -> Iterator[dict[str, Any]]:
         type_ = str(result.get("type") or criterion.get("type") or "")
         source = "model" if type_.startswith(BY_MODELS) else "code"
         known = ("name", "type", "score", "passed")
-        others = {name: value for name, value in result.items() if name not in known}
+        more = {name: value for name, value in result.items() if name not in known}
+        more |= {"verdict": verdict(result.get("passed")), "grader": type_}
         yield score(
             criterion.get("name") or result.get("name"),
             result.get("score"),
             source,
             _grader_words(result),
             criterion.get("model") if source == "model" else None,
-            verdict=verdict(result.get("passed")),
-            grader=type_,
-            **others,
+            more,
         )
 
 

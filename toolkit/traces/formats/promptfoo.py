@@ -144,7 +144,7 @@ def _scores(record: Record) -> Iterator[dict[str, Any]]:
             source,
             component.get("comment") or component.get("reason"),
             assertion.get("provider") if source == "model" else None,
-            verdict=verdict(component.get("pass")),
+            {"verdict": verdict(component.get("pass"))},
         )
     named = record.get("namedScores")
     for name, value in (named if isinstance(named, dict) else {}).items():

@@ -43,8 +43,13 @@ def score(
     comment: object = None,
     rater: object = None,
     more: Mapping[str, Any] | None = None,
+    **fields: object,
 ) -> dict[str, Any]:
-    """A score as a trace's meta has it, with `more` of what the export says beside it."""
+    """A score as a trace's meta has it.
+
+    What the export says beyond that stands beside: `fields`, and `more` under the export's names,
+    which take the place of none of ours.
+    """
     entry: dict[str, Any] = {
         "name": str(name),
         "value": value,
@@ -53,5 +58,4 @@ def score(
         "rater_kind": rater_kind(source),
         "step": None,
     }
-    beside = {key: value for key, value in (more or {}).items() if value is not None}
-    return beside | entry
+    return stated_only(dict(more or {})) | entry | stated_only(fields)
