@@ -1,0 +1,85 @@
+"""The events of a sample of Inspect: when its messages were sent, and what is in no message."""
+
+from typing import Any
+
+from toolkit.traces.ids import Record
+from toolkit.traces.usage import usage_of
+
+REPEATED = {"input", "input_refs", "call", "call_refs", "output"}
+"""The fields of a model's event that a sample's messages hold too."""
+ANSWERED = {"id", "function", "arguments", "result", "error"}
+"""The fields of a tool's event that the message of its result holds too."""
+
+
+class Events:
+    """The events of one sample, by the messages that they are about."""
+
+    def __init__(self, events: Any):
+        listed = events if isinstance(events, list) else []
+        self._replies: dict[str, Record] = {}
+        """The model's events by the id of the message that it replied with."""
+        self._results: dict[str, Record] = {}
+        """The tools' events by the id of their call."""
+        self._listed = [event for event in listed if isinstance(event, dict)]
+        self._used: set[int] = set()
+        for event in self._listed:
+            if event.get("event") == "model":
+                self._replies[str(_reply(event).get("id"))] = event
+            elif event.get("event") == "tool":
+                self._results[str(event.get("id"))] = event
+
+    def dated(self, message: Any) -> Any:
+        """A message with its time, what its reply used, and how long it took."""
+        if not isinstance(message, dict):
+            return message
+        if message.get("role") == "tool":
+            return self._dated_result(message)
+        event = self._replies.get(str(message.get("id")))
+        if not event or message.get("role") != "assistant":
+            return message
+        self._used.add(id(event))
+        output = event["output"]
+        about: dict[str, Any] = {"timestamp": _end(event), "duration_s": output.get("time")}
+        usage = output.get("usage")
+        if isinstance(usage, dict):
+            about["usage"] = usage_of(usage, None if "total_tokens" in usage else "beside")
+        return {**message, **_stated(about)}
+
+    def _dated_result(self, message: Record) -> Record:
+        """The message of a result; one without an error went well."""
+        about: dict[str, Any] = {"is_error": bool(message.get("error"))}
+        event = self._results.get(str(message.get("tool_call_id")))
+        if event:
+            self._used.add(id(event))
+            about["timestamp"] = _end(event)
+            about["duration_s"] = event.get("working_time")
+        return {**message, **_stated(about)}
+
+    @property
+    def others(self) -> list[Record]:
+        """The events without what the messages say: a reply to nobody in them is whole."""
+        others: list[Record] = []
+        for event in self._listed:
+            repeated: set[str] = set()
+            if id(event) in self._used:
+                repeated = REPEATED if event.get("event") == "model" else ANSWERED
+            others.append({name: value for name, value in event.items() if name not in repeated})
+        return others
+
+
+def _reply(event: Record) -> Record:
+    """The message that the model replied with in an event; empty where it did not."""
+    output = event.get("output")
+    choices = output.get("choices") if isinstance(output, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    return message if isinstance(message, dict) else {}
+
+
+def _end(event: Record) -> Any:
+    """When an event ended, or at least began."""
+    return event.get("completed") or event.get("timestamp")
+
+
+def _stated(about: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in about.items() if value is not None}

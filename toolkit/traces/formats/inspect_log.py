@@ -1,0 +1,164 @@
+"""Inspect: the log of an evaluation, as `.json`, or as `.eval`, an archive with a file a sample.
+
+A sample becomes a trace. Its messages are its steps; when they were sent and what they used stands
+in its events.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from toolkit.records import RecordError
+from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.inspect_archive import UNREADABLE, archived_logs
+from toolkit.traces.formats.inspect_events import Events
+from toolkit.traces.formats.inspect_scores import outcome_of, scores_of
+from toolkit.traces.ids import Record, id_text
+from toolkit.traces.messages import Transcript
+from toolkit.traces.trace import Trace
+from toolkit.traces.usage import usage_of
+
+REFERENCE = "attachment://"
+"""How a text begins that stands among the attachments of its sample."""
+OF_SAMPLES = {"samples", "reductions"}
+"""The fields of a log that are about its samples one by one."""
+USED = {"id", "epoch", "messages", "scores", "events", "attachments", "total_time", "error"}
+MOST_LEVELS = 200
+MODEL_USAGE = "model_usage"
+
+
+def _is_inspect(record: Record) -> bool:
+    """Whether it is a log, or a sample by itself."""
+    eval_ = record.get("eval")
+    if isinstance(eval_, dict):
+        return "task" in eval_ and "model" in eval_
+    is_sample = isinstance(record.get("epoch"), int) and "target" in record
+    return is_sample and isinstance(record.get("messages"), list)
+
+
+def _samples(record: Record) -> Iterator[Record]:
+    """The samples of a log, each with what the log says of all of them."""
+    if "eval" not in record:
+        yield record
+        return
+    log = {name: value for name, value in record.items() if name not in OF_SAMPLES}
+    samples = record.get("samples")
+    if not isinstance(samples, list) or not samples:
+        yield {"log": log}
+        return
+    for sample in samples:
+        if isinstance(sample, dict):
+            yield {**sample, "log": log}
+        else:
+            yield {"log": log, UNREADABLE: "a sample is an object"}
+
+
+def _id(record: Record) -> str | None:
+    """The id of a sample, with its epoch from the second on."""
+    id_ = id_text(record.get("id"))
+    epoch = record.get("epoch")
+    if id_ is None or epoch in (None, 1):
+        return id_
+    return f"{id_}-epoch-{epoch}"
+
+
+def _read(record: Record, id_: str) -> Trace:
+    if UNREADABLE in record:
+        raise RecordError(str(record[UNREADABLE]))
+    if "log" in record and "id" not in record:
+        raise RecordError(f"the log has no samples: {_ending(record['log'])}", field="samples")
+    attachments = record.get("attachments")
+    if isinstance(attachments, dict) and attachments:
+        record = {**resolved(record, attachments), "attachments": attachments}
+    events = Events(record.get("events"))
+    transcript = Transcript()
+    transcript.read_all([events.dated(message) for message in _messages(record)])
+    error = record.get("error")
+    if error:
+        words = error.get("message") if isinstance(error, dict) else error
+        transcript.add("error", "system", str(words), {"detail": error})
+    trace = transcript.trace(id_, record, *USED)
+    trace.meta.update(_about(record, events))
+    return trace
+
+
+def _ending(log: Any) -> str:
+    """How the run of a log ended that has no samples."""
+    status = f"status {log.get('status', 'unknown')}"
+    error = log.get("error")
+    return f"{status}, {error['message']}" if isinstance(error, dict) and "message" in error else status
+
+
+def _messages(sample: Record) -> list[Any]:
+    """The messages of a sample; of one that has none, its input and its output."""
+    messages = sample.get("messages")
+    if isinstance(messages, list) and messages:
+        return messages
+    input_ = sample.get("input")
+    asked = input_ if isinstance(input_, list) else [{"role": "user", "content": input_}]
+    output = sample.get("output")
+    choices = output.get("choices") if isinstance(output, dict) else None
+    answered: list[Any] = []
+    for choice in choices or ():
+        if isinstance(choice, dict):
+            answered.append(choice.get("message"))
+    return [*asked, *answered]
+
+
+def _about(sample: Record, events: Events) -> dict[str, Any]:
+    """What a trace's meta says of a sample, under the names that all forms share."""
+    log = sample.get("log", {})
+    eval_ = log.get("eval", {})
+    scores = scores_of(sample.get("scores"))
+    about = {
+        "model": eval_.get("model"),
+        "outcome": outcome_of(scores, sample),
+        "duration_s": sample.get("total_time"),
+        "session": eval_.get("run_id"),
+        "tags": log.get("tags") or eval_.get("tags"),
+        "scores": scores,
+        "events": events.others,
+        **_usage(sample, eval_.get("model")),
+    }
+    return {name: value for name, value in about.items() if value not in (None, [])}
+
+
+def _usage(sample: Record, model: Any) -> dict[str, Any]:
+    """What the model under test used; where it is not named, what all of them used.
+
+    Inspect counts cached tokens beside the input: where a total is stated, that decides.
+    """
+    by_model = sample.get(MODEL_USAGE)
+    if not isinstance(by_model, dict):
+        return {}
+    chosen = [by_model[model]] if model in by_model else list(by_model.values())
+    totals: dict[str, Any] = {}
+    for usage in chosen:
+        if not isinstance(usage, dict):
+            continue
+        for name, number in usage_of(usage, None if "total_tokens" in usage else "beside").items():
+            totals[name] = totals.get(name, 0) + number
+    return totals
+
+
+def resolved(value: Any, attachments: Mapping[str, Any], levels: int = MOST_LEVELS) -> Any:
+    """`value` with each reference to an attachment replaced by its text."""
+    if isinstance(value, str) and value.startswith(REFERENCE):
+        return attachments.get(value.removeprefix(REFERENCE), value)
+    if not levels:
+        return value
+    if isinstance(value, dict):
+        return {name: resolved(inner, attachments, levels - 1) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [resolved(inner, attachments, levels - 1) for inner in value]
+    return value
+
+
+FORMAT = Format(
+    "inspect",
+    ("eval", "epoch"),
+    _read,
+    _is_inspect,
+    record_id=_id,
+    parts=_samples,
+    archive=archived_logs,
+)
