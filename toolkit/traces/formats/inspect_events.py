@@ -22,8 +22,12 @@ class Events:
         """The tools' events by the id of their call."""
         self._listed = [event for event in listed if isinstance(event, dict)]
         self._used: set[int] = set()
+        self._start: Any = None
+        """When the sample was given its input."""
         for event in self._listed:
-            if event.get("event") == "model":
+            if event.get("event") == "sample_init":
+                self._start = event.get("timestamp")
+            elif event.get("event") == "model":
                 self._replies[str(_reply(event).get("id"))] = event
             elif event.get("event") == "tool":
                 self._results[str(event.get("id"))] = event
@@ -34,6 +38,8 @@ class Events:
             return message
         if message.get("role") == "tool":
             return self._dated_result(message)
+        if message.get("source") == "input" and self._start:
+            return {**message, "timestamp": self._start}
         event = self._replies.get(str(message.get("id")))
         if not event or message.get("role") != "assistant":
             return message
