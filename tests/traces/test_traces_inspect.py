@@ -54,7 +54,9 @@ def members_of(log):
     return {
         "_journal/start.json": {"version": 2, "eval": log["eval"], "plan": log["plan"]},
         "samples/hours-1_epoch_1.json": sample,
-        "summaries.json": [{"id": "hours-1", "epoch": 1, "input": sample["input"], "target": "yes"}],
+        "summaries.json": [
+            {"id": "hours-1", "epoch": 1, "input": sample["input"], "target": "yes"}
+        ],
         "reductions.json": [],
         "header.json": header,
     }

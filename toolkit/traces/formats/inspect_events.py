@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from toolkit.traces.formats.scored import stated_only
 from toolkit.traces.ids import Record
 from toolkit.traces.usage import usage_of
 
@@ -49,7 +50,7 @@ class Events:
         usage = output.get("usage")
         if isinstance(usage, dict):
             about["usage"] = usage_of(usage, None if "total_tokens" in usage else "beside")
-        return {**message, **_stated(about)}
+        return {**message, **stated_only(about)}
 
     def _dated_result(self, message: Record) -> Record:
         """The message of a result; one without an error went well."""
@@ -59,7 +60,7 @@ class Events:
             self._used.add(id(event))
             about["timestamp"] = _end(event)
             about["duration_s"] = event.get("working_time")
-        return {**message, **_stated(about)}
+        return {**message, **stated_only(about)}
 
     @property
     def others(self) -> list[Record]:
@@ -85,7 +86,3 @@ def _reply(event: Record) -> Record:
 def _end(event: Record) -> Any:
     """When an event ended, or at least began."""
     return event.get("completed") or event.get("timestamp")
-
-
-def _stated(about: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in about.items() if value is not None}

@@ -12,6 +12,7 @@ from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.inspect_archive import UNREADABLE, archived_logs
 from toolkit.traces.formats.inspect_events import Events
 from toolkit.traces.formats.inspect_scores import outcome_of, scores_of
+from toolkit.traces.formats.scored import stated_only
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -85,7 +86,11 @@ def _ending(log: Any) -> str:
     """How the run of a log ended that has no samples."""
     status = f"status {log.get('status', 'unknown')}"
     error = log.get("error")
-    return f"{status}, {error['message']}" if isinstance(error, dict) and "message" in error else status
+    return (
+        f"{status}, {error['message']}"
+        if isinstance(error, dict) and "message" in error
+        else status
+    )
 
 
 def _messages(sample: Record) -> list[Any]:
@@ -119,7 +124,7 @@ def _about(sample: Record, events: Events) -> dict[str, Any]:
         "events": events.others,
         **_usage(sample, eval_.get("model")),
     }
-    return {name: value for name, value in about.items() if value not in (None, [])}
+    return stated_only(about)
 
 
 def _usage(sample: Record, model: Any) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.traces.formats.scored import RaterKind, score_entry
 from toolkit.traces.ids import Record
 
 GRADED_BY_A_MODEL = "model_graded"
 """How the names of Inspect's scorers begin that ask a model."""
-VERDICTS = {"C": "pass", "I": "fail"}
+PASSED = {"C": True, "I": False}
 """Inspect's words for correct and incorrect; partial (P) and no answer (N) are neither."""
 
 
@@ -22,18 +23,17 @@ def scores_of(scores: Any) -> list[dict[str, Any]]:
         rater, rater_kind = _rater(name, score)
         others = {key: value for key, value in score.items() if key not in ("value", "explanation")}
         for value_name, value in _values(name, score.get("value")):
-            entry = {
-                "name": value_name,
-                "value": value,
-                "comment": score.get("explanation"),
-                "rater": rater,
-                "rater_kind": rater_kind,
-                "step": None,
-                **others,
-            }
-            if isinstance(value, str) and value in VERDICTS:
-                entry["verdict"] = VERDICTS[value]
-            entries.append(entry)
+            entries.append(
+                score_entry(
+                    value_name,
+                    value,
+                    rater_kind,
+                    rater=rater,
+                    comment=score.get("explanation"),
+                    passed=PASSED.get(value) if isinstance(value, str) else None,
+                    **others,
+                )
+            )
     return entries
 
 
@@ -46,7 +46,7 @@ def _values(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _rater(name: str, score: Record) -> tuple[str, str]:
+def _rater(name: str, score: Record) -> tuple[str, RaterKind]:
     """Who gave a score: the person who edited it last, a model, or code."""
     history = score.get("history")
     last = history[-1] if isinstance(history, list) and history else None

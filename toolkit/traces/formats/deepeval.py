@@ -1,0 +1,127 @@
+"""DeepEval: test cases of one turn or of several, alone or in a test run with what metrics said."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.rows import decoded_cell
+from toolkit.traces.formats.scored import score_entry, stated_only
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.messages import Transcript
+from toolkit.traces.spelling import spellings, stated
+from toolkit.traces.trace import Trace
+
+ANSWER = "actual_output"
+TOOLS = "tools_called"
+CASES = ("test_cases", "conversational_test_cases")
+CONVERSATIONAL = (
+    "scenario",
+    "expected_outcome",
+    "user_description",
+    "chatbot_role",
+    "metrics_data",
+)
+"""The fields of a case of several turns, of which it has at least one."""
+USED = ("input", "turns", *spellings(ANSWER), *spellings(TOOLS))
+
+
+def _is_deepeval(record: Record) -> bool:
+    """Whether it is a case of one turn, one of several, or a run of cases."""
+    if any(isinstance(stated(record, name), list) for name in CASES):
+        return True
+    if "turns" in record:
+        return (
+            isinstance(record["turns"], list | str) and stated(record, *CONVERSATIONAL) is not None
+        )
+    return "input" in record and any(name in record for name in spellings(ANSWER))
+
+
+def _cases(record: Record) -> Iterator[Record]:
+    """The cases of a run, each with what the run says of all of them."""
+    listed: list[Any] = []
+    for name in CASES:
+        listed += stated(record, name) or ()
+    if not listed:
+        yield record
+        return
+    fields = {spelling for name in CASES for spelling in spellings(name)}
+    run = {name: value for name, value in record.items() if name not in fields}
+    for case in listed:
+        if isinstance(case, dict):
+            yield {**case, "test_run": run}
+
+
+def _read(record: Record, id_: str) -> Trace:
+    transcript = Transcript()
+    turns = decoded_cell(record.get("turns"))
+    if isinstance(turns, list):
+        for turn in turns:
+            transcript.read_all(_turn(turn))
+    else:
+        transcript.read({"role": "user", "content": record.get("input")})
+        transcript.read_all(_tools(record))
+        transcript.read({"role": "assistant", "content": stated(record, ANSWER)})
+    trace = transcript.trace(id_, record, *USED)
+    trace.meta.update(_about(record))
+    return trace
+
+
+def _turn(turn: Any) -> list[Any]:
+    """The messages of a turn; the tools that were called in it stand before its words."""
+    if not isinstance(turn, dict):
+        return [turn]
+    words = {name: value for name, value in turn.items() if name not in spellings(TOOLS)}
+    return [*_tools(turn), words]
+
+
+def _tools(record: Record) -> list[dict[str, Any]]:
+    """The calls that stand beside an answer, each with what came back where it says so."""
+    messages: list[dict[str, Any]] = []
+    called = decoded_cell(stated(record, TOOLS))
+    for tool in called if isinstance(called, list) else ():
+        if not isinstance(tool, dict):
+            continue
+        call = {name: value for name, value in tool.items() if name not in ("type", "output")}
+        for name in spellings("input_parameters"):
+            if name in call:
+                call["arguments"] = call.pop(name)
+        part = {**call, "type": "tool_call"}
+        if tool.get("output") is not None:
+            part["output"] = tool["output"]
+        messages.append({"role": "assistant", "content": [part]})
+    return messages
+
+
+def _about(record: Record) -> dict[str, Any]:
+    """What a trace's meta says of a case, under the names that all forms share."""
+    metrics = stated(record, "metrics_data")
+    scores = []
+    for metric in metrics if isinstance(metrics, list) else ():
+        if isinstance(metric, dict):
+            model = stated(metric, "evaluation_model")
+            scores.append(
+                score_entry(
+                    metric.get("name"),
+                    metric.get("score"),
+                    "model" if model else "code",
+                    rater=model,
+                    comment=metric.get("reason") or metric.get("error"),
+                    passed=metric.get("success"),
+                )
+            )
+    success = record.get("success")
+    about = {
+        "outcome": ("pass" if success else "fail") if isinstance(success, bool) else None,
+        "cost_usd": stated(record, "token_cost"),
+        "duration_s": stated(record, "completion_time"),
+        "scores": scores,
+    }
+    return stated_only(about)
+
+
+def _id(record: Record) -> str | None:
+    return first_id(record) or first_id(record, "name")
+
+
+FIELDS = tuple(spelling for name in (ANSWER, *CASES) for spelling in spellings(name))
+FORMAT = Format("deepeval", (*FIELDS, "turns"), _read, _is_deepeval, record_id=_id, parts=_cases)
