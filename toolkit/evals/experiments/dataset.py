@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from toolkit.evals.experiments.openai_evals import exported_cases
 from toolkit.evals.labels.labels import Label
 from toolkit.evals.text import user_messages
 from toolkit.records import (
@@ -124,10 +125,16 @@ class Dataset:
 
     @classmethod
     def load(cls, path: str | Path) -> "Dataset":
-        """Read a JSONL file of cases. Lines that cannot be read, or repeat a case, are left in
-        `problems`.
+        """Read a JSONL file of cases, or an export of OpenAI's hosted Evals.
+
+        What cannot be read, or repeats a case, is left in `problems`. The graders of an export stay
+        with its cases, under ``testing_criteria`` of their meta: the source of one is never run.
         """
         dataset = cls(name=Path(path).stem)
+        exported = exported_cases(read_text(path))
+        if exported is not None:
+            dataset._add_exported(exported, str(path))
+            return dataset
         dataset._loaded = (Path(path).resolve(), Path(path).read_bytes())
         for number, line in enumerate(read_text(path).split("\n"), 1):
             if not line.strip():
@@ -139,6 +146,14 @@ class Dataset:
             except ValueError as error:  # a duplicate
                 dataset.problems += (RecordError(str(error), str(path), number),)
         return dataset
+
+    def _add_exported(self, cases: Iterable[dict[str, Any]], path: str) -> None:
+        """Add the cases of an export; one that repeats another is a problem."""
+        for number, fields in enumerate(cases, 1):
+            try:
+                self.add(Case(**fields, source="imported"))
+            except ValueError as error:
+                self.problems += (RecordError(f"row {number}: {error}", path),)
 
     def save(self, path: str | Path) -> None:
         """Replace a JSONL file as a whole or not at all.

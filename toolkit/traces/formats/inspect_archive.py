@@ -63,7 +63,7 @@ def _logs(archive: Archive, log: Record) -> Iterator[Record]:
 
 
 def _summaries(archive: Archive) -> Iterator[Record]:
-    """The summaries of samples, from the journal where the run did not come to write all of them."""
+    """The summaries of samples, from the journal where the run died before it wrote them all."""
     names = [name for name in archive.names if name == SUMMARIES]
     names = names or [name for name in archive.names if JOURNAL_SUMMARY.fullmatch(name)]
     for name in names:
@@ -103,7 +103,7 @@ def _joined(
 
 
 def _referred(messages: list[Any], refs: Any) -> list[Any]:
-    """The messages of the conversation, of which `refs` states the ranges; all where it does not."""
+    """The messages of the conversation, whose ranges `refs` states; all where it does not."""
     if not isinstance(refs, list):
         return messages
     conversation: list[Any] = []

@@ -4,7 +4,7 @@ A sample becomes a trace. Its messages are its steps; when they were sent and wh
 in its events.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolkit.records import RecordError

@@ -61,7 +61,7 @@ def _results(record: Record) -> Iterator[Record]:
 
 
 def _id(record: Record) -> str | None:
-    """The id of a result; where there is none, its test and its prompt, as promptfoo counts them."""
+    """The id of a result, or the numbers of its test and its prompt."""
     test = id_text(record.get("testIdx"))
     prompt = id_text(record.get("promptIdx"))
     place = f"test-{test}-prompt-{prompt}" if test is not None and prompt is not None else None

@@ -1,4 +1,4 @@
-"""Scores that stand in an export, as each form that has some writes them into ``meta["scores"]``."""
+"""Scores that stand in an export: each form writes them into ``meta["scores"]`` in this shape."""
 
 from typing import Any, Literal
 
