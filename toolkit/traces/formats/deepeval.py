@@ -5,7 +5,7 @@ from typing import Any
 
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.rows import decoded_cell
-from toolkit.traces.formats.scored import score_entry, stated_only
+from toolkit.traces.formats.scores import score, stated_only, verdict
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.spelling import spellings, stated
@@ -99,19 +99,13 @@ def _about(record: Record) -> dict[str, Any]:
     for metric in metrics if isinstance(metrics, list) else ():
         if isinstance(metric, dict):
             model = stated(metric, "evaluation_model")
-            scores.append(
-                score_entry(
-                    metric.get("name"),
-                    metric.get("score"),
-                    "model" if model else "code",
-                    rater=model,
-                    comment=metric.get("reason") or metric.get("error"),
-                    passed=metric.get("success"),
-                )
-            )
-    success = record.get("success")
+            why = metric.get("reason") or metric.get("error")
+            source = "model" if model else "code"
+            passed = verdict(metric.get("success"))
+            name = metric.get("name")
+            scores.append(score(name, metric.get("score"), source, why, model, verdict=passed))
     about = {
-        "outcome": ("pass" if success else "fail") if isinstance(success, bool) else None,
+        "outcome": verdict(record.get("success")),
         "cost_usd": stated(record, "token_cost"),
         "duration_s": stated(record, "completion_time"),
         "scores": scores,

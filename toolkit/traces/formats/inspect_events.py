@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.scored import stated_only
+from toolkit.traces.formats.scores import stated_only
 from toolkit.traces.ids import Record
 from toolkit.traces.usage import usage_of
 

@@ -12,7 +12,7 @@ from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.inspect_archive import UNREADABLE, archived_logs
 from toolkit.traces.formats.inspect_events import Events
 from toolkit.traces.formats.inspect_scores import outcome_of, scores_of
-from toolkit.traces.formats.scored import stated_only
+from toolkit.traces.formats.scores import stated_only
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.formats.scored import RaterKind, score_entry
+from toolkit.traces.formats.scores import score as entry_of
+from toolkit.traces.formats.scores import verdict
 from toolkit.traces.ids import Record
 
 GRADED_BY_A_MODEL = "model_graded"
@@ -20,19 +21,13 @@ def scores_of(scores: Any) -> list[dict[str, Any]]:
     for name, score in scores.items():
         if not isinstance(score, dict):
             continue
-        rater, rater_kind = _rater(name, score)
+        rater, source = _rater(name, score)
         others = {key: value for key, value in score.items() if key not in ("value", "explanation")}
         for value_name, value in _values(name, score.get("value")):
+            passed = PASSED.get(value) if isinstance(value, str) else None
+            why = score.get("explanation")
             entries.append(
-                score_entry(
-                    value_name,
-                    value,
-                    rater_kind,
-                    rater=rater,
-                    comment=score.get("explanation"),
-                    passed=PASSED.get(value) if isinstance(value, str) else None,
-                    **others,
-                )
+                entry_of(value_name, value, source, why, rater, verdict=verdict(passed), **others)
             )
     return entries
 
@@ -46,7 +41,7 @@ def _values(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _rater(name: str, score: Record) -> tuple[str, RaterKind]:
+def _rater(name: str, score: Record) -> tuple[str, str]:
     """Who gave a score: the person who edited it last, a model, or code."""
     history = score.get("history")
     last = history[-1] if isinstance(history, list) and history else None

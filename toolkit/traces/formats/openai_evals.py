@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.scored import RaterKind, score_entry, stated_only
+from toolkit.traces.formats.scores import score, stated_only, verdict
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -83,16 +83,16 @@ def _scores(record: Record) -> Iterator[dict[str, Any]]:
             continue
         criterion = _criterion(record, result)
         type_ = str(result.get("type") or criterion.get("type") or "")
-        rater_kind: RaterKind = "model" if type_.startswith(BY_MODELS) else "code"
+        source = "model" if type_.startswith(BY_MODELS) else "code"
         known = ("name", "type", "score", "passed")
         others = {name: value for name, value in result.items() if name not in known}
-        yield score_entry(
+        yield score(
             criterion.get("name") or result.get("name"),
             result.get("score"),
-            rater_kind,
-            rater=criterion.get("model") if rater_kind == "model" else None,
-            comment=_grader_words(result),
-            passed=result.get("passed"),
+            source,
+            _grader_words(result),
+            criterion.get("model") if source == "model" else None,
+            verdict=verdict(result.get("passed")),
             grader=type_,
             **others,
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.rows import messages_in
-from toolkit.traces.formats.scored import RaterKind, score_entry, stated_only
+from toolkit.traces.formats.scores import score, stated_only, verdict
 from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -137,21 +137,21 @@ def _scores(record: Record) -> Iterator[dict[str, Any]]:
         assertion = component.get("assertion")
         assertion = assertion if isinstance(assertion, dict) else {}
         type_ = str(assertion.get("type") or "score")
-        rater_kind = _rater_kind(type_)
-        yield score_entry(
+        source = _source(type_)
+        yield score(
             assertion.get("metric") or type_,
             component.get("score"),
-            rater_kind,
-            rater=assertion.get("provider") if rater_kind == "model" else None,
-            comment=component.get("comment") or component.get("reason"),
-            passed=component.get("pass"),
+            source,
+            component.get("comment") or component.get("reason"),
+            assertion.get("provider") if source == "model" else None,
+            verdict=verdict(component.get("pass")),
         )
     named = record.get("namedScores")
     for name, value in (named if isinstance(named, dict) else {}).items():
-        yield score_entry(name, value, "code")
+        yield score(name, value, "code")
 
 
-def _rater_kind(type_: str) -> RaterKind:
+def _source(type_: str) -> str:
     """Who decides an assertion of this type; ``not-`` before it turns it round."""
     name = type_.removeprefix("not-")
     if name == BY_PEOPLE:

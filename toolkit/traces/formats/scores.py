@@ -14,11 +14,25 @@ def rater_kind(source: object) -> str:
     ('human', 'model', 'code', 'code')
     """
     words = str(source).lower().replace("'", " ").replace('"', " ").replace(",", " ").split()
-    if any(word in HUMAN for word in words):
+    by_people = any(word in HUMAN for word in words)
+    by_models = any(word in MODEL for word in words)
+    if by_people and by_models:
+        return "code"  # the mean of what both gave is neither's
+    if by_people:
         return "human"
-    if any(word in MODEL for word in words):
-        return "model"
-    return "code"
+    return "model" if by_models else "code"
+
+
+def verdict(passed: object) -> str | None:
+    """The verdict of a score, where the export itself says whether the trace passed; else None."""
+    if isinstance(passed, bool):
+        return "pass" if passed else "fail"
+    return None
+
+
+def stated_only(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that hold something."""
+    return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
 def score(
