@@ -23,7 +23,7 @@ def scores_of(scores: Any) -> list[dict[str, Any]]:
         rater, source = _rater(name, stated)
         more = others(stated, HOMES)
         for value_name, value in _values(name, stated.get("value")):
-            entry = score(value_name, value, source, stated.get("explanation"), rater, **more)
+            entry = more | score(value_name, value, source, stated.get("explanation"), rater)
             if value in ("C", "I"):
                 entry["verdict"] = VERDICTS[value]
             entries.append(entry)
