@@ -84,12 +84,6 @@ OWN_FORMATS = (
     chat.FORMAT,
     message_rows.FORMAT,
     rows.FORMAT,
-    promptfoo.FORMAT,
-    deepeval.FORMAT,
-    anthropic.FORMAT,
-    chat.FORMAT,
-    message_rows.FORMAT,
-    pairs.FORMAT,
 )
 RESERVED = ("auto", "table")
 _registered: dict[str, Format] = {}
