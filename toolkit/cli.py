@@ -251,8 +251,9 @@ def lab(
 ) -> None:
     """Open JupyterLab on the notebooks. Further options go to JupyterLab.
 
-    With --traces it opens the annotation notebook on your own traces. In a clone these are the clone's own, so that git shows what you change. Elsewhere, or with
-    --folder, they are copies of yours: what you change in them is never overwritten.
+    With --traces it opens the annotation notebook on your own traces. In a clone the notebooks
+    are the clone's own, so that git shows what you change. Elsewhere, or with --folder, they are
+    copies of yours: what you change in them is never overwritten.
     """
     from toolkit.files import shipped
     from toolkit.tour.lessons import TRACES_VARIABLE

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 from toolkit.errors import UsageError
 from toolkit.traces.formats import (
+    agui,
     ai_studio,
     anthropic,
     atif,
-    agui,
-    anthropic,
     autogen,
     braintrust,
     chat,
@@ -18,8 +17,8 @@ from toolkit.traces.formats import (
     fieldbook,
     gemini,
     gemini_cli,
-    instruction,
     inspect_log,
+    instruction,
     items,
     langchain,
     langfuse,

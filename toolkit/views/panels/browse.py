@@ -194,7 +194,8 @@ class TraceBrowser(Panel):
 
 def _cells(traces: Iterable[Trace]) -> "DataFrame":
     """The table as text: a row a trace, without the columns that nobody fills."""
-    frame = traces_frame(traces).drop(columns=UNSHOWN)
+    frame = traces_frame(traces)
+    frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M:%S")
     filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
     cells = filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
     return cells.set_index("id", drop=False)

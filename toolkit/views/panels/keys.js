@@ -31,11 +31,14 @@ function reading(root) {
     here?.classList.add("fieldbook-here");
   }
 
-  function go(step) {
-    for (let fold = step.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    sought = step.closest("article");
+  function go(part) {
+    for (let fold = part.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    const step = part.closest("article");
     const shown = frame();
-    const far = () => step.getBoundingClientRect().top - Math.max(topOf(), shown.getBoundingClientRect().top) - 8;
+    const top = (element) => element.getBoundingClientRect().top;
+    const target = top(part) - top(step) < shown.clientHeight / 2 ? step : part; // the head of a step stays with it
+    const far = () => top(target) - Math.max(topOf(), top(shown)) - 8;
+    sought = step;
     shown.scrollTop += far(); // twice, for what came into view on the way has its true height only now
     requestAnimationFrame(() => ((shown.scrollTop += far()), show()));
   }
