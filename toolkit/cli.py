@@ -264,15 +264,19 @@ def lab(
 ) -> None:
     """Open JupyterLab on the notebooks. Further options go to JupyterLab.
 
-    In a clone these are the clone's own, so that git shows what you change. Elsewhere, or with
-    --folder, they are copies of yours: what you change in them is never overwritten.
+    With --traces it opens the annotation notebook on your own traces. In a clone the notebooks
+    are the clone's own, so that git shows what you change. Elsewhere, or with --folder, they are
+    copies of yours: what you change in them is never overwritten.
     """
     from toolkit.files import shipped
     from toolkit.tour.lessons import TRACES_VARIABLE
-    from toolkit.tour.notebooks import lay_out_notebooks
+    from toolkit.tour.notebooks import ANNOTATION, lay_out_notebooks
 
+    start = "/lab"
     if traces:
-        _read(traces, _teller(False))
+        if not _read(traces, _teller(False)):
+            raise UsageError(f"{traces}: nothing could be read, so there is nothing to label")
+        start = f"/lab/tree/{ANNOTATION}"
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
     notebooks = shipped("notebooks")
     in_clone = Path(__file__).resolve().parent not in notebooks.parents
@@ -282,8 +286,10 @@ def lab(
         print(lay_out_notebooks(notebooks), flush=True)
     if no_open:
         return
-    root = f"--ServerApp.root_dir={notebooks}"
-    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", root, *context.args)
+    if traces:
+        print(f"{ANNOTATION} opens: run its first two cells (Shift+Enter), and label.", flush=True)
+    options = [f"--ServerApp.root_dir={notebooks}", f"--LabApp.default_url={start}"]
+    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", *options, *context.args)
 
 
 @app.command()

@@ -59,7 +59,7 @@ class Values:
     def _add_parts(self) -> None:
         """Add all values of the parts; one that is nested too deeply has a problem of its own."""
         for part in self.parts:
-            with suppress(RecordError):
+            with suppress(TooDeep):
                 inner = values_in([part])
                 self.leaves |= inner.leaves
                 self.containers |= inner.containers
