@@ -26,6 +26,17 @@ def elements_of(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list; none of what is no list."""
+    return [element for element in elements_of(value) if isinstance(element, dict)]
+
+
+def first_record(record: Record) -> Record:
+    """The first of the records that are read together, or the record by itself."""
+    records = objects_in(record.get("records"))
+    return records[0] if records else record
+
+
 def request_of(record: Record) -> Record:
     """The request in a record, or the record, which is then one."""
     for name in REQUESTS:

@@ -6,6 +6,7 @@ from toolkit.traces.formats.exchange import (
     add_error,
     elements_of,
     fields_of,
+    objects_in,
     request_of,
     response_of,
     rest_of,
@@ -54,7 +55,9 @@ def _has_candidates(value: Any) -> bool:
 
 def _knows(record: Record) -> bool:
     response = _joined(response_of(record))
-    return _has_contents(request_of(record)) or any(map(_has_candidates, (record, response)))
+    if _has_candidates(record) or _has_candidates(response):
+        return True
+    return _has_contents(request_of(record))
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -65,13 +68,12 @@ def _read(record: Record, id_: str) -> Trace:
     system = _first(request, SYSTEM)
     if system:
         content = system if isinstance(system, dict) else {"content": system}
-        transcript.read_all([{**content, "role": "system"}])
-    contents = _first(request, CONTENTS)
+        transcript.read({**content, "role": "system"})
+    contents = _first(request, (*CONTENTS, "prompt"))
     if isinstance(contents, str):
         contents = [{"role": "user", "content": contents}]
-    if contents is None and isinstance(request.get("prompt"), str):
-        contents = [{"role": "user", "content": request["prompt"]}]
-    transcript.read_all([_content(content) for content in elements_of(contents)])
+    for content in elements_of(contents):
+        transcript.read(_content(content))
     transcript.read_all(_answered(response))
     add_error(transcript, record, response)
     rest = rest_of(record, (*CONTENTS, *SYSTEM, "prompt"), REPLY)
@@ -118,12 +120,15 @@ def _joined(response: Any) -> Any:
     parts: list[Any] = []
     for piece in pieces:
         joined |= piece
-        for candidate in piece["candidates"][:1]:
-            parts += elements_of(fields_of(fields_of(candidate).get("content")).get("parts"))
-    if all(isinstance(part, dict) and part.keys() == {"text"} for part in parts):
-        parts = [{"text": "".join(str(part["text"]) for part in parts)}]
-    first = fields_of(joined["candidates"][0]) if joined["candidates"] else {}
-    return {**joined, "candidates": [{**first, "content": {"parts": parts}}]}
+        for candidate in objects_in(piece["candidates"])[:1]:
+            content = fields_of(candidate.get("content"))
+            parts += objects_in(content.get("parts"))
+    if all(part.keys() == {"text"} for part in parts):
+        words = [str(part["text"]) for part in parts]
+        parts = [{"text": "".join(words)}]
+    last = objects_in(joined["candidates"])[:1] or [{}]
+    joined["candidates"] = [{**last[0], "content": {"parts": parts}}]
+    return joined
 
 
 def _answered(response: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, fields_of, without
+from toolkit.traces.formats.exchange import fields_of, first_record, objects_in, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.gemini import open_answer
 from toolkit.traces.ids import Record, first_id
@@ -21,79 +21,101 @@ TOKENS = {
 }
 """The counts of a message, and what Gemini's API calls them."""
 HEAD = ("sessionId", "projectHash")
+LINE = ("id", "timestamp", "content")
 READ = ("type", "content", "thoughts", "toolCalls", "tokens")
 
 
 def _knows(record: Record) -> bool:
-    if all(name in record for name in HEAD) or "$set" in record:
+    if _is_head(record) or "$set" in record:
         return True
-    is_line = "timestamp" in record and "id" in record and "uuid" not in record
-    return is_line and str(record.get("type")) in (*ROLES, *NOTICES) and "content" in record
+    if "uuid" in record or not all(name in record for name in LINE):
+        return False
+    return str(record.get("type")) in (*ROLES, *NOTICES)
+
+
+def _is_head(record: Record) -> bool:
+    return all(name in record for name in HEAD)
 
 
 def _read(record: Record, id_: str) -> Trace:
     """The trace of a session; a line with the id of an earlier one replaces it."""
-    messages: dict[str, Any] = {}
+    messages: dict[str, dict[str, Any]] = {}
     meta: dict[str, Any] = {}
     for part in record["records"]:
-        if all(name in part for name in HEAD):
+        if _is_head(part):
             meta |= without(part, "messages")
-            listed = elements_of(part.get("messages"))
-        elif "$set" in part:
+        if "$set" in part:
             meta |= fields_of(part["$set"])
-            listed = []
-        else:
-            listed = [part]
-        for message in filter(None, map(fields_of, listed)):
-            messages[str(message.get("id", len(messages)))] = message
+        for message in _messages(part):
+            own_id = str(message.get("id", len(messages)))
+            messages[own_id] = message
     transcript = Transcript()
     for message in messages.values():
-        if str(message.get("type")) in ROLES:
-            transcript.read(_message(message))
-        else:
-            notice = {**without(message, "type"), "role": "system"}
-            transcript.read(notice, kind=str(message.get("type")))
-    session = {"session": meta["sessionId"]} if "sessionId" in meta else {}
-    return transcript.trace(id_, {**meta, **session})
+        _read_message(transcript, message)
+    if "sessionId" in meta:
+        meta["session"] = meta["sessionId"]
+    return transcript.trace(id_, meta)
 
 
-def _message(message: dict[str, Any]) -> dict[str, Any]:
-    """A message as one of Gemini's API, whose calls have their answers with them."""
+def _messages(part: Record) -> list[dict[str, Any]]:
+    """The messages of a document, or the one that a line is."""
+    if _is_head(part):
+        return objects_in(part.get("messages"))
+    return [] if "$set" in part else [dict(part)]
+
+
+def _read_message(transcript: Transcript, message: dict[str, Any]) -> None:
+    type_ = str(message.get("type"))
+    if type_ in ROLES:
+        transcript.read({**without(message, *READ), **_said(message), "role": ROLES[type_]})
+    else:
+        transcript.read({**without(message, "type"), "role": "system"}, kind=type_)
+
+
+def _said(message: Record) -> dict[str, Any]:
+    """What a message says, in the words of Gemini's API; its calls have their answers with them."""
+    parts: list[Any] = []
+    for thought in objects_in(message.get("thoughts")):
+        parts.append({"text": _thought(thought), "thought": True})
     content = message.get("content")
-    words = content if isinstance(content, list) else [{"text": content}] if content else []
-    thoughts = filter(None, map(fields_of, elements_of(message.get("thoughts"))))
-    calls = filter(None, map(fields_of, elements_of(message.get("toolCalls"))))
-    tokens = fields_of(message.get("tokens"))
+    if isinstance(content, list):
+        parts += content
+    elif content:
+        parts.append({"text": content})
+    for call in objects_in(message.get("toolCalls")):
+        parts.append(_call(call))
+    usage: dict[str, Any] = {}
+    for name, count in fields_of(message.get("tokens")).items():
+        usage[TOKENS.get(name, name)] = count
+    return {"parts": parts, "usage": usage or None}
+
+
+def _thought(thought: Record) -> str:
+    lines = [thought.get("subject"), thought.get("description")]
+    return "\n".join(str(line) for line in lines if line)
+
+
+def _call(call: Record) -> dict[str, Any]:
+    """A call with its answer, where one came back."""
+    answers = [_answer(part) for part in objects_in(call.get("result"))]
     return {
-        **without(message, *READ),
-        "role": ROLES[message["type"]],
-        "parts": [*map(_thought, thoughts), *words, *map(_call, calls)],
-        "usage": {TOKENS.get(name, name): count for name, count in tokens.items()} or None,
+        "type": "tool-call",
+        "toolCallId": call.get("id"),
+        "toolName": call.get("name"),
+        **without(call, "id", "name", "result"),
+        "result": answers[0] if len(answers) == 1 else answers or None,
     }
 
 
-def _thought(thought: dict[str, Any]) -> dict[str, Any]:
-    titles = (thought.get("subject"), thought.get("description"))
-    return {"text": "\n".join(str(title) for title in titles if title), "thought": True}
-
-
-def _call(call: dict[str, Any]) -> dict[str, Any]:
-    """A call with its answer, where one came back."""
-    answers: list[Any] = []
-    for part in elements_of(call.get("result")):
-        opened = open_answer(part) if isinstance(part, dict) else part
-        answer = opened.get("functionResponse") if isinstance(opened, dict) else None
-        answers.append(answer.get("response") if isinstance(answer, dict) else opened)
-    result = answers[0] if len(answers) == 1 else answers or None
-    fields = without(call, "id", "name", "result")
-    made = {"type": "tool-call", "toolCallId": call.get("id"), "toolName": call.get("name")}
-    return {**made, **fields, "result": result}
+def _answer(part: dict[str, Any]) -> Any:
+    """What a part of a result says."""
+    answer = open_answer(part).get("functionResponse")
+    return answer.get("response") if isinstance(answer, dict) else part
 
 
 def _session(record: Record) -> str | None:
     """The id of the session of a head, or of the first of several records."""
-    first = record["records"][0] if record.get("records") else record
-    return first_id(first, "sessionId")
+    return first_id(first_record(record), "sessionId")
 
 
 FORMAT = Format(

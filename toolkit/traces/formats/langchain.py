@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, fields_of, without
+from toolkit.traces.formats.exchange import elements_of, fields_of, first_record, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -55,17 +55,17 @@ def _each_call_once(message: Any) -> Any:
     if not isinstance(message, dict) or "role" in message:
         return message
     fields = {name: value for name, value in message.items() if value or name not in EMPTY}
-    invalid = message.get("invalid_tool_calls")
-    if isinstance(invalid, list) and invalid:
-        calls = message.get("tool_calls")
-        fields["tool_calls"] = [*(calls if isinstance(calls, list) else ()), *invalid]
-    if not fields.get("tool_calls"):
+    calls = elements_of(fields.get("tool_calls")) + elements_of(fields.get("invalid_tool_calls"))
+    if not calls:
         return fields
+    fields["tool_calls"] = calls
     fields.pop("invalid_tool_calls", None)
-    if isinstance(fields.get("additional_kwargs"), dict):
-        fields["additional_kwargs"] = without(fields["additional_kwargs"], "tool_calls") or None
-    if isinstance(fields.get("content"), list):
-        fields["content"] = [part for part in fields["content"] if not _is_repeated(part)]
+    kwargs = fields.get("additional_kwargs")
+    if isinstance(kwargs, dict):
+        fields["additional_kwargs"] = without(kwargs, "tool_calls") or None
+    content = fields.get("content")
+    if isinstance(content, list):
+        fields["content"] = [part for part in content if not _is_repeated(part)]
     return fields
 
 
@@ -73,7 +73,10 @@ def _coat_of(message: Any) -> str | None:
     """The field that holds the fields of a message."""
     if not isinstance(message, dict) or "role" in message:
         return None
-    return next((name for name in ("kwargs", "data") if isinstance(message.get(name), dict)), None)
+    for name in ("kwargs", "data"):
+        if isinstance(message.get(name), dict):
+            return name
+    return None
 
 
 def _is_repeated(part: Any) -> bool:
@@ -98,8 +101,7 @@ def _is_state(record: Record) -> bool:
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
-    messages = messages_of(record["messages"])
-    transcript.read_all(messages)
+    transcript.read_all(messages_of(record["messages"]))
     return transcript.trace(id_, record, "id", "messages")
 
 
@@ -110,9 +112,11 @@ def _read_messages(record: Record, id_: str) -> Trace:
 def _read_states(record: Record, id_: str) -> Trace:
     """The trace of a thread: the state with the most messages has those of the others."""
     last = max(record["records"], key=_n_messages)
-    values = fields_of(last.get("values"))
-    thread = {"session": _thread(last)} if _thread(last) else {}
-    return _read({**without(values, "id"), **without(last, "values"), **thread}, id_)
+    state = fields_of(last.get("values")) | without(last, "values")
+    thread = _thread(last)
+    if thread:
+        state["session"] = thread
+    return _read(state, id_)
 
 
 def _n_messages(state: Record) -> int:
@@ -121,11 +125,13 @@ def _n_messages(state: Record) -> int:
 
 def _thread(record: Record) -> str | None:
     """The id of the thread of a state, or of the first of several."""
-    state = record["records"][0] if record.get("records") else record
+    state = first_record(record)
     config = fields_of(state.get("config"))
-    owners = (state, config.get("configurable"), state.get("metadata"))
-    ids = [first_id(fields_of(owner), "thread_id") for owner in owners]
-    return next((id_ for id_ in ids if id_), None)
+    for owner in (state, config.get("configurable"), state.get("metadata")):
+        id_ = first_id(fields_of(owner), "thread_id")
+        if id_:
+            return id_
+    return None
 
 
 def _together(_message: Record) -> None:

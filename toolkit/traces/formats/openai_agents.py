@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.formats.exchange import fields_of, without
+from toolkit.traces.formats.exchange import fields_of, first_record, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.parts import epoch_s
@@ -42,27 +42,33 @@ def _opened(record: Record) -> Iterable[Record]:
 
 
 def _trace_id(record: Record) -> str | None:
-    first = record["records"][0] if record.get("records") else record
-    return first_id(first, "trace_id", "id")
+    return first_id(first_record(record), "trace_id", "id")
 
 
 def _read(record: Record, id_: str) -> Trace:
-    records = record["records"]
-    heads = [part for part in records if not _is_span(part)]
-    spans = [part for part in records if _is_span(part)]
     meta: dict[str, Any] = {}
-    for head in heads:
-        meta |= {name: value for name, value in head.items() if value not in (None, {}, [])}
-    meta = without(meta, "object", "id")
-    if "group_id" in meta:
-        meta["session"] = meta["group_id"]
-    n_silent = sum(_is_silent(span["span_data"]) for span in spans)
+    spans: list[Span] = []
+    n_silent = 0
+    for part in record["records"]:
+        if _is_span(part):
+            spans.append(_span(part))
+            n_silent += _is_silent(part["span_data"])
+        else:
+            meta |= _about(part)
     if n_silent:
         meta[NOTES] = [ONLY_IDS.format(n_silent)]
-    trace = trace_of([_span(span) for span in spans], id_, meta)
+    trace = trace_of(spans, id_, meta)
     if not trace.steps:
-        raise RecordError(f"no span holds words: {meta.get(NOTES, ['they are all empty'])[0]}")
+        why = ONLY_IDS.format(n_silent) if n_silent else "they are all empty"
+        raise RecordError(f"no span holds words: {why}")
     return trace
+
+
+def _about(head: Record) -> dict[str, Any]:
+    """What a trace says of itself."""
+    about = without(head, "object", "id")
+    about["session"] = head.get("group_id")
+    return {name: value for name, value in about.items() if value not in (None, {}, [])}
 
 
 def _is_silent(data: Record) -> bool:
@@ -72,38 +78,35 @@ def _is_silent(data: Record) -> bool:
 def _span(record: Record) -> Span:
     data = record["span_data"]
     type_ = str(data.get("type"))
-    error = record.get("error")
-    why = error.get("message") if isinstance(error, dict) else error
     span = Span(
         id=str(record.get("id")),
         parent=id_text(record.get("parent_id")),
         name=str(data.get("name") or type_),
         start=epoch_s(record.get("started_at")),
         end=epoch_s(record.get("ended_at")),
-        error=bool(error) if "error" in record else None,
-        why=str(why or ""),
         rest=without(data, *READ) | without(record, *PLACE),
         raw={name: data[name] for name in ("input", "output") if data.get(name) is not None},
     )
+    if "error" in record:
+        span.error = bool(record["error"])
+        span.why = str(fields_of(record["error"]).get("message") or record["error"] or "")
     if type_ == "agent":
         span.kind = "agent"
         span.agent = span.name
     elif type_ == "function":
         span.kind = "tool"
-        span.arguments, span.result = data.get("input"), data.get("output")
+        span.arguments = data.get("input")
+        span.result = data.get("output")
     elif type_ in MODEL_SPANS:
         span.kind = "model"
         span.model = data.get("model")
         span.usage = usage_of(fields_of(data.get("usage")))
-        span.input, span.output = (
-            _messages(data, "input", "user"),
-            _messages(data, "output", "assistant"),
-        )
+        span.input = _messages(data.get("input"), "user")
+        span.output = _messages(data.get("output"), "assistant")
     return span
 
 
-def _messages(data: Record, name: str, role: str) -> list[Any]:
-    value = data.get(name)
+def _messages(value: Any, role: str) -> list[Any]:
     if isinstance(value, list):
         return value
     return [{"role": role, "content": value}] if value else []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, fields_of
+from toolkit.traces.formats.exchange import elements_of, fields_of, first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -44,8 +44,7 @@ def _open_text(part: Any) -> Any:
 
 
 def _thread(record: Record) -> str | None:
-    first = record["records"][0] if record.get("records") else record
-    return first_id(first, "thread_id")
+    return first_id(first_record(record), "thread_id")
 
 
 FORMAT = Format("openai-threads", ("object",), _read, _knows, _thread, parts=_opened, group=_thread)

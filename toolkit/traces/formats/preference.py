@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.exchange import fields_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -20,8 +20,6 @@ IDS = ("id", "prompt_id", "question_id")
 SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 TURN = re.compile(r"\n\n(Human|Assistant): ?")
 """How a turn begins where a whole conversation is one text, as in HH-RLHF."""
-
-
 ARENA = {"model_a": "conversation_a", "model_b": "conversation_b"}
 """Two models that answered one person, and where each conversation stands."""
 
@@ -42,18 +40,27 @@ def _knows(record: Record) -> bool:
 def _read(record: Record, id_: str) -> Trace:
     chosen = str(_chosen(record))
     answer = _messages(record[chosen], "assistant")
-    asked_field = next((name for name in ASKED if record.get(name)), None)
-    asked: list[Any] = []
-    if asked_field and _begins_with_answer(answer):
-        asked = _messages(record[asked_field], "user")
+    used = [*IDS, chosen]
+    about: dict[str, Any] = {}
     transcript = Transcript()
-    transcript.read_all([*asked, *answer])
-    request = record.get("input") if asked else None
-    beside = without(request, "messages") if isinstance(request, dict) else {}
-    used = (*IDS, chosen, asked_field if asked else "")
+    asked = _asked(record)
+    if asked and _begins_with_answer(answer):
+        transcript.read_all(_messages(record[asked], "user"))
+        about = without(fields_of(record[asked]), "messages")
+        used.append(asked)
+    transcript.read_all(answer)
     model = record.get(str(record.get("winner")))
-    about = {"model": model} if isinstance(model, str) else {}
-    return transcript.trace(id_, {**beside, **about, **record}, *used)
+    if isinstance(model, str):
+        about["model"] = model
+    return transcript.trace(id_, {**about, **record}, *used)
+
+
+def _asked(record: Record) -> str | None:
+    """The field of what was asked, where it stands apart."""
+    for name in ASKED:
+        if record.get(name):
+            return name
+    return None
 
 
 def _messages(value: Any, role: str) -> list[Any]:
@@ -67,15 +74,16 @@ def _messages(value: Any, role: str) -> list[Any]:
     before, *turns = TURN.split(str(value or ""))
     if before or not turns:
         return [{"role": role, "content": str(value or "")}]
-    speakers = [SPEAKERS[name] for name in turns[::2]]
-    pairs = zip(speakers, turns[1::2], strict=True)
-    return [{"role": speaker, "content": words} for speaker, words in pairs]
+    messages: list[Any] = []
+    for speaker, words in zip(turns[::2], turns[1::2], strict=True):
+        messages.append({"role": SPEAKERS[speaker], "content": words})
+    return messages
 
 
 def _begins_with_answer(messages: list[Any]) -> bool:
     """Whether what was asked stands elsewhere."""
-    first = messages[0] if messages else None
-    speaker = first.get("role", first.get("from")) if isinstance(first, dict) else None
+    first = fields_of(messages[0]) if messages else {}
+    speaker = first.get("role", first.get("from"))
     return speaker not in ("user", "system", "human")
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from toolkit.records import RecordError
 from toolkit.traces.formats.exchange import without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
@@ -26,7 +25,7 @@ def _turns(record: Record) -> list[Any]:
 
 
 def _is_turn(turn: Any) -> bool:
-    return isinstance(turn, dict) and "from" in turn and "value" in turn
+    return isinstance(turn, dict) and isinstance(turn.get("from"), str) and "value" in turn
 
 
 def _knows(record: Record) -> bool:
@@ -37,22 +36,22 @@ def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
     if isinstance(record.get("system"), str) and record["system"]:
         transcript.add("message", "system", record["system"], {})
-    messages = [_message(turn) for turn in _turns(record) if turn is not None]
-    transcript.read_all(messages)
+    for turn in _turns(record):
+        transcript.read(_message(turn))
     return transcript.trace(id_, record, "id", "system", *LISTS)
 
 
-def _message(turn: Any) -> dict[str, Any]:
+def _message(turn: Any) -> Any:
+    """A turn as a message: where its words are the JSON of a call, it calls."""
     if not _is_turn(turn):
-        raise RecordError("a turn has no from and value", field="conversations")
-    speaker, value = turn["from"], turn["value"]
-    rest = without(turn, "from", "value")
-    call, _ = decoded_arguments(value if isinstance(value, str) else None)
-    if speaker in CALLS and isinstance(call, dict) and "name" in call:
-        function = {"name": call["name"], "arguments": call.get("arguments")}
-        return {**rest, "role": "assistant", "tool_calls": [{"function": function}]}
-    role = ROLES.get(speaker, speaker) if isinstance(speaker, str) else "unknown"
-    return {**rest, "role": role, "content": value}
+        return turn
+    speaker = turn["from"]
+    if speaker in CALLS:
+        call, _ = decoded_arguments(turn["value"])
+        if isinstance(call, dict) and "name" in call:
+            return {**without(turn, "from", "value"), "role": "assistant", "tool_calls": [call]}
+    role = ROLES.get(speaker, speaker)
+    return {**without(turn, "from"), "role": role}
 
 
 FORMAT = Format("sharegpt", LISTS, _read, _knows)

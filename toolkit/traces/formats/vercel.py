@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, without
+from toolkit.traces.formats.exchange import elements_of, fields_of, objects_in, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
@@ -36,12 +36,12 @@ def _is_ui_part(part: Any) -> bool:
 
 
 def _is_model_message(message: Any) -> bool:
-    content = message.get("content") if isinstance(message, dict) else None
-    return isinstance(content, list) and any(_type_of(part) in MODEL_PARTS for part in content)
+    content = elements_of(fields_of(message).get("content"))
+    return any(_type_of(part) in MODEL_PARTS for part in content)
 
 
 def _type_of(part: Any) -> str | None:
-    type_ = part.get("type") if isinstance(part, dict) else None
+    type_ = fields_of(part).get("type")
     return type_ if isinstance(type_, str) else None
 
 
@@ -81,8 +81,9 @@ def _message(message: Any) -> Any:
 
 def _parts(message: Record) -> list[Any]:
     """The parts of a message that has none: its calls come before the words."""
-    calls = message[INVOCATIONS] if isinstance(message[INVOCATIONS], list) else []
-    parts: list[Any] = [{"type": "tool-invocation", "toolInvocation": call} for call in calls]
+    parts: list[Any] = []
+    for call in elements_of(message[INVOCATIONS]):
+        parts.append({"type": "tool-invocation", "toolInvocation": call})
     if message.get("content"):
         parts.append({"type": "text", "text": message["content"]})
     return parts
@@ -90,11 +91,12 @@ def _parts(message: Record) -> list[Any]:
 
 def _answered(response: Any) -> list[Any]:
     """The messages that `generateText` answered, the first with the model and the time."""
-    messages = response.get("messages") if isinstance(response, dict) else None
-    if not isinstance(messages, list) or not messages:
-        return []
-    about = {"model": response.get("modelId"), "created_at": response.get("timestamp")}
-    return [{**about, **messages[0]}, *messages[1:]]
+    response = fields_of(response)
+    messages = objects_in(response.get("messages"))
+    if messages:
+        about = {"model": response.get("modelId"), "created_at": response.get("timestamp")}
+        messages[0] = {**about, **messages[0]}
+    return messages
 
 
 FORMAT = Format("vercel", ("messages", "finishReason"), _read, _knows)
