@@ -11,8 +11,8 @@ from itables.widget import ITable
 
 from toolkit import render
 from toolkit.traces import Trace, trace_html, traces_frame
+from toolkit.traces.outcome import trace_failed
 from toolkit.traces.outline import outline
-from toolkit.traces.page_head import outcome_look, reward_of
 from toolkit.views.panels.annotate import AnnotationPanel
 from toolkit.views.panels.page import Page, button, close_tree
 from toolkit.views.panels.panel import Panel, by_id
@@ -220,10 +220,8 @@ def _in_words(same: Mapping[str, str]) -> str:
 
 def _trouble(trace: Trace) -> tuple[bool, int]:
     """Whether the trace failed, and how many of its steps did."""
-    reward = reward_of(trace)
-    is_failed = outcome_look(trace.meta.get("outcome")) == "failed"
     n_failed = sum(entry.failed for entry in outline(trace))
-    return is_failed or (reward is not None and reward <= 0), n_failed
+    return trace_failed(trace), n_failed
 
 
 def _has_words(trace: Trace, words: list[str]) -> bool:
