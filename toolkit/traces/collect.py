@@ -16,6 +16,7 @@ from toolkit.traces.ids import Record, unused
 from toolkit.traces.messages import NOT_FINITE, UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
+from toolkit.traces.spans import NOTES
 from toolkit.traces.tally import BUGS, NO_FORM, Tally, stated_id
 from toolkit.traces.trace import Trace
 
@@ -216,6 +217,9 @@ class Import:
                 f"record {record.number} ({traces[0].id}): {', '.join(not_finite)} became null"
             )
         for trace in traces:
+            repairs = trace.meta.get(NOTES)
+            for repair in repairs if isinstance(repairs, list) else ():
+                tally.notes.append(f"record {record.number} ({trace.id}): {repair}")
             for place in _unread_places(trace):
                 tally.notes.append(f"record {record.number} ({trace.id}): {place}")
 

@@ -83,7 +83,8 @@ class Lines:
         self._lines: list[Line] = []
         self._turns: dict[str, Turn] = {}
         self._numbers: dict[tuple[str, ...], int] = {}
-        self._n_repeated = 0
+        self.n_repeated = 0
+        """How many messages stood in later calls again, and were merged."""
 
     def add(self, reply: Reply) -> None:
         """Add what is new in a call's input, and its answer."""
@@ -94,7 +95,7 @@ class Lines:
         if self._answers_known_line(reply, turns, output):
             return
         line, n_known = self._line_for(turns, reply)
-        self._n_repeated += n_known
+        self.n_repeated += n_known
         n_before = len(line.transcript.steps)
         for turn in prompts:
             if not line.prompts.issuperset(turn.keys):
@@ -243,13 +244,10 @@ class Lines:
         return sorted((steps for steps in own_steps if steps), key=_is_branch)
 
     def notes(self) -> list[str]:
-        """What was merged."""
-        notes: list[str] = []
-        if self._n_repeated:
-            notes.append(f"{self._n_repeated} messages stand again in later calls: merged")
-        if len(self._lines) > 1:
-            notes.append(f"{len(self._lines) - 1} branches leave the main line")
-        return notes
+        """What a reader should know of the lines."""
+        if len(self._lines) < 2:
+            return []
+        return [f"{len(self._lines) - 1} branches leave the main line"]
 
 
 def _messages(written: Iterable[Any]) -> list[Any]:

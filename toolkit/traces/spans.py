@@ -101,6 +101,8 @@ def trace_of(spans: Iterable[Span], id_: str, meta: Mapping[str, Any]) -> Trace:
     notes = [*tree.notes, *lines.notes()]
     used = {span.id for span in (*speaking, *tools)}
     about = _meta(tree, used, steps) | dict(meta)
+    if lines.n_repeated:
+        about["n_messages_merged"] = lines.n_repeated
     if notes:
         about[NOTES] = [*about.get(NOTES, ()), *notes]
     return Trace(id_, tuple(steps), about)
