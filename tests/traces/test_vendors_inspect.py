@@ -128,8 +128,7 @@ def test_its_usage_and_its_scores_are_ours(log):
     assert (label.rater, label.rater_kind, label.verdict) == ("model_graded_qa", "model", "pass")
 
 
-def test_an_archive_of_it_is_compressed_as_the_extra_says(log):
-    if log.suffix != ".eval":
-        pytest.skip("a document")
-    methods = {info.compress_type for info in zipfile.ZipFile(log).infolist()}
+def test_its_archive_is_compressed_as_the_extra_says(logs):
+    [path] = logs.glob("*.eval")
+    methods = {info.compress_type for info in zipfile.ZipFile(path).infolist()}
     assert methods == {93}
