@@ -178,3 +178,27 @@ def test_fields_of_a_score_that_are_called_as_ours_cost_nothing(tmp_path):
     [trace] = read_traces(write(tmp_path / "eval.json", export))
     score = trace.meta["scores"][0]
     assert (score["name"], score["value"], score["rater_kind"]) == ("exact", 1.0, "code")
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"),
+    [("label-model-grader", "model"), ("score_model", "model"), ("string-check-grader", "code")],
+)
+def test_openais_evals_write_the_types_of_graders_in_two_ways(tmp_path, type_, kind):
+    item = {
+        "object": "eval.run.output_item",
+        "id": "o1",
+        "results": [
+            {
+                "name": "tone-a2486074-d803-4445-b431-ad2262e85d47",
+                "type": type_,
+                "passed": True,
+                "score": 1.0,
+                "reason": "It is kind.",
+            }
+        ],
+        "sample": {"input": [{"role": "developer", "content": "Be kind."}], "output": []},
+    }
+    [trace] = read_traces(write(tmp_path / "items.jsonl", item))
+    [score] = trace.meta["scores"]
+    assert (score["name"], score["rater_kind"], score["comment"]) == ("tone", kind, "It is kind.")
