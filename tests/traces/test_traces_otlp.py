@@ -237,6 +237,16 @@ def test_spans_of_a_trace_may_lie_over_several_exports_in_any_order(read):
     assert scattered == whole
 
 
+def test_what_was_repaired_stands_in_the_report(read):
+    spans = genai_as_text()
+    late = spans[2] | {"parentSpanId": "gone"}
+    report = read(document([*spans[:2], spans[1], late])).report
+    assert [note.split("): ")[1] for note in report.notes] == [
+        "1 spans came twice: each is read once",
+        "1 spans have a parent that is not in the file",
+    ]
+
+
 def test_two_traces_in_one_export_are_two(read):
     other = [one | {"traceId": "ff"} for one in genai_as_text()]
     mixed = [one for pair in zip(genai_as_text(), other, strict=True) for one in pair]

@@ -215,3 +215,34 @@ def test_a_model_that_failed_says_so():
         ("error", "overloaded"),
         ("message", "Noon."),
     ]
+
+
+def test_a_word_of_the_system_in_the_middle_stays_there():
+    note = {"role": "system", "content": "It is late."}
+    spans = [
+        model("m1", 1, [{"role": "system", "content": "Be brief."}, ASK], [DONE]),
+        model(
+            "m2",
+            3,
+            [{"role": "system", "content": "Be brief."}, ASK, DONE, user("Sure?"), note],
+            [assistant("Yes.")],
+        ),
+    ]
+    assert said(trace_of(spans, "a", {})) == [
+        "Be brief.",
+        "Time?",
+        "Noon.",
+        "Sure?",
+        "It is late.",
+        "Yes.",
+    ]
+
+
+def test_what_the_root_answered_is_the_last_step_where_no_call_says_it():
+    root = Span(
+        "root", None, "desk", "agent", 0, 9, [ASK], [assistant("It is noon, dear.")], agent="desk"
+    )
+    trace = trace_of([root, *CLOCK], "a", {})
+    assert trace.steps[-1].content == "It is noon, dear."
+    assert trace.steps[-1].time == 9
+    assert said(trace).count("Time?") == 1

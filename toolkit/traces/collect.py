@@ -16,6 +16,7 @@ from toolkit.traces.ids import Record, unused
 from toolkit.traces.messages import NOT_FINITE, UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
+from toolkit.traces.spans import NOTES
 from toolkit.traces.tally import BUGS, NO_FORM, Tally, stated_id
 from toolkit.traces.trace import Trace
 
@@ -234,6 +235,10 @@ class Import:
             place = place_of(record, traces[0].id)
             numbers = ", ".join(not_finite)
             tally.warnings.add(f"{numbers} became null, as JSON has no word for it", place)
+        for trace in traces:
+            repairs = trace.meta.get(NOTES)
+            for repair in repairs if isinstance(repairs, list) else ():
+                tally.notes.append(f"record {record.number} ({trace.id}): {repair}")
 
 
 def collect(

@@ -4,76 +4,27 @@ Each call repeats the history before it. Where that goes on from what is known, 
 goes on from no line (a sub-agent, a retry, a compaction) is a branch, and kept as one.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from toolkit.records import canonical
+from toolkit.traces.line import (
+    Line,
+    Reply,
+    Turn,
+    call_ids,
+    fill,
+    keys_of,
+    n_common,
+    n_turns_of,
+    overlap,
+    path_of,
+    place_of,
+)
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Step
-
-Keys = list[int]
-"""What is said in a message, a number for each step of it."""
-
-
-@dataclass(slots=True)
-class Reply:
-    """One call to a model: what it was given, what it answered, and what that took."""
-
-    input: Sequence[Any]
-    output: Sequence[Any]
-    start: float | None = None
-    end: float | None = None
-    error: str | None = None
-    model: str | None = None
-    usage: dict[str, Any] = field(default_factory=dict)
-    agent: str | None = None
-    depth: int = 0
-    is_model: bool = True
-
-    def about(self) -> dict[str, Any]:
-        """What the first step of the answer says of the call."""
-        about: dict[str, Any] = {}
-        if self.model:
-            about["model"] = self.model
-        if self.usage:
-            about["usage"] = self.usage
-        if self.is_model and self.start is not None and self.end is not None:
-            about["duration_s"] = self.end - self.start
-        return about
-
-
-@dataclass(slots=True)
-class Turn:
-    """A message with what is said in it."""
-
-    message: Any
-    keys: Keys
-    is_system: bool
-    answers: str | None
-    """The id of the call that it answers, where it begins with an answer."""
-
-
-@dataclass(slots=True, eq=False)
-class Line:
-    """Messages that follow one another."""
-
-    parent: "Line | None" = None
-    """The line that it left."""
-    n_shared: int = 0
-    """How many keys it has in common with that line."""
-    depth: int = 0
-    agent: str | None = None
-    keys: Keys = field(default_factory=list)
-    key_steps: list[int] = field(default_factory=list)
-    """For each key, the place of its step in the transcript."""
-    prompts: set[int] = field(default_factory=set)
-    """The keys of its system prompts."""
-    transcript: Transcript = field(default_factory=Transcript)
-    n_inherited: int = 0
-    """How many of the transcript's steps stand in the parent."""
-    answered: set[int] = field(default_factory=set)
-    """The places of the steps that a call to a model is known to have answered."""
 
 
 class Lines:
@@ -83,18 +34,19 @@ class Lines:
         self._lines: list[Line] = []
         self._turns: dict[str, Turn] = {}
         self._numbers: dict[tuple[str, ...], int] = {}
-        self._n_repeated = 0
+        self.n_repeated = 0
+        """How many messages stood in later calls again, and were merged."""
 
     def add(self, reply: Reply) -> None:
         """Add what is new in a call's input, and its answer."""
-        turns = [self._turn(message) for message in _messages(reply.input)]
-        prompts = [turn for turn in turns if turn.is_system]
-        turns = [turn for turn in turns if not turn.is_system]
+        given = [self._turn(message) for message in _messages(reply.input)]
+        prompts = list(takewhile(lambda turn: turn.is_system, given))
+        turns = given[len(prompts) :]
         output = [self._turn(message) for message in _messages(reply.output)]
         if self._answers_known_line(reply, turns, output):
             return
         line, n_known = self._line_for(turns, reply)
-        self._n_repeated += n_known
+        self.n_repeated += n_known
         n_before = len(line.transcript.steps)
         for turn in prompts:
             if not line.prompts.issuperset(turn.keys):
@@ -102,7 +54,7 @@ class Lines:
                 line.transcript.read(turn.message)
         for turn in turns[n_known:]:
             self._read(line, turn)
-        _fill(line, n_before, {}, reply.start)
+        fill(line, n_before, {}, reply.start)
         self._answer(line, output, reply)
 
     def _turn(self, message: Any) -> Turn:
@@ -130,19 +82,19 @@ class Lines:
 
     def _line_for(self, turns: list[Turn], reply: Reply) -> tuple[Line, int]:
         """The line that `turns` go on from, and how many of them it has already."""
-        keys = _keys_of(turns)
+        keys = keys_of(turns)
         if not keys and self._lines:
             return self._last_of(reply.agent), 0
-        shared = [(_n_common(line.keys, keys), line) for line in self._lines]
+        shared = [(n_common(line.keys, keys), line) for line in self._lines]
         whole = [(n, line) for n, line in shared if n and n == len(line.keys)]
         for n, line in sorted(whole, key=lambda pair: -pair[0]):
-            n_turns = _n_turns(turns, n)
+            n_turns = n_turns_of(turns, n)
             if n_turns is not None:
                 return line, n_turns
         for line in reversed(self._lines):
-            if turns[0].answers and turns[0].answers in _call_ids(line):
+            if turns[0].answers and turns[0].answers in call_ids(line):
                 return line, 0
-            n_turns = _n_turns(turns, _overlap(line.keys, keys))
+            n_turns = n_turns_of(turns, overlap(line.keys, keys))
             if n_turns:
                 return line, n_turns
         n, parent = max(shared, key=lambda pair: pair[0], default=(0, None))
@@ -199,17 +151,17 @@ class Lines:
         if reply.agent:
             for step in line.transcript.steps[n_before:]:
                 step.data["agent"] = reply.agent
-        _fill(line, n_before, about, reply.end if reply.end is not None else reply.start)
+        fill(line, n_before, about, reply.end if reply.end is not None else reply.start)
         line.answered.add(n_before)
 
     def _answers_known_line(self, reply: Reply, turns: list[Turn], output: list[Turn]) -> bool:
         """Whether a line has this call with its answer, from a later call that came first."""
-        keys = _keys_of(turns)
-        all_keys = keys + _keys_of(output)
+        keys = keys_of(turns)
+        all_keys = keys + keys_of(output)
         if len(all_keys) == len(keys):
             return False
         for line in self._lines:
-            if _n_common(line.keys, all_keys) < len(all_keys):
+            if n_common(line.keys, all_keys) < len(all_keys):
                 continue
             place = line.key_steps[len(keys)]
             if place not in line.answered and place >= line.n_inherited:
@@ -225,12 +177,12 @@ class Lines:
         if not self._lines:
             return []
         main = min(self._lines, key=lambda line: (line.depth, -len(line.keys)))
-        main_keys = _path(main)
+        main_keys = path_of(main)
         own_steps: list[list[Step]] = []
         n_branches = 0
         for line in self._lines:
             n_main = main_keys.get(id(line), 0)
-            end = _place_of(line, n_main)
+            end = place_of(line, n_main)
             steps = line.transcript.steps
             stem = steps[line.n_inherited : end]
             branch = steps[max(end, line.n_inherited) :]
@@ -243,83 +195,14 @@ class Lines:
         return sorted((steps for steps in own_steps if steps), key=_is_branch)
 
     def notes(self) -> list[str]:
-        """What was merged."""
-        notes: list[str] = []
-        if self._n_repeated:
-            notes.append(f"{self._n_repeated} messages stand again in later calls: merged")
-        if len(self._lines) > 1:
-            notes.append(f"{len(self._lines) - 1} branches leave the main line")
-        return notes
+        """What a reader should know of the lines."""
+        if len(self._lines) < 2:
+            return []
+        return [f"{len(self._lines) - 1} branches leave the main line"]
 
 
 def _messages(written: Iterable[Any]) -> list[Any]:
     return [message for message in written if isinstance(message, dict)]
-
-
-def _keys_of(turns: Iterable[Turn]) -> Keys:
-    keys: Keys = []
-    for turn in turns:
-        keys += turn.keys
-    return keys
-
-
-def _n_common(first: Keys, second: Keys) -> int:
-    """How many keys two lists begin with in common."""
-    n = 0
-    for one_key, other_key in zip(first, second, strict=False):
-        if one_key != other_key:
-            break
-        n += 1
-    return n
-
-
-def _overlap(known: Keys, keys: Keys) -> int:
-    """How many of `keys` are the end of what is known: a history cut off at its beginning."""
-    for begin, key in enumerate(known):
-        if key == keys[0] and known[begin:] == keys[: len(known) - begin]:
-            return len(known) - begin
-    return 0
-
-
-def _n_turns(turns: list[Turn], n_keys: int) -> int | None:
-    """How many turns the first keys are; None where these end inside of a turn."""
-    n = 0
-    for number, turn in enumerate(turns):
-        if n == n_keys:
-            return number
-        n += len(turn.keys)
-    return len(turns) if n == n_keys else None
-
-
-def _call_ids(line: Line) -> set[str]:
-    return {step.data["call_id"] for step in line.transcript.steps if step.kind == "tool.call"}
-
-
-def _fill(line: Line, begin: int, about: dict[str, Any], time: float | None) -> None:
-    """Give the new steps their time, and the first of them what is said of the call."""
-    steps = line.transcript.steps
-    for place in range(begin, len(steps)):
-        step = steps[place]
-        if step.time is None:
-            steps[place] = replace(step, time=time)
-    if begin < len(steps):
-        steps[begin].data.update(about)
-
-
-def _path(line: Line) -> dict[int, int]:
-    """For each line that the main one came by, how many of its keys are of the main one."""
-    path = {id(line): len(line.keys)}
-    while line.parent is not None:
-        path[id(line.parent)] = line.n_shared
-        line = line.parent
-    return path
-
-
-def _place_of(line: Line, n_keys: int) -> int:
-    """The place of the step behind the first keys."""
-    if n_keys >= len(line.key_steps):
-        return len(line.transcript.steps)
-    return line.key_steps[n_keys] if n_keys else line.n_inherited
 
 
 def _mark(steps: Iterable[Step], branch: str, agent: str | None) -> None:

@@ -15,8 +15,15 @@ from toolkit.traces.usage import usage_of
 SOURCES = {"agent": "assistant"}
 """The role of a step's source, where it has another name."""
 HOMES = {
-    *("step_id", "source", "message", "reasoning_content", "tool_calls", "observation"),
-    *("metrics", "model_name", "timestamp"),
+    "step_id",
+    "source",
+    "message",
+    "reasoning_content",
+    "tool_calls",
+    "observation",
+    "metrics",
+    "model_name",
+    "timestamp",
 }
 USED = {"steps", "session_id", "trajectory_id", "subagent_trajectories", "final_metrics"}
 MOST_SUBAGENTS = 10_000

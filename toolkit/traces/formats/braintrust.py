@@ -20,7 +20,14 @@ MARKS = {"span_attributes", "root_span_id", "span_parents", "metrics", "scores"}
 """The fields beside ``span_id`` that a row has, at least one."""
 CONVERTED = frozenset(("id", "span_id", "root_span_id", "span_parents", "start", "end", "is_root"))
 HOMES = CONVERTED | {
-    *("input", "output", "error", "span_attributes", "scores", "created", "name", "tags"),
+    "input",
+    "output",
+    "error",
+    "span_attributes",
+    "scores",
+    "created",
+    "name",
+    "tags",
 }
 """The fields of a row that have a home in a `Span`, or in the trace's meta."""
 ONLY_ROOT = (

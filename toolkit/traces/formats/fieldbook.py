@@ -39,4 +39,4 @@ def _others(written: Record, known: set[str]) -> dict[str, Any]:
     return {name: value for name, value in written.items() if name not in known}
 
 
-FORMAT = Format("fieldbook", ("steps",), _read, _has_steps)
+FORMAT = Format("fieldbook", ("steps",), _read, _has_steps, converted=frozenset({"source"}))

@@ -21,25 +21,57 @@ KINDS: dict[str, Kind] = {
     "AGENT": "agent",
 }
 TYPES = KINDS.keys() | {
-    *("SPAN", "EVENT", "CHAIN", "EVALUATOR", "EMBEDDING", "GUARDRAIL"),
+    "SPAN",
+    "EVENT",
+    "CHAIN",
+    "EVALUATOR",
+    "EMBEDDING",
+    "GUARDRAIL",
 }
 TRACE_MARKS = {"sessionId", "userId", "environment", "release", "bookmarked", "htmlPath", "public"}
 """The fields that a row of the table of traces has beside its input, at least two."""
 CONVERTED = frozenset(
     (
-        *("id", "traceId", "parentObservationId", "type", "startTime", "endTime", "level"),
-        *("trace_id", "parent_observation_id", "start_time", "end_time", "timestamp"),
-        *("source", "usage", "usageDetails", "costDetails", "usage_details", "cost_details"),
+        "id",
+        "traceId",
+        "parentObservationId",
+        "type",
+        "startTime",
+        "endTime",
+        "level",
+        "trace_id",
+        "parent_observation_id",
+        "start_time",
+        "end_time",
+        "timestamp",
+        "source",
+        "usage",
+        "usageDetails",
+        "costDetails",
+        "usage_details",
+        "cost_details",
     )
 )
 MODEL_FIELDS = {
-    *("model", "providedModelName", "usage", "usageDetails", "costDetails"),
+    "model",
+    "providedModelName",
+    "usage",
+    "usageDetails",
+    "costDetails",
 }
 """The fields that say something of a model, and stay as they are elsewhere."""
 HOMES = CONVERTED | {"input", "output", "name", "model", "providedModelName", "statusMessage"}
 TRACE_HOMES = {
-    *("id", "timestamp", "input", "output", "observations", "scores", "tags", "sessionId"),
-    *("latency", "totalCost"),
+    "id",
+    "timestamp",
+    "input",
+    "output",
+    "observations",
+    "scores",
+    "tags",
+    "sessionId",
+    "latency",
+    "totalCost",
 }
 SCORE_HOMES = {"name", "value", "source", "comment", "authorUserId"}
 UNDERSCORE = re.compile(r"_([a-z])")

@@ -19,15 +19,33 @@ PAGES = ("runs", "data")
 SESSIONS = ("thread_id", "conversation_id", "session_id")
 """The names in the metadata of the conversation that a trace is of."""
 USAGE = (
-    *("prompt_tokens", "completion_tokens", "total_cost"),
-    *("prompt_token_details", "completion_token_details"),
+    "prompt_tokens",
+    "completion_tokens",
+    "total_cost",
+    "prompt_token_details",
+    "completion_token_details",
 )
 FEEDBACK_HOMES = ("key", "score", "comment", "feedback_source")
 CONVERTED = frozenset(
     (
-        *("id", "trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "run_type"),
-        *("start_time", "end_time", "error", "status", "name", "child_runs"),
-        *("prompt_tokens", "completion_tokens", "total_cost", "lc", "type", "feedback_source"),
+        "id",
+        "trace_id",
+        "parent_run_id",
+        "parent_run_ids",
+        "dotted_order",
+        "run_type",
+        "start_time",
+        "end_time",
+        "error",
+        "status",
+        "name",
+        "child_runs",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_cost",
+        "lc",
+        "type",
+        "feedback_source",
     )
 )
 """The fields of a run that have a home in a `Span`, and those that say what a message is."""

@@ -8,7 +8,8 @@ from toolkit.traces.contents import decoded
 from toolkit.traces.extension import EXTENSION, restored
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.genai import read_genai, scores_of
+from toolkit.traces.formats.genai import read_genai
+from toolkit.traces.formats.genai_events import scores_of
 from toolkit.traces.formats.openinference import read_openinference
 from toolkit.traces.formats.vendor import object_in, others
 from toolkit.traces.ids import Record, first_id
@@ -27,8 +28,18 @@ WENT_WELL = (1, "1", "STATUS_CODE_OK", "OK", "StatusCode.OK")
 NO_PARENT = ("", "0000000000000000", None)
 CONVERTED = frozenset(
     (
-        *("traceId", "spanId", "parentSpanId", "startTimeUnixNano", "endTimeUnixNano"),
-        *("timeUnixNano", "key", "stringValue", "intValue", "doubleValue", "boolValue", "code"),
+        "traceId",
+        "spanId",
+        "parentSpanId",
+        "startTimeUnixNano",
+        "endTimeUnixNano",
+        "timeUnixNano",
+        "key",
+        "stringValue",
+        "intValue",
+        "doubleValue",
+        "boolValue",
+        "code",
     )
 )
 MOST_LEVELS = 50
@@ -211,8 +222,15 @@ def _span(fields: dict[str, Any], number: int) -> Span:
 
 
 READ = CONVERTED | {
-    *("trace_id", "span_id", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano"),
-    *("name", "attributes", "events", "status"),
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "start_time_unix_nano",
+    "end_time_unix_nano",
+    "name",
+    "attributes",
+    "events",
+    "status",
 }
 """The fields of a span that have a home in a `Span`."""
 

@@ -32,7 +32,11 @@ CONVERTED = frozenset(
             "kind",
             "start_time",
         ),
-        *("end_time", "status_code", "status", "openinference.span.kind", *CONTEXT),
+        "end_time",
+        "status_code",
+        "status",
+        "openinference.span.kind",
+        *CONTEXT,
     )
 )
 HOMES = CONVERTED | {"name", "status_message", "attributes", "events", "id", *ANNOTATIONS}

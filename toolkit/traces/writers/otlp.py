@@ -12,6 +12,7 @@ from toolkit.traces.words import json_text
 from toolkit.traces.writers.turns import Turn, turns_of
 
 NS = 10**9
+"""How many nanoseconds make a second."""
 USAGE = {
     "input_tokens": "gen_ai.usage.input_tokens",
     "output_tokens": "gen_ai.usage.output_tokens",
@@ -21,104 +22,124 @@ USAGE = {
     "cost_usd": "gen_ai.usage.cost",
 }
 """The attribute of each count."""
-Place = tuple[str, str, str]
-"""The id of the trace, the name by which a span gets its id, and the id of its parent."""
+FAILED = 2
+WENT_WELL = 1
+Message = dict[str, Any]
+Span = dict[str, Any]
 
 
 def otlp_record(trace: Trace) -> dict[str, Any]:
     """The export of a trace. Each call to the model has the history before it, as the rule is."""
-    trace_id = _hex(trace.id, 32)
-    root = _span(trace_id, "root", None, "invoke_agent", {"gen_ai.operation.name": "invoke_agent"})
-    root["attributes"].append(_attribute(otlp.TRACE_ID, trace.id))
-    session = trace.meta.get("session")
-    if isinstance(session, str):
-        root["attributes"].append(_attribute("gen_ai.conversation.id", session))
-    root |= _times(*_ends(trace.steps))
-    spans = [root, *_calls(trace, trace_id, root["spanId"])]
-    scope = {"scope": {"name": EXTENSION}, "spans": spans}
-    document = {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [scope]}]}
+    spans = Spans(trace)
+    spans.add_calls()
+    scope = {"scope": {"name": EXTENSION}, "spans": spans.listed}
+    resource = {"resource": {"attributes": []}, "scopeSpans": [scope]}
+    document = {"resourceSpans": [resource]}
     read = otlp.read_document(document, trace.id)
-    root["attributes"].append(_attribute(EXTENSION, json_text(difference(trace, read))))
+    lacking = json_text(difference(trace, read))
+    _set(spans.root, {EXTENSION: lacking})
     return document
 
 
-def _calls(trace: Trace, trace_id: str, root: str) -> list[dict[str, Any]]:
-    """The spans of the calls to the model and to tools."""
-    spans: list[dict[str, Any]] = []
-    histories: dict[Any, list[dict[str, Any]]] = {}
-    pending: dict[Any, Turn] = {}
-    for number, turn in enumerate(turns_of(trace.steps)):
-        branch = turn.first.data.get("branch")
-        history = histories.setdefault(branch, [])
-        if turn.role == "assistant":
-            spans.append(_reply(turn, history, (trace_id, f"reply {number}", root)))
-            spans += _tools(turn, trace_id, root, number)
-            pending.pop(branch, None)
-        else:
-            pending[branch] = turn
-        if turn.role != "tool":
-            history.append(_message(turn))
-        history += [_answer(step) for step in turn.results]
-    for branch, turn in pending.items():
-        history = histories[branch]
-        spans.append(_unanswered(turn, history, (trace_id, f"open {branch}", root)))
-    return spans
+class Spans:
+    """The spans of a trace, while its turns are written."""
 
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.trace_id = _hex(trace.id, 32)
+        self.histories: dict[Any, list[Message]] = {}
+        """The messages of each branch by now."""
+        self.listed: list[Span] = []
+        self.root = self._root()
 
-def _reply(turn: Turn, history: list[dict[str, Any]], place: Place) -> dict[str, Any]:
-    span = _chat(history, place, turn)
-    span["attributes"].append(_attribute("gen_ai.output.messages", json_text([_message(turn)])))
-    for name, attribute in USAGE.items():
-        if name in turn.usage:
-            span["attributes"].append(_attribute(attribute, turn.usage[name]))
-    end = turn.first.time
-    duration = number_of(turn.first.data.get("duration_s")) or 0
-    return span | _times(None if end is None else end - duration, end)
+    def _root(self) -> Span:
+        root = self.add("root", "invoke_agent", {"gen_ai.operation.name": "invoke_agent"})
+        del root["parentSpanId"]
+        _set(root, {otlp.TRACE_ID: self.trace.id})
+        session = self.trace.meta.get("session")
+        if isinstance(session, str):
+            _set(root, {"gen_ai.conversation.id": session})
+        times = [step.time for step in self.trace.steps if step.time is not None]
+        if times:
+            _set_times(root, min(times), max(times))
+        return root
 
-
-def _unanswered(turn: Turn, history: list[dict[str, Any]], place: Place) -> dict[str, Any]:
-    """What was said last, and got no answer, as a call that never came back."""
-    return _chat(history, place, turn) | _times(turn.first.time, turn.first.time)
-
-
-def _chat(history: list[dict[str, Any]], place: Place, turn: Turn) -> dict[str, Any]:
-    trace_id, name, parent = place
-    attributes: dict[str, Any] = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.input.messages": json_text(history),
-    }
-    agent = turn.first.data.get("agent")
-    if isinstance(agent, str):
-        attributes["gen_ai.agent.name"] = agent
-    if turn.model:
-        attributes["gen_ai.request.model"] = turn.model
-    return _span(trace_id, name, parent, f"chat {turn.model or ''}".strip(), attributes)
-
-
-def _tools(turn: Turn, trace_id: str, root: str, number: int) -> list[dict[str, Any]]:
-    """The spans of the tools that a turn called."""
-    spans: list[dict[str, Any]] = []
-    results = {step.data.get("call_id"): step for step in turn.results}
-    for place, call in enumerate(turn.calls):
-        name = str(call.data.get("name") or call.content)
-        attributes: dict[str, Any] = {
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": name,
-            "gen_ai.tool.call.id": str(call.data.get("call_id")),
-            "gen_ai.tool.call.arguments": json_text(call.data.get("arguments")),
+    def add(self, key: str, name: str, attributes: dict[str, Any]) -> Span:
+        """Add a span of the agent's; it gets its id from `key`."""
+        span: Span = {
+            "traceId": self.trace_id,
+            "spanId": _hex(self.trace_id + key, 16),
+            "parentSpanId": _hex(self.trace_id + "root", 16),
+            "name": name,
+            "kind": 1,
+            "attributes": [],
         }
-        result = results.get(call.data.get("call_id"))
-        if result is not None:
-            attributes["gen_ai.tool.call.result"] = result.content
-        id_ = f"tool {number} {place}"
-        span = _span(trace_id, id_, root, f"execute_tool {name}", attributes)
-        if result is not None and result.data.get("error") is not None:
-            span["status"] = {"code": 2 if result.data["error"] else 1}
-        spans.append(span | _times(call.time, result.time if result else None))
-    return spans
+        _set(span, attributes)
+        self.listed.append(span)
+        return span
+
+    def add_calls(self) -> None:
+        """Add the spans of the calls to the model and to tools, turn by turn."""
+        unanswered: dict[Any, Turn] = {}
+        for number, turn in enumerate(turns_of(self.trace.steps)):
+            branch = turn.first.data.get("branch")
+            history = self.histories.setdefault(branch, [])
+            if turn.role == "assistant":
+                self._add_reply(turn, number, history)
+                unanswered.pop(branch, None)
+            else:
+                unanswered[branch] = turn
+            if turn.role != "tool":
+                history.append(_message(turn))
+            history += [_answer(step) for step in turn.results]
+        for branch, turn in unanswered.items():
+            # what was said last and got no answer is a call that never came back
+            span = self._add_chat(f"open {branch}", turn, self.histories[branch])
+            _set_times(span, turn.first.time, turn.first.time)
+
+    def _add_reply(self, turn: Turn, number: int, history: list[Message]) -> None:
+        span = self._add_chat(f"reply {number}", turn, history)
+        _set(span, {"gen_ai.output.messages": json_text([_message(turn)])})
+        for name, attribute in USAGE.items():
+            if name in turn.usage:
+                _set(span, {attribute: turn.usage[name]})
+        end = turn.first.time
+        if end is not None:
+            duration = number_of(turn.first.data.get("duration_s")) or 0
+            _set_times(span, end - duration, end)
+        for place, call in enumerate(turn.calls):
+            self._add_tool(f"tool {number} {place}", call, turn)
+
+    def _add_chat(self, key: str, turn: Turn, history: list[Message]) -> Span:
+        name = f"chat {turn.model}" if turn.model else "chat"
+        span = self.add(key, name, {"gen_ai.operation.name": "chat"})
+        _set(span, {"gen_ai.input.messages": json_text(history)})
+        agent = turn.first.data.get("agent")
+        if isinstance(agent, str):
+            _set(span, {"gen_ai.agent.name": agent})
+        if turn.model:
+            _set(span, {"gen_ai.request.model": turn.model})
+        return span
+
+    def _add_tool(self, key: str, call: Step, turn: Turn) -> None:
+        """Add the span of a tool that a turn called."""
+        name = str(call.data.get("name") or call.content)
+        call_id = call.data.get("call_id")
+        span = self.add(key, f"execute_tool {name}", {"gen_ai.operation.name": "execute_tool"})
+        arguments = json_text(call.data.get("arguments"))
+        _set(span, {"gen_ai.tool.name": name})
+        _set(span, {"gen_ai.tool.call.id": str(call_id)})
+        _set(span, {"gen_ai.tool.call.arguments": arguments})
+        _set_times(span, call.time, None)
+        for result in turn.results:
+            if result.data.get("call_id") == call_id:
+                _set(span, {"gen_ai.tool.call.result": result.content})
+                _set_times(span, None, result.time)
+                _set_status(span, result.data.get("error"))
+                return
 
 
-def _message(turn: Turn) -> dict[str, Any]:
+def _message(turn: Turn) -> Message:
     """A turn as a message of parts."""
     parts: list[dict[str, Any]] = []
     for step in turn.thoughts:
@@ -126,51 +147,48 @@ def _message(turn: Turn) -> dict[str, Any]:
     if turn.message is not None:
         parts.append({"type": "text", "content": turn.message.content})
     for call in turn.calls:
-        about = {"id": call.data.get("call_id"), "name": call.data.get("name") or call.content}
-        parts.append({"type": "tool_call", **about, "arguments": call.data.get("arguments")})
+        part = {
+            "type": "tool_call",
+            "id": call.data.get("call_id"),
+            "name": call.data.get("name") or call.content,
+            "arguments": call.data.get("arguments"),
+        }
+        parts.append(part)
     return {"role": turn.role, "parts": parts}
 
 
-def _answer(step: Step) -> dict[str, Any]:
-    part = {"type": "tool_call_response", "id": step.data.get("call_id"), "response": step.content}
+def _answer(step: Step) -> Message:
+    part = {
+        "type": "tool_call_response",
+        "id": step.data.get("call_id"),
+        "response": step.content,
+    }
     return {"role": "tool", "parts": [part]}
 
 
-def _span(
-    trace_id: str, key: str, parent: str | None, name: str, attributes: dict[str, Any]
-) -> dict[str, Any]:
-    span: dict[str, Any] = {"traceId": trace_id, "spanId": _hex(trace_id + key, 16)}
-    if parent is not None:
-        span["parentSpanId"] = parent
-    listed = [_attribute(key, value) for key, value in attributes.items()]
-    return span | {"name": name, "kind": 1, "attributes": listed}
+def _hex(text: str, n_digits: int) -> str:
+    """An id as OTLP has them, which is the same for the same text."""
+    return sha256(text.encode(errors="replace")).hexdigest()[:n_digits]
 
 
-def _hex(text: str, n: int) -> str:
-    return sha256(text.encode(errors="replace")).hexdigest()[:n]
+def _set(span: Span, attributes: dict[str, Any]) -> None:
+    """Add attributes to a span. Integers are text: JSON has no numbers of 64 bits."""
+    for key, value in attributes.items():
+        held: dict[str, Any] = {"stringValue": str(value)}
+        if isinstance(value, int):
+            held = {"intValue": str(value)}
+        elif isinstance(value, float):
+            held = {"doubleValue": value}
+        span["attributes"].append({"key": key, "value": held})
 
 
-def _attribute(key: str, value: Any) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"key": key, "value": {"boolValue": value}}
-        case int():
-            return {"key": key, "value": {"intValue": str(value)}}
-        case float():
-            return {"key": key, "value": {"doubleValue": value}}
-    return {"key": key, "value": {"stringValue": str(value)}}
-
-
-def _ends(steps: tuple[Step, ...]) -> tuple[float | None, float | None]:
-    times = [step.time for step in steps if step.time is not None]
-    return (min(times), max(times)) if times else (None, None)
-
-
-def _times(start: float | None, end: float | None) -> dict[str, str]:
-    """The fields of when a span began and ended, as text: JSON has no numbers of 64 bits."""
-    fields: dict[str, str] = {}
+def _set_times(span: Span, start: float | None, end: float | None) -> None:
     if start is not None:
-        fields["startTimeUnixNano"] = str(round(Fraction(start) * NS))
+        span["startTimeUnixNano"] = str(round(Fraction(start) * NS))
     if end is not None:
-        fields["endTimeUnixNano"] = str(round(Fraction(end) * NS))
-    return fields
+        span["endTimeUnixNano"] = str(round(Fraction(end) * NS))
+
+
+def _set_status(span: Span, error: Any) -> None:
+    if error is not None:
+        span["status"] = {"code": FAILED if error else WENT_WELL}

@@ -1,0 +1,136 @@
+"""Line: messages of a trace that follow one another, with a number for all that is said in them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from toolkit.traces.messages import Transcript
+
+Keys = list[int]
+"""What is said in a message, a number for each step of it."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One call to a model: what it was given, what it answered, and what that took."""
+
+    input: Sequence[Any]
+    output: Sequence[Any]
+    start: float | None = None
+    end: float | None = None
+    error: str | None = None
+    model: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    agent: str | None = None
+    depth: int = 0
+    is_model: bool = True
+
+    def about(self) -> dict[str, Any]:
+        """What the first step of the answer says of the call."""
+        about: dict[str, Any] = {}
+        if self.model:
+            about["model"] = self.model
+        if self.usage:
+            about["usage"] = self.usage
+        if self.is_model and self.start is not None and self.end is not None:
+            about["duration_s"] = self.end - self.start
+        return about
+
+
+@dataclass(slots=True)
+class Turn:
+    """A message with what is said in it."""
+
+    message: Any
+    keys: Keys
+    is_system: bool
+    answers: str | None
+    """The id of the call that it answers, where it begins with an answer."""
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """Messages that follow one another."""
+
+    parent: "Line | None" = None
+    """The line that it left."""
+    n_shared: int = 0
+    """How many keys it has in common with that line."""
+    depth: int = 0
+    agent: str | None = None
+    keys: Keys = field(default_factory=list)
+    key_steps: list[int] = field(default_factory=list)
+    """For each key, the place of its step in the transcript."""
+    prompts: set[int] = field(default_factory=set)
+    """The keys of its system prompts."""
+    transcript: Transcript = field(default_factory=Transcript)
+    n_inherited: int = 0
+    """How many of the transcript's steps stand in the parent."""
+    answered: set[int] = field(default_factory=set)
+    """The places of the steps that a call to a model is known to have answered."""
+
+
+def keys_of(turns: Iterable[Turn]) -> Keys:
+    keys: Keys = []
+    for turn in turns:
+        keys += turn.keys
+    return keys
+
+
+def n_common(first: Keys, second: Keys) -> int:
+    """How many keys two lists begin with in common."""
+    n = 0
+    for one_key, other_key in zip(first, second, strict=False):
+        if one_key != other_key:
+            break
+        n += 1
+    return n
+
+
+def overlap(known: Keys, keys: Keys) -> int:
+    """How many of `keys` are the end of what is known: a history cut off at its beginning."""
+    for begin, key in enumerate(known):
+        if key == keys[0] and known[begin:] == keys[: len(known) - begin]:
+            return len(known) - begin
+    return 0
+
+
+def n_turns_of(turns: list[Turn], n_keys: int) -> int | None:
+    """How many turns the first keys are; None where these end inside of a turn."""
+    n = 0
+    for number, turn in enumerate(turns):
+        if n == n_keys:
+            return number
+        n += len(turn.keys)
+    return len(turns) if n == n_keys else None
+
+
+def call_ids(line: Line) -> set[str]:
+    return {step.data["call_id"] for step in line.transcript.steps if step.kind == "tool.call"}
+
+
+def fill(line: Line, begin: int, about: dict[str, Any], time: float | None) -> None:
+    """Give the new steps their time, and the first of them what is said of the call."""
+    steps = line.transcript.steps
+    for place in range(begin, len(steps)):
+        step = steps[place]
+        if step.time is None:
+            steps[place] = replace(step, time=time)
+    if begin < len(steps):
+        steps[begin].data.update(about)
+
+
+def path_of(line: Line) -> dict[int, int]:
+    """For each line that the main one came by, how many of its keys are of the main one."""
+    path = {id(line): len(line.keys)}
+    while line.parent is not None:
+        path[id(line.parent)] = line.n_shared
+        line = line.parent
+    return path
+
+
+def place_of(line: Line, n_keys: int) -> int:
+    """The place of the step behind the first keys."""
+    if n_keys >= len(line.key_steps):
+        return len(line.transcript.steps)
+    return line.key_steps[n_keys] if n_keys else line.n_inherited
