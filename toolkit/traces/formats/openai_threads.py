@@ -18,7 +18,7 @@ def _knows(record: Record) -> bool:
 
 
 def _opened(record: Record) -> list[Any]:
-    return objects_in(record.get("data")) or [record]
+    return objects_in(record.get("data")) or [dict(record)]
 
 
 def _read(record: Record, id_: str) -> Trace:
