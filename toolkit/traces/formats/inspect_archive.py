@@ -9,6 +9,7 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.archive import Archive
+from toolkit.traces.formats.inspect_events import referred
 from toolkit.traces.ids import Record
 
 HEADER = "header.json"
@@ -97,18 +98,6 @@ def _joined(
     messages = sequences.pop("messages", [])
     attachments = sequences.pop("attachments", [])
     sample = {name: value for name, value in shell.items() if name != "message_refs"}
-    sample["messages"] = _referred(messages, shell.get("message_refs"))
+    sample["messages"] = referred(messages, shell.get("message_refs"))
     sample["attachments"] = {str(number): text for number, text in enumerate(attachments)}
     return {**sample, **sequences}
-
-
-def _referred(messages: list[Any], refs: Any) -> list[Any]:
-    """The messages of the conversation, whose ranges `refs` states; all where it does not."""
-    if not isinstance(refs, list):
-        return messages
-    conversation: list[Any] = []
-    for ref in refs:
-        if isinstance(ref, list) and len(ref) == 2:
-            start, end = ref
-            conversation += messages[start:end]
-    return conversation

@@ -79,7 +79,11 @@ def _read(record: Record, id_: str) -> Trace:
         raise RecordError(f"the log has no samples: {_ending(record['log'])}", field="samples")
     events = Events(record.get("events"))
     transcript = Transcript()
-    transcript.read_all([events.dated(message) for message in _messages(record)])
+    messages = _messages(record)
+    transcript.read_all([events.dated(message) for message in messages])
+    pool = object_in(record, "events_data").get("messages")
+    for branch in events.branches(messages, pool):
+        transcript.read_all(branch.messages, branch.agent, branch.id)
     error = record.get("error")
     if error:
         words = error.get("message") if isinstance(error, dict) else error
