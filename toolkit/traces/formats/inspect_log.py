@@ -55,12 +55,13 @@ def _samples(record: Record) -> Iterator[Record]:
 
 
 def _with_texts(sample: Record) -> Record:
-    """A sample with the texts of its attachments where it refers to them."""
+    """A sample with the texts of its attachments where it refers to them, and the references."""
     attachments = sample.get("attachments")
     if not isinstance(attachments, dict) or not attachments:
         return sample
     others = {name: value for name, value in sample.items() if name != "attachments"}
-    return dict(resolved(others, attachments))
+    references = [f"{REFERENCE}{name}" for name in attachments]
+    return {**resolved(others, attachments), "attachments": references}
 
 
 def _id(record: Record) -> str | None:
