@@ -156,10 +156,12 @@ def test_a_large_sample_in_chunks_is_joined(tmp_path, log):
         f"{folder}/messages/3.json": messages[2:],
         f"{folder}/events/0.json": events,
         f"{folder}/events/stats.json": {"chunks": []},
+        f"{folder}/metadata.json": {"topic": "chunks"},
         f"{folder}/attachments/0.json": ["unused", "Is the shop open at noon?"],
     }
     [trace] = read_traces(write_eval(tmp_path / "large.eval", members))
     assert trace.steps == read_traces(SAMPLE)[0].steps
+    assert trace.meta["metadata"] == {"topic": "chunks"}
 
 
 def test_a_broken_member_costs_its_own_sample(tmp_path, log):
@@ -171,6 +173,16 @@ def test_a_broken_member_costs_its_own_sample(tmp_path, log):
     [problem] = traces.report.problems
     assert "hours-2_epoch_1.json" in problem.why
     assert len(traces) == 1
+
+
+def test_a_chunk_that_is_no_list_costs_its_own_sample(tmp_path, log):
+    folder = "samples/big_epoch_1"
+    members = members_of(log)
+    members[f"{folder}/sample.json"] = {"id": "big", "epoch": 1, "input": "Hi", "target": ""}
+    members[f"{folder}/messages/0.json"] = 7
+    with pytest.warns(UserWarning, match="it is no list"):
+        [trace] = read_traces(write_eval(tmp_path / "log.eval", members))
+    assert trace.id == "hours-1"
 
 
 def test_texts_that_stand_among_the_attachments_come_back(tmp_path, log):
