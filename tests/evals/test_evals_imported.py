@@ -25,6 +25,7 @@ def trace(*entries, id_="t1"):
         ("user-thumbs", 0, "fail"),
         ("thumbs_up", True, "pass"),
         ("thumbs", -1.0, "fail"),
+        ("thumbs_down", 1, "fail"),
         ("feedback", "thumbs_up", "pass"),
         ("feedback", "👎", "fail"),
         ("review", "Failed", "fail"),
@@ -42,6 +43,10 @@ def test_no_verdict_is_made_up_of_another_value(value):
     assert labels_of(exported) == []
     [row] = scores_of(exported).to_dict("records")
     assert (row["scorer"], row["rater"], row["rater_kind"]) == ("quality", "ada", "human")
+
+
+def test_a_thumb_down_that_was_not_given_is_no_verdict():
+    assert labels_of([trace(entry("thumbs_down", 0))]) == []
 
 
 def test_you_say_from_which_number_on_it_passes():

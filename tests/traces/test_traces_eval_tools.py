@@ -202,3 +202,11 @@ def test_openais_evals_write_the_types_of_graders_in_two_ways(tmp_path, type_, k
     [trace] = read_traces(write(tmp_path / "items.jsonl", item))
     [score] = trace.meta["scores"]
     assert (score["name"], score["rater_kind"], score["comment"]) == ("tone", kind, "It is kind.")
+
+
+def test_deepeval_the_file_of_the_latest_run_has_a_coat(tmp_path):
+    run = json.loads((SAMPLES / "deepeval.json").read_text())
+    path = write(tmp_path / "latest.json", {"testRunData": run, "testRunLink": "https://a.test/1"})
+    assert [shape(trace) for trace in read_traces(path)] == [
+        shape(trace) for trace in read_traces(SAMPLES / "deepeval.json")
+    ]

@@ -156,10 +156,12 @@ def test_a_large_sample_in_chunks_is_joined(tmp_path, log):
         f"{folder}/messages/3.json": messages[2:],
         f"{folder}/events/0.json": events,
         f"{folder}/events/stats.json": {"chunks": []},
+        f"{folder}/metadata.json": {"topic": "chunks"},
         f"{folder}/attachments/0.json": ["unused", "Is the shop open at noon?"],
     }
     [trace] = read_traces(write_eval(tmp_path / "large.eval", members))
     assert trace.steps == read_traces(SAMPLE)[0].steps
+    assert trace.meta["metadata"] == {"topic": "chunks"}
 
 
 def test_a_broken_member_costs_its_own_sample(tmp_path, log):
@@ -171,6 +173,16 @@ def test_a_broken_member_costs_its_own_sample(tmp_path, log):
     [problem] = traces.report.problems
     assert "hours-2_epoch_1.json" in problem.why
     assert len(traces) == 1
+
+
+def test_a_chunk_that_is_no_list_costs_its_own_sample(tmp_path, log):
+    folder = "samples/big_epoch_1"
+    members = members_of(log)
+    members[f"{folder}/sample.json"] = {"id": "big", "epoch": 1, "input": "Hi", "target": ""}
+    members[f"{folder}/messages/0.json"] = 7
+    with pytest.warns(UserWarning, match="it is no list"):
+        [trace] = read_traces(write_eval(tmp_path / "log.eval", members))
+    assert trace.id == "hours-1"
 
 
 def test_texts_that_stand_among_the_attachments_come_back(tmp_path, log):
@@ -215,6 +227,58 @@ def test_a_score_that_a_person_edited_is_a_persons(tmp_path, log):
     path.write_text(json.dumps(log))
     [score] = read_traces(path)[0].meta["scores"]
     assert (score["rater"], score["rater_kind"], score["verdict"]) == ("ada", "human", "fail")
+
+
+def model_event(span_id, given, reply, **more):
+    output = {"choices": [{"message": reply}], "usage": {"input_tokens": 3, "output_tokens": 2}}
+    event = {"event": "model", "span_id": span_id, "output": output, **more}
+    return event if "input_refs" in more else {**event, "input": given}
+
+
+def test_what_a_sub_agent_said_in_events_alone_is_a_branch(tmp_path, log):
+    asked = {"id": "x1", "role": "user", "content": "Find the diary."}
+    call = {"id": "k", "function": "search", "arguments": {"for": "diary"}}
+    called = {"id": "x2", "role": "assistant", "content": "", "tool_calls": [call]}
+    result = {"id": "x3", "role": "tool", "tool_call_id": "k", "content": "on the desk"}
+    done = {"id": "x4", "role": "assistant", "content": "On the desk."}
+    judged = {"id": "x5", "role": "assistant", "content": "GRADE: C"}
+    sample = log["samples"][0]
+    sample["events_data"] = {"messages": [asked, called, result]}
+    sample["events"] += [
+        {"event": "span_begin", "id": "sp1", "name": "librarian", "type": "agent"},
+        {"event": "span_begin", "id": "sp2", "name": "generate", "parent_id": "sp1"},
+        model_event("sp2", [asked], called),
+        model_event("sp2", [], done, input_refs=[[0, 3]], completed="2026-01-05T09:00:09Z"),
+        {"event": "span_begin", "id": "sp3", "name": "scorers"},
+        model_event("sp3", [{"id": "x6", "role": "user", "content": "Grade it."}], judged),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(log))
+    [trace] = read_traces(path)
+    assert trace.steps[:9] == read_traces(SAMPLE)[0].steps
+    branch = trace.steps[9:]
+    assert [step.content for step in branch] == [
+        *("Find the diary.", "search", "on the desk", "On the desk."),
+    ]
+    assert {step.data["agent"] for step in branch} == {"librarian"}
+    assert {step.data["branch"] for step in branch} == {"sp2"}
+    assert branch[-1].time == 1767603609
+    assert "GRADE" not in trace.text()
+    assert "Grade it." in json.dumps(trace.meta["events"])
+
+
+def test_messages_without_ids_take_no_others_time(tmp_path, log):
+    sample = log["samples"][0]
+    for message in sample["messages"]:
+        del message["id"]
+    for event in sample["events"]:
+        for choice in event.get("output", {}).get("choices", []):
+            del choice["message"]["id"]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(log))
+    [trace] = read_traces(path)
+    assert all("usage" not in step.data for step in trace.steps)
+    assert trace.meta["input_tokens"] == 142
 
 
 def test_the_log_among_the_shared_inputs(data_dir):

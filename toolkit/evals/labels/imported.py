@@ -190,9 +190,12 @@ def _verdict(name: str, value: Any, stated: Any, meaning: Meaning | None) -> Jud
     word = as_text(value).lower().replace("_", " ").replace("-", " ").strip()
     if word in THUMBS or word in WORDS:
         return THUMBS.get(word) or WORDS[word]
-    if "thumb" in name.lower():
-        return UP.get(as_text(value).lower())
-    return None
+    if "thumb" not in name.lower():
+        return None
+    is_up = UP.get(as_text(value).lower())
+    if "down" not in name.lower():
+        return is_up
+    return "fail" if is_up == "pass" else None  # a thumb down that was not given says nothing
 
 
 def _meant(name: str, value: Any, meaning: Meaning) -> Judgement:

@@ -15,6 +15,8 @@ from toolkit.traces.trace import Trace
 ANSWER = "actual_output"
 TOOLS = "tools_called"
 CASES = ("test_cases", "conversational_test_cases")
+RUN = "test_run_data"
+"""What stands around a run in the file that DeepEval leaves of the latest one."""
 CONVERSATIONAL = (
     "scenario",
     "expected_outcome",
@@ -28,7 +30,8 @@ USED = ("input", "turns", *spellings(ANSWER), *spellings(TOOLS))
 
 def _is_deepeval(record: Record) -> bool:
     """Whether it is a case of one turn, one of several, or a run of cases."""
-    if any(isinstance(stated(record, name), list) for name in CASES):
+    run = stated(record, RUN) or record
+    if any(isinstance(stated(run, name), list) for name in CASES):
         return True
     if "turns" in record:
         return (
@@ -39,17 +42,15 @@ def _is_deepeval(record: Record) -> bool:
 
 def _cases(record: Record) -> Iterator[Record]:
     """The cases of a run, each with what the run says of all of them."""
-    listed: list[Any] = []
+    run = dict(record)
+    run.update(take(run, RUN) or {})
+    cases: list[dict[str, Any]] = []
     for name in CASES:
-        listed += stated(record, name) or ()
-    if not listed:
+        cases += objects_in({name: take(run, name)}, name)
+    if not cases:
         yield record
-        return
-    fields = {spelling for name in CASES for spelling in spellings(name)}
-    run = {name: value for name, value in record.items() if name not in fields}
-    for case in listed:
-        if isinstance(case, dict):
-            yield {**case, "test_run": run}
+    for case in cases:
+        yield {**case, "test_run": run}
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -116,5 +117,5 @@ def _id(record: Record) -> str | None:
     return first_id(record) or first_id(record, "name")
 
 
-FIELDS = tuple(spelling for name in (ANSWER, *CASES) for spelling in spellings(name))
+FIELDS = tuple(spelling for name in (ANSWER, RUN, *CASES) for spelling in spellings(name))
 FORMAT = Format("deepeval", (*FIELDS, "turns"), _read, _is_deepeval, record_id=_id, parts=_cases)

@@ -4,11 +4,13 @@ A run that died has no header. What it began with, and what it finished, stands 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.archive import Archive
+from toolkit.traces.formats.inspect_events import referred
+from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record
 
 HEADER = "header.json"
@@ -29,7 +31,7 @@ def archived_logs(archive: Archive) -> Iterator[Record] | None:
     if HEADER not in names and START not in names:
         return None
     header = archive.json(HEADER if HEADER in names else START)
-    if not isinstance(header, dict) or not isinstance(header.get("eval"), dict):
+    if not object_in(header, "eval"):
         return None
     log = header if HEADER in names else {"status": "started", **header}
     return _logs(archive, log)
@@ -37,78 +39,85 @@ def archived_logs(archive: Archive) -> Iterator[Record] | None:
 
 def _logs(archive: Archive, log: Record) -> Iterator[Record]:
     """The samples of the archive, and then those of which only a summary was written."""
-    chunks = _chunks(archive)
-    known: set[tuple[str, Any]] = set()
-    n_samples = 0
+    read: set[tuple[str, Any]] = set()
+    for sample in _samples(archive):
+        read.add(_key(sample))
+        yield {**log, "samples": [sample]}
+    for summary in _summaries(archive):
+        if _key(summary) not in read:
+            read.add(_key(summary))
+            yield {**log, "samples": [{**summary, ONLY_SUMMARY: True}]}
+    if not read:
+        yield dict(log)
+
+
+def _key(sample: Record) -> tuple[str, Any]:
+    return str(sample.get("id")), sample.get("epoch")
+
+
+def _samples(archive: Archive) -> Iterator[Record]:
+    """The samples that were written whole; one that cannot be read says why."""
+    sequences = _sequences(archive.names)
     for name in archive.names:
         match = SAMPLE.fullmatch(name)
         if not match:
             continue
         try:
             sample = archive.json(name)
-            if match["shell"] and isinstance(sample, dict):
-                sample = _joined(archive, sample, chunks.get(match["shell"], {}))
+            if not isinstance(sample, dict):
+                raise RecordError(f"member {name} of the archive: a sample is an object")
+            if match["shell"]:
+                sample = _joined(archive, match["shell"], sample, sequences)
         except RecordError as error:
             sample = {"id": match["sample"] or match["shell"], UNREADABLE: error.why}
-        if isinstance(sample, dict):
-            known.add((str(sample.get("id")), sample.get("epoch")))
-        n_samples += 1
-        yield {**log, "samples": [sample]}
-    for summary in _summaries(archive):
-        if (str(summary.get("id")), summary.get("epoch")) not in known:
-            n_samples += 1
-            yield {**log, "samples": [{**summary, ONLY_SUMMARY: True}]}
-    if not n_samples:
-        yield dict(log)
+        yield sample
 
 
 def _summaries(archive: Archive) -> Iterator[Record]:
     """The summaries of samples, from the journal where the run died before it wrote them all."""
-    names = [name for name in archive.names if name == SUMMARIES]
-    names = names or [name for name in archive.names if JOURNAL_SUMMARY.fullmatch(name)]
+    names = [SUMMARIES]
+    if SUMMARIES not in archive.names:
+        names = [name for name in archive.names if JOURNAL_SUMMARY.fullmatch(name)]
     for name in names:
-        summaries = archive.json(name)
-        for summary in summaries if isinstance(summaries, list) else ():
-            if isinstance(summary, dict):
-                yield summary
+        yield from objects_in({name: archive.json(name)}, name)
 
 
-def _chunks(archive: Archive) -> dict[str, dict[str, list[tuple[int, str]]]]:
-    """The members that hold the sequences of large samples: by sample, by kind, in their order."""
-    chunks: dict[str, dict[str, list[tuple[int, str]]]] = {}
-    for name in archive.names:
+def _sequences(names: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    """The members that hold the sequences of large samples, in order, by sample and by kind."""
+    members: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for name in names:
         match = CHUNK.fullmatch(name)
         if match:
-            kinds = chunks.setdefault(match["sample"], {})
-            kinds.setdefault(match["kind"], []).append((int(match["start"]), name))
-    return chunks
+            key = match["sample"], match["kind"]
+            members.setdefault(key, []).append((int(match["start"]), name))
+    ordered: dict[tuple[str, str], list[str]] = {}
+    for key, numbered in members.items():
+        ordered[key] = [name for _, name in sorted(numbered)]
+    return ordered
 
 
 def _joined(
-    archive: Archive, shell: Record, chunks: dict[str, list[tuple[int, str]]]
+    archive: Archive, folder: str, shell: Record, sequences: dict[tuple[str, str], list[str]]
 ) -> dict[str, Any]:
-    """A large sample with the sequences that stand beside it, as a small one holds them."""
-    sequences: dict[str, list[Any]] = {}
-    for kind, members in chunks.items():
-        sequences[kind] = []
-        for _, name in sorted(members):
-            items = archive.json(name)
-            sequences[kind] += items if isinstance(items, list) else [items]
-    messages = sequences.pop("messages", [])
-    attachments = sequences.pop("attachments", [])
-    sample = {name: value for name, value in shell.items() if name != "message_refs"}
-    sample["messages"] = _referred(messages, shell.get("message_refs"))
-    sample["attachments"] = {str(number): text for number, text in enumerate(attachments)}
-    return {**sample, **sequences}
+    """A large sample with what stands beside it, as a small one holds it."""
 
+    def sequence(kind: str) -> list[Any]:
+        items: list[Any] = []
+        for name in sequences.get((folder, kind), ()):
+            chunk = archive.json(name)
+            if not isinstance(chunk, list):
+                raise RecordError(f"member {name} of the archive: it is no list")
+            items += chunk
+        return items
 
-def _referred(messages: list[Any], refs: Any) -> list[Any]:
-    """The messages of the conversation, whose ranges `refs` states; all where it does not."""
-    if not isinstance(refs, list):
-        return messages
-    conversation: list[Any] = []
-    for ref in refs:
-        if isinstance(ref, list) and len(ref) == 2:
-            start, end = ref
-            conversation += messages[start:end]
-    return conversation
+    sample = dict(shell)
+    messages = sequence("messages")
+    metadata = f"samples/{folder}/metadata.json"
+    if metadata in archive.names:
+        sample["metadata"] = archive.json(metadata)
+    sample["messages"] = referred(messages, sample.pop("message_refs", None))
+    sample["events"] = sequence("events")
+    sample["events_data"] = {"messages": messages, "calls": sequence("calls")}
+    texts = sequence("attachments")
+    sample["attachments"] = {str(number): text for number, text in enumerate(texts)}
+    return sample

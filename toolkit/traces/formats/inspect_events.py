@@ -1,6 +1,7 @@
 """The events of a sample of Inspect: when its messages were sent, and what is in no message."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from toolkit.traces.formats.scores import stated_only
 from toolkit.traces.formats.vendor import object_in, objects_in
@@ -11,6 +12,14 @@ REPEATED = {"input", "input_refs", "call", "call_refs", "output"}
 """The fields of a model's event that a sample's messages hold too."""
 ANSWERED = {"id", "function", "arguments", "result", "error"}
 """The fields of a tool's event that the message of its result holds too."""
+
+
+class Branch(NamedTuple):
+    """Messages beside the main line."""
+
+    agent: str | None
+    id: str
+    messages: list[Any]
 
 
 class Events:
@@ -26,12 +35,40 @@ class Events:
         self._start: Any = None
         """When the sample was given its input."""
         for event in self._listed:
-            if event.get("event") == "sample_init":
+            kind = event.get("event")
+            if kind == "sample_init":
                 self._start = event.get("timestamp")
-            elif event.get("event") == "model":
-                self._replies[str(object_in(_choice(event), "message").get("id"))] = event
-            elif event.get("event") == "tool":
-                self._results[str(event.get("id"))] = event
+            elif kind == "model":
+                _note(self._replies, _reply(event).get("id"), event)
+            elif kind == "tool":
+                _note(self._results, event.get("id"), event)
+
+    def branches(self, messages: list[Any], pool: Any) -> Iterator["Branch"]:
+        """What sub-agents said, which is in events alone: for each reply, what was not said before.
+
+        The models that score the sample are none; where the events do not say where scoring
+        begins, there is no telling, and no branch.
+        """
+        if not any(_is_scoring(event) for event in self._listed):
+            return
+        known = {message.get("id") for message in messages if isinstance(message, dict)}
+        spans: dict[str, Record] = {}
+        for event in self._listed:
+            if _is_scoring(event):
+                return
+            if event.get("event") == "span_begin":
+                _note(spans, event.get("id"), event)
+            if event.get("event") != "model":
+                continue
+            new: list[Any] = []
+            for message in [*_input(event, pool), _reply(event)]:
+                id_ = message.get("id")
+                if isinstance(id_, str) and id_ not in known:
+                    known.add(id_)
+                    new.append(message if message.get("role") == "user" else self.dated(message))
+            if new:
+                span_id = str(event.get("span_id"))
+                yield Branch(_agent(spans, span_id), span_id, new)
 
     def dated(self, message: Any) -> Any:
         """A message with its time, what its reply used, and how long it took."""
@@ -41,7 +78,7 @@ class Events:
             return self._dated_result(message)
         if message.get("source") == "input" and self._start:
             return {**message, "timestamp": self._start}
-        event = self._replies.get(str(message.get("id")))
+        event = self._replies.get(message.get("id") or "")
         if not event or message.get("role") != "assistant":
             return message
         self._used.add(id(event))
@@ -76,6 +113,53 @@ class Events:
                 repeated = REPEATED if event.get("event") == "model" else ANSWERED
             others.append({name: value for name, value in event.items() if name not in repeated})
         return others
+
+
+def _note(events: dict[str, Record], id_: Any, event: Record) -> None:
+    """Keep an event by an id, where it has one."""
+    if isinstance(id_, str) and id_:
+        events[id_] = event
+
+
+def _is_scoring(event: Record) -> bool:
+    """Whether scoring begins here, as Inspect writes it today or in steps, as it did before."""
+    begins_span = event.get("event") == "span_begin" and event.get("name") == "scorers"
+    begins_step = event.get("event") == "step" and event.get("type") == "scorer"
+    return begins_span or begins_step
+
+
+def _agent(spans: Record, span_id: str) -> str | None:
+    """The name of the agent around a span."""
+    for _ in range(len(spans)):
+        span = spans.get(span_id, {})
+        if span.get("type") == "agent":
+            return str(span.get("name"))
+        span_id = str(span.get("parent_id"))
+    return None
+
+
+def _input(event: Record, pool: Any) -> list[Any]:
+    """The messages that a model was given, which may stand in a pool for all events."""
+    refs = event.get("input_refs")
+    if isinstance(refs, list) and refs:
+        return objects_in({"pool": referred(pool, refs)}, "pool")
+    return objects_in(event, "input")
+
+
+def referred(pool: Any, refs: Any) -> list[Any]:
+    """The messages of a pool in the ranges that `refs` states; all where it states none."""
+    if not isinstance(pool, list) or not isinstance(refs, list):
+        return pool if isinstance(pool, list) else []
+    messages: list[Any] = []
+    for ref in refs:
+        if isinstance(ref, list) and len(ref) == 2 and all(isinstance(at, int) for at in ref):
+            messages += pool[ref[0] : ref[1]]
+    return messages
+
+
+def _reply(event: Record) -> Record:
+    """The message that the model replied with; empty where it did not."""
+    return object_in(_choice(event), "message")
 
 
 def _choice(event: Record) -> Record:

@@ -55,12 +55,13 @@ def _samples(record: Record) -> Iterator[Record]:
 
 
 def _with_texts(sample: Record) -> Record:
-    """A sample with the texts of its attachments where it refers to them."""
+    """A sample with the texts of its attachments where it refers to them, and the references."""
     attachments = sample.get("attachments")
     if not isinstance(attachments, dict) or not attachments:
         return sample
     others = {name: value for name, value in sample.items() if name != "attachments"}
-    return dict(resolved(others, attachments))
+    references = [f"{REFERENCE}{name}" for name in attachments]
+    return {**resolved(others, attachments), "attachments": references}
 
 
 def _id(record: Record) -> str | None:
@@ -79,7 +80,11 @@ def _read(record: Record, id_: str) -> Trace:
         raise RecordError(f"the log has no samples: {_ending(record['log'])}", field="samples")
     events = Events(record.get("events"))
     transcript = Transcript()
-    transcript.read_all([events.dated(message) for message in _messages(record)])
+    messages = _messages(record)
+    transcript.read_all([events.dated(message) for message in messages])
+    pool = object_in(record, "events_data").get("messages")
+    for branch in events.branches(messages, pool):
+        transcript.read_all(branch.messages, branch.agent, branch.id)
     error = record.get("error")
     if error:
         words = error.get("message") if isinstance(error, dict) else error
