@@ -146,8 +146,13 @@ def _check_apart(file: Path, to: Path) -> None:
     """Raise UsageError where the file to write is one of those to read."""
     if file.is_dir() and to.resolve().is_relative_to(file.resolve()):
         raise UsageError(f"{to} is in the folder to be read: name a file elsewhere for --to")
+    _check_is_another(file, to, "--to")
+
+
+def _check_is_another(file: Path, to: Path, option: str) -> None:
+    """Raise UsageError where the file to write is the file to read."""
     if to.exists() and file.exists() and to.samefile(file):
-        raise UsageError(f"{to} is the file to be read: name another for --to")
+        raise UsageError(f"{to} is the file to be read: name another for {option}")
 
 
 def _read(path: Path | list[Path], say: Callable[[str], object], format: str = "auto") -> Any:
@@ -161,7 +166,12 @@ def _read(path: Path | list[Path], say: Callable[[str], object], format: str = "
 
 @app.command()
 def view(
-    file: Annotated[Path, typer.Argument(help="Traces in any format that Fieldbook reads.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Traces in any form: files, folders, patterns, gzip, zip."
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(help="Write the page here, and open nothing: to keep it, or to mail it."),
@@ -181,14 +191,15 @@ def view(
     from toolkit.files import write_whole
     from toolkit.traces.viewer import viewer
 
+    name = files[0].resolve().name.replace("*", "all")
+    path = out or Path("fieldbook-out") / f"{name}.html"
+    for file in files:
+        _check_is_another(file, path, "--out")
     say = _teller(as_json)
-    traces = _read(file, say, format)
+    traces = _read(files[0] if len(files) == 1 else files, say, format)
     if not traces:
-        raise UsageError(f"{file}: no record could be read, so there is nothing to see")
-    page = viewer(traces, file.name, every_page)
-    path = out or Path("fieldbook-out") / f"{file.name}.html"
-    if path.exists() and path.samefile(file):
-        raise UsageError(f"{path} is the file to be read: name another for --out")
+        raise UsageError("no record could be read, so there is nothing to see")
+    page = viewer(traces, name, every_page)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.html)
     say(f"wrote {path}: {page.n_pages:,} of {page.n_traces:,} traces can be read in it")

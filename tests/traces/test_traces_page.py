@@ -156,6 +156,11 @@ def test_a_failed_call_is_open_and_says_why_and_a_good_one_is_folded():
             "Exit code 1\n===\ncollected 3\nE   NameError: no x\nFAILED a",
             "Exit code 1 · E NameError: no x",
         ),
+        (
+            "Exit code 1\n=== FAILURES ===\n____ FAILURES ____\n> assert a\nE     assert 13 == 12\n1 failed",
+            "Exit code 1 · E assert 13 == 12",
+        ),
+        ("Exit code 2\na.c:3: error: no such thing", "Exit code 2 · a.c:3: error: no such thing"),
         ("Traceback (most recent call last):\n  File x\nOSError: no disk", "OSError: no disk"),
         ("<tool_use_error>Read it first.</tool_use_error>", "Read it first."),
         ("\n \n--\nnot there", "not there"),
@@ -244,7 +249,7 @@ def test_markdown_is_rendered_and_html_in_it_is_text():
         "/relative",
         "java&#115;cript:x",
         "&#x6A;avascript:x",
-        "java\tscript:x",
+        "java\tscr&#105;pt:x",
     ],
 )
 def test_links_that_could_run_or_lead_elsewhere_are_text(address):

@@ -163,6 +163,21 @@ def test_the_command_writes_one_page_and_opens_it_unless_it_is_told_not_to(tmp_p
     assert opened == [(tmp_path / "fieldbook-out" / "visits.jsonl.html").as_uri()]
 
 
+def test_the_command_takes_several_files_a_folder_and_a_pattern(tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    write_traces(folder / "a.jsonl", [talk(0)])
+    write_traces(folder / "b.jsonl", [talk(1)])
+    for given in (
+        [str(folder)],
+        [str(folder / "*.jsonl")],
+        [str(folder / "a.jsonl"), str(folder / "b.jsonl")],
+    ):
+        done = run(*given, "--out", str(tmp_path / "page.html"), "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["traces"] == 2
+
+
 def test_the_command_never_writes_over_what_it_reads(tmp_path):
     path = tmp_path / "visits.jsonl"
     write_traces(path, [talk(0)])

@@ -11,8 +11,12 @@ from toolkit.traces.trace import Step, Trace
 
 SAYS_ERROR = re.compile(r"\W{0,4}(error|exception|traceback|fatal)\b", re.IGNORECASE)
 """How a result begins that speaks of an error, where the source does not say that it failed."""
+NAMES_ERROR = re.compile(r"^E\s{2,}\S|\b\w*(Error|Exception)\b|\b(error|fatal|panic):")
+"""What a line says that names an error, as tests, compilers and programs write it."""
 ABOUT_ERROR = re.compile(r"error|exception|fail|fatal|denied|cannot|not ", re.IGNORECASE)
 """What a line says that tells more than ``Exit code 1``."""
+RULE = re.compile(r"[=_*#~-]{4,}")
+"""A line across the text, which a heading may stand in."""
 WRAPPER = re.compile(r"^\s*<\w{1,40}>|</\w{1,40}>\s*$")
 """A tag that a tool wraps its words in."""
 WHY_CHARS = 160
@@ -47,18 +51,14 @@ class Entry:
     @property
     def why(self) -> str:
         """The line of a failed step that says most; empty where none says anything."""
-        lines = []
-        for line in self.answer.content[:SEEN_CHARS].splitlines():
-            if any(letter.isalnum() for letter in line):
-                lines.append(WRAPPER.sub("", line).strip())
+        lines = _lines(self.answer.content[:SEEN_CHARS])
         if not lines:
             return ""
         first = lines[0]
         if first.startswith("Traceback"):
             return shortened(lines[-1], WHY_CHARS)
         if len(lines) > 1 and len(first) <= SAYS_LITTLE_CHARS:
-            telling = [line for line in lines[1:] if ABOUT_ERROR.search(line)]
-            first = f"{first} · {(telling or lines[1:])[0]}"
+            first = f"{first} · {_telling(lines[1:])}"
         return shortened(first, WHY_CHARS)
 
     @property
@@ -84,6 +84,25 @@ class Entry:
     def answer(self) -> Step:
         """The result of a call; the step itself where there is none."""
         return self.result or self.step
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text that say something, without headings and what they are wrapped in."""
+    lines = []
+    for line in text.splitlines():
+        says_something = any(letter.isalnum() for letter in line)
+        if says_something and not RULE.search(line):
+            lines.append(WRAPPER.sub("", line).strip())
+    return lines
+
+
+def _telling(lines: list[str]) -> str:
+    """The first line that names an error, else that is about one, else the first."""
+    for pattern in (NAMES_ERROR, ABOUT_ERROR):
+        for line in lines:
+            if pattern.search(line):
+                return line
+    return lines[0]
 
 
 def outline(trace: Trace, anchors: str | None = None) -> list[Entry]:

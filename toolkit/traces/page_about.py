@@ -128,11 +128,12 @@ def rest_html(step: Step) -> Html:
         rest["parts"] = other_parts
     if not rest:
         return fragment()
+    noun = {"tool.call": "more of the call", "tool.result": "more of the result"}
     try:
-        text = json.dumps(rest, ensure_ascii=False, indent=1, default=str)
+        text = text_html(json.dumps(rest, ensure_ascii=False, indent=1, default=str))
     except (TypeError, ValueError, RecursionError):
-        return details("more", value_html(rest))
-    return tag("div", details("more", text_html(text)), class_="more soft")
+        text = value_html(rest)
+    return tag("div", details(noun.get(step.kind, "more"), text), class_="more soft")
 
 
 def _is_shown(part: Mapping[str, Any]) -> bool:

@@ -44,22 +44,30 @@ def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
 
 def _pills(trace: Trace, entries: Sequence[Entry]) -> list[Html]:
     """What the source says of the trace as a whole, and what can be counted."""
-    row = trace_row(trace)
-    models = models_of(trace)
     pills = _ending(trace)
+    models = models_of(trace)
     if models:
         more = f" and {len(models) - 1} more" if len(models) > 1 else ""
         pills.append(_pill(shortened(models[0], PILL_CHARS) + more))
     pills.append(_pill(quantity(len(trace.steps), "step")))
-    pills.append(_pill(quantity(row["tool_calls"], "call")))
+    pills.append(_pill(quantity(len(trace.calls), "call")))
     pills.append(_errors(entries))
+    pills += [_pill(amount) for amount in _amounts(trace)]
+    pills.append(span(trace.source, "badge"))
+    return pills
+
+
+def _amounts(trace: Trace) -> list[str]:
+    """The tokens, the cost and the duration, where the source states them."""
+    row = trace_row(trace)
+    amounts = []
     if row["tokens"] is not None:
-        pills.append(_pill(f"{thousands(row['tokens'])} tokens"))
+        amounts.append(f"{thousands(row['tokens'])} tokens")
     if row["cost_usd"] is not None:
-        pills.append(_pill(dollars(row["cost_usd"])))
+        amounts.append(dollars(row["cost_usd"]))
     if row["duration_s"] is not None:
-        pills.append(_pill(seconds(row["duration_s"])))
-    return [*pills, span(trace.source, "badge")]
+        amounts.append(seconds(row["duration_s"]))
+    return amounts
 
 
 def _pill(text: str, look: str = "") -> Html:

@@ -69,11 +69,11 @@ def _event_html(entry: Entry, reading: Reading) -> Html:
         span("failed", "badge failed") if entry.failed else "",
         time_html(step, reading),
         model_html(step),
-        usage_html(step),
+        tag("div", usage_html(step), rest_html(step), class_="aside"),
         class_="who",
     )
     words = _words(step, text, reading)
-    return fragment(head, words, media_html(step, pictures), rest_html(step))
+    return fragment(head, words, media_html(step, pictures))
 
 
 def _label(entry: Entry) -> str:
