@@ -79,6 +79,28 @@ def test_a_codex_event_whose_words_are_in_no_item_is_read(tmp_path):
     ]
 
 
+def test_an_old_rollout_whose_items_stand_by_themselves_is_one_session(tmp_path):
+    coat = {"output": "no such file", "metadata": {"exit_code": 2, "duration_seconds": 0.5}}
+    words = {"type": "input_text", "text": "Mend it."}
+    arguments = '{"command": ["ls"]}'
+    lines = [
+        {"id": "o1", "timestamp": "2025-06-01T09:00:00Z", "instructions": "Be brief.", "git": {}},
+        {"record_type": "state"},
+        {"type": "message", "id": None, "role": "user", "content": [words]},
+        {"type": "function_call", "name": "shell", "arguments": arguments, "call_id": "c1"},
+        {"type": "function_call_output", "call_id": "c1", "output": json.dumps(coat)},
+    ]
+    path = tmp_path / "rollout.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    [trace] = read_traces(path)
+    assert trace.id == "o1"
+    assert outline(trace)[:2] == [
+        ("message", "system", "Be brief."),
+        ("message", "user", "Mend it."),
+    ]
+    assert outcomes(trace) == [("shell", True, "no such file")]
+
+
 def test_openhands_pairs_a_result_with_the_action_that_caused_it():
     trace = sample("openhands-events.json")
     assert outcomes(trace) == [("run", True, "no such file")]

@@ -38,15 +38,16 @@ def _has_words(line: Record) -> bool:
 
 
 def _without_repeats(lines: Iterable[Record]) -> list[Record]:
-    """The lines, without those that a resumed session repeats: they bear the same uuid."""
+    """The lines, without those that a resumed session repeats: the same uuid and message."""
     new: list[Record] = []
-    seen: set[str] = set()
+    messages: dict[str, Record] = {}
     for line in lines:
         uuid = id_text(line.get("uuid"))
-        if uuid not in seen:
+        if uuid is None:
             new.append(line)
-        if uuid:
-            seen.add(uuid)
+        elif uuid not in messages or messages[uuid] != message_on(line):
+            messages[uuid] = message_on(line)
+            new.append(line)
     return new
 
 
