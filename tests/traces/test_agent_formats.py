@@ -101,6 +101,18 @@ def test_an_old_rollout_whose_items_stand_by_themselves_is_one_session(tmp_path)
     assert outcomes(trace) == [("shell", True, "no such file")]
 
 
+def test_what_codex_exec_prints_is_read_by_its_items():
+    trace = sample("codex-exec.jsonl")
+    assert trace.steps[0].kind == "thinking"
+    assert outcomes(trace) == [
+        ("command_execution", True, "no such file"),
+        ("find_lock", False, "In the shed."),
+    ]
+    assert trace.text("assistant") == "The lock is in the shed."
+    row = traces_frame([trace]).iloc[0]
+    assert (row["input_tokens"], row["outcome"], trace.id) == (240, "completed", "0199e")
+
+
 def test_openhands_pairs_a_result_with_the_action_that_caused_it():
     trace = sample("openhands-events.json")
     assert outcomes(trace) == [("run", True, "no such file")]
