@@ -216,7 +216,7 @@ def test_an_observation_of_mini_swe_agent_among_the_users_words_is_a_result(tmp_
 
 
 def test_tau2_counts_what_the_agent_used_and_keeps_scores_by_their_rater():
-    trace = sample("tau2.json")
+    trace = sample("tau2.jsonl")
     assert outcomes(trace) == [
         ("cancel", True, "Error: not found"),
         ("check_status", False, "offline"),
