@@ -79,6 +79,40 @@ def test_a_codex_event_whose_words_are_in_no_item_is_read(tmp_path):
     ]
 
 
+def test_an_old_rollout_whose_items_stand_by_themselves_is_one_session(tmp_path):
+    coat = {"output": "no such file", "metadata": {"exit_code": 2, "duration_seconds": 0.5}}
+    words = {"type": "input_text", "text": "Mend it."}
+    arguments = '{"command": ["ls"]}'
+    lines = [
+        {"id": "o1", "timestamp": "2025-06-01T09:00:00Z", "instructions": "Be brief.", "git": {}},
+        {"record_type": "state"},
+        {"type": "message", "id": None, "role": "user", "content": [words]},
+        {"type": "function_call", "name": "shell", "arguments": arguments, "call_id": "c1"},
+        {"type": "function_call_output", "call_id": "c1", "output": json.dumps(coat)},
+    ]
+    path = tmp_path / "rollout.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    [trace] = read_traces(path)
+    assert trace.id == "o1"
+    assert outline(trace)[:2] == [
+        ("message", "system", "Be brief."),
+        ("message", "user", "Mend it."),
+    ]
+    assert outcomes(trace) == [("shell", True, "no such file")]
+
+
+def test_what_codex_exec_prints_is_read_by_its_items():
+    trace = sample("codex-exec.jsonl")
+    assert trace.steps[0].kind == "thinking"
+    assert outcomes(trace) == [
+        ("command_execution", True, "no such file"),
+        ("find_lock", False, "In the shed."),
+    ]
+    assert trace.text("assistant") == "The lock is in the shed."
+    row = traces_frame([trace]).iloc[0]
+    assert (row["input_tokens"], row["outcome"], trace.id) == (240, "completed", "0199e")
+
+
 def test_openhands_pairs_a_result_with_the_action_that_caused_it():
     trace = sample("openhands-events.json")
     assert outcomes(trace) == [("run", True, "no such file")]
@@ -182,7 +216,7 @@ def test_an_observation_of_mini_swe_agent_among_the_users_words_is_a_result(tmp_
 
 
 def test_tau2_counts_what_the_agent_used_and_keeps_scores_by_their_rater():
-    trace = sample("tau2.json")
+    trace = sample("tau2.jsonl")
     assert outcomes(trace) == [
         ("cancel", True, "Error: not found"),
         ("check_status", False, "offline"),

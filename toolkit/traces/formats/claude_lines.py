@@ -47,9 +47,17 @@ DURATIONS = ("durationMs", "totalDurationMs")
 COMPACTIONS = ("compact_boundary", "microcompact_boundary")
 NOT_THE_USER = ("isMeta", "isCompactSummary", "isSynthetic")
 API_ERRORS = ("isApiErrorMessage", "is_api_error_message")
+PROGRAM_TAGS = (
+    "local-command-",
+    "system-reminder",
+    "bash-std",
+    "task-notification",
+    "ide_",
+    "cross-session-message",
+    "teammate-message",
+)
 PROGRAM_WORDS = re.compile(
-    r"\s*(<(local-command-\w+|system-reminder|bash-std\w+|task-notification|ide_\w+|cross-session-message|teammate-message)\b"
-    r"|Caveat: The messages below were generated)"
+    rf"\s*(<({'|'.join(PROGRAM_TAGS)})|Caveat: The messages below were generated)"
 )
 """How the program's own words begin where they stand on a line of the user."""
 COMMAND = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)

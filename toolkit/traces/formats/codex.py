@@ -212,6 +212,21 @@ def _read(record: Record, id_: str) -> Trace:
     return rollout.trace(id_)
 
 
+def is_old_header(record: Record) -> bool:
+    """Whether it is the first line of a rollout of 2025, whose items stand by themselves."""
+    return {"id", "timestamp", "instructions"} <= record.keys() and "role" not in record
+
+
+def read_old(records: list[Record], id_: str) -> Trace:
+    """The trace of a rollout of 2025: its first line is the session, the others are items."""
+    header, *items = records
+    lines = [{"type": "session_meta", "timestamp": header["timestamp"], "payload": header}]
+    for item in items:
+        kind = "response_item" if "type" in item else "state"
+        lines.append({"type": kind, "payload": item})
+    return _read({"records": lines}, first_id(header) or id_)
+
+
 def _session_id(record: Record) -> str | None:
     """The id of the session that a line begins, or that the first of several lines names."""
     for line in record.get("records", [record]):

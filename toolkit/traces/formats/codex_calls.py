@@ -14,7 +14,7 @@ from toolkit.traces.ids import Record, first_id
 from toolkit.traces.usage import number_of
 
 Fields = dict[str, Any]
-EXIT_CODE = re.compile(r"(?:Exit code:|[Pp]rocess exited with code) (-?\d+)")
+EXIT_CODE = re.compile(r"(?:Exit code:|(?i:process) exited with code) (-?\d+)")
 HEAD_CHARS = 500
 """How far into an output its exit code is looked for."""
 

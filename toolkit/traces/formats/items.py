@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from toolkit.traces.formats import codex
 from toolkit.traces.formats.exchange import without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
@@ -57,8 +58,11 @@ def _tidy(item: Any) -> Any:
 
 
 def _read(record: Record, id_: str) -> Trace:
+    items = record["records"]
+    if codex.is_old_header(items[0]):
+        return codex.read_old(items, id_)
     transcript = Transcript()
-    read_items(transcript, record["records"])
+    read_items(transcript, items)
     return transcript.trace(id_, {})
 
 

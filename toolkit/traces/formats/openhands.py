@@ -10,11 +10,13 @@ from typing import Any
 from toolkit.records import RecordError
 from toolkit.traces.formats import openhands_sdk
 from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of, usage_of
 
+Fields = dict[str, Any]
 LISTS = ("history", "trajectory", "events")
 """Where the events of a record stand."""
 SILENT = ("null", "agent_state_changed", "change_agent_state", "condensation_request")
@@ -71,12 +73,13 @@ def _events(record: Record) -> Iterator[Record]:
 
 def _listed(record: Record) -> list[Any]:
     for name in LISTS:
-        if isinstance(record.get(name), list):
-            return list(record[name])
+        events = record.get(name)
+        if isinstance(events, list):
+            return events
     return []
 
 
-def _message_of(event: Record, calls: dict[str, str]) -> dict[str, Any] | None:
+def _message_of(event: Record, calls: dict[str, str]) -> Fields | None:
     """What an event says as a message; None where it says nothing about the task.
 
     Parameters
@@ -98,13 +101,12 @@ def _message_of(event: Record, calls: dict[str, str]) -> dict[str, Any] | None:
     return message | _observation(event, calls)
 
 
-def _action(event: Record, calls: dict[str, str]) -> dict[str, Any]:
+def _action(event: Record, calls: dict[str, str]) -> Fields:
     """The words or the call of an action."""
     name = str(event.get("action"))
-    written = event.get("args")
-    arguments = dict(written) if isinstance(written, dict) else {}
+    arguments = dict(object_in(event, "args"))
     role = "user" if event.get("source") == "user" else "assistant"
-    message: dict[str, Any] = {"role": role}
+    message: Fields = {"role": role}
     if name in WORDS:
         words = arguments.pop(WORDS[name], None) or arguments.pop("thought", None)
         message["content"] = _with_pictures(words or event.get("message"), arguments)
@@ -121,7 +123,7 @@ def _action(event: Record, calls: dict[str, str]) -> dict[str, Any]:
     return message
 
 
-def _observation(event: Record, calls: dict[str, str]) -> dict[str, Any]:
+def _observation(event: Record, calls: dict[str, str]) -> Fields:
     """The result of a call; a note of the program where it answers none."""
     name = str(event.get("observation"))
     call_id = calls.get(str(event.get("cause")))
@@ -134,10 +136,10 @@ def _is_error(event: Record) -> bool | None:
     """Whether a call failed, as the observation or its exit code says."""
     if event.get("observation") == "error":
         return True
-    extras = event.get("extras")
-    metadata = extras.get("metadata") if isinstance(extras, dict) else None
+    extras = object_in(event, "extras")
+    metadata = object_in(extras, "metadata")
     for place in (metadata, extras):
-        exit_code = place.get("exit_code") if isinstance(place, dict) else None
+        exit_code = place.get("exit_code")
         if isinstance(exit_code, int):
             return exit_code != 0
     success = event.get("success")
@@ -145,12 +147,11 @@ def _is_error(event: Record) -> bool | None:
 
 
 def _call_id(event: Record) -> str:
-    about = event.get("tool_call_metadata")
-    stated = first_id(about, "tool_call_id") if isinstance(about, dict) else None
+    stated = first_id(object_in(event, "tool_call_metadata"), "tool_call_id")
     return stated or f"event-{event.get('id')}"
 
 
-def _with_pictures(words: Any, arguments: dict[str, Any]) -> Any:
+def _with_pictures(words: Any, arguments: Fields) -> Any:
     """The content of a message: its words, and the pictures that its action names."""
     urls = arguments.pop("image_urls", None)
     if not isinstance(urls, list) or not urls:
@@ -159,14 +160,13 @@ def _with_pictures(words: Any, arguments: dict[str, Any]) -> Any:
     return [{"type": "text", "text": words}, *pictures]
 
 
-def _reply(event: Record, replies: set[str]) -> dict[str, Any]:
+def _reply(event: Record, replies: set[str]) -> Fields:
     """The model and the usage of the reply that made an action.
 
     Several actions of one reply each repeat its usage: the ids of the `replies` so far are noted.
     """
-    about = event.get("tool_call_metadata")
-    reply = about.get("model_response") if isinstance(about, dict) else None
-    if "action" not in event or not isinstance(reply, dict):
+    reply = object_in(object_in(event, "tool_call_metadata"), "model_response")
+    if "action" not in event or not reply:
         return {}
     reply_id = str(reply.get("id"))
     if reply_id in replies:
@@ -175,15 +175,11 @@ def _reply(event: Record, replies: set[str]) -> dict[str, Any]:
     return {"model": reply.get("model"), "usage": reply.get("usage")}
 
 
-def _totals(event: Record) -> dict[str, Any]:
+def _totals(event: Record) -> Fields:
     """The cost and the tokens up to an event."""
-    metrics = event.get("llm_metrics")
-    if not isinstance(metrics, dict):
-        return {}
-    totals: dict[str, Any] = {}
-    usage = metrics.get("accumulated_token_usage")
-    if isinstance(usage, dict):
-        totals |= usage_of(usage, "inside")
+    metrics = object_in(event, "llm_metrics")
+    usage = object_in(metrics, "accumulated_token_usage")
+    totals = usage_of(usage, "inside")
     cost = number_of(metrics.get("accumulated_cost"))
     if cost is not None:
         totals["cost_usd"] = cost
