@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from toolkit.traces.formats import known_formats
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -20,3 +22,8 @@ def test_the_map_names_every_room_of_the_library():
         if path.suffix == ".py" or (path / "__init__.py").exists():
             rooms.add(path.name)
     assert names_in_map() == rooms
+
+
+def test_the_table_of_exports_names_every_form():
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in known_formats() if f"`{name}`" not in readme] == []
