@@ -6,6 +6,7 @@ from typing import Any
 
 from toolkit.traces.totals import total_tokens, totals_of
 from toolkit.traces.trace import Step, Trace, title
+from toolkit.traces.usage import number_of
 
 SUMS = (*("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),)
 """What is added up over the replies in a trace, where the source states no total."""
@@ -13,6 +14,8 @@ STEP_FIELDS = {
     *("usage", "cost_usd", "input_tokens", "output_tokens", "prompt_tokens", "completion_tokens"),
 }
 """The fields of a step's data of which one is there where the step states what it used."""
+OURS = {*SUMS, "cache_write_tokens"}
+"""Our names of the counts."""
 MOST = 2**62
 """A sum from here on is no count, and does not fit a column."""
 
@@ -62,7 +65,22 @@ def _used(trace: Trace, totals: Mapping[str, Any]) -> dict[str, Any]:
 
 def _replies(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """What each step with a usage states."""
-    return [totals_of(step.data) for step in steps if not STEP_FIELDS.isdisjoint(step.data)]
+    replies: list[dict[str, Any]] = []
+    for step in steps:
+        fields = STEP_FIELDS & step.data.keys()
+        usage = step.data.get("usage")
+        if fields == {"usage"} and _is_ours(usage):
+            replies.append(usage)  # as a transcript wrote it: there is nothing to convert
+        elif fields:
+            replies.append(totals_of(step.data))
+    return replies
+
+
+def _is_ours(usage: Any) -> bool:
+    """Whether a usage has our names alone, and numbers under them."""
+    if not isinstance(usage, dict) or not usage.keys() <= OURS:
+        return False
+    return all(number_of(number) == number for number in usage.values())
 
 
 def _sum(numbers: Iterable[float | None]) -> float | None:
