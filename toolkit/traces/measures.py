@@ -25,41 +25,37 @@ def trace_row(trace: Trace) -> dict[str, Any]:
     totals = totals_of(trace.meta)
     used = _used(trace, totals)
     times = [step.time for step in trace.steps if step.time is not None]
+    started = min(times, default=None)
     duration_s = totals.get("duration_s")
     if duration_s is None and len(times) > 1:
         duration_s = max(times) - min(times)
+    n_messages = sum(step.kind == "message" for step in trace.steps)
+    model = totals.get("model") or _models(trace.steps)
     return {
         "id": trace.id,
         "title": title(trace),
         "steps": len(trace.steps),
-        "messages": sum(step.kind == "message" for step in trace.steps),
+        "messages": n_messages,
         "tool_calls": len(trace.calls),
         "tool_errors": _tool_errors(trace.steps),
-        "input_tokens": used["input_tokens"],
-        "output_tokens": used["output_tokens"],
         "tokens": _tokens(trace.meta, used),
-        "cost_usd": used["cost_usd"],
         "duration_s": duration_s,
         "outcome": _text(trace.meta.get("outcome")),
         "source": trace.source,
-        "cached_tokens": used["cached_tokens"],
-        "reasoning_tokens": used["reasoning_tokens"],
-        "model": totals.get("model") or ", ".join(_models(trace.steps)) or None,
+        "model": model,
         "reward": _finite(trace.meta.get("reward")),
-        "started": min(times, default=None),
+        "started": started,
+        **used,
     }
 
 
 def _used(trace: Trace, totals: Mapping[str, Any]) -> dict[str, Any]:
     """What the trace states as a total; else the sum over the replies that state it."""
-    used: dict[str, Any] = {}
-    replies: list[dict[str, Any]] | None = None
-    for name in SUMS:
-        used[name] = totals.get(name)
-        if used[name] is None:
-            if replies is None:
-                replies = _replies(trace.steps)
-            used[name] = _sum(reply.get(name) for reply in replies)
+    used = {name: totals.get(name) for name in SUMS}
+    missing = [name for name in SUMS if used[name] is None]
+    replies = _replies(trace.steps) if missing else []
+    for name in missing:
+        used[name] = _sum(reply.get(name) for reply in replies)
     return used
 
 
@@ -68,7 +64,7 @@ def _replies(steps: Iterable[Step]) -> list[dict[str, Any]]:
     replies: list[dict[str, Any]] = []
     for step in steps:
         fields = STEP_FIELDS & step.data.keys()
-        usage = step.data.get("usage")
+        usage: Any = step.data.get("usage")
         if fields == {"usage"} and _is_ours(usage):
             replies.append(usage)  # as a transcript wrote it: there is nothing to convert
         elif fields:
@@ -104,10 +100,14 @@ def _tool_errors(steps: Iterable[Step]) -> int | None:
     return sum(bool(error) for error in errors)
 
 
-def _models(steps: Iterable[Step]) -> list[str]:
+def _models(steps: Iterable[Step]) -> str | None:
     """The models that replied, in the order in which they did."""
-    models = [step.data.get("model") for step in steps]
-    return list(dict.fromkeys(model for model in models if isinstance(model, str)))
+    models: dict[str, None] = {}
+    for step in steps:
+        model = step.data.get("model")
+        if isinstance(model, str):
+            models[model] = None
+    return ", ".join(models) or None
 
 
 def _text(value: object) -> str | None:
