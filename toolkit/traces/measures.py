@@ -6,6 +6,7 @@ from typing import Any
 
 from toolkit.traces.totals import total_tokens, totals_of
 from toolkit.traces.trace import Step, Trace, title
+from toolkit.traces.usage import number_of
 
 SUMS = (*("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),)
 """What is added up over the replies in a trace, where the source states no total."""
@@ -13,6 +14,8 @@ STEP_FIELDS = {
     *("usage", "cost_usd", "input_tokens", "output_tokens", "prompt_tokens", "completion_tokens"),
 }
 """The fields of a step's data of which one is there where the step states what it used."""
+OURS = {*SUMS, "cache_write_tokens"}
+"""Our names of the counts."""
 MOST = 2**62
 """A sum from here on is no count, and does not fit a column."""
 
@@ -22,47 +25,58 @@ def trace_row(trace: Trace) -> dict[str, Any]:
     totals = totals_of(trace.meta)
     used = _used(trace, totals)
     times = [step.time for step in trace.steps if step.time is not None]
+    started = min(times, default=None)
     duration_s = totals.get("duration_s")
     if duration_s is None and len(times) > 1:
         duration_s = max(times) - min(times)
+    n_messages = sum(step.kind == "message" for step in trace.steps)
+    model = totals.get("model") or _models(trace.steps)
     return {
         "id": trace.id,
         "title": title(trace),
         "steps": len(trace.steps),
-        "messages": sum(step.kind == "message" for step in trace.steps),
+        "messages": n_messages,
         "tool_calls": len(trace.calls),
         "tool_errors": _tool_errors(trace.steps),
-        "input_tokens": used["input_tokens"],
-        "output_tokens": used["output_tokens"],
         "tokens": _tokens(trace.meta, used),
-        "cost_usd": used["cost_usd"],
         "duration_s": duration_s,
         "outcome": _text(trace.meta.get("outcome")),
         "source": trace.source,
-        "cached_tokens": used["cached_tokens"],
-        "reasoning_tokens": used["reasoning_tokens"],
-        "model": totals.get("model") or ", ".join(_models(trace.steps)) or None,
+        "model": model,
         "reward": _finite(trace.meta.get("reward")),
-        "started": min(times, default=None),
+        "started": started,
+        **used,
     }
 
 
 def _used(trace: Trace, totals: Mapping[str, Any]) -> dict[str, Any]:
     """What the trace states as a total; else the sum over the replies that state it."""
-    used: dict[str, Any] = {}
-    replies: list[dict[str, Any]] | None = None
-    for name in SUMS:
-        used[name] = totals.get(name)
-        if used[name] is None:
-            if replies is None:
-                replies = _replies(trace.steps)
-            used[name] = _sum(reply.get(name) for reply in replies)
+    used = {name: totals.get(name) for name in SUMS}
+    missing = [name for name in SUMS if used[name] is None]
+    replies = _replies(trace.steps) if missing else []
+    for name in missing:
+        used[name] = _sum(reply.get(name) for reply in replies)
     return used
 
 
 def _replies(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """What each step with a usage states."""
-    return [totals_of(step.data) for step in steps if not STEP_FIELDS.isdisjoint(step.data)]
+    replies: list[dict[str, Any]] = []
+    for step in steps:
+        fields = STEP_FIELDS & step.data.keys()
+        usage: Any = step.data.get("usage")
+        if fields == {"usage"} and _is_ours(usage):
+            replies.append(usage)  # as a transcript wrote it: there is nothing to convert
+        elif fields:
+            replies.append(totals_of(step.data))
+    return replies
+
+
+def _is_ours(usage: Any) -> bool:
+    """Whether a usage has our names alone, and numbers under them."""
+    if not isinstance(usage, dict) or not usage.keys() <= OURS:
+        return False
+    return all(number_of(number) == number for number in usage.values())
 
 
 def _sum(numbers: Iterable[float | None]) -> float | None:
@@ -86,10 +100,14 @@ def _tool_errors(steps: Iterable[Step]) -> int | None:
     return sum(bool(error) for error in errors)
 
 
-def _models(steps: Iterable[Step]) -> list[str]:
+def _models(steps: Iterable[Step]) -> str | None:
     """The models that replied, in the order in which they did."""
-    models = [step.data.get("model") for step in steps]
-    return list(dict.fromkeys(model for model in models if isinstance(model, str)))
+    models: dict[str, None] = {}
+    for step in steps:
+        model = step.data.get("model")
+        if isinstance(model, str):
+            models[model] = None
+    return ", ".join(models) or None
 
 
 def _text(value: object) -> str | None:

@@ -38,6 +38,8 @@ NOT_FINITE = "not_finite"
 """The field of a call's data with the numbers in its arguments that became None, as ``NaN``."""
 UNREAD = "unread"
 """The field of a step's data with what could not be read of its message, as it came."""
+NOT_PLAIN = ("tool", NOBODY)
+"""The actors of messages that are more than words."""
 Message = dict[str, Any]
 """A message in any spelling: who speaks, and what was said, thought, called or answered."""
 
@@ -116,6 +118,13 @@ class Transcript:
     def _read(self, fields: dict[str, Any], agent: str | None, branch: str | None) -> None:
         """Append the steps of a message by its fields."""
         actor = take_actor(fields)
+        content = fields.get("content")
+        if isinstance(content, str) and content and len(fields) == 1 and actor not in NOT_PLAIN:
+            # words alone, as most messages are: there is no more to look for
+            self._time = None
+            self._set_everywhere(agent, branch)
+            self.add(self._kind, actor, content, {})
+            return
         unread: dict[str, Any] = {}
         if actor == NOBODY:
             unread["role"] = fields.pop("role", None)
@@ -143,9 +152,12 @@ class Transcript:
         named = take(fields, "agent", "agent_name")
         if actor == "assistant" and named is None and kind == "words":
             named = take(fields, "name")
+        self._set_everywhere(agent or (named if isinstance(named, str) else None), branch)
+
+    def _set_everywhere(self, agent: str | None, branch: str | None) -> None:
         self._everywhere = {}
-        if agent or isinstance(named, str):
-            self._everywhere["agent"] = agent or named
+        if agent:
+            self._everywhere["agent"] = agent
         if branch:
             self._everywhere["branch"] = branch
 

@@ -7,7 +7,7 @@ from typing import Any
 from toolkit.traces.spelling import stated
 
 MEDIA = ("image", "audio", "video")
-FILES = ("file", "document")
+FILES = ("file", "document", "input_file")
 TEXTS = ("text", "content", "refusal", "transcript", "message", "stdout", "logs", "output")
 MOST_LEVELS = 8
 """How deep in lists and objects words are looked for."""
@@ -58,16 +58,21 @@ def _words(part: Any, levels: int) -> str:
     medium = _medium(part)
     if medium:
         return medium
-    if "type" not in part:
-        text = part.get("text")
-        return text if isinstance(text, str) else json_text(part)
+    if "type" in part:
+        return _typed_words(part, levels) or f"[{part['type']}]"
+    text = part.get("text")
+    return text if isinstance(text, str) else json_text(part)
+
+
+def _typed_words(part: Mapping[str, Any], levels: int) -> str:
+    """The title of a part that says what it is, and its words."""
     words = _heading(part)
     for name in TEXTS:
         inner = part.get(name)
         if isinstance(inner, str | list | dict):
             words.append(_words(inner, levels - 1))
             break
-    return "\n".join(words) or f"[{part['type']}]"
+    return "\n".join(words)
 
 
 def _heading(part: Mapping[str, Any]) -> list[str]:
@@ -81,14 +86,16 @@ def _medium(part: Mapping[str, Any]) -> str | None:
     """A picture or a file as one word in brackets, with its name where it has one."""
     type_ = part.get("type")
     inline = stated(part, "inline_data", "file_data")
-    if type_ is None and not isinstance(inline, dict):
+    is_inline = isinstance(inline, dict)
+    if type_ is None and not is_inline:
         return None
-    data = inline if isinstance(inline, dict) else part
-    mime = str(stated(data, "media_type", "mime_type") or "")
+    mime = stated(inline if is_inline else part, "media_type", "mime_type")
+    main_type, _, _ = str(mime).partition("/")
+    named = {main_type, *str(type_).split("_")}
     for medium in MEDIA:
-        if mime.startswith(f"{medium}/") or medium in str(type_).split("_"):
+        if medium in named:
             return f"[{medium}]"
-    if type_ is None or type_ in FILES or type_ == "input_file":
-        name = stated(part, "filename", "title", "name")
-        return f"[file {name}]" if isinstance(name, str) else "[file]"
-    return None
+    if type_ is not None and type_ not in FILES:
+        return None
+    name = stated(part, "filename", "title", "name")
+    return f"[file {name}]" if isinstance(name, str) else "[file]"
