@@ -72,6 +72,100 @@ def whole_lines(size: int) -> str:
     return "".join(_record(number) + "\n" for number in range(size // len(_record(0))))
 
 
+WORDS = "The tandem is in the shop until six, and the small one squeaks when it rains. " * 3
+START_S = 1_764_410_400
+
+
+def _lines(record: Callable[[int], object], size: int) -> str:
+    """JSON lines of records by their numbers."""
+    lines: list[str] = []
+    n_bytes = 0
+    while n_bytes < size:
+        lines.append(json.dumps(record(len(lines))) + "\n")
+        n_bytes += len(lines[-1])
+    return "".join(lines)
+
+
+def chat_lines(size: int) -> str:
+    """Conversations with a call each, in the shape of chat completions."""
+
+    def record(n: int) -> object:
+        arguments = json.dumps({"day": "Monday", "n": n})
+        call = {"id": f"c{n}", "type": "function", "function": {"name": "find"}}
+        call["function"]["arguments"] = arguments
+        usage = {"prompt_tokens": n, "completion_tokens": 7}
+        messages = [
+            {"role": "system", "content": WORDS},
+            {"role": "user", "content": f"{n} {WORDS}", "timestamp": START_S + n},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": f"c{n}", "content": f"{WORDS} {n}"},
+            {"role": "assistant", "content": f"{WORDS} {n}", "usage": usage},
+        ]
+        return {"id": f"t{n}", "shop": "north", "messages": messages}
+
+    return _lines(record, size)
+
+
+def claude_code_lines(size: int) -> str:
+    """Sessions of 40 lines in the shape of Claude Code's."""
+
+    def record(n: int) -> object:
+        session, place = divmod(n, 40)
+        line = {
+            "uuid": f"u{n}",
+            "parentUuid": f"u{n - 1}" if place else None,
+            "sessionId": f"s{session}",
+            "timestamp": f"2026-11-29T10:{place:02}:00Z",
+            "cwd": "/shop",
+            "version": "2.1.2",
+        }
+        if place == 0:
+            message = {"role": "user", "content": WORDS}
+        elif place % 2:
+            use = {"type": "tool_use", "id": f"c{n}", "name": "Read", "input": {"file": f"{n}.py"}}
+            usage = {"input_tokens": 9, "output_tokens": 5, "cache_read_input_tokens": n}
+            message = {"id": f"m{n}", "role": "assistant", "model": "m", "usage": usage}
+            message["content"] = [{"type": "text", "text": WORDS}, use]
+        else:
+            answer = {"type": "tool_result", "tool_use_id": f"c{n - 1}", "content": WORDS * 6}
+            message = {"role": "user", "content": [answer]}
+        kind = message["role"]
+        return {**line, "type": kind, "message": message}
+
+    return _lines(record, size)
+
+
+def otlp_lines(size: int) -> str:
+    """Traces of five calls of a model, each of which repeats the history, in the shape of OTLP."""
+
+    def record(n: int) -> object:
+        trace, turn = divmod(n, 5)
+        history = []
+        for number in range(turn + 1):
+            words = f"{trace} {number} {WORDS}"
+            history.append({"role": "user", "parts": [{"type": "text", "content": words}]})
+            history.append({"role": "assistant", "parts": [{"type": "text", "content": words}]})
+        attributes = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": "m",
+            "gen_ai.input.messages": json.dumps(history[:-1]),
+            "gen_ai.output.messages": json.dumps(history[-1:]),
+        }
+        span = {
+            "traceId": f"{trace:032x}",
+            "spanId": f"{n:016x}",
+            "name": "chat m",
+            "startTimeUnixNano": f"{START_S + n}000000000",
+            "endTimeUnixNano": f"{START_S + n + 1}000000000",
+            "attributes": [
+                {"key": key, "value": {"stringValue": value}} for key, value in attributes.items()
+            ],
+        }
+        return {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [span]}]}]}
+
+    return _lines(record, size)
+
+
 async def _measure(path: Path, format: str) -> tuple[float, float, int]:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", CHILD, str(path), format, stdout=asyncio.subprocess.PIPE
@@ -99,18 +193,21 @@ async def reading(scale: float) -> list[Row]:
             unknown_object,
             large,
             "auto",
-            None,
-            None,
+            3.0,
+            600.0,
         ),
         (f"a log, {large / MB:g} MB", unknown_lines, large, "auto", 3.0, 600.0),
         (
-            f"JSON lines of traces, {large / MB / 5:g} MB",
+            f"JSON lines of tiny traces, {large / MB / 5:g} MB",
             whole_lines,
             large // 5,
             "auto",
             None,
             None,
         ),
+        (f"chats, {large / MB:g} MB", chat_lines, large, "auto", 12.0, 500.0),
+        (f"Claude Code, {large / MB:g} MB", claude_code_lines, large, "auto", 12.0, 500.0),
+        (f"OTLP, {large / MB:g} MB", otlp_lines, large, "auto", 12.0, 500.0),
     ]
     rows: list[Row] = []
     with TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.decode import readable
+from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats import Format
 from toolkit.traces.scan import RawRecord, text_of
 
@@ -42,6 +42,9 @@ def refusal(
         if record.error:
             why += f" Record {record.number}, line {record.line}: {record.error}."
             break
+    deep = [record.number for record in records if record.n_cut]
+    if deep and TOO_DEEP not in why:
+        why += f" Record {deep[0]} is {TOO_DEEP} to be read whole."
     objects = [record.value for record in records if isinstance(record.value, dict)]
     if objects:
         why += f" {what_it_looks_like(path, objects)}{nearest(objects[0], formats)}"
