@@ -107,7 +107,12 @@ def _check_cap(live: bool, max_usd: float | None) -> None:
 
 @app.command(name="import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="Traces in any format that Fieldbook reads.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Traces in any form: files, folders, patterns, gzip, zip."
+        ),
+    ],
     to: Annotated[Path, typer.Option("--to", help="The JSONL file to write.")],
     format: Annotated[str, typer.Option(help="The format by name; auto: by content.")] = "auto",
     formats: Annotated[
@@ -123,12 +128,12 @@ def import_(
     from toolkit.tour.story import import_figures
     from toolkit.traces import write_traces
 
-    if to.exists() and file.exists() and to.samefile(file):
-        raise UsageError(f"{to} is the file to be read: name another for --to")
+    for file in files:
+        _check_apart(file, to)
     if formats:
         run_path(str(formats))
     say = _teller(as_json)
-    traces = _read(file, say, format)
+    traces = _read(files[0] if len(files) == 1 else files, say, format)
     if traces:
         write_traces(to, traces, form=form)
         say(f"wrote {len(traces)} traces to {to}")
@@ -137,7 +142,15 @@ def import_(
     _end({"ok": bool(traces), "to": str(to), **import_figures(traces)}, as_json)
 
 
-def _read(path: Path, say: Callable[[str], object], format: str = "auto") -> Any:
+def _check_apart(file: Path, to: Path) -> None:
+    """Raise UsageError where the file to write is one of those to read."""
+    if file.is_dir() and to.resolve().is_relative_to(file.resolve()):
+        raise UsageError(f"{to} is in the folder to be read: name a file elsewhere for --to")
+    if to.exists() and file.exists() and to.samefile(file):
+        raise UsageError(f"{to} is the file to be read: name another for --to")
+
+
+def _read(path: Path | list[Path], say: Callable[[str], object], format: str = "auto") -> Any:
     from toolkit.traces import SkippedRecords, read_traces
 
     with warnings.catch_warnings(action="ignore", category=SkippedRecords):  # the report names each
@@ -251,15 +264,19 @@ def lab(
 ) -> None:
     """Open JupyterLab on the notebooks. Further options go to JupyterLab.
 
-    In a clone these are the clone's own, so that git shows what you change. Elsewhere, or with
-    --folder, they are copies of yours: what you change in them is never overwritten.
+    With --traces it opens the annotation notebook on your own traces. In a clone the notebooks
+    are the clone's own, so that git shows what you change. Elsewhere, or with --folder, they are
+    copies of yours: what you change in them is never overwritten.
     """
     from toolkit.files import shipped
     from toolkit.tour.lessons import TRACES_VARIABLE
-    from toolkit.tour.notebooks import lay_out_notebooks
+    from toolkit.tour.notebooks import ANNOTATION, lay_out_notebooks
 
+    start = "/lab"
     if traces:
-        _read(traces, _teller(False))
+        if not _read(traces, _teller(False)):
+            raise UsageError(f"{traces}: nothing could be read, so there is nothing to label")
+        start = f"/lab/tree/{ANNOTATION}"
         os.environ[TRACES_VARIABLE] = str(traces.resolve())
     notebooks = shipped("notebooks")
     in_clone = Path(__file__).resolve().parent not in notebooks.parents
@@ -269,8 +286,10 @@ def lab(
         print(lay_out_notebooks(notebooks), flush=True)
     if no_open:
         return
-    root = f"--ServerApp.root_dir={notebooks}"
-    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", root, *context.args)
+    if traces:
+        print(f"{ANNOTATION} opens: run its first two cells (Shift+Enter), and label.", flush=True)
+    options = [f"--ServerApp.root_dir={notebooks}", f"--LabApp.default_url={start}"]
+    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", *options, *context.args)
 
 
 @app.command()

@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -52,31 +53,27 @@ async def until(ready: Callable[[], Any], timeout_s: float, what: str) -> Any:
         raise AssertionError(f"{what}: not within {timeout_s} s") from None
 
 
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    token, folder, log = token_hex(16), tmp_path / "notebooks", tmp_path / "lab.log"
-    folder.mkdir()
-    homes = {name: str(tmp_path / "jupyter" / home) for name, home in HOMES.items()}
-    settings = tmp_path / "jupyter" / "settings" / NO_NEWS
+@asynccontextmanager
+async def running(command: list[str], folder: Path, home: Path) -> AsyncIterator[Lab]:
+    """The JupyterLab that `command` starts, with notebooks in `folder` and all else in `home`."""
+    token, log = token_hex(16), home / "lab.log"
+    homes = {name: str(home / "jupyter" / place) for name, place in HOMES.items()}
+    settings = home / "jupyter" / "settings" / NO_NEWS
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
     options = [
-        *(
-            "--no-browser",
-            "--allow-root",
-            "--ServerApp.ip=127.0.0.1",
-            "--ServerApp.port=0",
-            f"--ServerApp.root_dir={folder}",
-        ),
-        *(
-            f"--IdentityProvider.token={token}",
-            "--LabApp.news_url=",
-            "--LabApp.extension_manager=readonly",
-        ),
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port=0",
+        f"--IdentityProvider.token={token}",
+        "--LabApp.news_url=",
+        "--LabApp.extension_manager=readonly",
     ]
     with log.open("wb") as out:
         server = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "jupyterlab", *options),
+            *command,
+            *options,
             env={**os.environ, **homes, "JUPYTER_PLATFORM_DIRS": "1"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
@@ -84,7 +81,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
             start_new_session=True,
         )
     try:
-        runtime = tmp_path / "jupyter" / "runtime" / f"jpserver-{server.pid}.json"
+        runtime = home / "jupyter" / "runtime" / f"jpserver-{server.pid}.json"
         await until(
             lambda: runtime.exists() and runtime.read_text().endswith("}"),
             START_S,
@@ -93,6 +90,21 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         yield Lab(json.loads(runtime.read_text())["url"], token, folder)
     finally:
         await stop(server)
+
+
+@pytest.fixture
+def start_lab(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Lab]]:
+    """What starts a JupyterLab by a command of your own."""
+    return partial(running, home=tmp_path)
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    async with running(command, folder, tmp_path) as lab:
+        yield lab
 
 
 async def stop(server: asyncio.subprocess.Process) -> None:

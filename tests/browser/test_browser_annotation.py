@@ -308,16 +308,24 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     shown = time.perf_counter()
     await notebook.picture(pictures, "browser-1-opens")
 
-    cost = (
-        page.get_by_role("columnheader")
-        .filter(has=page.get_by_placeholder("cost_usd"))
-        .locator(".dt-column-order")
-        .first
-    )
+    head = page.locator(".dt-scroll-head")
+    cost = head.get_by_role("columnheader", name="cost_usd").locator(".dt-column-order")
     await cost.click()
     await cost.click()  # dearest first, and not "0.05" after "0.1" or among the unknown
     await expect(page.locator("tbody tr").first).to_contain_text("visit-4999")
     await notebook.picture(pictures, "browser-2-sorted")
+
+    errors = page.locator(".dt-scroll-foot").get_by_placeholder("tool_errors")
+    await errors.fill("1")  # a filter has a row of its own, and does not sort
+    await expect(page.locator("tbody tr").first).to_contain_text("visit-4999")
+    await expect(page.locator(".dt-info")).to_contain_text("of 1,667")
+    await errors.fill("")
+    await expect(head.get_by_role("columnheader", name="source")).to_have_count(0)
+    await expect(page.get_by_text("every trace says the same")).to_contain_text("source simulated")
+    for name in ("id", "outcome"):
+        column = head.get_by_role("columnheader", name=name, exact=True)
+        await column.scroll_into_view_if_needed()
+        await expect(column).to_be_in_viewport()
 
     search = page.get_by_placeholder("Words anywhere in a trace")
     await search.fill("HERON is.")
@@ -331,12 +339,21 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     await expect(page.locator(".fieldbook").get_by_text("Is bike 300 free?")).to_be_visible()
     await page.locator("td", has_text="visit-500").first.click(modifiers=["Control"])
     await expect(page.get_by_text("2 of 50 selected")).to_be_visible()
+    marks = page.locator(".fieldbook-browse .steps mark")
+    await expect(marks).to_have_text(["heron", "is."])
+    await expect(marks.first).to_be_in_viewport()
     await notebook.picture(pictures, "browser-3-found")
     await page.get_by_role("button", name="Label these").click()
-    await expect(page.get_by_text("1 of 2 · 0 labelled")).to_be_visible()
-    await page.get_by_text("1 of 2 · 0 labelled").scroll_into_view_if_needed()
+    await expect(page.locator(".fieldbook-annotate")).to_be_focused()
+    for element in ("1 of 2 · 0 labelled", "Defer (D)"):
+        await expect(page.get_by_text(element)).to_be_in_viewport(ratio=1)
     await notebook.picture(pictures, "browser-4-labels")
     assert await page.evaluate("window.pwned") is None, "a trace ran script in the notebook"
+    await page.locator(".fieldbook-browse").focus()
+    for key in ("f", "ArrowDown", "ArrowDown", "Shift+ArrowDown"):  # a failed one comes first
+        await page.keyboard.press(key)
+    await expect(page.get_by_text("2 of 50 selected")).to_be_visible()
+    await expect(page.locator(".fieldbook-browse article.failed").first).to_be_in_viewport()
     assert [
         url
         for url in asked

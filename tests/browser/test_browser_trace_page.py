@@ -1,8 +1,9 @@
 """The page of a trace and the viewer of many, in a real Chromium: with script and without."""
 
 import asyncio
-import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -97,20 +98,25 @@ def only_the_page(asked: list[str]) -> bool:
     return all(url.startswith(("file:///", "data:image/png;base64,", "blob:")) for url in asked)
 
 
-async def top_of(page, selector: str) -> float:
-    return await page.locator(selector).evaluate("element => element.getBoundingClientRect().top")
+@pytest.fixture
+async def reader(chromium: str) -> AsyncIterator[Any]:
+    """A page of a browser that runs no script."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as play:
+        flags = ["--no-sandbox", "--disable-gpu"]
+        browser = await play.chromium.launch(executable_path=chromium, args=flags)
+        context = await browser.new_context(java_script_enabled=False)
+        try:
+            yield await context.new_page()
+        finally:
+            await browser.close()
 
 
-async def test_the_page_is_read_without_script(page, tmp_path):
+async def test_the_page_is_read_without_script(reader, tmp_path):
     from playwright.async_api import expect
 
     trace = talk(1, failing=True)
-    context = (
-        await page.context.browser.new_context(java_script_enabled=False)
-        if page.context.browser
-        else None
-    )
-    reader = await context.new_page() if context else page
     asked = await show(reader, tmp_path, document(trace.id, trace_html(trace, anchors="v")))
     await expect(reader.locator("article.failed")).to_have_count(2)
     await expect(reader.get_by_text("find_bike failed 2 times, at steps")).to_be_visible()
@@ -212,7 +218,7 @@ async def test_keys_lead_from_error_to_error_and_from_trace_to_trace(page, tmp_p
     from playwright.async_api import expect
 
     traces = [talk(number, failing=number == 1) for number in range(3)]
-    await show(page, tmp_path, viewer(traces, "visits.jsonl").html + "")
+    await show(page, tmp_path, viewer(traces, "visits.jsonl").html)
     await page.goto(page.url + "#t0")
     await expect(page.get_by_role("heading", name="visit-0")).to_be_visible()
     await page.keyboard.press("j")
@@ -248,10 +254,8 @@ async def test_five_thousand_steps_open_in_a_second(page, tmp_path):
     )
     assert seen_ms < 1000
 
-    began = time.perf_counter()
     await page.locator(".tick.failed").last.click()
     await expect(page.locator("article:target")).to_be_in_viewport()
-    assert time.perf_counter() - began < 2
 
 
 async def test_a_trace_in_jupyterlab_has_ticks_that_lead_to_steps_in_either_theme(

@@ -162,6 +162,14 @@ def test_words_of_the_program_on_a_users_line_are_not_the_users(tmp_path, words)
     assert outline(trace) == [("message", "system", words)]
 
 
+def test_what_an_editor_adds_to_a_prompt_stays_beside_the_users_words(tmp_path):
+    added = {"type": "text", "text": "<ide_opened_file>The user opened a.py</ide_opened_file>"}
+    prompt = {"type": "text", "text": "Mend it."}
+    trace = read_lines(tmp_path, line("user", "u1", None, [added, prompt]))
+    assert outline(trace) == [("message", "user", "Mend it.")]
+    assert trace.steps[0].data["added_by_program"] == [added]
+
+
 def test_a_slash_command_reads_as_it_was_typed(tmp_path):
     markup = "<command-name>/review</command-name><command-args>the lock</command-args>"
     trace = read_lines(tmp_path, line("user", "u1", None, markup))

@@ -167,24 +167,22 @@ def test_numbers_that_json_cannot_write_become_null_and_the_report_says_so(tmp_p
 
 
 @pytest.mark.parametrize("levels", [400, 3_000])
-def test_a_record_that_is_nested_too_deeply_is_named_and_the_others_can_be_written(
-    tmp_path, levels
-):
+def test_what_is_nested_too_deeply_is_named_and_the_trace_can_be_written(tmp_path, levels):
     deep = '{"id": "deep", "messages": [], "tree": ' + "[" * levels + "]" * levels + "}"
     path = tmp_path / "deep.jsonl"
     path.write_text(f"{json.dumps(RECORDS[0])}\n{deep}\n{json.dumps(RECORDS[1])}\n")
-    with pytest.warns(SkippedRecords, match="nested too deeply"):
-        traces = read_traces(path)
-    assert [problem.id for problem in traces.report.problems] == ["deep"]
+    traces = read_traces(path)
+    [warning] = [remark for remark in traces.report.warnings if "too deeply" in remark.what]
+    assert warning.first == "record 2, line 2 (deep)"
     write_traces(tmp_path / "out.jsonl", traces)
-    assert [trace.id for trace in read_traces(tmp_path / "out.jsonl")] == ["t0", "t1"]
+    assert [trace.id for trace in read_traces(tmp_path / "out.jsonl")] == ["t0", "deep", "t1"]
 
 
-def test_a_file_of_one_record_that_is_nested_too_deeply_says_so(tmp_path):
+def test_a_record_of_nothing_but_depth_says_so(tmp_path):
     path = tmp_path / "deep.jsonl"
     path.write_text('{"messages": ' + "[" * 3_000 + "]" * 3_000 + "}")
-    with pytest.raises(RecordError, match="nested too deeply"):
-        read_traces(path)
+    with pytest.warns(SkippedRecords, match="nested too deeply"):
+        assert not read_traces(path)
 
 
 DAMAGES = {

@@ -401,6 +401,19 @@ def test_usage_and_all_else_that_the_source_says_stand_behind_folds():
     assert ">m-2</span>" in html
 
 
+def test_a_field_that_the_head_cannot_show_stands_in_the_record():
+    meta = {
+        "outcome": {"kind": "partial"},
+        "reward": [0.5],
+        "model": ["m"],
+        "scores": "many",
+        "cost_usd": "much",
+    }
+    html = head_of(trace_html(Trace("t", [said("user", "x")], meta)))
+    for word in ("partial", "0.5", "many", "much"):
+        assert word in html, word
+
+
 def test_scores_say_who_gave_them_and_lead_to_their_step():
     score = {
         "name": "helpful",

@@ -14,8 +14,10 @@ from ipywidgets import Widget
 
 from toolkit.evals import Verdict
 from toolkit.evals.labels.labels import Label, LabelStore
-from toolkit.traces import Step, Trace
+from toolkit.traces import Step, Trace, step_anchor
 from toolkit.views import AnnotationPanel
+from toolkit.views.panels.page import widgets_in
+from toolkit.views.panels.phrases import PhraseChips
 
 
 def some_traces(n: int) -> list[Trace]:
@@ -394,3 +396,101 @@ def test_two_undos_take_two_and_a_refilled_box_counts_as_unsaved_only_once_chang
     assert (on_disk(store), panel.trace.id, panel.reason.value) == ([], "t1", "Fine.")
     panel.next.click()
     assert panel.trace.id == "t2"
+
+
+def step_of(store: Path) -> list[tuple[str, str | None]]:
+    labels = LabelStore(store, make=True).labels()
+    return [(label.trace_id, label.step) for label in labels]
+
+
+def test_a_label_points_at_the_step_of_the_number_and_undo_gives_it_back(store):
+    panel = AnnotationPanel(some_traces(2), store=store)
+    panel.step.number.value = "2"
+    press(panel, "fail", "Rude.")
+    assert step_of(store) == [("t1", "2")]
+    assert panel.step.step is None
+    panel.undo.click()
+    assert (panel.step.number.value, panel.step.step) == ("2", "2")
+    panel.step.unset.click()
+    assert panel.step.step is None
+    press(panel, "fail", "Rude.")
+    assert step_of(store) == [("t1", None)]
+
+
+def test_the_chosen_step_is_named_and_framed_in_the_trace(store):
+    panel = AnnotationPanel(some_traces(1), store=store)
+    framed = f"#{step_anchor(panel.trace, '2')}{{outline:"
+    assert framed not in json.dumps(Widget.get_manager_state())
+    panel.step.number.value = "2"
+    shown = json.dumps(Widget.get_manager_state())
+    assert framed in shown
+    assert "assistant: Yes." in shown
+
+
+@pytest.mark.parametrize("number", ["0", "3", "-1", "two", "1.0", "²", "9" * 5000])
+def test_a_number_that_is_no_steps_is_refused(store, number):
+    panel = AnnotationPanel(some_traces(1), store=store)
+    panel.step.number.value = number
+    assert (panel.step.number.value, panel.step.step) == ("", None)
+    assert "1 to 2" in panel.message
+
+
+def test_another_step_replaces_a_label_and_the_same_one_is_not_written_twice(store):
+    panel = AnnotationPanel(some_traces(1), store=store)
+    panel.step.number.value = "1"
+    press(panel, "fail", "Rude.")
+    before = store.read_bytes()
+    panel.verdicts["fail"].click()
+    assert store.read_bytes() == before
+    panel.step.number.value = "2"
+    panel.verdicts["fail"].click()
+    assert step_of(store) == [("t1", "2")]
+
+
+def test_a_step_that_is_not_saved_holds_the_panel_in_place(store):
+    panel = AnnotationPanel(some_traces(2), store=store)
+    panel.step.number.value = "2"
+    panel.next.click()
+    assert panel.trace.id == "t1"
+    assert "not saved yet" in panel.message
+    panel.step.unset.click()
+    panel.next.click()
+    assert panel.trace.id == "t2"
+
+
+def chips(panel: AnnotationPanel) -> Widget:
+    (chips,) = [widget for widget in widgets_in(panel) if isinstance(widget, PhraseChips)]
+    return chips
+
+
+def test_words_used_before_are_chips_with_counts_that_add_to_the_reason(store):
+    panel = AnnotationPanel(some_traces(4), store=store)
+    assert chips(panel).options == ()
+    press(panel, "fail", "Gives up early; rude.")
+    press(panel, "fail", "gives up early")
+    assert chips(panel).options == (("gives up early · 2", "gives up early"), ("rude · 1", "rude"))
+    panel.reason.value = "Too long"
+    for phrase in ("rude", "rude", "gives up early"):
+        chips(panel).value = phrase
+    assert panel.reason.value == "Too long; rude; gives up early"
+    panel.verdicts["fail"].click()
+    assert on_disk(store)[-1] == ("t3", "fail", "Too long; rude; gives up early")
+
+
+def test_a_chip_of_a_page_that_is_gone_adds_nothing_to_the_next_reason(store):
+    panel = AnnotationPanel(some_traces(3), store=store)
+    press(panel, "fail", "Rude.")
+    late = chips(panel)
+    press(panel, "fail", "Late.")
+    late.value = "Rude"
+    assert panel.reason.value == ""
+
+
+def test_the_next_error_has_a_button_where_a_step_failed(store):
+    data = {"call_id": "1"}
+    call = Step("c", "tool.call", "assistant", "find", data=data)
+    result = Step("r", "tool.result", "tool", "Gone.", data=data | {"error": True})
+    panel = AnnotationPanel([*some_traces(1), Trace("t2", (call, result))], store=store)
+    assert panel.next_error.disabled
+    panel.next.click()
+    assert not panel.next_error.disabled

@@ -135,3 +135,67 @@ def test_thousands_of_rows_are_all_there_and_a_search_leaves_no_widgets_behind()
 def test_no_trace_at_all_is_an_empty_table():
     browser = TraceBrowser([])
     assert (browser.found, browser.selected, browser.trace) == ([], [], None)
+
+
+def test_what_every_trace_says_alike_is_hidden_and_named():
+    browser = TraceBrowser(TRACES)
+    state = json.dumps(Widget.get_manager_state())
+    assert "Hidden, as every trace says the same: steps 4, messages 3, tool_calls 1" in state
+    (definition,) = browser.table.get_state()["_dt_args"]["columnDefs"]
+    rows = json.loads(browser.table.get_state()["_dt_args"]["data_json"])
+    hidden = [[row[column] for column in definition["targets"]] for row in rows]
+    assert definition["visible"] is False
+    assert hidden == [["4", "3", "1", "0", "imported"]] * 3
+
+
+def test_a_single_trace_hides_nothing_for_it_says_nothing_alike():
+    browser = TraceBrowser(TRACES[:1])
+    (definition,) = browser.table.get_state()["_dt_args"]["columnDefs"]
+    assert definition["targets"] == []
+
+
+def failing(name: str, n_errors: int, **meta) -> Trace:
+    steps = [Step("u", "message", "user", "Hello?")]
+    for n in range(n_errors):
+        data = {"call_id": str(n)}
+        steps.append(Step(f"c{n}", "tool.call", "assistant", "find", data=data))
+        steps.append(Step(f"r{n}", "tool.result", "tool", "Gone.", data=data | {"error": True}))
+    return Trace(name, tuple(steps), meta)
+
+
+def test_failed_ones_come_first_on_a_click_and_go_back_on_another():
+    traces = [
+        failing("fine", 0),
+        failing("one error", 1),
+        failing("two errors", 2, outcome="complete"),
+        failing("lost", 0, outcome="failed"),
+        failing("nothing", 1, reward=0.0),
+    ]
+    browser = TraceBrowser(traces)
+    browser.failures_first.value = True
+    assert ids(browser.found) == ["nothing", "lost", "two errors", "one error", "fine"]
+    assert browser.message == "5 of 5 traces, 4 with a failure, which come first"
+    browser.table.selected_rows = [0]
+    assert browser.trace.id == "nothing"
+    browser.failures_first.value = False
+    assert ids(browser.found) == ids(traces)
+
+
+def test_the_words_of_the_search_are_marked_in_the_trace_that_is_open():
+    browser = TraceBrowser(TRACES)
+    browser.search.value = "heron"
+    browser.table.selected_rows = [0]
+    assert "<mark>Heron</mark>" in json.dumps(Widget.get_manager_state())
+    browser.search.value = ""
+    assert "<mark>" not in json.dumps(Widget.get_manager_state())
+
+
+def test_words_in_the_panel_beneath_hold_it_in_place(tmp_path):
+    browser = TraceBrowser(TRACES, store=tmp_path / "labels.jsonl", rater="ada")
+    browser.table.selected_rows = [0]
+    browser.label.click()
+    (panel,) = browser.children[-1].children
+    panel.reason.value = "Half a thought"
+    browser.label.click()
+    assert browser.children[-1].children == (panel,)
+    assert "not saved yet" in browser.message

@@ -2,7 +2,8 @@
 trusted.
 
 - structured vibe check: `sample_traces` says what to read; a `Label` has a verdict and a reason,
-  and is kept in a `LabelStore`, or comes from a table by `labels_from_frame`; `merge_labels` puts
+  and is kept in a `LabelStore`, or comes from a table by `labels_from_frame`, or from an export by
+  `labels_of` (`scores_of` has what is no verdict there); `merge_labels` puts
   several raters side by side
 - failure modes: a `Codebook` of open codes, merged into axial `FailureMode`s; clusters suggest, a
   person confirms
@@ -82,9 +83,11 @@ from toolkit.evals.labels import (
     cluster_reasons,
     labels_frame,
     labels_from_frame,
+    labels_of,
     match_modes,
     merge_labels,
     sample_traces,
+    scores_of,
     split_labels,
 )
 from toolkit.evals.scorers import (
@@ -159,6 +162,7 @@ __all__ = [
     "labels_frame",
     "labels_from_frame",
     "labels_needed",
+    "labels_of",
     "match_modes",
     "merge_labels",
     "no_repeated_calls",
@@ -173,6 +177,7 @@ __all__ = [
     "score",
     "score_traces",
     "scorer",
+    "scores_of",
     "split_labels",
     "tools_succeeded",
     "trusted",

@@ -8,6 +8,8 @@ from pathlib import Path
 from toolkit.files import shipped
 from toolkit.records import write_whole
 
+ANNOTATION = "02_thumbs_and_a_reason_why.ipynb"
+"""The notebook in which traces are labelled: its first two cells are enough."""
 LAID_OUT = ".fieldbook.json"
 """The file that says what was laid out: the hash of each file by its name."""
 

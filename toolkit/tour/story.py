@@ -168,10 +168,16 @@ def import_figures(traces: Traces) -> dict[str, Any]:
         "source": source_of(traces),
         "sources": dict(Counter(trace.source for trace in traces)),
         "format": report.format,
+        "forms": dict(report.forms),
+        "records": report.n_records,
+        "merged": report.n_merged,
         "traces": report.n_traces,
         "steps": report.n_steps,
         "tool_calls": report.n_tool_calls,
         "problems": [asdict(problem) for problem in report.problems],
+        "not_understood": [asdict(remark) for remark in report.not_understood],
+        "warnings": [asdict(remark) for remark in report.warnings],
+        "kept_in_meta": list(report.unknown_fields),
     }
 
 

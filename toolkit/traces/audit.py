@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import repeat
-from math import isnan
+from math import isfinite
 from typing import Any
 
-from toolkit.records import RecordError
-from toolkit.traces.decode import TOO_DEEP
+from toolkit.traces.decode import TOO_DEEP, TooDeep
 from toolkit.traces.ids import Record
 from toolkit.traces.trace import Trace
 
@@ -40,15 +40,30 @@ class Values:
     """The texts and the numbers."""
     containers: set[int]
     """The identities of the objects and lists that are in a trace just as they came."""
+    parts: list[Any] = field(default_factory=list)
+    """Records with further values, which are looked at where one is not found otherwise."""
     _lines: set[str] = field(default_factory=set)
 
     def has(self, leaf: Any) -> bool:
         """Whether a text or a number is in a trace, by itself or line by line."""
-        if isinstance(leaf, float) and isnan(leaf):
+        if isinstance(leaf, float) and not isfinite(leaf):
             return True  # it has a warning of its own
+        if self.parts:
+            self._add_parts()
+            if leaf in self.leaves:
+                return True
         if not self._lines:
             self._lines = set(_lines_of(self.leaves))
         return all(line in self._lines for line in _lines(str(leaf)))
+
+    def _add_parts(self) -> None:
+        """Add all values of the parts; one that is nested too deeply has a problem of its own."""
+        for part in self.parts:
+            with suppress(TooDeep):
+                inner = values_in([part])
+                self.leaves |= inner.leaves
+                self.containers |= inner.containers
+        self.parts = []
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -70,7 +85,7 @@ def _lines_of(leaves: Iterable[Any]) -> Iterator[str]:
 def values_of(traces: Iterable[Trace]) -> Values:
     """The values in traces.
 
-    Raises RecordError where one is nested too deeply.
+    Raises TooDeep where one is nested too deeply.
     """
     leaves: set[Any] = set()
     nested: list[Any] = []
@@ -107,7 +122,18 @@ def values_in(values: list[Any]) -> Values:
         if not deeper:
             return kept
         level = deeper
-    raise RecordError(f"{TOO_DEEP} to be written as JSON again")
+    raise TooDeep(f"{TOO_DEEP} to be written as JSON again")
+
+
+def values_of_parts(parts: list[Any]) -> Values:
+    """The values in the records that were taken out of a record.
+
+    Most of them are objects of the record as they came, so that a look at the outside is enough.
+    """
+    outside = [value for part in parts if isinstance(part, dict) for value in part.values()]
+    containers = {id(value) for value in (*parts, *outside) if isinstance(value, dict | list)}
+    leaves = {value for value in outside if isinstance(value, str | int | float)}
+    return Values(leaves, containers, parts)
 
 
 def passed_over(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.audit import Values, passed_over, values_of, warnings_of
-from toolkit.traces.decode import TOO_DEEP, readable
+from toolkit.traces.audit import Values, passed_over, values_of, values_of_parts, warnings_of
+from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, readable, shallow
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, unused
 from toolkit.traces.messages import NOT_FINITE, UNREAD
@@ -91,7 +91,7 @@ class Import:
             self._read(record, format_, self.tally, None, [record.value])
             return
         try:
-            for part in _parts(record, format_):
+            for part in self._parts(record, format_):
                 if format_.group is None:
                     self._read(part, format_, self.tally, None, [part.value])
                 else:
@@ -145,6 +145,15 @@ class Import:
         scalars = {name: value for name, value in fields.items() if isinstance(value, str | int)}
         self.tally.skip(_problem(record, None, RecordError(why)), scalars, format_)
 
+    def _parts(self, record: RawRecord, format_: Format) -> list[RawRecord]:
+        """The records inside a record, or the record itself."""
+        if format_.parts is None:
+            return [record]
+        parts = _guarded(format_.parts, record.value)
+        for field in passed_over([record.value], values_of_parts(parts), format_.converted):
+            self.tally.passed_over.add(field, f"record {record.number}, line {record.line}")
+        return [replace(record, value=part) for part in parts]
+
     def _gather(self, record: RawRecord, format_: Format) -> None:
         """Keep a record until all those of its trace have been met."""
         assert format_.group is not None
@@ -170,9 +179,16 @@ class Import:
         own_id = stated_id(format_, record.value) or group_id or None
         id_ = unused(own_id or f"{Path(tally.path).stem}-{record.number}", self._ids)
         try:
-            traces, kept = _read_record(record, format_, id_)
+            try:
+                traces, kept = _read_record(record, format_, id_)
+            except TooDeep:
+                record = _cut(record)
+                values = record.value["records"] if group_id is not None else [record.value]
+                traces, kept = _read_record(record, format_, id_)
         except RecordError as error:
             self._ids.discard(id_)
+            if record.n_cut:
+                error = RecordError(f"{error.why}; it is {TOO_DEEP}", field=error.field)
             tally.problems.append(_problem(record, own_id, error))
             return
         named = [traces[0] if traces[0].id == id_ else self._renamed(traces[0])]
@@ -208,20 +224,21 @@ class Import:
             tally.passed_over.add(field, place_of(record, traces[0].id))
         for warning in warnings_of(traces):
             tally.warnings.add(warning, place_of(record, traces[0].id))
+        if record.n_cut:
+            what = f"values {TOO_DEEP}: in their place stands {CUT!r}"
+            tally.warnings.add(what, place_of(record, traces[0].id))
+        for name in _unread_fields(traces):
+            warning = f"the field {name} of a message is not understood: see data[{UNREAD!r}]"
+            tally.warnings.add(warning, place_of(record, traces[0].id))
         not_finite = sorted({*record.not_finite, *_not_finite_arguments(traces)})
         if not_finite:
-            tally.warnings.add(
-                "numbers became null, as JSON has no word for them", place_of(record, traces[0].id)
-            )
-            tally.notes.append(
-                f"record {record.number} ({traces[0].id}): {', '.join(not_finite)} became null"
-            )
+            place = place_of(record, traces[0].id)
+            numbers = ", ".join(not_finite)
+            tally.warnings.add(f"{numbers} became null, as JSON has no word for it", place)
         for trace in traces:
             repairs = trace.meta.get(NOTES)
             for repair in repairs if isinstance(repairs, list) else ():
                 tally.notes.append(f"record {record.number} ({trace.id}): {repair}")
-            for place in _unread_places(trace):
-                tally.notes.append(f"record {record.number} ({trace.id}): {place}")
 
 
 def collect(
@@ -245,15 +262,6 @@ def warn_of_skipped(report: ImportReport) -> None:
             SkippedRecords,
             stacklevel=3,
         )
-
-
-def _parts(record: RawRecord, format_: Format) -> Iterator[RawRecord]:
-    """The records inside a record, or the record itself."""
-    if format_.parts is None:
-        yield record
-        return
-    for value in _guarded(format_.parts, record.value):
-        yield replace(record, value=value)
 
 
 def _guarded(ask: Any, record: Record) -> Any:
@@ -281,7 +289,7 @@ def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Tra
         made = format_.read(record.value, id_)
         traces = [made] if isinstance(made, Trace) else list(made)
     except RecursionError:
-        raise RecordError(TOO_DEEP) from None
+        raise TooDeep from None
     except RecordError:
         raise
     except BUGS as error:
@@ -290,6 +298,12 @@ def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Tra
     if not traces:
         raise RecordError("it holds no trace")
     return traces, values_of(traces)
+
+
+def _cut(record: RawRecord) -> RawRecord:
+    """A record without what is nested too deeply in it."""
+    value, n_cut = shallow(record.value)
+    return replace(record, value=value, n_cut=record.n_cut + n_cut)
 
 
 def place_of(record: RawRecord, id_: str) -> str:
@@ -309,6 +323,13 @@ def _not_finite_arguments(traces: Iterable[Trace]) -> Iterator[str]:
             yield from call.data.pop(NOT_FINITE, ())
 
 
+def _unread_fields(traces: Iterable[Trace]) -> Iterator[str]:
+    """The fields of messages that could not be read, as a transcript notes them."""
+    for trace in traces:
+        for step in trace.steps:
+            yield from step.data.get(UNREAD, ())
+
+
 def _scalar_fields(broken: str) -> dict[str, Any]:
     """The fields that broken text still shows, before its first list and after its last one."""
     text = readable(broken).rstrip().removesuffix("]")
@@ -319,10 +340,3 @@ def _scalar_fields(broken: str) -> dict[str, Any]:
         name, string, number = match.groups()
         fields.setdefault(name, string or number)
     return fields
-
-
-def _unread_places(trace: Trace) -> Iterator[str]:
-    """Where a message has a field that could not be read, as a transcript notes it."""
-    for number, step in enumerate(trace.steps, 1):
-        for name in step.data.get(UNREAD, ()):
-            yield f"step {number}: field {name} could not be read; it is in data[{UNREAD!r}]"

@@ -8,12 +8,27 @@ import re
 from math import isfinite
 from typing import Any, NamedTuple
 
+from toolkit.records import RecordError
+
 SURROGATE = re.compile("[\ud800-\udfff]")
 SURROGATE_PAIR = re.compile(
     r"(?<!\\)\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(?P<half>\\u[dD][89a-fA-F])"
 )
 """An escaped surrogate pair, or what may be half of one."""
 TOO_DEEP = "nested too deeply"
+MOST_LEVELS = 100
+"""How deep a value may be nested that came in deeper than can be read or written."""
+CUT = "[nested too deeply]"
+"""What stands in the place of a value below that."""
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+"""A text in JSON, which may hold brackets, or a bracket."""
+
+
+class TooDeep(RecordError):
+    """A record is nested deeper than can be read, shown or written."""
+
+    def __init__(self, why: str = TOO_DEEP) -> None:
+        super().__init__(why)
 
 
 class Decoded(NamedTuple):
@@ -25,6 +40,8 @@ class Decoded(NamedTuple):
     error: str | None = None
     error_at: int = 0
     not_finite: tuple[str, ...] = ()
+    n_cut: int = 0
+    """How many values in it were nested too deeply, and are not there."""
 
 
 def readable(raw: str) -> str:
@@ -82,12 +99,58 @@ def decode_at(text: str, at: int) -> Decoded:
             why = f"not JSON: {error.msg}, at {shown!r}"
         return Decoded(None, at, why, error.pos)
     except RecursionError:
-        return Decoded(None, at, TOO_DEEP, at)
+        return _decode_cut(text, at)
     except ValueError as error:  # an integer of more digits than Python reads
         return Decoded(None, at, f"not readable JSON: {error}", at)
     if _has_half_pair(text, at, end):
         value = _without_half_pairs(value)
     return Decoded(value, end, unreadable(text, at, end), end, tuple(not_finite))
+
+
+def _decode_cut(text: str, at: int) -> Decoded:
+    """Decode the value at `at` without what is nested too deeply in it."""
+    pieces: list[str] = []
+    begin = at
+    level = 0
+    n_cut = 0
+    for match in TOKEN.finditer(text, at):
+        if match[0] in "[{":
+            level += 1
+            if level == MOST_LEVELS + 1:
+                pieces += [text[begin : match.start()], json.dumps(CUT)]
+        elif match[0] in "]}":
+            level -= 1
+            if level == MOST_LEVELS:
+                begin = match.end()
+                n_cut += 1
+        if level == 0:
+            pieces.append(text[begin : match.end()])
+            decoded = decode_at("".join(pieces), 0) if n_cut else Decoded(None, 0, TOO_DEEP)
+            if decoded.error:
+                break
+            return decoded._replace(end=match.end(), n_cut=n_cut)
+    return Decoded(None, at, TOO_DEEP, at)
+
+
+def shallow(value: Any, levels: int = MOST_LEVELS) -> tuple[Any, int]:
+    """A copy of a value without what is nested deeper, and how many values that were.
+
+    >>> shallow([1, [2, [3]]], levels=2)
+    ([1, [2, '[nested too deeply]']], 1)
+    """
+    if not isinstance(value, dict | list):
+        return value, 0
+    if not levels:
+        return CUT, 1
+    n_cut = 0
+    copies: list[Any] = []
+    for inner in value.values() if isinstance(value, dict) else value:
+        copy, n_below = shallow(inner, levels - 1)
+        copies.append(copy)
+        n_cut += n_below
+    if isinstance(value, dict):
+        return dict(zip(value, copies, strict=True)), n_cut
+    return copies, n_cut
 
 
 def _has_half_pair(text: str, at: int, end: int) -> bool:

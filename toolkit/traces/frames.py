@@ -15,6 +15,8 @@ from toolkit.traces.trace import Source, Trace
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+__all__ = ["steps_frame", "trace_row", "traces_frame", "traces_from_frame"]
+
 TRACE_COLUMNS = {
     "id": "string",
     "title": "string",

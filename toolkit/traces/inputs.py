@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from toolkit.files import binary_kind, encoding_of
 from toolkit.records import RecordError
 from toolkit.traces.archive import Archive, read_gzip, too_large, unpacked_bound
@@ -40,30 +42,32 @@ class Input:
     """Why it cannot be read."""
 
 
-def inputs(given: Any, formats: Formats) -> Iterator[Input]:
-    """Each file of what was given.
+def inputs(given: list[Any], formats: Formats) -> Iterator[Input]:
+    """Each file of what was given: paths and DataFrames.
 
     Raises OSError where a file that is named is not there.
     """
-    if _is_frame(given):
-        yield Input("DataFrame", rows=frame_rows(given))
-        return
-    paths = [given] if isinstance(given, str | os.PathLike) else given
-    for path in paths:
-        if _is_frame(path):
+    for path in given:
+        if is_frame(path):
             yield Input("DataFrame", rows=frame_rows(path))
         else:
             yield from _of_path(Path(path), formats)
 
 
-def _is_frame(given: object) -> bool:
+def given_paths(given: Any) -> list[Any]:
+    """The paths or DataFrames of a list of them, or of one alone."""
+    if isinstance(given, str | os.PathLike) or is_frame(given):
+        return [given]
+    return list(given)
+
+
+def is_frame(given: object) -> bool:
+    """Whether something is a DataFrame, which need not be imported to tell."""
     return hasattr(given, "columns") and hasattr(given, "to_dict")
 
 
 def frame_rows(df: Any) -> list[dict[str, Any]]:
     """The rows of a DataFrame as JSON has them; what is missing is None."""
-    from pydantic_core import to_jsonable_python
-
     df = df.rename(columns=str).astype(object)
     rows = df.where(df.notna(), None).to_dict("records")
     return [to_jsonable_python(row, fallback=_plain_cell) for row in rows]
@@ -91,8 +95,16 @@ def _of_folder(folder: Path, formats: Formats) -> Iterator[Input]:
             path = Path(place, name)
             if _leads_out(path, folder):
                 yield Input(str(path), error="a link that leads out of the folder: not followed")
-            elif name not in folders and path.suffix.lower() in SUFFIXES and not _is_hidden(name):
-                yield from _of_file(path, formats)
+            elif path.suffix.lower() in SUFFIXES and path.is_file() and not _is_hidden(name):
+                yield from _of_file_among_others(path, formats)
+
+
+def _of_file_among_others(path: Path, formats: Formats) -> Iterator[Input]:
+    """As `_of_file`; that one may not be opened keeps no other from being read."""
+    try:
+        yield from _of_file(path, formats)
+    except OSError as error:
+        yield Input(str(path), error=f"it cannot be opened: {error.strerror or error}")
 
 
 def _is_hidden(name: str) -> bool:
@@ -110,19 +122,20 @@ def _of_pattern(pattern: str, formats: Formats) -> Iterator[Input]:
     if not files:
         raise RecordError("no file has a name of this pattern", pattern)
     for path in files:
-        yield from _of_file(path, formats)
+        yield from _of_file_among_others(path, formats)
 
 
 def _of_file(path: Path, formats: Formats) -> Iterator[Input]:
     """The file, or the members of the archive that it is: told from its first bytes."""
     name = str(path)
     try:
-        with path.open("rb") as file:
-            is_archive = file.read(4) in ZIP_MARKS
-        if is_archive:
+        with path.open("rb") as file:  # once: it may be a pipe
+            head = file.read(4)
+            content = b"" if head in ZIP_MARKS else head + file.read()
+        if head in ZIP_MARKS:
             yield from _of_archive(path, formats)
         else:
-            yield _of_bytes(name, path.read_bytes())
+            yield _of_bytes(name, content)
     except RecordError as error:
         yield Input(name, error=error.why)
 
@@ -143,10 +156,10 @@ def _of_archive(path: Path, formats: Formats) -> Iterator[Input]:
 
 def _of_member(path: Path, archive: Archive, member: str) -> Iterator[Input]:
     name = f"{path}/{member}"
-    if _is_hidden(member) or _is_hidden(PurePosixPath(member).name):
-        return
     if _leads_up(member):
         yield Input(name, error="a name that leads out of the archive: not read")
+        return
+    if any(map(_is_hidden, PurePosixPath(member).parts)):
         return
     try:
         content = archive.read(member)
@@ -184,7 +197,7 @@ def utf8(content: bytes) -> bytes:
     """
     kind = binary_kind(content)
     if kind:
-        raise RecordError(f"this looks like {kind}, not UTF-8 text")
+        raise RecordError(f"this is not UTF-8 text; it looks like {kind}")
     encoding = encoding_of(content)
     if encoding in ("utf-16", "utf-32"):
         try:

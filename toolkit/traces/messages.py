@@ -1,6 +1,5 @@
 """Chat messages become the steps of a trace, and each result of a tool is paired with its call."""
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
@@ -18,6 +17,7 @@ from toolkit.traces.dialects import (
     unwrapped,
 )
 from toolkit.traces.ids import Record, id_text, unused
+from toolkit.traces.pairing import OpenCalls
 from toolkit.traces.parts import (
     Call,
     PartKind,
@@ -38,10 +38,6 @@ NOT_FINITE = "not_finite"
 """The field of a call's data with the numbers in its arguments that became None, as ``NaN``."""
 UNREAD = "unread"
 """The field of a step's data with what could not be read of its message, as it came."""
-ANY_CALL = ("any", None)
-"""The key of all calls, for a result that names neither an id nor a tool."""
-
-
 Message = dict[str, Any]
 """A message in any spelling: who speaks, and what was said, thought, called or answered."""
 
@@ -68,12 +64,9 @@ class Transcript:
         """The further fields of the message that is read, until its first step takes them."""
         self._step_ids: set[str] = set()
         self._call_ids: set[str] = set()
-        self._waiting: dict[tuple[str, str | None], deque[Step]] = {}
-        """The calls by the id that the source gave them, by name, and all of them."""
         self._message_id: str | None = None
         """That of the message that is read, until its first step takes it."""
-        self._answered: set[str] = set()
-        """The ids of the steps of calls that have a result."""
+        self._open_calls = OpenCalls()
         self._replies: dict[str, Step] = {}
         """The first step of each reply of a model that came with an id and with its usage."""
 
@@ -112,11 +105,16 @@ class Transcript:
             That of the step of its words, where the source calls it more than a message.
         """
         self._kind = kind
-        if not isinstance(message, Mapping):
+        if isinstance(message, Mapping):
+            self._read(unwrapped(message), agent, branch)
+        else:
             words, _ = words_of(message)
+            self._time = None
             self.add(kind, NOBODY, words, {UNREAD: {"message": message}})
-            return
-        fields = unwrapped(message)
+        self._everywhere = {}
+
+    def _read(self, fields: dict[str, Any], agent: str | None, branch: str | None) -> None:
+        """Append the steps of a message by its fields."""
         actor = take_actor(fields)
         unread: dict[str, Any] = {}
         if actor == NOBODY:
@@ -199,7 +197,7 @@ class Transcript:
         if content:
             fields["content"] = content[0] if len(content) == 1 else content
         result = result_of(fields)
-        if result.call_id is None and ("id", self._message_id) in self._waiting:
+        if result.call_id is None and self._open_calls.knows(self._message_id):
             result = replace(result, call_id=self._message_id)
         self.result(result)
 
@@ -236,12 +234,11 @@ class Transcript:
         if call.not_finite:
             data[NOT_FINITE] = list(call.not_finite)
         step = self.add("tool.call", actor, call.name, data)
-        for key in (("id", call.id), ("name", call.name), ANY_CALL):
-            self._waiting.setdefault(key, deque()).append(step)
+        self._open_calls.add(step, call.id)
 
     def result(self, result: Result) -> None:
         """Append a result, with the id and the name of the call that it answers."""
-        call = self._answered_call(result)
+        call = self._open_calls.take(result.call_id, result.name)
         call_id = result.call_id
         name = result.name
         if call:
@@ -250,21 +247,6 @@ class Transcript:
         data = {**result.data, "call_id": call_id, "name": name}
         step = self.add("tool.result", "tool", result.words, data)
         step.data["error"] = result.error
-
-    def _answered_call(self, result: Result) -> Step | None:
-        """The oldest open call of that id or, without an id, of that name; it is open no more."""
-        key: tuple[str, str | None] = ANY_CALL
-        if result.call_id:
-            key = ("id", result.call_id)
-        elif result.name:
-            key = ("name", result.name)
-        waiting = self._waiting.get(key, deque())
-        while waiting:
-            call = waiting.popleft()
-            if call.id not in self._answered:
-                self._answered.add(call.id)
-                return call
-        return None
 
     def _set_usage(self, step: Step, message_id: str | None, usage: dict[str, Any]) -> None:
         """State the usage of a reply once, also where the reply came as several messages.

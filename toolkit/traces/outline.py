@@ -69,6 +69,13 @@ class Entry:
         return as_words(self.step.data.get("name") or self.step.kind)
 
     @property
+    def result_anchor(self) -> str | None:
+        """The id of the element of a result that stands with its call."""
+        if self.result_number is None:
+            return None
+        return f"{self.anchor.rpartition('-')[0]}-{self.result_number}"
+
+    @property
     def agent(self) -> str:
         """The named agent or sub-agent that acts; empty where the source names none."""
         return as_words(self.step.data.get("agent") or "")

@@ -9,8 +9,10 @@ from toolkit.render import Html, block, details, fragment, marked, tag
 from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import as_words
 from toolkit.traces.outline import Entry, anchors_of, outline
-from toolkit.traces.page_head import head_html, strip_html
-from toolkit.traces.page_steps import Reading, entry_html, look_of
+from toolkit.traces.page_about import Reading
+from toolkit.traces.page_head import head_html
+from toolkit.traces.page_steps import entry_html
+from toolkit.traces.page_strip import bar_html
 from toolkit.traces.trace import Trace
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
@@ -59,7 +61,7 @@ def page_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html:
     html = tag(
         "section",
         head_html(trace, entries),
-        _bar(entries),
+        bar_html(entries),
         tag("div", *steps, class_="steps"),
         class_="trace long" if len(entries) > LONG_TRACE else "trace",
     )
@@ -70,25 +72,6 @@ def _pattern(words: Sequence[str]) -> re.Pattern[str] | None:
     if not words:
         return None
     return re.compile("|".join(re.escape(word) for word in words), re.IGNORECASE)
-
-
-def _bar(entries: Sequence[Entry]) -> Html:
-    """The strip, which stays in sight, with a box that opens every fold and a way to each error."""
-    if not entries:
-        return fragment()
-    box = tag("input", type="checkbox", class_="open-all")
-    tools: list[Html] = [tag("label", box, " open all")]
-    failed = [entry for entry in entries if entry.failed]
-    if failed:
-        tools.append(tag("a", "first error", href=f"#{failed[0].anchor}", class_="next-error"))
-    looks = {look_of(entry) for entry in entries}
-    names = [
-        tag("span", look, class_=look) for look in ("user", "assistant", "tool") if look in looks
-    ]
-    if failed:
-        names.append(tag("span", "failed", class_="failed"))
-    tools.append(tag("span", *names, class_="keys", aria_hidden="true"))
-    return tag("div", strip_html(entries), tag("div", *tools, class_="tools"), class_="bar")
 
 
 def _by_agent(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:

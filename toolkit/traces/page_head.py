@@ -1,4 +1,4 @@
-"""The head of a trace's page: how it ended, what it cost, where it went wrong, a strip of steps."""
+"""The head of a trace's page: how it ended, what it cost, and where it went wrong."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,27 +7,23 @@ from toolkit.render import Html, details, fragment, table, tag
 from toolkit.traces.amounts import dollars, quantity, seconds, thousands
 from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.measures import trace_row
+from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
 from toolkit.traces.outline import Entry, Failure, failures
-from toolkit.traces.page_steps import look_of
+from toolkit.traces.page_about import span
 from toolkit.traces.page_values import value_html
 from toolkit.traces.trace import Trace, title
 
-FAILED_OUTCOMES = set(
-    "aborted cancelled canceled crashed error errored fail failed failure false i incorrect "
-    "infra_error interrupted killed max_steps n rejected timed_out timeout unresolved".split()
-)
-OK_OUTCOMES = set(
-    "c complete completed correct finished ok pass passed resolved success succeeded true".split()
-)
-STRIP_TICKS = 240
-"""The most ticks of a strip; in a longer trace a tick stands for several steps."""
-SHOWN_FAILURES, SHOWN_LINKS = 4, 8
-"""How many reasons are listed in the head, and how many steps of each."""
+SHOWN_FAILURES = 4
+"""How many reasons are listed in the head before a fold."""
+SHOWN_LINKS = 8
+"""How many of the steps that failed for one reason are linked."""
+NAME_CHARS = 80
+PILL_CHARS = 60
 END_CHARS = 220
 SHOWS_END = 8
 """From so many entries on, the head says how the trace ends."""
-IN_HEAD = set("model outcome reward cost_usd duration_s input_tokens output_tokens scores".split())
-"""The fields of ``meta`` that the head shows by themselves."""
+NUMBERS = ("cost_usd", "duration_s", "input_tokens", "output_tokens")
+"""The fields of ``meta`` that the head counts."""
 
 
 def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
@@ -38,7 +34,7 @@ def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
         "header",
         tag("h1", trace.id),
         about,
-        tag("div", *pills(trace, entries), class_="pills"),
+        tag("div", *_pills(trace, entries), class_="pills"),
         _went_wrong(trace, entries),
         _scores(trace, entries),
         _record(trace),
@@ -46,80 +42,48 @@ def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
     )
 
 
-def pills(trace: Trace, entries: Sequence[Entry]) -> list[Html]:
+def _pills(trace: Trace, entries: Sequence[Entry]) -> list[Html]:
     """What the source says of the trace as a whole, and what can be counted."""
     row = trace_row(trace)
-    words = [_outcome(trace), _reward(trace)]
     models = models_of(trace)
+    pills = _ending(trace)
     if models:
         more = f" and {len(models) - 1} more" if len(models) > 1 else ""
-        words.append(_pill(f"{shortened(models[0], 60)}{more}"))
-    words.append(_pill(quantity(len(trace.steps), "step")))
-    words.append(_pill(quantity(len(trace.calls), "call")))
-    words.append(_errors(entries))
+        pills.append(_pill(shortened(models[0], PILL_CHARS) + more))
+    pills.append(_pill(quantity(len(trace.steps), "step")))
+    pills.append(_pill(quantity(row["tool_calls"], "call")))
+    pills.append(_errors(entries))
     if row["tokens"] is not None:
-        words.append(_pill(f"{thousands(row['tokens'])} tokens"))
+        pills.append(_pill(f"{thousands(row['tokens'])} tokens"))
     if row["cost_usd"] is not None:
-        words.append(_pill(dollars(row["cost_usd"])))
+        pills.append(_pill(dollars(row["cost_usd"])))
     if row["duration_s"] is not None:
-        words.append(_pill(seconds(row["duration_s"])))
-    source = tag("span", trace.source, class_="badge")
-    return [*(pill for pill in words if pill), source]
+        pills.append(_pill(seconds(row["duration_s"])))
+    return [*pills, span(trace.source, "badge")]
 
 
 def _pill(text: str, look: str = "") -> Html:
-    return tag("span", text, class_=f"pill {look}".strip())
+    return span(text, f"pill {look}".strip())
 
 
-def _outcome(trace: Trace) -> Html:
-    """The outcome as the source words it; red where that is a word for failing."""
-    outcome = trace.meta.get("outcome")
-    if outcome is None or isinstance(outcome, Mapping | list):
-        return fragment()
-    text = shortened(as_words(outcome), 60)
-    return _pill(text, outcome_look(outcome))
-
-
-def outcome_look(outcome: object) -> str:
-    """``failed`` or ``ok``, or nothing for a word that is neither.
-
-    >>> outcome_look("Resolved"), outcome_look("error"), outcome_look("escalated")
-    ('ok', 'failed', '')
-    """
-    word = as_words(outcome).strip().casefold().replace(" ", "_")
-    if word in FAILED_OUTCOMES:
-        return "failed"
-    return "ok" if word in OK_OUTCOMES else ""
-
-
-def reward_of(trace: Trace) -> float | None:
-    """The reward, where the source states one number."""
-    reward = trace.meta.get("reward")
-    return reward if isinstance(reward, int | float) else None
-
-
-def _reward(trace: Trace) -> Html:
+def _ending(trace: Trace) -> list[Html]:
+    """The outcome in the source's own word, and the reward; red where they mean that it failed."""
+    pills = []
+    outcome = outcome_of(trace)
+    if outcome:
+        pills.append(_pill(shortened(outcome, PILL_CHARS), outcome_look(outcome)))
     reward = reward_of(trace)
-    if reward is None:
-        return fragment()
-    look = ""
-    if reward <= 0:
-        look = "failed"
-    elif reward >= 1:
-        look = "ok"
-    return _pill(f"reward {reward:g}", look)
-
-
-def models_of(trace: Trace) -> list[str]:
-    """The models that the source names, that of the trace first."""
-    stated = [trace.meta.get("model"), *(step.data.get("model") for step in trace.steps)]
-    return list(dict.fromkeys(model for model in stated if isinstance(model, str) and model))
+    if reward is not None:
+        look = "ok" if reward >= 1 else ""
+        pills.append(_pill(f"reward {reward:g}", "failed" if reward <= 0 else look))
+    return pills
 
 
 def _errors(entries: Sequence[Entry]) -> Html:
     """How many steps failed, and how many only speak of an error."""
-    n_stated = sum(entry.failure == "stated" for entry in entries)
-    n_saying = sum(entry.failure == "said" for entry in entries)
+    ways = [entry.failure for entry in entries]
+    n_stated = ways.count("stated")
+    n_saying = ways.count("said")
     if n_stated:
         return _pill(f"{n_stated:,} failed", "failed")
     if n_saying:
@@ -127,44 +91,41 @@ def _errors(entries: Sequence[Entry]) -> Html:
     return _pill("no errors")
 
 
-def trace_failed(trace: Trace) -> bool:
-    """Whether the source says that the trace as a whole went wrong."""
-    reward = reward_of(trace)
-    return outcome_look(trace.meta.get("outcome")) == "failed" or (
-        reward is not None and reward <= 0
-    )
-
-
 def _went_wrong(trace: Trace, entries: Sequence[Entry]) -> Html:
     """Which steps failed and why, and how the trace ends: what a stranger asks first."""
-    reasons = failures(entries)
-    lines = [_failure(reason) for reason in reasons[:SHOWN_FAILURES]]
-    if len(reasons) > SHOWN_FAILURES:
-        more = quantity(len(reasons) - SHOWN_FAILURES, "more reason")
-        lines.append(details(more, *(_failure(reason) for reason in reasons[SHOWN_FAILURES:])))
-    if not reasons and trace_failed(trace):
+    reasons = [_failure(reason) for reason in failures(entries)]
+    lines = reasons[:SHOWN_FAILURES]
+    others = reasons[SHOWN_FAILURES:]
+    if others:
+        lines.append(details(quantity(len(others), "more reason"), *others))
+    failed = trace_failed(trace)
+    if failed and not reasons:
         lines.append(tag("div", "It went wrong, and no step says that it failed."))
     if len(entries) >= SHOWS_END:
         lines.append(_end(entries))
-    look = "wrong failed" if reasons or trace_failed(trace) else "wrong"
+    look = "wrong failed" if reasons or failed else "wrong"
     return tag("div", *lines, class_=look) if lines else fragment()
 
 
 def _failure(failure: Failure) -> Html:
     """One reason, with links to the steps that failed for it."""
     times = len(failure.entries)
-    words: list[object] = [tag("code", shortened(failure.name, 80))]
-    words.append(f" failed {times:,} times, at steps " if times > 1 else " failed at step ")
+    often = f" failed {times:,} times, at steps " if times > 1 else " failed at step "
+    words: list[object] = [tag("code", shortened(failure.name, NAME_CHARS)), often]
     for entry in failure.entries[:SHOWN_LINKS]:
-        words += [tag("a", entry.number, href=f"#{entry.anchor}"), " "]
+        words += [_link(entry, entry.number), " "]
     if times > SHOWN_LINKS:
         words.append(f"and {times - SHOWN_LINKS:,} more ")
-    again = sum(entry.same_as is not None for entry in failure.entries)
+    again = [entry for entry in failure.entries if entry.same_as is not None]
     if again:
-        words.append(f"({again:,} with the same arguments again) ")
+        words.append(f"({len(again):,} with the same arguments again) ")
     if failure.why:
         words.append(tag("div", failure.why, class_="why"))
     return tag("div", *words)
+
+
+def _link(entry: Entry, text: object) -> Html:
+    return tag("a", text, href=f"#{entry.anchor}")
 
 
 def _end(entries: Sequence[Entry]) -> Html:
@@ -173,8 +134,8 @@ def _end(entries: Sequence[Entry]) -> Html:
     words = f"{last.step.actor}: {shortened(last.step.content, END_CHARS)}"
     if last.step.kind.startswith("tool."):
         words = f"a call of {last.name}"
-    link = tag("a", last.number, href=f"#{last.anchor}")
-    return tag("div", "It ends at step ", link, f" · {words}", class_="soft")
+    where = _link(last, last.number)
+    return tag("div", "It ends at step ", where, f" · {words}", class_="soft")
 
 
 def _scores(trace: Trace, entries: Sequence[Entry]) -> Html:
@@ -198,41 +159,34 @@ def _score(score: Mapping[str, Any], entry: Entry | None) -> list[object]:
         cells.append("" if value is None else as_words(value))
     rater = [as_words(score[field]) for field in ("rater", "rater_kind") if score.get(field)]
     cells.append(", ".join(rater))
-    cells.append(tag("a", f"step {entry.number}", href=f"#{entry.anchor}") if entry else "")
+    cells.append(_link(entry, f"step {entry.number}") if entry else "")
     return cells
 
 
 def _record(trace: Trace) -> Html:
     """Whatever else the source says of the trace, behind a fold."""
+    shown = _shown_fields(trace)
     rest: dict[str, Any] = {}
     for name, value in trace.meta.items():
-        if name not in IN_HEAD:
+        if name not in shown:
             rest[name] = value
     if not rest:
         return fragment()
     return details(f"more of the record ({quantity(len(rest), 'field')})", value_html(rest))
 
 
-def strip_html(entries: Sequence[Entry]) -> Html:
-    """A tick for each entry, coloured by who acts, which leads to it."""
-    per_tick = -(-len(entries) // STRIP_TICKS) or 1
-    ticks = []
-    for begin in range(0, len(entries), per_tick):
-        ticks.append(_tick(entries[begin : begin + per_tick]))
-    note = ""
-    if per_tick > 1:
-        note = tag("div", f"one tick is {per_tick} steps", class_="soft")
-    return fragment(tag("nav", *ticks, class_="strip", aria_label="Steps"), note)
-
-
-def _tick(entries: Sequence[Entry]) -> Html:
-    """The tick of one entry, or of several: it leads to the first that failed, if one did."""
-    failed = [entry for entry in entries if entry.failed]
-    entry = (failed or entries)[0]
-    step = entry.step
-    words = entry.why if failed else entry.name
-    if step.kind == "message":
-        words = shortened(step.content, 60)
-    state = " failed" if failed else ""
-    label = f"{entry.number} {entry.agent or step.actor}{state}: {words}"
-    return tag("a", href=f"#{entry.anchor}", class_=f"tick {look_of(entry)}{state}", title=label)
+def _shown_fields(trace: Trace) -> set[str]:
+    """The fields of ``meta`` that the head shows by themselves: what it cannot show is no such."""
+    shown = set()
+    for name in NUMBERS:
+        if isinstance(trace.meta.get(name), int | float):
+            shown.add(name)
+    if outcome_of(trace):
+        shown.add("outcome")
+    if reward_of(trace) is not None:
+        shown.add("reward")
+    if isinstance(trace.meta.get("model"), str):
+        shown.add("model")
+    if isinstance(trace.meta.get("scores"), list):
+        shown.add("scores")
+    return shown

@@ -71,16 +71,19 @@ def without_edit(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     return {name: child for name, child in value.items() if name not in fields}
 
 
-def edit_html(value: Mapping[Any, Any]) -> object:
+def edit_html(value: Mapping[Any, Any]) -> Html:
     """The diff of an edit; nothing where the object is none."""
     fields = edit_fields(value)
     if fields is None:
-        return ""
-    old, new = (value[name][:TEXT_CHARS].splitlines() for name in fields)
-    if max(len(old), len(new)) > DIFF_LINES:
-        return _patch_html([*(f"-{line}" for line in old), *(f"+{line}" for line in new)])
-    lines = list(unified_diff(old, new, lineterm="", n=3))
-    return _patch_html(lines[2:])
+        return fragment()
+    old = value[fields[0]][:TEXT_CHARS].splitlines()
+    new = value[fields[1]][:TEXT_CHARS].splitlines()
+    if len(old) <= DIFF_LINES and len(new) <= DIFF_LINES:
+        lines = list(unified_diff(old, new, lineterm=""))
+        return _patch_html(lines[2:])  # without the names of the files
+    removed = [f"-{line}" for line in old]
+    added = [f"+{line}" for line in new]
+    return _patch_html(removed + added)
 
 
 def _patch_html(lines: list[str]) -> Html:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
-from toolkit.traces.decode import decode_at
+from toolkit.traces.decode import MOST_LEVELS, decode_at, shallow
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.spelling import snake, stated, take
 from toolkit.traces.times import epoch_s
@@ -262,15 +262,17 @@ def _answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
         words, _ = words_of(inner)
     elif inner is not None and "type" in answer:
         words = json_text(inner)
-    else:
+    elif "type" in answer:
         return words_of(answer)
+    else:
+        return json_text(answer), {}
     return words, {"parts": [answer]}
 
 
 def decoded_arguments(written: Any) -> tuple[Any, list[str]]:
     """Arguments as a dict, and the numbers in them that became None.
 
-    Text that is no JSON object is kept as it is.
+    Text that is no JSON object, or one that is nested too deeply, is kept as it is.
     """
     if written is None or written == "":
         return {}, []
@@ -280,7 +282,10 @@ def decoded_arguments(written: Any) -> tuple[Any, list[str]]:
             break
         decoded = decode_at(value, 0)
         rest = value[decoded.end :].strip()
-        if rest or not isinstance(decoded.value, dict | str):
+        if rest or decoded.n_cut or not isinstance(decoded.value, dict | str):
+            break
+        may_be_deep = value.count("{") + value.count("[") > MOST_LEVELS
+        if may_be_deep and shallow(decoded.value)[1]:
             break
         value = decoded.value
         if isinstance(value, dict):

@@ -1,7 +1,6 @@
 """Read traces in any known form, with a report of what was read and what was not."""
 
 import gc
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -11,12 +10,15 @@ from toolkit.errors import UsageError
 from toolkit.records import RecordError
 from toolkit.traces.collect import Import, warn_of_skipped
 from toolkit.traces.formats import Format, find_columns, known_formats, row_format
-from toolkit.traces.inputs import Input, inputs
+from toolkit.traces.inputs import SUFFIXES, Input, given_paths, inputs, is_frame
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
 from toolkit.traces.refusal import refusal
 from toolkit.traces.report import Traces
 from toolkit.traces.scan import RawRecord, is_json, scan
 from toolkit.traces.table import decoded_row, is_table, read_table
+
+BY_COLUMNS = ("table", "rows")
+"""The forms that go by the names of columns alone."""
 
 
 def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ()) -> Traces:
@@ -51,10 +53,11 @@ def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ())
     known = known_formats(formats)
     if format != "auto" and format not in known:
         raise UsageError(f"no format {format!r}: read_traces knows auto, {', '.join(known)}")
-    importing = Import(shown(path))
+    given = given_paths(path)
+    importing = Import(shown(given))
     errors: list[RecordError] = []
     with _garbage_uncollected():
-        for source in inputs(path, known):
+        for source in inputs(given, known):
             try:
                 _read_input(source, known, format, importing)
             except RecordError as error:
@@ -62,17 +65,20 @@ def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ())
                 importing.fail(error.why)
                 errors.append(error)
         traces = importing.finish()
+    if not importing.tallies:
+        kinds = " ".join(sorted(SUFFIXES))
+        raise RecordError(f"no files of traces found: it looks for {kinds}", importing.path)
     if errors and len(errors) == len(importing.tallies):
-        raise _refusal_of_all(shown(path), errors)
+        raise _refusal_of_all(importing.path, errors)
     warn_of_skipped(traces.report)
     return traces
 
 
-def shown(path: Any) -> str:
+def shown(given: list[Any]) -> str:
     """What was given, as the report names it."""
-    if isinstance(path, str | os.PathLike):
-        return os.fspath(path) if isinstance(path, str) else str(path)
-    return "DataFrame" if hasattr(path, "columns") else f"{len(list(path)):,} paths"
+    if len(given) != 1:
+        return f"{len(given):,} paths"
+    return "DataFrame" if is_frame(given[0]) else str(given[0])
 
 
 def _refusal_of_all(path: str, errors: list[RecordError]) -> RecordError:
@@ -195,7 +201,7 @@ def _read_table(
     """
     rows = iter(records)
     first = beginning(rows)
-    forms = {name: form for name, form in known.items() if name != "table"}
+    forms = {name: form for name, form in known.items() if name not in BY_COLUMNS}
     recogniser = Recogniser(forms if format == "auto" else {format: known[format]})
     by_content = any(recogniser.can_read(decoded_row(row).value) for row in first)
     columns = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.traces.formats import Format, decoded_cell
 from toolkit.traces.ids import Record
+from toolkit.traces.messages import is_message
 from toolkit.traces.scan import LOOKED_AT, RawRecord
 
 Formats = Mapping[str, Format]
@@ -155,7 +156,7 @@ def _are_messages(value: object) -> bool:
 
 
 def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str)
+    return isinstance(value, dict) and is_message(value)
 
 
 def beginning(records: Iterator[RawRecord]) -> list[RawRecord]:

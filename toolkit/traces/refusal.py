@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any
 
 from toolkit.records import RecordError
@@ -61,15 +61,26 @@ def what_it_looks_like(path: str, objects: list[dict[str, Any]]) -> str:
 
 def nearest(record: Mapping[str, Any], formats: Mapping[str, Format]) -> str:
     """The forms that a record is like, and what it lacks to be of one."""
-    near: list[str] = []
+    near: dict[tuple[float, str], list[str]] = {}
     for name, format_ in formats.items():
-        has = [field for field in format_.fields if field in record]
-        if has:
-            near.append(f"{name} (the field {has[0]} is there, but not as {name} has it)")
-            continue
         for field in format_.fields:
-            alike = get_close_matches(field, [str(key) for key in record], 1, ALIKE)
-            if alike:
-                near.append(f"{name} (it has {field} where this has {alike[0]})")
-                break
-    return f" Nearest: {'; '.join(near[:MOST_NEAREST])}." if near else ""
+            likeness, lack = _likeness(field, record)
+            if likeness >= ALIKE:
+                near.setdefault((likeness, lack), []).append(name)
+    ranked = sorted(near, reverse=True)[:MOST_NEAREST]
+    shown = [f"{', '.join(near[key][:MOST_NEAREST])} ({key[1]})" for key in ranked]
+    return f" Nearest: {'; '.join(shown)}." if shown else ""
+
+
+def _likeness(field: str, record: Mapping[str, Any]) -> tuple[float, str]:
+    """How much the name of a field is like one of a record, from 0 to 1, and what is amiss."""
+    if field in record:
+        return 1.0, f"the field {field} is there, but not as it is written there"
+    likeness = 0.0
+    nearest_name = ""
+    for name in list(record)[:SHOWN_FIELDS]:
+        ratio = SequenceMatcher(None, field, str(name)).ratio()
+        if ratio > likeness:
+            likeness = ratio
+            nearest_name = readable(str(name))
+    return likeness, f"it has {field} where this has {nearest_name}"

@@ -37,6 +37,8 @@ class RawRecord:
     """The text of a broken record, in which its id may still be read."""
     not_finite: tuple[str, ...] = ()
     """The numbers that became None, as ``NaN`` or ``1e999``: JSON has no word for them."""
+    n_cut: int = 0
+    """How many values in it were nested too deeply, and are not there."""
 
 
 def scan(content: bytes) -> Iterator[RawRecord]:
@@ -109,7 +111,13 @@ def _read_line(number: int, line_number: int, content: bytes) -> RawRecord:
         error = f"text after the record, at column {decoded.end + 1}"
     if error:
         return RawRecord(number, line_number, None, error, line)
-    return RawRecord(number, line_number, decoded.value, not_finite=decoded.not_finite)
+    return _record(number, line_number, decoded)
+
+
+def _record(number: int, line: int, decoded: Decoded) -> RawRecord:
+    return RawRecord(
+        number, line, decoded.value, not_finite=decoded.not_finite, n_cut=decoded.n_cut
+    )
 
 
 def _read_values(text: str) -> Iterator[RawRecord]:
@@ -145,7 +153,7 @@ def _read_values(text: str) -> Iterator[RawRecord]:
         if error:
             yield RawRecord(number, line, None, error, text[at:end])
         else:
-            yield RawRecord(number, line, decoded.value, not_finite=decoded.not_finite)
+            yield _record(number, line, decoded)
         at = end
     if in_array and not error:
         cut = "the file ends before its array is closed: it may be cut short"

@@ -13,14 +13,14 @@ from typing import Any
 
 from toolkit.render import Html, document, fragment, tag
 from toolkit.traces.amounts import quantity
-from toolkit.traces.brief import as_words, shortened
-from toolkit.traces.frames import trace_row
+from toolkit.traces.brief import shortened
+from toolkit.traces.measures import trace_row
+from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
 from toolkit.traces.outline import outline
 from toolkit.traces.page import STYLE, page_html
-from toolkit.traces.page_head import models_of, outcome_look, reward_of, trace_failed
 from toolkit.traces.trace import Trace
 
-PAGES_CHARS = 12_000_000
+PAGES_CHARS = 8_000_000
 """How many characters of pages a viewer holds, unless all are asked for."""
 ID_CHARS, OUTCOME_CHARS = 80, 40
 SCRIPT = Path(__file__).with_suffix(".js")
@@ -81,13 +81,13 @@ def viewer(traces: Sequence[Trace], name: str, every_page: bool = False) -> View
 def _row(trace: Trace) -> dict[str, Any]:
     """What the list says of a trace."""
     figures = trace_row(trace)
-    outcome = trace.meta.get("outcome")
+    outcome = outcome_of(trace)
     failed = [entry for entry in outline(trace, "") if entry.failed]
     models = models_of(trace)
     return {
         "id": shortened(trace.id, ID_CHARS),
         "title": figures["title"],
-        "outcome": "" if outcome is None else shortened(as_words(outcome), OUTCOME_CHARS),
+        "outcome": shortened(outcome, OUTCOME_CHARS),
         "look": outcome_look(outcome),
         "reward": reward_of(trace),
         "failed": len(failed),
@@ -128,8 +128,8 @@ def _list(name: str, n_traces: int, n_pages: int) -> Html:
     if n_pages < n_traces:
         left_out = tag(
             "p",
-            f"{n_pages:,} of them can be read here, those that failed first. For every one: "
-            "fieldbook view FILE --all",
+            f"{n_pages:,} of them can be read here, those that failed first, and the search looks "
+            "through these alone. For every one: fieldbook view FILE --all",
             class_="soft",
             id="left-out",
         )

@@ -1,5 +1,6 @@
 """What people say of traces. `sample_traces` says which to read first; a `Label` has a verdict
-and a reason, and is kept in a `LabelStore`, or comes from a table by `labels_from_frame`;
+and a reason, and is kept in a `LabelStore`, or comes from a table by `labels_from_frame`,
+or with the traces of an export by `labels_of`; `scores_of` has what is no verdict there.
 `merge_labels` puts several raters side by side. In a `Codebook` reasons become codes, and codes
 `FailureMode`s. `split_labels` sets apart what is kept for the end.
 """
@@ -7,6 +8,7 @@ and a reason, and is kept in a `LabelStore`, or comes from a table by `labels_fr
 from toolkit.evals.labels.clusters import cluster_reasons
 from toolkit.evals.labels.codebook import Codebook
 from toolkit.evals.labels.codes import FailureMode
+from toolkit.evals.labels.imported import labels_of, scores_of
 from toolkit.evals.labels.labels import Label, LabelStore, labels_frame
 from toolkit.evals.labels.sample import Sample, sample_traces
 from toolkit.evals.labels.splits import split_labels
@@ -23,8 +25,10 @@ __all__ = [
     "cluster_reasons",
     "labels_frame",
     "labels_from_frame",
+    "labels_of",
     "match_modes",
     "merge_labels",
     "sample_traces",
+    "scores_of",
     "split_labels",
 ]

@@ -110,7 +110,7 @@ def labels_from_frame(
     _refuse_missing_columns(frame, columns, rater_kind)
     fields: dict[str, list[Any]] = {}
     for name, column in columns.items():
-        fields[name] = [_text(cell) for cell in frame[column]]
+        fields[name] = [as_text(cell) for cell in frame[column]]
         if name != "verdict":
             _refuse_blank_cells(fields[name], column)
     _refuse_two_labels(fields["trace_id"], fields["rater"], rater)
@@ -119,18 +119,18 @@ def labels_from_frame(
     if "rater_kind" in frame:
         fields["rater_kind"] = list(frame["rater_kind"])
     if "step" in frame:
-        fields["step"] = [_text(cell) or None for cell in frame["step"]]
+        fields["step"] = [as_text(cell) or None for cell in frame["step"]]
     if "time" in frame:
         fields["time"] = [float(cell) for cell in frame["time"]]
     if "id" in frame:
-        fields["id"] = [_text(cell) for cell in frame["id"]]
+        fields["id"] = [as_text(cell) for cell in frame["id"]]
     labels = []
     for row in zip(*fields.values(), strict=True):
         labels.append(Label(**dict(zip(fields, row, strict=True))))
     return labels
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A cell as text: a whole number without a point, blank where nothing is there."""
     value = python_value(value)
     if value is None:
@@ -176,7 +176,7 @@ def _judgements(
     texts: list[str], verdicts: Mapping[Any, Judgement], column: str
 ) -> list[Judgement]:
     """The verdict that each text stands for."""
-    known = {_text(value): judgement for value, judgement in verdicts.items()}
+    known = {as_text(value): judgement for value, judgement in verdicts.items()}
     for text in texts:
         if text not in known:
             rows = [number for number, other in enumerate(texts, 1) if other == text]

@@ -14,6 +14,7 @@ from toolkit.traces.formats.claude_lines import (
     SESSION_ID,
     STATES,
     Fields,
+    apart_from_program,
     duration_s,
     fields_of_reply,
     further_fields,
@@ -125,6 +126,9 @@ class _Session:
             message["content"] = command
         if agent or is_by_the_program(line):
             message["role"] = "system"  # the prompt of a sub-agent is not the user's either
+            return message
+        message["content"], added = apart_from_program(message["content"])
+        message["added_by_program"] = added or None
         return message
 
     def _system(self, line: Record) -> Fields | None:

@@ -48,7 +48,7 @@ COMPACTIONS = ("compact_boundary", "microcompact_boundary")
 NOT_THE_USER = ("isMeta", "isCompactSummary", "isSynthetic")
 API_ERRORS = ("isApiErrorMessage", "is_api_error_message")
 PROGRAM_WORDS = re.compile(
-    r"\s*(<(local-command-\w+|system-reminder|bash-std\w+|task-notification)>"
+    r"\s*(<(local-command-\w+|system-reminder|bash-std\w+|task-notification|ide_\w+|cross-session-message|teammate-message)\b"
     r"|Caveat: The messages below were generated)"
 )
 """How the program's own words begin where they stand on a line of the user."""
@@ -125,7 +125,21 @@ def is_by_the_program(line: Record) -> bool:
         return True
     if has_other_origin(line):
         return True
-    return PROGRAM_WORDS.match(words_on(line)) is not None
+    _, added = apart_from_program(message_on(line).get("content"))
+    return PROGRAM_WORDS.match(words_on(line)) is not None and not added
+
+
+def apart_from_program(content: Any) -> tuple[Any, list[Any]]:
+    """What the user said in a message, and the words that the program put beside it."""
+    if not isinstance(content, list):
+        return content, []
+    own: list[Any] = []
+    added: list[Any] = []
+    for block in content:
+        text = block.get("text") if isinstance(block, dict) else None
+        is_added = isinstance(text, str) and PROGRAM_WORDS.match(text)
+        (added if is_added else own).append(block)
+    return (own, added) if own else (content, [])
 
 
 def has_other_origin(record: Record) -> bool:

@@ -5,11 +5,16 @@ differ in what ties them to the call that started it: the result of the call, a 
 the call's id on each line, or nothing but the prompt.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from toolkit.traces.formats.claude_lines import blocks_of, tool_result_on, words_on
 from toolkit.traces.ids import Record
+from toolkit.traces.words import words_of
+
+AGENT_ID = re.compile(r"^agentId: (\w+)", re.MULTILINE)
+"""How the words of a result name the sub-agent that it comes from."""
 
 
 class Threads:
@@ -40,10 +45,9 @@ class Threads:
         calls_of_prompts: dict[str, str] = {}
         for line in lines:
             self._note_progress(line)
-            agent = tool_result_on(line).get("agentId")
             for block in blocks_of(line):
                 if block.get("type") == "tool_result":
-                    self._note(block.get("tool_use_id"), agent)
+                    self._note(block.get("tool_use_id"), _agent_in(block, line))
                 prompt = _prompt_of(block)
                 if prompt is not None:
                     calls_of_prompts.setdefault(prompt, str(block.get("id")))
@@ -88,6 +92,16 @@ def _agent_on(line: Record, first_uuids: dict[Any, str]) -> str | None:
     parent = str(line.get("parentUuid"))
     first_uuids[uuid] = first_uuids.get(parent, uuid)
     return first_uuids[uuid]
+
+
+def _agent_in(result: Record, line: Record) -> Any:
+    """The sub-agent that a result names, beside its words or in them."""
+    agent = tool_result_on(line).get("agentId")
+    if agent is None:
+        words, _ = words_of(result.get("content"))
+        named = AGENT_ID.search(words)
+        agent = named[1] if named else None
+    return agent
 
 
 def _prompt_of(block: Record) -> str | None:

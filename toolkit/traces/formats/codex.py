@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.decode import decode_at
+from toolkit.traces.formats.codex_calls import Fields, ends_of_calls, outcome_of
 from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Step, Trace
-from toolkit.traces.usage import number_of, usage_of
+from toolkit.traces.usage import usage_of
 from toolkit.traces.words import words_of
 
-Fields = dict[str, Any]
 TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted", "world_state")
 MIRRORED = {
     "user_message": "message",
@@ -29,13 +29,14 @@ MIRRORED = {
 NOTICES = ("error", "stream_error", "warning", "turn_aborted", "context_compacted")
 """The events that are steps of their own."""
 COMPACTIONS = ("compaction", "compaction_summary", "context_compaction", "context_compacted")
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
 BY_THE_PROGRAM = re.compile(
     r"\s*(<(environment_context|user_instructions|permissions|turn_aborted|skill|INSTRUCTIONS"
     r"|subagent_notification|collaboration_mode)|# AGENTS\.md instructions)"
 )
 """How a message begins that the program puts before the model in the user's place."""
-EXIT_CODE = re.compile(r"(?:Exit code:|[Pp]rocess exited with code) (-?\d+)")
-OUTPUTS = ("function_call_output", "custom_tool_call_output")
+INSTRUCTIONS = ("base_instructions", "instructions")
+SESSION_ID = ("id", "session_id")
 
 
 class _Rollout:
@@ -44,10 +45,10 @@ class _Rollout:
     def __init__(self, lines: list[Record]) -> None:
         self.transcript = Transcript()
         self.meta: Fields = {}
-        self._mirrored = _words_of_items(lines)
-        self._ends = _ends_of_calls(lines)
-        """The event at the end of each call, by the id of the call."""
+        self._words = _words_of_items(lines)
+        self._ends = ends_of_calls(lines)
         self._model: Any = None
+        """That of the turn."""
         self._reply: Step | None = None
         """The first step of the reply whose usage is not yet stated."""
         self._total: Any = None
@@ -55,11 +56,9 @@ class _Rollout:
 
     def read(self, line: Record) -> None:
         """Append the steps of a line."""
-        kind = line.get("type")
-        payload = line.get("payload")
-        if not isinstance(payload, dict):
-            self._keep(str(kind), payload)
-        elif kind == "response_item":
+        kind = str(line.get("type"))
+        payload = object_in(line, "payload")
+        if kind == "response_item":
             self._item(line, payload)
         elif kind == "event_msg":
             self._event(line, payload)
@@ -70,13 +69,13 @@ class _Rollout:
         else:
             if kind == "turn_context":
                 self._model = payload.get("model")
-                self.meta.setdefault("model", self._model)
-            self._keep(str(kind), payload)
+            self._keep(kind, line.get("payload"))
 
     def _session(self, line: Record, payload: Record) -> None:
+        """Take what the session states; its instructions are the first step."""
         self.meta |= payload
-        self.meta["session"] = first_id(payload, "id", "session_id")
-        for name in ("base_instructions", "instructions"):
+        self.meta["session"] = first_id(payload, *SESSION_ID)
+        for name in INSTRUCTIONS:
             instructions = payload.get(name)
             if isinstance(instructions, dict):
                 instructions = instructions.get("text")
@@ -90,74 +89,69 @@ class _Rollout:
         if kind in COMPACTIONS:
             self._say(line, payload, "compaction", None)
             return
-        item = {**payload, "timestamp": line.get("timestamp")}
+        item = dict(payload)
+        item["timestamp"] = line.get("timestamp")
+        if kind in OUTPUTS:
+            end = self._ends.get(first_id(payload, "call_id"), {})
+            item |= outcome_of(payload, end)
         if kind == "message":
             del item["type"]
-        if kind in OUTPUTS:
-            item |= self._outcome(payload)
-        if kind == "message" and item.get("role") == "user":
             words, _ = words_of(payload.get("content"))
-            if BY_THE_PROGRAM.match(words):
+            if item.get("role") == "user" and BY_THE_PROGRAM.match(words):
                 item["role"] = "system"
         n_before = len(self.transcript.steps)
         self.transcript.read(item)
-        step = self.transcript.steps[n_before]
-        if step.actor == "assistant" and self._reply is None:
-            self._reply = step
-            if isinstance(self._model, str):
-                step.data["model"] = self._model
+        self._note_reply(self.transcript.steps[n_before])
 
-    def _outcome(self, payload: Record) -> Fields:
-        """Whether a call failed, how long it took, and its output out of the coat around it."""
-        event = self._ends.get(payload.get("call_id"), {})
-        outcome: Fields = {"exit_code": event.get("exit_code")}
-        outcome["duration_s"] = _seconds(event.get("duration"))
-        output = payload.get("output")
-        if isinstance(output, str):
-            coat = decode_at(output, 0).value if output.startswith("{") else None
-            if isinstance(coat, dict) and isinstance(coat.get("metadata"), dict):
-                output = coat.get("output")
-                outcome["exit_code"] = coat["metadata"].get("exit_code")
-                outcome["duration_s"] = number_of(coat["metadata"].get("duration_seconds"))
-            exited = EXIT_CODE.search(str(output)[:500])
-            if exited and outcome["exit_code"] is None:
-                outcome["exit_code"] = int(exited[1])
-        outcome["output"] = output
-        outcome["is_error"] = _is_error(outcome["exit_code"], event, output)
-        return outcome
+    def _note_reply(self, step: Step) -> None:
+        """Note where a reply begins: its model and its usage stand there."""
+        if step.actor != "assistant" or self._reply is not None:
+            return
+        self._reply = step
+        if isinstance(self._model, str):
+            step.data["model"] = self._model
+            self.meta.setdefault("model", self._model)
 
     def _event(self, line: Record, payload: Record) -> None:
+        """Append the steps of an event that says what no item says."""
         kind = str(payload.get("type"))
-        words = payload.get(MIRRORED.get(kind, ""))
         if kind == "token_count":
             self._count(payload)
         elif kind in NOTICES:
-            step_kind = "compaction" if kind in COMPACTIONS else kind
             words = payload.get("message") or payload.get("reason")
-            self._say(line, payload, "error" if "error" in kind else step_kind, words)
-        elif kind in MIRRORED and words and words not in self._mirrored:
-            role = "user" if kind == "user_message" else "assistant"
-            self._say(line, payload, "message" if "message" in kind else "thinking", words, role)
+            self._say(line, payload, _kind_of_notice(kind), words)
         elif kind in MIRRORED:
-            others = {name: payload[name] for name in payload if name not in ("type", "kind")}
-            others.pop(MIRRORED[kind], None)
-            if any(others.values()):
-                self._keep(kind, others)
+            self._mirrored(line, payload, kind)
         else:
             self._keep(kind, payload)
 
+    def _mirrored(self, line: Record, payload: Record, kind: str) -> None:
+        """Append an event that repeats an item, where the item is not there."""
+        field = MIRRORED[kind]
+        words = payload.get(field)
+        if isinstance(words, str) and words not in self._words:
+            role = "user" if kind == "user_message" else "assistant"
+            step_kind = "message" if field == "message" else "thinking"
+            self._say(line, payload, step_kind, words, role)
+            return
+        further = {name: value for name, value in payload.items() if value}
+        for name in ("type", "kind", field):
+            further.pop(name, None)
+        if further:
+            self._keep(kind, further)
+
     def _count(self, payload: Record) -> None:
         """Put the usage of the last reply on its first step. An event that repeats adds none."""
-        info = payload.get("info")
-        if not isinstance(info, dict) or info.get("total_token_usage") == self._total:
+        info = object_in(payload, "info")
+        total = object_in(info, "total_token_usage")
+        if not info or total == self._total:
             self._keep("token_count", payload)
             return
-        self._total = info.get("total_token_usage")
-        if isinstance(self._total, dict):
-            self.meta |= usage_of(self._total, "inside")
-        last = info.get("last_token_usage")
-        if self._reply and isinstance(last, dict):
-            self._reply.data["usage"] = usage_of(last, "inside")
+        self._total = total
+        self.meta |= usage_of(total, "inside")
+        if self._reply:
+            usage = object_in(info, "last_token_usage")
+            self._reply.data["usage"] = usage_of(usage, "inside")
             self._reply.data["stated_usage"] = info
         self._reply = None
 
@@ -165,16 +159,19 @@ class _Rollout:
         self, line: Record, payload: Record, kind: str, words: Any, role: str = "system"
     ) -> None:
         """Append a step of words alone."""
-        message = {
-            name: value for name, value in payload.items() if name not in ("type", "message")
-        }
-        message |= {"role": role, "content": words if isinstance(words, str) else f"[{kind}]"}
+        message = dict(payload)
+        for name in ("type", "message", "text"):
+            message.pop(name, None)
+        message["role"] = role
+        message["content"] = words if isinstance(words, str) else f"[{kind}]"
         message["timestamp"] = line.get("timestamp")
         self.transcript.read(message, kind=kind)
 
     def _keep(self, kind: str, payload: Any) -> None:
-        if payload not in self._others.get(kind, ()):
-            self._others.setdefault(kind, []).append(payload)
+        """Keep what is no step for the meta, once."""
+        kept = self._others.setdefault(kind, [])
+        if payload not in kept[-1:]:
+            kept.append(payload)
 
     def trace(self, id_: str) -> Trace:
         """The trace of all that was read."""
@@ -185,56 +182,26 @@ class _Rollout:
         return self.transcript.trace(id_, self.meta, "id")
 
 
+def _kind_of_notice(kind: str) -> str:
+    if kind in COMPACTIONS:
+        return "compaction"
+    return "error" if "error" in kind else kind
+
+
 def _words_of_items(lines: Iterable[Record]) -> set[str]:
     """The words of all items: an event with the same words says nothing new."""
-    words: set[str] = set()
+    seen: set[str] = set()
     for line in lines:
-        payload = line.get("payload")
-        if line.get("type") != "response_item" or not isinstance(payload, dict):
+        if line.get("type") != "response_item":
             continue
+        item = object_in(line, "payload")
         for name in ("content", "summary"):
-            parts = payload.get(name)
-            if isinstance(parts, list):
-                words.add(words_of(parts)[0])
-                words |= {words_of(part)[0] for part in parts}
-    return words
-
-
-def _ends_of_calls(lines: Iterable[Record]) -> dict[Any, Record]:
-    """The events that say how calls ended, by the ids of the calls."""
-    ends: dict[Any, Record] = {}
-    for line in lines:
-        payload = line.get("payload")
-        if line.get("type") != "event_msg" or not isinstance(payload, dict):
-            continue
-        if str(payload.get("type")).endswith("_end"):
-            ends[first_id(payload, "call_id")] = payload
-    return ends
-
-
-def _is_error(exit_code: Any, event: Record, output: Any) -> bool | None:
-    """Whether a call failed, as its exit code or its event says; None where neither does."""
-    if isinstance(exit_code, int):
-        return exit_code != 0
-    if isinstance(event.get("success"), bool):
-        return not event["success"]
-    result = event.get("result")
-    if isinstance(result, dict):
-        return "Err" in result
-    if isinstance(output, dict) and isinstance(output.get("success"), bool):
-        return not output["success"]
-    return None
-
-
-def _seconds(duration: Any) -> float | None:
-    """The seconds of a duration as Rust writes it."""
-    if not isinstance(duration, dict):
-        return None
-    seconds = number_of(duration.get("secs"))
-    nanoseconds = number_of(duration.get("nanos"))
-    if seconds is None or nanoseconds is None:
-        return None
-    return seconds + nanoseconds / 1e9
+            parts = item.get(name)
+            if not isinstance(parts, list):
+                continue
+            for words in (parts, *parts):
+                seen.add(words_of(words)[0])
+    return seen
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -248,9 +215,8 @@ def _read(record: Record, id_: str) -> Trace:
 def _session_id(record: Record) -> str | None:
     """The id of the session that a line begins, or that the first of several lines names."""
     for line in record.get("records", [record]):
-        payload = line.get("payload")
-        if line.get("type") == "session_meta" and isinstance(payload, dict):
-            return first_id(payload, "id", "session_id")
+        if line.get("type") == "session_meta":
+            return first_id(object_in(line, "payload"), *SESSION_ID)
     return None
 
 

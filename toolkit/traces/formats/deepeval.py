@@ -6,9 +6,10 @@ from typing import Any
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.rows import decoded_cell
 from toolkit.traces.formats.scores import score, stated_only, verdict
+from toolkit.traces.formats.vendor import objects_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
-from toolkit.traces.spelling import spellings, stated
+from toolkit.traces.spelling import spellings, stated, take
 from toolkit.traces.trace import Trace
 
 ANSWER = "actual_output"
@@ -78,39 +79,37 @@ def _tools(record: Record) -> list[dict[str, Any]]:
     """The calls that stand beside an answer, each with what came back where it says so."""
     messages: list[dict[str, Any]] = []
     called = decoded_cell(stated(record, TOOLS))
-    for tool in called if isinstance(called, list) else ():
-        if not isinstance(tool, dict):
-            continue
-        call = {name: value for name, value in tool.items() if name not in ("type", "output")}
-        for name in spellings("input_parameters"):
-            if name in call:
-                call["arguments"] = call.pop(name)
-        part = {**call, "type": "tool_call"}
-        if tool.get("output") is not None:
-            part["output"] = tool["output"]
+    for tool in objects_in({TOOLS: called}, TOOLS):
+        call = {name: value for name, value in tool.items() if name != "type"}
+        arguments = take(call, "input_parameters")
+        part = {**call, "type": "tool_call", "arguments": arguments}
         messages.append({"role": "assistant", "content": [part]})
     return messages
 
 
 def _about(record: Record) -> dict[str, Any]:
     """What a trace's meta says of a case, under the names that all forms share."""
-    metrics = stated(record, "metrics_data")
-    scores = []
-    for metric in metrics if isinstance(metrics, list) else ():
-        if isinstance(metric, dict):
-            model = stated(metric, "evaluation_model")
-            why = metric.get("reason") or metric.get("error")
-            source = "model" if model else "code"
-            passed = verdict(metric.get("success"))
-            name = metric.get("name")
-            scores.append(score(name, metric.get("score"), source, why, model, verdict=passed))
+    metrics = objects_in(record, *spellings("metrics_data"))
     about = {
         "outcome": verdict(record.get("success")),
         "cost_usd": stated(record, "token_cost"),
         "duration_s": stated(record, "completion_time"),
-        "scores": scores,
+        "scores": [_score(metric) for metric in metrics],
     }
     return stated_only(about)
+
+
+def _score(metric: Record) -> dict[str, Any]:
+    """What a metric says, and the model that decided where one did."""
+    model = stated(metric, "evaluation_model")
+    return score(
+        metric.get("name"),
+        metric.get("score"),
+        "model" if model else "code",
+        metric.get("reason") or metric.get("error"),
+        model,
+        {"verdict": verdict(metric.get("success"))},
+    )
 
 
 def _id(record: Record) -> str | None:

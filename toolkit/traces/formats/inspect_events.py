@@ -3,6 +3,7 @@
 from typing import Any
 
 from toolkit.traces.formats.scores import stated_only
+from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record
 from toolkit.traces.usage import usage_of
 
@@ -16,12 +17,11 @@ class Events:
     """The events of one sample, by the messages that they are about."""
 
     def __init__(self, events: Any):
-        listed = events if isinstance(events, list) else []
+        self._listed = objects_in({"events": events}, "events")
         self._replies: dict[str, Record] = {}
         """The model's events by the id of the message that it replied with."""
         self._results: dict[str, Record] = {}
         """The tools' events by the id of their call."""
-        self._listed = [event for event in listed if isinstance(event, dict)]
         self._used: set[int] = set()
         self._start: Any = None
         """When the sample was given its input."""
@@ -29,7 +29,7 @@ class Events:
             if event.get("event") == "sample_init":
                 self._start = event.get("timestamp")
             elif event.get("event") == "model":
-                self._replies[str(_reply(event).get("id"))] = event
+                self._replies[str(object_in(_choice(event), "message").get("id"))] = event
             elif event.get("event") == "tool":
                 self._results[str(event.get("id"))] = event
 
@@ -46,7 +46,11 @@ class Events:
             return message
         self._used.add(id(event))
         output = event["output"]
-        about: dict[str, Any] = {"timestamp": _end(event), "duration_s": output.get("time")}
+        about: dict[str, Any] = {
+            "timestamp": _end(event),
+            "duration_s": output.get("time"),
+            "stop_reason": _choice(event).get("stop_reason"),
+        }
         usage = output.get("usage")
         if isinstance(usage, dict):
             about["usage"] = usage_of(usage, None if "total_tokens" in usage else "beside")
@@ -74,13 +78,10 @@ class Events:
         return others
 
 
-def _reply(event: Record) -> Record:
-    """The message that the model replied with in an event; empty where it did not."""
-    output = event.get("output")
-    choices = output.get("choices") if isinstance(output, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    message = first.get("message") if isinstance(first, dict) else None
-    return message if isinstance(message, dict) else {}
+def _choice(event: Record) -> Record:
+    """The reply of the model in an event, with why it stopped; empty where there is none."""
+    choices = objects_in(object_in(event, "output"), "choices")
+    return choices[0] if choices else {}
 
 
 def _end(event: Record) -> Any:

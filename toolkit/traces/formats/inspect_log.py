@@ -13,6 +13,7 @@ from toolkit.traces.formats.inspect_archive import UNREADABLE, archived_logs
 from toolkit.traces.formats.inspect_events import Events
 from toolkit.traces.formats.inspect_scores import outcome_of, scores_of
 from toolkit.traces.formats.scores import stated_only
+from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -22,7 +23,7 @@ REFERENCE = "attachment://"
 """How a text begins that stands among the attachments of its sample."""
 OF_SAMPLES = {"samples", "reductions"}
 """The fields of a log that are about its samples one by one."""
-USED = {"id", "epoch", "messages", "scores", "events", "attachments", "total_time", "error"}
+USED = {"id", "epoch", "messages", "scores", "events", "total_time", "error"}
 MOST_LEVELS = 200
 MODEL_USAGE = "model_usage"
 
@@ -39,7 +40,7 @@ def _is_inspect(record: Record) -> bool:
 def _samples(record: Record) -> Iterator[Record]:
     """The samples of a log, each with what the log says of all of them."""
     if "eval" not in record:
-        yield record
+        yield _with_texts(record)
         return
     log = {name: value for name, value in record.items() if name not in OF_SAMPLES}
     samples = record.get("samples")
@@ -48,9 +49,18 @@ def _samples(record: Record) -> Iterator[Record]:
         return
     for sample in samples:
         if isinstance(sample, dict):
-            yield {**sample, "log": log}
+            yield {**_with_texts(sample), "log": log}
         else:
             yield {"log": log, UNREADABLE: "a sample is an object"}
+
+
+def _with_texts(sample: Record) -> Record:
+    """A sample with the texts of its attachments where it refers to them."""
+    attachments = sample.get("attachments")
+    if not isinstance(attachments, dict) or not attachments:
+        return sample
+    others = {name: value for name, value in sample.items() if name != "attachments"}
+    return dict(resolved(others, attachments))
 
 
 def _id(record: Record) -> str | None:
@@ -67,9 +77,6 @@ def _read(record: Record, id_: str) -> Trace:
         raise RecordError(str(record[UNREADABLE]))
     if "log" in record and "id" not in record:
         raise RecordError(f"the log has no samples: {_ending(record['log'])}", field="samples")
-    attachments = record.get("attachments")
-    if isinstance(attachments, dict) and attachments:
-        record = {**resolved(record, attachments), "attachments": attachments}
     events = Events(record.get("events"))
     transcript = Transcript()
     transcript.read_all([events.dated(message) for message in _messages(record)])
@@ -84,13 +91,9 @@ def _read(record: Record, id_: str) -> Trace:
 
 def _ending(log: Any) -> str:
     """How the run of a log ended that has no samples."""
-    status = f"status {log.get('status', 'unknown')}"
-    error = log.get("error")
-    return (
-        f"{status}, {error['message']}"
-        if isinstance(error, dict) and "message" in error
-        else status
-    )
+    ending = f"status {log.get('status', 'unknown')}"
+    why = object_in(log, "error").get("message")
+    return f"{ending}, {why}" if why else ending
 
 
 def _messages(sample: Record) -> list[Any]:
@@ -100,13 +103,8 @@ def _messages(sample: Record) -> list[Any]:
         return messages
     input_ = sample.get("input")
     asked = input_ if isinstance(input_, list) else [{"role": "user", "content": input_}]
-    output = sample.get("output")
-    choices = output.get("choices") if isinstance(output, dict) else None
-    answered: list[Any] = []
-    for choice in choices or ():
-        if isinstance(choice, dict):
-            answered.append(choice.get("message"))
-    return [*asked, *answered]
+    choices = objects_in(object_in(sample, "output"), "choices")
+    return [*asked, *(choice.get("message") for choice in choices)]
 
 
 def _about(sample: Record, events: Events) -> dict[str, Any]:
@@ -166,4 +164,5 @@ FORMAT = Format(
     record_id=_id,
     parts=_samples,
     archive=archived_logs,
+    converted=frozenset({"input_refs", "call_refs"}),
 )

@@ -3,32 +3,30 @@
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.formats.scores import score as entry_of
-from toolkit.traces.formats.scores import verdict
+from toolkit.traces.formats.scores import score
+from toolkit.traces.formats.vendor import object_in, objects_in, others
 from toolkit.traces.ids import Record
 
 GRADED_BY_A_MODEL = "model_graded"
 """How the names of Inspect's scorers begin that ask a model."""
-PASSED = {"C": True, "I": False}
+HOMES = ("value", "explanation")
+VERDICTS = {"C": "pass", "I": "fail"}
 """Inspect's words for correct and incorrect; partial (P) and no answer (N) are neither."""
 
 
 def scores_of(scores: Any) -> list[dict[str, Any]]:
     """The scores of a sample by name; one of several values is several."""
-    if not isinstance(scores, dict):
-        return []
+    named = scores if isinstance(scores, dict) else {}
     entries: list[dict[str, Any]] = []
-    for name, score in scores.items():
-        if not isinstance(score, dict):
-            continue
-        rater, source = _rater(name, score)
-        others = {key: value for key, value in score.items() if key not in ("value", "explanation")}
-        for value_name, value in _values(name, score.get("value")):
-            passed = PASSED.get(value) if isinstance(value, str) else None
-            why = score.get("explanation")
-            entries.append(
-                entry_of(value_name, value, source, why, rater, verdict=verdict(passed), **others)
-            )
+    for name in named:
+        stated = object_in(named, name)
+        rater, source = _rater(name, stated)
+        more = others(stated, HOMES)
+        for value_name, value in _values(name, stated.get("value")):
+            entry = more | score(value_name, value, source, stated.get("explanation"), rater)
+            if value in ("C", "I"):
+                entry["verdict"] = VERDICTS[value]
+            entries.append(entry)
     return entries
 
 
@@ -41,15 +39,13 @@ def _values(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _rater(name: str, score: Record) -> tuple[str, str]:
+def _rater(name: str, stated: Record) -> tuple[str, str]:
     """Who gave a score: the person who edited it last, a model, or code."""
-    history = score.get("history")
-    last = history[-1] if isinstance(history, list) and history else None
-    provenance = last.get("provenance") if isinstance(last, dict) else None
-    if isinstance(provenance, dict) and provenance.get("author"):
-        return str(provenance["author"]), "human"
-    metadata = score.get("metadata")
-    was_graded = isinstance(metadata, dict) and "grading" in metadata
+    edits = objects_in(stated, "history")
+    author = object_in(edits[-1], "provenance").get("author") if edits else None
+    if author:
+        return str(author), "human"
+    was_graded = "grading" in object_in(stated, "metadata")
     if was_graded or name.startswith(GRADED_BY_A_MODEL):
         return name, "model"
     return name, "code"

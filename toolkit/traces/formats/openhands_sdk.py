@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record
 
+Fields = dict[str, Any]
 KINDS = {
     "MessageEvent",
     "SystemPromptEvent",
@@ -18,10 +20,31 @@ KINDS = {
     "ConversationStateUpdateEvent",
     "PauseEvent",
 }
-ABOUT = ("source", "kind", "tool_name", "tool_call_id", "tool_call", "thought", "observation")
+ABOUT = (
+    "source",
+    "kind",
+    "tool_name",
+    "tool_call_id",
+    "tool_call",
+    "thought",
+    "observation",
+    "llm_message",
+    "system_prompt",
+    "summary",
+    "detail",
+    "error",
+    "rejection_reason",
+)
 """The fields of an event that become a message."""
 ANSWERS = ("content", "output", "message", "text")
 WHYS = ("error", "rejection_reason")
+PLAIN = {
+    "SystemPromptEvent": ("system_prompt", "message"),
+    "Condensation": ("summary", "compaction"),
+    "CondensationSummaryEvent": ("summary", "compaction"),
+    "ConversationErrorEvent": ("detail", "error"),
+}
+"""The events of words alone: the field with them, and the kind of the step."""
 
 
 def is_event(event: Record) -> bool:
@@ -29,71 +52,74 @@ def is_event(event: Record) -> bool:
     return event.get("kind") in KINDS
 
 
-def message_of(event: Record) -> dict[str, Any] | None:
+def message_of(event: Record) -> Fields | None:
     """What an event says as a message; None where it says nothing about the task."""
-    message = {name: value for name, value in event.items() if name not in ABOUT}
     kind = event["kind"]
+    message = {name: value for name, value in event.items() if name not in ABOUT}
     if kind == "MessageEvent":
-        inner = message.pop("llm_message", None)
-        role = "user" if event.get("source") == "user" else "assistant"
-        return {"role": role, **message, **(inner if isinstance(inner, dict) else {})}
-    if kind == "SystemPromptEvent":
-        prompt = message.pop("system_prompt", None)
-        return {**message, "role": "system", "content": [prompt]}
+        message["role"] = "user" if event.get("source") == "user" else "assistant"
+        return message | object_in(event, "llm_message")
     if kind == "ActionEvent":
         return message | _action(event)
     if "tool_call_id" in event:
         return message | _observation(event)
-    if event.get("summary"):
-        summary = message.pop("summary")
-        return {**message, "role": "system", "content": summary, "step_kind": "compaction"}
-    if kind == "ConversationErrorEvent":
-        content = message.pop("detail", None)
-        return {**message, "role": "system", "content": content, "step_kind": "error"}
-    return None
+    field, step_kind = PLAIN.get(kind, ("", ""))
+    words = event.get(field)
+    if not words:
+        return None
+    message["role"] = "system"
+    message["content"] = [words]
+    message["step_kind"] = step_kind
+    return message
 
 
-def _action(event: Record) -> dict[str, Any]:
+def _action(event: Record) -> Fields:
     """A call, and what was said before it."""
-    call = {"id": event.get("tool_call_id"), "name": event.get("tool_name")}
-    written = event.get("tool_call")
-    if isinstance(written, dict):
-        call["arguments"] = written.get("arguments")
-    if call.get("arguments") is None:
-        call["arguments"] = event.get("action")
+    arguments = object_in(event, "tool_call").get("arguments")
+    if arguments is None:
+        arguments = event.get("action")
+    call = {
+        "id": event.get("tool_call_id"),
+        "name": event.get("tool_name"),
+        "arguments": arguments,
+    }
     return {"role": "assistant", "content": event.get("thought"), "tool_calls": [call]}
 
 
-def _observation(event: Record) -> dict[str, Any]:
+def _observation(event: Record) -> Fields:
     """The result of a call, or why there is none."""
-    message: dict[str, Any] = {
+    observation = object_in(event, "observation")
+    message: Fields = {
         "role": "tool",
         "tool_call_id": event.get("tool_call_id"),
         "name": event.get("tool_name"),
     }
-    observation = event.get("observation")
-    if not isinstance(observation, dict):
-        message["content"] = next((event[name] for name in WHYS if event.get(name)), None)
+    if observation:
+        message["observation"] = observation
+        message["content"] = _first_of(observation, ANSWERS)
+        message["is_error"] = _is_error(observation)
+    else:
+        message["content"] = _first_of(event, WHYS)
         message["is_error"] = True
-        message["error"] = None
-        return message
-    message["observation"] = observation
-    message["is_error"] = _is_error(observation)
-    for name in ANSWERS:
-        if observation.get(name):
-            message["content"] = observation[name]
-            break
     return message
 
 
+def _first_of(record: Record, names: tuple[str, ...]) -> Any:
+    """The first of the fields that says something."""
+    for name in names:
+        if record.get(name):
+            return record[name]
+    return None
+
+
 def _is_error(observation: Record) -> bool | None:
-    metadata = observation.get("metadata")
+    """Whether a call failed, as its observation says; None where it does not."""
     exit_code = observation.get("exit_code")
-    if exit_code is None and isinstance(metadata, dict):
-        exit_code = metadata.get("exit_code")
+    if exit_code is None:
+        exit_code = object_in(observation, "metadata").get("exit_code")
     if isinstance(exit_code, int) and exit_code > 0:
         return True
-    is_error = observation.get("is_error", observation.get("error"))
-    if isinstance(is_error, bool) or is_error is None:
-        return is_error
+    stated = observation.get("is_error", observation.get("error"))
+    if isinstance(stated, bool) or stated is None:
+        return stated
     return True

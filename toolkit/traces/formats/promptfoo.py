@@ -6,6 +6,7 @@ from typing import Any
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.rows import messages_in
 from toolkit.traces.formats.scores import score, stated_only, verdict
+from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -24,27 +25,19 @@ ERROR = 2
 """The ``failureReason`` of a result that is an error, and no wrong answer."""
 
 
-def _is_result(record: Record) -> bool:
-    return isinstance(record.get("prompt"), dict) and "raw" in record["prompt"] and "vars" in record
-
-
 def _is_promptfoo(record: Record) -> bool:
     """Whether it is a result, or a document of results."""
-    if _is_result(record):
-        return "success" in record or "gradingResult" in record
-    return any(_is_result(result) for result in _listed_results(record)[:1])
+    if "vars" in record:
+        has_grade = "success" in record or "gradingResult" in record
+        return has_grade and "raw" in object_in(record, "prompt")
+    first = _results_in(record)[:1]
+    return any("vars" in result and "raw" in object_in(result, "prompt") for result in first)
 
 
-def _listed_results(record: Record) -> list[Any]:
+def _results_in(record: Record) -> list[dict[str, Any]]:
     """The results of a document, which from version 2 on are one level deeper."""
-    results = record.get("results")
-    if isinstance(results, dict):
-        results = results.get("results")
-    return (
-        [result for result in results if isinstance(result, dict)]
-        if isinstance(results, list)
-        else []
-    )
+    summary = object_in(record, "results")
+    return objects_in(summary or record, "results")
 
 
 def _results(record: Record) -> Iterator[Record]:
@@ -52,39 +45,32 @@ def _results(record: Record) -> Iterator[Record]:
     if "vars" in record:
         yield record
         return
-    document = {name: value for name, value in record.items() if name != "results"}
-    if isinstance(record.get("results"), dict):
-        about = {name: value for name, value in record["results"].items() if name != "results"}
-        document = {**document, **about}
-    for result in _listed_results(record):
-        yield {**result, "evaluation": document}
+    about = {**record, **object_in(record, "results")}
+    del about["results"]
+    for result in _results_in(record):
+        yield {**result, "evaluation": about}
 
 
 def _id(record: Record) -> str | None:
     """The id of a result, or the numbers of its test and its prompt."""
+    id_ = first_id(record, "id")
     test = id_text(record.get("testIdx"))
     prompt = id_text(record.get("promptIdx"))
-    place = f"test-{test}-prompt-{prompt}" if test is not None and prompt is not None else None
-    return first_id(record, "id") or place
+    if id_ or test is None or prompt is None:
+        return id_
+    return f"test-{test}-prompt-{prompt}"
 
 
 def _read(record: Record, id_: str) -> Trace:
-    transcript = Transcript()
     response = record.get("response")
-    response = response if isinstance(response, dict) else {"output": response}
-    history = _history(record, response)
-    if history:
-        transcript.read_all(history)
-    else:
-        raw = record["prompt"]["raw"]
-        transcript.read_all(messages_in(raw) or [{"role": "user", "content": raw}])
-        output = response.get("output")
-        if output is not None:
-            said = messages_in(output) or [{"role": "assistant", "content": output}]
-            transcript.read_all(said)
-    error = record.get("error") or response.get("error")
-    failed = record.get("failureReason") == ERROR or response.get("error")
-    if error and failed:
+    if not isinstance(response, dict):
+        response = {"output": response}
+    transcript = Transcript()
+    transcript.read_all(_history(record, response) or _one_turn(record, response))
+    error = response.get("error")
+    if record.get("failureReason") == ERROR:
+        error = error or record.get("error")
+    if error:
         transcript.add("error", "system", str(error), {})
     trace = transcript.trace(id_, record, *USED)
     trace.meta.update(_about(record, response))
@@ -94,48 +80,53 @@ def _read(record: Record, id_: str) -> Trace:
 def _history(record: Record, response: Record) -> list[Any]:
     """The messages of a conversation of several turns, which stands in the metadata."""
     for holder in (response, record):
-        metadata = holder.get("metadata")
-        messages = metadata.get("messages") if isinstance(metadata, dict) else None
-        if isinstance(messages, list) and messages:
+        messages = objects_in(object_in(holder, "metadata"), "messages")
+        if messages:
             return messages
     return []
+
+
+def _one_turn(record: Record, response: Record) -> list[Any]:
+    """The prompt, which may be the JSON of messages, and the output."""
+    prompt = record["prompt"]["raw"]
+    messages = messages_in(prompt) or [{"role": "user", "content": prompt}]
+    output = response.get("output")
+    if output is not None:
+        messages += messages_in(output) or [{"role": "assistant", "content": output}]
+    return messages
 
 
 def _about(record: Record, response: Record) -> dict[str, Any]:
     """What a trace's meta says of a result, under the names that all forms share."""
     provider = record.get("provider")
-    model = provider.get("id") if isinstance(provider, dict) else provider
-    usage = record.get("tokenUsage") or response.get("tokenUsage")
-    outcome = {True: "pass", False: "fail"}.get(record.get("success"))  # type: ignore[arg-type]
+    usage = object_in(record, "tokenUsage") or object_in(response, "tokenUsage")
+    outcome = verdict(record.get("success"))
     if record.get("failureReason") == ERROR:
         outcome = "error"
     latency_ms = record.get("latencyMs")
     about = {
-        "model": model,
+        "model": object_in(record, "provider").get("id", provider),
         "outcome": outcome,
         "reward": record.get("score"),
         "error": record.get("error"),
         "duration_s": latency_ms / 1000 if isinstance(latency_ms, int | float) else None,
         "cost_usd": record.get("cost"),
-        "scores": list(_scores(record)),
+        "scores": [*_assertions(record), *_named_scores(record)],
         "response": {name: value for name, value in response.items() if name != "output"},
         "prompt": {name: value for name, value in record["prompt"].items() if name != "raw"},
-        **(usage_of(usage) if isinstance(usage, dict) else {}),
+        **usage_of(usage),
     }
     return stated_only(about)
 
 
-def _scores(record: Record) -> Iterator[dict[str, Any]]:
+def _assertions(record: Record) -> Iterator[dict[str, Any]]:
     """A score for each assertion; where none is listed, that of the whole."""
-    grading = record.get("gradingResult")
-    grading = grading if isinstance(grading, dict) else {}
-    components = grading.get("componentResults")
-    listed = [part for part in components or () if isinstance(part, dict)]
-    if not listed and grading:
-        listed = [grading]
-    for component in listed:
-        assertion = component.get("assertion")
-        assertion = assertion if isinstance(assertion, dict) else {}
+    grading = object_in(record, "gradingResult")
+    components = objects_in(grading, "componentResults")
+    if grading and not components:
+        components = [grading]
+    for component in components:
+        assertion = object_in(component, "assertion")
         type_ = str(assertion.get("type") or "score")
         source = _source(type_)
         yield score(
@@ -144,10 +135,13 @@ def _scores(record: Record) -> Iterator[dict[str, Any]]:
             source,
             component.get("comment") or component.get("reason"),
             assertion.get("provider") if source == "model" else None,
-            verdict=verdict(component.get("pass")),
+            {"verdict": verdict(component.get("pass"))},
         )
-    named = record.get("namedScores")
-    for name, value in (named if isinstance(named, dict) else {}).items():
+
+
+def _named_scores(record: Record) -> Iterator[dict[str, Any]]:
+    """The scores that are added up over several assertions."""
+    for name, value in object_in(record, "namedScores").items():
         yield score(name, value, "code")
 
 

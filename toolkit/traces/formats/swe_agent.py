@@ -6,94 +6,81 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of
 
 Fields = dict[str, Any]
-SPENT = {
+TOTALS = {
     "tokens_sent": "input_tokens",
     "tokens_received": "output_tokens",
     "instance_cost": "cost_usd",
 }
-"""The totals of SWE-agent, under our names."""
+"""What SWE-agent used, under our names."""
 RETURN_CODE = re.compile(r"<returncode>(-?\d+)</returncode>")
 FAILED = re.compile(
     r"\s*(ERROR\b|Error\b|Traceback|bash: |/bin/(ba)?sh: |File \S+ not found|EXECUTION TIMED OUT"
     r"|COMMAND FAILED|Your proposed edit has introduced|The command .* was cancelled)"
 )
 """How an observation begins whose action failed: SWE-agent keeps no exit codes."""
-USED = ("messages", "trajectory", "history", "records")
+STEP_FIELDS = ("action", "thought", "observation", "execution_time")
+USED = ("messages", "trajectory")
+"""The history stays in meta: it repeats the trajectory as the model was given it."""
 
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
     for message in _messages(record):
-        transcript.read(message, kind=message.pop("step_kind", "message"))
+        kind = message.pop("step_kind", "message")
+        transcript.read(message, kind=kind)
     if not transcript.steps:
         raise RecordError("the trajectory is empty", field="messages")
-    meta = dict(record) | _totals(record)
-    return transcript.trace(id_, meta, *USED)
+    return transcript.trace(id_, {**record, **_totals(record)}, *USED)
 
 
 def _messages(record: Record) -> Iterator[Fields]:
     if isinstance(record.get("messages"), list):
-        for message in record["messages"]:
-            if isinstance(message, dict):
-                yield from _mini_messages(message)
+        for message in objects_in(record, "messages"):
+            yield _mini_message(message)
         return
-    steps = [step for step in record.get("trajectory") or () if isinstance(step, dict)]
-    yield from _prompts(record.get("history"))
-    for number, step in enumerate(steps, 1):
+    yield from _prompts(record)
+    for number, step in enumerate(objects_in(record, "trajectory"), 1):
         yield from _step_messages(step, f"action-{number}")
 
 
-def _mini_messages(message: Record) -> Iterator[Fields]:
-    """The messages that a message of mini-swe-agent makes: a command in its words is a call."""
+def _mini_message(message: Record) -> Fields:
+    """A message of mini-swe-agent: a command in its words is a call, an observation a result."""
+    extra = object_in(message, "extra")
+    reply = object_in(extra, "response")
+    usage = object_in(reply, "usage")
     fields = dict(message)
-    extra = fields.pop("extra", None)
-    extra = dict(extra) if isinstance(extra, dict) else {}
-    fields |= _about(extra)
-    if fields.get("role") == "exit":
-        yield {**fields, "role": "system", "step_kind": "exit"}
-        return
-    exit_code = extra.get("returncode")
-    if exit_code is None:
-        exit_code = _return_code(fields)
+    fields["timestamp"] = extra.get("timestamp")
+    fields["model"] = reply.get("model")
+    if usage:
+        fields["usage"] = {**usage, "cost_usd": extra.get("cost")}
+    if message.get("role") == "exit":
+        fields["role"] = "system"
+        fields["step_kind"] = "exit"
+        return fields
+    exit_code = _exit_code(message, extra)
     if exit_code is not None:
+        fields["role"] = "tool"
         fields["exit_code"] = exit_code
         fields["is_error"] = exit_code != 0
-        fields["role"] = "tool"
     actions = extra.get("actions")
-    has_calls = bool(fields.get("tool_calls"))
-    if fields.get("role") == "assistant" and isinstance(actions, list) and not has_calls:
+    is_reply = message.get("role") == "assistant"
+    if is_reply and isinstance(actions, list) and not message.get("tool_calls"):
         fields["tool_calls"] = [_command(action) for action in actions]
-    yield fields
+    return fields
 
 
-def _about(extra: Fields) -> Fields:
-    """The time, the usage and the model of a message; the rest as it came."""
-    about: Fields = {"extra": extra}
-    about["timestamp"] = extra.get("timestamp")
-    reply = extra.get("response")
-    if isinstance(reply, dict):
-        usage = reply.get("usage")
-        about["model"] = reply.get("model")
-        if isinstance(usage, dict):
-            about["usage"] = {**usage, "cost_usd": extra.get("cost")}
-    return about
-
-
-def _command(action: Any) -> Fields:
-    """A command that the model wrote into its words."""
-    command = action if isinstance(action, dict) else {"command": action}
-    arguments = {name: value for name, value in command.items() if name != "tool_call_id"}
-    return {"name": "bash", "arguments": arguments, "id": command.get("tool_call_id")}
-
-
-def _return_code(message: Record) -> int | None:
-    """The code that an observation among the messages of the user begins with."""
+def _exit_code(message: Record, extra: Record) -> int | None:
+    """The exit code of an observation, which may stand among the words of the user."""
+    stated = extra.get("returncode")
+    if isinstance(stated, int):
+        return stated
     content = message.get("content")
     if message.get("role") != "user" or not isinstance(content, str):
         return None
@@ -101,11 +88,18 @@ def _return_code(message: Record) -> int | None:
     return int(code[1]) if code else None
 
 
-def _prompts(history: Any) -> Iterator[Fields]:
+def _command(action: Any) -> Fields:
+    """A command that the model wrote into its words, as a call."""
+    if not isinstance(action, dict):
+        action = {"command": action}
+    arguments = dict(action)
+    call_id = arguments.pop("tool_call_id", None)
+    return {"name": "bash", "arguments": arguments, "id": call_id}
+
+
+def _prompts(record: Record) -> Iterator[Fields]:
     """The messages before the first reply; those after it are in the steps of the trajectory."""
-    for message in history if isinstance(history, list) else ():
-        if not isinstance(message, dict):
-            continue
+    for message in objects_in(record, "history"):
         if message.get("role") == "assistant":
             return
         yield dict(message)
@@ -113,50 +107,53 @@ def _prompts(history: Any) -> Iterator[Fields]:
 
 def _step_messages(step: Record, call_id: str) -> Iterator[Fields]:
     """The thought and the action of a step of SWE-agent, and what it observed."""
+    message = {name: value for name, value in step.items() if name not in STEP_FIELDS}
+    message["role"] = "assistant"
+    message["content"] = step.get("thought") or step.get("response")
     action = step.get("action")
-    thought = step.get("thought")
-    data = {name: step[name] for name in step if name not in ("action", "thought", "observation")}
-    message = {**data, "role": "assistant", "content": thought or step.get("response")}
     if not action:
         yield message
         return
     name, _, _ = str(action).strip().partition(" ")
-    arguments = {"command": action}
-    message["tool_calls"] = [{"id": call_id, "name": name, "arguments": arguments}]
+    call = {"id": call_id, "name": name, "arguments": {"command": action}}
+    message["tool_calls"] = [call]
     yield message
     observation = str(step.get("observation") or "")
-    result = {"role": "tool", "tool_call_id": call_id, "content": observation}
-    yield {**result, "is_error": True if FAILED.match(observation) else None}
+    yield {
+        "role": "tool",
+        "tool_call_id": call_id,
+        "content": observation,
+        "is_error": True if FAILED.match(observation) else None,
+        "duration_s": number_of(step.get("execution_time")),
+    }
 
 
 def _totals(record: Record) -> Fields:
     """The outcome and what the run used, as its ``info`` states them."""
-    info = record.get("info")
-    if not isinstance(info, dict):
-        return {}
-    totals: Fields = {"outcome": info.get("exit_status")}
-    stats = info.get("model_stats")
-    for name, value in (stats if isinstance(stats, dict) else {}).items():
-        if name in SPENT:
-            totals[SPENT[name]] = number_of(value)
-    config = info.get("config")
-    model = config.get("model") if isinstance(config, dict) else None
-    if isinstance(model, dict):
-        totals["model"] = model.get("model_name")
-    return {name: value for name, value in totals.items() if value not in (None, "")}
+    info = object_in(record, "info")
+    model = object_in(object_in(info, "config"), "model")
+    totals: Fields = {}
+    if info.get("exit_status"):
+        totals["outcome"] = info["exit_status"]
+    if model.get("model_name"):
+        totals["model"] = model["model_name"]
+    stats = object_in(info, "model_stats")
+    for name, our_name in TOTALS.items():
+        number = number_of(stats.get(name))
+        if number is not None:
+            totals[our_name] = number
+    return totals
 
 
 def _knows(record: Record) -> bool:
     if "mini-swe-agent" in str(record.get("trajectory_format")):
         return True
-    info = record.get("info")
-    is_run = isinstance(info, dict) and ("model_stats" in info or "exit_status" in info)
+    info = object_in(record, "info")
+    is_run = "model_stats" in info or "exit_status" in info
     if is_run and isinstance(record.get("messages"), list):
         return True
-    steps = record.get("trajectory")
-    if not isinstance(steps, list) or not steps or not isinstance(steps[0], dict):
-        return False
-    return "action" in steps[0] and "observation" in steps[0]
+    steps = objects_in(record, "trajectory")
+    return bool(steps) and "action" in steps[0] and "observation" in steps[0]
 
 
 def _id(record: Record) -> str | None:

@@ -1,16 +1,18 @@
 """tau2-bench: its results, a file with the simulations of its tasks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.scores import score, stated_only
+from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of
 
-USED = ("messages", "simulations", "tasks")
+LISTS = ("messages", "simulations", "tasks")
 
 
 def _parts(record: Record) -> Iterator[Record]:
@@ -18,18 +20,14 @@ def _parts(record: Record) -> Iterator[Record]:
     if "simulations" not in record:
         yield record
         return
-    shared = {name: value for name, value in record.items() if name not in USED}
+    shared = {name: value for name, value in record.items() if name not in LISTS}
     tasks: dict[str | None, Any] = {}
-    for task in _objects(record.get("tasks")):
-        tasks[first_id(task, "id")] = task
-    for simulation in _objects(record["simulations"]):
+    for task in objects_in(record, "tasks"):
+        task_id = first_id(task, "id")
+        tasks[task_id] = task
+    for simulation in objects_in(record, "simulations"):
         task_id = first_id(simulation, "task_id")
         yield {**shared, "task": tasks.get(task_id), **simulation}
-
-
-def _objects(values: Any) -> Iterable[Record]:
-    listed = values if isinstance(values, list) else []
-    return [value for value in listed if isinstance(value, dict)]
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -38,15 +36,15 @@ def _read(record: Record, id_: str) -> Trace:
         raise RecordError("a simulation has a list of messages", field="messages")
     transcript = Transcript()
     transcript.read_all(map(_message, messages))
+    agent = object_in(object_in(record, "info"), "agent_info")
     meta = dict(record)
+    meta["model"] = agent.get("llm")
     meta["outcome"] = record.get("termination_reason")
+    meta["reward"] = _reward(record)
     meta["cost_usd"] = number_of(record.get("agent_cost"))
     meta["duration_s"] = number_of(record.get("duration"))
-    meta["model"] = _model(record)
-    meta["reward"] = _reward(record)
     meta["scores"] = _scores(record)
-    stated = {name: value for name, value in meta.items() if value is not None}
-    return transcript.trace(id_, stated, "messages")
+    return transcript.trace(id_, stated_only(meta), "messages")
 
 
 def _message(message: Any) -> Any:
@@ -58,24 +56,15 @@ def _message(message: Any) -> Any:
     usage = fields.pop("usage", None)
     if isinstance(usage, dict):
         usage = {**usage, "cost_usd": fields.get("cost")}
-    is_agent = fields.get("role") == "assistant"
-    fields["usage" if is_agent else "usage_of_user"] = usage
+    if fields.get("role") == "assistant":
+        fields["usage"] = usage
+    else:
+        fields["usage_of_user"] = usage
     return fields
 
 
-def _model(record: Record) -> Any:
-    info = record.get("info")
-    agent = info.get("agent_info") if isinstance(info, dict) else None
-    return agent.get("llm") if isinstance(agent, dict) else None
-
-
-def _rewards(record: Record) -> Record:
-    rewards = record.get("reward_info")
-    return rewards if isinstance(rewards, dict) else {}
-
-
 def _reward(record: Record) -> float | None:
-    reward = _rewards(record).get("reward")
+    reward = object_in(record, "reward_info").get("reward")
     return reward if isinstance(reward, int | float) else None
 
 
@@ -84,29 +73,18 @@ def _scores(record: Record) -> list[dict[str, Any]]:
     scores: list[dict[str, Any]] = []
     reward = _reward(record)
     if reward is not None:
-        scores.append(_score("reward", reward, "code", None))
-    for assertion in _objects(_rewards(record).get("nl_assertions")):
-        name = str(assertion.get("nl_assertion"))
+        scores.append(score("reward", reward, "code"))
+    for assertion in objects_in(object_in(record, "reward_info"), "nl_assertions"):
+        name = assertion.get("nl_assertion")
         why = assertion.get("justification")
-        scores.append(_score(name, assertion.get("met"), "model", why))
+        scores.append(score(name, assertion.get("met"), "model", why))
     return scores
-
-
-def _score(name: str, value: Any, rater_kind: str, comment: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": value,
-        "comment": comment,
-        "rater": "tau2",
-        "rater_kind": rater_kind,
-        "step": None,
-    }
 
 
 def _knows(record: Record) -> bool:
     if _is_simulation(record):
         return True
-    return any(map(_is_simulation, _objects(record.get("simulations"))))
+    return any(map(_is_simulation, objects_in(record, "simulations")))
 
 
 def _is_simulation(record: Record) -> bool:

@@ -7,7 +7,6 @@ position is worked out from the label file, so a dead kernel costs nothing.
 from collections.abc import Iterable
 from functools import partial
 from os import PathLike
-from pathlib import Path
 
 from ipywidgets import HTML, Box, Button, Combobox, Layout, Textarea, VBox, Widget
 
@@ -19,7 +18,7 @@ from toolkit.views.panels.page import Page, frame
 from toolkit.views.panels.panel import Panel, by_id, problems_text, user_name
 from toolkit.views.panels.phrases import PhraseChips, phrases_of
 from toolkit.views.panels.queue import deferred, first_to_do, next_to_do
-from toolkit.views.panels.reading import any_failed, browser_button
+from toolkit.views.panels.reading import STYLE, WINDOW, any_failed, browser_button
 from toolkit.views.panels.stepfield import StepField
 from toolkit.views.panels.verdicts import (
     HINT,
@@ -31,10 +30,6 @@ from toolkit.views.panels.verdicts import (
 )
 
 __all__ = ["AnnotationPanel"]
-
-STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
-WINDOW = "calc(100vh - 9rem)"
-"""The height of the window, without the bars of JupyterLab."""
 
 
 class AnnotationPanel(Panel):
@@ -98,7 +93,7 @@ class AnnotationPanel(Panel):
         self._ids = list(self._traces)
         self._store = LabelStore(store, make=True)
         self._judged = {verdict.trace_id: verdict for verdict in judge}
-        self.add_class("fieldbook").add_class("fieldbook-annotate")
+        self.add_class("fieldbook").add_class("fieldbook-window").add_class("fieldbook-annotate")
         self.layout = Layout(max_width="none", height=height)
         self._make_bar()
         self._turn_to(first_to_do(self._ids, self._labels()))

@@ -2,14 +2,16 @@
 // The root is the panel's own element. Lumino (JupyterLab) asks the focused element first whether shortcuts are off.
 
 const SCROLL = { ArrowDown: 60, ArrowUp: -60, PageDown: 400, PageUp: -400, " ": 400 };
+const ROWS = { ArrowDown: 1, ArrowUp: -1 };
 const ARROWS = { ArrowLeft: "←", ArrowRight: "→" };
 const TYPING = "input, textarea, select, [contenteditable]";
 
 // What is read in the frame of a panel: its steps, the one in view, and the way from one to the next. Nothing of it is sent.
 function reading(root) {
-  const frame = () => root.querySelector(".fieldbook-frame");
+  const page = () => root.querySelector(".fieldbook-page"); // the first: a panel may have another one beneath it
+  const frame = () => page()?.querySelector(".fieldbook-frame");
   const steps = () => [...(frame()?.querySelectorAll(".steps article") ?? [])];
-  const field = () => root.querySelector(".fieldbook-step input");
+  const field = () => page()?.querySelector(".fieldbook-step input");
   const topOf = () => (frame().querySelector(".bar") ?? frame()).getBoundingClientRect().bottom; // the strip stays in sight
   let sought = null; // the step that was gone to, which is the one in view as long as it can be seen
 
@@ -29,11 +31,14 @@ function reading(root) {
     here?.classList.add("fieldbook-here");
   }
 
-  function go(step) {
-    for (let fold = step.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    sought = step.closest("article");
+  function go(part) {
+    for (let fold = part.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    const step = part.closest("article");
     const shown = frame();
-    const far = () => step.getBoundingClientRect().top - Math.max(topOf(), shown.getBoundingClientRect().top) - 8;
+    const top = (element) => element.getBoundingClientRect().top;
+    const target = top(part) - top(step) < shown.clientHeight / 2 ? step : part; // the head of a step stays with it
+    const far = () => top(target) - Math.max(topOf(), top(shown)) - 8;
+    sought = step;
     shown.scrollTop += far(); // twice, for what came into view on the way has its true height only now
     requestAnimationFrame(() => ((shown.scrollTop += far()), show()));
   }
@@ -68,11 +73,44 @@ function reading(root) {
     else go(step);
   }
 
-  return { frame, show, follow, acts: { error: nextError, open: openAll, step: () => choose(inView()) } };
+  function seek(selector) {
+    const step = frame()?.querySelector(selector);
+    if (step) go(step);
+    else if (frame()) frame().scrollTop = 0;
+  }
+
+  return { frame, show, follow, seek, acts: { error: nextError, open: openAll, step: () => choose(inView()) } };
+}
+
+// The rows of a table: a click opens a trace.
+function rows(root) {
+  let last = null;
+
+  function click(row, shiftKey) {
+    last = row;
+    row.scrollIntoView({ block: "nearest" });
+    row.querySelector("td").dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
+  }
+
+  function move(by, extend) {
+    const table = root.querySelector(".fieldbook-table");
+    const list = () => [...table.querySelectorAll("tbody tr:has(td:not(.dt-empty))")];
+    const at = list().indexOf(last?.isConnected ? last : table.querySelector("tr.selected"));
+    const next = list()[at < 0 ? 0 : at + by];
+    if (next) return click(next, extend);
+    const turn = table.querySelector(`.dt-paging-button.${by > 0 ? "next" : "previous"}:not(.disabled)`);
+    if (!turn) return;
+    turn.click();
+    click(list().at(by > 0 ? 0 : -1), false);
+  }
+
+  return { move, has: () => root.querySelector(".fieldbook-table tbody tr") };
 }
 
 function listen(root, model, signal) {
   const read = reading(root);
+  const table = rows(root);
+  const mine = (element) => element.closest(".fieldbook-keys") === root; // and not a panel's beneath this one
   const page = () => root.querySelector(".fieldbook-page");
   const box = () => page()?.querySelector("textarea");
   const numberOf = (shown) => Number(/fieldbook-page-(\d+)/.exec(shown?.className)?.[1] ?? -1);
@@ -104,8 +142,8 @@ function listen(root, model, signal) {
     }; // what is typed after earlier words is a word of its own
   }
 
-  function jump() {
-    const field = root.querySelector(".fieldbook-jump input");
+  function jump(act) {
+    const field = root.querySelector(`.fieldbook-${act} input`);
     field?.focus();
     field?.select();
   }
@@ -123,21 +161,24 @@ function listen(root, model, signal) {
     const cap = ARROWS[event.key] ?? event.key.toUpperCase();
     const act = Object.entries(model.get("caps")).find((pair) => pair[1] === cap)?.[0];
     if (act && sent === page()) return () => {};
-    if (act === "jump") return jump;
+    if (act === "jump" || act === "search") return () => jump(act);
     if (act in read.acts) return event.repeat && act !== "error" ? () => {} : read.acts[act];
     if (act) {
       const button = page()?.querySelector(`.fieldbook-${act}`);
       const steps = act === "previous" || act === "next"; // a key that is held down steps on, and does nothing else again
       if (button?.disabled || (event.repeat && !steps)) return () => {};
+      if (button && !event.repeat && root.querySelector(".fieldbook-table")) return () => button.click();
       const wantsWords = button && box() && act !== "undo";
       return () => (wantsWords ? choose(act, button) : send(act));
     }
     if (event.target.matches("button, summary, [type=checkbox]") && event.key === " ") return null;
+    if (event.key in ROWS && table.has()) return () => table.move(ROWS[event.key], event.shiftKey);
     const frame = read.frame();
     return event.key in SCROLL && frame ? () => frame.scrollBy({ top: SCROLL[event.key] }) : null;
   }
 
   function pressed(event) {
+    if (!mine(event.target)) return;
     const typing = event.target.matches(TYPING);
     const modified = event.ctrlKey || event.metaKey || event.altKey;
     if (event.isComposing || event.key === "Tab" || (modified && !(typing && event.key === "Enter"))) return;
@@ -150,6 +191,7 @@ function listen(root, model, signal) {
   }
 
   function clicked(event) {
+    if (!mine(event.target)) return;
     const link = event.target.closest(".fieldbook a[href^='#']");
     const act = Object.keys(read.acts).find((name) => event.target.closest(`button.fieldbook-${name}`));
     if (link) {
@@ -162,7 +204,11 @@ function listen(root, model, signal) {
     else if (press || link || act) back();
   }
 
-  const answered = ({ page: shown }) => shown === numberOf(sent) && (sent = null);
+  function answered({ page: shown, seek }) {
+    if (shown === numberOf(sent)) sent = null;
+    if (seek) requestAnimationFrame(() => requestAnimationFrame(() => read.seek(seek))); // once it is drawn
+  }
+
   model.on("msg:custom", answered);
   signal.addEventListener("abort", () => model.off("msg:custom", answered));
   root.tabIndex = 0;
@@ -175,14 +221,28 @@ function listen(root, model, signal) {
   root.addEventListener("scroll", () => requestAnimationFrame(read.show), { signal, capture: true });
 }
 
+// A panel that is looked for is scrolled to. One that takes the window's height, and came up half in sight, is moved into it.
+function arrive(root, sought) {
+  if (sought) root.focus({ preventScroll: true });
+  if (sought) return root.scrollIntoView({ block: "start" });
+  if (!root.matches(".fieldbook-window")) return;
+  const seen = new IntersectionObserver(([entry]) => {
+    seen.disconnect();
+    if (entry.isIntersecting) root.scrollIntoView({ block: "nearest" });
+  });
+  seen.observe(root);
+}
+
 function render({ model, el }) {
   const stop = new AbortController();
   let frame = 0;
   el.textContent = model.get("hint");
   const attach = () => {
     const root = el.closest(".fieldbook-keys");
-    if (root) listen(root, model, stop.signal);
-    else frame = requestAnimationFrame(attach); // not in the page yet
+    if (root) {
+      listen(root, model, stop.signal);
+      arrive(root, model.get("seek"));
+    } else frame = requestAnimationFrame(attach); // not in the page yet
   };
   attach();
   return () => {

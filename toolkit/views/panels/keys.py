@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from anywidget import AnyWidget
 from ipywidgets import Box
-from traitlets import Dict, Unicode
+from traitlets import Bool, Dict, Unicode
 
 from toolkit.records import validate
 
@@ -31,13 +31,15 @@ class Press(NamedTuple):
 class Keys(AnyWidget):
     """Listens on the `panel` that it is shown in, and hands each press to `on_press`.
 
-    `caps` is the key of each act: a character in capitals, or an arrow (``←``, ``→``).
+    `caps` is the key of each act: a character in capitals, or an arrow (``←``, ``→``). With `seek`
+    the panel is scrolled to, and takes the keys, as soon as it is there.
     """
 
     _esm = Path(__file__).with_suffix(".js")
     _css = Path(__file__).with_suffix(".css")
     caps = Dict().tag(sync=True)
     hint = Unicode().tag(sync=True)
+    seek = Bool(default_value=False).tag(sync=True)
 
     def __init__(
         self, panel: Box, on_press: Callable[[Press], None], caps: Mapping[str, str], hint: str

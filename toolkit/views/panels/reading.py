@@ -1,6 +1,7 @@
-"""Reading a trace on a panel: the buttons that the key layer presses in the browser alone."""
+"""Reading a trace on a panel: its look, and the buttons that the browser acts on by itself."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from ipywidgets import Button
 
@@ -8,8 +9,11 @@ from toolkit.traces import Trace
 from toolkit.traces.outline import outline
 from toolkit.views.panels.page import button
 
-__all__ = ["any_failed", "browser_button"]
+__all__ = ["STYLE", "WINDOW", "any_failed", "browser_button"]
 
+STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+WINDOW = "calc(100vh - 9rem)"
+"""The height of the window, without the bars of JupyterLab."""
 LOOKS = {
     "error": ("Next error", "exclamation", "Go to the next step that failed"),
     "open": ("Open all", "expand", "Unfold all that is folded, or fold it again"),

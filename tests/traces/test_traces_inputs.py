@@ -1,0 +1,311 @@
+"""What may be given to read_traces: files, folders, patterns, archives, frames; and hostile ones."""
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from toolkit.records import RecordError
+from toolkit.traces import SkippedRecords, read_traces, traces_from_frame, write_traces
+
+
+def chat(id: str, words: str = "Is a bike free?") -> dict:
+    return {"id": id, "messages": [{"role": "user", "content": words}]}
+
+
+def lines(*records: object) -> bytes:
+    return "".join(json.dumps(record) + "\n" for record in records).encode()
+
+
+def saved(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def ids(traces) -> list[str]:
+    return [trace.id for trace in traces]
+
+
+def test_a_folder_is_read_with_all_that_is_in_it_and_the_report_names_each_file(tmp_path):
+    saved(tmp_path / "b.jsonl", lines(chat("b1"), chat("same")))
+    saved(tmp_path / "deep" / "er" / "a.json", lines(chat("same")))
+    saved(tmp_path / "rows.csv", b"id,input,output\nr,Open?,Yes.\n")
+    saved(tmp_path / ".hidden" / "c.jsonl", lines(chat("hidden")))
+    saved(tmp_path / "notes.md", b"nothing")
+    traces = read_traces(tmp_path)
+    assert ids(traces) == ["b1", "same", "r", "same-2"]
+    report = traces.report
+    assert [Path(file.path).name for file in report.files] == ["b.jsonl", "rows.csv", "a.json"]
+    assert [file.n_traces for file in report.files] == [2, 1, 1]
+    assert (report.n_records, dict(report.forms)) == (4, {"chat": 3, "table": 1})
+    assert "rows.csv" in report._repr_html_()
+
+
+def test_what_is_no_trace_in_a_folder_is_named_and_keeps_no_other_from_being_read(tmp_path):
+    saved(tmp_path / "a.jsonl", lines(chat("a")))
+    saved(tmp_path / "config.json", b'{"weather": 3}')
+    saved(tmp_path / "half.json.gz", gzip.compress(lines(chat("x")))[:-9])
+    with pytest.warns(SkippedRecords, match=r"config\.json"):
+        traces = read_traces(tmp_path)
+    assert ids(traces) == ["a"]
+    [config, half] = traces.report.problems
+    assert "weather" in config.why
+    assert "cut short" in half.why
+    assert (Path(half.file).name, half.record) == ("half.json.gz", 0)
+
+
+def test_a_pattern_and_a_list_are_read_in_order(tmp_path):
+    for name in ("b", "a", "c"):
+        saved(tmp_path / "logs" / f"{name}.jsonl", lines(chat(name)))
+    assert ids(read_traces(tmp_path / "logs" / "[ab].jsonl")) == ["a", "b"]
+    assert ids(read_traces(str(tmp_path / "**" / "*.jsonl"))) == ["a", "b", "c"]
+    listed = [tmp_path / "logs" / "c.jsonl", str(tmp_path / "logs" / "a.jsonl")]
+    assert ids(read_traces(listed)) == ["c", "a"]
+    assert ids(read_traces(path for path in listed)) == ["c", "a"]
+    with pytest.raises(RecordError, match="no file has a name of this pattern"):
+        read_traces(tmp_path / "*.none")
+    with pytest.raises(FileNotFoundError):
+        read_traces([*listed, tmp_path / "none.jsonl"])
+    with pytest.raises(RecordError, match=r"looks for .csv"):
+        read_traces([])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl"])
+def test_gzip_is_told_from_its_content(tmp_path, name):
+    path = saved(tmp_path / name, gzip.compress(lines(chat("a"))) + gzip.compress(lines(chat("b"))))
+    assert ids(read_traces(path)) == ["a", "b"]
+
+
+def test_a_zip_archive_is_read_member_by_member(tmp_path):
+    members = {
+        "logs/a.jsonl": lines(chat("a")),
+        "logs/b.json.gz": gzip.compress(lines(chat("b"))),
+        "__MACOSX/._a.jsonl": b"\0\0",
+        "utf16.json": json.dumps([chat("c", "Größe?")]).encode("utf-16"),
+    }
+    traces = read_traces(zipped(tmp_path / "export", members))
+    assert ids(traces) == ["a", "b", "c"]
+    assert traces[2].text() == "Größe?"
+    assert traces.report.files[0].path.endswith("export/logs/a.jsonl")
+
+
+def test_a_frame_is_read_by_its_usual_columns_or_by_the_form_of_its_rows():
+    rows = pd.DataFrame({"id": ["a", "b"], "question": ["Open?", None], "answer": ["Yes.", "No."]})
+    assert [trace.text() for trace in read_traces(rows)] == ["Open?\n\nYes.", "No."]
+    talks = pd.DataFrame({"id": [1], "messages": ['[{"role": "user", "content": "hi"}]']})
+    assert [trace.text("user") for trace in read_traces(talks)] == ["hi"]
+
+
+def test_a_frame_needs_no_output_and_a_cell_of_json_is_messages():
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]
+    frame = pd.DataFrame(
+        {"key": ["a", "b", "c"], "talk": [json.dumps(messages), messages, '{"no": "message"}']}
+    )
+    traces = traces_from_frame(frame, id="key", input="talk")
+    assert [trace.text() for trace in traces] == ["hi\n\nho", "hi\n\nho", '{"no": "message"}']
+    assert traces.report.decided == "columns key, talk"
+
+
+def test_parquet_is_read_where_pyarrow_is_there(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"id": ["a"], "input": ["Open?"], "output": ["Yes."], "n": [3]})
+    path = tmp_path / "rows"
+    frame.to_parquet(path)
+    [trace] = read_traces(path)
+    assert (trace.text(), trace.meta) == ("Open?\n\nYes.", {"n": 3})
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path):
+    path = saved(tmp_path / "rows.parquet", b"PAR1\x15\x04PAR1")
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from toolkit.traces import read_traces\n"
+        f"read_traces({str(path)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "pip install pyarrow" in done.stderr.splitlines()[-1]
+
+
+def test_links_out_of_a_folder_are_refused_by_name_and_those_inside_are_followed(tmp_path):
+    secret = saved(tmp_path / "secret" / "s.jsonl", lines(chat("secret")))
+    folder = tmp_path / "given"
+    saved(folder / "a.jsonl", lines(chat("a")))
+    (folder / "out.jsonl").symlink_to(secret)
+    (folder / "dir").symlink_to(secret.parent)
+    (folder / "b.jsonl").symlink_to(folder / "a.jsonl")
+    (folder / "round").symlink_to(folder)
+    (folder / "nowhere.jsonl").symlink_to(folder / "none")
+    with pytest.warns(SkippedRecords):
+        traces = read_traces(folder)
+    assert ids(traces) == ["a", "a-2"]
+    refused = [Path(problem.file).name for problem in traces.report.problems]
+    assert refused == ["dir", "out.jsonl"]
+    assert all("leads out of the folder" in problem.why for problem in traces.report.problems)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_in_a_folder_does_not_stop_the_reading(tmp_path):
+    saved(tmp_path / "a.jsonl", lines(chat("a")))
+    os.mkfifo(tmp_path / "b.jsonl")
+    assert ids(read_traces(tmp_path)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.jsonl", "a/../../x.jsonl", "/etc/x.jsonl", "C:\\x.jsonl", "..\\x.jsonl"]
+)
+def test_a_name_that_leads_out_of_an_archive_is_refused_and_nothing_is_written(tmp_path, name):
+    path = saved(tmp_path / "in" / "a.zip", b"")
+    zipped(path, {name: lines(chat("evil")), "good.jsonl": lines(chat("good"))})
+    with pytest.warns(SkippedRecords, match="leads out of the archive"):
+        traces = read_traces(path)
+    assert ids(traces) == ["good"]
+    assert sorted(file.name for file in tmp_path.rglob("*")) == ["a.zip", "in"]
+
+
+def claiming(content: bytes, size: int) -> bytes:
+    """A zip archive whose headers claim that its one member has so many bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jsonl", content)
+    raw = bytearray(packed.getvalue())
+    for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = raw.index(mark) + offset
+        raw[at : at + 4] = size.to_bytes(4, "little")
+    return bytes(raw)
+
+
+def zeros(mb: int) -> bytes:
+    return gzip.compress(bytes(mb * 2**20))
+
+
+HOSTILE = {
+    "zip claims 1 GB": (lambda: claiming(lines(chat("a")), 2**30), "unpacks to more than"),
+    "zip bomb": (lambda: zip_bomb(90), "unpacks to more than"),
+    "gzip bomb": (lambda: zeros(90), "unpacks to more than"),
+    "half a gzip": (lambda: gzip.compress(lines(chat("a")))[:30], "gzip that is cut short"),
+    "broken gzip": (lambda: b"\x1f\x8b\x08\0" + b"x" * 40, "gzip that is (broken|cut short)"),
+    "half a zip": (lambda: claiming(b"x" * 99, 99)[:60], "zip archive that is cut short"),
+    "a zip in a zip": (lambda: zip_of(zip_of(b"x")), "an archive in an archive"),
+    "a workbook": (lambda: zip_of(b"x", "[Content_Types].xml"), "a workbook"),
+    "an empty zip": (lambda: b"PK\x05\x06" + bytes(18), "no files of traces"),
+    "a tar in gzip": (lambda: gzip.compress(bytes(257) + b"ustar" + bytes(250)), "tar archive"),
+    "an image": (lambda: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(60), "not UTF-8"),
+    "10,000 levels": (
+        lambda: b'{"id": "a", "messages": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        "nested too deeply",
+    ),
+    "10,000 levels of objects in an array": (
+        lambda: b'[{"messages": ' + b'{"a": ' * 10_000 + b"1" + b"}" * 10_000 + b"}]",
+        "nested too deeply",
+    ),
+    "10,000 levels, cut": (lambda: b'{"messages": ' + b"[" * 10_000, "nested too deeply"),
+    "half an object": (lambda: lines(chat("a"))[:40], "not JSON"),
+    "half an array": (lambda: b"[" + lines(chat("a"))[:40], "not JSON"),
+    "rows of other columns": (
+        lambda: b'{"who": "a", "why": "b"}\n{"who": "c", "why": "d"}\n',
+        r"columns who, why: name the columns, as in traces_from_frame\(",
+    ),
+    "a name that is nearly right": (
+        lambda: b'{"mesages": [1]}',
+        r"Nearest: [\w, -]+ \(it has messages where this has mesages",
+    ),
+}
+
+
+def zip_of(content: bytes, name: str = "a.jsonl") -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def zip_bomb(mb: int) -> bytes:
+    return zip_of(bytes(mb * 2**20))
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_file_ends_in_one_clear_error(tmp_path, what):
+    make, words = HOSTILE[what]
+    path = saved(tmp_path / "file", make())
+    with pytest.raises(RecordError, match=words) as caught:
+        read_traces(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 1_500
+
+
+def test_a_trace_that_is_nested_too_deeply_keeps_no_other_from_being_written(tmp_path):
+    depths = [90, 190, 250, 400, 900, 3_000]
+    records = []
+    for levels in depths:
+        arguments = '{"x": ' + "[" * levels + "]" * levels + "}"
+        call = {"id": "c", "function": {"name": "f", "arguments": arguments}}
+        records.append({**chat(f"d{levels}"), "call": {"role": "assistant", "tool_calls": [call]}})
+        records[-1]["messages"].append(records[-1].pop("call"))
+    deep = b"".join(
+        b'{"id": "o%d", "messages": [], "x": ' % levels + b"[" * levels + b"]" * levels + b"}\n"
+        for levels in depths
+    )
+    path = saved(tmp_path / "deep.jsonl", lines(*records) + deep + lines(chat("flat")))
+    with pytest.warns(SkippedRecords, match="nested too deeply"):
+        traces = read_traces(path)
+    write_traces(tmp_path / "out.jsonl", traces)
+    assert read_traces(tmp_path / "out.jsonl") == traces
+    assert {"d90", "o90", "flat"} <= set(ids(traces))
+    skipped = {problem.id for problem in traces.report.problems}
+    assert {f"o{levels}" for levels in (250, 400, 900, 3_000)} <= skipped
+    assert len(traces) + len(skipped) == 2 * len(depths) + 1
+
+
+def test_lone_surrogates_are_shown_and_written(tmp_path):
+    path = saved(
+        tmp_path / "a.jsonl",
+        b'{"id": "a\\ud83d", "messages": [{"role": "user", "content": "\\udc00"}]}',
+    )
+    [trace] = read_traces(path)
+    assert (trace.id, trace.text()) == ("a\ufffd", "\ufffd")
+    write_traces(tmp_path / "out.jsonl", [trace])
+    assert trace._repr_html_().encode()
+
+
+FIELDBOOK = Path(sys.executable).with_name("fieldbook")
+
+
+def fieldbook(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [FIELDBOOK, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_import_takes_several_files_and_says_what_was_passed_over(tmp_path):
+    odd = {**chat("a"), "note": [{"mood": "calm"}]}
+    a = saved(tmp_path / "in" / "a.jsonl", lines(odd))
+    b = saved(tmp_path / "in" / "b.csv", b"id,input,output\nb,Open?,Yes.\n")
+    done = fieldbook("import", a, b, "--to", tmp_path / "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "chat (1 record), table (1 record)" in done.stdout
+    assert "kept in meta: note" in done.stdout
+    assert ids(read_traces(tmp_path / "out.jsonl")) == ["a", "b"]
+    again = fieldbook("import", tmp_path / "in", "--to", tmp_path / "in" / "out.jsonl")
+    assert (again.returncode != 0, "in the folder to be read" in again.stderr) == (True, True)
+
+
+def test_import_refuses_in_one_line(tmp_path):
+    path = saved(tmp_path / "half.gz", gzip.compress(lines(chat("a")))[:30])
+    done = fieldbook("import", path, "--to", tmp_path / "out.jsonl")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "this looks like gzip that is cut short" in done.stderr

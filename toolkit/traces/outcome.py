@@ -1,0 +1,60 @@
+"""How a trace as a whole ended, in its source's own words: outcome, reward, models."""
+
+from collections.abc import Mapping
+
+from toolkit.traces.brief import as_words
+from toolkit.traces.trace import Trace
+
+FAILED_OUTCOMES = set(
+    "aborted cancelled canceled crashed error errored fail failed failure false i incorrect "
+    "infra_error interrupted killed max_steps n rejected timed_out timeout unresolved".split()
+)
+OK_OUTCOMES = set(
+    "c complete completed correct finished ok pass passed resolved success succeeded true".split()
+)
+
+
+def outcome_of(trace: Trace) -> str:
+    """The outcome as the source words it; empty where it states none in a word."""
+    outcome = trace.meta.get("outcome")
+    if outcome is None or isinstance(outcome, Mapping | list):
+        return ""
+    return as_words(outcome)
+
+
+def outcome_look(outcome: str) -> str:
+    """``failed`` or ``ok``, or nothing for a word that is neither.
+
+    >>> outcome_look("Resolved"), outcome_look("error"), outcome_look("escalated")
+    ('ok', 'failed', '')
+    """
+    word = outcome.strip().casefold().replace(" ", "_")
+    if word in FAILED_OUTCOMES:
+        return "failed"
+    return "ok" if word in OK_OUTCOMES else ""
+
+
+def reward_of(trace: Trace) -> float | None:
+    """The reward, where the source states one number."""
+    reward = trace.meta.get("reward")
+    return reward if isinstance(reward, int | float) else None
+
+
+def models_of(trace: Trace) -> list[str]:
+    """The models that the source names, that of the trace first."""
+    models = {}
+    stated = [trace.meta.get("model")]
+    for step in trace.steps:
+        stated.append(step.data.get("model"))
+    for model in stated:
+        if isinstance(model, str) and model:
+            models[model] = True
+    return list(models)
+
+
+def trace_failed(trace: Trace) -> bool:
+    """Whether the source says that the trace as a whole went wrong."""
+    if outcome_look(outcome_of(trace)) == "failed":
+        return True
+    reward = reward_of(trace)
+    return reward is not None and reward <= 0

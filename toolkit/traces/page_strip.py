@@ -1,0 +1,59 @@
+"""The strip of a trace's page: a tick for each step, coloured by who acts, which leads to it."""
+
+from collections.abc import Sequence
+
+from toolkit.render import Html, fragment, tag
+from toolkit.traces.brief import shortened
+from toolkit.traces.outline import Entry
+from toolkit.traces.page_about import soft, span
+from toolkit.traces.page_steps import look_of
+
+MOST_TICKS = 240
+"""The most ticks of a strip; in a longer trace a tick stands for several steps."""
+LABEL_CHARS = 60
+NAMED_LOOKS = ("user", "assistant", "tool")
+"""The colours that the key beneath the strip names, besides that of what failed."""
+
+
+def bar_html(entries: Sequence[Entry]) -> Html:
+    """The strip, which stays in sight, with a box that opens every fold and a way to each error."""
+    if not entries:
+        return fragment()
+    box = tag("input", type="checkbox", class_="open-all")
+    tools = [tag("label", box, " open all")]
+    looks = {look_of(entry) for entry in entries}
+    names = [span(look, look) for look in NAMED_LOOKS if look in looks]
+    failed = [entry for entry in entries if entry.failed]
+    if failed:
+        first = f"#{failed[0].anchor}"
+        tools.append(tag("a", "first error", href=first, class_="next-error"))
+        names.append(span("failed", "failed"))
+    tools.append(tag("span", *names, class_="keys", aria_hidden="true"))
+    return tag("div", _strip(entries), tag("div", *tools, class_="tools"), class_="bar")
+
+
+def _strip(entries: Sequence[Entry]) -> Html:
+    per_tick = -(-len(entries) // MOST_TICKS)
+    ticks = []
+    for begin in range(0, len(entries), per_tick):
+        ticks.append(_tick(entries[begin : begin + per_tick]))
+    note = soft(f"one tick is {per_tick} steps") if per_tick > 1 else ""
+    return fragment(tag("nav", *ticks, class_="strip", aria_label="Steps"), note)
+
+
+def _tick(entries: Sequence[Entry]) -> Html:
+    """The tick of one entry, or of several: it leads to the first that failed, if one did."""
+    failed = [entry for entry in entries if entry.failed]
+    entry = (failed or entries)[0]
+    step = entry.step
+    words = entry.name
+    if failed:
+        words = f"failed: {entry.why}"
+    elif step.kind == "message":
+        words = shortened(step.content, LABEL_CHARS)
+    who = entry.agent or step.actor
+    look = f"tick {look_of(entry)}"
+    if failed:
+        look += " failed"
+    label = f"{entry.number} {who} · {words}"
+    return tag("a", href=f"#{entry.anchor}", class_=look, title=label, aria_label=label)
