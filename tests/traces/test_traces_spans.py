@@ -246,3 +246,18 @@ def test_what_the_root_answered_is_the_last_step_where_no_call_says_it():
     assert trace.steps[-1].content == "It is noon, dear."
     assert trace.steps[-1].time == 9
     assert said(trace).count("Time?") == 1
+
+
+def test_thousands_of_calls_without_ids_find_their_runs():
+    n_calls = 2000
+    calls = [{"function": {"name": "find", "arguments": f'{{"n": {n}}}'}} for n in range(n_calls)]
+    spans = [model("m1", 1, [ASK], [{"role": "assistant", "content": None, "tool_calls": calls}])]
+    for n in reversed(range(n_calls)):
+        spans.append(replace(tool(f"t{n}", 3, "find", f"item {n}"), arguments={"n": n}))
+    trace = trace_of(spans, "a", {})
+    found = {
+        step.data["call_id"]: step.content for step in trace.steps if step.kind == "tool.result"
+    }
+    assert all(
+        found[call.data["call_id"]] == f"item {call.data['arguments']['n']}" for call in trace.calls
+    )
