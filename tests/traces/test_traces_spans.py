@@ -261,3 +261,12 @@ def test_thousands_of_calls_without_ids_find_their_runs():
     assert all(
         found[call.data["call_id"]] == f"item {call.data['arguments']['n']}" for call in trace.calls
     )
+
+
+def test_thousands_of_calls_with_nothing_in_common_are_branches_in_good_time():
+    spans = [
+        model(f"m{n}", n, [user(f"Rate {n}.")], [assistant(f"It is {n}.")]) for n in range(3000)
+    ]
+    trace = trace_of(spans, "a", {})
+    assert len(trace.steps) == 6000
+    assert trace.meta[NOTES][-1] == "2999 branches leave the main line"
