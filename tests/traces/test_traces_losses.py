@@ -87,6 +87,7 @@ def unnamed_losses(records: list, traces: Traces) -> list[tuple[tuple[str, ...],
     written += "".join(str(text) for _, text in values([asdict(trace) for trace in traces]))
     report = traces.report
     named = " ".join(remark.what for remark in report.not_understood)
+    beside = " ".join(note for note in report.notes if "beside it stood" in note)
     losses = []
     for names, value in values(records):
         words = [line.strip() for line in str(value).splitlines()]
@@ -94,6 +95,8 @@ def unnamed_losses(records: list, traces: Traces) -> list[tuple[tuple[str, ...],
         is_named = (bool(names) and names[-1] in named.split()) or any(
             name in named for name in names[-1:]
         )
+        if names and names[0] in beside:
+            continue
         if not is_kept and not is_named and not in_another_shape(names, list(report.forms)):
             losses.append((names, value))
     return losses

@@ -286,7 +286,7 @@ def test_a_call_that_langchain_could_not_parse_is_a_call_with_its_text(tmp_path)
     [trace] = read(tmp_path, {"id": "a", "messages": [[message]]})
     [call] = trace.calls
     assert (call.data["name"], call.data["arguments"]) == ("find", "{day")
-    assert call.data["error"] == "no JSON"
+    assert said(trace)[1] == ("tool", "no JSON (failed)")
 
 
 def test_the_states_of_a_thread_are_one_trace(tmp_path):
@@ -302,6 +302,43 @@ def test_the_states_of_a_thread_are_one_trace(tmp_path):
     assert [(trace.id, len(trace.steps)) for trace in traces] == [("t1", 2), ("t2", 1)]
 
 
+def test_the_messages_of_a_thread_stand_in_the_order_of_time(tmp_path):
+    messages = []
+    for id_, role, words, seconds in (("b", "assistant", "Until six.", 2), ("a", *SHOP, 0)):
+        content = [{"type": "text", "text": {"value": words, "annotations": []}}]
+        place = {"id": id_, "object": "thread.message", "thread_id": "t1"}
+        messages.append(
+            {**place, "created_at": 1764410400 + seconds, "role": role, "content": content}
+        )
+    [trace] = read(tmp_path, {"object": "list", "data": messages})
+    assert said(trace) == [SHOP, ("assistant", "Until six.")]
+    assert (trace.id, trace.steps[1].time) == ("t1", 1764410402)
+
+
+def test_the_pieces_of_a_stream_of_gemini_are_one_message(tmp_path):
+    pieces = []
+    for words in ("Until ", "six."):
+        content = {"role": "model", "parts": [{"text": words}]}
+        pieces.append(
+            {"candidates": [{"content": content}], "usageMetadata": {"promptTokenCount": 9}}
+        )
+    request = {"contents": [{"role": "user", "parts": [{"text": "Is the shop open?"}]}]}
+    [trace] = read(tmp_path, {"id": "a", "request": request, "response": pieces})
+    assert said(trace) == [SHOP, ("assistant", "Until six.")]
+    assert trace.steps[-1].data["usage"] == {"input_tokens": 9}
+
+
+def test_what_generate_text_returned_is_its_answer_with_model_and_tokens(tmp_path):
+    answer = {"role": "assistant", "content": [{"type": "text", "text": "Until six."}]}
+    response = {"modelId": "m", "timestamp": "2026-11-29T10:00:02Z", "messages": [answer]}
+    usage = {"inputTokens": 9, "outputTokens": 3}
+    record = {"text": "Until six.", "finishReason": "stop", "steps": [], "usage": usage}
+    [trace] = read(tmp_path, {**record, "response": response})
+    assert said(trace) == [("assistant", "Until six.")]
+    assert trace.steps[0].data["usage"] == {"input_tokens": 9, "output_tokens": 3}
+    assert trace.steps[0].data["model"] == "m"
+
+
 # data for training
 
 
@@ -315,6 +352,17 @@ def test_the_answer_that_was_chosen_is_read_and_the_other_stays_in_meta(tmp_path
         [trace] = read(tmp_path, pair)
         assert said(trace) == [SHOP, ("assistant", "Until six.")]
         assert trace.meta == {"rejected": pair["rejected"]}
+
+
+def test_the_answer_of_the_winner_of_an_arena_is_read(tmp_path):
+    row = {"question_id": "q1", "model_a": "a", "model_b": "b", "winner": "model_b"}
+    for name, words in (("conversation_a", "Who knows."), ("conversation_b", "Until six.")):
+        asked = {"role": "user", "content": "Is the shop open?"}
+        row[name] = [asked, {"role": "assistant", "content": words}]
+    [trace] = read(tmp_path, row)
+    assert said(trace) == [SHOP, ("assistant", "Until six.")]
+    assert (trace.id, trace.meta["model"]) == ("q1", "b")
+    assert trace.meta["conversation_a"][1]["content"] == "Who knows."
 
 
 def test_an_instruction_and_what_it_is_about_are_what_was_asked(tmp_path):

@@ -63,7 +63,13 @@ LACKS: dict[str, set[str]] = {
     "phoenix": {"thoughts"},
     "openai-agents": {"cost"},
     "langfuse": {"successes"},
-    "inspect": {"times", "times of results", "time of the answer", "cost"},
+    "inspect": {
+        "times",
+        "times of results",
+        "time of the answer",
+        "cost",
+        "tokens of the last reply",
+    },
     "chat": set(),
 }
 """The facts that a form has no field for."""

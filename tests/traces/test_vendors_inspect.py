@@ -3,13 +3,14 @@
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 
 import pytest
 
 from toolkit.evals import labels_of, scores_of
 from toolkit.traces import read_traces, traces_frame
 
-pytestmark = pytest.mark.vendors
+pytestmark = [pytest.mark.vendors, pytest.mark.timeout(400)]
 RUN = '''
 import sys
 from inspect_ai import Task, eval, task
@@ -58,31 +59,40 @@ def reply(words, usage):
 usage = ModelUsage(
     input_tokens=10, output_tokens=5, total_tokens=115, input_tokens_cache_read=100
 )
-outputs = [call("nowhere"), call("UTC"), reply("Noon.", usage)]
-grade = counted(ModelOutput.from_content("mockllm/model", "GRADE: C"))
-grader = get_model("mockllm/model", custom_outputs=[grade])
-eval(
-    Task(
-        dataset=[Sample(input="What time is it?" + " Please." * 40, target="Noon", id="time-1")],
-        solver=[system_message("Be brief."), use_tools(clock()), generate()],
-        scorer=[includes(), model_graded_qa(model=grader)],
-        name="clock",
-    ),
-    model=get_model("mockllm/model", custom_outputs=outputs),
-    log_dir=sys.argv[1],
-    log_format=sys.argv[2],
-    display="none",
-)
+question = "What time is it?" + " Please." * 40
+for log_format in ("json", "eval"):
+    outputs = [call("nowhere"), call("UTC"), reply("Noon.", usage)]
+    grade = counted(ModelOutput.from_content("mockllm/model", "GRADE: C"))
+    grader = get_model("mockllm/model", custom_outputs=[grade], memoize=False)
+    eval(
+        Task(
+            dataset=[Sample(input=question, target="Noon", id="time-1")],
+            solver=[system_message("Be brief."), use_tools(clock()), generate()],
+            scorer=[includes(), model_graded_qa(model=grader)],
+            name="clock",
+        ),
+        model=get_model("mockllm/model", custom_outputs=outputs, memoize=False),
+        log_dir=sys.argv[1],
+        log_format=log_format,
+        display="none",
+    )
 '''
 
 
-@pytest.fixture(scope="module", params=["json", "eval"])
-def log(request, tmp_path_factory):
-    pytest.importorskip("inspect_ai", reason="uv sync --group vendors")
-    folder = tmp_path_factory.mktemp(request.param)
-    command = [sys.executable, "-c", RUN, str(folder), request.param]
-    subprocess.run(command, check=True, timeout=120, cwd=folder)
-    [path] = folder.glob(f"*.{request.param}")
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """A folder with a log in each of its formats."""
+    if not find_spec("inspect_ai"):
+        pytest.skip("no inspect-ai: uv run --group vendors pytest -m vendors")
+    folder = tmp_path_factory.mktemp("logs")
+    command = [sys.executable, "-c", RUN, str(folder)]
+    subprocess.run(command, check=True, timeout=360, cwd=folder)
+    return folder
+
+
+@pytest.fixture(params=["json", "eval"])
+def log(logs, request):
+    [path] = logs.glob(f"*.{request.param}")
     return path
 
 
@@ -118,8 +128,7 @@ def test_its_usage_and_its_scores_are_ours(log):
     assert (label.rater, label.rater_kind, label.verdict) == ("model_graded_qa", "model", "pass")
 
 
-def test_an_archive_of_it_is_compressed_as_the_extra_says(log):
-    if log.suffix != ".eval":
-        pytest.skip("a document")
-    methods = {info.compress_type for info in zipfile.ZipFile(log).infolist()}
+def test_its_archive_is_compressed_as_the_extra_says(logs):
+    [path] = logs.glob("*.eval")
+    methods = {info.compress_type for info in zipfile.ZipFile(path).infolist()}
     assert methods == {93}

@@ -494,3 +494,17 @@ def test_the_next_error_has_a_button_where_a_step_failed(store):
     assert panel.next_error.disabled
     panel.next.click()
     assert not panel.next_error.disabled
+
+
+def test_a_step_on_disk_that_the_trace_does_not_have_is_shown_and_kept(store):
+    label = Label("t1", "ada", "fail", "Rude.", step="gone <b>")
+    LabelStore(store, make=True).add(label)
+    panel = AnnotationPanel(some_traces(1), store=store, rater="ada")
+    assert "step gone &lt;b&gt;, which this trace does not have" in json.dumps(
+        Widget.get_manager_state()
+    )
+    press(panel, "fail", "Rude, and late.")
+    assert step_of(store) == [("t1", "gone <b>")]
+    panel.step.unset.click()
+    panel.verdicts["fail"].click()
+    assert step_of(store) == [("t1", None)]

@@ -27,6 +27,9 @@ CONVERTED = frozenset(
 """Fields that each trace holds in another shape: as an actor, a kind, a time or a count."""
 ID_ENDINGS = ("id", "Id", "ID", "_ids", "uuid", "Uuid")
 """How the names of fields end that say what belongs together: the order of the steps says it."""
+LEAST_INSIDE = 12
+"""How long a text is at least that is looked for inside of others: a short word is in many."""
+MOST_SEARCHED = 100_000_000
 NOTHING = (None, "")
 Path = tuple[Any, Any]
 """The names that lead to a value, the last one outside; ``*`` for an index."""
@@ -43,6 +46,9 @@ class Values:
     parts: list[Any] = field(default_factory=list)
     """Records with further values, which are looked at where one is not found otherwise."""
     _lines: set[str] = field(default_factory=set)
+    _joined: str = ""
+    _searched: int = 0
+    """How many characters were searched through for texts inside of others."""
 
     def has(self, leaf: Any) -> bool:
         """Whether a text or a number is in a trace, by itself or line by line."""
@@ -54,7 +60,16 @@ class Values:
                 return True
         if not self._lines:
             self._lines = set(_lines_of(self.leaves))
-        return all(line in self._lines for line in _lines(str(leaf)))
+        return all(line in self._lines for line in _lines(str(leaf))) or self._has_inside(leaf)
+
+    def _has_inside(self, leaf: Any) -> bool:
+        """Whether a text stands inside of another one, as a piece of a stream does."""
+        if not isinstance(leaf, str) or len(leaf) < LEAST_INSIDE:
+            return False
+        if not self._joined:
+            self._joined = "\n".join(text for text in self.leaves if isinstance(text, str))
+        self._searched += len(self._joined)
+        return self._searched < MOST_SEARCHED and leaf in self._joined
 
     def _add_parts(self) -> None:
         """Add all values of the parts; one that is nested too deeply has a problem of its own."""
@@ -167,7 +182,7 @@ def passed_over(
             decoded = _decoded(inner)
             if decoded is not None:
                 stack.append((decoded, own_path))
-            elif not kept.has(inner) and not str(name).endswith(ID_ENDINGS):
+            elif not kept.has(inner) and not _name_of(own_path).endswith(ID_ENDINGS):
                 yield _joined(own_path)
 
 
@@ -182,6 +197,14 @@ def _decoded(text: Any) -> Any:
     except (ValueError, RecursionError):
         return None
     return decoded if isinstance(decoded, dict | list) else None
+
+
+def _name_of(path: Path) -> str:
+    """The name of the field with a value, or with the list that the value stands in."""
+    outer, name = path
+    while name == "*" and outer is not None:
+        outer, name = outer
+    return str(name)
 
 
 def _joined(path: Path | None) -> str:

@@ -5,13 +5,13 @@ names. The functions here take what they read out of the fields of a message; wh
 to the data of its first step.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from toolkit.traces.decode import decode_at
 from toolkit.traces.ids import Record
-from toolkit.traces.parts import PartKind, has_answer, kind_of, opened
-from toolkit.traces.spelling import stated, take
+from toolkit.traces.parts import ANSWERS, PartKind, kind_of, opened
+from toolkit.traces.spelling import has_any, stated, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of
 
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
 def is_message(value: object) -> bool:
     """Whether a value says who speaks, or is an item of a conversation, as a call by itself."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     fields = unwrapped(value)
     return _role_field(fields) is not None or kind_of(fields) != "words"
@@ -59,15 +59,15 @@ def unwrapped(message: Record) -> dict[str, Any]:
     {'type': 'human', 'content': 'Is a bike free?'}
     """
     kwargs = message.get("kwargs")
-    if isinstance(kwargs, Mapping) and "lc" in message:
+    if isinstance(kwargs, dict) and "lc" in message:
         path = message.get("id")
         name = path[-1] if isinstance(path, list) and path else None
         return {"type": name, **kwargs}
     data = message.get("data")
-    if isinstance(data, Mapping) and _actor_of(message.get("type")):
+    if isinstance(data, dict) and _actor_of(message.get("type")):
         return {"type": message["type"], **data}
     inner = message.get("message")
-    if isinstance(inner, Mapping) and "role" not in message:
+    if isinstance(inner, dict) and "role" not in message:
         others = {name: value for name, value in message.items() if name != "message"}
         return {**others, **inner}
     return dict(message)
@@ -95,7 +95,7 @@ def _role_field(fields: Record) -> str | None:
 
 
 def _role_text(role: Any) -> str | None:
-    if isinstance(role, Mapping):
+    if isinstance(role, dict):
         role = stated(role, "role", "name")
     return role if isinstance(role, str) else None
 
@@ -117,6 +117,8 @@ def _actor_without_role(fields: Record) -> str:
 
 def take_time(fields: dict[str, Any]) -> float | None:
     """When the message was sent. A field that states no moment stays."""
+    if not has_any(fields, *TIMES):
+        return None
     for name in TIMES:
         written = take(fields, name)
         time = epoch_s(written)
@@ -131,18 +133,20 @@ def take_model(fields: dict[str, Any]) -> str | None:
     """The model that replied."""
     about = fields.get("response_metadata")
     model = take(fields, *MODELS)
-    if model is None and isinstance(about, Mapping):
+    if model is None and isinstance(about, dict):
         model = stated(about, *MODELS)
     return model if isinstance(model, str) else None
 
 
 def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
     """What the reply used and cost, and the usage as it came where it was spelled otherwise."""
+    if not has_any(fields, *USAGES, *COSTS, "response_metadata"):
+        return {}
     usage = take(fields, *USAGES)
     about = fields.get("response_metadata")
-    if usage is None and isinstance(about, Mapping):
+    if usage is None and isinstance(about, dict):
         usage = stated(about, *USAGES)
-    counts = usage_of(usage) if isinstance(usage, Mapping) else {}
+    counts = usage_of(usage) if isinstance(usage, dict) else {}
     cost = number_of(stated(fields, *COSTS))
     if cost is not None:
         take(fields, *COSTS)
@@ -168,19 +172,27 @@ def take_parts(fields: dict[str, Any]) -> Iterator[Part]:
         yield Part(kind_of(part), part)
     if not has_parts:
         yield from _calls(take(fields, "tool_invocations"))
+    if has_any(fields, "tool_calls", "function_call", "additional_kwargs"):
+        yield from _calls(_tool_calls(fields))
+        yield from _calls(take(fields, "function_call"))
+
+
+def _tool_calls(fields: dict[str, Any]) -> Any:
+    """The calls of a message, which LangChain may have kept apart."""
     calls = take(fields, "tool_calls")
     about = fields.get("additional_kwargs")
-    if not calls and isinstance(about, Mapping):
-        calls = stated(about, "tool_calls")
-    yield from _calls(calls)
-    yield from _calls(take(fields, "function_call"))
+    if not calls and isinstance(about, dict):
+        return stated(about, "tool_calls")
+    return calls
 
 
 def _take_thought(fields: dict[str, Any]) -> Any:
     """What was thought, where it stands beside the content."""
+    if not has_any(fields, *THOUGHTS):
+        return None
     for name in THOUGHTS:
         thought = stated(fields, name)
-        if isinstance(thought, Mapping):
+        if isinstance(thought, dict):
             has_words = stated(thought, *THOUGHT_FIELDS) is not None
         else:
             has_words = bool(thought) and isinstance(thought, str | list)
@@ -191,7 +203,7 @@ def _take_thought(fields: dict[str, Any]) -> Any:
 
 def _listed(content: Any) -> list[Any]:
     """The parts of a content; a null among them says nothing."""
-    if isinstance(content, Mapping) and isinstance(content.get("parts"), list):
+    if isinstance(content, dict) and isinstance(content.get("parts"), list):
         content = content["parts"]
     if isinstance(content, list):
         return [part for part in content if part is not None]
@@ -207,5 +219,5 @@ def _calls(calls: Any) -> Iterator[Part]:
         if isinstance(value, str):
             value = decode_at(value, 0).value or value
         call = opened(value)
-        is_answered = isinstance(call, Mapping) and has_answer(call)
+        is_answered = isinstance(call, dict) and stated(call, *ANSWERS) is not None
         yield Part("call and result" if is_answered else "call", call)

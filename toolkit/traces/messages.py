@@ -1,6 +1,6 @@
 """Chat messages become the steps of a trace, and each result of a tool is paired with its call."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -105,7 +105,7 @@ class Transcript:
             That of the step of its words, where the source calls it more than a message.
         """
         self._kind = kind
-        if isinstance(message, Mapping):
+        if isinstance(message, dict):
             self._read(unwrapped(message), agent, branch)
         else:
             words, _ = words_of(message)

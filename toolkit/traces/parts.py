@@ -1,6 +1,5 @@
 """The parts of a message: words, thoughts, calls and results, whoever's spelling they came in."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -12,12 +11,12 @@ from toolkit.traces.times import epoch_s
 from toolkit.traces.words import json_text, words_of
 
 __all__ = [
+    "ANSWERS",
     "Call",
     "Result",
     "call_of",
     "decoded_arguments",
     "epoch_s",
-    "has_answer",
     "is_block",
     "kind_of",
     "opened",
@@ -105,10 +104,10 @@ def opened(part: Any) -> Any:
     >>> opened({"functionCall": {"name": "clock"}})
     {'type': 'function_call', 'name': 'clock'}
     """
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         return part
     for name, inner in part.items():
-        if name in COATS and isinstance(inner, Mapping):
+        if name in COATS and isinstance(inner, dict):
             others = {key: value for key, value in part.items() if key not in (name, "type")}
             return {"type": COATS[name], **others, **inner}
     return part
@@ -116,7 +115,7 @@ def opened(part: Any) -> Any:
 
 def kind_of(part: Any) -> PartKind:
     """What a part is, by its type."""
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         return "words"
     if part.get("thought") is True:
         return "thinking"
@@ -124,7 +123,7 @@ def kind_of(part: Any) -> PartKind:
     if not isinstance(type_, str):
         return "words"
     kind = _kind_of_type(type_)
-    if kind == "call" and has_answer(part):
+    if kind == "call" and _has_answer(part):
         return "call and result"
     return kind
 
@@ -143,14 +142,14 @@ def _kind_of_type(type_: str) -> PartKind:
     return "call" if name.endswith(CALLS) else "words"
 
 
-def has_answer(part: Record) -> bool:
+def _has_answer(part: Record) -> bool:
     """Whether a call came back in the same part, as in the user interface of Vercel's SDK."""
     return str(part.get("state")) in FAILED or stated(part, *ANSWERS, *WHYS) is not None
 
 
 def thought_of(part: Any) -> tuple[str, dict[str, Any]]:
     """What was thought, and the further fields of the part."""
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         return words_of(part)
     fields = dict(part)
     type_ = fields.pop("type", "reasoning")
@@ -164,11 +163,11 @@ def thought_of(part: Any) -> tuple[str, dict[str, Any]]:
 
 def call_of(part: Any) -> Call | None:
     """A call in whatever spelling; None where it names no tool."""
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         return None
     fields = dict(part)
     for coat in ("function", "custom"):
-        if isinstance(fields.get(coat), Mapping):
+        if isinstance(fields.get(coat), dict):
             inner = fields.pop(coat)
             fields.update(inner)
     name = take(fields, *CALL_NAMES)
@@ -204,7 +203,7 @@ def result_of(part: Record) -> Result:
         name = None
     why = take(fields, *WHYS)
     answer = take(fields, *ANSWERS)
-    if why is None and isinstance(answer, Mapping) and len(answer) == 1:
+    if why is None and isinstance(answer, dict) and len(answer) == 1:
         why = answer.get("error")
         answer = answer if why is None else None
     error = _error_of(fields, why, answer)
@@ -228,7 +227,7 @@ def _error_of(fields: dict[str, Any], why: Any, answer: Any) -> bool | None:
         return why
     if why:
         return True
-    if isinstance(answer, Mapping):
+    if isinstance(answer, dict):
         flag = stated(answer, "is_error")
         if isinstance(flag, bool):
             return flag
@@ -244,7 +243,7 @@ def _error_of(fields: dict[str, Any], why: Any, answer: Any) -> bool | None:
 
 def _why_words(why: Any) -> tuple[str, dict[str, Any]]:
     """Why a call failed, in words."""
-    if isinstance(why, Mapping):
+    if isinstance(why, dict):
         message = stated(why, "message", "detail", "error")
         if isinstance(message, str):
             return message, {"why": why}
@@ -253,7 +252,7 @@ def _why_words(why: Any) -> tuple[str, dict[str, Any]]:
 
 def _answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
     """The words of an answer, out of the coat that MCP, Gemini or Vercel's SDK put around it."""
-    if not isinstance(answer, Mapping):
+    if not isinstance(answer, dict):
         return words_of(answer)
     inner = answer.get("value") if "type" in answer else answer.get("content")
     if len(answer) == 1:

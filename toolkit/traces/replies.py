@@ -1,6 +1,5 @@
 """Replies: the messages in the response of a model's API, whichever API it was."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from toolkit.traces.dialects import is_message
@@ -33,7 +32,7 @@ def _messages(response: Any, levels: int) -> list[Any]:
         return [{"role": "assistant", "content": response}]
     if isinstance(response, list):
         return _listed(response)
-    if not isinstance(response, Mapping) or not levels:
+    if not isinstance(response, dict) or not levels:
         return []
     if is_message(response):
         return [response]
@@ -51,7 +50,7 @@ def _messages(response: Any, levels: int) -> list[Any]:
 
 def _listed(values: list[Any]) -> list[Any]:
     """The messages of a list of messages or of choices; the choices after the first are others."""
-    messages = [_choice(value) for value in values if isinstance(value, Mapping)]
+    messages = [_choice(value) for value in values if isinstance(value, dict)]
     if not messages or not all(is_message(message) for message in messages):
         return []
     return messages
@@ -61,7 +60,7 @@ def _choice(choice: Record) -> Record:
     """The message of a choice, with the fields beside it."""
     for name in ("message", "content"):
         inner = choice.get(name)
-        if isinstance(inner, Mapping) and "role" not in choice:
+        if isinstance(inner, dict) and "role" not in choice:
             return {"role": "assistant", **_without(choice, name), **inner}
     if isinstance(choice.get("text"), str) and not is_message(choice):
         return {"role": "assistant", **choice}

@@ -31,20 +31,39 @@ def snake(name: object) -> str:
     return CAPITAL.sub("_", str(name)).lower().replace("-", "_")
 
 
+@cache
+def _all_spellings(names: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The ways to write each of `names`, in their order and as a set."""
+    ordered: list[str] = []
+    for name in names:
+        ordered += spellings(name)
+    return tuple(ordered), frozenset(ordered)
+
+
+def has_any(record: Mapping[str, Any], *names: str) -> bool:
+    """Whether one of the fields `names` is there, in whatever spelling."""
+    _, known = _all_spellings(names)
+    return not known.isdisjoint(record)
+
+
 def stated(record: Mapping[str, Any], *names: str) -> Any:
     """The value of the first of the fields `names` that is not None, in whatever spelling."""
-    for name in names:
-        for spelling in spellings(name):
-            value = record.get(spelling)
-            if value is not None:
-                return value
+    ordered, known = _all_spellings(names)
+    if known.isdisjoint(record):
+        return None
+    for name in ordered:
+        value = record.get(name)
+        if value is not None:
+            return value
     return None
 
 
 def take(fields: dict[str, Any], *names: str) -> Any:
     """As `stated`; the field is removed from `fields`."""
-    for name in names:
-        for spelling in spellings(name):
-            if fields.get(spelling) is not None:
-                return fields.pop(spelling)
+    ordered, known = _all_spellings(names)
+    if known.isdisjoint(fields):
+        return None
+    for name in ordered:
+        if fields.get(name) is not None:
+            return fields.pop(name)
     return None

@@ -41,7 +41,7 @@ def total_tokens(record: Mapping[str, Any]) -> int | None:
     """The sum of all tokens, where a record states it for its trace."""
     nested = stated(record, *USAGES)
     total = total_of({"total_tokens": stated(record, "total_tokens")})
-    if total is None and isinstance(nested, Mapping):
+    if total is None and isinstance(nested, dict):
         total = total_of(nested)
     return total
 
@@ -54,6 +54,6 @@ def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
             counts[name] = value
     usage = usage_of(counts)
     nested = stated(record, *USAGES)
-    if isinstance(nested, Mapping):
+    if isinstance(nested, dict):
         usage = {**usage_of(nested), **usage}
     return usage

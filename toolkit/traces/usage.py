@@ -7,6 +7,7 @@ reasoning.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Literal
 
@@ -128,7 +129,7 @@ def _numbers(usage: Mapping[str, Any]) -> dict[str, float]:
     """The numbers in `usage` by their names in snake case; those of details come out."""
     flat: dict[str, Any] = {}
     for name, value in usage.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             for detail, number in value.items():
                 flat[f"{name}.{detail}"] = number
         else:
@@ -137,17 +138,18 @@ def _numbers(usage: Mapping[str, Any]) -> dict[str, float]:
     for name, value in flat.items():
         number = number_of(value)
         if number is not None:
-            numbers.setdefault(_spelling(name), number)
+            numbers.setdefault(_spelling(str(name)), number)
     return numbers
 
 
+@lru_cache(maxsize=1000)
 def _spelling(name: str) -> str:
     """A name in snake case, without the prefix of a vendor or of details.
 
     >>> _spelling("promptTokensDetails.cachedTokens"), _spelling("gen_ai.usage.input_tokens")
     ('cached_tokens', 'input_tokens')
     """
-    snake = CAPITAL.sub("_", str(name)).lower().replace("-", "_")
+    snake = CAPITAL.sub("_", name).lower().replace("-", "_")
     return DETAILS.sub("", PREFIX.sub("", snake))
 
 

@@ -38,7 +38,7 @@ def json_text(value: object) -> str:
 
 def _is_text(part: object) -> bool:
     """Whether a part is words and nothing else."""
-    if isinstance(part, Mapping):
+    if isinstance(part, dict):
         names = part.keys() - {"type"}
         if len(names) != 1:
             return False
@@ -53,7 +53,7 @@ def _words(part: Any, levels: int) -> str:
         return part
     if isinstance(part, list) and levels:
         return "\n".join(_words(inner, levels - 1) for inner in part)
-    if not isinstance(part, Mapping) or not levels:
+    if not isinstance(part, dict) or not levels:
         return json_text(part)
     medium = _medium(part)
     if medium:
@@ -64,7 +64,7 @@ def _words(part: Any, levels: int) -> str:
     words = _heading(part)
     for name in TEXTS:
         inner = part.get(name)
-        if isinstance(inner, str | list | Mapping):
+        if isinstance(inner, str | list | dict):
             words.append(_words(inner, levels - 1))
             break
     return "\n".join(words) or f"[{part['type']}]"
@@ -81,9 +81,9 @@ def _medium(part: Mapping[str, Any]) -> str | None:
     """A picture or a file as one word in brackets, with its name where it has one."""
     type_ = part.get("type")
     inline = stated(part, "inline_data", "file_data")
-    if type_ is None and not isinstance(inline, Mapping):
+    if type_ is None and not isinstance(inline, dict):
         return None
-    data = inline if isinstance(inline, Mapping) else part
+    data = inline if isinstance(inline, dict) else part
     mime = str(stated(data, "media_type", "mime_type") or "")
     for medium in MEDIA:
         if mime.startswith(f"{medium}/") or medium in str(type_).split("_"):

@@ -4,13 +4,18 @@ from typing import Any
 
 from toolkit.traces.formats.chat import read_chat
 from toolkit.traces.formats.form import Format
-from toolkit.traces.ids import Record
+from toolkit.traces.ids import Record, first_id
 from toolkit.traces.parts import is_block
 from toolkit.traces.trace import Trace
+
+RESULTS = ("succeeded", "errored", "canceled", "expired")
+"""How a request of a batch may have ended."""
 
 
 def _is_anthropic(record: Record) -> bool:
     """Whether it is a request, or has what only this API writes: blocks, a system prompt apart."""
+    if _is_batch_line(record):
+        return True
     request = record.get("request")
     if isinstance(request, dict):
         response = record.get("response")
@@ -20,6 +25,12 @@ def _is_anthropic(record: Record) -> bool:
     if not isinstance(messages, list):
         return False
     return "system" in record or any(_has_block(message) for message in messages)
+
+
+def _is_batch_line(record: Record) -> bool:
+    """Whether it is a line of the results of a batch."""
+    result = record.get("result")
+    return "custom_id" in record and isinstance(result, dict) and result.get("type") in RESULTS
 
 
 def _has_block(message: Any) -> bool:
@@ -35,7 +46,24 @@ def _read(record: Record, id_: str) -> Trace:
     if isinstance(request, dict):
         others = {name: value for name, value in record.items() if name != "request"}
         record = {**request, **others, "messages": request.get("messages")}
+    if _is_batch_line(record):
+        return _read_batch_line(record, id_)
     return read_chat(record, id_)
 
 
-FORMAT = Format("anthropic", ("messages", "request"), _read, _is_anthropic)
+def _read_batch_line(record: Record, id_: str) -> Trace:
+    """The trace of the answer in a batch; how it ended is the outcome."""
+    result = record["result"]
+    response = result.get("message")
+    if response is None and isinstance(result.get("error"), dict):
+        response = {"error": result["error"].get("error") or result["error"]}
+    others = {name: value for name, value in record.items() if name not in ("custom_id", "result")}
+    fields = {**others, "outcome": result["type"], "messages": [], "response": response}
+    return read_chat(fields, id_)
+
+
+def _id(record: Record) -> str | None:
+    return first_id(record, "custom_id") or first_id(record)
+
+
+FORMAT = Format("anthropic", ("messages", "request", "custom_id"), _read, _is_anthropic, _id)

@@ -5,11 +5,14 @@ second (0.4) each message names its source and its type.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.formats.autogen_new import is_new_message, new_messages
 from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.scores import score
+from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -19,74 +22,71 @@ LISTS = ("trajectory", "history", "chat_history", "message_thread", "messages")
 """Where the messages of a record stand."""
 PEOPLE = re.compile(r"user|human|proxy|customer", re.IGNORECASE)
 """What stands in the name of an agent that speaks for a person."""
-CALLS = "ToolCallRequestEvent"
-RESULTS = ("ToolCallExecutionEvent", "FunctionExecutionResultMessage")
-KINDS = {"ThoughtEvent": "thinking", "StopMessage": "stop", "HandoffMessage": "handoff"}
 EXIT_CODE = re.compile(r"exitcode: (\d+)")
 """How the words of the agent begin that runs the code of the others."""
-TYPE = re.compile(r"\w+(Message|Event)")
+LOOKED_AT = 3
+"""How many messages tell whose they are."""
 
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
-    first_steps: list[int] = []
-    for message in _listed(record):
-        first_steps.append(len(transcript.steps))
-        for read in _messages_of(message):
-            agent = read.pop("agent_name", None)
-            transcript.read(read, agent, kind=read.pop("step_kind", "message"))
+    first_steps: list[str] = []
+    for message in _messages(record):
+        n_before = len(transcript.steps)
+        for fields in _readable(message):
+            agent = fields.pop("agent_name", None)
+            kind = fields.pop("step_kind", "message")
+            transcript.read(fields, agent, kind=kind)
+        for step in transcript.steps[n_before : n_before + 1]:
+            first_steps.append(step.id)
     if not transcript.steps:
         raise RecordError("nobody says anything")
     meta = dict(record)
-    if record.get("stop_reason"):
-        meta["outcome"] = record["stop_reason"]
     if isinstance(record.get("is_correct"), bool):
         meta["outcome"] = "correct" if record["is_correct"] else "incorrect"
+    if record.get("stop_reason"):
+        meta["outcome"] = record["stop_reason"]
     if "mistake_step" in record:
-        number = str(record["mistake_step"])
-        at = first_steps[int(number)] if number in map(str, range(len(first_steps))) else None
-        step_id = None if at is None else transcript.steps[at].id
-        meta["scores"] = [_mistake(record, step_id)]
+        meta["scores"] = [_mistake(record, first_steps)]
     return transcript.trace(id_, meta, "records", *LISTS)
 
 
-def _listed(record: Record) -> Iterable[Any]:
-    """The messages of a record, or those that the manager of a team keeps."""
-    for name in ("records", *LISTS):
-        if isinstance(record.get(name), list):
-            return list(record[name])
-    threads = [_listed(state) for state in _states(record)]
-    return max(threads, key=lambda thread: len(list(thread)), default=[])
+def _messages(record: Record) -> list[Fields]:
+    """The messages of a record; of a team, those that its manager keeps."""
+    messages = objects_in(record, "records", *LISTS)
+    for state in _states(record):
+        thread = objects_in(state, *LISTS)
+        if len(thread) > len(messages):
+            messages = thread
+    return messages
 
 
 def _states(record: Record) -> Iterator[Record]:
     """The states of the agents of a team, out of the coats around them."""
-    states = record.get("agent_states")
-    for state in states.values() if isinstance(states, dict) else ():
-        while isinstance(state, dict):
+    states = object_in(record, "agent_states")
+    for name in states:
+        state = object_in(states, name)
+        while state:
             yield state
-            state = state.get("agent_state") or state.get("llm_context")
+            state = object_in(state, "agent_state") or object_in(state, "llm_context")
 
 
-def _messages_of(message: Any) -> Iterator[Fields]:
+def _readable(message: Record) -> Iterator[Fields]:
     """A message as a chat has it; the answers of several tools are a message each."""
-    if not isinstance(message, dict):
+    if is_new_message(message):
+        yield from new_messages(message)
         return
-    fields = dict(message)
-    answers = fields.pop("tool_responses", None)
-    if isinstance(answers, list) and answers:
+    answers = objects_in(message, "tool_responses")
+    if answers:
         for answer in answers:
             yield {"role": "tool", **answer}
         return
-    if "source" in fields or TYPE.fullmatch(str(fields.get("type"))):
-        yield from _new_messages(fields)
-        return
-    name = fields.pop("name", None)
+    fields = dict(message)
+    name = fields.get("name")
     if isinstance(name, str) and fields.get("role") in ("user", "assistant"):
-        fields["role"] = "user" if PEOPLE.search(name) else "assistant"
+        del fields["name"]
         fields["agent_name"] = name
-    elif name is not None:
-        fields["name"] = name
+        fields["role"] = "user" if PEOPLE.search(name) else "assistant"
     exit_code = EXIT_CODE.match(str(fields.get("content")))
     if exit_code:
         fields["exit_code"] = int(exit_code[1])
@@ -94,64 +94,17 @@ def _messages_of(message: Any) -> Iterator[Fields]:
     yield fields
 
 
-def _new_messages(fields: Fields) -> Iterator[Fields]:
-    """The messages that a message of version 0.4 makes."""
-    source = fields.pop("source", None)
-    kind = str(fields.pop("type", "TextMessage"))
-    content = fields.get("content")
-    fields["usage"] = fields.pop("models_usage", None)
-    fields["role"] = "user" if PEOPLE.fullmatch(str(source)) else "assistant"
-    fields["agent_name"] = source
-    if kind == "SystemMessage":
-        fields["role"] = "system"
-    if kind in RESULTS and isinstance(content, list):
-        for result in content:
-            if isinstance(result, dict):
-                yield {**result, "role": "tool", "created_at": fields.get("created_at")}
-        return
-    if isinstance(content, list) and _are_calls(content):
-        fields["tool_calls"] = content
-        fields["content"] = fields.pop("thought", None)
-    elif isinstance(content, list):
-        fields["content"] = [_picture(part) for part in content]
-    elif isinstance(content, dict):
-        fields["content"] = [content]
-    fields["step_kind"] = KINDS.get(kind, "message")
-    if kind == "ModelClientStreamingChunkEvent":
-        return  # the message that it is a piece of comes too
-    yield fields
+def _mistake(record: Record, step_ids: list[str]) -> Fields:
+    """The failing step of a run, as a person named it by the number of its message (Who&When)."""
+    agent = record.get("mistake_agent")
+    mistake = score("mistake", agent, "human", record.get("mistake_reason"))
+    number = str(record["mistake_step"])
+    if number.isdecimal() and int(number) < len(step_ids):
+        mistake["step"] = step_ids[int(number)]
+    return mistake
 
 
-def _are_calls(content: list[Any]) -> bool:
-    return any(isinstance(part, dict) and "arguments" in part for part in content)
-
-
-def _picture(part: Any) -> Any:
-    """A part of a message; a picture as a chat has it."""
-    if isinstance(part, dict) and isinstance(part.get("data"), str) and len(part) == 1:
-        source = {"type": "base64", "media_type": "image/png", **part}
-        return {"type": "image", "source": source}
-    return part
-
-
-def _mistake(record: Record, step_id: str | None) -> Fields:
-    """The failing step of a run, as a person named it by the number of its message."""
-    return {
-        "name": "mistake",
-        "value": record.get("mistake_agent"),
-        "comment": record.get("mistake_reason"),
-        "rater": None,
-        "rater_kind": "human",
-        "step": step_id,
-    }
-
-
-def _is_message(message: Any) -> bool:
-    """Whether it is a message as only AutoGen has them."""
-    if not isinstance(message, dict):
-        return False
-    if "source" in message and TYPE.fullmatch(str(message.get("type"))):
-        return True
+def _is_old_message(message: Record) -> bool:
     return "content" in message and "name" in message and "role" in message
 
 
@@ -160,23 +113,17 @@ def _has_messages(record: Record) -> bool:
     if "agent_states" in record:
         return True
     for name in LISTS:
-        messages = record.get(name)
-        if not isinstance(messages, list):
-            continue
-        first = messages[:3]
-        if name == "messages":
-            first = [message for message in first if _has_source(message)]
-        if any(map(_is_message, first)):
+        first = objects_in(record, name)[:LOOKED_AT]
+        if any(map(is_new_message, first)):
+            return True
+        # under this name every chat has messages with names
+        if name != "messages" and any(map(_is_old_message, first)):
             return True
     return False
 
 
-def _has_source(message: Any) -> bool:
-    return isinstance(message, dict) and "source" in message and _is_message(message)
-
-
-def _together(_message: Record) -> None:
-    """No id: the records of a file that name no trace are one together."""
+def _no_id(_record: Record) -> None:
+    """Messages that name no trace: those of a file are one together."""
 
 
 def _id(record: Record) -> str | None:
@@ -188,7 +135,7 @@ MESSAGES = Format(
     "autogen-messages",
     ("source",),
     _read,
-    _has_source,
-    record_id=lambda _record: None,
-    group=_together,
+    is_new_message,
+    record_id=_no_id,
+    group=_no_id,
 )

@@ -40,7 +40,7 @@ def response_of(record: Record) -> Any:
     for name in RESPONSES:
         response = record.get(name)
         if isinstance(response, dict) and "status_code" in response:
-            return response.get("body")
+            return without(response, "body") | fields_of(response.get("body"))
         if response:
             return response
     return None

@@ -13,8 +13,15 @@ STEP_FIELDS = {field.name for field in fields(Step)}
 
 
 def _has_steps(record: Record) -> bool:
-    is_atif = str(record.get("schema_version")).startswith("ATIF")
-    return isinstance(record["steps"], list) and not is_atif
+    """Whether it has steps as we write them; a list without any may be anybody's."""
+    steps = record["steps"]
+    if not isinstance(steps, list):
+        return False
+    return any(map(_is_step, steps)) or (not steps and record.keys() <= TRACE_FIELDS)
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, dict) and ("actor" in value or "kind" in value)
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -32,4 +39,4 @@ def _others(written: Record, known: set[str]) -> dict[str, Any]:
     return {name: value for name, value in written.items() if name not in known}
 
 
-FORMAT = Format("fieldbook", ("steps",), _read, _has_steps)
+FORMAT = Format("fieldbook", ("steps",), _read, _has_steps, converted=frozenset({"source"}))

@@ -19,10 +19,10 @@ from toolkit.traces.trace import Trace
 CONTENTS = ("contents", "history", "messages")
 SYSTEM = ("systemInstruction", "system_instruction")
 CANDIDATES = ("candidates",)
-USAGE = ("usageMetadata", "usage_metadata")
-MODEL = ("modelVersion", "model_version")
+USAGE = ("usageMetadata", "usage_metadata", "usage")
+MODEL = ("modelVersion", "model_version", "model")
 TIME = ("createTime", "create_time")
-REPLY = (*CANDIDATES, *USAGE, *MODEL, *TIME, "error", "model")
+REPLY = (*CANDIDATES, *USAGE, *MODEL, *TIME, "error")
 ANSWERS = ("functionResponse", "function_response")
 OPENED = ("output", "result", "error")
 """The one field of an answer."""
@@ -53,12 +53,12 @@ def _has_candidates(value: Any) -> bool:
 
 
 def _knows(record: Record) -> bool:
-    response = response_of(record)
+    response = _joined(response_of(record))
     return _has_contents(request_of(record)) or any(map(_has_candidates, (record, response)))
 
 
 def _read(record: Record, id_: str) -> Trace:
-    request, response = request_of(record), response_of(record)
+    request, response = request_of(record), _joined(response_of(record))
     if _has_candidates(record):
         response = record
     transcript = Transcript()
@@ -69,10 +69,12 @@ def _read(record: Record, id_: str) -> Trace:
     contents = _first(request, CONTENTS)
     if isinstance(contents, str):
         contents = [{"role": "user", "content": contents}]
+    if contents is None and isinstance(request.get("prompt"), str):
+        contents = [{"role": "user", "content": request["prompt"]}]
     transcript.read_all([_content(content) for content in elements_of(contents)])
     transcript.read_all(_answered(response))
     add_error(transcript, record, response)
-    rest = rest_of(record, (*CONTENTS, *SYSTEM), REPLY)
+    rest = rest_of(record, (*CONTENTS, *SYSTEM, "prompt"), REPLY)
     if isinstance(response, dict) and _first(response, MODEL):
         rest["model"] = _first(response, MODEL)
     return transcript.trace(id_, rest)
@@ -82,7 +84,10 @@ def _content(content: Any) -> Any:
     """A content with its role, that of a user where it says none, and with open answers."""
     if not _is_content(content):
         return content
-    parts = [open_answer(part) for part in content["parts"]]
+    parts: list[Any] = []
+    for part in content["parts"]:
+        stated = {name: value for name, value in part.items() if value is not None}
+        parts.append(open_answer(stated))
     return {"role": "user", **content, "parts": parts}
 
 
@@ -104,6 +109,23 @@ def open_answer(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
+def _joined(response: Any) -> Any:
+    """One response for the pieces of a stream: the words of all, the rest as the last has it."""
+    pieces = elements_of(response)
+    if not pieces or not all(map(_has_candidates, pieces)):
+        return response
+    joined: dict[str, Any] = {}
+    parts: list[Any] = []
+    for piece in pieces:
+        joined |= piece
+        for candidate in piece["candidates"][:1]:
+            parts += elements_of(fields_of(fields_of(candidate).get("content")).get("parts"))
+    if all(isinstance(part, dict) and part.keys() == {"text"} for part in parts):
+        parts = [{"text": "".join(str(part["text"]) for part in parts)}]
+    first = fields_of(joined["candidates"][0]) if joined["candidates"] else {}
+    return {**joined, "candidates": [{**first, "content": {"parts": parts}}]}
+
+
 def _answered(response: Any) -> list[Any]:
     """The content of the first candidate, with the model, the usage and the time of the reply."""
     if not _has_candidates(response) or not response["candidates"]:
@@ -117,11 +139,13 @@ def _answered(response: Any) -> list[Any]:
         "created_at": _first(response, TIME),
     }
     content = fields_of(first.get("content"))
-    return [{**without(first, "content"), **about, **content, "role": "model"}]
+    return [_content({**without(first, "content"), **about, **content, "role": "model"})]
 
 
 def _id(record: Record) -> str | None:
     return first_id(record, *IDS)
 
 
-FORMAT = Format("gemini", (*CONTENTS, "candidates", "request", "full_request"), _read, _knows, _id)
+FORMAT = Format(
+    "gemini", (*CONTENTS, "candidates", "request", "response", "full_request"), _read, _knows, _id
+)

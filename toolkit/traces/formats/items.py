@@ -40,7 +40,20 @@ def read_items(transcript: Transcript, items: Iterable[Any]) -> None:
             event = {"role": "assistant", **without(item, "type")}
             transcript.read(event, kind=item["type"])
         elif item is not None:
-            transcript.read(item)
+            transcript.read(_tidy(item))
+
+
+def _tidy(item: Any) -> Any:
+    """A message without the lists of annotations in its parts that hold nothing."""
+    if not isinstance(item, dict) or not isinstance(item.get("content"), list):
+        return item
+    parts: list[Any] = []
+    for part in item["content"]:
+        if isinstance(part, dict):
+            part = {name: value for name, value in part.items() if value not in ([], None)}
+        parts.append(part)
+    rest = without(item, "type") if item.get("type") == "message" else item
+    return {**rest, "content": parts}
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -49,8 +62,8 @@ def _read(record: Record, id_: str) -> Trace:
     return transcript.trace(id_, {})
 
 
-def _together(_item: Record) -> str:
-    return "items"
+def _together(_item: Record) -> None:
+    """No id: the items of a file are one trace."""
 
 
 FORMAT = Format(

@@ -128,8 +128,8 @@ def _thread(record: Record) -> str | None:
     return next((id_ for id_ in ids if id_), None)
 
 
-def _together(_message: Record) -> str:
-    return "messages"
+def _together(_message: Record) -> None:
+    """No id: the messages of a file are one trace."""
 
 
 FORMATS = (

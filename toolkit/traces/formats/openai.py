@@ -17,6 +17,7 @@ from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
+OLLAMA = {"prompt_eval_count": "prompt_tokens", "eval_count": "completion_tokens"}
 ASKED = ("messages", "prompt")
 REPLY = ("choices", "message", "usage", "created", "created_at", "model", "error")
 """The fields of a response that become steps, or a field of the first of them."""
@@ -25,8 +26,9 @@ REPLY = ("choices", "message", "usage", "created", "created_at", "model", "error
 def _is_completion(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    if isinstance(value.get("choices"), list):
-        return True
+    choices = value.get("choices")
+    if isinstance(choices, list):
+        return not any("delta" in fields_of(choice) for choice in choices)
     return isinstance(value.get("message"), dict) and "done" in value  # Ollama's
 
 
@@ -74,11 +76,17 @@ def _answered(response: Any) -> list[Any]:
     about = {
         "other_choices": others or None,
         "model": response.get("model"),
-        "usage": response.get("usage"),
+        "usage": response.get("usage") or _ollama_usage(response),
         "created_at": response.get("created") or response.get("created_at"),
     }
     message = fields_of(first.get("message")) or {"content": first.get("text")}
     return [{"role": "assistant", **without(first, "message", "text"), **about, **message}]
+
+
+def _ollama_usage(response: Record) -> dict[str, Any] | None:
+    """What a response of Ollama used, under the names that others have for it."""
+    counts = {OLLAMA[name]: response[name] for name in OLLAMA if name in response}
+    return counts or None
 
 
 def batch_id(record: Record) -> str | None:

@@ -3,6 +3,7 @@
 What graders say becomes scores. The source of a python grader is kept as text, and never run.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,16 +13,19 @@ from toolkit.traces.formats.scores import score, stated_only, verdict
 from toolkit.traces.formats.vendor import object_in, objects_in, others
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
+from toolkit.traces.spelling import snake
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import usage_of
 
 OUTPUT_ITEM = "eval.run.output_item"
 BY_MODELS = ("label_model", "score_model")
-"""The types of graders that ask a model."""
+"""The types of graders that ask a model, with hyphens or without."""
+GRADER_ID = re.compile(r"-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+"""What stands behind the name of a criterion in the results."""
 USED = ("id", "object", "sample", "results")
 OF_RUNS = ("rows", "runs")
 MESSAGES = ("input", "output")
-HOMES = ("name", "type", "score", "passed")
+HOMES = ("name", "type", "score", "passed", "reason")
 
 
 def _is_openai_evals(record: Record) -> bool:
@@ -73,13 +77,13 @@ def _read(record: Record, id_: str) -> Trace:
 def _score(record: Record, result: Record) -> dict[str, Any]:
     """What a grader says of an output, with the words of the model that graded it."""
     criterion = _criterion(record, str(result.get("name")))
-    type_ = str(result.get("type") or criterion.get("type") or "")
+    type_ = snake(result.get("type") or criterion.get("type") or "")
     source = "model" if type_.startswith(BY_MODELS) else "code"
     entry = score(
-        criterion.get("name") or result.get("name"),
+        criterion.get("name") or GRADER_ID.sub("", str(result.get("name"))),
         result.get("score"),
         source,
-        _grader_words(result),
+        result.get("reason") or _grader_words(result),
         criterion.get("model") if source == "model" else None,
         {"verdict": verdict(result.get("passed")), "grader": type_},
     )

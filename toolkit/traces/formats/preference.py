@@ -16,13 +16,19 @@ PAIRS = {
 }
 """The field of the answer that was preferred, and that of the other one."""
 ASKED = ("input", "prompt", "question", "conversations", "messages")
-IDS = ("id", "prompt_id")
+IDS = ("id", "prompt_id", "question_id")
 SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 TURN = re.compile(r"\n\n(Human|Assistant): ?")
 """How a turn begins where a whole conversation is one text, as in HH-RLHF."""
 
 
+ARENA = {"model_a": "conversation_a", "model_b": "conversation_b"}
+"""Two models that answered one person, and where each conversation stands."""
+
+
 def _chosen(record: Record) -> str | None:
+    if all(name in record for name in ("winner", *ARENA.values())):
+        return ARENA.get(str(record["winner"]), "conversation_a")
     for chosen, rejected in PAIRS.items():
         if chosen in record and rejected in record:
             return chosen
@@ -45,7 +51,9 @@ def _read(record: Record, id_: str) -> Trace:
     request = record.get("input") if asked else None
     beside = without(request, "messages") if isinstance(request, dict) else {}
     used = (*IDS, chosen, asked_field if asked else "")
-    return transcript.trace(id_, {**beside, **record}, *used)
+    model = record.get(str(record.get("winner")))
+    about = {"model": model} if isinstance(model, str) else {}
+    return transcript.trace(id_, {**beside, **about, **record}, *used)
 
 
 def _messages(value: Any, role: str) -> list[Any]:
@@ -75,4 +83,4 @@ def _id(record: Record) -> str | None:
     return first_id(record, *IDS)
 
 
-FORMAT = Format("preference", tuple(PAIRS), _read, _knows, _id)
+FORMAT = Format("preference", (*PAIRS, "winner"), _read, _knows, _id)

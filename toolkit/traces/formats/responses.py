@@ -17,7 +17,7 @@ from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
-ASKED = ("input", "items", "messages")
+ASKED = ("input", "items", "messages", "input_list", "history", "new_items")
 """Where that which was asked stands: text, or items."""
 REPLY = ("model", "output", "usage", "created_at", "error", "instructions")
 """The fields of a response that become steps, or a field of the first of them."""

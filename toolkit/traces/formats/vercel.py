@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import without
+from toolkit.traces.formats.exchange import elements_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
@@ -46,17 +46,22 @@ def _type_of(part: Any) -> str | None:
 
 
 def _knows(record: Record) -> bool:
-    messages = record["messages"]
-    if not isinstance(messages, list):
-        return False
+    if "finishReason" in record and _answered(record.get("response")):
+        return True
+    messages = elements_of(record.get("messages"))
     return any(_is_ui_message(message) or _is_model_message(message) for message in messages)
 
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
-    transcript.read_all([_message(message) for message in record["messages"]])
-    transcript.read_all(_answered(record.get("response")))
-    return transcript.trace(id_, record, "id", "messages")
+    if record.get("system"):
+        transcript.read({"role": "system", "content": record["system"]})
+    transcript.read_all([_message(message) for message in elements_of(record.get("messages"))])
+    answered = _answered(record.get("response"))
+    if answered:
+        answered[0] = {"usage": record.get("totalUsage") or record.get("usage"), **answered[0]}
+    transcript.read_all(answered)
+    return transcript.trace(id_, record, "id", "system", "messages")
 
 
 def _message(message: Any) -> Any:
@@ -92,4 +97,4 @@ def _answered(response: Any) -> list[Any]:
     return [{**about, **messages[0]}, *messages[1:]]
 
 
-FORMAT = Format("vercel", ("messages",), _read, _knows)
+FORMAT = Format("vercel", ("messages", "finishReason"), _read, _knows)

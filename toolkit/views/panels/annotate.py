@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 from os import PathLike
 
-from ipywidgets import HTML, Box, Button, Combobox, Layout, Textarea, VBox, Widget
+from ipywidgets import HTML, Box, Button, Layout, Textarea, VBox, Widget
 
 from toolkit import render
 from toolkit.evals.judges.verdict import Verdict
@@ -18,7 +18,13 @@ from toolkit.views.panels.page import Page, frame
 from toolkit.views.panels.panel import Panel, by_id, problems_text, user_name
 from toolkit.views.panels.phrases import PhraseChips, phrases_of
 from toolkit.views.panels.queue import deferred, first_to_do, next_to_do
-from toolkit.views.panels.reading import STYLE, WINDOW, any_failed, browser_button
+from toolkit.views.panels.reading import (
+    WINDOW,
+    any_failed,
+    browser_button,
+    jump_field,
+    progress_html,
+)
 from toolkit.views.panels.stepfield import StepField
 from toolkit.views.panels.verdicts import (
     HINT,
@@ -27,6 +33,7 @@ from toolkit.views.panels.verdicts import (
     UNSAVED,
     UNSAVED_STEP,
     reason_box,
+    says_the_same,
 )
 
 __all__ = ["AnnotationPanel"]
@@ -163,14 +170,9 @@ class AnnotationPanel(Panel):
 
     def heading(self) -> str:
         """Where the panel stands, and whose labels these are."""
-        done = len(self._labels()) / max(1, len(self._ids))
-        filled = render.tag("div", style=f"width:{done:.1%}")
-        bar = render.tag("div", filled, class_="fieldbook-progress")
-        badges = []
-        for badge in (f"labels by {self.rater}", *self._badges):
-            badges.append(render.tag("span", badge, class_="badge"))
-        row = render.tag("div", render.tag("strong", self.position), bar, *badges, class_="row")
-        return render.block(row, style=STYLE)
+        badges = [f"labels by {self.rater}", *self._badges]
+        share = len(self._labels()) / max(1, len(self._ids))
+        return progress_html(self.position, share, badges)
 
     def _make_bar(self) -> None:
         """What leads from trace to trace, and stays from page to page."""
@@ -180,14 +182,7 @@ class AnnotationPanel(Panel):
             "previous", "Previous", "arrow-left", "The trace before this one", back
         )
         self.next = self.button("next", "Next", "arrow-right", "The trace after this one", on)
-        self.jump = Combobox(
-            options=self._ids,
-            continuous_update=False,
-            placeholder="Jump to an id (J)",
-            tooltip="Type or choose the id of a trace, then press Enter",
-            layout=Layout(width="11rem"),
-        )
-        self.jump.add_class("fieldbook-jump")
+        self.jump = jump_field(self._ids)
         self.jump.observe(self._on_jump, "value")
         self.next_error = browser_button("error", KEYS)
         self.open_all = browser_button("open", KEYS)
@@ -199,14 +194,8 @@ class AnnotationPanel(Panel):
         self.undo.disabled = not self._ids
         self.jump.disabled = not self._ids
         self.next_error.disabled = self.trace is None or not any_failed(self.trace)
-        self.bar.children = [
-            self.previous,
-            self.next,
-            self.jump,
-            self.undo,
-            self.next_error,
-            self.open_all,
-        ]
+        ways = [self.previous, self.next, self.jump]
+        self.bar.children = [*ways, self.undo, self.next_error, self.open_all]
 
     def _draw_trace(self) -> Box:
         """The frame that the trace is read in."""
@@ -257,7 +246,7 @@ class AnnotationPanel(Panel):
             self.reason.focus()
             raise ValueError("say why in the box, then press again.")
         label = Label(self.trace.id, self.rater, verdict, why, step=self._step_id())
-        if self._label and _says_the_same(self._label, label):
+        if self._label and says_the_same(self._label, label):
             return f"Saved already: {self.trace.id} is a {verdict}."
         return self._save(label)
 
@@ -284,9 +273,8 @@ class AnnotationPanel(Panel):
             return "There is no label of yours to take back."
         newest = mine[-1]
         if newest.trace_id not in self._traces:
-            return (
-                f"Your newest label is of {newest.trace_id}, which is not in this list: it stays."
-            )
+            elsewhere = f"{newest.trace_id}, which is not in this list"
+            return f"Your newest label is of {elsewhere}: it stays."
         self._store.undo(self.rater)
         self._turn_to(newest.trace_id, newest)
         taken = f"Taken back: {newest.trace_id} is no longer a {newest.verdict}."
@@ -307,7 +295,3 @@ class AnnotationPanel(Panel):
             self.jump.value = ""
         elif wanted:
             self.say(f"No trace of this list has the id {wanted}.", problem=True)
-
-
-def _says_the_same(one: Label, other: Label) -> bool:
-    return (one.verdict, one.why, one.step) == (other.verdict, other.why, other.step)

@@ -23,8 +23,8 @@ class StepField(HBox):  # type: ignore[misc]
     """A field for the number of a step of `trace`, a link to that step, and a button that unsets
     it. The step is framed in the trace.
 
-    `step` is the id of the step that is chosen at first. A number that the trace does not have is
-    told to `on_problem`.
+    `step` is the id of the step that is chosen at first; one that the trace does not have is kept
+    until another is chosen. A number that the trace does not have is told to `on_problem`.
     """
 
     def __init__(self, trace: Trace, step: str | None, on_problem: Callable[[str], None]):
@@ -45,13 +45,15 @@ class StepField(HBox):  # type: ignore[misc]
         self._about = HTML()
         super().__init__([self.number, self.unset, self._about])
         self.add_class("fieldbook-stepfield")
+        self._stray = None if self.number.value else step
+        """The id of the chosen step, where the trace does not have it."""
         self._show()
 
     @property
     def step(self) -> str | None:
         """The id of the chosen step; None where there is none."""
         number = self._typed()
-        return self._trace.steps[number - 1].id if number else None
+        return self._trace.steps[number - 1].id if number else self._stray
 
     def _number_of(self, step: str | None) -> str:
         """The number of the step with this id; empty where the trace has none."""
@@ -70,6 +72,7 @@ class StepField(HBox):  # type: ignore[misc]
 
     def _check(self) -> None:
         text = self.number.value
+        self._stray = None
         if text.strip() and not self._typed():
             self.number.value = ""
             last = len(self._trace.steps)
@@ -77,14 +80,17 @@ class StepField(HBox):  # type: ignore[misc]
         self._show()
 
     def _clear(self) -> None:
+        self._stray = None
         self.number.value = ""
+        self._show()
 
     def _show(self) -> None:
         """Say which step is chosen, and frame it in the trace."""
         number = self._typed()
-        self.unset.layout.display = None if number else "none"
+        self.unset.layout.display = None if self.step else "none"
         if not number:
-            self._about.value = render.block(render.tag("span", HOW, class_="soft"))
+            words = f"step {self._stray}, which this trace does not have" if self._stray else HOW
+            self._about.value = render.block(render.tag("span", words, class_="soft"))
             return
         step = self._trace.steps[number - 1]
         anchor = step_anchor(self._trace, step)

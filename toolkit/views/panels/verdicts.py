@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from ipywidgets import Layout, Textarea
 
-from toolkit.evals.labels.labels import Judgement
+from toolkit.evals.labels.labels import Judgement, Label
 
-__all__ = ["HINT", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP", "reason_box"]
+__all__ = ["HINT", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP", "reason_box", "says_the_same"]
 
 
 class Look(NamedTuple):
@@ -64,3 +64,8 @@ def reason_box(why: str) -> Textarea:
         style={"description_width": "initial"},
     )
     return box.add_class("fieldbook-why")
+
+
+def says_the_same(one: Label, other: Label) -> bool:
+    """Whether two labels of a trace have the same verdict, reason and step."""
+    return (one.verdict, one.why, one.step) == (other.verdict, other.why, other.step)

@@ -1,0 +1,51 @@
+"""Threads of OpenAI's Assistants API: messages, the latest first."""
+
+from typing import Any
+
+from toolkit.traces.formats.exchange import elements_of, fields_of
+from toolkit.traces.formats.form import Format
+from toolkit.traces.ids import Record, first_id
+from toolkit.traces.messages import Transcript
+from toolkit.traces.parts import epoch_s
+from toolkit.traces.trace import Trace
+
+OBJECT = "thread.message"
+
+
+def _knows(record: Record) -> bool:
+    """Whether it is a message, or a page of them as the API lists them."""
+    return any(fields_of(part).get("object") == OBJECT for part in _opened(record))
+
+
+def _opened(record: Record) -> list[Any]:
+    return elements_of(record.get("data")) or [record]
+
+
+def _read(record: Record, id_: str) -> Trace:
+    transcript = Transcript()
+    for message in sorted(record["records"], key=_time):
+        content = [_open_text(part) for part in elements_of(message.get("content"))]
+        transcript.read({**message, "content": content})
+    return transcript.trace(id_, {"session": id_})
+
+
+def _time(message: Record) -> float:
+    return epoch_s(message.get("created_at")) or 0.0
+
+
+def _open_text(part: Any) -> Any:
+    """A part whose text is no object with annotations, where there are none."""
+    text = fields_of(fields_of(part).get("text"))
+    if "value" not in text:
+        return part
+    annotations = text.get("annotations")
+    opened = {**part, "text": text["value"]}
+    return {**opened, "annotations": annotations} if annotations else opened
+
+
+def _thread(record: Record) -> str | None:
+    first = record["records"][0] if record.get("records") else record
+    return first_id(first, "thread_id")
+
+
+FORMAT = Format("openai-threads", ("object",), _read, _knows, _thread, parts=_opened, group=_thread)

@@ -1,0 +1,65 @@
+"""The table of a `TraceBrowser`: a row a trace, as text, and the columns that are worth a look."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from itables.widget import ITable
+
+from toolkit.traces import Trace, traces_frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["cells_of", "same_in_all", "sentence_of", "trace_table"]
+
+OPTIONS: dict[str, Any] = {
+    "maxBytes": 0,
+    "maxRows": 0,
+    "allow_html": False,
+    "showIndex": False,
+    "pageLength": 8,
+    "lengthMenu": [8, 20, 50, 200],
+    "select": "os",
+    "column_filters": "footer",
+    "classes": "display compact nowrap",
+    "scrollX": True,
+    "layout": {
+        "topStart": None,
+        "topEnd": None,
+        "bottomStart": ["info", "pageLength"],
+        "bottomEnd": "paging",
+    },
+}
+"""Every row, escaped. The table's own search is left out: ours looks through whole traces."""
+
+
+def trace_table(rows: "DataFrame", hidden: Iterable[str]) -> ITable:
+    """The table of `rows`. The columns named in `hidden` are not shown."""
+    targets = [position for position, name in enumerate(rows.columns) if name in hidden]
+    return ITable(rows, columnDefs=[{"targets": targets, "visible": False}], **OPTIONS)
+
+
+def cells_of(traces: Iterable[Trace]) -> "DataFrame":
+    """The table as text: a row a trace, without the columns that nobody fills."""
+    frame = traces_frame(traces)
+    frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M:%S")
+    filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
+    cells = filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
+    return cells.set_index("id", drop=False)
+
+
+def same_in_all(frame: "DataFrame") -> dict[str, str]:
+    """The columns of which each row says the same, with what it says."""
+    same = {}
+    for name in frame.columns:
+        if len(frame) > 1 and name != "id" and frame[name].nunique() == 1:
+            same[name] = frame[name].iloc[0]
+    return same
+
+
+def sentence_of(same: Mapping[str, str]) -> str:
+    """The sentence that says what is hidden."""
+    if not same:
+        return ""
+    values = ", ".join(f"{name} {value}" for name, value in same.items())
+    return f"Hidden, as every trace says the same: {values}."
