@@ -270,3 +270,17 @@ def test_thousands_of_calls_with_nothing_in_common_are_branches_in_good_time():
     trace = trace_of(spans, "a", {})
     assert len(trace.steps) == 6000
     assert trace.meta[NOTES][-1] == "2999 branches leave the main line"
+
+
+def test_what_an_earlier_trace_used_is_not_counted_again():
+    before = DONE | {"usage": {"prompt_tokens": 9, "completion_tokens": 2}}
+    spans = [
+        model(
+            "m1", 1, [ASK, before, user("Sure?")], [assistant("Yes.")], usage={"input_tokens": 20}
+        )
+    ]
+    trace = trace_of(spans, "a", {})
+    assert [step.data["usage"] for step in trace.steps if "usage" in step.data] == [
+        {"input_tokens": 20}
+    ]
+    assert trace.steps[1].data["earlier_usage"] == {"input_tokens": 9, "output_tokens": 2}

@@ -24,6 +24,9 @@ from toolkit.traces.line import (
 )
 from toolkit.traces.trace import Step
 
+EARLIER_USAGE = "earlier_usage"
+"""The field of a step's data with the usage of a reply that this trace did not make."""
+
 
 class Lines:
     """The lines of a trace, while its calls to models are added in the order of time."""
@@ -56,6 +59,10 @@ class Lines:
         for turn in turns[n_known:]:
             self._read(line, turn)
         fill(line, n_before, {}, reply.start)
+        for step in line.transcript.steps[n_before:]:
+            # what an earlier reply used is not used again where it stands in a history
+            if "usage" in step.data:
+                step.data[EARLIER_USAGE] = step.data.pop("usage")
         self._answer(line, output, reply)
 
     def _line_for(self, turns: list[Turn], reply: Reply) -> tuple[Line, int]:
