@@ -246,3 +246,41 @@ def test_what_the_root_answered_is_the_last_step_where_no_call_says_it():
     assert trace.steps[-1].content == "It is noon, dear."
     assert trace.steps[-1].time == 9
     assert said(trace).count("Time?") == 1
+
+
+def test_thousands_of_calls_without_ids_find_their_runs():
+    n_calls = 2000
+    calls = [{"function": {"name": "find", "arguments": f'{{"n": {n}}}'}} for n in range(n_calls)]
+    spans = [model("m1", 1, [ASK], [{"role": "assistant", "content": None, "tool_calls": calls}])]
+    for n in reversed(range(n_calls)):
+        spans.append(replace(tool(f"t{n}", 3, "find", f"item {n}"), arguments={"n": n}))
+    trace = trace_of(spans, "a", {})
+    found = {
+        step.data["call_id"]: step.content for step in trace.steps if step.kind == "tool.result"
+    }
+    assert all(
+        found[call.data["call_id"]] == f"item {call.data['arguments']['n']}" for call in trace.calls
+    )
+
+
+def test_thousands_of_calls_with_nothing_in_common_are_branches_in_good_time():
+    spans = [
+        model(f"m{n}", n, [user(f"Rate {n}.")], [assistant(f"It is {n}.")]) for n in range(3000)
+    ]
+    trace = trace_of(spans, "a", {})
+    assert len(trace.steps) == 6000
+    assert trace.meta[NOTES][-1] == "2999 branches leave the main line"
+
+
+def test_what_an_earlier_trace_used_is_not_counted_again():
+    before = DONE | {"usage": {"prompt_tokens": 9, "completion_tokens": 2}}
+    spans = [
+        model(
+            "m1", 1, [ASK, before, user("Sure?")], [assistant("Yes.")], usage={"input_tokens": 20}
+        )
+    ]
+    trace = trace_of(spans, "a", {})
+    assert [step.data["usage"] for step in trace.steps if "usage" in step.data] == [
+        {"input_tokens": 20}
+    ]
+    assert trace.steps[1].data["earlier_usage"] == {"input_tokens": 9, "output_tokens": 2}

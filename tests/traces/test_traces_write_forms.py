@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from toolkit.cli import app
 from toolkit.errors import UsageError
 from toolkit.traces import Step, Trace, Traces, read_traces, write_traces
 
@@ -238,3 +240,14 @@ def test_a_sub_agents_trajectory_stands_where_it_was_called(written):
     assert {step.data["agent"] for step in inside} == {"finder"}
     assert trace.steps[-1].content == "Yes, the tandem is free."
     assert replace(trace, steps=trace.steps).meta["final_metrics"] == {"total_steps": 4}
+
+
+def test_the_command_writes_the_form_that_is_asked_for(tmp_path):
+    out = tmp_path / "out.jsonl"
+    sample = Path(__file__).with_name("samples") / "otlp.json"
+    done = CliRunner().invoke(app, ["import", str(sample), "--to", str(out), "--form", "atif"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(out.read_text())["schema_version"] == "ATIF-v1.7"
+    assert [trace.steps for trace in read_traces(out)] == [
+        trace.steps for trace in read_traces(sample)
+    ]

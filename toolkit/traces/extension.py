@@ -34,17 +34,34 @@ def difference(original: Trace, read: Trace) -> dict[str, Any]:
         that differ; in the same way the meta.
     """
     steps: list[Any] = []
-    at = 0
+    begin = 0
     for step in original.steps:
-        place = _place(step, read.steps, at)
+        place = _place(step, read.steps, begin)
         if place is None:
-            steps.append({name: value for name, value in asdict(step).items() if value is not None})
+            steps.append(_whole(step))
             continue
-        at = place + 1
+        begin = place + 1
         changed = _changed_step(step, read.steps[place])
-        steps.append({"at": place, **changed} if changed else place)
-    about = {"n_read": len(read.steps), "id": original.id, "source": original.source}
-    return {**about, "steps": steps, "meta": _changed(original.meta, read.meta)}
+        if changed:
+            steps.append({"at": place, **changed})
+        else:
+            steps.append(place)
+    return {
+        "n_read": len(read.steps),
+        "id": original.id,
+        "source": original.source,
+        "steps": steps,
+        "meta": _changed(original.meta, read.meta),
+    }
+
+
+def _whole(step: Step) -> dict[str, Any]:
+    """All of a step that the form has no field for."""
+    stated: dict[str, Any] = {}
+    for name, value in asdict(step).items():
+        if value is not None:
+            stated[name] = value
+    return stated
 
 
 def _place(step: Step, steps: tuple[Step, ...], begin: int) -> int | None:
@@ -86,10 +103,13 @@ def _same(first: Any, second: Any) -> bool:
     if type(first) is not type(second):
         return False
     if isinstance(first, dict):
-        return first.keys() == second.keys() and all(_same(first[n], second[n]) for n in first)
+        if first.keys() != second.keys():
+            return False
+        return all(_same(value, second[name]) for name, value in first.items())
     if isinstance(first, list):
-        same_length = len(first) == len(second)
-        return same_length and all(map(_same, first, second))
+        if len(first) != len(second):
+            return False
+        return all(map(_same, first, second))
     return bool(first == second)
 
 

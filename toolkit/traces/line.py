@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from toolkit.records import canonical
 from toolkit.traces.messages import Transcript
+from toolkit.traces.trace import Step
 
 Keys = list[int]
 """What is said in a message, a number for each step of it."""
@@ -43,9 +45,49 @@ class Turn:
 
     message: Any
     keys: Keys
-    is_system: bool
-    answers: str | None
+    is_system: bool = False
+    answers: str | None = None
     """The id of the call that it answers, where it begins with an answer."""
+
+
+class Turns:
+    """The turns of messages. The same message comes again in each later call: it is read once."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, Turn] = {}
+        self._numbers: dict[tuple[str, ...], int] = {}
+
+    def read(self, messages: Iterable[Any]) -> list[Turn]:
+        """The turns of messages; what is no object says nothing."""
+        return [self._turn(message) for message in messages if isinstance(message, dict)]
+
+    def _turn(self, message: Any) -> Turn:
+        text = repr(message)  # the fastest text that is the same for the same message
+        turn = self._turns.get(text)
+        if turn is None:
+            turn = self._new_turn(message)
+            self._turns[text] = turn
+        return turn
+
+    def _new_turn(self, message: Any) -> Turn:
+        scratch = Transcript()
+        scratch.read(message)
+        spoken = [step for step in scratch.steps if step.kind != "thinking"]
+        turn = Turn(message, [self._number(step) for step in spoken])
+        if spoken:
+            turn.is_system = all(step.actor == "system" for step in spoken)
+            first = spoken[0]
+            if first.kind == "tool.result":
+                turn.answers = first.data.get("call_id")
+        return turn
+
+    def _number(self, step: Step) -> int:
+        """A number for what a step says; spaces and ids make no difference."""
+        words = " ".join(step.content.split())
+        arguments = canonical(step.data.get("arguments"))
+        pictures = canonical(step.data.get("parts"))
+        key = (step.kind, step.actor, words, arguments, pictures)
+        return self._numbers.setdefault(key, len(self._numbers))
 
 
 @dataclass(slots=True, eq=False)
@@ -103,10 +145,6 @@ def n_turns_of(turns: list[Turn], n_keys: int) -> int | None:
             return number
         n += len(turn.keys)
     return len(turns) if n == n_keys else None
-
-
-def call_ids(line: Line) -> set[str]:
-    return {step.data["call_id"] for step in line.transcript.steps if step.kind == "tool.call"}
 
 
 def fill(line: Line, begin: int, about: dict[str, Any], time: float | None) -> None:

@@ -7,14 +7,13 @@ goes on from no line (a sub-agent, a retry, a compaction) is a branch, and kept 
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any
 
-from toolkit.records import canonical
 from toolkit.traces.line import (
+    Keys,
     Line,
     Reply,
     Turn,
-    call_ids,
+    Turns,
     fill,
     keys_of,
     n_common,
@@ -23,8 +22,10 @@ from toolkit.traces.line import (
     path_of,
     place_of,
 )
-from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Step
+
+EARLIER_USAGE = "earlier_usage"
+"""The field of a step's data with the usage of a reply that this trace did not make."""
 
 
 class Lines:
@@ -32,17 +33,20 @@ class Lines:
 
     def __init__(self) -> None:
         self._lines: list[Line] = []
-        self._turns: dict[str, Turn] = {}
-        self._numbers: dict[tuple[str, ...], int] = {}
+        self._turns = Turns()
+        self._holders: dict[int, dict[int, Line]] = {}
+        """For each key the lines that have it, by their numbers."""
+        self._callers: dict[str, Line] = {}
+        """The line that has a call, by the call's id; the last one, where there are several."""
         self.n_repeated = 0
         """How many messages stood in later calls again, and were merged."""
 
     def add(self, reply: Reply) -> None:
         """Add what is new in a call's input, and its answer."""
-        given = [self._turn(message) for message in _messages(reply.input)]
+        given = self._turns.read(reply.input)
         prompts = list(takewhile(lambda turn: turn.is_system, given))
         turns = given[len(prompts) :]
-        output = [self._turn(message) for message in _messages(reply.output)]
+        output = self._turns.read(reply.output)
         if self._answers_known_line(reply, turns, output):
             return
         line, n_known = self._line_for(turns, reply)
@@ -55,50 +59,52 @@ class Lines:
         for turn in turns[n_known:]:
             self._read(line, turn)
         fill(line, n_before, {}, reply.start)
+        for step in line.transcript.steps[n_before:]:
+            # what an earlier reply used is not used again where it stands in a history
+            if "usage" in step.data:
+                step.data[EARLIER_USAGE] = step.data.pop("usage")
         self._answer(line, output, reply)
-
-    def _turn(self, message: Any) -> Turn:
-        """A message and its keys. The same message comes again in each later call."""
-        text = repr(message)  # the fastest text that is the same for the same message
-        if text not in self._turns:
-            scratch = Transcript()
-            scratch.read(message)
-            said = [step for step in scratch.steps if step.kind != "thinking"]
-            keys = [self._number(step) for step in said]
-            is_system = bool(said) and all(step.actor == "system" for step in said)
-            first = said[0] if said else None
-            is_answer = first is not None and first.kind == "tool.result"
-            answers = first.data.get("call_id") if first and is_answer else None
-            self._turns[text] = Turn(message, keys, is_system, answers)
-        return self._turns[text]
-
-    def _number(self, step: Step) -> int:
-        """A number for what a step says; spaces and ids make no difference."""
-        words = " ".join(step.content.split())
-        arguments = canonical(step.data.get("arguments"))
-        pictures = canonical(step.data.get("parts"))
-        key = (step.kind, step.actor, words, arguments, pictures)
-        return self._numbers.setdefault(key, len(self._numbers))
 
     def _line_for(self, turns: list[Turn], reply: Reply) -> tuple[Line, int]:
         """The line that `turns` go on from, and how many of them it has already."""
         keys = keys_of(turns)
         if not keys and self._lines:
             return self._last_of(reply.agent), 0
-        shared = [(n_common(line.keys, keys), line) for line in self._lines]
-        whole = [(n, line) for n, line in shared if n and n == len(line.keys)]
-        for n, line in sorted(whole, key=lambda pair: -pair[0]):
-            n_turns = n_turns_of(turns, n)
-            if n_turns is not None:
-                return line, n_turns
-        for line in reversed(self._lines):
-            if turns[0].answers and turns[0].answers in call_ids(line):
-                return line, 0
+        known = self._goes_on(turns, keys)
+        if known is not None:
+            return known
+        n_shared = 0
+        parent = None
+        for line in self._holding(keys):
+            n = n_common(line.keys, keys)
+            if n > n_shared:
+                n_shared = n
+                parent = line
+        return self._branch(parent, turns, n_shared, reply)
+
+    def _holding(self, keys: Keys) -> Iterable[Line]:
+        """The lines that have the first of `keys`."""
+        return self._holders.get(keys[0], {}).values() if keys else ()
+
+    def _goes_on(self, turns: list[Turn], keys: Keys) -> tuple[Line, int] | None:
+        """The longest line that `turns` repeat, else one whose end they repeat or answer."""
+        longest: tuple[Line, int] | None = None
+        for line in self._holding(keys):
+            n_keys = len(line.keys)
+            n_turns = n_turns_of(turns, n_keys)
+            is_longer = longest is None or n_keys > len(longest[0].keys)
+            if n_turns and is_longer and n_common(line.keys, keys) == n_keys:
+                longest = (line, n_turns)
+        if longest is not None or not turns:
+            return longest
+        caller = self._callers.get(turns[0].answers or "")
+        if caller is not None:
+            return caller, 0
+        for line in reversed(list(self._holding(keys))):
             n_turns = n_turns_of(turns, overlap(line.keys, keys))
             if n_turns:
                 return line, n_turns
-        n, parent = max(shared, key=lambda pair: pair[0], default=(0, None))
-        return self._branch(parent if n else None, turns, n, reply)
+        return None
 
     def _last_of(self, agent: str | None) -> Line:
         """The line that this agent spoke on last, where its history was not recorded."""
@@ -134,9 +140,14 @@ class Lines:
         n_before = len(steps)
         line.transcript.read(turn.message)
         line.keys += turn.keys
+        for key in turn.keys:
+            self._holders.setdefault(key, {})[id(line)] = line
         for place in range(n_before, len(steps)):
-            if steps[place].kind != "thinking":
+            step = steps[place]
+            if step.kind != "thinking":
                 line.key_steps.append(place)
+            if step.kind == "tool.call":
+                self._callers[step.data["call_id"]] = line
 
     def _answer(self, line: Line, output: list[Turn], reply: Reply) -> None:
         """Add the answer, its failure, or the bare fact that there was one."""
@@ -160,7 +171,7 @@ class Lines:
         all_keys = keys + keys_of(output)
         if len(all_keys) == len(keys):
             return False
-        for line in self._lines:
+        for line in self._holding(all_keys):
             if n_common(line.keys, all_keys) < len(all_keys):
                 continue
             place = line.key_steps[len(keys)]
@@ -168,7 +179,8 @@ class Lines:
                 line.answered.add(place)
                 step = line.transcript.steps[place]
                 step.data.update(reply.about())
-                line.transcript.steps[place] = replace(step, time=reply.end)
+                time = reply.end if reply.end is not None else step.time
+                line.transcript.steps[place] = replace(step, time=time)
                 return True
         return False
 
@@ -199,10 +211,6 @@ class Lines:
         if len(self._lines) < 2:
             return []
         return [f"{len(self._lines) - 1} branches leave the main line"]
-
-
-def _messages(written: Iterable[Any]) -> list[Any]:
-    return [message for message in written if isinstance(message, dict)]
 
 
 def _mark(steps: Iterable[Step], branch: str, agent: str | None) -> None:

@@ -1,6 +1,7 @@
 """The spans of tools give their times, results and errors to the calls that a model made."""
 
 import json
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from heapq import merge
@@ -37,7 +38,7 @@ class ToolRun:
 
 def called_names(lines: Iterable[list[Step]]) -> set[str]:
     """The names in the calls of models."""
-    return {step.data["name"] for steps in lines for step in steps if step.kind == "tool.call"}
+    return {step.data["name"] for step in _of_kind(lines, "tool.call")}
 
 
 def with_tool_runs(lines: list[list[Step]], runs: Iterable[ToolRun]) -> list[list[Step]]:
@@ -46,41 +47,75 @@ def with_tool_runs(lines: list[list[Step]], runs: Iterable[ToolRun]) -> list[lis
     A run is matched to its call by the id, else by name and arguments, else by name and order.
     """
     _make_ids_unique(lines)
-    open_calls = [step for steps in lines for step in steps if step.kind == "tool.call"]
-    matched: dict[str, ToolRun] = {}
-    waiting = list(runs)
-    for match in (_same_id, _same_arguments, _same_name):
-        unmatched: list[ToolRun] = []
-        for run in waiting:
-            call = next((call for call in open_calls if match(run, call)), None)
-            if call is None:
-                unmatched.append(run)
-                continue
-            open_calls.remove(call)
-            matched[call.data["call_id"]] = run
-        waiting = unmatched
-    results = {
-        step.data.get("call_id") for steps in lines for step in steps if step.kind == "tool.result"
-    }
+    calls = _of_kind(lines, "tool.call")
+    matched, unmatched = _matched(calls, list(runs))
+    answered = {step.data.get("call_id") for step in _of_kind(lines, "tool.result")}
     for steps in lines:
-        steps[:] = _filled(steps, matched, results)
-    call_ids = {step.data.get("call_id") for steps in lines for step in steps}
-    taken = {id_ for id_ in call_ids if id_}
-    return [*lines, *(_own_steps(run, taken) for run in waiting)]
+        steps[:] = _filled(steps, matched, answered)
+    taken = {call.data["call_id"] for call in calls}
+    own_lines = [_own_steps(run, taken) for run in unmatched]
+    return [*lines, *own_lines]
 
 
-def _same_id(run: ToolRun, call: Step) -> bool:
-    ids = (call.data["call_id"], call.data.get("original_call_id"))
-    return run.call_id is not None and run.call_id in ids
+def _of_kind(lines: Iterable[list[Step]], kind: str) -> list[Step]:
+    """The steps of one kind, line after line."""
+    steps_of_kind: list[Step] = []
+    for steps in lines:
+        steps_of_kind += [step for step in steps if step.kind == kind]
+    return steps_of_kind
 
 
-def _same_arguments(run: ToolRun, call: Step) -> bool:
-    same = canonical(run.arguments) == canonical(call.data.get("arguments"))
-    return _same_name(run, call) and same
+def _matched(calls: list[Step], runs: list[ToolRun]) -> tuple[dict[str, ToolRun], list[ToolRun]]:
+    """The run of each call by the call's id, and the runs that no call is known of."""
+    matched: dict[str, ToolRun] = {}
+    for keys_of_call, key_of_run in (
+        (_call_ids, _run_id),
+        (_call_arguments, _run_arguments),
+        (_call_name, _run_name),
+    ):
+        waiting: dict[Any, deque[str]] = defaultdict(deque)
+        for call in calls:
+            call_id = call.data["call_id"]
+            if call_id not in matched:
+                for key in keys_of_call(call):
+                    waiting[key].append(call_id)
+        unmatched: list[ToolRun] = []
+        for run in runs:
+            candidates = waiting.get(key_of_run(run), deque())
+            while candidates and candidates[0] in matched:
+                candidates.popleft()
+            if candidates:
+                matched[candidates.popleft()] = run
+            else:
+                unmatched.append(run)
+        runs = unmatched
+    return matched, runs
 
 
-def _same_name(run: ToolRun, call: Step) -> bool:
-    return run.name == str(call.data["name"])
+def _call_ids(call: Step) -> list[Any]:
+    """The ids by which a run may name a call: its own, and the one that the source gave it."""
+    ids = [call.data["call_id"], call.data.get("original_call_id")]
+    return [id_ for id_ in ids if id_ is not None]
+
+
+def _run_id(run: ToolRun) -> Any:
+    return run.call_id
+
+
+def _call_arguments(call: Step) -> list[Any]:
+    return [(call.data["name"], canonical(call.data.get("arguments")))]
+
+
+def _run_arguments(run: ToolRun) -> Any:
+    return run.name, canonical(run.arguments)
+
+
+def _call_name(call: Step) -> list[Any]:
+    return [call.data["name"]]
+
+
+def _run_name(run: ToolRun) -> Any:
+    return run.name
 
 
 def _make_ids_unique(lines: list[list[Step]]) -> None:
@@ -100,7 +135,7 @@ def _make_ids_unique(lines: list[list[Step]]) -> None:
             step.data["call_id"] = renamed.get(call_id, call_id)
 
 
-def _filled(steps: list[Step], matched: dict[str, ToolRun], results: set[Any]) -> list[Step]:
+def _filled(steps: list[Step], matched: dict[str, ToolRun], answered: set[Any]) -> list[Step]:
     """The steps with what the runs say. A result that no message repeats follows its calls."""
     filled: list[Step] = []
     waiting: list[Step] = []
@@ -113,7 +148,7 @@ def _filled(steps: list[Step], matched: dict[str, ToolRun], results: set[Any]) -
             filled.append(step)
         elif step.kind == "tool.call":
             filled.append(_timed_call(step, run))
-            if step.data["call_id"] not in results and _has_ended(run):
+            if step.data["call_id"] not in answered and _has_ended(run):
                 waiting.append(_result(run, filled[-1]))
         elif step.kind == "tool.result":
             filled.append(_timed_result(step, run))

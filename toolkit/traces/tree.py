@@ -6,6 +6,8 @@ from toolkit.traces.span import Span
 
 MOST_ANCESTORS = 1000
 """A chain of parents that is longer is cut."""
+LONG_AGO = float("-inf")
+"""The start of a span that does not say when it began."""
 
 
 class Tree:
@@ -13,10 +15,10 @@ class Tree:
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self.notes: list[str] = []
+        """What was repaired."""
         self._by_id = self._each_once(spans)
-        self._starts: dict[str, float] = {}
         self._note_odd_parents()
-        self.spans = sorted(self._by_id.values(), key=self._start)
+        self.spans = sorted(self._by_id.values(), key=self._order)
         self._step_over_wrappers()
 
     def _each_once(self, spans: Iterable[Span]) -> dict[str, Span]:
@@ -25,29 +27,38 @@ class Tree:
         n_again = 0
         for span in spans:
             earlier = by_id.get(span.id)
-            n_again += earlier is not None
+            if earlier is not None:
+                n_again += 1
             if earlier is None or _fullness(span) > _fullness(earlier):
                 by_id[span.id] = span
-        if n_again:
-            self.notes.append(f"{n_again} spans came twice: each is read once")
+        self._note(n_again, "spans came twice: each is read once")
         return by_id
 
-    def _note_odd_parents(self) -> None:
-        roots = [span for span in self._by_id.values() if span.parent is None]
-        orphans = [span for span in self._by_id.values() if self._has_lost_parent(span)]
-        if len(roots) > 1:
-            self.notes.append(f"{len(roots)} spans have no parent: they are read side by side")
-        if orphans:
-            self.notes.append(f"{len(orphans)} spans have a parent that is not in the file")
-        early = [span for span in self._by_id.values() if self._starts_too_early(span)]
-        if early:
-            self.notes.append(f"{len(early)} spans start before their parent: clocks disagree")
+    def _note(self, n: int, what: str) -> None:
+        if n:
+            self.notes.append(f"{n} {what}")
 
-    def _has_lost_parent(self, span: Span) -> bool:
+    def _note_odd_parents(self) -> None:
+        n_roots = 0
+        n_orphans = 0
+        n_early = 0
+        for span in self._by_id.values():
+            n_roots += span.parent is None
+            n_orphans += self._is_orphan(span)
+            n_early += self._starts_too_early(span)
+        if n_roots > 1:
+            self._note(n_roots, "spans have no parent: they are read side by side")
+        self._note(n_orphans, "spans have a parent that is not in the file")
+        self._note(n_early, "spans start before their parent: clocks disagree")
+
+    def _parent(self, span: Span) -> Span | None:
+        return None if span.parent is None else self._by_id.get(span.parent)
+
+    def _is_orphan(self, span: Span) -> bool:
         return span.parent is not None and span.parent not in self._by_id
 
     def _starts_too_early(self, span: Span) -> bool:
-        parent = self._by_id.get(span.parent or "")
+        parent = self._parent(span)
         if parent is None or parent.start is None or span.start is None:
             return False
         return span.start < parent.start
@@ -56,33 +67,35 @@ class Tree:
         """From the parent up to the root; a ring of parents ends where it closes."""
         ancestors: list[Span] = []
         seen = {span.id}
-        parent = self._by_id.get(span.parent or "")
-        while parent is not None and parent.id not in seen and len(seen) < MOST_ANCESTORS:
+        parent = self._parent(span)
+        while parent is not None and parent.id not in seen:
+            if len(ancestors) == MOST_ANCESTORS:
+                break
             seen.add(parent.id)
             ancestors.append(parent)
-            parent = self._by_id.get(parent.parent or "")
+            parent = self._parent(parent)
         return ancestors
 
-    def _start(self, span: Span) -> float:
-        """When a span starts for the order: no earlier than any of its ancestors."""
-        if span.id not in self._starts:
-            start = span.start if span.start is not None else float("-inf")
-            for ancestor in reversed(self.ancestors(span)):
-                start = max(start, self._starts.get(ancestor.id, ancestor.start or start))
-            self._starts[span.id] = start
-        return self._starts[span.id]
+    def _order(self, span: Span) -> tuple[float, float]:
+        """The key by which spans are sorted: no child comes before its parent."""
+        own_start = LONG_AGO if span.start is None else span.start
+        start = own_start
+        for ancestor in self.ancestors(span):
+            if ancestor.start is not None:
+                start = max(start, ancestor.start)
+        return start, own_start
 
     def _step_over_wrappers(self) -> None:
         """A model's span around another one's is a wrapper: the call itself is inside."""
-        inner = [span for span in self.spans if span.kind == "model" and span.has_words()]
         n_wrappers = 0
-        for span in inner:
+        for span in self.spans:
+            if span.kind != "model" or not span.has_words():
+                continue
             for ancestor in self.ancestors(span):
                 if ancestor.kind == "model":
                     ancestor.kind = "other"
                     n_wrappers += 1
-        if n_wrappers:
-            self.notes.append(f"{n_wrappers} spans of a model hold another one: that one is read")
+        self._note(n_wrappers, "spans of a model hold another one: that one is read")
 
     def speaking(self) -> list[Span]:
         """The spans that hold the conversation: those of models, else the outermost with words."""
@@ -90,12 +103,15 @@ class Tree:
         if any(span.has_words() for span in models):
             return models
         talking: list[Span] = []
+        talking_ids: set[str] = set()
         for span in self.spans:
-            outer = {ancestor.id for ancestor in self.ancestors(span)}
-            is_inside = any(other.id in outer for other in talking)
-            if span.kind not in ("model", "tool") and span.has_words() and not is_inside:
+            if span.kind in ("model", "tool") or not span.has_words():
+                continue
+            around = {ancestor.id for ancestor in self.ancestors(span)}
+            if talking_ids.isdisjoint(around):
                 talking.append(span)
-        return sorted([*talking, *models], key=self._start)
+                talking_ids.add(span.id)
+        return sorted([*talking, *models], key=self._order)
 
     def tools(self, called: set[str], speaking: Iterable[Span]) -> list[Span]:
         """The spans of tools: those that say so, and those with no span inside that a model called.
@@ -108,11 +124,12 @@ class Tree:
             The spans that hold the conversation.
         """
         used = {span.id for span in speaking}
-        outer = {span.parent for span in self.spans}
+        parents = {span.parent for span in self.spans}
         tools: list[Span] = []
         for span in self.spans:
-            is_leaf = span.id not in used and span.id not in outer
-            if span.kind == "tool" or (span.kind == "other" and is_leaf and span.name in called):
+            is_leaf = span.id not in parents
+            is_called = span.kind == "other" and span.name in called
+            if span.kind == "tool" or (is_called and is_leaf and span.id not in used):
                 tools.append(span)
         return tools
 
@@ -130,12 +147,14 @@ class Tree:
     def root(self) -> Span | None:
         """The first span without a parent in the file."""
         for span in self.spans:
-            if span.parent is None or self._has_lost_parent(span):
+            if span.parent is None or self._is_orphan(span):
                 return span
         return None
 
 
 def _fullness(span: Span) -> int:
     """How much a span says: the second of two exports may lack its end or its words."""
-    words = len(span.input) + len(span.output) + len(span.rest)
-    return words + (span.end is not None) + (span.result is not None)
+    n_words = len(span.input) + len(span.output) + len(span.rest)
+    has_end = span.end is not None
+    has_result = span.result is not None
+    return n_words + has_end + has_result

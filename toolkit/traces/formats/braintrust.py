@@ -12,6 +12,7 @@ from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import NOTES, Kind, Span, trace_of
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of, usage_of
+from toolkit.traces.words import json_text
 
 KINDS: dict[str, Kind] = {"llm": "model", "tool": "tool"}
 """The kinds of spans by their type; ``function`` may be a tool, and is told by its name."""
@@ -30,6 +31,17 @@ HOMES = CONVERTED | {
     "tags",
 }
 """The fields of a row that have a home in a `Span`, or in the trace's meta."""
+SESSIONS = (
+    "session_id",
+    "thread_id",
+    "conversation_id",
+)
+"""The names in the metadata of the conversation that a trace is of."""
+CALL_COUNTS = (
+    "llm_calls",
+    "tool_calls",
+)
+"""The metrics of a root that count the spans below it."""
 ONLY_ROOT = (
     "only the root of this trace is in the file: the export called Logs (spans) has the others"
 )
@@ -54,11 +66,10 @@ def _trace_id(row: Record) -> str | None:
 
 def _record_id(record: Record) -> str | None:
     """The id of the root's row."""
-    rows = record.get("records") or [record]
-    for row in rows:
-        if not _parents(row):
-            return first_id(row, "id", "root_span_id", "span_id")
-    return first_id(rows[0], "root_span_id", "id")
+    root = _root(record.get("records") or [record])
+    if _parents(root):
+        return first_id(root, "root_span_id", "id")
+    return first_id(root, "id", "root_span_id", "span_id")
 
 
 def _parents(row: Record) -> list[Any]:
@@ -69,56 +80,79 @@ def _parents(row: Record) -> list[Any]:
 def _span(row: Record, number: int) -> Span:
     about = object_in(row, "span_attributes")
     metrics = object_in(row, "metrics")
-    kind = KINDS.get(str(about.get("type")), "other")
     span = Span(first_id(row, "span_id", "id") or f"row-{number + 1}")
     parents = _parents(row)
-    span.parent = id_text(parents[0]) if parents else None
+    if parents:
+        span.parent = id_text(parents[0])
     span.name = str(about.get("name") or row.get("name") or "")
-    span.kind = kind
-    span.start = epoch_s(metrics.get("start")) or epoch_s(row.get("created"))
-    span.end = epoch_s(metrics.get("end"))
-    duration = number_of(metrics.get("duration"))
-    if span.end is None and span.start is not None and duration is not None:
-        span.end = span.start + duration
-    error = row.get("error")
-    span.why = error if isinstance(error, str) else str(_message_of(error) or "")
-    span.error = True if error else None
+    span.kind = KINDS.get(str(about.get("type")), "other")
     span.rest = others(row, HOMES)
-    more = {name: value for name, value in about.items() if name not in ("name", "type")}
+    more = others(about, ("name", "type"))
     if more:
         span.rest["span_attributes"] = more
+    _read_times(span, row, metrics)
+    _read_error(span, row.get("error"))
     read_content(span, row, "input", "output")
-    metadata = object_in(row, "metadata")
-    span.model = first_id(metadata, "model") if kind != "tool" else None
+    if span.kind != "tool":
+        span.model = first_id(object_in(row, "metadata"), "model")
     span.usage = usage_of(metrics)
     return span
 
 
-def _message_of(error: Any) -> Any:
-    return error.get("message", error) if isinstance(error, dict) else error
+def _read_times(span: Span, row: Record, metrics: Record) -> None:
+    """The start and the end; where only one is stated, the duration gives the other."""
+    span.start = epoch_s(metrics.get("start"))
+    if span.start is None:
+        span.start = epoch_s(row.get("created"))
+    span.end = epoch_s(metrics.get("end"))
+    duration = number_of(metrics.get("duration"))
+    if span.end is None and span.start is not None and duration is not None:
+        span.end = span.start + duration
+
+
+def _read_error(span: Span, error: Any) -> None:
+    """Why it failed: words, or an object with a message in it."""
+    if not error:
+        return
+    span.error = True
+    if isinstance(error, str):
+        span.why = error
+        return
+    span.rest["error"] = error
+    message = error.get("message") if isinstance(error, dict) else None
+    span.why = message if isinstance(message, str) else json_text(error)
 
 
 def _read(record: Record, id_: str) -> Trace:
     rows = record["records"]
     spans = [_span(row, number) for number, row in enumerate(rows)]
+    scores: list[dict[str, Any]] = []
     meta: dict[str, Any] = {}
-    scores = [entry for row in rows for entry in _scores(row)]
-    if scores:
-        meta["scores"] = scores
     for row in rows:
+        scores += _scores(row)
         if row.get("tags"):
             meta.setdefault("tags", row["tags"])
-        session = first_id(object_in(row, "metadata"), "session_id", "thread_id", "conversation_id")
+        session = first_id(object_in(row, "metadata"), *SESSIONS)
         if session is not None:
             meta.setdefault("session", session)
-    root = next((row for row in rows if not _parents(row)), rows[0])
-    metrics = object_in(root, "metrics")
+    if scores:
+        meta["scores"] = scores
+    metrics = object_in(_root(rows), "metrics")
     duration = number_of(metrics.get("duration"))
     if duration is not None:
         meta["duration_s"] = duration
-    if len(rows) == 1 and any(metrics.get(name) for name in ("llm_calls", "tool_calls")):
+    has_calls = any(metrics.get(name) for name in CALL_COUNTS)
+    if len(rows) == 1 and has_calls:
         meta[NOTES] = [ONLY_ROOT]
     return trace_of(spans, id_, meta)
+
+
+def _root(rows: list[Record]) -> Record:
+    """The row that has no parent; the first one where each has."""
+    for row in rows:
+        if not _parents(row):
+            return row
+    return rows[0]
 
 
 def _scores(row: Record) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,7 @@ USAGE = (
     "completion_token_details",
 )
 FEEDBACK_HOMES = ("key", "score", "comment", "feedback_source")
+ENDED = ("success", "error")
 CONVERTED = frozenset(
     (
         "id",
@@ -96,21 +97,24 @@ def _order(run: Record) -> list[str]:
 
 def _span(run: Record, number: int) -> Span:
     order = _order(run)
-    parent = first_id(run, "parent_run_id")
-    if parent is None and len(order) > 1:
-        parent = order[-2]
-    kind = KINDS.get(str(run.get("run_type")), "other")
-    span = Span(first_id(run, "id") or f"run-{number + 1}", parent, str(run.get("name", "")), kind)
+    span = Span(first_id(run, "id") or f"run-{number + 1}")
+    span.parent = first_id(run, "parent_run_id")
+    if span.parent is None and len(order) > 1:
+        span.parent = order[-2]
+    span.name = str(run.get("name", ""))
+    span.kind = KINDS.get(str(run.get("run_type")), "other")
     span.start = epoch_s(run.get("start_time"))
     span.end = epoch_s(run.get("end_time"))
     span.why = str(run.get("error") or "")
-    says_whether = run.get("status") in ("success", "error") or span.end is not None
-    span.error = bool(span.why) if says_whether and "error" in run else None
+    has_ended = run.get("status") in ENDED or span.end is not None
+    if "error" in run and has_ended:
+        span.error = bool(span.why)
     span.rest = others(run, HOMES)
     read_content(span, run, "inputs", "outputs")
     span.arguments = _arguments(span.arguments)
-    if kind == "model":
-        _read_model(span, run)
+    if span.kind == "model":
+        span.model = _model(run)
+        _read_usage(span, run)
     return span
 
 
@@ -123,57 +127,79 @@ def _arguments(inputs: Any) -> Any:
     return inputs
 
 
-def _read_model(span: Span, run: Record) -> None:
+def _model(run: Record) -> str | None:
+    """The model that a run called, which several places may name."""
     extra = object_in(run, "extra")
-    metadata = object_in(extra, "metadata")
-    parameters = object_in(extra, "invocation_params")
+    outputs = object_in(run, "outputs")
+    for place, names in (
+        (object_in(extra, "metadata"), ("ls_model_name",)),
+        (object_in(extra, "invocation_params"), ("model", "model_name")),
+        (object_in(outputs, "llm_output"), ("model_name", "model")),
+        (outputs, ("model",)),
+    ):
+        model = first_id(place, *names)
+        if model is not None:
+            return model
+    return None
+
+
+def _read_usage(span: Span, run: Record) -> None:
+    """The usage, which several places may state; what the run itself states counts most."""
     outputs = object_in(run, "outputs")
     llm_output = object_in(outputs, "llm_output")
-    span.model = (
-        first_id(metadata, "ls_model_name")
-        or first_id(parameters, "model", "model_name")
-        or first_id(llm_output, "model_name", "model")
-        or first_id(outputs, "model")
-    )
-    stated = {name: run[name] for name in USAGE if run.get(name) is not None}
     for usage in (
         object_in(outputs, "usage_metadata"),
         object_in(outputs, "usage"),
         object_in(llm_output, "token_usage"),
-        _usage_of_message(span),
     ):
         span.usage = usage_of(usage) | span.usage
-    span.usage = span.usage | usage_of(stated)
+    span.usage |= usage_of(_counts(run))
 
 
-def _usage_of_message(span: Span) -> dict[str, Any]:
-    for message in span.output:
-        if isinstance(message, dict) and isinstance(message.get("usage_metadata"), dict):
-            return dict(message["usage_metadata"])
-    return {}
+def _counts(run: Record) -> dict[str, Any]:
+    """The counts that stand among the fields of a run."""
+    counts: dict[str, Any] = {}
+    for name in USAGE:
+        if run.get(name) is not None:
+            counts[name] = run[name]
+    return counts
 
 
 def _read(record: Record, id_: str) -> Trace:
     runs = record["records"]
     spans = [_span(run, number) for number, run in enumerate(runs)]
+    scores: list[dict[str, Any]] = []
     meta: dict[str, Any] = {}
     for run in runs:
+        scores += _scores(run)
         metadata = object_in(object_in(run, "extra"), "metadata")
         session = first_id(metadata, *SESSIONS)
         if session is not None:
             meta.setdefault("session", session)
-    scores = [entry for run in runs for entry in _scores(run)]
     if scores:
         meta["scores"] = scores
-    root = next((run for run in runs if not run.get("parent_run_id")), runs[0])
+    return trace_of(spans, id_, meta | _meta_of_root(_root(runs)))
+
+
+def _root(runs: list[Record]) -> Record:
+    """The run that has no parent; the first one where each has."""
+    for run in runs:
+        if not run.get("parent_run_id"):
+            return run
+    return runs[0]
+
+
+def _meta_of_root(root: Record) -> dict[str, Any]:
+    """The tags, and the sums that a run states for all that are in it."""
+    meta: dict[str, Any] = {}
     if root.get("tags"):
         meta["tags"] = root["tags"]
-    if root.get("run_type") != "llm":
-        stated = {name: root[name] for name in USAGE if root.get(name) is not None}
-        meta |= usage_of(stated)
-        if root.get("total_tokens") is not None:
-            meta["total_tokens"] = root["total_tokens"]
-    return trace_of(spans, id_, meta)
+    if root.get("run_type") == "llm":
+        return meta
+    meta |= usage_of(_counts(root))
+    if root.get("total_tokens") is not None:
+        meta["total_tokens"] = root["total_tokens"]
+    return meta
 
 
 def _scores(run: Record) -> Iterator[dict[str, Any]]:

@@ -58,7 +58,8 @@ def value_of(value: Any, level: int = 0) -> Any:
             case "intValue" | "int_value":
                 return _number(inner)
             case "arrayValue" | "array_value" if isinstance(inner, dict):
-                return [value_of(item, level + 1) for item in inner.get("values") or ()]
+                items = inner.get("values")
+                return [value_of(item, level + 1) for item in items or ()]
             case "kvlistValue" | "kvlist_value" if isinstance(inner, dict):
                 return fields_of(inner.get("values"), level + 1)
             case _:
@@ -78,7 +79,7 @@ def fields_of(pairs: Any, level: int = 0) -> dict[str, Any]:
     if isinstance(pairs, dict):
         return dict(pairs)
     fields: dict[str, Any] = {}
-    for pair in pairs or ():
+    for pair in pairs if isinstance(pairs, list) else ():
         if isinstance(pair, dict) and isinstance(pair.get("key"), str):
             fields[pair["key"]] = value_of(pair.get("value"), level)
     return fields
@@ -166,7 +167,8 @@ def _scope(scope: Record) -> dict[str, Any]:
 
 
 def _objects(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values or () if isinstance(value, dict)]
+    listed = values if isinstance(values, list) else ()
+    return [value for value in listed if isinstance(value, dict)]
 
 
 def _trace_id(part: Record) -> str | None:

@@ -28,14 +28,18 @@ def objects_in(record: Record, *names: str) -> list[dict[str, Any]]:
 def others(row: Record, homes: Iterable[str]) -> dict[str, Any]:
     """The fields that say something and are not among `homes`."""
     known = set(homes)
-    return {
-        name: value for name, value in row.items() if name not in known and value not in NOTHING
-    }
+    kept: dict[str, Any] = {}
+    for name, value in row.items():
+        if name not in known and value not in NOTHING:
+            kept[name] = value
+    return kept
 
 
 def read_content(span: Span, row: Record, given: str, answered: str) -> None:
     """Give `span` the messages, or the arguments and the result, in two fields of its row."""
-    span.raw = {name: row[name] for name in (given, answered) if row.get(name) not in NOTHING}
+    for name in (given, answered):
+        if row.get(name) not in NOTHING:
+            span.raw[name] = row[name]
     result = result_of(row.get(answered))
     span.arguments = row.get(given)
     span.result = result.value
@@ -48,4 +52,6 @@ def read_content(span: Span, row: Record, given: str, answered: str) -> None:
         span.input = asked.messages
         span.output = replied.messages
         beside = {given: asked.beside, answered: replied.beside}
-    span.beside = {name: value for name, value in beside.items() if value is not None}
+    for name, more in beside.items():
+        if more is not None:
+            span.beside[name] = more

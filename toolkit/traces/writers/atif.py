@@ -9,7 +9,12 @@ from toolkit.traces.trace import Step, Trace
 from toolkit.traces.writers.turns import Turn, turns_of
 
 VERSION = "ATIF-v1.7"
-SOURCES = {"system": "system", "user": "user"}
+SOURCES = {
+    "system": "system",
+    "user": "user",
+    "tool": "system",
+}
+"""The source of a step by the role of its turn; all else is the agent's."""
 METRICS = {
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
@@ -41,9 +46,10 @@ def atif_record(trace: Trace) -> dict[str, Any]:
 
 
 def _step(turn: Turn, number: int) -> dict[str, Any]:
-    step: dict[str, Any] = {"step_id": number, "source": SOURCES.get(turn.role, "agent")}
-    if turn.role == "tool":
-        step["source"] = "system"
+    step: dict[str, Any] = {
+        "step_id": number,
+        "source": SOURCES.get(turn.role, "agent"),
+    }
     if turn.first.time is not None:
         step["timestamp"] = _iso(turn.first.time)
     step["message"] = turn.words()
@@ -55,7 +61,10 @@ def _step(turn: Turn, number: int) -> dict[str, Any]:
         step["tool_calls"] = [_call(call) for call in turn.calls]
     if turn.results:
         step["observation"] = {"results": [_result(result) for result in turn.results]}
-    metrics = {name: turn.usage[own] for own, name in METRICS.items() if own in turn.usage}
+    metrics: dict[str, Any] = {}
+    for own_name, name in METRICS.items():
+        if own_name in turn.usage:
+            metrics[name] = turn.usage[own_name]
     if metrics:
         step["metrics"] = metrics
     return step
@@ -70,23 +79,28 @@ def _iso(time: float) -> str | None:
 
 def _call(step: Step) -> dict[str, Any]:
     arguments = step.data.get("arguments")
+    if not isinstance(arguments, dict):
+        arguments = {"input": arguments}  # the form has no other arguments than an object
     return {
         "tool_call_id": step.data.get("call_id"),
         "function_name": step.data.get("name") or step.content,
-        "arguments": arguments if isinstance(arguments, dict) else {"input": arguments},
+        "arguments": arguments,
     }
 
 
 def _result(step: Step) -> dict[str, Any]:
-    return {"source_call_id": step.data.get("call_id"), "content": step.content}
+    return {
+        "source_call_id": step.data.get("call_id"),
+        "content": step.content,
+    }
 
 
 def _totals(turns: list[Turn]) -> dict[str, float]:
     """The sums of what the turns state."""
     totals: dict[str, float] = {}
     for turn in turns:
-        for own, name in METRICS.items():
-            if own in turn.usage:
+        for own_name, name in METRICS.items():
+            if own_name in turn.usage:
                 total = totals.get(f"total_{name}", 0)
-                totals[f"total_{name}"] = total + turn.usage[own]
+                totals[f"total_{name}"] = total + turn.usage[own_name]
     return totals

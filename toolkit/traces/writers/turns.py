@@ -9,6 +9,8 @@ from toolkit.traces.usage import usage_of
 from toolkit.traces.words import json_text
 
 ROLES = ("system", "user", "assistant", "tool")
+REPLY_KINDS = ("thinking", "message", "tool.call")
+"""The kinds of steps that a reply is made of."""
 USAGE_EVENT = "model.usage"
 """The kind of step that says what the reply before it used."""
 
@@ -27,30 +29,32 @@ class Turn:
     model: str | None = None
 
     def words(self) -> str:
+        """What is said; empty where it only thinks or calls."""
         return self.message.content if self.message else ""
 
     def thought(self) -> str:
+        """All that is thought, a line each."""
         return "\n".join(step.content for step in self.thoughts)
 
-    def steps(self) -> list[Step]:
-        """The steps of the reply itself."""
-        spoken = [self.message] if self.message else []
-        return [*self.thoughts, *spoken, *self.calls]
+    def last(self) -> Step:
+        """The last step of the reply itself, its results apart."""
+        if self.calls:
+            return self.calls[-1]
+        if self.message:
+            return self.message
+        return self.thoughts[-1] if self.thoughts else self.first
 
     def takes(self, step: Step) -> bool:
         """Whether a step goes on with this turn: thoughts, then words, then calls."""
-        last = self.steps()[-1] if self.steps() else None
-        if last is None or role_of(step) != self.role or self.results:
+        last = self.last()
+        if role_of(step) != self.role or self.results or "usage" in step.data:
             return False
-        same_line = all(step.data.get(n) == last.data.get(n) for n in ("agent", "branch"))
-        if not same_line or "usage" in step.data:
-            return False
-        match step.kind:
-            case "thinking":
-                return last.kind == "thinking"
-            case "message":
-                return last.kind == "thinking"
-        return step.kind == "tool.call"
+        for name in ("agent", "branch"):
+            if step.data.get(name) != last.data.get(name):
+                return False
+        if step.kind == "tool.call":
+            return last.kind in REPLY_KINDS
+        return last.kind == "thinking"
 
 
 def role_of(step: Step) -> str:
@@ -72,7 +76,7 @@ def turns_of(steps: Iterable[Step]) -> list[Turn]:
                 caller = Turn("tool", step)
                 turns.append(caller)
             caller.results.append(step)
-        elif step.kind in ("message", "thinking", "tool.call"):
+        elif step.kind in REPLY_KINDS:
             if not turns or not turns[-1].takes(step):
                 turns.append(_turn(step))
             _add(turns[-1], step, callers)
@@ -116,11 +120,20 @@ def message_of(turn: Turn) -> dict[str, Any]:
 
 def _call(step: Step) -> dict[str, Any]:
     arguments = step.data.get("arguments")
-    written = arguments if isinstance(arguments, str) else json_text(arguments or {})
-    function = {"name": step.data.get("name") or step.content, "arguments": written}
-    return {"id": step.data.get("call_id"), "type": "function", "function": function}
+    if not isinstance(arguments, str):
+        arguments = json_text(arguments or {})
+    name = step.data.get("name") or step.content
+    return {
+        "id": step.data.get("call_id"),
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
 
 
 def result_message(step: Step) -> dict[str, Any]:
     """A result as the message of a tool."""
-    return {"role": "tool", "tool_call_id": step.data.get("call_id"), "content": step.content}
+    return {
+        "role": "tool",
+        "tool_call_id": step.data.get("call_id"),
+        "content": step.content,
+    }
