@@ -108,9 +108,10 @@ class Events:
         """The events without what the messages say: a reply to nobody in them is whole."""
         others: list[Record] = []
         for event in self._listed:
-            repeated: set[str] = set()
-            if id(event) in self._used:
-                repeated = REPEATED if event.get("event") == "model" else ANSWERED
+            if id(event) not in self._used:
+                others.append(event)
+                continue
+            repeated = REPEATED if event.get("event") == "model" else ANSWERED
             others.append({name: value for name, value in event.items() if name not in repeated})
         return others
 

@@ -149,15 +149,19 @@ def _usage(sample: Record, model: Any) -> dict[str, Any]:
 
 
 def resolved(value: Any, attachments: Mapping[str, Any], levels: int = MOST_LEVELS) -> Any:
-    """`value` with each reference to an attachment replaced by its text."""
+    """`value` with each reference to an attachment replaced by its text; itself without any."""
     if isinstance(value, str) and value.startswith(REFERENCE):
         return attachments.get(value.removeprefix(REFERENCE), value)
     if not levels:
         return value
     if isinstance(value, dict):
-        return {name: resolved(inner, attachments, levels - 1) for name, inner in value.items()}
+        fields = {name: resolved(inner, attachments, levels - 1) for name, inner in value.items()}
+        is_same = all(fields[name] is inner for name, inner in value.items())
+        return value if is_same else fields
     if isinstance(value, list):
-        return [resolved(inner, attachments, levels - 1) for inner in value]
+        items = [resolved(inner, attachments, levels - 1) for inner in value]
+        is_same = all(item is inner for item, inner in zip(items, value, strict=True))
+        return value if is_same else items
     return value
 
 
