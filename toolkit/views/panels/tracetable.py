@@ -34,9 +34,8 @@ OPTIONS: dict[str, Any] = {
 
 
 def trace_table(rows: "DataFrame", hidden: Iterable[str]) -> ITable:
-    """The table of `rows`. The columns named in `hidden` are not shown."""
-    targets = [position for position, name in enumerate(rows.columns) if name in hidden]
-    return ITable(rows, columnDefs=[{"targets": targets, "visible": False}], **OPTIONS)
+    """The table of `rows`, without the columns named in `hidden`."""
+    return ITable(rows.drop(columns=list(hidden)), **OPTIONS)
 
 
 def cells_of(traces: Iterable[Trace]) -> "DataFrame":
