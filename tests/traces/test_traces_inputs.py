@@ -217,6 +217,10 @@ HOSTILE = {
         lambda: b'{"who": "a", "why": "b"}\n{"who": "c", "why": "d"}\n',
         r"columns who, why: name the columns, as in traces_from_frame\(",
     ),
+    "objects with a role that are no messages": (
+        lambda: json.dumps({"data": [{"role": "x", "wind": 3}] * 9}).encode(),
+        "Its objects have the fields data",
+    ),
     "a name that is nearly right": (
         lambda: b'{"mesages": [1]}',
         r"Nearest: [\w, -]+ \(it has messages where this has mesages",

@@ -6,9 +6,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from toolkit.traces.dialects import CONTENTS
 from toolkit.traces.formats import Format, decoded_cell
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import is_message
+from toolkit.traces.parts import kind_of
 from toolkit.traces.scan import LOOKED_AT, RawRecord
 
 Formats = Mapping[str, Format]
@@ -22,6 +24,11 @@ WRAPPERS = (
     "logs messages"
 ).split()
 """The fields of a document that may hold its records."""
+WORD_FIELDS = frozenset(CONTENTS) | frozenset(
+    "contents parts kwargs data tool_calls toolCalls function_call functionCall "
+    "toolInvocations refusal".split()
+)
+"""The fields of which a message has at least one."""
 BAD_RECORD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """What a form may raise on a record that another program wrote."""
 
@@ -152,7 +159,16 @@ def as_chat(record: object) -> object:
 
 
 def _are_messages(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_message, value))
+    """Whether a list is one of messages: each says who speaks, and one of them says something."""
+    if not isinstance(value, list) or not value:
+        return False
+    first = value[:LOOKED_AT]
+    return all(map(_is_message, first)) and any(_has_words(message) for message in first)
+
+
+def _has_words(message: dict[str, Any]) -> bool:
+    """Whether a message has a content, or is a call or a result by itself."""
+    return not WORD_FIELDS.isdisjoint(message) or kind_of(message) != "words"
 
 
 def _is_message(value: object) -> bool:
