@@ -339,3 +339,12 @@ def test_importing_toolkit_brings_nothing_heavy_along():
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_a_lab_on_a_file_of_which_nothing_could_be_read_does_not_start(tmp_path):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"messages": [7]}\n{"messages": ["x"]}\n')
+    run = fieldbook("lab", "--traces", bad, "--folder", tmp_path / "notebooks")
+    assert run.returncode == 2
+    assert "nothing could be read" in run.stderr
+    assert not (tmp_path / "notebooks").exists()
