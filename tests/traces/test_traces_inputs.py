@@ -222,8 +222,8 @@ HOSTILE = {
         "Its objects have the fields data",
     ),
     "a name that is nearly right": (
-        lambda: b'{"mesages": [1]}',
-        r"Nearest: [\w, -]+ \(it has messages where this has mesages",
+        lambda: b'{"xmessages": [1]}',
+        r"Nearest: [\w, -]+ \(it has messages where this has xmessages",
     ),
 }
 

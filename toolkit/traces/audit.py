@@ -10,6 +10,7 @@ from typing import Any
 
 from toolkit.traces.decode import TOO_DEEP, TooDeep
 from toolkit.traces.ids import Record
+from toolkit.traces.messages import NOT_FINITE, UNREAD
 from toolkit.traces.trace import Trace
 
 MOST_LEVELS = 200
@@ -238,3 +239,17 @@ def warnings_of(traces: Iterable[Trace]) -> Iterator[str]:
         for call_id in answered:
             if call_id not in call_ids:
                 yield "results without a call"
+
+
+def unread_fields(traces: Iterable[Trace]) -> Iterator[str]:
+    """The fields of messages that could not be read, as a transcript notes them."""
+    for trace in traces:
+        for step in trace.steps:
+            yield from step.data.get(UNREAD, ())
+
+
+def not_finite_arguments(traces: Iterable[Trace]) -> Iterator[str]:
+    """The numbers that became None in the arguments of calls, which are JSON in a text."""
+    for trace in traces:
+        for call in trace.calls:
+            yield from call.data.pop(NOT_FINITE, ())

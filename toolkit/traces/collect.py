@@ -1,26 +1,32 @@
 """Records become traces, with a report of what was read, skipped and passed over."""
 
 import json
-import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.audit import Values, passed_over, values_of, values_of_parts, warnings_of
-from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, readable, shallow
+from toolkit.traces.audit import (
+    Values,
+    not_finite_arguments,
+    passed_over,
+    unread_fields,
+    values_of,
+    values_of_parts,
+    warnings_of,
+)
+from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, shallow
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, unused
-from toolkit.traces.messages import NOT_FINITE, UNREAD
+from toolkit.traces.messages import UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.spans import NOTES
-from toolkit.traces.tally import BUGS, NO_FORM, Tally, stated_id
+from toolkit.traces.tally import BUGS, NO_FORM, Tally, scalar_fields, stated_id
 from toolkit.traces.trace import Trace
 
-SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
 SHOWN_CHARS = 40
 
 
@@ -138,7 +144,7 @@ class Import:
         return reports[0] if len(reports) == 1 else ImportReport.together(self.path, reports)
 
     def _skip(self, record: RawRecord, format_: Format | None) -> None:
-        fields = record.value if isinstance(record.value, dict) else _scalar_fields(record.raw)
+        fields = record.value if isinstance(record.value, dict) else scalar_fields(record.raw)
         why = record.error or f"{NO_FORM}: its fields are {', '.join(list(fields)[:10])}"
         if not record.error and not isinstance(record.value, dict):
             why = f"a record is an object, not {json.dumps(record.value)[:SHOWN_CHARS]}"
@@ -227,10 +233,10 @@ class Import:
         if record.n_cut:
             what = f"values {TOO_DEEP}: in their place stands {CUT!r}"
             tally.warnings.add(what, place_of(record, traces[0].id))
-        for name in _unread_fields(traces):
+        for name in unread_fields(traces):
             warning = f"the field {name} of a message is not understood: see data[{UNREAD!r}]"
             tally.warnings.add(warning, place_of(record, traces[0].id))
-        not_finite = sorted({*record.not_finite, *_not_finite_arguments(traces)})
+        not_finite = sorted({*record.not_finite, *not_finite_arguments(traces)})
         if not_finite:
             place = place_of(record, traces[0].id)
             numbers = ", ".join(not_finite)
@@ -314,29 +320,3 @@ def place_of(record: RawRecord, id_: str) -> str:
 
 def _problem(record: RawRecord, id_: str | None, error: RecordError) -> Problem:
     return Problem(record.number, record.line or None, id_, error.field, error.why)
-
-
-def _not_finite_arguments(traces: Iterable[Trace]) -> Iterator[str]:
-    """The numbers that became None in the arguments of calls, which are JSON in a text."""
-    for trace in traces:
-        for call in trace.calls:
-            yield from call.data.pop(NOT_FINITE, ())
-
-
-def _unread_fields(traces: Iterable[Trace]) -> Iterator[str]:
-    """The fields of messages that could not be read, as a transcript notes them."""
-    for trace in traces:
-        for step in trace.steps:
-            yield from step.data.get(UNREAD, ())
-
-
-def _scalar_fields(broken: str) -> dict[str, Any]:
-    """The fields that broken text still shows, before its first list and after its last one."""
-    text = readable(broken).rstrip().removesuffix("]")
-    head, _, rest = text.partition("[")
-    _, _, tail = rest.rpartition("]")
-    fields: dict[str, Any] = {}
-    for match in SCALAR_FIELD.finditer(head + tail):
-        name, string, number = match.groups()
-        fields.setdefault(name, string or number)
-    return fields

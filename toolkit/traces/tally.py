@@ -1,14 +1,18 @@
 """The tally of a file while it is read: what its report is made of."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from toolkit.traces.decode import readable
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.report import ImportReport, Problem, Remark
 from toolkit.traces.trace import Trace
 
+SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
 NO_FORM = "it is of no known form"
 BUGS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What a form raises on a record that it did not expect: that costs the record, and no other."""
@@ -116,3 +120,15 @@ class Tally:
             warnings=self.warnings.listed(),
             notes=tuple(self.notes),
         )
+
+
+def scalar_fields(broken: str) -> dict[str, Any]:
+    """The fields that broken text still shows, before its first list and after its last one."""
+    text = readable(broken).rstrip().removesuffix("]")
+    head, _, rest = text.partition("[")
+    _, _, tail = rest.rpartition("]")
+    fields: dict[str, Any] = {}
+    for match in SCALAR_FIELD.finditer(head + tail):
+        name, string, number = match.groups()
+        fields.setdefault(name, string or number)
+    return fields
