@@ -18,6 +18,8 @@ SURROGATE_PAIR = re.compile(
 TOO_DEEP = "nested too deeply"
 MOST_LEVELS = 100
 """How deep a value may be nested that came in deeper than can be read or written."""
+HOSTILE_LEVELS = 5000
+"""How deep a value may be nested that is cut: what is deeper was made to break its reader."""
 CUT = "[nested too deeply]"
 """What stands in the place of a value below that."""
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
@@ -116,6 +118,8 @@ def _decode_cut(text: str, at: int) -> Decoded:
     for match in TOKEN.finditer(text, at):
         if match[0] in "[{":
             level += 1
+            if level > HOSTILE_LEVELS:
+                break
             if level == MOST_LEVELS + 1:
                 pieces += [text[begin : match.start()], json.dumps(CUT)]
         elif match[0] in "]}":

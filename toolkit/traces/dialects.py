@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from toolkit.traces.decode import decode_at
 from toolkit.traces.ids import Record
-from toolkit.traces.parts import ANSWERS, PartKind, kind_of, opened
+from toolkit.traces.parts import PartKind, has_answer, kind_of, opened
 from toolkit.traces.spelling import has_any, stated, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of
@@ -219,5 +219,5 @@ def _calls(calls: Any) -> Iterator[Part]:
         if isinstance(value, str):
             value = decode_at(value, 0).value or value
         call = opened(value)
-        is_answered = isinstance(call, dict) and stated(call, *ANSWERS) is not None
+        is_answered = isinstance(call, dict) and has_answer(call)
         yield Part("call and result" if is_answered else "call", call)

@@ -11,12 +11,12 @@ from toolkit.traces.times import epoch_s
 from toolkit.traces.words import json_text, words_of
 
 __all__ = [
-    "ANSWERS",
     "Call",
     "Result",
     "call_of",
     "decoded_arguments",
     "epoch_s",
+    "has_answer",
     "is_block",
     "kind_of",
     "opened",
@@ -123,7 +123,7 @@ def kind_of(part: Any) -> PartKind:
     if not isinstance(type_, str):
         return "words"
     kind = _kind_of_type(type_)
-    if kind == "call" and _has_answer(part):
+    if kind == "call" and has_answer(part):
         return "call and result"
     return kind
 
@@ -142,7 +142,7 @@ def _kind_of_type(type_: str) -> PartKind:
     return "call" if name.endswith(CALLS) else "words"
 
 
-def _has_answer(part: Record) -> bool:
+def has_answer(part: Record) -> bool:
     """Whether a call came back in the same part, as in the user interface of Vercel's SDK."""
     return str(part.get("state")) in FAILED or stated(part, *ANSWERS, *WHYS) is not None
 
