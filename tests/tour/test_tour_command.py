@@ -16,7 +16,9 @@ import psutil
 import pytest
 
 FIELDBOOK = Path(sys.executable).with_name("fieldbook")
-TIMEOUT_S = 150
+TIMEOUT_S = 300
+"""A quiet machine needs a tenth of it for the longest command."""
+pytestmark = pytest.mark.timeout(TIMEOUT_S + 60)
 
 
 def fieldbook(*arguments, **environment):
@@ -136,7 +138,7 @@ def test_three_broken_records_are_named_and_the_rest_is_imported(data_dir, tmp_p
         (["tour", "--live", "--max-usd", "0"], "--max-usd 0"),
         (["tour", "--live", "--max-usd", "1"], "ANTHROPIC_API_KEY"),
         (["import", "/nowhere.json", "--to", "/tmp/x"], "/nowhere.json"),
-        (["import", "/", "--to", "/tmp/x"], "directory"),
+        (["import", "/", "--to", "/tmp/x"], "in the folder to be read"),
         (["lab", "--traces", "/nowhere.json"], "/nowhere.json"),
         (["serve", "--port", "99999"], "--port 99999"),
         (["serve", "--no-token", "--host", "0.0.0.0"], "--no-token"),
@@ -158,7 +160,7 @@ def test_a_file_that_may_not_be_written_or_read_is_told_in_one_line(tmp_path):
     file.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n')
     no_folder = fieldbook("import", file, "--to", file / "out.jsonl")
     no_text = tmp_path / "talk.jsonl.gz"
-    no_text.write_bytes(gzip.compress(file.read_bytes()))
+    no_text.write_bytes(gzip.compress(file.read_bytes())[:-12])  # it is cut short
     packed = fieldbook("import", no_text, "--to", tmp_path / "out.jsonl")
     for run, word in ((no_folder, "talk.jsonl"), (packed, "gzip")):
         assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
@@ -244,7 +246,7 @@ def test_a_tour_of_a_file_of_which_nothing_could_be_read_is_not_ok(tmp_path):
     assert len(figures_of_nothing["problems"]) == 2
 
 
-def test_an_import_writes_the_traces_beside_one_that_is_nested_too_deeply(tmp_path):
+def test_an_import_writes_a_trace_that_is_nested_too_deeply_without_its_depth(tmp_path):
     talk = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}], "tree": %s}\n'
     levels = "[" * 400 + "]" * 400
     (tmp_path / "deep.jsonl").write_text(
@@ -253,11 +255,9 @@ def test_an_import_writes_the_traces_beside_one_that_is_nested_too_deeply(tmp_pa
     found = figures(
         fieldbook("import", tmp_path / "deep.jsonl", "--to", tmp_path / "out.jsonl", "--json")
     )
-    assert found["traces"] == 2
-    assert [
-        (problem["id"], "nested too deeply" in problem["why"]) for problem in found["problems"]
-    ] == [("deep", True)]
-    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+    assert (found["traces"], found["problems"]) == (3, [])
+    assert "nested too deeply" in json.dumps(found["warnings"])
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 3
 
 
 def test_an_import_of_nothing_but_broken_records_writes_nothing_and_fails(tmp_path):
