@@ -48,7 +48,7 @@ LINKS = ("https://", "http://", "mailto:", "#")
 PICTURES = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
 """How the address of a picture may begin: it is in the page, and it is a raster."""
 SCHEME_CHARS = 40
-"""The longest begin of an address that tells what it leads to; capitals make no difference in it."""
+"""Where the begin of an address ends, in which capitals make no difference."""
 ADDRESSES = {"href": LINKS, "src": PICTURES, "action": LINKS, "formaction": LINKS}
 MARKDOWN_CHARS = 40_000
 """The longest text that is read as Markdown: the time that takes is bounded."""

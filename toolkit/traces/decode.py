@@ -23,7 +23,7 @@ HOSTILE_LEVELS = 5000
 CUT = "[nested too deeply]"
 """What stands in the place of a value below that."""
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
-"""A text in JSON, which may hold brackets, or a bracket. A text without an end goes on to the last."""
+"""A text in JSON, which may hold brackets and may be cut short, or a bracket."""
 
 
 class TooDeep(RecordError):
