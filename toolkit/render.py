@@ -47,6 +47,8 @@ LINKS = ("https://", "http://", "mailto:", "#")
 """How the address of a link may begin."""
 PICTURES = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "gif", "webp"))
 """How the address of a picture may begin: it is in the page, and it is a raster."""
+SCHEME_CHARS = 40
+"""Where the begin of an address ends, in which capitals make no difference."""
 ADDRESSES = {"href": LINKS, "src": PICTURES, "action": LINKS, "formaction": LINKS}
 MARKDOWN_CHARS = 40_000
 """The longest text that is read as Markdown: the time that takes is bounded."""
@@ -103,7 +105,7 @@ def _attribute(key: str, value: str | bool | None) -> str:
         raise ValueError(f"render.tag sets no attribute {key!r}")
     if value is True:
         return f" {key}"
-    if key in ADDRESSES and not value.startswith(ADDRESSES[key]):
+    if key in ADDRESSES and not value[:SCHEME_CHARS].lower().startswith(ADDRESSES[key]):
         raise ValueError(f"render.tag makes no link to {value[:60]!r}")
     return f' {key}="{_safe(value)}"'
 

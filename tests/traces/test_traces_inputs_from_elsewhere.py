@@ -8,7 +8,6 @@ import os
 import warnings
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from toolkit.traces import SkippedRecords, read_traces, traces_frame

@@ -8,6 +8,7 @@ from itertools import repeat
 from math import isfinite
 from typing import Any
 
+from toolkit.traces.brief import as_text
 from toolkit.traces.decode import TOO_DEEP, TooDeep
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import NOT_FINITE, UNREAD
@@ -223,17 +224,17 @@ def warnings_of(traces: Iterable[Trace]) -> Iterator[str]:
             yield "traces without steps"
             continue
         actors: set[str] = set()
-        call_ids: set[Any] = set()
-        answered: list[Any] = []
+        call_ids: set[str] = set()
+        answered: list[str] = []
         for step in trace.steps:
             actors.add(step.actor)
             if step.kind == "message":
                 if not step.content or step.content.isspace():
                     yield "messages without words"
             elif step.kind == "tool.call":
-                call_ids.add(step.data.get("call_id"))
+                call_ids.add(as_text(step.data.get("call_id")))
             elif step.kind == "tool.result":
-                answered.append(step.data.get("call_id"))
+                answered.append(as_text(step.data.get("call_id")))
         if "user" not in actors:
             yield "traces in which nobody is the user"
         for call_id in answered:
@@ -245,11 +246,15 @@ def unread_fields(traces: Iterable[Trace]) -> Iterator[str]:
     """The fields of messages that could not be read, as a transcript notes them."""
     for trace in traces:
         for step in trace.steps:
-            yield from step.data.get(UNREAD, ())
+            unread = step.data.get(UNREAD)
+            if isinstance(unread, dict):  # another program may have a field of that name
+                yield from unread
 
 
 def not_finite_arguments(traces: Iterable[Trace]) -> Iterator[str]:
     """The numbers that became None in the arguments of calls, which are JSON in a text."""
     for trace in traces:
         for call in trace.calls:
-            yield from call.data.pop(NOT_FINITE, ())
+            numbers = call.data.get(NOT_FINITE)
+            if isinstance(numbers, tuple):  # another program may have a field of that name
+                yield from call.data.pop(NOT_FINITE)

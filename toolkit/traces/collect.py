@@ -19,7 +19,7 @@ from toolkit.traces.audit import (
 )
 from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, shallow
 from toolkit.traces.formats.form import Format
-from toolkit.traces.ids import Record, unused
+from toolkit.traces.ids import Record, Taken
 from toolkit.traces.messages import UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
@@ -62,7 +62,7 @@ class Import:
         """One a file."""
         self._traces: list[tuple[int, int, list[Trace]]] = []
         """The traces, each with the place of its file and of its first record."""
-        self._ids: set[str] = set()
+        self._ids = Taken()
         self._groups: dict[tuple[str, str, int], _Group] = {}
         """By form and id; those of records without an id also by the place of their file."""
         self._last_group: dict[str, str] = {}
@@ -183,7 +183,7 @@ class Import:
     ) -> None:
         """Read a record of `values`, which holds all that its traces are made of."""
         own_id = stated_id(format_, record.value) or group_id or None
-        id_ = unused(own_id or f"{Path(tally.path).stem}-{record.number}", self._ids)
+        id_ = self._ids.unused(own_id or f"{Path(tally.path).stem}-{record.number}")
         try:
             try:
                 traces, kept = _read_record(record, format_, id_)
@@ -209,7 +209,7 @@ class Import:
 
     def _renamed(self, trace: Trace) -> Trace:
         """A trace that is not the first of its record, under an id that no other one has."""
-        id_ = unused(trace.id, self._ids)
+        id_ = self._ids.unused(trace.id)
         return trace if id_ == trace.id else replace(trace, id=id_)
 
     def _look_back(

@@ -22,8 +22,8 @@ HOSTILE_LEVELS = 5000
 """How deep a value may be nested that is cut: what is deeper was made to break its reader."""
 CUT = "[nested too deeply]"
 """What stands in the place of a value below that."""
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-"""A text in JSON, which may hold brackets, or a bracket."""
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""A text in JSON, which may hold brackets and may be cut short, or a bracket."""
 
 
 class TooDeep(RecordError):

@@ -28,12 +28,20 @@ def first_id(record: Record, *names: str) -> str | None:
     return None
 
 
-def unused(id_: str, taken: set[str]) -> str:
-    """`id_`, with the first suffix -2, -3, ... that makes it new; it is then taken."""
-    own = id_
-    number = 2
-    while own in taken:
-        own = f"{id_}-{number}"
-        number += 1
-    taken.add(own)
-    return own
+class Taken(set[str]):
+    """Ids that are taken. It remembers from which suffix on each may be free."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_number: dict[str, int] = {}
+
+    def unused(self, id_: str) -> str:
+        """`id_`, with the first suffix -2, -3, ... that makes it new; it is then taken."""
+        own = id_
+        number = self._next_number.get(id_, 2)
+        while own in self:
+            own = f"{id_}-{number}"
+            number += 1
+        self._next_number[id_] = number
+        self.add(own)
+        return own

@@ -10,6 +10,7 @@ from toolkit.traces.trace import Step
 
 Keys = list[int]
 """What is said in a message, a number for each step of it."""
+NO_KEY = -1
 
 
 @dataclass(slots=True)
@@ -130,11 +131,19 @@ def n_common(first: Keys, second: Keys) -> int:
 
 
 def overlap(known: Keys, keys: Keys) -> int:
-    """How many of `keys` are the end of what is known: a history cut off at its beginning."""
-    for begin, key in enumerate(known):
-        if key == keys[0] and known[begin:] == keys[: len(known) - begin]:
-            return len(known) - begin
-    return 0
+    """How many of `keys` are the end of what is known: a history cut off at its beginning.
+
+    As Knuth, Morris and Pratt (1977) do it, in one pass: many messages may say the same.
+    """
+    joined = [*keys, NO_KEY, *known[-len(keys) :]]
+    repeated = [0]
+    n = 0
+    for key in joined[1:]:
+        while n and joined[n] != key:
+            n = repeated[n - 1]
+        n += joined[n] == key
+        repeated.append(n)
+    return n
 
 
 def n_turns_of(turns: list[Turn], n_keys: int) -> int | None:

@@ -28,7 +28,7 @@ def trace_row(trace: Trace) -> dict[str, Any]:
     started = min(times, default=None)
     duration_s = totals.get("duration_s")
     if duration_s is None and len(times) > 1:
-        duration_s = max(times) - min(times)
+        duration_s = number_of(max(times) - min(times))
     n_messages = sum(step.kind == "message" for step in trace.steps)
     model = totals.get("model") or _models(trace.steps)
     return {
@@ -43,7 +43,7 @@ def trace_row(trace: Trace) -> dict[str, Any]:
         "outcome": _text(trace.meta.get("outcome")),
         "source": trace.source,
         "model": model,
-        "reward": _finite(trace.meta.get("reward")),
+        "reward": finite_number(trace.meta.get("reward")),
         "started": started,
         **used,
     }
@@ -114,7 +114,7 @@ def _text(value: object) -> str | None:
     return str(value) if isinstance(value, str | int | float) else None
 
 
-def _finite(value: object) -> float | None:
+def finite_number(value: object) -> float | None:
     """A number, which may be below 0, or the text of one."""
     if not isinstance(value, str | int | float):
         return None

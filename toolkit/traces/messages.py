@@ -16,7 +16,7 @@ from toolkit.traces.dialects import (
     take_usage,
     unwrapped,
 )
-from toolkit.traces.ids import Record, id_text, unused
+from toolkit.traces.ids import Record, Taken, id_text
 from toolkit.traces.pairing import OpenCalls
 from toolkit.traces.parts import (
     Call,
@@ -64,8 +64,8 @@ class Transcript:
         """The agent and the branch of the message that is read, for each of its steps."""
         self._extra: dict[str, Any] = {}
         """The further fields of the message that is read, until its first step takes them."""
-        self._step_ids: set[str] = set()
-        self._call_ids: set[str] = set()
+        self._step_ids = Taken()
+        self._call_ids = Taken()
         self._message_id: str | None = None
         """That of the message that is read, until its first step takes it."""
         self._open_calls = OpenCalls()
@@ -228,7 +228,7 @@ class Transcript:
         Step
             The step, with the time of its message.
         """
-        step_id = unused(self._message_id or f"s{len(self.steps) + 1}", self._step_ids)
+        step_id = self._step_ids.unused(self._message_id or f"s{len(self.steps) + 1}")
         stated_data = {name: value for name, value in data.items() if value is not None}
         data = self._everywhere | self._extra | stated_data
         step = Step(step_id, kind, actor, content, self._time, data)
@@ -239,12 +239,12 @@ class Transcript:
 
     def call(self, call: Call, actor: str = "assistant") -> None:
         """Append a call. An id that comes again gets a suffix, or results would be mixed up."""
-        own_id = unused(call.id or f"call-{len(self._call_ids) + 1}", self._call_ids)
+        own_id = self._call_ids.unused(call.id or f"call-{len(self._call_ids) + 1}")
         data = {**call.data, "call_id": own_id, "name": call.name, "arguments": call.arguments}
         if call.id and call.id != own_id:
             data["original_call_id"] = call.id
         if call.not_finite:
-            data[NOT_FINITE] = list(call.not_finite)
+            data[NOT_FINITE] = call.not_finite
         step = self.add("tool.call", actor, call.name, data)
         self._open_calls.add(step, call.id)
 

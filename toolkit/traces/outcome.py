@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from toolkit.traces.brief import as_words
+from toolkit.traces.measures import finite_number
 from toolkit.traces.trace import Trace
 
 FAILED_OUTCOMES = set(
@@ -37,7 +38,7 @@ def outcome_look(outcome: str) -> str:
 def reward_of(trace: Trace) -> float | None:
     """The reward, where the source states one number."""
     reward = trace.meta.get("reward")
-    return reward if isinstance(reward, int | float) else None
+    return finite_number(reward) if isinstance(reward, int | float) else None
 
 
 def models_of(trace: Trace) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from toolkit.render import Html, details, fragment, link, tag
@@ -13,6 +14,7 @@ from toolkit.traces.page_pictures import pictures_html, pictures_in
 from toolkit.traces.page_texts import text_html
 from toolkit.traces.page_values import value_html
 from toolkit.traces.trace import Step
+from toolkit.traces.usage import number_of
 
 SHOWN = set("call_id error agent branch parts model usage duration_s".split())
 """The fields of a step's data that are on the page by themselves."""
@@ -51,8 +53,10 @@ def time_html(step: Step, reading: Reading) -> Html:
     """When a step was, since the start of its trace."""
     if step.time is None or reading.start is None:
         return fragment()
-    elapsed = since(step.time - reading.start)
-    return tag("span", elapsed, class_="time", title=moment(step.time))
+    elapsed_s = step.time - reading.start
+    if not isfinite(elapsed_s):
+        return fragment()
+    return tag("span", since(elapsed_s), class_="time", title=moment(step.time))
 
 
 def model_html(step: Step) -> Html:
@@ -78,11 +82,10 @@ def _sum(usage: Mapping[str, Any]) -> str:
     """The tokens and the cost of a reply."""
     n_tokens = 0
     for name in ("input_tokens", "output_tokens"):
-        count = usage.get(name)
-        n_tokens += count if isinstance(count, int) else 0
+        n_tokens += round(number_of(usage.get(name)) or 0)
     words = f"{thousands(n_tokens)} tokens" if n_tokens else "usage"
-    cost = usage.get("cost_usd")
-    if isinstance(cost, int | float):
+    cost = number_of(usage.get("cost_usd"))
+    if cost is not None:
         words += f" · {dollars(cost)}"
     return words
 

@@ -22,6 +22,7 @@ from toolkit.traces.page_about import (
 from toolkit.traces.page_pictures import without_pictures
 from toolkit.traces.page_texts import string_html, without_edit
 from toolkit.traces.page_values import answer_html, value_html
+from toolkit.traces.usage import number_of
 
 ARGUMENTS_CHARS = 140
 """How much of the arguments stands in the line of a call."""
@@ -82,8 +83,9 @@ def _aside(entry: Entry) -> str:
     """What stands at the end of a call's line: how long it took, and what came of it."""
     words = []
     duration = entry.step.data.get("duration_s", entry.answer.data.get("duration_s"))
-    if isinstance(duration, int | float):
-        words.append(seconds(duration))
+    duration_s = number_of(duration)
+    if duration_s is not None:
+        words.append(seconds(duration_s))
     if entry.same_as is not None:
         words.append(f"same arguments as {entry.same_as}, which failed")
     elif entry.result and not entry.failed:

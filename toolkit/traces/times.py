@@ -13,6 +13,8 @@ ISO = re.compile(r"\d{4}-?\d\d-?\d\d[T ]\d\d")
 """How a time in ISO begins. A day alone is no moment."""
 ZONE = re.compile(r"\s*(?:Z|UTC|GMT)$|\s+(?=[+-]\d\d:?\d\d$)", re.IGNORECASE)
 """A name of Greenwich's time, or the gap before an offset."""
+MOST_CHARS = 100
+"""A longer text is no time."""
 RFC_2822 = re.compile(r"(?:\w{3}, *)?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d")
 
 
@@ -40,7 +42,7 @@ def epoch_s(moment: object) -> float | None:
     try:
         number = float(moment)
     except (ValueError, OverflowError):
-        return _from_text(str(moment).strip())
+        return _from_text(moment.strip()) if isinstance(moment, str) else None
     for unit in UNITS:
         if EARLIEST_S <= number / unit < LATEST_S:
             return number / unit
@@ -48,6 +50,8 @@ def epoch_s(moment: object) -> float | None:
 
 
 def _from_text(text: str) -> float | None:
+    if len(text) > MOST_CHARS:
+        return None
     try:
         if ISO.match(text):
             return _seconds(datetime.fromisoformat(ZONE.sub("", text)))

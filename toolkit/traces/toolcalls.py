@@ -1,6 +1,7 @@
 """The spans of tools give their times, results and errors to the calls that a model made."""
 
 import json
+import re
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -8,9 +9,12 @@ from heapq import merge
 from typing import Any
 
 from toolkit.records import canonical
-from toolkit.traces.ids import unused
+from toolkit.traces.ids import Taken
 from toolkit.traces.parts import words_of
 from toolkit.traces.trace import Step
+
+NUMBER = re.compile(r"s\d+(-\d+)?")
+"""The id of a step whose source gave it none."""
 
 
 @dataclass(slots=True)
@@ -52,7 +56,8 @@ def with_tool_runs(lines: list[list[Step]], runs: Iterable[ToolRun]) -> list[lis
     answered = {step.data.get("call_id") for step in _of_kind(lines, "tool.result")}
     for steps in lines:
         steps[:] = _filled(steps, matched, answered)
-    taken = {call.data["call_id"] for call in calls}
+    taken = Taken()
+    taken.update(call.data["call_id"] for call in calls)
     own_lines = [_own_steps(run, taken) for run in unmatched]
     return [*lines, *own_lines]
 
@@ -120,7 +125,7 @@ def _run_name(run: ToolRun) -> Any:
 
 def _make_ids_unique(lines: list[list[Step]]) -> None:
     """Two branches may use one id for two calls."""
-    taken: set[str] = set()
+    taken = Taken()
     for steps in lines:
         renamed: dict[str, str] = {}
         for step in steps:
@@ -128,7 +133,7 @@ def _make_ids_unique(lines: list[list[Step]]) -> None:
             if call_id is None:
                 continue
             if step.kind == "tool.call":
-                own_id = unused(call_id, taken)
+                own_id = taken.unused(call_id)
                 if own_id != call_id:
                     step.data.setdefault("original_call_id", call_id)
                     renamed[call_id] = own_id
@@ -176,6 +181,8 @@ def _timed_result(result: Step, run: ToolRun) -> Step:
     words = run.words()
     if words and words.split() != result.content.split():
         result.data["output"] = run.result if run.result is not None else words
+    if run.why and run.why not in (result.content, words):
+        result.data["why"] = run.why
     content = result.content or words
     time = run.end if run.end is not None else result.time
     return replace(result, content=content, time=time)
@@ -190,9 +197,9 @@ def _result(run: ToolRun, call: Step) -> Step:
     return Step("", "tool.result", "tool", run.words(), run.end, data | shared)
 
 
-def _own_steps(run: ToolRun, taken: set[str]) -> list[Step]:
+def _own_steps(run: ToolRun, taken: Taken) -> list[Step]:
     """The call and the result of a tool that no model is known to have called."""
-    call_id = unused(run.call_id or f"call-{len(taken) + 1}", taken)
+    call_id = taken.unused(run.call_id or f"call-{len(taken) + 1}")
     arguments = {} if run.arguments is None else run.arguments
     data = {"call_id": call_id, "name": run.name, "arguments": arguments}
     if run.agent:
@@ -207,11 +214,12 @@ def in_order(lines: Iterable[list[Step]]) -> list[Step]:
     Within a line the order of the messages holds, whatever the clocks say.
     """
     timed = [_with_rising_times(steps, number) for number, steps in enumerate(lines)]
-    taken: set[str] = set()
+    taken = Taken()
     steps: list[Step] = []
     for _, _, step in merge(*timed, key=lambda entry: entry[:2]):
-        id_ = step.id if step.id and not step.id.startswith("s") else f"s{len(steps) + 1}"
-        steps.append(replace(step, id=unused(id_, taken)))
+        is_own = step.id and not NUMBER.fullmatch(step.id)
+        id_ = step.id if is_own else f"s{len(steps) + 1}"
+        steps.append(replace(step, id=taken.unused(id_)))
     return steps
 
 

@@ -87,15 +87,19 @@ class Tree:
 
     def _step_over_wrappers(self) -> None:
         """A model's span around another one's is a wrapper: the call itself is inside."""
-        n_wrappers = 0
+        inside: dict[str, list[Span]] = {}
         for span in self.spans:
             if span.kind != "model" or not span.has_words():
                 continue
             for ancestor in self.ancestors(span):
-                if ancestor.kind == "model":
+                if ancestor.kind == "model" or ancestor.id in inside:
                     ancestor.kind = "other"
-                    n_wrappers += 1
-        self._note(n_wrappers, "spans of a model hold another one: that one is read")
+                    inside.setdefault(ancestor.id, []).append(span)
+        for wrapper in reversed(self.spans):
+            calls = [span for span in inside.get(wrapper.id, ()) if span.kind == "model"]
+            if calls:
+                _pass_on(wrapper, calls)
+        self._note(len(inside), "spans of a model hold another one: that one is read")
 
     def speaking(self) -> list[Span]:
         """The spans that hold the conversation: those of models, else the outermost with words."""
@@ -150,6 +154,16 @@ class Tree:
             if span.parent is None or self._is_orphan(span):
                 return span
         return None
+
+
+def _pass_on(wrapper: Span, calls: list[Span]) -> None:
+    """Give what the calls inside a wrapper do not say to the first of them: it counts once."""
+    first = calls[0]
+    first.model = first.model or wrapper.model
+    if not any(call.usage for call in calls):
+        first.usage = wrapper.usage
+    elif wrapper.usage:
+        wrapper.rest["usage"] = wrapper.usage
 
 
 def _fullness(span: Span) -> int:

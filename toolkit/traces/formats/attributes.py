@@ -6,8 +6,8 @@ from typing import Any
 from toolkit.traces.contents import decoded
 from toolkit.traces.usage import usage_of
 
-MOST_ITEMS = 100_000
-"""An index beyond this in the name of an attribute is a number, and no place in a list."""
+INDEX_DIGITS = 5
+"""An index of more digits in the name of an attribute is a number, and no place in a list."""
 
 
 class Attributes:
@@ -77,9 +77,13 @@ def nested(flat: Mapping[str, Any]) -> Any:
     for head, inner in groups.items():
         if head not in values:
             values[head] = nested(inner)
-    if values and all(name.isdecimal() and int(name) < MOST_ITEMS for name in values):
+    if values and all(map(_is_index, values)):
         return [values[name] for name in sorted(values, key=int)]
     return values
+
+
+def _is_index(name: str) -> bool:
+    return name.isdecimal() and len(name) <= INDEX_DIGITS
 
 
 def listed(value: Any) -> list[Any]:

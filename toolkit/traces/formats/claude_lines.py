@@ -60,8 +60,6 @@ PROGRAM_WORDS = re.compile(
     rf"\s*(<({'|'.join(PROGRAM_TAGS)})|Caveat: The messages below were generated)"
 )
 """How the program's own words begin where they stand on a line of the user."""
-COMMAND = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
-COMMAND_ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 
 
 def message_on(line: Record) -> Mapping[str, Any]:
@@ -162,13 +160,18 @@ def typed_command(words: str) -> str | None:
     >>> typed_command("<command-name>/review</command-name><command-args>a.py</command-args>")
     '/review a.py'
     """
-    name = COMMAND.search(words)
-    if not name:
+    name = _inside(words, "command-name")
+    if name is None:
         return None
-    arguments = COMMAND_ARGUMENTS.search(words)
-    if not arguments:
-        return name[1]
-    return f"{name[1]} {arguments[1]}".strip()
+    arguments = _inside(words, "command-args")
+    return name if arguments is None else f"{name} {arguments}".strip()
+
+
+def _inside(words: str, tag: str) -> str | None:
+    """What stands in the first element of a tag; None where there is none."""
+    _, begin, rest = words.partition(f"<{tag}>")
+    inside, end, _ = rest.partition(f"</{tag}>")
+    return inside if begin and end else None
 
 
 def replies_on(lines: Iterable[Record]) -> dict[str, Fields]:

@@ -60,7 +60,7 @@ class Session:
             n_before = len(self.transcript.steps)
             place = thread
             if thread.branch is None:
-                branch = self.threads.branches.get(line.get("uuid"))
+                branch = self.threads.branches.get(id_text(line.get("uuid")))
                 place = Thread(thread.agent, branch)
             self._read_line(line, place)
             for step in self.transcript.steps[n_before:]:
