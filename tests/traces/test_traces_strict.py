@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 from toolkit.render import markdown, tag
@@ -218,3 +219,66 @@ def test_an_index_of_thousands_of_digits_costs_no_trace(tmp_path: Path) -> None:
     }
     traces = read_spans(tmp_path, [span(0, attributes)])
     assert not traces.report.problems
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, [1]], ids=str)
+def test_one_odd_id_costs_a_run_no_other_event(tmp_path: Path, odd: Any) -> None:
+    said = {"type": "TEXT_MESSAGE_CONTENT", "delta": "Two are free."}
+    events: list[Json] = [
+        {"type": "RUN_STARTED", "threadId": "t", "runId": "r"},
+        {"type": "TEXT_MESSAGE_START", "messageId": "m1", "role": "assistant"},
+        said | {"messageId": "m1"},
+        said | {"messageId": odd},
+        {"type": "RUN_FINISHED", "threadId": "t", "runId": "r"},
+    ]
+    (trace,) = read_lines(tmp_path, events)
+    assert trace.text("assistant").count("Two are free.") == 2
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, [1]], ids=str)
+def test_one_odd_kind_costs_a_conversation_no_other_event(tmp_path: Path, odd: Any) -> None:
+    message = {"role": "user", "content": [{"type": "text", "text": "Is a bike free?"}]}
+    asked = {"id": "e1", "kind": "MessageEvent", "source": "user", "llm_message": message}
+    traces = read_lines(tmp_path, [asked, {"id": "e2", "kind": odd, "source": "user"}])
+    assert traces[0].text("user") == "Is a bike free?"
+    assert len(traces.report.problems) <= 1
+
+
+def test_a_cell_with_half_a_letter_or_no_number_can_be_shown_and_written(tmp_path: Path) -> None:
+    half = r'[{"role": "user", "content": "a\ud800b", "score": NaN}]'
+    path = tmp_path / "rows.csv"
+    quoted = half.replace('"', '""')
+    path.write_text(f'id,input,output\n1,"{quoted}",yes\n')
+    (trace,) = read_traces(path)
+    assert trace.steps[0].content == "a\ufffdb"
+    assert trace.steps[0].data.get("score") is None
+
+
+def test_an_answer_with_half_a_letter_can_be_shown() -> None:
+    data = {"call_id": "c", "name": "clock"}
+    call_step = Step("s1", "tool.call", "assistant", "clock", None, data)
+    answer = Step(
+        "s2", "tool.result", "tool", r'{"time": "\ud800", "words": "long enough"}', None, data
+    )
+    assert trace_html(Trace("a", (call_step, answer))).encode()
+
+
+def test_what_the_simulated_user_cost_is_not_the_agents(tmp_path: Path) -> None:
+    messages = [
+        {"role": "user", "content": "Is a bike free?", "cost": 7.0, "usage": None},
+        {"role": "assistant", "content": "Two are.", "cost": 0.5, "usage": {"prompt_tokens": 3}},
+    ]
+    record = {"id": "a", "task_id": "1", "termination_reason": "user_stop", "messages": messages}
+    assert traces_frame(read_lines(tmp_path, [record]))["cost_usd"].tolist() == [0.5]
+
+
+def test_of_two_columns_of_one_name_neither_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,input,output,output\n1,Is a bike free?,Two are.,None is.\n")
+    (from_file,) = read_traces(path)
+    frame = pandas.DataFrame([["1", "Is a bike free?", "Two are.", "None is."]])
+    frame.columns = ["id", "input", "output", "output"]
+    (from_frame,) = read_traces(frame)
+    for trace in (from_file, from_frame):
+        assert trace.text("assistant") == "Two are."
+        assert trace.meta["output-2"] == "None is."

@@ -17,6 +17,7 @@ from toolkit.files import binary_kind, encoding_of
 from toolkit.records import RecordError
 from toolkit.traces.archive import Archive, read_gzip, too_large, unpacked_bound
 from toolkit.traces.formats import Format
+from toolkit.traces.ids import Taken
 
 SUFFIXES = set(".json .jsonl .ndjson .csv .tsv .parquet .gz .zip .eval .traj".split())
 """The files of a folder that are read."""
@@ -68,7 +69,9 @@ def is_frame(given: object) -> bool:
 
 def frame_rows(df: Any) -> list[dict[str, Any]]:
     """The rows of a DataFrame as JSON has them; what is missing is None."""
-    df = df.rename(columns=str).astype(object)
+    taken = Taken()  # two columns of one name are two fields
+    df = df.set_axis([taken.unused(str(name)) for name in df.columns], axis="columns")
+    df = df.astype(object)
     rows = df.where(df.notna(), None).to_dict("records")
     return [to_jsonable_python(row, fallback=_plain_cell) for row in rows]
 

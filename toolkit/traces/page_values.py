@@ -8,6 +8,7 @@ from typing import Any
 from toolkit.render import Html, details, fragment, tag
 from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import as_words, shortened
+from toolkit.traces.decode import decode_at
 from toolkit.traces.page_texts import (
     TEXT_CHARS,
     edit_fields,
@@ -37,11 +38,10 @@ TOO_MUCH = object()
 def answer_html(text: str) -> Html:
     """What a tool answered: JSON as JSON, a patch as a patch, and all else as text."""
     if text[:1] in ("{", "[") and len(text) <= TEXT_CHARS:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
+        decoded = decode_at(text, 0)
+        if decoded.error or decoded.n_cut or text[decoded.end :].strip():
             return text_html(text)
-        return value_html(value)
+        return value_html(decoded.value)
     return string_html(text)
 
 

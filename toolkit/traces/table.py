@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from toolkit.traces.decode import readable, unreadable
 from toolkit.traces.formats import decoded_cell
+from toolkit.traces.ids import Taken
 from toolkit.traces.scan import FIRST_BYTE, LOOKED_AT, RawRecord, lines_of, text_of
 
 DELIMITERS = ",;\t"
@@ -77,7 +78,8 @@ def read_table(content: bytes) -> tuple[list[str], Iterator[RawRecord]]:
     """
     delimiter = max(DELIMITERS, key=lambda candidate: len(_header(Lines(content), candidate)))
     lines = Lines(content)
-    names = [readable(name) for name in _header(lines, delimiter)]
+    taken = Taken()  # two columns of one name are two fields
+    names = [taken.unused(readable(name)) for name in _header(lines, delimiter)]
     return names, _records(lines, names, delimiter)
 
 

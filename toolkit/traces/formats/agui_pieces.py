@@ -3,7 +3,7 @@
 from typing import Any
 
 from toolkit.traces.formats.vendor import objects_in
-from toolkit.traces.ids import Record
+from toolkit.traces.ids import Record, id_text
 
 Fields = dict[str, Any]
 Key = tuple[str, Any]
@@ -55,7 +55,7 @@ class Pieces:
             sort = "message"
         elif kind.startswith("TOOL_CALL_"):
             sort = "call"
-        id_ = event.get("toolCallId" if sort == "call" else "messageId")
+        id_ = id_text(event.get("toolCallId" if sort == "call" else "messageId"))
         if id_ is None and not begins:
             for known in reversed(self._pieces):
                 if known[0] == sort:

@@ -49,7 +49,7 @@ PLAIN = {
 
 def is_event(event: Record) -> bool:
     """Whether it is an event of the SDK."""
-    return event.get("kind") in KINDS
+    return str(event.get("kind")) in KINDS
 
 
 def message_of(event: Record) -> Fields | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.decode import decode_at
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -121,10 +122,10 @@ def decoded_cell(cell: Any) -> Any:
     """What the JSON of a cell stands for; the cell itself where it is no list or object."""
     if not isinstance(cell, str) or not cell.lstrip().startswith(("[", "{")):
         return cell
-    try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
-        return cell
+    text = cell.strip()
+    decoded = decode_at(text, 0)
+    is_whole = decoded.end == len(text) and not decoded.error and not decoded.n_cut
+    return decoded.value if is_whole else cell
 
 
 def _read(record: Record, id_: str) -> Trace:

@@ -60,6 +60,7 @@ def _message(message: Any) -> Any:
         fields["usage"] = usage
     else:
         fields["usage_of_user"] = usage
+        fields["cost_of_user"] = fields.pop("cost", None)
     return fields
 
 
