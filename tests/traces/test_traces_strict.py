@@ -256,11 +256,10 @@ def test_a_cell_with_half_a_letter_or_no_number_can_be_shown_and_written(tmp_pat
 
 def test_an_answer_with_half_a_letter_can_be_shown() -> None:
     data = {"call_id": "c", "name": "clock"}
-    call_step = Step("s1", "tool.call", "assistant", "clock", None, data)
-    answer = Step(
-        "s2", "tool.result", "tool", r'{"time": "\ud800", "words": "long enough"}', None, data
-    )
-    assert trace_html(Trace("a", (call_step, answer))).encode()
+    words = r'{"time": "\ud800", "words": "' + "long enough " * 9 + '"}'
+    asked = Step("s1", "tool.call", "assistant", "clock", None, data)
+    answer = Step("s2", "tool.result", "tool", words, None, data)
+    assert trace_html(Trace("a", (asked, answer))).encode()
 
 
 def test_what_the_simulated_user_cost_is_not_the_agents(tmp_path: Path) -> None:
