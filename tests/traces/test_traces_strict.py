@@ -10,6 +10,7 @@ import pytest
 
 from toolkit.render import markdown, tag
 from toolkit.traces import Step, Trace, Traces, read_traces, traces_frame
+from toolkit.traces.audit import passed_over, values_of
 from toolkit.traces.decode import decode_at
 from toolkit.traces.formats.claude_lines import typed_command
 from toolkit.traces.ids import Taken
@@ -281,3 +282,39 @@ def test_of_two_columns_of_one_name_neither_is_lost(tmp_path: Path) -> None:
     for trace in (from_file, from_frame):
         assert trace.text("assistant") == "Two are."
         assert trace.meta["output-2"] == "None is."
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("status", "remark"), "slow but fine"),
+        (("status", "notes"), {"by": ["a slow disk"]}),
+        (("kind",), "a kind that nobody has heard of"),
+    ],
+    ids=str,
+)
+def test_what_stands_under_the_name_of_a_state_or_a_kind_is_not_lost_without_a_word(
+    tmp_path: Path, place: tuple[str, ...], value: Any
+) -> None:
+    asked = [{"role": "user", "content": "Is a bike free?"}]
+    (sent,) = [call(0, asked, [{"role": "assistant", "content": "Two are."}], {})]
+    holder = sent.setdefault(place[0], {}) if len(place) > 1 else sent
+    holder[place[-1]] = value
+    traces = read_spans(tmp_path, [sent])
+    kept = json.dumps(traces[0].meta)
+    named = str(traces.report)
+    assert json.dumps(value) in kept or place[-1] in named
+
+
+def test_a_sentence_in_a_state_that_a_form_drops_is_named() -> None:
+    record = {"status": "down for the night", "state": {"note": "until six in the morning"}}
+    kept = values_of([Trace("a", ())])
+    dropped = set(passed_over([record], kept, frozenset()))
+    assert dropped == {"status", "state.note"}
+
+
+def test_a_word_that_became_an_actor_or_a_time_is_not_named_as_lost() -> None:
+    record = {"role": "human", "status": "ok", "date": "Mon, 05 Jan 2026 09:00:00 GMT"}
+    record |= {"usage": {"prompt_tokens": 3}}  # type: ignore[dict-item]
+    kept = values_of([Trace("a", ())])
+    assert not set(passed_over([record], kept, frozenset()))

@@ -1,6 +1,7 @@
 """What stood in a record and is not in its traces? Every value is looked for, whatever the form."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from toolkit.traces.brief import as_text
 from toolkit.traces.decode import TOO_DEEP, TooDeep
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import NOT_FINITE, UNREAD
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 MOST_LEVELS = 200
@@ -33,6 +35,8 @@ LEAST_INSIDE = 12
 """How long a text is at least that is looked for inside of others: a short word is in many."""
 MOST_SEARCHED = 100_000_000
 NOTHING = (None, "")
+COUNTS = re.compile("usage|cost", re.IGNORECASE)
+"""What is in the name of a field whose object holds counts, which are converted one by one."""
 Path = tuple[Any, Any]
 """The names that lead to a value, the last one outside; ``*`` for an index."""
 
@@ -175,10 +179,13 @@ def passed_over(
         children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
         for name, inner in children:
             if isinstance(inner, dict | list):
-                if inner and id(inner) not in kept.containers and name not in known:
+                is_counts = name in known and COUNTS.search(str(name))
+                if inner and id(inner) not in kept.containers and not is_counts:
                     stack.append((inner, (path, name)))
                 continue
-            if inner in leaves or inner in NOTHING or isinstance(inner, bool) or name in known:
+            if inner in leaves or inner in NOTHING or isinstance(inner, bool):
+                continue
+            if name in converted or (name in CONVERTED and not _is_sentence(inner)):
                 continue
             own_path = (path, name)
             decoded = _decoded(inner)
@@ -186,6 +193,11 @@ def passed_over(
                 stack.append((decoded, own_path))
             elif not kept.has(inner) and not _name_of(own_path).endswith(ID_ENDINGS):
                 yield _joined(own_path)
+
+
+def _is_sentence(value: Any) -> bool:
+    """Whether a value is words, which no actor, kind, time or count is."""
+    return isinstance(value, str) and " " in value and epoch_s(value) is None
 
 
 def _decoded(text: Any) -> Any:
