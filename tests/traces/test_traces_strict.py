@@ -13,6 +13,7 @@ from toolkit.traces import Step, Trace, Traces, read_traces, traces_frame
 from toolkit.traces.audit import passed_over, values_of
 from toolkit.traces.decode import decode_at
 from toolkit.traces.formats.claude_lines import typed_command
+from toolkit.traces.formats.inspect_events import referred
 from toolkit.traces.ids import Taken
 from toolkit.traces.line import overlap
 from toolkit.traces.page import trace_html
@@ -318,3 +319,20 @@ def test_a_word_that_became_an_actor_or_a_time_is_not_named_as_lost() -> None:
     record |= {"usage": {"prompt_tokens": 3}}  # type: ignore[dict-item]
     kept = values_of([Trace("a", ())])
     assert not set(passed_over([record], kept, frozenset()))
+
+
+def test_ranges_of_a_pool_make_no_more_messages_than_it_has() -> None:
+    pool = [{"role": "user", "content": "hi"}] * 1000
+    assert len(referred(pool, [[0, 1000]] * 100_000)) == 1000
+    assert referred(pool, [[0, 2], [5, 6]]) == [*pool[:2], pool[5]]
+
+
+def test_one_odd_id_of_a_message_costs_a_sample_no_other(tmp_path: Path) -> None:
+    log = json.loads((Path(__file__).parent / "samples" / "inspect.json").read_text())
+    for sample in log["samples"]:
+        sample["messages"][0]["id"] = ["odd"]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(log))
+    traces = read_traces(path)
+    assert not traces.report.problems
+    assert len(traces) == len(log["samples"])

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from toolkit.traces.formats.scores import stated_only
 from toolkit.traces.formats.vendor import object_in, objects_in
-from toolkit.traces.ids import Record
+from toolkit.traces.ids import Record, id_text
 from toolkit.traces.usage import usage_of
 
 REPEATED = {"input", "input_refs", "call", "call_refs", "output"}
@@ -51,7 +51,7 @@ class Events:
         """
         if not any(_is_scoring(event) for event in self._listed):
             return
-        known = {message.get("id") for message in messages if isinstance(message, dict)}
+        known = {id_text(message.get("id")) for message in messages if isinstance(message, dict)}
         spans: dict[str, Record] = {}
         for event in self._listed:
             if _is_scoring(event):
@@ -148,14 +148,19 @@ def _input(event: Record, pool: Any) -> list[Any]:
 
 
 def referred(pool: Any, refs: Any) -> list[Any]:
-    """The messages of a pool in the ranges that `refs` states; all where it states none."""
+    """The messages of a pool in the ranges that `refs` states; all where it states none.
+
+    Ranges that overlap would make more messages than there are: those stay out.
+    """
     if not isinstance(pool, list) or not isinstance(refs, list):
         return pool if isinstance(pool, list) else []
     messages: list[Any] = []
     for ref in refs:
         if isinstance(ref, list) and len(ref) == 2 and all(isinstance(at, int) for at in ref):
             messages += pool[ref[0] : ref[1]]
-    return messages
+        if len(messages) > len(pool):
+            break
+    return messages[: len(pool)]
 
 
 def _reply(event: Record) -> Record:
