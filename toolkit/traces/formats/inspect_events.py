@@ -78,7 +78,7 @@ class Events:
             return self._dated_result(message)
         if message.get("source") == "input" and self._start:
             return {**message, "timestamp": self._start}
-        event = self._replies.get(message.get("id") or "")
+        event = self._replies.get(id_text(message.get("id")) or "")
         if not event or message.get("role") != "assistant":
             return message
         self._used.add(id(event))
