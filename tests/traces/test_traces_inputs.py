@@ -142,7 +142,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path):
     assert "pip install pyarrow" in done.stderr.splitlines()[-1]
 
 
-def test_links_out_of_a_folder_are_refused_by_name_and_those_inside_are_followed(tmp_path):
+def test_links_out_of_a_folder_are_refused_by_name_and_those_inside_are_read_once(tmp_path):
     secret = saved(tmp_path / "secret" / "s.jsonl", lines(chat("secret")))
     folder = tmp_path / "given"
     saved(folder / "a.jsonl", lines(chat("a")))
@@ -153,7 +153,7 @@ def test_links_out_of_a_folder_are_refused_by_name_and_those_inside_are_followed
     (folder / "nowhere.jsonl").symlink_to(folder / "none")
     with pytest.warns(SkippedRecords):
         traces = read_traces(folder)
-    assert ids(traces) == ["a", "a-2"]
+    assert ids(traces) == ["a"]
     refused = [Path(problem.file).name for problem in traces.report.problems]
     assert refused == ["dir", "out.jsonl"]
     assert all("leads out of the folder" in problem.why for problem in traces.report.problems)
@@ -314,3 +314,11 @@ def test_import_refuses_in_one_line(tmp_path):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert "this looks like gzip that is cut short" in done.stderr
+
+
+def test_a_file_that_is_reached_twice_is_read_once(tmp_path):
+    file = tmp_path / "talk.jsonl"
+    file.write_text('{"id": "a", "messages": [{"role": "user", "content": "hi"}]}\n')
+    (tmp_path / "latest.jsonl").symlink_to(file)
+    assert [trace.id for trace in read_traces(tmp_path)] == ["a"]
+    assert [trace.id for trace in read_traces([file, str(file)])] == ["a"]

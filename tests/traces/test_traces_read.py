@@ -309,7 +309,7 @@ def test_an_id_that_comes_again_gets_a_suffix_and_a_note(tmp_path):
 def test_a_file_without_traces_gives_an_error_that_helps(tmp_path, content):
     with pytest.raises(RecordError, match=r"file.json") as caught:
         read_traces(saved(tmp_path, content))
-    assert "UTF-8" in str(caught.value) or "tau-bench" in str(caught.value)
+    assert "UTF-8" in str(caught.value) or "traces_from_frame" in str(caught.value)
 
 
 def test_no_file_and_no_such_format_are_plain_errors(tmp_path):

@@ -48,10 +48,14 @@ def inputs(given: list[Any], formats: Formats) -> Iterator[Input]:
 
     Raises OSError where a file that is named is not there.
     """
+    met: set[Path] = set()
     for path in given:
         if is_frame(path):
             yield Input("DataFrame", rows=frame_rows(path))
-        else:
+            continue
+        real_path = Path(path).resolve()
+        if real_path not in met:  # a file that is named twice is one
+            met.add(real_path)
             yield from _of_path(Path(path), formats)
 
 
@@ -98,6 +102,8 @@ def _of_folder(folder: Path, formats: Formats) -> Iterator[Input]:
             path = Path(place, name)
             if _leads_out(path, folder):
                 yield Input(str(path), error="a link that leads out of the folder: not followed")
+            elif path.is_symlink():
+                continue  # what it leads to is met by its own name
             elif path.suffix.lower() in SUFFIXES and path.is_file() and not _is_hidden(name):
                 yield from _of_file_among_others(path, formats)
 

@@ -48,8 +48,8 @@ def refusal(
     objects = [record.value for record in records if isinstance(record.value, dict)]
     if objects:
         why += f" {what_it_looks_like(path, objects)}{nearest(objects[0], formats)}"
-    known = f"{', '.join(formats)}, and CSV with a header; for others see traces_from_frame"
-    return RecordError(f"{why} read_traces knows {known}", path)
+    known = f"read_traces knows {len(formats)} forms (the README names them) and CSV with a header"
+    return RecordError(f"{why} {known}; for other columns see traces_from_frame", path)
 
 
 def what_it_looks_like(path: str, objects: list[dict[str, Any]]) -> str:

@@ -87,11 +87,19 @@ def _camel(row: Record) -> dict[str, Any]:
     return fields
 
 
+def _opened(record: Record) -> Record:
+    """A trace in one object, also where its page downloads it beside its observations."""
+    trace = record.get("trace")
+    if isinstance(trace, dict) and isinstance(record.get("observations"), list):
+        return {**record, **trace, "observations": record["observations"]}
+    return record
+
+
 def _is_langfuse(record: Record) -> bool:
     rows = record.get("data")
     if isinstance(rows, list):
         return bool(rows) and isinstance(rows[0], dict) and _is_langfuse(rows[0])
-    row = _camel(record)
+    row = _camel(_opened(record))
     return _is_trace(row) or _is_observation(row)
 
 
@@ -111,7 +119,10 @@ def _rows(record: Record) -> Iterator[Record]:
     rows = record.get("data")
     for row in rows if isinstance(rows, list) else [record]:
         if isinstance(row, dict):
-            yield _camel(row)
+            opened = dict(_opened(row))
+            if isinstance(opened.get("observations"), list):
+                opened.pop("trace", None)
+            yield _camel(opened)
 
 
 def _trace_id(row: Record) -> str | None:

@@ -54,4 +54,4 @@ def _message(turn: Any) -> Any:
     return {**without(turn, "from"), "role": role}
 
 
-FORMAT = Format("sharegpt", LISTS, _read, _knows)
+FORMAT = Format("sharegpt", LISTS, _read, _knows, converted=frozenset({"from"}))
