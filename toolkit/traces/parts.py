@@ -32,18 +32,32 @@ BLOCKS = ("tool_use", "tool_result", "thinking")
 CALLS = ("tool_use", "_call", "executable_code", "tool_invocation", "dynamic_tool")
 """How the types of parts end that call a tool, in snake case."""
 RESULTS = (
-    *("tool_result", "_call_output", "call_response", "function_response", "function_result"),
-    *("code_execution_result", "tool_error"),
+    "tool_result",
+    "_call_output",
+    "call_response",
+    "function_response",
+    "function_result",
+    "code_execution_result",
+    "tool_error",
 )
 THOUGHTS = {
-    *("thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_text"),
-    *("thought", "think"),
+    "thinking",
+    "redacted_thinking",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_text",
+    "thought",
+    "think",
 }
 MARKS = {"step_start", "step_finish"}
 """Parts that hold nothing: they say where a reply of the model begins or ends."""
 VERCEL_TYPES = {
-    *("tool-call", "tool-result", "tool-error", "tool-invocation"),
-    *("tool-approval-request", "tool-approval-response"),
+    "tool-call",
+    "tool-result",
+    "tool-error",
+    "tool-invocation",
+    "tool-approval-request",
+    "tool-approval-response",
 }
 """The types in Vercel's SDK that begin as ``tool-NAME``, the call of a tool of that name, does."""
 COATS = {

@@ -21,23 +21,21 @@ ANNOTATIONS = ("annotations", "span_annotations")
 RESULT_HOMES = ("score", "label", "explanation")
 ANNOTATION_HOMES = ("name", "annotation_name", "annotator_kind", "result", "user_id", *RESULT_HOMES)
 CONVERTED = frozenset(
-    (
-        *(
-            "annotator_kind",
-            "context",
-            "span_id",
-            "trace_id",
-            "parent_id",
-            "span_kind",
-            "kind",
-            "start_time",
-        ),
+    {
+        "annotator_kind",
+        "context",
+        "span_id",
+        "trace_id",
+        "parent_id",
+        "span_kind",
+        "kind",
+        "start_time",
         "end_time",
         "status_code",
         "status",
         "openinference.span.kind",
         *CONTEXT,
-    )
+    }
 )
 HOMES = CONVERTED | {"name", "status_message", "attributes", "events", "id", *ANNOTATIONS}
 """The fields of a span that have a home in a `Span`."""

@@ -15,9 +15,21 @@ from toolkit.traces.usage import usage_of
 BY_PEOPLE = "human"
 """The type of the assertion that promptfoo adds where a person gave a thumb in its page."""
 BY_MODELS = (
-    *("llm-rubric", "factuality", "model-graded", "g-eval", "answer-relevance", "context-"),
-    *("conversation-relevance", "select-best", "moderation", "classifier", "search-rubric", "pi"),
-    *("agent-rubric", "trajectory:goal-success", "promptfoo:redteam"),
+    "llm-rubric",
+    "factuality",
+    "model-graded",
+    "g-eval",
+    "answer-relevance",
+    "context-",
+    "conversation-relevance",
+    "select-best",
+    "moderation",
+    "classifier",
+    "search-rubric",
+    "pi",
+    "agent-rubric",
+    "trajectory:goal-success",
+    "promptfoo:redteam",
 )
 """How the types of assertions begin that a model decides."""
 USED = ("id", "prompt", "response", "latencyMs", "success", "score", "error")
