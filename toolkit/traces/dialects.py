@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from toolkit.traces.decode import decode_at
+from toolkit.traces.fields import without
 from toolkit.traces.ids import Record
 from toolkit.traces.parts import PartKind, has_answer, kind_of, opened
 from toolkit.traces.spelling import has_any, stated, take
@@ -68,7 +69,7 @@ def unwrapped(message: Record) -> dict[str, Any]:
         return {"type": message["type"], **data}
     inner = message.get("message")
     if isinstance(inner, dict) and "role" not in message:
-        others = {name: value for name, value in message.items() if name != "message"}
+        others = without(message, "message")
         return {**others, **inner}
     return dict(message)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.render import Html, details, fragment, tag
 from toolkit.traces.amounts import quantity
+from toolkit.traces.fields import without
 
 TEXT_LINES, END_LINES = 40, 12
 """A longer text folds, but for so many lines at either end."""
@@ -68,7 +69,7 @@ def without_edit(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     fields = edit_fields(value)
     if fields is None:
         return value
-    return {name: child for name, child in value.items() if name not in fields}
+    return without(value, *fields)
 
 
 def edit_html(value: Mapping[Any, Any]) -> Html:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from toolkit.traces.decode import MOST_LEVELS, decode_at, shallow
+from toolkit.traces.fields import without
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.spelling import snake, stated, take
 from toolkit.traces.times import epoch_s
@@ -122,7 +123,7 @@ def opened(part: Any) -> Any:
         return part
     for name, inner in part.items():
         if name in COATS and isinstance(inner, dict):
-            others = {key: value for key, value in part.items() if key not in (name, "type")}
+            others = without(part, name, "type")
             return {"type": COATS[name], **others, **inner}
     return part
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.vendor import objects_in
+from toolkit.traces.fields import objects_in
 from toolkit.traces.ids import Record
 
 Fields = dict[str, Any]

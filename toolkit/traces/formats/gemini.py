@@ -2,16 +2,8 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import (
-    add_error,
-    elements_of,
-    fields_of,
-    objects_in,
-    request_of,
-    response_of,
-    rest_of,
-    without,
-)
+from toolkit.traces.fields import elements_of, fields_of, objects_of, without
+from toolkit.traces.formats.exchange import add_error, request_of, response_of, rest_of
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -120,13 +112,13 @@ def _joined(response: Any) -> Any:
     parts: list[Any] = []
     for piece in pieces:
         joined |= piece
-        for candidate in objects_in(piece["candidates"])[:1]:
+        for candidate in objects_of(piece["candidates"])[:1]:
             content = fields_of(candidate.get("content"))
-            parts += objects_in(content.get("parts"))
+            parts += objects_of(content.get("parts"))
     if all(part.keys() == {"text"} for part in parts):
         words = [str(part["text"]) for part in parts]
         parts = [{"text": "".join(words)}]
-    last = objects_in(joined["candidates"])[:1] or [{}]
+    last = objects_of(joined["candidates"])[:1] or [{}]
     joined["candidates"] = [{**last[0], "content": {"parts": parts}}]
     return joined
 

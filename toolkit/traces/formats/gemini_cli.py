@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import fields_of, first_record, objects_in, without
+from toolkit.traces.fields import fields_of, objects_of, without
+from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.gemini import open_answer
 from toolkit.traces.ids import Record, first_id
@@ -60,7 +61,7 @@ def _read(record: Record, id_: str) -> Trace:
 def _messages(part: Record) -> list[dict[str, Any]]:
     """The messages of a document, or the one that a line is."""
     if _is_head(part):
-        return objects_in(part.get("messages"))
+        return objects_of(part.get("messages"))
     return [] if "$set" in part else [dict(part)]
 
 
@@ -75,14 +76,14 @@ def _read_message(transcript: Transcript, message: dict[str, Any]) -> None:
 def _said(message: Record) -> dict[str, Any]:
     """What a message says, in the words of Gemini's API; its calls have their answers with them."""
     parts: list[Any] = []
-    for thought in objects_in(message.get("thoughts")):
+    for thought in objects_of(message.get("thoughts")):
         parts.append({"text": _thought(thought), "thought": True})
     content = message.get("content")
     if isinstance(content, list):
         parts += content
     elif content:
         parts.append({"text": content})
-    for call in objects_in(message.get("toolCalls")):
+    for call in objects_of(message.get("toolCalls")):
         parts.append(_call(call))
     usage: dict[str, Any] = {}
     for name, count in fields_of(message.get("tokens")).items():
@@ -97,7 +98,7 @@ def _thought(thought: Record) -> str:
 
 def _call(call: Record) -> dict[str, Any]:
     """A call with its answer, where one came back."""
-    answers = [_answer(part) for part in objects_in(call.get("result"))]
+    answers = [_answer(part) for part in objects_of(call.get("result"))]
     return {
         "type": "tool-call",
         "toolCallId": call.get("id"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from toolkit.traces.contents import decoded, messages_in
+from toolkit.traces.fields import without
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.scores import score
 from toolkit.traces.spans import Span
@@ -66,7 +67,7 @@ def _taken(events: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str,
 
 def _message(fields: Mapping[str, Any], role: str) -> dict[str, Any]:
     """The message of an event: among its fields, in one of them, or as the text of one."""
-    message = {name: value for name, value in fields.items() if name not in ABOUT}
+    message = without(fields, *ABOUT)
     body = decoded(fields.get("gen_ai.event.content"))
     if isinstance(body, dict):
         message |= body

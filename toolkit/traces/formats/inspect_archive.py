@@ -9,8 +9,8 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.archive import Archive
+from toolkit.traces.fields import object_in, objects_in
 from toolkit.traces.formats.inspect_events import referred
-from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record
 
 HEADER = "header.json"

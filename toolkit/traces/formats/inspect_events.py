@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from toolkit.traces.formats.scores import stated_only
-from toolkit.traces.formats.vendor import object_in, objects_in
+from toolkit.traces.fields import object_in, objects_in, stated_only, without
 from toolkit.traces.ids import Record
 from toolkit.traces.usage import usage_of
 
@@ -112,7 +111,7 @@ class Events:
                 others.append(event)
                 continue
             repeated = REPEATED if event.get("event") == "model" else ANSWERED
-            others.append({name: value for name, value in event.items() if name not in repeated})
+            others.append(without(event, *repeated))
         return others
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.inspect_archive import UNREADABLE, archived_logs
 from toolkit.traces.formats.inspect_events import Events
 from toolkit.traces.formats.inspect_scores import outcome_of, scores_of
-from toolkit.traces.formats.scores import stated_only
-from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -42,7 +41,7 @@ def _samples(record: Record) -> Iterator[Record]:
     if "eval" not in record:
         yield _with_texts(record)
         return
-    log = {name: value for name, value in record.items() if name not in OF_SAMPLES}
+    log = without(record, *OF_SAMPLES)
     samples = record.get("samples")
     if not isinstance(samples, list) or not samples:
         yield {"log": log}
@@ -59,7 +58,7 @@ def _with_texts(sample: Record) -> Record:
     attachments = sample.get("attachments")
     if not isinstance(attachments, dict) or not attachments:
         return sample
-    others = {name: value for name, value in sample.items() if name != "attachments"}
+    others = without(sample, "attachments")
     references = [f"{REFERENCE}{name}" for name in attachments]
     return {**resolved(others, attachments), "attachments": references}
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.traces.fields import object_in, objects_in, others
 from toolkit.traces.formats.scores import score
-from toolkit.traces.formats.vendor import object_in, objects_in, others
 from toolkit.traces.ids import Record
 
 GRADED_BY_A_MODEL = "model_graded"

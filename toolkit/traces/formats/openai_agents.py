@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.formats.exchange import fields_of, first_record, without
+from toolkit.traces.fields import fields_of, without
+from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.parts import epoch_s

@@ -6,12 +6,12 @@ from typing import Any
 from toolkit.records import RecordError
 from toolkit.traces.contents import decoded
 from toolkit.traces.extension import EXTENSION, restored
+from toolkit.traces.fields import object_in, others, without
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.genai import read_genai
 from toolkit.traces.formats.genai_events import scores_of
 from toolkit.traces.formats.openinference import read_openinference
-from toolkit.traces.formats.vendor import object_in, others
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of
@@ -240,7 +240,7 @@ READ = CONVERTED | {
 def _events(events: Any) -> list[dict[str, Any]]:
     read: list[dict[str, Any]] = []
     for event in _objects(events):
-        about = {name: value for name, value in event.items() if name != "timeUnixNano"}
+        about = without(event, "timeUnixNano")
         time = epoch_s(event.get("timeUnixNano"))
         if time is not None:
             about["time"] = time

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.traces.contents import decoded
+from toolkit.traces.fields import NOTHING, object_in, objects_in, others
 from toolkit.traces.formats.attributes import flattened
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.otlp import error_of, otel_span, session_of
 from toolkit.traces.formats.scores import score
-from toolkit.traces.formats.vendor import NOTHING, object_in, objects_in, others
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of

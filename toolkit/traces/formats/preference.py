@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from toolkit.traces.formats.exchange import fields_of, without
+from toolkit.traces.fields import fields_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.scores import score, stated_only
-from toolkit.traces.formats.vendor import object_in, objects_in
+from toolkit.traces.formats.scores import score
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -20,7 +20,7 @@ def _parts(record: Record) -> Iterator[Record]:
     if "simulations" not in record:
         yield record
         return
-    shared = {name: value for name, value in record.items() if name not in LISTS}
+    shared = without(record, *LISTS)
     tasks: dict[str | None, Any] = {}
     for task in objects_in(record, "tasks"):
         task_id = first_id(task, "id")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, fields_of, objects_in, without
+from toolkit.traces.fields import elements_of, fields_of, objects_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
@@ -92,7 +92,7 @@ def _parts(message: Record) -> list[Any]:
 def _answered(response: Any) -> list[Any]:
     """The messages that `generateText` answered, the first with the model and the time."""
     response = fields_of(response)
-    messages = objects_in(response.get("messages"))
+    messages = objects_of(response.get("messages"))
     if messages:
         about = {"model": response.get("modelId"), "created_at": response.get("timestamp")}
         messages[0] = {**about, **messages[0]}
