@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from toolkit.traces.decode import decode_at
 from toolkit.traces.dialects import is_message, unwrapped
 from toolkit.traces.ids import id_text
-from toolkit.traces.parts import kind_of
+from toolkit.traces.kinds import kind_of
 
 Json = Any
 LISTS = ("messages", "input_messages", "output_messages", "prompts", "contents", "choices")

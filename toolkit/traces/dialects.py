@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from toolkit.traces.decode import decode_at
 from toolkit.traces.fields import without
 from toolkit.traces.ids import Record
-from toolkit.traces.parts import PartKind, has_answer, kind_of, opened
+from toolkit.traces.kinds import PartKind, has_answer, kind_of, opened
 from toolkit.traces.spelling import has_any, stated, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of

@@ -10,8 +10,8 @@ from typing import Any
 
 from toolkit.records import canonical
 from toolkit.traces.ids import Taken
-from toolkit.traces.parts import words_of
 from toolkit.traces.trace import Step
+from toolkit.traces.words import words_of
 
 NUMBER = re.compile(r"s\d+(-\d+)?")
 """The id of a step whose source gave it none."""

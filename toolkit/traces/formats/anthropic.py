@@ -6,7 +6,7 @@ from toolkit.traces.fields import without
 from toolkit.traces.formats.chat import read_chat
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import is_block
+from toolkit.traces.kinds import is_block
 from toolkit.traces.trace import Trace
 
 RESULTS = ("succeeded", "errored", "canceled", "expired")

@@ -9,8 +9,8 @@ from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
 from toolkit.traces.formats.vendor import read_content
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Kind, Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import usage_of
 

@@ -8,8 +8,8 @@ from toolkit.traces.fields import fields_of, without
 from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import NOTES, Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import usage_of
 

@@ -7,7 +7,7 @@ from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
-from toolkit.traces.parts import epoch_s
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 OBJECT = "thread.message"

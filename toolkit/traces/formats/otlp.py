@@ -13,8 +13,8 @@ from toolkit.traces.formats.genai import read_genai
 from toolkit.traces.formats.genai_events import scores_of
 from toolkit.traces.formats.openinference import read_openinference
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 RESOURCES = ("resourceSpans", "resource_spans")

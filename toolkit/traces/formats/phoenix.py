@@ -11,8 +11,8 @@ from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.otlp import error_of, otel_span, session_of
 from toolkit.traces.formats.scores import score
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 CONTEXT = ("context.span_id", "context.trace_id")
