@@ -9,11 +9,14 @@ from toolkit.traces.kinds import ANSWERS, FAILED, VERCEL_TYPES, WHYS
 from toolkit.traces.spelling import snake, stated, take
 from toolkit.traces.words import json_text, words_of
 
+# the fields of a call and of its result that say the same, the first of which counts
 CALL_IDS = ("call_id", "tool_call_id", "tool_use_id", "source_call_id", "id")
 CALL_NAMES = ("name", "tool_name", "function_name", "tool", "function")
 ARGUMENTS = ("arguments", "args", "input", "parameters", "kwargs", "action", "code", "queries")
 WENT_WELL = {"success", "completed", "ok", "output-available", "outcome_ok"}
 """What a state says of the answer to a call, in lower case."""
+NAMELESS_CALLS = ("tool_call", "function_call", "custom_tool_call")
+"""The types of calls that do not name a tool."""
 MOST_DECODED = 3
 """How often arguments may be JSON text inside of JSON text."""
 
@@ -63,16 +66,18 @@ def call_of(part: Any) -> Call | None:
         return None
     fields = dict(part)
     for coat in ("function", "custom"):
-        if isinstance(fields.get(coat), dict):
-            inner = fields.pop(coat)
-            fields.update(inner)
+        inner = fields.get(coat)
+        if isinstance(inner, dict):
+            del fields[coat]
+            fields |= inner
     name = take(fields, *CALL_NAMES)
     type_ = fields.pop("type", None)
     if name is None and isinstance(type_, str):
         name = _tool_of(type_)
     if not isinstance(name, str):
         return None
-    arguments, not_finite = decoded_arguments(take(fields, *ARGUMENTS))
+    written = take(fields, *ARGUMENTS)
+    arguments, not_finite = decoded_arguments(written)
     call_id = id_text(take(fields, *CALL_IDS))
     return Call(call_id, name, arguments, fields, tuple(not_finite))
 
@@ -84,7 +89,7 @@ def _tool_of(type_: str) -> str | None:
     name = snake(type_)
     if name == "executable_code":
         return "code_execution"
-    if not name.endswith("_call") or name in ("tool_call", "function_call", "custom_tool_call"):
+    if name in NAMELESS_CALLS or not name.endswith("_call"):
         return None
     return name.removesuffix("_call")
 
@@ -132,8 +137,12 @@ def _error_of(fields: dict[str, Any], why: Any, answer: Any) -> bool | None:
             return True
     for name in ("status", "state", "outcome"):
         state = fields.get(name)
-        if isinstance(state, str) and state.lower() in FAILED | WENT_WELL:
-            return state.lower() in FAILED
+        if not isinstance(state, str):
+            continue
+        if state.lower() in FAILED:
+            return True
+        if state.lower() in WENT_WELL:
+            return False
     return None
 
 
@@ -179,9 +188,11 @@ def decoded_arguments(written: Any) -> tuple[Any, list[str]]:
         rest = value[decoded.end :].strip()
         if rest or decoded.n_cut or not isinstance(decoded.value, dict | str):
             break
-        may_be_deep = value.count("{") + value.count("[") > MOST_LEVELS
-        if may_be_deep and shallow(decoded.value)[1]:
-            break
+        n_brackets = value.count("{") + value.count("[")
+        if n_brackets > MOST_LEVELS:
+            _, n_cut = shallow(decoded.value)
+            if n_cut:
+                break
         value = decoded.value
         if isinstance(value, dict):
             return value, list(decoded.not_finite)
