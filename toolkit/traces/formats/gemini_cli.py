@@ -22,7 +22,9 @@ TOKENS = {
 }
 """The counts of a message, and what Gemini's API calls them."""
 HEAD = ("sessionId", "projectHash")
+"""The fields of the first line, or of a whole document."""
 LINE = ("id", "timestamp", "content")
+"""The fields of the line of a message."""
 READ = ("type", "content", "thoughts", "toolCalls", "tokens")
 
 
@@ -68,12 +70,15 @@ def _messages(part: Record) -> list[dict[str, Any]]:
 def _read_message(transcript: Transcript, message: dict[str, Any]) -> None:
     type_ = str(message.get("type"))
     if type_ in ROLES:
-        transcript.read({**without(message, *READ), **_said(message), "role": ROLES[type_]})
+        others = without(message, *READ)
+        transcript.read({**others, **_content(message), "role": ROLES[type_]})
     else:
-        transcript.read({**without(message, "type"), "role": "system"}, kind=type_)
+        notice = without(message, "type")
+        notice["role"] = "system"
+        transcript.read(notice, kind=type_)
 
 
-def _said(message: Record) -> dict[str, Any]:
+def _content(message: Record) -> dict[str, Any]:
     """What a message says, in the words of Gemini's API; its calls have their answers with them."""
     parts: list[Any] = []
     for thought in objects_of(message.get("thoughts")):
@@ -92,26 +97,35 @@ def _said(message: Record) -> dict[str, Any]:
 
 
 def _thought(thought: Record) -> str:
-    lines = [thought.get("subject"), thought.get("description")]
-    return "\n".join(str(line) for line in lines if line)
+    """The subject of a thought, and its description on the next line."""
+    lines: list[str] = []
+    for name in ("subject", "description"):
+        if thought.get(name):
+            lines.append(str(thought[name]))
+    return "\n".join(lines)
 
 
 def _call(call: Record) -> dict[str, Any]:
     """A call with its answer, where one came back."""
-    answers = [_answer(part) for part in objects_of(call.get("result"))]
+    results = objects_of(call.get("result"))
+    answers: Any = [_answer(part) for part in results]
+    if len(answers) == 1:
+        answers = answers[0]
     return {
         "type": "tool-call",
         "toolCallId": call.get("id"),
         "toolName": call.get("name"),
         **without(call, "id", "name", "result"),
-        "result": answers[0] if len(answers) == 1 else answers or None,
+        "result": answers if results else None,
     }
 
 
 def _answer(part: dict[str, Any]) -> Any:
     """What a part of a result says."""
     answer = open_answer(part).get("functionResponse")
-    return answer.get("response") if isinstance(answer, dict) else part
+    if not isinstance(answer, dict):
+        return part
+    return answer.get("response")
 
 
 def _session(record: Record) -> str | None:

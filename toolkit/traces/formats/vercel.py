@@ -66,8 +66,8 @@ def _read(record: Record, id_: str) -> Trace:
     system = record.get("system")
     if system:
         transcript.read({"role": "system", "content": system})
-    for message in elements_of(record.get("messages")):
-        transcript.read(_message(message))
+    messages = elements_of(record.get("messages"))
+    transcript.read_all(_message(message) for message in messages)
     answered = _answered(record.get("response"))
     if answered:
         usage = record.get("totalUsage") or record.get("usage")
