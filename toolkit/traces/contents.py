@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from toolkit.traces.decode import decode_at
 from toolkit.traces.dialects import is_message, unwrapped
 from toolkit.traces.ids import id_text
-from toolkit.traces.parts import kind_of
+from toolkit.traces.kinds import kind_of
 
 Json = Any
 LISTS = ("messages", "input_messages", "output_messages", "prompts", "contents", "choices")
@@ -19,8 +19,21 @@ LISTS = ("messages", "input_messages", "output_messages", "prompts", "contents",
 MESSAGES = ("message", "generations", "response", "completion", "kwargs")
 """The fields that hold a message, or words."""
 WORDS = (
-    *("output", "input", "question", "query", "prompt", "text", "content", "answer", "result"),
-    *("user_input", "human_input", "chat_input", "response", "completion", "output_text"),
+    "output",
+    "input",
+    "question",
+    "query",
+    "prompt",
+    "text",
+    "content",
+    "answer",
+    "result",
+    "user_input",
+    "human_input",
+    "chat_input",
+    "response",
+    "completion",
+    "output_text",
 )
 """The fields that hold what was said, where nothing else is beside them."""
 MARKS = ("role", "content", "kwargs", "data", "tool_calls", "parts")

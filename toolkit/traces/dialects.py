@@ -9,17 +9,31 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from toolkit.traces.decode import decode_at
+from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.ids import Record
-from toolkit.traces.parts import PartKind, has_answer, kind_of, opened
+from toolkit.traces.kinds import PartKind, has_answer, kind_of, opened
 from toolkit.traces.spelling import has_any, stated, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of
 
 ACTORS = {
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("user", "human", "customer", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "ai", "model", "bot", "gpt", "chatgpt", "agent"), "assistant"),
-    **dict.fromkeys(("tool", "function", "observation", "ipython"), "tool"),
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "customer": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "agent": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "ipython": "tool",
 }
 """The actor of a role. A role that is not here is a name, and acts under it."""
 ROLES = ("role", "from", "author", "sender", "speaker", "source", "type")
@@ -60,15 +74,15 @@ def unwrapped(message: Record) -> dict[str, Any]:
     """
     kwargs = message.get("kwargs")
     if isinstance(kwargs, dict) and "lc" in message:
-        path = message.get("id")
-        name = path[-1] if isinstance(path, list) and path else None
+        path = elements_of(message.get("id"))
+        name = path[-1] if path else None
         return {"type": name, **kwargs}
     data = message.get("data")
     if isinstance(data, dict) and _actor_of(message.get("type")):
         return {"type": message["type"], **data}
     inner = message.get("message")
     if isinstance(inner, dict) and "role" not in message:
-        others = {name: value for name, value in message.items() if name != "message"}
+        others = without(message, "message")
         return {**others, **inner}
     return dict(message)
 
@@ -131,9 +145,9 @@ def take_time(fields: dict[str, Any]) -> float | None:
 
 def take_model(fields: dict[str, Any]) -> str | None:
     """The model that replied."""
-    about = fields.get("response_metadata")
     model = take(fields, *MODELS)
-    if model is None and isinstance(about, dict):
+    if model is None:
+        about = fields_of(fields.get("response_metadata"))
         model = stated(about, *MODELS)
     return model if isinstance(model, str) else None
 
@@ -143,16 +157,20 @@ def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
     if not has_any(fields, *USAGES, *COSTS, "response_metadata"):
         return {}
     usage = take(fields, *USAGES)
-    about = fields.get("response_metadata")
-    if usage is None and isinstance(about, dict):
+    if usage is None:
+        about = fields_of(fields.get("response_metadata"))
         usage = stated(about, *USAGES)
-    counts = usage_of(usage) if isinstance(usage, dict) else {}
+    counts = usage_of(fields_of(usage))
     cost = number_of(stated(fields, *COSTS))
     if cost is not None:
         take(fields, *COSTS)
         counts.setdefault("cost_usd", cost)
-    data = {"usage": counts} if counts else {}
-    return data if usage is None or usage == counts else {**data, "stated_usage": usage}
+    data: dict[str, Any] = {}
+    if counts:
+        data["usage"] = counts
+    if usage is not None and usage != counts:
+        data["stated_usage"] = usage
+    return data
 
 
 def take_parts(fields: dict[str, Any]) -> Iterator[Part]:
@@ -180,10 +198,10 @@ def take_parts(fields: dict[str, Any]) -> Iterator[Part]:
 def _tool_calls(fields: dict[str, Any]) -> Any:
     """The calls of a message, which LangChain may have kept apart."""
     calls = take(fields, "tool_calls")
-    about = fields.get("additional_kwargs")
-    if not calls and isinstance(about, dict):
-        return stated(about, "tool_calls")
-    return calls
+    if calls:
+        return calls
+    about = fields_of(fields.get("additional_kwargs"))
+    return stated(about, "tool_calls")
 
 
 def _take_thought(fields: dict[str, Any]) -> Any:

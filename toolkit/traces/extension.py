@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from toolkit.records import RecordError, validate
+from toolkit.traces.fields import without
 from toolkit.traces.trace import Step, Trace
 
 EXTENSION = "fieldbook"
@@ -121,7 +122,7 @@ def restored(read: Trace) -> Trace:
     extension = read.meta.get(EXTENSION)
     if not isinstance(extension, dict) or extension.get("n_read") != len(read.steps):
         return read
-    meta = {name: value for name, value in read.meta.items() if name != EXTENSION}
+    meta = without(read.meta, EXTENSION)
     try:
         steps = [_restored_step(entry, read.steps) for entry in extension["steps"]]
         fields = {"id": extension["id"], "steps": steps, "source": extension["source"]}
@@ -137,12 +138,12 @@ def _restored_step(entry: Any, steps: tuple[Step, ...]) -> dict[str, Any]:
     if "at" not in entry:
         return dict(entry)
     step = steps[entry["at"]]
-    changed = {name: value for name, value in entry.items() if name not in ("at", "data")}
+    changed = without(entry, "at", "data")
     return asdict(step) | changed | {"data": _set(step.data, entry.get("data", {}))}
 
 
 def _set(fields: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with what is to be set, and without what is to be left out."""
     dropped = changed.get("drop", ())
-    kept = {name: value for name, value in fields.items() if name not in dropped}
+    kept = without(fields, *dropped)
     return kept | dict(changed.get("set", {}))

@@ -38,8 +38,15 @@ TRACE_COLUMNS = {
     "started": "datetime64[ns, UTC]",
 }
 STATED_COLUMNS = {
-    *("model", "outcome", "reward", "cost_usd", "duration_s", "input_tokens", "output_tokens"),
-    *("cached_tokens", "reasoning_tokens"),
+    "model",
+    "outcome",
+    "reward",
+    "cost_usd",
+    "duration_s",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
 }
 """The columns that show what ``meta`` states under the same name."""
 Scalar = str | int | float | bool

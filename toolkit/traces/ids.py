@@ -6,8 +6,19 @@ from typing import Any
 Record = Mapping[str, Any]
 """An object in a file."""
 IDS = (
-    *("id", "trace_id", "conversation_id", "thread_id", "session_id", "chat_id", "request_id"),
-    *("traceId", "conversationId", "threadId", "sessionId", "chatId", "requestId"),
+    "id",
+    "trace_id",
+    "conversation_id",
+    "thread_id",
+    "session_id",
+    "chat_id",
+    "request_id",
+    "traceId",
+    "conversationId",
+    "threadId",
+    "sessionId",
+    "chatId",
+    "requestId",
 )
 """The usual names of an id, the first of which counts."""
 

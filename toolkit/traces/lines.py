@@ -51,18 +51,20 @@ class Lines:
             return
         line, n_known = self._line_for(turns, reply)
         self.n_repeated += n_known
-        n_before = len(line.transcript.steps)
+        transcript = line.transcript
+        n_before = len(transcript.steps)
         for turn in prompts:
             if not line.prompts.issuperset(turn.keys):
                 line.prompts.update(turn.keys)
-                line.transcript.read(turn.message)
+                transcript.read(turn.message)
         for turn in turns[n_known:]:
             self._read(line, turn)
         fill(line, n_before, {}, reply.start)
-        for step in line.transcript.steps[n_before:]:
+        for step in transcript.steps[n_before:]:
             # what an earlier reply used is not used again where it stands in a history
             if "usage" in step.data:
-                step.data[EARLIER_USAGE] = step.data.pop("usage")
+                usage = step.data.pop("usage")
+                step.data[EARLIER_USAGE] = usage
         self._answer(line, output, reply)
 
     def _line_for(self, turns: list[Turn], reply: Reply) -> tuple[Line, int]:
@@ -84,7 +86,10 @@ class Lines:
 
     def _holding(self, keys: Keys) -> Iterable[Line]:
         """The lines that have the first of `keys`."""
-        return self._holders.get(keys[0], {}).values() if keys else ()
+        if not keys:
+            return ()
+        holders = self._holders.get(keys[0], {})
+        return holders.values()
 
     def _goes_on(self, turns: list[Turn], keys: Keys) -> tuple[Line, int] | None:
         """The longest line that `turns` repeat, else one whose end they repeat or answer."""
@@ -93,15 +98,18 @@ class Lines:
             n_keys = len(line.keys)
             n_turns = n_turns_of(turns, n_keys)
             is_longer = longest is None or n_keys > len(longest[0].keys)
-            if n_turns and is_longer and n_common(line.keys, keys) == n_keys:
+            is_repeated = n_common(line.keys, keys) == n_keys
+            if n_turns and is_longer and is_repeated:
                 longest = (line, n_turns)
         if longest is not None or not turns:
             return longest
         caller = self._callers.get(turns[0].answers or "")
         if caller is not None:
             return caller, 0
-        for line in reversed(list(self._holding(keys))):
-            n_turns = n_turns_of(turns, overlap(line.keys, keys))
+        holders = list(self._holding(keys))
+        for line in reversed(holders):
+            n_keys = overlap(line.keys, keys)
+            n_turns = n_turns_of(turns, n_keys)
             if n_turns:
                 return line, n_turns
         return None
@@ -120,9 +128,10 @@ class Lines:
         n_turns = 0
         n_keys = 0
         for turn in turns:
-            if n_keys + len(turn.keys) > n_shared:
+            n_turn_keys = len(turn.keys)
+            if n_keys + n_turn_keys > n_shared:
                 break
-            n_keys += len(turn.keys)
+            n_keys += n_turn_keys
             n_turns += 1
         line = Line(parent, n_keys, reply.depth, reply.agent)
         for turn in turns[:n_turns]:
@@ -136,6 +145,7 @@ class Lines:
         return line, n_turns
 
     def _read(self, line: Line, turn: Turn) -> None:
+        """Append a turn to a line, and note which keys and calls the line has now."""
         steps = line.transcript.steps
         n_before = len(steps)
         line.transcript.read(turn.message)
@@ -151,18 +161,19 @@ class Lines:
 
     def _answer(self, line: Line, output: list[Turn], reply: Reply) -> None:
         """Add the answer, its failure, or the bare fact that there was one."""
-        n_before = len(line.transcript.steps)
+        transcript = line.transcript
+        n_before = len(transcript.steps)
         for turn in output:
             self._read(line, turn)
-        about = reply.about()
         if reply.error is not None:
-            line.transcript.add("error", "assistant", reply.error, {})
+            transcript.add("error", "assistant", reply.error, {})
         elif not output and reply.is_model:
-            line.transcript.add("model.usage", "assistant", "", {})
+            transcript.add("model.usage", "assistant", "", {})
         if reply.agent:
-            for step in line.transcript.steps[n_before:]:
+            for step in transcript.steps[n_before:]:
                 step.data["agent"] = reply.agent
-        fill(line, n_before, about, reply.end if reply.end is not None else reply.start)
+        time = reply.start if reply.end is None else reply.end
+        fill(line, n_before, reply.about(), time)
         line.answered.add(n_before)
 
     def _answers_known_line(self, reply: Reply, turns: list[Turn], output: list[Turn]) -> bool:
@@ -177,10 +188,11 @@ class Lines:
             place = line.key_steps[len(keys)]
             if place not in line.answered and place >= line.n_inherited:
                 line.answered.add(place)
-                step = line.transcript.steps[place]
+                steps = line.transcript.steps
+                step = steps[place]
                 step.data.update(reply.about())
-                time = reply.end if reply.end is not None else step.time
-                line.transcript.steps[place] = replace(step, time=time)
+                time = step.time if reply.end is None else reply.end
+                steps[place] = replace(step, time=time)
                 return True
         return False
 
@@ -193,27 +205,33 @@ class Lines:
         own_steps: list[list[Step]] = []
         n_branches = 0
         for line in self._lines:
+            steps = line.transcript.steps
+            begin = line.n_inherited
+            if line is main:
+                own_steps.append(steps[begin:])
+                continue
             n_main = main_keys.get(id(line), 0)
             end = place_of(line, n_main)
-            steps = line.transcript.steps
-            stem = steps[line.n_inherited : end]
-            branch = steps[max(end, line.n_inherited) :]
-            if line is main:
-                stem, branch = steps[line.n_inherited :], []
+            stem = steps[begin:end]
+            branch = steps[max(end, begin) :]
             if branch:
                 n_branches += 1
                 _mark(branch, f"branch-{n_branches}", line.agent)
-            own_steps += [stem] if line is main else [stem, branch]
-        return sorted((steps for steps in own_steps if steps), key=_is_branch)
+            own_steps.append(stem)
+            own_steps.append(branch)
+        with_steps = [steps for steps in own_steps if steps]
+        return sorted(with_steps, key=_is_branch)
 
     def notes(self) -> list[str]:
         """What a reader should know of the lines."""
-        if len(self._lines) < 2:
+        n_branches = len(self._lines) - 1
+        if n_branches < 1:
             return []
-        return [f"{len(self._lines) - 1} branches leave the main line"]
+        return [f"{n_branches} branches leave the main line"]
 
 
 def _mark(steps: Iterable[Step], branch: str, agent: str | None) -> None:
+    """Mark steps as those of a branch, and of its agent where none is stated."""
     for step in steps:
         step.data["branch"] = branch
         if agent:

@@ -8,10 +8,15 @@ from toolkit.traces.totals import total_tokens, totals_of
 from toolkit.traces.trace import Step, Trace, title
 from toolkit.traces.usage import number_of
 
-SUMS = (*("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),)
+SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd")
 """What is added up over the replies in a trace, where the source states no total."""
 STEP_FIELDS = {
-    *("usage", "cost_usd", "input_tokens", "output_tokens", "prompt_tokens", "completion_tokens"),
+    "usage",
+    "cost_usd",
+    "input_tokens",
+    "output_tokens",
+    "prompt_tokens",
+    "completion_tokens",
 }
 """The fields of a step's data of which one is there where the step states what it used."""
 OURS = {*SUMS, "cache_write_tokens"}

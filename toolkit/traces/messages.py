@@ -17,20 +17,13 @@ from toolkit.traces.dialects import (
     unwrapped,
 )
 from toolkit.traces.ids import Record, Taken, id_text
+from toolkit.traces.kinds import PartKind, kind_of
 from toolkit.traces.pairing import OpenCalls
-from toolkit.traces.parts import (
-    Call,
-    PartKind,
-    Result,
-    call_of,
-    kind_of,
-    result_of,
-    thought_of,
-    words_of,
-)
+from toolkit.traces.parts import Call, Result, call_of, result_of, thought_of
 from toolkit.traces.spelling import stated, take
 from toolkit.traces.totals import totals_of
 from toolkit.traces.trace import Step, Trace
+from toolkit.traces.words import words_of
 
 __all__ = ["NOT_FINITE", "UNREAD", "Message", "Transcript", "is_message"]
 

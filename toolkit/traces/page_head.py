@@ -6,6 +6,7 @@ from typing import Any
 from toolkit.render import Html, details, fragment, table, tag
 from toolkit.traces.amounts import dollars, quantity, seconds, thousands
 from toolkit.traces.brief import as_words, shortened
+from toolkit.traces.fields import without
 from toolkit.traces.measures import trace_row
 from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
 from toolkit.traces.outline import Entry, Failure, failures
@@ -18,8 +19,11 @@ SHOWN_FAILURES = 4
 SHOWN_LINKS = 8
 """How many of the steps that failed for one reason are linked."""
 NAME_CHARS = 80
+"""How many characters are shown of the name of what failed."""
 PILL_CHARS = 60
+"""How many characters a pill shows."""
 END_CHARS = 220
+"""How many characters are shown of the last words."""
 SHOWS_END = 8
 """From so many entries on, the head says how the trace ends."""
 NUMBERS = ("cost_usd", "duration_s", "input_tokens", "output_tokens")
@@ -47,10 +51,14 @@ def _pills(trace: Trace, entries: Sequence[Entry]) -> list[Html]:
     pills = _ending(trace)
     models = models_of(trace)
     if models:
-        more = f" and {len(models) - 1} more" if len(models) > 1 else ""
-        pills.append(_pill(shortened(models[0], PILL_CHARS) + more))
-    pills.append(_pill(quantity(len(trace.steps), "step")))
-    pills.append(_pill(quantity(len(trace.calls), "call")))
+        words = shortened(models[0], PILL_CHARS)
+        if len(models) > 1:
+            words += f" and {len(models) - 1} more"
+        pills.append(_pill(words))
+    n_steps = quantity(len(trace.steps), "step")
+    n_calls = quantity(len(trace.calls), "call")
+    pills.append(_pill(n_steps))
+    pills.append(_pill(n_calls))
     pills.append(_errors(entries))
     pills += [_pill(amount) for amount in _amounts(trace)]
     pills.append(span(trace.source, "badge"))
@@ -79,11 +87,16 @@ def _ending(trace: Trace) -> list[Html]:
     pills = []
     outcome = outcome_of(trace)
     if outcome:
-        pills.append(_pill(shortened(outcome, PILL_CHARS), outcome_look(outcome)))
+        words = shortened(outcome, PILL_CHARS)
+        pills.append(_pill(words, outcome_look(outcome)))
     reward = reward_of(trace)
     if reward is not None:
-        look = "ok" if reward >= 1 else ""
-        pills.append(_pill(f"reward {reward:g}", "failed" if reward <= 0 else look))
+        look = ""
+        if reward >= 1:
+            look = "ok"
+        elif reward <= 0:
+            look = "failed"
+        pills.append(_pill(f"reward {reward:g}", look))
     return pills
 
 
@@ -105,23 +118,30 @@ def _went_wrong(trace: Trace, entries: Sequence[Entry]) -> Html:
     lines = reasons[:SHOWN_FAILURES]
     others = reasons[SHOWN_FAILURES:]
     if others:
-        lines.append(details(quantity(len(others), "more reason"), *others))
+        summary = quantity(len(others), "more reason")
+        lines.append(details(summary, *others))
     failed = trace_failed(trace)
     if failed and not reasons:
         lines.append(tag("div", "It went wrong, and no step says that it failed."))
     if len(entries) >= SHOWS_END:
         lines.append(_end(entries))
+    if not lines:
+        return fragment()
     look = "wrong failed" if reasons or failed else "wrong"
-    return tag("div", *lines, class_=look) if lines else fragment()
+    return tag("div", *lines, class_=look)
 
 
 def _failure(failure: Failure) -> Html:
     """One reason, with links to the steps that failed for it."""
     times = len(failure.entries)
-    often = f" failed {times:,} times, at steps " if times > 1 else " failed at step "
-    words: list[object] = [tag("code", shortened(failure.name, NAME_CHARS)), often]
+    often = " failed at step "
+    if times > 1:
+        often = f" failed {times:,} times, at steps "
+    name = shortened(failure.name, NAME_CHARS)
+    words: list[object] = [tag("code", name), often]
     for entry in failure.entries[:SHOWN_LINKS]:
-        words += [_link(entry, entry.number), " "]
+        words.append(_link(entry, entry.number))
+        words.append(" ")
     if times > SHOWN_LINKS:
         words.append(f"and {times - SHOWN_LINKS:,} more ")
     again = [entry for entry in failure.entries if entry.same_as is not None]
@@ -139,9 +159,11 @@ def _link(entry: Entry, text: object) -> Html:
 def _end(entries: Sequence[Entry]) -> Html:
     """The last step of the trace: who acts, and the words of a message."""
     last = entries[-1]
-    words = f"{last.step.actor}: {shortened(last.step.content, END_CHARS)}"
-    if last.step.kind.startswith("tool."):
+    step = last.step
+    if step.kind.startswith("tool."):
         words = f"a call of {last.name}"
+    else:
+        words = f"{step.actor}: {shortened(step.content, END_CHARS)}"
     where = _link(last, last.number)
     return tag("div", "It ends at step ", where, f" · {words}", class_="soft")
 
@@ -155,8 +177,10 @@ def _scores(trace: Trace, entries: Sequence[Entry]) -> Html:
     rows = []
     for score in scores:
         if isinstance(score, Mapping):
-            rows.append(_score(score, by_step.get(as_words(score.get("step")))))
-    return details(quantity(len(rows), "score"), table(rows), open_=True)
+            step_id = as_words(score.get("step"))
+            rows.append(_score(score, by_step.get(step_id)))
+    summary = quantity(len(rows), "score")
+    return details(summary, table(rows), open_=True)
 
 
 def _score(score: Mapping[str, Any], entry: Entry | None) -> list[object]:
@@ -165,36 +189,39 @@ def _score(score: Mapping[str, Any], entry: Entry | None) -> list[object]:
     for field in ("name", "value", "comment"):
         value = score.get(field)
         cells.append("" if value is None else as_words(value))
-    rater = [as_words(score[field]) for field in ("rater", "rater_kind") if score.get(field)]
-    cells.append(", ".join(rater))
-    cells.append(_link(entry, f"step {entry.number}") if entry else "")
+    raters: list[str] = []
+    for field in ("rater", "rater_kind"):
+        if score.get(field):
+            raters.append(as_words(score[field]))
+    cells.append(", ".join(raters))
+    link = _link(entry, f"step {entry.number}") if entry else ""
+    cells.append(link)
     return cells
 
 
 def _record(trace: Trace) -> Html:
     """Whatever else the source says of the trace, behind a fold."""
     shown = _shown_fields(trace)
-    rest: dict[str, Any] = {}
-    for name, value in trace.meta.items():
-        if name not in shown:
-            rest[name] = value
+    rest = without(trace.meta, *shown)
     if not rest:
         return fragment()
-    return details(f"more of the record ({quantity(len(rest), 'field')})", value_html(rest))
+    n_fields = quantity(len(rest), "field")
+    return details(f"more of the record ({n_fields})", value_html(rest))
 
 
 def _shown_fields(trace: Trace) -> set[str]:
     """The fields of ``meta`` that the head shows by themselves: what it cannot show is no such."""
+    meta = trace.meta
     shown = set()
     for name in NUMBERS:
-        if isinstance(trace.meta.get(name), int | float):
+        if isinstance(meta.get(name), int | float):
             shown.add(name)
     if outcome_of(trace):
         shown.add("outcome")
     if reward_of(trace) is not None:
         shown.add("reward")
-    if isinstance(trace.meta.get("model"), str):
+    if isinstance(meta.get("model"), str):
         shown.add("model")
-    if isinstance(trace.meta.get("scores"), list):
+    if isinstance(meta.get("scores"), list):
         shown.add("scores")
     return shown

@@ -21,16 +21,18 @@ PICTURE_CHARS = 8_000_000
 def pictures_in(value: Any, levels: int = 6) -> list[str]:
     """The addresses of the raster pictures that a value holds, whichever provider wrote it."""
     if isinstance(value, str):
-        is_picture = len(value) <= PICTURE_CHARS and PICTURE.fullmatch(value)
-        return [value] if is_picture else []
+        if len(value) <= PICTURE_CHARS and PICTURE.fullmatch(value):
+            return [value]
+        return []
     if levels < 0 or not isinstance(value, Mapping | list | tuple):
         return []
     if isinstance(value, Mapping):
         own = _picture_of(value)
         if own:
             return [own]
+        value = value.values()
     pictures: list[str] = []
-    for child in value.values() if isinstance(value, Mapping) else value:
+    for child in value:
         pictures += pictures_in(child, levels - 1)
     return pictures
 
@@ -63,7 +65,8 @@ def pictures_html(addresses: list[str]) -> Html:
     """Pictures behind a fold; nothing where there are none."""
     if not addresses:
         return fragment()
+    summary = quantity(len(addresses), "picture")
     pictures = []
     for number, address in enumerate(addresses, 1):
         pictures.append(tag("img", src=address, alt=f"picture {number}", loading="lazy"))
-    return details(quantity(len(addresses), "picture"), *pictures)
+    return details(summary, *pictures)

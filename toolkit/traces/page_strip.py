@@ -1,6 +1,7 @@
 """The strip of a trace's page: a tick for each step, coloured by who acts, which leads to it."""
 
 from collections.abc import Sequence
+from math import ceil
 
 from toolkit.render import Html, fragment, tag
 from toolkit.traces.brief import shortened
@@ -23,37 +24,46 @@ def bar_html(entries: Sequence[Entry]) -> Html:
     tools = [tag("label", box, " open all")]
     looks = {look_of(entry) for entry in entries}
     names = [span(look, look) for look in NAMED_LOOKS if look in looks]
-    failed = [entry for entry in entries if entry.failed]
+    failed = _failed(entries)
     if failed:
         first = f"#{failed[0].anchor}"
         tools.append(tag("a", "first error", href=first, class_="next-error"))
         names.append(span("failed", "failed"))
     tools.append(tag("span", *names, class_="keys", aria_hidden="true"))
-    return tag("div", _strip(entries), tag("div", *tools, class_="tools"), class_="bar")
+    toolbox = tag("div", *tools, class_="tools")
+    return tag("div", _strip(entries), toolbox, class_="bar")
+
+
+def _failed(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.failed]
 
 
 def _strip(entries: Sequence[Entry]) -> Html:
-    per_tick = -(-len(entries) // MOST_TICKS)
+    """The ticks, and how many steps stand behind each where it is more than one."""
+    per_tick = ceil(len(entries) / MOST_TICKS)
     ticks = []
     for begin in range(0, len(entries), per_tick):
-        ticks.append(_tick(entries[begin : begin + per_tick]))
-    note = soft(f"one tick is {per_tick} steps") if per_tick > 1 else ""
-    return fragment(tag("nav", *ticks, class_="strip", aria_label="Steps"), note)
+        end = begin + per_tick
+        ticks.append(_tick(entries[begin:end]))
+    strip = tag("nav", *ticks, class_="strip", aria_label="Steps")
+    if per_tick == 1:
+        return strip
+    note = soft(f"one tick is {per_tick} steps")
+    return fragment(strip, note)
 
 
 def _tick(entries: Sequence[Entry]) -> Html:
     """The tick of one entry, or of several: it leads to the first that failed, if one did."""
-    failed = [entry for entry in entries if entry.failed]
-    entry = (failed or entries)[0]
+    failed = _failed(entries)
+    entry = failed[0] if failed else entries[0]
     step = entry.step
+    look = f"tick {look_of(entry)}"
     words = entry.name
     if failed:
+        look += " failed"
         words = f"failed: {entry.why}"
     elif step.kind == "message":
         words = shortened(step.content, LABEL_CHARS)
     who = entry.agent or step.actor
-    look = f"tick {look_of(entry)}"
-    if failed:
-        look += " failed"
     label = f"{entry.number} {who} · {words}"
     return tag("a", href=f"#{entry.anchor}", class_=look, title=label, aria_label=label)

@@ -7,16 +7,21 @@ from typing import Any
 
 from toolkit.render import Html, details, fragment, tag
 from toolkit.traces.amounts import quantity
+from toolkit.traces.fields import without
 
-TEXT_LINES, END_LINES = 40, 12
-"""A longer text folds, but for so many lines at either end."""
-LONG_CHARS, END_CHARS = 6000, 1200
-"""A longer text of few lines folds, but for so many characters at either end."""
+TEXT_LINES = 40
+"""How many lines a text has at most that does not fold."""
+END_LINES = 12
+"""How many lines stay at either end of one that folds."""
+LONG_CHARS = 6000
+"""How many characters a text of few lines has at most that does not fold."""
+END_CHARS = 1200
+"""How many characters stay at either end of one that folds."""
 TEXT_CHARS = 1_000_000
 """The longest text that is shown."""
 DIFF_LINES = 1500
 """The longest texts that are compared line by line; longer ones are shown one after the other."""
-EDITS = (("old_string", "new_string"), ("old_str", "new_str"), ("old_text", "new_text"))
+EDITS = {"old_string": "new_string", "old_str": "new_str", "old_text": "new_text"}
 """The fields of an edit: what stood there, and what stands there now."""
 PATCH = re.compile(r"^(\*\*\* Begin Patch|diff --git |--- \S.*\n\+\+\+ )", re.MULTILINE)
 """How the text of a patch begins."""
@@ -34,18 +39,28 @@ def text_html(text: str) -> Html:
     if len(lines) > TEXT_LINES:
         begin = "".join(lines[:END_LINES])
         end = "".join(lines[-END_LINES:])
-        return _folded(text, begin, end, quantity(len(lines) - 2 * END_LINES, "more line"))
+        n_folded = len(lines) - 2 * END_LINES
+        summary = quantity(n_folded, "more line")
+        return _folded(text, begin, end, summary)
     if len(text) > LONG_CHARS:
+        begin = text[:END_CHARS]
+        end = text[-END_CHARS:]
         n_folded = len(text) - 2 * END_CHARS
-        return _folded(text, text[:END_CHARS], text[-END_CHARS:], f"{n_folded:,} more characters")
+        summary = f"{n_folded:,} more characters"
+        return _folded(text, begin, end, summary)
     return tag("pre", text)
 
 
 def _folded(text: str, begin: str, end: str, summary: str) -> Html:
     """A text with all between its begin and its end folded away."""
     middle = text[len(begin) : len(text) - len(end)]
-    folded = details(summary, tag("pre", middle))
-    return tag("div", tag("pre", begin), folded, tag("pre", end), class_="text")
+    return tag(
+        "div",
+        tag("pre", begin),
+        details(summary, tag("pre", middle)),
+        tag("pre", end),
+        class_="text",
+    )
 
 
 def string_html(text: str) -> Html:
@@ -57,7 +72,7 @@ def string_html(text: str) -> Html:
 
 def edit_fields(value: Mapping[Any, Any]) -> tuple[str, str] | None:
     """The names of the two texts of an edit, where an object is one."""
-    for old, new in EDITS:
+    for old, new in EDITS.items():
         if isinstance(value.get(old), str) and isinstance(value.get(new), str):
             return old, new
     return None
@@ -68,7 +83,7 @@ def without_edit(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     fields = edit_fields(value)
     if fields is None:
         return value
-    return {name: child for name, child in value.items() if name not in fields}
+    return without(value, *fields)
 
 
 def edit_html(value: Mapping[Any, Any]) -> Html:
@@ -76,8 +91,9 @@ def edit_html(value: Mapping[Any, Any]) -> Html:
     fields = edit_fields(value)
     if fields is None:
         return fragment()
-    old = value[fields[0]][:TEXT_CHARS].splitlines()
-    new = value[fields[1]][:TEXT_CHARS].splitlines()
+    old_name, new_name = fields
+    old = value[old_name][:TEXT_CHARS].splitlines()
+    new = value[new_name][:TEXT_CHARS].splitlines()
     if len(old) <= DIFF_LINES and len(new) <= DIFF_LINES:
         lines = list(unified_diff(old, new, lineterm=""))
         return _patch_html(lines[2:])  # without the names of the files

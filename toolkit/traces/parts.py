@@ -1,69 +1,22 @@
 """The parts of a message: words, thoughts, calls and results, whoever's spelling they came in."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from toolkit.traces.decode import MOST_LEVELS, decode_at, shallow
 from toolkit.traces.ids import Record, id_text
+from toolkit.traces.kinds import ANSWERS, FAILED, VERCEL_TYPES, WHYS
 from toolkit.traces.spelling import snake, stated, take
-from toolkit.traces.times import epoch_s
 from toolkit.traces.words import json_text, words_of
 
-__all__ = [
-    "Call",
-    "Result",
-    "call_of",
-    "decoded_arguments",
-    "epoch_s",
-    "has_answer",
-    "is_block",
-    "kind_of",
-    "opened",
-    "result_of",
-    "thought_of",
-    "words_of",
-]
-
-PartKind = Literal["words", "thinking", "call", "result", "call and result", "mark"]
-
-BLOCKS = ("tool_use", "tool_result", "thinking")
-"""How the types of blocks end that only the Messages API writes."""
-CALLS = ("tool_use", "_call", "executable_code", "tool_invocation", "dynamic_tool")
-"""How the types of parts end that call a tool, in snake case."""
-RESULTS = (
-    *("tool_result", "_call_output", "call_response", "function_response", "function_result"),
-    *("code_execution_result", "tool_error"),
-)
-THOUGHTS = {
-    *("thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_text"),
-    *("thought", "think"),
-}
-MARKS = {"step_start", "step_finish"}
-"""Parts that hold nothing: they say where a reply of the model begins or ends."""
-VERCEL_TYPES = {
-    *("tool-call", "tool-result", "tool-error", "tool-invocation"),
-    *("tool-approval-request", "tool-approval-response"),
-}
-"""The types in Vercel's SDK that begin as ``tool-NAME``, the call of a tool of that name, does."""
-COATS = {
-    **dict.fromkeys(("function_call", "functionCall"), "function_call"),
-    **dict.fromkeys(("function_response", "functionResponse"), "function_response"),
-    **dict.fromkeys(("executable_code", "executableCode"), "executable_code"),
-    **dict.fromkeys(("code_execution_result", "codeExecutionResult"), "code_execution_result"),
-    **dict.fromkeys(("tool_call", "toolInvocation"), "tool_call"),
-    **{"toolUse": "tool_use", "toolResult": "tool_result"},
-    "reasoningContent": "reasoning_content",
-}
-"""The type of what stands in a part as an object under a name, as ``{"functionCall": {...}}``."""
+# the fields of a call and of its result that say the same, the first of which counts
 CALL_IDS = ("call_id", "tool_call_id", "tool_use_id", "source_call_id", "id")
 CALL_NAMES = ("name", "tool_name", "function_name", "tool", "function")
 ARGUMENTS = ("arguments", "args", "input", "parameters", "kwargs", "action", "code", "queries")
-ANSWERS = ("content", "output", "result", "response", "outputs", "results", "value")
-WHYS = ("error_text", "error", "error_message")
-FAILED = {"error", "failed", "failure", "output-error", "output-denied", "outcome_failed"}
 WENT_WELL = {"success", "completed", "ok", "output-available", "outcome_ok"}
 """What a state says of the answer to a call, in lower case."""
+NAMELESS_CALLS = ("tool_call", "function_call", "custom_tool_call")
+"""The types of calls that do not name a tool."""
 MOST_DECODED = 3
 """How often arguments may be JSON text inside of JSON text."""
 
@@ -93,60 +46,6 @@ class Result:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def is_block(part: object) -> bool:
-    """Whether a part of a message's content is a block as only the Messages API writes it."""
-    return isinstance(part, dict) and str(part.get("type")).endswith(BLOCKS)
-
-
-def opened(part: Any) -> Any:
-    """A part under its own fields and with its type, where it stood in a coat.
-
-    >>> opened({"functionCall": {"name": "clock"}})
-    {'type': 'function_call', 'name': 'clock'}
-    """
-    if not isinstance(part, dict):
-        return part
-    for name, inner in part.items():
-        if name in COATS and isinstance(inner, dict):
-            others = {key: value for key, value in part.items() if key not in (name, "type")}
-            return {"type": COATS[name], **others, **inner}
-    return part
-
-
-def kind_of(part: Any) -> PartKind:
-    """What a part is, by its type."""
-    if not isinstance(part, dict):
-        return "words"
-    if part.get("thought") is True:
-        return "thinking"
-    type_ = part.get("type")
-    if not isinstance(type_, str):
-        return "words"
-    kind = _kind_of_type(type_)
-    if kind == "call" and has_answer(part):
-        return "call and result"
-    return kind
-
-
-@lru_cache(maxsize=1000)
-def _kind_of_type(type_: str) -> PartKind:
-    if type_.startswith("tool-") and type_ not in VERCEL_TYPES:
-        return "call"
-    name = snake(type_)
-    if name in MARKS:
-        return "mark"
-    if name in THOUGHTS:
-        return "thinking"
-    if name.endswith(RESULTS):
-        return "result"
-    return "call" if name.endswith(CALLS) else "words"
-
-
-def has_answer(part: Record) -> bool:
-    """Whether a call came back in the same part, as in the user interface of Vercel's SDK."""
-    return str(part.get("state")) in FAILED or stated(part, *ANSWERS, *WHYS) is not None
-
-
 def thought_of(part: Any) -> tuple[str, dict[str, Any]]:
     """What was thought, and the further fields of the part."""
     if not isinstance(part, dict):
@@ -167,16 +66,18 @@ def call_of(part: Any) -> Call | None:
         return None
     fields = dict(part)
     for coat in ("function", "custom"):
-        if isinstance(fields.get(coat), dict):
-            inner = fields.pop(coat)
-            fields.update(inner)
+        inner = fields.get(coat)
+        if isinstance(inner, dict):
+            del fields[coat]
+            fields |= inner
     name = take(fields, *CALL_NAMES)
     type_ = fields.pop("type", None)
     if name is None and isinstance(type_, str):
         name = _tool_of(type_)
     if not isinstance(name, str):
         return None
-    arguments, not_finite = decoded_arguments(take(fields, *ARGUMENTS))
+    written = take(fields, *ARGUMENTS)
+    arguments, not_finite = decoded_arguments(written)
     call_id = id_text(take(fields, *CALL_IDS))
     return Call(call_id, name, arguments, fields, tuple(not_finite))
 
@@ -188,7 +89,7 @@ def _tool_of(type_: str) -> str | None:
     name = snake(type_)
     if name == "executable_code":
         return "code_execution"
-    if not name.endswith("_call") or name in ("tool_call", "function_call", "custom_tool_call"):
+    if name in NAMELESS_CALLS or not name.endswith("_call"):
         return None
     return name.removesuffix("_call")
 
@@ -236,8 +137,12 @@ def _error_of(fields: dict[str, Any], why: Any, answer: Any) -> bool | None:
             return True
     for name in ("status", "state", "outcome"):
         state = fields.get(name)
-        if isinstance(state, str) and state.lower() in FAILED | WENT_WELL:
-            return state.lower() in FAILED
+        if not isinstance(state, str):
+            continue
+        if state.lower() in FAILED:
+            return True
+        if state.lower() in WENT_WELL:
+            return False
     return None
 
 
@@ -283,9 +188,11 @@ def decoded_arguments(written: Any) -> tuple[Any, list[str]]:
         rest = value[decoded.end :].strip()
         if rest or decoded.n_cut or not isinstance(decoded.value, dict | str):
             break
-        may_be_deep = value.count("{") + value.count("[") > MOST_LEVELS
-        if may_be_deep and shallow(decoded.value)[1]:
-            break
+        n_brackets = value.count("{") + value.count("[")
+        if n_brackets > MOST_LEVELS:
+            _, n_cut = shallow(decoded.value)
+            if n_cut:
+                break
         value = decoded.value
         if isinstance(value, dict):
             return value, list(decoded.not_finite)

@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.errors import UsageError
 from toolkit.records import RecordError
 from toolkit.traces.collect import Import, warn_of_skipped
+from toolkit.traces.fields import without
 from toolkit.traces.formats import Format, find_columns, known_formats, row_format
 from toolkit.traces.inputs import SUFFIXES, Input, given_paths, inputs, is_frame
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
@@ -201,7 +202,7 @@ def _read_table(
     """
     rows = iter(records)
     first = beginning(rows)
-    forms = {name: form for name, form in known.items() if name not in BY_COLUMNS}
+    forms = without(known, *BY_COLUMNS)
     recogniser = Recogniser(forms if format == "auto" else {format: known[format]})
     by_content = any(recogniser.can_read(decoded_row(row).value) for row in first)
     columns = None

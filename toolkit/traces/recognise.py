@@ -9,8 +9,8 @@ from typing import Any
 from toolkit.traces.dialects import CONTENTS
 from toolkit.traces.formats import Format, decoded_cell
 from toolkit.traces.ids import Record
+from toolkit.traces.kinds import kind_of
 from toolkit.traces.messages import is_message
-from toolkit.traces.parts import kind_of
 from toolkit.traces.scan import LOOKED_AT, RawRecord
 
 Formats = Mapping[str, Format]

@@ -31,12 +31,7 @@ def refusal(
     formats
         The forms that were tried.
     """
-    shown = "nothing at all"
-    begin = re.search(rb"\S", content)
-    if begin:
-        head = text_of(content[begin.start() : begin.start() + 4 * SHOWN_CHARS])
-        shown = repr(readable(head[:SHOWN_CHARS].rstrip()))
-    why = f"no traces found: it begins with {shown}."
+    why = f"no traces found: it begins with {_beginning(content)}."
     records = list(first)
     for record in records:
         if record.error:
@@ -47,16 +42,32 @@ def refusal(
         why += f" Record {deep[0]} is {TOO_DEEP} to be read whole."
     objects = [record.value for record in records if isinstance(record.value, dict)]
     if objects:
-        why += f" {what_it_looks_like(path, objects)}{nearest(objects[0], formats)}"
+        why += f" {what_it_looks_like(path, objects)}"
+        why += nearest(objects[0], formats)
     known = f"read_traces knows {len(formats)} forms (the README names them) and CSV with a header"
     return RecordError(f"{why} {known}; for other columns see traces_from_frame", path)
 
 
+def _beginning(content: bytes) -> str:
+    """The first characters of a file that are no space, in quotes."""
+    first = re.search(rb"\S", content)
+    if first is None:
+        return "nothing at all"
+    begin = first.start()
+    # a character of UTF-8 has four bytes at most
+    end = begin + 4 * SHOWN_CHARS
+    text = text_of(content[begin:end])
+    shown = text[:SHOWN_CHARS].rstrip()
+    return repr(readable(shown))
+
+
 def what_it_looks_like(path: str, objects: list[dict[str, Any]]) -> str:
     """What a stranger sees in objects: their fields, and how rows of them can be read."""
-    fields = ", ".join(readable(str(name)) for name in list(objects[0])[:SHOWN_FIELDS])
-    is_flat = not any(isinstance(value, dict | list) for value in objects[0].values())
-    if len(objects) > 1 and is_flat and len(objects[0]) > 1:
+    first = objects[0]
+    names = list(first)[:SHOWN_FIELDS]
+    fields = ", ".join(readable(str(name)) for name in names)
+    is_flat = not any(isinstance(value, dict | list) for value in first.values())
+    if len(objects) > 1 and is_flat and len(first) > 1:
         call = f"traces_from_frame(pandas.read_json({path!r}, lines=True), id=..., input=...)"
         return f"These look like rows with the columns {fields}: name the columns, as in {call}."
     return f"Its objects have the fields {fields}."
@@ -70,9 +81,15 @@ def nearest(record: Mapping[str, Any], formats: Mapping[str, Format]) -> str:
             likeness, lack = _likeness(field, record)
             if likeness >= ALIKE:
                 near.setdefault((likeness, lack), []).append(name)
-    ranked = sorted(near, reverse=True)[:MOST_NEAREST]
-    shown = [f"{', '.join(near[key][:MOST_NEAREST])} ({key[1]})" for key in ranked]
-    return f" Nearest: {'; '.join(shown)}." if shown else ""
+    if not near:
+        return ""
+    shown: list[str] = []
+    for key in sorted(near, reverse=True)[:MOST_NEAREST]:
+        _, lack = key
+        names = ", ".join(near[key][:MOST_NEAREST])
+        shown.append(f"{names} ({lack})")
+    listed = "; ".join(shown)
+    return f" Nearest: {listed}."
 
 
 def _likeness(field: str, record: Mapping[str, Any]) -> tuple[float, str]:

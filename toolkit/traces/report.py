@@ -10,6 +10,10 @@ from toolkit.traces.trace import Trace, title
 
 SHOWN_ROWS = 20
 MOST_ROWS = 1000
+FILE_COLUMNS = ("file", "form", "records", "traces", "steps", "skipped", "warnings")
+"""The heads of the table of files."""
+TRACE_COLUMNS = ("id", "source", "steps", "tool calls", "begins")
+"""The heads of the table of traces."""
 
 
 class SkippedRecords(UserWarning):
@@ -32,16 +36,21 @@ class Problem:
     """The file; None where there is one only."""
 
     def __str__(self) -> str:
-        text = f"record {self.record}" if self.record else "file"
-        if self.line:
-            text += f", line {self.line}"
-        if self.id:
-            text += f" ({self.id})"
-        if self.file:
-            text = f"{self.file}, {text}" if self.record else self.file
+        text = self._place()
         if self.field:
-            return f"{text}: field {self.field}: {self.why}"
+            text += f": field {self.field}"
         return f"{text}: {self.why}"
+
+    def _place(self) -> str:
+        """Where it stands, as ``record 3, line 3 (t3)``, behind the name of its file."""
+        if self.file and not self.record:
+            return self.file
+        place = f"record {self.record}" if self.record else "file"
+        if self.line:
+            place += f", line {self.line}"
+        if self.id:
+            place += f" ({self.id})"
+        return f"{self.file}, {place}" if self.file else place
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,65 +106,76 @@ class ImportReport:
         unknown_fields: set[str] = set()
         problems: list[Problem] = []
         notes: list[str] = []
+        not_understood: list[tuple[str, tuple[Remark, ...]]] = []
+        warnings: list[tuple[str, tuple[Remark, ...]]] = []
         for report in reports:
             forms.update(report.forms)
             unknown_fields.update(report.unknown_fields)
             problems += [replace(problem, file=report.path) for problem in report.problems]
             notes += [f"{report.path}: {note}" for note in report.notes]
+            not_understood.append((report.path, report.not_understood))
+            warnings.append((report.path, report.warnings))
+        ranked_forms = dict(forms.most_common())
         return cls(
             path=path,
-            format=", ".join(name for name, _ in forms.most_common()),
+            format=", ".join(ranked_forms),
             decided="file by file",
             n_records=sum(report.n_records for report in reports),
             n_traces=sum(report.n_traces for report in reports),
             n_steps=sum(report.n_steps for report in reports),
             n_tool_calls=sum(report.n_tool_calls for report in reports),
             n_merged=sum(report.n_merged for report in reports),
-            forms=dict(forms.most_common()),
+            forms=ranked_forms,
             problems=tuple(problems),
             unknown_fields=tuple(sorted(unknown_fields)),
-            not_understood=_added([(report.path, report.not_understood) for report in reports]),
-            warnings=_added([(report.path, report.warnings) for report in reports]),
+            not_understood=_added(not_understood),
+            warnings=_added(warnings),
             notes=tuple(notes),
             files=tuple(reports),
         )
 
     def __str__(self) -> str:
-        lines = [f"{self.path}: {self._counts()}", f"form: {self._forms()} ({self.decided})"]
-        lines += [f"{about}: {text}" for about, text in self._remarks()[:SHOWN_ROWS]]
-        n_more = len(self._remarks()) - SHOWN_ROWS
+        remarks = self._remarks()
+        lines = [f"{self.path}: {self._counts()}", f"form: {self._forms()}"]
+        lines += [f"{about}: {text}" for about, text in remarks[:SHOWN_ROWS]]
+        n_more = len(remarks) - SHOWN_ROWS
         if n_more > 0:
             lines.append(f"and {n_more:,} more")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         remarks = self._remarks()
-        rows = [("came in", self._counts()), ("form", f"{self._forms()} ({self.decided})")]
+        rows = [("came in", self._counts()), ("form", self._forms())]
         rows += remarks[:SHOWN_ROWS]
         shown: list[object] = [render.tag("strong", self.path), render.table(rows)]
-        if len(remarks) > SHOWN_ROWS:
+        n_more = len(remarks) - SHOWN_ROWS
+        if n_more > 0:
             rest = render.table(remarks[SHOWN_ROWS:MOST_ROWS])
-            shown.append(render.details(f"and {len(remarks) - SHOWN_ROWS:,} more", rest))
+            shown.append(render.details(f"and {n_more:,} more", rest))
         if self.files:
-            head = ("file", "form", "records", "traces", "steps", "skipped", "warnings")
-            files = render.table([_file_row(report) for report in self.files[:MOST_ROWS]], head)
+            file_rows = [_file_row(report) for report in self.files[:MOST_ROWS]]
+            files = render.table(file_rows, FILE_COLUMNS)
             shown.append(render.details(f"{len(self.files):,} files", files))
         return render.block(*shown)
 
     def _counts(self) -> str:
-        counts = (
-            f"{counted(self.n_traces, 'trace')}, {counted(self.n_steps, 'step')}, "
-            f"{counted(self.n_tool_calls, 'tool call')} from {counted(self.n_records, 'record')}; "
-            f"{len(self.problems):,} skipped"
-        )
+        traces = counted(self.n_traces, "trace")
+        steps = counted(self.n_steps, "step")
+        calls = counted(self.n_tool_calls, "tool call")
+        records = counted(self.n_records, "record")
+        n_skipped = len(self.problems)
+        counts = f"{traces}, {steps}, {calls} from {records}; {n_skipped:,} skipped"
         if self.n_merged:
             counts += f"; {self.n_merged:,} joined the trace of an earlier one"
         return counts
 
     def _forms(self) -> str:
-        if len(self.forms) < 2:
-            return self.format or "none"
-        return ", ".join(f"{name} ({counted(n, 'record')})" for name, n in self.forms.items())
+        """The forms, with the records of each where there are several, and who chose them."""
+        forms = self.format or "none"
+        if len(self.forms) > 1:
+            shown = [f"{name} ({counted(n, 'record')})" for name, n in self.forms.items()]
+            forms = ", ".join(shown)
+        return f"{forms} ({self.decided})"
 
     def _remarks(self) -> list[tuple[str, str]]:
         """What there is to say of the import, each with what it is about; losses first."""
@@ -184,6 +204,7 @@ def _added(listed: Iterable[tuple[str, tuple[Remark, ...]]]) -> tuple[Remark, ..
 
 
 def _file_row(report: ImportReport) -> tuple[object, ...]:
+    n_warnings = sum(remark.n for remark in (*report.not_understood, *report.warnings))
     return (
         report.path,
         report.format or "none",
@@ -191,7 +212,7 @@ def _file_row(report: ImportReport) -> tuple[object, ...]:
         report.n_traces,
         report.n_steps,
         len(report.problems),
-        sum(remark.n for remark in (*report.not_understood, *report.warnings)),
+        n_warnings,
     )
 
 
@@ -218,9 +239,11 @@ class Traces(list[Trace]):
         return self[:]
 
     def _repr_html_(self) -> str:
-        rows = [
-            (trace.id, trace.source, len(trace.steps), len(trace.calls), title(trace))
-            for trace in self[:SHOWN_ROWS]
-        ]
-        table = render.table(rows, ("id", "source", "steps", "tool calls", "begins"))
-        return render.block(render.Html(self.report._repr_html_()), table)
+        rows = []
+        for trace in self[:SHOWN_ROWS]:
+            n_steps = len(trace.steps)
+            n_calls = len(trace.calls)
+            rows.append((trace.id, trace.source, n_steps, n_calls, title(trace)))
+        table = render.table(rows, TRACE_COLUMNS)
+        report = render.Html(self.report._repr_html_())
+        return render.block(report, table)

@@ -1,6 +1,5 @@
 """The spans of tools give their times, results and errors to the calls that a model made."""
 
-import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -10,8 +9,8 @@ from typing import Any
 
 from toolkit.records import canonical
 from toolkit.traces.ids import Taken
-from toolkit.traces.parts import words_of
 from toolkit.traces.trace import Step
+from toolkit.traces.words import json_text, words_of
 
 NUMBER = re.compile(r"s\d+(-\d+)?")
 """The id of a step whose source gave it none."""
@@ -33,11 +32,19 @@ class ToolRun:
 
     def words(self) -> str:
         """What a person reads of the answer; why it failed where there is none."""
-        if self.result is None or self.result == "":
+        result = self.result
+        if result is None or result == "":
             return self.why
-        if isinstance(self.result, dict):
-            return json.dumps(self.result, ensure_ascii=False)
-        return words_of(self.result)[0]
+        if isinstance(result, dict):
+            return json_text(result)
+        words, _ = words_of(result)
+        return words
+
+    def has_ended(self) -> bool:
+        """Whether anything is known of how it ended."""
+        if self.result is not None or self.end is not None:
+            return True
+        return bool(self.error)
 
 
 def called_names(lines: Iterable[list[Step]]) -> set[str]:
@@ -81,16 +88,19 @@ def _matched(calls: list[Step], runs: list[ToolRun]) -> tuple[dict[str, ToolRun]
         waiting: dict[Any, deque[str]] = defaultdict(deque)
         for call in calls:
             call_id = call.data["call_id"]
-            if call_id not in matched:
-                for key in keys_of_call(call):
-                    waiting[key].append(call_id)
+            if call_id in matched:
+                continue
+            for key in keys_of_call(call):
+                waiting[key].append(call_id)
         unmatched: list[ToolRun] = []
         for run in runs:
-            candidates = waiting.get(key_of_run(run), deque())
+            key = key_of_run(run)
+            candidates = waiting.get(key, deque())
             while candidates and candidates[0] in matched:
                 candidates.popleft()
             if candidates:
-                matched[candidates.popleft()] = run
+                call_id = candidates.popleft()
+                matched[call_id] = run
             else:
                 unmatched.append(run)
         runs = unmatched
@@ -152,9 +162,10 @@ def _filled(steps: list[Step], matched: dict[str, ToolRun], answered: set[Any]) 
         if run is None:
             filled.append(step)
         elif step.kind == "tool.call":
-            filled.append(_timed_call(step, run))
-            if step.data["call_id"] not in answered and _has_ended(run):
-                waiting.append(_result(run, filled[-1]))
+            call = _timed_call(step, run)
+            filled.append(call)
+            if call.data["call_id"] not in answered and run.has_ended():
+                waiting.append(_result(run, call))
         elif step.kind == "tool.result":
             filled.append(_timed_result(step, run))
         else:
@@ -162,11 +173,8 @@ def _filled(steps: list[Step], matched: dict[str, ToolRun], answered: set[Any]) 
     return filled + waiting
 
 
-def _has_ended(run: ToolRun) -> bool:
-    return run.result is not None or run.end is not None or bool(run.error)
-
-
 def _timed_call(call: Step, run: ToolRun) -> Step:
+    """A call with the times of the tool's span."""
     if run.start is None:
         return call
     if run.end is not None:
@@ -180,32 +188,40 @@ def _timed_result(result: Step, run: ToolRun) -> Step:
         result.data["error"] = run.error
     words = run.words()
     if words and words.split() != result.content.split():
-        result.data["output"] = run.result if run.result is not None else words
+        output = run.result
+        result.data["output"] = words if output is None else output
     if run.why and run.why not in (result.content, words):
         result.data["why"] = run.why
     content = result.content or words
-    time = run.end if run.end is not None else result.time
+    time = result.time if run.end is None else run.end
     return replace(result, content=content, time=time)
 
 
 def _result(run: ToolRun, call: Step) -> Step:
     """The result of a call, from the tool's span alone."""
-    shared = {name: call.data[name] for name in ("agent", "branch") if name in call.data}
     data = {"call_id": call.data["call_id"], "name": call.data["name"], "error": run.error}
-    if run.why and run.words() != run.why:
+    words = run.words()
+    if run.why and words != run.why:
         data["why"] = run.why
-    return Step("", "tool.result", "tool", run.words(), run.end, data | shared)
+    for name in ("agent", "branch"):
+        if name in call.data:
+            data[name] = call.data[name]
+    return Step("", "tool.result", "tool", words, run.end, data)
 
 
 def _own_steps(run: ToolRun, taken: Taken) -> list[Step]:
     """The call and the result of a tool that no model is known to have called."""
-    call_id = taken.unused(run.call_id or f"call-{len(taken) + 1}")
+    own_id = run.call_id or f"call-{len(taken) + 1}"
+    call_id = taken.unused(own_id)
     arguments = {} if run.arguments is None else run.arguments
     data = {"call_id": call_id, "name": run.name, "arguments": arguments}
     if run.agent:
         data["agent"] = run.agent
-    call = _timed_call(Step("", "tool.call", "assistant", run.name, None, data), run)
-    return [call, _result(run, call)] if _has_ended(run) else [call]
+    step = Step("", "tool.call", "assistant", run.name, None, data)
+    call = _timed_call(step, run)
+    if not run.has_ended():
+        return [call]
+    return [call, _result(run, call)]
 
 
 def in_order(lines: Iterable[list[Step]]) -> list[Step]:
@@ -217,9 +233,11 @@ def in_order(lines: Iterable[list[Step]]) -> list[Step]:
     taken = Taken()
     steps: list[Step] = []
     for _, _, step in merge(*timed, key=lambda entry: entry[:2]):
-        is_own = step.id and not NUMBER.fullmatch(step.id)
-        id_ = step.id if is_own else f"s{len(steps) + 1}"
-        steps.append(replace(step, id=taken.unused(id_)))
+        own_id = step.id
+        if not own_id or NUMBER.fullmatch(own_id):
+            own_id = f"s{len(steps) + 1}"
+        id_ = taken.unused(own_id)
+        steps.append(replace(step, id=id_))
     return steps
 
 

@@ -13,46 +13,94 @@ from typing import Any, Literal
 
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "input_tokens": (
-        *("input_tokens", "prompt_tokens", "input_token_count", "prompt_token_count"),
-        *("input_tokens.total", "total_input_tokens", "total_prompt_tokens", "input", "prompt"),
+        "input_tokens",
+        "prompt_tokens",
+        "input_token_count",
+        "prompt_token_count",
+        "input_tokens.total",
+        "total_input_tokens",
+        "total_prompt_tokens",
+        "input",
+        "prompt",
     ),
     "cached_tokens": (
-        *("cached_tokens", "cache_read_input_tokens", "cache_read.input_tokens"),
-        *("cached_input_tokens", "cache_read_tokens", "cache_read", "cached_content_token_count"),
-        *("input_cached_tokens", "input_cache_read", "input_cache_read_tokens"),
-        *("input_tokens_cache_read", "input_tokens.cache_read", "total_cached_tokens"),
-        *("prompt_cached_tokens", "prompt_cache_hit_tokens"),
+        "cached_tokens",
+        "cache_read_input_tokens",
+        "cache_read.input_tokens",
+        "cached_input_tokens",
+        "cache_read_tokens",
+        "cache_read",
+        "cached_content_token_count",
+        "input_cached_tokens",
+        "input_cache_read",
+        "input_cache_read_tokens",
+        "input_tokens_cache_read",
+        "input_tokens.cache_read",
+        "total_cached_tokens",
+        "prompt_cached_tokens",
+        "prompt_cache_hit_tokens",
     ),
     "cache_write_tokens": (
-        *("cache_write_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
-        *("cache_creation.input_tokens", "cache_write.input_tokens", "cache_creation_tokens"),
-        *("cache_creation", "cache_write", "input_cache_creation", "input_cache_write"),
-        *("input_cache_creation_tokens", "input_tokens_cache_write", "input_tokens.cache_write"),
+        "cache_write_tokens",
+        "cache_creation_input_tokens",
+        "cache_write_input_tokens",
+        "cache_creation.input_tokens",
+        "cache_write.input_tokens",
+        "cache_creation_tokens",
+        "cache_creation",
+        "cache_write",
+        "input_cache_creation",
+        "input_cache_write",
+        "input_cache_creation_tokens",
+        "input_tokens_cache_write",
+        "input_tokens.cache_write",
         "prompt_cache_creation_tokens",
     ),
     "output_tokens": (
-        *("output_tokens", "completion_tokens", "output_token_count", "candidates_token_count"),
-        *("output_tokens.total", "total_output_tokens", "total_completion_tokens"),
-        *("response_token_count", "output", "completion"),
+        "output_tokens",
+        "completion_tokens",
+        "output_token_count",
+        "candidates_token_count",
+        "output_tokens.total",
+        "total_output_tokens",
+        "total_completion_tokens",
+        "response_token_count",
+        "output",
+        "completion",
     ),
     "reasoning_tokens": (
-        *("reasoning_tokens", "reasoning.output_tokens", "reasoning_output_tokens", "reasoning"),
-        *("thoughts_token_count", "output_reasoning_tokens", "output_reasoning"),
-        *("output_tokens.reasoning", "completion_reasoning_tokens"),
+        "reasoning_tokens",
+        "reasoning.output_tokens",
+        "reasoning_output_tokens",
+        "reasoning",
+        "thoughts_token_count",
+        "output_reasoning_tokens",
+        "output_reasoning",
+        "output_tokens.reasoning",
+        "completion_reasoning_tokens",
     ),
 }
 """The names of each count, in snake case, without a vendor's prefix or the name of its details."""
 TOTALS = ("total_tokens", "total_token_count", "total")
 COSTS = (
-    *("cost_usd", "total_cost_usd", "cost", "total_cost", "estimated_cost", "response_cost"),
-    *("cost.total", "cost.total_cost", "instance_cost"),
+    "cost_usd",
+    "total_cost_usd",
+    "cost",
+    "total_cost",
+    "estimated_cost",
+    "response_cost",
+    "cost.total",
+    "cost.total_cost",
+    "instance_cost",
 )
 PREFIX = re.compile(r"^(gen_ai\.usage|ai\.usage|llm\.token_count|llm(?=\.cost))\.")
 DETAILS = re.compile(r"^(input|prompt|output|completion)_(tokens?_)?details\.")
 """The prefix of a part of a count, as the cached tokens of the input."""
 CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 APART_FROM_INPUT = {
-    *("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_write_input_tokens",
 }
 """What Anthropic and Bedrock count beside ``input_tokens``."""
 APART_FROM_OUTPUT = ("thoughts_token_count", "output_reasoning_tokens", "output_reasoning")
@@ -60,8 +108,10 @@ APART_FROM_OUTPUT = ("thoughts_token_count", "output_reasoning_tokens", "output_
 OWN = {"cached_tokens", "cache_write_tokens"}
 """What stands here has been read before, and is counted inside the input."""
 CACHE_WRITES = {
-    *("cache_write_5m_tokens", "cache_write_1h_tokens"),
-    *("cache_creation.ephemeral_5m_input_tokens", "cache_creation.ephemeral_1h_input_tokens"),
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "cache_creation.ephemeral_5m_input_tokens",
+    "cache_creation.ephemeral_1h_input_tokens",
 }
 """What is written to the cache, by how long it is kept."""
 MOST = 2**53

@@ -7,8 +7,11 @@ from typing import Any
 from toolkit.traces.spelling import stated
 
 MEDIA = ("image", "audio", "video")
+"""The words for a medium in the type of a part, or in that of its content."""
 FILES = ("file", "document", "input_file")
+"""The types of parts that are files."""
 TEXTS = ("text", "content", "refusal", "transcript", "message", "stdout", "logs", "output")
+"""The fields of a part that may hold words, the first of which counts."""
 MOST_LEVELS = 8
 """How deep in lists and objects words are looked for."""
 
@@ -25,7 +28,8 @@ def words_of(content: object) -> tuple[str, dict[str, Any]]:
         return content, {}
     listed = content if isinstance(content, list) else [content]
     parts = [part for part in listed if part is not None]
-    words = "\n".join(_words(part, MOST_LEVELS) for part in parts)
+    lines = [_words(part, MOST_LEVELS) for part in parts]
+    words = "\n".join(lines)
     if all(_is_text(part) for part in parts):
         return words, {}
     return words, {"parts": parts}
@@ -38,13 +42,14 @@ def json_text(value: object) -> str:
 
 def _is_text(part: object) -> bool:
     """Whether a part is words and nothing else."""
-    if isinstance(part, dict):
-        names = part.keys() - {"type"}
-        if len(names) != 1:
-            return False
-        is_genai = part.get("type") == "text" and isinstance(part.get("content"), str)
-        return is_genai or isinstance(part.get("text"), str)
-    return isinstance(part, str)
+    if not isinstance(part, dict):
+        return isinstance(part, str)
+    others = part.keys() - {"type"}
+    if len(others) != 1:
+        return False
+    if part.get("type") == "text" and isinstance(part.get("content"), str):
+        return True  # as the GenAI conventions have it
+    return isinstance(part.get("text"), str)
 
 
 def _words(part: Any, levels: int) -> str:
@@ -52,7 +57,8 @@ def _words(part: Any, levels: int) -> str:
     if isinstance(part, str):
         return part
     if isinstance(part, list) and levels:
-        return "\n".join(_words(inner, levels - 1) for inner in part)
+        lines = [_words(inner, levels - 1) for inner in part]
+        return "\n".join(lines)
     if not isinstance(part, dict) or not levels:
         return json_text(part)
     medium = _medium(part)
@@ -77,23 +83,28 @@ def _typed_words(part: Mapping[str, Any], levels: int) -> str:
 
 def _heading(part: Mapping[str, Any]) -> list[str]:
     """The title and the address of a page that a part points to, in one line."""
-    named = [part.get(name) for name in ("title", "url")]
-    line = " ".join(text for text in named if isinstance(text, str))
+    texts: list[str] = []
+    for name in ("title", "url"):
+        text = part.get(name)
+        if isinstance(text, str):
+            texts.append(text)
+    line = " ".join(texts)
     return [line] if line else []
 
 
 def _medium(part: Mapping[str, Any]) -> str | None:
     """A picture or a file as one word in brackets, with its name where it has one."""
     type_ = part.get("type")
-    inline = stated(part, "inline_data", "file_data")
-    is_inline = isinstance(inline, dict)
-    if type_ is None and not is_inline:
-        return None
-    mime = stated(inline if is_inline else part, "media_type", "mime_type")
+    holder = stated(part, "inline_data", "file_data")
+    if not isinstance(holder, dict):
+        if type_ is None:
+            return None
+        holder = part
+    mime = stated(holder, "media_type", "mime_type")
     main_type, _, _ = str(mime).partition("/")
-    named = {main_type, *str(type_).split("_")}
+    type_words = str(type_).split("_")
     for medium in MEDIA:
-        if medium in named:
+        if medium == main_type or medium in type_words:
             return f"[{medium}]"
     if type_ is not None and type_ not in FILES:
         return None

@@ -6,9 +6,9 @@ See https://docs.ag-ui.com: events have no numbers, so their order in the file c
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, objects_in
 from toolkit.traces.formats.agui_pieces import Fields, Pieces
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.totals import totals_of

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.vendor import objects_in
+from toolkit.traces.fields import objects_in
 from toolkit.traces.ids import Record, id_text
 
 Fields = dict[str, Any]
@@ -32,21 +32,22 @@ class Pieces:
     def add_history(self, record: Record) -> None:
         """Add the messages of a record that do not stand in the run."""
         for message in objects_in(record, "messages"):
-            if str(message.get("id")) not in self._ids:
+            message_id = str(message.get("id"))
+            if message_id not in self._ids:
                 self.add_message(message)
 
     def read(self, event: Record, kind: str) -> None:
         """Begin a message or a call, or add a piece to it. An end says nothing."""
-        delta = event.get("delta")
-        is_piece = isinstance(delta, str)
         begins = kind.endswith("_START") and kind.count("_") > 1
-        if not begins and not is_piece:
-            return
+        delta = event.get("delta")
+        if not isinstance(delta, str):
+            if not begins:
+                return
+            delta = ""
         key = self._key(event, kind, begins)
         if key not in self._pieces:
             self._begin(event, key)
-        if isinstance(delta, str):
-            self._pieces[key].append(delta)
+        self._pieces[key].append(delta)
 
     def _key(self, event: Record, kind: str, begins: bool) -> Key:
         """What a piece belongs to; one without an id goes to the last of its sort."""
@@ -55,14 +56,18 @@ class Pieces:
             sort = "message"
         elif kind.startswith("TOOL_CALL_"):
             sort = "call"
-        id_ = id_text(event.get("toolCallId" if sort == "call" else "messageId"))
-        if id_ is None and not begins:
+        field = "toolCallId" if sort == "call" else "messageId"
+        id_ = id_text(event.get(field))
+        if id_ is not None:
+            return sort, id_
+        if not begins:
             for known in reversed(self._pieces):
                 if known[0] == sort:
                     return known
-        return sort, id_ if id_ is not None else len(self._pieces)
+        return sort, len(self._pieces)
 
     def _begin(self, event: Record, key: Key) -> None:
+        """Begin a message, which is whole when all its pieces are there."""
         sort, id_ = key
         message: Fields = {
             "role": event.get("role") or "assistant",

@@ -3,18 +3,20 @@
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.formats.exchange import without
+from toolkit.traces.fields import fields_of, object_in, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
-PROMPT, SYSTEM, SETTINGS = "chunkedPrompt", "systemInstruction", "runSettings"
+PROMPT = "chunkedPrompt"
+SYSTEM = "systemInstruction"
+SETTINGS = "runSettings"
 
 
 def _read(record: Record, id_: str) -> Trace:
-    prompt = record[PROMPT]
-    chunks = prompt.get("chunks") if isinstance(prompt, dict) else None
+    prompt = fields_of(record[PROMPT])
+    chunks = prompt.get("chunks")
     if not isinstance(chunks, list):
         raise RecordError("it has no list of chunks", field=PROMPT)
     transcript = Transcript()
@@ -24,9 +26,9 @@ def _read(record: Record, id_: str) -> Trace:
         transcript.read({**content, "role": "system"})
     for chunk in chunks:
         transcript.read(_message(chunk))
-    settings = record.get(SETTINGS)
-    model = settings.get("model") if isinstance(settings, dict) else None
-    rest = {**record, **without(prompt, "chunks"), "model": model}
+    about = without(prompt, "chunks")
+    model = object_in(record, SETTINGS).get("model")
+    rest = {**record, **about, "model": model}
     return transcript.trace(id_, rest, "id", PROMPT, SYSTEM)
 
 
@@ -35,9 +37,10 @@ def _message(chunk: Any) -> Any:
     if not isinstance(chunk, dict):
         return chunk
     fields = without(chunk, "text", "isThought", "parts")
-    parts = chunk.get("parts") or [{"text": chunk.get("text") or ""}]
+    text = chunk.get("text") or ""
+    parts = chunk.get("parts") or [{"text": text}]
     if chunk.get("isThought"):
-        parts = [{"text": chunk.get("text") or "", "thought": True}]
+        parts = [{"text": text, "thought": True}]
     return {**fields, "parts": parts}
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from toolkit.traces.fields import without
 from toolkit.traces.formats.chat import read_chat
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import is_block
+from toolkit.traces.kinds import is_block
 from toolkit.traces.trace import Trace
 
 RESULTS = ("succeeded", "errored", "canceled", "expired")
@@ -44,7 +45,7 @@ def _read(record: Record, id_: str) -> Trace:
     """The trace of a record; the fields of a request stand beside those of the record."""
     request = record.get("request")
     if isinstance(request, dict):
-        others = {name: value for name, value in record.items() if name != "request"}
+        others = without(record, "request")
         record = {**request, **others, "messages": request.get("messages")}
     if _is_batch_line(record):
         return _read_batch_line(record, id_)
@@ -57,7 +58,7 @@ def _read_batch_line(record: Record, id_: str) -> Trace:
     response = result.get("message")
     if response is None and isinstance(result.get("error"), dict):
         response = {"error": result["error"].get("error") or result["error"]}
-    others = {name: value for name, value in record.items() if name not in ("custom_id", "result")}
+    others = without(record, "custom_id", "result")
     fields = {**others, "outcome": result["type"], "messages": [], "response": response}
     return read_chat(fields, id_)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.extension import EXTENSION, restored
+from toolkit.traces.fields import object_in, objects_in, others, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.vendor import object_in, objects_in, others
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -53,10 +53,10 @@ def read_atif(record: Record, id_: str) -> Trace:
 
 def _meta(record: Record) -> dict[str, Any]:
     agent = object_in(record, "agent")
-    meta = {name: value for name, value in record.items() if name not in USED}
+    meta = without(record, *USED)
     extra = object_in(record, "extra")
     if EXTENSION in extra:
-        meta["extra"] = {name: value for name, value in extra.items() if name != EXTENSION}
+        meta["extra"] = without(extra, EXTENSION)
         meta[EXTENSION] = extra[EXTENSION]
     if not meta.get("extra"):
         meta.pop("extra", None)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, objects_in
 from toolkit.traces.formats.autogen_new import is_new_message, new_messages
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
-from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.formats.vendor import objects_in
+from toolkit.traces.fields import objects_in
 from toolkit.traces.ids import Record
 
 Fields = dict[str, Any]

@@ -8,10 +8,10 @@ from toolkit.traces.extension import restored
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
-from toolkit.traces.parts import words_of
 from toolkit.traces.replies import reply_messages
 from toolkit.traces.spelling import spellings
 from toolkit.traces.trace import Trace
+from toolkit.traces.words import words_of
 
 SYSTEMS = ("system", "system_prompt", "instructions", "system_instruction")
 """The fields that may hold the system prompt."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from toolkit.traces.fields import object_in
 from toolkit.traces.formats.claude_lines import (
     STATES,
     Fields,
@@ -19,7 +20,6 @@ from toolkit.traces.formats.claude_lines import (
     words_on,
 )
 from toolkit.traces.formats.claude_threads import Threads
-from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.totals import totals_of

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in
 from toolkit.traces.formats.codex_calls import Fields, ends_of_calls, outcome_of
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Step, Trace

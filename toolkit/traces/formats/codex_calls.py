@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.traces.decode import decode_at
-from toolkit.traces.formats.vendor import object_in
+from toolkit.traces.fields import object_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.usage import number_of
 

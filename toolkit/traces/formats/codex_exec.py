@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -46,7 +46,7 @@ def _read(record: Record, id_: str) -> Trace:
 
 def _state(event: Record) -> Fields:
     """What an event says of the thread: its usage so far, and how it ended."""
-    state = {name: value for name, value in event.items() if name not in ("type", "usage")}
+    state = without(event, "type", "usage")
     state |= usage_of(object_in(event, "usage"), "inside")
     if "thread_id" in state:
         state["session"] = state["thread_id"]

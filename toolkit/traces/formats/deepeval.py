@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.traces.fields import objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.rows import decoded_cell
-from toolkit.traces.formats.scores import score, stated_only, verdict
-from toolkit.traces.formats.vendor import objects_in
+from toolkit.traces.formats.scores import score, verdict
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.spelling import spellings, stated, take
@@ -72,7 +72,7 @@ def _turn(turn: Any) -> list[Any]:
     """The messages of a turn; the tools that were called in it stand before its words."""
     if not isinstance(turn, dict):
         return [turn]
-    words = {name: value for name, value in turn.items() if name not in spellings(TOOLS)}
+    words = without(turn, *spellings(TOOLS))
     return [*_tools(turn), words]
 
 
@@ -81,7 +81,7 @@ def _tools(record: Record) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     called = decoded_cell(stated(record, TOOLS))
     for tool in objects_in({TOOLS: called}, TOOLS):
-        call = {name: value for name, value in tool.items() if name != "type"}
+        call = without(tool, "type")
         arguments = take(call, "input_parameters")
         part = {**call, "type": "tool_call", "arguments": arguments}
         messages.append({"role": "assistant", "content": [part]})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from toolkit.traces.fields import fields_of, objects_of, without
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 
@@ -11,29 +12,9 @@ ENVELOPE = (*REQUESTS, *RESPONSES, "id", "custom_id", "key")
 """The fields of a record that come apart, or that become its id."""
 
 
-def without(record: Record, *names: str) -> dict[str, Any]:
-    """The fields of `record` but for those of these names."""
-    return {name: value for name, value in record.items() if name not in names}
-
-
-def fields_of(value: Any) -> dict[str, Any]:
-    """The fields of an object; none of what is no object."""
-    return value if isinstance(value, dict) else {}
-
-
-def elements_of(value: Any) -> list[Any]:
-    """The elements of a list; none of what is no list."""
-    return value if isinstance(value, list) else []
-
-
-def objects_in(value: Any) -> list[dict[str, Any]]:
-    """The objects in a list; none of what is no list."""
-    return [element for element in elements_of(value) if isinstance(element, dict)]
-
-
 def first_record(record: Record) -> Record:
     """The first of the records that are read together, or the record by itself."""
-    records = objects_in(record.get("records"))
+    records = objects_of(record.get("records"))
     return records[0] if records else record
 
 

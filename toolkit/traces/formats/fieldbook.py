@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from toolkit.records import validate
+from toolkit.traces.fields import without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.trace import Step, Trace
@@ -36,7 +37,7 @@ def _read(record: Record, id_: str) -> Trace:
 
 
 def _others(written: Record, known: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in written.items() if name not in known}
+    return without(written, *known)
 
 
 FORMAT = Format("fieldbook", ("steps",), _read, _has_steps, converted=frozenset({"source"}))

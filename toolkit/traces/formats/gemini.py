@@ -2,28 +2,22 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import (
-    add_error,
-    elements_of,
-    fields_of,
-    objects_in,
-    request_of,
-    response_of,
-    rest_of,
-    without,
-)
+from toolkit.traces.fields import elements_of, fields_of, objects_of, without
+from toolkit.traces.formats.exchange import add_error, request_of, response_of, rest_of
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
 CONTENTS = ("contents", "history", "messages")
+"""The fields of a request that may hold the conversation."""
 SYSTEM = ("systemInstruction", "system_instruction")
 CANDIDATES = ("candidates",)
 USAGE = ("usageMetadata", "usage_metadata", "usage")
 MODEL = ("modelVersion", "model_version", "model")
 TIME = ("createTime", "create_time")
 REPLY = (*CANDIDATES, *USAGE, *MODEL, *TIME, "error")
+"""The fields of a response that become steps."""
 ANSWERS = ("functionResponse", "function_response")
 OPENED = ("output", "result", "error")
 """The one field of an answer."""
@@ -31,15 +25,21 @@ IDS = ("id", "key", "request_id", "responseId", "response_id")
 
 
 def _first(fields: Record, names: tuple[str, ...]) -> Any:
-    return next((fields[name] for name in names if fields.get(name) is not None), None)
+    """The value of the first of the fields `names` that is not null."""
+    for name in names:
+        value = fields.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def _is_content(value: Any) -> bool:
     """Whether it is a content: its parts have no type, but a field that says what they are."""
-    if not isinstance(value, dict) or not isinstance(value.get("parts"), list):
-        return False
-    parts = value["parts"]
-    return bool(parts) and all(isinstance(part, dict) and "type" not in part for part in parts)
+    parts = elements_of(fields_of(value).get("parts"))
+    for part in parts:
+        if not isinstance(part, dict) or "type" in part:
+            return False
+    return bool(parts)
 
 
 def _has_contents(record: Record) -> bool:
@@ -50,7 +50,8 @@ def _has_contents(record: Record) -> bool:
 
 
 def _has_candidates(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("candidates"), list)
+    candidates = fields_of(value).get("candidates")
+    return isinstance(candidates, list)
 
 
 def _knows(record: Record) -> bool:
@@ -61,9 +62,10 @@ def _knows(record: Record) -> bool:
 
 
 def _read(record: Record, id_: str) -> Trace:
-    request, response = request_of(record), _joined(response_of(record))
-    if _has_candidates(record):
-        response = record
+    request = request_of(record)
+    response: Any = record
+    if not _has_candidates(record):
+        response = _joined(response_of(record))
     transcript = Transcript()
     system = _first(request, SYSTEM)
     if system:
@@ -77,8 +79,9 @@ def _read(record: Record, id_: str) -> Trace:
     transcript.read_all(_answered(response))
     add_error(transcript, record, response)
     rest = rest_of(record, (*CONTENTS, *SYSTEM, "prompt"), REPLY)
-    if isinstance(response, dict) and _first(response, MODEL):
-        rest["model"] = _first(response, MODEL)
+    model = _first(fields_of(response), MODEL)
+    if model:
+        rest["model"] = model
     return transcript.trace(id_, rest)
 
 
@@ -102,32 +105,38 @@ def open_answer(part: dict[str, Any]) -> dict[str, Any]:
         answer = part.get(name)
         if not isinstance(answer, dict):
             continue
-        response = answer.get("response")
-        if isinstance(response, dict) and len(response) == 1:
-            [(field, value)] = response.items()
-            if field in OPENED:
-                failed = field == "error"
-                return {**part, name: {**answer, "response": value, "is_error": failed}}
+        response = fields_of(answer.get("response"))
+        if len(response) != 1:
+            continue
+        [(field, value)] = response.items()
+        if field in OPENED:
+            failed = field == "error"
+            opened = {**answer, "response": value, "is_error": failed}
+            return {**part, name: opened}
     return part
 
 
 def _joined(response: Any) -> Any:
     """One response for the pieces of a stream: the words of all, the rest as the last has it."""
     pieces = elements_of(response)
-    if not pieces or not all(map(_has_candidates, pieces)):
+    are_responses = all(_has_candidates(piece) for piece in pieces)
+    if not pieces or not are_responses:
         return response
     joined: dict[str, Any] = {}
     parts: list[Any] = []
     for piece in pieces:
         joined |= piece
-        for candidate in objects_in(piece["candidates"])[:1]:
+        candidates = objects_of(piece["candidates"])
+        for candidate in candidates[:1]:
             content = fields_of(candidate.get("content"))
-            parts += objects_in(content.get("parts"))
+            parts += objects_of(content.get("parts"))
     if all(part.keys() == {"text"} for part in parts):
         words = [str(part["text"]) for part in parts]
         parts = [{"text": "".join(words)}]
-    last = objects_in(joined["candidates"])[:1] or [{}]
-    joined["candidates"] = [{**last[0], "content": {"parts": parts}}]
+    last_candidates = objects_of(joined["candidates"])
+    last = last_candidates[0] if last_candidates else {}
+    content = {"parts": parts}
+    joined["candidates"] = [{**last, "content": content}]
     return joined
 
 
@@ -144,7 +153,9 @@ def _answered(response: Any) -> list[Any]:
         "created_at": _first(response, TIME),
     }
     content = fields_of(first.get("content"))
-    return [_content({**without(first, "content"), **about, **content, "role": "model"})]
+    beside = without(first, "content")
+    reply = {**beside, **about, **content, "role": "model"}
+    return [_content(reply)]
 
 
 def _id(record: Record) -> str | None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import fields_of, first_record, objects_in, without
+from toolkit.traces.fields import fields_of, objects_of, without
+from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.gemini import open_answer
 from toolkit.traces.ids import Record, first_id
@@ -21,7 +22,9 @@ TOKENS = {
 }
 """The counts of a message, and what Gemini's API calls them."""
 HEAD = ("sessionId", "projectHash")
+"""The fields of the first line, or of a whole document."""
 LINE = ("id", "timestamp", "content")
+"""The fields of the line of a message."""
 READ = ("type", "content", "thoughts", "toolCalls", "tokens")
 
 
@@ -60,29 +63,32 @@ def _read(record: Record, id_: str) -> Trace:
 def _messages(part: Record) -> list[dict[str, Any]]:
     """The messages of a document, or the one that a line is."""
     if _is_head(part):
-        return objects_in(part.get("messages"))
+        return objects_of(part.get("messages"))
     return [] if "$set" in part else [dict(part)]
 
 
 def _read_message(transcript: Transcript, message: dict[str, Any]) -> None:
     type_ = str(message.get("type"))
     if type_ in ROLES:
-        transcript.read({**without(message, *READ), **_said(message), "role": ROLES[type_]})
+        others = without(message, *READ)
+        transcript.read({**others, **_content(message), "role": ROLES[type_]})
     else:
-        transcript.read({**without(message, "type"), "role": "system"}, kind=type_)
+        notice = without(message, "type")
+        notice["role"] = "system"
+        transcript.read(notice, kind=type_)
 
 
-def _said(message: Record) -> dict[str, Any]:
+def _content(message: Record) -> dict[str, Any]:
     """What a message says, in the words of Gemini's API; its calls have their answers with them."""
     parts: list[Any] = []
-    for thought in objects_in(message.get("thoughts")):
+    for thought in objects_of(message.get("thoughts")):
         parts.append({"text": _thought(thought), "thought": True})
     content = message.get("content")
     if isinstance(content, list):
         parts += content
     elif content:
         parts.append({"text": content})
-    for call in objects_in(message.get("toolCalls")):
+    for call in objects_of(message.get("toolCalls")):
         parts.append(_call(call))
     usage: dict[str, Any] = {}
     for name, count in fields_of(message.get("tokens")).items():
@@ -91,26 +97,35 @@ def _said(message: Record) -> dict[str, Any]:
 
 
 def _thought(thought: Record) -> str:
-    lines = [thought.get("subject"), thought.get("description")]
-    return "\n".join(str(line) for line in lines if line)
+    """The subject of a thought, and its description on the next line."""
+    lines: list[str] = []
+    for name in ("subject", "description"):
+        if thought.get(name):
+            lines.append(str(thought[name]))
+    return "\n".join(lines)
 
 
 def _call(call: Record) -> dict[str, Any]:
     """A call with its answer, where one came back."""
-    answers = [_answer(part) for part in objects_in(call.get("result"))]
+    results = objects_of(call.get("result"))
+    answers: Any = [_answer(part) for part in results]
+    if len(answers) == 1:
+        answers = answers[0]
     return {
         "type": "tool-call",
         "toolCallId": call.get("id"),
         "toolName": call.get("name"),
         **without(call, "id", "name", "result"),
-        "result": answers[0] if len(answers) == 1 else answers or None,
+        "result": answers if results else None,
     }
 
 
 def _answer(part: dict[str, Any]) -> Any:
     """What a part of a result says."""
     answer = open_answer(part).get("functionResponse")
-    return answer.get("response") if isinstance(answer, dict) else part
+    if not isinstance(answer, dict):
+        return part
+    return answer.get("response")
 
 
 def _session(record: Record) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from toolkit.traces.contents import decoded, messages_in
+from toolkit.traces.fields import without
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.scores import score
 from toolkit.traces.spans import Span
@@ -45,10 +46,12 @@ def read_events(span: Span, events: list[dict[str, Any]]) -> None:
     for event in _taken(events, (CHOICE,)):
         span.output.append(_message(event["attributes"], "assistant"))
     for event in _taken(events, (PROMPT,)):
-        prompt = messages_in(event["attributes"].get("gen_ai.prompt"), "user")
+        written = event["attributes"].get("gen_ai.prompt")
+        prompt = messages_in(written, "user")
         span.input += prompt.messages
     for event in _taken(events, (COMPLETION,)):
-        completion = messages_in(event["attributes"].get("gen_ai.completion"), "assistant")
+        written = event["attributes"].get("gen_ai.completion")
+        completion = messages_in(written, "assistant")
         span.output += completion.messages
 
 
@@ -58,15 +61,18 @@ def _taken(events: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str,
     taken: list[dict[str, Any]] = []
     left: list[dict[str, Any]] = []
     for event in events:
-        is_wanted = str(event.get("name")) in wanted
-        (taken if is_wanted else left).append(event)
+        name = str(event.get("name"))
+        if name in wanted:
+            taken.append(event)
+        else:
+            left.append(event)
     events[:] = left
     return taken
 
 
 def _message(fields: Mapping[str, Any], role: str) -> dict[str, Any]:
     """The message of an event: among its fields, in one of them, or as the text of one."""
-    message = {name: value for name, value in fields.items() if name not in ABOUT}
+    message = without(fields, *ABOUT)
     body = decoded(fields.get("gen_ai.event.content"))
     if isinstance(body, dict):
         message |= body
@@ -77,7 +83,8 @@ def _message(fields: Mapping[str, Any], role: str) -> dict[str, Any]:
         message["content"] = inner
     if "tool_calls" in message:
         message["tool_calls"] = decoded(message["tool_calls"])
-    message["role"] = str(message.get("role") or role)
+    own_role = message.get("role")
+    message["role"] = str(own_role or role)
     if role == "tool" and "id" in message:
         message["tool_call_id"] = message.pop("id")
     return message

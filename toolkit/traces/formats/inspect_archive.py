@@ -9,8 +9,8 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.archive import Archive
+from toolkit.traces.fields import fields_of, object_in, objects_in
 from toolkit.traces.formats.inspect_events import referred
-from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record
 
 HEADER = "header.json"
@@ -27,13 +27,14 @@ ONLY_SUMMARY = "only_summary"
 
 def archived_logs(archive: Archive) -> Iterator[Record] | None:
     """A log for each sample of an archive of Inspect; None for another archive."""
-    names = set(archive.names)
-    if HEADER not in names and START not in names:
+    log: dict[str, Any] = {}
+    if HEADER in archive.names:
+        log = fields_of(archive.json(HEADER))
+    elif START in archive.names:
+        start = fields_of(archive.json(START))
+        log = {"status": "started", **start}
+    if not object_in(log, "eval"):
         return None
-    header = archive.json(HEADER if HEADER in names else START)
-    if not object_in(header, "eval"):
-        return None
-    log = header if HEADER in names else {"status": "started", **header}
     return _logs(archive, log)
 
 
@@ -44,15 +45,19 @@ def _logs(archive: Archive, log: Record) -> Iterator[Record]:
         read.add(_key(sample))
         yield {**log, "samples": [sample]}
     for summary in _summaries(archive):
-        if _key(summary) not in read:
-            read.add(_key(summary))
-            yield {**log, "samples": [{**summary, ONLY_SUMMARY: True}]}
+        key = _key(summary)
+        if key not in read:
+            read.add(key)
+            sample = {**summary, ONLY_SUMMARY: True}
+            yield {**log, "samples": [sample]}
     if not read:
         yield dict(log)
 
 
 def _key(sample: Record) -> tuple[str, Any]:
-    return str(sample.get("id")), sample.get("epoch")
+    """The id of a sample and its epoch, which together name it."""
+    id_ = sample.get("id")
+    return str(id_), sample.get("epoch")
 
 
 def _samples(archive: Archive) -> Iterator[Record]:
@@ -62,14 +67,16 @@ def _samples(archive: Archive) -> Iterator[Record]:
         match = SAMPLE.fullmatch(name)
         if not match:
             continue
+        folder = match["shell"]
         try:
             sample = archive.json(name)
             if not isinstance(sample, dict):
                 raise RecordError(f"member {name} of the archive: a sample is an object")
-            if match["shell"]:
-                sample = _joined(archive, match["shell"], sample, sequences)
+            if folder:
+                sample = _joined(archive, folder, sample, sequences)
         except RecordError as error:
-            sample = {"id": match["sample"] or match["shell"], UNREADABLE: error.why}
+            id_ = match["sample"] or folder
+            sample = {"id": id_, UNREADABLE: error.why}
         yield sample
 
 
@@ -88,8 +95,9 @@ def _sequences(names: Iterable[str]) -> dict[tuple[str, str], list[str]]:
     for name in names:
         match = CHUNK.fullmatch(name)
         if match:
-            key = match["sample"], match["kind"]
-            members.setdefault(key, []).append((int(match["start"]), name))
+            key = (match["sample"], match["kind"])
+            start = int(match["start"])
+            members.setdefault(key, []).append((start, name))
     ordered: dict[tuple[str, str], list[str]] = {}
     for key, numbered in members.items():
         ordered[key] = [name for _, name in sorted(numbered)]
@@ -103,7 +111,8 @@ def _joined(
 
     def sequence(kind: str) -> list[Any]:
         items: list[Any] = []
-        for name in sequences.get((folder, kind), ()):
+        names = sequences.get((folder, kind), [])
+        for name in names:
             chunk = archive.json(name)
             if not isinstance(chunk, list):
                 raise RecordError(f"member {name} of the archive: it is no list")
@@ -115,7 +124,8 @@ def _joined(
     metadata = f"samples/{folder}/metadata.json"
     if metadata in archive.names:
         sample["metadata"] = archive.json(metadata)
-    sample["messages"] = referred(messages, sample.pop("message_refs", None))
+    refs = sample.pop("message_refs", None)
+    sample["messages"] = referred(messages, refs)
     sample["events"] = sequence("events")
     sample["events_data"] = {"messages": messages, "calls": sequence("calls")}
     texts = sequence("attachments")

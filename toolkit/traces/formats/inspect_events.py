@@ -1,10 +1,16 @@
 """The events of a sample of Inspect: when its messages were sent, and what is in no message."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from toolkit.traces.formats.scores import stated_only
-from toolkit.traces.formats.vendor import object_in, objects_in
+from toolkit.traces.fields import (
+    elements_of,
+    object_in,
+    objects_in,
+    objects_of,
+    stated_only,
+    without,
+)
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.usage import usage_of
 
@@ -26,7 +32,7 @@ class Events:
     """The events of one sample, by the messages that they are about."""
 
     def __init__(self, events: Any):
-        self._listed = objects_in({"events": events}, "events")
+        self._listed = objects_of(events)
         self._replies: dict[str, Record] = {}
         """The model's events by the id of the message that it replied with."""
         self._results: dict[str, Record] = {}
@@ -39,7 +45,8 @@ class Events:
             if kind == "sample_init":
                 self._start = event.get("timestamp")
             elif kind == "model":
-                _note(self._replies, _reply(event).get("id"), event)
+                reply_id = _reply(event).get("id")
+                _note(self._replies, reply_id, event)
             elif kind == "tool":
                 _note(self._results, event.get("id"), event)
 
@@ -63,9 +70,11 @@ class Events:
             new: list[Any] = []
             for message in [*_input(event, pool), _reply(event)]:
                 id_ = message.get("id")
-                if isinstance(id_, str) and id_ not in known:
-                    known.add(id_)
-                    new.append(message if message.get("role") == "user" else self.dated(message))
+                if not isinstance(id_, str) or id_ in known:
+                    continue
+                known.add(id_)
+                is_user = message.get("role") == "user"
+                new.append(message if is_user else self.dated(message))
             if new:
                 span_id = str(event.get("span_id"))
                 yield Branch(_agent(spans, span_id), span_id, new)
@@ -78,7 +87,8 @@ class Events:
             return self._dated_result(message)
         if message.get("source") == "input" and self._start:
             return {**message, "timestamp": self._start}
-        event = self._replies.get(id_text(message.get("id")) or "")
+        message_id = id_text(message.get("id")) or ""
+        event = self._replies.get(message_id)
         if not event or message.get("role") != "assistant":
             return message
         self._used.add(id(event))
@@ -90,7 +100,7 @@ class Events:
         }
         usage = output.get("usage")
         if isinstance(usage, dict):
-            about["usage"] = usage_of(usage, None if "total_tokens" in usage else "beside")
+            about["usage"] = counts_of(usage)
         return {**message, **stated_only(about)}
 
     def _dated_result(self, message: Record) -> Record:
@@ -112,8 +122,17 @@ class Events:
                 others.append(event)
                 continue
             repeated = REPEATED if event.get("event") == "model" else ANSWERED
-            others.append({name: value for name, value in event.items() if name not in repeated})
+            others.append(without(event, *repeated))
         return others
+
+
+def counts_of(usage: Record) -> dict[str, Any]:
+    """What a reply used.
+
+    Inspect counts cached tokens beside the input: where a total is stated, that decides.
+    """
+    cached: Literal["beside"] | None = None if "total_tokens" in usage else "beside"
+    return usage_of(usage, cached)
 
 
 def _note(events: dict[str, Record], id_: Any, event: Record) -> None:
@@ -141,9 +160,9 @@ def _agent(spans: Record, span_id: str) -> str | None:
 
 def _input(event: Record, pool: Any) -> list[Any]:
     """The messages that a model was given, which may stand in a pool for all events."""
-    refs = event.get("input_refs")
-    if isinstance(refs, list) and refs:
-        return objects_in({"pool": referred(pool, refs)}, "pool")
+    refs = elements_of(event.get("input_refs"))
+    if refs:
+        return objects_of(referred(pool, refs))
     return objects_in(event, "input")
 
 
@@ -152,15 +171,17 @@ def referred(pool: Any, refs: Any) -> list[Any]:
 
     Ranges that overlap would make more messages than there are: those stay out.
     """
-    if not isinstance(pool, list) or not isinstance(refs, list):
-        return pool if isinstance(pool, list) else []
+    known = elements_of(pool)
+    if not isinstance(refs, list):
+        return known
     messages: list[Any] = []
     for ref in refs:
-        if isinstance(ref, list) and len(ref) == 2 and all(isinstance(at, int) for at in ref):
-            messages += pool[ref[0] : ref[1]]
-        if len(messages) > len(pool):
+        match ref:
+            case [int(begin), int(end)]:
+                messages += known[begin:end]
+        if len(messages) > len(known):
             break
-    return messages[: len(pool)]
+    return messages[: len(known)]
 
 
 def _reply(event: Record) -> Record:
@@ -170,7 +191,8 @@ def _reply(event: Record) -> Record:
 
 def _choice(event: Record) -> Record:
     """The reply of the model in an event, with why it stopped; empty where there is none."""
-    choices = objects_in(object_in(event, "output"), "choices")
+    output = object_in(event, "output")
+    choices = objects_in(output, "choices")
     return choices[0] if choices else {}
 
 

@@ -4,20 +4,20 @@ A sample becomes a trace. Its messages are its steps; when they were sent and wh
 in its events.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from operator import is_
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import fields_of, object_in, objects_in, objects_of, stated_only, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.inspect_archive import UNREADABLE, archived_logs
-from toolkit.traces.formats.inspect_events import Events
+from toolkit.traces.formats.inspect_events import Events, counts_of
 from toolkit.traces.formats.inspect_scores import outcome_of, scores_of
-from toolkit.traces.formats.scores import stated_only
-from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
-from toolkit.traces.usage import usage_of
 
 REFERENCE = "attachment://"
 """How a text begins that stands among the attachments of its sample."""
@@ -33,8 +33,9 @@ def _is_inspect(record: Record) -> bool:
     eval_ = record.get("eval")
     if isinstance(eval_, dict):
         return "task" in eval_ and "model" in eval_
-    is_sample = isinstance(record.get("epoch"), int) and "target" in record
-    return is_sample and isinstance(record.get("messages"), list)
+    has_epoch = isinstance(record.get("epoch"), int)
+    has_messages = isinstance(record.get("messages"), list)
+    return has_epoch and has_messages and "target" in record
 
 
 def _samples(record: Record) -> Iterator[Record]:
@@ -42,7 +43,7 @@ def _samples(record: Record) -> Iterator[Record]:
     if "eval" not in record:
         yield _with_texts(record)
         return
-    log = {name: value for name, value in record.items() if name not in OF_SAMPLES}
+    log = without(record, *OF_SAMPLES)
     samples = record.get("samples")
     if not isinstance(samples, list) or not samples:
         yield {"log": log}
@@ -59,7 +60,7 @@ def _with_texts(sample: Record) -> Record:
     attachments = sample.get("attachments")
     if not isinstance(attachments, dict) or not attachments:
         return sample
-    others = {name: value for name, value in sample.items() if name != "attachments"}
+    others = without(sample, "attachments")
     references = [f"{REFERENCE}{name}" for name in attachments]
     return {**resolved(others, attachments), "attachments": references}
 
@@ -87,7 +88,7 @@ def _read(record: Record, id_: str) -> Trace:
         transcript.read_all(branch.messages, branch.agent, branch.id)
     error = record.get("error")
     if error:
-        words = error.get("message") if isinstance(error, dict) else error
+        words = fields_of(error).get("message", error)
         transcript.add("error", "system", str(words), {"detail": error})
     trace = transcript.trace(id_, record, *USED)
     trace.meta.update(_about(record, events))
@@ -108,8 +109,9 @@ def _messages(sample: Record) -> list[Any]:
         return messages
     input_ = sample.get("input")
     asked = input_ if isinstance(input_, list) else [{"role": "user", "content": input_}]
-    choices = objects_in(object_in(sample, "output"), "choices")
-    return [*asked, *(choice.get("message") for choice in choices)]
+    output = object_in(sample, "output")
+    answered = [choice.get("message") for choice in objects_in(output, "choices")]
+    return [*asked, *answered]
 
 
 def _about(sample: Record, events: Events) -> dict[str, Any]:
@@ -131,21 +133,17 @@ def _about(sample: Record, events: Events) -> dict[str, Any]:
 
 
 def _usage(sample: Record, model: Any) -> dict[str, Any]:
-    """What the model under test used; where it is not named, what all of them used.
-
-    Inspect counts cached tokens beside the input: where a total is stated, that decides.
-    """
-    by_model = sample.get(MODEL_USAGE)
-    if not isinstance(by_model, dict):
+    """What the model under test used; where it is not named, what all of them used."""
+    by_model = object_in(sample, MODEL_USAGE)
+    if not by_model:
         return {}
-    chosen = [by_model[model]] if model in by_model else list(by_model.values())
-    totals: dict[str, Any] = {}
-    for usage in chosen:
-        if not isinstance(usage, dict):
-            continue
-        for name, number in usage_of(usage, None if "total_tokens" in usage else "beside").items():
-            totals[name] = totals.get(name, 0) + number
-    return totals
+    chosen = list(by_model.values())
+    if model in by_model:
+        chosen = [by_model[model]]
+    totals: Counter[str] = Counter()
+    for usage in objects_of(chosen):
+        totals.update(counts_of(usage))
+    return dict(totals)
 
 
 def resolved(value: Any, attachments: Mapping[str, Any], levels: int = MOST_LEVELS) -> Any:
@@ -155,12 +153,12 @@ def resolved(value: Any, attachments: Mapping[str, Any], levels: int = MOST_LEVE
     if not levels:
         return value
     if isinstance(value, dict):
-        fields = {name: resolved(inner, attachments, levels - 1) for name, inner in value.items()}
-        is_same = all(fields[name] is inner for name, inner in value.items())
-        return value if is_same else fields
+        inner = list(value.values())
+        items = resolved(inner, attachments, levels)
+        return value if items is inner else dict(zip(value, items, strict=True))
     if isinstance(value, list):
-        items = [resolved(inner, attachments, levels - 1) for inner in value]
-        is_same = all(item is inner for item, inner in zip(items, value, strict=True))
+        items = [resolved(item, attachments, levels - 1) for item in value]
+        is_same = all(map(is_, items, value))
         return value if is_same else items
     return value
 

@@ -3,27 +3,28 @@
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.traces.fields import fields_of, object_in, objects_in, others
 from toolkit.traces.formats.scores import score
-from toolkit.traces.formats.vendor import object_in, objects_in, others
 from toolkit.traces.ids import Record
 
 GRADED_BY_A_MODEL = "model_graded"
 """How the names of Inspect's scorers begin that ask a model."""
 HOMES = ("value", "explanation")
+"""The fields of a score that every score in a trace's meta has."""
 VERDICTS = {"C": "pass", "I": "fail"}
 """Inspect's words for correct and incorrect; partial (P) and no answer (N) are neither."""
 
 
 def scores_of(scores: Any) -> list[dict[str, Any]]:
     """The scores of a sample by name; one of several values is several."""
-    named = scores if isinstance(scores, dict) else {}
     entries: list[dict[str, Any]] = []
-    for name in named:
-        stated = object_in(named, name)
-        rater, source = _rater(name, stated)
-        more = others(stated, HOMES)
-        for value_name, value in _values(name, stated.get("value")):
-            entry = more | score(value_name, value, source, stated.get("explanation"), rater)
+    for name, stated in fields_of(scores).items():
+        fields = fields_of(stated)
+        rater, source = _rater(name, fields)
+        comment = fields.get("explanation")
+        more = others(fields, HOMES)
+        for value_name, value in _values(name, fields.get("value")):
+            entry = more | score(value_name, value, source, comment, rater)
             if value in ("C", "I"):
                 entry["verdict"] = VERDICTS[value]
             entries.append(entry)
@@ -42,9 +43,10 @@ def _values(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _rater(name: str, stated: Record) -> tuple[str, str]:
     """Who gave a score: the person who edited it last, a model, or code."""
     edits = objects_in(stated, "history")
-    author = object_in(edits[-1], "provenance").get("author") if edits else None
-    if author:
-        return str(author), "human"
+    if edits:
+        author = object_in(edits[-1], "provenance").get("author")
+        if author:
+            return str(author), "human"
     was_graded = "grading" in object_in(stated, "metadata")
     if was_graded or name.startswith(GRADED_BY_A_MODEL):
         return name, "model"
@@ -60,5 +62,6 @@ def outcome_of(scores: list[dict[str, Any]], sample: Record) -> str | None:
     if sample.get("error"):
         return "error"
     limit = sample.get("limit")
-    type_ = limit.get("type") if isinstance(limit, dict) else limit
-    return f"{type_} limit" if type_ else None
+    if isinstance(limit, dict):
+        limit = limit.get("type")
+    return f"{limit} limit" if limit else None

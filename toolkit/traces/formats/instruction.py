@@ -10,15 +10,19 @@ ANSWER = "output"
 
 
 def _has_words(record: Record) -> bool:
-    return all(isinstance(record.get(name), str) for name in ("instruction", ANSWER))
+    """Whether an instruction and an answer are there as text."""
+    instruction = record.get("instruction")
+    answer = record.get(ANSWER)
+    return isinstance(instruction, str) and isinstance(answer, str)
 
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
-    if record.get("system"):
-        transcript.read({"role": "system", "content": record["system"]})
-    asked = [record[name] for name in ASKED if record.get(name)]
-    transcript.read({"role": "user", "content": "\n\n".join(map(str, asked))})
+    system = record.get("system")
+    if system:
+        transcript.read({"role": "system", "content": system})
+    asked = [str(record[name]) for name in ASKED if record.get(name)]
+    transcript.read({"role": "user", "content": "\n\n".join(asked)})
     transcript.read({"role": "assistant", "content": record[ANSWER]})
     return transcript.trace(id_, record, "id", "system", *ASKED, ANSWER)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from toolkit.traces.fields import without
 from toolkit.traces.formats import codex
-from toolkit.traces.formats.exchange import without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript, is_message

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, fields_of, first_record, without
+from toolkit.traces.fields import elements_of, fields_of, without
+from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript

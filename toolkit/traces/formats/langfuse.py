@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.traces.contents import decoded
+from toolkit.traces.fields import objects_in, others
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
-from toolkit.traces.formats.vendor import objects_in, others, read_content
+from toolkit.traces.formats.vendor import read_content
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Kind, Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of, usage_of
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.traces.contents import decoded
+from toolkit.traces.fields import object_in, objects_in, others, stated_only
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
-from toolkit.traces.formats.vendor import object_in, objects_in, others, read_content
+from toolkit.traces.formats.vendor import read_content
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Kind, Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import usage_of
 
@@ -54,17 +55,22 @@ HOMES = CONVERTED | {"inputs", "outputs", "feedback_stats", "feedback", "tags"}
 
 
 def _is_run(record: Record) -> bool:
+    """Whether it is a run, or a page that begins with one."""
     runs = [record, *objects_in(record, *PAGES)]
-    return any(
-        isinstance(run.get("run_type"), str) and ("inputs" in run or "dotted_order" in run)
-        for run in runs[:2]
-    )
+    for run in runs[:2]:
+        has_type = isinstance(run.get("run_type"), str)
+        if has_type and ("inputs" in run or "dotted_order" in run):
+            return True
+    return False
 
 
 def _runs(record: Record) -> Iterator[Record]:
     """The runs of a page, and those inside of a run."""
-    listed = [] if "run_type" in record else objects_in(record, *PAGES)
-    waiting: list[Record] = [*listed] or [record]
+    waiting: list[Record] = []
+    if "run_type" not in record:
+        waiting += objects_in(record, *PAGES)
+    if not waiting:
+        waiting.append(record)
     while waiting:
         run = {name: decoded(value) for name, value in waiting.pop(0).items()}
         children = objects_in(run, "child_runs")
@@ -84,7 +90,9 @@ def _trace_id(run: Record) -> str | None:
     order = _order(run)
     if order:
         return order[0]
-    return None if run.get("parent_run_id") else first_id(run, "id")
+    if run.get("parent_run_id"):
+        return None
+    return first_id(run, "id")
 
 
 def _order(run: Record) -> list[str]:
@@ -158,11 +166,8 @@ def _read_usage(span: Span, run: Record) -> None:
 
 def _counts(run: Record) -> dict[str, Any]:
     """The counts that stand among the fields of a run."""
-    counts: dict[str, Any] = {}
-    for name in USAGE:
-        if run.get(name) is not None:
-            counts[name] = run[name]
-    return counts
+    counts = {name: run.get(name) for name in USAGE}
+    return stated_only(counts)
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -172,13 +177,15 @@ def _read(record: Record, id_: str) -> Trace:
     meta: dict[str, Any] = {}
     for run in runs:
         scores += _scores(run)
-        metadata = object_in(object_in(run, "extra"), "metadata")
+        extra = object_in(run, "extra")
+        metadata = object_in(extra, "metadata")
         session = first_id(metadata, *SESSIONS)
         if session is not None:
             meta.setdefault("session", session)
     if scores:
         meta["scores"] = scores
-    return trace_of(spans, id_, meta | _meta_of_root(_root(runs)))
+    meta |= _meta_of_root(_root(runs))
+    return trace_of(spans, id_, meta)
 
 
 def _root(runs: list[Record]) -> Record:
@@ -209,12 +216,14 @@ def _scores(run: Record) -> Iterator[dict[str, Any]]:
         value = feedback.get("score")
         if value is None:
             value = feedback.get("value")
+        comment = feedback.get("comment")
         more = others(feedback, FEEDBACK_HOMES)
-        yield score(feedback.get("key"), value, source, feedback.get("comment"), None, more)
+        yield score(feedback.get("key"), value, source, comment, None, more)
     for name, stats in object_in(run, "feedback_stats").items():
         if isinstance(stats, dict):
-            sources = " ".join(map(str, stats.get("sources") or ()))
-            yield score(name, stats.get("avg"), sources, more={"stats": stats})
+            sources = stats.get("sources") or ()
+            named = " ".join(map(str, sources))
+            yield score(name, stats.get("avg"), named, more={"stats": stats})
 
 
 FORMAT = Format(

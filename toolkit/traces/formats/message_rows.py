@@ -3,6 +3,7 @@
 from typing import Any
 
 from toolkit.traces.dialects import ACTORS
+from toolkit.traces.fields import without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -41,7 +42,7 @@ def _read(record: Record, id_: str) -> Trace:
     shared = _same_in_all(rows)
     transcript = Transcript()
     for row in rows:
-        transcript.read({name: value for name, value in row.items() if name not in shared})
+        transcript.read(without(row, *shared))
     return transcript.trace(id_, shared, *CONVERSATIONS)
 
 

@@ -2,15 +2,13 @@
 
 from typing import Any
 
+from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.formats.exchange import (
     add_error,
-    elements_of,
-    fields_of,
     is_batch_line,
     request_of,
     response_of,
     rest_of,
-    without,
 )
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id

@@ -4,17 +4,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.formats.exchange import fields_of, first_record, without
+from toolkit.traces.fields import fields_of, stated_only, without
+from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import NOTES, Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import usage_of
 
 MODEL_SPANS = ("generation", "response")
 READ = ("type", "name", "input", "output", "model", "usage")
 """The fields of a span's data that become steps, or a field of one."""
+"""The fields of a span that become a field of a `Span`."""
 PLACE = ("object", "id", "trace_id", "parent_id", "started_at", "ended_at", "span_data", "error")
 ONLY_IDS = "what was asked and answered is not in the file, only the ids of the replies: {}"
 
@@ -36,8 +38,10 @@ def _opened(record: Record) -> Iterable[Record]:
     """A trace and its spans, where both stand in one object."""
     if not isinstance(record.get("spans"), list):
         return [record]
-    trace = record.get("trace")
-    head = trace if isinstance(trace, dict) else {"object": "trace", **without(record, "spans")}
+    head = record.get("trace")
+    if not isinstance(head, dict):
+        others = without(record, "spans")
+        head = {"object": "trace", **others}
     return [head, *record["spans"]]
 
 
@@ -72,12 +76,17 @@ def _about(head: Record) -> dict[str, Any]:
 
 
 def _is_silent(data: Record) -> bool:
-    return data.get("type") == "response" and not (data.get("input") or data.get("output"))
+    """Whether a span of a response says neither what was asked nor what was answered."""
+    if data.get("input") or data.get("output"):
+        return False
+    return data.get("type") == "response"
 
 
 def _span(record: Record) -> Span:
     data = record["span_data"]
     type_ = str(data.get("type"))
+    asked = data.get("input")
+    answered = data.get("output")
     span = Span(
         id=str(record.get("id")),
         parent=id_text(record.get("parent_id")),
@@ -85,31 +94,37 @@ def _span(record: Record) -> Span:
         start=epoch_s(record.get("started_at")),
         end=epoch_s(record.get("ended_at")),
         rest=without(data, *READ) | without(record, *PLACE),
-        raw={name: data[name] for name in ("input", "output") if data.get(name) is not None},
+        raw=stated_only({"input": asked, "output": answered}),
     )
     if "error" in record:
-        span.error = bool(record["error"])
-        span.why = str(fields_of(record["error"]).get("message") or record["error"] or "")
+        error = record["error"]
+        span.error = bool(error)
+        message = fields_of(error).get("message")
+        span.why = str(message or error or "")
     if type_ == "agent":
         span.kind = "agent"
         span.agent = span.name
     elif type_ == "function":
         span.kind = "tool"
-        span.arguments = data.get("input")
-        span.result = data.get("output")
+        span.arguments = asked
+        span.result = answered
     elif type_ in MODEL_SPANS:
         span.kind = "model"
         span.model = data.get("model")
-        span.usage = usage_of(fields_of(data.get("usage")))
-        span.input = _messages(data.get("input"), "user")
-        span.output = _messages(data.get("output"), "assistant")
+        usage = fields_of(data.get("usage"))
+        span.usage = usage_of(usage)
+        span.input = _messages(asked, "user")
+        span.output = _messages(answered, "assistant")
     return span
 
 
 def _messages(value: Any, role: str) -> list[Any]:
+    """The messages that a span was given or gave: a list, or words alone."""
     if isinstance(value, list):
         return value
-    return [{"role": role, "content": value}] if value else []
+    if not value:
+        return []
+    return [{"role": role, "content": value}]
 
 
 FORMAT = Format(

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, objects_in, others, stated_only, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.scores import score, stated_only, verdict
-from toolkit.traces.formats.vendor import object_in, objects_in, others
+from toolkit.traces.formats.scores import score, verdict
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 from toolkit.traces.spelling import snake
@@ -40,7 +40,7 @@ def _output_items(record: Record) -> Iterator[Record]:
     if "runs" not in record:
         yield record
         return
-    shared = {name: value for name, value in record.items() if name not in OF_RUNS}
+    shared = without(record, *OF_RUNS)
     n_items = 0
     for run in objects_in(record, "runs"):
         for item in objects_in(run, "output_items"):
@@ -63,7 +63,7 @@ def _read(record: Record, id_: str) -> Trace:
         transcript.add("error", "system", str(words), {"detail": error})
     trace = transcript.trace(id_, record, *USED)
     about = {
-        "sample": {name: value for name, value in sample.items() if name not in MESSAGES},
+        "sample": without(sample, *MESSAGES),
         "model": sample.get("model"),
         "outcome": record.get("status"),
         "session": record.get("run_id"),

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, fields_of, first_record, objects_in
+from toolkit.traces.fields import elements_of, fields_of, objects_of
+from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
-from toolkit.traces.parts import epoch_s
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 OBJECT = "thread.message"
@@ -18,7 +19,7 @@ def _knows(record: Record) -> bool:
 
 
 def _opened(record: Record) -> list[Any]:
-    return objects_in(record.get("data")) or [dict(record)]
+    return objects_of(record.get("data")) or [dict(record)]
 
 
 def _read(record: Record, id_: str) -> Trace:

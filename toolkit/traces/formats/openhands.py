@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, without
 from toolkit.traces.formats import openhands_sdk
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -41,7 +41,7 @@ def _read(record: Record, id_: str) -> Trace:
     calls: dict[str, str] = {}
     replies: set[str] = set()
     silent: list[Record] = []
-    meta = {name: value for name, value in record.items() if name not in ("records", *LISTS)}
+    meta = without(record, "records", *LISTS)
     for event in _events(record):
         meta |= _totals(event)
         if openhands_sdk.is_event(event):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.vendor import object_in
+from toolkit.traces.fields import object_in, without
 from toolkit.traces.ids import Record
 
 Fields = dict[str, Any]
@@ -55,7 +55,7 @@ def is_event(event: Record) -> bool:
 def message_of(event: Record) -> Fields | None:
     """What an event says as a message; None where it says nothing about the task."""
     kind = event["kind"]
-    message = {name: value for name, value in event.items() if name not in ABOUT}
+    message = without(event, *ABOUT)
     if kind == "MessageEvent":
         message["role"] = "user" if event.get("source") == "user" else "assistant"
         return message | object_in(event, "llm_message")

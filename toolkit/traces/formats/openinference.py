@@ -3,8 +3,8 @@
 from typing import Any
 
 from toolkit.traces.contents import decoded, messages_in, result_of
+from toolkit.traces.fields import NOTHING
 from toolkit.traces.formats.attributes import Attributes, listed
-from toolkit.traces.formats.vendor import NOTHING
 from toolkit.traces.spans import Kind, Span
 
 KIND = "openinference.span.kind"

@@ -1,8 +1,8 @@
 """OpenTelemetry's SDK: spans as its console exporter prints them (``span.to_json()``)."""
 
+from toolkit.traces.fields import object_in
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.phoenix import CONVERTED, read_spans, trace_id
-from toolkit.traces.formats.vendor import object_in
 from toolkit.traces.ids import Record
 
 

@@ -6,15 +6,15 @@ from typing import Any
 from toolkit.records import RecordError
 from toolkit.traces.contents import decoded
 from toolkit.traces.extension import EXTENSION, restored
+from toolkit.traces.fields import object_in, objects_of, others, without
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.genai import read_genai
 from toolkit.traces.formats.genai_events import scores_of
 from toolkit.traces.formats.openinference import read_openinference
-from toolkit.traces.formats.vendor import object_in, others
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 RESOURCES = ("resourceSpans", "resource_spans")
@@ -26,6 +26,7 @@ TRACE_ID = "fieldbook.trace.id"
 FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR", "StatusCode.ERROR")
 WENT_WELL = (1, "1", "STATUS_CODE_OK", "OK", "StatusCode.OK")
 NO_PARENT = ("", "0000000000000000", None)
+"""The ids of a parent that is none."""
 CONVERTED = frozenset(
     (
         "traceId",
@@ -81,7 +82,8 @@ def fields_of(pairs: Any, level: int = 0) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for pair in pairs if isinstance(pairs, list) else ():
         if isinstance(pair, dict) and isinstance(pair.get("key"), str):
-            fields[pair["key"]] = value_of(pair.get("value"), level)
+            key = pair["key"]
+            fields[key] = value_of(pair.get("value"), level)
     return fields
 
 
@@ -97,8 +99,9 @@ def otel_span(
     scores = scores_of(left)
     read_openinference(span, taken)
     read_genai(span, taken, left)
-    if span.error:
-        span.why = span.why or _exception(left) or str(taken.rest.get("error.type", ""))
+    if span.error and not span.why:
+        error_type = str(taken.rest.get("error.type", ""))
+        span.why = _exception(left) or error_type
     if taken.rest:
         span.rest["attributes"] = taken.rest
     if left:
@@ -107,6 +110,7 @@ def otel_span(
 
 
 def _exception(events: Iterable[Mapping[str, Any]]) -> str:
+    """What the first exception among events says; empty where there is none."""
     for event in events:
         message = event["attributes"].get("exception.message")
         if isinstance(message, str):
@@ -118,7 +122,9 @@ def error_of(status: Any) -> bool | None:
     """Whether a span failed; None where its status is unset."""
     if status in FAILED:
         return True
-    return False if status in WENT_WELL else None
+    if status in WENT_WELL:
+        return False
+    return None
 
 
 def first_of(fields: Mapping[str, Any], *names: str) -> Any:
@@ -142,16 +148,16 @@ def _parts(document: Record) -> Iterator[Record]:
     """Each span of a document, with the resource and the scope that it stands in."""
     n_spans = 0
     beside = others(document, RESOURCES)
-    for resource in _objects(first_of(document, *RESOURCES)):
+    for resource in objects_of(first_of(document, *RESOURCES)):
         about = object_in(resource, "resource")
         more = others(about, ("attributes",)) | others(resource, ("resource", *SCOPES))
-        for scope in _objects(first_of(resource, *SCOPES)):
+        for scope in objects_of(first_of(resource, *SCOPES)):
             around = {
                 "document": beside,
                 "resource": fields_of(about.get("attributes")) | more,
                 "scope": _scope(scope),
             }
-            for span in _objects(scope.get("spans")):
+            for span in objects_of(scope.get("spans")):
                 n_spans += 1
                 yield {"resourceSpans": around, "span": span}
     if not n_spans:
@@ -166,14 +172,9 @@ def _scope(scope: Record) -> dict[str, Any]:
     return others(about, ("attributes",)) | attributes | more
 
 
-def _objects(values: Any) -> list[dict[str, Any]]:
-    listed = values if isinstance(values, list) else ()
-    return [value for value in listed if isinstance(value, dict)]
-
-
 def _trace_id(part: Record) -> str | None:
-    span = part.get("span")
-    return first_id(span, "traceId", "trace_id") if isinstance(span, dict) else None
+    span = object_in(part, "span")
+    return first_id(span, "traceId", "trace_id")
 
 
 def read_document(document: Record, id_: str) -> Trace:
@@ -186,10 +187,10 @@ def _read(record: Record, id_: str) -> Trace:
     scores: list[dict[str, Any]] = []
     attributes: list[dict[str, Any]] = []
     for number, part in enumerate(record["records"]):
-        fields = fields_of(part["span"].get("attributes"))
-        span, span_scores = otel_span(
-            _span(part["span"], number), fields, _events(part["span"].get("events"))
-        )
+        written = part["span"]
+        fields = fields_of(written.get("attributes"))
+        events = _events(written.get("events"))
+        span, span_scores = otel_span(_span(written, number), fields, events)
         attributes.append(fields)
         span.rest.get("attributes", {}).pop(EXTENSION, None)
         spans.append(span)
@@ -211,14 +212,16 @@ def _span(fields: dict[str, Any], number: int) -> Span:
     id_ = first_id(fields, "spanId", "span_id")
     if id_ is None and "name" not in fields:
         raise RecordError("it has neither a spanId nor a name", field="spanId")
+    span = Span(id_ or f"span-{number + 1}")
     parent = first_of(fields, "parentSpanId", "parent_span_id")
-    status = fields.get("status") or {}
-    span = Span(id_ or f"span-{number + 1}", None if parent in NO_PARENT else str(parent))
+    if parent not in NO_PARENT:
+        span.parent = str(parent)
     span.name = str(fields.get("name", ""))
     span.start = epoch_s(first_of(fields, "startTimeUnixNano", "start_time_unix_nano"))
     span.end = epoch_s(first_of(fields, "endTimeUnixNano", "end_time_unix_nano"))
-    span.error = error_of(status.get("code")) if isinstance(status, dict) else None
-    span.why = str(status.get("message", "")) if isinstance(status, dict) else ""
+    status = object_in(fields, "status")
+    span.error = error_of(status.get("code"))
+    span.why = str(status.get("message", ""))
     span.rest = {name: value for name, value in fields.items() if name not in READ and value}
     return span
 
@@ -239,12 +242,13 @@ READ = CONVERTED | {
 
 def _events(events: Any) -> list[dict[str, Any]]:
     read: list[dict[str, Any]] = []
-    for event in _objects(events):
-        about = {name: value for name, value in event.items() if name != "timeUnixNano"}
+    for event in objects_of(events):
+        about = without(event, "timeUnixNano")
         time = epoch_s(event.get("timeUnixNano"))
         if time is not None:
             about["time"] = time
-        read.append({**about, "attributes": fields_of(event.get("attributes"))})
+        about["attributes"] = fields_of(event.get("attributes"))
+        read.append(about)
     return read
 
 
@@ -270,7 +274,9 @@ def _record_id(record: Record) -> str | None:
     """The id that our own writer gave the trace, else the one that all its spans have."""
     parts = record.get("records") or [record]
     for part in parts:
-        own_id = first_id(fields_of(object_in(part, "span").get("attributes")), TRACE_ID)
+        span = object_in(part, "span")
+        attributes = fields_of(span.get("attributes"))
+        own_id = first_id(attributes, TRACE_ID)
         if own_id is not None:
             return own_id
     return _trace_id(parts[0])

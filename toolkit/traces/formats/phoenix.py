@@ -5,39 +5,38 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.traces.contents import decoded
+from toolkit.traces.fields import object_in, objects_in, others
 from toolkit.traces.formats.attributes import flattened
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.otlp import error_of, otel_span, session_of
 from toolkit.traces.formats.scores import score
-from toolkit.traces.formats.vendor import NOTHING, object_in, objects_in, others
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.parts import epoch_s
 from toolkit.traces.spans import Span, trace_of
+from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 CONTEXT = ("context.span_id", "context.trace_id")
 """The columns that a row of the DataFrame has."""
 ANNOTATIONS = ("annotations", "span_annotations")
+"""The fields of a span that may hold its annotations."""
 RESULT_HOMES = ("score", "label", "explanation")
 ANNOTATION_HOMES = ("name", "annotation_name", "annotator_kind", "result", "user_id", *RESULT_HOMES)
 CONVERTED = frozenset(
-    (
-        *(
-            "annotator_kind",
-            "context",
-            "span_id",
-            "trace_id",
-            "parent_id",
-            "span_kind",
-            "kind",
-            "start_time",
-        ),
+    {
+        "annotator_kind",
+        "context",
+        "span_id",
+        "trace_id",
+        "parent_id",
+        "span_kind",
+        "kind",
+        "start_time",
         "end_time",
         "status_code",
         "status",
         "openinference.span.kind",
         *CONTEXT,
-    )
+    }
 )
 HOMES = CONVERTED | {"name", "status_message", "attributes", "events", "id", *ANNOTATIONS}
 """The fields of a span that have a home in a `Span`."""
@@ -59,15 +58,18 @@ def _is_span(record: Record) -> bool:
 
 def _spans(record: Record) -> Iterator[Record]:
     """The spans of a page, with the columns of a row under the fields of the API."""
-    page: list[Record] = [*objects_in(record, "data", "spans")]
-    for span in page or [record]:
+    spans: list[Record] = [*objects_in(record, "data", "spans")]
+    if not spans:
+        spans.append(record)
+    for span in spans:
         yield span if "context" in span else _from_row(span)
 
 
 def _from_row(row: Record) -> Record:
     """A row of the DataFrame, whose cells may be JSON or what Python prints."""
-    stated = {name: _cell(value) for name, value in row.items() if value not in NOTHING}
-    return dict(_fields(stated))
+    stated = others(row, ())
+    cells = {name: _cell(value) for name, value in stated.items()}
+    return dict(_fields(cells))
 
 
 def _fields(row: Record) -> Iterator[tuple[str, Any]]:
@@ -80,7 +82,8 @@ def _fields(row: Record) -> Iterator[tuple[str, Any]]:
                 inner = inner | {tail: value}
         yield group, inner
     for name, value in row.items():
-        if name.partition(".")[0] not in ("context", "attributes"):
+        head, _, _ = name.partition(".")
+        if head not in ("context", "attributes"):
             yield name, value
 
 
@@ -100,7 +103,8 @@ def trace_id(span: Record) -> str | None:
     """The id of the trace that a span is of."""
     if "records" in span:
         span = span["records"][0]
-    return first_id(object_in(span, "context"), "trace_id") or first_id(span, "context.trace_id")
+    own_id = first_id(object_in(span, "context"), "trace_id")
+    return own_id or first_id(span, "context.trace_id")
 
 
 def _attributes(span: Record) -> dict[str, Any]:
@@ -114,13 +118,16 @@ def _attributes(span: Record) -> dict[str, Any]:
 
 def _span(record: Record, number: int) -> Span:
     status = object_in(record, "status")
-    span = Span(first_id(object_in(record, "context"), "span_id") or f"span-{number + 1}")
+    own_id = first_id(object_in(record, "context"), "span_id")
+    span = Span(own_id or f"span-{number + 1}")
     span.parent = first_id(record, "parent_id")
     span.name = str(record.get("name", ""))
     span.start = epoch_s(record.get("start_time"))
     span.end = epoch_s(record.get("end_time"))
-    span.error = error_of(record.get("status_code") or status.get("status_code"))
-    span.why = str(record.get("status_message") or status.get("description") or "")
+    status_code = record.get("status_code") or status.get("status_code")
+    span.error = error_of(status_code)
+    why = record.get("status_message") or status.get("description")
+    span.why = str(why or "")
     span.rest = others(record, HOMES)
     return span
 
@@ -133,16 +140,20 @@ def read_spans(record: Record, id_: str) -> Trace:
     for number, fields in enumerate(record["records"]):
         stated = _attributes(fields)
         attributes.append(stated)
-        span, own_scores = otel_span(_span(fields, number), stated, objects_in(fields, "events"))
+        events = objects_in(fields, "events")
+        span, own_scores = otel_span(_span(fields, number), stated, events)
         spans.append(span)
-        scores += [*own_scores, *_scores(fields)]
+        scores += own_scores
+        scores += _scores(fields)
     meta: dict[str, Any] = {}
     session = session_of(attributes)
     if session is not None:
         meta["session"] = session
-    tags = next((fields["tag.tags"] for fields in attributes if fields.get("tag.tags")), None)
-    if tags is not None:
-        meta["tags"] = tags
+    for fields in attributes:
+        tags = fields.get("tag.tags")
+        if tags:
+            meta["tags"] = tags
+            break
     if scores:
         meta["scores"] = scores
     return trace_of(spans, id_, meta)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from toolkit.traces.formats.exchange import fields_of, without
+from toolkit.traces.fields import fields_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -25,8 +25,10 @@ ARENA = {"model_a": "conversation_a", "model_b": "conversation_b"}
 
 
 def _chosen(record: Record) -> str | None:
+    """The field of the answer that was preferred; where it is a tie, that of the first model."""
     if all(name in record for name in ("winner", *ARENA.values())):
-        return ARENA.get(str(record["winner"]), "conversation_a")
+        winner = str(record["winner"])
+        return ARENA.get(winner, "conversation_a")
     for chosen, rejected in PAIRS.items():
         if chosen in record and rejected in record:
             return chosen
@@ -49,7 +51,8 @@ def _read(record: Record, id_: str) -> Trace:
         about = without(fields_of(record[asked]), "messages")
         used.append(asked)
     transcript.read_all(answer)
-    model = record.get(str(record.get("winner")))
+    winner = str(record.get("winner"))
+    model = record.get(winner)
     if isinstance(model, str):
         about["model"] = model
     return transcript.trace(id_, {**about, **record}, *used)
@@ -65,19 +68,21 @@ def _asked(record: Record) -> str | None:
 
 def _messages(value: Any, role: str) -> list[Any]:
     """The messages of a side of a pair: a list, an object with one, or text."""
-    if isinstance(value, dict) and isinstance(value.get("messages"), list):
-        return list(value["messages"])
+    if isinstance(value, dict):
+        messages = value.get("messages")
+        return list(messages) if isinstance(messages, list) else [value]
     if isinstance(value, list):
         return value
-    if isinstance(value, dict):
-        return [value]
-    before, *turns = TURN.split(str(value or ""))
+    text = str(value or "")
+    before, *turns = TURN.split(text)
     if before or not turns:
-        return [{"role": role, "content": str(value or "")}]
-    messages: list[Any] = []
-    for speaker, words in zip(turns[::2], turns[1::2], strict=True):
-        messages.append({"role": SPEAKERS[speaker], "content": words})
-    return messages
+        return [{"role": role, "content": text}]
+    speakers = turns[::2]
+    paragraphs = turns[1::2]
+    return [
+        {"role": SPEAKERS[speaker], "content": words}
+        for speaker, words in zip(speakers, paragraphs, strict=True)
+    ]
 
 
 def _begins_with_answer(messages: list[Any]) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.traces.fields import object_in, objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.rows import messages_in
-from toolkit.traces.formats.scores import score, stated_only, verdict
-from toolkit.traces.formats.vendor import object_in, objects_in
+from toolkit.traces.formats.scores import score, verdict
 from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -15,9 +15,21 @@ from toolkit.traces.usage import usage_of
 BY_PEOPLE = "human"
 """The type of the assertion that promptfoo adds where a person gave a thumb in its page."""
 BY_MODELS = (
-    *("llm-rubric", "factuality", "model-graded", "g-eval", "answer-relevance", "context-"),
-    *("conversation-relevance", "select-best", "moderation", "classifier", "search-rubric", "pi"),
-    *("agent-rubric", "trajectory:goal-success", "promptfoo:redteam"),
+    "llm-rubric",
+    "factuality",
+    "model-graded",
+    "g-eval",
+    "answer-relevance",
+    "context-",
+    "conversation-relevance",
+    "select-best",
+    "moderation",
+    "classifier",
+    "search-rubric",
+    "pi",
+    "agent-rubric",
+    "trajectory:goal-success",
+    "promptfoo:redteam",
 )
 """How the types of assertions begin that a model decides."""
 USED = ("id", "prompt", "response", "latencyMs", "success", "score", "error")
@@ -112,8 +124,8 @@ def _about(record: Record, response: Record) -> dict[str, Any]:
         "duration_s": latency_ms / 1000 if isinstance(latency_ms, int | float) else None,
         "cost_usd": record.get("cost"),
         "scores": [*_assertions(record), *_named_scores(record)],
-        "response": {name: value for name, value in response.items() if name != "output"},
-        "prompt": {name: value for name, value in record["prompt"].items() if name != "raw"},
+        "response": without(response, "output"),
+        "prompt": without(record["prompt"], "raw"),
         **usage_of(usage),
     }
     return stated_only(about)

@@ -2,14 +2,8 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import (
-    add_error,
-    elements_of,
-    fields_of,
-    request_of,
-    response_of,
-    rest_of,
-)
+from toolkit.traces.fields import elements_of, fields_of
+from toolkit.traces.formats.exchange import add_error, request_of, response_of, rest_of
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.items import are_items, read_items
 from toolkit.traces.formats.openai import batch_id

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from toolkit.traces.fields import stated_only
+
 HUMAN = ("human", "annotation", "app", "user", "annotator", "manual")
 MODEL = ("llm", "model", "eval", "auto_eval", "judge")
 """The words of vendors for who rated. What names neither a person nor a model counts as code."""
@@ -29,11 +31,6 @@ def verdict(passed: object) -> str | None:
     if isinstance(passed, bool):
         return "pass" if passed else "fail"
     return None
-
-
-def stated_only(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields that hold something."""
-    return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
 def score(

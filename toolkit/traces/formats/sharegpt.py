@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import without
+from toolkit.traces.fields import without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript

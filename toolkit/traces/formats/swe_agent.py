@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, objects_in, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.vendor import object_in, objects_in
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -107,7 +107,7 @@ def _prompts(record: Record) -> Iterator[Fields]:
 
 def _step_messages(step: Record, call_id: str) -> Iterator[Fields]:
     """The thought and the action of a step of SWE-agent, and what it observed."""
-    message = {name: value for name, value in step.items() if name not in STEP_FIELDS}
+    message = without(step, *STEP_FIELDS)
     message["role"] = "assistant"
     message["content"] = step.get("thought") or step.get("response")
     action = step.get("action")

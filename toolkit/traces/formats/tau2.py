@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.fields import object_in, objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.scores import score, stated_only
-from toolkit.traces.formats.vendor import object_in, objects_in
+from toolkit.traces.formats.scores import score
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of
 
 LISTS = ("messages", "simulations", "tasks")
+SIMULATION = ("task_id", "messages", "termination_reason")
+"""The fields that every simulation has."""
 
 
 def _parts(record: Record) -> Iterator[Record]:
@@ -20,7 +22,7 @@ def _parts(record: Record) -> Iterator[Record]:
     if "simulations" not in record:
         yield record
         return
-    shared = {name: value for name, value in record.items() if name not in LISTS}
+    shared = without(record, *LISTS)
     tasks: dict[str | None, Any] = {}
     for task in objects_in(record, "tasks"):
         task_id = first_id(task, "id")
@@ -36,7 +38,8 @@ def _read(record: Record, id_: str) -> Trace:
         raise RecordError("a simulation has a list of messages", field="messages")
     transcript = Transcript()
     transcript.read_all(map(_message, messages))
-    agent = object_in(object_in(record, "info"), "agent_info")
+    info = object_in(record, "info")
+    agent = object_in(info, "agent_info")
     meta = dict(record)
     meta["model"] = agent.get("llm")
     meta["outcome"] = record.get("termination_reason")
@@ -65,6 +68,7 @@ def _message(message: Any) -> Any:
 
 
 def _reward(record: Record) -> float | None:
+    """The reward of a simulation, where it has one."""
     reward = object_in(record, "reward_info").get("reward")
     return reward if isinstance(reward, int | float) else None
 
@@ -75,21 +79,25 @@ def _scores(record: Record) -> list[dict[str, Any]]:
     reward = _reward(record)
     if reward is not None:
         scores.append(score("reward", reward, "code"))
-    for assertion in objects_in(object_in(record, "reward_info"), "nl_assertions"):
+    info = object_in(record, "reward_info")
+    for assertion in objects_in(info, "nl_assertions"):
         name = assertion.get("nl_assertion")
+        is_met = assertion.get("met")
         why = assertion.get("justification")
-        scores.append(score(name, assertion.get("met"), "model", why))
+        scores.append(score(name, is_met, "model", why))
     return scores
 
 
 def _knows(record: Record) -> bool:
+    """Whether it is a simulation, or results with one."""
     if _is_simulation(record):
         return True
-    return any(map(_is_simulation, objects_in(record, "simulations")))
+    simulations = objects_in(record, "simulations")
+    return any(_is_simulation(simulation) for simulation in simulations)
 
 
 def _is_simulation(record: Record) -> bool:
-    return "task_id" in record and "messages" in record and "termination_reason" in record
+    return all(name in record for name in SIMULATION)
 
 
 FORMAT = Format("tau2", ("simulations", "termination_reason"), _read, _knows, parts=_parts)

@@ -2,16 +2,24 @@
 
 from typing import Any
 
-from toolkit.traces.formats.exchange import elements_of, fields_of, objects_in, without
+from toolkit.traces.fields import elements_of, fields_of, objects_of, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 
-UI_PARTS = {"step-start", "dynamic-tool", "tool-invocation", "file", "source"}
-UI_PARTS |= {"source-url", "source-document"}
+UI_PARTS = {
+    "step-start",
+    "dynamic-tool",
+    "tool-invocation",
+    "file",
+    "source",
+    "source-url",
+    "source-document",
+}
 """The parts of a UIMessage beside text, reasoning, data and the tools by their names."""
 MODEL_PARTS = ("tool-call", "tool-result", "tool-approval-request", "tool-approval-response")
+"""The parts of a ModelMessage that no other form has."""
 LIFTED = ("createdAt", "model", "usage")
 """What the metadata of a message may say of the reply."""
 INVOCATIONS = "toolInvocations"
@@ -20,12 +28,13 @@ INVOCATIONS = "toolInvocations"
 
 def _is_ui_message(message: Any) -> bool:
     """Whether it has parts with types, or calls as version 4 writes them."""
-    if not isinstance(message, dict):
+    fields = fields_of(message)
+    parts = fields.get("parts")
+    if not isinstance(parts, list) or "role" not in fields:
+        return isinstance(fields.get(INVOCATIONS), list)
+    if not parts:
         return False
-    parts = message.get("parts")
-    if isinstance(parts, list) and "role" in message:
-        return bool(parts) and all(_is_ui_part(part) for part in parts)
-    return isinstance(message.get(INVOCATIONS), list)
+    return all(_is_ui_part(part) for part in parts)
 
 
 def _is_ui_part(part: Any) -> bool:
@@ -54,12 +63,15 @@ def _knows(record: Record) -> bool:
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
-    if record.get("system"):
-        transcript.read({"role": "system", "content": record["system"]})
-    transcript.read_all([_message(message) for message in elements_of(record.get("messages"))])
+    system = record.get("system")
+    if system:
+        transcript.read({"role": "system", "content": system})
+    messages = elements_of(record.get("messages"))
+    transcript.read_all(_message(message) for message in messages)
     answered = _answered(record.get("response"))
     if answered:
-        answered[0] = {"usage": record.get("totalUsage") or record.get("usage"), **answered[0]}
+        usage = record.get("totalUsage") or record.get("usage")
+        answered[0] = {"usage": usage, **answered[0]}
     transcript.read_all(answered)
     return transcript.trace(id_, record, "id", "system", "messages")
 
@@ -71,11 +83,13 @@ def _message(message: Any) -> Any:
     metadata = message.get("metadata")
     if isinstance(metadata, dict):
         stated = {name: metadata[name] for name in LIFTED if name in metadata}
-        message = {**stated, **message, "metadata": without(metadata, *stated) or None}
+        others = without(metadata, *stated)
+        message = {**stated, **message, "metadata": others or None}
     if message.get("parts"):  # version 4 says it all a second time
         return without(message, "content", "reasoning", INVOCATIONS)
     if INVOCATIONS in message:
-        return {**without(message, "content", INVOCATIONS), "parts": _parts(message)}
+        others = without(message, "content", INVOCATIONS)
+        return {**others, "parts": _parts(message)}
     return message
 
 
@@ -91,10 +105,13 @@ def _parts(message: Record) -> list[Any]:
 
 def _answered(response: Any) -> list[Any]:
     """The messages that `generateText` answered, the first with the model and the time."""
-    response = fields_of(response)
-    messages = objects_in(response.get("messages"))
+    fields = fields_of(response)
+    messages = objects_of(fields.get("messages"))
     if messages:
-        about = {"model": response.get("modelId"), "created_at": response.get("timestamp")}
+        about = {
+            "model": fields.get("modelId"),
+            "created_at": fields.get("timestamp"),
+        }
         messages[0] = {**about, **messages[0]}
     return messages
 

@@ -22,8 +22,10 @@ USAGE = {
     "cost_usd": "gen_ai.usage.cost",
 }
 """The attribute of each count."""
+OPERATION = "gen_ai.operation.name"
 FAILED = 2
 WENT_WELL = 1
+"""The codes of a span's status."""
 Message = dict[str, Any]
 Span = dict[str, Any]
 
@@ -53,15 +55,17 @@ class Spans:
         self.root = self._root()
 
     def _root(self) -> Span:
-        root = self.add("root", "invoke_agent", {"gen_ai.operation.name": "invoke_agent"})
+        """The span of the agent, which lasts from the first step to the last."""
+        root = self.add("root", "invoke_agent", {OPERATION: "invoke_agent"})
         del root["parentSpanId"]
         _set(root, {otlp.TRACE_ID: self.trace.id})
         session = self.trace.meta.get("session")
         if isinstance(session, str):
             _set(root, {"gen_ai.conversation.id": session})
         times = [step.time for step in self.trace.steps if step.time is not None]
-        if times:
-            _set_times(root, min(times), max(times))
+        start = min(times, default=None)
+        end = max(times, default=None)
+        _set_times(root, start, end)
         return root
 
     def add(self, key: str, name: str, attributes: dict[str, Any]) -> Span:
@@ -98,22 +102,26 @@ class Spans:
             _set_times(span, turn.first.time, turn.first.time)
 
     def _add_reply(self, turn: Turn, number: int, history: list[Message]) -> None:
+        """Add the span of a reply, and those of the tools that it calls."""
         span = self._add_chat(f"reply {number}", turn, history)
-        _set(span, {"gen_ai.output.messages": json_text([_message(turn)])})
+        output = json_text([_message(turn)])
+        _set(span, {"gen_ai.output.messages": output})
         for name, attribute in USAGE.items():
             if name in turn.usage:
                 _set(span, {attribute: turn.usage[name]})
-        end = turn.first.time
-        if end is not None:
-            duration = number_of(turn.first.data.get("duration_s")) or 0
-            _set_times(span, end - duration, end)
+        first = turn.first
+        if first.time is not None:
+            duration = number_of(first.data.get("duration_s")) or 0
+            start = first.time - duration
+            _set_times(span, start, first.time)
         for place, call in enumerate(turn.calls):
             self._add_tool(f"tool {number} {place}", call, turn)
 
     def _add_chat(self, key: str, turn: Turn, history: list[Message]) -> Span:
+        """Add the span of a call to the model, which was sent all that came before it."""
         name = f"chat {turn.model}" if turn.model else "chat"
-        span = self.add(key, name, {"gen_ai.operation.name": "chat"})
-        _set(span, {"gen_ai.input.messages": json_text(history)})
+        attributes = {OPERATION: "chat", "gen_ai.input.messages": json_text(history)}
+        span = self.add(key, name, attributes)
         agent = turn.first.data.get("agent")
         if isinstance(agent, str):
             _set(span, {"gen_ai.agent.name": agent})
@@ -123,13 +131,17 @@ class Spans:
 
     def _add_tool(self, key: str, call: Step, turn: Turn) -> None:
         """Add the span of a tool that a turn called."""
-        name = str(call.data.get("name") or call.content)
-        call_id = call.data.get("call_id")
-        span = self.add(key, f"execute_tool {name}", {"gen_ai.operation.name": "execute_tool"})
-        arguments = json_text(call.data.get("arguments"))
-        _set(span, {"gen_ai.tool.name": name})
-        _set(span, {"gen_ai.tool.call.id": str(call_id)})
-        _set(span, {"gen_ai.tool.call.arguments": arguments})
+        data = call.data
+        name = str(data.get("name") or call.content)
+        call_id = data.get("call_id")
+        arguments = json_text(data.get("arguments"))
+        attributes = {
+            OPERATION: "execute_tool",
+            "gen_ai.tool.name": name,
+            "gen_ai.tool.call.id": str(call_id),
+            "gen_ai.tool.call.arguments": arguments,
+        }
+        span = self.add(key, f"execute_tool {name}", attributes)
         _set_times(span, call.time, None)
         for result in turn.results:
             if result.data.get("call_id") == call_id:
@@ -147,17 +159,19 @@ def _message(turn: Turn) -> Message:
     if turn.message is not None:
         parts.append({"type": "text", "content": turn.message.content})
     for call in turn.calls:
+        data = call.data
         part = {
             "type": "tool_call",
-            "id": call.data.get("call_id"),
-            "name": call.data.get("name") or call.content,
-            "arguments": call.data.get("arguments"),
+            "id": data.get("call_id"),
+            "name": data.get("name") or call.content,
+            "arguments": data.get("arguments"),
         }
         parts.append(part)
     return {"role": turn.role, "parts": parts}
 
 
 def _answer(step: Step) -> Message:
+    """A result as the message of a tool."""
     part = {
         "type": "tool_call_response",
         "id": step.data.get("call_id"),
@@ -168,7 +182,9 @@ def _answer(step: Step) -> Message:
 
 def _hex(text: str, n_digits: int) -> str:
     """An id as OTLP has them, which is the same for the same text."""
-    return sha256(text.encode(errors="replace")).hexdigest()[:n_digits]
+    content = text.encode(errors="replace")
+    digest = sha256(content).hexdigest()
+    return digest[:n_digits]
 
 
 def _set(span: Span, attributes: dict[str, Any]) -> None:
@@ -179,10 +195,12 @@ def _set(span: Span, attributes: dict[str, Any]) -> None:
             held = {"intValue": str(value)}
         elif isinstance(value, float):
             held = {"doubleValue": value}
-        span["attributes"].append({"key": key, "value": held})
+        attribute = {"key": key, "value": held}
+        span["attributes"].append(attribute)
 
 
 def _set_times(span: Span, start: float | None, end: float | None) -> None:
+    """Set the times that are known, in nanoseconds as text."""
     if start is not None:
         span["startTimeUnixNano"] = str(round(Fraction(start) * NS))
     if end is not None:
@@ -190,5 +208,7 @@ def _set_times(span: Span, start: float | None, end: float | None) -> None:
 
 
 def _set_status(span: Span, error: Any) -> None:
+    """Say whether a span failed, where that is known."""
     if error is not None:
-        span["status"] = {"code": FAILED if error else WENT_WELL}
+        code = FAILED if error else WENT_WELL
+        span["status"] = {"code": code}

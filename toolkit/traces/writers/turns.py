@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolkit.traces.fields import object_in
 from toolkit.traces.trace import Step
 from toolkit.traces.usage import usage_of
 from toolkit.traces.words import json_text
@@ -42,13 +43,15 @@ class Turn:
             return self.calls[-1]
         if self.message:
             return self.message
-        return self.thoughts[-1] if self.thoughts else self.first
+        if self.thoughts:
+            return self.thoughts[-1]
+        return self.first
 
     def takes(self, step: Step) -> bool:
         """Whether a step goes on with this turn: thoughts, then words, then calls."""
-        last = self.last()
         if role_of(step) != self.role or self.results or "usage" in step.data:
             return False
+        last = self.last()
         for name in ("agent", "branch"):
             if step.data.get(name) != last.data.get(name):
                 return False
@@ -68,10 +71,12 @@ def turns_of(steps: Iterable[Step]) -> list[Turn]:
     callers: dict[str, Turn] = {}
     for step in steps:
         if step.kind == USAGE_EVENT and turns:
-            turns[-1].usage = turns[-1].usage or _usage(step)
-            turns[-1].model = turns[-1].model or _model(step)
+            reply = turns[-1]
+            reply.usage = reply.usage or _usage(step)
+            reply.model = reply.model or _model(step)
         elif step.kind == "tool.result":
-            caller = callers.pop(str(step.data.get("call_id")), None)
+            call_id = str(step.data.get("call_id"))
+            caller = callers.pop(call_id, None)
             if caller is None:
                 caller = Turn("tool", step)
                 turns.append(caller)
@@ -88,8 +93,9 @@ def _turn(step: Step) -> Turn:
 
 
 def _usage(step: Step) -> dict[str, Any]:
-    usage = step.data.get("usage")
-    return usage_of(usage) if isinstance(usage, dict) else {}
+    """What the reply used that a step is of."""
+    usage = object_in(step.data, "usage")
+    return usage_of(usage)
 
 
 def _model(step: Step) -> str | None:
@@ -98,22 +104,25 @@ def _model(step: Step) -> str | None:
 
 
 def _add(turn: Turn, step: Step, callers: dict[str, Turn]) -> None:
+    """Add a step to its turn; `callers` are the turns by the ids of their calls."""
     if step.kind == "thinking":
         turn.thoughts.append(step)
     elif step.kind == "message":
         turn.message = step
     else:
         turn.calls.append(step)
-        callers[str(step.data.get("call_id"))] = turn
+        call_id = str(step.data.get("call_id"))
+        callers[call_id] = turn
 
 
 def message_of(turn: Turn) -> dict[str, Any]:
     """The message of a turn as OpenAI writes it, without the results of its calls."""
-    message: dict[str, Any] = {"role": turn.role, "content": turn.words()}
+    words = turn.words()
+    message: dict[str, Any] = {"role": turn.role, "content": words}
     if turn.thoughts:
         message["reasoning_content"] = turn.thought()
     if turn.calls:
-        message["content"] = turn.words() or None
+        message["content"] = words or None
         message["tool_calls"] = [_call(step) for step in turn.calls]
     return message
 
