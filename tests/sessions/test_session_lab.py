@@ -173,7 +173,7 @@ async def test_a_seed_that_is_there_twice_is_run_twice_with_an_answer_of_its_own
     assert frame["wrong_cancels"].sum() == 0, frame
     # A machine that stalls is silence to a client, which connects again: only an arm that catches
     # up can promise anything then.
-    catching_up = frame[~frame["transport"].isin(["direct SSE", "bare WebSocket"])]
+    catching_up = frame[~frame["arm"].isin(["direct SSE", "bare WebSocket"])]
     for column in ("lost", "duplicated", "regenerated"):
         assert catching_up[column].sum() == 0, frame
 
