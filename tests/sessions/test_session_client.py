@@ -5,6 +5,7 @@ is installed.
 import asyncio
 import os
 import signal
+from contextlib import suppress
 
 import nats
 import psutil
@@ -298,3 +299,18 @@ async def test_a_write_under_way_learns_at_once_that_its_log_is_closed(server):
             await asyncio.wait_for(writing, 0.7)
     finally:
         os.kill(server.pid, signal.SIGCONT)
+
+
+class DeafClient(Client):
+    """A client whose connecting swallows a cancellation, as nats-py's does now and then."""
+
+    async def connect(self, *servers, **options):
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+
+async def test_a_connection_that_swallows_its_cancellation_keeps_nobody_beyond_the_deadline():
+    async with asyncio.timeout(10):
+        with pytest.raises(LogUnavailable, match=r"within 0\.1 s"):
+            await DeafClient.dial("nats://127.0.0.1:9", timeout_s=0.1)

@@ -69,14 +69,19 @@ class Client(nats_py.Client):
             "ping_interval": 2,
             **_credentials(url),
         }
+        connecting = asyncio.create_task(client.connect(url.split(","), **options))
         try:
-            async with asyncio.timeout(timeout_s):
-                await client.connect(url.split(","), **options)
+            # nats-py may swallow a cancellation, and then goes on for ever: nobody waits for it
+            await asyncio.wait([connecting], timeout=timeout_s)
+            if not connecting.done():
+                raise TimeoutError
+            connecting.result()
         except (OSError, TimeoutError, Error) as error:
             why = ", ".join(refusals) or masked(repr(error))
             where = f"no NATS server at {masked(url)} within {timeout_s} s"
             raise LogUnavailable(f"{where}: {why}") from None
         finally:
+            await _end(connecting)
             if not client.is_connected:  # what had been opened is open still
                 await client.hang_up()
         return client
