@@ -47,11 +47,12 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     await notebook.open(lab, "panel.ipynb")
     await notebook.run_all()
     await expect(page.get_by_text("pedal pedal").nth(1)).to_be_visible()
-    await page.get_by_role("button", name="Drop network").nth(1).click()
-    await expect(page.get_by_text("○ away")).to_be_visible()
+    frames = page.locator(".widget-hbox > .widget-vbox")
+    await frames.nth(1).get_by_role("button", name="Drop network").click()
+    await expect(page.get_by_text("○ away")).to_have_count(1)
     await page.get_by_role("button", name="A third joins late").click()
     await expect(page.get_by_text("tablet")).to_be_visible()
-    frames = page.locator(".widget-hbox > .widget-vbox")
+    await expect(page.get_by_text("● connected")).to_have_count(2)
     await expect(frames).to_have_count(3)
     boxes = [await frames.nth(at).bounding_box() for at in range(3)]
     assert max(box["width"] for box in boxes) - min(box["width"] for box in boxes) <= 2, boxes
@@ -63,7 +64,8 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
         "a long answer moves nothing"
     )
     await notebook.picture(pictures, "session-panel-1-dropped")
-    await page.get_by_role("button", name="Reconnect").click()
-    await page.get_by_role("button", name="Stop").nth(1).click()
+    phone = frames.nth(1)
+    await phone.get_by_role("button", name="Reconnect").click()
+    await phone.get_by_role("button", name="Stop").click()
     await expect(page.get_by_text("support: cancelled")).to_have_count(3)
     await notebook.picture(pictures, "session-panel-2-stopped")

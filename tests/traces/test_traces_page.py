@@ -348,11 +348,11 @@ def test_an_edit_is_a_diff_and_a_patch_has_its_colours():
 
 def test_two_long_texts_are_shown_without_being_compared():
     old, new = "\n".join("ab" * 2000), "\n".join("ba" * 2000)
-    began = time.perf_counter()
+    began = time.process_time()
     html = trace_html(
         Trace("t", call(1, "Edit", {"old_string": old, "new_string": new}, "", False))
     )
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert html.count('class="removed"') == html.count('class="added"') == 4000
 
 
@@ -468,9 +468,9 @@ def test_hostile_nesting_is_bounded(levels):
     )
     steps += call(2, "find", {"deep": value}, "> " * levels + "a", False)
     steps.append(said("assistant", "> " * levels + "a", usage={"input_tokens": value}, agent=value))
-    began = time.perf_counter()
+    began = time.process_time()
     html = Trace("t", steps, {"deep": value, "outcome": value})._repr_html_()
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     assert html.count("<details") < 400
     assert "find" in html
 
