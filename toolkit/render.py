@@ -12,9 +12,10 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
 from io import BytesIO
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from toolkit.look import STYLE
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -55,7 +56,6 @@ MARKDOWN_CHARS = 40_000
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 """What a page may load: nothing. Its style and its pictures are in it."""
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
-STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
 class Html(str):
