@@ -25,5 +25,5 @@ def test_the_map_names_every_room_of_the_library():
 
 
 def test_the_table_of_exports_names_every_form():
-    readme = (ROOT / "README.md").read_text()
-    assert [name for name in known_formats() if f"`{name}`" not in readme] == []
+    exports = (ROOT / "notebooks" / "pages" / "exports.md").read_text()
+    assert [name for name in known_formats() if f"`{name}`" not in exports] == []
