@@ -60,7 +60,7 @@ def test_the_wheel_carries_data_and_notebooks_and_nothing_that_a_run_left(wheel)
     assert not [name for name in inside if "fieldbook-out" in name or "__pycache__" in name]
 
 
-def test_tour_import_and_lab_work_in_an_empty_folder(installed, tmp_path):
+def test_tour_import_view_and_lab_work_in_an_empty_folder(installed, tmp_path):
     fieldbook = installed / "fieldbook"
     figures = json.loads(run(fieldbook, "tour", "--memory", "--json", cwd=tmp_path))
     assert (figures["ok"], figures["lost"]) == (True, 0)
@@ -68,6 +68,8 @@ def test_tour_import_and_lab_work_in_an_empty_folder(installed, tmp_path):
     (tmp_path / "chat.jsonl").write_text(json.dumps(chat))
     run(fieldbook, "import", "chat.jsonl", "--to", "traces.jsonl", cwd=tmp_path)
     assert "Is a bike free?" in (tmp_path / "traces.jsonl").read_text()
+    run(fieldbook, "view", "chat.jsonl", "--out", "page.html", cwd=tmp_path)
+    assert "Is a bike free?" in (tmp_path / "page.html").read_text()
     printed = run(fieldbook, "lab", "--no-open", cwd=tmp_path)
     folder = tmp_path / "fieldbook-notebooks"
     assert str(folder) in printed

@@ -1,5 +1,7 @@
 """A judge of one's own, and verdicts that are kept, saved and asked for again."""
 
+import inspect
+
 import pytest
 
 from toolkit.evals import (
@@ -60,6 +62,10 @@ async def test_a_judge_of_ones_own_is_aligned_and_kept_like_any_other():
     labels = [Label(trace.id, "ada", "pass", "It is so.") for trace in TRACES]
     alignment = align(labels, verdicts)
     assert (alignment.n, alignment.n_unparsed, alignment.judge_hash) == (2, 4, judge.hash)
+
+
+def test_an_outsiders_judge_takes_fewer_than_25_lines():
+    assert len(inspect.getsource(BothJudge).splitlines()) < 25
 
 
 async def test_saved_verdicts_are_loaded_and_only_the_unscored_are_asked_again(tmp_path):

@@ -1,6 +1,7 @@
 """An outsider's scorers: of a trace, or of a trace and a case, plain or async, through public doors."""
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -64,6 +65,11 @@ async def test_a_name_and_a_version_are_given_by_the_decorator():
 
     assert await score(amount, TRACE, CASE) == {"amount": Score("amount", True, "by its words")}
     assert "needs a case" in (await score(amount, TRACE))["amount"].why
+
+
+@pytest.mark.parametrize("own", [names_the_amount, two_things, in_words])
+def test_an_outsiders_scorer_takes_fewer_than_25_lines(own):
+    assert len(inspect.getsource(own).splitlines()) < 25
 
 
 @pytest.mark.parametrize("scorer", [broken, broken_later])

@@ -1,3 +1,4 @@
+import inspect
 import sys
 from io import BytesIO
 
@@ -282,6 +283,7 @@ def test_an_outsider_draws_a_plot_of_their_own_through_the_public_doors():
             rows.append(Row(agent, (Mark(share, name="answered"),), f"n = {len(answered)}"))
         return plot_rows(rows, "share of traces that end with an answer", ax, simulated=True)
 
+    assert len(inspect.getsource(plot_answered).splitlines()) < 25
     words = written(plot_answered({"old": [True, False], "new": [True, True, True]}))
     assert {"old", "new", "n = 2", "n = 3", "answered", "simulated"} <= set(words.split("\n"))
     assert "nothing to show" in written(plot_answered({}))

@@ -37,6 +37,7 @@ from toolkit.sessions.nats.server import NatsServer, StoreInUse, server_binary
 from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import Surface
+from toolkit.sessions.table import TableLog
 
 __all__ = [
     "Ack",
@@ -58,6 +59,7 @@ __all__ = [
     "Session",
     "StoreInUse",
     "Surface",
+    "TableLog",
     "TooLarge",
     "attend",
     "decide",

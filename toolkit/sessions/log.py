@@ -194,8 +194,8 @@ class Log(Protocol):
     """What a session is written on: `MemoryLog` or `NatsLog`.
 
     A log of your own that derives from this class need not write `append`, `latest`, `extent` and
-    `close`: they are made of the others. `toolkit.sessions.contract` tells whether it keeps what is
-    promised here.
+    `close`: they are made of the others. Where you have a table of events, `TableLog` is shorter.
+    `toolkit.sessions.contract` tells whether a log keeps what is promised here.
     """
 
     @property
