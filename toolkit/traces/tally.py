@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toolkit.traces.decode import readable
+from toolkit.records import RecordError
+from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.report import ImportReport, Problem, Remark
@@ -24,6 +25,22 @@ def stated_id(format_: Format, record: Record) -> str | None:
         return format_.record_id(record)
     except BUGS:
         return None
+
+
+def answer_of(ask: Any, record: Record) -> Any:
+    """What a form says of a record: a text, or the records in it.
+
+    Raises RecordError where the form did not expect it.
+    """
+    try:
+        answer = ask(record)
+        return answer if isinstance(answer, str | None) else list(answer)
+    except RecursionError:
+        raise RecordError(TOO_DEEP) from None
+    except RecordError:
+        raise
+    except BUGS as error:
+        raise RecordError(f"its form cannot read it: {type(error).__name__}: {error}") from error
 
 
 @dataclass(slots=True)
