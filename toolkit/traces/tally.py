@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toolkit.records import RecordError
+from toolkit.traces.amounts import quantity
 from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
@@ -120,7 +121,8 @@ class Tally:
         """The report of the file."""
         forms = dict(self.forms.most_common())
         n_fit = sum(forms.values())
-        by_content = f"decided from the content: {n_fit:,} of {self.n_records:,} records fit"
+        records = quantity(self.n_records, "record")
+        by_content = f"decided from the content: {n_fit:,} of {records} fit"
         return ImportReport(
             path=self.path,
             format=", ".join(forms),
