@@ -3,26 +3,21 @@ stderr.
 """
 
 import asyncio
-import json
 import os
 import sys
-import warnings
-import webbrowser
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from runpy import run_path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from toolkit.commands import AsJson, end, import_, lab, read, teller, view
 from toolkit.errors import UsageError, message_for_user
 
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
-AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
 
 
 class Commands(TyperGroup):
@@ -50,6 +45,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.command(name="import")(import_)
+app.command()(view)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 
 
 @app.command()
@@ -82,15 +82,15 @@ def tour(
         raise UsageError("--harness runs scripted roles: it goes without --live")
     if traces and (harness or live or memory):
         raise UsageError("--traces goes without --harness, --live and --memory")
-    say = _teller(as_json)
+    say = teller(as_json)
     out.mkdir(parents=True, exist_ok=True)
     if traces:
-        figures = asyncio.run(story.own_traces(traces, _read(traces, say), say))
+        figures = asyncio.run(story.own_traces(traces, read([traces], say), say))
     elif harness:
         figures = asyncio.run(story.watched_build(out, say, memory))
     else:
         figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
-    _end(figures, as_json)
+    end(figures, as_json)
 
 
 def _check_cap(live: bool, max_usd: float | None) -> None:
@@ -103,111 +103,6 @@ def _check_cap(live: bool, max_usd: float | None) -> None:
         raise UsageError("--max-usd goes with --live")
     if max_usd is not None and not max_usd > 0:
         raise UsageError(f"--max-usd {max_usd:g}: a cap is a number of dollars above 0")
-
-
-@app.command(name="import")
-def import_(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...", help="Traces in any form: files, folders, patterns, gzip, zip."
-        ),
-    ],
-    to: Annotated[Path, typer.Option("--to", help="The JSONL file to write.")],
-    format: Annotated[str, typer.Option(help="The format by name; auto: by content.")] = "auto",
-    formats: Annotated[
-        Path | None, typer.Option(help="A Python file that registers formats of yours.")
-    ] = None,
-    form: Annotated[
-        str,
-        typer.Option(help="What to write: fieldbook, or chat, atif or otlp for other programs."),
-    ] = "fieldbook",
-    as_json: AsJson = False,
-) -> None:
-    """Read traces, say what was found, and write them as JSONL: Fieldbook's, or another form."""
-    from toolkit.tour.story import import_figures
-    from toolkit.traces import write_traces
-
-    for file in files:
-        _check_apart(file, to)
-    if formats:
-        run_path(str(formats))
-    say = _teller(as_json)
-    traces = _read(files[0] if len(files) == 1 else files, say, format)
-    if traces:
-        write_traces(to, traces, form=form)
-        say(f"wrote {len(traces)} traces to {to}")
-    else:
-        say("nothing was written: no record could be read")
-    _end({"ok": bool(traces), "to": str(to), **import_figures(traces)}, as_json)
-
-
-def _check_apart(file: Path, to: Path) -> None:
-    """Raise UsageError where the file to write is one of those to read."""
-    if file.is_dir() and to.resolve().is_relative_to(file.resolve()):
-        raise UsageError(f"{to} is in the folder to be read: name a file elsewhere for --to")
-    _check_is_another(file, to, "--to")
-
-
-def _check_is_another(file: Path, to: Path, option: str) -> None:
-    """Raise UsageError where the file to write is the file to read."""
-    if to.exists() and file.exists() and to.samefile(file):
-        raise UsageError(f"{to} is the file to be read: name another for {option}")
-
-
-def _read(path: Path | list[Path], say: Callable[[str], object], format: str = "auto") -> Any:
-    from toolkit.traces import SkippedRecords, read_traces
-
-    with warnings.catch_warnings(action="ignore", category=SkippedRecords):  # the report names each
-        traces = read_traces(path, format)
-    say(str(traces.report))
-    return traces
-
-
-@app.command()
-def view(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...", help="Traces in any form: files, folders, patterns, gzip, zip."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write the page here, and open nothing: to keep it, or to mail it."),
-    ] = None,
-    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
-    every_page: Annotated[
-        bool,
-        typer.Option("--all", help="Put in the page of every trace, however large it becomes."),
-    ] = False,
-    format: Annotated[str, typer.Option(help="The format by name; auto: by content.")] = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """See your traces: one page with a list to search and sort, and what happened in each.
-
-    The page needs no server and no network, and can be mailed.
-    """
-    from toolkit.files import write_whole
-    from toolkit.traces.viewer import viewer
-
-    name = files[0].resolve().name.replace("*", "all")
-    path = out or Path("fieldbook-out") / f"{name}.html"
-    for file in files:
-        _check_is_another(file, path, "--out")
-    say = _teller(as_json)
-    traces = _read(files[0] if len(files) == 1 else files, say, format)
-    if not traces:
-        raise UsageError("no record could be read, so there is nothing to see")
-    page = viewer(traces, name, every_page)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, page.html)
-    say(f"wrote {path}: {page.n_pages:,} of {page.n_traces:,} traces can be read in it")
-    if page.n_pages < page.n_traces:
-        say("those that failed come first; --all puts in every one")
-    if not (out or no_open):
-        webbrowser.open(path.resolve().as_uri())
-    _end({"ok": True, "page": str(path), "traces": page.n_traces, "pages": page.n_pages}, as_json)
 
 
 @app.command()
@@ -239,14 +134,14 @@ def audit(
         raise UsageError("give --body or --body-file, not both")
     content = body_file.read_bytes() if body_file else body
     headers = dict(_header(line) for line in header or [])
-    say = _teller(as_json)
+    say = teller(as_json)
     card = asyncio.run(audit_endpoint(url, method, content, headers, patience, timeout))
     for finding in card.findings:
         say(f"{finding.capability:>29}: {finding.verdict} ({finding.evidence})")
         if finding.advice:
             say(f"{'':>31}-> {finding.advice}")
     could_probe = any(finding.verdict != "could not probe" for finding in card.findings)
-    _end({"ok": could_probe, **card.to_dict()}, as_json)
+    end({"ok": could_probe, **card.to_dict()}, as_json)
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -255,52 +150,6 @@ def _header(line: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise UsageError("a --header is 'Name: value'")
     return name.strip(), value.strip()
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def lab(
-    context: typer.Context,
-    traces: Annotated[
-        Path | None, typer.Option(help="Your own traces, for the notebooks to open.")
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where to lay the notebooks out: fieldbook-notebooks, or in a clone its own."
-        ),
-    ] = None,
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Lay the notebooks out, and start nothing.")
-    ] = False,
-) -> None:
-    """Open JupyterLab on the notebooks. Further options go to JupyterLab.
-
-    With --traces it opens the annotation notebook on your own traces. In a clone the notebooks
-    are the clone's own, so that git shows what you change. Elsewhere, or with --folder, they are
-    copies of yours: what you change in them is never overwritten.
-    """
-    from toolkit.files import shipped
-    from toolkit.tour.lessons import TRACES_VARIABLE
-    from toolkit.tour.notebooks import ANNOTATION, lay_out_notebooks
-
-    start = "/lab"
-    if traces:
-        if not _read(traces, _teller(False)):
-            raise UsageError(f"{traces}: nothing could be read, so there is nothing to label")
-        start = f"/lab/tree/{ANNOTATION}"
-        os.environ[TRACES_VARIABLE] = str(traces.resolve())
-    notebooks = shipped("notebooks")
-    in_clone = Path(__file__).resolve().parent not in notebooks.parents
-    if folder or not in_clone:
-        notebooks = (folder or Path("fieldbook-notebooks")).resolve()
-        os.environ.setdefault("FIELDBOOK_OUT", str(notebooks.parent / "fieldbook-out"))
-        print(lay_out_notebooks(notebooks), flush=True)
-    if no_open:
-        return
-    if traces:
-        print(f"{ANNOTATION} opens: run its first two cells (Shift+Enter), and label.", flush=True)
-    options = [f"--ServerApp.root_dir={notebooks}", f"--LabApp.default_url={start}"]
-    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", *options, *context.args)
 
 
 @app.command()
@@ -389,15 +238,3 @@ async def _slowly(text: str) -> Any:
     for piece in pieces_of(f"{opening}\n\n{harbor.text('policy.md')}"):
         await asyncio.sleep(0.08)
         yield piece
-
-
-def _teller(as_json: bool) -> Callable[[str], None]:
-    """Takes the story: to stderr where stdout is for figures."""
-    return lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
-
-
-def _end(figures: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(figures))
-    if not figures["ok"]:
-        raise typer.Exit(1)

@@ -65,7 +65,7 @@ def test_a_file_is_read_in_each_encoding_and_with_each_line_end(
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        (gzip.compress(LAYOUTS["jsonl"].encode())[:-12], "looks like gzip that is cut short"),
+        (gzip.compress(LAYOUTS["jsonl"].encode())[:30], "looks like gzip that is cut short"),
         (b"PK\x03\x04\x14\0\0\0", "looks like a zip archive that is cut short"),
         (b"SQLite format 3\0" + bytes(84), "looks like an SQLite database"),
         (b"PAR1\x15\x04", "Parquet"),

@@ -4,17 +4,24 @@ import gzip
 import io
 import json
 import os
+import re
+import shlex
+import socket
 import subprocess
 import sys
 import warnings
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from toolkit.errors import UsageError
 from toolkit.records import RecordError
 from toolkit.traces import SkippedRecords, read_traces, traces_from_frame, write_traces
+from toolkit.traces.formats import decoded_cell
 
 
 def chat(id: str, words: str = "Is a bike free?") -> dict:
@@ -60,13 +67,13 @@ def test_a_folder_is_read_with_all_that_is_in_it_and_the_report_names_each_file(
 def test_what_is_no_trace_in_a_folder_is_named_and_keeps_no_other_from_being_read(tmp_path):
     saved(tmp_path / "a.jsonl", lines(chat("a")))
     saved(tmp_path / "config.json", b'{"weather": 3}')
-    saved(tmp_path / "half.json.gz", gzip.compress(lines(chat("x")))[:-9])
+    saved(tmp_path / "half.json.gz", gzip.compress(lines(chat("x")))[:-19])
     with pytest.warns(SkippedRecords, match=r"config\.json"):
         traces = read_traces(tmp_path)
     assert ids(traces) == ["a"]
     [config, half] = traces.report.problems
     assert "weather" in config.why
-    assert "cut short" in half.why
+    assert "cut short, in line 1 (byte" in half.why
     assert (Path(half.file).name, half.record) == ("half.json.gz", 0)
 
 
@@ -160,10 +167,31 @@ def test_links_out_of_a_folder_are_refused_by_name_and_those_inside_are_read_onc
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
-def test_a_named_pipe_in_a_folder_does_not_stop_the_reading(tmp_path):
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("given", [".", "*.jsonl"])
+def test_what_is_no_file_is_named_and_keeps_nobody_waiting(tmp_path, given):
     saved(tmp_path / "a.jsonl", lines(chat("a")))
     os.mkfifo(tmp_path / "b.jsonl")
-    assert ids(read_traces(tmp_path)) == ["a"]
+    (tmp_path / "c.jsonl").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "d.jsonl"))
+        with pytest.warns(SkippedRecords):
+            traces = read_traces(tmp_path / given)
+    assert ids(traces) == ["a"]
+    refused = {Path(problem.file).name: problem.why for problem in traces.report.problems}
+    assert list(refused) == ["b.jsonl", "c.jsonl", "d.jsonl"]
+    assert "a named pipe and no file" in refused["b.jsonl"]
+    assert "leads out of the folder" in refused["c.jsonl"]
+    assert "a socket and no file" in refused["d.jsonl"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.timeout(30)
+def test_a_pipe_or_a_device_that_is_named_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path / "pipe", "a named pipe"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(RecordError, match=f"{kind} and no file: .* give - and < it"):
+            read_traces(path)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +243,7 @@ HOSTILE = {
     "half an array": (lambda: b"[" + lines(chat("a"))[:40], "not JSON"),
     "rows of other columns": (
         lambda: b'{"who": "a", "why": "b"}\n{"who": "c", "why": "d"}\n',
-        r"columns who, why: name the columns, as in traces_from_frame\(",
+        r"columns who, why: name those you mean, as in fieldbook view \S+ --input",
     ),
     "objects with a role that are no messages": (
         lambda: json.dumps({"data": [{"role": "x", "wind": 3}] * 9}).encode(),
@@ -322,3 +350,225 @@ def test_a_file_that_is_reached_twice_is_read_once(tmp_path):
     (tmp_path / "latest.jsonl").symlink_to(file)
     assert [trace.id for trace in read_traces(tmp_path)] == ["a"]
     assert [trace.id for trace in read_traces([file, str(file)])] == ["a"]
+
+
+def test_a_pattern_follows_no_link_out_of_its_folder_either(tmp_path):
+    secret = saved(tmp_path / "secret" / "s.jsonl", lines(chat("secret")))
+    runs = tmp_path / "runs"
+    saved(runs / "1" / "a.jsonl", lines(chat("a")))
+    (runs / "out.jsonl").symlink_to(secret)
+    (runs / "2").symlink_to(secret.parent)
+    (runs / "latest").symlink_to(runs / "1")
+    refused_by_pattern = {
+        "**/*.jsonl": ["out.jsonl"],
+        "*": ["2", "out.jsonl"],
+        "*/*.jsonl": ["s.jsonl"],
+    }
+    for pattern, refused in refused_by_pattern.items():
+        with pytest.warns(SkippedRecords):
+            traces = read_traces(runs / pattern)
+        assert ids(traces) == ["a"], pattern
+        assert [Path(problem.file).name for problem in traces.report.problems] == refused
+        assert all("leads out of the folder" in problem.why for problem in traces.report.problems)
+    with pytest.raises(RecordError, match="leads out of the folder: not followed"):
+        read_traces(runs / "out*")
+    assert ids(read_traces(runs / "latest" / "*.jsonl")) == ["a"]
+
+
+def test_a_folder_and_a_file_in_it_are_read_once(tmp_path):
+    file = saved(tmp_path / "a.jsonl", lines(chat("a")))
+    assert ids(read_traces([tmp_path, file, tmp_path / "*.jsonl"])) == ["a"]
+
+
+def noise(n: int) -> bytes:
+    """Traces that gzip cannot make much smaller, so that a cut falls into one of them."""
+    words = [sha256(str(number).encode()).hexdigest() * 3 for number in range(n)]
+    return lines(*(chat(f"t{number}", text) for number, text in enumerate(words)))
+
+
+def damaged(packed: bytes, at: int) -> bytes:
+    return packed[:at] + bytes([packed[at] ^ 255]) + packed[at + 1 :]
+
+
+@pytest.mark.parametrize("way", ["cut", "damaged", "second file cut"])
+def test_what_stands_before_the_cut_of_a_gzip_is_read_and_the_cut_is_named(tmp_path, way):
+    packed = gzip.compress(noise(9000))
+    content = {
+        "cut": packed[: len(packed) // 2],
+        "damaged": damaged(packed, len(packed) - 5),
+        "second file cut": packed + gzip.compress(lines(chat("last")))[:12],
+    }[way]
+    with pytest.warns(SkippedRecords):
+        traces = read_traces(saved(tmp_path / "runs.jsonl.gz", content))
+    assert ids(traces) == [f"t{number}" for number in range(len(traces))]
+    assert len(traces) > 4000
+    cut = traces.report.problems[-1]
+    assert cut.record == 0
+    assert re.search(r"gzip that is (cut short|broken \(.*\)), in line [\d,]+ \(byte", cut.why)
+    if way == "cut":
+        assert f"in line {len(traces) + 1:,} (byte" in cut.why
+        assert len(traces) < 9000
+
+
+def test_what_stands_before_the_cut_of_a_zip_archive_is_read(tmp_path):
+    whole = zipped(tmp_path / "whole.zip", {"a.jsonl": lines(chat("a")), "b.jsonl": noise(3000)})
+    content = whole.read_bytes()
+    with pytest.warns(SkippedRecords):
+        traces = read_traces(saved(tmp_path / "half.zip", content[: len(content) // 2]))
+    assert ids(traces)[:2] == ["a", "t0"]
+    assert 500 < len(traces) < 3000
+    [archive, last_line, member] = traces.report.problems
+    assert "zip archive that is cut short" in archive.why
+    assert last_line.record == len(traces)
+    assert member.file.endswith("half.zip/b.jsonl")
+    assert f"this member is cut short, in line {len(traces):,} (byte" in member.why
+
+
+def test_a_member_that_is_damaged_costs_what_comes_after_the_damage(tmp_path):
+    path = zipped(tmp_path / "a.zip", {"b.jsonl": noise(9000), "c.jsonl": lines(chat("c"))})
+    content = path.read_bytes()
+    middle = content.index(b"PK\x03\x04", 4) // 2
+    with pytest.warns(SkippedRecords):
+        traces = read_traces(saved(tmp_path / "b.zip", damaged(content, middle)))
+    assert ids(traces)[0] == "t0"
+    assert ids(traces)[-1] == "c"
+    assert any("this member cannot be read" in problem.why for problem in traces.report.problems)
+
+
+def test_columns_are_named_and_the_refusal_says_how(tmp_path):
+    rows = "key;frage;antwort\n7;Ist der Laden offen?;Ja, bis sechs.\n8;Und morgen?;Nein, nicht.\n"
+    commands = []
+    for name, content in {
+        "rows of mine.csv": rows.encode(),
+        "utf16.csv": rows.encode("utf-16"),
+        "tabs.csv": rows.replace(";", "\t").encode(),
+        "rows.jsonl": lines(
+            {"key": 7, "frage": "Ist der Laden offen?", "antwort": "Ja, bis sechs."},
+            {"key": 8, "frage": "Und morgen?", "antwort": "Nein, nicht."},
+        ),
+    }.items():
+        path = saved(tmp_path / name, content)
+        with pytest.raises(RecordError) as caught:
+            read_traces(path)
+        [call] = re.findall(r"\(in Python: (read_traces\(.*\))\)", str(caught.value))
+        for traces in (
+            eval(call),
+            read_traces(path, id="key", input="frage", output="antwort"),
+        ):
+            assert ids(traces) == ["7", "8"]
+            assert traces[0].text("user") == "Ist der Laden offen?"
+            assert traces[1].text("assistant") == "Nein, nicht."
+            assert traces.report.decided == "by the columns key, frage, antwort"
+        [command] = re.findall(r"as in fieldbook (view .*?) \(in Python", str(caught.value))
+        commands.append(shlex.split(command))
+    done = fieldbook(*commands[0], "--no-open", "--out", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    assert "Ist der Laden offen?" in (tmp_path / "page.html").read_text()
+
+
+def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path):
+    path = saved(tmp_path / "rows.csv", b"key,said\n7,hi\n")
+    with pytest.raises(RecordError, match="no column 'word'; the columns are: key, said"):
+        read_traces(path, input="word")
+    with pytest.raises(UsageError, match="name the column of the input"):
+        read_traces(path, id="key")
+
+
+def test_the_lists_of_messages_that_pandas_writes_into_csv_are_messages(tmp_path):
+    talks = [
+        [
+            {"role": "user", "content": 'It\'s "open"?\n1 {a}'},
+            {"role": "assistant", "content": "Ja"},
+        ],
+        [{"role": "user", "content": "Größe?", "name": None}],
+    ]
+    path = tmp_path / "rows.csv"
+    pd.DataFrame({"id": ["a", "b"], "messages": talks}).to_csv(path, index=False)
+    arrays = pd.DataFrame({"id": ["a"], "talk": [np.array(talks[0], dtype=object)]})
+    arrays.to_csv(tmp_path / "arrays.csv", index=False)
+    assert [trace.text() for trace in read_traces(path)] == ['It\'s "open"?\n1 {a}\n\nJa', "Größe?"]
+    [trace] = read_traces(tmp_path / "arrays.csv", id="id", input="talk")
+    assert trace.text("assistant") == "Ja"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "[{'role': __import__('os').getcwd()}]",
+        "{'role', 'content'}",
+        "{'role': b'user'}",
+        "[{'role': " + "[" * 100_000,
+        "[{'role': " + "-" * 400_000 + "1}]",
+        "[{'role': " + "1+" * 200_000 + "1}]",
+        "[{'role': '\\d', 'content': 9**9**9}]",
+        "[{'role': 'user', 'content': '" + "x" * 600_000 + "'}]",
+    ],
+    ids=["call", "set", "bytes", "deep", "signs", "sums", "power", "long"],
+)
+def test_a_cell_that_is_no_literal_of_json_or_too_large_stays_text(cell):
+    assert decoded_cell(cell) == cell
+
+
+def test_the_same_file_comes_in_by_standard_input(tmp_path):
+    for content in (lines(chat("a")), gzip.compress(lines(chat("a")))):
+        file = saved(tmp_path / "in", content)
+        with file.open("rb") as stdin:
+            done = subprocess.run(
+                [FIELDBOOK, "import", "-", "--to", tmp_path / "out.jsonl"],
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        assert done.returncode == 0, done.stderr
+        assert "wrote 1 trace to" in done.stdout
+        assert ids(read_traces(tmp_path / "out.jsonl")) == ["a"]
+
+
+def test_a_form_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
+    done = fieldbook("import", tmp_path / "none.jsonl", "--to", tmp_path / "out", "--form", "xx")
+    assert done.returncode == 2
+    assert "no form 'xx': traces are written as fieldbook, chat, atif, otlp" in done.stderr
+    assert "none.jsonl" not in done.stderr
+
+
+MY_FORM = """
+from toolkit.traces import Format, Step, Trace, register_format
+
+def read(record, id):
+    return Trace(id, (Step("1", "message", "user", record["jotting"]),))
+
+register_format(Format("jotting", ("jotting",), read))
+"""
+
+
+@pytest.mark.parametrize("command", ["view", "import", "lab"])
+def test_each_command_that_reads_takes_a_form_of_yours(tmp_path, command):
+    form = saved(tmp_path / "my_form.py", MY_FORM.encode())
+    file = saved(tmp_path / "in.jsonl", b'{"jotting": "The tandem is lost."}\n')
+    last = {
+        "view": [file, "--out", tmp_path / "page.html"],
+        "import": [file, "--to", tmp_path / "out.jsonl"],
+        "lab": ["--traces", file, "--folder", tmp_path / "notebooks", "--no-open"],
+    }[command]
+    done = fieldbook(command, *last, "--formats", form)
+    assert done.returncode == 0, done.stderr
+    assert "jotting (decided from the content: 1 of 1 record fit)" in done.stdout
+    if command == "lab":
+        labels = tmp_path / "fieldbook-out"
+        assert f"to label them: {tmp_path / 'notebooks'}" in done.stdout
+        assert f"labels: {labels / 'in-'}" in done.stdout
+
+
+def test_the_notebooks_know_a_form_that_lab_was_given(tmp_path):
+    form = saved(tmp_path / "my_form.py", MY_FORM.encode())
+    file = saved(tmp_path / "in.jsonl", b'{"jotting": "The tandem is lost."}\n')
+    code = f"from toolkit.traces import read_traces; print(read_traces({str(file)!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "FIELDBOOK_FORMATS": str(form)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "The tandem is lost." in done.stdout, done.stderr

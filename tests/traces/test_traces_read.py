@@ -309,7 +309,7 @@ def test_an_id_that_comes_again_gets_a_suffix_and_a_note(tmp_path):
 def test_a_file_without_traces_gives_an_error_that_helps(tmp_path, content):
     with pytest.raises(RecordError, match=r"file.json") as caught:
         read_traces(saved(tmp_path, content))
-    assert "UTF-8" in str(caught.value) or "traces_from_frame" in str(caught.value)
+    assert "UTF-8" in str(caught.value) or "--input" in str(caught.value)
 
 
 def test_no_file_and_no_such_format_are_plain_errors(tmp_path):
@@ -349,7 +349,9 @@ def test_a_table_is_found_by_the_names_of_its_columns(tmp_path):
 
 
 def test_a_table_with_other_columns_shows_the_call_to_use(tmp_path):
-    with pytest.raises(RecordError, match=r"text, category.*traces_from_frame\(") as caught:
+    with pytest.raises(
+        RecordError, match=r"text, category\. Name those.* view \S+ --input text"
+    ) as caught:
         read_traces(saved(tmp_path, "text,category\nhello,greeting\n", "rows.csv"))
     assert caught.value.file.endswith("rows.csv")
 

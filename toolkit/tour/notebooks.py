@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toolkit.files import shipped
 from toolkit.records import write_whole
+from toolkit.traces.amounts import quantity
 
 ANNOTATION = "02_thumbs_and_a_reason_why.ipynb"
 """The notebook in which traces are labelled: its first two cells are enough."""
@@ -25,7 +26,7 @@ class Layout:
     """Changed by the user: left as it is."""
 
     def __str__(self) -> str:
-        text = f"notebooks: {self.folder} ({len(self.written)} files written"
+        text = f"notebooks: {self.folder} ({quantity(len(self.written), 'file')} written"
         if self.kept:
             text += f"; yours are kept: {', '.join(self.kept)}"
         return text + ")"

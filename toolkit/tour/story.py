@@ -15,6 +15,7 @@ from toolkit.tour.delivery import Say, deliver, paced_policy
 from toolkit.tour.lessons import label_path
 from toolkit.tour.quality import assess_traces, score_counts
 from toolkit.traces import Trace, Traces
+from toolkit.traces.amounts import quantity
 
 LINE_CHARS = 160
 
@@ -57,10 +58,10 @@ async def whole_tour(
     kappa = "undefined" if alignment.kappa is None else f"{alignment.kappa:.2f}"
     say(f"   {alignment.title}: {alignment.subtitle}.")
     say(f"   {alignment.rate('tpr')}, {alignment.rate('tnr')}, kappa {kappa}.")
-    say(
-        f"   {figures['topics']} topics in {figures['traces']} traces; "
-        f"{figures['promoted']} failures became eval cases."
-    )
+    topics = quantity(figures["topics"], "topic")
+    traces = quantity(figures["traces"], "trace")
+    cases = quantity(figures["promoted"], "new eval case")
+    say(f"   {topics} in {traces}; {cases} from failures.")
     page = out / "tour.html"
     page.write_text(tour_report(delivery, quality), encoding="utf-8")
     quality.dataset.save(out / "cases.jsonl")
@@ -107,8 +108,10 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
         session = Session(log, f"build-{uuid4().hex[:6]}")
         stack.push_async_callback(stop, asyncio.create_task(watch()))
         figures = dict(await run_demo(out / "harness", session))
+    rounds = quantity(figures["rounds"], "round")
     say(
-        "{outcome} after {rounds} rounds ({why}): {passed} of {criteria} criteria pass; "
+        f"{figures['outcome']} after {rounds} "
+        "({why}): {passed} of {criteria} criteria pass; "
         "{defects_caught} of {defects_planted} planted defects caught and mended; "
         "{model_calls} model calls, {replayed_calls} from the journal; "
         "${cost_usd:.4f} ({source}).".format(**figures)
@@ -149,7 +152,7 @@ async def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
         n_labels += label.rater_kind == "human" and label.trace_id in trace_ids
     if traces:
         why = ", for no judge has run on this file" if n_labels else ""
-        say(f"{n_labels} human labels: no alignment{why}")
+        say(f"{quantity(n_labels, 'human label')}: no alignment{why}")
         say(f"Label some: fieldbook lab --traces {path}")
     else:
         say("nothing could be read: no record of this file is a trace")

@@ -1,62 +1,31 @@
 """Archive: a zip file that is read member by member, within bounds, and never unpacked onto a disk.
 
-What it says of itself, as its sizes and its names, is not relied on. gzip has the same bounds.
+What it says of itself, as its sizes and its names, is not relied on.
 """
 
-import gzip
 import zipfile
 import zlib
 from collections.abc import Iterator
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from toolkit.records import RecordError
 from toolkit.traces.decode import decode_at
+from toolkit.traces.packed import CHUNK_BYTES, Unpacked, too_large, unpacked_bound
 
 ZSTANDARD = 93
 """The method of members that Python's zipfile reads from 3.14 on only."""
 LOCAL_HEADER_BYTES = 30
-CHUNK_BYTES = 1 << 20
-MOST_BYTES = 1 << 30
-"""How much a member may hold."""
-ALWAYS_READ_BYTES = 64 << 20
-MOST_TIMES = 300
-"""How much larger than its compressed form a member may be, above `ALWAYS_READ_BYTES`."""
 MOST_BYTES_TOGETHER = 4 << 30
 """How much the members of an archive may hold together."""
 BROKEN = (BadZipFile, OSError, ValueError, zlib.error, EOFError, NotImplementedError, LookupError)
 """What the reader of an archive raises where it is broken or cut short."""
 
 
-def unpacked_bound(packed_bytes: int) -> int:
-    """How many bytes may come out of so many: more is a mistake, or a bomb."""
-    return min(MOST_BYTES, max(ALWAYS_READ_BYTES, MOST_TIMES * packed_bytes))
-
-
-def read_gzip(packed: bytes) -> bytes:
-    """What gzip holds. Raises RecordError where it is broken, cut short or far too large."""
-    bound = unpacked_bound(len(packed))
-    try:
-        with gzip.GzipFile(fileobj=BytesIO(packed)) as stream:
-            content = stream.read(bound + 1)
-    except EOFError:
-        raise RecordError("this looks like gzip that is cut short: get the file again") from None
-    except (OSError, zlib.error) as error:
-        raise RecordError(f"this looks like gzip that is broken: {error}") from None
-    if len(content) > bound:
-        raise RecordError(too_large(bound))
-    return content
-
-
-def too_large(bound: int) -> str:
-    """What is said of an archive that holds more than it may."""
-    return (
-        f"it unpacks to more than {bound // 2**20:,} MB, as a bomb does: where you trust it, "
-        "unpack it yourself, and give the files"
-    )
+class BrokenArchive(RecordError):
+    """An archive has no index that can be read, as one that is cut short."""
 
 
 class Archive:
@@ -71,7 +40,7 @@ class Archive:
             self._zip = ZipFile(path)
         except BROKEN as error:
             why = f"this looks like a zip archive that is cut short or broken: {error}"
-            raise RecordError(why, self.path) from None
+            raise BrokenArchive(why, self.path) from None
         self._members = {info.filename: info for info in self._zip.infolist()}
         """By their names; of two with one name the last counts, as in any zip."""
         claimed = sum(info.file_size for info in self._members.values())
@@ -91,11 +60,22 @@ class Archive:
 
     def read(self, name: str) -> bytes:
         """What a member holds. Raises RecordError where it is broken, locked, or far too large."""
+        unpacked = self.read_to_cut(name)
+        if unpacked.error is not None:
+            raise self._error(name, unpacked.error)
+        return unpacked.content
+
+    def read_to_cut(self, name: str) -> Unpacked:
+        """What a member holds before the place at which it is broken or cut off.
+
+        Raises RecordError where it is far too large.
+        """
         info = self._members[name]
         bound = unpacked_bound(info.compress_size)
         if info.file_size > bound:
             raise self._error(name, too_large(bound))
         content = bytearray()
+        error = None
         try:
             for chunk in self._chunks(info):
                 content += chunk
@@ -103,11 +83,11 @@ class Archive:
                     raise self._error(name, too_large(bound))
         except RecordError:
             raise
-        except BROKEN as error:
-            raise self._error(name, f"it cannot be read: {error}") from None
-        except RuntimeError as error:  # it wants a password
-            raise self._error(name, str(error)) from None
-        return bytes(content)
+        except BROKEN as broken:
+            error = f"cannot be read: {broken}"
+        except RuntimeError as locked:  # it wants a password
+            error = str(locked)
+        return Unpacked(bytes(content), error)
 
     def json(self, name: str) -> Any:
         """The JSON value in a member. Raises RecordError where there is none."""

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +19,16 @@ from toolkit.traces.audit import (
 )
 from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, shallow
 from toolkit.traces.formats.form import Format
-from toolkit.traces.ids import Record, Taken
+from toolkit.traces.groups import Groups
+from toolkit.traces.ids import Taken
 from toolkit.traces.messages import UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.spans import NOTES
-from toolkit.traces.tally import BUGS, NO_FORM, Tally, scalar_fields, stated_id
+from toolkit.traces.tally import BUGS, NO_FORM, Tally, answer_of, scalar_fields, stated_id
 from toolkit.traces.trace import Trace
 
 SHOWN_CHARS = 40
-
-
-@dataclass(slots=True)
-class _Group:
-    """The records of one trace, in their order."""
-
-    format: Format
-    id: str
-    tally: Tally
-    """That of the file with the first of them."""
-    records: list[RawRecord]
 
 
 class Import:
@@ -63,15 +53,12 @@ class Import:
         self._traces: list[tuple[int, int, list[Trace]]] = []
         """The traces, each with the place of its file and of its first record."""
         self._ids = Taken()
-        self._groups: dict[tuple[str, str, int], _Group] = {}
-        """By form and id; those of records without an id also by the place of their file."""
-        self._last_group: dict[str, str] = {}
-        """The id of the group that was met last, by form: a record without one belongs to it."""
+        self._groups = Groups()
 
     def begin(self, path: str, decided: str | None, *notes: str) -> None:
         """Begin a file."""
         self.tallies.append(Tally(path, decided, len(self.tallies), notes=list(notes)))
-        self._last_group = {}
+        self._groups.begin_file()
 
     @property
     def tally(self) -> Tally:
@@ -101,7 +88,7 @@ class Import:
                 if format_.group is None:
                     self._read(part, format_, self.tally, None, [part.value])
                 else:
-                    self._gather(part, format_)
+                    self._groups.add(part, format_, self.tally)
         except RecordError as error:
             self.tally.problems.append(_problem(record, stated_id(format_, record.value), error))
 
@@ -111,32 +98,15 @@ class Import:
 
     def finish(self) -> Traces:
         """The traces, in the order in which they began in their files, and the report."""
-        self._adopt_orphans()
-        for group in self._groups.values():
+        for group in self._groups.take():
             values = [record.value for record in group.records]
-            not_finite = [name for record in group.records for name in record.not_finite]
-            whole = replace(
-                group.records[0], value={"records": values}, not_finite=tuple(not_finite)
-            )
             group.tally.n_merged += len(values) - 1
-            self._read(whole, group.format, group.tally, group.id, values)
-        self._groups.clear()
+            self._read(group.together(), group.format, group.tally, group.id, values)
         for tally in self.tallies:
             tally.name_skipped()
         self._traces.sort(key=lambda entry: entry[:2])
         traces = [trace for _, _, made in self._traces for trace in made]
         return Traces(traces, self.report())
-
-    def _adopt_orphans(self) -> None:
-        """Let records that stand before any id belong to the first trace of their form and file."""
-        for key in [key for key in self._groups if not key[1]]:
-            orphans = self._groups[key]
-            for group in self._groups.values():
-                is_near = group.format is orphans.format and group.tally is orphans.tally
-                if is_near and group is not orphans:
-                    group.records[:0] = orphans.records
-                    del self._groups[key]
-                    break
 
     def report(self) -> ImportReport:
         """What was read so far, from all files together."""
@@ -155,23 +125,10 @@ class Import:
         """The records inside a record, or the record itself."""
         if format_.parts is None:
             return [record]
-        parts = _guarded(format_.parts, record.value)
+        parts = answer_of(format_.parts, record.value)
         for field in passed_over([record.value], values_of_parts(parts), format_.converted):
             self.tally.passed_over.add(field, f"record {record.number}, line {record.line}")
         return [replace(record, value=part) for part in parts]
-
-    def _gather(self, record: RawRecord, format_: Format) -> None:
-        """Keep a record until all those of its trace have been met."""
-        assert format_.group is not None
-        id_ = _guarded(format_.group, record.value)
-        id_ = id_ or self._last_group.get(format_.name, "")
-        self._last_group[format_.name] = id_
-        key = (format_.name, id_, 0 if id_ else self.tally.place)
-        group = self._groups.get(key)
-        if group is None:
-            group = _Group(format_, id_, self.tally, [])
-            self._groups[key] = group
-        group.records.append(record)
 
     def _read(
         self,
@@ -268,22 +225,6 @@ def warn_of_skipped(report: ImportReport) -> None:
             SkippedRecords,
             stacklevel=3,
         )
-
-
-def _guarded(ask: Any, record: Record) -> Any:
-    """What a form says of a record.
-
-    Raises RecordError where the form did not expect it.
-    """
-    try:
-        answer = ask(record)
-        return answer if isinstance(answer, str | None) else list(answer)
-    except RecursionError:
-        raise RecordError(TOO_DEEP) from None
-    except RecordError:
-        raise
-    except BUGS as error:
-        raise RecordError(f"its form cannot read it: {type(error).__name__}: {error}") from error
 
 
 def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Trace], Values]:

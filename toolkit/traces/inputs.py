@@ -4,8 +4,8 @@ Nothing that is named in an archive is ever written anywhere.
 """
 
 import codecs
-import glob
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,13 +15,20 @@ from pydantic_core import to_jsonable_python
 
 from toolkit.files import binary_kind, encoding_of
 from toolkit.records import RecordError
-from toolkit.traces.archive import Archive, read_gzip, too_large, unpacked_bound
+from toolkit.traces.archive import Archive, BrokenArchive
 from toolkit.traces.formats import Format
 from toolkit.traces.ids import Taken
+from toolkit.traces.listing import Listed, files_of, is_hidden
+from toolkit.traces.packed import (
+    Unpacked,
+    members_before_cut,
+    read_gzip,
+    too_large,
+    unpacked_bound,
+)
 
-SUFFIXES = set(".json .jsonl .ndjson .csv .tsv .parquet .gz .zip .eval .traj".split())
-"""The files of a folder that are read."""
-PATTERN = set("*?[")
+STDIN = "-"
+"""What stands for that which comes in from another program."""
 ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP_MARK = b"\x1f\x8b"
 WORKBOOK = "[Content_Types].xml"
@@ -40,11 +47,13 @@ class Input:
     form: Format | None = None
     """The form of all its rows, where they are those of a log that is an archive."""
     error: str | None = None
-    """Why it cannot be read."""
+    """Why it cannot be read; where there is a content, why that is not all of it."""
+    path: str = ""
+    """The file that was given, or the archive that it is in."""
 
 
 def inputs(given: list[Any], formats: Formats) -> Iterator[Input]:
-    """Each file of what was given: paths and DataFrames.
+    """Each file of what was given: paths and DataFrames. One that is reached twice is read once.
 
     Raises OSError where a file that is named is not there.
     """
@@ -52,11 +61,14 @@ def inputs(given: list[Any], formats: Formats) -> Iterator[Input]:
     for path in given:
         if is_frame(path):
             yield Input("DataFrame", rows=frame_rows(path))
-            continue
-        real_path = Path(path).resolve()
-        if real_path not in met:  # a file that is named twice is one
-            met.add(real_path)
-            yield from _of_path(Path(path), formats)
+        elif str(path) == STDIN:
+            yield _of_stdin()
+        else:
+            for listed in files_of(Path(path)):
+                real_path = listed.path.resolve()
+                if real_path not in met:
+                    met.add(real_path)
+                    yield from _of_listed(listed, formats)
 
 
 def given_paths(given: Any) -> list[Any]:
@@ -85,53 +97,29 @@ def _plain_cell(cell: Any) -> Any:
     return cell.tolist() if hasattr(cell, "tolist") else str(cell)
 
 
-def _of_path(path: Path, formats: Formats) -> Iterator[Input]:
-    if path.is_dir():
-        yield from _of_folder(path, formats)
-    elif not path.exists() and PATTERN & set(str(path)):
-        yield from _of_pattern(str(path), formats)
-    else:
-        yield from _of_file(path, formats)
-
-
-def _of_folder(folder: Path, formats: Formats) -> Iterator[Input]:
-    """The files of a folder and of those in it, by name; hidden ones are passed over."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in sorted([*folders, *names]):
-            path = Path(place, name)
-            if _leads_out(path, folder):
-                yield Input(str(path), error="a link that leads out of the folder: not followed")
-            elif path.is_symlink():
-                continue  # what it leads to is met by its own name
-            elif path.suffix.lower() in SUFFIXES and path.is_file() and not _is_hidden(name):
-                yield from _of_file_among_others(path, formats)
-
-
-def _of_file_among_others(path: Path, formats: Formats) -> Iterator[Input]:
-    """As `_of_file`; that one may not be opened keeps no other from being read."""
+def _of_stdin() -> Input:
+    """What comes in from another program, or from a file by ``<``."""
+    content = sys.stdin.buffer.read()
+    if content[:4] in ZIP_MARKS:
+        return Input("stdin", error="a zip archive is read from a file alone: give its name")
     try:
-        yield from _of_file(path, formats)
+        return _of_bytes("stdin", STDIN, content)
+    except RecordError as error:
+        return Input("stdin", error=error.why)
+
+
+def _of_listed(listed: Listed, formats: Formats) -> Iterator[Input]:
+    """A file; that one among others may not be opened keeps none of them from being read."""
+    name = str(listed.path)
+    if listed.error is not None:
+        yield Input(name, error=listed.error)
+        return
+    try:
+        yield from _of_file(listed.path, formats)
     except OSError as error:
-        yield Input(str(path), error=f"it cannot be opened: {error.strerror or error}")
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX"))
-
-
-def _leads_out(path: Path, folder: Path) -> bool:
-    """Whether a link leads out of the folder that was given."""
-    return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
-
-
-def _of_pattern(pattern: str, formats: Formats) -> Iterator[Input]:
-    names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - a pattern may be absolute
-    files = [Path(name) for name in names if Path(name).is_file()]
-    if not files:
-        raise RecordError("no file has a name of this pattern", pattern)
-    for path in files:
-        yield from _of_file_among_others(path, formats)
+        if listed.is_named:
+            raise
+        yield Input(name, error=f"it cannot be opened: {error.strerror or error}")
 
 
 def _of_file(path: Path, formats: Formats) -> Iterator[Input]:
@@ -144,14 +132,21 @@ def _of_file(path: Path, formats: Formats) -> Iterator[Input]:
         if head in ZIP_MARKS:
             yield from _of_archive(path, formats)
         else:
-            yield _of_bytes(name, content)
+            yield _of_bytes(name, name, content)
     except RecordError as error:
         yield Input(name, error=error.why)
 
 
 def _of_archive(path: Path, formats: Formats) -> Iterator[Input]:
     """The records of a log that is an archive, or the members of another one."""
-    with Archive(path) as archive:
+    try:
+        archive = Archive(path)
+    except BrokenArchive as error:
+        yield Input(str(path), error=error.why)
+        for member, unpacked in members_before_cut(path.read_bytes()):
+            yield from _of_member(path, member, unpacked)
+        return
+    with archive:
         for format_ in formats.values():
             records = format_.archive(archive) if format_.archive else None
             if records is not None:
@@ -160,23 +155,27 @@ def _of_archive(path: Path, formats: Formats) -> Iterator[Input]:
         if WORKBOOK in archive.names:
             raise RecordError("this looks like a workbook: save it as CSV")
         for member in archive.names:
-            yield from _of_member(path, archive, member)
+            try:
+                unpacked = archive.read_to_cut(member)
+            except RecordError as error:
+                unpacked = Unpacked(b"", error.why)
+            yield from _of_member(path, member, unpacked)
 
 
-def _of_member(path: Path, archive: Archive, member: str) -> Iterator[Input]:
+def _of_member(path: Path, member: str, unpacked: Unpacked) -> Iterator[Input]:
     name = f"{path}/{member}"
+    content, error = unpacked
     if _leads_up(member):
         yield Input(name, error="a name that leads out of the archive: not read")
+    elif any(map(is_hidden, PurePosixPath(member).parts)):
         return
-    if any(map(_is_hidden, PurePosixPath(member).parts)):
-        return
-    try:
-        content = archive.read(member)
-        if content[:4] in ZIP_MARKS:
-            raise RecordError("an archive in an archive: unpack it first")
-        yield _of_bytes(name, content)
-    except RecordError as error:
-        yield Input(name, error=error.why)
+    elif content[:4] in ZIP_MARKS:
+        yield Input(name, error="an archive in an archive: unpack it first")
+    else:
+        try:
+            yield _of_bytes(name, str(path), content, error and f"this member {error}")
+        except RecordError as refused:
+            yield Input(name, error=refused.why)
 
 
 def _leads_up(member: str) -> bool:
@@ -185,18 +184,23 @@ def _leads_up(member: str) -> bool:
     return ".." in names or names[0] == "" or names[0].endswith(":")
 
 
-def _of_bytes(name: str, content: bytes) -> Input:
+def _of_bytes(name: str, path: str, content: bytes, error: str | None = None) -> Input:
     """A file of text, or the rows of one that is not; gzip is unpacked.
 
-    Raises RecordError where it is neither.
+    An `error` says why the content may not be all of it. Raises RecordError where it is neither.
     """
     if content.startswith(GZIP_MARK):
-        content = read_gzip(content)
+        unpacked = read_gzip(content)
+        content = unpacked.content
+        error = unpacked.error or error
     if content[257:262] == b"ustar":
         raise RecordError("this looks like a tar archive: unpack it, and give the folder")
     if content.startswith(b"PAR1"):
-        return Input(name, rows=_parquet_rows(content))
-    return Input(name, utf8(content))
+        return Input(name, rows=_parquet_rows(content), path=path)
+    if error is not None:
+        n_lines = content.count(b"\n") + 1
+        error += f", in line {n_lines:,} (byte {len(content):,}): what comes after it is lost"
+    return Input(name, utf8(content), error=error, path=path)
 
 
 def utf8(content: bytes) -> bytes:

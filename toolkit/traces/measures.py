@@ -98,11 +98,18 @@ def _tokens(meta: Mapping[str, Any], used: Mapping[str, Any]) -> int | None:
 
 
 def _tool_errors(steps: Iterable[Step]) -> int | None:
-    """How many results say that their call failed; None where none says whether it did."""
-    errors = [step.data.get("error") for step in steps if step.kind == "tool.result"]
-    if errors and all(error is None for error in errors):
-        return None
-    return sum(bool(error) for error in errors)
+    """How many results say that their call failed; None where no call is said to have or not."""
+    n_errors = 0
+    n_stated = 0
+    n_unstated = 0
+    for step in steps:
+        error = step.data.get("error") if step.kind == "tool.result" else None
+        if error is not None:
+            n_stated += 1
+            n_errors += bool(error)
+        elif step.kind.startswith("tool."):
+            n_unstated += 1
+    return None if n_unstated and not n_stated else n_errors
 
 
 def _models(steps: Iterable[Step]) -> str | None:

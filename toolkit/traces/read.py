@@ -3,39 +3,51 @@
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.records import RecordError
+from toolkit.traces.amounts import quantity
 from toolkit.traces.collect import Import, warn_of_skipped
-from toolkit.traces.fields import without
-from toolkit.traces.formats import Format, find_columns, known_formats, row_format
-from toolkit.traces.inputs import SUFFIXES, Input, given_paths, inputs, is_frame
+from toolkit.traces.columns import Request, read_by_columns, read_named_columns
+from toolkit.traces.formats import Columns, Format, known_formats
+from toolkit.traces.inputs import Input, given_paths, inputs, is_frame
+from toolkit.traces.listing import SUFFIXES
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
 from toolkit.traces.refusal import refusal
 from toolkit.traces.report import Traces
-from toolkit.traces.scan import RawRecord, is_json, scan
-from toolkit.traces.table import decoded_row, is_table, read_table
-
-BY_COLUMNS = ("table", "rows")
-"""The forms that go by the names of columns alone."""
+from toolkit.traces.scan import LOOKED_AT, RawRecord, is_json, scan
+from toolkit.traces.table import is_table, read_table
 
 
-def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ()) -> Traces:
+def read_traces(
+    path: Any,
+    format: str = "auto",
+    formats: Iterable[Format] = (),
+    *,
+    id: str | None = None,
+    input: str | None = None,
+    output: str | None = None,
+) -> Traces:
     """Read traces from wherever they are.
 
     Parameters
     ----------
     path
         A file, a folder (with all that is in it), a pattern as ``logs/*.jsonl``, a list of these,
-        or a DataFrame. A file is text in UTF-8, or in UTF-16 or UTF-32 with its byte-order mark;
-        gzip and zip are unpacked; Parquet is read where pyarrow is installed.
+        or a DataFrame; ``-`` is standard input. A file is text in UTF-8, or in UTF-16 or UTF-32
+        with its byte-order mark; gzip and zip are unpacked; Parquet is read where pyarrow is
+        installed.
     format
         The name of a form, as ``chat`` or ``table``, or ``auto``: each record is read in the first
         form that it fits.
     formats
         Forms of yours, which are tried first; see `register_format` for all files.
+    id, input, output
+        The columns of a table, or the fields of rows of JSON, where they have other names than the
+        usual ones. Without an `output`, all is in the `input`; without an `id`, the ids are the
+        rows' numbers.
 
     Returns
     -------
@@ -46,7 +58,7 @@ def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ())
     Raises
     ------
     UsageError
-        Where `format` is the name of none.
+        Where `format` is the name of none, or an `input` is not named with the other columns.
     RecordError
         Where nothing is of a known form, or the columns of a table have unknown names. Of several
         files, each that cannot be read is named in the report instead, unless it is all of them.
@@ -54,16 +66,21 @@ def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ())
     known = known_formats(formats)
     if format != "auto" and format not in known:
         raise UsageError(f"no format {format!r}: read_traces knows auto, {', '.join(known)}")
+    request = Request(known, format, _named_columns(id, input, output))
     given = given_paths(path)
     importing = Import(shown(given))
     errors: list[RecordError] = []
     with _garbage_uncollected():
         for source in inputs(given, known):
             try:
-                _read_input(source, known, format, importing)
+                _read_input(source, request, importing)
+                if source.error is not None:
+                    importing.fail(source.error)
             except RecordError as error:
                 importing.begin(source.name, "not read")
                 importing.fail(error.why)
+                if source.content and source.error not in (None, error.why):
+                    importing.fail(source.error)
                 errors.append(error)
         traces = importing.finish()
     if not importing.tallies:
@@ -75,10 +92,19 @@ def read_traces(path: Any, format: str = "auto", formats: Iterable[Format] = ())
     return traces
 
 
+def _named_columns(id: str | None, input: str | None, output: str | None) -> Columns | None:
+    """The columns that were named, if any were."""
+    if input is not None:
+        return Columns(id, input, output)
+    if id is None and output is None:
+        return None
+    raise UsageError("name the column of the input too, as with input= or --input")
+
+
 def shown(given: list[Any]) -> str:
     """What was given, as the report names it."""
     if len(given) != 1:
-        return f"{len(given):,} paths"
+        return quantity(len(given), "path")
     return "DataFrame" if is_frame(given[0]) else str(given[0])
 
 
@@ -104,29 +130,45 @@ def _garbage_uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _read_input(source: Input, known: dict[str, Format], format: str, importing: Import) -> None:
+def _read_input(source: Input, request: Request, importing: Import) -> None:
     """Read a file.
 
     Raises RecordError where nothing of it is of a known form.
     """
-    if source.error is not None:
+    if source.error is not None and not _holds_records(source.content):
         raise RecordError(source.error, source.name)
     if source.form is not None:
         importing.begin(source.name, "decided from the members of the archive")
         _read_rows_of_log(source, importing)
-        return
-    if source.rows is not None:
+    elif source.rows is not None:
         rows = [RawRecord(number, 0, row) for number, row in enumerate(source.rows, 1)]
-        _read_table(source, list(rows[0].value) if rows else [], rows, known, format, importing)
-        return
-    if is_table(source.content) or (format == "table" and not is_json(source.content)):
+        names = list(rows[0].value) if rows else []
+        read_by_columns(source, names, rows, request, importing)
+    elif _is_read_as_table(source.content, request):
         names, records = read_table(source.content)
-        _read_table(source, names, records, known, format, importing)
-        return
-    if format == "auto":
-        _read_recognised(source, known, importing)
+        read_by_columns(source, names, records, request, importing)
+    elif request.columns is not None:
+        read_named_columns(source, [], scan(source.content), request.columns, importing)
+    elif request.format == "auto":
+        _read_recognised(source, request.known, importing)
     else:
-        _read_given(source, known, format, importing)
+        _read_given(source, request.known, request.format, importing)
+
+
+def _holds_records(begin: bytes) -> bool:
+    """Whether a file that is cut off holds a record before the cut."""
+    if is_table(begin):
+        return True
+    first = islice(scan(begin), LOOKED_AT)
+    return any(record.error is None for record in first)
+
+
+def _is_read_as_table(content: bytes, request: Request) -> bool:
+    """Whether a text is a table, or is to be read as one whatever it looks like."""
+    if is_table(content):
+        return True
+    is_wanted = request.format == "table" or request.columns is not None
+    return is_wanted and not is_json(content)
 
 
 def _read_rows_of_log(source: Input, importing: Import) -> None:
@@ -171,56 +213,5 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
     if not any(recogniser.can_read(record.value) for record in first):
         raise refusal(source.name, source.content, first, known)
     importing.begin(source.name, None)
-    _add_all(first, records, recogniser, importing)
-
-
-def _add_all(
-    first: list[RawRecord], rest: Iterable[RawRecord], recogniser: Recogniser, importing: Import
-) -> None:
-    """Add each record in its form.
-
-    One of no form goes to that whose traces take several records, where there is one: it may stand
-    between those of a trace, as a line about the session does.
-    """
-    gathering = recogniser.gathering_form(first)
-    for record in chain(first, rest):
-        for reading, format_ in recogniser.readings(record, importing.note):
-            importing.add(reading, format_ or gathering)
-
-
-def _read_table(
-    source: Input,
-    names: list[str],
-    records: Iterable[RawRecord],
-    known: dict[str, Format],
-    format: str,
-    importing: Import,
-) -> None:
-    """Read each row in the form that it fits with its cells decoded, or by its usual columns.
-
-    Raises RecordError where neither is possible.
-    """
-    rows = iter(records)
-    first = beginning(rows)
-    forms = without(known, *BY_COLUMNS)
-    recogniser = Recogniser(forms if format == "auto" else {format: known[format]})
-    by_content = any(recogniser.can_read(decoded_row(row).value) for row in first)
-    columns = None
-    if format in ("auto", "table"):
-        try:
-            columns = find_columns(names, source.name)
-        except RecordError:
-            if not by_content:
-                raise
-    if columns is None:
-        importing.begin(source.name, "given" if format != "auto" else None)
-        _add_all([*map(decoded_row, first)], map(decoded_row, rows), recogniser, importing)
-        return
-    notes = [] if columns[0] else ["no column id or trace_id: the ids are the rows' numbers"]
-    decided = "decided from the content: a header, and rows below it that fit"
-    importing.begin(source.name, "given" if format == "table" else decided, *notes)
-    by_columns = row_format(*columns)
-    for row in chain(first, rows):
-        decoded = decoded_row(row)
-        form = recogniser.form_of(decoded.value) if format == "auto" and not row.error else None
-        importing.add(decoded if form else row, form or by_columns)
+    for reading, form in recogniser.all_readings(first, records, importing.note):
+        importing.add(reading, form)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from toolkit.traces.dialects import CONTENTS
@@ -87,6 +87,19 @@ class Recogniser:
         for number, element in enumerate(record.value[wrapper], 1):
             value = as_chat(element)
             yield replace(record, number=number, value=value), self.form_of(value)
+
+    def all_readings(
+        self, first: list[RawRecord], rest: Iterable[RawRecord], note: Callable[[str], None]
+    ) -> Iterator[Reading]:
+        """Each record in its form.
+
+        One of no form goes to that whose traces take several records, where there is one: it may
+        stand between those of a trace, as a line about the session does.
+        """
+        gathering = self.gathering_form(first)
+        for record in chain(first, rest):
+            for reading, form in self.readings(record, note):
+                yield reading, form or gathering
 
     def wrapper_of(self, record: object) -> str | None:
         """The field that holds the records of a document, where one of the first fits a form."""

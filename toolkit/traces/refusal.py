@@ -1,17 +1,19 @@
 """Why a file has no traces: what it looks like, and what to do."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
+from shlex import quote
 from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.decode import TOO_DEEP, readable
-from toolkit.traces.formats import Format
+from toolkit.traces.formats import Columns, Format, likely_columns
 from toolkit.traces.scan import RawRecord, text_of
 
 SHOWN_CHARS = 60
 SHOWN_FIELDS = 12
+MOST_COLUMNS = 40
 MOST_NEAREST = 3
 ALIKE = 0.75
 """How alike two names are, from 0 to 1, where one may be meant by the other."""
@@ -42,10 +44,48 @@ def refusal(
         why += f" Record {deep[0]} is {TOO_DEEP} to be read whole."
     objects = [record.value for record in records if isinstance(record.value, dict)]
     if objects:
-        why += f" {what_it_looks_like(path, objects)}"
-        why += nearest(objects[0], formats)
-    known = f"read_traces knows {len(formats)} forms (the README names them) and CSV with a header"
-    return RecordError(f"{why} {known}; for other columns see traces_from_frame", path)
+        looks = what_it_looks_like(path, objects)
+        like = nearest(objects[0], formats)
+        why += f" {looks}{like}"
+    known = f"read_traces knows {len(formats)} forms (the README names them) and rows"
+    known += " with an input and an output; for other columns see --input (in Python: input=)"
+    return RecordError(f"{why} {known}", path)
+
+
+def refusal_of_table(path: str, names: Iterable[str], rows: Sequence[RawRecord]) -> RecordError:
+    """The error of a table whose columns have no usual names: how they can be named.
+
+    Parameters
+    ----------
+    path
+        The file, or the archive that it is in; empty for a DataFrame.
+    names
+        Its columns.
+    rows
+        Its first rows.
+    """
+    columns = [readable(name) for name in names if name.strip()]
+    records = [row.value for row in rows if isinstance(row.value, dict)]
+    listed = ", ".join(columns[:MOST_COLUMNS])
+    call = naming_call(path, likely_columns(columns, records))
+    why = (
+        "read as a table, it has no columns that are known to be the input and the output; "
+        f"its columns are: {listed}. Name those that you mean, as in {call}"
+    )
+    return RecordError(why, path or "DataFrame")
+
+
+def naming_call(path: str, columns: Columns) -> str:
+    """How the columns of a table are named, at the command line and in Python."""
+    options = ""
+    arguments = ""
+    for name, column in columns._asdict().items():
+        if column is not None:
+            options += f" --{name} {quote(column)}"
+            arguments += f", {name}={column!r}"
+    if not path:
+        return f"traces_from_frame(df{arguments})"
+    return f"fieldbook view {quote(path)}{options} (in Python: read_traces({path!r}{arguments}))"
 
 
 def _beginning(content: bytes) -> str:
@@ -68,8 +108,8 @@ def what_it_looks_like(path: str, objects: list[dict[str, Any]]) -> str:
     fields = ", ".join(readable(str(name)) for name in names)
     is_flat = not any(isinstance(value, dict | list) for value in first.values())
     if len(objects) > 1 and is_flat and len(first) > 1:
-        call = f"traces_from_frame(pandas.read_json({path!r}, lines=True), id=..., input=...)"
-        return f"These look like rows with the columns {fields}: name the columns, as in {call}."
+        call = naming_call(path, likely_columns(first, objects))
+        return f"These look like rows with the columns {fields}: name those you mean, as in {call}."
     return f"Its objects have the fields {fields}."
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import SupportsIndex, overload
 
 from toolkit import render
+from toolkit.traces.amounts import quantity
 from toolkit.traces.trace import Trace, title
 
 SHOWN_ROWS = 20
@@ -134,6 +135,13 @@ class ImportReport:
             files=tuple(reports),
         )
 
+    def file_of_each_trace(self) -> list[str]:
+        """The file of each trace, in their order; empty where there is one file only."""
+        paths: list[str] = []
+        for file in self.files:
+            paths += [file.path] * file.n_traces
+        return paths
+
     def __str__(self) -> str:
         remarks = self._remarks()
         lines = [f"{self.path}: {self._counts()}", f"form: {self._forms()}"]
@@ -159,10 +167,10 @@ class ImportReport:
         return render.block(*shown)
 
     def _counts(self) -> str:
-        traces = counted(self.n_traces, "trace")
-        steps = counted(self.n_steps, "step")
-        calls = counted(self.n_tool_calls, "tool call")
-        records = counted(self.n_records, "record")
+        traces = quantity(self.n_traces, "trace")
+        steps = quantity(self.n_steps, "step")
+        calls = quantity(self.n_tool_calls, "tool call")
+        records = quantity(self.n_records, "record")
         n_skipped = len(self.problems)
         counts = f"{traces}, {steps}, {calls} from {records}; {n_skipped:,} skipped"
         if self.n_merged:
@@ -173,7 +181,7 @@ class ImportReport:
         """The forms, with the records of each where there are several, and who chose them."""
         forms = self.format or "none"
         if len(self.forms) > 1:
-            shown = [f"{name} ({counted(n, 'record')})" for name, n in self.forms.items()]
+            shown = [f"{name} ({quantity(n, 'record')})" for name, n in self.forms.items()]
             forms = ", ".join(shown)
         return f"{forms} ({self.decided})"
 
@@ -185,11 +193,6 @@ class ImportReport:
         remarks += [("note", note) for note in self.notes]
         remarks.append(("kept in meta", ", ".join(self.unknown_fields) or "none"))
         return remarks
-
-
-def counted(n: int, noun: str) -> str:
-    """A number of things, as ``1 trace`` or ``2 traces``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _added(listed: Iterable[tuple[str, tuple[Remark, ...]]]) -> tuple[Remark, ...]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toolkit.traces.decode import readable
+from toolkit.records import RecordError
+from toolkit.traces.amounts import quantity
+from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.report import ImportReport, Problem, Remark
@@ -24,6 +26,22 @@ def stated_id(format_: Format, record: Record) -> str | None:
         return format_.record_id(record)
     except BUGS:
         return None
+
+
+def answer_of(ask: Any, record: Record) -> Any:
+    """What a form says of a record: a text, or the records in it.
+
+    Raises RecordError where the form did not expect it.
+    """
+    try:
+        answer = ask(record)
+        return answer if isinstance(answer, str | None) else list(answer)
+    except RecursionError:
+        raise RecordError(TOO_DEEP) from None
+    except RecordError:
+        raise
+    except BUGS as error:
+        raise RecordError(f"its form cannot read it: {type(error).__name__}: {error}") from error
 
 
 @dataclass(slots=True)
@@ -103,7 +121,8 @@ class Tally:
         """The report of the file."""
         forms = dict(self.forms.most_common())
         n_fit = sum(forms.values())
-        by_content = f"decided from the content: {n_fit:,} of {self.n_records:,} records fit"
+        records = quantity(self.n_records, "record")
+        by_content = f"decided from the content: {n_fit:,} of {records} fit"
         return ImportReport(
             path=self.path,
             format=", ".join(forms),

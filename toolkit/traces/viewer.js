@@ -16,6 +16,7 @@ const COLUMNS = [
   ["duration_s", "duration"],
   ["model", "model"],
   ["source", "source"],
+  ["file", "file"],
 ];
 const NUMBERS = new Set(["reward", "failed", "steps", "tokens", "cost_usd", "duration_s"]);
 
@@ -46,7 +47,7 @@ function wordsOf(html) {
 
 async function textOf(at) {
   const row = rows[at];
-  let text = `${row.id} ${row.title} ${row.outcome} ${row.model}`;
+  let text = `${row.id} ${row.title} ${row.outcome} ${row.model} ${row.file}`;
   if (row.page) {
     text += " " + wordsOf(await pageOf(at));
   }

@@ -5,6 +5,7 @@ browser unpacks the one that is read.
 """
 
 import gzip
+import os
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ class Viewer:
     """How many of the traces can be read on it; the list has all."""
 
 
-def viewer(traces: Sequence[Trace], name: str, every_page: bool = False) -> Viewer:
+def viewer(
+    traces: Sequence[Trace], name: str, every_page: bool = False, files: Sequence[str] = ()
+) -> Viewer:
     """The page of many traces: a list to search and sort, and a page for each trace.
 
     Parameters
@@ -49,6 +52,8 @@ def viewer(traces: Sequence[Trace], name: str, every_page: bool = False) -> View
     every_page
         Whether the page of every trace is put in, however large the file becomes. Otherwise those
         that failed go first, and the list says which are left out.
+    files
+        The file of each trace, where they were read from several: the list has a column of them.
 
     Returns
     -------
@@ -56,6 +61,8 @@ def viewer(traces: Sequence[Trace], name: str, every_page: bool = False) -> View
         The page and how many traces are on it. That of a single trace can be read without script.
     """
     rows = [_row(trace) for trace in traces]
+    for row, file in zip(rows, _short_names(files), strict=False):
+        row["file"] = file
     data: dict[str, Any] = {"rows-data": rows}
     shown: object = ""
     if len(traces) == 1:
@@ -76,6 +83,13 @@ def viewer(traces: Sequence[Trace], name: str, every_page: bool = False) -> View
         data=data,
     )
     return Viewer(html, len(traces), n_pages)
+
+
+def _short_names(files: Sequence[str]) -> list[str]:
+    """The names of files, without the folder that they have in common."""
+    paths = [os.path.abspath(file) for file in files]  # noqa: PTH100 - some are in an archive
+    folder = os.path.commonpath(paths) if paths else ""
+    return [shortened(path.removeprefix(folder).lstrip("/\\"), ID_CHARS) for path in paths]
 
 
 def _row(trace: Trace) -> dict[str, Any]:
@@ -99,6 +113,7 @@ def _row(trace: Trace) -> dict[str, Any]:
         "duration_s": figures["duration_s"],
         "model": shortened(models[0], OUTCOME_CHARS) if models else "",
         "source": trace.source,
+        "file": "",
     }
 
 

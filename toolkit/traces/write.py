@@ -39,8 +39,7 @@ def write_traces(path: str | Path, traces: Iterable[Trace], form: str = "fieldbo
         Where two traces have the same id, one holds what is not JSON (it is named), or the form is
         none of these.
     """
-    if form != "fieldbook" and form not in RECORDS:
-        raise UsageError(f"no form {form!r}: traces are written as fieldbook, {', '.join(RECORDS)}")
+    check_form(form)
     traces = list(traces)
     for id_, n in Counter(trace.id for trace in traces).most_common(1):
         if n > 1:
@@ -52,6 +51,12 @@ def write_traces(path: str | Path, traces: Iterable[Trace], form: str = "fieldbo
         except ValueError as error:
             raise UsageError(f"trace {trace.id!r} cannot be written as JSON: {error}") from None
     write_whole(path, "".join(lines))
+
+
+def check_form(form: str) -> None:
+    """Raise UsageError for the name of a form that cannot be written."""
+    if form != "fieldbook" and form not in RECORDS:
+        raise UsageError(f"no form {form!r}: traces are written as fieldbook, {', '.join(RECORDS)}")
 
 
 def _line(trace: Trace, form: str) -> str:

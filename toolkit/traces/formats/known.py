@@ -1,6 +1,9 @@
 """The formats that `read_traces` knows, in the order in which they are tried."""
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
+from runpy import run_path
 
 from toolkit.errors import UsageError
 from toolkit.traces.formats import (
@@ -90,7 +93,11 @@ OWN_FORMATS = (
     rows.FORMAT,
 )
 RESERVED = ("auto", "table")
+FORMATS_VARIABLE = "FIELDBOOK_FORMATS"
+"""Names a Python file that registers formats of yours, for a process that reads traces."""
 _registered: dict[str, Format] = {}
+_files: set[Path] = set()
+"""The files that have registered theirs."""
 
 
 def register_format(format: Format) -> None:
@@ -103,8 +110,19 @@ def register_format(format: Format) -> None:
     _registered[format.name] = format
 
 
+def register_formats_of(path: Path) -> None:
+    """Run a Python file, once, that registers formats of yours."""
+    path = path.resolve()
+    if path not in _files:
+        _files.add(path)
+        run_path(str(path))
+
+
 def known_formats(first: Iterable[Format] = ()) -> dict[str, Format]:
     """The formats by name: those given, those that were registered (the latest first), our own."""
+    named_file = os.environ.get(FORMATS_VARIABLE)
+    if named_file:
+        register_formats_of(Path(named_file))
     formats: dict[str, Format] = {}
     outsiders = (*first, *reversed(_registered.values()))
     for format in outsiders:

@@ -1,11 +1,15 @@
 """Rows of a table: an input, an output, and an id where there is one."""
 
 import json
+import re
+from ast import literal_eval
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
+from warnings import catch_warnings
 
 from toolkit.records import RecordError
+from toolkit.traces.brief import as_words
 from toolkit.traces.decode import decode_at
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
@@ -14,27 +18,69 @@ from toolkit.traces.trace import Source, Trace
 
 ID_COLUMNS = ("id", "trace_id")
 INPUTS = ("input", "prompt", "question")
+ID_ENDINGS = ("id", "key")
+"""How the name of a column ends that may be that of the ids."""
 OUTPUTS = ("output", "response", "answer", "completion", "preferred_output")
+PYTHON_VALUE = re.compile(r"\[?\s*\{\s*'")
+"""How a list of objects begins, or an object, that Python wrote."""
+PYTHON_CHARS = 500_000
+"""The longest literal that is read: it takes many times its length in memory."""
+NO_PYTHON_VALUE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+"""What is raised for a text that is no literal, or one of no JSON value."""
 
 
-def find_columns(names: Iterable[str], file: str) -> tuple[str | None, str, str]:
-    """The columns of id (None where there is none), input and output, by their usual names.
+class Columns(NamedTuple):
+    """The columns of a table that its traces stand in."""
 
-    Raises RecordError, with the columns and the call to use, where one is not found.
-    """
+    id: str | None
+    """Where there is none, the ids are the rows' numbers."""
+    input: str
+    output: str | None
+
+
+def find_columns(names: Iterable[str]) -> Columns | None:
+    """The columns by their usual names; None where there is no input, or no output."""
     columns = [name for name in names if name.strip()]
     id_column = _first_column(columns, ID_COLUMNS)
     input_column = _first_column(columns, INPUTS)
     output_column = _first_column(columns, OUTPUTS)
     if input_column is None or output_column is None:
-        missing = "input" if input_column is None else "output"
-        call = f"traces_from_frame(pandas.read_csv({file!r}), id=..., input=..., output=...)"
-        raise RecordError(
-            f"read as a table, it has no column that is known to be the {missing}; "
-            f"its columns are: {', '.join(columns)}. Name them: {call}",
-            file,
-        )
-    return id_column, input_column, output_column
+        return None
+    return Columns(id_column, input_column, output_column)
+
+
+def likely_columns(names: Iterable[str], rows: Sequence[Record]) -> Columns:
+    """The columns that a stranger would name: by their usual names, else those with most words.
+
+    >>> likely_columns(["key", "said", "n"], [{"key": "a", "said": "Is the shop open?", "n": "3"}])
+    Columns(id='key', input='said', output=None)
+    """
+    columns = [name for name in names if name.strip()]
+    by_words = sorted(columns, key=lambda name: -_n_words(name, rows))
+    wordy = [name for name in by_words if _n_words(name, rows) > len(rows)]
+    input_column = _first_column(columns, INPUTS)
+    output_column = _first_column(columns, OUTPUTS)
+    others = [name for name in wordy if name not in (input_column, output_column)]
+    n_missing = [input_column, output_column].count(None)
+    chosen = sorted(others[:n_missing], key=columns.index)
+    if input_column is None:
+        input_column = chosen.pop(0) if chosen else by_words[0]
+    if output_column is None and chosen:
+        output_column = chosen.pop(0)
+    id_column = _first_column(columns, ID_COLUMNS)
+    for name in columns:
+        is_free = name not in (input_column, output_column)
+        if id_column is None and is_free and name.lower().endswith(ID_ENDINGS):
+            id_column = name
+    return Columns(id_column, input_column, output_column)
+
+
+def _n_words(name: str, rows: Sequence[Record]) -> int:
+    """How many words stand in a column."""
+    n_words = 0
+    for row in rows:
+        n_words += len(as_words(row.get(name)).split())
+    return n_words
 
 
 def _first_column(names: Sequence[str], usual: Sequence[str]) -> str | None:
@@ -119,19 +165,43 @@ def messages_in(cell: Any) -> list[Any] | None:
 
 
 def decoded_cell(cell: Any) -> Any:
-    """What the JSON of a cell stands for; the cell itself where it is no list or object."""
+    """What the JSON of a cell stands for; the cell itself where it is no list or object.
+
+    A list or an object as Python writes it is read as well: a CSV file of pandas has them so.
+    """
     if not isinstance(cell, str) or not cell.lstrip().startswith(("[", "{")):
         return cell
     text = cell.strip()
     decoded = decode_at(text, 0)
-    is_whole = decoded.end == len(text) and not decoded.error and not decoded.n_cut
-    return decoded.value if is_whole else cell
+    if decoded.end == len(text) and not decoded.error and not decoded.n_cut:
+        return decoded.value
+    if PYTHON_VALUE.match(text) and len(text) <= PYTHON_CHARS:
+        value = _python_value(text)
+        return cell if value is None else value
+    return cell
+
+
+def _python_value(text: str) -> Any:
+    """What a literal of Python stands for, as JSON has it; None where it is none.
+
+    >>> _python_value("[{'role': 'user', 'content': None}]")
+    [{'role': 'user', 'content': None}]
+    """
+    # as numpy writes a list of objects: no line breaks inside a string of Python
+    literal = text.replace("}\n {", "}, {")
+    try:
+        with catch_warnings(action="ignore"):  # a string may hold what only looks like an escape
+            value = literal_eval(literal)
+        return json.loads(json.dumps(value, allow_nan=False))
+    except NO_PYTHON_VALUE:
+        return None
 
 
 def _read(record: Record, id_: str) -> Trace:
-    _, input_column, output_column = find_columns(record, "")
-    id_column = _first_column(list(record), ID_COLUMNS)
-    return read_row(record, id_, id_column, input_column, output_column)
+    columns = find_columns(record)
+    if columns is None:
+        raise RecordError("it has no input and output by their usual names")
+    return read_row(record, id_, *columns)
 
 
 def _has_both(record: Record) -> bool:

@@ -1,0 +1,75 @@
+"""Traces that take several records each: their records are kept until all of them have come in."""
+
+from dataclasses import dataclass, replace
+
+from toolkit.traces.formats.form import Format
+from toolkit.traces.scan import RawRecord
+from toolkit.traces.tally import Tally, answer_of
+
+
+@dataclass(slots=True)
+class Group:
+    """The records of one trace, in their order."""
+
+    format: Format
+    id: str
+    tally: Tally
+    """That of the file with the first of them."""
+    records: list[RawRecord]
+
+    def together(self) -> RawRecord:
+        """One record that holds all of them."""
+        values = []
+        not_finite: list[str] = []
+        for record in self.records:
+            values.append(record.value)
+            not_finite += record.not_finite
+        together = {"records": values}
+        return replace(self.records[0], value=together, not_finite=tuple(not_finite))
+
+
+class Groups:
+    """The groups that have begun, in that order."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str, int], Group] = {}
+        """By form and id; those of records without an id also by the place of their file."""
+        self._last_ids: dict[str, str] = {}
+        """The id of the group that was met last, by form: a record without one belongs to it."""
+
+    def begin_file(self) -> None:
+        """Begin a file: no record of it belongs to the last group of another one."""
+        self._last_ids = {}
+
+    def add(self, record: RawRecord, format_: Format, tally: Tally) -> None:
+        """Keep a record. Raises RecordError where its form cannot tell its trace."""
+        assert format_.group is not None
+        id_ = answer_of(format_.group, record.value)
+        if not id_:
+            id_ = self._last_ids.get(format_.name, "")
+        self._last_ids[format_.name] = id_
+        place = 0 if id_ else tally.place
+        key = (format_.name, id_, place)
+        group = self._groups.get(key)
+        if group is None:
+            group = Group(format_, id_, tally, [])
+            self._groups[key] = group
+        group.records.append(record)
+
+    def take(self) -> list[Group]:
+        """All groups: none of them is kept any longer."""
+        self._adopt_orphans()
+        groups = list(self._groups.values())
+        self._groups.clear()
+        return groups
+
+    def _adopt_orphans(self) -> None:
+        """Let records that stand before any id belong to the first trace of their form and file."""
+        for key in [key for key in self._groups if not key[1]]:
+            orphans = self._groups[key]
+            for group in self._groups.values():
+                is_near = group.format is orphans.format and group.tally is orphans.tally
+                if is_near and group is not orphans:
+                    group.records[:0] = orphans.records
+                    del self._groups[key]
+                    break
