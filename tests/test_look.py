@@ -13,7 +13,7 @@ SHEETS = [
         "render.css",
         "traces/page.css",
         "traces/viewer.css",
-        "views/panels/keys.css",
+        "views/panels/look.css",
         "views/panels/reading.css",
     )
 ]

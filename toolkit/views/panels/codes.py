@@ -35,8 +35,8 @@ HELP = {digit: f"put the code of chip {digit} on the reason" for digit in DIGITS
     "↑ ↓ Space": "scroll the reason and its trace",
 }
 
-HUES = 8
-"""How many colours there are; the ninth code has that of the first."""
+HUES = 6
+"""How many colours there are; the seventh code has that of the first."""
 
 
 def code_counts(now: Version) -> list[tuple[str, int]]:
@@ -63,7 +63,7 @@ def chip_html(code: str, hue: int, about: Iterable[str]) -> render.Html:
 
 
 def reason_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html:
-    """The reason, and under it its trace, folded away."""
+    """The reason, and under it its trace."""
     if label is None:
         empty = "There are no reasons to code: the codebook has no labels."
         return render.block(render.tag("p", empty))
@@ -74,4 +74,4 @@ def reason_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html
     trace = traces.get(label.trace_id)
     if trace is None:
         return render.block(who, reason, "The trace is not at hand.")
-    return render.block(who, reason, render.details("The trace", trace_html(trace)))
+    return render.block(who, reason, render.details("The trace", trace_html(trace), open_=True))

@@ -32,7 +32,7 @@ __all__ = ["CodingPanel"]
 
 
 class CodingPanel(Panel):
-    """One reason at a time, with its trace folded away, the codes that it has, and those that are
+    """One reason at a time, with its trace, the codes that it has, and those that are
     suggested for it.
 
     Labels of failed traces come first. `by` is who codes; None takes the user name of the
