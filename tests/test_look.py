@@ -15,6 +15,7 @@ SHEETS = [
         "traces/viewer.css",
         "views/panels/look.css",
         "views/panels/reading.css",
+        "views/panels/session.css",
     )
 ]
 TOKENS = re.compile(r"--fb-[\w-]+:[^;}]+")

@@ -160,9 +160,8 @@ async def browse(page, panel, expect):
 
 
 async def coding(page, panel, expect):
-    await panel.focus()
-    await page.keyboard.press("1")
-    await expect(panel.get_by_text("Saved: ")).to_be_visible()
+    await panel.get_by_role("button", name="Confirm").click()
+    await expect(panel.get_by_text("condition ignored is confirmed")).to_be_visible()
 
 
 async def rubric(page, panel, expect):
