@@ -70,7 +70,7 @@ from toolkit.sessions import MemoryLog, Session
 from toolkit.views import SessionPanel
 
 def slowly(request):
-    return replace(harbor_policy(request), delay_s=0.05)
+    return replace(harbor_policy(request), delay_s=0.15)
 
 async def talk(session, situation):
     with World.open(now=situation.now) as world:
@@ -174,9 +174,11 @@ async def rubric(page, panel, expect):
 
 
 async def session(page, panel, expect):
-    await expect(panel.get_by_text("connected")).to_have_count(2)
-    await panel.get_by_role("button", name="Drop network").last.click()
-    await expect(panel.get_by_text("away")).to_have_count(1)
+    await expect(panel.get_by_text("● connected")).to_have_count(2)
+    phone = panel.locator(".fieldbook-of-phone")
+    await expect(phone.get_by_text("dry land")).to_be_visible()
+    await phone.get_by_role("button", name="Drop network").click()
+    await expect(panel.get_by_text("○ away")).to_have_count(1)
     await expect(panel.get_by_text("allow 3 to 5 working days").first).to_be_visible()
 
 

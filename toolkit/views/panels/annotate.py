@@ -79,7 +79,7 @@ class AnnotationPanel(Panel):
     """The step where that trace goes wrong; None where the list is empty."""
     undo: Button
     """The button that takes back the last label; it too goes with its trace."""
-    _badges: tuple[str, ...] = ()
+    _badges: tuple[object, ...] = ()
 
     def __init__(
         self,
@@ -136,6 +136,11 @@ class AnnotationPanel(Panel):
     def draw(self, page: Page) -> list[Widget]:
         """The trace, and beside it the verdicts with the reason, and what helps to find one."""
         self._draw_bar(page)
+        side = VBox(self._draw_side(page)).add_class("fieldbook-side")
+        return [Box([self._draw_trace(), side]).add_class("fieldbook-columns")]
+
+    def _draw_side(self, page: Page) -> list[Widget]:
+        """The verdicts with the reason, the step, earlier words, and last what stands aside."""
         self.reason = page.box = reason_box(self._filled_why)
         self.reason.disabled = self.trace is None
         rows: list[Widget] = [self._draw_verdicts(page), self.reason, page.note]
@@ -148,8 +153,7 @@ class AnnotationPanel(Panel):
         aside = self._aside()
         if aside:
             rows.append(HTML(render.block(aside)))
-        side = VBox(rows).add_class("fieldbook-side")
-        return [Box([self._draw_trace(), side]).add_class("fieldbook-columns")]
+        return rows
 
     def _draw_verdicts(self, page: Page) -> Box:
         self.verdicts = {}

@@ -113,7 +113,7 @@ class Screen(VBox):  # type: ignore[misc]
         state = render.tag("span", word, class_="connected" if is_here else "away")
         self.network.description = self._labelled("Drop network" if is_here else "Reconnect")
         name = render.tag("strong", self.name)
-        place = render.tag("span", f"at event {self.surface.cursor}", class_="soft")
+        place = render.tag("span", f"cursor {self.surface.cursor}", class_="soft")
         self.state.value = render.block(render.tag("div", name, state, place, class_="state"))
         self.view.value = conversation_html(self.surface.conversation)
 

@@ -8,8 +8,8 @@ __all__ = ["conversation_html"]
 SHOWN_CHARS = 1_500
 """Of a longer text the end is shown."""
 SHOWN_ITEMS = 12
-UNSEEN = {"model.usage", "lease.renewed"}
-"""What a reader of the talk need not know."""
+UNSEEN = {"model.usage", "lease.renewed", "tool.result"}
+"""What a reader of the talk need not know, unless it failed."""
 NAMES = ("name", "why", "question", "content")
 """The data that stands in for the words of an item without any."""
 
@@ -18,7 +18,7 @@ def conversation_html(conversation: Conversation) -> render.Html:
     """The end of a conversation: words as Markdown, tool calls and signals."""
     rows = []
     for item in conversation.items[-SHOWN_ITEMS:]:
-        if item.kind not in UNSEEN:
+        if item.kind not in UNSEEN or item.data.get("error"):
             rows.append(_item_html(item))
     last_run = next(reversed(conversation.runs.values()), None)
     state = f"{last_run.actor}: {last_run.state} · {last_run.source}" if last_run else ""
