@@ -13,8 +13,9 @@ SHEETS = [
         "render.css",
         "traces/page.css",
         "traces/viewer.css",
-        "views/panels/keys.css",
+        "views/panels/look.css",
         "views/panels/reading.css",
+        "views/panels/session.css",
     )
 ]
 TOKENS = re.compile(r"--fb-[\w-]+:[^;}]+")

@@ -39,24 +39,47 @@ async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, noteb
     await notebook.open(lab, "coding.ipynb")
     await notebook.run_all()
     await expect(page.get_by_text("1 of 3 · 0 read")).to_be_visible()
-    await page.get_by_placeholder("A code").press_sequentially("ignores the condition")
+    code = page.get_by_placeholder("A code")
+    await code.press_sequentially("ignores the condition")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 code,")).to_be_visible()
+    await expect(code).to_be_focused()  # so that one code can be typed after the other
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_text("2 of 3 · 1 read")).to_be_visible()
+    await expect(code).to_be_focused()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("1")
+    await expect(page.get_by_role("button", name="ignores the condition · 2 (1)")).to_be_visible()
+    await page.keyboard.press("u")
+    await expect(page.get_by_role("button", name="ignores the condition · 1 (1)")).to_be_visible()
+    await page.keyboard.press("ArrowLeft")
+    await expect(page.get_by_text("1 of 3 · 1 read")).to_be_visible()
+    for stray in "xab":  # in command mode Lab would cut the cell
+        await page.keyboard.press(stray)
+    await page.keyboard.press("?")
+    keys = page.get_by_role("dialog").filter(has_text="Keys")
+    await expect(keys.get_by_text("write a code", exact=True)).to_be_visible()
+    await notebook.picture(pictures, "coding-keys")
+    await page.keyboard.press("n")  # does nothing while the keys are listed
+    await page.keyboard.press("?")
+    await expect(keys).to_be_hidden()
     await press("Confirm")
     await expect(page.get_by_text("2 codes")).to_be_visible()
-    await page.get_by_role("listbox").select_option("ignores the condition")
+    await press("Merge")
+    await expect(page.get_by_text("Choose one code or more in this list.").last).to_be_visible()
+    await page.get_by_role("listbox").select_option(index=0)
     await page.get_by_placeholder("Name of").fill("ignores a constraint")
     await press("Merge")
-    await expect(page.get_by_text("needs a definition")).to_be_visible()
+    await expect(page.get_by_text("Say in a sentence what it is.").last).to_be_visible()
     await page.get_by_placeholder("What it is").fill(
         "Acts against a condition that the customer stated."
     )
     await press("Merge")
     await expect(page.get_by_text("1 failure mode")).to_be_visible()
-    await page.get_by_text("The trace").click()
     await expect(page.get_by_text("Not on Sunday!").first).to_be_visible()
     await notebook.picture(pictures, "coding-panel")
     assert await page.evaluate("window.pwned") is None
+    assert await page.locator(".jp-Notebook .jp-Cell").count() == 1
     now = Codebook(lab.folder / "codes.jsonl", []).now
     assert [(mode.name, mode.codes, mode.by) for mode in now.modes] == [
         ("ignores a constraint", ("ignores the condition",), "ada")

@@ -45,8 +45,9 @@ def html() -> str:
 def test_only_what_the_raters_disagree_on_is_shown_with_both_reasons(files, tmp_path):
     panel = AdjudicationPanel(TRACES, files, store=tmp_path / "final.jsonl", rater="cy")
     assert (panel.trace.id, panel.position) == ("t2", "1 of 3 · 0 labelled")
-    assert "ada (human): fail" in html()
-    assert "bo (human): pass" in html()
+    assert "verdict fail" in html()
+    assert "ada (human)" in html()
+    assert "bo (human)" in html()
     assert "ada on t2 &lt;img" in html()
     assert "<img" not in html()
 
@@ -69,7 +70,7 @@ def test_the_last_word_goes_to_a_file_of_its_own_and_the_raters_files_stay_as_th
 
 def test_agreement_so_far_is_of_the_traces_that_both_judged(files, tmp_path):
     AdjudicationPanel(TRACES, files, store=tmp_path / "final.jsonl", rater="cy")
-    assert "3 traces" in html()  # not t4, which ada deferred
+    assert "raters agree on 1 of 3 traces" in html()  # not t4, which ada deferred
     assert "simulated" not in html()
 
 
@@ -78,9 +79,9 @@ def test_simulated_raters_are_called_simulated(tmp_path):
     for rater, verdict in (("r1", "pass"), ("r2", "fail")):
         store.add(Label("t1", rater, verdict, "because", "simulated"))
     AdjudicationPanel(TRACES, [store], store=tmp_path / "final.jsonl", rater="cy")
-    assert "on 1 trace<" in html()
+    assert "raters agree on 0 of 1 trace<" in html()
     assert "simulated raters" in html()
-    assert "r1 (simulated): pass" in html()
+    assert "r1 (simulated)" in html()
 
 
 def test_a_raters_own_file_and_a_raters_own_name_are_refused(files, tmp_path):

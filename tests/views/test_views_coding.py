@@ -10,6 +10,7 @@ from ipywidgets import Widget
 from toolkit.evals import Codebook, Label
 from toolkit.traces import Step, Trace
 from toolkit.views import CodingPanel, plot_saturation
+from toolkit.views.panels.page import widgets_in
 
 HOSTILE = '<img src=x onerror="window.pwned=1">'
 
@@ -78,7 +79,7 @@ def test_a_suggestion_is_shown_as_one_and_is_confirmed_or_dismissed_for_this_rea
     book.suggest({"rude": ["l1", "l3"], "late": ["l1"]}, by="clusters")
     panel.page.buttons["next"].click()
     panel.page.buttons["previous"].click()
-    assert "rude</strong> · suggested · clusters (model)" in shown()
+    assert "suggested · clusters (model)" in shown()
     panel.page.buttons["confirm rude"].click()
     panel.page.buttons["dismiss late"].click()
     assert sorted(coded(book)) == [
@@ -98,7 +99,8 @@ def test_codes_are_merged_into_a_mode_that_more_codes_can_join(panel, book):
     add(panel, "curt")
     panel.picked.value, panel.mode.value = ("rude",), "tone"
     panel.page.buttons["merge"].click()
-    assert panel.message == "Not saved: the failure mode 'tone' needs a definition."
+    assert panel.message == "Not saved: Say in a sentence what it is."
+    assert "fieldbook-missing" in shown()
     assert not book.now.modes
     panel.definition.value = "How it is said."
     panel.page.buttons["merge"].click()
@@ -119,8 +121,69 @@ def test_nothing_chosen_is_nothing_merged(panel, book):
     add(panel, "rude")
     panel.mode.value, panel.definition.value = "tone", "How it is said."
     panel.page.buttons["merge"].click()
-    assert "choose the codes" in panel.message
+    assert "Choose one code" in panel.message
     assert (book.now.modes, panel.definition.value) == ((), "How it is said.")
+
+
+def missing_beside(field, panel):
+    """What the merge form says under one of its fields."""
+    rows = widgets_in(panel)
+    rows = next(row.children for row in rows if field in getattr(row, "children", ()))
+    return rows[rows.index(field) + 1].value
+
+
+def test_each_field_of_a_merge_says_what_is_missing_in_it_and_nothing_else(panel):
+    add(panel, "rude")
+    panel.page.buttons["merge"].click()
+    assert "Choose one code" in missing_beside(panel.picked, panel)
+    assert "a name" in missing_beside(panel.mode, panel)
+    assert "in a sentence" in missing_beside(panel.definition, panel)
+    panel.picked.value, panel.mode.value = ("rude",), "tone"
+    panel.page.buttons["merge"].click()
+    assert missing_beside(panel.picked, panel) == missing_beside(panel.mode, panel) == ""
+    assert "in a sentence" in missing_beside(panel.definition, panel)
+
+
+def key(panel, act, why=""):
+    panel.key_layer.press({"act": act, "page": panel.page.number, "why": why})
+
+
+def test_the_codes_used_most_have_the_first_keys_and_say_how_many_reasons_have_them(panel, book):
+    book.code("l2", "late", by="bo")
+    book.code("l3", "late", by="bo")
+    key(panel, "add", "rude")
+    chips = [panel.page.buttons[f"code-{digit}"] for digit in (1, 2)]
+    assert [chip.description for chip in chips] == ["late · 2 (1)", "rude · 1 (2)"]
+    assert [chip.disabled for chip in chips] == [False, True]
+    assert [words for words, _ in panel.picked.options] == ["late · 2", "rude · 1"]
+    key(panel, "code-1")
+    assert ("l1", "late", "confirmed") in coded(book)
+    key(panel, "code-9")
+    assert len(coded(book)) == 4
+
+
+def test_a_key_for_a_code_does_not_lose_the_word_in_the_box(panel, book):
+    book.code("l2", "late", by="bo")
+    panel.page.buttons["next"].click()
+    panel.page.buttons["previous"].click()
+    key(panel, "code-1", "half a wo")
+    assert "not saved yet" in panel.message
+    assert panel.page.box.value == "half a wo"
+
+
+def test_ctrl_enter_adds_what_is_in_the_box_if_anything_and_goes_on(panel, book):
+    key(panel, "add-on", "rude")
+    assert (coded(book), panel.label.id) == ([("l1", "rude", "confirmed")], "l2")
+    assert "Saved: rude" in panel.message
+    key(panel, "add-on")
+    assert (coded(book), panel.label.id) == ([("l1", "rude", "confirmed")], "l3")
+
+
+def test_each_code_has_a_colour_and_no_two_of_the_first_six_the_same(panel):
+    for code in "abcdef":
+        add(panel, code)
+    chips = [line for line in shown().split("<") if line.startswith("span class=\"fieldbook-chip")]
+    assert len({chip.split(">")[0] for chip in chips}) == len("abcdef")
 
 
 @pytest.mark.parametrize("late", ["add", "none", "next", "undo"])
@@ -175,10 +238,10 @@ def test_a_write_that_fails_says_so_and_keeps_the_word(tmp_path):
     assert panel.codebook.now.confirmed[0].code == "rude"
 
 
-def test_the_trace_is_folded_below_its_reason(book):
+def test_the_trace_stands_below_its_reason(book):
     trace = Trace("t1", (Step("1", "message", "user", "Where is it?"),))
     CodingPanel(book, [trace], by="ada")
-    assert "<details><summary>The trace</summary>" in shown()
+    assert "<summary>The trace</summary>" in shown()
     assert "Where is it?" in shown()
 
 
@@ -275,7 +338,8 @@ def test_enter_adds_the_code_of_its_own_page_and_the_message_stands_under_the_bo
     )
     assert coded(book) == [("l1", "rude", "confirmed")]
     assert "Saved: rude." in panel.page.note.value
-    assert panel.page.children.index(panel.page.note) < len(panel.page.children) - 1
+    shown_in_order = list(widgets_in(panel.page))
+    assert shown_in_order.index(panel.page.note) < shown_in_order.index(panel.picked)
     panel.key_layer.press({"act": "add", "page": panel.page.number, "why": " "})
     assert "Not saved" in panel.page.note.value
     with pytest.raises(ValueError, match="blank"):

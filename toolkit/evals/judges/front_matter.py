@@ -15,17 +15,17 @@ YAML_SUFFIXES = (".yaml", ".yml")
 def fields_in(source: str, file: str | Path) -> dict[str, Any]:
     """The fields in the text of a file; the Markdown is ``text``. Raises RecordError."""
     head, body = _parts(source, file)
-    if body is not None:
-        head = "\n" + head  # the line of --- is counted, as an editor does
     try:
         # No word is taken for a number or a truth value by itself, so that grades may be 5 to 1, or
         # yes and no; the fields that are numbers are read as such afterwards.
         fields = yaml.load(head, yaml.BaseLoader)
     except yaml.YAMLError as error:
-        why = f"not YAML: {error}"
+        parts = [getattr(error, "context", None), getattr(error, "problem", None)]
+        why = f"not YAML: {', '.join(filter(None, parts)) or error}"
         if "mapping values are not allowed" in str(error):
             why += ". A sentence that holds a colon is put in quotes"
-        raise RecordError(why, str(file)) from None
+        mark = getattr(error, "problem_mark", None)
+        raise RecordError(why, str(file), mark.line + 1 if mark else None) from None
     if not isinstance(fields, dict):
         raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
     if body is not None:
@@ -34,13 +34,47 @@ def fields_in(source: str, file: str | Path) -> dict[str, Any]:
 
 
 def _parts(source: str, file: str | Path) -> tuple[str, str | None]:
-    """The YAML of a rubric file, and the Markdown under it; None where all is YAML."""
+    """The YAML of a rubric file, and the Markdown under it; None where all is YAML.
+
+    Each line of the YAML has the number that it has in the file.
+    """
     if Path(file).suffix in YAML_SUFFIXES:
         return source, None
     parts = FRONT_MATTER.match(source)
     if parts is None:
         raise RecordError("a rubric opens with front matter between two lines of ---", str(file), 1)
-    return parts[1], parts[2]
+    lines_before = "\n" * source.count("\n", 0, parts.start(1))
+    return lines_before + parts[1], parts[2]
+
+
+def located(error: RecordError, source: str, file: str | Path) -> RecordError:
+    """The same error, with the line of its field in the text of a file, where it is known."""
+    line = error.line or _line_of(error.field or "", source, file)
+    return RecordError(error.why, str(file), line, error.field)
+
+
+def _line_of(field: str, source: str, file: str | Path) -> int | None:
+    """The line of a field such as ``criteria.0.rule``, or of the innermost that holds it."""
+    head, _ = _parts(source, file)
+    node = yaml.compose(head, yaml.BaseLoader)
+    line = None
+    for name in field.split("."):
+        node = _child(node, name)
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+    return line
+
+
+def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    """The part of a YAML node with this name, or at this place."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == name:
+                return value
+    if isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
+        return node.value[int(name)]
+    return None
 
 
 def source_of(fields: dict[str, Any], path: str | Path) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, TypeAdapter
 
-from toolkit.evals.judges.front_matter import fields_in, source_of
+from toolkit.evals.judges.front_matter import fields_in, located, source_of
 from toolkit.records import RecordError, fingerprint, read_text, validate, write_whole
 
 STRICT: dict[str, Any] = {"extra": "forbid"}
@@ -196,7 +196,8 @@ class Rubric:
             if why.startswith("Unexpected"):
                 known = fields(_class_of_field(error.field))
                 why += f": known are {', '.join(field.name for field in known)}"
-            raise RecordError(why, error.file, error.line, error.field) from None
+            plainer = RecordError(why, error.file, error.line, error.field)
+            raise located(plainer, source, file) from None
 
     def save(self, path: str | Path) -> None:
         """Write a new file, fsynced; where `path` holds this rubric already, whatever its comments,

@@ -17,7 +17,7 @@ from toolkit.evals.judges.verdict import Verdict
 from toolkit.evals.scorers import SCORERS, Score, Scorer, not_, score
 from toolkit.evals.scorers.checks import called, matches
 from toolkit.models.model import Progress
-from toolkit.records import fingerprint
+from toolkit.records import RecordError, fingerprint
 from toolkit.traces import Source, Trace
 
 RULE = re.compile(r"(?P<never>never )?(?P<verb>says|calls) (?P<object>.+)", re.DOTALL)
@@ -63,9 +63,12 @@ class RuleJudge:
     rest: SklearnJudge | None = None
 
     def __post_init__(self) -> None:
-        for criterion in self.rubric.criteria:
+        for number, criterion in enumerate(self.rubric.criteria):
             if criterion.rule:
-                read_rule(criterion.rule)
+                try:
+                    read_rule(criterion.rule)
+                except ValueError as error:
+                    raise RecordError(str(error), field=f"criteria.{number}.rule") from None
 
     @property
     def _without_rule(self) -> list[str]:

@@ -5,12 +5,16 @@ of its own.
 from collections.abc import Iterable
 from os import PathLike
 
+from ipywidgets import Widget
+
 from toolkit import evals, render
 from toolkit.evals.labels.labels import Label, LabelStore, tidy
 from toolkit.evals.labels.tables import gather_labels
 from toolkit.traces import Trace
 from toolkit.views.panels.annotate import AnnotationPanel
+from toolkit.views.panels.page import Page
 from toolkit.views.panels.panel import user_name
+from toolkit.views.panels.reading import WINDOW
 from toolkit.views.words import quantity
 
 __all__ = ["AdjudicationPanel"]
@@ -31,7 +35,7 @@ class AdjudicationPanel(AnnotationPanel):
         stores: Iterable[str | PathLike[str]],
         store: str | PathLike[str],
         rater: str | None = None,
-        height: str = "22rem",
+        height: str = WINDOW,
     ):
         rater_stores = [LabelStore(path) for path in stores]
         labels = gather_labels(rater_stores)
@@ -43,12 +47,18 @@ class AdjudicationPanel(AnnotationPanel):
         for label in sorted(labels, key=lambda label: label.rater):
             self._labels_of.setdefault(label.trace_id, []).append(label)
             kinds.add(label.rater_kind)
-        badges = [agreement_so_far(rater_stores)]
+        badges: list[object] = [agreement_so_far(rater_stores)]
         for kind in sorted(kinds - {"human"}):
             badges.append(f"{kind} raters")
         self._badges = tuple(badges)
         disputed = [trace for trace in traces if self._disputed(trace.id)]
         super().__init__(disputed, store, adjudicator, height)
+        self.add_class("fieldbook-adjudicate")
+
+    def _draw_side(self, page: Page) -> list[Widget]:
+        """What the raters said, and under it the verdicts with the reason."""
+        rows = super()._draw_side(page)
+        return [*rows[-1:], *rows[:-1]] if self.trace else rows
 
     def _disputed(self, trace_id: str) -> bool:
         """Whether the raters gave a trace different verdicts."""
@@ -59,25 +69,30 @@ class AdjudicationPanel(AnnotationPanel):
         """What each rater said of the trace, side by side."""
         if self.trace is None:
             return ""
-        heads = []
-        reasons = []
+        cards = []
         for label in self._labels_of[self.trace.id]:
-            heads.append(f"{label.rater} ({label.rater_kind}): {label.verdict}")
-            reasons.append(render.tag("pre", label.why))
-        return render.table([reasons], heads)
+            verdict = render.tag("span", label.verdict, class_=f"verdict {label.verdict}")
+            who = render.tag("div", verdict, f" {label.rater} ({label.rater_kind})")
+            cards.append(render.tag("div", who, render.tag("p", label.why), class_="rater"))
+        return render.tag("div", *cards, class_="raters")
 
 
-def agreement_so_far(stores: Iterable[str | PathLike[str]]) -> str:
-    """How far the raters agree on the traces that several of them judged, in one line."""
+def agreement_so_far(stores: Iterable[str | PathLike[str]]) -> render.Html | str:
+    """On how many of the traces that several raters judged they all say the same.
+
+    The coefficient stands behind the words, for who points at them.
+    """
     ratings = evals.merge_labels(stores)
     rated_twice = ratings[ratings.notna().sum(axis=1) > 1]
     if rated_twice.empty:
         return "no trace has two verdicts yet"
+    n_alike = int((rated_twice.nunique(axis=1) == 1).sum())
+    words = f"raters agree on {n_alike} of {quantity(len(rated_twice), 'trace')}"
     agreement = evals.agreement(rated_twice)
-    traces = quantity(len(rated_twice), "trace")
-    if agreement.alpha is None:
-        return f"no alpha: {agreement.reason} on {traces}"
-    return f"alpha {agreement.alpha:.2f} on {traces}"
+    coefficient = agreement.reason
+    if agreement.alpha is not None:
+        coefficient = f"Krippendorff's alpha {agreement.alpha:.2f}: 1 is agreement, 0 is chance"
+    return render.tag("span", words, title=coefficient)
 
 
 def _refuse_own_file(store: str | PathLike[str], rater_stores: Iterable[LabelStore]) -> None:

@@ -14,20 +14,15 @@ from toolkit import render
 from toolkit.evals.judges.verdict import Verdict
 from toolkit.evals.labels.labels import Judgement, Label, LabelStore, tidy
 from toolkit.traces import Trace, trace_html
+from toolkit.views.panels.look import progress_html
 from toolkit.views.panels.page import Page, frame
 from toolkit.views.panels.panel import Panel, by_id, problems_text, user_name
 from toolkit.views.panels.phrases import PhraseChips, phrases_of
 from toolkit.views.panels.queue import deferred, first_to_do, next_to_do
-from toolkit.views.panels.reading import (
-    WINDOW,
-    any_failed,
-    browser_button,
-    jump_field,
-    progress_html,
-)
+from toolkit.views.panels.reading import WINDOW, any_failed, browser_button, jump_field
 from toolkit.views.panels.stepfield import StepField
 from toolkit.views.panels.verdicts import (
-    HINT,
+    HELP,
     KEYS,
     LOOKS,
     UNSAVED,
@@ -84,7 +79,7 @@ class AnnotationPanel(Panel):
     """The step where that trace goes wrong; None where the list is empty."""
     undo: Button
     """The button that takes back the last label; it too goes with its trace."""
-    _badges: tuple[str, ...] = ()
+    _badges: tuple[object, ...] = ()
 
     def __init__(
         self,
@@ -94,13 +89,13 @@ class AnnotationPanel(Panel):
         height: str = WINDOW,
         judge: Iterable[Verdict] = (),
     ):
-        super().__init__(KEYS, HINT)
+        super().__init__(KEYS, help=HELP)
         self.rater = tidy(user_name(rater))
         self._traces = by_id(traces)
         self._ids = list(self._traces)
         self._store = LabelStore(store, make=True)
         self._judged = {verdict.trace_id: verdict for verdict in judge}
-        self.add_class("fieldbook").add_class("fieldbook-window").add_class("fieldbook-annotate")
+        self.add_class("fieldbook-window").add_class("fieldbook-annotate")
         self.layout = Layout(max_width="none", height=height)
         self._make_bar()
         self._turn_to(first_to_do(self._ids, self._labels()))
@@ -141,6 +136,11 @@ class AnnotationPanel(Panel):
     def draw(self, page: Page) -> list[Widget]:
         """The trace, and beside it the verdicts with the reason, and what helps to find one."""
         self._draw_bar(page)
+        side = VBox(self._draw_side(page)).add_class("fieldbook-side")
+        return [Box([self._draw_trace(), side]).add_class("fieldbook-columns")]
+
+    def _draw_side(self, page: Page) -> list[Widget]:
+        """The verdicts with the reason, the step, earlier words, and last what stands aside."""
         self.reason = page.box = reason_box(self._filled_why)
         self.reason.disabled = self.trace is None
         rows: list[Widget] = [self._draw_verdicts(page), self.reason, page.note]
@@ -153,8 +153,7 @@ class AnnotationPanel(Panel):
         aside = self._aside()
         if aside:
             rows.append(HTML(render.block(aside)))
-        side = VBox(rows).add_class("fieldbook-side")
-        return [Box([self._draw_trace(), side]).add_class("fieldbook-columns")]
+        return rows
 
     def _draw_verdicts(self, page: Page) -> Box:
         self.verdicts = {}
@@ -162,7 +161,6 @@ class AnnotationPanel(Panel):
             action = partial(self._judge, verdict)
             made = page.button(verdict, look.word, look.icon, look.tooltip, action)
             made.disabled = self.trace is None
-            made.layout.width = "auto"
             if self._label and self._label.verdict == verdict:
                 made.add_class("fieldbook-chosen")
             self.verdicts[verdict] = made
@@ -170,7 +168,7 @@ class AnnotationPanel(Panel):
 
     def heading(self) -> str:
         """Where the panel stands, and whose labels these are."""
-        badges = [f"labels by {self.rater}", *self._badges]
+        badges = (f"labels by {self.rater}", *self._badges)
         share = len(self._labels()) / max(1, len(self._ids))
         return progress_html(self.position, share, badges)
 
@@ -253,11 +251,11 @@ class AnnotationPanel(Panel):
     def _save(self, label: Label) -> str:
         """Write a label, and turn to the next trace without one, or stay where none is left."""
         self._store.add(label)
-        message = f"Saved: {label.trace_id} is a {label.verdict}."
+        labels = self._labels()
+        message = f"{len(labels)} saved. The newest: {label.trace_id} is a {label.verdict}."
         judged = self._judged.get(label.trace_id)
         if judged:
             message += f" The judge says {judged.verdict or 'nothing that counts'}."
-        labels = self._labels()
         following = next_to_do(self._ids, labels, label.trace_id)
         if following is None:
             message += f" All {len(self._ids)} have a label."

@@ -14,17 +14,23 @@ from toolkit.traces import Trace, trace_html
 from toolkit.views.panels.annotate import AnnotationPanel
 from toolkit.views.panels.page import Page, button, close_tree
 from toolkit.views.panels.panel import Panel, by_id
-from toolkit.views.panels.reading import STYLE, WINDOW, browser_button
+from toolkit.views.panels.reading import WINDOW, browser_button
 from toolkit.views.panels.sift import NO_TROUBLE, has_words, trouble_of
 from toolkit.views.panels.tracetable import cells_of, same_in_all, sentence_of, trace_table
 
 __all__ = ["TraceBrowser"]
 
 KEYS = {"search": "/", "failures": "F", "label": "L", "error": "E", "open": "O"}
-HINT = (
-    "Click the panel, or Tab into it, for its keys: ↑ ↓ open the trace above or below, with Shift "
-    "they select several; Page Up, Page Down and Space scroll the trace; / F L E O as shown."
-)
+HELP = {
+    "/": "search the words of all traces",
+    "↑ ↓": "open the trace above or below",
+    "Shift+↑ ↓": "select several",
+    "Page Up, Page Down, Space": "scroll the trace",
+    "F": "put those first that failed",
+    "L": "label the selected traces",
+    "E": "the next step that failed",
+    "O": "open all that is folded, or fold it",
+}
 
 
 class TraceBrowser(Panel):
@@ -50,8 +56,8 @@ class TraceBrowser(Panel):
         rater: str | None = None,
         height: str = WINDOW,
     ):
-        super().__init__(KEYS, HINT)
-        self.add_class("fieldbook").add_class("fieldbook-window").add_class("fieldbook-browse")
+        super().__init__(KEYS, help=HELP)
+        self.add_class("fieldbook-window").add_class("fieldbook-browse")
         self.stage.layout.height = f"calc({height} - 3rem)"
         self.layout.max_width = "none"  # a table takes all the room that there is
         self._traces = by_id(traces)
@@ -99,10 +105,6 @@ class TraceBrowser(Panel):
     def selected(self) -> list[Trace]:
         """The traces whose rows are selected, in the order of `found`."""
         return [self.found[row] for row in sorted(self.table.selected_rows)]
-
-    def heading(self) -> str:
-        """The look of the panel."""
-        return render.block(style=STYLE)
 
     def draw(self, page: Page) -> list[Widget]:
         """The only page: the search, the table, and the trace that is open."""

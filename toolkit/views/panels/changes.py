@@ -1,27 +1,24 @@
 """The table of a `RubricPanel`: each labelled trace, with its verdicts before and after an edit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from toolkit import render
 from toolkit.evals import Label, Verdict
 
-__all__ = ["changes_table"]
+__all__ = ["agreement_dots", "changes_table"]
 
-HEAD = (
-    "trace",
-    "your label",
-    "by the file",
-    "by the box",
-    "",
-    "your reason; under it, why the judge says so",
-)
+HEAD = ("trace", "you say", "by the file", "by the box", "why")
 NOT_JUDGED = "…"
+MOST_DOTS = 60
+"""Of more labels no dots are drawn: nobody counts them."""
 
 
 def changes_table(
     labels: Sequence[Label], before: Iterable[Verdict], after: Iterable[Verdict]
 ) -> render.Html:
-    """A row for each of `labels`; those whose verdict the edit changes come first."""
+    """A row for each of `labels`; those whose verdict the edit changes come first, and are
+    tinted.
+    """
     verdicts_before = {verdict.trace_id: verdict for verdict in before}
     verdicts_after = {verdict.trace_id: verdict for verdict in after}
     changed = []
@@ -31,13 +28,62 @@ def changes_table(
         word_before = _word(verdicts_before.get(label.trace_id))
         word_now = _word(now)
         change = _change(label, word_before, word_now)
-        why = render.details(label.why, render.tag("pre", _why(now)))
-        row = (label.trace_id, label.verdict, word_before, word_now, change, why)
+        cells = [
+            render.tag("code", label.trace_id),
+            _pill(label.verdict),
+            _judged(label, word_before),
+            render.fragment(_judged(label, word_now), render.tag("div", change)),
+            render.details(label.why, render.tag("p", _why(now))),
+        ]
         if change:
-            changed.append(row)
+            changed.append(_row(cells, "changed"))
         else:
-            unchanged.append(row)
-    return render.table([*changed, *unchanged], HEAD)
+            unchanged.append(_row(cells, None))
+    head = render.tag("tr", *(render.tag("th", name) for name in HEAD))
+    body = render.tag("tbody", *changed, *unchanged)
+    return render.tag("table", render.tag("thead", head), body, class_="changes")
+
+
+def agreement_dots(labels: Mapping[str, Label], verdicts: Sequence[Verdict]) -> render.Html:
+    """A dot for each verdict: full where it is the label's, empty where it is not, a dotted ring
+    where there is none. Those that agree come first.
+    """
+    if len(verdicts) > MOST_DOTS:
+        return render.fragment()
+    agreeing = differing = unscored = 0
+    for verdict in verdicts:
+        if verdict.verdict is None:
+            unscored += 1
+        elif verdict.verdict == labels[verdict.trace_id].verdict:
+            agreeing += 1
+        else:
+            differing += 1
+    return render.tag(
+        "div",
+        render.tag("span", "●" * agreeing, class_="agreeing"),
+        render.tag("span", "○" * differing, class_="differing"),
+        render.tag("span", "◌" * unscored, class_="soft"),
+        class_="dots",
+        aria_hidden="true",
+    )
+
+
+def _row(cells: Iterable[render.Html], look: str | None) -> render.Html:
+    return render.tag("tr", *(render.tag("td", cell) for cell in cells), class_=look)
+
+
+def _pill(word: str) -> render.Html:
+    look = f"verdict {word}" if word in {"pass", "fail"} else "verdict"
+    return render.tag("span", word, class_=look)
+
+
+def _judged(label: Label, word: str) -> render.Html:
+    """A verdict, with a sign whether it is the label's."""
+    if word not in {"pass", "fail"}:
+        return _pill(word)
+    sign = "✓" if word == label.verdict else "✗"
+    meaning = "as you say" if word == label.verdict else "not as you say"
+    return render.fragment(_pill(word), " ", render.tag("span", sign, title=meaning))
 
 
 def _word(verdict: Verdict | None) -> str:
@@ -57,7 +103,7 @@ def _change(label: Label, before: str, now: str) -> str:
     if before == now or NOT_JUDGED in (before, now):
         return ""
     if now == label.verdict:
-        return "▶ now as you say"
+        return "now as you say"
     if before == label.verdict:
-        return "▶ no longer as you say"
-    return "▶ changed"
+        return "no longer as you say"
+    return "changed"

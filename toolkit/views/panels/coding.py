@@ -3,32 +3,40 @@ failure modes.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 
-from ipywidgets import HTML, Box, Combobox, HBox, Layout, SelectMultiple, Text, VBox, Widget
+from ipywidgets import HTML, Box, Combobox, SelectMultiple, Text, VBox, Widget
 
 from toolkit import render
 from toolkit.evals.labels.codebook import Codebook, Coding, FailureMode, Version
 from toolkit.evals.labels.labels import Label, tidy
-from toolkit.traces import Trace, trace_html
+from toolkit.traces import Trace
+from toolkit.views.panels.codes import (
+    DIGITS,
+    HELP,
+    KEYS,
+    chip_html,
+    code_counts,
+    hue_class,
+    hues_of,
+    reason_html,
+)
+from toolkit.views.panels.look import heading, progress_html
+from toolkit.views.panels.mergeform import MergeForm
 from toolkit.views.panels.page import Page
 from toolkit.views.panels.panel import Panel, problems_text, user_name
+from toolkit.views.panels.reading import WINDOW
 from toolkit.views.words import quantity
 
 __all__ = ["CodingPanel"]
 
-FEWEST_ROWS = 3
-MOST_ROWS = 8
-"""How many codes the list shows at once."""
-
 
 class CodingPanel(Panel):
-    """One reason at a time, with its trace folded away, the codes that it has, and those that are
+    """One reason at a time, with its trace, the codes that it has, and those that are
     suggested for it.
 
     Labels of failed traces come first. `by` is who codes; None takes the user name of the
-    environment.
+    environment. `height` is that of the panel, as CSS: the window's.
 
     >>> from tempfile import mkdtemp
     >>> from toolkit.evals import Codebook, Label
@@ -49,8 +57,17 @@ class CodingPanel(Panel):
     definition: Text
     """The box for its definition."""
 
-    def __init__(self, codebook: Codebook, traces: Iterable[Trace] = (), by: str | None = None):
-        super().__init__(hint="Enter in the first box adds the code.")
+    def __init__(
+        self,
+        codebook: Codebook,
+        traces: Iterable[Trace] = (),
+        by: str | None = None,
+        height: str = WINDOW,
+    ):
+        super().__init__(KEYS, help=HELP)
+        self.add_class("fieldbook-window").add_class("fieldbook-coding")
+        self.layout.max_width = "none"
+        self.layout.height = height
         self.codebook = codebook
         self.by = tidy(user_name(by))
         self._traces = {trace.id: trace for trace in traces}
@@ -68,7 +85,7 @@ class CodingPanel(Panel):
         """Where the panel stands, as the codebook has it."""
         now = self.codebook.now
         number = self._at + 1 if self._labels else 0
-        codes = quantity(len(_codes(now)), "code")
+        codes = quantity(len(code_counts(now)), "code")
         modes = quantity(len(now.modes), "failure mode")
         n_read = len(self._read(now))
         return f"{number} of {len(self._labels)} · {n_read} read · {codes}, {modes}"
@@ -87,33 +104,51 @@ class CodingPanel(Panel):
 
     def heading(self) -> str:
         """Where the panel stands, and who codes."""
-        coder = f" · coded by {self.by} (human)"
-        return render.block(render.tag("strong", self.position), coder)
+        share = len(self._read(self.codebook.now)) / max(1, len(self._labels))
+        return progress_html(self.position, share, (f"coded by {self.by} (human)",))
 
     def draw(self, page: Page) -> list[Widget]:
-        """The reason, its codes, the box for another, and what makes failure modes of codes."""
+        """The reason, and beside it its codes, the box for another, and what makes failure modes
+        of codes.
+        """
         now = self.codebook.now
-        rows: list[Widget] = [self._draw_reason()]
-        for coding in now.codings:
-            if self.label and coding.label_id == self.label.id and coding.code:
-                rows.append(self._draw_coding(page, coding))
-        rows.append(self._draw_bar(page, now))
-        rows.append(page.note)
-        rows.append(self._draw_merge(page, now))
-        return rows
+        self._draw_bar(page)
+        side: list[Widget] = [self._draw_codes(page, now), self._draw_box(page, now)]
+        side += [self._draw_chips(page, now), page.note, self._draw_merge(page, now)]
+        reading = Box([HTML(reason_html(self.label, self._traces))]).add_class("fieldbook-frame")
+        columns = [reading, VBox(side).add_class("fieldbook-side").add_class("wide")]
+        return [Box(columns).add_class("fieldbook-columns")]
 
-    def _draw_reason(self) -> Box:
-        """The reason, and under it its trace, folded away."""
-        reason = HTML(_reason_html(self.label, self._traces))
-        layout = Layout(max_height="min(26rem, 45vh)", overflow="auto")
-        return Box([reason], layout=layout)
+    def _draw_bar(self, page: Page) -> None:
+        """What leads from reason to reason."""
+        back = partial(self._step, -1)
+        on = partial(self._step, 1)
+        previous = page.button(
+            "previous", "Previous", "arrow-left", "The reason before this one", back
+        )
+        following = page.button("next", "Next", "arrow-right", "The reason after this one", on)
+        previous.disabled = self._at == 0
+        following.disabled = self._at >= len(self._labels) - 1
+        self.bar.children = [previous, following, self.undo_button(page)]
 
-    def _draw_coding(self, page: Page, coding: Coding) -> HBox:
-        """A code of the reason, who gave it, and the buttons that decide on it."""
+    def _codes_of_reason(self, now: Version) -> list[Coding]:
+        """The codes of the reason on display, those that were taken off it too."""
+        label_id = self.label.id if self.label else None
+        return [coding for coding in now.codings if coding.label_id == label_id and coding.code]
+
+    def _draw_codes(self, page: Page, now: Version) -> VBox:
+        """The codes of the reason, each with who gave it and the buttons that decide on it."""
+        hues = hues_of(now)
+        rows = [heading("Codes of this reason")]
+        for coding in self._codes_of_reason(now):
+            rows.append(self._draw_coding(page, coding, hues[coding.code]))
+        if len(rows) == 1:
+            rows.append(HTML(render.block(render.tag("span", "none yet", class_="soft"))))
+        return VBox(rows)
+
+    def _draw_coding(self, page: Page, coding: Coding, hue: int) -> Box:
         code = coding.code
-        about = f" · {coding.status} · {coding.coder}"
-        text = render.block(render.fragment(render.tag("strong", code), about))
-        row: list[Widget] = [HTML(text)]
+        row: list[Widget] = [HTML(chip_html(code, hue, (coding.status, coding.coder)))]
         if coding.status == "suggested":
             confirm = page.button(
                 f"confirm {code}",
@@ -132,19 +167,21 @@ class CodingPanel(Panel):
                 partial(self._dismiss, code),
             )
             row.append(dismiss)
-        return HBox(row)
+        return Box(row).add_class("fieldbook-row")
 
-    def _draw_bar(self, page: Page, now: Version) -> HBox:
+    def _draw_box(self, page: Page, now: Version) -> VBox:
         """The box for a code, and the buttons that go with it."""
+        codes = sorted(code for code, _ in code_counts(now))
         self.code = Combobox(
-            placeholder="A code: type one, or pick one",
-            options=_codes(now),
+            placeholder="A code: type one, or pick one (W)",
+            options=codes,
             continuous_update=False,
-            layout=Layout(width="16rem"),
         )
-        self.code.add_class("fieldbook-add")  # Enter in it presses Add code
+        self.code.add_class("fieldbook-write").add_class("fieldbook-enter-add")
         page.box = self.code
         add = page.button("add", "Add code", "plus", "Put this code on the reason", self._add)
+        tooltip = "Put this code on the reason, if there is one, and show the next reason"
+        add_on = page.button("add-on", "Add, next", "forward", tooltip, self._add_and_go_on)
         none = page.button(
             "none",
             "No code",
@@ -152,33 +189,27 @@ class CodingPanel(Panel):
             "Read: there is nothing in it to code",
             self._add_none,
         )
-        back = partial(self._step, -1)
-        on = partial(self._step, 1)
-        previous = page.button(
-            "previous", "Previous", "arrow-left", "The reason before this one", back
-        )
-        following = page.button("next", "Next", "arrow-right", "The reason after this one", on)
-        undo = self.undo_button(page)
-        bar = [self.code, add, none, previous, following, undo]
-        return HBox(bar, layout=Layout(flex_flow="row wrap"))
+        return VBox([self.code, Box([add, add_on, none]).add_class("fieldbook-row")])
 
-    def _draw_merge(self, page: Page, now: Version) -> HBox:
+    def _draw_chips(self, page: Page, now: Version) -> Box:
+        """The codes that are used most, each with its count and a key."""
+        hues = hues_of(now)
+        here = set()
+        for coding in self._codes_of_reason(now):
+            if coding.status == "confirmed":
+                here.add(coding.code)
+        chips = []
+        for digit, (code, n) in zip(DIGITS, code_counts(now), strict=False):
+            tooltip = f"Put {code} on the reason; {quantity(n, 'reason')} have it"
+            chip = page.button(
+                f"code-{digit}", f"{code} · {n}", "", tooltip, partial(self._put, code)
+            )
+            chip.disabled = code in here
+            chips.append(chip.add_class("fieldbook-chip").add_class(hue_class(hues[code])))
+        return Box(chips).add_class("fieldbook-row")
+
+    def _draw_merge(self, page: Page, now: Version) -> MergeForm:
         """The codes to choose from, and the form of the failure mode that they make."""
-        codes = _codes(now)
-        self.picked = SelectMultiple(
-            options=codes,
-            rows=max(FEWEST_ROWS, min(MOST_ROWS, len(codes))),
-            layout=Layout(width="18rem"),
-        )
-        self.mode = Combobox(
-            placeholder="Name of the failure mode",
-            options=[mode.name for mode in now.modes],
-            continuous_update=False,
-        )
-        self.definition = Text(
-            placeholder="What it is, in a sentence",
-            continuous_update=False,
-        )
         merge = page.button(
             "merge",
             "Merge",
@@ -186,13 +217,16 @@ class CodingPanel(Panel):
             "Make the chosen codes a failure mode, or add them to the one of that name",
             self._merge,
         )
-        form = VBox([self.mode, self.definition, merge])
-        return HBox([self.picked, form], layout=Layout(flex_flow="row wrap"))
+        self._form = MergeForm(code_counts(now), now.modes, merge)
+        self.picked = self._form.picked
+        self.mode = self._form.name
+        self.definition = self._form.definition
+        return self._form
 
     def unsaved(self, act: str) -> str:
         """The message about words in a box that another button than that of `act` saves."""
         code = self.code.value
-        if act != "add" and code.strip():
+        if act not in {"add", "add-on"} and code.strip():
             return f"{code!r} is not saved yet: press Add code, or empty the box."
         definition = self.definition.value
         if act != "merge" and definition.strip():
@@ -203,8 +237,19 @@ class CodingPanel(Panel):
         """Put the code in the box on the reason."""
         if self.label is None:
             return ""
-        self.codebook.code(self.label.id, self.code.value, by=self.by)
-        return f"Saved: {self.code.value.strip()}."
+        return self._put(self.code.value)
+
+    def _add_and_go_on(self) -> str:
+        """Put the code in the box on the reason, if there is one, and show the next reason."""
+        message = self._add() if self.code.value.strip() else ""
+        return f"{message} {self._step(1)}".strip()
+
+    def _put(self, code: str) -> str:
+        """Put a code on the reason."""
+        if self.label is None:
+            return ""
+        self.codebook.code(self.label.id, code, by=self.by)
+        return f"Saved: {code.strip()}."
 
     def _add_none(self) -> str:
         """Note that the reason was read, and needs no code."""
@@ -242,41 +287,6 @@ class CodingPanel(Panel):
 
     def _merge(self) -> str:
         """Make the picked codes a failure mode, or add them to the one of that name."""
-        name = self.mode.value.strip()
-        picked = self.picked.value
-        if not picked:
-            raise ValueError("choose the codes to merge first.")
-        if not name:
-            raise ValueError("the failure mode needs a name.")
-        mode = self._mode_named(name)
-        codes = tuple(dict.fromkeys([*mode.codes, *picked]))
-        self.codebook.merge(replace(mode, codes=codes, by=self.by, kind="human"))
-        return f"Saved: {mode.name} is made of {', '.join(codes)}."
-
-    def _mode_named(self, name: str) -> FailureMode:
-        """The failure mode of this name, with the definition in the box, if there is one."""
-        definition = self.definition.value.strip()
-        for mode in self.codebook.now.modes:
-            if mode.name.casefold() == name.casefold():
-                return replace(mode, definition=definition or mode.definition)
-        if not definition:
-            raise ValueError(f"the failure mode {name!r} needs a definition.")
-        return FailureMode(name, definition, (), self.by)
-
-
-def _codes(now: Version) -> list[str]:
-    """The codes that count, in the order of the alphabet."""
-    return sorted({coding.code for coding in now.confirmed})
-
-
-def _reason_html(label: Label | None, traces: dict[str, Trace]) -> str:
-    if label is None:
-        empty = "There are no reasons to code: the codebook has no labels."
-        return render.block(render.tag("p", empty))
-    about = f"{label.verdict} of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
-    who = render.tag("div", about, class_="who")
-    reason = render.tag("pre", label.why)
-    trace = traces.get(label.trace_id)
-    if trace is None:
-        return render.block(who, reason, "The trace is not at hand.")
-    return render.block(who, reason, render.details("The trace", trace_html(trace)))
+        mode = self._form.mode(self.by)
+        self.codebook.merge(mode)
+        return f"Saved: {mode.name} is made of {', '.join(mode.codes)}."

@@ -5,7 +5,7 @@ from pathlib import Path
 from toolkit.evals import Rubric
 from toolkit.records import RecordError, read_text, write_whole
 
-__all__ = ["Draft"]
+__all__ = ["Draft", "placed"]
 
 CHANGED_MEANWHILE = (
     "somebody changed the file since it was read: Revert shows it; copy your words first"
@@ -55,3 +55,12 @@ class Draft:
     def _drop(self) -> None:
         self.text = self.saved
         self.draft_path.unlink(missing_ok=True)
+
+
+def placed(error: RecordError, text: str) -> str:
+    """What is wrong with the text of a rubric, and the line of it."""
+    lines = text.splitlines()
+    if not error.line or error.line > len(lines):
+        return str(error)
+    line = lines[error.line - 1].strip()
+    return f"{error.file}, line {error.line} ({line}): {error.why}"

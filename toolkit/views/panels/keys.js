@@ -107,43 +107,70 @@ function rows(root) {
   return { move, has: () => root.querySelector(".fieldbook-table tbody tr") };
 }
 
-function listen(root, model, signal) {
+// The list of the keys, which ? shows.
+function helpList(words) {
+  const make = (name, text = "", ...children) => {
+    const element = Object.assign(document.createElement(name), { textContent: text });
+    element.append(...children);
+    return element;
+  };
+  const rows = Object.entries(words).flatMap(([cap, what]) => [make("dt", "", make("kbd", cap)), make("dd", what)]);
+  const list = make("dialog", "", make("h1", "Keys"), make("dl", "", ...rows));
+  list.className = "fieldbook-help";
+  list.tabIndex = -1;
+  return { element: list, turn: () => (list.open ? list.close() : list.showModal()) };
+}
+
+function listen(root, model, help, signal) {
   const read = reading(root);
   const table = rows(root);
   const mine = (element) => element.closest(".fieldbook-keys") === root; // and not a panel's beneath this one
   const page = () => root.querySelector(".fieldbook-page");
-  const box = () => page()?.querySelector("textarea");
+  const box = () => page()?.querySelector(".fieldbook-box textarea");
+  const words = () => page()?.querySelector(".fieldbook-box :is(textarea, input)")?.value ?? "";
+  const buttonOf = (act) => page()?.querySelector(`.fieldbook-${act}`) ?? root.querySelector(`button.fieldbook-${act}`);
+  const actOf = (button) => Object.keys(model.get("caps")).find((act) => button.classList.contains(`fieldbook-${act}`));
   const numberOf = (shown) => Number(/fieldbook-page-(\d+)/.exec(shown?.className)?.[1] ?? -1);
   const quiet = (element) => element.setAttribute("data-lm-suppress-shortcuts", "true");
   const back = () => root.focus({ preventScroll: true });
   let chosen = null; // the verdict that waits for its reason, and the page that it was chosen on
+  let typing = null; // the field that sent its words, and has the focus again once the kernel has answered
   let sent = null; // the page whose verdict is under way: until the kernel answers, keys do nothing
 
-  function send(act, why = box()?.value ?? "") {
+  function send(act, why = words()) {
     back(); // first, so that the box's own message is ahead of this one
     if (act === chosen?.act) sent = page();
     model.send({ act, page: numberOf(page()), why });
+  }
+
+  function sendFrom(field, act, why) {
+    typing = `.${[...field.classList].find((name) => name.startsWith("fieldbook-enter-"))}`;
+    send(act, why);
+    sent = page(); // what is typed before the box is there again must not act as keys
   }
 
   function choose(act, button) {
     chosen = { act, page: page() };
     page().querySelectorAll("button").forEach((other) => other.classList.remove("fieldbook-pressed"));
     button.classList.add("fieldbook-pressed");
+    const why = box().closest(".fieldbook-box");
+    why.classList.add("fieldbook-now");
+    why.querySelector("label").textContent = `${button.textContent.replace(/ \(.*/, "")}: now write why, Enter saves`;
     write();
   }
 
   function write() {
-    const words = box();
-    words.focus(); // always, even where there is a reason: words that are typed next must never act as keys
-    words.setSelectionRange(words.value.length, words.value.length);
-    words.onbeforeinput = ({ data }) => {
-      words.onbeforeinput = null;
-      if (data?.trim() && /\S$/.test(words.value)) words.setRangeText(" ", words.selectionStart, words.selectionEnd, "end");
+    const reason = box();
+    reason.focus(); // always, even where there is a reason: words that are typed next must never act as keys
+    reason.setSelectionRange(reason.value.length, reason.value.length);
+    reason.onbeforeinput = ({ data }) => {
+      reason.onbeforeinput = null;
+      if (data?.trim() && /\S$/.test(reason.value)) reason.setRangeText(" ", reason.selectionStart, reason.selectionEnd, "end");
     }; // what is typed after earlier words is a word of its own
   }
 
   function jump(act) {
-    const field = root.querySelector(`.fieldbook-${act} input`);
+    const field = root.querySelector(`.fieldbook-${act} :is(input, textarea)`);
     field?.focus();
     field?.select();
   }
@@ -151,7 +178,12 @@ function listen(root, model, signal) {
   function inBox(event) {
     if (event.key === "Escape") return back;
     if (event.key !== "Enter" || event.shiftKey) return null;
-    if (event.target.closest(".fieldbook-add")) return () => send("add", event.target.value);
+    const field = event.target.closest("[class*=fieldbook-enter-]");
+    if (field) {
+      const act = /fieldbook-enter-(\S+)/.exec(field.className)[1]; // Enter in it is this act
+      return () => sendFrom(field, event.ctrlKey || event.metaKey ? `${act}-on` : act, event.target.value);
+    }
+    if (event.target.matches("textarea") && !event.target.closest(".fieldbook-box")) return event.ctrlKey || event.metaKey ? back : null;
     if (event.target !== box()) return back; // a field such as the jump takes its words when it is left
     if (chosen?.page === page()) return () => send(chosen.act);
     return event.ctrlKey || event.metaKey ? back : null;
@@ -160,15 +192,16 @@ function listen(root, model, signal) {
   function onPanel(event) {
     const cap = ARROWS[event.key] ?? event.key.toUpperCase();
     const act = Object.entries(model.get("caps")).find((pair) => pair[1] === cap)?.[0];
-    if (act && sent === page()) return () => {};
-    if (act === "jump" || act === "search") return () => jump(act);
+    if (act && sent && sent === page()) return () => {};
+    if (event.key === "?") return event.repeat ? () => {} : help.turn;
+    if (act === "jump" || act === "search" || act === "write") return () => jump(act);
     if (act in read.acts) return event.repeat && act !== "error" ? () => {} : read.acts[act];
     if (act) {
-      const button = page()?.querySelector(`.fieldbook-${act}`);
+      const button = buttonOf(act);
       const steps = act === "previous" || act === "next"; // a key that is held down steps on, and does nothing else again
       if (button?.disabled || (event.repeat && !steps)) return () => {};
       if (button && !event.repeat && root.querySelector(".fieldbook-table")) return () => button.click();
-      const wantsWords = button && box() && act !== "undo";
+      const wantsWords = button && box() && page().contains(button) && act !== "undo";
       return () => (wantsWords ? choose(act, button) : send(act));
     }
     if (event.target.matches("button, summary, [type=checkbox]") && event.key === " ") return null;
@@ -179,11 +212,17 @@ function listen(root, model, signal) {
 
   function pressed(event) {
     if (!mine(event.target)) return;
-    const typing = event.target.matches(TYPING);
+    if (help.element.open) {
+      event.stopPropagation();
+      if (event.key !== "?" && event.key !== "Escape") return;
+      event.preventDefault();
+      return help.turn();
+    }
+    const isTyping = event.target.matches(TYPING);
     const modified = event.ctrlKey || event.metaKey || event.altKey;
-    if (event.isComposing || event.key === "Tab" || (modified && !(typing && event.key === "Enter"))) return;
-    const act = typing ? inBox(event) : onPanel(event);
-    if (!typing || act) event.stopPropagation();
+    if (event.isComposing || event.key === "Tab" || (modified && !(isTyping && event.key === "Enter"))) return;
+    const act = isTyping ? inBox(event) : onPanel(event);
+    if (!isTyping || act) event.stopPropagation();
     if (act) {
       event.preventDefault();
       act();
@@ -199,13 +238,18 @@ function listen(root, model, signal) {
       read.follow(link);
     }
     if (act) read.acts[act]();
-    const press = event.target.closest(".fieldbook-page button, .fieldbook-undo");
-    if (event.target.closest(".fieldbook-chips button") || ((link || act) && chosen?.page === page())) write();
+    const verdict = event.target.closest(".fieldbook-verdicts button");
+    if (verdict && box() && !words().trim()) return choose(actOf(verdict), verdict); // the kernel asks for the reason
+    const press = event.target.closest(".fieldbook-page button, .fieldbook-page-button");
+    if (box() && (event.target.closest(".fieldbook-chips button") || ((link || act) && chosen?.page === page()))) write();
     else if (press || link || act) back();
   }
 
   function answered({ page: shown, seek }) {
-    if (shown === numberOf(sent)) sent = null;
+    if (shown === numberOf(sent) || typing) sent = null;
+    const field = typing;
+    typing = null;
+    if (field) requestAnimationFrame(() => requestAnimationFrame(() => root.querySelector(`${field} input`)?.focus()));
     if (seek) requestAnimationFrame(() => requestAnimationFrame(() => read.seek(seek))); // once it is drawn
   }
 
@@ -236,11 +280,13 @@ function arrive(root, sought) {
 function render({ model, el }) {
   const stop = new AbortController();
   let frame = 0;
-  el.textContent = model.get("hint");
+  const help = helpList(model.get("help"));
+  const ask = Object.assign(document.createElement("button"), { textContent: "?", title: "List the keys", onclick: help.turn });
+  el.replaceChildren(ask, Object.assign(document.createElement("span"), { textContent: model.get("hint") }), help.element);
   const attach = () => {
     const root = el.closest(".fieldbook-keys");
     if (root) {
-      listen(root, model, stop.signal);
+      listen(root, model, help, stop.signal);
       arrive(root, model.get("seek"));
     } else frame = requestAnimationFrame(attach); // not in the page yet
   };

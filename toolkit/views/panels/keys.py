@@ -15,7 +15,15 @@ from traitlets import Bool, Dict, Unicode
 
 from toolkit.records import validate
 
-__all__ = ["Keys", "Press"]
+__all__ = ["FOCUS", "Keys", "Press"]
+
+FOCUS = (
+    "lists the keys. Click the panel, or Tab into it, to use them: "
+    "while its edge is blue, no key reaches the notebook."
+)
+"""What stands beside the button that lists the keys."""
+HELP = {"?": "show this list, or close it", "Esc": "leave a box, back to the panel"}
+"""What the keys do that every panel has."""
 
 
 class Press(NamedTuple):
@@ -31,20 +39,27 @@ class Press(NamedTuple):
 class Keys(AnyWidget):
     """Listens on the `panel` that it is shown in, and hands each press to `on_press`.
 
-    `caps` is the key of each act: a character in capitals, or an arrow (``←``, ``→``). With `seek`
-    the panel is scrolled to, and takes the keys, as soon as it is there.
+    `caps` is the key of each act: a character in capitals, or an arrow (``←``, ``→``). ``?`` lists
+    them with the words in `help`. With `seek` the panel is scrolled to, and takes the keys, as soon
+    as it is there.
     """
 
     _esm = Path(__file__).with_suffix(".js")
-    _css = Path(__file__).with_suffix(".css")
     caps = Dict().tag(sync=True)
     hint = Unicode().tag(sync=True)
+    help = Dict().tag(sync=True)
     seek = Bool(default_value=False).tag(sync=True)
 
     def __init__(
-        self, panel: Box, on_press: Callable[[Press], None], caps: Mapping[str, str], hint: str
+        self,
+        panel: Box,
+        on_press: Callable[[Press], None],
+        caps: Mapping[str, str],
+        hint: str = FOCUS,
+        help: Mapping[str, str] | None = None,
     ):
-        super().__init__(caps=dict(caps), hint=hint)
+        words = {cap: act for act, cap in caps.items()}
+        super().__init__(caps=dict(caps), hint=hint, help={**words, **(help or {}), **HELP})
         panel.add_class("fieldbook-keys")
         self.add_class("fieldbook-hint")
         self._on_press = on_press

@@ -8,16 +8,9 @@ from toolkit import render
 
 __all__ = ["Page", "button", "close_tree", "frame", "widgets_in"]
 
-INK = "#1c1c1c"
-PROBLEM_EDGE = "#d55e00"
-MESSAGE_EDGE = "#8886"
-
 
 class Page(VBox):  # type: ignore[misc]
     """A page of a panel. Once it is gone from the stage, its buttons do nothing."""
-
-    box: ValueWidget | None = None
-    """The box for words, if there is one. A key that presses a button brings its words along."""
 
     def __init__(
         self,
@@ -29,20 +22,28 @@ class Page(VBox):  # type: ignore[misc]
         self.number = number
         self.on_stage = True
         self.buttons: dict[str, Button] = {}
-        self.note = HTML(layout=Layout(flex="1 1 20rem", margin="2px 12px"))
+        self.note = HTML()
+        self._box: ValueWidget | None = None
         self._keys = keys
         self._on_act = on_act
         self.add_class("fieldbook-page")
         self.add_class(f"fieldbook-page-{number}")  # so the browser knows where a key was pressed
 
+    @property
+    def box(self) -> ValueWidget | None:
+        """The box for words, if there is one. A key that presses a button brings its words along.
+
+        Where the box has several lines, the key waits until its words are written.
+        """
+        return self._box
+
+    @box.setter
+    def box(self, box: ValueWidget) -> None:
+        self._box = box
+        box.add_class("fieldbook-box")
+
     def button(
-        self,
-        act: str,
-        word: str,
-        icon: str,
-        tooltip: str,
-        action: Callable[[], str],
-        colour: str | None = None,
+        self, act: str, word: str, icon: str, tooltip: str, action: Callable[[], str]
     ) -> Button:
         """A button of this page, with the key of `act`, if it has one. `action` writes to disk, and
         returns the message for the next page.
@@ -52,7 +53,8 @@ class Page(VBox):  # type: ignore[misc]
             if self.on_stage:  # else the click came late, and was meant for what stood here
                 self._on_act(act, action)
 
-        made = button(word, icon, tooltip, press, colour, self._keys.get(act, ""))
+        made = button(word, icon, tooltip, press, self._keys.get(act, ""))
+        made.add_class("fieldbook-page-button")
         if act in self._keys:
             made.add_class(f"fieldbook-{act}")
         self.buttons[act] = made
@@ -68,29 +70,21 @@ class Page(VBox):  # type: ignore[misc]
 
     def say(self, text: str, problem: bool) -> None:
         """Show `text` in the note of this page."""
-        edge = PROBLEM_EDGE if problem else MESSAGE_EDGE
-        style = f"line-height:1.4;padding:2px 8px;border-left:3px solid {edge}"
-        role = "alert" if problem else "status"
-        mark = "⚠ " if problem else ""
-        self.note.value = render.tag("div", mark, text, role=role, style=style) if text else ""
+        if not text:
+            self.note.value = ""
+        elif problem:
+            alert = render.tag("div", "⚠ ", text, role="alert", class_="fieldbook-note problem")
+            self.note.value = alert
+        else:
+            self.note.value = render.tag("div", text, role="status", class_="fieldbook-note")
 
 
 def button(
-    word: str,
-    icon: str,
-    tooltip: str,
-    action: Callable[[], object],
-    colour: str | None = None,
-    key: str = "",
+    word: str, icon: str, tooltip: str, action: Callable[[], object], key: str = ""
 ) -> Button:
-    """A button that calls `action`, and shows the `key` that stands for it.
-
-    One with a `colour` of its own has an ink that can be read on it, in a dark notebook too.
-    """
-    style = {"button_color": colour, "text_color": INK} if colour else {}
+    """A button that calls `action`, and shows the `key` that stands for it."""
     description = f"{word} ({key})" if key else word
-    layout = Layout(width="8rem")
-    made = Button(description=description, icon=icon, tooltip=tooltip, style=style, layout=layout)
+    made = Button(description=description, icon=icon, tooltip=tooltip)
     made.on_click(lambda _: action())
     return made
 

@@ -10,7 +10,8 @@ from itertools import count
 from ipywidgets import HTML, Button, HBox, Layout, VBox, Widget
 
 from toolkit.traces import Trace
-from toolkit.views.panels.keys import Keys, Press
+from toolkit.views.panels.keys import FOCUS, Keys, Press
+from toolkit.views.panels.look import in_family
 from toolkit.views.panels.page import Page, button, close_tree, widgets_in
 
 __all__ = ["Panel", "by_id", "problems_text", "user_name"]
@@ -29,7 +30,10 @@ class Panel(VBox):  # type: ignore[misc]
     keys : mapping of str to str
         The key of each act, such as ``{"better": "1"}``: it presses the button of that act.
     hint : str
-        The sentence under the panel that tells the keys.
+        The sentence under the panel.
+    help : mapping of str to str
+        What each key does, in words, for the list that ``?`` shows; a key without words is listed
+        with the name of its act.
 
     Examples
     --------
@@ -50,19 +54,25 @@ class Panel(VBox):  # type: ignore[misc]
     message = ""
     """What the panel says on the page."""
 
-    def __init__(self, keys: Mapping[str, str] | None = None, hint: str = ""):
+    def __init__(
+        self,
+        keys: Mapping[str, str] | None = None,
+        hint: str = FOCUS,
+        help: Mapping[str, str] | None = None,
+    ):
         self.head = HTML()
-        self.bar = HBox(layout=Layout(flex_flow="row wrap"))
+        self.bar = HBox().add_class("fieldbook-bar")
         self.stage = VBox()
         self.buttons: dict[str, Button] = {}
         """The buttons that stay from page to page, by their act."""
         self._caps = dict(keys or {})
         self._numbers = count(1)
         self.page = Page(0, self._caps, self.act)
-        rows = [self.head, self.bar, self.stage]
-        super().__init__(rows, layout=Layout(max_width="62rem"))
-        if keys or hint:
-            self.key_layer = Keys(self, self._press, self._caps, hint)
+        super().__init__(layout=Layout(max_width="62rem"))
+        rows = [in_family(self), self.head, self.bar, self.stage]
+        self.children = rows
+        if self._caps:
+            self.key_layer = Keys(self, self._press, self._caps, hint, help)
             self.children = [*rows, self.key_layer]
 
     def draw(self, page: Page) -> Sequence[Widget]:
@@ -138,7 +148,7 @@ class Panel(VBox):  # type: ignore[misc]
             self.act(act, action)
 
         self.buttons[act] = button(word, icon, tooltip, press, key=self._caps.get(act, ""))
-        return self.buttons[act]
+        return self.buttons[act].add_class(f"fieldbook-{act}")
 
     def undo_button(self, page: Page) -> Button:
         """The Undo button of a page. The second click of a double click comes late, and takes

@@ -13,7 +13,7 @@ __all__ = ["PhraseChips", "add_phrase", "phrases_of"]
 
 END = re.compile(r"[.;!?]+(?:\s+|$)|\n+")
 """Where a phrase ends."""
-MOST_CHARS = 60
+MOST_CHARS = 40
 """A longer phrase is said once, and is no word of a vocabulary."""
 MOST_PHRASES = 8
 

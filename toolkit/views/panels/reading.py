@@ -1,18 +1,15 @@
-"""Reading a trace on a panel: its look, and the buttons that the browser acts on by itself."""
+"""Reading a trace on a panel: the buttons that the browser acts on by itself, and the jump."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from ipywidgets import Button, Combobox, Layout
 
-from toolkit import render
 from toolkit.traces import Trace
 from toolkit.traces.outline import outline
 from toolkit.views.panels.page import button
 
-__all__ = ["STYLE", "WINDOW", "any_failed", "browser_button", "jump_field", "progress_html"]
+__all__ = ["WINDOW", "any_failed", "browser_button", "jump_field"]
 
-STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 WINDOW = "calc(100vh - 9rem)"
 """The height of the window, without the bars of JupyterLab."""
 LOOKS = {
@@ -46,15 +43,3 @@ def jump_field(ids: Sequence[str]) -> Combobox:
         layout=Layout(width="11rem"),
     )
     return field.add_class("fieldbook-jump")
-
-
-def progress_html(position: str, share: float, badges: Iterable[str]) -> render.Html:
-    """The head of a panel with its look: where it stands, in words and as a bar."""
-    filled = render.tag("div", style=f"width:{share:.1%}")
-    row = [
-        render.tag("strong", position),
-        render.tag("div", filled, class_="fieldbook-progress"),
-    ]
-    for badge in badges:
-        row.append(render.tag("span", badge, class_="badge"))
-    return render.block(render.tag("div", *row, class_="row"), style=STYLE)

@@ -7,11 +7,9 @@ judged, so a dead kernel costs nothing; Save makes the draft the file.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from ipywidgets import HTML, HBox, Layout, Textarea, Widget
+from ipywidgets import HTML, Box, Textarea, VBox, Widget
 
 from toolkit import render
 from toolkit.evals import (
@@ -26,12 +24,16 @@ from toolkit.evals import (
     align,
     judge_traces,
 )
+from toolkit.evals.judges.front_matter import located
 from toolkit.models.tape import asks_live
+from toolkit.records import RecordError
 from toolkit.traces import Trace
-from toolkit.views.panels.changes import changes_table
-from toolkit.views.panels.draft import Draft
+from toolkit.views.panels.changes import agreement_dots, changes_table
+from toolkit.views.panels.draft import Draft, placed
+from toolkit.views.panels.judged import judged_by_html, with_rubric
 from toolkit.views.panels.page import Page, button
 from toolkit.views.panels.panel import Panel, by_id
+from toolkit.views.panels.reading import WINDOW
 from toolkit.views.words import quantity
 
 __all__ = ["RubricPanel"]
@@ -41,6 +43,15 @@ PAID_RUN_IN_THE_WAY = (
     "A paid run is under way. Press Judge again to break it off and judge what the box says now: "
     "the verdicts that came are kept, the calls in flight may be billed."
 )
+KEYS = {"write": "W", "judge": "J", "save": "S", "revert": "R"}
+HELP = {
+    "W": "write in the box of the rubric",
+    "Ctrl+Enter": "in the box: judge by what it says now",
+    "J": "judge the labelled traces by what the box says",
+    "S": "save what the box says",
+    "R": "revert: put the file back into the box",
+    "↑ ↓ Space": "scroll the verdicts",
+}
 
 
 class RubricPanel(Panel):
@@ -71,6 +82,8 @@ class RubricPanel(Panel):
     live : bool, optional
         Whether a run costs money: then the judge is asked when its button is pressed, else after
         each edit. Of a `Judge` the panel knows it; of a judge of your own it takes False.
+    height : str
+        Of the panel, as CSS: the window's.
     """
 
     def __init__(
@@ -81,9 +94,13 @@ class RubricPanel(Panel):
         judge: JudgeLike | Callable[[Rubric], JudgeLike] | None = None,
         path: str | Path | None = None,
         live: bool | None = None,
+        height: str = WINDOW,
     ):
         asyncio.get_running_loop()  # without one there would be a panel that never judges
-        super().__init__()
+        super().__init__(KEYS, help=HELP)
+        self.add_class("fieldbook-window").add_class("fieldbook-rubric")
+        self.layout.max_width = "none"
+        self.layout.height = height
         own = f"{Path(rubric.name).name}.md" if isinstance(rubric, Rubric) else rubric
         self.path = Path(path or own)
         if isinstance(rubric, Rubric) and not self.path.exists():
@@ -107,27 +124,29 @@ class RubricPanel(Panel):
         self._task = asyncio.ensure_future(self._run(by_button=False))
 
     def _make_widgets(self) -> None:
-        self.box = Textarea(
-            self._draft.text,
-            rows=16,
-            continuous_update=False,
-            layout=Layout(width="auto"),
-        )
+        self.box = Textarea(self._draft.text, continuous_update=False)
+        self.box.add_class("fieldbook-write")
         self.box.observe(lambda _: self._edited(), "value")
         self.again = button(
             "Judge",
             "play",
             "Judge the labelled traces by what the box says",
             lambda: self._start(by_button=True),
+            key=KEYS["judge"],
         )
-        self.save = button("Save", "save", "Make what the box says the file", self._save)
-        self.revert = button("Revert", "undo", "Put the file back into the box", self._revert)
+        self.save = button("Save", "save", "Make what the box says the file", self._save, key="S")
+        self.revert = button(
+            "Revert", "undo", "Put the file back into the box", self._revert, key="R"
+        )
+        self.buttons |= {"judge": self.again, "save": self.save, "revert": self.revert}
         self._table = HTML()
 
     def draw(self, page: Page) -> list[Widget]:
-        """The only page: the box, its buttons, and the table of verdicts."""
-        buttons = [self.again, self.save, self.revert, page.note]
-        return [self.box, HBox(buttons, layout=Layout(flex_flow="row wrap")), self._table]
+        """The only page: the box with its buttons, and beside it the table of verdicts."""
+        buttons = Box([self.again, self.save, self.revert]).add_class("fieldbook-row")
+        side = VBox([self.box, buttons, page.note]).add_class("fieldbook-side").add_class("wide")
+        table = Box([self._table]).add_class("fieldbook-frame")
+        return [Box([side, table]).add_class("fieldbook-columns")]
 
     @property
     def before(self) -> list[Verdict]:
@@ -194,6 +213,8 @@ class RubricPanel(Panel):
                     self._paying = costs
                     await judge_traces(judge, self.traces, self._kept, self._progress)
             self._draw_head(judge, rubric)
+        except RecordError as error:
+            self.say(placed(located(error, text, self.path), text), problem=True)
         except Exception as error:  # nobody awaits this task: what is not said here is lost
             self.say(str(error), problem=True)
         finally:
@@ -230,14 +251,15 @@ class RubricPanel(Panel):
 
     def _draw_head(self, judge: JudgeLike, rubric: Rubric) -> None:
         """Say who judges, by which rubric, and how many traces."""
-        by = f" · by the rubric {rubric.name}, version {rubric.version} ({rubric.hash})"
+        facts = [quantity(len(self.traces), "labelled trace")]
+        if self.judge:
+            costs = [verdict.cost_usd or 0 for verdict in self.after]
+            facts.append(f"${sum(costs):.4f}")
         if judge is self.judge:
-            by = " · by a rubric of its own: an edit of this one changes no verdict"
-        traces = f" · {quantity(len(self.traces), 'labelled trace')}"
-        costs = [verdict.cost_usd or 0 for verdict in self.after]
-        price = f" · ${sum(costs):.4f}" if self.judge else ""
-        badge = render.tag("span", judge.says, class_="badge")
-        self.head.value = render.block(badge, by, traces, price)
+            self.head.value = judged_by_html(None, judge, facts)
+            return
+        state = "saved" if self.box.value == self._draft.saved else "edited, not saved"
+        self.head.value = judged_by_html(rubric, judge, [state, *facts])
 
     def _draw_table(self) -> None:
         verdicts = self.after or self.before
@@ -249,7 +271,9 @@ class RubricPanel(Panel):
         self._table.value = render.block(
             render.tag("div", render.tag("strong", title)),
             render.tag("div", f"by the file: {self.agreement(self.before)}"),
+            agreement_dots(self.labels, self.before),
             render.tag("div", f"by the box: {self.agreement(self.after)}"),
+            agreement_dots(self.labels, self.after),
             changes_table(all_labels, self.before, self.after),
         )
 
@@ -270,10 +294,3 @@ class RubricPanel(Panel):
 
     def _revert(self) -> None:
         self.box.value = self._draft.revert()
-
-
-def with_rubric(judge: Any, rubric: Rubric) -> Any:
-    """The same judge with another `rubric`; as it is, where it has none."""
-    if is_dataclass(judge) and any(field.name == "rubric" for field in fields(judge)):
-        return replace(judge, rubric=rubric)  # type: ignore[type-var]
-    return judge

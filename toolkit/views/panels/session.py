@@ -5,123 +5,33 @@ and steer are events on the log, from whichever screen they come.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
 
-import ipywidgets as widgets
+from ipywidgets import HTML, Box, VBox
 
-from toolkit import render
-from toolkit.sessions import Conversation, Item, Session, Surface
+from toolkit.sessions import Session
+from toolkit.views.panels.keys import Keys, Press
+from toolkit.views.panels.logstrip import LogStrip
+from toolkit.views.panels.look import in_family
 from toolkit.views.panels.page import button
+from toolkit.views.panels.screen import Screen
+
+__all__ = ["SessionPanel"]
 
 REFRESH_S = 0.15
-SHOWN_CHARS = 1_500
-SHOWN_ITEMS = 12
-STRIP_EVENTS = 60
 LATE = "tablet"
-SCREEN_LAYOUT = {
-    "flex": "1 1 0",
-    "min_width": "0",
-    "border": "1px solid #8888",
-    "padding": "6px",
-}
-MARKS = {
-    "text.delta": "▪",
-    "message": "✉",
-    "tool.call": "⚙",
-    "tool.result": "⚙",
-    "cancel": "■",
-    "steer": "➤",
+DIGITS = "12"
+"""The keys of the first screens' networks."""
+HELP = {
+    "1": "drop the network of the first screen, or reconnect it",
+    "2": "drop the network of the second screen, or reconnect it",
+    "3": "open the session on one more screen",
+    "S": "stop the agent, from the first screen",
+    "Enter": "in a field: steer the agent with these words",
 }
 
 
-class Screen(widgets.VBox):  # type: ignore[misc]
-    """One device: what it shows, and what can be done to it and from it."""
-
-    def __init__(self, session: Session, name: str):
-        self.session = session
-        self.name = name
-        self.surface = Surface(session, name)
-        self._doing: set[asyncio.Task[Any]] = set()
-        self.state = widgets.HTML()
-        # The margin keeps a short conversation at the top; a long one is scrolled to its end, which
-        # grows upwards.
-        self.view = widgets.HTML(layout={"flex": "none", "margin": "0 0 auto 0"})
-        frame = {"height": "22rem", "overflow": "auto", "flex_flow": "column-reverse"}
-        self.network = _key(
-            "Drop network", "Stop this screen's reading; the run goes on", self._toggle
-        )
-        self.reload = _key("Reload", "Forget everything, and read the session again", self._reload)
-        self.stop = _key("Stop", "Ask the agent to stop: an event on the log", self._stop, "stop")
-        self.words = widgets.Text(placeholder="steer the agent …", layout={"width": "60%"})
-        self.steer = _key("Steer", "Send these words to the agent", self._steer)
-        wrap = {"flex_flow": "row wrap"}
-        children = [
-            self.state,
-            widgets.Box([self.view], layout=frame),
-            widgets.HBox([self.network, self.reload, self.stop], layout=wrap),
-            widgets.HBox([self.words, self.steer], layout=wrap),
-        ]
-        super().__init__(children, layout=SCREEN_LAYOUT)
-
-    def do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run `work` on the kernel's loop; what it raises is shown on the screen."""
-        task = asyncio.ensure_future(work)
-        self._doing.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._doing.discard(task)
-        if not task.cancelled() and task.exception():
-            self.state.value = render.tag("p", f"{self.name}: {task.exception()}")
-
-    def _toggle(self) -> None:
-        if self.surface.connected:
-            self.do(self.surface.disconnect())
-        else:
-            self.do(self.surface.connect())
-
-    async def leave(self) -> None:
-        """Break off what is under way here, and disconnect."""
-        doing = tuple(self._doing)
-        for task in doing:
-            task.cancel()
-        if doing:
-            await asyncio.wait(doing)
-        await self.surface.disconnect()
-
-    def _reload(self) -> None:
-        async def again() -> None:
-            await self.surface.disconnect()
-            self.surface = Surface(self.session, self.name)
-            await self.surface.connect()
-
-        self.do(again())
-
-    def _stop(self) -> None:
-        self.do(self.session.cancel(actor=self.name))
-
-    def _steer(self) -> None:
-        words = self.words.value.strip()
-        if words:
-            self.do(self.session.steer(words, actor=self.name))
-            self.words.value = ""
-
-    def refresh(self) -> None:
-        """Draw what the surface has now."""
-        state = "○ away"
-        self.network.description = "Reconnect"
-        if self.surface.connected:
-            state = "● connected"
-            self.network.description = "Drop network"
-        name = render.tag("strong", self.name)
-        self.state.value = render.tag("p", name, f" {state}, cursor {self.surface.cursor}")
-        self.view.value = conversation_html(self.surface.conversation)
-
-
-class SessionPanel(widgets.VBox):  # type: ignore[misc]
+class SessionPanel(VBox):  # type: ignore[misc]
     """Watch and steer `session` from several screens.
 
     `close` lets go of them, `aclose` waits until they are gone.
@@ -136,38 +46,67 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, session: Session, names: tuple[str, ...] = ("laptop", "phone")):
         self.session = session
-        self.screens = [Screen(session, name) for name in names]
+        self.screens: list[Screen] = []
+        caps = {"late": "3", "stop": "S"}
+        for name, digit in zip(names, DIGITS, strict=False):
+            caps[f"network-{len(self.screens)}"] = digit
+            self._add_screen(name, {"network": digit, "stop": "" if self.screens else "S"})
+        for name in names[len(DIGITS) :]:
+            self._add_screen(name, {})
         tooltip = "Open the session on one more screen"
-        self.late = _key("A third joins late", tooltip, self._join)
-        self.strip = widgets.HTML()
-        self._row = widgets.HBox(self.screens)
-        self._n_events = 0
-        self._last_kinds: deque[str] = deque(maxlen=STRIP_EVENTS)
+        self.late = button("A third joins late", "plus", tooltip, self._join, key="3")
+        self.strip = HTML()
+        self._log = LogStrip()
+        self._row = Box(self.screens).add_class("fieldbook-screens")
         self._leaving: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        super().__init__([self._row, self.late, self.strip])
+        super().__init__()
+        self.key_layer = Keys(self, self._press, caps, help=HELP)
+        foot = Box([self.late]).add_class("fieldbook-row").add_class("fieldbook-tools")
+        self.children = [in_family(self), self._row, foot, self.strip, self.key_layer]
+        self.add_class("fieldbook-session")
         for screen in self.screens:
             screen.do(screen.surface.connect())
         self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._draw())]
 
+    def _add_screen(self, name: str, keys: dict[str, str]) -> Screen:
+        screen = Screen(self.session, name, keys, steer_act=f"steer-{len(self.screens)}")
+        self.screens.append(screen)
+        return screen
+
     def _join(self) -> None:
+        if self.late.disabled:
+            return
         self.late.disabled = True
-        late = Screen(self.session, LATE)
-        self.screens.append(late)
+        late = self._add_screen(LATE, {})
         self._row.children = tuple(self.screens)
         late.do(late.surface.connect())
 
+    def _press(self, press: Press) -> None:
+        """Do what a key stands for; one that brings words steers with them."""
+        act, _, number = press.act.partition("-")
+        screen = self.screens[int(number)] if number.isdecimal() else self.screens[0]
+        if act == "late":
+            self._join()
+        elif act == "stop":
+            screen.stop.click()
+        elif act == "network":
+            screen.network.click()
+        elif act == "steer":
+            screen.words.value = press.why
+            screen.steer.click()
+        self.key_layer.send({"page": -1})  # the browser takes keys again
+
     async def _watch(self) -> None:
         async for event in self.session.read(lane="log"):
-            self._n_events += 1
-            self._last_kinds.append(event.kind)
+            self._log.add(event)
 
     async def _draw(self) -> None:
         while True:
             for screen in self.screens:
                 screen.refresh()
-            marks = " ".join(MARKS.get(kind, "·") for kind in self._last_kinds)
-            self.strip.value = render.tag("p", f"the log, {self._n_events} events: … {marks}")
+            cursors = [(screen.name, screen.surface.cursor) for screen in self.screens]
+            self.strip.value = self._log.html(cursors)
             await asyncio.sleep(REFRESH_S)
 
     def close(self) -> None:
@@ -192,50 +131,3 @@ class SessionPanel(widgets.VBox):  # type: ignore[misc]
         self.close()
         if self._leaving is not None:
             await self._leaving
-
-
-def _key(word: str, tooltip: str, act: Callable[[], None], icon: str = "") -> widgets.Button:
-    """A button as wide as its word."""
-    key = button(word, icon, tooltip, act)
-    key.layout.width = "auto"
-    return key
-
-
-def conversation_html(conversation: Conversation) -> render.Html:
-    """The end of a conversation: words, tool calls and signals, escaped."""
-    rows = []
-    for item in conversation.items[-SHOWN_ITEMS:]:
-        rows.append(render.tag("div", _words(item), class_=f"step {_css(item.kind)}"))
-    last_run = next(reversed(conversation.runs.values()), None)
-    state = f"{last_run.actor}: {last_run.state} · {last_run.source}" if last_run else ""
-    return render.block(*rows, render.tag("p", state, class_="who"))
-
-
-def _words(item: Item) -> render.Html:
-    """Who it is by, and its text: of a long one the end."""
-    who = item.actor
-    if item.kind not in {"message", "text.delta"}:
-        who = f"{item.actor} · {item.kind}"
-    head = render.tag("div", who, class_="who")
-    text = _text(item)
-    if len(text) > SHOWN_CHARS:
-        text = f"… {text[-SHOWN_CHARS:]}"
-    return render.fragment(head, render.tag("pre", text)) if text else head
-
-
-def _text(item: Item) -> str:
-    """The words of an item, or what its data says in their place."""
-    if item.text:
-        return item.text
-    for name in ("name", "why", "question"):
-        if item.data.get(name):
-            return str(item.data[name])
-    return ""
-
-
-def _css(kind: str) -> str:
-    if kind.startswith("tool"):
-        return "tool"
-    if kind == "text.delta":
-        return "assistant"
-    return "user" if kind == "message" else "control"

@@ -41,7 +41,6 @@ class StepField(HBox):  # type: ignore[misc]
         self.number.add_class("fieldbook-step")
         self.number.observe(lambda _: self._check(), "value")
         self.unset = button("Unset", "times", "The label points at no step", self._clear)
-        self.unset.layout.width = "auto"
         self._about = HTML()
         super().__init__([self.number, self.unset, self._about])
         self.add_class("fieldbook-stepfield")

@@ -6,7 +6,7 @@ from ipywidgets import Layout, Textarea
 
 from toolkit.evals.labels.labels import Judgement, Label
 
-__all__ = ["HINT", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP", "reason_box", "says_the_same"]
+__all__ = ["HELP", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP", "reason_box", "says_the_same"]
 
 
 class Look(NamedTuple):
@@ -38,11 +38,20 @@ KEYS = {
     "open": "O",
     "step": "S",
 }
-HINT = (
-    "Click the panel, or Tab into it, for its keys: 1, 2 or D, then why, then Enter. "
-    "Shift+Enter is a new line, Esc leaves the box, ↑ ↓ scroll; S points at the step in view. "
-    "While the panel's edge is blue, no key reaches the notebook."
-)
+HELP = {
+    "1": "pass: then write why, and Enter saves",
+    "2": "fail: then write why, and Enter saves",
+    "D": "defer: then write what holds you up, and Enter saves",
+    "Shift+Enter": "a new line in the box",
+    "U": "undo: take back the newest label, with its words",
+    "←": "the trace before",
+    "→": "the trace after",
+    "J": "jump to the trace with an id",
+    "E": "the next step that failed",
+    "O": "open all that is folded, or fold it",
+    "S": "point at the step in view: here it goes wrong",
+    "↑ ↓ Space": "scroll the trace",
+}
 UNSAVED = "These words are not saved yet. Press Pass, Fail or Defer to keep them, or empty the box."
 UNSAVED_STEP = (
     "The step that you chose is not saved yet. Press Pass, Fail or Defer to keep it, or unset it."

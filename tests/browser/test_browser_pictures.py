@@ -1,0 +1,225 @@
+"""Each panel on Harbor's data, in a real JupyterLab of 1280 x 800, in the light and in the dark: the
+pictures of the README, and what is measured on them.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+PANELS = {
+    "annotate": """\
+from toolkit.evals import Label, LabelStore
+from toolkit.harbor import load_labels, load_traces
+from toolkit.views import AnnotationPanel
+
+traces = load_traces()
+of_robin = {label.trace_id: label for label in load_labels() if label.rater == "sim-robin"}
+failed = [trace for trace in traces if of_robin[trace.id].verdict == "fail"][:20]
+store = LabelStore("annotate.jsonl", make=True)
+for trace in failed[:6]:
+    store.add(Label(trace.id, "ada", "fail", of_robin[trace.id].why))
+AnnotationPanel(failed, store=store, rater="ada")""",
+    "browse": """\
+from toolkit.harbor import load_traces
+from toolkit.views import TraceBrowser
+
+TraceBrowser(load_traces(), store="browse.jsonl", rater="ada")""",
+    "coding": """\
+from toolkit.evals import Codebook, cluster_reasons
+from toolkit.harbor import load_labels, load_traces
+from toolkit.views import CodingPanel
+
+traces = load_traces()
+labels = [label for label in load_labels() if label.verdict == "fail"][:40]
+book = Codebook("coding.jsonl", labels)
+words = {"tone": "voice way reply", "invented rule": "rule terms invention", "privacy": "privacy data third"}
+words |= {"wrong refund": "refund sums", "acts twice": "again once twice second"}
+for label in labels[4:]:
+    for code, signs in words.items():
+        if set(signs.split()) & set(label.why.lower().replace(".", "").split()):
+            book.code(label.id, code, by="ada")
+book.suggest({"condition ignored": [labels[0].id]}, by="TF-IDF clusters")
+CodingPanel(book, traces, by="ada")""",
+    "rubric": """\
+from toolkit.evals import Criterion, Rubric
+from toolkit.harbor import load_labels, load_traces
+from toolkit.views import RubricPanel
+
+labels = [label for label in load_labels() if label.rater == "sim-robin"][:14]
+draft = Rubric(
+    "harbor support",
+    "Did the assistant do right by this customer, under the shop's policy?",
+    (
+        Criterion("once", "No tool is called twice for the same thing.", "no_repeated_calls"),
+        Criterion("answers", "The person is not left without an answer.", "answered"),
+    ),
+)
+RubricPanel(draft, load_traces(), labels, path="rubric.md")""",
+    "session": """\
+import asyncio
+from dataclasses import replace
+
+from toolkit.harbor import World, converse, harbor_policy, situations
+from toolkit.models import ScriptedModel
+from toolkit.sessions import MemoryLog, Session
+from toolkit.views import SessionPanel
+
+def slowly(request):
+    return replace(harbor_policy(request), delay_s=0.15)
+
+async def talk(session, situation):
+    with World.open(now=situation.now) as world:
+        await converse(session, situation, ScriptedModel(slowly), world, window_s=0)
+
+session = Session(MemoryLog(), "harbor")
+task = asyncio.create_task(talk(session, situations()["tandem-with-cold-feet"]))
+SessionPanel(session)""",
+    "adjudicate": """\
+from toolkit.harbor import load_traces
+from toolkit.harbor.files import DATA, LABELS
+from toolkit.views import AdjudicationPanel
+
+AdjudicationPanel(load_traces(), [DATA / LABELS], store="adjudicate.jsonl", rater="cy")""",
+}
+ORDER = list(PANELS)
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+UNREADABLE = """\
+panel => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const over = (top, under) => top.slice(0, 3).map((part, n) => (part * top[3] + under[n] * (255 - top[3])) / 255);
+  const ground = (element) => {
+    if (!element) return [255, 255, 255];
+    const own = rgba(getComputedStyle(element).backgroundColor);
+    return own[3] === 255 ? own.slice(0, 3) : over(own, ground(element.parentElement));
+  };
+  const light = (colour) => {
+    const [r, g, b] = colour.map((part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  const found = [];
+  let texts = 0;
+  const walk = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const element = walk.currentNode.parentElement;
+    const words = walk.currentNode.textContent.trim();
+    if (!words || element.closest("style, option, :disabled") || !element.checkVisibility({ opacityProperty: true })) continue;
+    texts += 1;
+    const style = getComputedStyle(element);
+    const under = ground(element);
+    const ratio = contrast(light(over(rgba(style.color), under)), light(under));
+    if (ratio < 4.5) found.push(`contrast ${ratio.toFixed(2)}: ${words.slice(0, 60)}`);
+    if (style.wordBreak === "break-all") found.push(`broken in mid-word: ${words.slice(0, 60)}`);
+  }
+  for (const button of panel.querySelectorAll("button"))
+    if (button.scrollWidth > button.clientWidth + 1) found.push(`clipped: ${button.textContent}`);
+  if (panel.scrollWidth > panel.clientWidth + 1) found.push("the panel is wider than its place");
+  return { texts, found };
+}"""
+"""What of a panel cannot be read: text of a contrast below 4.5, broken words, clipped buttons."""
+
+
+def cell(code):
+    """A cell whose code is folded away."""
+    return nbformat.v4.new_code_cell(code, metadata={"jupyter": {"source_hidden": True}})
+
+
+@pytest.fixture
+def gallery(pictures) -> Path:
+    """Where the README's pictures go: FIELDBOOK_PICTURES keeps them."""
+    folder = Path(os.environ.get("FIELDBOOK_PICTURES") or pictures)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def annotate(page, panel, expect):
+    await panel.focus()
+    await page.keyboard.press("e")
+    await page.keyboard.press("s")
+    await page.keyboard.press("2")
+    await expect(panel.get_by_text("now write why, Enter saves")).to_be_visible()
+    await page.keyboard.type("Asks for the wrong refund, and the shop refuses it.")
+
+
+async def browse(page, panel, expect):
+    await panel.locator(".fieldbook-search input").fill("refund")
+    await page.keyboard.press("Enter")
+    await panel.locator("tbody tr").nth(2).click()
+    await expect(panel.locator("mark:visible").first).to_be_visible()
+
+
+async def coding(page, panel, expect):
+    await panel.get_by_role("button", name="Confirm").click()
+    await expect(panel.get_by_text("condition ignored is confirmed")).to_be_visible()
+
+
+async def rubric(page, panel, expect):
+    box = panel.locator("textarea")
+    await expect(panel.get_by_text("by the file:")).to_contain_text("agree")
+    extra = "criteria:\n- id: feasible\n  text: It looks first what can be done.\n  rule: tools_succeeded\n"
+    await box.fill((await box.input_value()).replace("criteria:\n", extra))
+    await box.blur()
+    await expect(panel.get_by_text("edited, not saved")).to_be_visible()
+
+
+async def session(page, panel, expect):
+    await expect(panel.get_by_text("● connected")).to_have_count(2)
+    phone = panel.locator(".fieldbook-of-phone")
+    await expect(phone.get_by_text("dry land")).to_be_visible()
+    await phone.get_by_role("button", name="Drop network").click()
+    await expect(panel.get_by_text("○ away")).to_have_count(1)
+    await expect(panel.get_by_text("allow 3 to 5 working days").first).to_be_visible()
+
+
+async def adjudicate(page, panel, expect):
+    await expect(panel.get_by_text("raters agree on")).to_be_visible()
+
+
+ACTS = {"annotate": annotate, "browse": browse, "coding": coding, "rubric": rubric}
+ACTS |= {"session": session, "adjudicate": adjudicate}
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
+    theme, lab, page, notebook, pictures, gallery, tmp_path
+):
+    from playwright.async_api import expect
+
+    settings = tmp_path / "jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
+    (settings / "themes.jupyterlab-settings").write_text(
+        json.dumps({"theme": f"JupyterLab {theme}"})
+    )
+    book = nbformat.v4.new_notebook(
+        metadata={"kernelspec": KERNEL}, cells=[cell(code) for code in PANELS.values()]
+    )
+    nbformat.write(book, lab.folder / "panels.ipynb")
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await notebook.open(lab, "panels.ipynb")
+    await page.locator(".jp-SideBar.jp-mod-left li").first.click()  # the list of files folds away
+    await notebook.run_all()
+    unreadable = {}
+    for name in PANELS:
+        panel = page.locator(f".fieldbook-{name}[tabindex='0']")
+        await panel.scroll_into_view_if_needed()
+        await panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
+        await ACTS[name](page, panel, expect)
+        await expect(panel).to_be_in_viewport(ratio=0.99)
+        await panel.screenshot(path=pictures / f"{name}-{theme.lower()}.png")
+        if theme == "Light":
+            await panel.screenshot(path=gallery / f"{name}.png")
+        told = await panel.evaluate(UNREADABLE)
+        assert told["texts"] > 10
+        if told["found"]:
+            unreadable[name] = told["found"]
+    assert unreadable == {}

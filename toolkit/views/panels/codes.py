@@ -1,0 +1,77 @@
+"""Codes as a `CodingPanel` shows them: a chip each, with its colour and how many reasons have it;
+its keys, and the reason that is read.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from toolkit import render
+from toolkit.evals.labels.codebook import Version
+from toolkit.evals.labels.labels import Label
+from toolkit.traces import Trace, trace_html
+
+__all__ = ["DIGITS", "HELP", "KEYS"]
+__all__ += ["chip_html", "code_counts", "hue_class", "hues_of", "reason_html"]
+
+DIGITS = "123456789"
+"""The keys of the codes that are used most."""
+KEYS = {f"code-{digit}": digit for digit in DIGITS} | {
+    "write": "W",
+    "add": "Enter",
+    "add-on": "Ctrl+Enter",
+    "none": "N",
+    "previous": "←",
+    "next": "→",
+    "undo": "U",
+}
+HELP = {digit: f"put the code of chip {digit} on the reason" for digit in DIGITS} | {
+    "W": "write a code",
+    "Enter": "add the code in the box",
+    "Ctrl+Enter": "add the code in the box, if there is one, and go to the next reason",
+    "N": "read, and there is nothing in it to code",
+    "←": "the reason before",
+    "→": "the reason after",
+    "U": "undo: take back your newest action",
+    "↑ ↓ Space": "scroll the reason and its trace",
+}
+
+HUES = 6
+"""How many colours there are; the seventh code has that of the first."""
+
+
+def code_counts(now: Version) -> list[tuple[str, int]]:
+    """The codes that count, and how many reasons have each: the most used first."""
+    return Counter(coding.code for coding in now.confirmed).most_common()
+
+
+def hues_of(now: Version) -> dict[str, int]:
+    """The colour of each code, by its number: the order in which the codes came."""
+    codes = dict.fromkeys(coding.code for coding in now.codings)
+    return {code: number % HUES for number, code in enumerate(codes)}
+
+
+def hue_class(hue: int) -> str:
+    """The class of the elements that have this colour."""
+    return f"fieldbook-hue-{hue}"
+
+
+def chip_html(code: str, hue: int, about: Iterable[str]) -> render.Html:
+    """A code as a chip, and what is to be known about it."""
+    chip = render.tag("span", code, class_=f"fieldbook-chip {hue_class(hue)}")
+    words = render.tag("span", " ", " · ".join(about), class_="soft")
+    return render.block(chip, words)
+
+
+def reason_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html:
+    """The reason, and under it its trace."""
+    if label is None:
+        empty = "There are no reasons to code: the codebook has no labels."
+        return render.block(render.tag("p", empty))
+    verdict = render.tag("span", label.verdict, class_=f"verdict {label.verdict}")
+    about = f" of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
+    who = render.tag("div", verdict, about, class_="who")
+    reason = render.tag("p", label.why, class_="fieldbook-reason")
+    trace = traces.get(label.trace_id)
+    if trace is None:
+        return render.block(who, reason, "The trace is not at hand.")
+    return render.block(who, reason, render.details("The trace", trace_html(trace), open_=True))

@@ -1,0 +1,122 @@
+"""Screen: one device on a session, what it shows, and what can be done to it and from it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ipywidgets import HTML, Box, Button, Text, VBox
+
+from toolkit import render
+from toolkit.sessions import Session, Surface
+from toolkit.views.panels.page import button
+from toolkit.views.panels.talk import conversation_html
+
+__all__ = ["Screen"]
+
+SHAPES = ("laptop", "phone", "tablet")
+"""The names that have a frame of their own; any other is a laptop."""
+
+
+class Screen(VBox):  # type: ignore[misc]
+    """One device in a frame of its shape.
+
+    `keys` are those of its buttons ``network`` and ``stop``, where they have any. Enter in its
+    field is the act `steer_act`.
+    """
+
+    def __init__(self, session: Session, name: str, keys: dict[str, str], steer_act: str):
+        self.session = session
+        self.name = name
+        self.surface = Surface(session, name)
+        self._doing: set[asyncio.Task[Any]] = set()
+        self._keys = keys
+        self.state = HTML()
+        # The margin keeps a short conversation at the top; a long one is scrolled to its end, which
+        # grows upwards.
+        self.view = HTML(layout={"flex": "none", "margin": "0 0 auto 0"})
+        glass = Box([self.view]).add_class("fieldbook-glass")
+        self.network = self._key(
+            "network", "Drop network", "wifi", "Stop this screen's reading", self._toggle
+        )
+        self.reload = self._key(
+            "reload",
+            "Reload",
+            "refresh",
+            "Forget everything, and read the session again",
+            self._reload,
+        )
+        self.stop = self._key("stop", "Stop", "stop", "Ask the agent to stop", self._stop)
+        self.words = Text(placeholder="Steer the agent …")
+        self.words.add_class(f"fieldbook-enter-{steer_act}")
+        self.steer = self._key(
+            "steer", "Steer", "share", "Send these words to the agent", self._steer
+        )
+        buttons = Box([self.network, self.reload, self.stop]).add_class("fieldbook-row")
+        steering = Box([self.words, self.steer]).add_class("fieldbook-row")
+        shape = name if name in SHAPES else SHAPES[0]
+        frame = Box([glass]).add_class("fieldbook-device").add_class(f"fieldbook-{shape}")
+        super().__init__([self.state, frame, buttons, steering])
+        self.add_class("fieldbook-screen").add_class(f"fieldbook-of-{shape}")
+
+    def _key(
+        self, act: str, word: str, icon: str, tooltip: str, action: Callable[[], None]
+    ) -> Button:
+        return button(word, icon, tooltip, action, key=self._keys.get(act, ""))
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run `work` on the kernel's loop; what it raises is shown on the screen."""
+        task = asyncio.ensure_future(work)
+        self._doing.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._doing.discard(task)
+        if not task.cancelled() and task.exception():
+            self.state.value = render.tag("p", f"{self.name}: {task.exception()}")
+
+    def _toggle(self) -> None:
+        if self.surface.connected:
+            self.do(self.surface.disconnect())
+        else:
+            self.do(self.surface.connect())
+
+    async def leave(self) -> None:
+        """Break off what is under way here, and disconnect."""
+        doing = tuple(self._doing)
+        for task in doing:
+            task.cancel()
+        if doing:
+            await asyncio.wait(doing)
+        await self.surface.disconnect()
+
+    def _reload(self) -> None:
+        async def again() -> None:
+            await self.surface.disconnect()
+            self.surface = Surface(self.session, self.name)
+            await self.surface.connect()
+
+        self.do(again())
+
+    def _stop(self) -> None:
+        self.do(self.session.cancel(actor=self.name))
+
+    def _steer(self) -> None:
+        words = self.words.value.strip()
+        if words:
+            self.do(self.session.steer(words, actor=self.name))
+            self.words.value = ""
+
+    def refresh(self) -> None:
+        """Draw what the surface has now."""
+        is_here = self.surface.connected
+        word = "● connected" if is_here else "○ away"
+        state = render.tag("span", word, class_="connected" if is_here else "away")
+        self.network.description = self._labelled("Drop network" if is_here else "Reconnect")
+        name = render.tag("strong", self.name)
+        place = render.tag("span", f"cursor {self.surface.cursor}", class_="soft")
+        self.state.value = render.block(render.tag("div", name, state, place, class_="state"))
+        self.view.value = conversation_html(self.surface.conversation)
+
+    def _labelled(self, word: str) -> str:
+        key = self._keys.get("network")
+        return f"{word} ({key})" if key else word
