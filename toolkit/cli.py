@@ -18,6 +18,10 @@ from toolkit.errors import UsageError, message_for_user
 
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
+ABOUT_HARBOR = (
+    "A script plays the agent of Harbor Bikes: all that it says is simulated. Begin with one of "
+    "these, or with words of your own."
+)
 
 
 class Commands(TyperGroup):
@@ -191,16 +195,18 @@ def serve(
 async def _serve(
     host: str, port: int, no_token: bool, people: list[str], store: Path | None
 ) -> None:
+    from toolkit.harbor import front_desk, openings
     from toolkit.sessions import NatsLog, NatsServer, attend
-    from toolkit.sessions.http.app import Tokens, is_loopback, serve, speaking
+    from toolkit.sessions.http.app import Tokens, Welcome, is_loopback, serve
     from toolkit.web import connection_limit
 
     tokens = None if no_token else Tokens()
-    answer = partial(attend, agent=speaking(_slowly), actor="support", source="simulated")
+    answer = partial(attend, agent=front_desk(), actor="support", source="simulated")
+    welcome = Welcome("Ask about a bike.", ABOUT_HARBOR, openings())
     async with (
         NatsServer(store=store) as server,
         await NatsLog.connect(server.url) as log,
-        serve(log, tokens, answer, host=host, port=port) as url,
+        serve(log, tokens, answer, welcome=welcome, host=host, port=port) as url,
     ):
         _print_links(f"{url}/sessions/{SHOWN}", tokens, people)
         print(f"Up to {connection_limit()} connections at a time.")
@@ -227,14 +233,3 @@ def _print_links(page: str, tokens: Any, people: list[str]) -> None:
         for name in people:
             print(f"As {name}: {page}?token={tokens.issue(SHOWN, 'control', name)}")
         print(f"Only watch: {page}?token={tokens.issue(SHOWN)}")
-
-
-async def _slowly(text: str) -> Any:
-    """Harbor's agent, played by a script that takes its time."""
-    from toolkit import harbor
-    from toolkit.models.script import pieces_of
-
-    opening = f"You wrote: {text}\n\nI am a script, so here is what Harbor Bikes' agents go by."
-    for piece in pieces_of(f"{opening}\n\n{harbor.text('policy.md')}"):
-        await asyncio.sleep(0.08)
-        yield piece

@@ -124,9 +124,7 @@ def lab(
     formats: FormatsFile = None,
     folder: Annotated[
         Path | None,
-        typer.Option(
-            help="Where to lay the notebooks out: fieldbook-notebooks, or in a clone its own."
-        ),
+        typer.Option(help="Where to lay the notebooks out: fieldbook-notebooks by default."),
     ] = None,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Lay the notebooks out, and start nothing.")
@@ -134,9 +132,8 @@ def lab(
 ) -> None:
     """Open JupyterLab on the notebooks. Further options go to JupyterLab.
 
-    With --traces it opens the annotation notebook on your own traces. In a clone the notebooks
-    are the clone's own, so that git shows what you change. Elsewhere, or with --folder, they are
-    copies of yours: what you change in them is never overwritten.
+    With --traces it opens the annotation notebook on your own traces. The notebooks are copies of
+    yours, in a clone too: what you change in them is never overwritten, and git does not see it.
     """
     from toolkit.tour.notebooks import ANNOTATION
 
@@ -171,15 +168,10 @@ def _offer_traces(traces: Path, formats: Path | None) -> None:
 
 
 def _notebooks(folder: Path | None) -> Path:
-    """The folder of the notebooks; outside of a clone, or where one is named, they are laid out."""
-    from toolkit.files import shipped
-    from toolkit.tour.notebooks import lay_out_notebooks
+    """The folder of the user's copies of the notebooks, laid out."""
+    from toolkit.tour.notebooks import default_folder, lay_out_notebooks
 
-    notebooks = shipped("notebooks")
-    in_clone = Path(__file__).resolve().parent not in notebooks.parents
-    if in_clone and not folder:
-        return notebooks
-    notebooks = (folder or Path("fieldbook-notebooks")).resolve()
+    notebooks = (folder or default_folder()).resolve()
     os.environ.setdefault("FIELDBOOK_OUT", str(notebooks.parent / "fieldbook-out"))
     print(lay_out_notebooks(notebooks), flush=True)
     return notebooks

@@ -139,6 +139,12 @@ def shipped(folder: Literal["data", "notebooks"]) -> Path:
     return inside if inside.is_dir() else package.parent / folder
 
 
+def clone() -> Path | None:
+    """The folder of the clone that the package runs from; None where it is installed."""
+    folder = Path(__file__).resolve().parents[1]
+    return folder if (folder / "notebooks").is_dir() else None
+
+
 def binary_kind(raw: bytes) -> str | None:
     """What the bytes of a file are, where they are no text; None where they may be text."""
     for mark, kind in BINARY_KINDS.items():

@@ -32,6 +32,7 @@ __all__ = [
     "link",
     "markdown",
     "marked",
+    "qr_code",
     "table",
     "tag",
 ]
@@ -143,6 +144,19 @@ def figure(plot: "Figure", caption: str) -> Html:
     source = "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
     picture = tag("img", src=source, alt=caption)
     return tag("figure", picture, tag("figcaption", caption))
+
+
+def qr_code(text: str, title: str) -> Html:
+    """A QR code of `text`, as wide as there is room. It is black on white in a dark page too, as
+    scanners want it.
+    """
+    import segno
+
+    code = segno.make_qr(text)
+    svg = code.svg_inline(
+        title=title, border=3, light="#fff", omitsize=True, svgclass=None, lineclass=None
+    )
+    return Html(svg)
 
 
 def block(*children: object, style: str = "") -> Html:

@@ -95,12 +95,12 @@ async def devices(chromium: str) -> AsyncIterator[Any]:
 async def words(page: Any) -> str:
     """What the agent has said, as the page shows it."""
     return await page.evaluate(
-        "[...document.querySelectorAll('.words:not(.own) p')].map(p => p.textContent).join('')"
+        "[...document.querySelectorAll('.words:not(.own) .text')].map(p => p.textContent).join('')"
     )
 
 
 async def said(page: Any, at_least: int) -> None:
-    script = "n => [...document.querySelectorAll('.words:not(.own) p')].map(p => p.textContent).join('').length >= n"
+    script = "n => [...document.querySelectorAll('.words:not(.own) .text')].map(p => p.textContent).join('').length >= n"
     await page.wait_for_function(script, arg=at_least)
 
 

@@ -1,13 +1,21 @@
 """The notebooks in a folder of the user's, and the labels of a file that is moved."""
 
 import json
+import shutil
+import subprocess
+import sys
 from hashlib import sha256
+from pathlib import Path
+
+import pytest
 
 from toolkit.files import shipped
 from toolkit.tour import label_path
 from toolkit.tour.notebooks import LAID_OUT, lay_out_notebooks
 
 FIRST = "00_a_ten_minute_tour.ipynb"
+ROOT = Path(__file__).parents[2]
+LAB = [sys.executable, "-c", "from toolkit.cli import app; app()", "lab", "--no-open"]
 
 
 def test_all_notebooks_and_what_they_import_are_laid_out_once(tmp_path):
@@ -34,6 +42,44 @@ def test_what_the_user_changed_is_kept_and_what_is_old_is_brought_up_to_date(tmp
     layout = lay_out_notebooks(tmp_path)
     assert (layout.written, layout.kept) == (("bugs.py",), (FIRST,))
     assert (tmp_path / FIRST).read_text() == "mine"
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """What of a clone the command needs."""
+    junk = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for folder in ("toolkit", "notebooks"):
+        shutil.copytree(ROOT / folder, tmp_path / "clone" / folder, ignore=junk)
+    return tmp_path / "clone"
+
+
+def contents(folder):
+    files = [path for path in folder.rglob("*") if path.suffix in {".ipynb", ".py", ".json"}]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_a_workshop_in_a_clone_leaves_its_notebooks_as_they_are_and_keeps_the_learners(clone):
+    committed = contents(clone / "notebooks")
+    for _ in range(2):
+        run = subprocess.run(
+            LAB, cwd=clone, capture_output=True, text=True, timeout=120, check=True
+        )
+        (clone / "fieldbook-notebooks" / FIRST).write_text("a learner's own")
+    assert f"kept: {FIRST}" in run.stdout
+    assert contents(clone / "notebooks") == committed
+    assert set(contents(clone / "fieldbook-notebooks")) == {*committed, LAID_OUT}
+
+
+def test_the_learners_copies_are_nothing_that_git_would_commit():
+    ignores = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"fieldbook-notebooks/", "fieldbook-out/"} <= set(ignores)
+
+
+def test_whoever_writes_the_notebooks_opens_them_where_they_are():
+    before = contents(shipped("notebooks"))
+    layout = lay_out_notebooks(shipped("notebooks"))
+    assert (layout.written, layout.kept) == ((), ())
+    assert contents(shipped("notebooks")) == before
 
 
 def test_labels_are_found_when_traces_are_moved_and_when_more_are_added(tmp_path, monkeypatch):

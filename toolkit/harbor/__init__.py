@@ -17,6 +17,7 @@ True
 
 from toolkit.harbor.agent import Talk, converse, harbor_policy, system_prompt
 from toolkit.harbor.files import Truth, load_labels, load_traces, load_truth, text
+from toolkit.harbor.frontdesk import front_desk, openings
 from toolkit.harbor.raters import RATERS, Rater, judge_policy
 from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
 from toolkit.harbor.tools import TOOLS, call, schemas
@@ -34,11 +35,13 @@ __all__ = [
     "World",
     "call",
     "converse",
+    "front_desk",
     "harbor_policy",
     "judge_policy",
     "load_labels",
     "load_traces",
     "load_truth",
+    "openings",
     "schemas",
     "situations",
     "system_prompt",

@@ -98,29 +98,30 @@ async def converse(
         await session.say(turn.say)
         messages.append({"role": "user", "content": turn.say})
         async with session.run("support", model.source, window_s=window_s) as run:
-            await _answer(run, model, world, request, messages)
+            if not await speak_and_act(run, model, world, request, messages):
+                await run.finish("cancelled" if run.cancelled else "error")
         if run.outcome != "complete":
             return False
     return True
 
 
-async def _answer(
+async def speak_and_act(
     run: Run, model: Model, world: World, request: Request, messages: list[dict[str, Any]]
-) -> None:
-    """Let the model speak and call tools until it calls none; where it does not come to that, the
-    run ends here. What is said is added to `messages`.
+) -> bool:
+    """Let the model speak and call tools until it calls none. Returns whether it came to that. What
+    is said is added to `messages`.
     """
     for _ in range(MAX_CALLS):
         reply = await run.stream(model, replace(request, messages=tuple(messages)))
         if run.cancelled or reply is None or not reply.ok:
-            break
+            return False
         blocks = list(reply.blocks) or [{"type": "text", "text": "(nothing)"}]
         messages.append({"role": "assistant", "content": blocks})
         if not reply.tool_calls:
-            return
+            return True
         results = [await _use_tool(world, run, asked) for asked in reply.tool_calls]
         messages.append({"role": "user", "content": results})
-    await run.finish("cancelled" if run.cancelled else "error")
+    return False
 
 
 async def _use_tool(world: World, run: Run, asked: Any) -> dict[str, Any]:

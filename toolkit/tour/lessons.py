@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from toolkit import evals, harbor
+from toolkit.files import clone
 from toolkit.traces import Traces, read_traces
 
 SIMULATED_CODER = "sim-coder"
@@ -22,8 +23,7 @@ def label_path(traces: str | Path) -> Path:
     this folder. Its name tells the content of the traces and their place, so that it is found again
     when the traces were moved, and when more of them were added.
     """
-    root = Path(__file__).resolve().parents[2]
-    home = root if (root / "notebooks").is_dir() else Path.cwd()
+    home = clone() or Path.cwd()
     folder = Path(os.environ.get("FIELDBOOK_OUT") or home / "fieldbook-out")
     path = Path(traces).resolve()
     content = _short_hash(path.read_bytes() if path.is_file() else b"")

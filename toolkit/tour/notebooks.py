@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from toolkit.files import shipped
-from toolkit.records import write_whole
+from toolkit.files import clone, shipped, write_whole
 from toolkit.traces.amounts import quantity
 
 ANNOTATION = "02_thumbs_and_a_reason_why.ipynb"
@@ -28,12 +27,22 @@ class Layout:
     def __str__(self) -> str:
         text = f"notebooks: {self.folder} ({quantity(len(self.written), 'file')} written"
         if self.kept:
-            text += f"; yours are kept: {', '.join(self.kept)}"
+            text += f"; those that you changed are kept: {', '.join(self.kept)}"
         return text + ")"
 
 
+def default_folder() -> Path:
+    """Where the notebooks are laid out: in the clone, or where the package is installed, here."""
+    return (clone() or Path()) / "fieldbook-notebooks"
+
+
 def lay_out_notebooks(folder: Path) -> Layout:
-    """Copy the notebooks, and the modules that they import, to `folder`."""
+    """Copy the notebooks, and the modules that they import, to `folder`.
+
+    The folder of the shipped ones themselves is left as it is: whoever writes them works there.
+    """
+    if folder.resolve() == shipped("notebooks"):
+        return Layout(folder, (), ())
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / LAID_OUT
     hashes: dict[str, str] = json.loads(record.read_text("utf-8")) if record.is_file() else {}
@@ -48,7 +57,7 @@ def lay_out_notebooks(folder: Path) -> Layout:
             hashes[name] = present
         elif present is None or present == hashes.get(name):
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            write_whole(target, content)
             hashes[name] = _hash(content)
             written.append(name)
         else:

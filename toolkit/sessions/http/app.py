@@ -110,13 +110,14 @@ from toolkit.sessions.http.access import LOOPBACK, Tokens, address, check_origin
 from toolkit.sessions.http.attendants import IDLE_S, Attendant, Attendants, KnownSessions
 from toolkit.sessions.http.endpoints import Endpoints, status_of
 from toolkit.sessions.http.orders import Order, OrderRefused
+from toolkit.sessions.http.page import PLAIN_WELCOME, Welcome
 from toolkit.sessions.http.sse import EventStream
 from toolkit.sessions.log import Log, LogUnavailable, TooLarge
 from toolkit.sessions.presence import PRESENCE_TTL_S
 from toolkit.sessions.speaking import speaking
 from toolkit.web import serving
 
-__all__ = ["Attendant", "EventStream", "Order", "Tokens"]
+__all__ = ["Attendant", "EventStream", "Order", "Tokens", "Welcome"]
 __all__ += ["is_loopback", "serve", "session_app", "speaking"]
 
 BEAT_S = 2.0
@@ -135,6 +136,7 @@ def session_app(
     presence_s: float = PRESENCE_TTL_S,
     origins: Sequence[str] = (),
     idle_s: float = IDLE_S,
+    welcome: Welcome = PLAIN_WELCOME,
 ) -> Starlette:
     """The app: under ``/sessions/<id>`` a page, ``/events`` (SSE), ``/ws``, and POST to whatever an
     `Order` can do.
@@ -161,11 +163,13 @@ def session_app(
         The origins of other sites whose pages may use the app, written as a browser does.
     idle_s : float
         An attendant is let go when for so long nobody was connected and nothing was under way.
+    welcome : Welcome
+        What the page says before anybody has said anything.
     """
     check_origins(origins)
     known = KnownSessions(log)
     attendants = Attendants(attendant, known, idle_s)
-    site = Endpoints(log, tokens, attendants, known, hosts, beat_s, presence_s, origins)
+    site = Endpoints(log, tokens, attendants, known, hosts, beat_s, presence_s, origins, welcome)
     routes = [
         Route("/sessions/{id}", site.page),
         Route("/sessions/{id}/events", site.events),

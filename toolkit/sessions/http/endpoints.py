@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
@@ -23,6 +22,7 @@ from toolkit.sessions.http import sse
 from toolkit.sessions.http.access import Grant, Pass, Tokens, admit
 from toolkit.sessions.http.attendants import Attendants, KnownSessions, report
 from toolkit.sessions.http.orders import Order, OrderRefused
+from toolkit.sessions.http.page import POLICY, Welcome, link_for_others, page_html
 from toolkit.sessions.http.sse import EventStream, Messages
 from toolkit.sessions.log import Log, LogClosed, LogUnavailable, TooLarge
 from toolkit.sessions.presence import presence
@@ -34,20 +34,6 @@ BODY_BYTES = 65_536
 PRESENT_MOST = 100
 """Connections to one session that say at a time who is there."""
 TOKEN_ENDED = 4401
-POLICY = (
-    "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HERE = Path(__file__).parent
-SCRIPTS = ("page_fold.js", "page_state.js", "page_draw.js", "page_line.js", "page.js")
-"""In the order in which they need each other."""
-
-
-def page_html(nonce: str) -> str:
-    """The page with its script, as one document that loads nothing else."""
-    script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    html = (HERE / "page.html").read_text(encoding="utf-8")
-    return html.replace("NONCE", nonce).replace("SCRIPT", script)
 
 
 @dataclass(eq=False)
@@ -62,6 +48,7 @@ class Endpoints:
     beat_s: float
     presence_s: float
     origins: Sequence[str]
+    welcome: Welcome
     announced: Counter[str] = field(default_factory=Counter)
     """How many connections to each session say who is there."""
 
@@ -74,10 +61,12 @@ class Endpoints:
 
     async def page(self, http: Request) -> Response:
         """The page of a session."""
-        self.enter(http, "read", visit=True)
+        _, may = self.enter(http, "read", visit=True)
         nonce = token_urlsafe(16)
         headers = sse.HEADERS | {"content-security-policy": POLICY.format(nonce)}
-        return HTMLResponse(page_html(nonce), headers=headers)
+        link = link_for_others(http, self.hosts)
+        page = page_html(nonce, self.welcome, link, may.grant)
+        return HTMLResponse(page, headers=headers)
 
     async def watch(self, session: Session, may: Pass, http: HTTPConnection) -> Messages:
         """All that a connection brings. Whoever may control the session is present meanwhile, and

@@ -106,6 +106,13 @@ $("text").onkeydown = event => {
   send("say");
 };
 $("text").oninput = () => { id = null; };
+for (const key of document.querySelectorAll("#welcome button")) {
+  key.onclick = () => {
+    $("text").value = key.textContent;
+    id = null;
+    send("say");
+  };
+}
 $("steer").onclick = () => send("steer");
 $("stop").onclick = () => stop(target());
 connect();

@@ -2,10 +2,12 @@
 "use strict";
 
 const log = $("log");
+const items = $("items");
 const SILENT = new Set(["approval.settled", "model.usage", "signal.unused", "approve"]);
 const SECTION = 100;  // items that are laid out together
 const SLICE_MS = 30;  // events are taken in for so long before the page draws and hears the person
 const NOTE_CHARS = 400;
+const RESULT_CHARS = 10_000;
 
 let waiting = [];  // messages that have come and are not taken in
 let handled = 0;  // how many of them are
@@ -32,6 +34,7 @@ function describe(item) {
     case "steer.consumed": return `${who} has taken the steer into account`;
     case "interrupt.consumed": return `${who} has broken off to heed the interrupt`;
     case "tool.call": return `${who} calls ${textOf(data.name)}`;
+    case "tool.result": return data.error === true ? "the call failed" : "what came back";
     case "message.rejected": return `${who} will not answer a message: ${textOf(data.why)}`;
     case "error": return `${who}: error: ${textOf(data.why)}`;
     case "cancel": return `${who}: stop ${text}`.slice(0, NOTE_CHARS);
@@ -50,12 +53,27 @@ function look(item) {
 function build(item) {
   item.element = make("article", "", look(item));
   item.label = make("small", "");
-  const words = make("p", "");
-  item.words = words.appendChild(document.createTextNode(""));
-  if (isWords(item)) item.element.append(item.label, words);
-  else item.element.append(words, item.label);
-  item.drawn = 0;
+  item.body = make(isWords(item) ? "div" : "p", "", isWords(item) ? "text" : "");
+  if (item.kind === "text.delta") item.words = new Words(item.body);
+  if (isWords(item)) item.element.append(item.label, item.body);
+  else item.element.append(item.body, item.label);
+  if (item.kind === "tool.result") addResult(item);
   if (item.kind === "approval.asked" && !item.settled) addKeys(item);
+}
+
+function addResult(item) {
+  const fold = make("details", "");
+  item.body = make("summary", "");
+  fold.append(item.body, make("pre", indented(item.text.slice(0, RESULT_CHARS))));
+  item.element.replaceChildren(fold, item.label);
+}
+
+function indented(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
 }
 
 function addKeys(item) {
@@ -75,10 +93,10 @@ function fill(item) {
     const source = fold.runs.get(item.run ?? "")?.source ?? "live";
     const label = source === "live" ? item.actor : `${item.actor} · ${source}`;
     if (item.label.textContent !== label) item.label.textContent = label;
-    if (item.text.length > item.drawn) item.words.appendData(item.text.slice(item.drawn));
-    item.drawn = item.text.length;
+    if (item.words) item.words.grow(item.text);
+    else item.body.textContent = item.text;
   } else {
-    item.words.data = describe(item);
+    item.body.textContent = describe(item);
     item.label.textContent = item.remark;
   }
   if (item.settled) item.keys?.remove();
@@ -133,7 +151,7 @@ function nextDrawn(item) {
 
 function append(item) {
   if (!section || section.childElementCount >= SECTION) {
-    section = log.appendChild(make("section", ""));
+    section = items.appendChild(make("section", ""));
   }
   section.append(item.element);
   lastDrawn = Math.max(lastDrawn, item.seq);
@@ -183,7 +201,7 @@ function beginAnew() {
   section = undefined;
   lastDrawn = 0;
   const words = "This session began anew. What is there now is shown.";
-  log.replaceChildren(make("article", words, "note anew"));
+  items.replaceChildren(make("article", words, "note anew"));
 }
 
 function welcome(about) {
@@ -201,7 +219,7 @@ function welcome(about) {
 // --- Keeping the end in sight, unless the person looks at something else.
 
 function toEnd() {
-  if (!follow) return;
+  if (!follow || !items.childElementCount) return;
   log.scrollTop = log.scrollHeight;
   // Items that come into sight get their true height only now.
   requestAnimationFrame(() => { if (follow) log.scrollTop = log.scrollHeight; });

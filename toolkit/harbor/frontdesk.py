@@ -1,0 +1,174 @@
+"""The front desk: Harbor's scripted agent answers whoever writes.
+
+It finds the situation that a message is about by its words. What follows is the next turn of that
+situation's script, whatever the customer writes; its tools act on a real `World`.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+
+from toolkit.events import Event
+from toolkit.harbor.agent import LOST, harbor_policy, speak_and_act, system_prompt
+from toolkit.harbor.situations import Situation, Turn, situations
+from toolkit.harbor.tools import call, schemas
+from toolkit.harbor.world import World
+from toolkit.models import Answer, Model, Request, ScriptedModel
+from toolkit.sessions import Run, Session
+from toolkit.sessions.control import Agent
+from toolkit.sessions.items import Item
+
+WORD_DELAY_S = 0.2
+"""Pause between two words: slow enough to press Stop in the middle."""
+LEAST_WEIGHT = 0.7
+"""What a message must share with the openings of a situation to be about it. A word weighs 1 where
+one situation has it, 1/2 where two have it, and so on.
+"""
+LEAST_WEIGHT_TO_CHANGE = 1.5
+"""The same for a message of a customer who has begun with another situation."""
+LEAST_SHARE = 0.65
+"""The part of the message's own weight that must be shared."""
+OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
+"""The situations that a visitor is offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a customer is in the script of a situation."""
+
+    situation: Situation
+    turn: int = 0
+    """Counted from 0."""
+
+    @property
+    def script(self) -> tuple[Turn, ...]:
+        """The turns, played well."""
+        return self.situation.script()
+
+
+def openings() -> tuple[str, ...]:
+    """What a visitor may begin with, to be understood."""
+    return tuple(situations()[id_].script()[0].say for id_ in OPENINGS)
+
+
+def position_of(texts: Iterable[str]) -> Position | None:
+    """Where a customer is who wrote `texts`; None where no situation is about them, or its script
+    is over.
+
+    >>> position_of(["Can I have lunch?"])
+    >>> position_of(["About HB-2104: closed for the storm?", "Yes please."]).turn
+    1
+    """
+    position = None
+    for text in texts:
+        about = _situation_about(text, LEAST_WEIGHT_TO_CHANGE if position else LEAST_WEIGHT)
+        same = position is not None and about in (None, position.situation)
+        if position and same and position.turn + 1 < len(position.script):
+            position = replace(position, turn=position.turn + 1)
+        else:
+            position = Position(about) if about else None
+    return position
+
+
+def _situation_about(text: str, least_weight: float) -> Situation | None:
+    """The situation whose openings share the most telling words with `text`."""
+    shared: dict[str, float] = {}
+    total = 0.0
+    for word in _words(text):
+        using = _openings_by_word().get(word, ())
+        weight = 1 / max(1, len(using))
+        total += weight
+        for id_ in using:
+            shared[id_] = shared.get(id_, 0.0) + weight
+    if not shared:
+        return None
+    id_ = max(shared, key=lambda situation: shared[situation])
+    enough = shared[id_] >= max(least_weight, LEAST_SHARE * total)
+    return situations()[id_] if enough else None
+
+
+@cache
+def _openings_by_word() -> dict[str, tuple[str, ...]]:
+    """For each word the ids of the situations in whose openings it stands."""
+    ids: dict[str, tuple[str, ...]] = {}
+    for situation in situations().values():
+        for word in _words(" ".join(situation.turns[0]["say"])):
+            ids[word] = (*ids.get(word, ()), situation.id)
+    return ids
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"hb-\d+|\w+", text.lower()))
+
+
+def front_desk(word_delay_s: float = WORD_DELAY_S) -> Agent:
+    """An agent for `attend`. Cancel, interrupt and steer break its answer off; after a steer it
+    answers the words of the steer.
+    """
+    model = ScriptedModel(partial(_policy, word_delay_s))
+    return partial(_answer, model)
+
+
+def _policy(word_delay_s: float, request: Request) -> Answer:
+    """Harbor's script at the pace of somebody who types, and a list of openings where it has
+    none.
+    """
+    answer = harbor_policy(request)
+    if answer == LOST:
+        lines = [f"- {opening}" for opening in openings()]
+        answer = Answer(
+            "I am a **script**, and know a few conversations by heart. Write one of these, or what "
+            "means the same:\n\n" + "\n".join(lines)
+        )
+    return replace(answer, delay_s=word_delay_s)
+
+
+async def _answer(model: Model, run: Run, message: Event) -> None:
+    if run.text:
+        await run.roll_back()  # adopted from an agent that died: it is said again
+    texts = await _customers_words(Session(run.session.log, run.session.id), message)
+    while True:
+        await run.unless_interrupted(_reply(run, model, texts), by_steers=True)
+        steers = await run.take_steers()
+        words = "\n".join(str(steer.data.get("text", "")) for steer in steers).strip()
+        if not words or run.cancelled:
+            return
+        texts.append(words)
+
+
+async def _customers_words(session: Session, message: Event) -> list[str]:
+    """What customers wrote up to `message`, and the steers that were taken."""
+    items = (await session.conversation()).items
+    taken = {item.data.get("event") for item in items if item.kind == "steer.consumed"}
+    texts = []
+    for item in items:
+        if item.seq <= (message.seq or 0) and _is_customers(item, taken):
+            texts.append(item.text)
+    return texts
+
+
+def _is_customers(item: Item, taken: set[object]) -> bool:
+    return item.kind == "message" or (item.kind == "steer" and item.id in taken)
+
+
+async def _reply(run: Run, model: Model, texts: list[str]) -> None:
+    """Say and do what the script has for the last of `texts`."""
+    position = position_of(texts)
+    if position is None:
+        request = Request(({"role": "user", "content": texts[-1]},))
+        await run.stream(model, request)
+        return
+    situation = position.situation
+    with World.open(now=situation.now) as world:
+        messages = []
+        for turn in position.script[: position.turn]:
+            for name, arguments in turn.calls:
+                call(world, name, arguments)
+            messages.append({"role": "user", "content": turn.say})
+            messages.append({"role": "assistant", "content": turn.reply})
+        messages.append({"role": "user", "content": texts[-1]})
+        prompt = system_prompt(world, situation.customer)
+        part = {"user_id": f"{situation.id}:0:ok"}
+        request = Request((), prompt, schemas(), metadata=part)
+        await speak_and_act(run, model, world, request, messages)

@@ -1,0 +1,119 @@
+// An agent's words as elements: of Markdown the headings, lists, emphasis, code and links. All that
+// is drawn is text nodes in elements made here, so no HTML that an agent writes is ever read as such.
+"use strict";
+
+const MARKED_CHARS = 40_000;  // what an item has beyond is drawn as it is
+const PIECE_CHARS = 1000;  // of a line; only the last piece is drawn again when words come
+const INLINE = /(`+)([^`]+)\1|\*\*([^*]+)\*\*|\*([^\s*][^*]*)\*|\[([^[\]]+)\]\((https?:\/\/[^\s()]+)\)/;
+const LINE_KINDS = [
+  ["fence", /^ {0,3}(```|~~~).*/],
+  ["heading", /^#{1,6} +/],
+  ["bullet", /^ *[-*+] +/],
+  ["number", /^ *(?=\d{1,3}[.)] )/],
+];
+const TAGS = { heading: "h3", code: "pre" };
+
+function kindOf(line, inCode) {
+  for (const [kind, pattern] of LINE_KINDS) {
+    const mark = pattern.exec(line)?.[0];
+    if (mark !== undefined && (kind === "fence" || !inCode)) return { kind, mark };
+  }
+  return { kind: inCode ? "code" : "plain", mark: "" };
+}
+
+function inline(text) {
+  const nodes = [];
+  let rest = text;
+  for (let match = INLINE.exec(rest); match; match = INLINE.exec(rest)) {
+    nodes.push(rest.slice(0, match.index), marked(match));
+    rest = rest.slice(match.index + match[0].length);
+  }
+  return [...nodes, rest].filter(node => node !== "");
+}
+
+function marked([, , code, strong, em, words, address]) {
+  if (code !== undefined) return make("code", code);
+  if (strong !== undefined) return make("strong", strong);
+  if (em !== undefined) return make("em", em);
+  return Object.assign(make("a", words), {
+    href: address, target: "_blank", rel: "noopener noreferrer",
+  });
+}
+
+class Words {
+  start = 0;  // where in the text the open piece begins
+  isLineStart = true;
+  block = null;  // the element that the line before is in
+  kind = "";
+  inCode = false;
+  redrawn = [];  // the nodes of the open piece
+  plain = null;  // the text node of what is drawn as it is
+
+  constructor(root) {
+    this.root = root;
+  }
+
+  // Draw `text`, which begins with all that was drawn before.
+  grow(text) {
+    while (this.start < MARKED_CHARS) {
+      const limit = this.start + PIECE_CHARS;
+      const newline = text.slice(this.start, limit).indexOf("\n");
+      if (newline < 0 && text.length <= limit) {
+        this.draw(text.slice(this.start));
+        return;
+      }
+      const end = newline < 0 ? limit : this.start + newline;
+      Object.assign(this, this.draw(text.slice(this.start, end)));
+      this.redrawn = [];
+      this.isLineStart = newline >= 0;
+      this.start = newline < 0 ? end : end + 1;
+    }
+    this.growPlain(text);
+  }
+
+  growPlain(text) {
+    if (!this.plain) {
+      const begin = this.isLineStart ? "\n" : "";
+      this.plain = this.root.appendChild(make("p", begin)).appendChild(document.createTextNode(""));
+      this.drawn = this.start;
+    }
+    if (text.length > this.drawn) this.plain.appendData(text.slice(this.drawn));
+    this.drawn = text.length;
+  }
+
+  // Draw a piece in the place of the open one. Returns the state that goes on from it.
+  draw(piece) {
+    for (const node of this.redrawn) node.remove();
+    this.redrawn = [];
+    if (!this.isLineStart) {
+      this.put(this.block ?? this.root, this.kind === "fence" ? [] : this.nodes(piece, this.kind));
+      return {};
+    }
+    const { kind, mark } = kindOf(piece, this.inCode);
+    const words = this.nodes(piece.slice(mark.length), kind);
+    const newline = this.start ? ["\n"] : [];
+    if (kind === "fence") {
+      this.put(this.root, newline);
+      return { kind, block: null, inCode: !this.inCode };
+    }
+    if (kind === this.kind && (kind === "plain" || kind === "code")) {
+      this.put(this.block, [...newline, ...words]);
+      return {};
+    }
+    const block = make(TAGS[kind] ?? "p", "", mark.startsWith("  ") ? `${kind} deep` : kind);
+    block.append(...words);
+    this.put(this.root, [...newline, block]);
+    return { kind, block };
+  }
+
+  nodes(words, kind) {
+    return kind === "code" ? [words].filter(Boolean) : inline(words);
+  }
+
+  put(parent, nodes) {
+    for (const node of nodes) {
+      const child = typeof node === "string" ? document.createTextNode(node) : node;
+      this.redrawn.push(parent.appendChild(child));
+    }
+  }
+}
