@@ -35,14 +35,15 @@ __all__ = [
     "qr_code",
     "table",
     "tag",
+    "visible",
 ]
 
 VOID = {"br", "hr", "img", "input", "meta"}
 """The elements without children."""
 TAGS = VOID | set(
-    "a article b body button caption code details div em figcaption figure h1 h2 h3 head header "
-    "html kbd label li main mark nav noscript ol p pre section small span strong style summary "
-    "table tbody td th thead title tr ul".split()
+    "a article b bdi body button caption code details div em figcaption figure h1 h2 h3 head "
+    "header html kbd label li main mark nav noscript ol p pre section small span strong style "
+    "summary table tbody td th thead title tr ul".split()
 )
 """The elements that can be made: none of them runs anything."""
 LINKS = ("https://", "http://", "mailto:", "#")
@@ -54,6 +55,12 @@ SCHEME_CHARS = 40
 ADDRESSES = {"href": LINKS, "src": PICTURES, "action": LINKS, "formaction": LINKS}
 MARKDOWN_CHARS = 40_000
 """The longest text that is read as Markdown: the time that takes is bounded."""
+MARKDOWN_CELLS = 10_000
+"""How many cells its tables may have, with those that are added to short rows."""
+TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+"""What tells a terminal a colour or a title, and is no word."""
+REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""The signs that turn round what stands beside them: a name may show as another with them."""
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 """What a page may load: nothing. Its style and its pictures are in it."""
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
@@ -65,8 +72,21 @@ class Html(str):
     __slots__ = ()
 
 
+def visible(text: str) -> str:
+    r"""A text as a person sees it: without a terminal's colours, and in the order of its letters.
+
+    >>> visible("\x1b[31mred\x1b[0m"), visible("abc\u202ecba")
+    ('red', 'abc[U+202E]cba')
+    """
+    if "\x1b" in text:
+        text = TERMINAL.sub("", text)
+    if text.isascii():
+        return text
+    return REORDERING.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+
+
 def _safe(value: object) -> str:
-    return value if isinstance(value, Html) else escape(str(value), quote=True)
+    return value if isinstance(value, Html) else escape(visible(str(value)), quote=True)
 
 
 def tag(name: str, /, *children: object, **attributes: str | bool | None) -> Html:
@@ -219,9 +239,17 @@ def markdown(text: str) -> Html:
     >>> markdown("It *is* [free](javascript:x) <b>now</b>")
     '<p>It <em>is</em> [free](javascript:x) &lt;b&gt;now&lt;/b&gt;</p>\n'
     """
-    if len(text) > MARKDOWN_CHARS:
-        return tag("p", text)
-    return _markdown(text)
+    text = visible(text)
+    if len(text) <= MARKDOWN_CHARS and _n_cells(text) <= MARKDOWN_CELLS:
+        return _markdown(text)
+    note = tag("p", "Too much for Markdown: this is the text as it was written.", class_="soft")
+    return fragment(note, tag("p", text))
+
+
+def _n_cells(text: str) -> int:
+    """How many cells the tables of a text have at most: each row is as long as the longest."""
+    lengths = [line.count("|") for line in text.split("\n") if "|" in line]
+    return len(lengths) * max(lengths, default=0)
 
 
 @lru_cache(maxsize=64)  # many traces begin with the same system prompt

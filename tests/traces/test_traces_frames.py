@@ -1,6 +1,7 @@
 """DataFrames in and out."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -15,10 +16,12 @@ from toolkit.traces import (
     Trace,
     read_traces,
     steps_frame,
+    trace_html,
     traces_frame,
     traces_from_frame,
     write_traces,
 )
+from toolkit.traces.viewer import viewer
 
 CALL = {"id": "c", "function": {"name": "find", "arguments": "{}"}}
 
@@ -239,3 +242,23 @@ def test_the_door_does_not_bring_pandas_in():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert json.loads(done.stdout) is False
+
+
+@pytest.mark.parametrize(
+    ("errors", "tool_errors"),
+    [([], 0), ([...], None), ([None], None), ([..., False], 0), ([True, ..., None], 1)],
+)
+def test_errors_that_the_source_does_not_state_are_blank(errors, tool_errors):
+    steps = []
+    for n, error in enumerate(errors):
+        about = {"call_id": str(n), "name": "find"}
+        steps.append(Step(f"c{n}", "tool.call", "assistant", "find", data=about))
+        if error is not ...:  # a call without a result
+            result = Step(f"r{n}", "tool.result", "tool", "Two.", data={**about, "error": error})
+            steps.append(result)
+    trace = Trace("t", steps)
+    [stated] = traces_frame([trace])["tool_errors"]
+    assert (None if stated is pd.NA else stated) == tool_errors
+    assert ("no errors" in trace_html(trace)) == (tool_errors == 0)
+    [row] = re.findall(r'"failed": (\w+)', viewer([trace], "t").html)
+    assert row == ("null" if tool_errors is None else str(tool_errors))

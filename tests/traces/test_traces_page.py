@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.opcodes import counted
 from toolkit import render
 from toolkit.traces import Step, Trace, step_anchor, trace_html
 from toolkit.traces.brief import shortened
 from toolkit.traces.outline import failures, outline
+from toolkit.traces.viewer import viewer
 
 EVIL = "<img src=x onerror=alert(1)>"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -596,3 +598,54 @@ def test_an_empty_trace_has_a_page():
 def test_shortened_keeps_to_its_length():
     assert shortened("a b", 3) == "a b"
     assert shortened("a " * 50, 10) == "a a a a a…"
+
+
+def test_what_would_turn_a_line_round_is_shown_as_its_code_point():
+    evil = "run\u202etxt.exe\u2066"
+    steps = [said("user", evil), *call(1, evil, {"a": evil, "b": [evil]}, evil, True, agent=evil)]
+    html = trace_html(Trace(evil, steps, {"outcome": evil, "model": evil, "more": {evil: evil}}))
+    page = viewer([Trace(evil, steps), Trace("other", [said("user", evil)])], evil).html
+    for text in (html, page):
+        assert not re.search("[\u202a-\u202e\u2066-\u2069]|u202e|u2066", text)
+        assert "run[U+202E]txt.exe[U+2066]" in text
+    assert "<h1><bdi>run[U+202E]" in html
+    assert "“<bdi>run[U+202E]" in html
+    assert "<mark>" in render.marked(render.tag("p", "שלום"), ["שלום"])
+
+
+def test_the_colours_of_a_terminal_are_not_shown():
+    red = "\x1b[1;31mError\x1b[0m: \x1b]0;title\x07no \x1b[38;5;9mfile\x1b[K"
+    steps = [
+        *call(1, "run", {"text": red, "all": [red]}, red, None),
+        *call(2, "run", {}, json.dumps({"log": red, "lines": [red] * 99}), False, note=red),
+        said("assistant", red),
+    ]
+    trace = Trace("t", steps)
+    html = trace_html(trace)
+    assert "\x1b" not in html
+    assert "[1;31m" not in html
+    assert "u001b" not in html
+    assert html.count("Error: no file") > 8
+    (entry, *_) = outline(trace)
+    assert (entry.failure, entry.why) == ("said", "Error: no file")
+
+
+def table_of(columns: int, filled: int) -> str:
+    head = "|" + "a|" * columns + "\n|" + "-|" * columns + "\n"
+    row = "|" + "b|" * filled + "\n"
+    return (head + row * 40_000)[: render.MARKDOWN_CHARS]
+
+
+def test_a_table_costs_no_more_than_other_text_and_a_huge_one_says_that_it_is_plain():
+    costs = []
+    for text in ("a *b* c\n\n" * 4400, *(table_of(n, k) for n in (4, 90, 1000) for k in (1, n))):
+        with counted() as opcodes:
+            html = render.markdown(text)
+        costs.append(opcodes.count)
+        if text.startswith("|"):
+            assert "as it was written" in html
+            assert "|a|a|" in html
+    assert max(costs[1:]) < costs[0]
+    small = table_of(4, 4)[:8_000]
+    assert "<td>b</td>" in render.markdown(small)
+    assert "as it was written" in render.markdown("a" * 50_000)

@@ -5,11 +5,13 @@ import json
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from toolkit.cli import app
+from toolkit.commands import names_of_page
 from toolkit.traces import Step, Trace, read_traces, write_traces
 from toolkit.traces import viewer as module
 from toolkit.traces.viewer import viewer
@@ -176,6 +178,31 @@ def test_the_command_takes_several_files_a_folder_and_a_pattern(tmp_path):
         done = run(*given, "--out", str(tmp_path / "page.html"), "--json")
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["traces"] == 2
+
+
+def test_a_page_of_several_files_is_titled_by_their_folder_and_says_which_is_which(tmp_path):
+    runs = tmp_path / "runs"
+    (runs / "old").mkdir(parents=True)
+    write_traces(runs / "old" / "a.jsonl", [talk(0), talk(1)])
+    write_traces(runs / "b.jsonl", [talk(2)])
+    page = tmp_path / "page.html"
+    for given, title in (
+        ([runs / "b.jsonl", runs / "old" / "a.jsonl"], "runs (2 files)"),
+        ([runs], "runs"),
+    ):
+        assert run(*map(str, given), "--out", str(page)).exit_code == 0
+        html = page.read_text()
+        assert f"<title>{title}</title>" in html
+        assert f"<h1>{title}</h1>" in html
+        files = {row["id"]: row["file"] for row in Data(html).values["rows-data"]}
+        assert files == {"visit-0": "old/a.jsonl", "visit-1": "old/a.jsonl", "visit-2": "b.jsonl"}
+    assert run(str(runs / "b.jsonl"), "--out", str(page)).exit_code == 0
+    assert "<title>b.jsonl</title>" in page.read_text()
+    assert [row["file"] for row in Data(page.read_text()).values["rows-data"]] == [""]
+
+
+def test_files_without_a_common_folder_are_counted():
+    assert names_of_page([Path("/a/x.jsonl"), Path("/b/y.jsonl")]) == ("2 files", "traces")
 
 
 def test_the_command_never_writes_over_what_it_reads(tmp_path):

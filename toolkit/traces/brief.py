@@ -1,5 +1,7 @@
 """Whatever a trace holds, in a line of text: no value is too deep or too large for that."""
 
+from toolkit.render import visible
+
 
 def shortened(text: str, n_chars: int) -> str:
     """The first words of `text` on one line.
@@ -7,7 +9,7 @@ def shortened(text: str, n_chars: int) -> str:
     >>> shortened("Is  the shop open?", 10)
     'Is the sh…'
     """
-    line = " ".join(text[: 4 * n_chars].split())
+    line = " ".join(visible(text[: 4 * n_chars]).split())
     return line if len(line) <= n_chars else line[: n_chars - 1] + "…"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
 
+from toolkit.render import visible
 from toolkit.traces.brief import as_text, as_words, shortened
 from toolkit.traces.trace import Step, Trace
 
@@ -22,6 +23,8 @@ WRAPPER = re.compile(r"^\s*<\w{1,40}>|</\w{1,40}>\s*$")
 WHY_CHARS = 160
 SAYS_LITTLE_CHARS = 24
 """A first line up to this long is followed by one that says more."""
+BEGIN_CHARS = 200
+"""How far into a result a word for an error is looked for."""
 SEEN_CHARS = 20_000
 """How far into a result the reason is looked for."""
 
@@ -51,7 +54,7 @@ class Entry:
     @property
     def why(self) -> str:
         """The line of a failed step that says most; empty where none says anything."""
-        lines = _lines(self.answer.content[:SEEN_CHARS])
+        lines = _lines(visible(self.answer.content[:SEEN_CHARS]))
         if not lines:
             return ""
         first = lines[0]
@@ -134,8 +137,10 @@ def _failure_of(step: Step) -> Literal["stated", "said"] | None:
     error = step.data.get("error")
     if error or step.kind.endswith("error"):
         return "stated"
-    speaks = step.kind == "tool.result" and error is None and SAYS_ERROR.match(step.content)
-    return "said" if speaks else None
+    if step.kind != "tool.result" or error is not None:
+        return None
+    begin = visible(step.content[:BEGIN_CHARS])
+    return "said" if SAYS_ERROR.match(begin) else None
 
 
 def _results_by_call(trace: Trace) -> dict[str, tuple[int, Step]]:

@@ -1,6 +1,5 @@
 """What stands around the words of a step: when, which model, what it used, and all the rest."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from toolkit.traces.amounts import dollars, moment, since, thousands
 from toolkit.traces.brief import as_text, as_words, shortened
 from toolkit.traces.page_pictures import pictures_html, pictures_in
 from toolkit.traces.page_texts import text_html
-from toolkit.traces.page_values import value_html
+from toolkit.traces.page_values import json_of, value_html
 from toolkit.traces.trace import Step
 from toolkit.traces.usage import number_of
 
@@ -133,7 +132,7 @@ def rest_html(step: Step) -> Html:
         return fragment()
     noun = {"tool.call": "more of the call", "tool.result": "more of the result"}
     try:
-        text = text_html(json.dumps(rest, ensure_ascii=False, indent=1, default=str))
+        text = text_html(json_of(rest, indent=1))
     except (TypeError, ValueError, RecursionError):
         text = value_html(rest)
     return tag("div", details(noun.get(step.kind, "more"), text), class_="more soft")

@@ -33,10 +33,10 @@ NUMBERS = ("cost_usd", "duration_s", "input_tokens", "output_tokens")
 def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
     """All that stands above the steps."""
     request = title(trace)
-    about = tag("p", f"“{request}”", class_="soft") if request else ""
+    about = tag("p", "“", tag("bdi", request), "”", class_="soft") if request else ""
     return tag(
         "header",
-        tag("h1", trace.id),
+        tag("h1", tag("bdi", trace.id)),
         about,
         tag("div", *_pills(trace, entries), class_="pills"),
         _went_wrong(trace, entries),
@@ -59,7 +59,7 @@ def _pills(trace: Trace, entries: Sequence[Entry]) -> list[Html]:
     n_calls = quantity(len(trace.calls), "call")
     pills.append(_pill(n_steps))
     pills.append(_pill(n_calls))
-    pills.append(_errors(entries))
+    pills.append(_errors(trace, entries))
     pills += [_pill(amount) for amount in _amounts(trace)]
     pills.append(span(trace.source, "badge"))
     return pills
@@ -100,8 +100,8 @@ def _ending(trace: Trace) -> list[Html]:
     return pills
 
 
-def _errors(entries: Sequence[Entry]) -> Html:
-    """How many steps failed, and how many only speak of an error."""
+def _errors(trace: Trace, entries: Sequence[Entry]) -> Html:
+    """How many steps failed, and how many only speak of an error; nothing where nobody says."""
     ways = [entry.failure for entry in entries]
     n_stated = ways.count("stated")
     n_saying = ways.count("said")
@@ -109,6 +109,8 @@ def _errors(entries: Sequence[Entry]) -> Html:
         return _pill(f"{n_stated:,} failed", "failed")
     if n_saying:
         return _pill(f"{n_saying:,} say error", "failed")
+    if trace_row(trace)["tool_errors"] is None:
+        return fragment()
     return _pill("no errors")
 
 
@@ -138,7 +140,7 @@ def _failure(failure: Failure) -> Html:
     if times > 1:
         often = f" failed {times:,} times, at steps "
     name = shortened(failure.name, NAME_CHARS)
-    words: list[object] = [tag("code", name), often]
+    words: list[object] = [tag("bdi", tag("code", name)), often]
     for entry in failure.entries[:SHOWN_LINKS]:
         words.append(_link(entry, entry.number))
         words.append(" ")
@@ -165,7 +167,7 @@ def _end(entries: Sequence[Entry]) -> Html:
     else:
         words = f"{step.actor}: {shortened(step.content, END_CHARS)}"
     where = _link(last, last.number)
-    return tag("div", "It ends at step ", where, f" · {words}", class_="soft")
+    return tag("div", "It ends at step ", where, " · ", tag("bdi", words), class_="soft")
 
 
 def _scores(trace: Trace, entries: Sequence[Entry]) -> Html:

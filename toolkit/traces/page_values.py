@@ -45,6 +45,15 @@ def answer_html(text: str) -> Html:
     return string_html(text)
 
 
+def json_of(value: Any, indent: int | None = None) -> str:
+    """A value as JSON writes it, with a terminal's colours as they came, for these are not shown.
+
+    Raises TypeError, ValueError or RecursionError where JSON cannot write it.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return text.replace("\\u001b", "\x1b")
+
+
 def value_html(value: Any) -> Html:
     """A JSON value, indented, each level in a fold."""
     return _Values().html(value)
@@ -104,7 +113,7 @@ def _fits_a_line(text: str) -> bool:
 def _atom(value: Any) -> str:
     """A string, number, boolean or null, as JSON writes it."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json_of(value)
     except ValueError:  # a number of thousands of digits
         return "a number too long to show"
 
@@ -121,7 +130,7 @@ def _on_a_line(value: Any) -> str | None:
     if n_atoms == 0 and value:
         return None
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        text = json_of(value)
     except (TypeError, ValueError):  # a key that is no text, or a number of thousands of digits
         return None
     return text if len(text) <= INLINE_CHARS else None

@@ -85,9 +85,10 @@ function filled() {
 function cell(key, row, at) {
   const node = made("td", undefined, NUMBERS.has(key) ? "number" : "");
   if (key === "id") {
-    const name = row.page ? made("a", row.id) : made("span", row.id);
+    const name = row.page ? made("a") : made("span");
     if (row.page) name.href = `#t${at}`;
-    node.append(name, " ", made("span", row.title, "soft"));
+    name.append(made("bdi", row.id)); // a right-to-left name leaves its neighbours where they are
+    node.append(name, " ", made("bdi", row.title, "soft"));
     if (row.why) node.append(made("span", row.why, "why"));
     if (!row.page) node.append(" ", made("span", "page left out", "soft"));
   } else if (key === "outcome" && row.outcome) {

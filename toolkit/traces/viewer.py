@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.render import Html, document, fragment, tag
+from toolkit.render import Html, document, fragment, tag, visible
 from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import shortened
 from toolkit.traces.measures import trace_row
@@ -97,14 +97,15 @@ def _row(trace: Trace) -> dict[str, Any]:
     figures = trace_row(trace)
     outcome = outcome_of(trace)
     failed = [entry for entry in outline(trace, "") if entry.failed]
+    states_errors = bool(failed) or figures["tool_errors"] is not None
     models = models_of(trace)
     return {
         "id": shortened(trace.id, ID_CHARS),
-        "title": figures["title"],
+        "title": visible(figures["title"]),
         "outcome": shortened(outcome, OUTCOME_CHARS),
         "look": outcome_look(outcome),
         "reward": reward_of(trace),
-        "failed": len(failed),
+        "failed": len(failed) if states_errors else None,
         "why": failed[0].why if failed else "",
         "wrong": trace_failed(trace),
         "steps": len(trace.steps),
