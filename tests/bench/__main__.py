@@ -10,6 +10,7 @@ from tests.bench.crowd import crowd
 from tests.bench.join import join
 from tests.bench.latency import latency
 from tests.bench.measure import Row, table, to_json
+from tests.bench.opening import opening
 from tests.bench.raters import raters
 from tests.bench.reading import reading
 from tests.bench.replay import replay
@@ -17,7 +18,18 @@ from tests.bench.sustained import sustained
 
 BENCHES = {
     bench.__name__: bench
-    for bench in (latency, sustained, join, replay, crowd, corrected, coverage, raters, reading)
+    for bench in (
+        latency,
+        sustained,
+        join,
+        replay,
+        crowd,
+        corrected,
+        coverage,
+        raters,
+        reading,
+        opening,
+    )
 }
 
 

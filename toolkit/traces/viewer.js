@@ -82,13 +82,14 @@ function filled() {
   return told.filter(([key]) => !same(key));
 }
 
-function cell(key, row, at) {
+function cell(key, name, row, at) {
   const node = made("td", undefined, NUMBERS.has(key) ? "number" : "");
+  node.dataset.name = name;
   if (key === "id") {
-    const name = row.page ? made("a") : made("span");
-    if (row.page) name.href = `#t${at}`;
-    name.append(made("bdi", row.id)); // a right-to-left name leaves its neighbours where they are
-    node.append(name, " ", made("bdi", row.title, "soft"));
+    const title = row.page ? made("a") : made("span");
+    if (row.page) title.href = `#t${at}`;
+    title.append(made("bdi", row.id)); // a right-to-left name leaves its neighbours where they are
+    node.append(title, " ", made("bdi", row.title, "soft"));
     if (row.why) node.append(made("span", row.why, "why"));
     if (!row.page) node.append(" ", made("span", "page left out", "soft"));
   } else if (key === "outcome" && row.outcome) {
@@ -97,7 +98,7 @@ function cell(key, row, at) {
     node.append(made("span", amount(key, row.reward), "pill failed"));
   } else if (key === "failed" && row.failed) {
     node.append(made("span", `${row.failed} failed`, "pill failed"));
-  } else {
+  } else if (amount(key, row[key]) !== "") {
     node.append(String(amount(key, row[key])));
   }
   return node;
@@ -145,7 +146,7 @@ function drawList() {
   const columns = filled();
   const lines = order.slice(0, limit).map((at) => {
     const line = made("tr");
-    line.append(...columns.map(([key]) => cell(key, rows[at], at)));
+    line.append(...columns.map(([key, name]) => cell(key, name, rows[at], at)));
     return line;
   });
   element("rows").tBodies[0].replaceChildren(...lines);
