@@ -26,8 +26,17 @@ END_CHARS = 220
 """How many characters are shown of the last words."""
 SHOWS_END = 8
 """From so many entries on, the head says how the trace ends."""
-NUMBERS = ("cost_usd", "duration_s", "input_tokens", "output_tokens")
-"""The fields of ``meta`` that the head counts."""
+SCORE_FIELDS = ("name", "value", "comment", "rater", "rater_kind")
+NUMBER = (int, float)
+SHOWN_FIELDS: dict[str, Any] = {
+    "cost_usd": NUMBER,
+    "duration_s": NUMBER,
+    "input_tokens": NUMBER,
+    "output_tokens": NUMBER,
+    "model": str,
+    "scores": list,
+}
+"""The fields of ``meta`` that the head shows by themselves, and what they have to be for that."""
 
 
 def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
@@ -48,33 +57,40 @@ def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
 
 def _pills(trace: Trace, entries: Sequence[Entry]) -> list[Html]:
     """What the source says of the trace as a whole, and what can be counted."""
+    row = trace_row(trace)
+    texts = [*_models(trace), quantity(row["steps"], "step"), quantity(row["tool_calls"], "call")]
     pills = _ending(trace)
-    models = models_of(trace)
-    if models:
-        words = shortened(models[0], PILL_CHARS)
-        if len(models) > 1:
-            words += f" and {len(models) - 1} more"
-        pills.append(_pill(words))
-    n_steps = quantity(len(trace.steps), "step")
-    n_calls = quantity(len(trace.calls), "call")
-    pills.append(_pill(n_steps))
-    pills.append(_pill(n_calls))
-    pills.append(_errors(trace, entries))
-    pills += [_pill(amount) for amount in _amounts(trace)]
+    for text in texts:
+        pills.append(_pill(text))
+    pills.append(_errors(entries, row["tool_errors"]))
+    for amount in _amounts(row):
+        pills.append(_pill(amount))
     pills.append(span(trace.source, "badge"))
     return pills
 
 
-def _amounts(trace: Trace) -> list[str]:
+def _models(trace: Trace) -> list[str]:
+    """The first model, and how many more there are."""
+    models = models_of(trace)
+    if not models:
+        return []
+    words = shortened(models[0], PILL_CHARS)
+    n_more = len(models) - 1
+    return [f"{words} and {n_more} more" if n_more else words]
+
+
+def _amounts(row: Mapping[str, Any]) -> list[str]:
     """The tokens, the cost and the duration, where the source states them."""
-    row = trace_row(trace)
+    n_tokens = row["tokens"]
+    cost_usd = row["cost_usd"]
+    duration_s = row["duration_s"]
     amounts = []
-    if row["tokens"] is not None:
-        amounts.append(f"{thousands(row['tokens'])} tokens")
-    if row["cost_usd"] is not None:
-        amounts.append(dollars(row["cost_usd"]))
-    if row["duration_s"] is not None:
-        amounts.append(seconds(row["duration_s"]))
+    if n_tokens is not None:
+        amounts.append(f"{thousands(n_tokens)} tokens")
+    if cost_usd is not None:
+        amounts.append(dollars(cost_usd))
+    if duration_s is not None:
+        amounts.append(seconds(duration_s))
     return amounts
 
 
@@ -100,55 +116,51 @@ def _ending(trace: Trace) -> list[Html]:
     return pills
 
 
-def _errors(trace: Trace, entries: Sequence[Entry]) -> Html:
-    """How many steps failed, and how many only speak of an error; nothing where nobody says."""
+def _errors(entries: Sequence[Entry], stated: int | None) -> Html:
+    """How many steps failed, or else speak of an error; nothing where none are stated."""
     ways = [entry.failure for entry in entries]
-    n_stated = ways.count("stated")
+    n_failed = ways.count("stated")
     n_saying = ways.count("said")
-    if n_stated:
-        return _pill(f"{n_stated:,} failed", "failed")
+    if n_failed:
+        return _pill(f"{n_failed:,} failed", "failed")
     if n_saying:
         return _pill(f"{n_saying:,} say error", "failed")
-    if trace_row(trace)["tool_errors"] is None:
-        return fragment()
-    return _pill("no errors")
+    return fragment() if stated is None else _pill("no errors")
 
 
 def _went_wrong(trace: Trace, entries: Sequence[Entry]) -> Html:
     """Which steps failed and why, and how the trace ends: what a stranger asks first."""
-    reasons = [_failure(reason) for reason in failures(entries)]
-    lines = reasons[:SHOWN_FAILURES]
-    others = reasons[SHOWN_FAILURES:]
-    if others:
-        summary = quantity(len(others), "more reason")
-        lines.append(details(summary, *others))
+    lines = []
+    for reason in failures(entries):
+        lines.append(_failure(reason))
     failed = trace_failed(trace)
-    if failed and not reasons:
+    look = "wrong failed" if lines or failed else "wrong"
+    if failed and not lines:
         lines.append(tag("div", "It went wrong, and no step says that it failed."))
+    n_more = len(lines) - SHOWN_FAILURES
+    if n_more > 0:
+        summary = quantity(n_more, "more reason")
+        lines[SHOWN_FAILURES:] = [details(summary, *lines[SHOWN_FAILURES:])]
     if len(entries) >= SHOWS_END:
         lines.append(_end(entries))
-    if not lines:
-        return fragment()
-    look = "wrong failed" if reasons or failed else "wrong"
-    return tag("div", *lines, class_=look)
+    return tag("div", *lines, class_=look) if lines else fragment()
 
 
 def _failure(failure: Failure) -> Html:
     """One reason, with links to the steps that failed for it."""
-    times = len(failure.entries)
-    often = " failed at step "
-    if times > 1:
-        often = f" failed {times:,} times, at steps "
-    name = shortened(failure.name, NAME_CHARS)
-    words: list[object] = [tag("bdi", tag("code", name)), often]
-    for entry in failure.entries[:SHOWN_LINKS]:
-        words.append(_link(entry, entry.number))
-        words.append(" ")
-    if times > SHOWN_LINKS:
-        words.append(f"and {times - SHOWN_LINKS:,} more ")
-    again = [entry for entry in failure.entries if entry.same_as is not None]
-    if again:
-        words.append(f"({len(again):,} with the same arguments again) ")
+    entries = failure.entries
+    n_times = len(entries)
+    often = f" failed {n_times:,} times, at steps " if n_times > 1 else " failed at step "
+    name = tag("code", shortened(failure.name, NAME_CHARS))
+    words: list[object] = [tag("bdi", name), often]
+    for entry in entries[:SHOWN_LINKS]:
+        words += [_link(entry, entry.number), " "]
+    n_more = n_times - SHOWN_LINKS
+    if n_more > 0:
+        words.append(f"and {n_more:,} more ")
+    n_again = sum(entry.same_as is not None for entry in entries)
+    if n_again:
+        words.append(f"({n_again:,} with the same arguments again) ")
     if failure.why:
         words.append(tag("div", failure.why, class_="why"))
     return tag("div", *words)
@@ -187,18 +199,14 @@ def _scores(trace: Trace, entries: Sequence[Entry]) -> Html:
 
 def _score(score: Mapping[str, Any], entry: Entry | None) -> list[object]:
     """A score's name, value, comment, who gave it, and the step that it is about."""
-    cells: list[object] = []
-    for field in ("name", "value", "comment"):
+    words: dict[str, str] = {}
+    for field in SCORE_FIELDS:
         value = score.get(field)
-        cells.append("" if value is None else as_words(value))
-    raters: list[str] = []
-    for field in ("rater", "rater_kind"):
-        if score.get(field):
-            raters.append(as_words(score[field]))
-    cells.append(", ".join(raters))
+        words[field] = "" if value is None else as_words(value)
+    raters = [words.pop("rater"), words.pop("rater_kind")]
+    rater = ", ".join(filter(None, raters))
     link = _link(entry, f"step {entry.number}") if entry else ""
-    cells.append(link)
-    return cells
+    return [*words.values(), rater, link]
 
 
 def _record(trace: Trace) -> Html:
@@ -213,17 +221,12 @@ def _record(trace: Trace) -> Html:
 
 def _shown_fields(trace: Trace) -> set[str]:
     """The fields of ``meta`` that the head shows by themselves: what it cannot show is no such."""
-    meta = trace.meta
     shown = set()
-    for name in NUMBERS:
-        if isinstance(meta.get(name), int | float):
+    for name, kind in SHOWN_FIELDS.items():
+        if isinstance(trace.meta.get(name), kind):
             shown.add(name)
     if outcome_of(trace):
         shown.add("outcome")
     if reward_of(trace) is not None:
         shown.add("reward")
-    if isinstance(meta.get("model"), str):
-        shown.add("model")
-    if isinstance(meta.get("scores"), list):
-        shown.add("scores")
     return shown

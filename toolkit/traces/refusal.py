@@ -1,8 +1,9 @@
 """Why a file has no traces: what it looks like, and what to do."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from shlex import quote
 from typing import Any
 
@@ -114,33 +115,23 @@ def what_it_looks_like(path: str, objects: list[dict[str, Any]]) -> str:
 
 
 def nearest(record: Mapping[str, Any], formats: Mapping[str, Format]) -> str:
-    """The forms that a record is like, and what it lacks to be of one."""
-    near: dict[tuple[float, str], list[str]] = {}
-    for name, format_ in formats.items():
+    """The forms that a record is like, and what it lacks to be of one; the likest first."""
+    forms: dict[str, list[str]] = {}
+    likeness: Counter[str] = Counter()
+    names = [readable(str(name)) for name in list(record)[:SHOWN_FIELDS]]
+    for form, format_ in formats.items():
         for field in format_.fields:
-            likeness, lack = _likeness(field, record)
-            if likeness >= ALIKE:
-                near.setdefault((likeness, lack), []).append(name)
-    if not near:
-        return ""
+            for name in get_close_matches(field, names, n=1, cutoff=ALIKE):
+                lack = f"it has {field} where this has {name}"
+                if name == field:
+                    lack = f"the field {field} is there, but not as it is written there"
+                forms.setdefault(lack, []).append(form)
+                likeness[lack] = round(100 * SequenceMatcher(None, field, name).ratio())
     shown: list[str] = []
-    for key in sorted(near, reverse=True)[:MOST_NEAREST]:
-        _, lack = key
-        names = ", ".join(near[key][:MOST_NEAREST])
-        shown.append(f"{names} ({lack})")
+    for lack, _ in likeness.most_common(MOST_NEAREST):
+        listed = ", ".join(forms[lack][:MOST_NEAREST])
+        shown.append(f"{listed} ({lack})")
+    if not shown:
+        return ""
     listed = "; ".join(shown)
     return f" Nearest: {listed}."
-
-
-def _likeness(field: str, record: Mapping[str, Any]) -> tuple[float, str]:
-    """How much the name of a field is like one of a record, from 0 to 1, and what is amiss."""
-    if field in record:
-        return 1.0, f"the field {field} is there, but not as it is written there"
-    likeness = 0.0
-    nearest_name = ""
-    for name in list(record)[:SHOWN_FIELDS]:
-        ratio = SequenceMatcher(None, field, str(name)).ratio()
-        if ratio > likeness:
-            likeness = ratio
-            nearest_name = readable(str(name))
-    return likeness, f"it has {field} where this has {nearest_name}"

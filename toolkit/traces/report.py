@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import SupportsIndex, overload
+from typing import Any, SupportsIndex, overload
 
 from toolkit import render
 from toolkit.traces.amounts import quantity
@@ -15,6 +15,10 @@ FILE_COLUMNS = ("file", "form", "records", "traces", "steps", "skipped", "warnin
 """The heads of the table of files."""
 TRACE_COLUMNS = ("id", "source", "steps", "tool calls", "begins")
 """The heads of the table of traces."""
+COUNTS = ("n_records", "n_traces", "n_steps", "n_tool_calls", "n_merged")
+"""The counts of a report, which add up over files."""
+Line = tuple[str, str]
+"""A line of a report: what it is about, and what is said of it."""
 
 
 class SkippedRecords(UserWarning):
@@ -69,6 +73,29 @@ class Remark:
         return f"{self.what}: {self.n:,}, first in {self.first}"
 
 
+class Remarks:
+    """Remarks by their words: how often each was made, and where first."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, what: str, place: str, n: int = 1) -> None:
+        """Make a remark of a place, or of several of which that is the first."""
+        self._counts[what] += n
+        self._first.setdefault(what, place)
+
+    def add_all(self, remarks: Iterable[Remark], file: str) -> None:
+        """Add what was remarked of a file."""
+        for remark in remarks:
+            self.add(remark.what, f"{file}, {remark.first}", remark.n)
+
+    def listed(self) -> tuple[Remark, ...]:
+        """The remarks, the most frequent first."""
+        ranked = self._counts.most_common()
+        return tuple(Remark(what, n, self._first[what]) for what, n in ranked)
+
+
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """What came in, in which form, and what did not."""
@@ -104,35 +131,37 @@ class ImportReport:
     def together(cls, path: str, reports: Sequence["ImportReport"]) -> "ImportReport":
         """The report of several files."""
         forms: Counter[str] = Counter()
+        counts: Any = dict.fromkeys(COUNTS, 0)
         unknown_fields: set[str] = set()
         problems: list[Problem] = []
         notes: list[str] = []
-        not_understood: list[tuple[str, tuple[Remark, ...]]] = []
-        warnings: list[tuple[str, tuple[Remark, ...]]] = []
+        not_understood = Remarks()
+        warnings = Remarks()
         for report in reports:
+            file = report.path
             forms.update(report.forms)
             unknown_fields.update(report.unknown_fields)
-            problems += [replace(problem, file=report.path) for problem in report.problems]
-            notes += [f"{report.path}: {note}" for note in report.notes]
-            not_understood.append((report.path, report.not_understood))
-            warnings.append((report.path, report.warnings))
+            for name in COUNTS:
+                counts[name] += getattr(report, name)
+            for problem in report.problems:
+                problems.append(replace(problem, file=file))
+            for note in report.notes:
+                notes.append(f"{file}: {note}")
+            not_understood.add_all(report.not_understood, file)
+            warnings.add_all(report.warnings, file)
         ranked_forms = dict(forms.most_common())
         return cls(
             path=path,
             format=", ".join(ranked_forms),
             decided="file by file",
-            n_records=sum(report.n_records for report in reports),
-            n_traces=sum(report.n_traces for report in reports),
-            n_steps=sum(report.n_steps for report in reports),
-            n_tool_calls=sum(report.n_tool_calls for report in reports),
-            n_merged=sum(report.n_merged for report in reports),
             forms=ranked_forms,
             problems=tuple(problems),
             unknown_fields=tuple(sorted(unknown_fields)),
-            not_understood=_added(not_understood),
-            warnings=_added(warnings),
+            not_understood=not_understood.listed(),
+            warnings=warnings.listed(),
             notes=tuple(notes),
             files=tuple(reports),
+            **counts,
         )
 
     def file_of_each_trace(self) -> list[str]:
@@ -143,30 +172,30 @@ class ImportReport:
         return paths
 
     def __str__(self) -> str:
-        remarks = self._remarks()
+        shown, rest = self._remarks()
         lines = [f"{self.path}: {self._counts()}", f"form: {self._forms()}"]
-        lines += [f"{about}: {text}" for about, text in remarks[:SHOWN_ROWS]]
-        n_more = len(remarks) - SHOWN_ROWS
-        if n_more > 0:
-            lines.append(f"and {n_more:,} more")
+        for about, text in shown:
+            lines.append(f"{about}: {text}")
+        if rest:
+            lines.append(_and_more(rest))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        remarks = self._remarks()
-        rows = [("came in", self._counts()), ("form", self._forms())]
-        rows += remarks[:SHOWN_ROWS]
-        shown: list[object] = [render.tag("strong", self.path), render.table(rows)]
-        n_more = len(remarks) - SHOWN_ROWS
-        if n_more > 0:
-            rest = render.table(remarks[SHOWN_ROWS:MOST_ROWS])
-            shown.append(render.details(f"and {n_more:,} more", rest))
+        shown, rest = self._remarks()
+        rows = [("came in", self._counts()), ("form", self._forms()), *shown]
+        parts: list[object] = [render.tag("strong", self.path), render.table(rows)]
+        if rest:
+            more = render.table(rest[:MOST_ROWS])
+            parts.append(render.details(_and_more(rest), more))
         if self.files:
             file_rows = [_file_row(report) for report in self.files[:MOST_ROWS]]
-            files = render.table(file_rows, FILE_COLUMNS)
-            shown.append(render.details(f"{len(self.files):,} files", files))
-        return render.block(*shown)
+            table = render.table(file_rows, FILE_COLUMNS)
+            n_files = quantity(len(self.files), "file")
+            parts.append(render.details(n_files, table))
+        return render.block(*parts)
 
     def _counts(self) -> str:
+        """What came in and what it became, in a line."""
         traces = quantity(self.n_traces, "trace")
         steps = quantity(self.n_steps, "step")
         calls = quantity(self.n_tool_calls, "tool call")
@@ -181,33 +210,37 @@ class ImportReport:
         """The forms, with the records of each where there are several, and who chose them."""
         forms = self.format or "none"
         if len(self.forms) > 1:
-            shown = [f"{name} ({quantity(n, 'record')})" for name, n in self.forms.items()]
+            shown = []
+            for name, n_records in self.forms.items():
+                records = quantity(n_records, "record")
+                shown.append(f"{name} ({records})")
             forms = ", ".join(shown)
         return f"{forms} ({self.decided})"
 
-    def _remarks(self) -> list[tuple[str, str]]:
-        """What there is to say of the import, each with what it is about; losses first."""
-        remarks = [("skipped", str(problem)) for problem in self.problems]
-        remarks += [("passed over", str(remark)) for remark in self.not_understood]
-        remarks += [("look at", str(remark)) for remark in self.warnings]
-        remarks += [("note", note) for note in self.notes]
-        remarks.append(("kept in meta", ", ".join(self.unknown_fields) or "none"))
-        return remarks
+    def _remarks(self) -> tuple[list[Line], list[Line]]:
+        """What there is to say of the import, losses first: what is shown, and all the rest."""
+        lines: list[Line] = []
+        for about, remarks in (
+            ("skipped", self.problems),
+            ("passed over", self.not_understood),
+            ("look at", self.warnings),
+            ("note", self.notes),
+        ):
+            for remark in remarks:
+                lines.append((about, str(remark)))
+        kept = ", ".join(self.unknown_fields)
+        lines.append(("kept in meta", kept or "none"))
+        return lines[:SHOWN_ROWS], lines[SHOWN_ROWS:]
 
 
-def _added(listed: Iterable[tuple[str, tuple[Remark, ...]]]) -> tuple[Remark, ...]:
-    """The remarks of several files, each with its first place."""
-    counts: Counter[str] = Counter()
-    first: dict[str, str] = {}
-    for path, remarks in listed:
-        for remark in remarks:
-            counts[remark.what] += remark.n
-            first.setdefault(remark.what, f"{path}, {remark.first}")
-    return tuple(Remark(what, n, first[what]) for what, n in counts.most_common())
+def _and_more(lines: list[Line]) -> str:
+    return f"and {len(lines):,} more"
 
 
 def _file_row(report: ImportReport) -> tuple[object, ...]:
-    n_warnings = sum(remark.n for remark in (*report.not_understood, *report.warnings))
+    n_warnings = 0
+    for remark in (*report.not_understood, *report.warnings):
+        n_warnings += remark.n
     return (
         report.path,
         report.format or "none",
@@ -244,9 +277,9 @@ class Traces(list[Trace]):
     def _repr_html_(self) -> str:
         rows = []
         for trace in self[:SHOWN_ROWS]:
-            n_steps = len(trace.steps)
-            n_calls = len(trace.calls)
-            rows.append((trace.id, trace.source, n_steps, n_calls, title(trace)))
+            begins = title(trace)
+            row = (trace.id, trace.source, len(trace.steps), len(trace.calls), begins)
+            rows.append(row)
         table = render.table(rows, TRACE_COLUMNS)
         report = render.Html(self.report._repr_html_())
         return render.block(report, table)

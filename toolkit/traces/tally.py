@@ -11,7 +11,7 @@ from toolkit.traces.amounts import quantity
 from toolkit.traces.decode import TOO_DEEP, readable
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.report import ImportReport, Problem, Remark
+from toolkit.traces.report import ImportReport, Problem, Remarks
 from toolkit.traces.trace import Trace
 
 SCALAR_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
@@ -42,23 +42,6 @@ def answer_of(ask: Any, record: Record) -> Any:
         raise
     except BUGS as error:
         raise RecordError(f"its form cannot read it: {type(error).__name__}: {error}") from error
-
-
-@dataclass(slots=True)
-class Remarks:
-    """Remarks by their words: how often each was made, and where first."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    first: dict[str, str] = field(default_factory=dict)
-
-    def add(self, what: str, place: str) -> None:
-        """Make a remark of a place."""
-        self.counts[what] += 1
-        self.first.setdefault(what, place)
-
-    def listed(self) -> tuple[Remark, ...]:
-        """The remarks, the most frequent first."""
-        return tuple(Remark(what, n, self.first[what]) for what, n in self.counts.most_common())
 
 
 @dataclass(slots=True)
