@@ -115,7 +115,7 @@ panel => {
   while (walk.nextNode()) {
     const element = walk.currentNode.parentElement;
     const words = walk.currentNode.textContent.trim();
-    if (!words || element.closest("style, option, :disabled") || !element.checkVisibility({ opacityProperty: true })) continue;
+    if (!words || element.closest("style, option, :disabled, .disabled") || !element.checkVisibility({ opacityProperty: true })) continue;
     texts += 1;
     const style = getComputedStyle(element);
     const under = ground(element);

@@ -72,7 +72,7 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     await page.locator(".fieldbook-session").focus()
     await page.keyboard.press("2")
     await expect(page.get_by_text("● connected")).to_have_count(3)
-    words = phone.get_by_placeholder("Steer the agent")
+    words = phone.get_by_placeholder("Write to the agent")
     await words.fill("less, 3 S please")
     await words.press("Enter")
     await expect(page.get_by_text("phone · steer less, 3 S please")).to_have_count(3)

@@ -155,3 +155,25 @@ async def test_an_answer_is_shown_as_markdown_and_what_the_agent_was_told_is_fol
     html = conversation_html(await session.conversation())
     assert "<strong>free</strong> &lt;b&gt;" in html
     assert "<details><summary>what the agent was told</summary>" in html
+
+
+async def test_words_steer_the_agent_while_it_answers_and_else_are_a_message():
+    session = Session(MemoryLog(), "words")
+    panel = SessionPanel(session, names=("laptop",))
+    (laptop,) = panel.screens
+    await until(lambda: laptop.surface.connected)
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    for words, label in (("shorter", "Steer"), ("And tomorrow?", "Say")):
+        await until(lambda label=label: laptop.steer.description == label)
+        panel.key_layer.press({"act": "steer-0", "why": words})
+        await until(lambda words=words: words in laptop.view.value)
+        if run.outcome is None:
+            await run.finish()
+    events = [event async for event in session.read(follow=False, lane="log")]
+    kinds = [
+        (event.kind, event.data["text"])
+        for event in events
+        if event.actor == "laptop" and event.data.get("text")
+    ]
+    assert kinds == [("steer", "shorter"), ("message", "And tomorrow?")]
+    await panel.aclose()
