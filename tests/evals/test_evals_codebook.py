@@ -538,3 +538,11 @@ def test_a_code_cannot_be_put_into_two_failure_modes_at_once(path):
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(merge, range(8))) == 1
     assert len(book.now.modes) == 1
+
+
+def test_a_failure_mode_is_shown_by_its_words_and_escaped():
+    mode = FailureMode("tone", "How it is <b>said</b>.", ("rude", "<i>"), by="ada")
+    shown = mode._repr_html_()
+    assert "How it is &lt;b&gt;said&lt;/b&gt;." in shown
+    assert '<span class="badge">&lt;i&gt;</span>' in shown
+    assert "by ada (human)" in shown

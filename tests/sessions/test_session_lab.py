@@ -254,6 +254,15 @@ async def test_two_moments_of_a_session_differ_by_what_came_grew_or_was_taken_ba
         diff_folds(last, fold("other", []))
 
 
+async def test_what_differs_between_two_moments_is_shown_by_its_words_and_escaped():
+    session = Session(MemoryLog(), "travel")
+    await session.say("<b>one</b>")
+    events = [event async for event in session.read(follow=False, lane="log")]
+    empty, last = fold("travel", []), fold("travel", events)
+    assert "<td>added</td><td>&lt;b&gt;one&lt;/b&gt;</td>" in diff_folds(empty, last)._repr_html_()
+    assert "show the same" in diff_folds(last, last)._repr_html_()
+
+
 @pytest.mark.parametrize("name", ["plot_loss", "plot_stalls"])
 def test_a_plot_of_the_comparison_says_that_it_is_simulated_and_uses_the_axes_it_is_given(name):
     rows = [

@@ -5,8 +5,11 @@ nothing.
 import asyncio
 
 from tests.opcodes import counted
+from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
 from toolkit.views import SessionPanel
+from toolkit.views.panels.logstrip import LogStrip
+from toolkit.views.panels.talk import conversation_html
 
 WORDS = [f"word{n} " for n in range(40)]
 
@@ -93,3 +96,84 @@ async def cost_of_a_drawing(items):
 
 async def test_a_screen_of_3000_items_is_drawn_as_soon_as_one_of_30():
     assert await cost_of_a_drawing(3_000) < 1.2 * await cost_of_a_drawing(30)
+
+
+async def test_keys_drop_a_network_steer_with_words_stop_and_let_a_third_join():
+    session = Session(MemoryLog(), "keys")
+    panel = SessionPanel(session)
+    laptop, phone = panel.screens
+    await until(lambda: laptop.surface.connected and phone.surface.connected)
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    panel.key_layer.press({"act": "network-1"})
+    await until(lambda: not phone.surface.connected)
+    panel.key_layer.press({"act": "late"})
+    panel.key_layer.press({"act": "late"})
+    await until(lambda: len(panel.screens) == 3 and panel.screens[2].surface.connected)
+    panel.key_layer.press({"act": "steer-2", "why": "shorter"})
+    panel.key_layer.press({"act": "stop"})
+    await until(lambda: run.cancelled)
+    assert [(signal.actor, signal.kind) for signal in run.signals] == [
+        ("tablet", "steer"),
+        ("laptop", "cancel"),
+    ]
+    await run.finish()
+    await panel.aclose()
+
+
+def strip_of(kinds):
+    strip = LogStrip()
+    for seq, kind in enumerate(kinds, 1):
+        strip.add(Event("s", kind, "<b>", {}, f"e{seq}", seq=seq))
+    return strip
+
+
+def test_the_log_has_a_colour_for_each_kind_a_legend_and_a_mark_for_each_screen():
+    strip = strip_of(["message", "text.delta", "text.delta", "cancel"])
+    html = strip.html([("laptop", 4), ("<phone>", 1)])
+    assert "The log, 4 events" in html
+    assert 'class="tick assistant" style="grid-column:span 2"' in html
+    assert html.count('class="tick ') == 3
+    assert ["stop, steer" in html, "screens come and go" in html] == [True, False]
+    assert "laptop ▲" in html
+    assert 'style="grid-column:1/5;justify-self:end"' in html
+    assert "▲ &lt;phone&gt;" in html
+    assert 'style="grid-column:1/-1;justify-self:start"' in html
+
+
+def test_of_a_long_log_the_end_is_shown():
+    html = strip_of(["text.delta"] * 1_000).html([("laptop", 5)])
+    assert "1,000 events, the last 400 shown" in html
+    assert "repeat(400," in html
+
+
+async def test_an_answer_is_shown_as_markdown_and_what_the_agent_was_told_is_folded():
+    session = Session(MemoryLog(), "words")
+    await session.say("Keep to the policy.", actor="system")
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    await run.write("It is **free** <b>now</b>.")
+    await run.finish()
+    html = conversation_html(await session.conversation())
+    assert "<strong>free</strong> &lt;b&gt;" in html
+    assert "<details><summary>what the agent was told</summary>" in html
+
+
+async def test_words_steer_the_agent_while_it_answers_and_else_are_a_message():
+    session = Session(MemoryLog(), "words")
+    panel = SessionPanel(session, names=("laptop",))
+    (laptop,) = panel.screens
+    await until(lambda: laptop.surface.connected)
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    for words, label in (("shorter", "Steer"), ("And tomorrow?", "Say")):
+        await until(lambda label=label: laptop.steer.description == label)
+        panel.key_layer.press({"act": "steer-0", "why": words})
+        await until(lambda words=words: words in laptop.view.value)
+        if run.outcome is None:
+            await run.finish()
+    events = [event async for event in session.read(follow=False, lane="log")]
+    kinds = [
+        (event.kind, event.data["text"])
+        for event in events
+        if event.actor == "laptop" and event.data.get("text")
+    ]
+    assert kinds == [("steer", "shorter"), ("message", "And tomorrow?")]
+    await panel.aclose()

@@ -5,6 +5,7 @@ versions of both.
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from toolkit import render
 from toolkit.evals.labels.labels import RaterKind, tidy
 from toolkit.evals.text import spelling
 from toolkit.records import canonical, fingerprint
@@ -74,6 +75,12 @@ class FailureMode:
         if self.kind == "model":
             why = "a model may suggest; somebody else decides"
             raise ValueError(f"failure mode {self.name!r}: {why}")
+
+    def _repr_html_(self) -> str:
+        head = render.tag("strong", self.name)
+        who = render.tag("div", f"by {self.by} ({self.kind})", class_="who")
+        codes = [render.tag("span", code, class_="badge") for code in self.codes]
+        return render.block(head, render.tag("p", self.definition), *codes, who)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Time travel: what a session showed at a sequence number, and what changed between two moments."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from toolkit import render
 from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.session import Session
 
@@ -30,6 +32,17 @@ class FoldDiff:
     """In both, with other words or data."""
     replaced: tuple[str, ...]
     """Shown before and no longer: a later attempt, or a roll-back, took them back."""
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """The words of each of these items; of a changed one as they are now."""
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for change in ("added", "changed", "replaced"):
+            for id_ in getattr(self, change):
+                rows.append((change, self.texts.get(id_, ""), id_))
+        if not rows:
+            return render.block(render.tag("p", "The two folds show the same."))
+        return render.block(render.table(rows, ("change", "words", "event")))
 
 
 def diff_folds(a: Conversation, b: Conversation) -> FoldDiff:
@@ -41,7 +54,9 @@ def diff_folds(a: Conversation, b: Conversation) -> FoldDiff:
     added = [id_ for id_ in after if id_ not in before]
     replaced = [id_ for id_ in before if id_ not in after]
     changed = [id_ for id_ in after if id_ in before and before[id_] != after[id_]]
-    return FoldDiff(tuple(added), tuple(changed), tuple(replaced))
+    contents = before | after
+    texts = {id_: contents[id_][1] for id_ in (*added, *changed, *replaced)}
+    return FoldDiff(tuple(added), tuple(changed), tuple(replaced), texts)
 
 
 def _contents(conversation: Conversation) -> dict[str, tuple[str, str, dict[str, Any]]]:

@@ -46,11 +46,9 @@ class Screen(VBox):  # type: ignore[misc]
             self._reload,
         )
         self.stop = self._key("stop", "Stop", "stop", "Ask the agent to stop", self._stop)
-        self.words = Text(placeholder="Steer the agent …")
+        self.words = Text(placeholder="Write to the agent …")
         self.words.add_class(f"fieldbook-enter-{steer_act}")
-        self.steer = self._key(
-            "steer", "Steer", "share", "Send these words to the agent", self._steer
-        )
+        self.steer = self._key("steer", "Steer", "share", "Send these words", self._write)
         buttons = Box([self.network, self.reload, self.stop]).add_class("fieldbook-row")
         steering = Box([self.words, self.steer]).add_class("fieldbook-row")
         shape = name if name in SHAPES else SHAPES[0]
@@ -100,11 +98,19 @@ class Screen(VBox):  # type: ignore[misc]
     def _stop(self) -> None:
         self.do(self.session.cancel(actor=self.name))
 
-    def _steer(self) -> None:
+    def _write(self) -> None:
+        """Steer the agent while it answers; say something new once it has."""
         words = self.words.value.strip()
         if words:
-            self.do(self.session.steer(words, actor=self.name))
+            write = self.session.steer if self._is_answering else self.session.say
+            self.do(write(words, actor=self.name))
             self.words.value = ""
+
+    @property
+    def _is_answering(self) -> bool:
+        """Whether an agent is at it, as far as this screen knows."""
+        last_run = next(reversed(self.surface.conversation.runs.values()), None)
+        return last_run is not None and not last_run.ended
 
     def refresh(self) -> None:
         """Draw what the surface has now."""
@@ -112,6 +118,7 @@ class Screen(VBox):  # type: ignore[misc]
         word = "● connected" if is_here else "○ away"
         state = render.tag("span", word, class_="connected" if is_here else "away")
         self.network.description = self._labelled("Drop network" if is_here else "Reconnect")
+        self.steer.description = "Steer" if self._is_answering else "Say"
         name = render.tag("strong", self.name)
         place = render.tag("span", f"cursor {self.surface.cursor}", class_="soft")
         self.state.value = render.block(render.tag("div", name, state, place, class_="state"))

@@ -27,7 +27,7 @@ HELP = {
     "2": "drop the network of the second screen, or reconnect it",
     "3": "open the session on one more screen",
     "S": "stop the agent, from the first screen",
-    "Enter": "in a field: steer the agent with these words",
+    "Enter": "in a field: send these words, to steer the agent or to say something new",
 }
 
 
