@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
-from io import BytesIO
+from io import StringIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from toolkit.look import STYLE
+from toolkit.look import INKS, STYLE
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -27,6 +27,7 @@ __all__ = [
     "block",
     "details",
     "document",
+    "drawing",
     "figure",
     "fragment",
     "link",
@@ -63,6 +64,9 @@ REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """The signs that turn round what stands beside them: a name may show as another with them."""
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 """What a page may load: nothing. Its style and its pictures are in it."""
+INK_NAMES = {"#000000": "ink", "#ffffff": "page"}
+"""The name of each ink by its light colour, as matplotlib writes it."""
+INK_NAMES |= {ink.light: ink.name for ink in INKS.values() if len(ink.light) == 7}
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -158,12 +162,43 @@ def _row(cell_name: str, cells: Iterable[object]) -> Html:
 
 
 def figure(plot: "Figure", caption: str) -> Html:
-    """A matplotlib figure as an embedded PNG, with its caption as the alternative text too."""
-    buffer = BytesIO()
-    plot.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    source = "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
-    picture = tag("img", src=source, alt=caption)
-    return tag("figure", picture, tag("figcaption", caption))
+    """A matplotlib figure as a drawing, with its caption as the alternative text too."""
+    return tag("figure", drawing(plot, caption), tag("figcaption", caption))
+
+
+def drawing(plot: "Figure", words: str) -> Html:
+    """A matplotlib figure as an SVG whose inks follow the theme.
+
+    Parameters
+    ----------
+    plot
+        Drawn in the light inks of `toolkit.look`; each is turned into the name that it has in the
+        style sheet. What is black becomes ink.
+    words
+        What is read out in its place.
+    """
+    from matplotlib import rc_context
+
+    buffer = StringIO()
+    nothing_about_the_file = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": words}):
+        plot.savefig(buffer, format="svg", metadata=nothing_about_the_file)
+    svg = buffer.getvalue()
+    width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0]
+    inside = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
+    inside = re.sub(r"<style.*?</style>", "", inside, flags=re.DOTALL)  # it would be of the page
+    inside = re.sub(r"'DejaVu Sans'[^;\"]*", "sans-serif", inside)
+    inside = re.sub(r"(fill|stroke): (#[0-9a-f]{6})", _named_ink, inside)
+    head = (
+        f'<svg role="img" aria-label="{escape(words)}" viewBox="0 0 {width} {height}" '
+        f'style="max-width:{width}px"'
+    )
+    return tag("div", Html(f"{head}>{inside}</svg>"), class_="drawing")
+
+
+def _named_ink(match: re.Match[str]) -> str:
+    name = INK_NAMES.get(match[2])
+    return f"{match[1]}: var(--fb-{name})" if name else match[0]
 
 
 def qr_code(text: str, title: str) -> Html:

@@ -96,7 +96,7 @@ def test_texts_are_fitted_alike_in_any_order_and_from_a_series():
 
 def test_the_map_is_whole(fitted):
     frame = fitted.topics
-    assert list(frame) == ["topic", "size", "words", "examples"]
+    assert list(frame) == ["topic", "size", "words", "examples", "sentence"]
     assert frame["size"].is_monotonic_decreasing
     assert frame["size"].sum() == len(questions())
     assert frame["size"].tolist() == np.bincount(fitted.labels).tolist()

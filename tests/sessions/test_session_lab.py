@@ -26,6 +26,7 @@ from toolkit.sessions.lab import (
     diff_folds,
 )
 from toolkit.sessions.lab.processes import ServerProcess
+from toolkit.sessions.lab.speech import N_TOKENS
 from toolkit.sessions.lease import LEASE_TTL_S
 
 DURABLE = ["durable over SSE", "durable over WebSocket"]
@@ -132,6 +133,10 @@ async def test_the_comparison_holds_over_twenty_seeds():
 @pytest.mark.nats
 async def test_each_row_says_where_the_agent_runs_and_where_the_words_are_kept():
     frame = await compare_transports([3], faults=[])
+    assert set(frame["broken"]) == {()}
+    for times_s in frame["token_times_s"]:
+        assert len(times_s) == N_TOKENS
+        assert list(times_s) == sorted(times_s)
     assert frame["lost"].sum() == frame["regenerated"].sum() == frame["wrong_cancels"].sum() == 0
     where = frame.set_index("arm")[["agent", "store"]].agg(": ".join, axis=1).to_dict()
     assert where == {
@@ -151,6 +156,12 @@ async def test_a_kill_of_the_web_server_costs_a_lease_and_new_tokens_where_the_a
     assert (frame.loc[[RESUMABLE, *DURABLE], "lost"] == 0).all()
     assert (frame.loc[[RESUMABLE, *DURABLE], "regenerated"] == 0).all()
     assert (frame.loc[[RESUMABLE, *DURABLE], "whole_s"] < LEASE_TTL_S).all()
+    (kill,) = frame["broken"].iloc[0]
+    assert (kill.kind, kill.for_s > 0) == ("kill", True)
+    for arm, row in frame.iterrows():
+        lost = [at_s for at_s in row["token_times_s"] if at_s is None]
+        assert len(lost) == row["lost"], arm
+    assert max(frame.loc[RESUMABLE, "token_times_s"]) > kill.at_s + kill.for_s
     inside = frame.loc[INSIDE]
     assert (inside["lost"], inside["second_surface_saw_all"]) == (0, True)
     assert inside["regenerated"] > 0
@@ -263,14 +274,11 @@ async def test_what_differs_between_two_moments_is_shown_by_its_words_and_escape
     assert "show the same" in diff_folds(last, last)._repr_html_()
 
 
-@pytest.mark.parametrize("name", ["plot_loss", "plot_stalls"])
-def test_a_plot_of_the_comparison_says_that_it_is_simulated_and_uses_the_axes_it_is_given(name):
-    rows = [
-        (arm, lost, 0.1 * lost, "simulated") for arm in ("direct SSE", *DURABLE) for lost in (0, 3)
-    ]
-    frame = pd.DataFrame(rows, columns=["arm", "lost", "stall_s", "source"])
+def test_a_plot_of_the_comparison_says_that_it_is_simulated_and_uses_the_axes_it_is_given():
+    rows = [(arm, lost, "simulated") for arm in ("direct SSE", *DURABLE) for lost in (0, 3)]
+    frame = pd.DataFrame(rows, columns=["arm", "lost", "source"])
     ax = Figure().subplots()
-    assert getattr(views, name)(frame, ax=ax) is ax
+    assert views.plot_loss(frame, ax=ax) is ax
     ax.figure.savefig(BytesIO(), format="png")
     assert "simulated" in [text.get_text() for text in ax.texts]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["direct SSE", *DURABLE]

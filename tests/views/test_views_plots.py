@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from toolkit.evals import TopicMap
-from toolkit.views import plot_delivery, plot_loss, plot_stalls, plot_topics
+from toolkit.sessions.lab import Fault
+from toolkit.views import plot_delivery, plot_lengths, plot_loss, plot_tokens, plot_topics
 
 FRAME = pd.DataFrame(
     {"time_s": [0.0, 1.0, 2.0, 3.0], "sent": [0, 10, 20, 20], "received": [0, 10, 10, 20]}
@@ -14,60 +15,69 @@ FRAME = pd.DataFrame(
 FAULTS = [(1.2, "server killed"), (1.5, "client killed"), (2.5, "client killed")]
 
 
-def written(ax):
-    """All words on the plot, drawn once so that a fault in drawing shows."""
-    ax.figure.savefig(BytesIO(), format="png")
-    legend = ax.get_legend()
-    words = [
-        *ax.texts,
-        *ax.get_xticklabels(),
-        *ax.get_yticklabels(),
-        *(legend.get_texts() if legend else []),
-    ]
-    shown = [text.get_text() for text in words]
-    return "\n".join([*shown, ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()])
+def topic_map(source=None, words="refund, deposit", n_topics=3, outliers=0.0):
+    named = [words, "brakes", "tandem"][:n_topics]
+    topics = pd.DataFrame({"topic": range(n_topics), "size": [3, 2, 1][:n_topics], "words": named})
+    topics["examples"] = [("a",)] * n_topics
+    topics["sentence"] = [f"It is about {words}." for words in named]
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    notes = ("a note to read first",)
+    return TopicMap(labels, topics, notes, outliers, ("x",) * 6, np.zeros((6, 2)), source)
 
 
-def topic_map(source=None, words="refund, deposit"):
-    topics = pd.DataFrame(
-        {"topic": [0, 1], "size": [3, 2], "words": [words, "brakes"], "examples": [("a",), ("b",)]}
-    )
-    return TopicMap(
-        np.array([0, 0, 0, 1, 1]),
-        topics,
-        ("only 2 topics",),
-        0.0,
-        ("x",) * 5,
-        np.zeros((5, 2)),
-        source,
-    )
-
-
-def test_topics_show_sizes_words_and_warnings_and_hostile_words_stay_text():
+def test_topics_show_sizes_words_a_sentence_each_and_notes_and_hostile_words_stay_text(written):
     words = written(plot_topics(topic_map("simulated", words=r"$\frac{, <b>")))
-    for told in ("3: ", "2: brakes", "only 2 topics", "2 topics in 5 items", "simulated"):
-        assert told in words
+    assert {"3", "2", "1", "brakes", "“It is about brakes.”", "simulated"} <= set(words.split("\n"))
+    assert "! a note to read first" in words
+    assert "<b>" in words
     assert "simulated" not in written(plot_topics(topic_map("imported")))
 
 
-def test_delivery_marks_each_kind_of_fault_by_shape_as_well_as_colour():
+def test_the_title_of_topics_names_the_largest_or_says_why_they_are_no_good(written):
+    assert (
+        plot_topics(topic_map()).get_title(loc="left")
+        == "The largest of 3 topics is “refund, deposit”: 3 of 6 items"
+    )
+    for bad, why in (
+        (topic_map(n_topics=0), "Nothing to show: no topic was found"),
+        (topic_map(n_topics=1), "only 1 topic could be told apart"),
+        (topic_map(outliers=0.6), "60% of the items lie outside all"),
+    ):
+        ax = plot_topics(bad)
+        assert why in written(ax)
+        assert not [*ax.patches, *ax.lines]
+
+
+def test_of_many_topics_the_largest_are_drawn_and_the_rest_counted(written):
+    whole = topic_map()
+    many = pd.concat([whole.topics] * 5, ignore_index=True)
+    ax = plot_topics(TopicMap(whole.labels, many, (), 0.0, whole.texts, whole.vectors))
+    assert len(ax.patches) == 12
+    assert "15 topics in 6 items, 3 not shown" in written(ax)
+
+
+def test_delivery_names_each_fault_in_words_where_it_happened(written):
     ax = plot_delivery(FRAME, FAULTS, simulated=True)
     words = written(ax)
-    for told in (
-        "server killed (×1)",
-        "client killed (×2)",
-        "20 of 20 events received, 3 faults",
-        "simulated",
+    assert words.count("client killed") == 2
+    assert {"server killed", "simulated"} <= set(words.split("\n"))
+    assert "20 of 20 events received, 3 faults" in words
+
+
+def test_the_title_of_a_delivery_says_what_arrived():
+    gone = [(1.0, "client killed"), (1.5, "client back")]
+    lossy = FRAME.assign(received=FRAME["received"].clip(upper=17))
+    one = pd.DataFrame({"time_s": [0.0], "sent": [1], "received": [1]})
+    for frame, faults, title in (
+        (FRAME[:0], [], "Nothing to show: nothing was sent"),
+        (one, [], "The only event arrived"),
+        (FRAME, [], "All 20 events arrived"),
+        (FRAME, gone, "All 20 events arrived, through 1 kill"),
+        (FRAME, [*gone, (2.0, "server slow")], "All 20 events arrived, through 2 faults"),
+        (lossy, gone, "3 of 20 events never arrived, through 1 kill"),
+        (FRAME.assign(received=30), [], "20 events were sent, 30 received: some came twice"),
     ):
-        assert told in words
-    marks = [line for line in ax.lines if line.get_marker() not in ("None", None, "")]
-    assert (
-        len({line.get_marker() for line in marks}) == len({line.get_color() for line in marks}) == 2
-    )
-
-
-def test_delivery_without_events_or_faults_can_be_drawn():
-    assert "0 of 0 events received, 0 faults" in written(plot_delivery(FRAME[:0], []))
+        assert plot_delivery(frame, faults).get_title(loc="left") == title
 
 
 KILLED_AND_BACK = [
@@ -85,11 +95,11 @@ MISSED = pd.DataFrame(
 )
 
 
-def test_a_recovery_is_no_fault():
+def test_a_recovery_is_no_fault(written):
     words = written(plot_delivery(MISSED, KILLED_AND_BACK))
     assert "40 of 40 events received, 2 faults" in words
     assert "client back" not in words
-    assert "server killed (×1)" in words
+    assert words.count("server killed") == 1
 
 
 def test_what_was_away_is_shaded_from_the_kill_to_the_first_event_after_the_part_is_back():
@@ -98,20 +108,20 @@ def test_what_was_away_is_shaded_from_the_kill_to_the_first_event_after_the_part
     assert shades == [(1.0, 3.1), (4.0, 4.7)]
 
 
-def test_the_catching_up_is_named_with_its_events_and_seconds():
+def test_the_catching_up_is_named_with_its_events_and_seconds(written):
     words = written(plot_delivery(MISSED, KILLED_AND_BACK))
     assert "caught up: 20 events in 0.3 s" in words
     assert "caught up: 9 events in 0.0 s" in words
 
 
-def test_a_reader_that_never_comes_back_is_away_to_the_end_and_never_catches_up():
+def test_a_reader_that_never_comes_back_is_away_to_the_end_and_never_catches_up(written):
     deaf = MISSED.assign(received=MISSED["received"].clip(upper=10))
     ax = plot_delivery(deaf, KILLED_AND_BACK[:1])
     assert "caught up" not in written(ax)
     assert [patch.get_x() + patch.get_width() for patch in ax.patches] == [4.7]
 
 
-def test_a_quiet_start_is_cut_off_and_said_and_no_fault_is_cut_off_with_it():
+def test_a_quiet_start_is_cut_off_and_said_and_no_fault_is_cut_off_with_it(written):
     late = pd.concat(
         [
             pd.DataFrame({"time_s": [0.0], "sent": [0], "received": [0]}),
@@ -126,19 +136,128 @@ def test_a_quiet_start_is_cut_off_and_said_and_no_fault_is_cut_off_with_it():
     assert plot_delivery(MISSED, []).get_xlim()[0] == 0
 
 
-def test_no_topics_and_no_runs_are_nothing_to_show():
-    none = TopicMap(np.array([]), topic_map().topics[:0], (), 0.0, (), np.zeros((0, 2)))
-    runs = pd.DataFrame({"arm": [], "lost": [], "stall_s": [], "source": []})
-    for ax in (plot_topics(none), plot_loss(runs), plot_stalls(runs)):
-        assert "nothing to show" in written(ax)
+def run_of(arm, times_s, seed=1, broken=(), pace_s=0.1):
+    lost = sum(at_s is None for at_s in times_s)
+    row = {"seed": seed, "arm": arm, "lost": lost, "token_times_s": tuple(times_s)}
+    return row | {"broken": broken, "pace_s": pace_s, "source": "simulated"}
+
+
+KILL = Fault(0.15, "kill", 0.3)
+WHOLE = run_of("durable", [0.1, 0.2, 0.5, 0.5], broken=(KILL,))
+LOSSY = run_of("direct", [0.1, None, None, None], broken=(KILL,))
+
+
+def ticks_of(ax):
+    """The seconds at which ticks stand, by whether the token came."""
+    came, missed = [], []
+    for collection in ax.collections:
+        times_s = [round(float(segment[0][0]), 3) for segment in collection.get_segments()]
+        (missed if collection.get_alpha() else came).extend(times_s)
+    return came, missed
+
+
+def test_a_tick_stands_where_a_token_came_and_a_pale_one_where_a_lost_one_was_due(written):
+    ax = plot_tokens(pd.DataFrame([LOSSY, WHOLE]))
+    came, missed = ticks_of(ax)
+    assert came == [0.1, 0.1, 0.2, 0.5, 0.5]
+    assert missed == [0.2, 0.3, 0.4]
+    words = written(ax)
+    assert {"3 lost", "0 lost", "server killed", "simulated"} <= set(words.split("\n"))
+    (shade,) = ax.patches
+    assert (shade.get_x(), round(shade.get_width(), 9)) == (KILL.at_s, KILL.for_s)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["direct", "durable"]
+
+
+def test_the_title_of_the_tokens_says_who_loses_some():
+    whole = {**WHOLE, "broken": ()}
+    for rows, title in (
+        ([LOSSY, WHOLE], "When the server dies, 1 transport loses tokens, 1 of 2 loses none"),
+        ([WHOLE], "Every transport brings every token, when the server dies"),
+        ([whole], "Every transport brings every token, without a fault"),
+        ([LOSSY], "Every transport lost tokens: 1 of 1"),
+    ):
+        assert plot_tokens(pd.DataFrame(rows)).get_title(loc="left") == title
+
+
+def test_without_a_seed_the_run_is_drawn_in_which_most_was_lost(written):
+    runs = pd.DataFrame([WHOLE, {**LOSSY, "seed": 7}])
+    assert "seed 7 ·" in written(plot_tokens(runs))
+    assert "seed 1 ·" in written(plot_tokens(runs, seed=1))
+
+
+def test_a_token_that_comes_long_after_all_else_is_counted_at_the_edge(written):
+    late = run_of("waits", [0.1, 0.2, 9.0, 9.5])
+    ax = plot_tokens(pd.DataFrame([WHOLE, WHOLE | {"arm": "other"}, late]))
+    assert ax.get_xlim()[1] < 1
+    assert "0 lost, 2 by 9.5 s" in written(ax)
+
+
+def test_an_answer_of_which_nothing_came_is_drawn_as_lost_from_the_first_token_on():
+    none = run_of("dead", [None] * 4)
+    assert ticks_of(plot_tokens(pd.DataFrame([none, WHOLE])))[1] == [0.1, 0.2, 0.3, 0.4]
+    assert ticks_of(plot_tokens(pd.DataFrame([none])))[1] == [0.0, 0.1, 0.2, 0.3]
+
+
+def test_the_title_of_the_losses_names_up_to_three_who_lose():
+    def title(*lost):
+        runs = [{"arm": f"arm {n}", "lost": lost, "seed": 1} for n, lost in enumerate(lost)]
+        frame = pd.DataFrame(runs, columns=["arm", "lost", "seed"]).assign(source="simulated")
+        return " ".join(plot_loss(frame).get_title(loc="left").split())
+
+    assert title() == "Nothing to show: no transport was run"
+    assert title(0) == "None of 1 transport lost a token"
+    assert title(0, 0) == "None of 2 transports lost a token"
+    assert title(3, 1) == "Every transport lost tokens: 2 of 2"
+    assert title(3, 0) == "Arm 0 loses tokens, 1 of 2 loses none"
+    assert title(3, 0, 2, 0) == "Arm 0 and arm 2 lose tokens, 2 of 4 lose none"
+    assert title(1, 1, 1, 1, 0) == "4 transports lose tokens, 1 of 5 loses none"
+
+
+def lengths(*steps, source="imported"):
+    ids = [f"t{n}" for n in range(len(steps))]
+    return pd.DataFrame({"id": ids, "steps": pd.array(steps, dtype="Int64"), "source": source})
+
+
+def test_the_title_of_the_lengths_says_how_long_half_are_and_the_longest(written):
+    for frame, title in (
+        (lengths(), "Nothing to show: no trace says how many steps it has"),
+        (lengths(None, None), "Nothing to show: no trace says how many steps it has"),
+        (lengths(1), "The only trace has 1 step"),
+        (lengths(4, 4, 4), "Each of the 3 traces has 4 steps"),
+        (lengths(1, 2, 9, None), "Half of 3 traces have 2 steps or fewer, the longest has 9"),
+    ):
+        assert plot_lengths(frame).get_title(loc="left") == title
+    words = written(plot_lengths(lengths(1, 2, 9, None, source="simulated")))
+    assert "n = 3 · the longest: t2 · 1 do not say" in words
+    assert "simulated" in words.split("\n")
+
+
+def test_lengths_are_counted_in_whole_numbers():
+    ax = plot_lengths(lengths(*range(1, 200)))
+    assert {patch.get_height() for patch in ax.patches[:-1]} == {7.0}
+    assert sum(patch.get_height() for patch in ax.patches) == 199
+    small = plot_lengths(lengths(1, 1, 2))
+    small.figure.savefig(BytesIO(), format="png")
+    assert [patch.get_height() for patch in small.patches] == [2, 1]
+    for axis in (small.xaxis, small.yaxis):
+        assert all(float(tick) == int(tick) for tick in axis.get_ticklocs())
+
+
+def test_no_runs_are_nothing_to_show(written):
+    runs = pd.DataFrame([LOSSY])[:0]
+    for ax in (plot_loss(runs), plot_tokens(runs)):
+        assert "Nothing to show" in written(ax)
+        assert not [*ax.lines, *ax.collections, *ax.get_xticks(), *ax.get_yticks()]
 
 
 def test_a_plot_uses_the_axes_it_is_given_and_leaves_pyplot_alone():
     pyplot = sys.modules.get("matplotlib.pyplot")
     before = pyplot.get_fignums() if pyplot else []
-    axes = Figure().subplots(1, 2)
+    axes = Figure().subplots(1, 4)
     assert plot_topics(topic_map(), ax=axes[0]) is axes[0]
     assert plot_delivery(FRAME, FAULTS, ax=axes[1]) is axes[1]
+    assert plot_tokens(pd.DataFrame([LOSSY, WHOLE]), ax=axes[2]) is axes[2]
+    assert plot_lengths(lengths(1, 2), ax=axes[3]) is axes[3]
     plot_topics(topic_map())
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert (pyplot.get_fignums() if pyplot else []) == before

@@ -6,8 +6,8 @@ what raters disagree on. Failure modes: `CodingPanel`, `plot_saturation`. What a
 `RubricPanel`, which shows what an edit changes. A panel of your own begins with `Panel`. Eval the
 eval: `plot_alignment`, `plot_rates`, `plot_versions`, `plot_agreement`, `plot_corrected`,
 `plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`. Resilient delivery:
-`plot_delivery`, `plot_loss`, `plot_stalls`. In a notebook, say ``%matplotlib inline`` once, and end
-the cell with ``plot_topics(topic_map).figure``.
+`plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are: `plot_lengths`. In a notebook, end
+the cell with ``plot_topics(topic_map).figure``: it follows the theme.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -28,18 +28,19 @@ WHERE = {
     "RubricPanel": "panels.rubric",
     "SessionPanel": "panels.session",
     "TraceBrowser": "panels.browse",
-    "plot_agreement": "plots.alignment",
+    "plot_agreement": "plots.agreement",
     "plot_alignment": "plots.confusion",
-    "plot_corrected": "plots.alignment",
+    "plot_corrected": "plots.correction",
     "plot_critiques": "plots.alignment",
     "plot_delivery": "plots.arrival",
+    "plot_lengths": "plots.lengths",
     "plot_loss": "plots.delivery",
     "plot_rates": "plots.alignment",
     "plot_saturation": "plots.coding",
-    "plot_stalls": "plots.delivery",
+    "plot_tokens": "plots.delivery",
     "plot_topics": "plots.topics",
     "plot_versions": "plots.alignment",
-    "plot_widths": "plots.alignment",
+    "plot_widths": "plots.correction",
 }
 """The file of each name: it is imported when the name is first asked for, and with it ipywidgets or
 matplotlib.

@@ -14,6 +14,7 @@ import numpy as np
 
 from toolkit.evals.text import python_value, user_messages
 from toolkit.evals.topics.embedding import Embed, embed_texts, quiet
+from toolkit.evals.topics.naming import TOKEN, named_topics
 from toolkit.models.model import reporting
 from toolkit.traces import Source, Trace
 from toolkit.traces.sources import least_live
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], object]
 MIN_TEXTS = 15
-TOKEN = r"(?u)\b\w[\w'’]+\b|\S"
-WORDS_SHOWN = 6
-EXAMPLES_SHOWN = 3
 INSTALL = "pip install -e . && pip install --no-deps bertopic==0.17.4"
 
 
@@ -48,7 +46,7 @@ class TopicMap:
     """
     topics: "pd.DataFrame"
     """A row a topic, largest first: ``topic``, ``size``, ``words``, ``examples`` (trace ids, or
-    positions).
+    positions), ``sentence`` (one of an example's, with as many of the words as any).
     """
     warnings: tuple[str, ...]
     """What to know before believing the map, a sentence each."""
@@ -138,7 +136,7 @@ def fit_topics(
     size = min_topic_size or int(np.clip(round(len(rows) / 60), 3, 15))
     labels, outliers = _cluster(ordered, vectors, seed, size, report)
     report("naming")
-    topics = _topics(ordered, labels, vectors, [ids[row] for row in rows])
+    topics = named_topics(ordered, labels, vectors, [ids[row] for row in rows])
     notes = _notes(ordered, vectors, len(topics), outliers, embed, len(items) - len(rows))
     all_labels = np.full(len(items), -1)
     all_labels[rows] = labels
@@ -215,45 +213,6 @@ def _largest_first(labels: np.ndarray) -> np.ndarray:
     by_size = np.argsort(-np.bincount(labels), kind="stable")
     new_numbers = np.argsort(by_size)
     return np.asarray(new_numbers[labels])
-
-
-def _topics(
-    texts: list[str], labels: np.ndarray, vectors: np.ndarray, ids: list[Any]
-) -> "pd.DataFrame":
-    """Each topic with the words that tell it from the others and the items nearest to its mean."""
-    import pandas as pd
-
-    rows = []
-    for topic, words in enumerate(_topic_words(texts, labels)):
-        members = np.flatnonzero(labels == topic)
-        nearness = vectors[members] @ vectors[members].mean(axis=0)
-        nearest = members[np.argsort(-nearness, kind="stable")[:EXAMPLES_SHOWN]]
-        examples = tuple(ids[row] for row in nearest)
-        rows.append((topic, len(members), words, examples))
-    return pd.DataFrame(rows, columns=["topic", "size", "words", "examples"])
-
-
-def _topic_words(texts: list[str], labels: np.ndarray) -> list[str]:
-    """For each topic the words that tell it from the others (c-TF-IDF); stop words last."""
-    import pandas as pd
-    from bertopic.vectorizers import ClassTfidfTransformer
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
-
-    if labels.max() < 0:
-        return []
-    vectorizer = CountVectorizer(token_pattern=TOKEN)
-    with quiet():
-        text_of_topic = pd.Series(texts).groupby(labels).agg(" ".join)
-        counts = vectorizer.fit_transform(text_of_topic)
-        weights = ClassTfidfTransformer().fit_transform(counts).toarray()
-    vocabulary = vectorizer.get_feature_names_out()
-    is_dull = [word in ENGLISH_STOP_WORDS or not word.isalnum() for word in vocabulary]
-    ranks = np.where(is_dull, weights * 1e-6, weights)
-    names = []
-    for topic, ranked in enumerate(np.argsort(-ranks, axis=1, kind="stable")):
-        best = [column for column in ranked[:WORDS_SHOWN] if weights[topic, column] > 0]
-        names.append(", ".join(vocabulary[best]))
-    return names
 
 
 def _notes(

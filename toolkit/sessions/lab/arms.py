@@ -104,6 +104,10 @@ class Screen:
     times_s: list[float] = field(default_factory=list)
     """By the monotonic clock."""
     cursor: str = ""
+    answer: str = ""
+    """The name of the answer whose tokens are looked for."""
+    token_times_s: dict[int, float] = field(default_factory=dict)
+    """When each token of that answer was first shown, by its number."""
 
     def take(self, name: str, cursor: str, message: dict[str, Any]) -> bool | None:
         """Take one message from the wire.
@@ -121,7 +125,10 @@ class Screen:
         else:
             is_over = self._fold(self.fold, message.get("event", message))
         if len(self.text) > n_before:
-            self.times_s.append(time.monotonic())
+            now_s = time.monotonic()
+            self.times_s.append(now_s)
+            for number in self.tokens():
+                self.token_times_s.setdefault(number, now_s)
         if name == "refused":
             return False
         return True if is_over else None
@@ -133,9 +140,10 @@ class Screen:
             self.text = fold.text
         return any(run.ended for run in fold.runs.values())
 
-    def tokens(self, name: str) -> list[int]:
-        """The numbers of the tokens of answer `name`, as shown."""
-        return [int(number) for whose, number in TOKEN.findall(self.text) if whose == name]
+    def tokens(self) -> list[int]:
+        """The numbers of the answer's tokens, as shown."""
+        shown = TOKEN.findall(self.text)
+        return [int(number) for name, number in shown if name == self.answer]
 
 
 @dataclass
@@ -165,7 +173,7 @@ class Trial:
 
     def _row(self, started_s: float, laptop: Screen, phone: Screen) -> dict[str, Any]:
         paid = "".join(file.read_text() for file in sorted(self.folder.glob(f"{self.name}*")))
-        shown = laptop.tokens(self.name)
+        shown = laptop.tokens()
         delivered = len(set(shown))
         times_s = [at_s - started_s for at_s in laptop.times_s]
         gaps_s = [later_s - sooner_s for sooner_s, later_s in pairwise(times_s)]
@@ -185,11 +193,13 @@ class Trial:
             "ttft_s": first_s,
             "whole_s": whole_s,
             "wrong_cancels": paid.count("x"),
-            "second_surface_saw_all": phone.tokens(self.name) == list(range(N_TOKENS)),
+            "second_surface_saw_all": phone.tokens() == list(range(N_TOKENS)),
+            "token_times_s": _token_times(laptop, started_s),
         }
 
     def _screen(self) -> Screen:
-        return Screen(Conversation(self.name) if self.arm.is_session else None)
+        fold = Conversation(self.name) if self.arm.is_session else None
+        return Screen(fold, answer=self.name)
 
     async def _start_agent(self) -> None:
         """Have the agent answer, where it does not answer whoever connects."""
@@ -230,6 +240,16 @@ class Trial:
             if not self.arm.can_come_back:
                 return False
             await asyncio.sleep(RETRY_S)
+
+
+def _token_times(screen: Screen, started_s: float) -> tuple[float | None, ...]:
+    """When each token was first shown, in seconds since the start; None of one that is lost."""
+    shown = set(screen.tokens())
+    times_s: list[float | None] = []
+    for number in range(N_TOKENS):
+        is_shown = number in shown
+        times_s.append(round(screen.token_times_s[number] - started_s, 3) if is_shown else None)
+    return tuple(times_s)
 
 
 async def _post_until_taken(url: str, body: dict[str, str]) -> None:

@@ -49,12 +49,15 @@ class ServerProcess:
         Of NATS.
     folder : Path
         For what it stores, and for what it has to say.
+    *arguments : str
+        What the function takes besides.
     """
 
-    def __init__(self, serve: str, url: str, folder: Path):
+    def __init__(self, serve: str, url: str, folder: Path, *arguments: str):
         self._serve = serve
         self._url = url
         self._folder = folder
+        self._arguments = arguments
         self.port = 0
         self._pid = 0
 
@@ -66,7 +69,7 @@ class ServerProcess:
         RuntimeError
             With what it said, where it did not start.
         """
-        server = child_command(self._serve, str(self.port), str(self._folder))
+        server = child_command(self._serve, str(self.port), str(self._folder), *self._arguments)
         pipe = asyncio.subprocess.PIPE
         errors = self._folder / f"{self._serve.rpartition('.')[2].replace(':', '-')}.log"
         with errors.open("ab") as log:

@@ -64,13 +64,14 @@ class Answer:
 class Baselines:
     """The four arms that are not sessions."""
 
-    def __init__(self, folder: Path, store: AnswerStore):
+    def __init__(self, folder: Path, store: AnswerStore, pace_s: float):
         self._folder = folder
+        self._pace_s = pace_s
         self._store = store
         self._answers: dict[str, Answer] = {}
 
     def _speak(self, http: HTTPConnection) -> Words:
-        return speak(http.path_params["name"], self._folder)
+        return speak(http.path_params["name"], self._folder, self._pace_s)
 
     def _answer(self, http: HTTPConnection) -> Answer:
         name = http.path_params["name"]
@@ -127,14 +128,14 @@ def _cursor(http: Request) -> int:
     return int(http.headers.get("last-event-id", 0))
 
 
-async def serve_arms(port: str, folder: str) -> None:
+async def serve_arms(port: str, folder: str, pace_s: str) -> None:
     """Serve until killed, and print the pid and the port; a port of 0 takes a free one."""
     here = Path(folder)
 
     async def agent(run: Run, message: Event) -> None:
         if run.text:  # adopted after a kill; nobody can go on with a model call
             await run.roll_back()
-        async for word in speak(message.session, here):
+        async for word in speak(message.session, here, float(pace_s)):
             await run.write(word)
 
     async def attendant(session: Session) -> None:
@@ -142,7 +143,7 @@ async def serve_arms(port: str, folder: str) -> None:
 
     log = await NatsLog.connect(os.environ[SERVER_URL])
     with AnswerStore(here / STORE) as store:
-        arms = Baselines(here, store)
+        arms = Baselines(here, store, float(pace_s))
         routes = [
             Route("/direct/{name}", arms.direct),
             Route("/buffer/{name}", arms.buffer),

@@ -27,16 +27,17 @@ STORE = "answers.sqlite"
 class Worker:
     """Answers on demand, and goes on whoever listens."""
 
-    def __init__(self, log: NatsLog, store: AnswerStore, folder: Path):
+    def __init__(self, log: NatsLog, store: AnswerStore, folder: Path, pace_s: float):
         self._log = log
         self._store = store
         self._folder = folder
+        self._pace_s = pace_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def to_store(self, name: str) -> None:
         """Answer into the SQLite file."""
         n = 0
-        async for word in speak(name, self._folder):
+        async for word in speak(name, self._folder, self._pace_s):
             n += 1
             self._store.add(name, n, word)
         self._store.finish(name)
@@ -44,7 +45,7 @@ class Worker:
     async def to_session(self, name: str) -> None:
         """Answer on a durable session."""
         run = await Session(self._log, name).start_run("agent", "simulated")
-        async for word in speak(name, self._folder):
+        async for word in speak(name, self._folder, self._pace_s):
             await run.write(word)
         await run.finish()
 
@@ -59,12 +60,12 @@ class Worker:
         return Route(path, start, methods=["POST"])
 
 
-async def serve_worker(port: str, folder: str) -> None:
+async def serve_worker(port: str, folder: str, pace_s: str) -> None:
     """Serve until killed, and print the pid and the port; a port of 0 takes a free one."""
     here = Path(folder)
     log = await NatsLog.connect(os.environ[SERVER_URL])
     with AnswerStore(here / STORE) as store:
-        worker = Worker(log, store, here)
+        worker = Worker(log, store, here, float(pace_s))
         routes = [
             worker.route("/store/{name}", worker.to_store),
             worker.route("/session/{name}", worker.to_session),

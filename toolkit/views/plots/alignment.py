@@ -1,35 +1,31 @@
-"""Plots of how far a judge may be trusted: each with its effective n, and every interval that is
-known.
-"""
+"""Plots of how far a judge is right: with the effective n, and every interval that is known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from toolkit.evals import Agreement, Alignment, Estimate, corrected_width, interval_width
+from toolkit.evals import Alignment
 from toolkit.evals.alignment.intervals import proportion
 from toolkit.views.plots.figure import (
     BLUE,
-    GREEN,
-    ORANGE,
-    VERMILION,
-    legend_below,
+    BROWN,
+    SOFT,
+    in_our_look,
     new_axes,
     nothing_to_show,
-    open_frame,
     short_name,
-    stamp,
+    write_heading,
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
+from toolkit.views.plots.sentences import (
+    critiques_sentence,
+    rates_sentence,
+    versions_sentence,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-LABELS_SHOWN = np.geomspace(10, 5000, 60)
-"""The numbers of labels for which a width is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +36,23 @@ class RateStyle:
     shape: str
     colour: str
     line: str
+    of: str
+    """What the rate is of, where the labels are pass and fail."""
 
-    @property
-    def title(self) -> str:
-        """As ``TPR``."""
+    def title(self, *alignments: Alignment) -> str:
+        """As ``TNR``, and what it is of, where that can be said in words."""
+        if all(set(one.confusion.index) <= {"pass", "fail"} for one in alignments):
+            return f"{self.name.upper()}: {self.of}"
         return self.name.upper()
 
 
-RATES = (RateStyle("tpr", "o", BLUE, "-"), RateStyle("tnr", "s", VERMILION, "--"))
+RATES = (
+    RateStyle("tpr", "o", BLUE, "-", "good ones that pass"),
+    RateStyle("tnr", "s", BROWN, "--", "failures that are found"),
+)
 
 
+@in_our_look
 def plot_rates(
     alignments: Mapping[Any, Alignment], ax: "Axes | None" = None, wanted: float = 0.8
 ) -> "Axes":
@@ -62,11 +65,15 @@ def plot_rates(
         for style in RATES:
             share = getattr(alignment, style.name)
             interval = alignment.interval(style.name)
-            marks.append(Mark(share, interval, style.shape, style.colour, style.title))
+            legend = style.title(*alignments.values())
+            marks.append(Mark(share, interval, style.shape, style.colour, legend))
         rows.append(Row(name, tuple(marks), _labels_of_either_verdict(alignment)))
-    ax = plot_rows(rows, _against(alignments), ax, _any_simulated(alignments))
+    title = rates_sentence(alignments)
+    subtitle = [f"{_against(alignments)} · dotted: {wanted:.2f}, as wanted"] if rows else []
+    simulated = _any_simulated(alignments)
+    ax = plot_rows(rows, "share that the judge says right", ax, simulated, title, subtitle)
     if rows:
-        ax.axvline(wanted, color="0.6", lw=1, ls=":")
+        ax.axvline(wanted, color=SOFT, lw=1.2, ls=":")
     return ax
 
 
@@ -84,15 +91,17 @@ def _labels_of_either_verdict(alignment: Alignment) -> str:
     return note
 
 
+@in_our_look
 def plot_versions(
     alignments: Mapping[Any, Alignment], ax: "Axes | None" = None, wanted: float = 0.8
 ) -> "Axes":
     """Does the judge get better from version to version? TPR and TNR with 95% intervals, in the
     order given.
     """
-    ax = ax or new_axes(1.6 + 1.5 * max(3, len(alignments)), 4.0)
+    ax = ax or new_axes(300)
+    title = versions_sentence(alignments)
     if not alignments:
-        return nothing_to_show(ax)
+        return write_heading(nothing_to_show(ax), title)
     for style, shift in zip(RATES, (-0.06, 0.06), strict=True):
         x = []
         shares = []
@@ -101,7 +110,7 @@ def plot_versions(
             if interval:
                 x.append(number + shift)
                 shares.append(getattr(alignment, style.name))
-                ax.vlines(number + shift, *interval, color=style.colour)
+                ax.vlines(number + shift, *interval, color=style.colour, lw=2.2)
         ax.plot(
             x,
             shares,
@@ -109,121 +118,17 @@ def plot_versions(
             color=style.colour,
             ls=style.line,
             ms=8,
-            label=style.title,
+            label=style.title(*alignments.values()),
         )
-    ax.axhline(wanted, color="0.6", lw=1, ls=":")
+    ax.axhline(wanted, color=SOFT, lw=1.2, ls=":")
     ticks = [f"{short_name(name)}\nn = {version.n}" for name, version in alignments.items()]
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
-    ax.set_xlabel(_against(alignments), loc="left")
-    open_frame(ax)
-    ax.legend(loc="lower right", frameon=False)
-    return stamp(ax, _any_simulated(alignments))
-
-
-def plot_agreement(agreement: Agreement, ax: "Axes | None" = None) -> "Axes":
-    """On which category do raters agree? Of those who rate an item that one called so, the share
-    who do too.
-    """
-    rows = []
-    for category, of_category in agreement.by_category.iterrows():
-        low = of_category["low"]
-        interval = None if low is None else (low, of_category["high"])
-        mark = Mark(of_category["agreement"], interval)
-        rows.append(Row(category, (mark,), f"{of_category['n']} ratings"))
-    label = "agreement on the category, 95% interval (bootstrap)"
-    ax = plot_rows(rows, label, ax, agreement.simulated)
-    measures = []
-    for name in ("alpha", "kappa", "ac1"):
-        value = getattr(agreement, name)
-        measures.append(f"{name} undefined" if value is None else f"{name} {value:.2f}")
-    counts = f"n = {agreement.n_items}, {agreement.n_raters} raters"
-    title = f"{agreement.title}: {counts}\n{', '.join(measures)}"
-    ax.set_title(title, loc="left", fontsize=10)
-    return ax
-
-
-def plot_corrected(
-    estimates: Mapping[Any, Estimate], ax: "Axes | None" = None, truth: float | None = None
-) -> "Axes":
-    """What is left of the judge's rate when its errors are taken out? Raw and corrected, each with
-    its interval.
-    """
-    rows = []
-    for name, estimate in estimates.items():
-        interval = None
-        if estimate.low is not None and estimate.high is not None:
-            interval = (estimate.low, estimate.high)
-        raw = Mark(estimate.raw, estimate.raw_interval, "D", ORANGE, "the judge's own")
-        corrected = Mark(estimate.value, interval, "o", GREEN, "corrected")
-        note = f"n = {estimate.n} judged, {estimate.n_labels} labelled"
-        if estimate.n_unscored:
-            note += f"\n{estimate.n_unscored} unscored"
-        rows.append(Row(name, (raw, corrected), note))
-    label = "rate of the positive label, with interval"
-    ax = plot_rows(rows, label, ax, _any_simulated(estimates), row_in=0.6)
-    if rows and truth is not None:
-        ax.axvline(truth, color="black", lw=1, ls=":", label="known")
-        legend_below(ax, 3)
-    return ax
-
-
-def plot_widths(
-    alignment: Alignment, judged: int | None = None, ax: "Axes | None" = None
-) -> "Axes":
-    """How many labels until the interval is this narrow? The expected width, at the rates found so
-    far.
-
-    With `judged`, how many items the judge scores, also of the rate that is corrected by them.
-    """
-    ax = ax or new_axes(7.0, 4.4)
-    if not alignment.n:
-        return nothing_to_show(ax)
-    positive_share = alignment.counts("tpr")[1] / alignment.n
-    shares = {"tpr": positive_share, "tnr": 1 - positive_share}
-    for style in RATES:
-        rate = getattr(alignment, style.name)
-        if rate is None:
-            continue
-        widths = [interval_width(n, rate, shares[style.name]) for n in LABELS_SHOWN]
-        ax.plot(
-            LABELS_SHOWN,
-            widths,
-            style.line,
-            marker=style.shape,
-            markevery=10,
-            color=style.colour,
-            label=f"{style.title} near {rate:.2f}",
-        )
-    if judged:
-        _draw_corrected_width(ax, alignment, positive_share, judged)
-    ax.axvline(alignment.n, color="black", lw=1, ls=":", label=f"n = {alignment.n} now")
-    ax.set(xscale="log", xlabel="labels, drawn as so far")
-    ax.set_ylabel("expected width of the 95% interval")
-    ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
-    ax.set_ylim(bottom=0)
-    open_frame(ax)
-    legend_below(ax, 2)
-    return stamp(ax, alignment.simulated)
-
-
-def _draw_corrected_width(ax: "Axes", alignment: Alignment, share: float, judged: int) -> None:
-    """The width of the corrected rate; none of a judge that nothing can be corrected by."""
-    tpr = alignment.tpr
-    tnr = alignment.tnr
-    if tpr is None or tnr is None or tpr + tnr <= 1:
-        return
-    widths = [corrected_width(n, judged, share, tpr, tnr) for n in LABELS_SHOWN]
-    ax.plot(
-        LABELS_SHOWN,
-        widths,
-        "-.",
-        marker="^",
-        markevery=(5, 10),
-        color=GREEN,
-        label=f"corrected rate of {judged:,} judged",
-    )
+    ax.set_ylabel("share that the judge says right")
+    ax.legend(loc="lower right")
+    subtitle = f"{_against(alignments)} · dotted: {wanted:.2f}, as wanted"
+    return write_heading(ax, title, [subtitle], _any_simulated(alignments))
 
 
 def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4) -> "Axes":
@@ -243,10 +148,12 @@ def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4
         n_right = int(right[lengths.index].sum())
         mark = Mark(n_right / n, proportion(n_right, n))
         rows.append(Row(f"{lengths.min()} to {lengths.max()} words", (mark,), f"n = {n}"))
-    label = f"share right, against {alignment.labels_are}, 95% interval (Wilson)"
+    subtitle = f"against {alignment.labels_are}, 95% intervals (Wilson)"
     if alignment.n_unparsed:
-        label += f", {alignment.n_unparsed} unparsed"
-    return plot_rows(rows, label, ax, alignment.simulated)
+        subtitle += f" · {alignment.n_unparsed} unparsed"
+    title = critiques_sentence(rows)
+    label = "share of verdicts that are right"
+    return plot_rows(rows, label, ax, alignment.simulated, title, [subtitle])
 
 
 def _count_words(text: str | None) -> int:
@@ -265,8 +172,8 @@ def _bins(values: "pd.Series", bins: int) -> "list[pd.Series]":
 
 def _against(alignments: Mapping[Any, Alignment]) -> str:
     labels = sorted({alignment.labels_are for alignment in alignments.values()})
-    return f"share right, against {' and '.join(labels)}, 95% interval"
+    return f"against {' and '.join(labels)}, 95% intervals"
 
 
-def _any_simulated(results: Mapping[Any, Alignment] | Mapping[Any, Estimate]) -> bool:
-    return any(result.simulated for result in results.values())
+def _any_simulated(alignments: Mapping[Any, Alignment]) -> bool:
+    return any(alignment.simulated for alignment in alignments.values())

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.views.plots.figure import (
-    BLACK,
-    BLUE,
     GREEN,
-    ORANGE,
-    PURPLE,
-    VERMILION,
+    INK,
+    LINE,
+    SMALL_CHAR,
+    SOFT,
+    WIDTH,
+    in_our_look,
     new_axes,
-    stamp,
+    nothing_to_show,
+    whole_numbers,
+    write_heading,
 )
+from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,20 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Outage", "outages", "plot_delivery"]
 
-FAULT_STYLES: tuple[tuple[str, str, Any], ...] = (
-    (VERMILION, "v", "--"),
-    (PURPLE, "s", "-."),
-    (ORANGE, "D", ":"),
-    (BLUE, "P", (0, (5, 1))),
-)
-"""Colour, marker and line of the first kind of fault, of the second, and so on."""
 BACK = " back"
 """How the name of a recovery ends: it is no fault."""
 QUIET_SHARE = 0.02
 """What comes before so small a share of all events is sent is cut off at the left."""
 MARGIN_S = 0.5
-ROOM_SHARE = 0.25
+ROOM_SHARE = 0.2
 """Room at the right for the words about a late outage, as a share of the width."""
+NAME_HEIGHTS = (1.1, 1.03)
+"""Where the names of faults stand, as a share of the highest count; near ones in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ def _outage(frame: "pd.DataFrame", fault: str, from_s: float, back_s: float) -> 
     return Outage(fault, from_s, first_event_s, caught_up_s, n_before, n_caught_up)
 
 
+@in_our_look
 def plot_delivery(
     frame: "pd.DataFrame",
     faults: Sequence[tuple[float, str]],
@@ -101,69 +101,64 @@ def plot_delivery(
     frame : DataFrame
         ``time_s`` since the start, ``sent`` and ``received``: cumulative counts of events.
     faults : sequence of (float, str)
-        When, in seconds, and what was broken. Each name has a colour, a marker and a line of its
-        own. A name that ends in ``back`` is a recovery: it is no fault, and ends what was away.
+        When, in seconds, and what was broken. A name that ends in ``back`` is a recovery: it is no
+        fault, and ends what was away.
     ax : Axes, optional
         Where to draw; None makes a figure of its own.
     simulated : bool
         Whether the words that were sent are a script's.
     """
-    ax = ax or new_axes(8.0, 4.2)
+    ax = ax or new_axes(320)
     away = outages(frame, faults)
-    times_s, sent, received = frame["time_s"], frame["sent"], frame["received"]
-    ax.step(times_s, sent, where="post", color=BLACK, lw=1.2, ls="--", label="sent")
-    ax.step(times_s, received, where="post", color=GREEN, lw=2.2, label="received")
-    n_sent = max(sent, default=0)
-    n_received = max(received, default=0)
-    top = max(1, n_sent, n_received)
-    kinds = list(dict.fromkeys(outage.fault for outage in away))
-    for row, kind in enumerate(kinds):
-        same_kind = [outage for outage in away if outage.fault == kind]
-        style = FAULT_STYLES[row % len(FAULT_STYLES)]
-        height = (1.05 + 0.06 * row) * top
-        _draw_faults(ax, same_kind, style, height)
-    _draw_outages(ax, frame, away)
-    ax.set_ylim(0, (1.08 + 0.06 * len(kinds)) * top)
-    _cut_quiet_start(ax, frame, away)
+    n_sent = int(max(frame["sent"], default=0))
+    n_received = int(max(frame["received"], default=0))
+    title = delivery_sentence(n_sent, n_received, away)
+    if not n_sent:
+        return write_heading(nothing_to_show(ax), title, (), simulated)
+    times_s = frame["time_s"]
+    ax.step(times_s, frame["received"], where="post", color=GREEN, lw=2.4, label="received")
+    ax.step(times_s, frame["sent"], where="post", color=INK, lw=1.2, ls="--", label="sent")
+    top = max(n_sent, n_received)
+    ax.set_ylim(0, 1.18 * top)
     ax.set_ylabel("events so far")
-    n_faults = _counted(len(away), "fault")
-    title = f"{n_received:,} of {n_sent:,} events received, {n_faults}"
-    ax.set_title(title, loc="left", fontsize=10)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8.5)
-    return stamp(ax, simulated)
+    whole_numbers(ax.yaxis)
+    _cut_quiet_start(ax, frame, away)
+    _draw_outages(ax, frame, away)
+    _name_faults(ax, away, top)
+    ax.legend(loc="lower right")
+    counts = f"{n_received:,} of {n_sent:,} events received, {quantity(len(away), 'fault')}"
+    shade = " · grey: from a fault to the first event after it" if away else ""
+    return write_heading(ax, title, [counts + shade], simulated)
 
 
-def _counted(n: int, noun: str) -> str:
-    """A number with its noun, in the plural where that is due."""
-    ending = "" if n == 1 else "s"
-    return f"{n:,} {noun}{ending}"
+def delivery_sentence(n_sent: int, n_received: int, away: Sequence[Outage]) -> str:
+    """What became of the events.
 
-
-def _draw_faults(
-    ax: "Axes",
-    away: Sequence[Outage],
-    style: tuple[str, str, Any],
-    height: float,
-) -> None:
-    """A line up to a marker for each fault of one kind."""
-    colour, marker, line = style
-    times_s = [outage.from_s for outage in away]
-    ax.vlines(times_s, 0, height, colors=colour, linestyles=line, lw=1.2)
-    heights = [height] * len(away)
-    label = f"{away[0].fault} (×{len(away)})"
-    ax.plot(times_s, heights, marker, color=colour, ms=8, label=label)
+    >>> delivery_sentence(1023, 1023, [])
+    'All 1,023 events arrived'
+    >>> delivery_sentence(20, 17, [])
+    '3 of 20 events never arrived'
+    """
+    if not n_sent:
+        return "Nothing to show: nothing was sent"
+    is_kill = all(outage.fault.endswith("killed") for outage in away)
+    noun = "kill" if is_kill else "fault"
+    through = f", through {quantity(len(away), noun)}" if away else ""
+    if n_received < n_sent:
+        return f"{n_sent - n_received:,} of {quantity(n_sent, 'event')} never arrived{through}"
+    if n_received > n_sent:
+        return f"{n_sent:,} events were sent, {n_received:,} received: some came twice{through}"
+    arrived = "The only event" if n_sent == 1 else f"All {n_sent:,} events"
+    return f"{arrived} arrived{through}"
 
 
 def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
     """A shade from each fault to the first event after it, and how fast what was missed came."""
-    label = "away: fault to first event"
     for outage in away:
         end_s = outage.first_event_s
         if end_s is None:
-            end_s = float(frame["time_s"].max()) if len(frame) else outage.from_s
-        ax.axvspan(outage.from_s, end_s, color="#bbbbbb", alpha=0.4, lw=0, label=label)
-        label = "_nolegend_"
+            end_s = float(frame["time_s"].max())
+        ax.axvspan(outage.from_s, end_s, color=LINE, lw=0, zorder=0)
         if outage.caught_up_s is not None:
             _name_catch_up(ax, outage, end_s)
 
@@ -171,17 +166,27 @@ def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> 
 def _name_catch_up(ax: "Axes", outage: Outage, end_s: float) -> None:
     """Say how fast it was, below the step that it made: there the curves leave room."""
     caught_up_s = outage.caught_up_s or end_s
-    n_events = _counted(outage.n_caught_up, "event")
-    words = f"caught up: {n_events} in {caught_up_s - end_s:.1f} s"
+    n_events = quantity(outage.n_caught_up, "event")
+    words = f"caught up: {n_events}\nin {caught_up_s - end_s:.1f} s"
     foot = (end_s, outage.n_before)
-    ax.annotate(words, foot, (4, -11), textcoords="offset points", fontsize=8)
+    ax.annotate(words, foot, (5, -5), textcoords="offset points", color=INK, va="top")
+
+
+def _name_faults(ax: "Axes", away: Sequence[Outage], top: float) -> None:
+    """The name of each fault above the curves; two that are near each other at two heights."""
+    left_s, right_s = ax.get_xlim()
+    seconds_per_pixel = (right_s - left_s) / WIDTH
+    ends_s = [left_s, left_s]
+    for outage in away:
+        row = 0 if ends_s[0] <= outage.from_s or ends_s[0] <= ends_s[1] else 1
+        height = NAME_HEIGHTS[row] * top
+        ax.text(outage.from_s, height, outage.fault, color=SOFT, clip_on=False)
+        ends_s[row] = outage.from_s + SMALL_CHAR * len(outage.fault) * seconds_per_pixel
 
 
 def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
     """Begin where events begin to flow, and say what is not shown."""
-    ax.set_xlabel("seconds since the start")
-    if frame.empty:
-        return
+    ax.set_xlabel("seconds since the start", loc="left")
     is_flowing = frame["sent"] > QUIET_SHARE * frame["sent"].max()
     starts_s = [outage.from_s for outage in away]
     starts_s.append(float(frame.loc[is_flowing, "time_s"].iloc[0]))
@@ -196,4 +201,4 @@ def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) 
     n_hidden = int(frame.loc[frame["time_s"] < left_s, "sent"].max())
     ax.set_xlim(left=left_s)
     hidden = f"the first {left_s:.1f} s, with {n_hidden} events, are not shown"
-    ax.set_xlabel(f"seconds since the start ({hidden})")
+    ax.set_xlabel(f"seconds since the start ({hidden})", loc="left")

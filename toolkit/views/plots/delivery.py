@@ -1,18 +1,49 @@
-"""Plots of the transport comparison: what each transport lost, how long its reader stood still."""
+"""Plots of the transport comparison: what each transport lost, and one run token by token."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from toolkit.views.plots.figure import BLUE, GREEN, VERMILION, new_axes, nothing_to_show, stamp
+from toolkit.views.plots.figure import (
+    BLUE,
+    GREEN,
+    INK,
+    LINE,
+    RED,
+    SOFT,
+    in_our_look,
+    new_axes,
+    nothing_to_show,
+    write_heading,
+)
+from toolkit.views.plots.rows import Mark, Row, plot_rows
+from toolkit.views.words import listed, quantity, upper_first
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["plot_loss", "plot_stalls"]
+__all__ = ["plot_loss", "plot_tokens"]
 
-WIDTH_IN = 8.0
-HEIGHT_IN = 3.4
-N_RESAMPLES = 2000
+LANE_HEIGHT = 40
+AXIS_HEIGHT = 84
+"""Of the faults' names above the lanes and the axis below them, in pixels."""
+TICK = 0.3
+"""Half the height of a tick; lanes are 1 apart."""
+LATE = 2
+"""What comes so many times later than the median lane ends is counted at the edge, not drawn."""
+FAULT_NAMES = {
+    "cut": "connections cut",
+    "stall": "network stalls",
+    "half-open": "half-open",
+    "slow": "network slow",
+    "kill": "server killed",
+    "freeze": "server frozen",
+    "nats-crash": "NATS killed",
+}
+NAMED_ARMS = 3
+"""More losers than these are counted, not named."""
+NAMES_IN_TURN = 3
+"""The names of faults stand at so many heights in turn, so that near ones do not overlap."""
 
 
 def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
@@ -27,67 +58,169 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    ax = ax or new_axes(WIDTH_IN, HEIGHT_IN)
-    arms = list(frame["arm"].unique())
-    if not arms:
-        return nothing_to_show(ax)
-    for row, arm in enumerate(arms):
-        lost = frame.loc[frame["arm"] == arm, "lost"]
-        n_runs = len(lost)
-        n_lossy = int((lost > 0).sum())
-        low, high = proportion_confint(n_lossy, n_runs, method="wilson")
-        colour = VERMILION if n_lossy else GREEN
-        marker = "X" if n_lossy else "o"
-        ax.plot([low, high], [row, row], color=colour, lw=2.2)
-        ax.plot([n_lossy / n_runs], [row], marker, color=colour, ms=9)
-        counts = f"{n_lossy} of {n_runs} runs, {int(lost.sum())} tokens"
-        ax.text(1.03, row, counts, va="center", fontsize=8.5)
-    _label_rows(ax, arms, "share of runs that lost tokens of the answer, 95% interval (Wilson)")
-    ax.set_xlim(-0.02, 1.4)
-    ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    return stamp(ax, _is_simulated(frame))
+    rows = []
+    lossy = []
+    for arm, runs in frame.groupby("arm", sort=False):
+        n_lossy = int((runs["lost"] > 0).sum())
+        interval = proportion_confint(n_lossy, len(runs), method="wilson")
+        colour, shape = (RED, "X") if n_lossy else (GREEN, "o")
+        n_lost = quantity(int(runs["lost"].sum()), "token")
+        note = f"{n_lossy} of {len(runs)} runs, {n_lost}"
+        rows.append(Row(arm, (Mark(n_lossy / len(runs), interval, shape, colour),), note))
+        if n_lossy:
+            lossy.append(str(arm))
+    n_seeds = frame["seed"].nunique() if "seed" in frame else 0
+    subtitle = ["cross: lost tokens, dot: lost none · 95% intervals (Wilson)"]
+    if n_seeds:
+        subtitle[0] = f"{quantity(n_seeds, 'schedule')} of faults · {subtitle[0]}"
+    title = loss_sentence(lossy, len(rows))
+    label = "share of runs that lost tokens of the answer"
+    return plot_rows(rows, label, ax, _is_simulated(frame), title, subtitle if rows else ())
 
 
-def plot_stalls(frame: "pd.DataFrame", ax: "Axes | None" = None, seed: int = 0) -> "Axes":
-    """How long does the reader stand still? Each run's stall in seconds, and the mean.
+def loss_sentence(lossy: Sequence[str], n_arms: int) -> str:
+    """Who lost tokens.
 
-    The mean has its bootstrap interval: the percentile interval of 2,000 resamples of the runs.
+    >>> loss_sentence(["direct SSE", "bare WebSocket"], 7)
+    'Direct SSE and bare WebSocket lose tokens, 5 of 7 lose none'
+    """
+    if not n_arms:
+        return "Nothing to show: no transport was run"
+    if not lossy:
+        return f"None of {quantity(n_arms, 'transport')} lost a token"
+    if len(lossy) == n_arms:
+        return f"Every transport lost tokens: {n_arms} of {n_arms}"
+    names = f"{len(lossy)} transports"
+    if len(lossy) <= NAMED_ARMS:
+        names = listed(lossy)
+    verb = "loses" if len(lossy) == 1 else "lose"
+    return f"{upper_first(names)} {verb} tokens, {_lose_none(n_arms - len(lossy), n_arms)}"
+
+
+def _lose_none(n: int, n_arms: int) -> str:
+    """As ``5 of 7 lose none``."""
+    verb = "loses" if n == 1 else "lose"
+    return f"{n} of {n_arms} {verb} none"
+
+
+@in_our_look
+def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = None) -> "Axes":
+    """When did the reader see each token? A lane a transport, a tick a token, faults shaded.
 
     Parameters
     ----------
     frame : DataFrame
         What `compare_transports` returns.
+    seed : int, optional
+        Whose run is drawn; None takes the one in which most tokens were lost.
     ax : Axes, optional
         Where to draw; None makes a figure of its own.
-    seed : int
-        The resamples are drawn from it.
     """
-    import numpy as np
+    if seed is None and len(frame):
+        seed = frame.groupby("seed", sort=False)["lost"].sum().idxmax()
+    runs = frame[frame["seed"] == seed].drop_duplicates("arm")
+    ax = ax or new_axes(AXIS_HEIGHT + LANE_HEIGHT * len(runs))
+    title = tokens_sentence(runs)
+    if runs.empty:
+        return write_heading(nothing_to_show(ax), title)
+    due_s = _due_times(runs)
+    end_s = _end_of_axis(runs, due_s)
+    for lane, run in enumerate(runs.itertuples()):
+        _draw_lane(ax, lane, run.token_times_s, due_s[lane], end_s)
+    _draw_faults(ax, runs["broken"].iloc[0], end_s)
+    ax.set_yticks(range(len(runs)), list(runs["arm"]))
+    ax.set_ylim(len(runs) - 0.5, -0.5)
+    ax.set_xlim(0, end_s)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("seconds since the question", loc="left")
+    about = "a tick a token, when the reader first saw it · short and pale: never seen"
+    return write_heading(ax, title, [f"seed {seed} · {about}"], _is_simulated(frame))
 
-    ax = ax or new_axes(WIDTH_IN, HEIGHT_IN)
-    dice = np.random.default_rng(seed)
-    arms = list(frame["arm"].unique())
-    if not arms:
-        return nothing_to_show(ax)
-    for row, arm in enumerate(arms):
-        stalls_s = frame.loc[frame["arm"] == arm, "stall_s"].to_numpy(dtype=float)
-        resamples = dice.choice(stalls_s, (N_RESAMPLES, len(stalls_s)))
-        low, high = np.percentile(resamples.mean(axis=1), [2.5, 97.5])
-        ax.plot(stalls_s, [row] * len(stalls_s), "|", color=BLUE, ms=11, alpha=0.6)
-        ax.plot([low, high], [row, row], color="black", lw=2.2)
-        ax.plot([stalls_s.mean()], [row], "D", color="black", ms=6)
-    label = "seconds without a new word, a run (|); mean with 95% interval (bootstrap)"
-    _label_rows(ax, arms, label)
-    ax.set_xlim(left=-0.05)
-    return stamp(ax, _is_simulated(frame))
+
+def tokens_sentence(runs: "pd.DataFrame") -> str:
+    """Which transports brought all tokens through the faults of one run."""
+    lossy = list(runs.loc[runs["lost"] > 0, "arm"])
+    faults = runs["broken"].iloc[0] if len(runs) else ()
+    if any(fault.kind == "kill" for fault in faults):
+        when = "when the server dies"
+    else:
+        when = f"through {quantity(len(faults), 'fault')}" if faults else "without a fault"
+    if runs.empty or len(lossy) == len(runs):
+        return loss_sentence(lossy, len(runs))
+    if not lossy:
+        return f"Every transport brings every token, {when}"
+    verb = "loses" if len(lossy) == 1 else "lose"
+    counts = f"{quantity(len(lossy), 'transport')} {verb} tokens"
+    return f"{upper_first(when)}, {counts}, {_lose_none(len(runs) - len(lossy), len(runs))}"
 
 
-def _label_rows(ax: "Axes", arms: list[str], label: str) -> None:
-    """A row an arm, the first at the top."""
-    ax.set_yticks(range(len(arms)), arms)
-    ax.set_ylim(len(arms) - 0.5, -0.5)
-    ax.set_xlabel(label, loc="left")
-    ax.spines[["top", "right"]].set_visible(False)
+def _due_times(runs: "pd.DataFrame") -> list[list[float]]:
+    """For each transport, when each token would have been seen without a fault: at the pace of the
+    answer, from the moment when its reader saw the first token.
+    """
+    pace_s = runs["pace_s"].iloc[0]
+    firsts_s = [times[0] for times in runs["token_times_s"] if times[0] is not None]
+    earliest_s = min(firsts_s, default=0.0)
+    due_s = []
+    for times in runs["token_times_s"]:
+        start_s = earliest_s if times[0] is None else times[0]
+        due_s.append([start_s + pace_s * number for number in range(len(times))])
+    return due_s
+
+
+def _end_of_axis(runs: "pd.DataFrame", due_s: Sequence[Sequence[float]]) -> float:
+    """The last moment that is drawn, in seconds."""
+    ends_s = []
+    for times, due in zip(runs["token_times_s"], due_s, strict=True):
+        seen = [at_s for at_s in times if at_s is not None]
+        ends_s.append(max([due[-1], *seen]))
+    ends_s.sort()
+    limit_s = LATE * ends_s[len(ends_s) // 2]
+    return float(1.02 * max(at_s for at_s in ends_s if at_s <= limit_s))
+
+
+def _draw_lane(
+    ax: "Axes",
+    lane: int,
+    times_s: Sequence[float | None],
+    due_s: Sequence[float],
+    end_s: float,
+) -> None:
+    """The ticks of one transport, and at the end of its lane how many it lost."""
+    seen = [at_s for at_s in times_s if at_s is not None]
+    drawn = [at_s for at_s in seen if at_s <= end_s]
+    pairs = zip(times_s, due_s, strict=True)
+    missed = [due for at_s, due in pairs if at_s is None]
+    ax.vlines(drawn, lane - TICK, lane + TICK, colors=BLUE, lw=1.6)
+    ax.vlines(missed, lane - TICK / 2, lane + TICK / 2, colors=RED, lw=1.2, alpha=0.45)
+    n_lost = len(missed)
+    words = f"{n_lost} lost"
+    if len(seen) > len(drawn):
+        words += f",\n{len(seen) - len(drawn)} by {max(seen):.1f} s"
+    ax.text(
+        1.015,
+        lane,
+        words,
+        transform=ax.get_yaxis_transform(),
+        va="center",
+        color=RED if n_lost else INK,
+        fontweight="bold",
+    )
+
+
+def _draw_faults(ax: "Axes", faults: Sequence[Any], end_s: float) -> None:
+    """A shade for what lasts, a line for what happens at once, and its name above the lanes."""
+    for number, fault in enumerate(faults):
+        if fault.for_s:
+            ax.axvspan(fault.at_s, min(end_s, fault.at_s + fault.for_s), color=LINE, lw=0, zorder=0)
+        else:
+            ax.axvline(fault.at_s, color=SOFT, lw=1.2, ls="--", zorder=0)
+        up = 2 + 14 * (number % NAMES_IN_TURN)
+        where = (fault.at_s, 1)
+        name = FAULT_NAMES[fault.kind]
+        axes = ax.get_xaxis_transform()
+        ax.annotate(name, where, (0, up), axes, "offset points", color=SOFT, annotation_clip=False)
 
 
 def _is_simulated(frame: "pd.DataFrame") -> bool:

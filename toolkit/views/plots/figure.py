@@ -1,56 +1,230 @@
-"""What our plots have in common: colours, axes, the word ``simulated``, and short names.
+"""What our plots have in common: a figure in the inks of the page, a heading, and short names.
 
-Colours are of Okabe and Ito (2008), which most colour-blind people can tell apart; shape or words
-always say the same as the colour.
+A title is a sentence that says what is seen; what it rests on stands under it. Colour is never
+alone: shape or words always say the same.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import wraps
+from io import BytesIO
+from textwrap import wrap
+from typing import Any, NamedTuple, ParamSpec
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Annotation
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.transforms import Transform, offset_copy
 
-BLACK = "#000000"
-ORANGE = "#e69f00"
-SKY = "#56b4e9"
-GREEN = "#009e73"
-YELLOW = "#f0e442"
-BLUE = "#0072b2"
-VERMILION = "#d55e00"
-PURPLE = "#cc79a7"
+from toolkit import render
+from toolkit.look import INKS, SIZES
+
+INK = INKS["ink"].light
+SOFT = INKS["soft"].light
+LINE = INKS["line"].light
+CARD = INKS["card"].light
+PAGE = INKS["page"].light
+BLUE = INKS["accent"].light
+BROWN = INKS["tool-ink"].light
+GREEN = INKS["ok"].light
+GREEN_CARD = INKS["ok-card"].light
+RED = INKS["failed"].light
+RED_CARD = INKS["failed-card"].light
+SMALL = SIZES["small"]
+TEXT = SIZES["text"]
+TITLE = SIZES["title"]
+WIDTH = 720
+"""Of every figure of ours. At 640 pixels, its small text is as large as that of a footnote."""
+EDGE = SIZES["space"]
+POINTS_PER_INCH = 72
+TITLE_LINE = 1.3 * TITLE
+SMALL_LINE = 1.45 * SMALL
+TITLE_CHAR = 0.6 * TITLE
+SMALL_CHAR = 0.53 * SMALL
+"""The mean width of a letter."""
+STAMP_WIDTH = 90
+LEAST_CHARS = 24
+"""The shortest line that a heading is broken into, however narrow the axes."""
+LOOK: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": SMALL,
+    "text.color": INK,
+    "figure.facecolor": PAGE,
+    "axes.facecolor": "none",
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": SOFT,
+    "axes.labelsize": SMALL,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": SMALL,
+    "ytick.color": SOFT,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": SMALL,
+    "legend.frameon": False,
+    "legend.fontsize": SMALL,
+    "grid.color": LINE,
+    "grid.linewidth": 0.8,
+    "savefig.facecolor": "auto",
+}
+Arguments = ParamSpec("Arguments")
 
 
-def new_axes(width_in: float, height_in: float) -> "Axes":
-    """Axes on a figure that pyplot knows nothing of, so nothing is left open."""
-    from matplotlib.figure import Figure
+class Picture(Figure):
+    """A figure that follows the theme of the notebook or page that shows it.
 
-    return Figure(figsize=(width_in, height_in), layout="constrained").subplots()
+    One point is one pixel of the page. Where no HTML is shown, it is a PNG on a light ground.
+    """
+
+    def make_room(self, height: float) -> None:
+        """Grow by so many pixels at the top, for what stands above the axes."""
+        whole = self.get_figheight() * POINTS_PER_INCH + height
+        self.set_size_inches(self.get_figwidth(), whole / POINTS_PER_INCH)
+        engine = self.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine):
+            engine.set(rect=(0, 0, 1, 1 - height / whole))
+
+    def _repr_html_(self) -> str:
+        (title,) = [ax.get_title(loc="left") for ax in self.axes[:1]] or [""]
+        return render.block(render.drawing(self, " ".join(title.split())))
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=2 * POINTS_PER_INCH)
+        return buffer.getvalue(), {"width": WIDTH}
 
 
-def stamp(ax: "Axes", simulated: bool) -> "Axes":
-    """Write ``simulated`` on the plot itself, where a copy of the picture keeps it."""
-    if not simulated:
-        return ax
-    box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": VERMILION}
-    ax.annotate(
-        "simulated",
-        (1, 1),
-        (0, 6),
-        "axes fraction",
-        "offset points",
-        color=VERMILION,
-        fontsize=9,
-        ha="right",
-        va="bottom",
-        bbox=box,
-    )
+def in_our_look(plot: Callable[Arguments, Axes]) -> Callable[Arguments, Axes]:
+    """A plot whose text and axes have the inks and sizes of the page."""
+
+    @wraps(plot)
+    def drawn(*args: Arguments.args, **options: Arguments.kwargs) -> Axes:
+        with rc_context(LOOK):
+            return plot(*args, **options)
+
+    return drawn
+
+
+def new_axes(height: float) -> Axes:
+    """Axes on a figure of our width, and so many pixels high without its heading.
+
+    Pyplot knows nothing of the figure, so nothing is left open.
+    """
+    size = (WIDTH / POINTS_PER_INCH, height / POINTS_PER_INCH)
+    with rc_context(LOOK):
+        figure = Picture(figsize=size, dpi=POINTS_PER_INCH, layout="constrained")
+        return figure.subplots()
+
+
+class Place(NamedTuple):
+    """Where a heading stands: its distances are pixels up from the top of `within`."""
+
+    within: Transform
+    """The figure, where it is ours, else the axes."""
+    from_edge: float
+    title_up: float
+    small_up: float
+    grows: str
+    """Which side of the text is at its distance: ``top`` or ``bottom``."""
+
+
+def write_heading(
+    ax: Axes, title: str, subtitle: Sequence[str] = (), simulated: bool = False
+) -> Axes:
+    """Write the sentence that says what is seen, and under it what it rests on.
+
+    Parameters
+    ----------
+    ax : Axes
+        On a figure of ours the heading begins at the figure's edge, and the figure grows by it.
+    title : str
+        A sentence; a long one is broken into lines.
+    subtitle : sequence of str
+        Lines, as of units, n and intervals.
+    simulated : bool
+        Whether anything on the plot is: ``simulated`` is then written on the plot itself, where a
+        copy of the picture keeps it.
+    """
+    figure = ax.get_figure(root=True)
+    ours = figure if isinstance(figure, Picture) else None
+    width = WIDTH - 2 * EDGE if ours else _width_of(ax)
+    title_lines = _broken([title], width / TITLE_CHAR)
+    small_width = width - STAMP_WIDTH if simulated else width
+    small_lines = _broken(subtitle, small_width / SMALL_CHAR)
+    small_height = SMALL_LINE * max(len(small_lines), int(simulated))
+    if ours:
+        title_height = TITLE_LINE * len(title_lines)
+        ours.make_room(title_height + small_height + 2 * EDGE)
+        place = Place(ours.transFigure, EDGE, -EDGE, -EDGE - title_height, "top")
+    else:
+        place = Place(ax.transAxes, 0, EDGE + small_height, EDGE, "bottom")
+    _write_title(ax, "\n".join(title_lines), place)
+    _write_small(ax, "\n".join(small_lines), place)
+    if simulated:
+        _stamp(ax, place)
     return ax
 
 
-def nothing_to_show(ax: "Axes") -> "Axes":
-    """Bare axes that say so, with what title and label they have."""
+def _width_of(ax: Axes) -> float:
+    """In points."""
+    return float(ax.get_window_extent().width) * POINTS_PER_INCH / ax.figure.dpi
+
+
+def _broken(lines: Sequence[str], chars: float) -> list[str]:
+    broken = []
+    for line in lines:
+        broken += wrap(line, max(LEAST_CHARS, int(chars)), break_on_hyphens=False)
+    return broken
+
+
+def _write_title(ax: Axes, words: str, place: Place) -> None:
+    """The title, which `Axes.get_title` tells too: that one would take room in the axes' layout."""
+    ax.set_title(words, loc="left").set_visible(False)
+    title = _write(ax, words, place, place.title_up)
+    title.set(color=INK, fontsize=TITLE, fontweight="bold", linespacing=1.1)
+
+
+def _write_small(ax: Axes, words: str, place: Place) -> None:
+    _write(ax, words, place, place.small_up).set(color=SOFT, fontsize=SMALL)
+
+
+def _write(ax: Axes, words: str, place: Place, up: float) -> Annotation:
+    offset = (place.from_edge, up)
+    text = ax.annotate(words, (0, 1), offset, place.within, "offset points", va=place.grows)
+    text.set_in_layout(place.grows == "bottom")
+    return text
+
+
+def _stamp(ax: Axes, place: Place) -> None:
+    """The word ``simulated`` at the right end."""
+    stamp = ax.annotate(
+        "simulated",
+        (1, 1),
+        (-place.from_edge - 4, place.small_up),
+        place.within,
+        "offset points",
+        color=BROWN,
+        fontsize=SMALL,
+        ha="right",
+        va=place.grows,
+        bbox={"boxstyle": "round,pad=0.25", "facecolor": "none", "edgecolor": BROWN},
+    )
+    stamp.set_in_layout(place.grows == "bottom")
+
+
+def nothing_to_show(ax: Axes) -> Axes:
+    """Leave the axes off: the heading says why, and nothing empty is drawn."""
     ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-    ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center")
+    ax.set_axis_off()
+    figure = ax.get_figure(root=True)
+    if isinstance(figure, Picture):
+        figure.set_layout_engine("none")
+        figure.set_size_inches(figure.get_figwidth(), EDGE / POINTS_PER_INCH)
     return ax
 
 
@@ -64,20 +238,20 @@ def short_name(words: object, length: int = 18, end: int = 8) -> str:
     return text.replace("$", r"\$")
 
 
-def open_frame(ax: "Axes") -> None:
-    """Leave off the frame's upper and right side."""
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def legend_below(ax: "Axes", ncols: int) -> None:
+def legend_below(ax: Axes, ncols: int) -> None:
     """The legend under the label of the x axis, at a distance that does not grow with the plot."""
-    from matplotlib.transforms import offset_copy
-
+    below = offset_copy(ax.transAxes, ax.get_figure(root=True), y=-46, units="points")
     ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.4, 0),
-        bbox_transform=offset_copy(ax.transAxes, ax.get_figure(root=True), y=-34, units="points"),
+        loc="upper left",
+        bbox_to_anchor=(0, 0),
+        bbox_transform=below,
+        borderaxespad=0,
+        borderpad=0,
         ncols=ncols,
-        frameon=False,
-        fontsize=8.5,
     )
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Let the ticks of an axis that counts stand at whole numbers alone."""
+    axis.set_major_locator(MaxNLocator(6, integer=True))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

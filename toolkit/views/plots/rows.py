@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from toolkit.views.plots.figure import (
     BLUE,
+    PAGE,
+    SOFT,
+    in_our_look,
     legend_below,
     new_axes,
     nothing_to_show,
-    open_frame,
     short_name,
-    stamp,
+    write_heading,
 )
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 DISTANCE = 0.28
 """Between the marks of a row; rows are 1 apart."""
+AXIS_HEIGHT = 88
+"""Of the ticks, the label and the legend under the rows, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,14 @@ class Row:
     """Beside the row, as its effective n."""
 
 
+@in_our_look
 def plot_rows(
     rows: Sequence[Row],
     label: str,
     ax: "Axes | None" = None,
     simulated: bool = False,
-    row_in: float = 0.55,
+    title: str = "",
+    subtitle: Sequence[str] = (),
 ) -> "Axes":
     """Draw shares with their intervals, a row each, from the top.
 
@@ -62,35 +68,37 @@ def plot_rows(
         Axes to draw on; own ones by default.
     simulated : bool
         Whether anything in the rows is simulated: the plot then says so.
-    row_in : float
-        The height of a row, in inches.
+    title : str
+        A sentence that says what is seen.
+    subtitle : sequence of str
+        Lines under it, as of what the intervals are.
     """
-    ax = ax or new_axes(8.0, 1.6 + row_in * max(1, len(rows)))
-    ax.set_xlabel(label, loc="left")
+    ax = ax or new_axes(AXIS_HEIGHT + 40 * max(1, len(rows)))
     if not rows:
-        return stamp(nothing_to_show(ax), simulated)
+        return write_heading(nothing_to_show(ax), title or "Nothing to show", subtitle, simulated)
+    ax.set_xlabel(label, loc="left")
     for number, row in enumerate(rows):
         top = number - DISTANCE * (len(row.marks) - 1) / 2
         for at, mark in enumerate(row.marks):
             _draw(ax, top + DISTANCE * at, mark)
-        ax.text(1.03, number, row.note, va="center", size=8.5)
-    ax.set_yticks(range(len(rows)), [short_name(row.name, 28, 14) for row in rows])
+        ax.text(1.02, number, row.note, va="center", color=SOFT, transform=ax.get_yaxis_transform())
+    ax.set_yticks(range(len(rows)), [short_name(row.name, 34, 14) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlim(-0.02, 1.45)
+    ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    open_frame(ax)
+    ax.grid(axis="x")
     named = [mark for mark in rows[0].marks if mark.name]
     for mark in named:
         ax.plot([], [], mark.shape, color=mark.colour, ms=8, label=mark.name)
     if named:
         legend_below(ax, 3)
-    return stamp(ax, simulated)
+    return write_heading(ax, title, subtitle, simulated)
 
 
 def _draw(ax: "Axes", y: float, mark: Mark) -> None:
     if mark.share is None:
-        ax.text(0.01, y, "undefined", va="center", size=8.5, color=mark.colour)
+        ax.text(0, y, "undefined", va="center", color=mark.colour)
         return
     ends = mark.interval or (mark.share, mark.share)
     ax.plot(ends, [y, y], color=mark.colour, lw=2.2)
-    ax.plot([mark.share], [y], mark.shape, color=mark.colour, ms=8, markeredgecolor="white")
+    ax.plot([mark.share], [y], mark.shape, color=mark.colour, ms=9, markeredgecolor=PAGE)

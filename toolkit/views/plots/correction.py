@@ -1,0 +1,131 @@
+"""Plots of the corrected rate, and of how many labels an interval takes."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.evals import Alignment, Estimate, corrected_width, interval_width
+from toolkit.views.plots.alignment import RATES
+from toolkit.views.plots.figure import (
+    BROWN,
+    GREEN,
+    SOFT,
+    in_our_look,
+    legend_below,
+    new_axes,
+    nothing_to_show,
+    write_heading,
+)
+from toolkit.views.plots.rows import Mark, Row, plot_rows
+from toolkit.views.plots.sentences import corrected_sentence, widths_sentence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_corrected", "plot_widths"]
+
+LABELS_SHOWN = np.geomspace(10, 5000, 60)
+"""The numbers of labels for which a width is drawn."""
+
+
+@in_our_look
+def plot_corrected(
+    estimates: Mapping[Any, Estimate],
+    ax: "Axes | None" = None,
+    truth: float | None = None,
+    truth_name: str = "known",
+) -> "Axes":
+    """What is left of the judge's rate when its errors are taken out? Raw and corrected, each with
+    its interval; a dotted line at the `truth`, where that is known.
+    """
+    rows = []
+    for name, estimate in estimates.items():
+        interval = None
+        if estimate.low is not None and estimate.high is not None:
+            interval = (estimate.low, estimate.high)
+        raw = Mark(estimate.raw, estimate.raw_interval, "D", BROWN, "the judge's own")
+        corrected = Mark(estimate.value, interval, "o", GREEN, "corrected")
+        note = f"n = {estimate.n} judged,\n{estimate.n_labels} labelled"
+        if estimate.n_unscored:
+            note += f", {estimate.n_unscored} unscored"
+        rows.append(Row(name, (raw, corrected), note))
+    reasons = {estimate.reason for estimate in estimates.values() if estimate.reason}
+    subtitle = [*_levels(estimates), *sorted(reasons)]
+    title = corrected_sentence(estimates)
+    simulated = any(estimate.simulated for estimate in estimates.values())
+    ax = plot_rows(rows, "share of the positive label", ax, simulated, title, subtitle)
+    if rows and truth is not None:
+        ax.axvline(truth, color=SOFT, lw=1.6, ls=":", label=f"{truth_name}: {truth:.2f}")
+        legend_below(ax, 3)
+    return ax
+
+
+def _levels(estimates: Mapping[Any, Estimate]) -> list[str]:
+    """One line that says what the intervals are, where there is an estimate."""
+    levels = sorted({f"{estimate.level:.0%}" for estimate in estimates.values()})
+    if not levels:
+        return []
+    labels = sorted({estimate.labels_are for estimate in estimates.values()})
+    return [f"{' and '.join(levels)} intervals · corrected by {' and '.join(labels)}"]
+
+
+@in_our_look
+def plot_widths(
+    alignment: Alignment, judged: int | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """How many labels until the interval is this narrow? The expected width, at the rates found so
+    far.
+
+    With `judged`, how many items the judge scores, also of the rate that is corrected by them.
+    """
+    ax = ax or new_axes(320)
+    title = widths_sentence(alignment)
+    if not alignment.n:
+        return write_heading(nothing_to_show(ax), title)
+    positive_share = alignment.counts("tpr")[1] / alignment.n
+    shares = {"tpr": positive_share, "tnr": 1 - positive_share}
+    for style in RATES:
+        rate = getattr(alignment, style.name)
+        if rate is None:
+            continue
+        widths = [interval_width(n, rate, shares[style.name]) for n in LABELS_SHOWN]
+        ax.plot(
+            LABELS_SHOWN,
+            widths,
+            style.line,
+            marker=style.shape,
+            markevery=10,
+            color=style.colour,
+            label=f"{style.name.upper()} near {rate:.2f}",
+        )
+    if judged:
+        _draw_corrected_width(ax, alignment, positive_share, judged)
+    ax.axvline(alignment.n, color=SOFT, lw=1.2, ls=":")
+    ax.set_xscale("log")
+    ax.set_xlabel("labels, drawn as so far (each tick is ten times the one before)", loc="left")
+    ax.set_ylabel("width of the 95% interval")
+    ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
+    ax.minorticks_off()
+    ax.set_ylim(bottom=0)
+    ax.legend(loc="upper right")
+    subtitle = f"expected, at the rates found so far · dotted: n = {alignment.n} now"
+    return write_heading(ax, title, [subtitle], alignment.simulated)
+
+
+def _draw_corrected_width(ax: "Axes", alignment: Alignment, share: float, judged: int) -> None:
+    """The width of the corrected rate; none of a judge that nothing can be corrected by."""
+    tpr = alignment.tpr
+    tnr = alignment.tnr
+    if tpr is None or tnr is None or tpr + tnr <= 1:
+        return
+    widths = [corrected_width(n, judged, share, tpr, tnr) for n in LABELS_SHOWN]
+    ax.plot(
+        LABELS_SHOWN,
+        widths,
+        "-.",
+        marker="^",
+        markevery=(5, 10),
+        color=GREEN,
+        label=f"corrected rate of {judged:,} judged",
+    )

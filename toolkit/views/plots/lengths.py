@@ -1,0 +1,100 @@
+"""The plot of how long traces are."""
+
+from typing import TYPE_CHECKING
+
+from toolkit.views.plots.figure import (
+    BLUE,
+    INK,
+    PAGE,
+    in_our_look,
+    new_axes,
+    nothing_to_show,
+    short_name,
+    whole_numbers,
+    write_heading,
+)
+from toolkit.views.words import quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_lengths"]
+
+BINS = 30
+
+
+@in_our_look
+def plot_lengths(frame: "pd.DataFrame", measure: str = "steps", ax: "Axes | None" = None) -> "Axes":
+    """How long are the traces, or how much do they use? Look at the tail: what went round in
+    circles is long.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What `traces_frame` returns.
+    measure : str
+        A column of counts, as ``steps``, ``tool_calls`` or ``tokens``.
+    ax : Axes, optional
+        Where to draw; None makes a figure of its own.
+
+    Raises
+    ------
+    KeyError
+        For a column that the frame does not have.
+    """
+    known = frame.loc[frame[measure].notna()]
+    values = known[measure].astype(int)
+    noun = measure.replace("_", " ").removesuffix("s")
+    title = lengths_sentence(values, noun)
+    simulated = bool((frame["source"] == "simulated").any())
+    subtitle = _about(known, values, len(frame))
+    ax = ax or new_axes(240)
+    if values.empty:
+        return write_heading(nothing_to_show(ax), title, [subtitle], simulated)
+    ax.hist(values, bins=_whole_bins(values), color=BLUE, edgecolor=PAGE)
+    median = lower_median(values)
+    ax.axvline(median, color=INK, lw=1.2, ls="--")
+    ax.annotate(f" half: {median:,}", (median, 1), xycoords=ax.get_xaxis_transform(), va="bottom")
+    ax.set_xlabel(f"{noun}s in a trace", loc="left")
+    ax.set_ylabel("traces")
+    whole_numbers(ax.xaxis)
+    whole_numbers(ax.yaxis)
+    return write_heading(ax, title, [subtitle], simulated)
+
+
+def lengths_sentence(values: "pd.Series", noun: str) -> str:
+    """How long half of the traces are, and the longest."""
+    if values.empty:
+        return f"Nothing to show: no trace says how many {noun}s it has"
+    longest = int(values.max())
+    if len(values) == 1:
+        return f"The only trace has {quantity(longest, noun)}"
+    if longest == values.min():
+        return f"Each of the {len(values):,} traces has {quantity(longest, noun)}"
+    median = quantity(lower_median(values), noun)
+    return f"Half of {len(values):,} traces have {median} or fewer, the longest has {longest:,}"
+
+
+def lower_median(values: "pd.Series") -> int:
+    """The value that at least half do not exceed."""
+    return int(values.sort_values().iloc[(len(values) - 1) // 2])
+
+
+def _about(known: "pd.DataFrame", values: "pd.Series", n: int) -> str:
+    """The line under the title: which trace is the longest, and how many do not say."""
+    parts = [f"n = {len(known):,}"]
+    if len(known):
+        longest = known["id"].iloc[int(values.to_numpy().argmax())]
+        parts.append(f"the longest: {short_name(longest, 40)}")
+    if n > len(known):
+        parts.append(f"{n - len(known):,} do not say")
+    return " · ".join(parts)
+
+
+def _whole_bins(values: "pd.Series") -> list[float]:
+    """Edges between whole numbers, so that each bar holds as many of them."""
+    low = int(values.min())
+    high = int(values.max())
+    width = -(-(high - low + 1) // BINS)
+    return [edge - 0.5 for edge in range(low, high + width + 1, width)]
