@@ -1,5 +1,6 @@
 """Opening the page of a long trace in Chromium, beside the same text as one <pre>."""
 
+import asyncio
 import re
 from pathlib import Path
 from statistics import median
@@ -14,10 +15,13 @@ from toolkit.traces import Step, Trace, trace_html
 N_STEPS = 5000
 ROUNDS = 3
 AT_MOST_MS = 1000.0
-TIMES = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done([
-    performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd,
-    performance.getEntriesByName('first-contentful-paint')[0].startTime,
-]))))"""
+WHAT = ("until DOMContentLoaded", "until the first paint", "processor time until both")
+TIMEOUT_S = 120
+TIMES = """() => new Promise(done => new PerformanceObserver(entries => {
+    const painted = entries.getEntriesByName('first-contentful-paint')[0];
+    const read = performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd;
+    if (painted) done([read, painted.startTime]);
+}).observe({type: 'paint', buffered: true}))"""
 """The milliseconds from the navigation until all of the page was read, and until it was painted."""
 
 
@@ -55,6 +59,7 @@ async def opening(scale: float) -> list[Row]:
     plain = document(trace.id, tag("pre", words))
     rounds = max(1, round(ROUNDS * scale))
     with TemporaryDirectory() as folder:
+        (Path(folder) / "empty.html").write_text("<title>empty</title>")
         async with async_playwright() as play:
             flags = ["--no-sandbox", "--disable-gpu"]
             browser = await play.chromium.launch(executable_path=find_chromium(), args=flags)
@@ -62,33 +67,46 @@ async def opening(scale: float) -> list[Row]:
             raw = await _opened(browser, Path(folder) / "plain.html", plain, rounds)
             await browser.close()
     rows = []
-    for what, position in (("until DOMContentLoaded", 0), ("until the first paint", 1)):
+    for position, what in enumerate(WHAT):
         ours_ms = median(times[position] for times in ours)
         raw_ms = median(times[position] for times in raw)
-        rows.append(
-            Row(
-                "opening",
-                f"{N_STEPS:,} steps {what}; raw: one <pre>",
-                ours_ms,
-                "ms",
-                raw=raw_ms,
-                ratio=ours_ms / raw_ms,
-                target=f"<= {AT_MOST_MS:g} ms",
-                met=ours_ms <= AT_MOST_MS,
-                rounds=rounds,
-                note=f"{len(page):,} characters; raw {len(plain):,}",
-            )
+        row = Row(
+            "opening",
+            f"{N_STEPS:,} steps: {what}; raw: one <pre>",
+            ours_ms,
+            "ms",
+            raw=raw_ms,
+            ratio=ours_ms / raw_ms,
+            target=f"<= {AT_MOST_MS:g} ms",
+            met=ours_ms <= AT_MOST_MS,
+            rounds=rounds,
+            note=f"{len(page):,} characters; raw {len(plain):,}",
         )
+        rows.append(row)
     return rows
 
 
 async def _opened(browser: Any, path: Path, html: str, rounds: int) -> list[list[float]]:
-    """The times of each round, each in a tab of its own."""
+    """What `WHAT` says of each round, each in a tab of its own."""
     path.write_text(html, encoding="utf-8")
-    times = []
+    figures = []
     for _ in range(rounds):
-        tab = await browser.new_page()
-        await tab.goto(path.as_uri())
-        times.append(await tab.evaluate(TIMES))
-        await tab.close()
-    return times
+        async with asyncio.timeout(TIMEOUT_S):
+            tab = await browser.new_page()
+            await tab.goto((path.parent / "empty.html").as_uri())
+            tools = await tab.context.new_cdp_session(tab)
+            await tools.send("Performance.enable", {"timeDomain": "threadTicks"})
+            before_ms = await _worked_ms(tools)
+            await tab.goto(path.as_uri(), timeout=1000 * TIMEOUT_S)
+            times = await tab.evaluate(TIMES)
+            worked_ms = await _worked_ms(tools) - before_ms
+            figures.append([*times, worked_ms])
+            await tab.close()
+    return figures
+
+
+async def _worked_ms(tools: Any) -> float:
+    """The processor time that the thread of a page has taken, whatever else the machine does."""
+    answer = await tools.send("Performance.getMetrics")
+    metrics = {metric["name"]: metric["value"] for metric in answer["metrics"]}
+    return 1000 * metrics["TaskDuration"]

@@ -410,6 +410,14 @@ def test_what_stands_before_the_cut_of_a_gzip_is_read_and_the_cut_is_named(tmp_p
         assert len(traces) < 9000
 
 
+def test_a_document_that_is_cut_off_is_refused_with_the_cut(tmp_path):
+    document = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "a"}] * 99}]}]})
+    path = saved(tmp_path / "spans.json.gz", gzip.compress(document.encode())[:-20])
+    with pytest.raises(RecordError, match="gzip that is cut short, in line 1") as caught:
+        read_traces(path)
+    assert "it begins with '{\"resourceSpans" in str(caught.value)
+
+
 def test_what_stands_before_the_cut_of_a_zip_archive_is_read(tmp_path):
     whole = zipped(tmp_path / "whole.zip", {"a.jsonl": lines(chat("a")), "b.jsonl": noise(3000)})
     content = whole.read_bytes()

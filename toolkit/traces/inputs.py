@@ -142,7 +142,7 @@ def _of_archive(path: Path, formats: Formats) -> Iterator[Input]:
     try:
         archive = Archive(path)
     except BrokenArchive as error:
-        yield Input(str(path), error=error.why)
+        yield Input(str(path), error=f"{error.why}; what stands before the cut is read")
         for member, unpacked in members_before_cut(path.read_bytes()):
             yield from _of_member(path, member, unpacked)
         return

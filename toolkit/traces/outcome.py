@@ -41,6 +41,13 @@ def reward_of(trace: Trace) -> float | None:
     return finite_number(reward) if isinstance(reward, int | float) else None
 
 
+def reward_look(reward: float) -> str:
+    """``ok`` for a full reward, ``failed`` for none, or nothing for one between."""
+    if reward >= 1:
+        return "ok"
+    return "failed" if reward <= 0 else ""
+
+
 def models_of(trace: Trace) -> list[str]:
     """The models that the source names, that of the trace first."""
     models = {}

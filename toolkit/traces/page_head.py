@@ -8,7 +8,14 @@ from toolkit.traces.amounts import dollars, quantity, seconds, thousands
 from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.fields import without
 from toolkit.traces.measures import trace_row
-from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
+from toolkit.traces.outcome import (
+    models_of,
+    outcome_look,
+    outcome_of,
+    reward_look,
+    reward_of,
+    trace_failed,
+)
 from toolkit.traces.outline import Entry, Failure, failures
 from toolkit.traces.page_about import span
 from toolkit.traces.page_values import value_html
@@ -26,7 +33,9 @@ END_CHARS = 220
 """How many characters are shown of the last words."""
 SHOWS_END = 8
 """From so many entries on, the head says how the trace ends."""
-SCORE_FIELDS = ("name", "value", "comment", "rater", "rater_kind")
+SCORE_COLUMNS = ("name", "value", "comment", "given by", "step")
+"""The heads of the table of scores."""
+Entries = Sequence[Entry]
 NUMBER = (int, float)
 SHOWN_FIELDS: dict[str, Any] = {
     "cost_usd": NUMBER,
@@ -39,7 +48,7 @@ SHOWN_FIELDS: dict[str, Any] = {
 """The fields of ``meta`` that the head shows by themselves, and what they have to be for that."""
 
 
-def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
+def head_html(trace: Trace, entries: Entries) -> Html:
     """All that stands above the steps."""
     request = title(trace)
     about = tag("p", "“", tag("bdi", request), "”", class_="soft") if request else ""
@@ -55,11 +64,13 @@ def head_html(trace: Trace, entries: Sequence[Entry]) -> Html:
     )
 
 
-def _pills(trace: Trace, entries: Sequence[Entry]) -> list[Html]:
+def _pills(trace: Trace, entries: Entries) -> list[Html]:
     """What the source says of the trace as a whole, and what can be counted."""
     row = trace_row(trace)
-    texts = [*_models(trace), quantity(row["steps"], "step"), quantity(row["tool_calls"], "call")]
     pills = _ending(trace)
+    texts = _models(trace)
+    texts.append(quantity(row["steps"], "step"))
+    texts.append(quantity(row["tool_calls"], "call"))
     for text in texts:
         pills.append(_pill(text))
     pills.append(_errors(entries, row["tool_errors"]))
@@ -107,16 +118,11 @@ def _ending(trace: Trace) -> list[Html]:
         pills.append(_pill(words, outcome_look(outcome)))
     reward = reward_of(trace)
     if reward is not None:
-        look = ""
-        if reward >= 1:
-            look = "ok"
-        elif reward <= 0:
-            look = "failed"
-        pills.append(_pill(f"reward {reward:g}", look))
+        pills.append(_pill(f"reward {reward:g}", reward_look(reward)))
     return pills
 
 
-def _errors(entries: Sequence[Entry], stated: int | None) -> Html:
+def _errors(entries: Entries, stated: int | None) -> Html:
     """How many steps failed, or else speak of an error; nothing where none are stated."""
     ways = [entry.failure for entry in entries]
     n_failed = ways.count("stated")
@@ -128,7 +134,7 @@ def _errors(entries: Sequence[Entry], stated: int | None) -> Html:
     return fragment() if stated is None else _pill("no errors")
 
 
-def _went_wrong(trace: Trace, entries: Sequence[Entry]) -> Html:
+def _went_wrong(trace: Trace, entries: Entries) -> Html:
     """Which steps failed and why, and how the trace ends: what a stranger asks first."""
     lines = []
     for reason in failures(entries):
@@ -170,19 +176,24 @@ def _link(entry: Entry, text: object) -> Html:
     return tag("a", text, href=f"#{entry.anchor}")
 
 
-def _end(entries: Sequence[Entry]) -> Html:
+def _end(entries: Entries) -> Html:
     """The last step of the trace: who acts, and the words of a message."""
     last = entries[-1]
     step = last.step
-    if step.kind.startswith("tool."):
-        words = f"a call of {last.name}"
-    else:
+    words = f"a call of {last.name}"
+    if not step.kind.startswith("tool."):
         words = f"{step.actor}: {shortened(step.content, END_CHARS)}"
-    where = _link(last, last.number)
-    return tag("div", "It ends at step ", where, " · ", tag("bdi", words), class_="soft")
+    return tag(
+        "div",
+        "It ends at step ",
+        _link(last, last.number),
+        " · ",
+        tag("bdi", words),
+        class_="soft",
+    )
 
 
-def _scores(trace: Trace, entries: Sequence[Entry]) -> Html:
+def _scores(trace: Trace, entries: Entries) -> Html:
     """What people, models and code said of the trace in its source."""
     scores = trace.meta.get("scores")
     if not isinstance(scores, list) or not scores:
@@ -194,19 +205,23 @@ def _scores(trace: Trace, entries: Sequence[Entry]) -> Html:
             step_id = as_words(score.get("step"))
             rows.append(_score(score, by_step.get(step_id)))
     summary = quantity(len(rows), "score")
-    return details(summary, table(rows), open_=True)
+    return details(summary, table(rows, SCORE_COLUMNS), open_=True)
 
 
-def _score(score: Mapping[str, Any], entry: Entry | None) -> list[object]:
+def _score(score: Mapping[str, Any], entry: Entry | None) -> dict[str, object]:
     """A score's name, value, comment, who gave it, and the step that it is about."""
-    words: dict[str, str] = {}
-    for field in SCORE_FIELDS:
-        value = score.get(field)
-        words[field] = "" if value is None else as_words(value)
-    raters = [words.pop("rater"), words.pop("rater_kind")]
-    rater = ", ".join(filter(None, raters))
-    link = _link(entry, f"step {entry.number}") if entry else ""
-    return [*words.values(), rater, link]
+    row: dict[str, object] = {}
+    for field in ("name", "value", "comment"):
+        if score.get(field) is not None:
+            row[field] = as_words(score[field])
+    raters = []
+    for field in ("rater", "rater_kind"):
+        if score.get(field):
+            raters.append(as_words(score[field]))
+    row["given by"] = ", ".join(raters)
+    if entry:
+        row["step"] = _link(entry, f"step {entry.number}")
+    return row
 
 
 def _record(trace: Trace) -> Html:

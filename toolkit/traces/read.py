@@ -77,10 +77,10 @@ def read_traces(
                 if source.error is not None:
                     importing.fail(source.error)
             except RecordError as error:
+                if source.error is not None and source.error != error.why:
+                    error = RecordError(f"{source.error}; {error.why}", source.name)
                 importing.begin(source.name, "not read")
                 importing.fail(error.why)
-                if source.content and source.error not in (None, error.why):
-                    importing.fail(source.error)
                 errors.append(error)
         traces = importing.finish()
     if not importing.tallies:

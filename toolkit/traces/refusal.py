@@ -13,9 +13,13 @@ from toolkit.traces.formats import Columns, Format, likely_columns
 from toolkit.traces.scan import RawRecord, text_of
 
 SHOWN_CHARS = 60
+"""How much of the begin of a file is shown."""
 SHOWN_FIELDS = 12
+"""How many of the fields of its first object are shown."""
 MOST_COLUMNS = 40
+"""How many of the columns of a table are shown."""
 MOST_NEAREST = 3
+"""How many forms are named that a record is like, and for how many reasons."""
 ALIKE = 0.75
 """How alike two names are, from 0 to 1, where one may be meant by the other."""
 
@@ -35,15 +39,20 @@ def refusal(
         The forms that were tried.
     """
     why = f"no traces found: it begins with {_beginning(content)}."
-    records = list(first)
-    for record in records:
+    objects = []
+    broken = None
+    deep = None
+    for record in first:
+        if isinstance(record.value, dict):
+            objects.append(record.value)
         if record.error:
-            why += f" Record {record.number}, line {record.line}: {record.error}."
-            break
-    deep = [record.number for record in records if record.n_cut]
-    if deep and TOO_DEEP not in why:
-        why += f" Record {deep[0]} is {TOO_DEEP} to be read whole."
-    objects = [record.value for record in records if isinstance(record.value, dict)]
+            broken = broken or record
+        if record.n_cut:
+            deep = deep or record
+    if broken is not None:
+        why += f" Record {broken.number}, line {broken.line}: {broken.error}."
+    if deep is not None and TOO_DEEP not in why:
+        why += f" Record {deep.number} is {TOO_DEEP} to be read whole."
     if objects:
         looks = what_it_looks_like(path, objects)
         like = nearest(objects[0], formats)
@@ -105,28 +114,45 @@ def _beginning(content: bytes) -> str:
 def what_it_looks_like(path: str, objects: list[dict[str, Any]]) -> str:
     """What a stranger sees in objects: their fields, and how rows of them can be read."""
     first = objects[0]
-    names = list(first)[:SHOWN_FIELDS]
-    fields = ", ".join(readable(str(name)) for name in names)
-    is_flat = not any(isinstance(value, dict | list) for value in first.values())
-    if len(objects) > 1 and is_flat and len(first) > 1:
-        call = naming_call(path, likely_columns(first, objects))
-        return f"These look like rows with the columns {fields}: name those you mean, as in {call}."
-    return f"Its objects have the fields {fields}."
+    fields = ", ".join(_names(first))
+    if not _are_rows(objects):
+        return f"Its objects have the fields {fields}."
+    call = naming_call(path, likely_columns(first, objects))
+    return f"These look like rows with the columns {fields}: name those you mean, as in {call}."
+
+
+def _are_rows(objects: list[dict[str, Any]]) -> bool:
+    """Whether objects are rows of a table: several, each of several texts or numbers."""
+    first = objects[0]
+    if len(objects) == 1 or len(first) == 1:
+        return False
+    return not any(isinstance(value, dict | list) for value in first.values())
+
+
+def _names(record: Mapping[str, Any]) -> list[str]:
+    """The names of the first fields of a record, as they can be shown."""
+    return [readable(str(name)) for name in list(record)[:SHOWN_FIELDS]]
 
 
 def nearest(record: Mapping[str, Any], formats: Mapping[str, Format]) -> str:
-    """The forms that a record is like, and what it lacks to be of one; the likest first."""
+    """The forms that a record is like, and what it lacks to be of one; the likest first.
+
+    Parameters
+    ----------
+    record
+        Of no known form.
+    formats
+        The forms that were tried, by name.
+    """
     forms: dict[str, list[str]] = {}
     likeness: Counter[str] = Counter()
-    names = [readable(str(name)) for name in list(record)[:SHOWN_FIELDS]]
+    names = _names(record)
     for form, format_ in formats.items():
         for field in format_.fields:
-            for name in get_close_matches(field, names, n=1, cutoff=ALIKE):
-                lack = f"it has {field} where this has {name}"
-                if name == field:
-                    lack = f"the field {field} is there, but not as it is written there"
+            lack, percent = _lack(field, names)
+            if lack:
                 forms.setdefault(lack, []).append(form)
-                likeness[lack] = round(100 * SequenceMatcher(None, field, name).ratio())
+                likeness[lack] = percent
     shown: list[str] = []
     for lack, _ in likeness.most_common(MOST_NEAREST):
         listed = ", ".join(forms[lack][:MOST_NEAREST])
@@ -135,3 +161,16 @@ def nearest(record: Mapping[str, Any], formats: Mapping[str, Format]) -> str:
         return ""
     listed = "; ".join(shown)
     return f" Nearest: {listed}."
+
+
+def _lack(field: str, names: list[str]) -> tuple[str, int]:
+    """What a record with fields of these `names` lacks of a field of a form.
+
+    Empty where none of them is like it; and how like the nearest is, in percent.
+    """
+    if field in names:
+        return f"the field {field} is there, but not as it is written there", 100
+    for name in get_close_matches(field, names, n=1, cutoff=ALIKE):
+        likeness = SequenceMatcher(None, field, name).ratio()
+        return f"it has {field} where this has {name}", round(100 * likeness)
+    return "", 0

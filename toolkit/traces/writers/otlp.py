@@ -26,11 +26,11 @@ OPERATION = "gen_ai.operation.name"
 FAILED = 2
 WENT_WELL = 1
 """The codes of a span's status."""
-Message = dict[str, Any]
-Span = dict[str, Any]
+Object = dict[str, Any]
+"""An object of JSON: a span, a message, a part of one, or attributes by their names."""
 
 
-def otlp_record(trace: Trace) -> dict[str, Any]:
+def otlp_record(trace: Trace) -> Object:
     """The export of a trace. Each call to the model has the history before it, as the rule is."""
     spans = Spans(trace)
     spans.add_calls()
@@ -49,12 +49,12 @@ class Spans:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.trace_id = _hex(trace.id, 32)
-        self.histories: dict[Any, list[Message]] = {}
+        self.histories: dict[Any, list[Object]] = {}
         """The messages of each branch by now."""
-        self.listed: list[Span] = []
+        self.listed: list[Object] = []
         self.root = self._root()
 
-    def _root(self) -> Span:
+    def _root(self) -> Object:
         """The span of the agent, which lasts from the first step to the last."""
         root = self.add("root", "invoke_agent", {OPERATION: "invoke_agent"})
         del root["parentSpanId"]
@@ -63,14 +63,13 @@ class Spans:
         if isinstance(session, str):
             _set(root, {"gen_ai.conversation.id": session})
         times = [step.time for step in self.trace.steps if step.time is not None]
-        start = min(times, default=None)
-        end = max(times, default=None)
-        _set_times(root, start, end)
+        if times:
+            _set_times(root, min(times), max(times))
         return root
 
-    def add(self, key: str, name: str, attributes: dict[str, Any]) -> Span:
+    def add(self, key: str, name: str, attributes: Object) -> Object:
         """Add a span of the agent's; it gets its id from `key`."""
-        span: Span = {
+        span: Object = {
             "traceId": self.trace_id,
             "spanId": _hex(self.trace_id + key, 16),
             "parentSpanId": _hex(self.trace_id + "root", 16),
@@ -101,7 +100,7 @@ class Spans:
             span = self._add_chat(f"open {branch}", turn, self.histories[branch])
             _set_times(span, turn.first.time, turn.first.time)
 
-    def _add_reply(self, turn: Turn, number: int, history: list[Message]) -> None:
+    def _add_reply(self, turn: Turn, number: int, history: list[Object]) -> None:
         """Add the span of a reply, and those of the tools that it calls."""
         span = self._add_chat(f"reply {number}", turn, history)
         output = json_text([_message(turn)])
@@ -117,7 +116,7 @@ class Spans:
         for place, call in enumerate(turn.calls):
             self._add_tool(f"tool {number} {place}", call, turn)
 
-    def _add_chat(self, key: str, turn: Turn, history: list[Message]) -> Span:
+    def _add_chat(self, key: str, turn: Turn, history: list[Object]) -> Object:
         """Add the span of a call to the model, which was sent all that came before it."""
         name = f"chat {turn.model}" if turn.model else "chat"
         attributes = {OPERATION: "chat", "gen_ai.input.messages": json_text(history)}
@@ -151,9 +150,9 @@ class Spans:
                 return
 
 
-def _message(turn: Turn) -> Message:
+def _message(turn: Turn) -> Object:
     """A turn as a message of parts."""
-    parts: list[dict[str, Any]] = []
+    parts: list[Object] = []
     for step in turn.thoughts:
         parts.append({"type": "reasoning", "content": step.content})
     if turn.message is not None:
@@ -170,7 +169,7 @@ def _message(turn: Turn) -> Message:
     return {"role": turn.role, "parts": parts}
 
 
-def _answer(step: Step) -> Message:
+def _answer(step: Step) -> Object:
     """A result as the message of a tool."""
     part = {
         "type": "tool_call_response",
@@ -187,10 +186,10 @@ def _hex(text: str, n_digits: int) -> str:
     return digest[:n_digits]
 
 
-def _set(span: Span, attributes: dict[str, Any]) -> None:
+def _set(span: Object, attributes: Object) -> None:
     """Add attributes to a span. Integers are text: JSON has no numbers of 64 bits."""
     for key, value in attributes.items():
-        held: dict[str, Any] = {"stringValue": str(value)}
+        held: Object = {"stringValue": str(value)}
         if isinstance(value, int):
             held = {"intValue": str(value)}
         elif isinstance(value, float):
@@ -199,7 +198,7 @@ def _set(span: Span, attributes: dict[str, Any]) -> None:
         span["attributes"].append(attribute)
 
 
-def _set_times(span: Span, start: float | None, end: float | None) -> None:
+def _set_times(span: Object, start: float | None, end: float | None) -> None:
     """Set the times that are known, in nanoseconds as text."""
     if start is not None:
         span["startTimeUnixNano"] = str(round(Fraction(start) * NS))
@@ -207,7 +206,7 @@ def _set_times(span: Span, start: float | None, end: float | None) -> None:
         span["endTimeUnixNano"] = str(round(Fraction(end) * NS))
 
 
-def _set_status(span: Span, error: Any) -> None:
+def _set_status(span: Object, error: Any) -> None:
     """Say whether a span failed, where that is known."""
     if error is not None:
         code = FAILED if error else WENT_WELL
