@@ -58,8 +58,33 @@ def test_the_tour_says_on_stderr_which_part_runs_and_how_far_and_ends_with_what_
 
 def test_the_report_begins_with_three_results_and_folds_what_is_technical(tour):
     before_the_plots, _ = tour.page.split("<figure", 1)
-    results = re.findall(r'class="figure">([^<]+)<small>([^<]+)', before_the_plots)
-    assert [unit for _, unit in results] == ["lost of 1,0", "judged right", "new cases"]
+    results = dict(
+        re.findall(r'class="result"><strong>([^<]+)</strong> ([^<]+)<', before_the_plots)
+    )
+    (lost, _), *rates, (n_cases, _) = results.items()
+    assert re.fullmatch(r"lost of [\d,]{3,} sent", results[lost])
+    assert [unit for _, unit in rates] == ["of failures found", "of the good passed"]
+    assert (lost, results[n_cases]) == ("0", "new cases")
+    assert before_the_plots.count('class="tile') == 3
+    assert "simulated judge, against simulated labels" in before_the_plots
+    for technical in ("sha256 match", "durability", "client cuts"):
+        assert f"<td>{technical}</td>" in tour.page.split("<summary>How this was counted", 1)[1]
+        assert technical not in before_the_plots
+
+
+def test_under_each_plot_stands_what_to_see_and_at_the_end_what_next(tour):
+    captions = re.findall(r"<figcaption>([^<]+)<", tour.page)
+    assert "caught up" in captions[0]
+    assert re.search(r"Of \d+ failures the judge lets \d+ through", captions[1])
+    assert len(captions) == 3
+    commands = re.findall(r"<code>((?:uv run )?fieldbook [^<]+)</code>", tour.page)
+    assert [command.split("fieldbook ")[1] for command in commands] == [
+        "lab",
+        "view FILE",
+        "lab --traces FILE",
+        "serve --host 0.0.0.0",
+        "tour --harness",
+    ]
 
 
 @pytest.mark.browser

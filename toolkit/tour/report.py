@@ -44,8 +44,10 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
 
 
 def _tile_html(tile: Tile) -> Html:
-    figure = tag("p", f"{tile.figure} ", tag("small", tile.unit), class_="figure")
-    return tag("div", figure, tag("p", tile.note), class_=f"tile {tile.status}".rstrip())
+    lines = []
+    for figure, unit in tile.figures:
+        lines.append(tag("p", tag("strong", figure), f" {unit}", class_="result"))
+    return tag("div", *lines, tag("p", tile.note), class_=f"tile {tile.status}".rstrip())
 
 
 def _origin(delivery: Delivery, quality: Quality) -> str:

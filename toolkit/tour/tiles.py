@@ -13,27 +13,20 @@ from toolkit.traces.amounts import quantity
 class Tile:
     """A result that is seen at a glance."""
 
-    figure: str
-    unit: str
+    figures: tuple[tuple[str, str], ...]
+    """Each with what it counts, as ``("0", "lost of 995 sent")``."""
     note: str
     status: Literal["ok", "failed", ""] = ""
 
 
 def tiles(delivery: Delivery, quality: Quality) -> list[Tile]:
     """Did it arrive, may the judge be trusted, and what is new?"""
-    alignment = quality.alignment
     n_cases = len(quality.dataset)
-    cases = "failures of this run, kept to test the next version of the agent on"
+    new = (f"{n_cases}", "new case" if n_cases == 1 else "new cases")
     return [
         _delivery_tile(delivery.counts()),
-        Tile(
-            f"{_percent(alignment.tnr)} and {_percent(alignment.tpr)}",
-            "judged right",
-            f"Of what the {alignment.labels_are} call failures the judge finds "
-            f"{_with_interval(alignment, 'tnr')}, and of the good it passes "
-            f"{_with_interval(alignment, 'tpr')}. Judge: {alignment.judge_source}.",
-        ),
-        Tile(str(n_cases), "new case" if n_cases == 1 else "new cases", cases),
+        _judge_tile(quality.alignment),
+        Tile((new,), "Failures of this run, kept to test the next version of the agent on."),
     ]
 
 
@@ -44,12 +37,23 @@ def arrived_whole(counts: dict[str, Any]) -> bool:
 
 
 def _delivery_tile(counts: dict[str, Any]) -> Tile:
-    unit = f"lost of {counts['sent']:,} sent"
-    note = f"over {kills(counts)}; {counts['duplicated']} doubled, {counts['reordered']} moved"
+    lost = (f"{counts['lost']:,}", f"lost of {counts['sent']:,} sent")
+    note = f"Over {kills(counts)}; {counts['duplicated']} doubled, {counts['reordered']} moved"
     if not counts["sha256_match"]:
-        note += "; words were changed"
-    status: Literal["ok", "failed"] = "ok" if arrived_whole(counts) else "failed"
-    return Tile(f"{counts['lost']:,}", unit, note, status)
+        note += ", and words were changed"
+    return Tile((lost,), f"{note}.", "ok" if arrived_whole(counts) else "failed")
+
+
+def _judge_tile(alignment: Alignment) -> Tile:
+    figures = (
+        (_percent(alignment.tnr), "of failures found"),
+        (_percent(alignment.tpr), "of the good passed"),
+    )
+    note = (
+        f"The {alignment.judge_source} judge, against {alignment.labels_are}: "
+        f"{_interval(alignment, 'tnr')} and {_interval(alignment, 'tpr')} in 95% intervals."
+    )
+    return Tile(figures, note)
 
 
 def kills(counts: dict[str, Any]) -> str:
@@ -91,11 +95,10 @@ def _percent(rate: float | None) -> str:
     return "undefined" if rate is None else f"{rate:.0%}"
 
 
-def _with_interval(alignment: Alignment, name: Literal["tpr", "tnr"]) -> str:
-    """As ``80% (95% interval 72% to 86%)``."""
+def _interval(alignment: Alignment, name: Literal["tpr", "tnr"]) -> str:
+    """As ``72% to 86%``."""
     interval = alignment.interval(name)
-    rate = _percent(getattr(alignment, name))
     if interval is None:
-        return rate
+        return "undefined"
     low, high = interval
-    return f"{rate} (95% interval {low:.0%} to {high:.0%})"
+    return f"{low:.0%} to {high:.0%}"
