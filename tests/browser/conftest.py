@@ -193,3 +193,11 @@ def pictures(tmp_path: Path) -> Path:
     folder = Path(os.environ.get("FIELDBOOK_SCREENSHOTS") or tmp_path / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def gallery(pictures: Path) -> Path:
+    """Where the README's pictures go: FIELDBOOK_PICTURES keeps them."""
+    folder = Path(os.environ.get("FIELDBOOK_PICTURES") or pictures)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -136,13 +136,15 @@ async def deliver(
     memory: bool = False,
     conversations: int = CONVERSATIONS,
     say: Say = lambda _: None,
+    progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> Delivery:
     """Hold so many conversations on durable sessions, kill the reader twice and the server once,
     and count.
 
     `model` plays the agent; over loopback it is `paced_policy`. `folder` gets ``received.jsonl``,
     the reading client's file. With `memory` the log is in memory and the reader in this process: no
-    server is there to be killed. `say` takes the story as it happens.
+    server is there to be killed. `say` takes the story as it happens, and `progress` how many of
+    the conversations have ended.
     """
     # Names of its own: the server may be somebody's cluster, and hold an earlier tour.
     plan = talks(conversations, f"tour-{uuid4().hex[:6]}", plant=model.source == "simulated")
@@ -152,7 +154,7 @@ async def deliver(
     if memory:
         log = MemoryLog()
         start_reader = partial(start_task, log, path, names)
-        return await _Drill(plan, model, log, start_reader, path, say).run()
+        return await _Drill(plan, model, log, start_reader, path, say, progress).run()
     async with NatsServer() as server, await NatsLog.connect(server.url) as nats:
         say(
             f"nats-server runs at {server.address} (pid {server.pid}); "
@@ -160,7 +162,8 @@ async def deliver(
         )
         start_reader = partial(start_process, server.url, path, names)
         own_server = server if server.pid else None  # a borrowed one is not ours to kill
-        return await _Drill(plan, model, nats, start_reader, path, say, own_server).run()
+        drill = _Drill(plan, model, nats, start_reader, path, say, progress, own_server)
+        return await drill.run()
 
 
 class _Drill:
@@ -174,6 +177,7 @@ class _Drill:
         start_reader: Callable[[], Awaitable[Kill]],
         path: Path,
         say: Say,
+        progress: Callable[[int, int], object],
         server: NatsServer | None = None,
     ):
         self.plan = plan
@@ -182,6 +186,7 @@ class _Drill:
         self.start_reader = start_reader
         self.path = path
         self.say = say
+        self.progress = progress
         self.server = server
         self.ended = 0
         self.complete = 0
@@ -222,6 +227,7 @@ class _Drill:
             complete = await talk.hold(Session(self.log, talk.session), self.model)
         self.ended += 1
         self.complete += complete
+        self.progress(self.ended, len(self.plan))
 
     async def _wait_for_quarter(self, quarter: int) -> None:
         while self.ended < quarter * (len(self.plan) // 4):

@@ -60,12 +60,14 @@ async def assess_traces(
     truth: Sequence[harbor.Truth],
     judge_model: Model | None = None,
     progress: Callable[[int, int], object] | None = None,
+    begin: Callable[[str], object] = lambda _: None,
 ) -> Quality:
     """Score, judge, align, map and promote the tour's `fresh` traces, together with Harbor's 300.
 
     `truth` says what is planted in the fresh ones: the simulated raters and the simulated judge
     rest on it. It says nothing about what a live agent did, so traces that are not simulated get no
-    label and become no case.
+    label and become no case. `progress` takes how many traces are judged, of how many, and `begin`
+    each part that begins.
     """
     scripted = [trace for trace in fresh if trace.source == "simulated"]
     traces = [*fresh, *harbor.load_traces()]
@@ -75,30 +77,34 @@ async def assess_traces(
         if label.rater == RATER:
             labels[label.trace_id] = label
     labelled = [trace for trace in traces if trace.id in labels]
-    rubric = evals.Rubric.load(RUBRIC)
+    begin("judging traces")
     async with AsyncExitStack() as stack:
         if judge_model is None:
             judge_model = connect_model(policy=harbor.judge_policy(truths))
             await stack.enter_async_context(judge_model)
-        verdicts = await evals.Judge(rubric, judge_model).score_all(labelled, progress)
+        judge = evals.Judge(evals.Rubric.load(RUBRIC), judge_model)
+        verdicts = await judge.score_all(labelled, progress)
     alignment = evals.align(
         [labels[trace.id].verdict for trace in labelled],
         [verdict.verdict for verdict in verdicts],
         human_kind="simulated",
         judge_source=[verdict.source for verdict in verdicts],
     )
+    begin("scoring traces")
+    scores = await evals.score_traces(traces)
+    begin("finding topics")
+    topics = evals.fit_topics(traces)
+    return Quality(tuple(traces), scores, alignment, topics, _promoted(scripted, labels))
+
+
+def _promoted(traces: Sequence[Trace], labels: dict[str, evals.Label]) -> evals.Dataset:
+    """The traces that are labelled as failures, as cases."""
     cases = []
-    for trace in scripted:
+    for trace in traces:
         label = labels[trace.id]
         if label.verdict == "fail":
             cases.append(evals.promote(trace, [label], by="fieldbook tour"))
-    return Quality(
-        tuple(traces),
-        await evals.score_traces(traces),
-        alignment,
-        evals.fit_topics(traces),
-        evals.Dataset(cases, "tour"),
-    )
+    return evals.Dataset(cases, "tour")
 
 
 def score_counts(scores: "pd.DataFrame") -> dict[str, dict[str, int]]:

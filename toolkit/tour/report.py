@@ -1,37 +1,53 @@
 """The tour's report: one HTML page that needs nothing but itself."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.render import Html, tag
 from toolkit.tour.delivery import Delivery
+from toolkit.tour.onward import next_steps
 from toolkit.tour.quality import Quality, score_counts
+from toolkit.tour.tiles import Tile, alignment_sentence, delivery_sentence, tiles
 from toolkit.traces import Trace, trace_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 ALL_SIMULATED = (
     "Everything that is said on this page is simulated: scripted customers, a scripted agent, "
     "simulated raters and a simulated judge."
 )
+ABOUT_TOPICS = (
+    "A bar a topic, largest first: a list that says where to read on, not a rate of anything."
+)
+ABOUT_CASES = "Each failure of this run became a case, with the reason that its label gives:"
 
 
 def tour_report(delivery: Delivery, quality: Quality) -> Html:
     """The whole page."""
-    chosen = {case.trace_id for case in quality.dataset} or {quality.traces[0].id}
-    shown = next(trace for trace in quality.traces if trace.id in chosen)
     title = "A tour of Fieldbook"
-    return render.document(
-        title,
+    body = tag(
+        "div",
         tag("h1", title),
-        tag("p", _origin(delivery, quality)),
+        tag("p", _origin(delivery, quality), class_="lead"),
+        tag("div", *[_tile_html(tile) for tile in tiles(delivery, quality)], class_="tiles"),
         *_delivery(delivery),
         *_quality(quality),
-        tag("h2", "A trace, as it fell out of its session"),
-        trace_html(shown),
+        *_next(),
+        *_trace(quality),
+        class_="report",
     )
+    return render.document(title, body, style=STYLE)
+
+
+def _tile_html(tile: Tile) -> Html:
+    lines = []
+    for figure, unit in tile.figures:
+        lines.append(tag("p", tag("strong", figure), f" {unit}", class_="result"))
+    return tag("div", *lines, tag("p", tile.note), class_=f"tile {tile.status}".rstrip())
 
 
 def _origin(delivery: Delivery, quality: Quality) -> str:
@@ -69,14 +85,13 @@ def _delivery(delivery: Delivery) -> list[Html]:
 
     simulated = "simulated" in sources_of(delivery.traces)
     axes = plot_delivery(delivery.frame(), delivery.faults, simulated=simulated)
-    caption = (
-        "Events that the log acknowledged, and events in the reading client's file, while parts "
-        "were killed"
-    )
-    figures = []
-    for name, value in delivery.counts().items():
-        figures.append([name.replace("_", " "), value])
-    return [tag("h2", "Does it arrive?"), _figure(axes, caption), render.table(figures)]
+    counts = delivery.counts()
+    rows = [[name.replace("_", " "), value] for name, value in counts.items()]
+    return [
+        tag("h2", "Does it arrive?"),
+        _figure(axes, delivery_sentence(counts)),
+        render.details("How this was counted", render.table(rows)),
+    ]
 
 
 def _quality(quality: Quality) -> list[Html]:
@@ -86,18 +101,48 @@ def _quality(quality: Quality) -> list[Html]:
     scores = []
     for name, counts in score_counts(quality.scores).items():
         scores.append({"scorer": name, **counts})
-    cases = []
-    for case in quality.dataset:
-        reasons = [reason["why"] for reason in case.meta.get("reasons", ())]
-        cases.append([case.id, case.trace_id, "; ".join(reasons)])
-    about_topics = "What the customers write about: topics and their sizes"
     return [
         tag("h2", "Is it good?"),
-        _figure(plot_alignment(alignment), f"{alignment.title}: {alignment.subtitle}"),
-        render.table(scores, list(scores[0])),
-        _figure(plot_topics(quality.topics), about_topics),
-        render.table(cases, ["case", "trace", "why"]),
+        _figure(plot_alignment(alignment), alignment_sentence(alignment)),
+        render.details(f"What {len(scores)} scorers say", render.table(scores, list(scores[0]))),
+        tag("h2", "What is it about?"),
+        _figure(plot_topics(quality.topics), ABOUT_TOPICS),
+        tag("h2", "What is new?"),
+        *_cases(quality),
     ]
+
+
+def _cases(quality: Quality) -> list[Html]:
+    """The failures that became cases, each with the reason that it was given."""
+    reasons = []
+    rows = []
+    for case in quality.dataset:
+        why = "; ".join(reason["why"] for reason in case.meta.get("reasons", ()))
+        reasons.append(tag("li", why))
+        rows.append([case.id, case.trace_id, why])
+    if not rows:
+        return [tag("p", "No trace of this run was labelled a failure.")]
+    table = render.table(rows, ["case", "trace", "why"])
+    return [
+        tag("p", ABOUT_CASES),
+        tag("ul", *reasons),
+        render.details("Their names in cases.jsonl", table),
+    ]
+
+
+def _next() -> list[Html]:
+    """The commands to go on with."""
+    steps = []
+    for command, purpose in next_steps():
+        steps.append(tag("li", tag("code", command), tag("span", purpose)))
+    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward")]
+
+
+def _trace(quality: Quality) -> list[Html]:
+    """The first trace that became a case."""
+    chosen = {case.trace_id for case in quality.dataset} or {quality.traces[0].id}
+    shown = next(trace for trace in quality.traces if trace.id in chosen)
+    return [tag("h2", "A trace, as it fell out of its session"), trace_html(shown)]
 
 
 def _figure(axes: "Axes", caption: str) -> Html:

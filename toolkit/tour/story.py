@@ -11,13 +11,19 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from toolkit.tour.delivery import Say, deliver, paced_policy
+from toolkit.models import Model
+from toolkit.tour.delivery import Delivery, Say, deliver, paced_policy
 from toolkit.tour.lessons import label_path
-from toolkit.tour.quality import assess_traces, score_counts
+from toolkit.tour.onward import fieldbook, next_steps
+from toolkit.tour.progress import Progress
+from toolkit.tour.quality import Quality, assess_traces, score_counts
+from toolkit.tour.tiles import arrived_whole
 from toolkit.traces import Trace, Traces
 from toolkit.traces.amounts import quantity
 
 LINE_CHARS = 160
+TOUR_PARTS = 5
+"""The parts of the tour that say how far they are."""
 
 
 async def whole_tour(
@@ -28,58 +34,74 @@ async def whole_tour(
 
     With `max_usd` the agent and the judge are a real model, which may spend that much.
     """
-    from tqdm import tqdm
-
     from toolkit.models import connect_model
-    from toolkit.tour.report import tour_report
 
     live = max_usd is not None
-    policy = None if live else paced_policy
+    agent = connect_model(live=live, policy=None if live else paced_policy, max_usd=max_usd)
+    with Progress(TOUR_PARTS) as progress:
+        tell = progress.apart_from(say)
+        async with agent:
+            delivery = await _delivered(agent, out, memory, tell, progress)
+            quality = await _assessed(delivery, agent if live else None, tell, progress)
+        progress.begin("writing the report")
+        page = _write_report(out, delivery, quality)
+    say(f"3. Look at {page}. Then:")
+    for command, purpose in next_steps():
+        say(f"     {command:<34}  {purpose}")
+    counts = delivery.counts()
+    all_complete = counts["complete"] == counts["conversations"]
+    return {
+        "ok": arrived_whole(counts) and (live or all_complete),
+        "source": source_of(delivery.traces),
+        **counts,
+        "evals": quality.counts(),
+        "report": str(page),
+    }
+
+
+async def _delivered(
+    agent: Model, out: Path, memory: bool, say: Say, progress: Progress
+) -> Delivery:
+    """The tour's first part, and what it found."""
     say("1. Does it arrive? Harbor's agents answer customers, each on a session of its own.")
-    async with connect_model(live=live, policy=policy, max_usd=max_usd) as agent:
-        delivery = await deliver(agent, out, memory, say=say)
-        counts = delivery.counts()
-        say(
-            "   {sent} events sent, {received} received: {lost} lost, {duplicated} doubled, "
-            "{reordered} out of order; {complete} of {conversations} conversations complete."
-            "".format(**counts)
-        )
-        say("2. Is it good? The traces are scored, judged, and held against simulated labels.")
-        with tqdm(desc="   judging", unit=" traces", leave=False, disable=None) as bar:
+    progress.begin("conversations, under kills")
+    delivery = await deliver(agent, out, memory, say=say, progress=progress.update)
+    say(
+        "   {sent} events sent, {received} received: {lost} lost, {duplicated} doubled, "
+        "{reordered} out of order; {complete} of {conversations} conversations complete."
+        "".format(**delivery.counts())
+    )
+    return delivery
 
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
 
-            judge_model = agent if live else None
-            quality = await assess_traces(delivery.traces, delivery.truth, judge_model, progress)
+async def _assessed(
+    delivery: Delivery, judge_model: Model | None, say: Say, progress: Progress
+) -> Quality:
+    """The tour's second part, and what it found."""
+    say("2. Is it good? The traces are scored, judged, and held against simulated labels.")
+    quality = await assess_traces(
+        delivery.traces, delivery.truth, judge_model, progress.update, progress.begin
+    )
     figures = quality.counts()
     alignment = quality.alignment
     kappa = "undefined" if alignment.kappa is None else f"{alignment.kappa:.2f}"
     say(f"   {alignment.title}: {alignment.subtitle}.")
     say(f"   {alignment.rate('tpr')}, {alignment.rate('tnr')}, kappa {kappa}.")
-    topics = quantity(figures["topics"], "topic")
-    traces = quantity(figures["traces"], "trace")
-    cases = quantity(figures["promoted"], "new eval case")
-    say(f"   {topics} in {traces}; {cases} from failures.")
+    say(
+        f"   {figures['topics']} topics in {figures['traces']} traces; "
+        f"{figures['promoted']} failures became eval cases."
+    )
+    return quality
+
+
+def _write_report(out: Path, delivery: Delivery, quality: Quality) -> Path:
+    """Write what the tour leaves behind. Returns the page."""
+    from toolkit.tour.report import tour_report
+
     page = out / "tour.html"
     page.write_text(tour_report(delivery, quality), encoding="utf-8")
     quality.dataset.save(out / "cases.jsonl")
-    say(
-        f"3. Look at {page}, then open the notebooks with `fieldbook lab`, "
-        "or run `fieldbook tour --harness`."
-    )
-    arrived_well = counts["sha256_match"] and not (
-        counts["lost"] or counts["duplicated"] or counts["reordered"]
-    )
-    all_complete = counts["complete"] == counts["conversations"]
-    return {
-        "ok": arrived_well and (live or all_complete),
-        "source": source_of(delivery.traces),
-        **counts,
-        "evals": figures,
-        "report": str(page),
-    }
+    return page
 
 
 async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, Any]:
@@ -153,7 +175,7 @@ async def own_traces(path: Path, traces: Traces, say: Say) -> dict[str, Any]:
     if traces:
         why = ", for no judge has run on this file" if n_labels else ""
         say(f"{quantity(n_labels, 'human label')}: no alignment{why}")
-        say(f"Label some: fieldbook lab --traces {path}")
+        say(f"Label some: {fieldbook()} lab --traces {path}")
     else:
         say("nothing could be read: no record of this file is a trace")
     return {

@@ -1,0 +1,185 @@
+"""The session page as `fieldbook serve` shows it: what it says to do, Harbor's answers, Markdown."""
+
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from tests.browser.legible import unreadable
+from toolkit.harbor import front_desk, openings
+from toolkit.sessions import MemoryLog, Session, attend
+from toolkit.sessions.http.app import Tokens, Welcome, serve
+
+pytestmark = pytest.mark.browser
+
+STEP_MS = 20_000
+LAPTOP = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 2,
+}
+WELCOME = Welcome("Ask about a bike.", "A script answers: all is simulated.", openings())
+MARKDOWN = """\
+# Your booking
+It is **cancelled**, and *not* `moved`. <b>raw</b> &amp; [more](https://example.com/a) [bad](javascript:alert(1))
+
+- one **thing**
+- two
+  - three
+1. first
+```python
+x = **kwargs
+```
+2 * 3 * 4, snake_case_name, and an open **end"""
+
+
+@asynccontextmanager
+async def served(agent=None):
+    """A served session on a network that has a name, and a link to it."""
+    log = MemoryLog()
+    tokens = Tokens()
+    answer = partial(attend, agent=agent, actor="support", source="simulated") if agent else None
+    hosts = ("127.0.0.1", "192.168.1.7")
+    async with serve(log, tokens, answer, welcome=WELCOME, hosts=hosts) as url:
+        yield (
+            Session(log, "harbor"),
+            f"{url}/sessions/harbor?token={tokens.issue('harbor', 'control')}",
+        )
+
+
+@pytest.fixture
+async def visit(chromium):
+    """Opens a link on a device, and waits until the page is live."""
+    from playwright.async_api import async_playwright, expect
+
+    expect.set_options(timeout=STEP_MS)
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+
+        async def open_(link, device, scheme="light"):
+            context = await browser.new_context(**device, color_scheme=scheme)
+            page = await context.new_page()
+            await page.goto(link)
+            await expect(page.locator("#line")).to_have_text("live")
+            return page
+
+        yield open_
+        await browser.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_can_be_read(
+    scheme, visit, pictures, gallery
+):
+    from playwright.async_api import expect
+
+    async with served(front_desk(word_delay_s=0.1)) as (session, link):
+        laptop = await visit(link, LAPTOP, scheme)
+        phone = await visit(link, PHONE, scheme)
+        await expect(laptop.get_by_role("heading", level=2)).to_have_text(
+            "Ask about a bike. Then open this page on a phone, and press Stop there."
+        )
+        await expect(laptop.locator("#welcome svg")).to_be_visible()
+        await expect(phone.locator("#welcome svg")).to_be_hidden()
+        for name, page in (("laptop", laptop), ("phone", phone)):
+            assert await unreadable(page) == []
+            await page.screenshot(path=pictures / f"session-page-{name}-begin-{scheme}.png")
+        await laptop.get_by_label("Your words").fill("hello")
+        await laptop.get_by_role("button", name="Send").click()
+        await expect(phone.get_by_text("I am a")).to_be_visible()
+        await phone.get_by_role("button", name="Stop").tap()
+        for page in (laptop, phone):
+            await expect(page.get_by_text("support: cancelled")).to_be_visible()
+            await expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+        await laptop.get_by_role("button", name=openings()[0]).click()
+        for name, page in (("laptop", laptop), ("phone", phone)):
+            await expect(page.get_by_text("support calls find_booking")).to_be_visible()
+            await expect(page.get_by_text("€104")).to_be_visible()
+            await expect(page.get_by_text("support: done")).to_be_visible()
+            assert await unreadable(page) == []
+            await page.screenshot(path=pictures / f"session-page-{name}-{scheme}.png")
+        if scheme == "light":
+            await phone.screenshot(path=gallery / "session-page-phone.png")
+        states = [run.state for run in (await session.conversation()).runs.values()]
+    assert states == ["cancelled", "complete"]
+
+
+async def test_markdown_is_drawn_and_nothing_that_an_agent_writes_is_read_as_html(visit):
+    from playwright.async_api import expect
+
+    async with served() as (session, link):
+        early = await visit(link, LAPTOP)
+        run = await session.start_run("support", source="simulated", window_s=0)
+        for letter in MARKDOWN:
+            await run.write(letter)
+        await run.finish()
+        late = await visit(link, PHONE)
+        shown = []
+        for page in (early, late):
+            await expect(page.get_by_text("support: done")).to_be_visible()
+            text = page.locator("article .text")
+            await expect(text.locator("h3")).to_have_text("Your booking")
+            await expect(text.locator("strong")).to_have_text(["cancelled", "thing"])
+            await expect(text.locator("em")).to_have_text(["not"])
+            await expect(text.locator(":not(pre) > code")).to_have_text("moved")
+            await expect(text.locator("pre")).to_have_text("x = **kwargs")
+            await expect(text.locator(".bullet")).to_have_text(["one thing", "two", "three"])
+            await expect(text.locator(".deep")).to_have_text("three")
+            await expect(text.locator(".number")).to_have_text("1. first")
+            await expect(text.locator("a")).to_have_attribute("href", "https://example.com/a")
+            await expect(text.locator("a")).to_have_attribute("rel", "noopener noreferrer")
+            await expect(text).to_contain_text("<b>raw</b> &amp; more [bad](javascript:alert(1))")
+            await expect(text).to_contain_text("2 * 3 * 4, snake_case_name, and an open **end")
+            shown.append(await text.inner_html())
+    assert shown[0] == shown[1]
+
+
+async def test_words_that_grow_draw_each_line_once_however_many_there_are(visit):
+    drawn = """lines => {
+        const root = document.createElement("div");
+        const words = new Words(root);
+        let nodes = 0;
+        const make = document.createTextNode;
+        document.createTextNode = function (text) { nodes += 1; return make.call(document, text); };
+        let text = "";
+        for (let n = 0; n < lines; n++) { text += `line ${n} is **bold**\\n`; words.grow(text); }
+        document.createTextNode = make;
+        return nodes;
+    }"""
+    async with served() as (_, link):
+        page = await visit(link, LAPTOP)
+        few, many = await page.evaluate(drawn, 100), await page.evaluate(drawn, 1000)
+    assert many < 12 * few
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 30_000,
+        "no end in sight" * 10_000,
+        "\n" * 50_000,
+        "**" * 20_000,
+        "`" * 50_000,
+        "🚲" * 30_000,
+        "[" * 50_000,
+        "- \n" * 20_000,
+    ],
+    ids=["words", "a word", "lines", "stars", "ticks", "bicycles", "brackets", "bullets"],
+)
+async def test_a_text_of_any_shape_is_shown_to_its_last_letter(text, visit):
+    show = """text => {
+        const root = document.createElement("div");
+        const words = new Words(root);
+        for (let end = 0; end < text.length + 997; end += 997) words.grow(text.slice(0, end));
+        const once = document.createElement("div");
+        new Words(once).grow(text);
+        return [root.textContent, root.innerHTML === once.innerHTML];
+    }"""
+    async with served() as (_, link):
+        page = await visit(link, LAPTOP)
+        shown, same = await page.evaluate(show, f"{text}END")
+    assert same
+    assert shown.endswith("END")
+    assert len(shown) > len(text) / 3 - 40_000

@@ -1,0 +1,25 @@
+"""Onward: what to do after the tour, as commands that work where they are read."""
+
+import os
+
+from toolkit.files import clone
+
+STEPS = (
+    ("lab", "Go through it by hand: notebooks that label, judge and compare."),
+    ("view FILE", "See traces of your own: one page that needs no server."),
+    ("lab --traces FILE", "Label them, and find out whether a judge may do it for you."),
+    ("serve --host 0.0.0.0", "Ask on the laptop, and stop the answer from your phone."),
+    ("tour --harness", "Watch a planner, a generator and an evaluator build a small command."),
+)
+"""Options of ``fieldbook``, and what they are for."""
+
+
+def next_steps() -> list[tuple[str, str]]:
+    """Each command in full, and what it is for."""
+    return [(f"{fieldbook()} {options}", purpose) for options, purpose in STEPS]
+
+
+def fieldbook() -> str:
+    """How the command is called here: through uv where uv runs it from a clone."""
+    by_uv = "UV_RUN_RECURSION_DEPTH" in os.environ and clone()
+    return "uv run fieldbook" if by_uv else "fieldbook"
