@@ -1,7 +1,6 @@
 """What the tests of plots share."""
 
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ def written() -> Callable[[Any], str]:
     """All words on a plot, a text a line; it is drawn once, so that a fault in drawing shows."""
 
     def words(ax: Any) -> str:
-        ax.figure.savefig(BytesIO(), format="png")
+        ax.figure.draw_without_rendering()
         legend = ax.get_legend()
         texts = [
             *ax.texts,

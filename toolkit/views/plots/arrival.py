@@ -9,7 +9,6 @@ from toolkit.views.plots.figure import (
     INK,
     LINE,
     SMALL_CHAR,
-    SOFT,
     WIDTH,
     in_our_look,
     new_axes,
@@ -154,13 +153,15 @@ def delivery_sentence(n_sent: int, n_received: int, away: Sequence[Outage]) -> s
 
 def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
     """A shade from each fault to the first event after it, and how fast what was missed came."""
+    named_s: set[float] = set()
     for outage in away:
         end_s = outage.first_event_s
         if end_s is None:
             end_s = float(frame["time_s"].max())
         ax.axvspan(outage.from_s, end_s, color=LINE, lw=0, zorder=0)
-        if outage.caught_up_s is not None:
+        if outage.caught_up_s is not None and end_s not in named_s:
             _name_catch_up(ax, outage, end_s)
+            named_s.add(end_s)
 
 
 def _name_catch_up(ax: "Axes", outage: Outage, end_s: float) -> None:
@@ -180,7 +181,7 @@ def _name_faults(ax: "Axes", away: Sequence[Outage], top: float) -> None:
     for outage in away:
         row = 0 if ends_s[0] <= outage.from_s or ends_s[0] <= ends_s[1] else 1
         height = NAME_HEIGHTS[row] * top
-        ax.text(outage.from_s, height, outage.fault, color=SOFT, clip_on=False)
+        ax.text(outage.from_s, height, outage.fault, color=INK, clip_on=False)
         ends_s[row] = outage.from_s + SMALL_CHAR * len(outage.fault) * seconds_per_pixel
 
 

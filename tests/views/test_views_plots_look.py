@@ -1,0 +1,243 @@
+"""The look of plots: inks that follow the theme, text that can be read, nothing outside."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from toolkit.evals import Label, Verdict, agreement, align, corrected_rate
+from toolkit.evals.labels.codebook import Codebook
+from toolkit.look import INKS, SIZES
+from toolkit.render import document, drawing, figure
+from toolkit.sessions.lab import Fault
+from toolkit.views import (
+    plot_agreement,
+    plot_alignment,
+    plot_corrected,
+    plot_critiques,
+    plot_delivery,
+    plot_lengths,
+    plot_loss,
+    plot_rates,
+    plot_saturation,
+    plot_tokens,
+    plot_versions,
+    plot_widths,
+)
+
+READABLE = 4.5
+SIMULATED = {"human_kind": "simulated", "judge_source": "simulated"}
+LONG = "a-judge-with-quite-a-long-name-and-a-version-v"
+
+
+def aligned():
+    human = ["fail" if at % 4 == 0 else "pass" for at in range(60)]
+    judge = [
+        ("pass" if label == "fail" else "fail") if at % 7 == 0 else label
+        for at, label in enumerate(human)
+    ]
+    return align(human, [*judge[:-1], None], **SIMULATED)
+
+
+def transports():
+    rows = []
+    for number, arm in enumerate(["direct SSE", "durable over SSE, agent inside"]):
+        times_s = tuple(0.1 * at if number or at < 5 else None for at in range(10))
+        row = {"seed": 1, "arm": arm, "lost": 5 * (1 - number), "token_times_s": times_s}
+        faults = (Fault(0.3, "cut"), Fault(0.4, "kill", 0.3))
+        rows.append(row | {"broken": faults, "pace_s": 0.1, "source": "simulated"})
+    return pd.DataFrame(rows)
+
+
+def saturated(folder):
+    labels = [Label(f"t{at}", "ann", "fail", "a reason", "simulated") for at in range(12)]
+    book = Codebook(folder / "codes.jsonl", labels)
+    for at, label in enumerate(labels):
+        book.code(label.id, f"code {at // 5}", by="ann")
+    return book
+
+
+def judged():
+    labels = [Label(f"t{at}", "ann", "pass" if at % 3 else "fail", "why") for at in range(30)]
+    verdicts = []
+    for at, label in enumerate(labels):
+        words = "word " * (at + 1)
+        verdicts.append(Verdict(label.trace_id, label.verdict, words, "", "simulated", "abcd"))
+    return align(labels, verdicts)
+
+
+def delivered():
+    frame = pd.DataFrame({"time_s": range(8), "sent": range(0, 80, 10)})
+    frame["received"] = [0, 10, 20, 20, 20, 50, 60, 70]
+    return frame
+
+
+def every_plot(folder):
+    alignment = aligned()
+    ratings = pd.DataFrame(
+        {"ann": ["pass", "fail"] * 8, "bo": ["pass", "fail", "pass", "pass"] * 4}
+    )
+    lengths = pd.DataFrame({"id": ["a", "b", "c"], "steps": [3, 4, 60], "source": "simulated"})
+    faults = [(2.5, "client killed"), (3.5, "client back"), (4.6, "server killed")]
+    names = {f"{LONG}{number}": alignment for number in (1, 2)}
+    many = ["pass", "pass", "fail", None] * 20
+    estimates = {"rogan-gladen": corrected_rate(alignment, many, resamples=50)}
+    return {
+        "alignment": lambda ax=None: plot_alignment(alignment, ax),
+        "rates": lambda ax=None: plot_rates(names, ax),
+        "versions": lambda ax=None: plot_versions(names, ax),
+        "agreement": lambda ax=None: plot_agreement(
+            agreement(ratings, resamples=20, **SIMULATED), ax
+        ),
+        "corrected": lambda ax=None: plot_corrected(estimates, ax, truth=0.6),
+        "widths": lambda ax=None: plot_widths(alignment, 500, ax),
+        "critiques": lambda ax=None: plot_critiques(judged(), ax),
+        "delivery": lambda ax=None: plot_delivery(delivered(), faults, ax, simulated=True),
+        "loss": lambda ax=None: plot_loss(transports(), ax),
+        "tokens": lambda ax=None: plot_tokens(transports(), ax=ax),
+        "lengths": lambda ax=None: plot_lengths(lengths, ax=ax),
+        "saturation": lambda ax=None: plot_saturation(saturated(folder), ax),
+    }
+
+
+NAMES = "alignment rates versions agreement corrected widths critiques delivery loss tokens".split()
+NAMES += ["lengths", "saturation"]
+
+
+@pytest.fixture(scope="module")
+def drawn(request, tmp_path_factory):
+    ax = every_plot(tmp_path_factory.mktemp("plots"))[request.param]()
+    ax.figure.draw_without_rendering()
+    return ax
+
+
+each_plot = pytest.mark.parametrize("drawn", NAMES, indirect=True)
+
+
+def contrast(one, other):
+    """As WCAG 2.2 defines it."""
+
+    def luminance(colour):
+        parts = [int(to_hex(colour)[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def texts_of(ax):
+    """All texts that are drawn: of the ticks, those within the axes."""
+    texts = [*ax.texts, ax.xaxis.label, ax.yaxis.label]
+    legend = ax.get_legend()
+    texts += legend.get_texts() if legend else []
+    for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        for at, label in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True):
+            if min(limits) <= at <= max(limits):
+                texts.append(label)
+    return [text for text in texts if text.get_text().strip()]
+
+
+def inks_of(colour):
+    """The ink that a colour stands for; two names may share one."""
+    inks = [ink for ink in INKS.values() if to_hex(ink.light) == to_hex(colour)]
+    assert inks, f"{colour} is no ink of the style sheet"
+    return inks[0]
+
+
+def ground_of(ax, text):
+    """The ink of what a text stands on: a patch of the plot, or the page."""
+    middle = text.get_window_extent().get_points().mean(axis=0)
+    for patch in reversed(ax.patches):
+        if patch.get_window_extent().contains(*middle):
+            return inks_of(patch.get_facecolor())
+    return INKS["page"]
+
+
+def test_two_inks_that_are_one_on_a_light_ground_are_one_on_a_dark_one():
+    pairs = {(ink.light, ink.dark) for ink in INKS.values()}
+    assert len(pairs) == len({light for light, _ in pairs})
+
+
+@each_plot
+def test_every_text_can_be_read_in_light_and_dark(drawn):
+    for text in texts_of(drawn):
+        ink, ground = inks_of(text.get_color()), ground_of(drawn, text)
+        assert text.get_alpha() is None
+        assert contrast(ink.light, ground.light) >= READABLE, text
+        assert contrast(ink.dark, ground.dark) >= READABLE, text
+
+
+@each_plot
+def test_every_text_has_a_size_of_the_style_sheet_and_is_inside_the_figure(drawn):
+    page = Bbox.from_bounds(0, 0, *drawn.figure.bbox.size).padded(1)
+    for text in texts_of(drawn):
+        assert text.get_fontsize() in (SIZES["small"], SIZES["text"], SIZES["title"])
+        box = text.get_window_extent()
+        assert page.contains(box.x0, box.y0), text
+        assert page.contains(box.x1, box.y1), text
+
+
+@each_plot
+def test_no_text_stands_on_another(drawn):
+    boxes = [(text, text.get_window_extent().padded(-2)) for text in texts_of(drawn)]
+    for at, (text, box) in enumerate(boxes):
+        for other, other_box in boxes[at + 1 :]:
+            assert not box.overlaps(other_box), (text, other)
+
+
+@each_plot
+def test_a_title_is_a_sentence_with_a_subtitle_and_says_what_is_simulated(drawn):
+    title = " ".join(drawn.get_title(loc="left").split())
+    assert len(title.split()) >= 4
+    assert "Nothing" not in title
+    assert "simulated" in [text.get_text() for text in drawn.texts]
+
+
+@each_plot
+def test_in_a_page_each_ink_is_the_name_of_one_that_follows_the_theme(drawn):
+    svg = drawing(drawn.figure, "what is seen")
+    assert set(re.findall(r"(?:fill|stroke): (#\w+)", svg)) == set()
+    assert set(re.findall(r"var\(--fb-([\w-]+)\)", svg)) <= set(INKS)
+    assert 'aria-label="what is seen"' in svg
+    assert "<style" not in svg
+    assert "<script" not in svg
+
+
+def test_a_picture_is_html_that_follows_the_theme_and_a_png_of_the_same_width():
+    picture = plot_alignment(aligned()).figure
+    html = picture._repr_html_()
+    assert ">The judge lets" in html
+    assert "var(--fb-ink)" in html
+    assert '[data-jp-theme-light="false"] :is(.fieldbook' in html
+    png, about = picture._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    assert int.from_bytes(png[16:20]) == 2 * about["width"]
+
+
+def test_the_same_figures_make_the_same_html():
+    one, other = (plot_alignment(aligned()).figure._repr_html_() for _ in range(2))
+    assert one == other
+
+
+def test_hostile_names_stay_text_in_a_page():
+    hostile = "<script>alert(1)</script>"
+    html = plot_rates({hostile: aligned()}).figure._repr_html_()
+    assert "<script" not in html
+    page = document("t", figure(plot_rates({hostile: aligned()}).figure, hostile))
+    assert "<script" not in page
+
+
+def test_axes_of_your_own_keep_their_figure_and_their_size(tmp_path):
+    plots = every_plot(tmp_path)
+    own = Figure(figsize=(30, 4))
+    for plot, ax in zip(plots.values(), own.subplots(1, len(plots)), strict=True):
+        assert plot(ax) is ax
+    own.draw_without_rendering()
+    assert own.get_size_inches().tolist() == [30, 4]
