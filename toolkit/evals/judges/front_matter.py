@@ -68,13 +68,14 @@ def _line_of(field: str, source: str, file: str | Path) -> int | None:
 
 def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
     """The part of a YAML node with this name, or at this place."""
+    child: yaml.Node | None = None
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == name:
-                return value
-    if isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
-        return node.value[int(name)]
-    return None
+                child = value
+    elif isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
+        child = node.value[int(name)]
+    return child
 
 
 def source_of(fields: dict[str, Any], path: str | Path) -> str:
