@@ -19,11 +19,13 @@ from toolkit.views import AnnotationPanel
 
 traces = load_traces()
 of_robin = {label.trace_id: label for label in load_labels() if label.rater == "sim-robin"}
-failed = [trace for trace in traces if of_robin[trace.id].verdict == "fail"][:20]
+failed = [trace for trace in traces if of_robin[trace.id].verdict == "fail"]
+refused = [trace for trace in failed if any(step.data.get("error") for step in trace.steps)][:20]
+reasons = ["Ignores a condition", "Tells of another customer", "Invents a rule", "Acts twice", "Acts twice"]
 store = LabelStore("annotate.jsonl", make=True)
-for trace in failed[:6]:
-    store.add(Label(trace.id, "ada", "fail", of_robin[trace.id].why))
-AnnotationPanel(failed, store=store, rater="ada")""",
+for trace, why in zip(refused, [*reasons, "Ignores a condition"]):
+    store.add(Label(trace.id, "ada", "fail", why))
+AnnotationPanel(refused, store=store, rater="ada")""",
     "browse": """\
 from toolkit.harbor import load_traces
 from toolkit.views import TraceBrowser
@@ -121,6 +123,11 @@ panel => {
     const under = ground(element);
     const ratio = contrast(light(over(rgba(style.color), under)), light(under));
     if (ratio < 4.5) found.push(`contrast ${ratio.toFixed(2)}: ${words.slice(0, 60)}`);
+    const range = document.createRange();
+    range.selectNodeContents(walk.currentNode);
+    const place = element.closest(".fieldbook-side, .fieldbook-frame, .fieldbook-glass") ?? panel;
+    const isTable = element.closest(".fieldbook-table, button, [class*=dt-]");
+    if (!isTable && range.getBoundingClientRect().right > place.getBoundingClientRect().right + 1) found.push(`cut off: ${words.slice(0, 60)}`);
     if (style.wordBreak === "break-all") found.push(`broken in mid-word: ${words.slice(0, 60)}`);
   }
   for (const button of panel.querySelectorAll("button"))
@@ -150,7 +157,7 @@ async def annotate(page, panel, expect):
     await page.keyboard.press("s")
     await page.keyboard.press("2")
     await expect(panel.get_by_text("now write why, Enter saves")).to_be_visible()
-    await page.keyboard.type("Asks for the wrong refund, and the shop refuses it.")
+    await page.keyboard.type("Refunds a second time; the shop refuses it")
 
 
 async def browse(page, panel, expect):
@@ -219,6 +226,13 @@ async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
         await panel.screenshot(path=pictures / f"{name}-{theme.lower()}.png")
         if theme == "Light":
             await panel.screenshot(path=gallery / f"{name}.png")
+        await panel.focus()
+        await page.keyboard.press("?")
+        keys = panel.get_by_role("dialog")
+        await expect(keys.get_by_text("show this list")).to_be_visible()
+        await page.screenshot(path=pictures / f"{name}-keys-{theme.lower()}.png")
+        await page.keyboard.press("?")
+        await expect(keys).to_be_hidden()
         told = await panel.evaluate(UNREADABLE)
         assert told["texts"] > 10
         if told["found"]:

@@ -3,12 +3,14 @@ what it sends.
 """
 
 import pytest
-from ipywidgets import Widget
+from ipywidgets import Box, Widget
 
 from toolkit.evals.labels.labels import LabelStore
 from toolkit.records import RecordError
 from toolkit.traces import Step, Trace
 from toolkit.views import AnnotationPanel
+from toolkit.views.panels import browse, codes, rubric, verdicts
+from toolkit.views.panels.keys import Keys
 
 TRACES = [Trace(f"t{i}", (Step("1", "message", "user", f"Question {i}?"),)) for i in range(1, 13)]
 
@@ -91,3 +93,21 @@ def test_each_button_shows_the_key_that_the_layer_listens_for(panel):
     for act, cap in keys.items():
         assert getattr(panel, act).description.endswith(f"({cap})")
     assert set(panel.key_layer.caps.values()) == {"1", "2", "D", "U", "J", "E", "O", "S", "←", "→"}
+
+
+@pytest.mark.parametrize("module", [browse, codes, rubric, verdicts])
+def test_each_key_of_a_panel_is_told_in_words(module):
+    assert set(module.KEYS.values()) <= set(module.HELP)
+
+
+def test_the_list_of_keys_has_those_that_every_panel_has_and_a_key_without_words_by_its_act():
+    layer = Keys(Box(), print, {"better": "1", "worse": "2"}, help={"1": "this one is better"})
+    assert layer.help["1"] == "this one is better"
+    assert layer.help["2"] == "worse"
+    assert {"?", "Esc"} <= set(layer.help)
+
+
+def test_the_message_counts_what_is_saved(panel):
+    for n in (1, 2):
+        panel.key_layer.press({"act": "pass", "page": page_of(panel), "why": "Fine."})
+        assert panel.message.startswith(f"{n} saved.")

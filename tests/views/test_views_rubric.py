@@ -469,3 +469,38 @@ async def test_a_judge_of_ones_own_that_costs_money_waits_for_its_button(path):
     panel.again.click()
     await panel.settled()
     assert len(panel.before) == 10
+
+
+async def test_an_error_is_shown_with_its_line_and_what_stands_on_it(path):
+    panel = await opened(path)
+    await typed(panel, "rule: says sorry", "rule: sais sorry")
+    number = panel.box.value.splitlines().index("  rule: sais sorry") + 1
+    assert f"polite.md, line {number} (rule: sais sorry)" in panel.message
+
+
+async def test_the_panel_says_whether_the_rubric_that_it_judges_by_is_saved(path):
+    panel = await opened(path)
+    hash_ = Rubric.load(path).hash
+    assert "saved</span>" in panel.head.value
+    assert hash_ in panel.head.value
+    await typed(panel, "Is it polite?", "Is it kind?")
+    assert "edited, not saved" in panel.head.value
+    assert hash_ not in panel.head.value
+    panel.key_layer.press({"act": "save"})
+    await panel.settled()
+    assert "edited" not in panel.head.value
+    assert Rubric.load(path).hash in panel.head.value
+    await typed(panel, "Is it kind?", "Is it brief?")
+    panel.key_layer.press({"act": "revert"})
+    await panel.settled()
+    assert "Is it kind?" in panel.box.value
+
+
+async def test_a_dot_for_each_verdict_and_a_tint_for_each_that_changed(path):
+    panel = await opened(path, n=11)
+    assert "●●●●●●●●●●" in html(panel)
+    assert "○" in html(panel)
+    assert 'class="changed"' not in html(panel)
+    await typed(panel, "says sorry", "says sorry|thanks")
+    assert html(panel).count('class="changed"') == 1
+    assert 'verdict fail">fail</span> <span title="not as you say">✗' in html(panel)

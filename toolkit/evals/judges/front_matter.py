@@ -73,8 +73,7 @@ def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
         for key, value in node.value:
             if key.value == name:
                 child = value
-                break
-    if isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
+    elif isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
         child = node.value[int(name)]
     return child
 
