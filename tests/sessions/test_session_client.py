@@ -156,16 +156,13 @@ async def test_an_answer_that_nobody_waits_for_is_dropped_and_the_next_has_its_o
         assert client.answers == {}
 
 
-async def test_a_write_without_an_answer_gives_up_in_time_and_forgets_it(
-    server, client, monkeypatch
-):
-    monkeypatch.setattr("toolkit.sessions.nats.publish.PUBLISH_TIMEOUT_S", 0.2)
+async def test_a_write_without_an_answer_gives_up_in_time_and_forgets_it(server, client):
     deaf = await nats.connect(server.url)
     await deaf.subscribe("nobody.answers")
     for _ in range(2):
         await deaf.flush()
     with pytest.raises(TimeoutError):
-        await Publisher(client).publish("nobody.answers", b"", {"Nats-Msg-Id": "1"})
+        await Publisher(client, timeout_s=0.2).publish("nobody.answers", b"", {"Nats-Msg-Id": "1"})
     assert client.answers == {}
     await deaf.close()
 

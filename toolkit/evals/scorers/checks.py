@@ -1,5 +1,4 @@
-"""Scorers made to order: of words, JSON, tool calls, time, tokens, cost, language and personal
-data.
+"""Scorers made to order: of words, JSON, tool calls, time, tokens and cost.
 
 Each function here returns a scorer whose name says what was ordered. Those of words read the
 messages of one actor. Where the trace does not hold what is asked about, it is unscored.
@@ -9,9 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal
 
-from toolkit.evals.scorers.languages import language_of
 from toolkit.evals.scorers.pattern import SearchStopped, search
-from toolkit.evals.scorers.personal import personal_data
 from toolkit.evals.scorers.scorers import Score, Scorer, Value, named
 from toolkit.evals.text import python_value, same_form
 from toolkit.models.schema import parse
@@ -171,40 +168,6 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_comparable(part) for part in value]
     return value
-
-
-def language(actor: str = "assistant") -> Scorer:
-    """Which of de, en, es, fr and pt `actor` writes, by counting stop words; unscored where it is
-    another language.
-
-    Unscored too unless the first has three stop words at least, a sixth of all words, and half as
-    many again as the second; a word of several languages counts for each of them by its share.
-    """
-
-    def find(messages: list[str]) -> tuple[Value, str]:
-        return language_of(" ".join(messages))
-
-    return _of_words("language", actor, find)
-
-
-def no_personal_data(actor: str = "assistant") -> Scorer:
-    """Whether `actor` writes nothing that looks like an e-mail address, a telephone, card or bank
-    account number.
-
-    These are patterns: a telephone number begins with + or 0, or is written as 212-555-0123; a card
-    number satisfies Luhn's check (ISO/IEC 7812-1), an IBAN its checksum (ISO 13616). Names and
-    postal addresses are not seen.
-    """
-
-    def find(messages: list[str]) -> tuple[Value, str]:
-        kinds: set[str] = set()
-        for message in messages:
-            kinds |= personal_data(message)
-        if kinds:
-            return False, f"{actor} writes what looks like: {', '.join(sorted(kinds))}"
-        return True, "none was seen"
-
-    return _of_words("no_personal_data", actor, find)
 
 
 def _of_words(

@@ -51,8 +51,9 @@ class Publisher:
     server was killed.
     """
 
-    def __init__(self, client: "Client"):
+    def __init__(self, client: "Client", timeout_s: float = PUBLISH_TIMEOUT_S):
         self._client = client
+        self._timeout_s = timeout_s
         self._inbox = client.new_inbox()
         self._count = 0
         self._turns = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -84,7 +85,7 @@ class Publisher:
 
     async def _take_turn(self) -> None:
         if self._turns.locked():
-            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 await self._turns.acquire()
         else:
             await self._turns.acquire()
@@ -102,7 +103,7 @@ class Publisher:
             # Where others are under way too, one write to the socket serves them all.
             is_alone = len(answers) == 1
             await self._client.send(subject, payload, reply, headers, now=is_alone)
-            late = loop.call_later(PUBLISH_TIMEOUT_S, self._client.answer, key, None)
+            late = loop.call_later(self._timeout_s, self._client.answer, key, None)
             try:
                 return await answer
             finally:

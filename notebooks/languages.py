@@ -1,9 +1,14 @@
-"""The language of a text by its stop words: told apart from its neighbours, or not told at all."""
+"""The language that somebody writes, by its stop words: a scorer of our own, through public doors.
+
+A language is told apart from its neighbours, or not told at all.
+"""
 
 import re
 from collections import Counter
 
+from toolkit.evals import Score, Scorer, scorer
 from toolkit.evals.text import same_form
+from toolkit.traces import Trace
 
 KNOWN = {
     "de": (
@@ -85,6 +90,21 @@ def _languages_by_word() -> dict[str, list[str]]:
 
 
 LANGUAGES_BY_WORD = _languages_by_word()
+
+
+def language(actor: str = "assistant") -> Scorer:
+    """Which of de, en, es, fr and pt `actor` writes, by counting stop words; unscored where it is
+    another language.
+
+    Unscored too unless the first has three stop words at least, a sixth of all words, and half as
+    many again as the second; a word of several languages counts for each of them by its share.
+    """
+
+    @scorer(name="language" if actor == "assistant" else f"language of {actor}")
+    def read(trace: Trace) -> Score:
+        return Score("language", *language_of(trace.text(actor)))
+
+    return read
 
 
 def language_of(text: str) -> tuple[str | None, str]:
