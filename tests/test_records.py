@@ -15,23 +15,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from toolkit.events import Event
-from toolkit.records import (
-    FileChanged,
-    JsonlFile,
-    RecordError,
-    TornLine,
-    canonical,
-    decode,
-    encode,
-    read_text,
-    validate,
-    write_whole,
-)
+from toolkit.jsonl import FileChanged, JsonlFile, TornLine
+from toolkit.records import RecordError, canonical, decode, encode, read_text, validate, write_whole
 
 WRITER = """
 import sys
 from toolkit.events import Event
-from toolkit.records import JsonlFile
+from toolkit.jsonl import JsonlFile
 file = JsonlFile(sys.argv[1], Event)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -322,7 +312,8 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from toolkit.events import Event
-from toolkit.records import JsonlFile, write_whole
+from toolkit.jsonl import JsonlFile
+from toolkit.records import write_whole
 
 def event(text):
     return Event("s", "message", "user", {"text": text}, text[:8])

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from toolkit.records import JsonlFile
+from toolkit.jsonl import JsonlFile
 
 pytestmark = pytest.mark.browser
 

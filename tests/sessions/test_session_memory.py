@@ -44,7 +44,7 @@ def test_what_was_acknowledged_before_a_kill_is_read_back(tmp_path):
 
 def _sequences(path):
     from toolkit.events import Event
-    from toolkit.records import JsonlFile
+    from toolkit.jsonl import JsonlFile
 
     return [event.seq for event in JsonlFile(path, Event).records()]
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from ipywidgets import HTML, HBox
 
-from toolkit.records import JsonlFile
+from toolkit.jsonl import JsonlFile
 from toolkit.traces import trace_html
 from toolkit.views import Panel
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from toolkit.evals import Label
 from toolkit.files import shipped
-from toolkit.records import JsonlFile
+from toolkit.jsonl import JsonlFile
 from toolkit.traces import Traces, read_traces
 
 DATA = shipped("data") / "harbor"

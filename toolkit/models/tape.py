@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from toolkit.jsonl import JsonlFile
 from toolkit.models import wire
 from toolkit.models.model import Model, Reply, Request
-from toolkit.records import JsonlFile, canonical, encode, fingerprint
+from toolkit.records import canonical, encode, fingerprint
 from toolkit.traces import Source
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.events import Event, RecordError, fresh_id, storable
-from toolkit.records import FileChanged, JsonlFile
+from toolkit.jsonl import FileChanged, JsonlFile
 from toolkit.sessions.log import (
     FENCES,
     ID_PATTERN,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.events import Event
-from toolkit.records import JsonlFile
+from toolkit.jsonl import JsonlFile
 from toolkit.sessions import Log, NatsLog, Session
 from toolkit.sessions.lab.processes import child_command, child_environment
 from toolkit.sessions.nats.server import SERVER_URL

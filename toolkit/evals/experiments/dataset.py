@@ -13,8 +13,8 @@ from filelock import FileLock
 from toolkit.evals.experiments.openai_evals import exported_cases
 from toolkit.evals.labels.labels import Label
 from toolkit.evals.text import user_messages
+from toolkit.jsonl import LOCK_TIMEOUT_S
 from toolkit.records import (
-    LOCK_TIMEOUT_S,
     RecordError,
     canonical,
     decode,

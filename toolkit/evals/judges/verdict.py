@@ -9,8 +9,9 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from toolkit.evals.judges.rubric import Finding
+from toolkit.jsonl import JsonlFile
 from toolkit.models import Usage
-from toolkit.records import JsonlFile, RecordError, validate
+from toolkit.records import RecordError, validate
 from toolkit.traces import Source
 
 

@@ -14,7 +14,8 @@ from pydantic import BeforeValidator
 
 from toolkit.evals.labels.store import RetractableFile, Retraction
 from toolkit.evals.text import spelling
-from toolkit.records import Line, RecordError, canonical
+from toolkit.jsonl import Line
+from toolkit.records import RecordError, canonical
 
 if TYPE_CHECKING:
     import pandas as pd

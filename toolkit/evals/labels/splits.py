@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from toolkit.evals.labels.store import append_decided
 from toolkit.evals.text import first_few
-from toolkit.records import JsonlFile
+from toolkit.jsonl import JsonlFile
 
 Part = Literal["train", "dev", "test"]
 SHARES: dict[Part, float] = {"train": 0.4, "dev": 0.3, "test": 0.3}

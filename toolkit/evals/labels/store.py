@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.records import FileChanged, JsonlFile, Line
+from toolkit.jsonl import FileChanged, JsonlFile, Line
 
 TRIES = 100
 
