@@ -16,7 +16,8 @@ import pytest
 from tests.faults.cluster import NatsCluster
 from toolkit.errors import FieldbookError
 from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session
-from toolkit.sessions.nats.server import StoreInUse, masked
+from toolkit.sessions.nats.server import masked
+from toolkit.sessions.nats.store import StoreInUse
 
 pytestmark = pytest.mark.nats
 

@@ -20,7 +20,8 @@ from toolkit.harbor.files import Truth, load_labels, load_traces, load_truth, te
 from toolkit.harbor.frontdesk import front_desk, openings
 from toolkit.harbor.raters import RATERS, Rater, judge_policy
 from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
-from toolkit.harbor.tools import TOOLS, call, schemas
+from toolkit.harbor.toolbox import call, schemas
+from toolkit.harbor.tools import TOOLS
 from toolkit.harbor.world import World
 
 __all__ = [

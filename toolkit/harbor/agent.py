@@ -10,7 +10,7 @@ from typing import Any
 
 from toolkit.harbor.files import Truth, text
 from toolkit.harbor.situations import Situation, Turn, situations
-from toolkit.harbor.tools import call, schemas
+from toolkit.harbor.toolbox import call, schemas
 from toolkit.harbor.world import World
 from toolkit.models import Answer, Model, Request
 from toolkit.sessions import Run, Session

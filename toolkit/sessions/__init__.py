@@ -33,7 +33,8 @@ from toolkit.sessions.log import (
 )
 from toolkit.sessions.memory import MemoryLog
 from toolkit.sessions.nats.log import NatsLog
-from toolkit.sessions.nats.server import NatsServer, StoreInUse, server_binary
+from toolkit.sessions.nats.server import NatsServer, server_binary
+from toolkit.sessions.nats.store import StoreInUse
 from toolkit.sessions.run import Run
 from toolkit.sessions.session import Session
 from toolkit.sessions.surface import Surface

