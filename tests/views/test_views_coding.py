@@ -182,7 +182,7 @@ def test_ctrl_enter_adds_what_is_in_the_box_if_anything_and_goes_on(panel, book)
 def test_each_code_has_a_colour_and_no_two_of_the_first_six_the_same(panel):
     for code in "abcdef":
         add(panel, code)
-    chips = [line for line in shown().split("<") if line.startswith("span class=\"fieldbook-chip")]
+    chips = [line for line in shown().split("<") if line.startswith('span class="fieldbook-chip')]
     assert len({chip.split(">")[0] for chip in chips}) == len("abcdef")
 
 

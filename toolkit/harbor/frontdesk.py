@@ -12,7 +12,7 @@ from functools import cache, partial
 from toolkit.events import Event
 from toolkit.harbor.agent import LOST, harbor_policy, speak_and_act, system_prompt
 from toolkit.harbor.situations import Situation, Turn, situations
-from toolkit.harbor.tools import call, schemas
+from toolkit.harbor.toolbox import call, schemas
 from toolkit.harbor.world import World
 from toolkit.models import Answer, Model, Request, ScriptedModel
 from toolkit.sessions import Run, Session
