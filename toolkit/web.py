@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 DEADLINE_S = 10.0
@@ -30,10 +31,6 @@ moment.
 """
 BACKLOG = 512
 """Connections that the system lets wait to be accepted."""
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\n"
-    b"content-type: text/plain\r\ncontent-length: 37\r\n\r\nall connections are taken: try later\n"
-)
 
 
 def connection_limit() -> int:
@@ -52,82 +49,6 @@ def connection_limit() -> int:
         return MOST_CONNECTIONS
     kept_free = max(OWN_FILES, files // 4)
     return max(8, min(MOST_CONNECTIONS, files - kept_free))
-
-
-def _bounded_protocol(limit_connections: int, head_s: float, body_s: float) -> type[Any]:
-    """The class of uvicorn's HTTP connections, with a bound and deadlines. Made late: uvicorn is a
-    heavy import.
-    """
-    import h11
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class BoundedProtocol(H11Protocol):
-        """One connection. It is dropped where a request takes too long to arrive."""
-
-        def __init__(self, config: Any, *args: Any, **options: Any):
-            super().__init__(config, *args, **options)
-            self.awaited: Any = None
-            """The part of a request that the deadline is for, as a state of h11; None where none is
-            awaited.
-            """
-            self.since = self.loop.time()
-            self.deadline: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            if len(self.connections) > limit_connections:
-                self._make_room()
-            self._set_deadline()
-
-        def _make_room(self) -> None:
-            """Close the connection that has waited longest for a request; this one, where all
-            others are at work.
-            """
-            waiting = [
-                other
-                for other in self.connections
-                if isinstance(other, BoundedProtocol) and other.awaited is h11.IDLE
-            ]
-            if waiting:
-                min(waiting, key=lambda other: other.since).transport.abort()
-            else:
-                self.transport.write(FULL)
-                self.transport.close()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._set_deadline()
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            self._set_deadline()
-
-        def connection_lost(self, error: Exception | None) -> None:
-            super().connection_lost(error)
-            self._clear_deadline()
-
-        def _set_deadline(self) -> None:
-            """Start the clock for what is awaited now. More bytes of the same part do not start it
-            again.
-            """
-            state = self.conn.their_state
-            upgraded = self.transport.get_protocol() is not self
-            awaited = state if state in (h11.IDLE, h11.SEND_BODY) and not upgraded else None
-            if awaited is self.awaited:
-                return
-            self._clear_deadline()
-            self.awaited = awaited
-            self.since = self.loop.time()
-            if awaited is not None and not self.transport.is_closing():
-                seconds = head_s if awaited is h11.IDLE else body_s
-                self.deadline = self.loop.call_later(seconds, self.transport.abort)
-
-        def _clear_deadline(self) -> None:
-            if self.deadline is not None:
-                self.deadline.cancel()
-                self.deadline = None
-
-    return BoundedProtocol
 
 
 @asynccontextmanager
@@ -163,23 +84,23 @@ async def serving(
     """
     from uvicorn import Config, Server
 
+    from toolkit.connections import BoundedProtocol, Bounds
+
     defaults: dict[str, Any] = {
         "lifespan": "off",
         "ws": "none",
         "access_log": False,
         "backlog": ACCEPTED_AT_ONCE,
     }
-    bound = connection_limit() if limit_connections is None else limit_connections
-    defaults["http"] = _bounded_protocol(bound, head_s, body_s)
+    if limit_connections is None:
+        limit_connections = connection_limit()
+    bounds = Bounds(limit_connections, head_s, body_s)
+    defaults["http"] = partial(BoundedProtocol, bounds=bounds)
     config = Config(app, log_config=None, log_level="error", **defaults | options)
     config.load()
     server = Server(config)
     server.lifespan = config.lifespan_class(config)
-    listener = socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-    )
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; each connection inherits it
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * GONE_S)
+    listener = _listener(host, port)
     async with asyncio.timeout(DEADLINE_S):
         # startup alone, not serve: no signal handler, no ticking task
         await server.startup(sockets=[listener])
@@ -189,12 +110,25 @@ async def serving(
     try:
         yield int(listener.getsockname()[1])
     finally:
+        await _stop(server)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; each connection inherits it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * GONE_S)
+    return listener
+
+
+async def _stop(server: Any) -> None:
+    """Drop every connection, and wait for the tasks that served them."""
+    for listening in server.servers:
+        listening.close()
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
+        await server.lifespan.shutdown()
         for listening in server.servers:
-            listening.close()
-        for connection in list(server.server_state.connections):
-            connection.transport.abort()
-        async with asyncio.timeout(DEADLINE_S):
-            await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
-            await server.lifespan.shutdown()
-            for listening in server.servers:
-                await listening.wait_closed()
+            await listening.wait_closed()

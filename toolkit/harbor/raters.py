@@ -133,22 +133,27 @@ def _quote(trace: Trace, bank: str, truth: Truth) -> str:
             texts.append(step.content)
     fail = situations()[truth.situation].fail.get(bank, {})
     if "mark" in fail:
-        texts = [
-            sentence
-            for text in texts
-            for sentence in re.split(r"(?<=[.!?:;]) ", text)
-            if re.search(fail["mark"], sentence, re.IGNORECASE)
-        ]
+        quoted = _marked_sentences(texts, fail["mark"])
     else:
         failing = _failing_replies(fail)
         longest = sorted(texts, key=len)[-1:]
-        texts = [text for text in texts if text in failing] or longest
-    if not texts:
+        quoted = [text for text in texts if text in failing] or longest
+    if not quoted:
         return ""
-    sentence = re.split(r"(?<=[.!?]) ", texts[0])[0]
+    sentence = re.split(r"(?<=[.!?]) ", quoted[0])[0]
     if not SHORTEST_QUOTE_CHARS < len(sentence) < QUOTE_CHARS:
         return ""
     return sentence.rstrip(".,;:")
+
+
+def _marked_sentences(texts: list[str], mark: str) -> list[str]:
+    """The sentences that hold the pattern `mark`."""
+    marked = []
+    for text in texts:
+        for sentence in re.split(r"(?<=[.!?:;]) ", text):
+            if re.search(mark, sentence, re.IGNORECASE):
+                marked.append(sentence)
+    return marked
 
 
 def _failing_replies(fail: dict[Any, Any]) -> list[str]:
@@ -184,11 +189,13 @@ def judge_policy(
         )
 
     def policy(request: Request) -> Answer:
-        ids = [request.metadata.get("user_id"), *TRACE_ID.findall(canonical(request.messages))]
+        text = canonical(request.messages)
+        ids = [request.metadata.get("user_id"), *TRACE_ID.findall(text)]
         planted = next((known[id_] for id_ in ids if id_ in known), None)
         if planted is None:
             return Answer("This simulated judge knows Harbor's traces only.", stopped="refusal")
-        is_right = _chance(f"{seed}:{planted.trace_id}") < (tnr if planted.failure else tpr)
+        rate = tnr if planted.failure else tpr
+        is_right = _chance(f"{seed}:{planted.trace_id}") < rate
         fails = (planted.failure is not None) == is_right
         answer = {"critique": _critique(planted, fails), "verdict": "fail" if fails else "pass"}
         return Answer(data=_by_criterion(request, planted, answer) or answer)
@@ -206,7 +213,8 @@ def _critique(planted: Truth, fails: bool) -> str:
     if fails:
         bank = "judge_fail" if planted.failure else "judge_strict"
     phrases = content("raters.yaml")[bank]
-    phrase: str = phrases[int(_chance(f"critique:{planted.trace_id}") * len(phrases))]
+    chance = _chance(f"critique:{planted.trace_id}")
+    phrase: str = phrases[int(chance * len(phrases))]
     return phrase.format(what=FAILURE_MODES.get(planted.failure or "", ""))
 
 
@@ -230,4 +238,5 @@ def _by_criterion(
 
 def _chance(key: str) -> float:
     """A number from 0 to 1, the same for the same key."""
-    return int.from_bytes(sha256(key.encode()).digest()[:8]) / 2**64
+    digest = sha256(key.encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64

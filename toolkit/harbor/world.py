@@ -59,11 +59,13 @@ class World(AbstractContextManager["World"]):
 
     def row(self, sql: str, *values: Any) -> dict[str, Any] | None:
         """The first row, or None."""
-        return next(iter(self.rows(sql, *values)), None)
+        rows = self.rows(sql, *values)
+        return rows[0] if rows else None
 
     def value(self, sql: str, *values: Any) -> Any:
         """The first column of the first row, or None."""
-        return next(iter((self.row(sql, *values) or {}).values()), None)
+        row = self.row(sql, *values) or {}
+        return next(iter(row.values()), None)
 
     def write(self, sql: str, *values: Any) -> int:
         """Run one statement that changes something; returns the id of the row it put in."""
@@ -75,8 +77,12 @@ class World(AbstractContextManager["World"]):
         """
         tables: dict[str, dict[str, dict[str, Any]]] = {}
         for table in self.rows("select name from sqlite_master where type = 'table'"):
-            rows = self.rows(f"select * from {table['name']} order by 1")
-            tables[table["name"]] = {str(next(iter(row.values()))): row for row in rows}
+            name = table["name"]
+            by_key = {}
+            for row in self.rows(f"select * from {name} order by 1"):
+                key = next(iter(row.values()))
+                by_key[str(key)] = row
+            tables[name] = by_key
         return tables
 
     def hours_to_pickup(self, booking: dict[str, Any]) -> float:
@@ -136,8 +142,9 @@ def _book(
     last: str,
     voucher: str | None,
 ) -> None:
-    price = days(first, last) * world.value("select day_cents from bikes where id = ?", bike)
-    price -= world.value("select amount_cents from vouchers where code = ?", voucher) or 0
+    day_cents = world.value("select day_cents from bikes where id = ?", bike)
+    off_cents = world.value("select amount_cents from vouchers where code = ?", voucher)
+    price = days(first, last) * day_cents - (off_cents or 0)
     world.write("update vouchers set used_on = ? where code = ?", id_, voucher)
     row = (id_, customer, bike, first, last, price, status, voucher)
     world.write("insert into bookings values (?, ?, ?, ?, ?, ?, ?, ?)", *row)

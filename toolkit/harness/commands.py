@@ -98,7 +98,7 @@ def _text_of(file: BinaryIO) -> str:
     return os.pread(file.fileno(), size, 0).decode(errors="replace")
 
 
-async def run_criterion(criterion: Criterion, build: Path, limits: Limits = LIMITS) -> CheckResult:
+async def run_criterion(criterion: Criterion, build: Path) -> CheckResult:
     """Run the check of `criterion` in a scratch copy of `build`, so that no check alters what is
     checked.
     """
@@ -107,14 +107,15 @@ async def run_criterion(criterion: Criterion, build: Path, limits: Limits = LIMI
         try:
             shutil.copytree(build, scratch, symlinks=True)
             lay_files(scratch, criterion.files)
-            result = await run_check(criterion.command, scratch, criterion.timeout_s, limits)
+            result = await run_check(criterion.command, scratch, criterion.timeout_s)
         except (OSError, ValueError) as error:
             result = CheckResult(None, "", "", False, 0.0, str(error))
         # The scratch folder has a new name each time; equal outcomes must read equal, or no answer
         # could be reused.
+        named = str(scratch)
         return replace(
             result,
-            stdout=result.stdout.replace(str(scratch), "build"),
-            stderr=result.stderr.replace(str(scratch), "build"),
-            error=result.error.replace(str(scratch), "build"),
+            stdout=result.stdout.replace(named, "build"),
+            stderr=result.stderr.replace(named, "build"),
+            error=result.error.replace(named, "build"),
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from toolkit.harness import roles
 from toolkit.harness.commands import CheckResult, run_criterion
-from toolkit.harness.contract import Contract, ContractError, propose_contract
+from toolkit.harness.contract import Contract, ContractError, Criterion, TextFile, propose_contract
 from toolkit.harness.roles import Evaluator, Generator, Planner
 from toolkit.harness.turns import Budget, Stop, Turns
 from toolkit.harness.verify import (
@@ -119,23 +119,24 @@ class Harness:
         async with self._turns.turn(self.generator) as run:
             proposal = await self._turns.ask(self.generator, "propose", attempt, roles.Proposal)
             contract = None
-            objections: tuple[str, ...] = ()
             try:
                 contract = propose_contract(goal, proposal.criteria).sign("generator")
-                results, _ = await self._check(contract, run, 0)
-                objections = tuple(
-                    f"{id} is not red before anything is built: {why}"
-                    for id, why in green_before(contract, results).items()
-                )
+                objections = await self._not_red_yet(contract, run)
             except ContractError as error:
                 objections = (str(error),)
-            self.workspace.write(
-                f"proposals/{attempt}.json",
-                {"criteria": proposal.criteria, "objections": objections},
-            )
+            record = {"criteria": proposal.criteria, "objections": objections}
+            self.workspace.write(f"proposals/{attempt}.json", record)
             summary = "; ".join(objections) or "every criterion is red"
             await run.write(f"Proposal {attempt}: {summary}.")
         return contract, objections
+
+    async def _not_red_yet(self, contract: Contract, run: Run) -> tuple[str, ...]:
+        """The criteria that hold before anything is built: they would show nothing."""
+        results, _ = await self._check(contract, run, 0)
+        objections = []
+        for id_, why in green_before(contract, results).items():
+            objections.append(f"{id_} is not red before anything is built: {why}")
+        return tuple(objections)
 
     async def _review(self, attempt: int) -> tuple[str, ...]:
         """What the Evaluator has against a proposal."""
@@ -164,14 +165,7 @@ class Harness:
             except WorkspaceError as error:
                 refused = str(error)
             for file in build.files:
-                arguments = {
-                    "path": file.path,
-                    "content": clip(file.content),
-                    "round": number,
-                }
-                call_id = await run.call_tool("write_file", arguments)
-                result = refused or f"{len(file.content)} characters written"
-                await run.tool_result(call_id, result, bool(refused))
+                await _log_file(run, file, number, refused)
             notes = self.workspace.read("progress.md")
             notes += f"## Round {number}\n{build.handoff.strip()}\n\n"
             self.workspace.write("progress.md", notes)
@@ -183,21 +177,21 @@ class Harness:
         async with self._turns.turn(self.evaluator, contract) as run:
             results, check_events = await self._check(contract, run, number)
             judged = await self._turns.ask(self.evaluator, "judge", number, roles.Assessment)
-            words = [(word.criterion, word.verdict, word.why) for word in judged.verdicts]
+            words = []
+            for word in judged.verdicts:
+                words.append((word.criterion, word.verdict, word.why))
             verdicts = decide_verdicts(contract, results, words)
             self._turns.so_far = replace(self._turns.so_far, rounds=number, verdicts=verdicts)
-            findings = {
-                "refused": refused,
-                "verdicts": [asdict(verdict) for verdict in verdicts],
-            }
-            self.workspace.write(f"findings/round-{number}.json", findings)
-            for verdict in verdicts:
+            findings = [asdict(verdict) for verdict in verdicts]
+            record = {"refused": refused, "verdicts": findings}
+            self.workspace.write(f"findings/round-{number}.json", record)
+            for finding in findings:
                 origin = {
                     "round": number,
-                    "check_event": check_events[verdict.criterion],
+                    "check_event": check_events[finding["criterion"]],
                     "contract": contract.sha256,
                 }
-                await run.append("verdict", asdict(verdict) | origin)
+                await run.append("verdict", finding | origin)
             await run.write(_open_criteria(verdicts) or "All criteria hold.")
         return all_pass(contract, verdicts)
 
@@ -214,24 +208,43 @@ class Harness:
             checking = run_criterion(criterion, self.workspace.attempt)
             result = await self._turns.bounded(checking)
             results[criterion.id] = result
-            finding, why = score_check(criterion, result)
-            record = {
-                "criterion": criterion.id,
-                "finding": finding,
-                "why": why,
-                **asdict(result),
-            }
-            record["stdout"] = clip(result.stdout)
-            record["stderr"] = clip(result.stderr)
-            # How long it took stays out of the file: the Evaluator's question must not change with
-            # it.
-            del record["seconds"]
+            record = _check_record(criterion, result)
             records.append(record)
-            on_log = record | {"round": number, "seconds": round(result.seconds, 3)}
-            ack = await run.append("check.result", on_log)
+            measured = {"round": number, "seconds": round(result.seconds, 3)}
+            ack = await run.append("check.result", record | measured)
             check_events[criterion.id] = ack.event.id
         self.workspace.write(f"checks/round-{number}.json", records)
         return results, check_events
+
+
+async def _log_file(run: Run, file: TextFile, number: int, refused: str) -> None:
+    """Append the writing of a file as a call of a tool, which is what it is to a reader."""
+    arguments = {
+        "path": file.path,
+        "content": clip(file.content),
+        "round": number,
+    }
+    call_id = await run.call_tool("write_file", arguments)
+    result = refused or f"{len(file.content)} characters written"
+    await run.tool_result(call_id, result, bool(refused))
+
+
+def _check_record(criterion: Criterion, result: CheckResult) -> dict[str, Any]:
+    """What the folder keeps of a check.
+
+    How long it took is not in it: the Evaluator's question must not change with it.
+    """
+    finding, why = score_check(criterion, result)
+    record = asdict(result)
+    record["stdout"] = clip(result.stdout)
+    record["stderr"] = clip(result.stderr)
+    del record["seconds"]
+    return {
+        "criterion": criterion.id,
+        "finding": finding,
+        "why": why,
+        **record,
+    }
 
 
 def _open_criteria(verdicts: tuple[CriterionVerdict, ...]) -> str:

@@ -2,7 +2,6 @@
 for.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,20 +23,30 @@ def read_result(request: Request, model: str, source: Source, result: Any) -> tu
     success is.
     """
     try:
-        if result["type"] == "succeeded":
+        kind = result["type"]
+        if kind == "succeeded":
             message = result["message"]
-            texts = [block["text"] for block in message["content"] if block["type"] == "text"]
-            text = wire.well_formed("".join(texts))
+            text = _text_of(message["content"])
             return wire.conclude(request, model, source, text, message), "billed"
-        if result["type"] == "errored":
+        if kind == "errored":
+            stopped: Stopped = "error"
             error = result["error"]["error"]
             why = wire.well_formed(f"{error['type']}: {error['message']}")
-            return Reply("", "error", model, source, why=why), "free"
-        stopped, why = UNANSWERED[result["type"]]
+        else:
+            stopped, why = UNANSWERED[kind]
         return Reply("", stopped, model, source, why=why), "free"
     except Exception as error:  # whatever a server may send
         why = f"the result cannot be read: {type(error).__name__}: {error}"
         return Reply("", "error", model, source, why=wire.well_formed(why)), "possibly billed"
+
+
+def _text_of(content: Any) -> str:
+    """The words in the content of a message."""
+    text = ""
+    for block in content:
+        if block["type"] == "text":
+            text += block["text"]
+    return wire.well_formed(text)
 
 
 @dataclass(eq=False)
@@ -70,11 +79,15 @@ class ServedBatch:
 
     def to_api(self, url: str) -> dict[str, Any]:
         """The batch as the API of the server at `url` shows it."""
-        counts = NO_RESULTS | {"processing": len(self.items)}
+        counts = dict(NO_RESULTS)
         results_url = None
         if self.status == "ended":
-            counts = NO_RESULTS | Counter(item["result"]["type"] for item in self.results)
+            for item in self.results:
+                counts[item["result"]["type"]] += 1
             results_url = f"{url}/v1/messages/batches/{self.id}/results"
+        else:
+            counts["processing"] = len(self.items)
+        expires_at = self.created_at + timedelta(seconds=DAY_S)
         return {
             "id": self.id,
             "type": "message_batch",
@@ -82,7 +95,7 @@ class ServedBatch:
             "request_counts": counts,
             "results_url": results_url,
             "created_at": self.created_at.isoformat(),
-            "expires_at": (self.created_at + timedelta(seconds=DAY_S)).isoformat(),
+            "expires_at": expires_at.isoformat(),
         }
 
 
@@ -92,7 +105,11 @@ def result_of(body: Any, policy: Policy, errors: list[Exception]) -> dict[str, A
     if answer.fault == "hang":
         return {"type": "expired"}
     if answer.fault:
-        return {"type": "errored", "error": {"type": "error", "error": BROKEN}}
+        return _errored(BROKEN)
     if answer.status >= 400:
-        return {"type": "errored", "error": {"type": "error", "error": answer.error}}
+        return _errored(answer.error)
     return {"type": "succeeded", "message": message_of(body, answer)}
+
+
+def _errored(error: Any) -> dict[str, Any]:
+    return {"type": "errored", "error": {"type": "error", "error": error}}

@@ -44,7 +44,10 @@ class _Batch(BaseModel, strict=True):
 
 def message_problem(body: Any) -> str | None:
     """What the API would refuse in the `body` of a message, and where; None for nothing."""
-    return _shape_problem(_Body, body) or next(_problems(body), None)
+    problem = _shape_problem(_Body, body)
+    if problem:
+        return problem
+    return next(_problems(body), None)
 
 
 def batch_problem(body: Any) -> str | None:
@@ -75,16 +78,18 @@ def _problems(body: dict[str, Any]) -> Iterator[str]:
         yield "tools: two tools have the same name"
     open_calls: list[Any] = []  # ids of the tool calls in the message before
     for number, message in enumerate(body["messages"]):
-        blocks = message["content"] if isinstance(message["content"], list) else []
-        if not message["content"]:
-            yield f"messages.{number}.content: must not be empty"
+        field = f"messages.{number}"
+        content = message["content"]
+        if not content:
+            yield f"{field}.content: must not be empty"
+        blocks = content if isinstance(content, list) else []
         for block in blocks:
             if not isinstance(block.get("type"), str):
-                yield f"messages.{number}.content: each block needs a type"
-        yield from _result_problems(f"messages.{number}", blocks, open_calls)
+                yield f"{field}.content: each block needs a type"
+        yield from _result_problems(field, blocks, open_calls)
         open_calls = _ids(blocks, "tool_use", "id")
     if message["role"] != "user":
-        yield f"messages.{number}: the last message must be the user's; prefill is not supported"
+        yield f"{field}: the last message must be the user's; prefill is not supported"
     schema = schema_of(body)
     if schema:
         for fault in schema_faults(schema):
@@ -105,4 +110,8 @@ def _result_problems(
 
 
 def _ids(blocks: list[dict[str, Any]], type_: str, key: str) -> list[Any]:
-    return [block.get(key) for block in blocks if block.get("type") == type_]
+    ids = []
+    for block in blocks:
+        if block.get("type") == type_:
+            ids.append(block.get(key))
+    return ids

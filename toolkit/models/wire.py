@@ -49,7 +49,8 @@ def body_of(request: Request, model: str) -> dict[str, Any]:
         "messages": request.messages,
     }
     if request.schema is not None:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
+        form = {"type": "json_schema", "schema": request.schema}
+        body["output_config"] = {"format": form}
     if request.system:
         body["system"] = request.system
     if request.tools:
@@ -96,7 +97,8 @@ def usage_of(message: dict[str, Any]) -> Usage:
     used = message["usage"]
     written = used.get("cache_creation_input_tokens") or 0
     read = used.get("cache_read_input_tokens") or 0
-    written_1h = (used.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0
+    by_time = used.get("cache_creation") or {}
+    written_1h = by_time.get("ephemeral_1h_input_tokens") or 0
     counts = {
         "input_tokens": used["input_tokens"] + written + read,
         "output_tokens": used["output_tokens"],

@@ -277,4 +277,5 @@ class Log(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of files and connections."""
+        """Let go of files and connections; by itself it holds none."""
+        return

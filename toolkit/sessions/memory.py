@@ -18,6 +18,7 @@ from toolkit.sessions.log import (
     Extent,
     Fenced,
     Lane,
+    Log,
     LogUnavailable,
     check_cursor,
     checked,
@@ -35,7 +36,7 @@ id.
 """
 
 
-class MemoryLog:
+class MemoryLog(Log):
     """A log in this process. With a `path` each event is written and fsynced before it is
     acknowledged.
 
@@ -50,6 +51,7 @@ class MemoryLog:
     """
 
     reachable = True
+    max_event_bytes = MAX_EVENT_BYTES
 
     def __init__(self, path: str | Path | None = None, max_event_bytes: int = MAX_EVENT_BYTES):
         self.max_event_bytes = max_event_bytes
@@ -110,11 +112,6 @@ class MemoryLog:
     def durability(self) -> Durability:
         """``fsync`` with a path, ``memory`` without."""
         return "fsync" if self._file else "memory"
-
-    async def append(self, event: Event, fence: int | None = None) -> Ack:
-        """Store `event`; see `Log.append`."""
-        acks = await self.append_all([event], fence)
-        return acks[0]
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events`; see `Log.append_all`."""
@@ -234,9 +231,6 @@ class MemoryLog:
                 del self._by_id[event.session, event.id]
                 self._fences.pop((event.session, event.run), None)
             self._announce()
-
-    async def close(self) -> None:
-        """Nothing is held open between appends."""
 
 
 def _is_tombstone(event: Event) -> bool:

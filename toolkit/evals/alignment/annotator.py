@@ -98,8 +98,6 @@ def annotator_test(
     `min_items` items with 3. `human_kind`, `judge_source` and `trace_source` are as in `align`.
     Raises ValueError where the judge and people have no word in common, or spell one in two ways.
     """
-    from scipy.stats import false_discovery_control
-
     judge, about = by_trace(judge)
     columns = {str(name): ratings[name] for name in ratings}
     rows = side_by_side(the_judge=judge, **columns).replace("defer", None)
@@ -113,8 +111,7 @@ def annotator_test(
     if min_raters is None and len(compared) < WANTED_RATERS:
         wanted = FEWEST_RATERS
         compared = _left_out_in_turn(people, verdicts, wanted, min_items)
-    frame = _frame(compared, epsilon)
-    frame["won"] = false_discovery_control(frame["p"], method="by") <= q if len(frame) else []
+    frame = _frame(compared, epsilon, q)
     reason = _missing(people, len(frame), wanted, min_items)
     winning_rate = None if reason else float(frame["won"].mean())
     counted = set().union(*(rows.index for rows in compared.values()))
@@ -159,9 +156,10 @@ def _left_out_in_turn(
     return compared
 
 
-def _frame(compared: "Mapping[Any, pd.DataFrame]", epsilon: float) -> "pd.DataFrame":
-    """A row a rater: ``n``, ``judge``, ``rater``, ``p``."""
+def _frame(compared: "Mapping[Any, pd.DataFrame]", epsilon: float, q: float) -> "pd.DataFrame":
+    """A row a rater: ``n``, ``judge``, ``rater``, ``p``, and whether the judge ``won``."""
     import pandas as pd
+    from scipy.stats import false_discovery_control
 
     rows = []
     for rater, items in compared.items():
@@ -169,7 +167,11 @@ def _frame(compared: "Mapping[Any, pd.DataFrame]", epsilon: float) -> "pd.DataFr
         p = _p_of_gap(gap, epsilon)
         rows.append((rater, len(items), items["judge"].mean(), items["rater"].mean(), p))
     columns = ["rater_name", "n", "judge", "rater", "p"]
-    return pd.DataFrame(rows, columns=columns).set_index("rater_name")
+    frame = pd.DataFrame(rows, columns=columns).set_index("rater_name")
+    frame["won"] = False
+    if len(frame):
+        frame["won"] = false_discovery_control(frame["p"], method="by") <= q
+    return frame
 
 
 def _p_of_gap(gap: "pd.Series", epsilon: float) -> float:

@@ -50,10 +50,10 @@ def categories(
     for pair in KNOWN_PAIRS:
         if labels and labels <= pair:
             labels = set(pair)
-    numbers_before_words = sorted(
-        labels | set(also), key=lambda label: (isinstance(label, str), label)
-    )
-    return tuple(numbers_before_words)
+    labels |= set(also)
+    words = sorted(label for label in labels if isinstance(label, str))
+    numbers = sorted(label for label in labels if not isinstance(label, str))
+    return (*numbers, *words)
 
 
 def _graded(labels: set[Any], scale: list[Any]) -> tuple[Any, ...]:
@@ -100,7 +100,9 @@ def counted_as(policy: Policy, labels: tuple[Any, ...], positive: Any) -> Any:
         return None
     if policy in labels:
         return policy
-    return positive if policy == "pass" else NO_VERDICT
+    if policy == "pass":
+        return positive
+    return NO_VERDICT
 
 
 def refuse_other_codes(
@@ -127,7 +129,10 @@ def refuse_other_codes(
 
 
 def _refuse_other_spellings(words: Iterable[Any], labels: tuple[Any, ...]) -> None:
-    labels_by_spelling = {spelling(label): label for label in labels if isinstance(label, str)}
+    labels_by_spelling = {}
+    for label in labels:
+        if isinstance(label, str):
+            labels_by_spelling[spelling(label)] = label
     for word in words:
         label = labels_by_spelling.get(spelling(word))
         if label:

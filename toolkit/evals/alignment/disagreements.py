@@ -38,7 +38,8 @@ class Disagreements(Origin):
     def _repr_html_(self) -> str:
         rows = [self._row(row) for row in self.frame.head(SHOWN).itertuples()]
         blocks = [render.tag("p", self.title), *rows[:FIRST]]
-        if more := rows[FIRST:]:
+        more = rows[FIRST:]
+        if more:
             blocks.append(render.details(f"{len(more)} more", *more))
         return render.block(*blocks)
 
@@ -67,10 +68,13 @@ def first_sentence(text: str) -> str:
     >>> first_sentence("It refunded twice. The policy allows one.")
     'It refunded twice.'
     """
-    return shortened(SENTENCE_END.split(text.strip(), maxsplit=1)[0])
+    first, *_ = SENTENCE_END.split(text.strip(), maxsplit=1)
+    return shortened(first)
 
 
 def shortened(text: str) -> str:
     """The first words of `text`, on one line."""
     line = " ".join(text.split())
-    return line if len(line) <= SUMMARY_CHARS else line[: SUMMARY_CHARS - 1].rstrip() + "…"
+    if len(line) <= SUMMARY_CHARS:
+        return line
+    return line[: SUMMARY_CHARS - 1].rstrip() + "…"

@@ -27,7 +27,9 @@ def side_by_side(**columns: Values) -> "pd.DataFrame":
     given: dict[str, Any] = {}
     for name, values in columns.items():
         _refuse_no_column(name, values)
-        given[name] = pd.Series(values, dtype=object) if isinstance(values, Mapping) else values
+        if isinstance(values, Mapping):
+            values = pd.Series(values, dtype=object)
+        given[name] = values
     ids = _shared_ids(given)
     first = next(iter(given))
     cells: dict[str, list[Any]] = {}
@@ -35,9 +37,10 @@ def side_by_side(**columns: Values) -> "pd.DataFrame":
         if len(values) != len(ids):
             counts = f"{first} has {len(given[first])} items and {name} {len(values)}"
             raise ValueError(f"{counts}: not of the same items")
-        ordered = values.loc[ids] if isinstance(values, pd.Series) else values
+        if isinstance(values, pd.Series):
+            values = values.loc[ids]
         as_kept = _readable if name in TEXTS else comparable
-        cells[name] = [as_kept(value) for value in ordered]
+        cells[name] = [as_kept(value) for value in values]
     return pd.DataFrame(cells, index=pd.Index(ids, name="id"), dtype=object)
 
 
@@ -55,13 +58,14 @@ def _shared_ids(columns: dict[str, Any]) -> "pd.Index[Any]":
     """The ids of the first Series, which all others must share; a range where there is none."""
     import pandas as pd
 
-    named = {
-        name: values.index for name, values in columns.items() if isinstance(values, pd.Series)
-    }
+    named: dict[str, pd.Index[Any]] = {}
+    for name, values in columns.items():
+        if isinstance(values, pd.Series):
+            named[name] = values.index
     if not named:
-        return pd.RangeIndex(len(next(iter(columns.values()))))
-    first = next(iter(named))
-    ids = named[first]
+        first_values = next(iter(columns.values()))
+        return pd.RangeIndex(len(first_values))
+    first, ids = next(iter(named.items()))
     for name, index in named.items():
         if index.has_duplicates:
             repeated = index[index.duplicated()]
@@ -75,7 +79,9 @@ def _shared_ids(columns: dict[str, Any]) -> "pd.Index[Any]":
 
 def _readable(value: Any) -> Any:
     value = python_value(value)
-    return None if isinstance(value, str) and not value.strip() else value
+    if isinstance(value, str) and not value.strip():
+        return None
+    return value
 
 
 def by_trace(values: Any) -> tuple[Any, dict[str, Any]]:

@@ -44,11 +44,14 @@ def exported_cases(text: str) -> Iterator[Fields] | None:
 def _records(text: str) -> list[Fields]:
     """The objects in a text: one document, or one a line."""
     for documents in ([text], text.split("\n")):
+        values = []
         try:
-            values = [json.loads(document) for document in documents if document.strip()]
+            for document in documents:
+                if document.strip():
+                    values.append(json.loads(document))
         except (ValueError, RecursionError):
             continue
-        if all(isinstance(value, dict) for value in values):
+        if len(_objects(values)) == len(values):
             return values
     return []
 
@@ -75,26 +78,31 @@ def _cases_of_items(items: list[Fields], eval_: Fields) -> Iterator[Fields]:
     asked: dict[str, list[str]] = {}
     for item in items:
         row = item.get("datasource_item")
-        if isinstance(row, dict):
-            key = fingerprint(row)
-            rows.setdefault(key, {"id": item.get("datasource_item_id"), "item": row})
-            asked.setdefault(key, _user_words(item))
+        if not isinstance(row, dict):
+            continue
+        key = fingerprint(row)
+        if key not in rows:
+            rows[key] = {"id": item.get("datasource_item_id"), "item": row}
+            asked[key] = _user_words(item)
     return _cases_of_rows(list(rows.values()), eval_, asked)
 
 
 def _cases_of_rows(
     rows: list[Fields], eval_: Fields, asked: Mapping[str, list[str]]
 ) -> Iterator[Fields]:
+    """A case for each row, with what its eval says and what the model was `asked`."""
+    eval_id = eval_.get("id") or "row"
     for number, row in enumerate(rows):
         item = row.get("item", row)
         row_id = id_text(row.get("id")) or str(number)
+        words = asked.get(fingerprint(item))
         meta: Fields = {"item": item}
         if eval_:
             meta["eval"] = {"id": eval_.get("id"), "name": eval_.get("name")}
             meta["testing_criteria"] = eval_["testing_criteria"]
         yield {
-            "id": f"{eval_.get('id') or 'row'}-{row_id}",
-            "input": asked.get(fingerprint(item)) or item,
+            "id": f"{eval_id}-{row_id}",
+            "input": words or item,
             "expected": _expected(item, eval_),
             "meta": meta,
         }
@@ -102,10 +110,11 @@ def _cases_of_rows(
 
 def _user_words(item: Fields) -> list[str]:
     """What the user says in the input that an output answers."""
-    sample = item.get("sample")
-    messages = _objects(sample.get("input")) if isinstance(sample, dict) else []
     words: list[str] = []
-    for message in messages:
+    sample = item.get("sample")
+    if not isinstance(sample, dict):
+        return words
+    for message in _objects(sample.get("input")):
         content = message.get("content")
         if message.get("role") == "user" and isinstance(content, str):
             words.append(content)
@@ -116,11 +125,13 @@ def _expected(item: Any, eval_: Fields) -> Any:
     """What the graders compare an output with: the value of a field, or several by their names."""
     names: list[str] = []
     for criterion in _objects(eval_.get("testing_criteria")):
-        names += REFERENCE.findall(str(criterion.get("reference", "")))
+        reference = str(criterion.get("reference", ""))
+        names += REFERENCE.findall(reference)
     expected: Fields = {}
-    for name in names:
-        if isinstance(item, dict) and name in item:
-            expected[name] = item[name]
+    if isinstance(item, dict):
+        for name in names:
+            if name in item:
+                expected[name] = item[name]
     if len(expected) > 1:
         return expected
     return next(iter(expected.values()), None)

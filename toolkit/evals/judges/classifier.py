@@ -42,7 +42,9 @@ class SklearnJudge:
         known = [trace for trace in listed if labels.get(trace.id) in ("pass", "fail")]
         texts = [_words(trace) for trace in known]
         verdicts = [labels[trace.id] for trace in known]
-        group_of = [groups[trace.id] if groups else trace.id for trace in known]
+        group_of = [trace.id for trace in known]
+        if groups:
+            group_of = [groups[id_] for id_ in group_of]
         self.says = (
             "a classifier of words (TF-IDF, logistic regression), trained on "
             f"{len(known)} {label_kind} labels"
@@ -61,7 +63,9 @@ class SklearnJudge:
 
         folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         for train, test in folds.split(texts, verdicts, group_of):
-            fit = _fitted([texts[row] for row in train], [verdicts[row] for row in train])
+            train_texts = [texts[row] for row in train]
+            train_verdicts = [verdicts[row] for row in train]
+            fit = _fitted(train_texts, train_verdicts)
             for row in test:
                 self._fit_without[known[row].id] = fit
 
@@ -76,7 +80,8 @@ class SklearnJudge:
         probability = regression.predict_proba(row).max()
         # a positive coefficient speaks for the second of the two classes
         sign = 1 if regression.classes_[1] == verdict else -1
-        weights = sign * row.toarray()[0] * regression.coef_[0]
+        counts = row.toarray()[0]
+        weights = sign * counts * regression.coef_[0]
         terms = vectorizer.get_feature_names_out()
         named = []
         for column in weights.argsort()[::-1][:TERMS_NAMED]:
@@ -138,7 +143,9 @@ def _fitted(texts: Sequence[str], verdicts: Sequence[str]) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    if len(set(verdicts)) < 2 or not re.search(r"\w\w", " ".join(texts)):
+    if len(set(verdicts)) < 2:
+        return None
+    if not re.search(r"\w\w", " ".join(texts)):
         return None
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     regression = LogisticRegression(class_weight="balanced", max_iter=1000)

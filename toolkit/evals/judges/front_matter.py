@@ -68,14 +68,12 @@ def _line_of(field: str, source: str, file: str | Path) -> int | None:
 
 def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
     """The part of a YAML node with this name, or at this place."""
-    child: yaml.Node | None = None
+    children: dict[str, yaml.Node] = {}
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == name:
-                child = value
-    elif isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
-        child = node.value[int(name)]
-    return child
+        children = {key.value: value for key, value in node.value}
+    elif isinstance(node, yaml.SequenceNode):
+        children = {str(place): item for place, item in enumerate(node.value)}
+    return children.get(name)
 
 
 def source_of(fields: dict[str, Any], path: str | Path) -> str:

@@ -47,11 +47,13 @@ def cluster_reasons(labels: Iterable[Label], min_traces: int = 3) -> dict[str, l
         return {}
     cluster_of = _clusters(similarity)
     clusters = []
+    words = []
     for number in np.unique(cluster_of):
         rows = np.flatnonzero(cluster_of == number)
         if len(rows) >= min_traces:
             clusters.append(rows)
-    names = _names([" ".join(texts[row] for row in rows) for rows in clusters])
+            words.append(" ".join(texts[row] for row in rows))
+    names = _names(words)
     codes: dict[str, list[str]] = {}
     for name, rows in zip(names, clusters, strict=True):
         codes[name] = []
@@ -80,7 +82,8 @@ def _similarity(texts: list[str]) -> np.ndarray | None:
         vectors = vectorizer.fit_transform(texts)
     except ValueError:  # no word is there twice
         return None
-    return np.asarray((vectors @ vectors.T).toarray() ** 2)
+    cosines = (vectors @ vectors.T).toarray()
+    return np.asarray(cosines**2)
 
 
 def _clusters(similarity: np.ndarray) -> np.ndarray:
@@ -92,8 +95,11 @@ def _clusters(similarity: np.ndarray) -> np.ndarray:
     distance = (1 - similarity).clip(0)
     tree = linkage(squareform(distance, checks=False), "average")
     most = min(MAX_CLUSTERS, len(similarity))
-    cuts = [fcluster(tree, n_clusters, "maxclust") for n_clusters in range(1, most + 1)]
-    return np.asarray(max(cuts, key=lambda cut: _modularity(similarity, cut)))
+    cuts = []
+    for n_clusters in range(1, most + 1):
+        cuts.append(fcluster(tree, n_clusters, "maxclust"))
+    best = max(cuts, key=lambda cut: _modularity(similarity, cut))
+    return np.asarray(best)
 
 
 def _modularity(similarity: np.ndarray, cut: np.ndarray) -> float:

@@ -130,13 +130,16 @@ def _stratified(
     def share_taken(group: Hashable) -> float:
         return n_taken[group] / len(groups[group])
 
-    for _ in range(min(n, len(pool)) - sum(n_taken.values())):
-        n_taken[min(largest_first, key=share_taken)] += 1
+    n_left = min(n, len(pool)) - sum(n_taken.values())
+    for _ in range(n_left):
+        furthest_behind = min(largest_first, key=share_taken)
+        n_taken[furthest_behind] += 1
     chosen = []
     sizes = []
     for group in largest_first:
-        chosen += groups[group][: n_taken[group]]
-        sizes.append(f"{group}: {n_taken[group]} of {len(groups[group])}")
+        members = groups[group]
+        chosen += members[: n_taken[group]]
+        sizes.append(f"{group}: {n_taken[group]} of {len(members)}")
     note = "a small group counts more here than in the collection"
     return chosen, f"{len(groups)} groups ({'; '.join(sizes)}); {note}"
 
@@ -164,10 +167,12 @@ def _most_disputed(pool: list[Trace], ratings: "pd.DataFrame | None") -> tuple[l
         wanted = "a row a trace id, a column a rater (see merge_labels)"
         raise ValueError(f'how="disagreement" needs ratings: {wanted}')
     minority_shares = {}
-    for trace_id, *votes in ratings.astype(object).where(ratings.notna(), None).itertuples():
+    votes_by_trace = ratings.astype(object).where(ratings.notna(), None)
+    for trace_id, *votes in votes_by_trace.itertuples():
         times = Counter(vote for vote in votes if vote is not None)
         if len(times) > 1:
-            minority_shares[trace_id] = 1 - max(times.values()) / times.total()
+            majority = max(times.values())
+            minority_shares[trace_id] = 1 - majority / times.total()
     disputed = [trace for trace in pool if trace.id in minority_shares]
     ranked = sorted(disputed, key=lambda trace: -minority_shares[trace.id])
     note = f"raters differ on {len(ranked)}; on the others they agree, or fewer than two spoke"

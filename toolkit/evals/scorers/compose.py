@@ -38,7 +38,9 @@ def not_(part: Scorer) -> Scorer:
 
     def opposite(scores: list[Score]) -> tuple[Value, str]:
         value, why = _decide(scores, decisive=True)
-        return None if value is None else not value, why
+        if value is None:
+            return None, why
+        return not value, why
 
     return _joined("not_", (part,), opposite)
 
@@ -65,8 +67,11 @@ def _decide(scores: list[Score], decisive: bool) -> tuple[Value, str]:
     """
     reasons: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     for score in scores:
-        value = score.value if isinstance(score.value, bool) else None
-        reasons[value].append(f"{score.name} is {score.value!r}: {score.why}")
+        reason = f"{score.name} is {score.value!r}: {score.why}"
+        if isinstance(score.value, bool):
+            reasons[score.value].append(reason)
+        else:
+            reasons[None].append(reason)
     for value in (decisive, None, not decisive):
         if reasons[value]:
             return value, "; ".join(reasons[value])
@@ -77,11 +82,13 @@ def _joined(kind: str, parts: tuple[Scorer, ...], decide: Decide) -> Scorer:
     """A scorer that decides by the scores of its `parts`."""
     if not parts:
         raise ValueError(f"{kind} needs at least one scorer: of nothing, everything is true")
-    name = f"{kind}({', '.join(map(name_of, parts))})"
+    names = [name_of(part) for part in parts]
+    name = f"{kind}({', '.join(names)})"
 
     def decided(scores: list[Score]) -> Score:
         value, why = decide(scores)
-        return Score(name, value, why, "+".join(score.version for score in scores))
+        versions = [score.version for score in scores]
+        return Score(name, value, why, "+".join(versions))
 
     def joined(trace: Trace, case: Any = None) -> Score | Awaitable[Score]:
         returned = [call(part, trace, case) for part in parts]
@@ -89,13 +96,14 @@ def _joined(kind: str, parts: tuple[Scorer, ...], decide: Decide) -> Scorer:
             return awaited(returned)
         scores: list[Score] = []
         for part, value in zip(parts, returned, strict=True):
-            scores.extend(as_scores(part, value).values())
+            scores += as_scores(part, value).values()
         return decided(scores)
 
     async def awaited(returned: list[Any]) -> Score:
         scores: list[Score] = []
         for part, value in zip(parts, returned, strict=True):
-            scores.extend((await settle(part, value)).values())
+            by_name = await settle(part, value)
+            scores += by_name.values()
         return decided(scores)
 
     joined.__name__ = name

@@ -1,11 +1,14 @@
 """What the checks of a log do: events, a talk, and how they are read."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from toolkit.events import Event, new_event
 from toolkit.sessions.log import Lane, Log
+
+T = TypeVar("T")
 
 PATIENCE_S = 10.0
 S = "s"
@@ -26,6 +29,21 @@ async def append_event(log: Log, event: Event) -> Event:
     """The event as it is stored."""
     ack = await log.append(event)
     return ack.event
+
+
+async def append_message(log: Log, text: str, session: str = S) -> Event:
+    """A message of the user, as it is stored."""
+    return await append_event(log, user_message(text, session))
+
+
+async def append_word(log: Log, text: str, fence: int) -> None:
+    """A word of the run ``r``, by the writer who names this fence."""
+    await log.append(run_event("text.delta", text=text), fence)
+
+
+async def in_time(waiting: Awaitable[T]) -> T:
+    """The result of what is waited for, which comes before the patience is at an end."""
+    return await asyncio.wait_for(waiting, PATIENCE_S)
 
 
 def place_of(event: Event) -> int:

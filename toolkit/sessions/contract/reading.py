@@ -4,10 +4,10 @@ import asyncio
 from typing import get_args
 
 from toolkit.sessions.contract.acts import (
-    PATIENCE_S,
     S,
-    append_event,
+    append_message,
     follow_first,
+    in_time,
     must_raise,
     place_of,
     read_all,
@@ -44,23 +44,26 @@ async def any_cursor_resumes(log: Log) -> None:
 
 async def replay_meets_live(log: Log) -> None:
     """A reader that follows gets what was stored and what comes, in one stream."""
-    stored = [await append_event(log, user_message(f"{n}")) for n in range(20)]
+    stored = []
+    for n in range(20):
+        event = await append_message(log, f"{n}")
+        stored.append(event)
     reading = asyncio.create_task(follow_first(log, 40))
     for n in range(20, 40):
-        event = await append_event(log, user_message(f"{n}"))
+        event = await append_message(log, f"{n}")
         stored.append(event)
-    events = await asyncio.wait_for(reading, PATIENCE_S)
+    events = await in_time(reading)
     assert events == stored
 
 
 async def end_is_a_cursor(log: Log) -> None:
     """A reader at the end reads nothing, and then what comes."""
-    last = await append_event(log, user_message("before"))
+    last = await append_message(log, "before")
     cursor = place_of(last)
     assert await read_all(log, cursor) == []
     reading = asyncio.create_task(follow_first(log, 1, cursor))
-    later = await append_event(log, user_message("after"))
-    events = await asyncio.wait_for(reading, PATIENCE_S)
+    later = await append_message(log, "after")
+    events = await in_time(reading)
     assert events == [later]
 
 
@@ -71,8 +74,9 @@ async def kinds_of_each_lane(log: Log) -> None:
         expected = [event for event in talk if is_on(event, lane)]
         assert await read_all(log, lane=lane) == expected, lane
     (cancel,) = [event for event in talk if event.kind == "cancel"]
-    for_other = log.read(S, follow=False, lane="control", run="other")
-    assert [event async for event in for_other] == [cancel], "it is for all, the steer is for one"
+    reading = log.read(S, follow=False, lane="control", run="other")
+    of_other_run = [event async for event in reading]
+    assert of_other_run == [cancel], "it is for all, the steer is for one"
 
 
 async def last_of_each_run(log: Log) -> None:
@@ -101,13 +105,14 @@ async def lost_cursors(log: Log) -> None:
     with must_raise(CursorLost):
         await read_all(log, 1)
     for n in range(3):
-        await log.append(user_message(f"{n}", "other"))
-    first = await append_event(log, user_message("first"))
-    assert await read_all(log, place_of(first) - 1) == [first]
+        await append_message(log, f"{n}", "other")
+    first = await append_message(log, "first")
+    before = place_of(first) - 1
+    assert await read_all(log, before) == [first]
     with must_raise(CursorLost):
-        await read_all(log, place_of(first) - 2)
+        await read_all(log, before - 1)
     for lane in get_args(Lane):
         with must_raise(CursorLost):
             await read_all(log, 2**53, lane)
         with must_raise(CursorLost):
-            await asyncio.wait_for(follow_first(log, 1, 2**53, lane), PATIENCE_S)
+            await in_time(follow_first(log, 1, 2**53, lane))

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 
 from toolkit.sessions.contract.acts import (
-    PATIENCE_S,
     S,
-    append_event,
+    append_message,
+    append_word,
     follow_first,
+    in_time,
     must_raise,
     read_all,
     run_event,
@@ -18,8 +19,8 @@ from toolkit.sessions.log import CursorLost, Fenced, Log
 
 async def sessions_stand_apart(log: Log) -> None:
     """Sessions of one log do not see each other."""
-    mine = await append_event(log, user_message("mine"))
-    await log.append(user_message("theirs", "other"))
+    mine = await append_message(log, "mine")
+    await append_message(log, "theirs", "other")
     assert await read_all(log) == [mine]
 
 
@@ -27,14 +28,14 @@ async def names_of_sessions(log: Log) -> None:
     """`sessions` names those that have a history."""
     assert await log.sessions() == []
     for session in ("b", "a-1", "a-2"):
-        await log.append(user_message("hello", session))
+        await append_message(log, "hello", session)
     assert await log.sessions() == ["a-1", "a-2", "b"]
     assert await log.sessions("a-") == ["a-1", "a-2"]
 
 
 async def deleted_sessions(log: Log) -> None:
     """What is deleted is gone, its readers learn of it, and the session may begin anew."""
-    await log.append(user_message("stays", "other"))
+    await append_message(log, "stays", "other")
     first = replace(user_message("first"), id="chosen")
     old = await log.append(first)
     run = await log.append(run_event("run.started"), 0)
@@ -42,11 +43,11 @@ async def deleted_sessions(log: Log) -> None:
     await asyncio.sleep(0.1)
     await log.delete(S)
     with must_raise(CursorLost):
-        await asyncio.wait_for(reading, PATIENCE_S)
+        await in_time(reading)
     with must_raise(CursorLost):
         await read_all(log, old.seq)
     with must_raise(Fenced):
-        await log.append(run_event("text.delta", text="?"), run.seq)
+        await append_word(log, "?", run.seq)
     assert await log.sessions() == ["other"]
     new = await log.append(first)
     assert not new.duplicate, new

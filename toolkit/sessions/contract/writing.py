@@ -5,7 +5,10 @@ from dataclasses import replace
 from toolkit.events import fresh_id
 from toolkit.sessions.contract.acts import (
     append_event,
+    append_message,
+    append_word,
     must_raise,
+    place_of,
     read_all,
     run_event,
     user_message,
@@ -29,7 +32,8 @@ async def stored_once(log: Log) -> None:
 async def stored_as_it_was_appended(log: Log) -> None:
     """What is stored differs from what was appended by its place alone."""
     text = 'Grüße, 自転車, 🚲 "quoted"\n\\ \u2028'
-    event = run_event("weather.report", text=text, n=None, deep={"list": [1, 2.5, True]})
+    deep = {"list": [1, 2.5, True]}
+    event = run_event("weather.report", text=text, n=None, deep=deep)
     stored = await append_event(log, event)
     assert stored == replace(event, seq=stored.seq)
     assert await read_all(log) == [stored]
@@ -37,7 +41,8 @@ async def stored_as_it_was_appended(log: Log) -> None:
 
 async def stored_as_json(log: Log) -> None:
     """What JSON does not have is stored as `toolkit.events.storable` says."""
-    stored = await append_event(log, run_event("note", score=float("nan"), word="\ud83d"))
+    not_json = run_event("note", score=float("nan"), word="\ud83d")
+    stored = await append_event(log, not_json)
     assert stored.data == {"score": None, "word": "\ufffd"}
     assert await read_all(log) == [stored]
 
@@ -49,32 +54,33 @@ async def all_or_none(log: Log) -> None:
         await log.append_all([good, run_event("note", n=object())])
     assert await read_all(log) == []
     acks = await log.append_all([good, user_message("better")])
-    assert acks[1].seq == acks[0].seq + 1
-    assert await read_all(log) == [ack.event for ack in acks]
+    first, second = [ack.event for ack in acks]
+    assert place_of(second) == place_of(first) + 1
+    assert await read_all(log) == [first, second]
 
 
 async def one_writer_for_a_run(log: Log) -> None:
     """A write that names a fence is stored while that is the run's fence, and refused after it."""
     start = run_event("run.started")
     run = await log.append(start, 0)
-    await log.append(run_event("text.delta", text="Hello"), run.seq)
+    await append_word(log, "Hello", run.seq)
     with must_raise(Fenced):
         await log.append(run_event("run.started"), 0)
     heir = await log.append(run_event("run.adopted"), run.seq)
     with must_raise(Fenced):
-        await log.append(run_event("text.delta", text="!"), run.seq)
+        await append_word(log, "!", run.seq)
     await log.append(run_event("run.finished", outcome="complete"), heir.seq)
     with must_raise(Fenced):
-        await log.append(run_event("text.delta", text="?"), heir.seq)
+        await append_word(log, "?", heir.seq)
 
 
 async def refusals(log: Log) -> None:
     """What no log could store is refused at once, and the log works on."""
     for session in ("", "a b", "a.b", "*", ">", "x" * 129):
         with must_raise(ValueError):
-            await log.append(user_message("x", session))
+            await append_message(log, "x", session)
     if log.max_event_bytes <= 8 << 20:  # else the check itself would take too much memory
         with must_raise(TooLarge):
-            await log.append(user_message("x" * log.max_event_bytes))
-    stored = await append_event(log, user_message("and on"))
+            await append_message(log, "x" * log.max_event_bytes)
+    stored = await append_message(log, "and on")
     assert await read_all(log) == [stored]

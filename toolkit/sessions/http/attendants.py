@@ -42,18 +42,10 @@ async def report(session: Session, what: str, error: Exception, tell: bool = Tru
 class KnownSessions:
     """The sessions that were asked about last. Each keeps what it has read of its signals, and
     reads on from there.
-
-    Parameters
-    ----------
-    log : Log
-        What they are written on.
-    most : int
-        How many are kept.
     """
 
-    def __init__(self, log: Log, most: int = MOST_KNOWN):
+    def __init__(self, log: Log):
         self._log = log
-        self._most = most
         self._known: OrderedDict[str, tuple[str | None, Session]] = OrderedDict()
 
     async def session(self, session_id: str) -> Session:
@@ -63,7 +55,7 @@ class KnownSessions:
         if first not in (None, extent.first):
             session = Session(self._log, session_id)
         self._known[session_id] = (extent.first, session)
-        while len(self._known) > self._most:
+        while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
         return session
 

@@ -1,5 +1,6 @@
 """The findings of an audit: what the four connections of a `Probe` show, for each capability."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -67,9 +68,11 @@ def _why_not_probed(first: Heard) -> tuple[str, str]:
 
 
 def _is_shared(probe: Probe) -> Finding:
+    lag_s = math.inf
     reached_s = probe.second.reached_s(probe.marked_texts)
-    lag_s = None if reached_s is None else reached_s - probe.marked_s
-    if lag_s is None or lag_s > probe.lag_limit_s:
+    if reached_s is not None:
+        lag_s = reached_s - probe.marked_s
+    if lag_s > probe.lag_limit_s:
         evidence = "a second connection did not show what the first showed, when it showed it"
         advice = "keep the answer on the server, and send each reader all of it from the beginning"
         return Finding(SHARED, "no", evidence, advice)
@@ -104,13 +107,15 @@ def _resumes(probe: Probe, shared: bool) -> Finding:
     if not back.words and not back.new_ends(first):
         return Finding(RESUMES, "no", f"{asked} nothing: {back.why}", advice)
     seen = {_key(arrival) for arrival in first.words}
-    n_repeated = sum(_key(arrival) in seen for arrival in back.words)
+    repeated = [arrival for arrival in back.words if _key(arrival) in seen]
+    n_repeated = len(repeated)
     if 2 * n_repeated > len(seen):
         evidence = f"{asked} {n_repeated} of the first events again"
         return Finding(RESUMES, "no", evidence, advice)
     n_sent = len(back.words)
     if is_same_answer(probe):
-        if not _fit_together(probe.fresh.texts, shown([*first.words, *back.words])):
+        resumed = shown([*first.words, *back.words])
+        if not _fit_together(probe.fresh.texts, resumed):
             evidence = f"{asked} {n_sent} events, which do not follow: words are missing"
             return Finding(RESUMES, "no", evidence, advice)
     elif not shared and not _follows(first, back):
@@ -159,8 +164,9 @@ def _witness(probe: Probe, resumes: bool) -> _Witness | None:
         return _Witness(probe.fresh, probe.fresh.texts, 0)
     if not resumes or probe.back is None:
         return None
-    # the fresh connection got an answer of its own
-    control_chars = n_chars(probe.fresh.texts) if probe.fresh.has_ended(probe.first) else 0
+    control_chars = 0
+    if probe.fresh.has_ended(probe.first):  # it got an answer of its own
+        control_chars = n_chars(probe.fresh.texts)
     texts = shown([*probe.first.words, *probe.back.words])
     return _Witness(probe.back, texts, control_chars)
 
@@ -209,7 +215,9 @@ def _events_after(probe: Probe, texts: Texts) -> int:
 def _last(heard: Heard, first: Heard) -> str:
     """How the answer ended on this connection."""
     ends = heard.new_ends(first)
-    return f"it said {min(ends)!r}" if ends else heard.why
+    if not ends:
+        return heard.why
+    return f"it said {min(ends)!r}"
 
 
 def _survives(probe: Probe, resumes: bool, goes_on: Finding) -> Finding:
@@ -229,7 +237,9 @@ def _survives(probe: Probe, resumes: bool, goes_on: Finding) -> Finding:
 
 
 def _terminal(probe: Probe) -> Finding:
-    connections = [heard for heard in (probe.fresh, probe.back) if heard]
+    connections = [probe.fresh]
+    if probe.back:
+        connections.append(probe.back)
     for heard in connections:
         ends = heard.new_ends(probe.first)
         if ends:

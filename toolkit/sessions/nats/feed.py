@@ -13,6 +13,7 @@ from toolkit.tasks import shielded
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
+    from nats.js.api import ConsumerConfig
 
     from toolkit.sessions.nats.client import Client
 
@@ -55,7 +56,6 @@ class Feed:
         LogUnavailable is raised.
         """
         from nats.errors import ConnectionClosedError
-        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         # The server's flow control bounds what waits here.
         self._listening = asyncio.ensure_future(
@@ -65,24 +65,8 @@ class Feed:
             await asyncio.shield(self._listening)
         except ConnectionClosedError:
             raise LogClosed("this log is closed") from None
-        config = ConsumerConfig(
-            deliver_subject=self._inbox,
-            # Servers before 2.10 know the first form alone.
-            filter_subject=self._subjects[0] if len(self._subjects) == 1 else None,
-            filter_subjects=list(self._subjects) if len(self._subjects) > 1 else None,
-            deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
-            ack_policy=AckPolicy.NONE,
-            idle_heartbeat=HEARTBEAT_S,
-            flow_control=True,
-            inactive_threshold=CONSUMER_LIFE_S,
-            mem_storage=True,
-            num_replicas=1,
-        )
-        if self._after is not None:
-            config.deliver_policy = DeliverPolicy.BY_START_SEQUENCE
-            config.opt_start_seq = self._after + 1
         manager = self._client.jsm(timeout=PUBLISH_TIMEOUT_S)
-        making = uncancelled(manager.add_consumer, self._stream, config)
+        making = uncancelled(manager.add_consumer, self._stream, self._config())
         what = f"no consumer for {', '.join(self._subjects)}"
         while not self._name:
             try:
@@ -92,6 +76,29 @@ class Feed:
             except LogUnavailable:
                 if self._client.is_closed or not self._patient:
                     raise
+
+    def _config(self) -> "ConsumerConfig":
+        """The consumer: from the cursor on, or the last message of each subject."""
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+        config = ConsumerConfig(
+            deliver_subject=self._inbox,
+            deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
+            ack_policy=AckPolicy.NONE,
+            idle_heartbeat=HEARTBEAT_S,
+            flow_control=True,
+            inactive_threshold=CONSUMER_LIFE_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        if len(self._subjects) == 1:  # the one form that servers before 2.10 know
+            config.filter_subject = self._subjects[0]
+        else:
+            config.filter_subjects = list(self._subjects)
+        if self._after is not None:
+            config.deliver_policy = DeliverPolicy.BY_START_SEQUENCE
+            config.opt_start_seq = self._after + 1
+        return config
 
     async def messages(
         self, look: Callable[[], Awaitable[None]], every_s: float

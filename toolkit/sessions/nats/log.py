@@ -22,7 +22,7 @@ from toolkit.sessions.log import (
 )
 from toolkit.sessions.nats.ask import APPEND_DEADLINE_S
 from toolkit.sessions.nats.feed import Feed
-from toolkit.sessions.nats.jetstream import DEDUPE_WINDOW_S, JetStream
+from toolkit.sessions.nats.jetstream import DEDUPE_WINDOW_S, JetStream, Stored
 from toolkit.sessions.nats.publish import MAX_GIVEN_UP
 from toolkit.sessions.nats.server import NAME_PREFIX
 from toolkit.sessions.nats.streams import filters, home
@@ -191,15 +191,14 @@ class NatsLog:
 
         if not follow and after and len(subjects) == 1:
             await history.check(after)
-            # A reader that is close behind: a few requests are quicker than a consumer.
-            for _ in range(CLOSE_BEHIND):
-                message = await self._jetstream.next(session, after, subjects[0])
-                if message is None:
-                    return
+            messages = await self._next_few(session, after, subjects[0])
+            for message in messages:
                 after = message.seq
-                event = self._jetstream.decoded(message.seq, message.payload)
-                if event and (run is None or event.run in (None, run)):
+                event = self._event_for(run, message.seq, message.payload)
+                if event:
                     yield event
+            if len(messages) < CLOSE_BEHIND:
+                return
 
         async def look() -> None:
             with suppress(LogUnavailable):  # The server is away: it is looked at when it is back.
@@ -220,8 +219,8 @@ class NatsLog:
                     left -= 1
                     if after is not None:
                         after = seq
-                    event = self._jetstream.decoded(seq, payload)
-                    if event and (run is None or event.run in (None, run)):
+                    event = self._event_for(run, seq, payload)
+                    if event:
                         history.note(seq, event.id)
                         yield event
                     is_last = seq >= end if end else left <= 0
@@ -229,6 +228,26 @@ class NatsLog:
                         return
             finally:
                 await feed.close()
+
+    async def _next_few(self, session: str, after: int, subject: str) -> list[Stored]:
+        """The next messages for a reader that is close behind: a few requests are quicker than a
+        consumer.
+        """
+        messages: list[Stored] = []
+        while len(messages) < CLOSE_BEHIND:
+            message = await self._jetstream.next(session, after, subject)
+            if message is None:
+                break
+            messages.append(message)
+            after = message.seq
+        return messages
+
+    def _event_for(self, run: str | None, seq: int, payload: bytes) -> Event | None:
+        """The event in a message; None where it is none, or is of another run."""
+        event = self._jetstream.decoded(seq, payload)
+        if event is None or (run is not None and event.run not in (None, run)):
+            return None
+        return event
 
     async def _end(self, session: str, subjects: Sequence[str]) -> int:
         """The last sequence number on `subjects`, by the leader's word.

@@ -63,10 +63,7 @@ class Writes:
                 known = await self._known(events)
                 if known:
                     return known
-            if len(events) == 1:
-                return await self._publish(events, payloads, fence)
-            async with self._batching:
-                return await self._publish(events, payloads, fence)
+            return await self._publish(events, payloads, fence)
 
         is_known = True
         try:
@@ -85,7 +82,15 @@ class Writes:
     ) -> list[Ack]:
         """Publish once: one event by itself, several as an atomic batch."""
         if len(events) == 1:
-            return [await self._publish_event(events[0], payloads[0], fence)]
+            ack = await self._publish_event(events[0], payloads[0], fence)
+            return [ack]
+        async with self._batching:
+            return await self._publish_batch(events, payloads, fence)
+
+    async def _publish_batch(
+        self, events: Sequence[Event], payloads: Sequence[bytes], fence: int | None
+    ) -> list[Ack]:
+        """Publish `events` as one atomic batch, which the last of them commits."""
         client = self._jetstream.client
         _, root = home(events[0].session, self._jetstream.streams)
         batch = client.new_inbox()[-22:]
@@ -122,9 +127,12 @@ class Writes:
             seq, again = await self._publisher.publish(to, payload, lines)
         return Ack(replace(event, seq=seq), self.durability, again)
 
-    async def _append_one(self, event: Event, fence: int | None) -> Ack:
-        acks = await self.append([event], fence)
-        return acks[0]
+    async def _append_each(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
+        """Store `events` one by one, in their order."""
+        acks = []
+        for event in events:
+            acks += await self.append([event], fence)
+        return acks
 
     async def _settle(
         self, events: Sequence[Event], fence: int | None, error: Refused, give_up: float
@@ -136,19 +144,23 @@ class Writes:
             known = await self._known(events)
             if known:
                 return known
-            return [await self._append_one(event, fence) for event in events]
+            return await self._append_each(events, fence)
         if error.code != WRONG_LAST_SEQUENCE:
             raise error
         event = events[-1]
         _, root = home(event.session, self._jetstream.streams)
-        guarded, expected = guard(event, root, fence) or ("", 0)
+        guarded = ""
+        expected = 0
+        guarding = guard(event, root, fence)
+        if guarding is not None:
+            guarded, expected = guarding
         last_seq, last_id = await self._jetstream.last(event.session, guarded)
         if last_id == event.id:
             known = await self._known(events)
             if known:
                 return known
         if len(events) > 1 and fence is None:  # some of them are stored already
-            return [await self._append_one(event, None) for event in events]
+            return await self._append_each(events, None)
         if last_seq != expected:
             run = f"run {event.run} of session {event.session}"
             raise Fenced(f"{run} is another agent's now, or has ended")
@@ -161,11 +173,18 @@ class Writes:
     async def _known(self, events: Sequence[Event]) -> list[Ack] | None:
         """The acknowledgements of `events`, where the log has them all."""
         wanted = {event.id for event in events if is_on(event, "log")}
+        if not wanted:
+            return None
         stored = {}
-        async for event in self._read(events[0].session, follow=False):
+        session = events[0].session
+        async for event in self._read(session, follow=False):
             if event.id in wanted:
                 stored[event.id] = event
-        if not wanted or wanted - stored.keys():
+        if stored.keys() != wanted:
             return None
         durability = self.durability
-        return [Ack(stored.get(event.id, event), durability, duplicate=True) for event in events]
+        acks = []
+        for event in events:
+            known = stored.get(event.id, event)
+            acks.append(Ack(known, durability, duplicate=True))
+        return acks
