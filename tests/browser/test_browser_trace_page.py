@@ -208,10 +208,10 @@ async def test_keys_lead_from_error_to_error_and_from_trace_to_trace(page, tmp_p
     await expect(page.locator("#t2-30")).to_be_in_viewport()
 
 
-async def test_a_trace_of_five_thousand_steps_opens_and_leads_to_its_last_error(page, tmp_path):
+async def test_a_trace_that_is_not_laid_out_as_a_whole_leads_to_its_last_error(page, tmp_path):
     from playwright.async_api import expect
 
-    trace = long_trace(5000)
+    trace = long_trace(1000)  # what 5,000 steps take to open is measured in the bench
     await show(page, tmp_path, document(trace.id, trace_html(trace, anchors="v")))
     await page.locator(".tick.failed").last.click()
     await expect(page.locator("article:target")).to_be_in_viewport()
