@@ -444,14 +444,14 @@ def test_a_member_that_is_damaged_costs_what_comes_after_the_damage(tmp_path):
 
 
 def test_columns_are_named_and_the_refusal_says_how(tmp_path):
-    rows = "key;frage;antwort\n7;Ist der Laden offen?;Ja, bis sechs.\n8;Und morgen?;Nein, nicht.\n"
+    rows = "key;frage;antwort\n7;Ist der Laden auf?;Ja, bis sechs.\n8;Und morgen?;Nein, nicht.\n"
     commands = []
     for name, content in {
         "rows of mine.csv": rows.encode(),
         "utf16.csv": rows.encode("utf-16"),
         "tabs.csv": rows.replace(";", "\t").encode(),
         "rows.jsonl": lines(
-            {"key": 7, "frage": "Ist der Laden offen?", "antwort": "Ja, bis sechs."},
+            {"key": 7, "frage": "Ist der Laden auf?", "antwort": "Ja, bis sechs."},
             {"key": 8, "frage": "Und morgen?", "antwort": "Nein, nicht."},
         ),
     }.items():
@@ -464,14 +464,14 @@ def test_columns_are_named_and_the_refusal_says_how(tmp_path):
             read_traces(path, id="key", input="frage", output="antwort"),
         ):
             assert ids(traces) == ["7", "8"]
-            assert traces[0].text("user") == "Ist der Laden offen?"
+            assert traces[0].text("user") == "Ist der Laden auf?"
             assert traces[1].text("assistant") == "Nein, nicht."
             assert traces.report.decided == "by the columns key, frage, antwort"
         [command] = re.findall(r"as in fieldbook (view .*?) \(in Python", str(caught.value))
         commands.append(shlex.split(command))
     done = fieldbook(*commands[0], "--no-open", "--out", tmp_path / "page.html")
     assert done.returncode == 0, done.stderr
-    assert "Ist der Laden offen?" in (tmp_path / "page.html").read_text()
+    assert "Ist der Laden auf?" in (tmp_path / "page.html").read_text()
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path):
