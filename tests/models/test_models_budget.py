@@ -17,7 +17,6 @@ from toolkit.models import (
     ScriptedModel,
     Usage,
     connect_model,
-    watch_attempts,
 )
 from toolkit.models.deadline import clock_stopped, within
 from toolkit.models.prices import cost_usd, worst_case
@@ -273,14 +272,11 @@ async def test_a_call_that_is_broken_off_still_tells_what_it_used(kind):
     model = ScriptedModel(lambda _: slow)
     if kind == "sdk":
         model = connect_model(policy=lambda _: slow)
-    with watch_attempts() as attempts:
-        stream = model.stream(ASK)
-        await anext(stream)
-        await stream.aclose()
-    assert [(one.state, one.usage.input_tokens) for one in attempts] == [("possibly billed", 50)]
-    assert attempts[0].held_usd == pytest.approx(WORST_USD)
-    with watch_attempts() as none:
-        pass
-    assert none == []
+    stream = model.stream(ASK)
+    await anext(stream)
+    await stream.aclose()
+    (attempt,) = model.ledger.attempts
+    assert (attempt.state, attempt.usage.input_tokens) == ("possibly billed", 50)
+    assert attempt.held_usd == pytest.approx(WORST_USD)
     if kind == "sdk":
         await model.close()

@@ -43,25 +43,25 @@ class Truth:
     """The situation's id."""
 
 
-def load_traces() -> Traces:
+def load_traces(folder: str | Path = DATA) -> Traces:
     """The simulated traces. Raises FileNotFoundError where they are not there."""
-    return read_traces(_there(TRACES), format="fieldbook")
+    return read_traces(_there(folder, TRACES), format="fieldbook")
 
 
-def load_truth() -> list[Truth]:
+def load_truth(folder: str | Path = DATA) -> list[Truth]:
     """What was planted in each trace, in the order of the traces. Raises FileNotFoundError, or
     RecordError.
     """
-    return list(JsonlFile(_there(TRUTH), Truth).records())
+    return list(JsonlFile(_there(folder, TRUTH), Truth).records())
 
 
-def load_labels() -> list[Label]:
+def load_labels(folder: str | Path = DATA) -> list[Label]:
     """The simulated raters' labels. Raises FileNotFoundError, or RecordError."""
-    return list(JsonlFile(_there(LABELS), Label).records())
+    return list(JsonlFile(_there(folder, LABELS), Label).records())
 
 
-def _there(name: str) -> Path:
-    path = DATA / name
+def _there(folder: str | Path, name: str) -> Path:
+    path = Path(folder) / name
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is not there: Harbor's data come with the package, in {DATA}"

@@ -14,7 +14,7 @@ asked for.
 """
 
 from toolkit.models.claude import ClaudeModel, connect_model
-from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger, watch_attempts
+from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger
 from toolkit.models.loopback import LoopbackServer
 from toolkit.models.model import Model, Reply, Request, Stopped, ToolCall, Usage
 from toolkit.models.prices import UnknownModel
@@ -41,5 +41,4 @@ __all__ = [
     "UnknownModel",
     "Usage",
     "connect_model",
-    "watch_attempts",
 ]

@@ -3,9 +3,6 @@ next one.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,25 +46,6 @@ class Attempt:
             if self.state in ("billed", "free")
             else max(self.worst_usd, self.cost_usd)
         )
-
-
-_watchers: ContextVar[tuple[list[Attempt], ...]] = ContextVar("watchers", default=())
-
-
-@contextmanager
-def watch_attempts() -> Iterator[list[Attempt]]:
-    """The attempts that end inside the block, in whatever ledger: also those of a call that was
-    broken off.
-
-    A call that is cancelled, or whose stream is closed, gives no Reply; its Attempt still says what
-    it used.
-    """
-    outer, ended = _watchers.get(), list[Attempt]()
-    _watchers.set((*outer, ended))
-    try:
-        yield ended
-    finally:
-        _watchers.set(outer)
 
 
 @dataclass(eq=False, slots=True)
@@ -240,8 +218,6 @@ class Ledger:
             self.attempts[number] = after
             self.held_usd += after.held_usd - before.held_usd
             self._owners.pop(number, None)
-            for ended in _watchers.get():
-                ended.append(after)
         self._serve_queue()
 
     def frame(self) -> "pd.DataFrame":

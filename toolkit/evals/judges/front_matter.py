@@ -70,7 +70,7 @@ def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
     """The part of a YAML node with this name, or at this place."""
     children: dict[str, yaml.Node] = {}
     if isinstance(node, yaml.MappingNode):
-        children = {key.value: value for key, value in node.value}
+        children = {str(key.value): value for key, value in node.value}
     elif isinstance(node, yaml.SequenceNode):
         children = {str(place): item for place, item in enumerate(node.value)}
     return children.get(name)
