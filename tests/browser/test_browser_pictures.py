@@ -179,6 +179,7 @@ async def rubric(page, panel, expect):
     await box.fill((await box.input_value()).replace("criteria:\n", extra))
     await box.blur()
     await expect(panel.get_by_text("edited, not saved")).to_be_visible()
+    await expect(panel.get_by_text("by the box: 10 of 14 agree")).to_be_visible()
 
 
 async def session(page, panel, expect):
@@ -198,6 +199,7 @@ ACTS = {"annotate": annotate, "browse": browse, "coding": coding, "rubric": rubr
 ACTS |= {"session": session, "adjudicate": adjudicate}
 
 
+@pytest.mark.timeout(600)  # six panels in one window, on a busy machine
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
     theme, lab, page, notebook, pictures, gallery, tmp_path
