@@ -30,7 +30,7 @@ root => {
   while (walk.nextNode()) {
     const element = walk.currentNode.parentElement;
     const words = walk.currentNode.textContent.trim().slice(0, 60);
-    if (!words || element.closest("style, script, title, svg, :disabled")) continue;
+    if (!words || element.closest("style, script, title, svg, option, :disabled, .disabled")) continue;
     if (!element.checkVisibility()) continue;
     texts += 1;
     const style = getComputedStyle(element);

@@ -67,7 +67,7 @@ async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, noteb
     await expect(page.get_by_text("2 codes")).to_be_visible()
     await press("Merge")
     await expect(page.get_by_text("Choose one code or more in this list.").last).to_be_visible()
-    await page.get_by_role("listbox").select_option(index=0)
+    await page.get_by_role("listbox").select_option("ignores the condition · 1")
     await page.get_by_placeholder("Name of").fill("ignores a constraint")
     await press("Merge")
     await expect(page.get_by_text("Say in a sentence what it is.").last).to_be_visible()

@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests.browser.legible import UNREADABLE
+
 pytestmark = pytest.mark.browser
 
 PANELS = {
@@ -91,51 +93,24 @@ AdjudicationPanel(load_traces(), [DATA / LABELS], store="adjudicate.jsonl", rate
 FIRST_S = 120
 """How long a kernel may take for its imports, on a busy machine."""
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-UNREADABLE = """\
+CUT_OFF = """\
 panel => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const over = (top, under) => top.slice(0, 3).map((part, n) => (part * top[3] + under[n] * (255 - top[3])) / 255);
-  const ground = (element) => {
-    if (!element) return [255, 255, 255];
-    const own = rgba(getComputedStyle(element).backgroundColor);
-    return own[3] === 255 ? own.slice(0, 3) : over(own, ground(element.parentElement));
-  };
-  const light = (colour) => {
-    const [r, g, b] = colour.map((part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const contrast = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
   const found = [];
-  let texts = 0;
   const walk = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const element = walk.currentNode.parentElement;
-    const words = walk.currentNode.textContent.trim();
-    if (!words || element.closest("style, option, :disabled, .disabled") || !element.checkVisibility({ opacityProperty: true })) continue;
-    texts += 1;
-    const style = getComputedStyle(element);
-    const under = ground(element);
-    const ratio = contrast(light(over(rgba(style.color), under)), light(under));
-    if (ratio < 4.5) found.push(`contrast ${ratio.toFixed(2)}: ${words.slice(0, 60)}`);
+    if (!walk.currentNode.textContent.trim() || !element.checkVisibility()) continue;
+    if (element.closest("style, option, button, .fieldbook-table, .fieldbook-chip")) continue; // these end in dots, or scroll
     const range = document.createRange();
     range.selectNodeContents(walk.currentNode);
     const place = element.closest(".fieldbook-side, .fieldbook-frame, .fieldbook-glass") ?? panel;
-    const isTable = element.closest(".fieldbook-table, button, [class*=dt-]");
-    if (!isTable && range.getBoundingClientRect().right > place.getBoundingClientRect().right + 1) found.push(`cut off: ${words.slice(0, 60)}`);
-    if (style.wordBreak === "break-all") found.push(`broken in mid-word: ${words.slice(0, 60)}`);
+    if (range.getBoundingClientRect().right > place.getBoundingClientRect().right + 1)
+      found.push(`cut off: ${walk.currentNode.textContent.slice(0, 60)}`);
   }
-  for (const button of panel.querySelectorAll("button"))
-    if (button.scrollWidth > button.clientWidth + 1) found.push(`clipped: ${button.textContent}`);
   if (panel.scrollWidth > panel.clientWidth + 1) found.push("the panel is wider than its place");
-  return { texts, found };
+  return found;
 }"""
-"""What of a panel cannot be read: text of a contrast below 4.5, broken words, clipped buttons."""
+"""What of a panel goes beyond its part of it, on the right."""
 
 
 def cell(code):
@@ -179,6 +154,7 @@ async def rubric(page, panel, expect):
     await box.fill((await box.input_value()).replace("criteria:\n", extra))
     await box.blur()
     await expect(panel.get_by_text("edited, not saved")).to_be_visible()
+    await expect(panel.get_by_text("by the box: 10 of 14 agree")).to_be_visible()
 
 
 async def session(page, panel, expect):
@@ -198,6 +174,7 @@ ACTS = {"annotate": annotate, "browse": browse, "coding": coding, "rubric": rubr
 ACTS |= {"session": session, "adjudicate": adjudicate}
 
 
+@pytest.mark.timeout(600)  # six panels in one window, on a busy machine
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
     theme, lab, page, notebook, pictures, gallery, tmp_path
@@ -233,8 +210,9 @@ async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
         await page.screenshot(path=pictures / f"{name}-keys-{theme.lower()}.png")
         await page.keyboard.press("?")
         await expect(keys).to_be_hidden()
-        told = await panel.evaluate(UNREADABLE)
-        assert told["texts"] > 10
-        if told["found"]:
-            unreadable[name] = told["found"]
+        seen = await panel.evaluate(UNREADABLE)
+        assert seen["texts"] > 10
+        faults = [*seen["faults"], *await panel.evaluate(CUT_OFF)]
+        if faults:
+            unreadable[name] = faults
     assert unreadable == {}

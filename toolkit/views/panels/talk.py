@@ -8,6 +8,8 @@ __all__ = ["conversation_html"]
 SHOWN_CHARS = 1_500
 """Of a longer text the end is shown."""
 SHOWN_ITEMS = 12
+LOOKS = {"message": "user", "text.delta": "assistant"}
+"""How the words of each kind look."""
 UNSEEN = {"model.usage", "lease.renewed", "tool.result"}
 """What a reader of the talk need not know, unless it failed."""
 NAMES = ("name", "why", "question", "content")
@@ -20,22 +22,29 @@ def conversation_html(conversation: Conversation) -> render.Html:
     for item in conversation.items[-SHOWN_ITEMS:]:
         if item.kind not in UNSEEN or item.data.get("error"):
             rows.append(_item_html(item))
-    last_run = next(reversed(conversation.runs.values()), None)
-    state = f"{last_run.actor}: {last_run.state} · {last_run.source}" if last_run else ""
+    if not conversation.runs:
+        return render.block(*rows)
+    last_run = next(reversed(conversation.runs.values()))
+    state = f"{last_run.actor}: {last_run.state} · {last_run.source}"
     return render.block(*rows, render.tag("p", state, class_="who"))
 
 
 def _item_html(item: Item) -> render.Html:
     text = _text(item)
-    if item.kind not in {"message", "text.delta"}:
-        return render.tag("div", f"{item.actor} · {item.kind} {text}", class_="said soft")
-    if item.actor == "system":
-        told = render.details("what the agent was told", render.tag("p", text))
-        return render.tag("div", told, class_="said soft")
-    who = render.tag("div", item.actor, class_="who")
-    words = render.tag("div", render.markdown(text), class_="md")
-    look = "user" if item.kind == "message" else "assistant"
-    return render.tag("div", who, words, class_=f"said {look}")
+    if item.kind == "tool.call":
+        return _note(f"{item.actor} uses {text}")
+    if item.kind == "message" and item.actor == "system":
+        return _note(render.details("what the agent was told", render.tag("p", text)))
+    if item.kind in LOOKS:
+        who = render.tag("div", item.actor, class_="who")
+        words = render.tag("div", render.markdown(text), class_="md")
+        return render.tag("div", who, words, class_=f"said {LOOKS[item.kind]}")
+    return _note(f"{item.actor} · {item.kind} {text}")
+
+
+def _note(words: object) -> render.Html:
+    """A line between what is said."""
+    return render.tag("div", words, class_="said soft")
 
 
 def _text(item: Item) -> str:
