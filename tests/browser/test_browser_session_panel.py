@@ -51,7 +51,7 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     await frames.nth(1).get_by_role("button", name="Drop network").click()
     await expect(page.get_by_text("○ away")).to_have_count(1)
     await page.get_by_role("button", name="A third joins late").click()
-    await expect(page.get_by_text("tablet")).to_be_visible()
+    await expect(page.get_by_text("tablet", exact=True)).to_be_visible()
     await expect(page.get_by_text("● connected")).to_have_count(2)
     await expect(frames).to_have_count(3)
     boxes = [await frames.nth(at).bounding_box() for at in range(3)]
