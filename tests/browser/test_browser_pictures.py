@@ -130,6 +130,7 @@ async def annotate(page, panel, expect):
     await panel.focus()
     await page.keyboard.press("e")
     await page.keyboard.press("s")
+    await expect(panel.get_by_role("button", name="Unset")).to_be_visible()
     await page.keyboard.press("2")
     await expect(panel.get_by_text("now write why, Enter saves")).to_be_visible()
     await page.keyboard.type("Refunds a second time; the shop refuses it")
@@ -193,10 +194,11 @@ async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
     await notebook.open(lab, "panels.ipynb")
     await page.locator(".jp-SideBar.jp-mod-left li").first.click()  # the list of files folds away
     await notebook.run_all()
+    for name in PANELS:
+        await page.locator(f".fieldbook-{name}[tabindex='0']").wait_for(timeout=FIRST_S * 1000)
     unreadable = {}
     for name in PANELS:
         panel = page.locator(f".fieldbook-{name}[tabindex='0']")
-        await panel.wait_for(timeout=FIRST_S * 1000)
         await panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
         await ACTS[name](page, panel, expect)
         await expect(panel).to_be_in_viewport(ratio=0.99)
