@@ -75,7 +75,7 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
 ):
     from playwright.async_api import expect
 
-    async with served(front_desk(word_delay_s=0.1)) as (session, link):
+    async with served(front_desk(word_delay_s=0.25)) as (session, link):
         laptop = await visit(link, LAPTOP, scheme)
         phone = await visit(link, PHONE, scheme)
         await expect(laptop.get_by_role("heading", level=2)).to_have_text(

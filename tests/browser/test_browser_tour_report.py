@@ -15,8 +15,8 @@ import pytest
 from tests.browser.legible import unreadable
 
 FIELDBOOK = Path(sys.executable).with_name("fieldbook")
-TIMEOUT_S = 300
-"""A quiet machine needs a tenth of it."""
+TIMEOUT_S = 900
+"""A quiet machine needs a twentieth of it."""
 pytestmark = pytest.mark.timeout(TIMEOUT_S + 60)
 NOWHERE = {"PATH": "/nowhere", "FIELDBOOK_NATS_SERVER": "/nowhere/nats-server"}
 VIEWPORTS = {"laptop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
