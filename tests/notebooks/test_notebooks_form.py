@@ -8,10 +8,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from codespell_lib import main as codespell
 
 from tests.notebooks.outputs import GALLERY, MOMENTARY, PICTURE, WIDGET, code_cells
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TOGETHER_MB = 6
 OF_ONE_RUN = re.compile(r" at 0x[0-9a-f]+|/tmp/|/home/|/Users/|token=")
 """What is true of one run, or of one machine, alone."""
@@ -52,6 +54,14 @@ def test_pictures_that_a_notebook_names_are_there_and_a_link_with_a_token_is_not
                 assert any("image/png" in output.get("data", {}) for output in cell.outputs)
         if MOMENTARY in cell.metadata.get("tags", ()):
             assert cell.outputs == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_words_of_a_notebook_are_spelled_right(path, tmp_path):
+    cells = nbformat.read(path, as_version=4).cells
+    words = tmp_path / "words.md"
+    words.write_text("\n\n".join(cell.source for cell in cells))  # of its outputs traces have a say
+    assert codespell("--toml", str(ROOT / "pyproject.toml"), str(words)) == 0
 
 
 def test_the_notebooks_are_small_enough_to_be_looked_at():
