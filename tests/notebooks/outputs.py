@@ -7,6 +7,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
@@ -26,7 +27,7 @@ def tidy(notebook: NotebookNode, images: Path, folders: list[Path]) -> None:
     """Make the outputs of a run those to commit.
 
     A panel becomes its picture, and any other widget goes. Names of `folders` of this machine are
-    taken out of the text.
+    taken out of the text. What is tidy stays as it is, but for pictures that are new.
     """
     for cell in code_cells(notebook):
         cell.execution_count = None
@@ -34,7 +35,7 @@ def tidy(notebook: NotebookNode, images: Path, folders: list[Path]) -> None:
         for output in cell.outputs:
             _tidy_output(output, folders)
         if PICTURE in cell.metadata:
-            cell.outputs += _picture(images / cell.metadata[PICTURE])
+            cell.outputs = _picture(images / cell.metadata[PICTURE])
         if MOMENTARY in _tags(cell):
             cell.outputs = []
     notebook.metadata.pop("widgets", None)
@@ -117,10 +118,18 @@ def texts(notebook: NotebookNode) -> list[str]:
     return lines
 
 
-def _texts_of(output: NotebookNode) -> dict[str, Any]:
+def _texts_of(output: NotebookNode) -> dict[str, str]:
     """The text of each kind in an output: of a stream, of an error, or of what was shown."""
     if output.output_type == "stream":
         return {output.name: output.text}
     if output.output_type == "error":
         return {"error": f"{output.ename}: {output.evalue}"}
-    return {kind: text for kind, text in output.data.items() if kind.startswith("text/")}
+    shown = {kind: text for kind, text in output.data.items() if kind.startswith("text/")}
+    if "text/html" in shown:
+        shown["text/html"] = _words(shown["text/html"])
+    return shown
+
+
+def _words(html: str) -> str:
+    """What a reader reads of HTML, a piece a line: not its style sheet, which is the look of all."""
+    return BeautifulSoup(html, "html.parser").get_text("\n", strip=True)

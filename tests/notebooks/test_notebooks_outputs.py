@@ -71,6 +71,19 @@ def test_a_panel_becomes_a_sentence_and_its_picture(tmp_path):
     assert (sentence.data["text/plain"], picture.data["image/png"]) == (CAPTION, PNG)
 
 
+def test_what_is_tidy_stays_as_it_is_but_for_a_new_picture(tmp_path):
+    (tmp_path / "annotate.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    notebook = notebook_of(picture="annotate.png")
+    first = tidied(notebook, tmp_path)
+    assert tidied(notebook, tmp_path) == first
+    (tmp_path / "annotate.png").write_bytes(b"another")
+    assert [output.data.keys() for output in tidied(notebook, tmp_path)] == [
+        {"text/plain"},
+        {"image/png"},
+    ]
+    assert notebook.cells[1].outputs != first
+
+
 def test_what_is_good_for_one_moment_is_not_committed():
     assert tidied(notebook_of(printed("http://127.0.0.1:8000/?token=x"), tags=["momentary"])) == []
 
@@ -90,6 +103,17 @@ def test_a_text_that_differs_is_shown_with_its_cell():
 def test_every_form_of_text_is_compared(form):
     before, after = (notebook_of(shown(**{form.replace("/", "_"): text})) for text in "ab")
     assert difference(before, after)
+
+
+def test_of_html_the_words_are_compared_and_not_its_look():
+    pages = [
+        "<style>p{color:red}</style><p>3&nbsp;lost</p>",
+        "<style>p{color:blue}</style><p class='new'>3\xa0lost</p>",
+        "<style>p{color:red}</style><p>4\xa0lost</p>",
+    ]
+    before, restyled, after = (notebook_of(shown(text_html=page)) for page in pages)
+    assert not difference(before, restyled)
+    assert "+[cell text/html] 4" in difference(before, after)
 
 
 def test_plots_and_measured_cells_may_differ():
