@@ -14,7 +14,7 @@ from toolkit.tour.notebooks import lay_out_notebooks
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 IMAGES = NOTEBOOKS / "images"
-CELL_S = 300
+CELL_S = 600
 """How long one cell may take, on a busy machine too."""
 OF_THE_USER = {"FIELDBOOK_TRACES", "ANTHROPIC_API_KEY"}
 """Variables that must not change what a committed notebook shows."""
@@ -33,6 +33,7 @@ def execute(path: Path) -> NotebookNode:
             kernel_name="python3",
             resources={"metadata": {"path": str(copies)}},
             store_widget_state=False,
+            record_timing=False,
             coalesce_streams=True,
         )
         client.execute(env={**environment, "FIELDBOOK_OUT": "../fieldbook-out"})

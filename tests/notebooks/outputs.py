@@ -31,6 +31,7 @@ def tidy(notebook: NotebookNode, images: Path, folders: list[Path]) -> None:
     """
     for cell in code_cells(notebook):
         cell.execution_count = None
+        cell.metadata.pop("execution", None)  # when it ran
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
         for output in cell.outputs:
             _tidy_output(output, folders)

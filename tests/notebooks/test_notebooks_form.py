@@ -37,7 +37,7 @@ def test_a_notebook_is_committed_with_its_outputs_and_nothing_of_one_run_or_one_
     outputs = [output for cell in code for output in cell.outputs]
     assert outputs
     assert "widgets" not in notebook.metadata
-    assert not any(cell.execution_count for cell in code)
+    assert not any(cell.execution_count or "execution" in cell.metadata for cell in code)
     assert not any(output.get("execution_count") or output.get("metadata") for output in outputs)
     assert not any(WIDGET in output.get("data", {}) for output in outputs)
     assert not any(output.output_type == "error" for output in outputs)

@@ -7,9 +7,8 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
-
 import nbformat
+import pytest
 
 from toolkit.files import shipped
 from toolkit.tour import label_path
