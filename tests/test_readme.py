@@ -12,7 +12,7 @@ from toolkit.traces.formats import known_formats
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = sorted([ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("notebooks/pages/*.md")])
+PAGES = sorted([ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("notebooks/**/*.md")])
 COMMANDS = ("pip install uv && uv run fieldbook tour", "pip install uv && uv run pytest")
 SHOWN = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", README, re.DOTALL)
 """Each block of code, and what it is said to print."""
@@ -62,11 +62,18 @@ async def test_a_block_of_code_runs_as_it_stands_and_prints_what_is_said(
     assert capsys.readouterr().out == printed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_link_and_picture_of_a_page_leads_to_a_file_of_the_repository(page):
     targets = re.findall(r"\]\(([^)#]+)", page.read_text())
     files = [target for target in targets if "://" not in target]
     assert [target for target in files if not (page.parent / target).exists()] == []
+
+
+def test_the_list_of_the_course_names_each_notebook():
+    course = (ROOT / "notebooks" / "README.md").read_text()
+    notebooks = [path.name for path in (ROOT / "notebooks").glob("*.ipynb")]
+    assert notebooks
+    assert [name for name in notebooks if f"({name})" not in course] == []
 
 
 def test_each_page_beside_the_notebooks_is_linked_from_the_front_page():

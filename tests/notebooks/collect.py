@@ -4,11 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-
-from tests.notebooks.execute import execute
-from tests.notebooks.outputs import difference
 
 WHOLE_RUN_S = 900
 """How long a notebook may take, on a busy machine too."""
@@ -32,6 +28,11 @@ class CommittedNotebook(pytest.Item):
     """The notebook, run once."""
 
     def runtest(self) -> None:
+        import nbformat  # late: every run of any test imports this file
+
+        from tests.notebooks.execute import execute
+        from tests.notebooks.outputs import difference
+
         committed = nbformat.read(self.path, as_version=4)
         changed = difference(committed, execute(self.path))
         if changed:
