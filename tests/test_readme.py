@@ -37,8 +37,8 @@ def test_the_map_names_every_room_of_the_library():
 def test_the_table_of_exports_names_every_form():
     exports = (ROOT / "notebooks" / "pages" / "exports.md").read_text()
     assert [name for name in known_formats() if f"`{name}`" not in exports] == []
-    (counted,) = re.findall(r"read from (\d+) forms", README)
-    assert int(counted) == len(known_formats())
+    (counted,) = re.findall(r"read from more than (\d+) forms", README)
+    assert int(counted) < len(known_formats())
 
 
 def test_the_front_page_is_short_and_has_the_two_commands_once():
