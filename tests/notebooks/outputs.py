@@ -64,13 +64,15 @@ def _tidy_output(output: NotebookNode, folders: list[Path]) -> None:
 
 
 def _best_forms(data: NotebookNode, folders: list[Path]) -> dict[str, Any]:
-    """What a reader of the web sees: plain text only where there is nothing better."""
-    texts_are_enough = not any(kind in data for kind in ("text/html", "image/png", "image/svg+xml"))
+    """What a reader of the web sees: of a plot its picture, as sites strip drawings from HTML."""
+    for kind in ("image/png", "text/html"):
+        if kind in data:
+            data = NotebookNode({kind: data[kind]})
+            break
     forms: dict[str, Any] = {}
     for kind, content in data.items():
-        if kind != "text/plain" or texts_are_enough:
-            is_text = kind.startswith("text/")
-            forms[kind] = _without_folders(content, folders) if is_text else content
+        is_text = kind.startswith("text/")
+        forms[kind] = _without_folders(content, folders) if is_text else content
     return forms
 
 

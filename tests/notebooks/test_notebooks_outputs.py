@@ -50,11 +50,11 @@ def test_counts_metadata_and_widgets_of_a_run_are_not_committed():
     assert "widgets" not in notebook.metadata
 
 
-def test_plain_text_is_left_out_where_there_is_something_better_to_see():
+def test_of_the_forms_of_an_output_the_one_that_is_best_on_the_web_is_kept():
     html, plot = tidied(
         notebook_of(
             shown(text_plain="Report(...)", text_html="<p>Report</p>"),
-            shown(text_plain="<Figure>", image_png=PNG),
+            shown(text_plain="<Figure>", text_html="<svg></svg>", image_png=PNG),
         )
     )
     assert (list(html.data), list(plot.data)) == (["text/html"], ["image/png"])
