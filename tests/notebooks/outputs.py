@@ -20,6 +20,8 @@ PICTURE = "picture"
 GALLERY = "gallery"
 """The entry of a cell's metadata that names the image which is made of its plot."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
+BLOCKS = ["article", "div", "h1", "h2", "h3", "li", "p", "pre", "summary", "table", "tr"]
+"""Tags after which a new line begins."""
 CAPTION = "The panel, as a browser test saw it on simulated traces. Run the cell to have your own."
 
 
@@ -134,5 +136,11 @@ def _texts_of(output: NotebookNode) -> dict[str, str]:
 
 
 def _words(html: str) -> str:
-    """What a reader reads of HTML, a piece a line: not its style sheet, which is the look of all."""
-    return BeautifulSoup(html, "html.parser").get_text("\n", strip=True)
+    """What a reader reads of HTML, a line for each block: not its style sheet, nor its tags."""
+    page = BeautifulSoup(html, "html.parser")
+    for block in page.find_all(BLOCKS):
+        block.append("\n")
+    for cell in page.find_all(["td", "th"]):
+        cell.append(" ")
+    lines = [" ".join(line.split()) for line in page.get_text().splitlines()]
+    return "\n".join(line for line in lines if line)
