@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-START_S, STOP_S, STEP_S = 200, 10, 150
+START_S, STOP_S, STEP_S = 120, 10, 60
 CHROMIUM_FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 HOMES = {
     "JUPYTER_CONFIG_DIR": "config",
