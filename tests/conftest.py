@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.notebooks import collect
+
 ROOT = Path(__file__).parents[1]
 
 # How long one example takes says how busy the machine is, and not whether the code is right.
@@ -60,6 +62,7 @@ def required() -> set[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(collect)  # a conftest collects in its own folder alone
     unknown = required() - set(NEEDS)
     if unknown:
         raise pytest.UsageError(

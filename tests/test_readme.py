@@ -1,15 +1,25 @@
-"""The README's map names every room of the library, and none that is gone."""
+"""The README says what is so: its blocks run, its links lead somewhere, its map is the library's."""
 
+import ast
+import inspect
 import re
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from toolkit.traces.formats import known_formats
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("notebooks/**/*.md")])
+COMMANDS = ("pip install uv && uv run fieldbook tour", "pip install uv && uv run pytest")
+SHOWN = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", README, re.DOTALL)
+"""Each block of code, and what it is said to print."""
 
 
 def names_in_map() -> set[str]:
-    rows = re.findall(r"^\| (`[^|]+`) \| .+ \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]+`) \| .+ \|$", README, re.MULTILINE)
     quoted = " ".join(row.strip("`") for row in rows)
     return {name.strip("`").rstrip("/") for name in quoted.split() if re.search(r"\.py$|/$", name)}
 
@@ -27,3 +37,46 @@ def test_the_map_names_every_room_of_the_library():
 def test_the_table_of_exports_names_every_form():
     exports = (ROOT / "notebooks" / "pages" / "exports.md").read_text()
     assert [name for name in known_formats() if f"`{name}`" not in exports] == []
+    (counted,) = re.findall(r"read from more than (\d+) forms", README)
+    assert int(counted) < len(known_formats())
+
+
+def test_the_front_page_is_short_and_has_the_two_commands_once():
+    lines = README.splitlines()
+    assert len(lines) < 150
+    assert len(SHOWN) == README.count("```python") == 3
+    begun = Counter(command for command in COMMANDS for line in lines if line.startswith(command))
+    assert begun == dict.fromkeys(COMMANDS, 1)
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize(("code", "printed"), SHOWN, ids=["quality", "delivery", "coherence"])
+async def test_a_block_of_code_runs_as_it_stands_and_prints_what_is_said(
+    code, printed, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    block = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    running = eval(block, {})
+    if inspect.iscoroutine(running):
+        await running
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_link_and_picture_of_a_page_leads_to_a_file_of_the_repository(page):
+    targets = re.findall(r"\]\(([^)#]+)", page.read_text())
+    files = [target for target in targets if "://" not in target]
+    assert [target for target in files if not (page.parent / target).exists()] == []
+
+
+def test_the_list_of_the_course_names_each_notebook():
+    course = (ROOT / "notebooks" / "README.md").read_text()
+    notebooks = [path.name for path in (ROOT / "notebooks").glob("*.ipynb")]
+    assert notebooks
+    assert [name for name in notebooks if f"({name})" not in course] == []
+
+
+def test_each_page_beside_the_notebooks_is_linked_from_the_front_page():
+    pages = [page.name for page in (ROOT / "notebooks" / "pages").iterdir()]
+    assert pages
+    assert [name for name in pages if f"notebooks/pages/{name}" not in README] == []

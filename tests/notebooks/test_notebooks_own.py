@@ -1,7 +1,7 @@
 """Notebooks 03 to 05 on one's own traces with one's own labels, be they few: they run through, and
 say what is missing.
 
-That they run on Harbor, nbmake shows.
+That they run on Harbor, `collect` shows.
 """
 
 import json

@@ -7,6 +7,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from toolkit.files import shipped
@@ -22,9 +23,20 @@ def test_all_notebooks_and_what_they_import_are_laid_out_once(tmp_path):
     folder = tmp_path / "mine"
     layout = lay_out_notebooks(folder)
     assert {FIRST, "checks.py", "bugs.py"} <= set(layout.written)
-    assert (folder / FIRST).read_bytes() == (shipped("notebooks") / FIRST).read_bytes()
+    assert (folder / "checks.py").read_bytes() == (shipped("notebooks") / "checks.py").read_bytes()
     again = lay_out_notebooks(folder)
     assert (again.written, again.kept) == ((), ())
+
+
+def test_a_notebook_is_laid_out_without_its_outputs_which_are_of_other_traces(tmp_path):
+    lay_out_notebooks(tmp_path)
+    shown = nbformat.read(shipped("notebooks") / FIRST, as_version=4)
+    clean = nbformat.read(tmp_path / FIRST, as_version=4)
+    assert any(cell.get("outputs") for cell in shown.cells)
+    assert not any(cell.get("outputs") for cell in clean.cells)
+    assert [(cell.id, cell.source) for cell in clean.cells] == [
+        (cell.id, cell.source) for cell in shown.cells
+    ]
 
 
 def test_what_the_user_changed_is_kept_and_what_is_old_is_brought_up_to_date(tmp_path):

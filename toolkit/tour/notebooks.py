@@ -50,7 +50,7 @@ def lay_out_notebooks(folder: Path) -> Layout:
     kept: list[str] = []
     for source in _shipped_files():
         name = source.relative_to(shipped("notebooks")).as_posix()
-        content = source.read_bytes()
+        content = _content(source)
         target = folder / name
         present = _hash(target.read_bytes()) if target.exists() else None
         if present == _hash(content):
@@ -72,6 +72,17 @@ def _shipped_files() -> list[Path]:
     for pattern in ("*.ipynb", "*.py", "images/*"):
         files += sorted(shipped("notebooks").glob(pattern))
     return files
+
+
+def _content(source: Path) -> bytes:
+    """A file as it is laid out: a notebook without its outputs, which are of Harbor's traces."""
+    if source.suffix != ".ipynb":
+        return source.read_bytes()
+    notebook = json.loads(source.read_text("utf-8"))
+    for cell in notebook["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = []
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _hash(content: bytes) -> str:
