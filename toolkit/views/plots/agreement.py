@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.evals import Agreement
 from toolkit.views.plots.rows import Mark, Row, plot_rows
-from toolkit.views.plots.sentences import agreement_sentence
+from toolkit.views.plots.sentences import quoted
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
@@ -41,3 +41,19 @@ def _chance_corrected(agreement: Agreement) -> list[str]:
         if value is not None:
             measures.append(f"{name} {value:.2f}")
     return [f"beyond chance: {', '.join(measures)}"] if measures else []
+
+
+def agreement_sentence(agreement: Agreement) -> str:
+    """On which category raters agree least."""
+    shares = agreement.by_category["agreement"].dropna().sort_values(kind="stable")
+    if not agreement.n_items or shares.empty:
+        return "Nothing to show: no item has two ratings"
+    lowest = quoted(shares.index[0])
+    if len(shares) == 1:
+        return f"Every rating is {lowest}: there is nothing to disagree on"
+    low = shares.iloc[0]
+    high = shares.iloc[-1]
+    if low == high:
+        return f"Raters agree as far on each category: {low:.0%}"
+    highest = quoted(shares.index[-1])
+    return f"Raters agree least on {lowest} ({low:.0%}), most on {highest} ({high:.0%})"

@@ -20,6 +20,7 @@ from toolkit.views.plots.rows import Mark, Row, plot_rows
 from toolkit.views.plots.sentences import (
     critiques_sentence,
     rates_sentence,
+    speaks_of_failures,
     versions_sentence,
 )
 
@@ -41,7 +42,7 @@ class RateStyle:
 
     def title(self, *alignments: Alignment) -> str:
         """As ``TNR``, and what it is of, where that can be said in words."""
-        if all(set(one.confusion.index) <= {"pass", "fail"} for one in alignments):
+        if all(speaks_of_failures(alignment) for alignment in alignments):
             return f"{self.name.upper()}: {self.of}"
         return self.name.upper()
 

@@ -15,10 +15,10 @@ from toolkit.views.plots.figure import (
     legend_below,
     new_axes,
     nothing_to_show,
+    short_name,
     write_heading,
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
-from toolkit.views.plots.sentences import corrected_sentence, widths_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,3 +129,47 @@ def _draw_corrected_width(ax: "Axes", alignment: Alignment, share: float, judged
         color=GREEN,
         label=f"corrected rate of {judged:,} judged",
     )
+
+
+def corrected_sentence(estimates: Mapping[Any, Estimate]) -> str:
+    """What the judge's own rate becomes."""
+    if not estimates:
+        return "Nothing to show: no rate is given"
+    known = {name: estimate for name, estimate in estimates.items() if estimate.value is not None}
+    if not known:
+        return "No rate can be corrected"
+    values = []
+    for name, estimate in known.items():
+        method = f" ({short_name(name)})" if len(known) > 1 else ""
+        values.append(f"{estimate.value:.2f}{method}")
+    corrected = " or ".join(values)
+    raw = next(iter(known.values())).raw
+    if raw is None:
+        return f"The rate is {corrected}, from labels alone"
+    sentence = f"The judge says {raw:.2f}; corrected for its errors it is {corrected}"
+    if all(_holds(estimate, raw) for estimate in known.values()):
+        sentence += ": chance may make the difference"
+    return sentence
+
+
+def _holds(estimate: Estimate, rate: float) -> bool:
+    """Whether the interval of an estimate holds a rate."""
+    if estimate.low is None or estimate.high is None:
+        return False
+    return estimate.low <= rate <= estimate.high
+
+
+def widths_sentence(alignment: Alignment) -> str:
+    """What twice the labels would do to the interval of the rate that is known least."""
+    n_of_kind = {name: alignment.counts(name)[1] for name in ("tpr", "tnr")}
+    known = [name for name, n in n_of_kind.items() if n]
+    if not known:
+        return "Nothing to show: no item has both a label and a verdict"
+    rarest = min(known, key=lambda name: n_of_kind[name])
+    rate = getattr(alignment, rarest)
+    share = n_of_kind[rarest] / alignment.n
+    now = interval_width(alignment.n, rate, share)
+    twice = interval_width(2 * alignment.n, rate, share)
+    narrower = 1 - twice / now
+    words = f"Twice the labels narrow the interval of {rarest.upper()} by {narrower:.0%}"
+    return f"{words}: from {now:.2f} to {twice:.2f}"

@@ -1,0 +1,190 @@
+"""The titles of plots say what is seen: of ordinary data, of none, of one, of all, and of what is
+undefined.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toolkit.evals import Label, Verdict, agreement, align, corrected_rate
+from toolkit.evals.labels.codebook import Codebook
+from toolkit.views import (
+    plot_agreement,
+    plot_alignment,
+    plot_corrected,
+    plot_critiques,
+    plot_rates,
+    plot_saturation,
+    plot_versions,
+    plot_widths,
+)
+from toolkit.views.plots.sentences import alignment_sentence, part_of
+
+
+def title_of(ax):
+    return " ".join(ax.get_title(loc="left").split())
+
+
+def judged(missed, failures, failed=0, good=0):
+    """So many failures, of which some are let through, and so many good ones, some failed."""
+    human = ["fail"] * failures + ["pass"] * good
+    judge = ["pass"] * missed + ["fail"] * (failures - missed)
+    judge += ["fail"] * failed + ["pass"] * (good - failed)
+    return align(human, judge)
+
+
+@pytest.mark.parametrize(
+    ("alignment", "title"),
+    [
+        (align([], []), "Nothing to show: no item has both a label and a verdict"),
+        (align(["pass"], [None]), "Nothing to show: no item has both a label and a verdict"),
+        (judged(3, 15, 2, 44), "The judge lets 1 failure in 5 through"),
+        (judged(37, 289), "The judge lets about 1 failure in 8 through"),
+        (judged(4, 15), "The judge lets 4 of 15 failures through"),
+        (judged(1, 4), "The judge lets 1 of 4 failures through"),
+        (judged(1, 1), "The judge lets the only failure through"),
+        (judged(9, 9, 0, 3), "The judge lets all 9 failures through"),
+        (judged(0, 9, 0, 3), "The judge finds all 9 failures"),
+        (judged(0, 1), "The judge finds the only failure"),
+        (judged(0, 9, 2, 8), "The judge finds all 9 failures, but fails 1 good one in 4 too"),
+        (judged(0, 9, 8, 8), "The judge finds all 9 failures, but fails all 8 good ones too"),
+        (judged(0, 0, 1, 5), "No failure is labelled, so nobody knows whether the judge finds one"),
+        (align([1, 0, 0], [1, 1, 0], positive=1), "The judge says “1” of 1 of 2 others"),
+        (
+            align(["a"] * 3, ["a", "b", "a"], positive="a"),
+            "Every label is “a”, so nobody knows what the judge says of others",
+        ),
+    ],
+)
+def test_the_title_of_an_alignment_says_what_is_let_through(alignment, title):
+    assert alignment_sentence(alignment) == title
+    assert title_of(plot_alignment(alignment)) == title
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 60, 1000])
+def test_a_part_in_words_is_never_far_from_the_share(total):
+    for n in range(1, total + 1):
+        words = part_of(n, total, "failure").removeprefix("about ")
+        if " in " in words:
+            share = 1 / int(words.split(" in ")[1])
+        elif " of " in words:
+            share = int(words.split(" of ")[0].replace(",", "")) / total
+        else:
+            share = 1.0
+        assert share == pytest.approx(n / total, rel=0.05)
+
+
+def test_the_title_of_rates_names_who_lets_most_through_and_says_where_chance_may_explain_it():
+    strict, kind = judged(5, 100, 0, 9), judged(60, 100, 0, 9)
+    for alignments, title in (
+        ({}, "Nothing to show: no alignment is given"),
+        ({"v1": strict}, "“v1”: the judge lets 1 failure in 20 through"),
+        ({"v1": judged(0, 0, 0, 3)}, "“v1”: no failure is labelled, so nobody knows whether"),
+        ({"strict": strict, "kind": kind}, "“kind” lets most failures through, “strict” fewest"),
+        ({"a": strict, "b": strict}, "All have the same TNR: 0.95"),
+        (
+            {"a": judged(2, 10), "b": judged(3, 10)},
+            "“b” lets most failures through, “a” fewest; their intervals overlap",
+        ),
+        ({"a": strict, "b": judged(0, 0, 0, 3)}, "Too few failures are labelled to say who"),
+        (
+            {n: align([1, 0] * 50, [1, n] * 50, positive=1) for n in (0, 1)},
+            "TNR is lowest for “1”, highest for “0”",
+        ),
+    ):
+        assert title_of(plot_rates(alignments)).startswith(title)
+
+
+def test_the_title_of_versions_says_whether_the_last_finds_more_than_the_first():
+    first, last = judged(60, 100), judged(5, 100)
+    for versions, title in (
+        ({}, "Nothing to show: no version is given"),
+        (
+            {"v1": judged(0, 0, 1, 4)},
+            "No failure is labelled, so TNR is undefined in every version",
+        ),
+        ({"v1": first}, "TNR is 0.40 in “v1”, and there is nothing to compare it with"),
+        ({"v1": first, "v2": last}, "TNR rises from 0.40 to 0.95 from “v1” to “v2”"),
+        ({"v1": last, "v2": first}, "TNR falls from 0.95 to 0.40 from “v1” to “v2”"),
+        ({"v1": first, "v2": first}, "TNR stays at 0.40 from “v1” to “v2”"),
+        (
+            {"v1": judged(3, 10), "v2": judged(2, 10)},
+            "TNR rises from 0.70 to 0.80 from “v1” to “v2”; the intervals overlap",
+        ),
+    ):
+        assert title_of(plot_versions(versions)) == title
+
+
+def test_the_title_of_an_agreement_says_on_what_raters_agree_least():
+    for ratings, title in (
+        ({"ann": []}, "Nothing to show: no item has two ratings"),
+        ({"ann": ["pass", "fail"]}, "Nothing to show: no item has two ratings"),
+        ({"ann": ["pass"] * 3, "bo": ["pass"] * 3}, "Every rating is “pass”: there is nothing to"),
+        ({"ann": ["pass", "fail"], "bo": ["fail", "pass"]}, "Raters agree as far on each category"),
+        (
+            {"ann": ["pass"] * 8 + ["fail"] * 2, "bo": ["pass"] * 9 + ["fail"]},
+            "Raters agree least on “fail” (67%), most on “pass” (94%)",
+        ),
+    ):
+        found = agreement(pd.DataFrame(ratings), resamples=20)
+        assert title_of(plot_agreement(found)).startswith(title)
+
+
+def test_the_title_of_a_correction_says_what_the_judges_rate_becomes_or_why_there_is_none():
+    few, many = judged(40, 100, 0, 300), ["pass"] * 800 + ["fail"] * 200
+    coin = align(["pass", "fail"] * 2, ["pass", "pass", "fail", "fail"])
+    corrected = corrected_rate(few, many, resamples=200)
+    near = corrected_rate(judged(1, 10, 1, 30), ["pass"] * 15 + ["fail"] * 5, resamples=200)
+    assert title_of(plot_corrected({})) == "Nothing to show: no rate is given"
+    assert title_of(plot_corrected({"rg": corrected})) == (
+        f"The judge says 0.80; corrected for its errors it is {corrected.value:.2f}"
+    )
+    assert title_of(plot_corrected({"rg": near})).endswith("chance may make the difference")
+    both = title_of(plot_corrected({"rg": corrected, "ppi": corrected}))
+    assert both.endswith(f"{corrected.value:.2f} (rg) or {corrected.value:.2f} (ppi)")
+    undefined = plot_corrected({"coin": corrected_rate(coin, ["pass"])})
+    assert title_of(undefined) == "No rate can be corrected"
+    assert "TPR + TNR = 0.50 + 0.50 <= 1" in " ".join(text.get_text() for text in undefined.texts)
+
+
+def test_the_title_of_the_widths_says_what_twice_the_labels_would_do():
+    assert title_of(plot_widths(align([], []))).startswith("Nothing to show")
+    title = title_of(plot_widths(judged(3, 15, 2, 44)))
+    assert title == "Twice the labels narrow the interval of TNR by 27%: from 0.38 to 0.28"
+    assert "of TPR by" in title_of(plot_widths(judged(3, 44, 2, 15)))
+    assert "of TPR by" in title_of(plot_widths(judged(0, 0, 1, 15)))
+
+
+def critiques(right):
+    """Verdicts with longer and longer critiques, right where `right` says so."""
+    labels = [Label(f"t{at}", "ann", "pass", "why") for at in range(len(right))]
+    verdicts = []
+    for at, is_right in enumerate(right):
+        verdict = "pass" if is_right else "fail"
+        verdicts.append(Verdict(f"t{at}", verdict, "word " * (at + 1), "", "live", "abcd"))
+    return align(labels, verdicts)
+
+
+def test_the_title_of_critiques_says_whether_long_ones_are_right_more_often():
+    for right, title in (
+        ([1], "All critiques are about as long; 100% of the verdicts are right"),
+        ([1] * 40, "Verdicts are right as often whatever the length of the critique: 100%"),
+        ([0] * 60 + [1] * 20, "Long critiques are right more often than short ones: 100%, 0%"),
+        ([1] * 20 + [0] * 60, "Long critiques are right less often than short ones: 0%, 100%"),
+        ([0, 1, 1, 1], "Long critiques are right more often than short ones: 100%, 0%; the inter"),
+    ):
+        assert title_of(plot_critiques(critiques(right))).startswith(title)
+
+
+def test_the_title_of_a_saturation_says_whether_new_codes_still_come(tmp_path):
+    labels = [Label(f"t{at}", "ann", "fail", "a reason") for at in range(20)]
+    book = Codebook(tmp_path / "codes.jsonl", labels)
+    assert title_of(plot_saturation(book)) == ("Nothing to show: no trace has been read for codes")
+    book.code(labels[0].id, "rude", by="ann")
+    assert title_of(plot_saturation(book)) == "New codes still come: the last in trace 1 of 1"
+    for label in labels[1:11]:
+        book.code(label.id, "rude", by="ann")
+    assert title_of(plot_saturation(book)) == "The last 10 of 11 traces brought no new code"
+    ax = plot_saturation(book)
+    for axis in (ax.xaxis, ax.yaxis):
+        assert np.all(np.asarray(axis.get_ticklocs()) % 1 == 0)
