@@ -69,19 +69,8 @@ def read_traces(
     request = Request(known, format, _named_columns(id, input, output))
     given = given_paths(path)
     importing = Import(shown(given))
-    errors: list[RecordError] = []
     with _garbage_uncollected():
-        for source in inputs(given, known):
-            try:
-                _read_input(source, request, importing)
-                if source.error is not None:
-                    importing.fail(source.error)
-            except RecordError as error:
-                if source.error is not None and source.error != error.why:
-                    error = RecordError(f"{source.error}; {error.why}", source.name)
-                importing.begin(source.name, "not read")
-                importing.fail(error.why)
-                errors.append(error)
+        errors = _read_all(inputs(given, known), request, importing)
         traces = importing.finish()
     if not importing.tallies:
         kinds = " ".join(sorted(SUFFIXES))
@@ -128,6 +117,25 @@ def _garbage_uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _read_all(
+    sources: Iterable[Input], request: Request, importing: Import
+) -> list[RecordError]:
+    """Read each file; the errors of those of which nothing could be read."""
+    errors: list[RecordError] = []
+    for source in sources:
+        try:
+            _read_input(source, request, importing)
+            if source.error is not None:
+                importing.fail(source.error)
+        except RecordError as error:
+            if source.error is not None and source.error != error.why:
+                error = RecordError(f"{source.error}; {error.why}", source.name)
+            importing.begin(source.name, "not read")
+            importing.fail(error.why)
+            errors.append(error)
+    return errors
 
 
 def _read_input(source: Input, request: Request, importing: Import) -> None:
