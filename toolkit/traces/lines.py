@@ -56,7 +56,7 @@ class Lines:
         for turn in prompts:
             if not line.prompts.issuperset(turn.keys):
                 line.prompts.update(turn.keys)
-                transcript.read(turn.message)
+                transcript.append(turn.message)
         for turn in turns[n_known:]:
             self._read(line, turn)
         fill(line, n_before, {}, reply.start)
@@ -148,7 +148,7 @@ class Lines:
         """Append a turn to a line, and note which keys and calls the line has now."""
         steps = line.transcript.steps
         n_before = len(steps)
-        line.transcript.read(turn.message)
+        line.transcript.append(turn.message)
         line.keys += turn.keys
         for key in turn.keys:
             self._holders.setdefault(key, {})[id(line)] = line
