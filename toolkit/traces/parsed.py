@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from toolkit.traces.dialects import (
     NOBODY,
     Part,
+    aspects_of,
     take_actor,
     take_model,
     take_parts,
@@ -82,34 +83,53 @@ def parse_message(message: Any) -> ParsedMessage:
         return parsed
     if parsed.actor == NOBODY:
         parsed.unread["role"] = fields.pop("role", None)
-    _take_about(fields, parsed)
-    _take_entries(fields, parsed)
+    aspects = aspects_of(fields)
+    kind = kind_of(fields)
+    _take_about(fields, aspects, kind, parsed)
+    if kind == "words":
+        _take_entries(fields, aspects, parsed)
+    else:  # an item that is a call, an answer or a thought by itself
+        _add_entries([Part(kind, fields)], parsed)
+    if not parsed.entries:
+        refusal = parsed.extra.get("refusal")
+        parsed.entries.append(Words(refusal if isinstance(refusal, str) else "", {}))
     return parsed
 
 
-def _take_about(fields: dict[str, Any], parsed: ParsedMessage) -> None:
+def _take_about(
+    fields: dict[str, Any], aspects: set[str | None], kind: PartKind, parsed: ParsedMessage
+) -> None:
     """Take what holds for the message from its fields: its time, id, agent, model and usage."""
-    parsed.time = take_time(fields)
-    kind = kind_of(fields)
-    if kind in ("words", "thinking") or stated(fields, "call_id"):
+    if "time" in aspects:
+        parsed.time = take_time(fields)
+    if "id" in aspects and (kind in ("words", "thinking") or stated(fields, "call_id")):
         parsed.id = id_text(take(fields, "id", "message_id"))
-    agent = take(fields, "agent", "agent_name")
-    if parsed.actor == "assistant" and agent is None and kind == "words":
-        agent = take(fields, "name")
-    if isinstance(agent, str):
-        parsed.agent = agent
-    parsed.model = take_model(fields)
-    parsed.usage = take_usage(fields)
+    if "agent" in aspects:
+        agent = take(fields, "agent", "agent_name")
+        if parsed.actor == "assistant" and agent is None and kind == "words":
+            agent = take(fields, "name")
+        if isinstance(agent, str):
+            parsed.agent = agent
+    if "reply" in aspects:
+        parsed.model = take_model(fields)
+        parsed.usage = take_usage(fields)
 
 
-def _take_entries(fields: dict[str, Any], parsed: ParsedMessage) -> None:
+def _take_entries(
+    fields: dict[str, Any], aspects: set[str | None], parsed: ParsedMessage
+) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
-    parts = list(take_parts(fields))
+    parts = take_parts(fields, aspects)
     if parsed.actor == "tool" and all(part.kind == "words" for part in parts):
         parsed.is_answer = True
         parsed.entries.append(_answer_of(fields, parts))
         return
     parsed.extra = {name: value for name, value in fields.items() if value is not None}
+    _add_entries(parts, parsed)
+
+
+def _add_entries(parts: list[Part], parsed: ParsedMessage) -> None:
+    """Add what the parts of a message become; words that follow one another are one entry."""
     for kind, group in groupby(parts, key=attrgetter("kind")):
         values = [part.value for part in group]
         if kind == "words":
@@ -119,9 +139,6 @@ def _take_entries(fields: dict[str, Any], parsed: ParsedMessage) -> None:
         elif kind != "mark":
             for value in values:
                 parsed.entries += _entries_of(kind, value, parsed.unread)
-    if not parsed.entries:
-        refusal = parsed.extra.get("refusal")
-        parsed.entries.append(Words(refusal if isinstance(refusal, str) else "", {}))
 
 
 def _answer_of(fields: dict[str, Any], parts: list[Part]) -> Result:
