@@ -13,6 +13,7 @@ from toolkit.traces.collect import Import, warn_of_skipped
 from toolkit.traces.columns import Request, read_by_columns, read_named_columns
 from toolkit.traces.formats import Columns, Format, known_formats
 from toolkit.traces.inputs import Input, given_paths, inputs, is_frame
+from toolkit.traces.large import unknown_document
 from toolkit.traces.listing import SUFFIXES
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
 from toolkit.traces.refusal import refusal
@@ -211,6 +212,9 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
     Raises RecordError where none of the first records fits one.
     """
     recogniser = Recogniser(known)
+    unknown = unknown_document(source.content, recogniser.can_begin_with)
+    if unknown is not None:
+        raise refusal(source.name, source.content, [RawRecord(1, 1, unknown)], known)
     records = scan(source.content)
     first = beginning(records)
     if are_messages(first, recogniser):
