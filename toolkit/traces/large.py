@@ -17,7 +17,9 @@ SEPARATOR = re.compile(r"\s*([,:}\]])\s*")
 DECODER = json.JSONDecoder()
 
 
-def unknown_document(content: bytes, can_read: Callable[[Fields], bool]) -> Fields | None:
+def unknown_document(
+    content: bytes, can_read: Callable[[Fields], bool], large: int = LARGE
+) -> Fields | None:
     """The beginning of a large object of which nothing can be read: its lists are cut.
 
     None where the file is small or no such object, also where it is broken: whoever decodes it
@@ -29,8 +31,10 @@ def unknown_document(content: bytes, can_read: Callable[[Fields], bool]) -> Fiel
         A file in UTF-8.
     can_read
         Whether an object can be read, or some of the first elements of a list in it.
+    large
+        How many bytes the file has at least.
     """
-    if len(content) < LARGE or not content.lstrip().startswith(b"{"):
+    if len(content) < large or not content[:100].lstrip().startswith(b"{"):
         return None
     fields: Fields = {}
     try:

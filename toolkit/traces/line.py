@@ -122,16 +122,6 @@ def keys_of(turns: Iterable[Turn]) -> Keys:
     return keys
 
 
-def n_common(first: Keys, second: Keys) -> int:
-    """How many keys two lists begin with in common."""
-    n = 0
-    for one_key, other_key in zip(first, second, strict=False):
-        if one_key != other_key:
-            break
-        n += 1
-    return n
-
-
 def overlap(known: Keys, keys: Keys) -> int:
     """How many of `keys` are the end of what is known: a history cut off at its beginning.
 

@@ -115,9 +115,7 @@ def _take_about(
         parsed.usage = take_usage(fields)
 
 
-def _take_entries(
-    fields: dict[str, Any], aspects: set[str | None], parsed: ParsedMessage
-) -> None:
+def _take_entries(fields: dict[str, Any], aspects: set[str | None], parsed: ParsedMessage) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
     parts = take_parts(fields, aspects)
     if parsed.actor == "tool" and all(part.kind == "words" for part in parts):

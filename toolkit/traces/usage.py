@@ -81,9 +81,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     ),
 }
 """The names of each count, in snake case, without a vendor's prefix or the name of its details."""
-COUNT_OF = {
-    spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings
-}
+COUNT_OF = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 """The count that a name states."""
 TOTALS = ("total_tokens", "total_token_count", "total")
 COSTS = (
