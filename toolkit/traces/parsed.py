@@ -76,8 +76,8 @@ def parse_message(message: Any) -> ParsedMessage:
     fields = unwrapped(message)
     parsed = ParsedMessage(take_actor(fields))
     content = fields.get("content")
-    are_words = isinstance(content, str) and content
-    if are_words and len(fields) == 1 and parsed.actor not in NOT_PLAIN:
+    is_alone = len(fields) == 1 and parsed.actor not in NOT_PLAIN
+    if is_alone and isinstance(content, str) and content:
         # words alone, as most messages are: there is no more to look for
         parsed.entries.append(Words(content, {}))
         return parsed

@@ -46,11 +46,12 @@ class Prefixes:
 
     def path(self, keys: Keys) -> Iterator[Node]:
         """The nodes of keys in their order, as far as a line has them."""
-        node: Node | None = self._root
+        node = self._root
         for key in keys:
-            node = node.children.get(key)
-            if node is None:
+            child = node.children.get(key)
+            if child is None:
                 return
+            node = child
             yield node
 
     def oldest(self, lines: Iterable[Line]) -> Line | None:
