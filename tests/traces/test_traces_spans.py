@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.opcodes import counted
 from toolkit.traces.spans import NOTES, Span, trace_of
 from toolkit.traces.trace import Trace
 
@@ -270,6 +272,21 @@ def test_thousands_of_calls_with_nothing_in_common_are_branches_in_good_time():
     trace = trace_of(spans, "a", {})
     assert len(trace.steps) == 6000
     assert trace.meta[NOTES][-1] == "2999 branches leave the main line"
+
+
+@pytest.mark.parametrize("answer", ["It is so.", "It is {n}."])
+@pytest.mark.parametrize("task", ["Go on.", "Rate {n}."])
+def test_four_times_as_many_branches_from_one_question_cost_four_times_as_much(task, answer):
+    costs = []
+    for n_spans in (50, 200):
+        spans = []
+        for n in range(n_spans):
+            asked = [user("Rate these."), user(task.format(n=n))]
+            spans.append(model(f"m{n}", n, asked, [assistant(answer.format(n=n))]))
+        with counted() as opcodes:
+            trace_of(spans, "a", {})
+        costs.append(opcodes.count)
+    assert costs[1] < 1.3 * 4 * costs[0]
 
 
 def test_what_an_earlier_trace_used_is_not_counted_again():

@@ -35,6 +35,10 @@ LEAST_INSIDE = 12
 """How long a text is at least that is looked for inside of others: a short word is in many."""
 MOST_SEARCHED = 100_000_000
 NOTHING = (None, "")
+# tuples, as Python makes a union anew each time that one is written out
+CONTAINERS = (dict, list)
+LISTS = (list, tuple)
+NUMBERS = (int, float)
 COUNTS = re.compile("usage|cost", re.IGNORECASE)
 """What is in the name of a field whose object holds counts, which are converted one by one."""
 Path = tuple[Any, Any]
@@ -108,20 +112,17 @@ def values_of(traces: Iterable[Trace]) -> Values:
 
     Raises TooDeep where one is nested too deeply.
     """
-    leaves: set[Any] = set()
+    outside: list[Any] = []
     nested: list[Any] = []
     for trace in traces:
-        leaves.add(trace.id)
+        outside.append(trace.id)
         nested.append(trace.meta)
         for step in trace.steps:
-            leaves.add(step.id)
-            leaves.add(step.actor)
-            leaves.add(step.content)
-            leaves.add(step.time)
+            outside += (step.id, step.actor, step.content, step.time)
             if step.data:
                 nested.append(step.data)
     kept = values_in(nested)
-    kept.leaves |= leaves
+    kept.leaves.update(outside)
     return kept
 
 
@@ -132,13 +133,15 @@ def values_in(values: list[Any]) -> Values:
     for _ in range(MOST_LEVELS):
         deeper: list[Any] = []
         for value in level:
-            if isinstance(value, dict):
+            if isinstance(value, str):
+                kept.leaves.add(value)
+            elif isinstance(value, dict):
                 kept.containers.add(id(value))
                 deeper.extend(value.values())
-            elif isinstance(value, list | tuple):
+            elif isinstance(value, LISTS):
                 kept.containers.add(id(value))
                 deeper.extend(value)
-            elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            elif isinstance(value, NUMBERS) and not isinstance(value, bool):
                 kept.leaves.add(value)
         if not deeper:
             return kept
@@ -178,7 +181,7 @@ def passed_over(
         value, path = stack.pop()
         children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
         for name, inner in children:
-            if isinstance(inner, dict | list):
+            if isinstance(inner, CONTAINERS):
                 is_counts = name in known and COUNTS.search(str(name))
                 if inner and id(inner) not in kept.containers and not is_counts:
                     stack.append((inner, (path, name)))

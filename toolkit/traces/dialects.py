@@ -12,7 +12,7 @@ from toolkit.traces.decode import decode_at
 from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.ids import Record
 from toolkit.traces.kinds import PartKind, has_answer, kind_of, opened
-from toolkit.traces.spelling import has_any, stated, take
+from toolkit.traces.spelling import spellings, stated, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of
 
@@ -49,6 +49,23 @@ MODELS = ("model", "model_name", "model_id", "model_version")
 COSTS = ("cost_usd", "cost")
 NOBODY = "unknown"
 """The actor where a message does not say who speaks."""
+ASPECTS = {
+    "time": TIMES,
+    "id": ("id", "message_id"),
+    "agent": ("agent", "agent_name", "name"),
+    "reply": (*MODELS, *USAGES, *COSTS, "response_metadata"),
+    "thought": THOUGHTS,
+    "calls": ("tool_calls", "function_call", "tool_invocations", "additional_kwargs"),
+}
+"""What a message may state beside its content, and the fields that state it."""
+ASPECT_OF = {
+    spelling: aspect
+    for aspect, names in ASPECTS.items()
+    for name in names
+    for spelling in spellings(name)
+}
+COATS = frozenset({"kwargs", "data", "message"})
+"""The fields that a message may stand in."""
 
 
 class Part(NamedTuple):
@@ -72,6 +89,8 @@ def unwrapped(message: Record) -> dict[str, Any]:
     >>> unwrapped({"type": "human", "data": {"content": "Is a bike free?"}})
     {'type': 'human', 'content': 'Is a bike free?'}
     """
+    if COATS.isdisjoint(message):
+        return dict(message)
     kwargs = message.get("kwargs")
     if isinstance(kwargs, dict) and "lc" in message:
         path = elements_of(message.get("id"))
@@ -85,6 +104,11 @@ def unwrapped(message: Record) -> dict[str, Any]:
         others = without(message, "message")
         return {**others, **inner}
     return dict(message)
+
+
+def aspects_of(fields: Record) -> set[str | None]:
+    """What a message states beside its content, as the names of its fields tell."""
+    return {ASPECT_OF.get(name) for name in fields}
 
 
 def take_actor(fields: dict[str, Any]) -> str:
@@ -118,6 +142,8 @@ def _actor_of(role: object) -> str | None:
     """The actor of a role, also where it is the name of a class, as ``AIMessageChunk``."""
     if not isinstance(role, str):
         return None
+    if role in ACTORS:
+        return ACTORS[role]
     name = role.removesuffix("Chunk").removesuffix("Message")
     return ACTORS.get(name.lower())
 
@@ -131,8 +157,6 @@ def _actor_without_role(fields: Record) -> str:
 
 def take_time(fields: dict[str, Any]) -> float | None:
     """When the message was sent. A field that states no moment stays."""
-    if not has_any(fields, *TIMES):
-        return None
     for name in TIMES:
         written = take(fields, name)
         time = epoch_s(written)
@@ -146,7 +170,7 @@ def take_time(fields: dict[str, Any]) -> float | None:
 def take_model(fields: dict[str, Any]) -> str | None:
     """The model that replied."""
     model = take(fields, *MODELS)
-    if model is None:
+    if model is None and "response_metadata" in fields:
         about = fields_of(fields.get("response_metadata"))
         model = stated(about, *MODELS)
     return model if isinstance(model, str) else None
@@ -154,8 +178,6 @@ def take_model(fields: dict[str, Any]) -> str | None:
 
 def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
     """What the reply used and cost, and the usage as it came where it was spelled otherwise."""
-    if not has_any(fields, *USAGES, *COSTS, "response_metadata"):
-        return {}
     usage = take(fields, *USAGES)
     if usage is None:
         about = fields_of(fields.get("response_metadata"))
@@ -173,26 +195,23 @@ def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def take_parts(fields: dict[str, Any]) -> Iterator[Part]:
+def take_parts(fields: dict[str, Any], aspects: set[str | None]) -> list[Part]:
     """The parts of a message in their order: what was thought, what was said, what was called."""
-    if kind_of(fields) != "words":
-        item = dict(fields)
-        fields.clear()
-        yield Part(kind_of(item), item)
-        return
-    thought = _take_thought(fields)
+    parts: list[Part] = []
+    thought = _take_thought(fields) if "thought" in aspects else None
     if thought:
-        yield Part("thinking", thought)
+        parts.append(Part("thinking", thought))
     has_parts = isinstance(fields.get("parts"), list)
     content = fields.pop("parts") if has_parts else take(fields, *CONTENTS)
     for value in _listed(content):
         part = opened(value)
-        yield Part(kind_of(part), part)
-    if not has_parts:
-        yield from _calls(take(fields, "tool_invocations"))
-    if has_any(fields, "tool_calls", "function_call", "additional_kwargs"):
-        yield from _calls(_tool_calls(fields))
-        yield from _calls(take(fields, "function_call"))
+        parts.append(Part(kind_of(part), part))
+    if "calls" in aspects:
+        if not has_parts:
+            parts += _calls(take(fields, "tool_invocations"))
+        parts += _calls(_tool_calls(fields))
+        parts += _calls(take(fields, "function_call"))
+    return parts
 
 
 def _tool_calls(fields: dict[str, Any]) -> Any:
@@ -206,8 +225,6 @@ def _tool_calls(fields: dict[str, Any]) -> Any:
 
 def _take_thought(fields: dict[str, Any]) -> Any:
     """What was thought, where it stands beside the content."""
-    if not has_any(fields, *THOUGHTS):
-        return None
     for name in THOUGHTS:
         thought = stated(fields, name)
         if isinstance(thought, dict):

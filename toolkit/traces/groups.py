@@ -1,5 +1,6 @@
 """Traces that take several records each: their records are kept until all of them have come in."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from toolkit.traces.formats.form import Format
@@ -56,12 +57,11 @@ class Groups:
             self._groups[key] = group
         group.records.append(record)
 
-    def take(self) -> list[Group]:
-        """All groups: none of them is kept any longer."""
+    def take(self) -> Iterator[Group]:
+        """Each group; it is kept no longer, so that its records are let go of once they are read."""
         self._adopt_orphans()
-        groups = list(self._groups.values())
-        self._groups.clear()
-        return groups
+        for key in list(self._groups):
+            yield self._groups.pop(key)
 
     def _adopt_orphans(self) -> None:
         """Let records that stand before any id belong to the first trace of their form and file."""

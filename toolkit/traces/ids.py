@@ -25,9 +25,11 @@ IDS = (
 
 def id_text(value: object) -> str | None:
     """An id as text; None for what is no id."""
-    if value == "" or isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value)
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
 
 
 def first_id(record: Record, *names: str) -> str | None:
@@ -48,6 +50,9 @@ class Taken(set[str]):
 
     def unused(self, id_: str) -> str:
         """`id_`, with the first suffix -2, -3, ... that makes it new; it is then taken."""
+        if id_ not in self:
+            self.add(id_)
+            return id_
         own = id_
         number = self._next_number.get(id_, 2)
         while own in self:

@@ -68,7 +68,7 @@ def opened(part: Any) -> Any:
     >>> opened({"functionCall": {"name": "clock"}})
     {'type': 'function_call', 'name': 'clock'}
     """
-    if not isinstance(part, dict):
+    if not isinstance(part, dict) or COATS.keys().isdisjoint(part):
         return part
     for name, inner in part.items():
         if name in COATS and isinstance(inner, dict):

@@ -6,6 +6,7 @@ from typing import Any
 
 from toolkit.records import canonical
 from toolkit.traces.messages import Transcript
+from toolkit.traces.parsed import ParsedMessage, parse_message
 from toolkit.traces.trace import Step
 
 Keys = list[int]
@@ -44,7 +45,7 @@ class Reply:
 class Turn:
     """A message with what is said in it."""
 
-    message: Any
+    message: ParsedMessage
     keys: Keys
     is_system: bool = False
     answers: str | None = None
@@ -71,10 +72,11 @@ class Turns:
         return turn
 
     def _new_turn(self, message: Any) -> Turn:
+        parsed = parse_message(message)
         scratch = Transcript()
-        scratch.read(message)
+        scratch.append(parsed)
         spoken = [step for step in scratch.steps if step.kind != "thinking"]
-        turn = Turn(message, [self._number(step) for step in spoken])
+        turn = Turn(parsed, [self._number(step) for step in spoken])
         if spoken:
             turn.is_system = all(step.actor == "system" for step in spoken)
             first = spoken[0]
@@ -118,16 +120,6 @@ def keys_of(turns: Iterable[Turn]) -> Keys:
     for turn in turns:
         keys += turn.keys
     return keys
-
-
-def n_common(first: Keys, second: Keys) -> int:
-    """How many keys two lists begin with in common."""
-    n = 0
-    for one_key, other_key in zip(first, second, strict=False):
-        if one_key != other_key:
-            break
-        n += 1
-    return n
 
 
 def overlap(known: Keys, keys: Keys) -> int:

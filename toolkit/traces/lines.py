@@ -16,12 +16,12 @@ from toolkit.traces.line import (
     Turns,
     fill,
     keys_of,
-    n_common,
     n_turns_of,
     overlap,
     path_of,
     place_of,
 )
+from toolkit.traces.prefixes import Prefixes
 from toolkit.traces.trace import Step
 
 EARLIER_USAGE = "earlier_usage"
@@ -34,8 +34,11 @@ class Lines:
     def __init__(self) -> None:
         self._lines: list[Line] = []
         self._turns = Turns()
-        self._holders: dict[int, dict[int, Line]] = {}
-        """For each key the lines that have it, by their numbers."""
+        self._prefixes = Prefixes()
+        self._holders: dict[int, dict[int, int]] = {}
+        """For each key the lines that have it, with the order in which they had it."""
+        self._ending: dict[int, dict[int, Line]] = {}
+        """For each key the lines that end with it."""
         self._callers: dict[str, Line] = {}
         """The line that has a call, by the call's id; the last one, where there are several."""
         self.n_repeated = 0
@@ -56,7 +59,7 @@ class Lines:
         for turn in prompts:
             if not line.prompts.issuperset(turn.keys):
                 line.prompts.update(turn.keys)
-                transcript.read(turn.message)
+                transcript.append(turn.message)
         for turn in turns[n_known:]:
             self._read(line, turn)
         fill(line, n_before, {}, reply.start)
@@ -75,44 +78,39 @@ class Lines:
         known = self._goes_on(turns, keys)
         if known is not None:
             return known
-        n_shared = 0
-        parent = None
-        for line in self._holding(keys):
-            n = n_common(line.keys, keys)
-            if n > n_shared:
-                n_shared = n
-                parent = line
-        return self._branch(parent, turns, n_shared, reply)
-
-    def _holding(self, keys: Keys) -> Iterable[Line]:
-        """The lines that have the first of `keys`."""
-        if not keys:
-            return ()
-        holders = self._holders.get(keys[0], {})
-        return holders.values()
+        shared = list(self._prefixes.path(keys))
+        parent = shared[-1].first if shared else None
+        return self._branch(parent, turns, len(shared), reply)
 
     def _goes_on(self, turns: list[Turn], keys: Keys) -> tuple[Line, int] | None:
         """The longest line that `turns` repeat, else one whose end they repeat or answer."""
         longest: tuple[Line, int] | None = None
-        for line in self._holding(keys):
-            n_keys = len(line.keys)
-            n_turns = n_turns_of(turns, n_keys)
-            is_longer = longest is None or n_keys > len(longest[0].keys)
-            is_repeated = n_common(line.keys, keys) == n_keys
-            if n_turns and is_longer and is_repeated:
+        for n_keys, node in enumerate(self._prefixes.path(keys), 1):
+            line = self._prefixes.oldest(node.ends.values())
+            n_turns = n_turns_of(turns, n_keys) if line else None
+            if line and n_turns:
                 longest = (line, n_turns)
         if longest is not None or not turns:
             return longest
         caller = self._callers.get(turns[0].answers or "")
         if caller is not None:
             return caller, 0
-        holders = list(self._holding(keys))
-        for line in reversed(holders):
+        for line in self._overlapping(keys):
             n_keys = overlap(line.keys, keys)
             n_turns = n_turns_of(turns, n_keys)
             if n_turns:
                 return line, n_turns
         return None
+
+    def _overlapping(self, keys: Keys) -> list[Line]:
+        """The lines that end inside of `keys`: those that had the first of these last go first."""
+        ranks = self._holders.get(keys[0], {}) if keys else {}
+        ending: dict[int, Line] = {}
+        for key in keys if ranks else ():
+            ending |= self._ending.get(key, {})
+        held = [number for number in ending if number in ranks]
+        held.sort(key=ranks.__getitem__, reverse=True)
+        return [ending[number] for number in held]
 
     def _last_of(self, agent: str | None) -> Line:
         """The line that this agent spoke on last, where its history was not recorded."""
@@ -135,7 +133,7 @@ class Lines:
             n_turns += 1
         line = Line(parent, n_keys, reply.depth, reply.agent)
         for turn in turns[:n_turns]:
-            self._read(line, turn)
+            self._read(line, turn, is_own=False)
         if parent is not None and n_keys:
             line.prompts = set(parent.prompts)
         else:
@@ -144,20 +142,31 @@ class Lines:
         self._lines.append(line)
         return line, n_turns
 
-    def _read(self, line: Line, turn: Turn) -> None:
+    def _read(self, line: Line, turn: Turn, is_own: bool = True) -> None:
         """Append a turn to a line, and note which keys and calls the line has now."""
         steps = line.transcript.steps
         n_before = len(steps)
-        line.transcript.read(turn.message)
-        line.keys += turn.keys
-        for key in turn.keys:
-            self._holders.setdefault(key, {})[id(line)] = line
+        line.transcript.append(turn.message)
         for place in range(n_before, len(steps)):
             step = steps[place]
             if step.kind != "thinking":
                 line.key_steps.append(place)
             if step.kind == "tool.call":
                 self._callers[step.data["call_id"]] = line
+        if turn.keys:
+            self._note_keys(line, turn.keys, is_own)
+
+    def _note_keys(self, line: Line, keys: Keys, is_own: bool) -> None:
+        """Add keys to a line, and note where they are."""
+        n_before = len(line.keys)
+        if n_before:
+            del self._ending[line.keys[-1]][id(line)]
+        line.keys += keys
+        self._ending.setdefault(line.keys[-1], {})[id(line)] = line
+        self._prefixes.extend(line, n_before, is_own)
+        for key in keys:
+            ranks = self._holders.setdefault(key, {})
+            ranks.setdefault(id(line), len(ranks))
 
     def _answer(self, line: Line, output: list[Turn], reply: Reply) -> None:
         """Add the answer, its failure, or the bare fact that there was one."""
@@ -182,19 +191,23 @@ class Lines:
         all_keys = keys + keys_of(output)
         if len(all_keys) == len(keys):
             return False
-        for line in self._holding(all_keys):
-            if n_common(line.keys, all_keys) < len(all_keys):
-                continue
-            place = line.key_steps[len(keys)]
-            if place not in line.answered and place >= line.n_inherited:
-                line.answered.add(place)
-                steps = line.transcript.steps
-                step = steps[place]
-                step.data.update(reply.about())
-                time = step.time if reply.end is None else reply.end
-                steps[place] = replace(step, time=time)
-                return True
-        return False
+        path = list(self._prefixes.path(all_keys))
+        if len(path) < len(all_keys):
+            return False
+        answer = path[len(keys)]
+        answer.owners = [(line, at) for line, at in answer.owners if at not in line.answered]
+        waiting = {line: at for line, at in answer.owners if _begins(line, all_keys)}
+        line = self._prefixes.oldest(waiting)
+        if line is None:
+            return False
+        place = waiting[line]
+        line.answered.add(place)
+        steps = line.transcript.steps
+        step = steps[place]
+        step.data.update(reply.about())
+        time = step.time if reply.end is None else reply.end
+        steps[place] = replace(step, time=time)
+        return True
 
     def labelled(self) -> list[list[Step]]:
         """The steps of each line, the main one first; those of a branch are marked as its own."""
@@ -228,6 +241,11 @@ class Lines:
         if n_branches < 1:
             return []
         return [f"{n_branches} branches leave the main line"]
+
+
+def _begins(line: Line, keys: Keys) -> bool:
+    """Whether a line begins with these keys."""
+    return line.keys[: len(keys)] == keys
 
 
 def _mark(steps: Iterable[Step], branch: str, agent: str | None) -> None:

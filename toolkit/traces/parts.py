@@ -21,7 +21,7 @@ MOST_DECODED = 3
 """How often arguments may be JSON text inside of JSON text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A call of a tool."""
 
@@ -34,7 +34,7 @@ class Call:
     """The numbers in its arguments that became None."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """The answer to a call."""
 

@@ -13,6 +13,7 @@ from toolkit.traces.collect import Import, warn_of_skipped
 from toolkit.traces.columns import Request, read_by_columns, read_named_columns
 from toolkit.traces.formats import Columns, Format, known_formats
 from toolkit.traces.inputs import Input, given_paths, inputs, is_frame
+from toolkit.traces.large import unknown_document
 from toolkit.traces.listing import SUFFIXES
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
 from toolkit.traces.refusal import refusal
@@ -69,19 +70,8 @@ def read_traces(
     request = Request(known, format, _named_columns(id, input, output))
     given = given_paths(path)
     importing = Import(shown(given))
-    errors: list[RecordError] = []
     with _garbage_uncollected():
-        for source in inputs(given, known):
-            try:
-                _read_input(source, request, importing)
-                if source.error is not None:
-                    importing.fail(source.error)
-            except RecordError as error:
-                if source.error is not None and source.error != error.why:
-                    error = RecordError(f"{source.error}; {error.why}", source.name)
-                importing.begin(source.name, "not read")
-                importing.fail(error.why)
-                errors.append(error)
+        errors = _read_all(inputs(given, known), request, importing)
         traces = importing.finish()
     if not importing.tallies:
         kinds = " ".join(sorted(SUFFIXES))
@@ -128,6 +118,25 @@ def _garbage_uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _read_all(
+    sources: Iterable[Input], request: Request, importing: Import
+) -> list[RecordError]:
+    """Read each file; the errors of those of which nothing could be read."""
+    errors: list[RecordError] = []
+    for source in sources:
+        try:
+            _read_input(source, request, importing)
+            if source.error is not None:
+                importing.fail(source.error)
+        except RecordError as error:
+            if source.error is not None and source.error != error.why:
+                error = RecordError(f"{source.error}; {error.why}", source.name)
+            importing.begin(source.name, "not read")
+            importing.fail(error.why)
+            errors.append(error)
+    return errors
 
 
 def _read_input(source: Input, request: Request, importing: Import) -> None:
@@ -203,6 +212,9 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
     Raises RecordError where none of the first records fits one.
     """
     recogniser = Recogniser(known)
+    unknown = unknown_document(source.content, recogniser.can_begin_with)
+    if unknown is not None:
+        raise refusal(source.name, source.content, [RawRecord(1, 1, unknown)], known)
     records = scan(source.content)
     first = beginning(records)
     if are_messages(first, recogniser):

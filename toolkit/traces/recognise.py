@@ -132,6 +132,10 @@ class Recogniser:
         fitting = self.form_of(record) or self.form_of(as_chat(record))
         return fitting is not None or self.wrapper_of(record) is not None
 
+    def can_begin_with(self, record: Record) -> bool:
+        """Whether a record can be read, also as a message of a conversation."""
+        return self.can_read(record) or self.is_message(record)
+
     def is_message(self, record: object) -> bool:
         """Whether a record is a message by itself, and of no form."""
         return _is_message(record) and self.form_of(record) is None

@@ -24,7 +24,7 @@ Where an inner object looks like one, it ends before a later opening.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RawRecord:
     """A record as it stands in the file, or the reason why there is none."""
 

@@ -40,12 +40,6 @@ def _all_spellings(names: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[s
     return tuple(ordered), frozenset(ordered)
 
 
-def has_any(record: Mapping[str, Any], *names: str) -> bool:
-    """Whether one of the fields `names` is there, in whatever spelling."""
-    _, known = _all_spellings(names)
-    return not known.isdisjoint(record)
-
-
 def stated(record: Mapping[str, Any], *names: str) -> Any:
     """The value of the first of the fields `names` that is not None, in whatever spelling."""
     ordered, known = _all_spellings(names)

@@ -37,6 +37,8 @@ def epoch_s(moment: object) -> float | None:
     """
     if isinstance(moment, datetime):
         return _seconds(moment)
+    if isinstance(moment, str) and ISO.match(moment):
+        return _from_text(moment.strip())  # as most are; no number begins so
     if isinstance(moment, bool) or not isinstance(moment, int | float | str):
         return None
     try:
@@ -54,12 +56,20 @@ def _from_text(text: str) -> float | None:
         return None
     try:
         if ISO.match(text):
-            return _seconds(datetime.fromisoformat(ZONE.sub("", text)))
+            return _seconds(_from_iso(text))
         if RFC_2822.match(text):
             return _seconds(parsedate_to_datetime(text))
     except (ValueError, OverflowError):
         pass
     return None
+
+
+def _from_iso(text: str) -> datetime:
+    """The time of a text, also where its zone is written as Python does not read it."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(ZONE.sub("", text))
 
 
 def _seconds(time: datetime) -> float | None:

@@ -237,7 +237,7 @@ def in_order(lines: Iterable[list[Step]]) -> list[Step]:
         if not own_id or NUMBER.fullmatch(own_id):
             own_id = f"s{len(steps) + 1}"
         id_ = taken.unused(own_id)
-        steps.append(replace(step, id=id_))
+        steps.append(step if step.id == id_ else replace(step, id=id_))
     return steps
 
 

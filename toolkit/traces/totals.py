@@ -50,7 +50,7 @@ def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
     """The usage of a record: the counts among its fields, and those under ``usage``."""
     counts = {}
     for name, value in record.items():
-        if snake(name).endswith(COUNTS):
+        if "token" in str(name).lower() and snake(name).endswith(COUNTS):
             counts[name] = value
     usage = usage_of(counts)
     nested = stated(record, *USAGES)

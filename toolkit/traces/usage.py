@@ -81,6 +81,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     ),
 }
 """The names of each count, in snake case, without a vendor's prefix or the name of its details."""
+COUNT_OF = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
+"""The count that a name states."""
 TOTALS = ("total_tokens", "total_token_count", "total")
 COSTS = (
     "cost_usd",
@@ -103,7 +105,7 @@ APART_FROM_INPUT = {
     "cache_write_input_tokens",
 }
 """What Anthropic and Bedrock count beside ``input_tokens``."""
-APART_FROM_OUTPUT = ("thoughts_token_count", "output_reasoning_tokens", "output_reasoning")
+APART_FROM_OUTPUT = {"thoughts_token_count", "output_reasoning_tokens", "output_reasoning"}
 """What Gemini and Langfuse count beside the output."""
 OWN = {"cached_tokens", "cache_write_tokens"}
 """What stands here has been read before, and is counted inside the input."""
@@ -145,15 +147,19 @@ def usage_of(
         are stated. It is the same when it is read again.
     """
     stated = _numbers(usage)
+    if not stated:
+        return {}
     counts = _counts(stated)
-    if any(name in stated for name in APART_FROM_OUTPUT):
+    if not APART_FROM_OUTPUT.isdisjoint(stated):
         counts["output_tokens"] = counts.get("output_tokens", 0) + counts["reasoning_tokens"]
     if "tool_use_prompt_token_count" in stated and "input_tokens" in counts:
         counts["input_tokens"] += round(stated["tool_use_prompt_token_count"])
-    if cached is None and _are_beside(usage, stated, counts):
-        cached = "beside"
-    if cached == "beside" and "input_tokens" in counts:
-        counts["input_tokens"] += _from_cache(counts)
+    n_cached = _from_cache(counts)
+    if n_cached and "input_tokens" in counts:
+        if cached is None and _are_beside(usage, stated, counts):
+            cached = "beside"
+        if cached == "beside":
+            counts["input_tokens"] += n_cached
     cost = _first(stated, COSTS)
     return counts if cost is None else {**counts, "cost_usd": cost}
 
@@ -205,8 +211,9 @@ def _spelling(name: str) -> str:
 
 def _counts(stated: Mapping[str, float]) -> dict[str, Any]:
     counts: dict[str, Any] = {}
+    names = {COUNT_OF.get(spelling) for spelling in stated}
     for name, spellings in SPELLINGS.items():
-        number = _first(stated, spellings)
+        number = _first(stated, spellings) if name in names else None
         if number is not None:
             counts[name] = round(number)
     writes = [number for name, number in stated.items() if name in CACHE_WRITES]
@@ -241,7 +248,9 @@ def _are_beside(
         return False
     if _from_cache(counts) > n_input:
         return True
-    is_langfuse = "input" in stated and "input_tokens" not in stated
-    is_anthropic = "input_tokens" in stated and not APART_FROM_INPUT.isdisjoint(stated)
-    is_prefixed = any(PREFIX.match(str(name)) for name in usage)  # whose input has all in it
-    return is_langfuse or (is_anthropic and not is_prefixed)
+    if "input_tokens" not in stated:
+        return "input" in stated  # as Langfuse has it
+    if APART_FROM_INPUT.isdisjoint(stated):
+        return False
+    is_prefixed = any(PREFIX.match(str(name)) for name in usage)
+    return not is_prefixed  # else the input has all in it

@@ -28,6 +28,8 @@ def words_of(content: object) -> tuple[str, dict[str, Any]]:
         return content, {}
     listed = content if isinstance(content, list) else [content]
     parts = [part for part in listed if part is not None]
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0], {}
     lines = [_words(part, MOST_LEVELS) for part in parts]
     words = "\n".join(lines)
     if all(_is_text(part) for part in parts):

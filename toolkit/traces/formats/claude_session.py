@@ -45,7 +45,8 @@ class Session:
         self.meta: Fields = {}
         self._replies = replies_on(lines)
         """What each reply states, until its first step has taken it."""
-        self._states: dict[str, list[Any]] = {name: [] for name in STATES}
+        self._states: dict[str, dict[str, Any]] = {name: {} for name in STATES}
+        """The values of each state, in their order; by their text, as each may be of any type."""
         self._other_lines: dict[str, list[Record]] = {}
 
     def read(self) -> None:
@@ -156,8 +157,8 @@ class Session:
     def _note_states(self, line: Record) -> None:
         for name, values in self._states.items():
             value = line.get(name)
-            if value is not None and value not in values:
-                values.append(value)
+            if value is not None:
+                values.setdefault(repr(value), value)
 
     def _keep(self, line: Record) -> None:
         """Keep a line that is no step for the meta."""
@@ -168,7 +169,8 @@ class Session:
 
     def trace(self, id_: str, session: str | None) -> Trace:
         """The trace of all that was read."""
-        for name, values in self._states.items():
+        for name, by_text in self._states.items():
+            values = list(by_text.values())
             if values:
                 self.meta[name] = values[0] if len(values) == 1 else values
         if session:
