@@ -75,7 +75,7 @@ def delivery_sentence(counts: dict[str, Any]) -> str:
     if counts["lost"]:
         end = f"at the end {quantity(counts['lost'], 'event')} are missing"
     return (
-        "Where the reader's line is flat, the reader or the server was dead. Each time the reader "
+        "Where the reader's line is flat, the reader or the server was away. Each time the reader "
         f"caught up from its cursor, and {end}."
     )
 
