@@ -194,11 +194,13 @@ async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
     await notebook.open(lab, "panels.ipynb")
     await page.locator(".jp-SideBar.jp-mod-left li").first.click()  # the list of files folds away
     await notebook.run_all()
-    for name in PANELS:
-        await page.locator(f".fieldbook-{name}[tabindex='0']").wait_for(timeout=FIRST_S * 1000)
     unreadable = {}
-    for name in PANELS:
+    cells = page.locator(".jp-Notebook .jp-Cell")
+    for number, name in enumerate(PANELS):
+        # what is out of sight JupyterLab does not draw
+        await cells.nth(number).evaluate("cell => cell.scrollIntoView()")
         panel = page.locator(f".fieldbook-{name}[tabindex='0']")
+        await panel.wait_for(timeout=FIRST_S * 1000)
         await panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
         await ACTS[name](page, panel, expect)
         await expect(panel).to_be_in_viewport(ratio=0.99)

@@ -24,8 +24,8 @@ def test_the_error_has_the_line_of_the_file(source, line):
 
 
 def test_a_rule_that_cannot_be_read_is_found_in_the_file_too():
-    source = f"{HEAD}criteria:\n- fine\n- id: b\n  text: T\n  rule: utters sorry\n---\nQ?"
-    with pytest.raises(RecordError, match="utters sorry") as error:
+    source = f"{HEAD}criteria:\n- fine\n- id: b\n  text: T\n  rule: speaks sorry\n---\nQ?"
+    with pytest.raises(RecordError, match="speaks sorry") as error:
         RuleJudge(Rubric.parse(source))
     assert located(error.value, source, "polite.md").line == 7
 

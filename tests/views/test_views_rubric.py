@@ -473,9 +473,9 @@ async def test_a_judge_of_ones_own_that_costs_money_waits_for_its_button(path):
 
 async def test_an_error_is_shown_with_its_line_and_what_stands_on_it(path):
     panel = await opened(path)
-    await typed(panel, "rule: says sorry", "rule: utters sorry")
-    number = panel.box.value.splitlines().index("  rule: utters sorry") + 1
-    assert f"polite.md, line {number} (rule: utters sorry)" in panel.message
+    await typed(panel, "rule: says sorry", "rule: speaks sorry")
+    number = panel.box.value.splitlines().index("  rule: speaks sorry") + 1
+    assert f"polite.md, line {number} (rule: speaks sorry)" in panel.message
 
 
 async def test_the_panel_says_whether_the_rubric_that_it_judges_by_is_saved(path):
