@@ -120,9 +120,7 @@ def _garbage_uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _read_all(
-    sources: Iterable[Input], request: Request, importing: Import
-) -> list[RecordError]:
+def _read_all(sources: Iterable[Input], request: Request, importing: Import) -> list[RecordError]:
     """Read each file; the errors of those of which nothing could be read."""
     errors: list[RecordError] = []
     for source in sources:
