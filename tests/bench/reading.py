@@ -1,5 +1,5 @@
 """Reading a file of traces: a broken one, one of an unknown form, and a whole one, each in a
-process of its own.
+process of its own; and the page that `fieldbook view` writes of the large ones.
 """
 
 import asyncio
@@ -25,7 +25,21 @@ except RecordError as error:
 took = time.process_time() - begun
 print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, n]))
 """
+VIEW = """
+import json, resource, sys, time, warnings
+from toolkit.cli import app
+warnings.simplefilter("ignore")
+begun = time.process_time()
+app(["view", sys.argv[1], "--out", sys.argv[2]], standalone_mode=False)
+took = time.process_time() - begun
+print()
+print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0]))
+"""
 TIMEOUT_S = 300
+READ_S = 12.0
+"""How long a large file of a known form may take to be read."""
+PAGE_S = 15.0
+"""How long the page of a large file may take, read and written."""
 
 
 def _record(number: int) -> str:
@@ -166,16 +180,16 @@ def otlp_lines(size: int) -> str:
     return _lines(record, size)
 
 
-async def _measure(path: Path, format: str) -> tuple[float, float, int]:
+async def _measure(script: str, *arguments: str) -> tuple[float, float, int]:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CHILD, str(path), format, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", script, *arguments, stdout=asyncio.subprocess.PIPE
     )
     try:
         output, _ = await asyncio.wait_for(child.communicate(), TIMEOUT_S)
     finally:
         if child.returncode is None:
             child.kill()
-    took, peak_mb, n_traces = json.loads(output)
+    took, peak_mb, n_traces = json.loads(output.splitlines()[-1])
     return took, peak_mb, n_traces
 
 
@@ -205,18 +219,23 @@ async def reading(scale: float) -> list[Row]:
             None,
             None,
         ),
-        (f"chats, {large / MB:g} MB", chat_lines, large, "auto", 12.0, 500.0),
-        (f"Claude Code, {large / MB:g} MB", claude_code_lines, large, "auto", 12.0, 500.0),
-        (f"OTLP, {large / MB:g} MB", otlp_lines, large, "auto", 12.0, 500.0),
+        (f"chats, {large / MB:g} MB", chat_lines, large, "auto", READ_S, 500.0),
+        (f"Claude Code, {large / MB:g} MB", claude_code_lines, large, "auto", READ_S, 500.0),
+        (f"OTLP, {large / MB:g} MB", otlp_lines, large, "auto", READ_S, 500.0),
     ]
     rows: list[Row] = []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "traces"
         for what, make, size, format, at_most_s, at_most_mb in files:
             path.write_text(make(size), encoding="utf-8")
-            took, peak_mb, n_traces = await _measure(path, format)
+            took, peak_mb, n_traces = await _measure(CHILD, str(path), format)
             rows.append(_row(what, took, "s", at_most_s, f"{n_traces:,} traces read"))
             rows.append(_row(f"{what}: peak", peak_mb, "MB", at_most_mb, ""))
+            if at_most_s == READ_S:
+                page = str(Path(folder) / "page.html")
+                took, peak_mb, _ = await _measure(VIEW, str(path), page)
+                rows.append(_row(f"{what}: its page", took, "s", PAGE_S, "read and written"))
+                rows.append(_row(f"{what}: its page: peak", peak_mb, "MB", None, ""))
     return rows
 
 

@@ -58,7 +58,7 @@ class Groups:
         group.records.append(record)
 
     def take(self) -> Iterator[Group]:
-        """Each group, which is kept no longer: its records go once they are read."""
+        """Each group. It is kept no longer: its records are let go of once they are read."""
         self._adopt_orphans()
         for key in list(self._groups):
             yield self._groups.pop(key)
