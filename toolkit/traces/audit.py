@@ -185,9 +185,10 @@ def passed_over(
                 continue
             if inner in leaves or inner in NOTHING or isinstance(inner, bool):
                 continue
-            if name in converted or (name in CONVERTED and not _is_sentence(inner)):
-                continue
             own_path = (path, name)
+            own_name = _name_of(own_path)
+            if own_name in converted or (own_name in CONVERTED and not _is_sentence(inner)):
+                continue
             decoded = _decoded(inner)
             if decoded is not None:
                 stack.append((decoded, own_path))
