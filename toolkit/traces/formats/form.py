@@ -47,6 +47,10 @@ class Format:
     archive: Callable[[Archive], Iterable[Record] | None] | None = None
     """The records of a zip archive whose members belong together, as those of a log; None where the
     archive is not of this format."""
+    companions: Callable[[str, Record], Iterable[Record] | None] | None = None
+    """The records in a file that stands beside those of traces, as an index of sessions does, from
+    its name and its object; None where it is no such file. Each joins the trace that `group` names,
+    and begins none."""
 
     def fits(self, record: object) -> bool:
         """Whether `record` is of this format."""

@@ -28,7 +28,7 @@ def in_order(parents: Mapping[str, str | None], last: str | None) -> Iterator[Pl
         The last message of the main line; where it is no message, the last of the file is.
     """
     if last not in parents:
-        last = next(reversed(parents), None)
+        last = list(parents)[-1] if parents else None
     main = _way_to(last, parents)
     children: dict[str | None, list[str]] = {}
     for id_, parent in parents.items():
@@ -53,7 +53,7 @@ def in_order(parents: Mapping[str, str | None], last: str | None) -> Iterator[Pl
 def _way_to(last: str | None, parents: Mapping[str, str | None]) -> set[str]:
     """The messages from the first one to the last."""
     way: set[str] = set()
-    while last in parents and last not in way:
+    while last is not None and last in parents and last not in way:
         way.add(last)
         last = parents[last]
     return way
