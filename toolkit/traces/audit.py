@@ -1,6 +1,5 @@
 """What stood in a record and is not in its traces? Every value is looked for, whatever the form."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from toolkit.traces.brief import as_text
-from toolkit.traces.decode import TOO_DEEP, TooDeep
+from toolkit.traces.decode import TOO_DEEP, TooDeep, decoded
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import NOT_FINITE, UNREAD
 from toolkit.traces.times import epoch_s
@@ -97,9 +96,9 @@ def _lines_of(leaves: Iterable[Any]) -> Iterator[str]:
     for leaf in leaves:
         text = str(leaf)
         yield from _lines(text)
-        decoded = _decoded(text)
-        if decoded is not None:
-            for inner in values_in([decoded]).leaves:
+        value = decoded(text)
+        if value is not text:
+            for inner in values_in([value]).leaves:
                 yield from _lines(str(inner))
 
 
@@ -189,9 +188,11 @@ def passed_over(
             own_name = _name_of(own_path)
             if own_name in converted or (own_name in CONVERTED and not _is_sentence(inner)):
                 continue
-            decoded = _decoded(inner)
-            if decoded is not None:
-                stack.append((decoded, own_path))
+            value_inside = decoded(inner)
+            if isinstance(value_inside, dict | list):
+                stack.append((value_inside, own_path))
+            elif value_inside in leaves:
+                continue
             elif not kept.has(inner) and not _name_of(own_path).endswith(ID_ENDINGS):
                 yield _joined(own_path)
 
@@ -199,19 +200,6 @@ def passed_over(
 def _is_sentence(value: Any) -> bool:
     """Whether a value is words, which no actor, kind, time or count is."""
     return isinstance(value, str) and " " in value and epoch_s(value) is None
-
-
-def _decoded(text: Any) -> Any:
-    """The object or the list that a text is the JSON of; None for other values."""
-    if not isinstance(text, str) or not text.startswith(("{", "[", '"{', '"[')):
-        return None
-    try:
-        decoded = json.loads(text)
-        if isinstance(decoded, str):
-            decoded = json.loads(decoded)
-    except (ValueError, RecursionError):
-        return None
-    return decoded if isinstance(decoded, dict | list) else None
 
 
 def _name_of(path: Path) -> str:

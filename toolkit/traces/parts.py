@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.traces.decode import MOST_LEVELS, decode_at, shallow
+from toolkit.traces.decode import MOST_DECODED, MOST_LEVELS, decode_at, shallow
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.kinds import ANSWERS, FAILED, VERCEL_TYPES, WHYS
 from toolkit.traces.spelling import snake, stated, take
@@ -17,8 +17,6 @@ WENT_WELL = {"success", "completed", "ok", "output-available", "outcome_ok"}
 """What a state says of the answer to a call, in lower case."""
 NAMELESS_CALLS = ("tool_call", "function_call", "custom_tool_call")
 """The types of calls that do not name a tool."""
-MOST_DECODED = 3
-"""How often arguments may be JSON text inside of JSON text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import object_in, objects_in, others
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score

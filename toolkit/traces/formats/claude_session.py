@@ -240,20 +240,20 @@ def title_of(lines: Iterable[Record]) -> str | None:
 
     A session's file may hold the summaries of earlier ones: these name a line of another session.
     """
-    uuids = {line.get("uuid") for line in lines}
-    titles: dict[str, Any] = {}
+    uuids = {id_text(line.get("uuid")) for line in lines}
+    titles: dict[str, str] = {}
     summaries: dict[str, None] = {}
     for line in lines:
         for name in TITLE_FIELDS:
-            titles[name] = line.get(name) or titles.get(name)
+            if isinstance(line.get(name), str):
+                titles[name] = line[name]
         if isinstance(line.get("summary"), str):
             summaries[line["summary"]] = None
-            if "leafUuid" not in line or line["leafUuid"] in uuids:
+            if "leafUuid" not in line or id_text(line["leafUuid"]) in uuids:
                 titles["summary"] = line["summary"]
     if len(summaries) == 1:
         titles["summary"] = next(iter(summaries))
     for name in (*TITLE_FIELDS, "summary"):
-        title = titles.get(name)
-        if isinstance(title, str):
-            return title
+        if name in titles:
+            return titles[name]
     return None

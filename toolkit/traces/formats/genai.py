@@ -6,7 +6,8 @@ are in the tables.
 
 from typing import Any
 
-from toolkit.traces.contents import decoded, messages_in
+from toolkit.traces.contents import messages_in
+from toolkit.traces.decode import decoded
 from toolkit.traces.formats.attributes import Attributes, listed
 from toolkit.traces.formats.genai_events import read_events, take_details
 from toolkit.traces.spans import Kind, Span

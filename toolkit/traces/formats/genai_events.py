@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from toolkit.traces.contents import decoded, messages_in
+from toolkit.traces.contents import messages_in
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import without
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.scores import score

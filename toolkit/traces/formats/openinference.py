@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from toolkit.traces.contents import decoded, messages_in, result_of
+from toolkit.traces.contents import messages_in, result_of
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import NOTHING
 from toolkit.traces.formats.attributes import Attributes, listed
 from toolkit.traces.spans import Kind, Span

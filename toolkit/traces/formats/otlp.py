@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.extension import EXTENSION, restored
 from toolkit.traces.fields import object_in, objects_of, others, without
 from toolkit.traces.formats.attributes import Attributes

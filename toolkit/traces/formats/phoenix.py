@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import object_in, objects_in, others
 from toolkit.traces.formats.attributes import flattened
 from toolkit.traces.formats.form import Format
