@@ -30,7 +30,7 @@ PHOENIX = {
     "context": {"trace_id": "t1", "span_id": "a"},
     "span_kind": "CHAIN",
     "name": "run",
-    "parent_id": None,
+    "start_time": "2026-03-02T09:00:00Z",
 }
 
 

@@ -28,6 +28,7 @@ ABOUT = {
     "gen_ai.provider.name",
     "gen_ai.event.content",
     "event.name",
+    "gen_ai.message.index",
     "message",
 }
 """The fields of an event that say nothing of its message, or hold the message itself."""
