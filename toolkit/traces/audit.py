@@ -1,9 +1,10 @@
 """What stood in a record and is not in its traces? Every value is looked for, whatever the form."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import repeat
 from math import isfinite
 from typing import Any
@@ -168,33 +169,51 @@ def passed_over(
     kept
         The values of the traces.
     converted
-        The names of fields that the form holds in another shape, beside those that all forms do.
+        The paths of fields that the form holds in another shape, beside the names in `CONVERTED`.
     """
-    known = CONVERTED | converted
+    is_converted = _matcher(converted)
     leaves = kept.leaves
     stack: list[tuple[Any, Path | None]] = [(record, None) for record in records]
     while stack:
         value, path = stack.pop()
         children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
         for name, inner in children:
+            own_path = (path, name)
             if isinstance(inner, dict | list):
-                is_counts = name in known and COUNTS.search(str(name))
-                if inner and id(inner) not in kept.containers and not is_counts:
-                    stack.append((inner, (path, name)))
+                if not inner or id(inner) in kept.containers:
+                    continue
+                has_home = name in CONVERTED or is_converted(own_path)
+                if not (has_home and COUNTS.search(str(name))):
+                    stack.append((inner, own_path))
                 continue
             if inner in leaves or inner in NOTHING or isinstance(inner, bool):
                 continue
-            own_path = (path, name)
             own_name = _name_of(own_path)
-            if own_name in converted or (own_name in CONVERTED and not _is_sentence(inner)):
+            if own_name in CONVERTED and not _is_sentence(inner):
                 continue
             value_inside = decoded(inner)
             if isinstance(value_inside, dict | list):
                 stack.append((value_inside, own_path))
-            elif value_inside in leaves:
+            elif value_inside in leaves or kept.has(inner) or own_name.endswith(ID_ENDINGS):
                 continue
-            elif not kept.has(inner) and not _name_of(own_path).endswith(ID_ENDINGS):
+            elif not is_converted(own_path):
                 yield _joined(own_path)
+
+
+@lru_cache(maxsize=100)
+def _matcher(converted: frozenset[str]) -> Callable[[Path], bool]:
+    """Whether a path is one of those of a form; see `Format.converted`."""
+    patterns: list[str] = []
+    for path in converted:
+        pattern = re.escape(path).replace(r"\*\*\.", r"(.+\.)?").replace(r"\*", r"[^.]+")
+        patterns.append(pattern)
+    any_pattern = re.compile("|".join(patterns) or "(?!)")
+    return lambda path: any_pattern.fullmatch(_without_places(path)) is not None
+
+
+def _without_places(path: Path) -> str:
+    """A path without the places in lists."""
+    return _joined(path).replace(".*", "")
 
 
 def _is_sentence(value: Any) -> bool:

@@ -121,5 +121,14 @@ FORMAT = Format(
     ("mapping",),
     _read,
     _is_tree,
-    converted=frozenset({"content_type", "parent", "children", "create_time", "recipient"}),
+    converted=frozenset(
+        {
+            "mapping.*.parent",
+            "mapping.*.children",
+            "mapping.*.message.create_time",
+            "mapping.*.message.recipient",
+            "mapping.*.message.content.content_type",
+            "mapping.*.message.content.parts.content_type",
+        }
+    ),
 )

@@ -15,6 +15,7 @@ FILES = ("attachments", "files")
 HOMES = ("uuid", "sender", "text", "content", "parent_message_uuid", *FILES)
 TIMES = ("start_timestamp", "stop_timestamp")
 """When a part of an answer began and ended; a step has the time of its message."""
+PART_TIMES = {f"chat_messages.content.{name}" for name in TIMES}
 MARKS = ("token_budget",)
 """The types of parts that hold nothing."""
 
@@ -79,5 +80,5 @@ FORMAT = Format(
     _read,
     _is_conversation,
     _id,
-    converted=frozenset({"sender", *TIMES}),
+    converted=frozenset({"chat_messages.sender", *PART_TIMES}),
 )

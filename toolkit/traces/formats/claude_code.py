@@ -24,8 +24,7 @@ SUB_AGENTS = "subagents"
 """The folder of the files of a session's sub-agents, in one that has the session's id."""
 INDEX_MARKS = ("fullPath", "firstPrompt", "messageCount", "summary")
 """The fields of which an entry of an index of sessions has one."""
-CONVERTED = {"subtype", "event", "durationMs", "duration_ms", "costUSD"}
-"""An event is a piece of a message that comes as a whole too."""
+CONVERTED = {"subtype", "durationMs", "duration_ms", "costUSD"}
 
 
 def _read(record: Record, id_: str) -> Trace:

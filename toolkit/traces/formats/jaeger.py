@@ -89,5 +89,14 @@ FORMAT = Format(
     _read,
     _is_trace,
     _id,
-    converted=frozenset({"startTime", "duration", "refType", "key", "otel.status_code"}),
+    converted=frozenset(
+        {
+            "spans.startTime",
+            "spans.duration",
+            "spans.references.refType",
+            "spans.tags.key",
+            "spans.logs.fields.key",
+            "processes.*.tags.key",
+        }
+    ),
 )

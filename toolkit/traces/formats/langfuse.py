@@ -48,17 +48,15 @@ CONVERTED = frozenset(
         "source",
         "usage",
         "usageDetails",
-        "costDetails",
         "usage_details",
-        "cost_details",
     )
 )
+PATHS = CONVERTED | {f"observations.{name}" for name in CONVERTED} | {"scores.source"}
 MODEL_FIELDS = {
     "model",
     "providedModelName",
     "usage",
     "usageDetails",
-    "costDetails",
 }
 """The fields that say something of a model, and stay as they are elsewhere."""
 HOMES = CONVERTED | {"input", "output", "name", "model", "providedModelName", "statusMessage"}
@@ -239,5 +237,5 @@ FORMAT = Format(
     _trace_id,
     _rows,
     _trace_id,
-    converted=CONVERTED,
+    converted=PATHS,
 )

@@ -234,5 +234,5 @@ FORMAT = Format(
     _trace_id,
     _runs,
     _trace_id,
-    converted=CONVERTED,
+    converted=CONVERTED | {"**.lc", "**.feedback_source"},
 )

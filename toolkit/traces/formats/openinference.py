@@ -62,7 +62,6 @@ def read_openinference(span: Span, attributes: Attributes) -> None:
         return
     if kind in KINDS:
         span.kind = KINDS[kind]
-        del attributes.rest[KIND]
     elif has_messages and span.kind == "other":
         span.kind = "model"
     if span.kind == "agent":

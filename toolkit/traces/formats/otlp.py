@@ -24,18 +24,12 @@ NO_PARENT = ("", "0000000000000000", None)
 """The ids of a parent that is none."""
 CONVERTED = frozenset(
     (
-        "traceId",
-        "spanId",
-        "parentSpanId",
-        "startTimeUnixNano",
-        "endTimeUnixNano",
-        "timeUnixNano",
-        "key",
-        "stringValue",
-        "intValue",
-        "doubleValue",
-        "boolValue",
-        "code",
+        "span.attributes.key",
+        "span.events.attributes.key",
+        "**.resource.attributes.key",
+        "**.scope.attributes.key",
+        "**.kvlistValue.values.key",
+        "span.status.code",
     )
 )
 
@@ -125,7 +119,12 @@ def _span(fields: dict[str, Any], number: int) -> Span:
     return span
 
 
-READ = CONVERTED | {
+READ = {
+    "traceId",
+    "spanId",
+    "parentSpanId",
+    "startTimeUnixNano",
+    "endTimeUnixNano",
     "trace_id",
     "span_id",
     "parent_span_id",

@@ -23,7 +23,6 @@ RESULT_HOMES = ("score", "label", "explanation")
 ANNOTATION_HOMES = ("name", "annotation_name", "annotator_kind", "result", "user_id", *RESULT_HOMES)
 CONVERTED = frozenset(
     {
-        "annotator_kind",
         "context",
         "span_id",
         "trace_id",
@@ -34,10 +33,14 @@ CONVERTED = frozenset(
         "end_time",
         "status_code",
         "status",
-        "openinference.span.kind",
         *CONTEXT,
     }
 )
+PATHS = CONVERTED | {
+    "annotations.annotator_kind",
+    "span_annotations.annotator_kind",
+    "status.status_code",
+}
 HOMES = CONVERTED | {"name", "status_message", "attributes", "events", "id", *ANNOTATIONS}
 """The fields of a span that have a home in a `Span`."""
 MOST_REPR_CHARS = 1_000_000
@@ -170,5 +173,5 @@ FORMAT = Format(
     trace_id,
     _spans,
     trace_id,
-    converted=CONVERTED,
+    converted=PATHS,
 )

@@ -165,5 +165,5 @@ FORMAT = Format(
     _is_promptfoo,
     record_id=_id,
     parts=_results,
-    converted=frozenset({"raw", "success", "latencyMs", "tokenUsage"}),
+    converted=frozenset({"prompt.raw", "success", "latencyMs", "**.tokenUsage"}),
 )
