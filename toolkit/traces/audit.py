@@ -173,21 +173,25 @@ def passed_over(
     """
     is_converted = _matcher(converted)
     leaves = kept.leaves
+    containers = kept.containers
     stack: list[tuple[Any, Path | None]] = [(record, None) for record in records]
     while stack:
         value, path = stack.pop()
         children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
         for name, inner in children:
-            own_path = (path, name)
+            if isinstance(inner, str) and inner in leaves:
+                continue  # as most values are
             if isinstance(inner, dict | list):
-                if not inner or id(inner) in kept.containers:
+                if not inner or id(inner) in containers:
                     continue
-                has_home = name in CONVERTED or is_converted(own_path)
-                if not (has_home and COUNTS.search(str(name))):
+                own_path = (path, name)
+                has_counts = COUNTS.search(str(name)) is not None
+                if not has_counts or not (name in CONVERTED or is_converted(own_path)):
                     stack.append((inner, own_path))
                 continue
             if inner in leaves or inner in NOTHING or isinstance(inner, bool):
                 continue
+            own_path = (path, name)
             own_name = _name_of(own_path)
             if own_name in CONVERTED and not _is_sentence(inner):
                 continue
