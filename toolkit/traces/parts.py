@@ -108,7 +108,7 @@ def result_of(part: Record) -> Result:
     error = _error_of(fields, why, answer)
     if error is None and kind.endswith("tool_result"):
         error = False  # the Messages API leaves it out where the call went well
-    words, data = _answer_words(answer)
+    words, data = answer_words(answer)
     if why is not None and not isinstance(why, bool):
         if words:
             fields["why"] = why
@@ -153,7 +153,7 @@ def _why_words(why: Any) -> tuple[str, dict[str, Any]]:
     return words_of(why)
 
 
-def _answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
+def answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
     """The words of an answer, out of the coat that MCP, Gemini or Vercel's SDK put around it."""
     if not isinstance(answer, dict):
         return words_of(answer)
