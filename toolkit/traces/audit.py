@@ -98,7 +98,9 @@ def _lines_of(leaves: Iterable[Any]) -> Iterator[str]:
         text = str(leaf)
         yield from _lines(text)
         value = decoded(text)
-        if value is not text:
+        if value is text:
+            continue
+        with suppress(TooDeep):  # such a text is looked for as it is
             for inner in values_in([value]).leaves:
                 yield from _lines(str(inner))
 

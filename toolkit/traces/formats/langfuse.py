@@ -32,24 +32,9 @@ TYPES = KINDS.keys() | {
 TRACE_MARKS = {"sessionId", "userId", "environment", "release", "bookmarked", "htmlPath", "public"}
 """The fields that a row of the table of traces has beside its input, at least two."""
 CONVERTED = frozenset(
-    (
-        "id",
-        "traceId",
-        "parentObservationId",
-        "type",
-        "startTime",
-        "endTime",
-        "level",
-        "trace_id",
-        "parent_observation_id",
-        "start_time",
-        "end_time",
-        "timestamp",
-        "source",
-        "usage",
-        "usageDetails",
-        "usage_details",
-    )
+    "id traceId parentObservationId type startTime endTime level trace_id "
+    "parent_observation_id start_time end_time timestamp source usage usageDetails "
+    "usage_details".split()
 )
 PATHS = CONVERTED | {f"observations.{name}" for name in CONVERTED} | {"scores.source"}
 MODEL_FIELDS = {

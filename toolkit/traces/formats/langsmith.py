@@ -29,26 +29,9 @@ USAGE = (
 FEEDBACK_HOMES = ("key", "score", "comment", "feedback_source")
 ENDED = ("success", "error")
 CONVERTED = frozenset(
-    (
-        "id",
-        "trace_id",
-        "parent_run_id",
-        "parent_run_ids",
-        "dotted_order",
-        "run_type",
-        "start_time",
-        "end_time",
-        "error",
-        "status",
-        "name",
-        "child_runs",
-        "prompt_tokens",
-        "completion_tokens",
-        "total_cost",
-        "lc",
-        "type",
-        "feedback_source",
-    )
+    "id trace_id parent_run_id parent_run_ids dotted_order run_type start_time end_time "
+    "error status name child_runs prompt_tokens completion_tokens total_cost lc type "
+    "feedback_source".split()
 )
 """The fields of a run that have a home in a `Span`, and those that say what a message is."""
 HOMES = CONVERTED | {"inputs", "outputs", "feedback_stats", "feedback", "tags"}

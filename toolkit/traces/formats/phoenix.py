@@ -22,20 +22,9 @@ ANNOTATIONS = ("annotations", "span_annotations")
 RESULT_HOMES = ("score", "label", "explanation")
 ANNOTATION_HOMES = ("name", "annotation_name", "annotator_kind", "result", "user_id", *RESULT_HOMES)
 CONVERTED = frozenset(
-    {
-        "context",
-        "span_id",
-        "trace_id",
-        "parent_id",
-        "span_kind",
-        "kind",
-        "start_time",
-        "end_time",
-        "status_code",
-        "status",
-        *CONTEXT,
-    }
-)
+    "context span_id trace_id parent_id span_kind kind start_time end_time status_code "
+    "status".split()
+).union(CONTEXT)
 PATHS = CONVERTED | {
     "annotations.annotator_kind",
     "span_annotations.annotator_kind",
