@@ -75,10 +75,14 @@ def values(value: object, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 def in_another_shape(names: tuple[str, ...], forms: list[str]) -> bool:
     """Whether a trace need not have a value as it stands in the file."""
-    converted = set(CONVERTED)
-    for name in forms:
-        converted |= known_formats()[name].converted
-    return bool(converted & set(names)) or (bool(names) and names[-1].endswith(ID_ENDINGS))
+    if CONVERTED & set(names) or (names and names[-1].endswith(ID_ENDINGS)):
+        return True
+    for form in forms:
+        for converted in known_formats()[form].converted:
+            end = converted.split("*")[-1].strip(".").split(".")[-2:]
+            if end == list(names[-len(end) :]):
+                return True
+    return False
 
 
 def unnamed_losses(records: list, traces: Traces) -> list[tuple[tuple[str, ...], object]]:

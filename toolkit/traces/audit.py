@@ -1,16 +1,16 @@
 """What stood in a record and is not in its traces? Every value is looked for, whatever the form."""
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import repeat
 from math import isfinite
 from typing import Any
 
 from toolkit.traces.brief import as_text
-from toolkit.traces.decode import TOO_DEEP, TooDeep
+from toolkit.traces.decode import TOO_DEEP, TooDeep, decoded
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import NOT_FINITE, UNREAD
 from toolkit.traces.times import epoch_s
@@ -101,9 +101,11 @@ def _lines_of(leaves: Iterable[Any]) -> Iterator[str]:
     for leaf in leaves:
         text = str(leaf)
         yield from _lines(text)
-        decoded = _decoded(text)
-        if decoded is not None:
-            for inner in values_in([decoded]).leaves:
+        value = decoded(text)
+        if value is text:
+            continue
+        with suppress(TooDeep):  # such a text is looked for as it is
+            for inner in values_in([value]).leaves:
                 yield from _lines(str(inner))
 
 
@@ -172,48 +174,60 @@ def passed_over(
     kept
         The values of the traces.
     converted
-        The names of fields that the form holds in another shape, beside those that all forms do.
+        The paths of fields that the form holds in another shape, beside the names in `CONVERTED`.
     """
-    known = CONVERTED | converted
+    is_converted = _matcher(converted)
     leaves = kept.leaves
+    containers = kept.containers
     stack: list[tuple[Any, Path | None]] = [(record, None) for record in records]
     while stack:
         value, path = stack.pop()
         children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
         for name, inner in children:
+            if isinstance(inner, str) and inner in leaves:
+                continue  # as most values are
             if isinstance(inner, CONTAINERS):
-                is_counts = name in known and COUNTS.search(str(name))
-                if inner and id(inner) not in kept.containers and not is_counts:
-                    stack.append((inner, (path, name)))
+                if not inner or id(inner) in containers:
+                    continue
+                own_path = (path, name)
+                has_counts = COUNTS.search(str(name)) is not None
+                if not has_counts or not (name in CONVERTED or is_converted(own_path)):
+                    stack.append((inner, own_path))
                 continue
             if inner in leaves or inner in NOTHING or isinstance(inner, bool):
                 continue
-            if name in converted or (name in CONVERTED and not _is_sentence(inner)):
-                continue
             own_path = (path, name)
-            decoded = _decoded(inner)
-            if decoded is not None:
-                stack.append((decoded, own_path))
-            elif not kept.has(inner) and not _name_of(own_path).endswith(ID_ENDINGS):
+            own_name = _name_of(own_path)
+            if own_name in CONVERTED and not _is_sentence(inner):
+                continue
+            value_inside = decoded(inner)
+            if isinstance(value_inside, dict | list):
+                stack.append((value_inside, own_path))
+            elif value_inside in leaves or kept.has(inner) or own_name.endswith(ID_ENDINGS):
+                continue
+            elif not is_converted(own_path):
                 yield _joined(own_path)
+
+
+@lru_cache(maxsize=100)
+def _matcher(converted: frozenset[str]) -> Callable[[Path], bool]:
+    """Whether a path is one of those of a form; see `Format.converted`."""
+    patterns: list[str] = []
+    for path in converted:
+        pattern = re.escape(path).replace(r"\*\*\.", r"(.+\.)?").replace(r"\*", r"[^.]+")
+        patterns.append(pattern)
+    any_pattern = re.compile("|".join(patterns) or "(?!)")
+    return lambda path: any_pattern.fullmatch(_without_places(path)) is not None
+
+
+def _without_places(path: Path) -> str:
+    """A path without the places in lists."""
+    return _joined(path).replace(".*", "")
 
 
 def _is_sentence(value: Any) -> bool:
     """Whether a value is words, which no actor, kind, time or count is."""
     return isinstance(value, str) and " " in value and epoch_s(value) is None
-
-
-def _decoded(text: Any) -> Any:
-    """The object or the list that a text is the JSON of; None for other values."""
-    if not isinstance(text, str) or not text.startswith(("{", "[", '"{', '"[')):
-        return None
-    try:
-        decoded = json.loads(text)
-        if isinstance(decoded, str):
-            decoded = json.loads(decoded)
-    except (ValueError, RecursionError):
-        return None
-    return decoded if isinstance(decoded, dict | list) else None
 
 
 def _name_of(path: Path) -> str:

@@ -20,7 +20,7 @@ from toolkit.traces.audit import (
 from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, shallow
 from toolkit.traces.formats.form import Format
 from toolkit.traces.groups import Groups
-from toolkit.traces.ids import Taken
+from toolkit.traces.ids import Record, Taken
 from toolkit.traces.messages import UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
@@ -91,6 +91,24 @@ class Import:
                     self._groups.add(part, format_, self.tally)
         except RecordError as error:
             self.tally.problems.append(_problem(record, stated_id(format_, record.value), error))
+
+    def accompany(self, path: str, records: Iterable[Record], format_: Format) -> None:
+        """Keep the records of a file that stands beside those of traces.
+
+        One without an id belongs to the trace that the file before it ended with.
+        """
+        before = self._groups.last_id(format_)
+        self.begin(path, f"it stands beside those of {format_.name}")
+        self.tally.formats[format_.name] = format_
+        for number, record in enumerate(records, 1):
+            self.tally.n_records += 1
+            self.tally.forms[format_.name] += 1
+            self._groups.accompany(RawRecord(number, 1, record), format_, self.tally, before)
+
+    def has_only_companions(self) -> bool:
+        """Whether nothing was met but records that begin no trace."""
+        n_records = sum(tally.n_records for tally in self.tallies)
+        return 0 < n_records == self._groups.n_companions
 
     def fail(self, why: str) -> None:
         """Name a file, or a part of one, that cannot be read."""

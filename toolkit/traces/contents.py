@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from toolkit.traces.decode import decode_at
+from toolkit.traces.decode import decoded
 from toolkit.traces.dialects import is_message, unwrapped
 from toolkit.traces.ids import id_text
 from toolkit.traces.kinds import kind_of
@@ -39,21 +39,6 @@ WORDS = (
 MARKS = ("role", "content", "kwargs", "data", "tool_calls", "parts")
 """The fields of which a message has one, beside the one that says who speaks."""
 MOST_LEVELS = 12
-
-
-def decoded(value: Json) -> Json:
-    """`value`, or the object or list that it is the JSON text of.
-
-    >>> decoded('{"role": "user"}'), decoded("3 a")
-    ({'role': 'user'}, '3 a')
-    """
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
-        return value
-    text = value.strip()
-    result = decode_at(text, 0)
-    if result.error or result.end < len(text):
-        return value
-    return result.value
 
 
 class Content(NamedTuple):

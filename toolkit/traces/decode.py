@@ -22,6 +22,10 @@ HOSTILE_LEVELS = 5000
 """How deep a value may be nested that is cut: what is deeper was made to break its reader."""
 CUT = "[nested too deeply]"
 """What stands in the place of a value below that."""
+MOST_DECODED = 3
+"""How often a value may be JSON text inside of JSON text."""
+JSON_BEGINNINGS = {"{", "[", '"'}
+"""How the JSON text of an object, a list or a text begins."""
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 """A text in JSON, which may hold brackets and may be cut short, or a bracket."""
 
@@ -107,6 +111,23 @@ def decode_at(text: str, at: int) -> Decoded:
     if _has_half_pair(text, at, end):
         value = _without_half_pairs(value)
     return Decoded(value, end, unreadable(text, at, end), end, tuple(not_finite))
+
+
+def decoded(value: Any) -> Any:
+    """`value`, or the object, the list or the words that it is the JSON text of.
+
+    >>> decoded('{"role": "user"}'), decoded('"hi"'), decoded("3 a")
+    ({'role': 'user'}, 'hi', '3 a')
+    """
+    for _ in range(MOST_DECODED):
+        if not isinstance(value, str) or value.lstrip()[:1] not in JSON_BEGINNINGS:
+            break
+        text = value.strip()
+        result = decode_at(text, 0)
+        if result.error or result.n_cut or result.end < len(text):
+            break
+        value = result.value
+    return value
 
 
 def _decode_cut(text: str, at: int) -> Decoded:

@@ -8,7 +8,7 @@ to the data of its first step.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from toolkit.traces.decode import decode_at
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.ids import Record
 from toolkit.traces.kinds import PartKind, has_answer, kind_of, opened
@@ -247,12 +247,7 @@ def _listed(content: Any) -> list[Any]:
 
 def _calls(calls: Any) -> Iterator[Part]:
     """The calls beside the content: a list of them, or one alone, or the JSON of either."""
-    if isinstance(calls, str):
-        calls = decode_at(calls, 0).value or calls
-    for written in _listed(calls):
-        value = written
-        if isinstance(value, str):
-            value = decode_at(value, 0).value or value
-        call = opened(value)
+    for written in _listed(decoded(calls)):
+        call = opened(decoded(written))
         is_answered = isinstance(call, dict) and has_answer(call)
         yield Part("call and result" if is_answered else "call", call)

@@ -122,12 +122,12 @@ def traces_frame(traces: Iterable[Trace], meta: Iterable[str] | bool = ()) -> "D
     Returns
     -------
     DataFrame
-        id, title (the user's first words), counts (Int64), input_tokens (cached ones included),
-        output_tokens (reasoning included), cost_usd, duration_s (as the source states it, else
-        from the first to the last step with a time), outcome, source, model (the models, where
-        there are several), reward and started (the time of the first step). Totals are as ``meta``
-        states them, else sums over the replies. ``pd.NA`` where the source does not say:
-        tool_errors where no result says whether it failed.
+        id, title (as stated, else the user's first words), counts (Int64), input_tokens (cached
+        ones included), output_tokens (reasoning included), cost_usd, duration_s (as the source
+        states it, else from the first to the last step with a time), outcome, source,
+        model (the models, where there are several), reward and started (the time of the first
+        step). Totals are as ``meta`` states them, else sums over the replies. ``pd.NA`` where the
+        source does not say: tool_errors where no result says whether it failed.
     """
     listed = list(traces)
     frame = _frame([trace_row(trace) for trace in listed], TRACE_COLUMNS)

@@ -1,8 +1,10 @@
 """Traces that take several records each: their records are kept until all of them have come in."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from toolkit.traces.amounts import quantity
 from toolkit.traces.formats.form import Format
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.tally import Tally, answer_of
@@ -37,6 +39,9 @@ class Groups:
         """By form and id; those of records without an id also by the place of their file."""
         self._last_ids: dict[str, str] = {}
         """The id of the group that was met last, by form: a record without one belongs to it."""
+        self._companions: list[tuple[Tally, RawRecord, tuple[str, str, int]]] = []
+        """Records that begin no group, each with the key of the one that it waits for."""
+        self.n_companions = 0
 
     def begin_file(self) -> None:
         """Begin a file: no record of it belongs to the last group of another one."""
@@ -57,9 +62,40 @@ class Groups:
             self._groups[key] = group
         group.records.append(record)
 
+    def last_id(self, format_: Format) -> str:
+        """The id of the group of a form that was met last in the file; empty where none was."""
+        return self._last_ids.get(format_.name, "")
+
+    def accompany(self, record: RawRecord, format_: Format, tally: Tally, before: str) -> None:
+        """Keep a record that begins no group, until the one is there that it names.
+
+        One that names none waits for the group `before` it. Raises as `add` does.
+        """
+        assert format_.group is not None
+        id_ = answer_of(format_.group, record.value) or before
+        self._companions.append((tally, record, (format_.name, id_, 0)))
+        self.n_companions += 1
+
+    def _join_companions(self) -> None:
+        """Let each record that begins no group join the one that it names."""
+        alone: Counter[str] = Counter()
+        tallies: dict[str, Tally] = {}
+        for tally, record, key in self._companions:
+            group = self._groups.get(key)
+            if group is None:
+                alone[tally.path] += 1
+                tallies[tally.path] = tally
+            else:
+                group.records.append(record)
+        self._companions.clear()
+        for path, n in alone.items():
+            note = f"{quantity(n, 'record')} of it belong to no trace that was given"
+            tallies[path].notes.append(note)
+
     def take(self) -> Iterator[Group]:
         """Each group. It is kept no longer: its records are let go of once they are read."""
         self._adopt_orphans()
+        self._join_companions()
         for key in list(self._groups):
             yield self._groups.pop(key)
 

@@ -116,12 +116,12 @@ class Transcript:
             step_kind = "thinking" if entry.is_thought else kind
             self.add(step_kind, message.actor, entry.text, entry.data)
         elif isinstance(entry, Call):
-            self._call(entry, message.actor)
+            self.call(entry, message.actor)
         else:
             is_named = message.is_answer and self._open_calls.knows(message.id)
             if entry.call_id is None and is_named:
                 entry = replace(entry, call_id=message.id)
-            self._result(entry)
+            self.result(entry)
 
     def add(self, kind: str, actor: str, content: str, data: Record) -> Step:
         """Append a step. The ``id`` of its message becomes its own.
@@ -150,7 +150,7 @@ class Transcript:
         self.steps.append(step)
         return step
 
-    def _call(self, call: Call, actor: str) -> None:
+    def call(self, call: Call, actor: str = "assistant") -> None:
         """Append a call. An id that comes again gets a suffix, or results would be mixed up."""
         own_id = self._call_ids.unused(call.id or f"call-{len(self._call_ids) + 1}")
         data = {**call.data, "call_id": own_id, "name": call.name, "arguments": call.arguments}
@@ -161,7 +161,7 @@ class Transcript:
         step = self.add("tool.call", actor, call.name, data)
         self._open_calls.add(step, call.id)
 
-    def _result(self, result: Result) -> None:
+    def result(self, result: Result) -> None:
         """Append a result, with the id and the name of the call that it answers."""
         call = self._open_calls.take(result.call_id, result.name)
         call_id = result.call_id

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.traces.decode import MOST_LEVELS, decode_at, shallow
+from toolkit.traces.decode import MOST_DECODED, MOST_LEVELS, decode_at, shallow
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.kinds import ANSWERS, FAILED, VERCEL_TYPES, WHYS
 from toolkit.traces.spelling import snake, stated, take
@@ -17,8 +17,6 @@ WENT_WELL = {"success", "completed", "ok", "output-available", "outcome_ok"}
 """What a state says of the answer to a call, in lower case."""
 NAMELESS_CALLS = ("tool_call", "function_call", "custom_tool_call")
 """The types of calls that do not name a tool."""
-MOST_DECODED = 3
-"""How often arguments may be JSON text inside of JSON text."""
 
 
 @dataclass(slots=True)
@@ -110,7 +108,7 @@ def result_of(part: Record) -> Result:
     error = _error_of(fields, why, answer)
     if error is None and kind.endswith("tool_result"):
         error = False  # the Messages API leaves it out where the call went well
-    words, data = _answer_words(answer)
+    words, data = answer_words(answer)
     if why is not None and not isinstance(why, bool):
         if words:
             fields["why"] = why
@@ -155,7 +153,7 @@ def _why_words(why: Any) -> tuple[str, dict[str, Any]]:
     return words_of(why)
 
 
-def _answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
+def answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
     """The words of an answer, out of the coat that MCP, Gemini or Vercel's SDK put around it."""
     if not isinstance(answer, dict):
         return words_of(answer)

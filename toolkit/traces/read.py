@@ -76,6 +76,10 @@ def read_traces(
     if not importing.tallies:
         kinds = " ".join(sorted(SUFFIXES))
         raise RecordError(f"no files of traces found: it looks for {kinds}", importing.path)
+    if not traces and importing.has_only_companions():
+        raise RecordError(
+            "it only says something of sessions: give the folder that they are in", importing.path
+        )
     if errors and len(errors) == len(importing.tallies):
         raise _refusal_of_all(importing.path, errors)
     warn_of_skipped(traces.report)
@@ -191,10 +195,12 @@ def _read_rows_of_log(source: Input, importing: Import) -> None:
 def _read_given(source: Input, known: dict[str, Format], format: str, importing: Import) -> None:
     """Read each record in the form that was given."""
     given = known[format]
-    recogniser = Recogniser({format: given})
-    importing.begin(source.name, "given")
     records = scan(source.content)
     first = beginning(records)
+    if _is_companion(first, source.name, [given], importing):
+        return
+    recogniser = Recogniser({format: given})
+    importing.begin(source.name, "given")
     if are_messages(first, recogniser):
         for record in conversation(chain(first, records), recogniser):
             importing.add(record, given)
@@ -215,6 +221,8 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
         raise refusal(source.name, source.content, [RawRecord(1, 1, unknown)], known)
     records = scan(source.content)
     first = beginning(records)
+    if _is_companion(first, source.name, known.values(), importing):
+        return
     if are_messages(first, recogniser):
         importing.begin(source.name, None)
         for record in conversation(chain(first, records), recogniser):
@@ -225,3 +233,17 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
     importing.begin(source.name, None)
     for reading, form in recogniser.all_readings(first, records, importing.note):
         importing.add(reading, form)
+
+
+def _is_companion(
+    first: list[RawRecord], name: str, forms: Iterable[Format], importing: Import
+) -> bool:
+    """Whether a file is an object that stands beside the records of a form; it is kept then."""
+    if len(first) != 1 or not isinstance(first[0].value, dict):
+        return False
+    for form in forms:
+        records = form.companions(name, first[0].value) if form.companions else None
+        if records is not None:
+            importing.accompany(name, records, form)
+            return True
+    return False

@@ -43,9 +43,17 @@ def _messages(response: Any, levels: int) -> list[Any]:
         if messages:
             about = _without(response, name)
             return [{**about, **messages[0]}, *messages[1:]]
-    if isinstance(response.get("content", response.get("output_text")), str):
+    content = response.get("content", response.get("output_text"))
+    if isinstance(content, str) or _are_parts(content):
         return [{"role": "assistant", **response}]
     return []
+
+
+def _are_parts(content: Any) -> bool:
+    """Whether a content is a list of parts, as the Messages API answers, and none of messages."""
+    if not isinstance(content, list) or not content:
+        return False
+    return all(isinstance(part, dict) and "type" in part for part in content)
 
 
 def _listed(values: list[Any]) -> list[Any]:

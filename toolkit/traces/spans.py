@@ -12,7 +12,7 @@ from toolkit.traces.line import Reply
 from toolkit.traces.lines import Lines
 from toolkit.traces.messages import Transcript
 from toolkit.traces.span import Kind, Span
-from toolkit.traces.toolcalls import ToolRun, called_names, in_order, with_tool_runs
+from toolkit.traces.toolcalls import called_names, in_order, with_tool_runs
 from toolkit.traces.trace import Step, Trace
 from toolkit.traces.tree import Tree
 
@@ -50,8 +50,9 @@ def trace_of(spans: Iterable[Span], id_: str, meta: Mapping[str, Any]) -> Trace:
     root = tree.root()
     steps_of_lines = lines.labelled()
     tools = tree.tools(called_names(steps_of_lines), speaking)
-    runs = [_tool_run(span, tree) for span in tools]
-    all_lines = with_tool_runs(steps_of_lines, runs)
+    for span in tools:
+        span.agent = tree.agent_of(span)
+    all_lines = with_tool_runs(steps_of_lines, tools)
     if root is not None and root not in speaking and root not in tools:
         all_lines = _with_outer_words(all_lines, root)
     steps = in_order(all_lines)
@@ -106,20 +107,6 @@ def _reply(span: Span, tree: Tree) -> Reply:
         agent=tree.agent_of(span),
         depth=tree.depth(span),
         is_model=span.kind == "model",
-    )
-
-
-def _tool_run(span: Span, tree: Tree) -> ToolRun:
-    return ToolRun(
-        name=span.name,
-        arguments=span.arguments,
-        result=span.result,
-        call_id=span.call_id,
-        start=span.start,
-        end=span.end,
-        error=span.error,
-        why=span.why,
-        agent=tree.agent_of(span),
     )
 
 

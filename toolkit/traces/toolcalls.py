@@ -3,48 +3,19 @@
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import merge
 from typing import Any
 
 from toolkit.records import canonical
 from toolkit.traces.ids import Taken
+from toolkit.traces.messages import Transcript
+from toolkit.traces.parts import Call, Result, answer_words
+from toolkit.traces.span import Span
 from toolkit.traces.trace import Step
-from toolkit.traces.words import json_text, words_of
 
 NUMBER = re.compile(r"s\d+(-\d+)?")
 """The id of a step whose source gave it none."""
-
-
-@dataclass(slots=True)
-class ToolRun:
-    """What a tool was given and what it answered."""
-
-    name: str
-    arguments: Any = None
-    result: Any = None
-    call_id: str | None = None
-    start: float | None = None
-    end: float | None = None
-    error: bool | None = None
-    why: str = ""
-    agent: str | None = None
-
-    def words(self) -> str:
-        """What a person reads of the answer; why it failed where there is none."""
-        result = self.result
-        if result is None or result == "":
-            return self.why
-        if isinstance(result, dict):
-            return json_text(result)
-        words, _ = words_of(result)
-        return words
-
-    def has_ended(self) -> bool:
-        """Whether anything is known of how it ended."""
-        if self.result is not None or self.end is not None:
-            return True
-        return bool(self.error)
 
 
 def called_names(lines: Iterable[list[Step]]) -> set[str]:
@@ -52,7 +23,7 @@ def called_names(lines: Iterable[list[Step]]) -> set[str]:
     return {step.data["name"] for step in _of_kind(lines, "tool.call")}
 
 
-def with_tool_runs(lines: list[list[Step]], runs: Iterable[ToolRun]) -> list[list[Step]]:
+def with_tool_runs(lines: list[list[Step]], runs: Iterable[Span]) -> list[list[Step]]:
     """The lines with what the tools' spans say of each call; a run without a call is its own line.
 
     A run is matched to its call by the id, else by name and arguments, else by name and order.
@@ -77,9 +48,9 @@ def _of_kind(lines: Iterable[list[Step]], kind: str) -> list[Step]:
     return steps_of_kind
 
 
-def _matched(calls: list[Step], runs: list[ToolRun]) -> tuple[dict[str, ToolRun], list[ToolRun]]:
+def _matched(calls: list[Step], runs: list[Span]) -> tuple[dict[str, Span], list[Span]]:
     """The run of each call by the call's id, and the runs that no call is known of."""
-    matched: dict[str, ToolRun] = {}
+    matched: dict[str, Span] = {}
     for keys_of_call, key_of_run in (
         (_call_ids, _run_id),
         (_call_arguments, _run_arguments),
@@ -92,7 +63,7 @@ def _matched(calls: list[Step], runs: list[ToolRun]) -> tuple[dict[str, ToolRun]
                 continue
             for key in keys_of_call(call):
                 waiting[key].append(call_id)
-        unmatched: list[ToolRun] = []
+        unmatched: list[Span] = []
         for run in runs:
             key = key_of_run(run)
             candidates = waiting.get(key, deque())
@@ -113,7 +84,7 @@ def _call_ids(call: Step) -> list[Any]:
     return [id_ for id_ in ids if id_ is not None]
 
 
-def _run_id(run: ToolRun) -> Any:
+def _run_id(run: Span) -> Any:
     return run.call_id
 
 
@@ -121,7 +92,7 @@ def _call_arguments(call: Step) -> list[Any]:
     return [(call.data["name"], canonical(call.data.get("arguments")))]
 
 
-def _run_arguments(run: ToolRun) -> Any:
+def _run_arguments(run: Span) -> Any:
     return run.name, canonical(run.arguments)
 
 
@@ -129,7 +100,7 @@ def _call_name(call: Step) -> list[Any]:
     return [call.data["name"]]
 
 
-def _run_name(run: ToolRun) -> Any:
+def _run_name(run: Span) -> Any:
     return run.name
 
 
@@ -150,7 +121,7 @@ def _make_ids_unique(lines: list[list[Step]]) -> None:
             step.data["call_id"] = renamed.get(call_id, call_id)
 
 
-def _filled(steps: list[Step], matched: dict[str, ToolRun], answered: set[Any]) -> list[Step]:
+def _filled(steps: list[Step], matched: dict[str, Span], answered: set[Any]) -> list[Step]:
     """The steps with what the runs say. A result that no message repeats follows its calls."""
     filled: list[Step] = []
     waiting: list[Step] = []
@@ -164,7 +135,7 @@ def _filled(steps: list[Step], matched: dict[str, ToolRun], answered: set[Any]) 
         elif step.kind == "tool.call":
             call = _timed_call(step, run)
             filled.append(call)
-            if call.data["call_id"] not in answered and run.has_ended():
+            if call.data["call_id"] not in answered and _has_ended(run):
                 waiting.append(_result(run, call))
         elif step.kind == "tool.result":
             filled.append(_timed_result(step, run))
@@ -173,7 +144,7 @@ def _filled(steps: list[Step], matched: dict[str, ToolRun], answered: set[Any]) 
     return filled + waiting
 
 
-def _timed_call(call: Step, run: ToolRun) -> Step:
+def _timed_call(call: Step, run: Span) -> Step:
     """A call with the times of the tool's span."""
     if run.start is None:
         return call
@@ -182,11 +153,11 @@ def _timed_call(call: Step, run: ToolRun) -> Step:
     return replace(call, time=run.start)
 
 
-def _timed_result(result: Step, run: ToolRun) -> Step:
+def _timed_result(result: Step, run: Span) -> Step:
     """A result that a model was given, with the end of the tool's span."""
     if run.error is not None:
         result.data["error"] = run.error
-    words = run.words()
+    words = _words(run)
     if words and words.split() != result.content.split():
         output = run.result
         result.data["output"] = words if output is None else output
@@ -197,31 +168,39 @@ def _timed_result(result: Step, run: ToolRun) -> Step:
     return replace(result, content=content, time=time)
 
 
-def _result(run: ToolRun, call: Step) -> Step:
+def _words(run: Span) -> str:
+    """What a person reads of a tool's answer; why it failed where there is none."""
+    if run.result is None or run.result == "":
+        return run.why
+    words, _ = answer_words(run.result)
+    return words
+
+
+def _has_ended(run: Span) -> bool:
+    """Whether anything is known of how a tool's run ended."""
+    return run.result is not None or run.end is not None or bool(run.error)
+
+
+def _result(run: Span, call: Step) -> Step:
     """The result of a call, from the tool's span alone."""
-    data = {"call_id": call.data["call_id"], "name": call.data["name"], "error": run.error}
-    words = run.words()
+    words = _words(run)
+    about: dict[str, Any] = {"agent": call.data.get("agent"), "branch": call.data.get("branch")}
     if run.why and words != run.why:
-        data["why"] = run.why
-    for name in ("agent", "branch"):
-        if name in call.data:
-            data[name] = call.data[name]
-    return Step("", "tool.result", "tool", words, run.end, data)
+        about["why"] = run.why
+    transcript = Transcript()
+    transcript.result(Result(call.data["call_id"], call.data["name"], words, run.error, about))
+    return replace(transcript.steps[0], time=run.end)
 
 
-def _own_steps(run: ToolRun, taken: Taken) -> list[Step]:
+def _own_steps(run: Span, taken: Taken) -> list[Step]:
     """The call and the result of a tool that no model is known to have called."""
-    own_id = run.call_id or f"call-{len(taken) + 1}"
-    call_id = taken.unused(own_id)
+    call_id = taken.unused(run.call_id or f"call-{len(taken) + 1}")
     arguments = {} if run.arguments is None else run.arguments
-    data = {"call_id": call_id, "name": run.name, "arguments": arguments}
-    if run.agent:
-        data["agent"] = run.agent
-    step = Step("", "tool.call", "assistant", run.name, None, data)
-    call = _timed_call(step, run)
-    if not run.has_ended():
-        return [call]
-    return [call, _result(run, call)]
+    about = {"agent": run.agent} if run.agent else {}
+    transcript = Transcript()
+    transcript.call(Call(call_id, run.name, arguments, about))
+    call = _timed_call(transcript.steps[0], run)
+    return [call, _result(run, call)] if _has_ended(run) else [call]
 
 
 def in_order(lines: Iterable[list[Step]]) -> list[Step]:

@@ -75,6 +75,8 @@ class Trace:
 
 
 def title(trace: Trace) -> str:
-    """The first words of the user; empty where nobody spoke."""
-    words = " ".join(trace.text("user").split())
+    """The title that the source states, else the first words of the user; empty without either."""
+    stated = trace.meta.get("title")
+    text = stated if isinstance(stated, str) and stated.strip() else trace.text("user")
+    words = " ".join(text.split())
     return words if len(words) <= TITLE_CHARS else words[: TITLE_CHARS - 1] + "…"

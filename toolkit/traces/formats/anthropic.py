@@ -2,20 +2,23 @@
 
 from typing import Any
 
-from toolkit.traces.fields import without
+from toolkit.traces.fields import objects_of, without
 from toolkit.traces.formats.chat import read_chat
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.kinds import is_block
+from toolkit.traces.messages import is_message
 from toolkit.traces.trace import Trace
 
+STOPS = ("stop_reason", "stop_sequence", "usage")
+"""The fields of a response of which one is there also where it says neither its type nor a role."""
 RESULTS = ("succeeded", "errored", "canceled", "expired")
 """How a request of a batch may have ended."""
 
 
 def _is_anthropic(record: Record) -> bool:
     """Whether it is a request, or has what only this API writes: blocks, a system prompt apart."""
-    if _is_batch_line(record):
+    if _is_batch_line(record) or _is_bare_reply(record) or _is_reply(record.get("response")):
         return True
     request = record.get("request")
     if isinstance(request, dict):
@@ -34,6 +37,20 @@ def _is_batch_line(record: Record) -> bool:
     return "custom_id" in record and isinstance(result, dict) and result.get("type") in RESULTS
 
 
+def _is_reply(response: Any) -> bool:
+    """Whether it is the body of a response, which may say neither its type nor a role."""
+    if not isinstance(response, dict):
+        return False
+    content = response.get("content")
+    has_blocks = isinstance(content, list) and any("type" in part for part in objects_of(content))
+    return has_blocks and any(name in response for name in STOPS)
+
+
+def _is_bare_reply(record: Record) -> bool:
+    """Whether a record is the body of a response and no message of a conversation."""
+    return _is_reply(record) and not is_message(record)
+
+
 def _has_block(message: Any) -> bool:
     if not isinstance(message, dict):
         return False
@@ -49,6 +66,9 @@ def _read(record: Record, id_: str) -> Trace:
         record = {**request, **others, "messages": request.get("messages")}
     if _is_batch_line(record):
         return _read_batch_line(record, id_)
+    if "messages" not in record:
+        beside = {"response": record} if _is_bare_reply(record) else record
+        record = {**beside, "messages": []}
     return read_chat(record, id_)
 
 
@@ -56,8 +76,9 @@ def _read_batch_line(record: Record, id_: str) -> Trace:
     """The trace of the answer in a batch; how it ended is the outcome."""
     result = record["result"]
     response = result.get("message")
-    if response is None and isinstance(result.get("error"), dict):
-        response = {"error": result["error"].get("error") or result["error"]}
+    error = result.get("error") or record.get("error")
+    if response is None and isinstance(error, dict):
+        response = {"error": error.get("error") or error}
     others = without(record, "custom_id", "result")
     fields = {**others, "outcome": result["type"], "messages": [], "response": response}
     return read_chat(fields, id_)
@@ -67,4 +88,5 @@ def _id(record: Record) -> str | None:
     return first_id(record, "custom_id") or first_id(record)
 
 
-FORMAT = Format("anthropic", ("messages", "request", "custom_id"), _read, _is_anthropic, _id)
+FIELDS = ("messages", "request", "response", "custom_id", "stop_reason", "stop_sequence")
+FORMAT = Format("anthropic", FIELDS, _read, _is_anthropic, _id)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.usage import usage_of
 
+MOST_LEVELS = 50
+"""How deep the value of an attribute may be nested."""
 INDEX_DIGITS = 5
 """An index of more digits in the name of an attribute is a number, and no place in a list."""
 
@@ -92,3 +94,44 @@ def listed(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     return [] if value is None or value == "" else [value]
+
+
+def value_of(value: Any, level: int = 0) -> Any:
+    """The value that an ``AnyValue`` of OTLP holds; integers come as text.
+
+    >>> value_of({"arrayValue": {"values": [{"intValue": "3"}, {"stringValue": "a"}]}})
+    [3, 'a']
+    """
+    if not isinstance(value, dict) or level > MOST_LEVELS:
+        return value
+    for name, inner in value.items():
+        match name:
+            case "intValue" | "int_value":
+                return _number(inner)
+            case "arrayValue" | "array_value" if isinstance(inner, dict):
+                items = inner.get("values")
+                return [value_of(item, level + 1) for item in items or ()]
+            case "kvlistValue" | "kvlist_value" if isinstance(inner, dict):
+                return attributes_of(inner.get("values"), level + 1)
+            case _:
+                return inner
+    return None
+
+
+def _number(text: Any) -> Any:
+    try:
+        return int(text)
+    except (TypeError, ValueError, OverflowError):
+        return text
+
+
+def attributes_of(pairs: Any, level: int = 0) -> dict[str, Any]:
+    """Attributes by their names; some exporters write them as an object at once."""
+    if isinstance(pairs, dict):
+        return dict(pairs)
+    fields: dict[str, Any] = {}
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, dict) and isinstance(pair.get("key"), str):
+            key = pair["key"]
+            fields[key] = value_of(pair.get("value"), level)
+    return fields

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import object_in, objects_in, others
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
@@ -20,7 +20,7 @@ KINDS: dict[str, Kind] = {"llm": "model", "tool": "tool"}
 PAGES = ("events", "rows", "data")
 MARKS = {"span_attributes", "root_span_id", "span_parents", "metrics", "scores"}
 """The fields beside ``span_id`` that a row has, at least one."""
-CONVERTED = frozenset(("id", "span_id", "root_span_id", "span_parents", "start", "end", "is_root"))
+CONVERTED = frozenset(("id", "span_id", "root_span_id", "span_parents", "is_root"))
 HOMES = CONVERTED | {
     "input",
     "output",
@@ -171,5 +171,5 @@ FORMAT = Format(
     _record_id,
     _rows,
     _trace_id,
-    converted=CONVERTED,
+    converted=CONVERTED | {"metrics.start", "metrics.end"},
 )

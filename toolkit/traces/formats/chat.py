@@ -3,7 +3,7 @@
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.decode import decode_at
+from toolkit.traces.decode import decoded
 from toolkit.traces.extension import restored
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
@@ -40,8 +40,7 @@ def read_chat(record: Record, id_: str) -> Trace:
 
 def _messages(written: Any) -> list[Any]:
     """The messages, also where they are the JSON text of a list."""
-    if isinstance(written, str):
-        written = decode_at(written, 0).value
+    written = decoded(written)
     if not isinstance(written, list):
         raise RecordError("it is no list of messages", field="messages")
     return written

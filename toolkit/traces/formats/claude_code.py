@@ -4,10 +4,13 @@ One reply of the API takes several lines, a line a block, each of which repeats 
 of a sub-agent stand behind the call that started it, on a branch of their own.
 """
 
+import re
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from toolkit.records import RecordError
-from toolkit.traces.formats.claude_lines import SESSION_ID, message_on
+from toolkit.traces.fields import objects_of
+from toolkit.traces.formats.claude_lines import AGENT_LINE, SESSION_ID, message_on
 from toolkit.traces.formats.claude_session import Session
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
@@ -15,8 +18,13 @@ from toolkit.traces.trace import Trace
 
 FOREIGN = {"traceId", "trace_id", "messages", "steps", "role", "payload"}
 """Fields of records that are no lines, though they may name a session."""
-CONVERTED = {"subtype", "event", "durationMs", "duration_ms", "costUSD"}
-"""An event is a piece of a message that comes as a whole too."""
+COMPANION = re.compile(r"agent-(.+)\.meta\.json$")
+"""The name of the file beside that of a sub-agent which says what the sub-agent is."""
+SUB_AGENTS = "subagents"
+"""The folder of the files of a session's sub-agents, in one that has the session's id."""
+INDEX_MARKS = ("fullPath", "firstPrompt", "messageCount", "summary")
+"""The fields of which an entry of an index of sessions has one."""
+CONVERTED = {"subtype", "durationMs", "duration_ms", "costUSD"}
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -72,6 +80,26 @@ def _id(record: Record) -> str | None:
     return _session_id(record)
 
 
+def _companions(name: str, record: Record) -> list[Record] | None:
+    """What an index says of each session, or what the file beside a sub-agent's says of it."""
+    entries = objects_of(record.get("entries"))
+    if entries and all(map(_is_entry, entries)):
+        return [{**entry, "type": "session-index"} for entry in entries]
+    path = PurePath(name)
+    agent = COMPANION.match(path.name)
+    if agent is None or not isinstance(record.get("agentType", record.get("description")), str):
+        return None
+    line = {**record, "type": AGENT_LINE, "isSidechain": True, "agentId": agent[1]}
+    if SUB_AGENTS in path.parts:
+        place = path.parts.index(SUB_AGENTS)
+        line["sessionId"] = path.parts[place - 1]
+    return [line]
+
+
+def _is_entry(entry: Record) -> bool:
+    return isinstance(entry.get("sessionId"), str) and any(name in entry for name in INDEX_MARKS)
+
+
 def _is_line(record: Record) -> bool:
     kind = record.get("type")
     if not isinstance(kind, str) or not FOREIGN.isdisjoint(record):
@@ -95,4 +123,5 @@ FORMAT = Format(
     record_id=_id,
     group=_session_id,
     converted=frozenset(CONVERTED),
+    companions=_companions,
 )

@@ -9,6 +9,8 @@ from toolkit.traces.usage import number_of
 
 Fields = dict[str, Any]
 SESSION_ID = ("sessionId", "session_id")
+AGENT_LINE = "agent-meta"
+"""The type of what stands in the file beside a sub-agent's: its type, its task and its call."""
 STATES = (
     "cwd",
     "gitBranch",

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from toolkit.traces.fields import object_in
 from toolkit.traces.formats.claude_lines import (
+    AGENT_LINE,
     STATES,
     Fields,
     apart_from_program,
@@ -22,9 +23,11 @@ from toolkit.traces.formats.claude_lines import (
 from toolkit.traces.formats.claude_threads import Threads
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
+from toolkit.traces.spans import NOTES
 from toolkit.traces.totals import totals_of
 from toolkit.traces.trace import Step, Trace
 
+TITLE_FIELDS = ("customTitle", "aiTitle")
 TITLES = ("summary", "ai-title", "custom-title", "agent-name")
 """Lines that hold nothing but what is kept for the whole session."""
 
@@ -47,6 +50,9 @@ class Session:
         """What each reply states, until its first step has taken it."""
         self._states: dict[str, dict[str, Any]] = {name: {} for name in STATES}
         """The values of each state, in their order; by their text, as each may be of any type."""
+        self._runs: list[Fields] = []
+        """What the last line of each run states."""
+        self._title = title_of(lines)
         self._other_lines: dict[str, list[Record]] = {}
 
     def read(self) -> None:
@@ -77,7 +83,7 @@ class Session:
 
     def _read_sub_agent(self, agent: str, arguments: Record) -> None:
         lines = self.threads.take(agent)
-        name = _agent_name([arguments, *lines])
+        name = _agent_name(arguments, lines)
         self._read_thread(lines, Thread(name, agent))
 
     def _read_line(self, line: Record, thread: Thread) -> None:
@@ -145,8 +151,7 @@ class Session:
         """What the last line of a run states goes to meta; its words are mostly those of a step."""
         stated = further_fields(line)
         words = stated.pop("result", None)
-        self.meta |= stated
-        self.meta |= totals_of(stated)
+        self._runs.append(stated)
         self.meta["outcome"] = line.get("subtype")
         last_words = [step.content for step in self.transcript.steps[-1:]]
         if not words or words in last_words:
@@ -173,8 +178,11 @@ class Session:
             values = list(by_text.values())
             if values:
                 self.meta[name] = values[0] if len(values) == 1 else values
+        self.meta |= _totals_of_runs(self._runs)
         if session:
             self.meta["session"] = session
+        if self._title:
+            self.meta["title"] = self._title
         if self._other_lines:
             self.meta["other_lines"] = self._other_lines
         for step in self.transcript.steps:
@@ -182,6 +190,20 @@ class Session:
                 self.meta.setdefault("model", step.data["model"])
                 break
         return self.transcript.trace(id_, self.meta)
+
+
+def _totals_of_runs(runs: list[Fields]) -> Fields:
+    """What a run states of itself; of several runs the sums, and what each states."""
+    totals: Fields = {}
+    for run in runs:
+        for name, value in totals_of(run).items():
+            is_number = isinstance(value, int | float)
+            totals[name] = totals.get(name, 0) + value if is_number else value
+    if len(runs) < 2:
+        [run] = runs or [{}]
+        return run | totals
+    note = f"{len(runs)} runs state what they used: the totals are their sums, see meta['runs']"
+    return {**totals, "runs": runs, NOTES: [note]}
 
 
 def _attachment(line: Record) -> Fields:
@@ -201,10 +223,39 @@ def _attachment(line: Record) -> Fields:
     return message
 
 
-def _agent_name(records: Iterable[Record]) -> str:
-    """The name of a sub-agent: its type, as the call that started it or its lines state it."""
-    for record in records:
+def _agent_name(arguments: Record, lines: Iterable[Record]) -> str:
+    """The name of a sub-agent: its type, as its call or its lines state it, and its task."""
+    for line in lines:
+        if line.get("type") == AGENT_LINE:
+            type_ = line.get("name") or line.get("agentType")
+            stated = [type_, line.get("description")]
+            return ": ".join(text for text in stated if isinstance(text, str) and text)
+    for record in (arguments, *lines):
         name = record.get("subagent_type")
         if isinstance(name, str) and name:
             return name
     return "sub-agent"
+
+
+def title_of(lines: Iterable[Record]) -> str | None:
+    """What a session is called: by the user, else by the program, else by the last summary of it.
+
+    A session's file may hold the summaries of earlier ones: these name a line of another session.
+    """
+    uuids = {id_text(line.get("uuid")) for line in lines}
+    titles: dict[str, str] = {}
+    summaries: dict[str, None] = {}
+    for line in lines:
+        for name in TITLE_FIELDS:
+            if isinstance(line.get(name), str):
+                titles[name] = line[name]
+        if isinstance(line.get("summary"), str):
+            summaries[line["summary"]] = None
+            if "leafUuid" not in line or id_text(line["leafUuid"]) in uuids:
+                titles["summary"] = line["summary"]
+    if len(summaries) == 1:
+        titles["summary"] = next(iter(summaries))
+    for name in (*TITLE_FIELDS, "summary"):
+        if name in titles:
+            return titles[name]
+    return None

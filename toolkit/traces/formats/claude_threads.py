@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from toolkit.traces.formats.claude_lines import blocks_of, tool_result_on, words_on
+from toolkit.traces.formats.claude_lines import AGENT_LINE, blocks_of, tool_result_on, words_on
 from toolkit.traces.ids import Record
 from toolkit.traces.words import words_of
 
@@ -45,6 +45,8 @@ class Threads:
         calls_of_prompts: dict[str, str] = {}
         for line in lines:
             self._note_progress(line)
+            if line.get("type") == AGENT_LINE:
+                self._note(line.get("toolUseId"), line.get("agentId"))
             for block in blocks_of(line):
                 if block.get("type") == "tool_result":
                     self._note(block.get("tool_use_id"), _agent_in(block, line))

@@ -246,5 +246,5 @@ FORMAT = Format(
     _is_line,
     record_id=_session_id,
     group=_session_id,
-    converted=frozenset(("duration_seconds",)),
+    converted=frozenset({"payload.duration_seconds", "**.metadata.duration_seconds"}),
 )

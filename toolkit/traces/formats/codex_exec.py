@@ -114,5 +114,5 @@ FORMAT = Format(
     _is_event,
     record_id=_thread_id,
     group=_thread_id,
-    converted=frozenset(("item_type",)),
+    converted=frozenset({"item.item_type"}),
 )

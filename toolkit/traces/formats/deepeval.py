@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.rows import decoded_cell
 from toolkit.traces.formats.scores import score, verdict
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -55,7 +55,7 @@ def _cases(record: Record) -> Iterator[Record]:
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
-    turns = decoded_cell(record.get("turns"))
+    turns = decoded(record.get("turns"))
     if isinstance(turns, list):
         for turn in turns:
             transcript.read_all(_turn(turn))
@@ -79,7 +79,7 @@ def _turn(turn: Any) -> list[Any]:
 def _tools(record: Record) -> list[dict[str, Any]]:
     """The calls that stand beside an answer, each with what came back where it says so."""
     messages: list[dict[str, Any]] = []
-    called = decoded_cell(stated(record, TOOLS))
+    called = decoded(stated(record, TOOLS))
     for tool in objects_in({TOOLS: called}, TOOLS):
         call = without(tool, "type")
         arguments = take(call, "input_parameters")

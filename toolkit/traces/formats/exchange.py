@@ -47,7 +47,7 @@ def is_batch_line(record: Record) -> bool:
         return True
     if isinstance(response, dict):
         return "status_code" in response
-    return isinstance(record.get("error"), dict)
+    return "result" not in record and isinstance(record.get("error"), dict)
 
 
 def add_error(transcript: Transcript, *owners: Any) -> None:

@@ -41,12 +41,17 @@ class Format:
     read together, in their order, as ``{"records": [...]}``. A record without an id belongs to the
     trace of the record before it; where none in a file has one, they are one trace together."""
     converted: frozenset[str] = frozenset()
-    """The names of fields that a trace holds in another shape, as a role, a type or a time. A
-    field is reported as passed over where it is not among them and its value is not in the trace.
-    """
+    """The fields that a trace holds in another shape, as a role, a type or a time: by their paths
+    in the record, without the places in lists, as ``messages.recipient``. A ``*`` is any one name,
+    ``**.`` whatever leads there. A field is reported as passed over where it is not among them and
+    its value is not in the trace."""
     archive: Callable[[Archive], Iterable[Record] | None] | None = None
     """The records of a zip archive whose members belong together, as those of a log; None where the
     archive is not of this format."""
+    companions: Callable[[str, Record], Iterable[Record] | None] | None = None
+    """The records in a file that stands beside those of traces, as an index of sessions does, from
+    its name and its object; None where it is no such file. Each joins the trace that `group` names,
+    and begins none."""
 
     def fits(self, record: object) -> bool:
         """Whether `record` is of this format."""

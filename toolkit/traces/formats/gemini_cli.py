@@ -140,5 +140,4 @@ FORMAT = Format(
     _knows,
     _session,
     group=_session,
-    converted=frozenset({"type"}),
 )

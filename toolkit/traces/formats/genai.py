@@ -6,7 +6,9 @@ are in the tables.
 
 from typing import Any
 
-from toolkit.traces.contents import decoded, messages_in
+from toolkit.traces.contents import messages_in
+from toolkit.traces.decode import decoded
+from toolkit.traces.fields import objects_of
 from toolkit.traces.formats.attributes import Attributes, listed
 from toolkit.traces.formats.genai_events import read_events, take_details
 from toolkit.traces.spans import Kind, Span
@@ -39,6 +41,11 @@ INPUTS = (
     "gen_ai.prompt",
     "ai.prompt.messages",
 )
+CONVERSATIONS = (
+    "pydantic_ai.all_messages",
+    "all_messages_events",
+)
+"""The attributes in which Pydantic AI writes down the conversation of an agent's run."""
 OUTPUTS = (
     "gen_ai.output.messages",
     "gen_ai.completion",
@@ -48,6 +55,10 @@ TOOL_NAMES = (
     "ai.toolCall.name",
     "traceloop.entity.name",
 )
+AGENT_NAMES = (
+    "gen_ai.agent.name",
+    "agent_name",
+)
 CALL_IDS = (
     "gen_ai.tool.call.id",
     "ai.toolCall.id",
@@ -55,11 +66,13 @@ CALL_IDS = (
 ARGUMENTS = (
     "gen_ai.tool.call.arguments",
     "ai.toolCall.args",
+    "tool_arguments",
     "traceloop.entity.input",
 )
 RESULTS = (
     "gen_ai.tool.call.result",
     "ai.toolCall.result",
+    "tool_response",
     "traceloop.entity.output",
 )
 USAGES = (
@@ -75,9 +88,10 @@ RESPONSE_MODEL = "gen_ai.response.model"
 def read_genai(span: Span, attributes: Attributes, events: list[dict[str, Any]]) -> None:
     """Fill `span` with what the attributes and events say; those that are read are taken out."""
     take_details(attributes, events)
+    events += _events_in(attributes)
     if span.kind == "other":
         span.kind = _kind(attributes)
-    span.agent = span.agent or attributes.text("gen_ai.agent.name")
+    span.agent = span.agent or attributes.text(*AGENT_NAMES)
     if span.kind == "agent" and span.agent is None:
         span.agent = attributes.text("traceloop.entity.name") or span.name
     if span.kind == "tool":
@@ -90,7 +104,7 @@ def read_genai(span: Span, attributes: Attributes, events: list[dict[str, Any]])
 
 
 def _kind(attributes: Attributes) -> Kind:
-    """The kind of a span by its operation; one that names a model and no operation calls it."""
+    """The kind of a span by its operation; without one, by the names that it has."""
     stated = False
     for name in OPERATIONS:
         operation = attributes.rest.get(name)
@@ -100,8 +114,24 @@ def _kind(attributes: Attributes) -> Kind:
         kind = KINDS.get(operation.lower())
         if kind is not None:
             return kind
-    names_model = REQUEST_MODEL in attributes.rest
-    return "model" if names_model and not stated else "other"
+    if stated:
+        return "other"
+    if REQUEST_MODEL in attributes.rest:
+        return "model"
+    if TOOL_NAMES[0] in attributes.rest:
+        return "tool"
+    if any(name in attributes.rest for name in (*CONVERSATIONS, *AGENT_NAMES)):
+        return "agent"
+    return "other"
+
+
+def _events_in(attributes: Attributes) -> list[dict[str, Any]]:
+    """The events that Pydantic AI writes into an attribute of the span."""
+    written = decoded(attributes.rest.get("events"))
+    events = [event for event in objects_of(written) if "event.name" in event]
+    if events:
+        del attributes.rest["events"]
+    return [{"name": event["event.name"], "attributes": event} for event in events]
 
 
 def _read_tool(span: Span, attributes: Attributes) -> None:
@@ -136,6 +166,17 @@ def _read_messages(span: Span, attributes: Attributes) -> None:
     answered = messages_in(attributes.take(*OUTPUTS), "assistant")
     span.output += answered.messages
     _read_ai_sdk(span, attributes)
+    _read_conversation(span, attributes)
+
+
+def _read_conversation(span: Span, attributes: Attributes) -> None:
+    """The messages of a whole run of an agent, of which the last is its answer."""
+    messages = messages_in(attributes.take(*CONVERSATIONS), "user").messages
+    if not messages or span.has_words():
+        return
+    span.input += messages
+    if messages[-1].get("role") == "assistant":
+        span.output.append(span.input.pop())
 
 
 def _read_ai_sdk(span: Span, attributes: Attributes) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from toolkit.traces.contents import decoded, messages_in
+from toolkit.traces.contents import messages_in
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import without
 from toolkit.traces.formats.attributes import Attributes
 from toolkit.traces.formats.scores import score
@@ -27,6 +28,7 @@ ABOUT = {
     "gen_ai.provider.name",
     "gen_ai.event.content",
     "event.name",
+    "gen_ai.message.index",
     "message",
 }
 """The fields of an event that say nothing of its message, or hold the message itself."""

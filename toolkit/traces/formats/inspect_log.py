@@ -171,5 +171,5 @@ FORMAT = Format(
     record_id=_id,
     parts=_samples,
     archive=archived_logs,
-    converted=frozenset({"input_refs", "call_refs"}),
+    converted=frozenset({"**.events.input_refs", "**.events.call_refs"}),
 )

@@ -76,5 +76,4 @@ FORMAT = Format(
     _read,
     is_item,
     group=_together,
-    converted=frozenset({"type"}),
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import objects_in, others
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
@@ -32,33 +32,16 @@ TYPES = KINDS.keys() | {
 TRACE_MARKS = {"sessionId", "userId", "environment", "release", "bookmarked", "htmlPath", "public"}
 """The fields that a row of the table of traces has beside its input, at least two."""
 CONVERTED = frozenset(
-    (
-        "id",
-        "traceId",
-        "parentObservationId",
-        "type",
-        "startTime",
-        "endTime",
-        "level",
-        "trace_id",
-        "parent_observation_id",
-        "start_time",
-        "end_time",
-        "timestamp",
-        "source",
-        "usage",
-        "usageDetails",
-        "costDetails",
-        "usage_details",
-        "cost_details",
-    )
+    "id traceId parentObservationId type startTime endTime level trace_id "
+    "parent_observation_id start_time end_time timestamp source usage usageDetails "
+    "usage_details".split()
 )
+PATHS = CONVERTED | {f"observations.{name}" for name in CONVERTED} | {"scores.source"}
 MODEL_FIELDS = {
     "model",
     "providedModelName",
     "usage",
     "usageDetails",
-    "costDetails",
 }
 """The fields that say something of a model, and stay as they are elsewhere."""
 HOMES = CONVERTED | {"input", "output", "name", "model", "providedModelName", "statusMessage"}
@@ -239,5 +222,5 @@ FORMAT = Format(
     _trace_id,
     _rows,
     _trace_id,
-    converted=CONVERTED,
+    converted=PATHS,
 )

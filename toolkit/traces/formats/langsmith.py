@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import object_in, objects_in, others, stated_only
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
@@ -29,26 +29,9 @@ USAGE = (
 FEEDBACK_HOMES = ("key", "score", "comment", "feedback_source")
 ENDED = ("success", "error")
 CONVERTED = frozenset(
-    (
-        "id",
-        "trace_id",
-        "parent_run_id",
-        "parent_run_ids",
-        "dotted_order",
-        "run_type",
-        "start_time",
-        "end_time",
-        "error",
-        "status",
-        "name",
-        "child_runs",
-        "prompt_tokens",
-        "completion_tokens",
-        "total_cost",
-        "lc",
-        "type",
-        "feedback_source",
-    )
+    "id trace_id parent_run_id parent_run_ids dotted_order run_type start_time end_time "
+    "error status name child_runs prompt_tokens completion_tokens total_cost lc type "
+    "feedback_source".split()
 )
 """The fields of a run that have a home in a `Span`, and those that say what a message is."""
 HOMES = CONVERTED | {"inputs", "outputs", "feedback_stats", "feedback", "tags"}
@@ -234,5 +217,5 @@ FORMAT = Format(
     _trace_id,
     _runs,
     _trace_id,
-    converted=CONVERTED,
+    converted=CONVERTED | {"**.lc", "**.feedback_source"},
 )

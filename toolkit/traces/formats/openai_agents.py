@@ -135,5 +135,4 @@ FORMAT = Format(
     _trace_id,
     parts=_opened,
     group=_trace_id,
-    converted=frozenset({"object", "type", "started_at", "ended_at"}),
 )

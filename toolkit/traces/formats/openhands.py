@@ -211,8 +211,9 @@ def _id(record: Record) -> str | None:
     return first_id(record, "instance_id", "conversation_id", "session_id")
 
 
-CONVERTED = frozenset(("source", "message", "action", "observation", "cause", "success"))
-FORMAT = Format("openhands", LISTS, _read, _has_events, record_id=_id, converted=CONVERTED)
+CONVERTED = ("source", "message", "action", "observation", "cause", "success")
+IN_LISTS = frozenset(f"{holder}.{name}" for holder in LISTS for name in CONVERTED)
+FORMAT = Format("openhands", LISTS, _read, _has_events, record_id=_id, converted=IN_LISTS)
 EVENTS = Format(
     "openhands-events",
     ("action", "observation", "kind"),
@@ -220,5 +221,5 @@ EVENTS = Format(
     _is_event,
     record_id=_id,
     group=_together,
-    converted=CONVERTED,
+    converted=frozenset(CONVERTED),
 )

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from toolkit.traces.contents import decoded, messages_in, result_of
+from toolkit.traces.contents import messages_in, result_of
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import NOTHING
 from toolkit.traces.formats.attributes import Attributes, listed
 from toolkit.traces.spans import Kind, Span
@@ -61,7 +62,6 @@ def read_openinference(span: Span, attributes: Attributes) -> None:
         return
     if kind in KINDS:
         span.kind = KINDS[kind]
-        del attributes.rest[KIND]
     elif has_messages and span.kind == "other":
         span.kind = "model"
     if span.kind == "agent":

@@ -2,7 +2,7 @@
 
 from toolkit.traces.fields import object_in
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.phoenix import CONVERTED, read_spans, trace_id
+from toolkit.traces.formats.phoenix import PATHS, read_spans, trace_id
 from toolkit.traces.ids import Record
 
 
@@ -18,5 +18,5 @@ FORMAT = Format(
     _is_printed,
     trace_id,
     group=trace_id,
-    converted=CONVERTED,
+    converted=PATHS,
 )

@@ -4,14 +4,14 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.traces.contents import decoded
+from toolkit.traces.decode import decoded
 from toolkit.traces.fields import object_in, objects_in, others
 from toolkit.traces.formats.attributes import flattened
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.otlp import error_of, otel_span, session_of
+from toolkit.traces.formats.otel import Stated, error_of, trace_of_stated
 from toolkit.traces.formats.scores import score
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.spans import Span, trace_of
+from toolkit.traces.spans import Span
 from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
@@ -22,22 +22,14 @@ ANNOTATIONS = ("annotations", "span_annotations")
 RESULT_HOMES = ("score", "label", "explanation")
 ANNOTATION_HOMES = ("name", "annotation_name", "annotator_kind", "result", "user_id", *RESULT_HOMES)
 CONVERTED = frozenset(
-    {
-        "annotator_kind",
-        "context",
-        "span_id",
-        "trace_id",
-        "parent_id",
-        "span_kind",
-        "kind",
-        "start_time",
-        "end_time",
-        "status_code",
-        "status",
-        "openinference.span.kind",
-        *CONTEXT,
-    }
-)
+    "context span_id trace_id parent_id span_kind kind start_time end_time status_code "
+    "status".split()
+).union(CONTEXT)
+PATHS = CONVERTED | {
+    "annotations.annotator_kind",
+    "span_annotations.annotator_kind",
+    "status.status_code",
+}
 HOMES = CONVERTED | {"name", "status_message", "attributes", "events", "id", *ANNOTATIONS}
 """The fields of a span that have a home in a `Span`."""
 MOST_REPR_CHARS = 1_000_000
@@ -134,29 +126,15 @@ def _span(record: Record, number: int) -> Span:
 
 def read_spans(record: Record, id_: str) -> Trace:
     """The trace of spans under the names of OpenTelemetry's SDK, whatever their vocabulary."""
-    spans: list[Span] = []
-    scores: list[dict[str, Any]] = []
-    attributes: list[dict[str, Any]] = []
+    stated: list[Stated] = []
+    meta: dict[str, Any] = {"scores": []}
     for number, fields in enumerate(record["records"]):
-        stated = _attributes(fields)
-        attributes.append(stated)
-        events = objects_in(fields, "events")
-        span, own_scores = otel_span(_span(fields, number), stated, events)
-        spans.append(span)
-        scores += own_scores
-        scores += _scores(fields)
-    meta: dict[str, Any] = {}
-    session = session_of(attributes)
-    if session is not None:
-        meta["session"] = session
-    for fields in attributes:
-        tags = fields.get("tag.tags")
-        if tags:
-            meta["tags"] = tags
-            break
-    if scores:
-        meta["scores"] = scores
-    return trace_of(spans, id_, meta)
+        attributes = _attributes(fields)
+        stated.append(Stated(_span(fields, number), attributes, objects_in(fields, "events")))
+        meta["scores"] += _scores(fields)
+        if attributes.get("tag.tags"):
+            meta.setdefault("tags", attributes["tag.tags"])
+    return trace_of_stated(stated, id_, meta)
 
 
 def _scores(span: Record) -> Iterator[dict[str, Any]]:
@@ -184,5 +162,5 @@ FORMAT = Format(
     trace_id,
     _spans,
     trace_id,
-    converted=CONVERTED,
+    converted=PATHS,
 )

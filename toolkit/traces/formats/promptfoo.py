@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.traces.contents import messages_in
 from toolkit.traces.fields import object_in, objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.rows import messages_in
 from toolkit.traces.formats.scores import score, verdict
 from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.messages import Transcript
@@ -77,15 +77,18 @@ def _read(record: Record, id_: str) -> Trace:
     response = record.get("response")
     if not isinstance(response, dict):
         response = {"output": response}
+    asked = messages_in(record["prompt"]["raw"], "user")
+    answered = messages_in(response.get("output"), "assistant")
     transcript = Transcript()
-    transcript.read_all(_history(record, response) or _one_turn(record, response))
+    transcript.read_all(_history(record, response) or asked.messages + answered.messages)
     error = response.get("error")
     if record.get("failureReason") == ERROR:
         error = error or record.get("error")
     if error:
         transcript.add("error", "system", str(error), {})
     trace = transcript.trace(id_, record, *USED)
-    trace.meta.update(_about(record, response))
+    beside = {"prompt": asked.beside, "output": answered.beside}
+    trace.meta.update(stated_only(beside) | _about(record, response))
     return trace
 
 
@@ -96,16 +99,6 @@ def _history(record: Record, response: Record) -> list[Any]:
         if messages:
             return messages
     return []
-
-
-def _one_turn(record: Record, response: Record) -> list[Any]:
-    """The prompt, which may be the JSON of messages, and the output."""
-    prompt = record["prompt"]["raw"]
-    messages = messages_in(prompt) or [{"role": "user", "content": prompt}]
-    output = response.get("output")
-    if output is not None:
-        messages += messages_in(output) or [{"role": "assistant", "content": output}]
-    return messages
 
 
 def _about(record: Record, response: Record) -> dict[str, Any]:
@@ -172,5 +165,5 @@ FORMAT = Format(
     _is_promptfoo,
     record_id=_id,
     parts=_results,
-    converted=frozenset({"raw", "success", "latencyMs", "tokenUsage"}),
+    converted=frozenset({"prompt.raw", "success", "latencyMs", "**.tokenUsage"}),
 )

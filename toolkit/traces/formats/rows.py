@@ -10,7 +10,8 @@ from warnings import catch_warnings
 
 from toolkit.records import RecordError
 from toolkit.traces.brief import as_words
-from toolkit.traces.decode import decode_at
+from toolkit.traces.contents import messages_in
+from toolkit.traces.decode import decoded
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -121,64 +122,32 @@ def read_row(
 ) -> Trace:
     """The trace of a row: the messages of its input, then those of its output."""
     transcript = Transcript()
-    transcript.read_all(_cell_messages(record.get(input_column), "user"))
-    if output_column is not None:
-        transcript.read_all(_cell_messages(record.get(output_column), "assistant"))
+    meta = dict(record)
+    for column, role in ((input_column, "user"), (output_column, "assistant")):
+        if column is not None:
+            content = messages_in(decoded_cell(record.get(column)), role)
+            transcript.read_all(content.messages)
+            meta[column] = content.beside
     if not transcript.steps:
         raise RecordError("the input and the output are both empty")
-    trace = transcript.trace(id_, record, id_column, input_column, output_column)
+    empty = [column for column in (input_column, output_column) if meta.get(column or "") is None]
+    trace = transcript.trace(id_, meta, id_column, *empty)
     return replace(trace, source=source)
 
 
-def _cell_messages(cell: Any, role: str) -> list[Any]:
-    """The messages in a cell, which holds a list of them, the words of one, or nothing."""
-    if cell is None or cell == "":
-        return []
-    messages = messages_in(cell)
-    if messages is None:
-        words = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-        messages = [{"role": role, "content": words}]
-    return messages
-
-
-def messages_in(cell: Any) -> list[Any] | None:
-    """The chat messages that a cell holds, as objects or as their JSON; None where it has none.
-
-    >>> messages_in('[{"role": "user", "content": "Is the shop open?"}]')
-    [{'role': 'user', 'content': 'Is the shop open?'}]
-    """
-    value = decoded_cell(cell)
-    if isinstance(value, dict):
-        if isinstance(value.get("role"), str):
-            return [value]
-        inner = value.get("messages") or value.get("message")
-        return messages_in(inner) if isinstance(inner, list | dict) else None
-    if not isinstance(value, list) or not value:
-        return None
-    messages: list[Any] = []
-    for element in value:
-        element_messages = messages_in(element) if isinstance(element, dict) else None
-        if element_messages is None:
-            return None
-        messages += element_messages
-    return messages
-
-
 def decoded_cell(cell: Any) -> Any:
-    """What the JSON of a cell stands for; the cell itself where it is no list or object.
+    """What the JSON of a cell stands for; the cell itself where it is no JSON.
 
     A list or an object as Python writes it is read as well: a CSV file of pandas has them so.
     """
-    if not isinstance(cell, str) or not cell.lstrip().startswith(("[", "{")):
-        return cell
-    text = cell.strip()
-    decoded = decode_at(text, 0)
-    if decoded.end == len(text) and not decoded.error and not decoded.n_cut:
-        return decoded.value
+    value = decoded(cell)
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
     if PYTHON_VALUE.match(text) and len(text) <= PYTHON_CHARS:
-        value = _python_value(text)
-        return cell if value is None else value
-    return cell
+        python_value = _python_value(text)
+        return value if python_value is None else python_value
+    return value
 
 
 def _python_value(text: str) -> Any:

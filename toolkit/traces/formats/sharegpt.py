@@ -54,4 +54,5 @@ def _message(turn: Any) -> Any:
     return {**without(turn, "from"), "role": role}
 
 
-FORMAT = Format("sharegpt", LISTS, _read, _knows, converted=frozenset({"from"}))
+CONVERTED = frozenset(f"{name}.from" for name in LISTS)
+FORMAT = Format("sharegpt", LISTS, _read, _knows, converted=CONVERTED)

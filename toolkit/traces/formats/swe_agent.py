@@ -166,5 +166,5 @@ FORMAT = Format(
     _read,
     _knows,
     record_id=_id,
-    converted=frozenset(("message_type",)),
+    converted=frozenset({"**.message_type"}),
 )

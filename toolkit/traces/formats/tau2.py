@@ -7,14 +7,15 @@ from toolkit.records import RecordError
 from toolkit.traces.fields import object_in, objects_in, stated_only, without
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.scores import score
+from toolkit.traces.formats.tau2_ticks import without_ticks
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of
 
 LISTS = ("messages", "simulations", "tasks")
-SIMULATION = ("task_id", "messages", "termination_reason")
-"""The fields that every simulation has."""
+SIMULATION = ("task_id", "termination_reason")
+"""The fields that every simulation has, beside its messages or, where it was spoken, its ticks."""
 
 
 def _parts(record: Record) -> Iterator[Record]:
@@ -33,6 +34,8 @@ def _parts(record: Record) -> Iterator[Record]:
 
 
 def _read(record: Record, id_: str) -> Trace:
+    if "ticks" in record:
+        record = without_ticks(record)
     messages = record.get("messages")
     if not isinstance(messages, list):
         raise RecordError("a simulation has a list of messages", field="messages")
@@ -97,7 +100,8 @@ def _knows(record: Record) -> bool:
 
 
 def _is_simulation(record: Record) -> bool:
-    return all(name in record for name in SIMULATION)
+    is_run = all(name in record for name in SIMULATION)
+    return is_run and ("messages" in record or "ticks" in record)
 
 
 FORMAT = Format("tau2", ("simulations", "termination_reason"), _read, _knows, parts=_parts)

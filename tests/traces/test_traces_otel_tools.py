@@ -1,0 +1,108 @@
+"""OpenTelemetry's spans as Tempo, Grafana, Jaeger and Pydantic AI hand them out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.traces import Trace, read_traces
+
+SAMPLES = Path(__file__).with_name("samples")
+
+
+def read(folder: Path, document: Any) -> Trace:
+    path = folder / "trace.json"
+    path.write_text(json.dumps(document))
+    [trace] = read_traces(path)
+    return trace
+
+
+def outline(trace: Trace) -> list[tuple[str, str]]:
+    return [(step.kind, step.content) for step in trace.steps]
+
+
+def document(*attributes: dict[str, Any]) -> dict[str, Any]:
+    """A document of spans with these attributes, the first of which is around the others."""
+    spans = []
+    for number, stated in enumerate(attributes):
+        pairs = [{"key": name, "value": {"stringValue": text}} for name, text in stated.items()]
+        parent = "a0" if number else ""
+        span = {"traceId": "t", "spanId": f"a{number}", "parentSpanId": parent, "name": "run"}
+        spans.append({**span, "startTimeUnixNano": str(number + 10**18), "attributes": pairs})
+    return {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+
+
+def test_a_trace_of_jaeger_has_its_times_its_failure_and_its_tree():
+    [trace] = read_traces(SAMPLES / "jaeger.json")
+    assert outline(trace) == [
+        ("message", "Is a bike free?"),
+        ("tool.call", "find"),
+        ("tool.result", "the shop is closed"),
+    ]
+    call, result = trace.steps[1:]
+    assert (call.data["agent"], call.data["duration_s"]) == ("shop", 0.5)
+    assert (result.data["error"], result.time) == (True, 1772442001.7)
+    assert call.data["usage"] == {"input_tokens": 12, "output_tokens": 5}
+    assert (trace.meta["session"], trace.meta["model"]) == ("s7", "m")
+    assert trace.meta["resource"] == {"serviceName": "shop-bot", "host.name": "laptop"}
+
+
+def test_the_run_of_a_pydantic_agent_in_tempos_answer_is_a_conversation():
+    [trace] = read_traces(SAMPLES / "otlp.tempo.json")
+    assert outline(trace) == [
+        ("message", "Is a bike free?"),
+        ("tool.call", "find"),
+        ("tool.result", "two"),
+        ("message", "Two are."),
+    ]
+    call = trace.steps[1]
+    assert (call.data["arguments"], call.data["duration_s"]) == ({"day": "Monday"}, 0.5)
+    assert trace.steps[3].data["agent"] == "shop"
+
+
+CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.input.messages": json.dumps([{"role": "user", "content": "Q?"}]),
+    "gen_ai.output.messages": json.dumps([{"role": "assistant", "content": "A."}]),
+}
+SAID = [("message", "Q?"), ("message", "A.")]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda spans: {"trace": {"resourceSpans": spans}, "metrics": {"inspectedBytes": "9"}},
+        lambda spans: {"batches": spans},
+        lambda spans: {"trace": {"batches": spans}},
+    ],
+    ids=["Grafana", "Tempo", "both"],
+)
+def test_the_spans_in_an_answer_of_tempo_are_read(tmp_path, wrap):
+    trace = read(tmp_path, wrap(document(CHAT)["resourceSpans"]))
+    assert outline(trace) == SAID
+    assert read_traces(tmp_path).report.not_understood == ()
+
+
+def test_the_history_that_an_agents_span_repeats_is_read_once(tmp_path):
+    messages = [{"role": "user", "parts": [{"type": "text", "content": "Q?"}]}]
+    messages.append({"role": "assistant", "parts": [{"type": "text", "content": "A."}]})
+    run = {"agent_name": "shop", "pydantic_ai.all_messages": json.dumps(messages)}
+    assert outline(read(tmp_path, document(run, CHAT))) == SAID
+    assert outline(read(tmp_path, document(run))) == SAID
+
+
+def test_the_events_that_pydantic_ai_writes_into_an_attribute_are_the_messages(tmp_path):
+    events = [
+        {"event.name": "gen_ai.user.message", "role": "user", "content": "Q?"},
+        {"event.name": "gen_ai.choice", "index": 0, "message": {"content": "A."}},
+    ]
+    chat = {"gen_ai.operation.name": "chat", "events": json.dumps(events)}
+    assert outline(read(tmp_path, document(chat))) == SAID
+
+
+def test_batches_of_something_else_are_not_taken_for_spans(tmp_path):
+    record = {"batches": [{"size": 3}], "messages": [{"role": "user", "content": "Q?"}]}
+    trace = read(tmp_path, record)
+    assert outline(trace) == SAID[:1]
+    assert trace.meta["batches"] == [{"size": 3}]
