@@ -29,7 +29,7 @@ WHERE = {
     "short_name": "figure",
     "write_heading": "figure",
 }
-"""The file of each name: it is imported when the name is first asked for, and matplotlib with it."""
+"""The file of each name: imported when the name is first asked for, and matplotlib with it."""
 __all__ = list(WHERE)
 
 
