@@ -4,37 +4,36 @@ A plot of your own is made of the same parts: `new_axes`, `write_heading`, `noth
 `short_name`, or, of shares with their intervals, `plot_rows` of `Row`s and `Mark`s.
 """
 
-from toolkit.views.plots.agreement import plot_agreement
-from toolkit.views.plots.alignment import plot_critiques, plot_rates, plot_versions
-from toolkit.views.plots.arrival import plot_delivery
-from toolkit.views.plots.coding import plot_saturation
-from toolkit.views.plots.confusion import plot_alignment
-from toolkit.views.plots.correction import plot_corrected, plot_widths
-from toolkit.views.plots.delivery import plot_loss, plot_tokens
-from toolkit.views.plots.figure import new_axes, nothing_to_show, short_name, write_heading
-from toolkit.views.plots.lengths import plot_lengths
-from toolkit.views.plots.rows import Mark, Row, plot_rows
-from toolkit.views.plots.topics import plot_topics
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "Mark",
-    "Row",
-    "new_axes",
-    "nothing_to_show",
-    "plot_agreement",
-    "plot_alignment",
-    "plot_corrected",
-    "plot_critiques",
-    "plot_delivery",
-    "plot_lengths",
-    "plot_loss",
-    "plot_rates",
-    "plot_rows",
-    "plot_saturation",
-    "plot_tokens",
-    "plot_topics",
-    "plot_versions",
-    "plot_widths",
-    "short_name",
-    "write_heading",
-]
+WHERE = {
+    "Mark": "rows",
+    "Row": "rows",
+    "new_axes": "figure",
+    "nothing_to_show": "figure",
+    "plot_agreement": "agreement",
+    "plot_alignment": "confusion",
+    "plot_corrected": "correction",
+    "plot_critiques": "alignment",
+    "plot_delivery": "arrival",
+    "plot_lengths": "lengths",
+    "plot_loss": "delivery",
+    "plot_rates": "alignment",
+    "plot_rows": "rows",
+    "plot_saturation": "coding",
+    "plot_tokens": "delivery",
+    "plot_topics": "topics",
+    "plot_versions": "alignment",
+    "plot_widths": "correction",
+    "short_name": "figure",
+    "write_heading": "figure",
+}
+"""The file of each name: imported when the name is first asked for, and matplotlib with it."""
+__all__ = list(WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in WHERE:
+        raise AttributeError(f"module 'toolkit.views.plots' has no attribute {name!r}")
+    return getattr(import_module(f"toolkit.views.plots.{WHERE[name]}"), name)
