@@ -199,7 +199,7 @@ async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
     for number, name in enumerate(PANELS):
         # what is out of sight JupyterLab does not draw
         await cells.nth(number).evaluate("cell => cell.scrollIntoView()")
-        panel = page.locator(f".fieldbook-{name}[tabindex='0']")
+        panel = cells.nth(number).locator(f".fieldbook-{name}[tabindex='0']")
         await panel.wait_for(timeout=FIRST_S * 1000)
         await panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
         await ACTS[name](page, panel, expect)
