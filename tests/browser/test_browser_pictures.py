@@ -100,7 +100,10 @@ panel => {
   while (walk.nextNode()) {
     const element = walk.currentNode.parentElement;
     if (!walk.currentNode.textContent.trim() || !element.checkVisibility()) continue;
-    if (element.closest("style, option, button, .fieldbook-table, .fieldbook-chip")) continue; // these end in dots, or scroll
+    if (element.closest("style, option, button, .fieldbook-table")) continue; // these end in dots, or scroll
+    let dotted = element;
+    while (dotted !== panel && getComputedStyle(dotted).textOverflow !== "ellipsis") dotted = dotted.parentElement;
+    if (dotted !== panel) continue; // it ends in dots
     const range = document.createRange();
     range.selectNodeContents(walk.currentNode);
     const place = element.closest(".fieldbook-side, .fieldbook-frame, .fieldbook-glass") ?? panel;
