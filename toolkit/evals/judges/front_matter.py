@@ -20,17 +20,29 @@ def fields_in(source: str, file: str | Path) -> dict[str, Any]:
         # yes and no; the fields that are numbers are read as such afterwards.
         fields = yaml.load(head, yaml.BaseLoader)
     except yaml.YAMLError as error:
-        parts = [getattr(error, "context", None), getattr(error, "problem", None)]
-        why = f"not YAML: {', '.join(filter(None, parts)) or error}"
-        if "mapping values are not allowed" in str(error):
-            why += ". A sentence that holds a colon is put in quotes"
-        mark = getattr(error, "problem_mark", None)
-        raise RecordError(why, str(file), mark.line + 1 if mark else None) from None
+        raise _not_yaml(error, file) from None
     if not isinstance(fields, dict):
         raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
     if body is not None:
         fields["text"] = body
     return fields
+
+
+def _not_yaml(error: yaml.YAMLError, file: str | Path) -> RecordError:
+    """What is wrong with the YAML, and on which line."""
+    reasons = []
+    for name in ("context", "problem"):
+        reason = getattr(error, name, None)
+        if reason:
+            reasons.append(reason)
+    why = f"not YAML: {', '.join(reasons) or error}"
+    if "mapping values are not allowed" in str(error):
+        why += ". A sentence that holds a colon is put in quotes"
+    line = None
+    mark = getattr(error, "problem_mark", None)
+    if mark:
+        line = mark.line + 1
+    return RecordError(why, str(file), line)
 
 
 def _parts(source: str, file: str | Path) -> tuple[str, str | None]:

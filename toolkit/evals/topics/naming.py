@@ -18,6 +18,8 @@ SENTENCE_WORDS = range(4, 18)
 """How many words a sentence has that tells something, and can be read at a glance."""
 HAS_DIGIT = re.compile(r"\d")
 LEAST_LETTERS = 3
+DULL_WEIGHT = 1e-6
+"""What a dull word's weight counts: it comes after all others, and counts where there are none."""
 
 
 def named_topics(
@@ -29,8 +31,10 @@ def named_topics(
     rows = []
     for topic, words in enumerate(_topic_words(texts, labels)):
         members = np.flatnonzero(labels == topic)
-        nearness = vectors[members] @ vectors[members].mean(axis=0)
-        nearest = members[np.argsort(-nearness, kind="stable")[:EXAMPLES_SHOWN]]
+        mean = vectors[members].mean(axis=0)
+        nearness = vectors[members] @ mean
+        order = np.argsort(-nearness, kind="stable")
+        nearest = members[order[:EXAMPLES_SHOWN]]
         examples = tuple(ids[row] for row in nearest)
         sentence = _telling_sentence([texts[row] for row in nearest], words.split(", "))
         rows.append((topic, len(members), words, examples, sentence))
@@ -71,15 +75,25 @@ def _topic_words(texts: list[str], labels: np.ndarray) -> list[str]:
         counts = vectorizer.fit_transform(text_of_topic)
         weights = ClassTfidfTransformer().fit_transform(counts).toarray()
     vocabulary = vectorizer.get_feature_names_out()
-    is_short = np.array([len(word) < LEAST_LETTERS or not word.isalnum() for word in vocabulary])
-    is_dull = _stop_words(vocabulary, counts.toarray()) | is_short
-    ranks = np.where(is_dull, weights * 1e-6, weights)
-    ranks[:, [bool(HAS_DIGIT.search(word)) for word in vocabulary]] = 0
+    is_stop_word = _stop_words(vocabulary, counts.toarray())
+    ranks = _ranks(vocabulary, weights, is_stop_word)
     names = []
-    for ranked_words, rank in zip(np.argsort(-ranks, axis=1, kind="stable"), ranks, strict=True):
-        best = [column for column in ranked_words[:WORDS_SHOWN] if rank[column] > 0]
+    for rank in ranks:
+        order = np.argsort(-rank, kind="stable")
+        best = [column for column in order[:WORDS_SHOWN] if rank[column] > 0]
         names.append(", ".join(vocabulary[best]))
     return names
+
+
+def _ranks(vocabulary: np.ndarray, weights: np.ndarray, is_stop_word: np.ndarray) -> np.ndarray:
+    """By what the words of each topic are chosen: ``(n_topics, n_words) float``, 0 for never."""
+    is_short = np.array([len(word) < LEAST_LETTERS for word in vocabulary])
+    is_sign = np.array([not word.isalnum() for word in vocabulary])
+    has_digit = np.array([bool(HAS_DIGIT.search(word)) for word in vocabulary])
+    is_dull = is_stop_word | is_short | is_sign
+    ranks = np.where(is_dull, weights * DULL_WEIGHT, weights)
+    ranks[:, has_digit] = 0
+    return ranks
 
 
 def _stop_words(vocabulary: np.ndarray, counts: np.ndarray) -> np.ndarray:

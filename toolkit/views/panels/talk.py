@@ -22,19 +22,26 @@ def conversation_html(conversation: Conversation) -> render.Html:
     for item in conversation.items[-SHOWN_ITEMS:]:
         if item.kind not in UNSEEN or item.data.get("error"):
             rows.append(_item_html(item))
-    if not conversation.runs:
-        return render.block(*rows)
+    if conversation.runs:
+        rows.append(_state_html(conversation))
+    return render.block(*rows)
+
+
+def _state_html(conversation: Conversation) -> render.Html:
+    """How the last run stands, by whom, and whether a model spoke."""
     last_run = next(reversed(conversation.runs.values()))
     state = f"{last_run.actor}: {last_run.state} · {last_run.source}"
-    return render.block(*rows, render.tag("p", state, class_="who"))
+    return render.tag("p", state, class_="who")
 
 
 def _item_html(item: Item) -> render.Html:
+    """An item as a message, or as a line between messages."""
     text = _text(item)
     if item.kind == "tool.call":
         return _note(f"{item.actor} uses {text}")
     if item.kind == "message" and item.actor == "system":
-        return _note(render.details("what the agent was told", render.tag("p", text)))
+        instructions = render.tag("p", text)
+        return _note(render.details("what the agent was told", instructions))
     if item.kind in LOOKS:
         who = render.tag("div", item.actor, class_="who")
         words = render.tag("div", render.markdown(text), class_="md")
@@ -51,5 +58,9 @@ def _text(item: Item) -> str:
     """The words of an item, or what its data says in their place; of a long one the end."""
     text = item.text
     for name in NAMES:
-        text = text or str(item.data.get(name) or "")
-    return f"… {text[-SHOWN_CHARS:]}" if len(text) > SHOWN_CHARS else text
+        if text:
+            break
+        text = str(item.data.get(name) or "")
+    if len(text) > SHOWN_CHARS:
+        return f"… {text[-SHOWN_CHARS:]}"
+    return text

@@ -95,12 +95,21 @@ def _draw_cell(ax: "Axes", place: tuple[int, int], n: int, what: str) -> None:
     from matplotlib.patches import Rectangle
 
     column, row = place
-    ground, ink, sign = (GREEN_CARD, GREEN, "✓") if what == "right" else (RED_CARD, RED, "✗")
     if not n:
-        ground, ink = CARD, SOFT
+        ground = CARD
+        ink = SOFT
+        words = "–"
+    elif what == "right":
+        ground = GREEN_CARD
+        ink = GREEN
+        words = f"✓ {what}"
+    else:
+        ground = RED_CARD
+        ink = RED
+        words = f"✗ {what}"
     corner = (column - 0.5 + GAP / 2, row - 0.5 + GAP / 2)
     ax.add_patch(Rectangle(corner, 1 - GAP, 1 - GAP, facecolor=ground, edgecolor="none"))
     count = ax.text(column, row - 0.24, f"{n:,}", fontsize=TITLE, fontweight="bold")
-    words = ax.text(column, row + 0.05, f"{sign} {what}" if n else "–")
-    for text in (count, words):
+    meaning = ax.text(column, row + 0.05, words)
+    for text in (count, meaning):
         text.set(color=ink, ha="center", va="center")

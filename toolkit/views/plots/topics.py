@@ -66,14 +66,15 @@ def topics_sentence(topic_map: TopicMap) -> str:
     if topics.empty:
         return "Nothing to show: no topic was found"
     if len(topics) < FEWEST_TOPICS:
-        found = quantity(len(topics), "topic")
-        return f"Topics tell nothing here: only {found} could be told apart"
+        few = quantity(len(topics), "topic")
+        return f"Topics tell nothing here: only {few} could be told apart"
     if topic_map.outliers > MOST_OUTLIERS:
         return f"Topics tell nothing here: {topic_map.outliers:.0%} of the items lie outside all"
     largest = topics.iloc[0]
-    words = ", ".join(largest["words"].split(", ")[:3])
+    words = largest["words"].split(", ")
+    name = short_name(", ".join(words[:3]), 40, 0)
     share = f"{largest['size']} of {len(topic_map.labels):,}"
-    return f"The largest of {len(topics)} topics is “{short_name(words, 40, 0)}”: {share} items"
+    return f"The largest of {len(topics)} topics is “{name}”: {share} items"
 
 
 def _is_no_good(topic_map: TopicMap) -> bool:
@@ -84,9 +85,13 @@ def _write_topic(ax: "Axes", row: int, size: int, words: str, sentence: str) -> 
     """The size at the end of its bar; right of all bars the words, and under them a sentence."""
     count = ax.annotate(f"{size:,}", (size, row), (4, 0), "data", "offset points")
     count.set(color=INK, fontweight="bold", va="center")
-    quoted = f"“{short_name(sentence, SENTENCE_CHARS, 0)}”"
-    lines = [(short_name(words, WORDS_CHARS, 0), INK, EDGE), (quoted, SOFT, -EDGE)]
+    place = ax.get_yaxis_transform()
+    short_words = short_name(words, WORDS_CHARS, 0)
+    short_sentence = short_name(sentence, SENTENCE_CHARS, 0)
+    lines = [
+        (short_words, INK, EDGE),
+        (f"“{short_sentence}”", SOFT, -EDGE),
+    ]
     for line, ink, up in lines:
-        place = ax.get_yaxis_transform()
         text = ax.annotate(line, (BAR_SHARE, row), (5 * EDGE, up), place, "offset points")
         text.set(color=ink, va="center")
