@@ -258,6 +258,17 @@ async def test_a_reader_that_breaks_off_anywhere_in_the_catch_up_resumes_without
     await runs[1].finish()
 
 
+def test_runs_stand_in_the_order_of_their_starts_whichever_a_snapshot_names_first():
+    words = {"text": "", "covers": 5, "open": False, "items": []}
+    later = Event("s", "text.snapshot", "b", words, "n1", "second", 0.0, 0)
+    starts = [
+        Event("s", "run.started", name, {"source": "simulated"}, f"e{at}", run, 0.0, at)
+        for at, (name, run) in enumerate((("a", "first"), ("b", "second")), 1)
+    ]
+    assert list(fold("s", starts).runs) == ["first", "second"]
+    assert list(fold("s", [later, *starts]).runs) == ["first", "second"]
+
+
 def answers(count):
     """The events of a session with so many questions and answers, none of them attended."""
     kinds = (

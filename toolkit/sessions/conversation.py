@@ -171,10 +171,16 @@ class Conversation:
         if state.ended:
             return
         state.apply(event)
+        if event.kind == "run.started":
+            self._put_last(event.run or "")
         if event.kind == "step.started":
             self._take_back(event, state, state.step)
         elif event.kind == "run.rolled_back":
             self._take_back(event, state, None)
+
+    def _put_last(self, run: str) -> None:
+        """Let the runs stand in the order of their starts: a snapshot may have named one before."""
+        self.runs[run] = self.runs.pop(run)
 
     def _come_or_go(self, event: Event) -> None:
         connections = self._connections.setdefault(event.actor, set())
