@@ -202,7 +202,10 @@ def _totals_of_runs(runs: list[Fields]) -> Fields:
     if len(runs) < 2:
         [run] = runs or [{}]
         return run | totals
-    note = f"{len(runs)} runs state what they used: the totals are their sums, see meta['runs']"
+    note = (
+        f"{len(runs)} runs state what they used, and the totals are their sums. They are too high "
+        "where one process answered several times, as it states running totals: see meta['runs']"
+    )
     return {**totals, "runs": runs, NOTES: [note]}
 
 
