@@ -45,6 +45,8 @@ def test_a_document_that_can_be_read_is_known_after_the_first_elements_of_its_li
         b'{"data": [1}}',
         b'{"data": 1} {"data": 2}',
         b'{"data" 1}',
+        b'{[1]: 2}',
+        b'{{}: 2}',
         b"{}",
         b"[1]",
         b"",

@@ -57,6 +57,8 @@ def _beginnings(text: str) -> Iterator[Fields]:
     mark = ","
     while mark == ",":
         name, at = DECODER.raw_decode(text, at)
+        if not isinstance(name, str):
+            raise ValueError("the name of a field is no text")
         _, at = _separator(text, at)
         if not LIST.match(text, at):
             fields[name], at = DECODER.raw_decode(text, at)
