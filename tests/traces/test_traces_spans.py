@@ -250,6 +250,25 @@ def test_what_the_root_answered_is_the_last_step_where_no_call_says_it():
     assert said(trace).count("Time?") == 1
 
 
+def test_what_the_root_was_asked_and_answered_is_kept_though_longer_words_hold_it():
+    root = Span("root", None, "desk", "agent", 0, 9, [user("No")], [assistant("Yes")])
+    call = model("m1", 1, [user("Go North.")], [assistant("Yesterday.")])
+    assert said(trace_of([root, call], "a", {})) == ["No", "Go North.", "Yesterday.", "Yes"]
+
+
+def test_the_answer_of_the_root_is_kept_where_only_the_user_said_the_same():
+    root = Span("root", None, "desk", "agent", 0, 9, [ASK], [assistant("Noon.")])
+    call = model("m1", 1, [ASK, assistant("Is it?"), user("Noon.")], [assistant("So it is.")])
+    assert said(trace_of([root, call], "a", {}))[-1] == "Noon."
+
+
+def test_a_question_inside_of_a_prompt_that_was_made_of_it_is_not_said_twice():
+    root = Span("root", None, "desk", "agent", 0, 9, [user("Is a bike free today?")], [DONE])
+    call = model("m1", 1, [user("Answer this: Is a bike  free today?")], [DONE])
+    steps = said(trace_of([root, call], "a", {}))
+    assert steps == ["Answer this: Is a bike  free today?", "Noon."]
+
+
 def test_thousands_of_calls_without_ids_find_their_runs():
     n_calls = 2000
     calls = [{"function": {"name": "find", "arguments": f'{{"n": {n}}}'}} for n in range(n_calls)]

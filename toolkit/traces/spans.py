@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from toolkit.traces.audit import LEAST_INSIDE
 from toolkit.traces.line import Reply
 from toolkit.traces.lines import Lines
 from toolkit.traces.messages import Transcript
@@ -68,17 +69,33 @@ def trace_of(spans: Iterable[Span], id_: str, meta: Mapping[str, Any]) -> Trace:
 
 def _with_outer_words(lines: list[list[Step]], root: Span) -> list[list[Step]]:
     """The lines, with what the root was asked and what it answered where no call says it."""
-    spoken = _plain("\n".join(step.content for steps in lines for step in steps))
+    steps = [step for line in lines for step in line]
+    times = [step.time for step in steps if step.time is not None]
+    end = root.end if root.end is not None else max(times, default=None)
     asked = _last_words(root.input, "user")
     answered = _last_words(root.output, "assistant")
-    times = [step.time for steps in lines for step in steps if step.time is not None]
-    end = root.end if root.end is not None else max(times, default=None)
     all_lines = list(lines)
-    if asked is not None and _plain(asked.content) not in spoken:
+    if asked is not None and not _is_said(asked, steps):
         all_lines.insert(0, [replace(asked, time=root.start)])
-    if answered is not None and _plain(answered.content) not in spoken:
+    if answered is not None and not _is_said(answered, steps):
         all_lines.append([replace(answered, time=end)])
     return all_lines
+
+
+def _is_said(message: Step, steps: list[Step]) -> bool:
+    """Whether a message of the same actor says the same, or the steps hold its words.
+
+    A prompt holds the question that it was made of. Only long words are looked for inside of
+    others: "No" is in "North" too.
+    """
+    words = _single_spaced(message.content)
+    for step in steps:
+        is_of_actor = step.kind == "message" and step.actor == message.actor
+        if is_of_actor and _single_spaced(step.content) == words:
+            return True
+    if len(words) < LEAST_INSIDE:
+        return False
+    return words in _single_spaced("\n".join(step.content for step in steps))
 
 
 def _last_words(messages: list[Any], actor: str) -> Step | None:
@@ -91,7 +108,7 @@ def _last_words(messages: list[Any], actor: str) -> Step | None:
     return None
 
 
-def _plain(words: str) -> str:
+def _single_spaced(words: str) -> str:
     return " ".join(words.split())
 
 
