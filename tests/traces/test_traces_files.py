@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.records import RecordError
-from toolkit.traces import SkippedRecords, read_traces, write_traces
+from toolkit.traces import Format, SkippedRecords, Step, Trace, read_traces, write_traces
 
 RECORDS = [
     {
@@ -226,3 +226,37 @@ def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(
     few = cpu_seconds(tmp_path / "few", make(n, damage), format)
     many = cpu_seconds(tmp_path / "many", make(8 * n, damage), format)
     assert many < 24 * few  # 64 times where it is quadratic
+
+
+def read_diary(record, id):
+    steps = [
+        Step(str(n), "message", "user", day["note"]) for n, day in enumerate(record["records"])
+    ]
+    return Trace(id, tuple(steps))
+
+
+DIARY = Format(
+    "diary",
+    ("note",),
+    read_diary,
+    group=lambda record: record["of"],
+    companions=lambda name, record: record.get("about"),
+)
+"""A form whose companions may lack the field with the id of their trace, which it did not expect."""
+
+
+def test_a_file_that_fails_after_it_has_begun_is_refused_as_one_that_fails_before(tmp_path):
+    beside = tmp_path / "about.json"
+    beside.write_text(json.dumps({"about": [{"mood": "good"}]}))
+    with pytest.raises(RecordError, match="'of'"):
+        read_traces(beside, formats=[DIARY])
+
+
+def test_a_file_that_fails_after_it_has_begun_is_one_file_in_the_report(tmp_path):
+    (tmp_path / "about.json").write_text(json.dumps({"about": [{"mood": "good"}]}))
+    (tmp_path / "diary.jsonl").write_text(json.dumps({"note": "Rain.", "of": "may"}))
+    with pytest.warns(SkippedRecords, match="about.json"):
+        traces = read_traces(tmp_path, formats=[DIARY])
+    assert [trace.id for trace in traces] == ["may"]
+    assert len(traces.report.problems) == 1
+    assert len(traces.report.files) == 2

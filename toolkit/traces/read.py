@@ -80,7 +80,7 @@ def read_traces(
         raise RecordError(
             "it only says something of sessions: give the folder that they are in", importing.path
         )
-    if errors and len(errors) == len(importing.tallies):
+    if not traces and errors and len(errors) == len(importing.tallies):
         raise _refusal_of_all(importing.path, errors)
     warn_of_skipped(traces.report)
     return traces
@@ -125,9 +125,10 @@ def _garbage_uncollected() -> Iterator[None]:
 
 
 def _read_all(sources: Iterable[Input], request: Request, importing: Import) -> list[RecordError]:
-    """Read each file; the errors of those of which nothing could be read."""
+    """Read each file. Returns the errors of those that failed; each file has one tally."""
     errors: list[RecordError] = []
     for source in sources:
+        n_files = len(importing.tallies)
         try:
             _read_input(source, request, importing)
             if source.error is not None:
@@ -135,7 +136,10 @@ def _read_all(sources: Iterable[Input], request: Request, importing: Import) -> 
         except RecordError as error:
             if source.error is not None and source.error != error.why:
                 error = RecordError(f"{source.error}; {error.why}", source.name)
-            importing.begin(source.name, "not read")
+            elif error.file is None:
+                error = RecordError(error.why, source.name, field=error.field)
+            if len(importing.tallies) == n_files:  # it failed before it had begun
+                importing.begin(source.name, "not read")
             importing.fail(error.why)
             errors.append(error)
     return errors
@@ -197,7 +201,7 @@ def _read_given(source: Input, known: dict[str, Format], format: str, importing:
     given = known[format]
     records = scan(source.content)
     first = beginning(records)
-    if _is_companion(first, source.name, [given], importing):
+    if _kept_as_companion(first, source.name, [given], importing):
         return
     recogniser = Recogniser({format: given})
     importing.begin(source.name, "given")
@@ -221,7 +225,7 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
         raise refusal(source.name, source.content, [RawRecord(1, 1, unknown)], known)
     records = scan(source.content)
     first = beginning(records)
-    if _is_companion(first, source.name, known.values(), importing):
+    if _kept_as_companion(first, source.name, known.values(), importing):
         return
     if are_messages(first, recogniser):
         importing.begin(source.name, None)
@@ -235,10 +239,10 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
         importing.add(reading, form)
 
 
-def _is_companion(
+def _kept_as_companion(
     first: list[RawRecord], name: str, forms: Iterable[Format], importing: Import
 ) -> bool:
-    """Whether a file is an object that stands beside the records of a form; it is kept then."""
+    """Keep the records of a file that stands beside those of traces; whether it is such a file."""
     if len(first) != 1 or not isinstance(first[0].value, dict):
         return False
     for form in forms:
