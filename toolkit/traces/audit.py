@@ -30,9 +30,10 @@ CONVERTED = frozenset(
 )
 """Fields that each trace holds in another shape: as an actor, a kind, a time or a count."""
 ID_ENDINGS = ("id", "Id", "ID", "_ids", "uuid", "Uuid")
-"""How the names of fields end that say what belongs together: the order of the steps says it."""
+"""The endings of the names of ids. An id ties records together, which a trace shows by the order
+of its steps."""
 LEAST_INSIDE = 12
-"""How long a text is at least that is looked for inside of others: a short word is in many."""
+"""The length of the shortest text that is looked for inside of others: a shorter one is in many."""
 MOST_SEARCHED = 100_000_000
 NOTHING = (None, "")
 # tuples, as Python makes a union anew each time that one is written out
@@ -41,8 +42,11 @@ LISTS = (list, tuple)
 NUMBERS = (int, float)
 COUNTS = re.compile("usage|cost", re.IGNORECASE)
 """What is in the name of a field whose object holds counts, which are converted one by one."""
-Path = tuple[Any, Any]
-"""The names that lead to a value, the last one outside; ``*`` for an index."""
+FieldPath = tuple[Any, Any]
+"""The path of a value in a record: the path of the value that holds it, and its own name there.
+
+An index of a list is ``*``: ``((None, "messages"), "*")`` is ``messages.*``.
+"""
 
 
 @dataclass(slots=True)
@@ -179,7 +183,7 @@ def passed_over(
     is_converted = _matcher(converted)
     leaves = kept.leaves
     containers = kept.containers
-    stack: list[tuple[Any, Path | None]] = [(record, None) for record in records]
+    stack: list[tuple[Any, FieldPath | None]] = [(record, None) for record in records]
     while stack:
         value, path = stack.pop()
         children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
@@ -191,8 +195,10 @@ def passed_over(
                     continue
                 own_path = (path, name)
                 has_counts = COUNTS.search(str(name)) is not None
-                if not has_counts or not (name in CONVERTED or is_converted(own_path)):
-                    stack.append((inner, own_path))
+                is_converted_count = has_counts and (name in CONVERTED or is_converted(own_path))
+                if is_converted_count:
+                    continue
+                stack.append((inner, own_path))
                 continue
             if inner in leaves or inner in NOTHING or isinstance(inner, bool):
                 continue
@@ -210,7 +216,7 @@ def passed_over(
 
 
 @lru_cache(maxsize=100)
-def _matcher(converted: frozenset[str]) -> Callable[[Path], bool]:
+def _matcher(converted: frozenset[str]) -> Callable[[FieldPath], bool]:
     """Whether a path is one of those of a form; see `Format.converted`."""
     patterns: list[str] = []
     for path in converted:
@@ -220,7 +226,7 @@ def _matcher(converted: frozenset[str]) -> Callable[[Path], bool]:
     return lambda path: any_pattern.fullmatch(_without_places(path)) is not None
 
 
-def _without_places(path: Path) -> str:
+def _without_places(path: FieldPath) -> str:
     """A path without the places in lists."""
     return _joined(path).replace(".*", "")
 
@@ -230,7 +236,7 @@ def _is_sentence(value: Any) -> bool:
     return isinstance(value, str) and " " in value and epoch_s(value) is None
 
 
-def _name_of(path: Path) -> str:
+def _name_of(path: FieldPath) -> str:
     """The name of the field with a value, or with the list that the value stands in."""
     outer, name = path
     while name == "*" and outer is not None:
@@ -238,7 +244,7 @@ def _name_of(path: Path) -> str:
     return str(name)
 
 
-def _joined(path: Path | None) -> str:
+def _joined(path: FieldPath | None) -> str:
     names: list[str] = []
     while path is not None:
         path, name = path
@@ -247,7 +253,7 @@ def _joined(path: Path | None) -> str:
 
 
 def warnings_of(traces: Iterable[Trace]) -> Iterator[str]:
-    """What a reader should look at: it says more often that a form was misread than anything."""
+    """Signs that a form was misread, as a trace without steps or a result without a call."""
     for trace in traces:
         if not trace.steps:
             yield "traces without steps"
@@ -280,8 +286,8 @@ def unread_fields(traces: Iterable[Trace]) -> Iterator[str]:
                 yield from unread
 
 
-def not_finite_arguments(traces: Iterable[Trace]) -> Iterator[str]:
-    """The numbers that became None in the arguments of calls, which are JSON in a text."""
+def take_not_finite(traces: Iterable[Trace]) -> Iterator[str]:
+    """Take the note of the numbers that became None out of the calls, whose arguments are JSON."""
     for trace in traces:
         for call in trace.calls:
             numbers = call.data.get(NOT_FINITE)

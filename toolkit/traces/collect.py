@@ -10,8 +10,8 @@ from typing import Any
 from toolkit.records import RecordError
 from toolkit.traces.audit import (
     Values,
-    not_finite_arguments,
     passed_over,
+    take_not_finite,
     unread_fields,
     values_of,
     values_of_parts,
@@ -19,7 +19,7 @@ from toolkit.traces.audit import (
 )
 from toolkit.traces.decode import CUT, TOO_DEEP, TooDeep, shallow
 from toolkit.traces.formats.form import Format
-from toolkit.traces.groups import Groups
+from toolkit.traces.groups import Group, Groups
 from toolkit.traces.ids import Record, Taken
 from toolkit.traces.messages import UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
@@ -81,12 +81,12 @@ class Import:
         self.tally.forms[format_.name] += 1
         self.tally.formats[format_.name] = format_
         if format_.parts is None and format_.group is None:
-            self._read(record, format_, self.tally, None, [record.value])
+            self._read(record, format_, self.tally)
             return
         try:
             for part in self._parts(record, format_):
                 if format_.group is None:
-                    self._read(part, format_, self.tally, None, [part.value])
+                    self._read(part, format_, self.tally)
                 else:
                     self._groups.add(part, format_, self.tally)
         except RecordError as error:
@@ -117,9 +117,8 @@ class Import:
     def finish(self) -> Traces:
         """The traces, in the order in which they began in their files, and the report."""
         for group in self._groups.take():
-            values = [record.value for record in group.records]
-            group.tally.n_merged += len(values) - 1
-            self._read(group.together(), group.format, group.tally, group.id, values)
+            group.tally.n_merged += len(group.records) - 1
+            self._read(group.envelope(), group.format, group.tally, group)
         for tally in self.tallies:
             tally.name_skipped()
         self._traces.sort(key=lambda entry: entry[:2])
@@ -149,22 +148,24 @@ class Import:
         return [replace(record, value=part) for part in parts]
 
     def _read(
-        self,
-        record: RawRecord,
-        format_: Format,
-        tally: Tally,
-        group_id: str | None,
-        values: list[Any],
+        self, record: RawRecord, format_: Format, tally: Tally, group: Group | None = None
     ) -> None:
-        """Read a record of `values`, which holds all that its traces are made of."""
-        own_id = stated_id(format_, record.value) or group_id or None
+        """Read a record: one that stands by itself, or the envelope of a group.
+
+        What is compared with the traces are the values of the group's members, not the envelope.
+        """
+        own_id = stated_id(format_, record.value) or None
+        values = [record.value]
+        if group is not None:
+            own_id = own_id or group.id or None
+            values = record.value["records"]
         id_ = self._ids.unused(own_id or f"{Path(tally.path).stem}-{record.number}")
         try:
             try:
                 traces, kept = _read_record(record, format_, id_)
             except TooDeep:
                 record = _cut(record)
-                values = record.value["records"] if group_id is not None else [record.value]
+                values = [record.value] if group is None else record.value["records"]
                 traces, kept = _read_record(record, format_, id_)
         except RecordError as error:
             self._ids.discard(id_)
@@ -211,7 +212,7 @@ class Import:
         for name in unread_fields(traces):
             warning = f"the field {name} of a message is not understood: see data[{UNREAD!r}]"
             tally.warnings.add(warning, place_of(record, traces[0].id))
-        not_finite = sorted({*record.not_finite, *not_finite_arguments(traces)})
+        not_finite = sorted({*record.not_finite, *take_not_finite(traces)})
         if not_finite:
             place = place_of(record, traces[0].id)
             numbers = ", ".join(not_finite)

@@ -1,4 +1,12 @@
-"""Traces that take several records each: their records are kept until all of them have come in."""
+"""Traces that take several records each: their records are kept until all of them have come in.
+
+The records of one trace are a *group*. Two kinds of records join a group late:
+
+- A *companion* is a record of a file that stands beside those of traces, as an index of sessions.
+  It begins no group: it joins the one that it names.
+- An *orphan* is a record without an id that stands before the first id of its file. It joins the
+  first group of its file; where no record of the file has an id, the orphans are a trace.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,19 +24,20 @@ class Group:
 
     format: Format
     id: str
+    """Empty where its records have none: they are orphans."""
     tally: Tally
     """That of the file with the first of them."""
     records: list[RawRecord]
 
-    def together(self) -> RawRecord:
-        """One record that holds all of them."""
+    def envelope(self) -> RawRecord:
+        """One record that holds all of them, under ``records``."""
         values = []
         not_finite: list[str] = []
         for record in self.records:
             values.append(record.value)
             not_finite += record.not_finite
-        together = {"records": values}
-        return replace(self.records[0], value=together, not_finite=tuple(not_finite))
+        envelope = {"records": values}
+        return replace(self.records[0], value=envelope, not_finite=tuple(not_finite))
 
 
 class Groups:
@@ -40,7 +49,7 @@ class Groups:
         self._last_ids: dict[str, str] = {}
         """The id of the group that was met last, by form: a record without one belongs to it."""
         self._companions: list[tuple[Tally, RawRecord, tuple[str, str, int]]] = []
-        """Records that begin no group, each with the key of the one that it waits for."""
+        """The companions, each with the key of the group that it waits for."""
         self.n_companions = 0
 
     def begin_file(self) -> None:
@@ -67,7 +76,7 @@ class Groups:
         return self._last_ids.get(format_.name, "")
 
     def accompany(self, record: RawRecord, format_: Format, tally: Tally, before: str) -> None:
-        """Keep a record that begins no group, until the one is there that it names.
+        """Keep a companion until the group is there that it names.
 
         One that names none waits for the group `before` it. Raises as `add` does.
         """
@@ -77,7 +86,7 @@ class Groups:
         self.n_companions += 1
 
     def _join_companions(self) -> None:
-        """Let each record that begins no group join the one that it names."""
+        """Let each companion join the group that it names."""
         alone: Counter[str] = Counter()
         tallies: dict[str, Tally] = {}
         for tally, record, key in self._companions:
@@ -100,8 +109,9 @@ class Groups:
             yield self._groups.pop(key)
 
     def _adopt_orphans(self) -> None:
-        """Let records that stand before any id belong to the first trace of their form and file."""
-        for key in [key for key in self._groups if not key[1]]:
+        """Let orphans join the first group of their form and file."""
+        keys_of_orphans = [key for key, group in self._groups.items() if not group.id]
+        for key in keys_of_orphans:
             orphans = self._groups[key]
             for group in self._groups.values():
                 is_near = group.format is orphans.format and group.tally is orphans.tally

@@ -35,17 +35,19 @@ class Span:
     usage: dict[str, Any] = field(default_factory=dict)
     agent: str | None = None
     """The name of the agent whose span it is."""
-    rest: dict[str, Any] = field(default_factory=dict)
-    """What the source says of the span beyond the tree: it stays in the trace's meta."""
-    raw: dict[str, Any] = field(default_factory=dict)
-    """Its input and output under the source's names: they stay where they became no steps."""
-    beside: dict[str, Any] = field(default_factory=dict)
-    """What stood in these beside the messages."""
+    other_fields: dict[str, Any] = field(default_factory=dict)
+    """The fields of the source that have no home above: they always go to the trace's meta."""
+    as_written: dict[str, Any] = field(default_factory=dict)
+    """The input and the output, under the source's names and as they came: they go to the meta
+    where the span became no steps."""
+    beside_messages: dict[str, Any] = field(default_factory=dict)
+    """What stood in the input and the output beside the messages, as ``{"input": {"top_k": 3}}``:
+    it goes to the meta where the span became steps."""
 
     def rename(self, name: str) -> None:
         """Call it by the name of its tool; the name that it had is kept."""
         if name != self.name:
-            self.rest["name"] = self.name
+            self.other_fields["name"] = self.name
             self.name = name
 
     def has_words(self) -> bool:

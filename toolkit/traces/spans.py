@@ -150,9 +150,9 @@ def _kept(span: Span, became_steps: bool) -> dict[str, Any]:
     """The fields of a span that are no steps, under its place in the tree."""
     place: dict[str, Any] = {"id": span.id, "parent": span.parent, "name": span.name}
     if became_steps:
-        rest = span.rest | span.beside
+        fields = span.other_fields | span.beside_messages
     else:
-        rest = span.rest | span.raw
+        fields = span.other_fields | span.as_written
         place |= {"start": span.start, "end": span.end, "error": span.why}
     stated = {name: value for name, value in place.items() if value}
-    return stated | rest
+    return stated | fields

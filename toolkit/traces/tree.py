@@ -163,12 +163,12 @@ def _pass_on(wrapper: Span, calls: list[Span]) -> None:
     if not any(call.usage for call in calls):
         first.usage = wrapper.usage
     elif wrapper.usage:
-        wrapper.rest["usage"] = wrapper.usage
+        wrapper.other_fields["usage"] = wrapper.usage
 
 
 def _fullness(span: Span) -> int:
     """How much a span says: the second of two exports may lack its end or its words."""
-    n_words = len(span.input) + len(span.output) + len(span.rest)
+    n_words = len(span.input) + len(span.output) + len(span.other_fields)
     has_end = span.end is not None
     has_result = span.result is not None
     return n_words + has_end + has_result

@@ -87,10 +87,10 @@ def _span(row: Record, number: int) -> Span:
         span.parent = id_text(parents[0])
     span.name = str(about.get("name") or row.get("name") or "")
     span.kind = KINDS.get(str(about.get("type")), "other")
-    span.rest = others(row, HOMES)
+    span.other_fields = others(row, HOMES)
     more = others(about, ("name", "type"))
     if more:
-        span.rest["span_attributes"] = more
+        span.other_fields["span_attributes"] = more
     _read_times(span, row, metrics)
     _read_error(span, row.get("error"))
     read_content(span, row, "input", "output")
@@ -119,7 +119,7 @@ def _read_error(span: Span, error: Any) -> None:
     if isinstance(error, str):
         span.why = error
         return
-    span.rest["error"] = error
+    span.other_fields["error"] = error
     message = error.get("message") if isinstance(error, dict) else None
     span.why = message if isinstance(message, str) else json_text(error)
 

@@ -59,7 +59,7 @@ def _span(written: Record, attributes: dict[str, Any], own_id: str) -> Span:
     if span.error is None and attributes.get("error") in (True, "true"):
         span.error = True
     span.why = str(attributes.pop("otel.status_description", ""))
-    span.rest = others(written, HOMES)
+    span.other_fields = others(written, HOMES)
     return span
 
 

@@ -125,9 +125,9 @@ def _read(record: Record, id_: str) -> Trace:
             observations = [_camel(inner) for inner in objects_in(row, "observations")]
             spans.append(_root(row))
         spans += [_span(observation, len(spans)) for observation in observations]
-    outermost = spans[0].id if spans and spans[0].rest.get("is_trace") else None
+    outermost = spans[0].id if spans and spans[0].other_fields.get("is_trace") else None
     for span in spans:
-        if span.rest.pop("is_trace", False):
+        if span.other_fields.pop("is_trace", False):
             continue
         if span.parent is None:
             span.parent = outermost
@@ -162,7 +162,7 @@ def _root(row: Record) -> Span:
     if span.start is not None and latency is not None:
         span.end = span.start + latency
     read_content(span, row, "input", "output")
-    span.rest = {"is_trace": True}
+    span.other_fields = {"is_trace": True}
     return span
 
 
@@ -181,7 +181,7 @@ def _span(row: Record, number: int) -> Span:
     if span.kind == "model":
         span.usage = _usage(row)
     homes = HOMES if span.kind == "model" else HOMES - MODEL_FIELDS
-    span.rest = others(row, homes)
+    span.other_fields = others(row, homes)
     read_content(span, row, "input", "output")
     return span
 

@@ -100,7 +100,7 @@ def _span(run: Record, number: int) -> Span:
     has_ended = run.get("status") in ENDED or span.end is not None
     if "error" in run and has_ended:
         span.error = bool(span.why)
-    span.rest = others(run, HOMES)
+    span.other_fields = others(run, HOMES)
     read_content(span, run, "inputs", "outputs")
     span.arguments = _arguments(span.arguments)
     if span.kind == "model":

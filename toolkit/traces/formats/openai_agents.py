@@ -93,8 +93,8 @@ def _span(record: Record) -> Span:
         name=str(data.get("name") or type_),
         start=epoch_s(record.get("started_at")),
         end=epoch_s(record.get("ended_at")),
-        rest=without(data, *READ) | without(record, *PLACE),
-        raw=stated_only({"input": asked, "output": answered}),
+        other_fields=without(data, *READ) | without(record, *PLACE),
+        as_written=stated_only({"input": asked, "output": answered}),
     )
     if "error" in record:
         error = record["error"]

@@ -83,11 +83,11 @@ def _read_tool(span: Span, attributes: Attributes) -> None:
     span.result = result.value
     span.call_id = attributes.text(*CALL_IDS) or result.call_id
     if result.beside is not None:
-        span.beside["output"] = result.beside
+        span.beside_messages["output"] = result.beside
     if span.result is None:
         span.result = documents
     elif documents is not None:
-        span.beside["documents"] = documents
+        span.beside_messages["documents"] = documents
 
 
 def _read_messages(span: Span, attributes: Attributes) -> None:
@@ -107,14 +107,14 @@ def _read_value(
     value = attributes.rest.pop(name, None)
     if value is None:
         return
-    span.raw[name] = value
+    span.as_written[name] = value
     beside = _unsaid(value, messages)
     if not messages:
         content = messages_in(value, role)
         messages += content.messages
         beside = content.beside
     if beside is not None:
-        span.beside[name] = beside
+        span.beside_messages[name] = beside
 
 
 def _unsaid(value: Any, messages: list[Any]) -> Any:

@@ -55,9 +55,9 @@ def fill(span: Span, attributes: Mapping[str, Any], events: Iterable[Any]) -> li
         error_type = str(taken.rest.get("error.type", ""))
         span.why = _exception(left) or error_type
     if taken.rest:
-        span.rest["attributes"] = taken.rest
+        span.other_fields["attributes"] = taken.rest
     if left:
-        span.rest["events"] = left
+        span.other_fields["events"] = left
     return scores
 
 

@@ -115,7 +115,9 @@ def _span(fields: dict[str, Any], number: int) -> Span:
     status = object_in(fields, "status")
     span.error = error_of(status.get("code"))
     span.why = str(status.get("message", ""))
-    span.rest = {name: value for name, value in fields.items() if name not in READ and value}
+    span.other_fields = {
+        name: value for name, value in fields.items() if name not in READ and value
+    }
     return span
 
 

@@ -120,7 +120,7 @@ def _span(record: Record, number: int) -> Span:
     span.error = error_of(status_code)
     why = record.get("status_message") or status.get("description")
     span.why = str(why or "")
-    span.rest = others(record, HOMES)
+    span.other_fields = others(record, HOMES)
     return span
 
 

@@ -10,7 +10,7 @@ def read_content(span: Span, row: Record, given: str, answered: str) -> None:
     """Give `span` the messages, or the arguments and the result, in two fields of its row."""
     for name in (given, answered):
         if row.get(name) not in NOTHING:
-            span.raw[name] = row[name]
+            span.as_written[name] = row[name]
     result = result_of(row.get(answered))
     span.arguments = row.get(given)
     span.result = result.value
@@ -25,4 +25,4 @@ def read_content(span: Span, row: Record, given: str, answered: str) -> None:
         beside = {given: asked.beside, answered: replied.beside}
     for name, more in beside.items():
         if more is not None:
-            span.beside[name] = more
+            span.beside_messages[name] = more
