@@ -10,8 +10,9 @@ from toolkit.traces.parsed import ParsedMessage, parse_message
 from toolkit.traces.trace import Step
 
 Keys = list[int]
-"""What is said in a message, a number for each step of it."""
+"""Numbers for what is said in messages, one for each step: the same words have the same number."""
 NO_KEY = -1
+"""The number of nothing that is said."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,17 @@
 
 Each call repeats the history before it. Where that goes on from what is known, its end is new; what
 goes on from no line (a sub-agent, a retry, a compaction) is a branch, and kept as one.
+
+Each *turn* (a message) is compared by its *keys*: a number for what each of its steps says, which
+is the same wherever the same is said. Three calls, of which the third is a retry of the first::
+
+    call                                       line    keys of the line
+    Time? -> Noon.                             1       0 1
+    Time?, Noon., Sure? -> Yes.                1       0 1 2 3
+    Time? -> One.                              2       0 4
+
+The second call goes on from line 1. The third begins line 2, which leaves line 1 after key 0. Lines
+1 and 2 are the *holders* of key 0, with the *ranks* 0 and 1: line 1 had it first.
 """
 
 from collections.abc import Iterable
@@ -36,7 +47,7 @@ class Lines:
         self._turns = Turns()
         self._prefixes = Prefixes()
         self._holders: dict[int, dict[int, int]] = {}
-        """For each key the lines that have it, with the order in which they had it."""
+        """For each key its holders (by their identity), each with its rank."""
         self._ending: dict[int, dict[int, Line]] = {}
         """For each key the lines that end with it."""
         self._callers: dict[str, Line] = {}
@@ -50,7 +61,7 @@ class Lines:
         prompts = list(takewhile(lambda turn: turn.is_system, given))
         turns = given[len(prompts) :]
         output = self._turns.read(reply.output)
-        if self._answers_known_line(reply, turns, output):
+        if self._claims_answer(reply, turns, output):
             return
         line, n_known = self._line_for(turns, reply)
         self.n_repeated += n_known
@@ -103,10 +114,12 @@ class Lines:
         return None
 
     def _overlapping(self, keys: Keys) -> list[Line]:
-        """The lines that end inside of `keys`: those that had the first of these last go first."""
-        ranks = self._holders.get(keys[0], {}) if keys else {}
+        """The holders of the first key that end with one of `keys`, the highest rank first."""
+        if not keys or keys[0] not in self._holders:
+            return []
+        ranks = self._holders[keys[0]]
         ending: dict[int, Line] = {}
-        for key in keys if ranks else ():
+        for key in keys:
             ending |= self._ending.get(key, {})
         held = [number for number in ending if number in ranks]
         held.sort(key=ranks.__getitem__, reverse=True)
@@ -185,29 +198,39 @@ class Lines:
         fill(line, n_before, reply.about(), time)
         line.answered.add(n_before)
 
-    def _answers_known_line(self, reply: Reply, turns: list[Turn], output: list[Turn]) -> bool:
-        """Whether a line has this call with its answer, from a later call that came first."""
-        keys = keys_of(turns)
-        all_keys = keys + keys_of(output)
-        if len(all_keys) == len(keys):
+    def _claims_answer(self, reply: Reply, turns: list[Turn], output: list[Turn]) -> bool:
+        """Complete the answer of a call that was added late; whether a line has that answer.
+
+        A later call that was added first has the answer in its history, without what it took.
+        """
+        answer = self._unclaimed_answer(keys_of(turns), keys_of(output))
+        if answer is None:
             return False
-        path = list(self._prefixes.path(all_keys))
-        if len(path) < len(all_keys):
-            return False
-        answer = path[len(keys)]
-        answer.owners = [(line, at) for line, at in answer.owners if at not in line.answered]
-        waiting = {line: at for line, at in answer.owners if _begins(line, all_keys)}
-        line = self._prefixes.oldest(waiting)
-        if line is None:
-            return False
-        place = waiting[line]
+        line, place = answer
         line.answered.add(place)
-        steps = line.transcript.steps
-        step = steps[place]
+        step = line.transcript.steps[place]
         step.data.update(reply.about())
         time = step.time if reply.end is None else reply.end
-        steps[place] = replace(step, time=time)
+        line.transcript.steps[place] = replace(step, time=time)
         return True
+
+    def _unclaimed_answer(self, given: Keys, answered: Keys) -> tuple[Line, int] | None:
+        """The oldest line with a call's input and its answer, and the place of the answer's step.
+
+        None where no line has both, or other calls have claimed the answer in each that has.
+        """
+        if not answered:
+            return None
+        keys = given + answered
+        path = list(self._prefixes.path(keys))
+        if len(path) < len(keys):
+            return None
+        node = path[len(given)]
+        # what is claimed stays so, and is not looked at again
+        node.owners = [(line, place) for line, place in node.owners if place not in line.answered]
+        places = {line: place for line, place in node.owners if _begins(line, keys)}
+        oldest = self._prefixes.oldest(places)
+        return None if oldest is None else (oldest, places[oldest])
 
     def labelled(self) -> list[list[Step]]:
         """The steps of each line, the main one first; those of a branch are marked as its own."""

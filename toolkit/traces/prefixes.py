@@ -1,4 +1,14 @@
-"""What the lines of a trace begin with, as a tree: a history is looked up key by key."""
+"""What the lines of a trace begin with, as a tree: a history is looked up key by key.
+
+A key is a number for what a step says. Line 1 says "Time?" (0), "Noon." (1), "Sure?" (2); line 2
+has inherited "Time?" from it, and says "One." (3)::
+
+    root - 0 - 1 - 2      line 1 ends at 2
+           + - 3          line 2 ends at 3
+
+The first line of key 0 is line 1, which is also its only owner. A call that was given "Time?" and
+"Noon." is looked up as 0, 1: line 1 begins so.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +16,7 @@ from toolkit.traces.line import Keys, Line
 
 
 class Node:
-    """A key, behind those that lead to it."""
+    """A key, behind the keys that lead to it from the root."""
 
     __slots__ = ("children", "ends", "first", "owners")
 
@@ -17,7 +27,8 @@ class Node:
         self.ends: dict[int, Line] = {}
         """The lines that have these keys and no more."""
         self.owners: list[tuple[Line, int]] = []
-        """The lines that did not inherit the key, each with the place of its step."""
+        """The lines that have the key as their own, not inherited, each with the place of the
+        key's step in its transcript."""
 
 
 class Prefixes:
@@ -26,7 +37,7 @@ class Prefixes:
     def __init__(self) -> None:
         self._root = Node()
         self._tips: dict[int, Node] = {}
-        """The node of the last key of each line."""
+        """The node of the last key of each line, by the line's identity."""
         self._numbers: dict[int, int] = {}
         """The age of each line: the number of those that had keys before it."""
 
