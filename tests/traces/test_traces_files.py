@@ -229,10 +229,21 @@ def test_eight_times_as_many_broken_records_take_about_eight_times_as_long(
 
 
 def read_diary(record, id):
-    steps = [
-        Step(str(n), "message", "user", day["note"]) for n, day in enumerate(record["records"])
-    ]
-    return Trace(id, tuple(steps))
+    entries = record["records"]
+    notes = [entry["note"] for entry in entries if "note" in entry]
+    moods = [entry["mood"] for entry in entries if "mood" in entry]
+    steps = [Step(str(n), "message", "user", note) for n, note in enumerate(notes)]
+    return Trace(id, tuple(steps), {"moods": moods})
+
+
+def mood_of(entry):
+    if "mood" not in entry:
+        raise RecordError("it has no mood")
+    return entry
+
+
+def moods_in(name, record):
+    return map(mood_of, record["about"]) if "about" in record else None
 
 
 DIARY = Format(
@@ -240,23 +251,34 @@ DIARY = Format(
     ("note",),
     read_diary,
     group=lambda record: record["of"],
-    companions=lambda name, record: record.get("about"),
+    companions=moods_in,
 )
-"""A form whose companions may lack the field with the id of their trace, which it did not expect."""
+"""A form with files of moods beside it. It expects that each record says of which diary it is."""
+
+
+def write_diary(folder, *moods):
+    (folder / "diary.jsonl").write_text(json.dumps({"note": "Rain.", "of": "may"}))
+    (folder / "about.json").write_text(json.dumps({"about": moods}))
 
 
 def test_a_file_that_fails_after_it_has_begun_is_refused_as_one_that_fails_before(tmp_path):
-    beside = tmp_path / "about.json"
-    beside.write_text(json.dumps({"about": [{"mood": "good"}]}))
-    with pytest.raises(RecordError, match="'of'"):
-        read_traces(beside, formats=[DIARY])
+    write_diary(tmp_path, {"of": "may"})
+    with pytest.raises(RecordError, match=r"about\.json: it has no mood"):
+        read_traces(tmp_path / "about.json", formats=[DIARY])
 
 
 def test_a_file_that_fails_after_it_has_begun_is_one_file_in_the_report(tmp_path):
-    (tmp_path / "about.json").write_text(json.dumps({"about": [{"mood": "good"}]}))
-    (tmp_path / "diary.jsonl").write_text(json.dumps({"note": "Rain.", "of": "may"}))
-    with pytest.warns(SkippedRecords, match="about.json"):
+    write_diary(tmp_path, {"of": "may"})
+    with pytest.warns(SkippedRecords, match="it has no mood"):
         traces = read_traces(tmp_path, formats=[DIARY])
     assert [trace.id for trace in traces] == ["may"]
     assert len(traces.report.problems) == 1
     assert len(traces.report.files) == 2
+
+
+def test_a_broken_record_beside_traces_costs_none_of_those_behind_it(tmp_path):
+    write_diary(tmp_path, {"mood": "bad"}, {"mood": "good", "of": "may"})
+    with pytest.warns(SkippedRecords, match="'of'"):
+        traces = read_traces(tmp_path, formats=[DIARY])
+    assert traces[0].meta["moods"] == ["good"]
+    assert [problem.record for problem in traces.report.problems] == [1]

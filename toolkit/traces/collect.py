@@ -95,15 +95,20 @@ class Import:
     def accompany(self, path: str, records: Iterable[Record], format_: Format) -> None:
         """Keep the records of a file that stands beside those of traces.
 
-        One without an id belongs to the trace that the file before it ended with.
+        One without an id belongs to the trace that the file before it ended with; one that its form
+        cannot read becomes a problem.
         """
         before = self._groups.last_id(format_)
         self.begin(path, f"it stands beside those of {format_.name}")
         self.tally.formats[format_.name] = format_
-        for number, record in enumerate(records, 1):
+        for number, value in enumerate(records, 1):
             self.tally.n_records += 1
             self.tally.forms[format_.name] += 1
-            self._groups.accompany(RawRecord(number, 1, record), format_, self.tally, before)
+            record = RawRecord(number, 1, value)
+            try:
+                self._groups.accompany(record, format_, self.tally, before)
+            except RecordError as error:
+                self.tally.problems.append(_problem(record, stated_id(format_, value), error))
 
     def has_only_companions(self) -> bool:
         """Whether nothing was met but records that begin no trace."""

@@ -81,9 +81,9 @@ class Groups:
         One that names none waits for the group `before` it. Raises as `add` does.
         """
         assert format_.group is not None
+        self.n_companions += 1
         id_ = answer_of(format_.group, record.value) or before
         self._companions.append((tally, record, (format_.name, id_, 0)))
-        self.n_companions += 1
 
     def _join_companions(self) -> None:
         """Let each companion join the group that it names."""
