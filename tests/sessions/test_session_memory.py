@@ -1,5 +1,6 @@
 """MemoryLog with a file: what was acknowledged is on disk, and bad lines lose nothing else."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -296,3 +297,15 @@ async def test_the_extent_of_a_long_session_is_found_as_soon_as_that_of_a_short_
         return opcodes.count
 
     assert await cost(3_000) < 2 * await cost(30)
+
+
+async def test_a_reader_that_was_given_nothing_misses_nothing_of_a_session_that_begins_anew():
+    log = MemoryLog()
+    await Session(log, "s").say("of the first history, and on another lane")
+    feed = log.read("s", lane="control")
+    waiting = asyncio.ensure_future(anext(feed))
+    await asyncio.sleep(0)  # it has passed over the message
+    await log.delete("s")
+    cancel = await log.append(new_event("s", "cancel", "ada", {}))
+    async with asyncio.timeout(5):
+        assert await waiting == cancel.event

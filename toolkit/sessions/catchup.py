@@ -8,6 +8,10 @@ the same either way.
 Snapshots come first, and carry the reader's own cursor: wherever the reader breaks off, it can
 resume at the last sequence number that it saw, because a snapshot that covers anything beyond it is
 given again.
+
+For example, a run started at 1, its words are the deltas 2 to 9, and its snapshot covers 6. A
+reader from cursor 0 gets the snapshot with ``seq`` 0; then event 1, which is no word; then an empty
+delta with ``seq`` 6, so that its cursor stands where the snapshot ends; then the deltas 7, 8 and 9.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator

@@ -205,81 +205,87 @@ async def attend(
     """
     decide(Desk(), policy, "")
     known_source(source)
-    desk = _Attendant(session, agent, actor, source, policy, ttl_s)
+    attendant = _Attendant(session, agent, actor, source, policy, ttl_s)
     settled = _settled(await session.conversation())
     work = [
-        asyncio.create_task(_messages(desk, actor, after, settled)),
-        asyncio.create_task(_endings(desk)),
-        asyncio.create_task(_orphans(desk, orphans_each_s)),
+        asyncio.create_task(_messages(attendant, actor, after, settled)),
+        asyncio.create_task(_endings(attendant)),
+        asyncio.create_task(_orphans(attendant, orphans_each_s)),
     ]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         done.pop().result()
     finally:
         # First those that begin answers, then the answers.
-        for tasks in (work, desk.tasks.values()):
+        for tasks in (work, attendant.tasks.values()):
             for task in tuple(tasks):
                 # The first error is on its way; none may leave the others running.
                 with suppress(Exception):
                     await stop(task)
-        if desk.ending:
-            await asyncio.wait(desk.ending)
+        if attendant.ending:
+            await asyncio.wait(attendant.ending)
 
 
-async def _endings(desk: _Attendant) -> None:
+async def _endings(attendant: _Attendant) -> None:
     while True:
-        message = await desk.over.get()
-        task = desk.tasks.pop(message, None)
-        await desk.end(message)
+        message = await attendant.over.get()
+        task = attendant.tasks.pop(message, None)
+        await attendant.end(message)
         if task:
             await asyncio.wait([task])
             if not task.cancelled():  # as one is whose agent awaited what was cancelled
                 task.result()
 
 
-async def _orphans(desk: _Attendant, each_s: float) -> None:
+async def _orphans(attendant: _Attendant, each_s: float) -> None:
     """Take care of what dead agents left behind: their runs, and the signals that nobody
     answered.
     """
-    known = Conversation(desk.session.id)
+    known = Conversation(attendant.session.id)
     while True:
         with suppress(LogUnavailable):
-            await desk.session.settle(desk.actor)
+            await attendant.session.settle(attendant.actor)
         await asyncio.sleep(each_s)
         with suppress(LogUnavailable):
-            known = await desk.session.conversation(known)
-            await _end_strays(desk, known)
+            known = await attendant.session.conversation(known)
+            await _end_strays(attendant, known)
 
 
-async def _end_strays(desk: _Attendant, known: Conversation) -> None:
+async def _end_strays(attendant: _Attendant, known: Conversation) -> None:
     """End the runs that are nobody's; but a run that answers a message of ours is adopted, and goes
     on.
     """
-    messages = {run_for(message): message for message in desk.messages}
-    at_work = {run_for(message) for message in desk.at_work()}
+    messages = {run_for(message): message for message in attendant.messages}
+    at_work = {run_for(message) for message in attendant.at_work()}
     strays = [id_ for id_, run in known.runs.items() if not run.ended and id_ not in at_work]
     for id_ in strays:
         message = messages.get(id_)
-        if message and await lease_ends(desk.session, id_) and message not in desk.at_work():
-            await desk.receive(desk.messages[message], "enqueue")
-    await desk.session.end_orphans(desk.actor, [id_ for id_ in strays if id_ not in messages])
+        if (
+            message
+            and await lease_ends(attendant.session, id_)
+            and message not in attendant.at_work()
+        ):
+            await attendant.receive(attendant.messages[message], "enqueue")
+    await attendant.session.end_orphans(
+        attendant.actor, [id_ for id_ in strays if id_ not in messages]
+    )
 
 
-async def _messages(desk: _Attendant, actor: str, after: int, settled: set[str]) -> None:
+async def _messages(attendant: _Attendant, actor: str, after: int, settled: set[str]) -> None:
     while True:
         try:
-            async for event in desk.session.read(after, lane="quiet"):
+            async for event in attendant.session.read(after, lane="quiet"):
                 after = event.seq or after
-                active = desk.desk.active
+                active = attendant.desk.active
                 is_to_us = event.kind == "message" and event.actor != actor
                 if is_to_us and run_for(event.id) not in settled:
-                    await desk.receive(event, desk.policy)
+                    await attendant.receive(event, attendant.policy)
                 elif event.kind == "run.finished" and active and event.run == run_for(active):
                     # In the order of the log: what is said after this end finds nobody at work.
-                    await desk.end(active)
+                    await attendant.end(active)
         except CursorLost:  # the log began anew: so do we
             after = 0
-            settled = _settled(await desk.session.conversation())
+            settled = _settled(await attendant.session.conversation())
 
 
 def _settled(known: Conversation) -> set[str]:

@@ -65,26 +65,30 @@ class HeldRun:
         """
         return self.writer.fence
 
-    async def take(self, kind: str, data: dict[str, Any], fence: int, heed: bool = True) -> None:
-        """Make the run ours by an event of `kind`, where its fence is still `fence`; then listen
-        and renew.
+    async def take(
+        self, kind: str, data: dict[str, Any], expected_fence: int, heed: bool = True
+    ) -> None:
+        """Make the run ours by an event of `kind`, where its fence is still `expected_fence`; then
+        listen and renew.
 
-        With `heed`, signals that came before the run count: its id was known to others.
+        A fence of 0 is that of a run that begins now; with any other, the run is adopted. With
+        `heed`, signals that came before a new run count: its id was known to others.
         """
-        ack = await self.session.log.append(self.event(kind, data), fence)
+        ack = await self.session.log.append(self.event(kind, data), expected_fence)
+        is_adoption = expected_fence > 0
         self.writer.fence = ack.seq
         await self._renew_once()
         after = ack.seq
-        if fence:
+        if is_adoption:
             # Only now: the agent before may have written until this very event, and writes nothing
             # after it.
-            known = await self.session.conversation()
-            self.writer.words = known
-            self._inherit_questions(known)
-            after = self._inherit(known.signals)
+            folded = await self.session.conversation()
+            self.writer.folded = folded
+            self._inherit_questions(folded)
+            after = self._inherit(folded.signals)
         elif heed:
             after = self._inherit(await self.session.signals())
-        self.writer.words.apply(ack.event)
+        self.writer.folded.apply(ack.event)
         self._tasks = [asyncio.create_task(self._listen(after)), asyncio.create_task(self._renew())]
 
     def _inherit(self, signals: Signals) -> int:
@@ -154,14 +158,16 @@ class HeldRun:
         return self.session.event(kind, self.actor, data, self.id, id)
 
     async def append(self, kind: str, data: dict[str, Any]) -> Ack:
-        """Write an event of the run, after the words that wait."""
+        """Write an event of the run after the words that wait, with the receipts of the steers
+        that the run has taken, which it shows to be heeded (unless its kind is in NO_EVIDENCE).
+        """
         if kind not in NO_EVIDENCE:
             self.acknowledge(self.inbox.taken)
         return await self.store(kind, data)
 
     async def store(self, kind: str, data: dict[str, Any], id: str | None = None) -> Ack:
-        """Write an event of the run that shows nothing of its steers: `append` for what a model was
-        asked for.
+        """Write an event of the run after the words that wait, without receipts of steers: `append`
+        sends those too.
         """
         ack = await self.writer.store(self.event(kind, data, id))
         assert ack

@@ -34,7 +34,9 @@ async def lease_ends(session: SessionLog, run: str) -> bool:
         newest = await _lease(session, run)
         if newest and (lease is None or newest.seq != lease.seq):
             return False
-        if time.monotonic() - asked < ttl_s / 4:
+        # A slow answer means that the log was away, and nobody could renew: watch again.
+        is_answered_at_once = time.monotonic() - asked < ttl_s / 4
+        if is_answered_at_once:
             return True
 
 

@@ -37,8 +37,8 @@ PARTS = {
 BESIDE_LANES = frozenset({"snapshot", "lease"})
 """Lanes beside the log: what stands on them does not stay."""
 FENCES = frozenset({"run.started", "run.adopted", "run.finished"})
-"""The last of these in a run is its fence: its writer names it with each write, so that only one
-can write, and nobody once it has ended.
+"""The fence of a run is the ``seq`` of the last of these events in it, 0 while it has not begun.
+Its writer names it with each write, so that only one can write, and nobody once it has ended.
 """
 FRESH_ID = re.compile(r"[0-9a-f]{32}")
 """The form of an id that nobody chose. Any other may come again at any time, and is stored once
@@ -232,7 +232,11 @@ class Log(Protocol):
         return acks[0]
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
-        """Store `events` of one session together: all of them or none, next to each other."""
+        """Store `events` of one session together: all of them or none, next to each other.
+
+        A `NatsLog` on a server before 2.12, which has no batches, stores them one by one: where it
+        breaks off, the first of them are stored, and appending all again adds the rest.
+        """
 
     def read(
         self,

@@ -198,6 +198,7 @@ class MemoryLog(Log):
                 if after > 0:
                     raise CursorLost(session, after)
                 events = self._sessions[session]
+                position = 0
 
     async def latest(self, session: str, lane: Lane) -> list[Event]:
         """The last event of each run on a lane; see `Log.latest`."""

@@ -56,9 +56,10 @@ class SessionLog:
     ) -> AsyncIterator[Event]:
         """Yield events with ``seq > after``, in order, each text once.
 
-        A reader that is far behind gets a run's words so far as one ``text.snapshot``, which
-        replaces what it has of that run, and then ``text.delta`` again. With a `lane` it gets that
-        part of the log as it is stored; with a `run` too, what of it is of that run, or of none.
+        Without a `lane` the reader catches up (catchup.py): where it is far behind, it gets a run's
+        words so far as one ``text.snapshot``, which replaces what it has of that run, and then
+        ``text.delta`` again. With a `lane` it gets that part of the log as it is stored, and no
+        snapshots in the place of words; with a `run` too, what of it is of that run, or of none.
         """
         if lane is not None:
             return self.log.read(self.id, after, follow, lane, run)

@@ -57,24 +57,38 @@ class Signals:
     A signal that names a run is for that run, also before it begins. One that names none is for all
     that was asked before it and is not finished: the runs under way, and the messages that wait for
     their run.
+
+    A session is attended once a run has begun that is named after a message by `run_for`. Until
+    then nobody knows whether messages are answered at all:
+
+    - attended: message ``m2`` comes while ``run-m1`` is under way. It waits for ``run-m2``, and a
+      cancel that names no run reaches both.
+    - not attended: message ``m2`` comes while run ``r`` is under way. It may be a remark that no
+      run answers, so that a cancel that names no run reaches ``r`` alone. Where ``run-m2`` begins
+      after all, the session is attended from then on; where another run begins, ``m2`` is closed.
     """
 
     def __init__(self) -> None:
         self.cursor = 0
         self.signals: dict[str, Signal] = {}
         self.outcomes: dict[str, str] = {}
-        """Of each run that has begun: how it ended, or an empty string while it is under way."""
+        """Of each run that has begun, how it ended, or an empty string while it is under way; of
+        one whose message was turned away before it began, that.
+        """
         self.waiting: dict[str, Event] = {}
         """The messages whose run has not begun, by the id of that run."""
         self.questions: dict[str, str] = {}
         """The run of each open question, by the id of the event that asked."""
         self._under_way: dict[str, None] = {}
-        self._said_meanwhile: set[str] = set()
-        """The runs that would answer what was said while another, unattended, was under way."""
+        self._unsure: set[str] = set()
+        """The runs of messages that came while a run was under way and the session was not
+        attended: they may never begin.
+        """
         self._settled: set[str] = set()
         self._of_run: dict[str, list[Signal]] = {}
         self._unanswered: dict[str, Signal] = {}
         self._attended = False
+        """Whether a run has begun that is named after a message."""
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
@@ -130,7 +144,7 @@ class Signals:
             return self._refused_answer(request or "", run)
         if run is None:
             return "" if self._whoever_runs() else "no run is under way"
-        if run in self.waiting or run in self._said_meanwhile:
+        if run in self.waiting or run in self._unsure:
             return ""
         if run not in self.outcomes:
             return f"there is no run {run}"
@@ -178,9 +192,9 @@ class Signals:
         run = run_for(message.id)
         if run in self.outcomes:
             return
-        is_answered_otherwise = not self._attended and bool(self._under_way)
-        if is_answered_otherwise:
-            self._said_meanwhile.add(run)
+        may_be_a_remark = not self._attended and bool(self._under_way)
+        if may_be_a_remark:
+            self._unsure.add(run)
         else:
             self.waiting[run] = message
 
@@ -189,21 +203,21 @@ class Signals:
             return
         self.outcomes[run] = ""
         self._under_way[run] = None
-        if self.waiting.pop(run, None) or run in self._said_meanwhile:
+        if self.waiting.pop(run, None) or run in self._unsure:
             self._attended = True
-        self._said_meanwhile.discard(run)
+        self._unsure.discard(run)
         for other, message in list(self.waiting.items()):
             # Nobody here answers a message by the run that is named after it; or the agent's own
             # words were taken for a message to it.
             if not self._attended or message.actor == actor:
                 del self.waiting[other]
                 self._close(other, "no run began to answer its message")
-        while self._said_meanwhile and not self._attended:
-            self._close(self._said_meanwhile.pop(), "no run began to answer its message")
+        while self._unsure and not self._attended:
+            self._close(self._unsure.pop(), "no run began to answer its message")
 
     def _turn_away(self, run: str) -> None:
         self.waiting.pop(run, None)
-        self._said_meanwhile.discard(run)
+        self._unsure.discard(run)
         if run not in self.outcomes:
             self.outcomes[run] = "its message was turned away"
             self._close(run, "its message was turned away")
@@ -246,16 +260,17 @@ class Signals:
         self._settled.add(request)
         if run is None:
             return
-        is_answered = data.get("answer") is None  # by nobody: there is no approval to look for
+        is_withdrawn = data.get("answer") is None  # no approval answered it: all are too late
+        seeks_approval = not is_withdrawn
         for signal in self.reaching(run):
             approval = signal.event
             if approval.kind != "approve" or approval.data.get("request") != request:
                 continue
             # Where the settlement does not name the approval, the first of them counts.
             is_named = data.get("event", approval.id) == approval.id
-            if signal.state == "pending" and is_named and not is_answered:
+            if signal.state == "pending" and is_named and seeks_approval:
                 self._answer(approval.id, "used")
-                is_answered = True
+                seeks_approval = False
             else:
                 self._refuse(signal, f"question {request} was settled already")
 

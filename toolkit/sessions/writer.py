@@ -26,8 +26,6 @@ FEW_DELTAS = 8
 """A run of no more than these needs no snapshot at its end: a late reader takes the deltas."""
 PENDING_CHARS = 65_536
 """A writer that is further ahead of the log waits for it. A server takes no message of any size."""
-
-
 ENVELOPE_BYTES = 512
 """Room for what an event takes beyond its words, its actor and its names."""
 BYTES_PER_CHAR = 6
@@ -67,14 +65,17 @@ class Writer:
         self.run = run
         self.window_s = window_s
         self.fence = 0
-        self.words = Conversation("")
-        """The fold of what the run stored."""
+        self.folded = Conversation("")
+        """The session as this writer knows it: what was folded at an adoption, and what the run
+        stored since.
+        """
         self._pending: list[str] = []
         self._waiting_chars = 0
         self._unstored: deque[list[Event]] = deque()
         """What is to be stored, in order; the events of one entry together."""
         self._receipts: list[Event] = []
         self._ending: list[Event] = []
+        """The run's last events, while they are not acknowledged: see `end`."""
         self._busy = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
         self._deltas = 0
@@ -89,7 +90,7 @@ class Writer:
         """The run's words as they stand on the log, one item for each stretch between its other
         events.
         """
-        return [item for item in self.words.items if item.is_words_of(self.run)]
+        return [item for item in self.folded.items if item.is_words_of(self.run)]
 
     @property
     def text(self) -> str:
@@ -112,7 +113,7 @@ class Writer:
             self._flushing = None
             flushed.result()
         is_full = self._waiting_chars > self._max_chars
-        if self.window_s <= 0 or is_full or not self.words.items:
+        if self.window_s <= 0 or is_full or not self.folded.items:
             return await self.store()
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush_later())
@@ -175,14 +176,16 @@ class Writer:
             else:
                 acks = await self.log.append_all(events, self.fence)
         except OSError:
-            raise  # it stays in the queue
+            # LogUnavailable, after which it may be stored; or Fenced, after which the run writes
+            # nothing more. Either way it stays in the queue.
+            raise
         except Exception:
             self._unstored.popleft()  # refused for good: it must not keep back what comes after it
             raise
         self._unstored.popleft()
-        self._ending = []
+        self._ending = []  # made before these events: `end` makes its last events anew
         for ack in acks:
-            self.words.apply(ack.event)
+            self.folded.apply(ack.event)
         last = acks[-1]
         if last.event.kind == "text.delta":
             await self._snapshot_if_due(len(last.event.data["text"]))
@@ -210,7 +213,7 @@ class Writer:
         data = {
             "text": "".join(texts),
             "items": items,
-            "covers": self.words.runs[self.run].words_seq,
+            "covers": self.folded.runs[self.run].words_seq,
             "open": open_,
         }
         snapshot = self.event("text.snapshot", data)

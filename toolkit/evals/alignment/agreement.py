@@ -61,8 +61,9 @@ class Agreement(Origin):
     ``kappa``, and ``left_out``: why the pair is not in the mean, blank where it is.
     """
     by_category: "pd.DataFrame" = field(repr=False)
-    """By category: ``n`` ratings, ``agreement`` (of those who rate an item that one called so, how
-    many do), and its interval ``low``, ``high``.
+    """By category: ``n`` ratings, ``agreement``, and its interval ``low``, ``high``. This is the
+    specific agreement: given that one rater chose this category, the share of the item's other
+    raters who chose it too.
     """
     intervals: dict[str, tuple[float, float] | None] = field(repr=False)
     """Expanded percentile bootstrap of items, or of whole groups."""
@@ -182,7 +183,7 @@ def measures(ratings: Ratings, samples: Sequence[np.ndarray]) -> dict[str, np.nd
     -------
     dict
         By name, ``(n_samples,) float``; and ``by_category``, ``(n_samples, n_categories) float``:
-        of those who rate an item that one called so, how many do.
+        the specific agreement, as in `Agreement`.
     """
     n_items = len(ratings.codes)
     counts = ratings.counts

@@ -20,10 +20,12 @@ from toolkit.traces.sources import Mixture, least_live
 if TYPE_CHECKING:
     import pandas as pd
 
-WANTED_RATERS = 3
+COMPARED_RATERS = 3
 """Raters to leave out in turn, without whom a winning rate says little."""
-FEWEST_RATERS = 2
-"""The paper's own: who must have rated an item for it to count."""
+RATERS_OF_AN_ITEM = 3
+"""How many must have rated an item for it to count."""
+FEWEST_RATERS_OF_AN_ITEM = 2
+"""The paper's own number of these: with one rater left out, one is still there to agree with."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class AnnotatorTest(Origin):
     """
     reason: str
     """Why there is no winning rate; blank where there is."""
-    min_raters: int = WANTED_RATERS
+    min_raters: int = RATERS_OF_AN_ITEM
     """How many must have rated an item for it to count."""
     other_words: Mapping[Any, int] = field(default_factory=dict)
     """Verdicts that no person gave, and how often the judge did: each is a disagreement."""
@@ -106,10 +108,10 @@ def annotator_test(
     labels = categories(people.to_numpy().ravel())
     refuse_other_codes(verdicts, labels, other_words=True)
 
-    wanted = min_raters or WANTED_RATERS
+    wanted = min_raters or RATERS_OF_AN_ITEM
     compared = _left_out_in_turn(people, verdicts, wanted, min_items)
-    if min_raters is None and len(compared) < WANTED_RATERS:
-        wanted = FEWEST_RATERS
+    if min_raters is None and len(compared) < COMPARED_RATERS:
+        wanted = FEWEST_RATERS_OF_AN_ITEM
         compared = _left_out_in_turn(people, verdicts, wanted, min_items)
     frame = _frame(compared, epsilon, q)
     reason = _missing(people, len(frame), wanted, min_items)
@@ -185,11 +187,11 @@ def _p_of_gap(gap: "pd.Series", epsilon: float) -> float:
 
 def _missing(people: "pd.DataFrame", n_raters: int, min_raters: int, min_items: int) -> str:
     """What is missing for a winning rate; blank where nothing is."""
-    if n_raters >= WANTED_RATERS:
+    if n_raters >= COMPARED_RATERS:
         return ""
     items = f"items with a verdict that {min_raters} people rated"
     have = f"{n_raters} of {people.shape[1]} raters have {min_items} {items}"
     times = Counter(people.notna().sum(axis=1).tolist())
     counts = [f"{count} items have {n}" for n, count in sorted(times.items())]
     listed = ", ".join(counts) or "there are no items"
-    return f"{have}: {WANTED_RATERS} are needed. Ratings an item: {listed}"
+    return f"{have}: {COMPARED_RATERS} are needed. Ratings an item: {listed}"

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from toolkit.evals.text import first_few, python_value, same_form, spelling
 
 Policy = Literal["report", "exclude", "fail", "pass", "wrong"]
-"""An item without a verdict is left out (by the first two), or counted as a fail, a pass, or as
-agreeing with nobody. It is always counted where it is seen.
+"""An item without a verdict is left out (``report`` and ``exclude`` are two words for that), or
+counted as a fail, a pass, or as agreeing with nobody. A report states their number in any case.
 """
 KNOWN_PAIRS = ({"pass", "fail"}, {0, 1})
 """Labels of which both are known where one is seen."""

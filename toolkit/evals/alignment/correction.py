@@ -29,7 +29,7 @@ def corrected_rate(
 ) -> Estimate:
     """Estimate the share of `alignment.positive` among `judged` items.
 
-    Both methods resample both samples, the labelled and the judged, each with two items more,
+    Both methods resample both samples, the labelled with two items more, and the judged with one,
     spread over all cells, so that an error that was never seen is not taken for impossible; the
     measured coverage is in ``python -m tests.bench coverage``. Where ids are there (`Verdict`s, a
     dict, a Series, and labels likewise), judged items that people labelled are set apart: their

@@ -26,8 +26,9 @@ from toolkit.traces.sources import least_live
 if TYPE_CHECKING:
     import pandas as pd
 
-PSEUDO_ITEMS = 1.0
+PSEUDO_VERDICTS = 1.0
 """A judged rate of 0 or 1 is never certain: half a verdict more of either kind, before resampling.
+The labelled items have more, `intervals.PSEUDO_ITEMS`.
 """
 
 
@@ -70,7 +71,7 @@ class JudgedItems:
         # The labelled sample is drawn by the seed alone: the two must not move together.
         rng = np.random.default_rng([seed, 1])
         cells = np.column_stack([self.positive, ~self.positive]).astype(float)
-        counts = intervals.resampled(cells, self.groups, resamples, rng, PSEUDO_ITEMS)
+        counts = intervals.resampled(cells, self.groups, resamples, rng, PSEUDO_VERDICTS)
         shares: np.ndarray = counts[:, 0] / counts.sum(axis=1)
         return shares
 

@@ -16,8 +16,10 @@ from toolkit.evals.alignment.ratings import GAP, Ratings
 def kappas(ratings: Ratings, weights: np.ndarray) -> Iterator[np.ndarray]:
     """Kappa of each rater with each later one, one rater after the other; NaN where undefined.
 
-    A table of two raters is a sum over items, so that one product of matrices makes the tables of
-    all samples.
+    Kappa is 1 - observed / expected: the distance between the two ratings of an item, summed over
+    the items that both rated, and the sum to be expected by chance, were each rater's categories
+    shuffled among those items. Both are sums over items, so that one product of matrices makes
+    those of all samples.
 
     Parameters
     ----------
@@ -30,30 +32,33 @@ def kappas(ratings: Ratings, weights: np.ndarray) -> Iterator[np.ndarray]:
     ------
     (n_samples, n_later) float
     """
-    distances = ratings.distances
+    distances = ratings.distances  # (n_categories, n_categories)
     # Whole numbers below 2**24 add up exactly in 32 bits, in half the time.
     dtype = float if ratings.scale == "interval" else np.float32
     weights = weights.astype(dtype)
+    # (n_categories, n_items, n_raters)
     in_category = np.moveaxis(ratings.in_category, 2, 0).astype(dtype)
     for rater in range(ratings.codes.shape[1] - 1):
         rated = np.flatnonzero(ratings.codes[:, rater] != GAP)
         later = in_category[:, rated, rater + 1 :]
-        shares_items = np.asarray(later.any(axis=(0, 1)))
-        later = later[:, :, shares_items]
-        own = in_category[:, rated, rater, None]
+        shares_items = np.asarray(later.any(axis=(0, 1)))  # (n_later,)
+        later = later[:, :, shares_items]  # (n_categories, n_rated, n_sharing)
+        own = in_category[:, rated, rater, None]  # (n_categories, n_rated, 1)
+        # (n_categories, n_rated): of each category from what this rater said
         distances_to_own = distances[:, ratings.codes[rated, rater]].astype(dtype)
-        apart = (distances_to_own[:, :, None] * later).sum(axis=0)
+        apart = (distances_to_own[:, :, None] * later).sum(axis=0)  # (n_rated, n_sharing)
 
-        drawn = weights[:, rated]
-        apart_drawn = (drawn @ apart).astype(float)
+        drawn = weights[:, rated]  # (n_samples, n_rated)
+        observed = (drawn @ apart).astype(float)  # (n_samples, n_sharing)
+        # How often each of the two gave each category: (n_categories, n_samples, n_sharing)
         own_drawn = (drawn @ (own * later.sum(axis=0))).astype(float)
         later_drawn = (drawn @ later).astype(float)
         of_rater = np.full((len(weights), len(shares_items)), np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
-            n_items = own_drawn.sum(axis=0)
+            n_items = own_drawn.sum(axis=0)  # (n_samples, n_sharing)
             distances_by_chance = np.tensordot(distances, own_drawn, axes=1) * later_drawn
-            apart_by_chance = distances_by_chance.sum(axis=0) / n_items
-            of_rater[:, shares_items] = 1 - apart_drawn / apart_by_chance
+            expected = distances_by_chance.sum(axis=0) / n_items
+            of_rater[:, shares_items] = 1 - observed / expected
         yield of_rater
 
 

@@ -52,8 +52,11 @@ class SklearnJudge:
         self.hash = fingerprint([self.says, seed, texts, verdicts, group_of])[:16]
         self.source: Source = "simulated" if "simulated" in label_kind else "live"
         self._fit_of_all: Any = None
+        # None until a fold has its fit: `score` must not fall back on a fit that saw the label.
         self._fit_without: dict[str, Any] = dict.fromkeys(trace.id for trace in known)
-        """For each trace that has a label, a fit that did not see its group."""
+        """For each trace that has a label, a fit that did not see its group; None where there is
+        none.
+        """
         n_folds = _n_folds(verdicts, group_of)
         if n_folds > 1:
             self._fit_of_all = _fitted(texts, verdicts)

@@ -108,7 +108,7 @@ class Codebook:
         pairs = []
         for code, label_ids in codes.items():
             if code.strip():
-                pairs += [(label_id, spelling(code)) for label_id in label_ids]
+                pairs += [(label_id, spelling.of(code)) for label_id in label_ids]
         new = [pair for pair in pairs if pair not in known]
         codings = self._codings(new, "suggested", by, kind)
         self._write(codings)
@@ -150,10 +150,10 @@ class Codebook:
         now = self.now
         names = Spelling()
         for known in now.modes:
-            names(known.name)
+            names.learn(known.name)
         spelling = self._spelling()
-        codes = tuple(dict.fromkeys(spelling(code) for code in mode.codes))
-        mode = replace(mode, name=names(mode.name), codes=codes, act=uuid4().hex)
+        codes = tuple(dict.fromkeys(spelling.of(code) for code in mode.codes))
+        mode = replace(mode, name=names.of(mode.name), codes=codes, act=uuid4().hex)
         confirmed = {coding.code for coding in now.confirmed}
         owners: dict[str, str] = {}
         for other in now.modes:
@@ -233,7 +233,7 @@ class Codebook:
         traces = {label.id: label.trace_id for label in self.labels}
         shared = self._shared_ids()
         spelling = self._spelling()
-        spelt = [(label_id, spelling(code)) for label_id, code in pairs]
+        spelt = [(label_id, spelling.of(code)) for label_id, code in pairs]
         codings = []
         for label_id, code in dict.fromkeys(spelt):
             if label_id not in traces:
@@ -249,13 +249,13 @@ class Codebook:
         """The spelling of codes, which knows those of the codebook."""
         spelling = Spelling()
         for coding in self.now.codings:
-            spelling(coding.code)
+            spelling.learn(coding.code)
         return spelling
 
     def _codings_of(
         self, code: str, label_ids: Collection[str] | None, *status: Status
     ) -> list[Coding]:
-        code = self._spelling()(code)
+        code = self._spelling().of(code)
         codings = []
         for coding in self.now.codings:
             is_asked_for = label_ids is None or coding.label_id in label_ids
@@ -289,8 +289,8 @@ class Codebook:
             if (entry.act, entry.by) in undone:
                 continue
             if isinstance(entry, Coding):
-                standing.append(replace(entry, code=codes(entry.code)))
+                standing.append(replace(entry, code=codes.of(entry.code)))
             else:
-                own_codes = dict.fromkeys(codes(code) for code in entry.codes)
-                standing.append(replace(entry, name=names(entry.name), codes=tuple(own_codes)))
+                own_codes = dict.fromkeys(codes.of(code) for code in entry.codes)
+                standing.append(replace(entry, name=names.of(entry.name), codes=tuple(own_codes)))
         return standing

@@ -136,6 +136,11 @@ class Spelling:
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
 
-    def __call__(self, name: str) -> str:
-        """`name` as it was written first; from now on this is how, where it is new."""
-        return self._first.setdefault(spelling(name), tidy(name))
+    def learn(self, name: str) -> None:
+        """Take `name` in: these are its letters from now on, where it is new."""
+        self._first.setdefault(spelling(name), tidy(name))
+
+    def of(self, name: str) -> str:
+        """`name` as it was written first, which is now, where it is new."""
+        self.learn(name)
+        return self._first[spelling(name)]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from toolkit.evals.scorers.pattern import SearchStopped, search
-from toolkit.evals.scorers.scorers import Score, Scorer, Value, named
+from toolkit.evals.scorers.scorers import Score, Scorer, Value, scorer_from
 from toolkit.evals.text import python_value, same_form
 from toolkit.models.schema import parse
 from toolkit.records import fingerprint
@@ -104,7 +104,7 @@ def measure(column: str) -> Scorer:
             return stated[0], "the trace states it"
         return None, "the trace does not state it"
 
-    return named(column, find)
+    return scorer_from(column, find)
 
 
 def latency_s(trace: Trace) -> Score:
@@ -155,7 +155,7 @@ def called(tool: str, /, **arguments: Any) -> Scorer:
         return False, f"{count}, with other arguments"
 
     ordered = "".join(f", {name}={value!r}" for name, value in arguments.items())
-    return named(f"called({tool!r}{ordered})", find)
+    return scorer_from(f"called({tool!r}{ordered})", find)
 
 
 def _comparable(value: Any) -> Any:
@@ -186,4 +186,4 @@ def _of_words(
 
     if actor != "assistant":
         name = f"{name} of {actor}"
-    return named(name, read, version)
+    return scorer_from(name, read, version)

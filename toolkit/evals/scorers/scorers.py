@@ -182,8 +182,10 @@ def _needs_case(scorer: Scorer) -> bool:
     return parameter is not None and parameter.default is inspect.Parameter.empty
 
 
-def named(name: str, find: Callable[[Trace], tuple[Value, str]], version: str = "1") -> Scorer:
-    """A scorer of this name; `find` gives a value and the reason for it."""
+def scorer_from(
+    name: str, find: Callable[[Trace], tuple[Value, str]], version: str = "1"
+) -> Scorer:
+    """A plain function that scores under this name; `find` gives a value and the reason for it."""
 
     def scorer(trace: Trace) -> Score:
         value, why = find(trace)

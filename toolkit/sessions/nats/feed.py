@@ -24,6 +24,33 @@ Ask = Callable[[Callable[[], Awaitable[Any]], str], Awaitable[Any]]
 """Awaits an attempt until it succeeds or a deadline passes; the text says what failed then."""
 
 
+class Stop:
+    """Where a reader ends: nowhere, where it follows; else at the sequence number `end`, where the
+    leader of a cluster was asked for it; else after all that its consumer began with.
+    """
+
+    def __init__(self, follow: bool, end: int):
+        self._follow = follow
+        self._end = end
+        self._left = 0
+
+    def begin(self, pending: int) -> bool:
+        """Note that a consumer begins with `pending` messages. Returns whether there is nothing to
+        wait for.
+        """
+        self._left = pending
+        return not (self._follow or self._end or pending)
+
+    def reached(self, seq: int) -> bool:
+        """Whether the message with `seq`, which was just delivered, is the last."""
+        self._left -= 1
+        if self._follow:
+            return False
+        if self._end:
+            return seq >= self._end
+        return self._left <= 0
+
+
 class Feed:
     """One consumer's life: from a cursor on (or from each subject's last), until it falls silent or
     skips.

@@ -21,7 +21,7 @@ from toolkit.sessions.log import (
     latest_of,
 )
 from toolkit.sessions.nats.ask import APPEND_DEADLINE_S
-from toolkit.sessions.nats.feed import Feed
+from toolkit.sessions.nats.feed import Feed, Stop
 from toolkit.sessions.nats.jetstream import DEDUPE_WINDOW_S, JetStream, Stored
 from toolkit.sessions.nats.publish import MAX_GIVEN_UP
 from toolkit.sessions.nats.server import NAME_PREFIX
@@ -204,27 +204,25 @@ class NatsLog:
             with suppress(LogUnavailable):  # The server is away: it is looked at when it is back.
                 await history.check(after or 0)
 
+        stop = Stop(follow, end)
         while True:
             feed = Feed(self._client, self._jetstream.ask, stream, subjects, after, follow)
             try:
                 await feed.open()
-                left = feed.pending
                 if follow:
                     await look()
                 else:
                     await history.check(after or 0)
-                    if not (end or left):
-                        return
+                if stop.begin(feed.pending):
+                    return
                 async for seq, payload in feed.messages(look, self._history_check_s):
-                    left -= 1
                     if after is not None:
                         after = seq
                     event = self._event_for(run, seq, payload)
                     if event:
                         history.note(seq, event.id)
                         yield event
-                    is_last = seq >= end if end else left <= 0
-                    if is_last and not follow:
+                    if stop.reached(seq):
                         return
             finally:
                 await feed.close()

@@ -19,6 +19,9 @@ DUPLICATE_IN_BATCH = 10201
 BATCHES_AT_ONCE = 8
 """A stream has 50 begun at a time, of all its writers; it is silent on what it drops beyond that.
 """
+UNIQUE_CHARS = 22
+"""The end of an inbox's name, which no other inbox has: a NUID, and short enough to name a batch.
+"""
 
 
 class Writes:
@@ -93,16 +96,23 @@ class Writes:
         """Publish `events` as one atomic batch, which the last of them commits."""
         client = self._jetstream.client
         _, root = home(events[0].session, self._jetstream.streams)
-        batch = client.new_inbox()[-22:]
-        for number, (event, payload) in enumerate(zip(events, payloads, strict=True), 1):
-            to = subject(event, root)
+        batch = client.new_inbox()[-UNIQUE_CHARS:]
+
+        def batch_headers(number: int, event: Event) -> dict[str, str]:
             lines = headers(event, root, fence)
             lines["Nats-Batch-Id"] = batch
             lines["Nats-Batch-Sequence"] = str(number)
-            if number < len(events):
-                await client.send(to, payload, headers=lines)
+            return lines
+
+        before_last = zip(events[:-1], payloads[:-1], strict=True)
+        for number, (event, payload) in enumerate(before_last, 1):
+            lines = batch_headers(number, event)
+            await client.send(subject(event, root), payload, headers=lines)
+        last = events[-1]
+        lines = batch_headers(len(events), last)
         lines["Nats-Batch-Commit"] = "1"
-        last_seq, again = await self._publisher.publish(to, payload, lines)
+        to = subject(last, root)
+        last_seq, again = await self._publisher.publish(to, payloads[-1], lines)
         first_seq = last_seq - len(events) + 1
         acks = []
         for seq, event in enumerate(events, first_seq):
@@ -140,7 +150,9 @@ class Writes:
         """What a refusal means: stored before, taken by another, or a leader that has yet to catch
         up.
         """
-        if error.code == DUPLICATE_IN_BATCH:
+        is_guarded_each = len(events) > 1 and fence is None
+        is_stored_in_part = error.code == WRONG_LAST_SEQUENCE and is_guarded_each
+        if error.code == DUPLICATE_IN_BATCH or is_stored_in_part:
             known = await self._known(events)
             if known:
                 return known
@@ -149,18 +161,15 @@ class Writes:
             raise error
         event = events[-1]
         _, root = home(event.session, self._jetstream.streams)
-        guarded = ""
-        expected = 0
         guarding = guard(event, root, fence)
-        if guarding is not None:
-            guarded, expected = guarding
+        if guarding is None:
+            raise error  # not by this server: what names no guard is never refused so
+        guarded, expected = guarding
         last_seq, last_id = await self._jetstream.last(event.session, guarded)
         if last_id == event.id:
             known = await self._known(events)
             if known:
                 return known
-        if len(events) > 1 and fence is None:  # some of them are stored already
-            return await self._append_each(events, None)
         if last_seq != expected:
             run = f"run {event.run} of session {event.session}"
             raise Fenced(f"{run} is another agent's now, or has ended")
