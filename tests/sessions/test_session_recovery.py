@@ -4,6 +4,7 @@ that are gone.
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -300,6 +301,28 @@ async def test_a_retry_after_the_dedupe_window_adds_nothing(tmp_path):
             ).seq == first.seq
         kinds = [event.kind for event in await plain(session) if event.id != forgotten.id]
         assert kinds == ["message", "cancel"]
+
+
+@pytest.mark.nats
+async def test_a_batch_whose_first_event_is_stored_since_long_adds_the_others(tmp_path):
+    async with (
+        NatsServer(store=tmp_path) as server,
+        await NatsLog.connect(server.url, window_s=0.2, deadline_s=5.0) as log,
+    ):
+        fresh = new_event("batch", "message", "ada", {"text": "once"})
+        chosen = replace(fresh, id="chosen-by-the-caller")
+        stored = await log.append(chosen)
+        marker = new_event("batch", "message", "x", {})
+        await log.append(marker)
+
+        async def the_server_has_forgotten():
+            return not (await log.append(marker)).duplicate
+
+        await until(the_server_has_forgotten)
+        other = new_event("batch", "message", "ada", {"text": "more"})
+        first, second = await log.append_all([chosen, other])
+        assert (first.seq, first.duplicate, second.duplicate) == (stored.seq, True, False)
+        assert second.event.id == other.id
 
 
 @pytest.mark.nats
