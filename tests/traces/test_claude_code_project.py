@@ -81,6 +81,13 @@ def test_an_index_alone_is_refused_with_what_to_do(tmp_path):
         read_traces(tmp_path / INDEX)
 
 
+def test_a_session_that_cannot_be_read_is_named_also_beside_an_index(tmp_path):
+    write(tmp_path, INDEX, index({"sessionId": "s1", "summary": "The tandem's lock"}))
+    (tmp_path / "s1.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RecordError, match=r"s1\.jsonl"):
+        read_traces(tmp_path)
+
+
 def test_other_files_named_like_a_companion_are_still_named(tmp_path):
     write(tmp_path, "s1.jsonl", line("user", "u1"))
     write(tmp_path, "notes.json", {"entries": [{"sessionId": 3}]})

@@ -90,7 +90,8 @@ class Groups:
         alone: Counter[str] = Counter()
         tallies: dict[str, Tally] = {}
         for tally, record, key in self._companions:
-            group = self._groups.get(key)
+            _, id_, _ = key
+            group = self._groups.get(key) if id_ else None
             if group is None:
                 alone[tally.path] += 1
                 tallies[tally.path] = tally

@@ -76,11 +76,12 @@ def read_traces(
     if not importing.tallies:
         kinds = " ".join(sorted(SUFFIXES))
         raise RecordError(f"no files of traces found: it looks for {kinds}", importing.path)
-    if not traces and importing.has_only_companions():
+    is_beside = not traces and importing.has_only_companions()
+    if is_beside and not errors:
         raise RecordError(
             "it only says something of sessions: give the folder that they are in", importing.path
         )
-    if not traces and errors and len(errors) == len(importing.tallies):
+    if is_beside or (not traces and errors and len(errors) == len(importing.tallies)):
         raise _refusal_of_all(importing.path, errors)
     warn_of_skipped(traces.report)
     return traces
