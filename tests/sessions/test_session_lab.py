@@ -208,6 +208,32 @@ async def test_a_server_of_the_lab_that_cannot_start_says_why(tmp_path):
         await process.start()
 
 
+NO_SERVER = """
+import asyncio, sys
+from contextlib import suppress
+from pathlib import Path
+from toolkit.sessions.lab.processes import ServerProcess
+
+async def main():
+    process = ServerProcess("toolkit.sessions.lab.web:nobody", "nats://127.0.0.1:9", Path(sys.argv[1]))
+    await process.kill()
+    with suppress(RuntimeError):
+        await process.start()
+    await process.kill()
+    print("alive")
+
+asyncio.run(main())
+"""
+
+
+def test_the_kill_of_a_server_that_never_started_hits_nobody(tmp_path):
+    command = [sys.executable, "-c", NO_SERVER, tmp_path]
+    done = subprocess.run(
+        command, start_new_session=True, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
 @pytest.mark.nats
 async def test_the_servers_of_the_lab_die_with_the_process_that_started_them():
     program = (

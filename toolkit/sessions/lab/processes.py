@@ -60,6 +60,7 @@ class ServerProcess:
         self._arguments = arguments
         self.port = 0
         self._pid = 0
+        self._warden: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start it, and wait until it listens.
@@ -89,6 +90,7 @@ class ServerProcess:
 
     async def _announced(self) -> tuple[int, int]:
         """The pid and the port that it prints."""
+        assert self._warden
         assert self._warden.stdout
         pid, port = (await self._warden.stdout.readline()).split()
         return int(pid), int(port)
@@ -99,6 +101,9 @@ class ServerProcess:
         await self._end()
 
     async def _end(self) -> None:
+        self._pid = 0
+        if self._warden is None:
+            return
         assert self._warden.stdin
         self._warden.stdin.close()  # the warden takes it for the end of its parent, and kills
         await asyncio.wait_for(self._warden.wait(), START_S)
@@ -112,5 +117,7 @@ class ServerProcess:
             self._send(signal.SIGCONT)
 
     def _send(self, what: signal.Signals) -> None:
+        if not self._pid:  # for kill(2) a pid of 0 is our own process group
+            return
         with suppress(ProcessLookupError):
             os.kill(self._pid, what)
