@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from toolkit.errors import Unavailable
 from toolkit.events import new_event
 from toolkit.sessions import LogUnavailable, NatsLog, NatsServer, Session, Surface, server_binary
 
@@ -144,6 +145,19 @@ async def test_a_server_that_cannot_start_says_what_it_said(tmp_path, monkeypatc
     with pytest.raises(RuntimeError, match="no such flag"):
         async with NatsServer(store=tmp_path / "store"):
             pass
+
+
+async def test_a_server_that_never_says_its_port_is_given_up_and_killed(tmp_path, monkeypatch):
+    silent = tmp_path / "nats-server"
+    silent.write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path}/pid\necho waiting\nexec tail -f /dev/null\n"
+    )
+    silent.chmod(0o755)
+    monkeypatch.setenv("FIELDBOOK_NATS_SERVER", str(silent))
+    with pytest.raises(Unavailable, match="did not start: timed out; it said: waiting"):
+        async with NatsServer(store=tmp_path / "store", start_timeout_s=3):
+            pass
+    assert await gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_named_binary_that_is_missing_is_an_error_with_the_mend(monkeypatch):

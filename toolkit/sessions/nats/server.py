@@ -98,6 +98,8 @@ class NatsServer:
     token : str, optional
         What clients show; a random one by default. It is part of `url`, and stands in the store's
         configuration file, which only its owner may read.
+    start_timeout_s : float
+        How long it may take to start.
 
     Raises
     ------
@@ -112,11 +114,13 @@ class NatsServer:
         port: int = -1,
         settings: Sequence[str] = (),
         token: str | None = None,
+        start_timeout_s: float = START_TIMEOUT_S,
     ):
         if durability not in ("os", "fsync"):
             raise ValueError(f"a NatsServer's durability is 'os' or 'fsync', not {durability!r}")
         self.durability = durability
         self._settings = settings
+        self._start_timeout_s = start_timeout_s
         self.name = f"{NAME_PREFIX}{durability}-{uuid4().hex[:8]}"
         """What it calls itself, also after a restart: a cluster knows its members by their names.
         """
@@ -203,11 +207,11 @@ class NatsServer:
         if self._pid and process.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
+        assert process.stdin
+        process.stdin.close()  # the warden kills a server whose pid was never known
         try:
             await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
         finally:
-            assert process.stdin
-            process.stdin.close()
             self._warden = self._pid = None
 
     async def ended(self) -> None:
@@ -250,12 +254,12 @@ class NatsServer:
             )
         try:
             self._pid, self._port = await asyncio.wait_for(
-                self._ports(self._warden), START_TIMEOUT_S
+                self._ports(self._warden), self._start_timeout_s
             )
         except (TimeoutError, RuntimeError) as error:
             tail = self.log_file.read_text(errors="replace")[-800:]
             raise Unavailable(
-                f"nats-server did not start: {error or 'timed out'}; it said: {tail}"
+                f"nats-server did not start: {str(error) or 'timed out'}; it said: {tail}"
             ) from None
 
     async def _ports(self, process: asyncio.subprocess.Process) -> tuple[int, int]:
