@@ -9,6 +9,7 @@ import pytest
 from toolkit.events import decode_event, encode, new_event
 from toolkit.sessions import Ack, Fenced, MemoryLog, Session, TableLog
 from toolkit.sessions.contract import CHECKS, check_log, order_of_acknowledgement
+from toolkit.sessions.log import LogUnavailable
 
 TABLE = "create table if not exists events (seq integer primary key autoincrement, session, json)"
 READ = "select seq, json from events where session = ? order by seq"
@@ -80,3 +81,15 @@ async def test_a_log_that_breaks_its_promises_is_found_out():
 def test_an_outsiders_log_takes_fewer_than_25_lines():
     lines = inspect.getsource(SqliteLog).splitlines()
     assert len([line for line in lines if line.strip()]) < 25
+
+
+async def test_a_session_that_is_deleted_while_it_is_written_is_no_acknowledgement(tmp_path):
+    class Deleted(SqliteLog):
+        def store(self, session, choose):
+            super().store(session, choose)
+            self.remove(session)
+
+    log = Deleted(tmp_path / "log.db")
+    with pytest.raises(LogUnavailable, match="session s was deleted while message was stored"):
+        await Session(log, "s").say("hello")
+    await log.close()

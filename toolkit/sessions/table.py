@@ -9,7 +9,17 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from toolkit.events import Event
-from toolkit.sessions.log import FENCES, Ack, Fenced, Lane, Log, check_cursor, checked, is_on
+from toolkit.sessions.log import (
+    FENCES,
+    Ack,
+    Fenced,
+    Lane,
+    Log,
+    LogUnavailable,
+    check_cursor,
+    checked,
+    is_on,
+)
 
 Choose = Callable[[Sequence[Event]], list[Event]]
 """What is to be added to the stored events of a session."""
@@ -57,10 +67,12 @@ class TableLog(Log):
         session = ready[0].session
         self.store(session, choose)
         by_id = {event.id: event for event in self.stored(session)}
-        return [
-            Ack(by_id[event.id], self.durability, duplicate=event.id not in added)
-            for event in ready
-        ]
+        acks: list[Ack] = []
+        for event in ready:
+            if event.id not in by_id:
+                raise LogUnavailable(f"session {session} was deleted while {event.kind} was stored")
+            acks.append(Ack(by_id[event.id], self.durability, duplicate=event.id not in added))
+        return acks
 
     async def read(
         self,
