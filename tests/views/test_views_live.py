@@ -9,6 +9,7 @@ from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
 from toolkit.views import SessionPanel
 from toolkit.views.panels.logstrip import LogStrip
+from toolkit.views.panels.screen import Screen
 from toolkit.views.panels.talk import conversation_html
 
 WORDS = [f"word{n} " for n in range(40)]
@@ -48,6 +49,21 @@ async def test_a_dropped_screen_catches_up_and_a_stop_from_the_phone_ends_the_ru
     await until(lambda: laptop.surface.connected and "Hello world" in laptop.view.value)
     assert "events" in panel.strip.value
     await panel.aclose()
+
+
+async def test_what_went_wrong_stays_on_the_screen_until_the_next_act():
+    class Full(MemoryLog):
+        async def append_all(self, events, fence=None):
+            raise OSError("the disk is <full>")
+
+    screen = Screen(Session(Full(), "s"), "phone", {}, "steer")
+    screen.stop.click()
+    await until(lambda: "the disk is &lt;full&gt;" in screen.state.value)
+    screen.refresh()
+    assert "the disk is &lt;full&gt;" in screen.state.value
+    screen.do(asyncio.sleep(0))
+    screen.refresh()
+    assert "disk" not in screen.state.value
 
 
 async def test_hostile_words_are_shown_and_do_nothing():

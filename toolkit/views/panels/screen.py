@@ -31,6 +31,8 @@ class Screen(VBox):  # type: ignore[misc]
         self._doing: set[asyncio.Task[Any]] = set()
         self._keys = keys
         self.state = HTML()
+        self.trouble = ""
+        """What the last act raised; nothing once another is begun."""
         # The margin keeps a short conversation at the top; a long one is scrolled to its end, which
         # grows upwards.
         self.view = HTML(layout={"flex": "none", "margin": "0 0 auto 0"})
@@ -62,7 +64,8 @@ class Screen(VBox):  # type: ignore[misc]
         return button(word, icon, tooltip, action, key=self._keys.get(act, ""))
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run `work` on the kernel's loop; what it raises is shown on the screen."""
+        """Run `work` on the kernel's loop; what it raises is shown until the next act."""
+        self.trouble = ""
         task = asyncio.ensure_future(work)
         self._doing.add(task)
         task.add_done_callback(self._done)
@@ -70,7 +73,8 @@ class Screen(VBox):  # type: ignore[misc]
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._doing.discard(task)
         if not task.cancelled() and task.exception():
-            self.state.value = render.tag("p", f"{self.name}: {task.exception()}")
+            self.trouble = str(task.exception()) or type(task.exception()).__name__
+            self.refresh()
 
     def _toggle(self) -> None:
         if self.surface.connected:
@@ -121,7 +125,9 @@ class Screen(VBox):  # type: ignore[misc]
         self.steer.description = "Steer" if self._is_answering else "Say"
         name = render.tag("strong", self.name)
         place = render.tag("span", f"cursor {self.surface.cursor}", class_="soft")
-        self.state.value = render.block(render.tag("div", name, state, place, class_="state"))
+        trouble = render.tag("p", self.trouble) if self.trouble else ""
+        line = render.tag("div", name, state, place, class_="state")
+        self.state.value = render.block(line, trouble)
         self.view.value = conversation_html(self.surface.conversation)
 
     def _labelled(self, word: str) -> str:
