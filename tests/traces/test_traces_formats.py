@@ -9,6 +9,7 @@ import pytest
 
 from toolkit.errors import UsageError
 from toolkit.traces import Format, SkippedRecords, Step, Trace, read_traces, register_format
+from toolkit.traces.formats.known import register_formats_of
 
 OUTSIDER = '''
 from toolkit.traces import Format, Step, Trace, register_format
@@ -67,6 +68,18 @@ def test_the_command_line_reads_a_format_from_a_file_of_python(tickets, tmp_path
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert [trace.id for trace in read_traces(tmp_path / "out.jsonl")] == ["a", "b"]
+
+
+def test_a_file_of_forms_that_fails_fails_again_until_it_is_mended(tmp_path):
+    forms = tmp_path / "forms.py"
+    forms.write_text("missing_name")
+    for _ in range(2):
+        with pytest.raises(NameError, match="missing_name"):
+            register_formats_of(forms)
+    forms.write_text("")
+    register_formats_of(forms)
+    forms.write_text("missing_name")
+    register_formats_of(forms)  # it has registered: it is not run again
 
 
 def read_two(record, id):

@@ -117,11 +117,16 @@ def register_format(format: Format) -> None:
 
 
 def register_formats_of(path: Path) -> None:
-    """Run a Python file, once, that registers formats of yours."""
+    """Run a Python file, once, that registers formats of yours; again where it has failed."""
     path = path.resolve()
-    if path not in _files:
-        _files.add(path)
+    if path in _files:
+        return
+    _files.add(path)  # before the run, for the file may read traces itself
+    try:
         run_path(str(path))
+    except BaseException:
+        _files.discard(path)
+        raise
 
 
 def known_formats(first: Iterable[Format] = ()) -> dict[str, Format]:
