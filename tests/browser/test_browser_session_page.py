@@ -183,3 +183,35 @@ async def test_a_text_of_any_shape_is_shown_to_its_last_letter(text, visit):
     assert same
     assert shown.endswith("END")
     assert len(shown) > len(text) / 3 - 40_000
+
+
+LS = "```ls -la``` lists all files, but never delete them"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "code"),
+    [
+        (f"{LS}\nend", f"{LS}\nend".replace("```", ""), []),
+        ("```sh\n~~~\n``\n```more\n```\nend", "\n~~~\n``\n```more\n\nend", ["~~~\n``\n```more"]),
+        ("~~~ a`b\n```\n~~~~ \nend", "\n```\n\nend", ["```"]),
+        ("````\n```\n````\nend", "\n```\n\nend", ["```"]),
+        (f"```{'x' * 1200}\nend", f"```{'x' * 1200}\nend", []),
+    ],
+    ids=["a span", "another mark", "tildes", "a longer mark", "a long line"],
+)
+async def test_a_fence_hides_no_word_and_only_its_own_mark_ends_it(text, words, code, visit):
+    show = """text => {
+        const grown = document.createElement("div");
+        const words = new Words(grown);
+        for (let end = 1; end <= text.length; end++) words.grow(text.slice(0, end));
+        const codes = [...grown.querySelectorAll("pre")].map(pre => pre.textContent);
+        const once = document.createElement("div");
+        new Words(once).grow(text);
+        return [grown.textContent, codes, grown.innerHTML === once.innerHTML];
+    }"""
+    async with served() as (_, link):
+        page = await visit(link, LAPTOP)
+        shown, codes, same = await page.evaluate(show, text)
+    assert same
+    assert codes == code
+    assert shown == words

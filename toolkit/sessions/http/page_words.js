@@ -5,20 +5,31 @@
 const MARKED_CHARS = 40_000;  // what an item has beyond is drawn as it is
 const PIECE_CHARS = 1000;  // of a line; only the last piece is drawn again when words come
 const INLINE = /(`+)([^`]+)\1|\*\*([^*]+)\*\*|\*([^\s*][^*]*)\*|\[([^[\]]+)\]\((https?:\/\/[^\s()]+)\)/;
+const OPENING = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
+const CLOSING = /^ {0,3}(`{3,}|~{3,})\s*$/;
 const LINE_KINDS = [
-  ["fence", /^ {0,3}(```|~~~).*/],
   ["heading", /^#{1,6} +/],
   ["bullet", /^ *[-*+] +/],
   ["number", /^ *(?=\d{1,3}[.)] )/],
 ];
 const TAGS = { heading: "h3", code: "pre" };
 
-function kindOf(line, inCode) {
+// The marks of a line that opens a block of code, or closes the one that the marks `open` began;
+// nothing of any other line. A line that fills a piece may go on: it is words.
+function fenceOf(line, open) {
+  if (line.length >= PIECE_CHARS) return "";
+  const marks = (open ? CLOSING : OPENING).exec(line)?.[1] ?? "";
+  return marks.startsWith(open) ? marks : "";
+}
+
+function kindOf(line, fence) {
+  if (fenceOf(line, fence)) return { kind: "fence", mark: "" };
+  if (fence) return { kind: "code", mark: "" };
   for (const [kind, pattern] of LINE_KINDS) {
     const mark = pattern.exec(line)?.[0];
-    if (mark !== undefined && (kind === "fence" || !inCode)) return { kind, mark };
+    if (mark !== undefined) return { kind, mark };
   }
-  return { kind: inCode ? "code" : "plain", mark: "" };
+  return { kind: "plain", mark: "" };
 }
 
 function inline(text) {
@@ -45,7 +56,7 @@ class Words {
   isLineStart = true;
   block = null;  // the element that the line before is in
   kind = "";
-  inCode = false;
+  fence = "";  // the marks that began the block of code that is open
   redrawn = [];  // the nodes of the open piece
   plain = null;  // the text node of what is drawn as it is
 
@@ -86,15 +97,15 @@ class Words {
     for (const node of this.redrawn) node.remove();
     this.redrawn = [];
     if (!this.isLineStart) {
-      this.put(this.block ?? this.root, this.kind === "fence" ? [] : this.nodes(piece, this.kind));
+      this.put(this.block, this.nodes(piece, this.kind));
       return {};
     }
-    const { kind, mark } = kindOf(piece, this.inCode);
+    const { kind, mark } = kindOf(piece, this.fence);
     const words = this.nodes(piece.slice(mark.length), kind);
     const newline = this.start ? ["\n"] : [];
     if (kind === "fence") {
       this.put(this.root, newline);
-      return { kind, block: null, inCode: !this.inCode };
+      return { kind, block: null, fence: this.fence ? "" : fenceOf(piece, "") };
     }
     if (kind === this.kind && (kind === "plain" || kind === "code")) {
       this.put(this.block, [...newline, ...words]);
