@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from toolkit import evals, harbor
-from toolkit.files import clone
+from toolkit.tour.notebooks import out_folder
 from toolkit.traces import Traces, read_traces
 
 SIMULATED_CODER = "sim-coder"
@@ -19,12 +19,10 @@ TRACES_VARIABLE = "FIELDBOOK_TRACES"
 def label_path(traces: str | Path) -> Path:
     """Where the labels of a file of traces are kept: one file, wherever one works from.
 
-    It lies in the folder that FIELDBOOK_OUT names, else in ``fieldbook-out`` of the clone, or of
-    this folder. Its name tells the content of the traces and their place, so that it is found again
-    when the traces were moved, and when more of them were added.
+    It lies in `out_folder`. Its name tells the content of the traces and their place, so that it is
+    found again when the traces were moved, and when more of them were added.
     """
-    home = clone() or Path.cwd()
-    folder = Path(os.environ.get("FIELDBOOK_OUT") or home / "fieldbook-out")
+    folder = out_folder()
     path = Path(traces).resolve()
     content = _short_hash(path.read_bytes() if path.is_file() else b"")
     place = _short_hash(str(path).encode())

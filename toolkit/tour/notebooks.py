@@ -1,6 +1,7 @@
 """The notebooks in a folder of the user's: what a user changed is never overwritten."""
 
 import json
+import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,14 @@ class Layout:
 def default_folder() -> Path:
     """Where the notebooks are laid out: in the clone, or where the package is installed, here."""
     return (clone() or Path()) / "fieldbook-notebooks"
+
+
+def out_folder() -> Path:
+    """Where labels and the like are kept: in the folder that FIELDBOOK_OUT names, else in
+    ``fieldbook-out`` of the clone, or of this folder.
+    """
+    home = clone() or Path.cwd()
+    return Path(os.environ.get("FIELDBOOK_OUT") or home / "fieldbook-out")
 
 
 def lay_out_notebooks(folder: Path) -> Layout:
