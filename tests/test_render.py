@@ -18,7 +18,27 @@ def test_text_comes_out_as_text(text):
     inner = made.removeprefix("<p>").removesuffix("</p>")
     assert "<" not in inner
     assert ">" not in inner
-    assert inner == escape(text)
+    assert inner == escape(render.visible(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[1;31mred\x1b(B\x1b[m \x1b]0;title\x07ink\x1b]8;;\x1b\\", "red ink"),
+        ("Refund granted.\x1b]\nI also wired 500 EUR\nBye", None),
+        ("Refund granted.\x1b]0;I also wired 500 EUR", None),
+        ("\x1b]0;a\nwired\x07", None),
+        ("\x1b", "[U+001B]"),
+    ],
+)
+def test_a_complete_sequence_of_a_terminal_is_left_out_and_no_other_word(text, shown):
+    assert render.visible(text) == (shown or text.replace("\x1b", "[U+001B]"))
+
+
+def test_what_moves_a_cursor_or_turns_words_round_is_shown_by_its_number():
+    hostile = "a\rb\nc\x1b[2Kd\x9be\x7f\u202ef é"
+    shown = "a[U+000D]b[U+000A]c[U+001B][2Kd[U+009B]e[U+007F][U+202E]f é"
+    assert render.printable(hostile) == shown
 
 
 @pytest.mark.parametrize("name", ["script", "iframe", "SCRIPT", "object", "svg", "a onclick=x", ""])

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from toolkit.commands import AsJson, end, import_, lab, read, teller, view
 from toolkit.errors import UsageError, message_for_user
+from toolkit.render import printable
 
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
@@ -37,7 +38,7 @@ class Commands(TyperGroup):
             message = message_for_user(error)
             if message is None:
                 raise
-            print(f"fieldbook: {message}", file=sys.stderr)
+            print(f"fieldbook: {printable(message)}", file=sys.stderr)
             raise typer.Exit(2) from None
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from toolkit.errors import UsageError
+from toolkit.render import printable
 
 OUT = Path("fieldbook-out")
 """The folder for pages that were given no place."""
@@ -169,10 +170,10 @@ def _offer_traces(traces: Path, formats: Path | None) -> None:
 
 def _notebooks(folder: Path | None) -> Path:
     """The folder of the user's copies of the notebooks, laid out."""
-    from toolkit.tour.notebooks import default_folder, lay_out_notebooks
+    from toolkit.tour.notebooks import default_folder, lay_out_notebooks, out_folder
 
     notebooks = (folder or default_folder()).resolve()
-    os.environ.setdefault("FIELDBOOK_OUT", str(notebooks.parent / "fieldbook-out"))
+    os.environ["FIELDBOOK_OUT"] = str(out_folder().resolve())  # a kernel works in another folder
     print(lay_out_notebooks(notebooks), flush=True)
     return notebooks
 
@@ -231,8 +232,13 @@ def read(
 
 
 def teller(as_json: bool) -> Callable[[str], None]:
-    """Takes the story: to stderr where stdout is for figures."""
-    return lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+    """Takes the story: to stderr where stdout is for figures. All that a file says is printable."""
+
+    def say(text: str) -> None:
+        lines = [printable(line) for line in text.split("\n")]
+        print("\n".join(lines), file=sys.stderr if as_json else sys.stdout, flush=True)
+
+    return say
 
 
 def end(figures: dict[str, Any], as_json: bool) -> None:

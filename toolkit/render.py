@@ -33,6 +33,7 @@ __all__ = [
     "link",
     "markdown",
     "marked",
+    "printable",
     "qr_code",
     "table",
     "tag",
@@ -58,10 +59,16 @@ MARKDOWN_CHARS = 40_000
 """The longest text that is read as Markdown: the time that takes is bounded."""
 MARKDOWN_CELLS = 10_000
 """How many cells its tables may have, with those that are added to short rows."""
-TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-"""What tells a terminal a colour or a title, and is no word."""
-REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+TERMINAL = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-Z]|[@-Z\\^_])"
+)
+"""What tells a terminal a colour, a title or a set of characters, and is no word."""
+REORDERING = "\u202a-\u202e\u2066-\u2069"
 """The signs that turn round what stands beside them: a name may show as another with them."""
+HIDING = re.compile(f"[\x1b{REORDERING}]")
+"""What could hide or turn round words: an escape that begins nothing complete is one."""
+CONTROLS = re.compile(f"[\x00-\x1f\x7f-\x9f{REORDERING}]")
+"""What could move a terminal's cursor, or forge a line."""
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 """What a page may load: nothing. Its style and its pictures are in it."""
 INK_NAMES = {"#000000": "ink", "#ffffff": "page"}
@@ -84,9 +91,22 @@ def visible(text: str) -> str:
     """
     if "\x1b" in text:
         text = TERMINAL.sub("", text)
-    if text.isascii():
+    elif text.isascii():
         return text
-    return REORDERING.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+    return HIDING.sub(_code_point, text)
+
+
+def printable(line: str) -> str:
+    r"""A line for a terminal, which can neither colour, overwrite nor forge another.
+
+    >>> printable("paid\r\x1b[2Kfree")
+    'paid[U+000D][U+001B][2Kfree'
+    """
+    return CONTROLS.sub(_code_point, line)
+
+
+def _code_point(match: re.Match[str]) -> str:
+    return f"[U+{ord(match[0]):04X}]"
 
 
 def _safe(value: object) -> str:

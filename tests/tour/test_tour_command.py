@@ -208,12 +208,27 @@ def test_a_bug_keeps_its_traceback_and_exits_with_1(error):
     [
         "raise FieldbookError('mend it')",
         "raise OSError('mend\\nit')",
+        "raise OSError('mend \\x1fit')",
         "raise ExceptionGroup('g', [ExceptionGroup('h', [FieldbookError('mend it')]), OSError('disk')])",
     ],
 )
 def test_what_a_user_can_mend_is_one_line_and_exits_with_2(error):
     run = run_in_commands(error)
     assert (run.returncode, run.stderr) == (2, "fieldbook: mend it\n")
+
+
+def test_nothing_in_a_file_moves_the_cursor_of_a_terminal_or_forges_a_line(tmp_path):
+    file = tmp_path / "hostile.jsonl"
+    hostile = "t\x1b[2K\r\nwrote 9 traces\u202e"
+    message = {"role": "user", "content": "hi"}
+    record = {"id": hostile, "messages": [7], hostile: 1}
+    good = {"id": "a", "messages": [message], hostile: 1}
+    file.write_text("".join(json.dumps(line) + "\n" for line in (record, good)))
+    run = fieldbook("import", file, "--to", tmp_path / "out.jsonl")
+    assert run.returncode == 0, run.stderr
+    assert "t[U+001B][2K[U+000D][U+000A]wrote 9 traces[U+202E]" in run.stdout
+    assert not set("\x1b\r\u202e") & set(run.stdout)
+    assert not [line for line in run.stdout.splitlines() if line.startswith("wrote 9")]
 
 
 def test_a_tour_of_a_file_of_which_nothing_could_be_read_is_not_ok(tmp_path):

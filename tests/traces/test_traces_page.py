@@ -632,6 +632,21 @@ def test_the_colours_of_a_terminal_are_not_shown():
     assert (entry.failure, entry.why) == ("said", "Error: no file")
 
 
+def test_source_text_that_spells_an_escape_keeps_its_letters():
+    literal = "\\u001b[31m"  # a backslash and five letters, then four
+    red = "\x1b[31mred"
+    trace = Trace("t", call(1, "write", {"text": literal, "all": [red, literal]}, "done", False))
+    html = trace_html(trace)
+    assert html.count("\\\\u001b[31m") == 2
+    assert "[&quot;red&quot;, &quot;\\\\u001b[31m&quot;]" in html
+
+
+def test_no_value_hides_the_next_with_an_escape_that_has_no_end():
+    values = ["\x1b]", "paid 500 EUR", "\x1b\\"]
+    trace = Trace("t", call(1, "write", {"all": values}, "done", False))
+    assert "paid 500 EUR" in trace_html(trace)
+
+
 def table_of(columns: int, filled: int) -> str:
     head = "|" + "a|" * columns + "\n|" + "-|" * columns + "\n"
     row = "|" + "b|" * filled + "\n"

@@ -1,11 +1,12 @@
 """JSON in a trace as HTML: indented, folded by level, bounded in depth and number."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from toolkit.render import Html, details, fragment, tag
+from toolkit.render import Html, details, fragment, tag, visible
 from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.decode import decode_at
@@ -31,6 +32,7 @@ INLINE_CHARS = 76
 LINE_CHARS = 600
 """The longest string that stands in its line."""
 PREVIEW_CHARS = 70
+JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 TOO_MUCH = object()
 """Stands for what no line can hold."""
 
@@ -46,12 +48,18 @@ def answer_html(text: str) -> Html:
 
 
 def json_of(value: Any, indent: int | None = None) -> str:
-    """A value as JSON writes it, with a terminal's colours as they came, for these are not shown.
+    """A value as JSON writes it, without a terminal's colours in its strings.
 
     Raises TypeError, ValueError or RecursionError where JSON cannot write it.
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
-    return text.replace("\\u001b", "\x1b")
+    if "\\u001b" not in text:
+        return text
+    return JSON_STRING.sub(_visible_string, text)
+
+
+def _visible_string(match: re.Match[str]) -> str:
+    return json.dumps(visible(json.loads(match[0])), ensure_ascii=False)
 
 
 def value_html(value: Any) -> Html:

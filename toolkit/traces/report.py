@@ -178,7 +178,7 @@ class ImportReport:
             lines.append(f"{about}: {text}")
         if rest:
             lines.append(_and_more(rest))
-        return "\n".join(lines)
+        return "\n".join([render.printable(line) for line in lines])
 
     def _repr_html_(self) -> str:
         shown, rest = self._remarks()
