@@ -5,20 +5,28 @@
 const MARKED_CHARS = 40_000;  // what an item has beyond is drawn as it is
 const PIECE_CHARS = 1000;  // of a line; only the last piece is drawn again when words come
 const INLINE = /(`+)([^`]+)\1|\*\*([^*]+)\*\*|\*([^\s*][^*]*)\*|\[([^[\]]+)\]\((https?:\/\/[^\s()]+)\)/;
+const FENCE = /^ {0,3}(?:`{3,}(?=[^`]*$)|~{3,})/;
 const LINE_KINDS = [
-  ["fence", /^ {0,3}(```|~~~).*/],
   ["heading", /^#{1,6} +/],
   ["bullet", /^ *[-*+] +/],
   ["number", /^ *(?=\d{1,3}[.)] )/],
 ];
 const TAGS = { heading: "h3", code: "pre" };
 
-function kindOf(line, inCode) {
+// The fence that is open after this line: "" where the line closes `open`, null where it is no fence.
+function fenceAfter(line, open) {
+  const mark = FENCE.exec(line)?.[0].trim();
+  if (mark === undefined) return null;
+  if (!open) return mark;
+  return mark.startsWith(open) && line.trim() === mark ? "" : null;
+}
+
+function kindOf(line) {
   for (const [kind, pattern] of LINE_KINDS) {
     const mark = pattern.exec(line)?.[0];
-    if (mark !== undefined && (kind === "fence" || !inCode)) return { kind, mark };
+    if (mark !== undefined) return { kind, mark };
   }
-  return { kind: inCode ? "code" : "plain", mark: "" };
+  return { kind: "plain", mark: "" };
 }
 
 function inline(text) {
@@ -45,7 +53,7 @@ class Words {
   isLineStart = true;
   block = null;  // the element that the line before is in
   kind = "";
-  inCode = false;
+  fence = "";  // what opened the code that goes on
   redrawn = [];  // the nodes of the open piece
   plain = null;  // the text node of what is drawn as it is
 
@@ -62,8 +70,8 @@ class Words {
         this.draw(text.slice(this.start));
         return;
       }
-      const end = newline < 0 ? limit : this.start + newline;
-      Object.assign(this, this.draw(text.slice(this.start, end)));
+      const end = newline < 0 ? cutAt(text, limit) : this.start + newline;
+      Object.assign(this, this.draw(text.slice(this.start, end), newline < 0));
       this.redrawn = [];
       this.isLineStart = newline >= 0;
       this.start = newline < 0 ? end : end + 1;
@@ -77,25 +85,29 @@ class Words {
       this.plain = this.root.appendChild(make("p", begin)).appendChild(document.createTextNode(""));
       this.drawn = this.start;
     }
-    if (text.length > this.drawn) this.plain.appendData(text.slice(this.drawn));
+    // Not `visible`: a colour that comes in two parts would be shown now, and not by a page that comes late.
+    if (text.length > this.drawn) this.plain.appendData(signsShown(text.slice(this.drawn)));
     this.drawn = text.length;
   }
 
   // Draw a piece in the place of the open one. Returns the state that goes on from it.
-  draw(piece) {
+  // A line that `isCut` goes on in another piece: it is too long for a fence.
+  draw(raw, isCut = false) {
+    const piece = visible(raw);
     for (const node of this.redrawn) node.remove();
     this.redrawn = [];
     if (!this.isLineStart) {
-      this.put(this.block ?? this.root, this.kind === "fence" ? [] : this.nodes(piece, this.kind));
+      this.put(this.block, this.nodes(piece, this.kind));
       return {};
     }
-    const { kind, mark } = kindOf(piece, this.inCode);
-    const words = this.nodes(piece.slice(mark.length), kind);
     const newline = this.start ? ["\n"] : [];
-    if (kind === "fence") {
+    const fence = isCut ? null : fenceAfter(piece, this.fence);
+    if (fence !== null) {
       this.put(this.root, newline);
-      return { kind, block: null, inCode: !this.inCode };
+      return { kind: "fence", block: null, fence };
     }
+    const { kind, mark } = this.fence ? { kind: "code", mark: "" } : kindOf(piece);
+    const words = this.nodes(piece.slice(mark.length), kind);
     if (kind === this.kind && (kind === "plain" || kind === "code")) {
       this.put(this.block, [...newline, ...words]);
       return {};
