@@ -185,33 +185,80 @@ async def test_a_text_of_any_shape_is_shown_to_its_last_letter(text, visit):
     assert len(shown) > len(text) / 3 - 40_000
 
 
-LS = "```ls -la``` lists all files, but never delete them"
+LONG = "x" * 1200
+FENCED = [  # what an agent writes, what of it is shown, and what of that as code
+    ("```ls -la``` lists all, never\nEND", "ls -la lists all, never\nEND", []),
+    ("```sh\nls\n~~~\n```\nEND", "\nls\n~~~\n\nEND", ["ls\n~~~"]),
+    ("````\n```\n````\nEND", "\n```\n\nEND", ["```"]),
+    ("```\n``` and more\n  ``` \nEND", "\n``` and more\n\nEND", ["``` and more"]),
+    ("~~~ `a`\nb\n~~~~\nEND", "\nb\n\nEND", ["b"]),
+    ("```\r\na\r\n```\r\nEND", "\na\r\n\nEND", ["a\r"]),
+    (f"```{LONG}\nEND", f"```{LONG}\nEND", []),
+    (f"```\n```{LONG}\n```\nEND", f"\n```{LONG}\n\nEND", [f"```{LONG}"]),
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "words", "code"),
-    [
-        (f"{LS}\nend", f"{LS}\nend".replace("```", ""), []),
-        ("```sh\n~~~\n``\n```more\n```\nend", "\n~~~\n``\n```more\n\nend", ["~~~\n``\n```more"]),
-        ("~~~ a`b\n```\n~~~~ \nend", "\n```\n\nend", ["```"]),
-        ("````\n```\n````\nend", "\n```\n\nend", ["```"]),
-        (f"```{'x' * 1200}\nend", f"```{'x' * 1200}\nend", []),
-    ],
-    ids=["a span", "another mark", "tildes", "a longer mark", "a long line"],
-)
-async def test_a_fence_hides_no_word_and_only_its_own_mark_ends_it(text, words, code, visit):
-    show = """text => {
-        const grown = document.createElement("div");
-        const words = new Words(grown);
-        for (let end = 1; end <= text.length; end++) words.grow(text.slice(0, end));
-        const codes = [...grown.querySelectorAll("pre")].map(pre => pre.textContent);
+async def test_only_a_fence_hides_its_line_and_only_its_own_mark_closes_it(visit):
+    draw = """text => {
+        const root = document.createElement("div");
+        const words = new Words(root);
+        for (let end = 0; end <= text.length; end++) words.grow(text.slice(0, end));
         const once = document.createElement("div");
         new Words(once).grow(text);
-        return [grown.textContent, codes, grown.innerHTML === once.innerHTML];
+        const code = Array.from(once.querySelectorAll("pre"), block => block.textContent);
+        return [once.textContent, code, root.innerHTML === once.innerHTML];
     }"""
     async with served() as (_, link):
         page = await visit(link, LAPTOP)
-        shown, codes, same = await page.evaluate(show, text)
-    assert same
-    assert codes == code
-    assert shown == words
+        for text, shown, code in FENCED:
+            assert await page.evaluate(draw, text) == [shown, code, True], text
+
+
+async def test_a_line_is_never_cut_within_a_character(visit):
+    draw = """text => {
+        const root = document.createElement("div");
+        new Words(root).grow(text);
+        const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+        const pieces = [];
+        while (walker.nextNode()) pieces.push(walker.currentNode.data.isWellFormed());
+        return [root.textContent === text, pieces.length > 1, pieces.every(Boolean)];
+    }"""
+    async with served() as (_, link):
+        page = await visit(link, LAPTOP)
+        assert await page.evaluate(draw, "x" + "🚲" * 30_000) == [True, True, True]
+
+
+async def test_no_sign_of_an_agent_hides_or_turns_round_what_is_read(visit):
+    from playwright.async_api import expect
+
+    hostile = "\x1b[31mred\x1b[0m \x1b]\n\u202eabc"
+    seen = "red [U+001B]]\n[U+202E]abc"
+    async with served() as (session, link):
+        page = await visit(link, LAPTOP)
+        actor = "\u202etroppus"
+        await session.append("tool.result", actor, {"content": hostile})
+        await session.append("approval.asked", actor, {"question": hostile})
+        await session.append("message", actor, {"text": hostile})
+        await session.append("error", actor, {"why": hostile})
+        run = await session.start_run(actor, source="simulated", window_s=0)
+        await run.write(hostile)
+        await run.write(f"{'x' * 50_000}\u202e")
+        await run.finish()
+        await expect(page.get_by_text("[U+202E]troppus: done")).to_be_visible()
+        drawn = await page.evaluate("document.getElementById('items').textContent")
+        assert await page.locator("article").count() >= 6
+    assert not set("\x1b\u202e") & set(drawn)
+    assert drawn.count(seen) == 5
+    assert "[U+202E]troppus asks:" in drawn
+
+
+async def test_what_a_result_or_a_note_has_beyond_what_is_shown_is_counted(visit):
+    from playwright.async_api import expect
+
+    async with served() as (session, link):
+        page = await visit(link, LAPTOP)
+        await session.append("tool.result", "support", {"content": "x" + "🚲" * 7000})
+        await session.append("cancel", "support", {"text": "y" * 1000})
+        result = page.locator("article pre")
+        await expect(result).to_have_text("x" + "🚲" * 4999 + " … 2001 more characters")
+        await expect(page.get_by_text("… 614 more characters")).to_be_visible()

@@ -46,13 +46,47 @@ async def test_the_code_is_the_pages_own_link_as_a_phone_writes_it(grant, may):
     assert f"may {may}" in page
 
 
-async def test_a_page_that_came_under_a_name_of_the_network_keeps_that_name():
+async def test_a_page_that_came_by_https_keeps_its_name_and_one_in_clear_shows_no_code():
     tokens = Tokens()
     secret = tokens.issue("s", "control")
     async with pages(tokens, hosts=(*NETWORK, "bikes.example")) as get:
-        page, _ = await get({"host": "bikes.example"}, token=secret)
-    link = f"http://bikes.example/sessions/s?token={secret}"
+        headers = {"host": "bikes.example", "x-forwarded-proto": "https"}
+        page, _ = await get(headers, token=secret)
+        clear, _ = await get({"host": "bikes.example"}, token=secret)
+    link = f"https://bikes.example/sessions/s?token={secret}"
     assert qr_code(link, "The link to this page") in page
+    assert codes(clear) == 0
+    assert "the token would cross the internet in clear" in clear
+
+
+async def test_the_code_of_a_named_link_says_as_whom_its_holder_acts():
+    tokens = Tokens()
+    async with pages(tokens, hosts=NETWORK) as get:
+        page, _ = await get(token=tokens.issue("s", "control", "ada"))
+        watcher, _ = await get(token=tokens.issue("s", "read", "ada"))
+    assert "may write, steer and stop as ada." in page
+    assert "may watch, as you may." in watcher
+
+
+@pytest.mark.parametrize("token", ["not-a-secret", "x" * 5000])
+async def test_what_is_no_token_of_the_server_is_not_put_into_a_link(token):
+    async with pages(hosts=NETWORK) as get:
+        page, _ = await get(token=token)
+    assert codes(page) == 0
+    assert "has no token in it" in page
+    assert "No other device" not in page
+
+
+async def test_a_host_with_a_port_that_no_server_has_is_refused():
+    host = f"192.168.1.7:{'9' * 5000}"
+    tokens = Tokens()
+    params = {"token": tokens.issue("s", "control")}
+    async with (
+        serve(MemoryLog(), tokens, hosts=NETWORK) as url,
+        httpx.AsyncClient(trust_env=False, timeout=20) as client,
+    ):
+        page = await client.get(f"{url}/sessions/s", headers={"host": host}, params=params)
+    assert page.status_code == 403
 
 
 async def test_a_page_that_no_phone_can_open_shows_no_code_and_says_why():

@@ -11,7 +11,7 @@ from toolkit.sessions.http.app import Tokens, serve, speaking
 
 PAGE = Path(__file__).parents[2] / "notebooks" / "pages" / "wire.md"
 WORDS = [f"word {n} " for n in range(60)]
-CHUNKS_UNTIL_CUT = 4
+EVENTS_UNTIL_CUT = 2
 
 
 def client_of_the_page():
@@ -23,16 +23,22 @@ def client_of_the_page():
 
 
 class CutStream(httpx.SyncByteStream):
-    """A connection that breaks off after a few chunks."""
+    """A connection that breaks off after two events, however the bytes of them arrive."""
 
     def __init__(self, stream):
         self.stream = stream
 
     def __iter__(self):
-        for n, chunk in enumerate(self.stream):
-            if n == CHUNKS_UNTIL_CUT:
-                raise httpx.ReadError("cut")
-            yield chunk
+        received = b""
+        n_events = 0
+        for chunk in self.stream:
+            received += chunk
+            while b"\n\n" in received:
+                frame, received = received.split(b"\n\n", 1)
+                if n_events == EVENTS_UNTIL_CUT:
+                    raise httpx.ReadError("cut")
+                n_events += b"id:" in frame
+                yield frame + b"\n\n"
 
     def close(self):
         self.stream.close()

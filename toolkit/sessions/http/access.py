@@ -164,9 +164,18 @@ def admit(
 
 def _check_host(http: HTTPConnection, hosts: Sequence[str]) -> None:
     """Refuse a name that another site has pointed here."""
-    host = http.headers.get("host", "")
-    if re.sub(r":\d+$", "", host.lower()) not in hosts:
+    name, _ = name_and_port(http)
+    if name not in hosts:
         raise HTTPException(403, "not served under this Host")
+
+
+def name_and_port(http: HTTPConnection) -> tuple[str, str]:
+    """The parts of the Host header, as ``("192.168.1.7", ":8000")``."""
+    host = http.headers.get("host", "").lower()
+    port = re.search(r":[0-9]{1,5}$", host)
+    if port is None:
+        return host, ""
+    return host[: port.start()], port[0]
 
 
 def _check_origin(http: HTTPConnection, origins: Sequence[str]) -> None:
@@ -239,6 +248,13 @@ def is_loopback(host: str) -> bool:
     with suppress(ValueError):
         return ip_address(host).is_loopback
     return host == "localhost"
+
+
+def is_private(host: str) -> bool:
+    """Whether `host` is an address of this machine or of its own network, and no name."""
+    with suppress(ValueError):
+        return ip_address(host.strip("[]")).is_private
+    return False
 
 
 def address(host: str) -> str:

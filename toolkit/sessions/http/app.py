@@ -77,6 +77,7 @@ long silences need::
         proxy_pass http://127.0.0.1:8000;
         proxy_http_version 1.1;
         proxy_set_header Host $host;               # a host in session_app(hosts=...)
+        proxy_set_header X-Forwarded-Proto $scheme; # the link of its QR code
         proxy_set_header Upgrade $http_upgrade;    # WebSocket
         proxy_set_header Connection $connection_upgrade;
         proxy_buffering off;
@@ -84,7 +85,8 @@ long silences need::
     }
 
 with ``map $http_upgrade $connection_upgrade { default upgrade; "" ""; }`` in the http block. The
-proxy speaks TLS.
+proxy speaks TLS. X-Forwarded-Proto is heeded from a proxy on this machine, and from those that the
+environment names in FORWARDED_ALLOW_IPS.
 
 **A frontend on another origin** (a development server on its own port) is named, exactly, in
 ``session_app(origins=["http://localhost:5173"])``; it sends its token in the header. Cookies play

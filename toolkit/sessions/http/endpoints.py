@@ -22,7 +22,7 @@ from toolkit.sessions.http import sse
 from toolkit.sessions.http.access import Grant, Pass, Tokens, admit
 from toolkit.sessions.http.attendants import Attendants, KnownSessions, report
 from toolkit.sessions.http.orders import Order, OrderRefused
-from toolkit.sessions.http.page import POLICY, Welcome, link_for_others, page_html
+from toolkit.sessions.http.page import POLICY, Welcome, invitation_for, page_html
 from toolkit.sessions.http.sse import EventStream, Messages
 from toolkit.sessions.log import Log, LogClosed, LogUnavailable, TooLarge
 from toolkit.sessions.presence import presence
@@ -64,8 +64,8 @@ class Endpoints:
         _, may = self.enter(http, "read", visit=True)
         nonce = token_urlsafe(16)
         headers = sse.HEADERS | {"content-security-policy": POLICY.format(nonce)}
-        link = link_for_others(http, self.hosts)
-        page = page_html(nonce, self.welcome, link, may.grant)
+        invitation = invitation_for(http, self.hosts, may)
+        page = page_html(nonce, self.welcome, invitation, may)
         return HTMLResponse(page, headers=headers)
 
     async def watch(self, session: Session, may: Pass, http: HTTPConnection) -> Messages:

@@ -19,7 +19,7 @@ function target() {
 }
 
 function trouble(words) {
-  $("trouble").textContent = words;
+  write($("trouble"), words);
 }
 
 // Post an order. Its answer where the log has it; false where it is refused; undefined where

@@ -1,6 +1,5 @@
 """The page of a session: one document that loads nothing else, and begins with what to do."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from toolkit.look import STYLE
 from toolkit.render import Html, fragment, qr_code, tag
-from toolkit.sessions.http.access import LOOPBACK, Grant
+from toolkit.sessions.http.access import LOOPBACK, SOMEBODY, Pass, is_private, name_and_port
 
 HERE = Path(__file__).parent
 SCRIPTS = (
@@ -28,11 +27,14 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The Content-Security-Policy of the page, by its nonce."""
-MAY = {"control": "write, steer and stop, as you may", "read": "watch, as you may"}
-"""What a link lets its holder do."""
 ALONE = (
     "No other device can open this page. Served on the host 0.0.0.0, with a token in its address, "
     "phones on your network can."
+)
+NO_TOKEN = "The address of this page has no token in it, so there is no code for a phone to scan."
+IN_CLEAR = (
+    "There is no code for a phone to scan: the token would cross the internet in clear. Serve this "
+    "page by HTTPS."
 )
 
 
@@ -51,13 +53,22 @@ class Welcome:
 PLAIN_WELCOME = Welcome()
 
 
-def page_html(nonce: str, welcome: Welcome, link: str | None, grant: Grant) -> str:
-    """The page. `link` is the address at which another device opens it, where one can."""
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The way for another device to open the page."""
+
+    link: str = ""
+    """The page's address with its token; empty where none may be shown."""
+    why_none: str = ""
+
+
+def page_html(nonce: str, welcome: Welcome, invitation: Invitation, may: Pass) -> str:
+    """The page, as whoever has the pass `may` sees it."""
     return _template().substitute(
         nonce=nonce,
         style=STYLE + (HERE / "page.css").read_text(encoding="utf-8"),
         script="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        welcome=_welcome_html(welcome, link, grant),
+        welcome=_welcome_html(welcome, invitation, may),
     )
 
 
@@ -66,51 +77,56 @@ def _template() -> Template:
     return Template((HERE / "page.html").read_text(encoding="utf-8"))
 
 
-def link_for_others(http: HTTPConnection, hosts: Sequence[str]) -> str | None:
-    """The address of the requested page as another device writes it, with its own token.
+def invitation_for(http: HTTPConnection, hosts: Sequence[str], may: Pass) -> Invitation:
+    """The address of the requested page as another device writes it, with the token that it came
+    with.
 
     It gives nobody more than the page's address would. So there is none where the token came in a
-    header, and none where only this machine can reach the page.
+    header, where only this machine can reach the page, and where others could read the token.
     """
-    token = "" if "authorization" in http.headers else http.query_params.get("token")
-    name, port = _name_and_port(http.headers.get("host", ""))
+    name, port = name_and_port(http)
     if name in LOOPBACK:
         name = next((host for host in hosts if host not in LOOPBACK), "")
-    if not token or not name:
-        return None
+    if not name:
+        return Invitation(why_none=ALONE)
+    if may.token is None or "authorization" in http.headers:
+        return Invitation(why_none=NO_TOKEN)
+    if http.url.scheme != "https" and not is_private(name):
+        return Invitation(why_none=IN_CLEAR)
     page = http.url.replace(netloc=name + port, query="")
-    return str(page.include_query_params(token=token))
+    return Invitation(str(page.include_query_params(token=http.query_params["token"])))
 
 
-def _name_and_port(host: str) -> tuple[str, str]:
-    """The parts of a Host header, as ``("192.168.1.7", ":8000")``."""
-    port = re.search(r":\d+$", host)
-    if port is None:
-        return host.lower(), ""
-    return host[: port.start()].lower(), port[0]
-
-
-def _welcome_html(welcome: Welcome, link: str | None, grant: Grant) -> Html:
+def _welcome_html(welcome: Welcome, invitation: Invitation, may: Pass) -> Html:
     """What to do here, and a picture of the link for a phone."""
-    if grant == "read":
+    figure = _link_figure(invitation.link, may)
+    if may.grant == "read":
         here = tag("h2", "You are watching: what is said here appears by itself.")
-        return tag("section", tag("div", here), _link_figure(link, grant), id="welcome")
+        return tag("section", tag("div", here), figure, id="welcome")
     buttons = [tag("li", tag("button", words, type="button")) for words in welcome.openings]
-    second = "open this page on a phone" if link else "open this page in a second tab"
+    second = "open this page on a phone" if invitation.link else "open this page in a second tab"
     text = tag(
         "div",
         tag("h2", f"{welcome.ask} Then {second}, and press Stop there.", class_="far"),
         tag("h2", f"{welcome.ask} Every screen shows the same: Stop works on each.", class_="near"),
         tag("p", welcome.about) if welcome.about else "",
-        "" if link else tag("p", ALONE, class_="soft far"),
+        tag("p", invitation.why_none, class_="soft far") if invitation.why_none else "",
         tag("ul", *buttons) if buttons else "",
     )
-    return tag("section", text, _link_figure(link, grant), id="welcome")
+    return tag("section", text, figure, id="welcome")
 
 
-def _link_figure(link: str | None, grant: Grant) -> Html:
+def _link_figure(link: str, may: Pass) -> Html:
     """The QR code of the link, and what whoever scans it may do; nothing without a link."""
     if not link:
         return fragment()
-    caption = f"Open it on a phone. Whoever scans this code may {MAY[grant]}."
+    caption = f"Open it on a phone. Whoever scans this code may {_powers(may)}."
     return tag("figure", qr_code(link, "The link to this page"), tag("figcaption", caption))
+
+
+def _powers(may: Pass) -> str:
+    if may.grant == "read":
+        return "watch, as you may"
+    if may.actor == SOMEBODY:
+        return "write, steer and stop, as you may"
+    return f"write, steer and stop as {may.actor}"

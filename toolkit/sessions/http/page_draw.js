@@ -17,10 +17,14 @@ let section;  // the last one
 let lastDrawn = 0;
 let touched = 0;  // when the person last moved the text
 
-$("name").textContent = document.title = decodeURIComponent(base.split("/").pop());
+document.title = visible(decodeURIComponent(base.split("/").pop()));
+write($("name"), document.title);
 
 function make(tag, text, kind = "") {
-  return Object.assign(document.createElement(tag), { textContent: text, className: kind });
+  const element = document.createElement(tag);
+  element.className = kind;
+  write(element, text);
+  return element;
 }
 
 const isWords = item => item.kind === "message" || item.kind === "text.delta";
@@ -37,8 +41,8 @@ function describe(item) {
     case "tool.result": return data.error === true ? "the call failed" : "what came back";
     case "message.rejected": return `${who} will not answer a message: ${textOf(data.why)}`;
     case "error": return `${who}: error: ${textOf(data.why)}`;
-    case "cancel": return `${who}: stop ${text}`.slice(0, NOTE_CHARS);
-    default: return `${who}: ${kind} ${text}`.slice(0, NOTE_CHARS);
+    case "cancel": return shortened(`${who}: stop ${text}`, NOTE_CHARS);
+    default: return shortened(`${who}: ${kind} ${text}`, NOTE_CHARS);
   }
 }
 
@@ -64,7 +68,7 @@ function build(item) {
 function addResult(item) {
   const fold = make("details", "");
   item.body = make("summary", "");
-  fold.append(item.body, make("pre", indented(item.text.slice(0, RESULT_CHARS))));
+  fold.append(item.body, make("pre", indented(shortened(item.text, RESULT_CHARS))));
   item.element.replaceChildren(fold, item.label);
 }
 
@@ -91,13 +95,12 @@ function addKey(item, word, answer) {
 function fill(item) {
   if (isWords(item)) {
     const source = fold.runs.get(item.run ?? "")?.source ?? "live";
-    const label = source === "live" ? item.actor : `${item.actor} · ${source}`;
-    if (item.label.textContent !== label) item.label.textContent = label;
+    write(item.label, source === "live" ? item.actor : `${item.actor} · ${source}`);
     if (item.words) item.words.grow(item.text);
-    else item.body.textContent = item.text;
+    else write(item.body, item.text);
   } else {
-    item.body.textContent = describe(item);
-    item.label.textContent = item.remark;
+    write(item.body, describe(item));
+    write(item.label, item.remark);
   }
   if (item.settled) item.keys?.remove();
 }
@@ -212,7 +215,7 @@ function welcome(about) {
     actor = about.actor;
     for (const item of fold.items) if (item.element) item.element.className = look(item);
   }
-  $("who").textContent = actor === "user" ? "" : actor;
+  write($("who"), actor === "user" ? "" : actor);
   document.body.classList.toggle("controls", grant === "control");
 }
 

@@ -116,7 +116,7 @@ function byEvents(where, mine) {
 function hear(name, data) {
   heard = Date.now();
   if (name === "failed") {
-    $("trouble").textContent = `The server could not go on: ${textOf(data.why)}`;
+    trouble(`The server could not go on: ${textOf(data.why)}`);
     tries = 5;  // it may fail at once again, and writes each failure to the log
   } else if (name === "beat") {
     tries = 0;

@@ -5,8 +5,7 @@
 const MARKED_CHARS = 40_000;  // what an item has beyond is drawn as it is
 const PIECE_CHARS = 1000;  // of a line; only the last piece is drawn again when words come
 const INLINE = /(`+)([^`]+)\1|\*\*([^*]+)\*\*|\*([^\s*][^*]*)\*|\[([^[\]]+)\]\((https?:\/\/[^\s()]+)\)/;
-const OPENING = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
-const CLOSING = /^ {0,3}(`{3,}|~{3,})\s*$/;
+const FENCE = /^ {0,3}(?:`{3,}(?=[^`]*$)|~{3,})/;
 const LINE_KINDS = [
   ["heading", /^#{1,6} +/],
   ["bullet", /^ *[-*+] +/],
@@ -14,17 +13,15 @@ const LINE_KINDS = [
 ];
 const TAGS = { heading: "h3", code: "pre" };
 
-// The marks of a line that opens a block of code, or closes the one that the marks `open` began;
-// nothing of any other line. A line that fills a piece may go on: it is words.
-function fenceOf(line, open) {
-  if (line.length >= PIECE_CHARS) return "";
-  const marks = (open ? CLOSING : OPENING).exec(line)?.[1] ?? "";
-  return marks.startsWith(open) ? marks : "";
+// The fence that is open after this line: "" where the line closes `open`, null where it is no fence.
+function fenceAfter(line, open) {
+  const mark = FENCE.exec(line)?.[0].trim();
+  if (mark === undefined) return null;
+  if (!open) return mark;
+  return mark.startsWith(open) && line.trim() === mark ? "" : null;
 }
 
-function kindOf(line, fence) {
-  if (fenceOf(line, fence)) return { kind: "fence", mark: "" };
-  if (fence) return { kind: "code", mark: "" };
+function kindOf(line) {
   for (const [kind, pattern] of LINE_KINDS) {
     const mark = pattern.exec(line)?.[0];
     if (mark !== undefined) return { kind, mark };
@@ -56,7 +53,7 @@ class Words {
   isLineStart = true;
   block = null;  // the element that the line before is in
   kind = "";
-  fence = "";  // the marks that began the block of code that is open
+  fence = "";  // what opened the code that goes on
   redrawn = [];  // the nodes of the open piece
   plain = null;  // the text node of what is drawn as it is
 
@@ -73,8 +70,8 @@ class Words {
         this.draw(text.slice(this.start));
         return;
       }
-      const end = newline < 0 ? limit : this.start + newline;
-      Object.assign(this, this.draw(text.slice(this.start, end)));
+      const end = newline < 0 ? cutAt(text, limit) : this.start + newline;
+      Object.assign(this, this.draw(text.slice(this.start, end), newline < 0));
       this.redrawn = [];
       this.isLineStart = newline >= 0;
       this.start = newline < 0 ? end : end + 1;
@@ -88,25 +85,29 @@ class Words {
       this.plain = this.root.appendChild(make("p", begin)).appendChild(document.createTextNode(""));
       this.drawn = this.start;
     }
-    if (text.length > this.drawn) this.plain.appendData(text.slice(this.drawn));
+    // Not `visible`: a colour that comes in two parts would be shown now, and not by a page that comes late.
+    if (text.length > this.drawn) this.plain.appendData(signsShown(text.slice(this.drawn)));
     this.drawn = text.length;
   }
 
   // Draw a piece in the place of the open one. Returns the state that goes on from it.
-  draw(piece) {
+  // A line that `isCut` goes on in another piece: it is too long for a fence.
+  draw(raw, isCut = false) {
+    const piece = visible(raw);
     for (const node of this.redrawn) node.remove();
     this.redrawn = [];
     if (!this.isLineStart) {
       this.put(this.block, this.nodes(piece, this.kind));
       return {};
     }
-    const { kind, mark } = kindOf(piece, this.fence);
-    const words = this.nodes(piece.slice(mark.length), kind);
     const newline = this.start ? ["\n"] : [];
-    if (kind === "fence") {
+    const fence = isCut ? null : fenceAfter(piece, this.fence);
+    if (fence !== null) {
       this.put(this.root, newline);
-      return { kind, block: null, fence: this.fence ? "" : fenceOf(piece, "") };
+      return { kind: "fence", block: null, fence };
     }
+    const { kind, mark } = this.fence ? { kind: "code", mark: "" } : kindOf(piece);
+    const words = this.nodes(piece.slice(mark.length), kind);
     if (kind === this.kind && (kind === "plain" || kind === "code")) {
       this.put(this.block, [...newline, ...words]);
       return {};
