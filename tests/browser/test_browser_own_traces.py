@@ -105,6 +105,7 @@ async def test_a_person_with_a_file_of_their_own_labels_it_on_one_screen(
 
     await panel.focus()
     await page.keyboard.press("e")
+    await expect(panel.locator(".steps article.failed.fieldbook-here")).to_have_count(1)
     await page.keyboard.press("s")
     await expect(panel.get_by_label("Goes wrong at step (S)")).to_have_value("2")
     await page.keyboard.press("2")
@@ -227,6 +228,7 @@ async def test_the_verdict_stays_in_sight_on_a_phone_and_in_the_dark(
     await panel.evaluate("panel => panel.scrollIntoView()")
     await panel.focus()
     await page.keyboard.press("e")
+    await expect(panel.locator(".steps article.failed.fieldbook-here")).to_have_count(1)
     await page.keyboard.press("s")
     await expect(panel.get_by_label("Goes wrong at step (S)")).to_have_value("2")
     await notebook.picture(pictures, f"own-4-phone-{theme.split()[-1].lower()}")

@@ -4,6 +4,7 @@ pictures of the README, and what is measured on them.
 
 import json
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -142,6 +143,8 @@ async def annotate(page, panel, expect):
 async def browse(page, panel, expect):
     await panel.locator(".fieldbook-search input").fill("refund")
     await page.keyboard.press("Enter")
+    fewer = re.compile(r"\b(\d+) of (?!\1\b)\d+ traces")
+    await expect(panel.get_by_text(fewer).first).to_be_visible()
     await panel.locator("tbody tr").nth(2).click()
     await expect(panel.locator("mark:visible").first).to_be_visible()
 
