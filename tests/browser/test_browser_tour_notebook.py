@@ -37,7 +37,9 @@ async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(
     ):
         await page.get_by_role("strong").get_by_text(heading).scroll_into_view_if_needed()
         await page.mouse.wheel(0, 300)
-        await expect(page.locator(".jp-OutputArea-output :is(img, svg):visible").first).to_be_visible()
+        await expect(
+            page.locator(".jp-OutputArea-output :is(img, svg):visible").first
+        ).to_be_visible()
         await notebook.picture(pictures, name)
 
     await page.get_by_role("button", name="Pass").scroll_into_view_if_needed()
