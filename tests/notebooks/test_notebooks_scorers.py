@@ -137,7 +137,7 @@ def test_another_language_is_taken_for_none(name):
 def test_a_scorer_beside_the_notebook_is_still_found_where_it_stood():
     from toolkit.evals import checks
 
-    trace = said("Die Brücke ist offen und wir sind da, bitte kommen Sie nicht auf das Boot")
+    trace = said("Die Brücke ist frei und wir sind da, bitte kommen Sie nicht auf das Boot")
     assert checks.language()(trace) == language()(trace)
     assert checks.no_personal_data()(said("Call 0000")).value is True
     with pytest.raises(AttributeError, match="no attribute 'languages'"):
