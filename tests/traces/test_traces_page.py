@@ -348,6 +348,14 @@ def test_an_edit_is_a_diff_and_a_patch_has_its_colours():
         assert '<span class="added">+b = 3\n</span>' in html, arguments
 
 
+def test_the_end_of_a_trace_is_its_last_step_that_says_something():
+    usage = Step("u", "model.usage", "support", "", data={"usage": {"input_tokens": 7}})
+    talk = [said("user", "Hello"), said("support", "Bye")] * SHOWS_END
+    head = head_of(trace_html(Trace("t", [*talk, usage])))
+    assert f">{len(talk)}</a> · <bdi>support: Bye</bdi>" in head
+    assert "It ends" not in head_of(trace_html(Trace("t", [usage] * SHOWS_END)))
+
+
 def test_two_long_texts_are_shown_without_being_compared():
     costs = []
     for n_lines in (4000, 8000):

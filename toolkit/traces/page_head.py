@@ -19,7 +19,7 @@ from toolkit.traces.outcome import (
 from toolkit.traces.outline import Entry, Failure, failures
 from toolkit.traces.page_about import span
 from toolkit.traces.page_values import value_html
-from toolkit.traces.trace import Trace, title
+from toolkit.traces.trace import Step, Trace, title
 
 SHOWN_FAILURES = 4
 """How many reasons are listed in the head before a fold."""
@@ -147,8 +147,9 @@ def _went_wrong(trace: Trace, entries: Entries) -> Html:
     if n_more > 0:
         summary = quantity(n_more, "more reason")
         lines[SHOWN_FAILURES:] = [details(summary, *lines[SHOWN_FAILURES:])]
-    if len(entries) >= SHOWS_END:
-        lines.append(_end(entries))
+    telling = [entry for entry in entries if _tells(entry.step)]
+    if telling and len(entries) >= SHOWS_END:
+        lines.append(_end(telling[-1]))
     return tag("div", *lines, class_=look) if lines else fragment()
 
 
@@ -176,9 +177,13 @@ def _link(entry: Entry, text: object) -> Html:
     return tag("a", text, href=f"#{entry.anchor}")
 
 
-def _end(entries: Entries) -> Html:
-    """The last step of the trace: who acts, and the words of a message."""
-    last = entries[-1]
+def _tells(step: Step) -> bool:
+    """Whether a step has words, or is a tool's; the count of a reply's tokens has neither."""
+    return step.kind.startswith("tool.") or bool(step.content.strip())
+
+
+def _end(last: Entry) -> Html:
+    """The last step that tells something: who acts, and the words of a message."""
     step = last.step
     words = f"a call of {last.name}"
     if not step.kind.startswith("tool."):
