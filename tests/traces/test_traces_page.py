@@ -14,6 +14,7 @@ from toolkit import render
 from toolkit.traces import Step, Trace, step_anchor, trace_html
 from toolkit.traces.brief import shortened
 from toolkit.traces.outline import failures, outline
+from toolkit.traces.page_head import SHOWS_END
 from toolkit.traces.viewer import viewer
 
 EVIL = "<img src=x onerror=alert(1)>"
