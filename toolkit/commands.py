@@ -111,7 +111,7 @@ def view(
         say(f"wrote {path}: {n_traces} to read")
     else:
         say(f"wrote {path}: {page.n_pages:,} of {n_traces} can be read in it")
-        say("those that failed come first; --all puts in every one")
+        say("those that failed were taken first; --all takes every one")
     if not (out or no_open):
         webbrowser.open(path.resolve().as_uri())
     end({"ok": True, "page": str(path), "traces": page.n_traces, "pages": page.n_pages}, as_json)

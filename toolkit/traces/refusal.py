@@ -57,7 +57,7 @@ def refusal(
         looks = what_it_looks_like(path, objects)
         like = nearest(objects[0], formats)
         why += f" {looks}{like}"
-    known = f"read_traces knows {len(formats)} forms (the README names them) and rows"
+    known = f"read_traces knows {len(formats)} forms (see notebooks/pages/exports.md), and rows"
     known += " with an input and an output; for other columns see --input (in Python: input=)"
     return RecordError(f"{why} {known}", path)
 

@@ -144,8 +144,8 @@ def _list(name: str, n_traces: int, n_pages: int) -> Html:
     if n_pages < n_traces:
         left_out = tag(
             "p",
-            f"{n_pages:,} of them can be read here, those that failed first, and the search looks "
-            "through these alone. For every one: fieldbook view FILE --all",
+            f"{n_pages:,} of them can be read here (those that failed were taken first). "
+            "The search looks through these alone. For every one: fieldbook view FILE --all",
             class_="soft",
             id="left-out",
         )
