@@ -138,7 +138,7 @@ def test_a_scorer_beside_the_notebook_is_still_found_where_it_stood():
     from toolkit.evals import checks
 
     trace = said("Die Brücke ist frei und wir sind da, bitte kommen Sie nicht auf das Boot")
-    assert checks.language()(trace) == language()(trace)
-    assert checks.no_personal_data()(said("Call 0000")).value is True
+    assert checks.language()(trace).value == "de"
+    assert checks.no_personal_data()(said("Write to ada@example.org")).value is False
     with pytest.raises(AttributeError, match="no attribute 'languages'"):
         checks.languages  # noqa: B018
