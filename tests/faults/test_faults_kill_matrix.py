@@ -127,7 +127,7 @@ async def run_schedule(seed, place):
 
 
 def seeds(count):
-    return [pytest.param(n, marks=[] if n < 10 else pytest.mark.slow) for n in range(count)]
+    return [pytest.param(n, marks=[] if n < 5 else pytest.mark.slow) for n in range(count)]
 
 
 @pytest.mark.parametrize("seed", seeds(100))

@@ -56,9 +56,17 @@ def run_on_own(notebook, folder, monkeypatch, verdicts, cells=None):
     )
 
 
-@pytest.mark.parametrize(
-    ("notebook", "fails"), [(MODES, 1), (TRUST, 6), (TRUST, 1), (RUBRIC, 6), (RUBRIC, 1)]
-)
+SLOW = pytest.mark.slow
+RUNS = [
+    (MODES, 1),
+    (TRUST, 6),
+    pytest.param(TRUST, 1, marks=SLOW),
+    pytest.param(RUBRIC, 6, marks=SLOW),
+    (RUBRIC, 1),
+]
+
+
+@pytest.mark.parametrize(("notebook", "fails"), RUNS)
 def test_a_notebook_runs_on_a_few_labels_of_ones_own_and_takes_them_for_a_persons(
     notebook, fails, tmp_path, monkeypatch
 ):

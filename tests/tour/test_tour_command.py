@@ -14,6 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner
+
+from toolkit.cli import app
 
 FIELDBOOK = Path(sys.executable).with_name("fieldbook")
 TIMEOUT_S = 300
@@ -32,8 +35,14 @@ def fieldbook(*arguments, **environment):
     )
 
 
+def called(*arguments, **environment):
+    """The command in this process, which starts a hundred times as fast."""
+    return CliRunner().invoke(app, [*map(str, arguments)], env=environment)
+
+
 def figures(run):
-    assert run.returncode == 0, run.stderr
+    status = run.returncode if isinstance(run, subprocess.CompletedProcess) else run.exit_code
+    assert status == 0, run.stderr
     return json.loads(run.stdout)
 
 
@@ -87,10 +96,10 @@ def test_the_harness_catches_the_planted_defect_and_a_second_run_calls_no_model(
 
 def test_your_own_traces_get_an_import_report_and_no_judge(data_dir, tmp_path):
     file = data_dir / "tau-bench-airline" / "gpt-4o-airline.json"
-    found = figures(fieldbook("tour", "--traces", file, "--json", "--out", tmp_path))
+    found = figures(called("tour", "--traces", file, "--json", "--out", tmp_path))
     assert (found["traces"], found["tool_calls"], found["problems"]) == (200, 1164, [])
     assert found["human_labels"] == 0
-    told = fieldbook("tour", "--traces", file, "--out", tmp_path).stdout
+    told = called("tour", "--traces", file, "--out", tmp_path).stdout
     assert "0 human labels: no alignment" in told
     assert "fieldbook lab --traces" in told
 
@@ -101,12 +110,12 @@ def test_three_broken_records_are_named_and_the_rest_is_imported(data_dir, tmp_p
     del records[120]["traj"]
     broken = tmp_path / "broken.json"
     broken.write_text(json.dumps(records))
-    found = figures(fieldbook("import", broken, "--to", tmp_path / "out.jsonl", "--json"))
+    found = figures(called("import", broken, "--to", tmp_path / "out.jsonl", "--json"))
     assert found["traces"] == 197
     assert [problem["record"] for problem in found["problems"]] == [4, 51, 121]
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 197
-    told = fieldbook("tour", "--traces", broken, "--out", tmp_path)
-    assert told.returncode == 0
+    told = called("tour", "--traces", broken, "--out", tmp_path)
+    assert told.exit_code == 0
     assert all(f"record {number}" in told.stdout for number in (4, 51, 121))
 
 
@@ -129,10 +138,10 @@ def test_three_broken_records_are_named_and_the_rest_is_imported(data_dir, tmp_p
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_with_the_mend(arguments, mend, tmp_path):
-    run = fieldbook(
+    run = called(
         *arguments, *(["--out", tmp_path] if arguments[0] == "tour" else []), ANTHROPIC_API_KEY=""
     )
-    assert run.returncode == 2
+    assert run.exit_code == 2
     assert mend in run.stderr
     assert "Traceback" not in run.stderr
     assert len(run.stderr.splitlines()) == 1
@@ -141,20 +150,20 @@ def test_what_cannot_be_done_is_said_in_one_line_with_the_mend(arguments, mend, 
 def test_a_file_that_may_not_be_written_or_read_is_told_in_one_line(tmp_path):
     file = tmp_path / "talk.jsonl"
     file.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n')
-    no_folder = fieldbook("import", file, "--to", file / "out.jsonl")
+    no_folder = called("import", file, "--to", file / "out.jsonl")
     no_text = tmp_path / "talk.jsonl.gz"
     no_text.write_bytes(gzip.compress(file.read_bytes())[:-12])  # it is cut short
-    packed = fieldbook("import", no_text, "--to", tmp_path / "out.jsonl")
+    packed = called("import", no_text, "--to", tmp_path / "out.jsonl")
     for run, word in ((no_folder, "talk.jsonl"), (packed, "gzip")):
-        assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
+        assert (run.exit_code, len(run.stderr.splitlines())) == (2, 1)
         assert word in run.stderr
 
 
 def test_a_port_that_is_taken_is_told_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        run = fieldbook("serve", "--port", port)
-    assert run.returncode == 2
+        run = called("serve", "--port", port)
+    assert run.exit_code == 2
     assert len(run.stderr.splitlines()) == 1
     assert str(port) in run.stderr
 
@@ -224,8 +233,8 @@ def test_nothing_in_a_file_moves_the_cursor_of_a_terminal_or_forges_a_line(tmp_p
     record = {"id": hostile, "messages": [7], hostile: 1}
     good = {"id": "a", "messages": [message], hostile: 1}
     file.write_text("".join(json.dumps(line) + "\n" for line in (record, good)))
-    run = fieldbook("import", file, "--to", tmp_path / "out.jsonl")
-    assert run.returncode == 0, run.stderr
+    run = called("import", file, "--to", tmp_path / "out.jsonl")
+    assert run.exit_code == 0, run.stderr
     assert "t[U+001B][2K[U+000D][U+000A]wrote 9 traces[U+202E]" in run.stdout
     assert not set("\x1b\r\u202e") & set(run.stdout)
     assert not [line for line in run.stdout.splitlines() if line.startswith("wrote 9")]
@@ -234,9 +243,9 @@ def test_nothing_in_a_file_moves_the_cursor_of_a_terminal_or_forges_a_line(tmp_p
 def test_a_tour_of_a_file_of_which_nothing_could_be_read_is_not_ok(tmp_path):
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"messages": [7]}\n{"messages": ["x"]}\n')
-    told = fieldbook("tour", "--traces", bad, "--out", tmp_path)
-    run = fieldbook("tour", "--traces", bad, "--json", "--out", tmp_path)
-    assert (told.returncode, run.returncode) == (1, 1)
+    told = called("tour", "--traces", bad, "--out", tmp_path)
+    run = called("tour", "--traces", bad, "--json", "--out", tmp_path)
+    assert (told.exit_code, run.exit_code) == (1, 1)
     assert "nothing could be read" in told.stdout
     figures_of_nothing = json.loads(run.stdout)
     assert figures_of_nothing["ok"] is False
@@ -251,7 +260,7 @@ def test_an_import_writes_a_trace_that_is_nested_too_deeply_without_its_depth(tm
         talk % ("a", 1) + talk % ("deep", levels) + talk % ("b", 2)
     )
     found = figures(
-        fieldbook("import", tmp_path / "deep.jsonl", "--to", tmp_path / "out.jsonl", "--json")
+        called("import", tmp_path / "deep.jsonl", "--to", tmp_path / "out.jsonl", "--json")
     )
     assert (found["traces"], found["problems"]) == (3, [])
     assert "nested too deeply" in json.dumps(found["warnings"])
@@ -260,8 +269,8 @@ def test_an_import_writes_a_trace_that_is_nested_too_deeply_without_its_depth(tm
 
 def test_an_import_of_nothing_but_broken_records_writes_nothing_and_fails(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"messages": 7}\n{"messages": "x"}\n')
-    run = fieldbook("import", tmp_path / "bad.jsonl", "--to", tmp_path / "out.jsonl", "--json")
-    assert run.returncode in {1, 2}
+    run = called("import", tmp_path / "bad.jsonl", "--to", tmp_path / "out.jsonl", "--json")
+    assert run.exit_code in {1, 2}
     assert not (tmp_path / "out.jsonl").exists()
 
 

@@ -7,6 +7,7 @@ topic nearest to it.
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -189,14 +190,28 @@ def _cluster(
 
 def _reduced(vectors: np.ndarray, seed: int) -> Any:
     """The vectors in five dimensions, by UMAP."""
-    from umap import UMAP
+    from umap import UMAP, layouts, umap_, utils
 
+    for module in (layouts, umap_, utils):
+        _keep_compiled(module)
     # 15 neighbours, as is usual, merge what a small collection holds
     n_neighbours = int(np.clip(len(vectors) // 40, 7, 15))
     umap = UMAP(
         n_neighbours, n_components=5, min_dist=0.0, metric="cosine", random_state=seed, n_jobs=1
     )
     return umap.fit_transform(vectors)
+
+
+def _keep_compiled(module: Any) -> None:
+    """Let numba keep on disk what it compiles of `module`: each process would compile anew, for
+    13 s.
+    """
+    from numba.core.dispatcher import Dispatcher
+
+    for function in vars(module).values():
+        if isinstance(function, Dispatcher):
+            with suppress(RuntimeError):  # no folder can be written to
+                function.enable_caching()
 
 
 def _outliers_moved(labels: np.ndarray, vectors: np.ndarray) -> np.ndarray:
