@@ -126,8 +126,10 @@ FORMAT = Format(
     _is_tree,
     converted=frozenset(
         {
+            "mapping.*.id",
             "mapping.*.parent",
             "mapping.*.children",
+            "mapping.*.message.id",
             "mapping.*.message.create_time",
             "mapping.*.message.recipient",
             "mapping.*.message.content.content_type",
