@@ -13,13 +13,11 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from toolkit.records import RecordError
 from toolkit.traces.decode import decode_at
-from toolkit.traces.packed import CHUNK_BYTES, Unpacked, too_large, unpacked_bound
+from toolkit.traces.packed import CHUNK_BYTES, Unpacked, bound_together, too_large, unpacked_bound
 
 ZSTANDARD = 93
 """The method of members that Python's zipfile reads from 3.14 on only."""
 LOCAL_HEADER_BYTES = 30
-MOST_BYTES_TOGETHER = 4 << 30
-"""How much the members of an archive may hold together."""
 BROKEN = (BadZipFile, OSError, ValueError, zlib.error, EOFError, NotImplementedError, LookupError)
 """What the reader of an archive raises where it is broken or cut short."""
 
@@ -44,8 +42,9 @@ class Archive:
         self._members = {info.filename: info for info in self._zip.infolist()}
         """By their names; of two with one name the last counts, as in any zip."""
         claimed = sum(info.file_size for info in self._members.values())
-        if claimed > MOST_BYTES_TOGETHER:
-            raise RecordError(too_large(MOST_BYTES_TOGETHER), self.path)
+        bound = bound_together(Path(path).stat().st_size)
+        if claimed > bound:
+            raise RecordError(too_large(bound), self.path)
 
     def __enter__(self) -> "Archive":
         return self
@@ -79,8 +78,8 @@ class Archive:
         try:
             for chunk in self._chunks(info):
                 content += chunk
-                if len(content) > bound:
-                    raise self._error(name, too_large(bound))
+                if len(content) > info.file_size:
+                    raise self._error(name, "it holds more than it says")
         except RecordError:
             raise
         except BROKEN as broken:

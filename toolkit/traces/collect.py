@@ -69,6 +69,10 @@ class Import:
         """Note what was changed on the way in."""
         self.tally.notes.append(text)
 
+    def warn(self, text: str) -> None:
+        """Warn of what holds for the whole file."""
+        self.tally.warnings.add(text, "line 1")
+
     def add(self, record: RawRecord, format_: Format | None) -> None:
         """Read a record, or keep it until the others of its trace are there.
 

@@ -10,6 +10,8 @@ from toolkit.records import RecordError
 CHUNK_BYTES = 1 << 16
 MOST_BYTES = 1 << 30
 """How much a file or a member may hold."""
+MOST_BYTES_TOGETHER = 4 << 30
+"""How much the members of an archive may hold together."""
 ALWAYS_READ_BYTES = 64 << 20
 MOST_TIMES = 300
 """How much larger than its compressed form it may be, above `ALWAYS_READ_BYTES`."""
@@ -33,6 +35,11 @@ class Unpacked(NamedTuple):
 def unpacked_bound(packed_bytes: int) -> int:
     """How many bytes may come out of so many: more is a mistake, or a bomb."""
     return min(MOST_BYTES, max(ALWAYS_READ_BYTES, MOST_TIMES * packed_bytes))
+
+
+def bound_together(archive_bytes: int) -> int:
+    """How many bytes may come out of all members of an archive of so many."""
+    return min(MOST_BYTES_TOGETHER, max(ALWAYS_READ_BYTES, MOST_TIMES * archive_bytes))
 
 
 def too_large(bound: int) -> str:
@@ -59,9 +66,11 @@ def read_gzip(packed: bytes) -> Unpacked:
 def members_before_cut(packed: bytes) -> Iterator[tuple[str, Unpacked]]:
     """The members of a zip archive whose index is missing: it stands at the end, and was cut off.
 
-    Each is found by its own header. Raises RecordError where one is far too large.
+    Each is found by its own header. Raises RecordError where one is far too large, or where all
+    are together.
     """
     at = 0
+    left = bound_together(len(packed))
     while mark := MEMBER_MARK.search(packed, at):
         begin = mark.start()
         header = packed[begin : begin + HEADER_BYTES]
@@ -73,13 +82,14 @@ def members_before_cut(packed: bytes) -> Iterator[tuple[str, Unpacked]]:
         at = name_end + _number(header, 28, 2)
         method = _number(header, 8, 2)
         if method == DEFLATED:
-            bound = unpacked_bound(len(packed) - at)
+            bound = min(left, unpacked_bound(len(packed) - at))
             unpacked, at = _inflated(packed, at, DEFLATE_WINDOW, bound)
         else:
             end = at + _number(header, 18, 4)
             content = packed[at:end] if method == STORED else b""
             unpacked = Unpacked(content, "may be cut short, for the index is missing")
             at = end
+        left -= len(unpacked.content)
         yield name, unpacked
 
 

@@ -11,6 +11,7 @@ from toolkit.records import RecordError
 from toolkit.traces.amounts import quantity
 from toolkit.traces.collect import Import, warn_of_skipped
 from toolkit.traces.columns import Request, read_by_columns, read_named_columns
+from toolkit.traces.encodings import in_utf8
 from toolkit.traces.formats import Columns, Format, known_formats
 from toolkit.traces.inputs import Input, given_paths, inputs, is_frame
 from toolkit.traces.large import unknown_document
@@ -160,9 +161,8 @@ def _read_input(source: Input, request: Request, importing: Import) -> None:
         rows = [RawRecord(number, 0, row) for number, row in enumerate(source.rows, 1)]
         names = list(rows[0].value) if rows else []
         read_by_columns(source, names, rows, request, importing)
-    elif _is_read_as_table(source.content, request):
-        names, records = read_table(source.content)
-        read_by_columns(source, names, records, request, importing)
+    elif not is_json(source.content) and _read_as_table(source, request, importing):
+        return
     elif request.columns is not None:
         read_named_columns(source, [], scan(source.content), request.columns, importing)
     elif request.format == "auto":
@@ -179,12 +179,25 @@ def _holds_records(begin: bytes) -> bool:
     return any(record.error is None for record in first)
 
 
-def _is_read_as_table(content: bytes, request: Request) -> bool:
-    """Whether a text is a table, or is to be read as one whatever it looks like."""
-    if is_table(content):
-        return True
+def _read_as_table(source: Input, request: Request, importing: Import) -> bool:
+    """Read a text that is a table, or that is to be read as one; whether it is.
+
+    Raises RecordError where its encoding cannot be guessed.
+    """
+    text = in_utf8(source.content)
     is_wanted = request.format == "table" or request.columns is not None
-    return is_wanted and not is_json(content)
+    if not is_wanted and not is_table(text.content):
+        return False
+    if not text.is_likely:
+        raise RecordError(
+            "this table is not in UTF-8, and its encoding cannot be guessed: save it as UTF-8 "
+            "(in Excel: Save As, CSV UTF-8)"
+        )
+    names, records = read_table(text.content)
+    read_by_columns(source, names, records, request, importing)
+    if text.guessed is not None:
+        importing.warn(f"not in UTF-8, and read as {text.guessed}: look at letters with accents")
+    return True
 
 
 def _read_rows_of_log(source: Input, importing: Import) -> None:

@@ -1,6 +1,6 @@
 """Jaeger's references beside that to a parent: which span follows from which other one."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from toolkit.traces.amounts import quantity
 from toolkit.traces.fields import objects_of
@@ -11,7 +11,7 @@ CHILD_OF = "CHILD_OF"
 """The type of a reference to the span that a span is part of; one without a type is of this."""
 
 
-def follow(spans: list[Span], written: list[Record]) -> list[str]:
+def follow(spans: Sequence[Span], written: Sequence[Record]) -> list[str]:
     """Put each span that only follows from another one beside that one, and behind it.
 
     Such a span is part of what the other one is part of, and cannot have begun before it: where the
@@ -48,11 +48,11 @@ def follow(spans: list[Span], written: list[Record]) -> list[str]:
     return [f"{quantity(n_moved, 'span')} moved behind what they follow from: clocks disagree"]
 
 
-def _is_link(reference: dict[str, Any]) -> bool:
-    return reference.get("refType", CHILD_OF) != CHILD_OF
+def _is_link(reference: Record) -> bool:
+    return bool(reference.get("refType", CHILD_OF) != CHILD_OF)
 
 
-def _in_order(spans: list[Span], followed: dict[str, Span]) -> list[Span]:
+def _in_order(spans: Sequence[Span], followed: dict[str, Span]) -> list[Span]:
     """The spans that follow from others, each behind the one that it follows from."""
     ordered: dict[str, Span] = {}
     for span in spans:
