@@ -26,6 +26,7 @@ from toolkit.traces.packed import (
     too_large,
     unpacked_bound,
 )
+from toolkit.traces.sse import is_stream, records_of
 
 STDIN = "-"
 """What stands for that which comes in from another program."""
@@ -197,10 +198,13 @@ def _of_bytes(name: str, path: str, content: bytes, error: str | None = None) ->
         raise RecordError("this looks like a tar archive: unpack it, and give the folder")
     if content.startswith(b"PAR1"):
         return Input(name, rows=_parquet_rows(content), path=path)
+    content = utf8(content)
+    if is_stream(content):
+        content = records_of(content)
     if error is not None:
         n_lines = content.count(b"\n") + 1
         error += f", in line {n_lines:,} (byte {len(content):,}): what comes after it is lost"
-    return Input(name, utf8(content), error=error, path=path)
+    return Input(name, content, error=error, path=path)
 
 
 def utf8(content: bytes) -> bytes:

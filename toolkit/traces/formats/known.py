@@ -7,6 +7,7 @@ from runpy import run_path
 
 from toolkit.errors import UsageError
 from toolkit.traces.formats import (
+    adk,
     agui,
     ai_studio,
     anthropic,
@@ -31,6 +32,7 @@ from toolkit.traces.formats import (
     langfuse,
     langsmith,
     message_rows,
+    mlflow,
     openai,
     openai_agents,
     openai_evals,
@@ -44,6 +46,7 @@ from toolkit.traces.formats import (
     responses,
     rows,
     sharegpt,
+    streams,
     swe_agent,
     tau2,
     tau_bench,
@@ -60,6 +63,9 @@ OWN_FORMATS = (
     claude_code.FORMAT,
     claude_ai.FORMAT,
     chatgpt.FORMAT,
+    adk.FORMAT,
+    adk.EVENTS,
+    mlflow.FORMAT,
     openhands.FORMAT,
     openhands.EVENTS,
     agui.FORMAT,
@@ -85,6 +91,9 @@ OWN_FORMATS = (
     gemini.FORMAT,
     gemini_cli.FORMAT,
     ai_studio.FORMAT,
+    streams.OPENAI,
+    streams.RESPONSES,
+    streams.ANTHROPIC,
     *langchain.FORMATS,
     sharegpt.FORMAT,
     wildchat.FORMAT,
