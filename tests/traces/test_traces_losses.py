@@ -63,7 +63,7 @@ def changed(records: list, place: Place, rename: bool) -> list:
 
 def values(value: object, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """The texts and the numbers in JSON, and in texts that are JSON, with the names above each."""
-    if isinstance(value, str) and value.startswith(("{", "[")):
+    if isinstance(value, str) and value.startswith(("{", "[", '"')):
         with suppress(ValueError):
             value = json.loads(value)
     if isinstance(value, dict):

@@ -128,11 +128,23 @@ class Import:
         for group in self._groups.take():
             group.tally.n_merged += len(group.records) - 1
             self._read(group.envelope(), group.format, group.tally, group)
+        beside = self._files_beside()
         for tally in self.tallies:
             tally.name_skipped()
+            if tally.path in beside:
+                tally.holds_no_conversation()
         self._traces.sort(key=lambda entry: entry[:2])
         traces = [trace for _, _, made in self._traces for trace in made]
         return Traces(traces, self.report())
+
+    def _files_beside(self) -> set[str]:
+        """The paths of files without a conversation beside those of the forms that were read."""
+        paths: set[str] = set()
+        for tally in self.tallies:
+            folder = Path(tally.path).parent
+            for format_ in tally.formats.values():
+                paths.update(str(folder / name) for name in format_.beside)
+        return paths
 
     def report(self) -> ImportReport:
         """What was read so far, from all files together."""

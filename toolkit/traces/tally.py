@@ -92,6 +92,12 @@ class Tally:
             self.problems[place] = replace(self.problems[place], id=id_, field=field)
         self._unnamed.clear()
 
+    def holds_no_conversation(self) -> None:
+        """Note that a file of which nothing was read is one that holds no conversation."""
+        if self.n_records == 0:
+            self.problems.clear()
+            self.notes.append("it holds no conversation")
+
     def count(self, traces: Iterable[Trace]) -> None:
         """Count traces that were read."""
         for trace in traces:
