@@ -23,6 +23,7 @@ from toolkit.traces.packed import (
     Unpacked,
     members_before_cut,
     read_gzip,
+    read_zstandard,
     too_large,
     unpacked_bound,
 )
@@ -32,6 +33,7 @@ STDIN = "-"
 """What stands for that which comes in from another program."""
 ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP_MARK = b"\x1f\x8b"
+ZSTANDARD_MARK = b"\x28\xb5\x2f\xfd"
 WORKBOOK = "[Content_Types].xml"
 Formats = Mapping[str, Format]
 
@@ -154,7 +156,9 @@ def _of_archive(path: Path, formats: Formats) -> Iterator[Input]:
                 yield Input(str(path), rows=records, form=format_)
                 return
         if WORKBOOK in archive.names:
-            raise RecordError("this looks like a workbook: save it as CSV")
+            raise RecordError(
+                "this looks like a workbook of Excel: save its sheet as CSV UTF-8 (File, Save As)"
+            )
         for member in archive.names:
             try:
                 unpacked = archive.read_to_cut(member)
@@ -192,6 +196,10 @@ def _of_bytes(name: str, path: str, content: bytes, error: str | None = None) ->
     """
     if content.startswith(GZIP_MARK):
         unpacked = read_gzip(content)
+        content = unpacked.content
+        error = unpacked.error or error
+    elif content.startswith(ZSTANDARD_MARK):
+        unpacked = read_zstandard(content)
         content = unpacked.content
         error = unpacked.error or error
     if content[257:262] == b"ustar":

@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from toolkit.records import RecordError
@@ -60,6 +61,45 @@ def read_gzip(packed: bytes) -> Unpacked:
         content += unpacked.content
         if unpacked.error is not None:
             return Unpacked(bytes(content), f"this looks like gzip that {unpacked.error}")
+    return Unpacked(bytes(content), None)
+
+
+def zstandard_chunks(packed: bytes) -> Iterator[bytes]:
+    """What is packed with Zstandard, piece by piece.
+
+    Raises RecordError where it is broken, or where the library is missing.
+    """
+    if not find_spec("zstandard"):
+        raise RecordError(
+            "it is compressed with Zstandard: install the extra, pip install 'fieldbook[inspect]'"
+        )
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor()
+    try:
+        with decompressor.stream_reader(packed, read_across_frames=True) as reader:
+            while chunk := reader.read(CHUNK_BYTES):
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise RecordError(str(error)) from None
+
+
+def read_zstandard(packed: bytes) -> Unpacked:
+    """What Zstandard holds, up to where it is broken. Raises RecordError where it is too large."""
+    bound = unpacked_bound(len(packed))
+    content = bytearray()
+    chunks = zstandard_chunks(packed)
+    try:
+        for chunk in chunks:
+            content += chunk
+            if len(content) > bound:
+                break
+    except RecordError as error:
+        if not content:
+            raise
+        return Unpacked(bytes(content), f"this looks like Zstandard that is broken: {error.why}")
+    if len(content) > bound:
+        raise RecordError(too_large(bound))
     return Unpacked(bytes(content), None)
 
 

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -18,6 +19,7 @@ from toolkit.traces.large import unknown_document
 from toolkit.traces.listing import SUFFIXES
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
 from toolkit.traces.refusal import refusal
+from toolkit.traces.relaxed import NOTE, proper_json
 from toolkit.traces.report import Traces
 from toolkit.traces.scan import LOOKED_AT, RawRecord, is_json, scan
 from toolkit.traces.table import is_table, read_table
@@ -228,8 +230,10 @@ def _read_given(source: Input, known: dict[str, Format], format: str, importing:
             importing.add(reading, given)
 
 
-def _read_recognised(source: Input, known: dict[str, Format], importing: Import) -> None:
-    """Read each record in the form that it fits.
+def _read_recognised(
+    source: Input, known: dict[str, Format], importing: Import, is_proper: bool = False
+) -> None:
+    """Read each record in the form that it fits; what is not `is_proper` JSON is made so.
 
     Raises RecordError where none of the first records fits one.
     """
@@ -247,6 +251,11 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
             importing.add(record, recogniser.form_of(record.value))
         return
     if not any(recogniser.can_read(record.value) for record in first):
+        if not is_proper and is_json(source.content) and any(record.error for record in first):
+            proper = replace(source, content=proper_json(source.content))
+            _read_recognised(proper, known, importing, is_proper=True)
+            importing.note(NOTE)
+            return
         raise refusal(source.name, source.content, first, known)
     importing.begin(source.name, None)
     for reading, form in recogniser.all_readings(first, records, importing.note):

@@ -36,7 +36,7 @@ def _is_chunk(record: Record) -> bool:
     return record.get("object") == CHUNK
 
 
-def _read_chunks(record: Record, id_: str) -> Trace:
+def _read_chunks(record: Record, id_: str) -> Trace | Iterable[Trace]:
     return openai.FORMAT.read(completion_of(record["records"]), id_)
 
 
@@ -80,7 +80,7 @@ def _id_of_response(record: Record) -> str | None:
     return first_id(object_in(first_record(record), "response"), "id")
 
 
-def _read_response(record: Record, id_: str) -> Trace:
+def _read_response(record: Record, id_: str) -> Trace | Iterable[Trace]:
     return responses.FORMAT.read(response_of_events(record["records"]), id_)
 
 
