@@ -181,6 +181,7 @@ FOREIGN = {
     "a web page": (b"<!DOCTYPE html>\n<html><body>Hi</body></html>\n", "web page: save the data"),
     "a log": (b"2026-11-29 10:00:00: agent=a\n2026-11-29 10:00:05: b\n", "log: have the program"),
     "Slack": (b'[{"type": "message", "user": "U1", "text": "Hi", "ts": "1.2"}]', "Slack: write"),
+    "HAR": (b'{"log": {"version": "1.2", "entries": []}}', r"\(HAR\): save the request and"),
     "Intercom": (b'{"type": "conversation", "conversation_parts": {}}', "Intercom: write its"),
     "Zendesk": (b'{"tickets": [{"id": 35, "comments": []}]}', "Zendesk: write its messages"),
     "an eval set of ADK": (b'{"eval_set_id": "e", "eval_cases": []}', "ADK.*: give the sessions"),

@@ -25,7 +25,15 @@ from toolkit.traces.messages import UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.spans import NOTES
-from toolkit.traces.tally import BUGS, NO_FORM, Tally, answer_of, scalar_fields, stated_id
+from toolkit.traces.tally import (
+    BUGS,
+    NO_FORM,
+    Tally,
+    answer_of,
+    files_beside,
+    scalar_fields,
+    stated_id,
+)
 from toolkit.traces.trace import Trace
 
 SHOWN_CHARS = 40
@@ -128,7 +136,7 @@ class Import:
         for group in self._groups.take():
             group.tally.n_merged += len(group.records) - 1
             self._read(group.envelope(), group.format, group.tally, group)
-        beside = self._files_beside()
+        beside = files_beside(self.tallies)
         for tally in self.tallies:
             tally.name_skipped()
             if tally.path in beside:
@@ -136,15 +144,6 @@ class Import:
         self._traces.sort(key=lambda entry: entry[:2])
         traces = [trace for _, _, made in self._traces for trace in made]
         return Traces(traces, self.report())
-
-    def _files_beside(self) -> set[str]:
-        """The paths of files without a conversation beside those of the forms that were read."""
-        paths: set[str] = set()
-        for tally in self.tallies:
-            folder = Path(tally.path).parent
-            for format_ in tally.formats.values():
-                paths.update(str(folder / name) for name in format_.beside)
-        return paths
 
     def report(self) -> ImportReport:
         """What was read so far, from all files together."""

@@ -4,9 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from toolkit.traces.fields import object_in
+
 ROWS = "write its messages as rows with the columns conversation_id, role and content"
 FIELDS: dict[tuple[str, ...], str] = {
     ("user", "text", "ts"): f"This looks like an export of Slack: {ROWS}.",
+    ("log.entries",): "This looks like what a browser saves of its requests (HAR): save the "
+    "request and the response of each call to a model as JSON, a record a line.",
     ("conversation_parts",): f"This looks like a conversation of Intercom: {ROWS}.",
     ("tickets",): f"This looks like an export of Zendesk: {ROWS}.",
     ("requester_id", "subject"): f"This looks like a ticket of Zendesk: {ROWS}.",
@@ -46,4 +50,9 @@ def looks_foreign(content: bytes, objects: list[dict[str, Any]]) -> str | None:
 
 
 def _has_all(record: Mapping[str, Any], names: tuple[str, ...]) -> bool:
-    return all(name in record for name in names)
+    """Whether an object has all fields of these names; a dot leads into an object."""
+    for name in names:
+        outer, dot, inner = name.partition(".")
+        if outer not in record or (dot and inner not in object_in(record, outer)):
+            return False
+    return True

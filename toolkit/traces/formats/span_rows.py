@@ -29,6 +29,7 @@ NAMES = ("name", *spellings("display_name"), *spellings("op_name"))
 ERRORS = ("error", *spellings("error_info"), "exception")
 USAGES = ("usage", *spellings("usage_metadata"))
 KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
+    (re.compile("chunk"), "other"),  # a piece of what a model's span holds as a whole
     (re.compile("llm|model|generation|chat|completion"), "model"),
     (re.compile("tool|retriev"), "tool"),
     (re.compile("agent"), "agent"),
