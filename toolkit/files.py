@@ -25,9 +25,12 @@ BINARY_KINDS = {
     b"\x28\xb5\x2f\xfd": "Zstandard: unpack it first, as with `unzstd`",
     b"BZh": "bzip2: unpack it first, as with `bunzip2`",
     b"\xfd7zXZ": "xz: unpack it first, as with `unxz`",
+    b"\xd0\xcf\x11\xe0": "an old workbook or document of Office: save it as CSV",
     b"SQLite format 3": "an SQLite database: save a table of it as CSV",
 }
 """What a file is that begins with these bytes, and what to do with it."""
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+PICKLE = "a pickle of Python, which may run anything when it is opened: save it as CSV or JSON"
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -150,6 +153,8 @@ def binary_kind(raw: bytes) -> str | None:
     for mark, kind in BINARY_KINDS.items():
         if raw.startswith(mark):
             return kind
+    if raw.startswith(PICKLES):
+        return PICKLE
     if encoding_of(raw) == "utf-8" and b"\0" in raw[:16]:
         return f"bytes that begin with {raw[:12]!r}; save it as UTF-8 text"
     return None

@@ -138,21 +138,43 @@ def test_the_summary_of_a_session_is_the_title_of_its_trace(tmp_path, lines, tit
 
 def run(number: int, **fields: Any) -> list[dict[str, Any]]:
     usage = {"input_tokens": 10 * number, "output_tokens": number}
-    result = {"type": "result", "subtype": "success", "session_id": "s1", "result": "", **fields}
+    result = {"type": "result", "subtype": "success", "session_id": "s1", "result": ""}
     result |= {"uuid": f"r{number}", "total_cost_usd": 0.25 * number, "usage": usage}
-    result |= {"duration_ms": 1000, "num_turns": number}
+    result |= {"duration_ms": 1000, "num_turns": number, **fields}
     return [line("user", f"q{number}"), line("assistant", f"a{number}"), result]
 
 
-def test_the_totals_of_two_printed_runs_are_added_and_the_report_says_so(tmp_path):
-    write(tmp_path, "run.jsonl", *run(1), *run(2))
+def models(input_tokens, output_tokens):
+    return {"modelUsage": {"m": {"inputTokens": input_tokens, "outputTokens": output_tokens}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "cost_usd"),
+    [
+        (models(10, 1), models(30, 3), 0.5),  # its totals hold those of the first run
+        (models(10, 1), models(20, 2), 0.75),  # its totals are its own usage
+        ({"total_cost_usd": 0.75}, {}, 1.25),  # a cost that falls is that of a new process
+    ],
+    ids=["of one process", "of two processes", "of which the second costs less"],
+)
+def test_the_cost_of_two_printed_runs_is_counted_once(tmp_path, first, second, cost_usd):
+    write(tmp_path, "run.jsonl", *run(1, **first), *run(2, **second))
     traces = read_traces(tmp_path)
     [row] = traces_frame(traces).to_dict("records")
     stated = (row["cost_usd"], row["input_tokens"], row["output_tokens"], row["duration_s"])
-    assert stated == (0.75, 30, 3, 2.0)
+    assert stated == (cost_usd, 30, 3, 2.0)
     assert [fields["num_turns"] for fields in traces[0].meta["runs"]] == [1, 2]
-    assert any("2 runs" in note for note in traces.report.notes)
+    assert traces.report.notes == ()
     assert traces.report.not_understood == ()
+
+
+def test_a_cost_that_may_hold_an_earlier_one_is_not_stated_but_bounded(tmp_path):
+    write(tmp_path, "run.jsonl", *run(1), *run(2))
+    traces = read_traces(tmp_path)
+    assert "cost_usd" not in traces[0].meta
+    assert traces[0].meta["input_tokens"] == 30
+    [note] = traces.report.notes
+    assert "between 0.5000 and 0.7500 USD" in note
 
 
 def test_what_one_printed_run_states_is_meta_as_it_was(tmp_path):

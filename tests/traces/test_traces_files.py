@@ -282,3 +282,54 @@ def test_a_broken_record_beside_traces_costs_none_of_those_behind_it(tmp_path):
         traces = read_traces(tmp_path, formats=[DIARY])
     assert traces[0].meta["moods"] == ["good"]
     assert [problem.record for problem in traces.report.problems] == [1]
+
+
+def answers(delimiter: str) -> str:
+    rows = [["id", "question", "answer"], ["a", "Größe 2, or “3”?", "Zwei; für 5 €."]]
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_table_of_excel_is_read_with_the_delimiter_that_it_states(tmp_path, delimiter, encoding):
+    path = tmp_path / "answers.csv"
+    text = f"sep={delimiter}\r\n{answers(delimiter)}"
+    path.write_bytes(text.encode(encoding))
+    traces = read_traces(path)
+    [trace] = traces
+    assert [step.content for step in trace.steps] == ["Größe 2, or “3”?", "Zwei; für 5 €."]
+    assert traces.report.problems == ()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+def test_a_table_that_is_not_utf_8_is_read_and_its_encoding_is_named(tmp_path, delimiter, encoding):
+    path = tmp_path / "answers.csv"
+    # a control character stands where Windows-1252 has no letter
+    odd = "" if encoding == "cp1252" else "\x81"
+    text = answers(delimiter).replace("“", "").replace("”", odd).replace("€", "£")
+    path.write_bytes(text.encode(encoding))
+    traces = read_traces(path)
+    assert [step.content for step in traces[0].steps] == [f"Größe 2, or 3{odd}?", "Zwei; für 5 £."]
+    [warning] = traces.report.warnings
+    assert f"read as {encoding}" in warning.what
+
+
+def test_a_table_in_an_encoding_that_cannot_be_guessed_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "answers.csv"
+    text = "id,question,answer\na,Сколько стоит велосипед?,Сорок рублей в день.\n"
+    path.write_bytes(text.encode("cp1251"))
+    with pytest.raises(RecordError, match="save it as UTF-8"):
+        read_traces(path)
+
+
+def test_a_broken_byte_in_a_table_of_utf_8_costs_its_row(tmp_path):
+    path = tmp_path / "answers.csv"
+    good = answers(",").encode()
+    path.write_bytes(good + b"b,Is it \xff?,No.\r\n")
+    with pytest.warns(SkippedRecords):
+        traces = read_traces(path)
+    assert [trace.id for trace in traces] == ["a"]
+    assert "not UTF-8" in traces.report.problems[0].why

@@ -225,6 +225,7 @@ def zeros(mb: int) -> bytes:
 HOSTILE = {
     "zip claims 1 GB": (lambda: claiming(lines(chat("a")), 2**30), "unpacks to more than"),
     "zip bomb": (lambda: zip_bomb(90), "unpacks to more than"),
+    "zip bomb of many members": (lambda: many_members(9), "unpacks to more than"),
     "gzip bomb": (lambda: zeros(90), "unpacks to more than"),
     "half a gzip": (lambda: gzip.compress(lines(chat("a")))[:30], "gzip that is cut short"),
     "broken gzip": (lambda: b"\x1f\x8b\x08\0" + b"x" * 40, "gzip that is (broken|cut short)"),
@@ -265,6 +266,16 @@ def zip_of(content: bytes, name: str = "a.jsonl") -> bytes:
 
 def zip_bomb(mb: int) -> bytes:
     return zip_of(bytes(mb * 2**20))
+
+
+def many_members(n: int, first: bytes = b"") -> bytes:
+    """An archive whose members are within bounds one by one, and far too large together."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("first.jsonl", first)
+        for number in range(n):
+            archive.writestr(f"{number}.jsonl", bytes(30 * 2**20))
+    return packed.getvalue()
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -430,6 +441,16 @@ def test_what_stands_before_the_cut_of_a_zip_archive_is_read(tmp_path):
     assert last_line.record == len(traces)
     assert member.file.endswith("half.zip/b.jsonl")
     assert f"this member is cut short, in line {len(traces):,} (byte" in member.why
+
+
+def test_half_a_zip_bomb_of_many_members_ends_at_what_all_may_hold_together(tmp_path):
+    cut = many_members(9, first=lines(chat("a")))[:-200]
+    with pytest.warns(SkippedRecords):
+        traces = read_traces(saved(tmp_path / "half.zip", cut))
+    assert ids(traces) == ["a"]
+    *_, last = traces.report.problems
+    assert "unpacks to more than" in last.why
+    assert len(traces.report.problems) < 9
 
 
 def test_a_member_that_is_damaged_costs_what_comes_after_the_damage(tmp_path):

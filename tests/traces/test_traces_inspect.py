@@ -117,7 +117,7 @@ def test_without_zstandard_it_says_what_to_install(tmp_path, log, monkeypatch):
     path = zstandard_zip(tmp_path / "log.eval", members_of(log))
     if hasattr(zipfile, "ZIP_ZSTANDARD"):
         pytest.skip("this Python's zipfile reads zstandard by itself")
-    monkeypatch.setattr("toolkit.traces.archive.find_spec", lambda name: None)
+    monkeypatch.setattr("toolkit.traces.packed.find_spec", lambda name: None)
     with pytest.raises(RecordError, match=r"pip install 'fieldbook\[inspect\]'"):
         read_traces(path)
 

@@ -4,6 +4,7 @@ still in the file is in the traces, or the report names its field.
 
 import copy
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,12 +17,14 @@ from hypothesis import strategies as st
 
 from toolkit.records import RecordError
 from toolkit.traces import Traces, read_traces
-from toolkit.traces.audit import CONVERTED, ID_ENDINGS
+from toolkit.traces.audit import CONVERTED, COUNTS
 from toolkit.traces.formats import known_formats
 
 FOLDER = Path(__file__).with_name("samples")
 SAMPLES = {path.name: path for path in sorted(FOLDER.iterdir()) if path.suffix.startswith(".json")}
 Place = tuple[str | int, ...]
+AROUND = ("span", "messages")
+"""The fields in which a reader puts a span of a document, or messages that are the whole file."""
 
 
 def loaded(path: Path) -> tuple[list, bool]:
@@ -60,7 +63,7 @@ def changed(records: list, place: Place, rename: bool) -> list:
 
 def values(value: object, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """The texts and the numbers in JSON, and in texts that are JSON, with the names above each."""
-    if isinstance(value, str) and value.startswith(("{", "[")):
+    if isinstance(value, str) and value.startswith(("{", "[", '"')):
         with suppress(ValueError):
             value = json.loads(value)
     if isinstance(value, dict):
@@ -75,33 +78,64 @@ def values(value: object, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 def in_another_shape(names: tuple[str, ...], forms: list[str]) -> bool:
     """Whether a trace need not have a value as it stands in the file."""
-    if CONVERTED & set(names) or (names and names[-1].endswith(ID_ENDINGS)):
+    if not names or names[-1] in CONVERTED:
         return True
+    if any(COUNTS.search(name) and name in CONVERTED for name in names):
+        return True
+    *around, own = names
+    path = ".".join([*(name.removeprefix("zz") for name in around), own])
     for form in forms:
         for converted in known_formats()[form].converted:
-            end = converted.split("*")[-1].strip(".").split(".")[-2:]
-            if end == list(names[-len(end) :]):
+            pattern = re.escape(converted).replace(r"\*\*\.", r"(.+\.)?").replace(r"\*", r"[^.]+")
+            pattern = pattern.removeprefix(r"span\.")  # as in AROUND
+            if re.search(rf"(^|\.){pattern}$", path):
                 return True
     return False
 
 
+def lines_of(value: object) -> list[str]:
+    """The lines of a text, or a number as it is written where it may be a whole one."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return [line.strip() for line in str(value).splitlines()]
+
+
+def kept_lines(traces: Traces) -> set[str]:
+    """The lines of all texts and numbers in traces."""
+    lines = set()
+    written = json.loads(json.dumps([asdict(trace) for trace in traces]))  # lists, no tuples
+    for _, value in values(written):
+        lines.update(lines_of(value))
+    return lines
+
+
+def named_fields(traces: Traces) -> set[tuple[str, ...]]:
+    """The paths of the fields that the report names as passed over, without the places in lists.
+
+    What stands around a record that is read by itself, as a span of a document, is not in its path.
+    """
+    paths = set()
+    for remark in traces.report.not_understood:
+        path = tuple(name for name in remark.what.split(".") if name != "*")
+        paths.add(path[1:] if path[0] in AROUND and len(path) > 1 else path)
+    return paths
+
+
 def unnamed_losses(records: list, traces: Traces) -> list[tuple[tuple[str, ...], object]]:
     """The values of a file that are neither in its traces nor under a field that the report names."""
-    written = json.dumps([asdict(trace) for trace in traces], ensure_ascii=False)
-    written += "".join(str(text) for _, text in values([asdict(trace) for trace in traces]))
-    report = traces.report
-    named = " ".join(remark.what for remark in report.not_understood)
-    beside = " ".join(note for note in report.notes if "beside it stood" in note)
+    lines = kept_lines(traces)
+    long_text = "\n".join(lines)
+    named = named_fields(traces)
+    beside = " ".join(note for note in traces.report.notes if "beside it stood" in note)
     losses = []
     for names, value in values(records):
-        words = [line.strip() for line in str(value).splitlines()]
-        is_kept = all(word in written or json.dumps(word)[1:-1] in written for word in words)
-        is_named = (bool(names) and names[-1] in named.split()) or any(
-            name in named for name in names[-1:]
-        )
+        words = lines_of(value)
+        is_kept = all(word in lines or (len(word) >= 12 and word in long_text) for word in words)
+        path = tuple(".".join(names).split("."))  # a name may have dots in it
+        is_named = any(path[-len(field) :] == field for field in named)
         if names and names[0] in beside:
             continue
-        if not is_kept and not is_named and not in_another_shape(names, list(report.forms)):
+        if not is_kept and not is_named and not in_another_shape(names, list(traces.report.forms)):
             losses.append((names, value))
     return losses
 
@@ -143,3 +177,13 @@ def test_each_field_that_is_renamed_or_dropped_is_not_lost_without_a_word(tmp_pa
     for case in CASES:
         if case[0] == name:
             check(tmp_path, *case)
+
+
+@pytest.mark.parametrize("name", ["said", "paid", "void", "mood", "user_id", "requestUuid"])
+def test_no_field_is_lost_in_silence_for_how_its_name_ends(tmp_path, name):
+    message = {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["Hi"]}}
+    node = {"id": "n", "parent": "r", "children": [], "message": message, name: "angry"}
+    path = tmp_path / "chatgpt.json"
+    path.write_text(json.dumps({"mapping": {"r": {"children": ["n"]}, "n": node}}))
+    traces = read_traces(path)
+    assert [remark.what for remark in traces.report.not_understood] == [f"mapping.n.{name}"]

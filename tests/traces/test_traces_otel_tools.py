@@ -48,6 +48,55 @@ def test_a_trace_of_jaeger_has_its_times_its_failure_and_its_tree():
     assert trace.meta["resource"] == {"serviceName": "shop-bot", "host.name": "laptop"}
 
 
+def reply(id_: str, words: str, start_s: int, *references: dict[str, str]) -> dict[str, Any]:
+    """A span of Jaeger in which a model says `words`, in a process of its own."""
+    spoken = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": words}]}])
+    tags = [
+        {"key": "gen_ai.operation.name", "value": "chat"},
+        {"key": "gen_ai.output.messages", "value": spoken},
+    ]
+    span = {"traceID": "t", "spanID": id_, "operationName": f"chat {id_}", "tags": tags}
+    span |= {"startTime": start_s * 1_000_000, "duration": 1_000_000, "processID": f"of-{id_}"}
+    return {**span, "references": list(references)}
+
+
+def follows(id_: str) -> dict[str, str]:
+    return {"refType": "FOLLOWS_FROM", "traceID": "t", "spanID": id_}
+
+
+def jaeger(*spans: dict[str, Any]) -> dict[str, Any]:
+    ids = [span["spanID"] for span in spans]
+    processes = {f"of-{id_}": {"serviceName": f"service of {id_}"} for id_ in ids}
+    return {"data": [{"traceID": "t", "spans": list(spans), "processes": processes}]}
+
+
+def test_a_span_of_jaeger_stands_behind_the_one_that_it_follows_from(tmp_path):
+    now = 1_772_442_000
+    last = reply("c", "Last.", now + 5, follows("b"))
+    early = reply("b", "Second.", now - 60, follows("a"))  # its clock is a minute behind
+    trace = read(tmp_path, jaeger(last, early, reply("a", "First.", now)))
+    assert [step.content for step in trace.steps] == ["First.", "Second.", "Last."]
+    assert [step.time for step in trace.steps] == [now + 1, now + 2, now + 6]
+    assert trace.meta["import_notes"][0].startswith("1 span moved behind")
+
+
+def test_jaeger_keeps_which_process_a_span_ran_in_and_what_it_followed_from(tmp_path):
+    first = reply("a", "First.", 1_772_442_000)
+    second = reply("b", "Second.", 1_772_442_005, follows("a"))
+    trace = read(tmp_path, jaeger(first, second))
+    kept = {fields["id"]: fields for fields in trace.meta["spans"]}
+    assert kept["a"]["process"] == {"serviceName": "service of a"}
+    assert kept["b"]["process"] == {"serviceName": "service of b"}
+    assert kept["b"]["references"] == [follows("a")]
+
+
+def test_spans_of_jaeger_that_follow_from_each_other_in_a_ring_are_read(tmp_path):
+    first = reply("a", "First.", 1_772_442_000, follows("b"))
+    second = reply("b", "Second.", 1_772_442_005, follows("a"))
+    trace = read(tmp_path, jaeger(first, second))
+    assert sorted(step.content for step in trace.steps) == ["First.", "Second."]
+
+
 def test_the_run_of_a_pydantic_agent_in_tempos_answer_is_a_conversation():
     [trace] = read_traces(SAMPLES / "otlp.tempo.json")
     assert outline(trace) == [

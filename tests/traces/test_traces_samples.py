@@ -11,8 +11,8 @@ from toolkit.traces.scan import scan
 
 FOLDER = Path(__file__).with_name("samples")
 SAMPLES = sorted(path for path in FOLDER.iterdir() if path.suffix != ".md")
-GENERAL = {"chat", "table", "rows"}
-"""What has messages or an input and an output, and is of no form that says more: tried last."""
+GENERAL = {"chat", "table", "rows", "spans"}
+"""What has messages, or an input and an output, or a place among spans: tried after what says more."""
 
 
 def form_of(path: Path) -> str:

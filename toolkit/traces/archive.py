@@ -6,20 +6,24 @@ What it says of itself, as its sizes and its names, is not relied on.
 import zipfile
 import zlib
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from toolkit.records import RecordError
 from toolkit.traces.decode import decode_at
-from toolkit.traces.packed import CHUNK_BYTES, Unpacked, too_large, unpacked_bound
+from toolkit.traces.packed import (
+    CHUNK_BYTES,
+    Unpacked,
+    bound_together,
+    too_large,
+    unpacked_bound,
+    zstandard_chunks,
+)
 
 ZSTANDARD = 93
 """The method of members that Python's zipfile reads from 3.14 on only."""
 LOCAL_HEADER_BYTES = 30
-MOST_BYTES_TOGETHER = 4 << 30
-"""How much the members of an archive may hold together."""
 BROKEN = (BadZipFile, OSError, ValueError, zlib.error, EOFError, NotImplementedError, LookupError)
 """What the reader of an archive raises where it is broken or cut short."""
 
@@ -44,8 +48,9 @@ class Archive:
         self._members = {info.filename: info for info in self._zip.infolist()}
         """By their names; of two with one name the last counts, as in any zip."""
         claimed = sum(info.file_size for info in self._members.values())
-        if claimed > MOST_BYTES_TOGETHER:
-            raise RecordError(too_large(MOST_BYTES_TOGETHER), self.path)
+        bound = bound_together(Path(path).stat().st_size)
+        if claimed > bound:
+            raise RecordError(too_large(bound), self.path)
 
     def __enter__(self) -> "Archive":
         return self
@@ -79,8 +84,8 @@ class Archive:
         try:
             for chunk in self._chunks(info):
                 content += chunk
-                if len(content) > bound:
-                    raise self._error(name, too_large(bound))
+                if len(content) > info.file_size:
+                    raise self._error(name, "it holds more than it says")
         except RecordError:
             raise
         except BROKEN as broken:
@@ -107,26 +112,16 @@ class Archive:
 
     def _zstandard_chunks(self, info: ZipInfo) -> Iterator[bytes]:
         """The content of a member that is compressed with zstandard."""
-        if not find_spec("zstandard"):
-            raise self._error(
-                info.filename,
-                "it is compressed with zstandard: install the extra, pip install "
-                "'fieldbook[inspect]'",
-            )
-        import zstandard
-
         with Path(self.path).open("rb") as file:
             file.seek(_content_offset(file, info))
             compressed = file.read(info.compress_size)
         checksum = 0
-        decompressor = zstandard.ZstdDecompressor()
         try:
-            with decompressor.stream_reader(compressed, read_across_frames=True) as reader:
-                while chunk := reader.read(CHUNK_BYTES):
-                    checksum = zlib.crc32(chunk, checksum)
-                    yield chunk
-        except zstandard.ZstdError as error:
-            raise self._error(info.filename, str(error)) from None
+            for chunk in zstandard_chunks(compressed):
+                checksum = zlib.crc32(chunk, checksum)
+                yield chunk
+        except RecordError as error:
+            raise self._error(info.filename, error.why) from None
         if checksum != info.CRC:
             raise self._error(info.filename, "its checksum is another: the file is damaged")
 

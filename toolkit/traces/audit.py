@@ -29,9 +29,6 @@ CONVERTED = frozenset(
     "schema_version schemaVersion".split()
 )
 """Fields that each trace holds in another shape: as an actor, a kind, a time or a count."""
-ID_ENDINGS = ("id", "Id", "ID", "_ids", "uuid", "Uuid")
-"""The endings of the names of ids. An id ties records together, which a trace shows by the order
-of its steps."""
 LEAST_INSIDE = 12
 """The length of the shortest text that is looked for inside of others: a shorter one is in many."""
 MOST_SEARCHED = 100_000_000
@@ -209,7 +206,7 @@ def passed_over(
             value_inside = decoded(inner)
             if isinstance(value_inside, dict | list):
                 stack.append((value_inside, own_path))
-            elif value_inside in leaves or kept.has(inner) or own_name.endswith(ID_ENDINGS):
+            elif value_inside in leaves or kept.has(inner):
                 continue
             elif not is_converted(own_path):
                 yield _joined(own_path)

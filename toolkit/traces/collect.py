@@ -25,7 +25,15 @@ from toolkit.traces.messages import UNREAD
 from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.spans import NOTES
-from toolkit.traces.tally import BUGS, NO_FORM, Tally, answer_of, scalar_fields, stated_id
+from toolkit.traces.tally import (
+    BUGS,
+    NO_FORM,
+    Tally,
+    answer_of,
+    files_beside,
+    scalar_fields,
+    stated_id,
+)
 from toolkit.traces.trace import Trace
 
 SHOWN_CHARS = 40
@@ -68,6 +76,10 @@ class Import:
     def note(self, text: str) -> None:
         """Note what was changed on the way in."""
         self.tally.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        """Warn of what holds for the whole file."""
+        self.tally.warnings.add(text, "line 1")
 
     def add(self, record: RawRecord, format_: Format | None) -> None:
         """Read a record, or keep it until the others of its trace are there.
@@ -124,8 +136,11 @@ class Import:
         for group in self._groups.take():
             group.tally.n_merged += len(group.records) - 1
             self._read(group.envelope(), group.format, group.tally, group)
+        beside = files_beside(self.tallies)
         for tally in self.tallies:
             tally.name_skipped()
+            if tally.path in beside:
+                tally.holds_no_conversation()
         self._traces.sort(key=lambda entry: entry[:2])
         traces = [trace for _, _, made in self._traces for trace in made]
         return Traces(traces, self.report())

@@ -23,14 +23,17 @@ from toolkit.traces.packed import (
     Unpacked,
     members_before_cut,
     read_gzip,
+    read_zstandard,
     too_large,
     unpacked_bound,
 )
+from toolkit.traces.sse import is_stream, records_of
 
 STDIN = "-"
 """What stands for that which comes in from another program."""
 ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP_MARK = b"\x1f\x8b"
+ZSTANDARD_MARK = b"\x28\xb5\x2f\xfd"
 WORKBOOK = "[Content_Types].xml"
 Formats = Mapping[str, Format]
 
@@ -153,7 +156,9 @@ def _of_archive(path: Path, formats: Formats) -> Iterator[Input]:
                 yield Input(str(path), rows=records, form=format_)
                 return
         if WORKBOOK in archive.names:
-            raise RecordError("this looks like a workbook: save it as CSV")
+            raise RecordError(
+                "this looks like a workbook of Excel: save its sheet as CSV UTF-8 (File, Save As)"
+            )
         for member in archive.names:
             try:
                 unpacked = archive.read_to_cut(member)
@@ -193,14 +198,21 @@ def _of_bytes(name: str, path: str, content: bytes, error: str | None = None) ->
         unpacked = read_gzip(content)
         content = unpacked.content
         error = unpacked.error or error
+    elif content.startswith(ZSTANDARD_MARK):
+        unpacked = read_zstandard(content)
+        content = unpacked.content
+        error = unpacked.error or error
     if content[257:262] == b"ustar":
         raise RecordError("this looks like a tar archive: unpack it, and give the folder")
     if content.startswith(b"PAR1"):
         return Input(name, rows=_parquet_rows(content), path=path)
+    content = utf8(content)
+    if is_stream(content):
+        content = records_of(content)
     if error is not None:
         n_lines = content.count(b"\n") + 1
         error += f", in line {n_lines:,} (byte {len(content):,}): what comes after it is lost"
-    return Input(name, utf8(content), error=error, path=path)
+    return Input(name, content, error=error, path=path)
 
 
 def utf8(content: bytes) -> bytes:

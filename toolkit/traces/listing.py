@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toolkit.records import RecordError
 
-SUFFIXES = set(".json .jsonl .ndjson .csv .tsv .parquet .gz .zip .eval .traj".split())
+SUFFIXES = set(".json .jsonl .ndjson .csv .tsv .parquet .gz .zst .zip .eval .traj".split())
 """The files of a folder that are read."""
 PATTERN = set("*?[")
 KINDS = {

@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from toolkit.records import RecordError
@@ -10,6 +11,8 @@ from toolkit.records import RecordError
 CHUNK_BYTES = 1 << 16
 MOST_BYTES = 1 << 30
 """How much a file or a member may hold."""
+MOST_BYTES_TOGETHER = 4 << 30
+"""How much the members of an archive may hold together."""
 ALWAYS_READ_BYTES = 64 << 20
 MOST_TIMES = 300
 """How much larger than its compressed form it may be, above `ALWAYS_READ_BYTES`."""
@@ -35,6 +38,11 @@ def unpacked_bound(packed_bytes: int) -> int:
     return min(MOST_BYTES, max(ALWAYS_READ_BYTES, MOST_TIMES * packed_bytes))
 
 
+def bound_together(archive_bytes: int) -> int:
+    """How many bytes may come out of all members of an archive of so many."""
+    return min(MOST_BYTES_TOGETHER, max(ALWAYS_READ_BYTES, MOST_TIMES * archive_bytes))
+
+
 def too_large(bound: int) -> str:
     """What is said of an archive that holds more than it may."""
     return (
@@ -56,12 +64,53 @@ def read_gzip(packed: bytes) -> Unpacked:
     return Unpacked(bytes(content), None)
 
 
+def zstandard_chunks(packed: bytes) -> Iterator[bytes]:
+    """What is packed with Zstandard, piece by piece.
+
+    Raises RecordError where it is broken, or where the library is missing.
+    """
+    if not find_spec("zstandard"):
+        raise RecordError(
+            "it is compressed with Zstandard: install the extra, pip install 'fieldbook[inspect]'"
+        )
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor()
+    try:
+        with decompressor.stream_reader(packed, read_across_frames=True) as reader:
+            while chunk := reader.read(CHUNK_BYTES):
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise RecordError(str(error)) from None
+
+
+def read_zstandard(packed: bytes) -> Unpacked:
+    """What Zstandard holds, up to where it is broken. Raises RecordError where it is too large."""
+    bound = unpacked_bound(len(packed))
+    content = bytearray()
+    chunks = zstandard_chunks(packed)
+    try:
+        for chunk in chunks:
+            content += chunk
+            if len(content) > bound:
+                break
+    except RecordError as error:
+        if not content:
+            raise
+        return Unpacked(bytes(content), f"this looks like Zstandard that is broken: {error.why}")
+    if len(content) > bound:
+        raise RecordError(too_large(bound))
+    return Unpacked(bytes(content), None)
+
+
 def members_before_cut(packed: bytes) -> Iterator[tuple[str, Unpacked]]:
     """The members of a zip archive whose index is missing: it stands at the end, and was cut off.
 
-    Each is found by its own header. Raises RecordError where one is far too large.
+    Each is found by its own header. Raises RecordError where one is far too large, or where all
+    are together.
     """
     at = 0
+    left = bound_together(len(packed))
     while mark := MEMBER_MARK.search(packed, at):
         begin = mark.start()
         header = packed[begin : begin + HEADER_BYTES]
@@ -73,13 +122,14 @@ def members_before_cut(packed: bytes) -> Iterator[tuple[str, Unpacked]]:
         at = name_end + _number(header, 28, 2)
         method = _number(header, 8, 2)
         if method == DEFLATED:
-            bound = unpacked_bound(len(packed) - at)
+            bound = min(left, unpacked_bound(len(packed) - at))
             unpacked, at = _inflated(packed, at, DEFLATE_WINDOW, bound)
         else:
             end = at + _number(header, 18, 4)
             content = packed[at:end] if method == STORED else b""
             unpacked = Unpacked(content, "may be cut short, for the index is missing")
             at = end
+        left -= len(unpacked.content)
         yield name, unpacked
 
 

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -11,12 +12,14 @@ from toolkit.records import RecordError
 from toolkit.traces.amounts import quantity
 from toolkit.traces.collect import Import, warn_of_skipped
 from toolkit.traces.columns import Request, read_by_columns, read_named_columns
+from toolkit.traces.encodings import in_utf8
 from toolkit.traces.formats import Columns, Format, known_formats
 from toolkit.traces.inputs import Input, given_paths, inputs, is_frame
 from toolkit.traces.large import unknown_document
 from toolkit.traces.listing import SUFFIXES
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
 from toolkit.traces.refusal import refusal
+from toolkit.traces.relaxed import NOTE, proper_json
 from toolkit.traces.report import Traces
 from toolkit.traces.scan import LOOKED_AT, RawRecord, is_json, scan
 from toolkit.traces.table import is_table, read_table
@@ -160,9 +163,8 @@ def _read_input(source: Input, request: Request, importing: Import) -> None:
         rows = [RawRecord(number, 0, row) for number, row in enumerate(source.rows, 1)]
         names = list(rows[0].value) if rows else []
         read_by_columns(source, names, rows, request, importing)
-    elif _is_read_as_table(source.content, request):
-        names, records = read_table(source.content)
-        read_by_columns(source, names, records, request, importing)
+    elif not is_json(source.content) and _read_as_table(source, request, importing):
+        return
     elif request.columns is not None:
         read_named_columns(source, [], scan(source.content), request.columns, importing)
     elif request.format == "auto":
@@ -179,12 +181,25 @@ def _holds_records(begin: bytes) -> bool:
     return any(record.error is None for record in first)
 
 
-def _is_read_as_table(content: bytes, request: Request) -> bool:
-    """Whether a text is a table, or is to be read as one whatever it looks like."""
-    if is_table(content):
-        return True
+def _read_as_table(source: Input, request: Request, importing: Import) -> bool:
+    """Read a text that is a table, or that is to be read as one; whether it is.
+
+    Raises RecordError where its encoding cannot be guessed.
+    """
+    text = in_utf8(source.content)
     is_wanted = request.format == "table" or request.columns is not None
-    return is_wanted and not is_json(content)
+    if not is_wanted and not is_table(text.content):
+        return False
+    if not text.is_likely:
+        raise RecordError(
+            "this table is not in UTF-8, and its encoding cannot be guessed: save it as UTF-8 "
+            "(in Excel: Save As, CSV UTF-8)"
+        )
+    names, records = read_table(text.content)
+    read_by_columns(source, names, records, request, importing)
+    if text.guessed is not None:
+        importing.warn(f"not in UTF-8, and read as {text.guessed}: look at letters with accents")
+    return True
 
 
 def _read_rows_of_log(source: Input, importing: Import) -> None:
@@ -215,8 +230,10 @@ def _read_given(source: Input, known: dict[str, Format], format: str, importing:
             importing.add(reading, given)
 
 
-def _read_recognised(source: Input, known: dict[str, Format], importing: Import) -> None:
-    """Read each record in the form that it fits.
+def _read_recognised(
+    source: Input, known: dict[str, Format], importing: Import, is_proper: bool = False
+) -> None:
+    """Read each record in the form that it fits; what is not `is_proper` JSON is made so.
 
     Raises RecordError where none of the first records fits one.
     """
@@ -234,6 +251,11 @@ def _read_recognised(source: Input, known: dict[str, Format], importing: Import)
             importing.add(record, recogniser.form_of(record.value))
         return
     if not any(recogniser.can_read(record.value) for record in first):
+        if not is_proper and is_json(source.content) and any(record.error for record in first):
+            proper = replace(source, content=proper_json(source.content))
+            _read_recognised(proper, known, importing, is_proper=True)
+            importing.note(NOTE)
+            return
         raise refusal(source.name, source.content, first, known)
     importing.begin(source.name, None)
     for reading, form in recogniser.all_readings(first, records, importing.note):

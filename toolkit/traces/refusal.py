@@ -9,6 +9,7 @@ from typing import Any
 
 from toolkit.records import RecordError
 from toolkit.traces.decode import TOO_DEEP, readable
+from toolkit.traces.foreign import looks_foreign
 from toolkit.traces.formats import Columns, Format, likely_columns
 from toolkit.traces.scan import RawRecord, text_of
 
@@ -49,6 +50,9 @@ def refusal(
             broken = broken or record
         if record.n_cut:
             deep = deep or record
+    foreign = looks_foreign(content, objects)
+    if foreign is not None:
+        return RecordError(f"no traces found. {foreign}", path)
     if broken is not None:
         why += f" Record {broken.number}, line {broken.line}: {broken.error}."
     if deep is not None and TOO_DEEP not in why:
@@ -169,7 +173,7 @@ def _lack(field: str, names: list[str]) -> tuple[str, int]:
     Empty where none of them is like it; and how like the nearest is, in percent.
     """
     if field in names:
-        return f"the field {field} is there, but not as it is written there", 100
+        return f"its field {field} holds something else there", 100
     for name in get_close_matches(field, names, n=1, cutoff=ALIKE):
         likeness = SequenceMatcher(None, field, name).ratio()
         return f"it has {field} where this has {name}", round(100 * likeness)

@@ -222,8 +222,8 @@ class ImportReport:
         lines: list[Line] = []
         for about, remarks in (
             ("skipped", self.problems),
-            ("passed over", self.not_understood),
-            ("look at", self.warnings),
+            ("not in the traces", self.not_understood),
+            ("check", self.warnings),
             ("note", self.notes),
         ):
             for remark in remarks:

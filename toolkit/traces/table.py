@@ -4,6 +4,7 @@ A row of CSV whose quotes are broken costs its own lines.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -15,6 +16,8 @@ from toolkit.traces.ids import Taken
 from toolkit.traces.scan import FIRST_BYTE, LOOKED_AT, RawRecord, lines_of, text_of
 
 DELIMITERS = ",;\t"
+STATED_DELIMITER = re.compile(rb'"?sep=([\x20-\x7e\t])"?(?=\n)')
+"""The first line in which Excel states the delimiter."""
 HEADER_CHARS = 1_000_000
 HEADER_LINES = 100
 """A header may have line breaks in its quotes, but it does not go on for ever."""
@@ -76,7 +79,12 @@ def read_table(content: bytes) -> tuple[list[str], Iterator[RawRecord]]:
     read as a row of its own, so that only those are lost that are none, and no line is read more
     than three times.
     """
-    delimiter = max(DELIMITERS, key=lambda candidate: len(_header(Lines(content), candidate)))
+    stated = STATED_DELIMITER.match(content)
+    if stated is None:
+        delimiter = max(DELIMITERS, key=lambda candidate: len(_header(Lines(content), candidate)))
+    else:
+        delimiter = stated[1].decode()
+        content = content[stated.end(1) :].lstrip(b'"')  # the line stays, as a blank one
     lines = Lines(content)
     taken = Taken()  # two columns of one name are two fields
     names = [taken.unused(readable(name)) for name in _header(lines, delimiter)]

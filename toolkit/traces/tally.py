@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from toolkit.records import RecordError
@@ -92,6 +93,12 @@ class Tally:
             self.problems[place] = replace(self.problems[place], id=id_, field=field)
         self._unnamed.clear()
 
+    def holds_no_conversation(self) -> None:
+        """Note that a file of which nothing was read is one that holds no conversation."""
+        if self.n_records == 0:
+            self.problems.clear()
+            self.notes.append("it holds no conversation")
+
     def count(self, traces: Iterable[Trace]) -> None:
         """Count traces that were read."""
         for trace in traces:
@@ -122,6 +129,16 @@ class Tally:
             warnings=self.warnings.listed(),
             notes=tuple(self.notes),
         )
+
+
+def files_beside(tallies: Iterable[Tally]) -> set[str]:
+    """The paths of files without a conversation beside those of the forms that were read."""
+    paths: set[str] = set()
+    for tally in tallies:
+        folder = Path(tally.path).parent
+        for format_ in tally.formats.values():
+            paths.update(str(folder / name) for name in format_.beside)
+    return paths
 
 
 def scalar_fields(broken: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ HOMES = {
 }
 USED = {"steps", "session_id", "trajectory_id", "subagent_trajectories", "final_metrics"}
 MOST_SUBAGENTS = 10_000
-CONVERTED = frozenset(("**.steps.source", "**.final_metrics.total_steps"))
+CONVERTED = frozenset(("**.steps.source", "**.steps.step_id", "**.final_metrics.total_steps"))
 
 
 def _is_atif(record: Record) -> bool:

@@ -31,7 +31,8 @@ def new_messages(message: Record) -> Iterator[Fields]:
         return
     if type_ in RESULTS:
         for result in objects_in(message, "content"):
-            yield {**result, "role": "tool", "created_at": message.get("created_at")}
+            about_event = {"event_id": message.get("id"), "created_at": message.get("created_at")}
+            yield {**result, **about_event, "role": "tool"}
         return
     fields = dict(message)
     source = str(fields.pop("source"))

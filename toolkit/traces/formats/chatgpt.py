@@ -119,15 +119,26 @@ def _is_tree(record: Record) -> bool:
     return any("message" in node and ("parent" in node or "children" in node) for node in nodes)
 
 
+BESIDE = (
+    "user.json",
+    "user_settings.json",
+    "message_feedback.json",
+    "shared_conversations.json",
+    "export_manifest.json",
+)
+"""The files of an export that hold no conversation."""
 FORMAT = Format(
     "chatgpt",
     ("mapping",),
     _read,
     _is_tree,
+    beside=frozenset(BESIDE),
     converted=frozenset(
         {
+            "mapping.*.id",
             "mapping.*.parent",
             "mapping.*.children",
+            "mapping.*.message.id",
             "mapping.*.message.create_time",
             "mapping.*.message.recipient",
             "mapping.*.message.content.content_type",

@@ -84,4 +84,5 @@ FORMAT = Format(
     _is_conversation,
     _id,
     converted=frozenset({"chat_messages.sender", *PART_TIMES}),
+    beside=frozenset({"users.json", "projects.json", "memories.json"}),
 )

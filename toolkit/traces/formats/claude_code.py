@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from toolkit.records import RecordError
 from toolkit.traces.fields import objects_of
-from toolkit.traces.formats.claude_lines import AGENT_LINE, SESSION_ID, message_on
+from toolkit.traces.formats.claude_lines import AGENT_LINE, LINE_IDS, SESSION_ID, message_on
 from toolkit.traces.formats.claude_session import Session
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id, id_text
@@ -24,7 +24,7 @@ SUB_AGENTS = "subagents"
 """The folder of the files of a session's sub-agents, in one that has the session's id."""
 INDEX_MARKS = ("fullPath", "firstPrompt", "messageCount", "summary")
 """The fields of which an entry of an index of sessions has one."""
-CONVERTED = {"subtype", "durationMs", "duration_ms", "costUSD"}
+CONVERTED = {"subtype", "durationMs", "duration_ms", "costUSD", *LINE_IDS}
 
 
 def _read(record: Record, id_: str) -> Trace:

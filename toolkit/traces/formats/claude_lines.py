@@ -25,18 +25,22 @@ STATES = (
     "customTitle",
 )
 """What holds for many lines: it goes to meta, as a list where it changed."""
-PLACED = {
-    *STATES,
-    *SESSION_ID,
-    "type",
-    "subtype",
+LINE_IDS = (
     "uuid",
     "parentUuid",
     "logicalParentUuid",
     "leafUuid",
     "parent_tool_use_id",
-    "isSidechain",
     "agentId",
+)
+"""What ties lines together, which a trace shows by the order and the branches of its steps."""
+PLACED = {
+    *STATES,
+    *SESSION_ID,
+    *LINE_IDS,
+    "type",
+    "subtype",
+    "isSidechain",
     "message",
     "timestamp",
     "costUSD",

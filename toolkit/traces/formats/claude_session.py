@@ -20,11 +20,10 @@ from toolkit.traces.formats.claude_lines import (
     typed_command,
     words_on,
 )
+from toolkit.traces.formats.claude_runs import totals_of_runs
 from toolkit.traces.formats.claude_threads import Threads
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
-from toolkit.traces.spans import NOTES
-from toolkit.traces.totals import totals_of
 from toolkit.traces.trace import Step, Trace
 
 TITLE_FIELDS = ("customTitle", "aiTitle")
@@ -178,7 +177,7 @@ class Session:
             values = list(by_text.values())
             if values:
                 self.meta[name] = values[0] if len(values) == 1 else values
-        self.meta |= _totals_of_runs(self._runs)
+        self.meta |= totals_of_runs(self._runs)
         if session:
             self.meta["session"] = session
         if self._title:
@@ -190,23 +189,6 @@ class Session:
                 self.meta.setdefault("model", step.data["model"])
                 break
         return self.transcript.trace(id_, self.meta)
-
-
-def _totals_of_runs(runs: list[Fields]) -> Fields:
-    """What a run states of itself; of several runs the sums, and what each states."""
-    totals: Fields = {}
-    for run in runs:
-        for name, value in totals_of(run).items():
-            is_number = isinstance(value, int | float)
-            totals[name] = totals.get(name, 0) + value if is_number else value
-    if len(runs) < 2:
-        [run] = runs or [{}]
-        return run | totals
-    note = (
-        f"{len(runs)} runs state what they used, and the totals are their sums. They are too high "
-        "where one process answered several times, as it states running totals: see meta['runs']"
-    )
-    return {**totals, "runs": runs, NOTES: [note]}
 
 
 def _attachment(line: Record) -> Fields:

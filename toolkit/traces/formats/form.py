@@ -53,6 +53,10 @@ class Format:
     its name and its object; None where it is no such file. Each joins the trace that `group` names,
     and begins none."""
 
+    beside: frozenset[str] = frozenset()
+    """The names of files without a conversation that stand in the folder of those of this form, as
+    that of the account in an export: they are noted, and not counted as skipped."""
+
     def fits(self, record: object) -> bool:
         """Whether `record` is of this format."""
         if not isinstance(record, dict):

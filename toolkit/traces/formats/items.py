@@ -12,6 +12,8 @@ from toolkit.traces.trace import Trace
 
 ENDINGS = ("_call", "_call_output")
 """How the types of calls end, and those of their results."""
+NO_ITEMS = ("tool_call",)
+"""The types of calls that other forms have."""
 PARTS = ("input_text", "output_text", "input_image", "input_file", "refusal")
 """The parts of a message as only this API has them."""
 
@@ -22,7 +24,8 @@ def is_item(value: Any) -> bool:
         return False
     type_ = value.get("type")
     if isinstance(type_, str) and "role" not in value:
-        return type_ == "reasoning" or type_.endswith(ENDINGS)
+        is_call = type_.endswith(ENDINGS) and type_ not in NO_ITEMS
+        return type_ == "reasoning" or is_call
     content = value.get("content")
     if type_ not in (None, "message") or not isinstance(content, list):
         return False

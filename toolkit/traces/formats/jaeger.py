@@ -1,13 +1,15 @@
 """Jaeger: traces of its API and its page, whose spans have their attributes as tags."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from toolkit.traces.fields import fields_of, object_in, objects_in, objects_of, others
 from toolkit.traces.formats.attributes import attributes_of
 from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.jaeger_links import CHILD_OF, follow
 from toolkit.traces.formats.otel import Stated, error_of, trace_of_stated
 from toolkit.traces.ids import Record, first_id
-from toolkit.traces.spans import Span
+from toolkit.traces.spans import NOTES, Span
 from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of
@@ -31,15 +33,21 @@ HOMES = (
 def _read(record: Record, id_: str) -> Trace:
     processes = object_in(record, "processes")
     stated: list[Stated] = []
-    for number, written in enumerate(objects_in(record, "spans")):
+    resources = {name: _resource(fields_of(process)) for name, process in processes.items()}
+    spans = objects_in(record, "spans")
+    for number, written in enumerate(spans):
         attributes = attributes_of(written.get("tags"))
         events = [_event(log) for log in objects_in(written, "logs")]
         span = _span(written, attributes, f"span-{number + 1}")
+        _add_process(span, written, resources)
         stated.append(Stated(span, attributes, events))
+    notes = follow([entry.span for entry in stated], spans)
     meta = others(record, ("traceID", "spans", "processes"))
-    resources = [_resource(fields_of(process)) for process in processes.values()]
     if resources:
-        meta["resource"] = resources[0] if len(resources) == 1 else resources
+        [first, *more] = resources.values()
+        meta["resource"] = [first, *more] if more else first
+    if notes:
+        meta[NOTES] = notes
     return trace_of_stated(stated, id_, meta)
 
 
@@ -48,19 +56,27 @@ def _span(written: Record, attributes: dict[str, Any], own_id: str) -> Span:
     span = Span(first_id(written, "spanID") or own_id)
     span.parent = first_id(written, "parentSpanID")
     for reference in objects_of(written.get("references")):
-        if reference.get("refType", "CHILD_OF") == "CHILD_OF":
+        if reference.get("refType", CHILD_OF) == CHILD_OF:
             span.parent = first_id(reference, "spanID")
     span.name = str(written.get("operationName", ""))
     span.start = epoch_s(written.get("startTime"))
     duration = number_of(written.get("duration"))
     if span.start is not None and duration is not None:
         span.end = span.start + duration / MICROSECONDS
-    span.error = error_of(attributes.pop("otel.status_code", None))
+    span.error = error_of(attributes.get("otel.status_code"))
     if span.error is None and attributes.get("error") in (True, "true"):
         span.error = True
     span.why = str(attributes.pop("otel.status_description", ""))
     span.other_fields = others(written, HOMES)
     return span
+
+
+def _add_process(span: Span, written: Record, resources: Mapping[str, Any]) -> None:
+    """Keep in which process a span ran, where there are several or the one is not described."""
+    process = first_id(written, "processID")
+    if process is None or (process in resources and len(resources) == 1):
+        return
+    span.other_fields["process"] = resources.get(process) or process
 
 
 def _event(log: Record) -> dict[str, Any]:
@@ -94,6 +110,7 @@ FORMAT = Format(
             "spans.startTime",
             "spans.duration",
             "spans.references.refType",
+            "spans.processID",
             "spans.tags.key",
             "spans.logs.fields.key",
             "processes.*.tags.key",

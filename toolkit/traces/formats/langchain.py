@@ -114,10 +114,17 @@ def _read_states(record: Record, id_: str) -> Trace:
     """The trace of a thread: the state with the most messages has those of the others."""
     last = max(record["records"], key=_n_messages)
     state = fields_of(last.get("values")) | without(last, "values")
+    others = [_without_messages(other) for other in record["records"] if other is not last]
+    if others:
+        state["other_states"] = others
     thread = _thread(last)
     if thread:
         state["session"] = thread
     return _read(state, id_)
+
+
+def _without_messages(state: Record) -> Record:
+    return {**state, "values": without(fields_of(state.get("values")), "messages")}
 
 
 def _n_messages(state: Record) -> int:
@@ -139,8 +146,31 @@ def _together(_message: Record) -> None:
     """No id: the messages of a file are one trace."""
 
 
+CLASS = ("id", "lc")
+"""The fields that say of which class a message is, where it is written as LangChain's own."""
 FORMATS = (
-    Format("langchain", ("messages",), _read, _has_messages),
-    Format("langchain-messages", ("type",), _read_messages, _is_message, group=_together),
-    Format("langgraph", ("values",), _read_states, _is_state, _thread, group=_thread),
+    Format(
+        "langchain",
+        ("messages",),
+        _read,
+        _has_messages,
+        converted=frozenset(f"messages.{name}" for name in CLASS),
+    ),
+    Format(
+        "langchain-messages",
+        ("type",),
+        _read_messages,
+        _is_message,
+        group=_together,
+        converted=frozenset(CLASS),
+    ),
+    Format(
+        "langgraph",
+        ("values",),
+        _read_states,
+        _is_state,
+        _thread,
+        group=_thread,
+        converted=frozenset(f"values.messages.{name}" for name in CLASS),
+    ),
 )

@@ -217,5 +217,5 @@ FORMAT = Format(
     _trace_id,
     _runs,
     _trace_id,
-    converted=CONVERTED | {"**.lc", "**.feedback_source"},
+    converted=CONVERTED | {"**.lc", "**.messages.id", "**.message.id", "**.feedback_source"},
 )

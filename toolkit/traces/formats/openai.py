@@ -25,7 +25,7 @@ def _is_completion(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     choices = value.get("choices")
-    if isinstance(choices, list):
+    if isinstance(choices, list) and value.get("object") != "chat.completion.chunk":
         return not any("delta" in fields_of(choice) for choice in choices)
     return isinstance(value.get("message"), dict) and "done" in value  # Ollama's
 

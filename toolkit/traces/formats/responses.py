@@ -25,6 +25,8 @@ def _is_response(value: Any) -> bool:
 
 def _knows(record: Record) -> bool:
     """Whether it is a response, or a request with one, or has items in a list."""
+    if str(record.get("type")).startswith("response."):
+        return False  # an event of a stream
     request, response = request_of(record), response_of(record)
     if _is_response(record) or _is_response(response):
         return True

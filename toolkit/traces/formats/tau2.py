@@ -14,6 +14,7 @@ from toolkit.traces.trace import Trace
 from toolkit.traces.usage import number_of
 
 LISTS = ("messages", "simulations", "tasks")
+CONVERTED = frozenset(("tasks.id", "ticks.tick_id"))
 SIMULATION = ("task_id", "termination_reason")
 """The fields that every simulation has, beside its messages or, where it was spoken, its ticks."""
 
@@ -104,4 +105,6 @@ def _is_simulation(record: Record) -> bool:
     return is_run and ("messages" in record or "ticks" in record)
 
 
-FORMAT = Format("tau2", ("simulations", "termination_reason"), _read, _knows, parts=_parts)
+FORMAT = Format(
+    "tau2", ("simulations", "termination_reason"), _read, _knows, parts=_parts, converted=CONVERTED
+)

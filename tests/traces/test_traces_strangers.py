@@ -1,0 +1,217 @@
+"""Files that a stranger has today: read rightly, or refused with one sentence that says what to do."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.records import RecordError
+from toolkit.traces import Trace, read_traces, traces_frame
+
+SAMPLES = Path(__file__).with_name("samples")
+QUESTION = {"role": "user", "content": "Is a bike free?"}
+CHAT = {"id": "a", "messages": [QUESTION, {"role": "assistant", "content": "Two are."}]}
+
+
+def outline(trace: Trace) -> list[tuple[str, str, str]]:
+    return [(step.kind, step.actor, step.content) for step in trace.steps]
+
+
+def sample(name: str) -> tuple[Trace, dict[str, Any]]:
+    """The trace of a sample, and its row."""
+    traces = read_traces(SAMPLES / name)
+    [row] = traces_frame(traces).to_dict("records")
+    return traces[0], row
+
+
+def as_stream(name: str) -> str:
+    """The records of a sample as a server sends them."""
+    events = []
+    for line in (SAMPLES / name).read_text().splitlines():
+        kind = json.loads(line).get("type", "chunk")
+        events.append(f"event: {kind}\ndata: {line}\n\n: still there\n\n")
+    return "".join(events) + "data: [DONE]\n\n"
+
+
+def test_a_session_of_googles_adk_has_its_agent_its_calls_and_its_usage():
+    trace, row = sample("google-adk.json")
+    assert outline(trace) == [
+        ("message", "user", "Is a bike free?"),
+        ("thinking", "assistant", "I should look."),
+        ("tool.call", "assistant", "find"),
+        ("tool.result", "tool", "two"),
+        ("message", "assistant", "Two are free."),
+    ]
+    assert trace.steps[4].data["agent"] == "shop_agent"
+    assert trace.steps[3].data["actions"] == {"stateDelta": {"free": 2}}
+    assert (row["input_tokens"], row["output_tokens"], row["model"]) == (50, 11, "gemini-x")
+    assert row["duration_s"] == 4.0
+    assert trace.meta["session"] == "s-7"
+
+
+def test_events_of_googles_adk_alone_are_one_session():
+    [events] = read_traces(SAMPLES / "google-adk-events.jsonl")
+    [session] = read_traces(SAMPLES / "google-adk.json")
+    assert outline(events) == outline(session)
+
+
+def test_an_event_of_googles_adk_that_failed_says_why(tmp_path):
+    failed = {"id": "e", "invocationId": "i", "author": "desk", "errorCode": "MAX_TOKENS"}
+    path = tmp_path / "session.json"
+    path.write_text(json.dumps({"id": "s", "events": [failed]}))
+    [trace] = read_traces(path)
+    assert outline(trace) == [("error", "assistant", "MAX_TOKENS")]
+
+
+def test_a_trace_of_mlflow_is_a_conversation_with_what_people_said_of_it():
+    trace, row = sample("mlflow.json")
+    assert outline(trace) == [
+        ("message", "user", "Is a bike free?"),
+        ("tool.call", "assistant", "find"),
+        ("tool.result", "tool", "closed"),
+        ("message", "assistant", "I cannot look."),
+    ]
+    assert trace.steps[2].data["error"] is True
+    assert (row["input_tokens"], row["output_tokens"], row["model"]) == (42, 7, "gpt-x")
+    assert (row["duration_s"], trace.meta["session"]) == (6.0, "s-7")
+    [score] = trace.meta["scores"]
+    assert (score["name"], score["value"], score["rater_kind"]) == ("helpful", False, "human")
+    assert (score["rater"], score["comment"]) == ("ann", "It gave up.")
+
+
+STREAMS = {
+    "anthropic-stream.jsonl": (
+        ["I should look.", "One moment.", "find"],
+        {"input_tokens": 25, "output_tokens": 31, "model": "claude-x"},
+    ),
+    "openai-stream.jsonl": (
+        ["Two are.", "find"],
+        {"input_tokens": 9, "output_tokens": 4, "model": "gpt-x"},
+    ),
+    "openai-responses-stream.jsonl": (
+        ["Be kind.", "Two are."],
+        {"input_tokens": 9, "output_tokens": 4, "model": "gpt-x"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("as_saved", [False, True], ids=["a record a line", "as it was sent"])
+def test_a_stream_that_was_saved_is_the_reply_that_its_pieces_are(tmp_path, name, as_saved):
+    words, right = STREAMS[name]
+    path = tmp_path / "reply.txt"
+    path.write_text(as_stream(name) if as_saved else (SAMPLES / name).read_text())
+    traces = read_traces(path)
+    [trace] = traces
+    assert [step.content for step in trace.steps] == words
+    for call in trace.calls:
+        assert call.data["arguments"] == {"day": "Monday"}
+    [row] = traces_frame(traces).to_dict("records")
+    assert {column: row[column] for column in right} == right
+    assert (traces.report.problems, traces.report.not_understood) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "n_lines", "words"),
+    [
+        ("anthropic-stream.jsonl", 5, "I should look."),
+        ("openai-stream.jsonl", 3, "Two are."),
+        ("openai-responses-stream.jsonl", 5, "Two are."),
+    ],
+)
+def test_of_a_stream_that_is_cut_off_what_had_come_is_read(tmp_path, name, n_lines, words):
+    lines = (SAMPLES / name).read_text().splitlines()
+    path = tmp_path / "reply.jsonl"
+    path.write_text("\n".join(lines[:n_lines]))
+    [trace] = read_traces(path)
+    assert trace.steps[-1].content == words
+
+
+def test_spans_of_other_tools_are_one_trace_by_the_usual_names_of_their_fields():
+    trace, row = sample("spans.jsonl")
+    assert outline(trace) == [
+        ("message", "user", "Is a bike free?"),
+        ("tool.call", "assistant", "find"),
+        ("tool.result", "tool", "closed"),
+        ("message", "assistant", "Two are."),
+    ]
+    assert (trace.steps[1].data["agent"], trace.steps[2].data["error"]) == ("shop", True)
+    assert (row["input_tokens"], row["output_tokens"], row["duration_s"]) == (9, 3, 3.0)
+
+
+def test_the_calls_of_weave_are_one_trace():
+    trace, row = sample("spans.weave.jsonl")
+    assert [step.content for step in trace.steps] == ["Is a bike free?", "Two are."]
+    assert (row["input_tokens"], row["model"], row["duration_s"]) == (9, "gpt-x", 3.0)
+
+
+RELAXED = {
+    "trailing commas": '[{"id": "a", "messages": [{"role": "user", "content": "Hi, // you,]",},],},]',
+    "comments": '{// a chat\n"id": "a", /* one */ "messages": '
+    '[{"role": "user", "content": "Hi, // you,]"}]}',
+}
+
+
+@pytest.mark.parametrize("what", RELAXED)
+def test_comments_and_trailing_commas_are_left_out_with_a_note(tmp_path, what):
+    path = tmp_path / "chat.json"
+    path.write_text(RELAXED[what])
+    traces = read_traces(path)
+    assert [step.content for step in traces[0].steps] == ["Hi, // you,]"]
+    assert any("trailing commas" in note for note in traces.report.notes)
+
+
+def test_what_zstandard_packed_is_read_and_a_bomb_of_it_is_refused(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    compress = zstandard.ZstdCompressor().compress
+    path = tmp_path / "chat.ndjson.zst"
+    path.write_bytes(compress(json.dumps(CHAT).encode() + b"\n"))
+    assert [trace.id for trace in read_traces(tmp_path)] == ["a"]
+    path.write_bytes(compress(bytes(90 * 2**20)))
+    with pytest.raises(RecordError, match="unpacks to more than"):
+        read_traces(path)
+
+
+FOREIGN = {
+    "a pickle": (pickle.dumps(CHAT), "pickle of Python.*: save it as CSV or JSON"),
+    "an old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook.*: save it as CSV"),
+    "Markdown": (b"## User\n\nIs a bike free?\n", "Markdown: export the conversation as JSON"),
+    "a web page": (b"<!DOCTYPE html>\n<html><body>Hi</body></html>\n", "web page: save the data"),
+    "a log": (b"2026-11-29 10:00:00: agent=a\n2026-11-29 10:00:05: b\n", "log: have the program"),
+    "Slack": (b'[{"type": "message", "user": "U1", "text": "Hi", "ts": "1.2"}]', "Slack: write"),
+    "HAR": (b'{"log": {"version": "1.2", "entries": []}}', r"\(HAR\): save the request and"),
+    "Intercom": (b'{"type": "conversation", "conversation_parts": {}}', "Intercom: write its"),
+    "Zendesk": (b'{"tickets": [{"id": 35, "comments": []}]}', "Zendesk: write its messages"),
+    "an eval set of ADK": (b'{"eval_set_id": "e", "eval_cases": []}', "ADK.*: give the sessions"),
+    "CrewAI": (b'[{"task_name": "t", "agent": "a", "status": "done"}]', "CrewAI.*OpenTelemetry"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_holds_no_traces_as_it_is_is_refused_with_what_to_do(tmp_path, what):
+    content, words = FOREIGN[what]
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=words) as caught:
+        read_traces(path)
+    assert len(str(caught.value)) - len(str(path)) < 180
+
+
+def test_what_stands_beside_an_export_holds_no_conversation_and_is_not_skipped(tmp_path):
+    (tmp_path / "conversations.json").write_text((SAMPLES / "chatgpt.json").read_text())
+    (tmp_path / "user.json").write_text('{"id": "user-1", "email": "ann@example.org"}')
+    (tmp_path / "other.json").write_text('{"wind": 3}')
+    with pytest.warns(UserWarning, match="1 of 1 records skipped"):
+        traces = read_traces(tmp_path)
+    assert [Path(problem.file).name for problem in traces.report.problems] == ["other.json"]
+    assert traces.report.notes == (f"{tmp_path / 'user.json'}: it holds no conversation",)
+
+
+def test_a_file_of_that_name_is_skipped_where_no_export_stands_beside_it(tmp_path):
+    (tmp_path / "chat.json").write_text(json.dumps(CHAT))
+    (tmp_path / "user.json").write_text('{"wind": 3}')
+    with pytest.warns(UserWarning, match="skipped"):
+        traces = read_traces(tmp_path)
+    assert len(traces.report.problems) == 1
