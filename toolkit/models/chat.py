@@ -33,10 +33,10 @@ class ChatModel(RemoteModel):
     """None sends none."""
     price: Price | None = None
     """Cached tokens are charged in full. None takes the price of prices.json; 0 costs nothing."""
-    limit: Literal["max_tokens", "max_completion_tokens"] = field(
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = field(
         default="max_tokens", kw_only=True
     )
-    """The field that bounds a reply. Ollama ignores ``max_completion_tokens``; OpenAI's reasoning
+    """What bounds a reply. Ollama ignores ``max_completion_tokens``; OpenAI's reasoning
     models want it.
     """
     name: str = field(init=False)
@@ -61,7 +61,7 @@ class ChatModel(RemoteModel):
     ) -> AsyncGenerator[Piece, None]:
         from toolkit.models import chat_sdk
 
-        body = chat_wire.body_of(request, self.name, self.limit)
+        body = chat_wire.body_of(request, self.name, self.limit_field)
         completion = chat_wire.Completion()
         async with AsyncExitStack() as stack:
             async with within(self._patience_s):

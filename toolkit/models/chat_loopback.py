@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Json
 
 from toolkit.models.chat_wire import STOP_REASONS
 from toolkit.models.script import BROKEN, Answer, Fault, first_half, pieces_of
@@ -18,7 +18,7 @@ FINISH_REASONS = {stop: finish for finish, stop in STOP_REASONS.items()} | {"ref
 
 class _Function(BaseModel, strict=True):
     name: str
-    arguments: str
+    arguments: Json[dict[str, Any]]
 
 
 class _Call(BaseModel, strict=True):
@@ -64,6 +64,7 @@ class _Body(BaseModel, strict=True):
     response_format: _Format | None = None
     user: str | None = None
     stream: bool = False
+    stream_options: dict[str, Any] | None = None
 
 
 def message_body_of(body: Any) -> dict[str, Any]:
@@ -107,29 +108,43 @@ def _append(messages: list[dict[str, Any]], message: _Message) -> None:
     """Append a chat `message`; the results of tools and what the user says after them are one
     message of the Messages API.
     """
-    content: Any = message.content or ""
-    role = message.role
-    if role == "tool":
-        role = "user"
-        result = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}
-        content = [result]
-    elif message.tool_calls:
-        text = [{"type": "text", "text": content}] if content else []
-        content = [*text, *(_block_of(call) for call in message.tool_calls)]
-    if role == "user" and isinstance(content, list) and messages and _holds_results(messages[-1]):
+    role = "user" if message.role == "tool" else message.role
+    content = _content_of(message)
+    follows_results = role == "user" and messages and _holds_results(messages[-1])
+    if follows_results and isinstance(content, list):
         messages[-1]["content"] += content
     else:
         messages.append({"role": role, "content": content})
 
 
+def _content_of(message: _Message) -> str | list[dict[str, Any]]:
+    content = message.content or ""
+    if message.role == "tool":
+        result = {
+            "type": "tool_result",
+            "tool_use_id": message.tool_call_id,
+            "content": content,
+        }
+        return [result]
+    if not message.tool_calls:
+        return content
+    blocks: list[dict[str, Any]] = []
+    if content:
+        blocks.append({"type": "text", "text": content})
+    for call in message.tool_calls:
+        block = {
+            "type": "tool_use",
+            "id": call.id,
+            "name": call.function.name,
+            "input": call.function.arguments,
+        }
+        blocks.append(block)
+    return blocks
+
+
 def _holds_results(message: dict[str, Any]) -> bool:
     content = message["content"]
-    return isinstance(content, list) and content[0]["type"] == "tool_result"
-
-
-def _block_of(call: _Call) -> dict[str, Any]:
-    arguments = json.loads(call.function.arguments)
-    return {"type": "tool_use", "id": call.id, "name": call.function.name, "input": arguments}
+    return isinstance(content, list) and content[0].get("type") == "tool_result"
 
 
 def error_of(answer: Answer) -> dict[str, Any]:
@@ -139,16 +154,20 @@ def error_of(answer: Answer) -> dict[str, Any]:
 
 def completion_of(message: dict[str, Any]) -> dict[str, Any]:
     """The chat completion that says a `message` of the Messages API."""
-    said: dict[str, Any] = {"role": "assistant", "content": None}
+    spoken: dict[str, Any] = {"role": "assistant", "content": None}
     calls = []
     for block in message["content"]:
         if block["type"] == "text":
-            said[_words_field(message)] = block["text"]
+            spoken[_words_field(message)] = block["text"]
         else:
             calls.append(_call_of(block, canonical(block["input"])))
     if calls:
-        said["tool_calls"] = calls
-    choice = {"index": 0, "message": said, "finish_reason": _finish_reason(message)}
+        spoken["tool_calls"] = calls
+    choice = {
+        "index": 0,
+        "message": spoken,
+        "finish_reason": _finish_reason(message),
+    }
     head = _head(message, "chat.completion")
     return head | {"choices": [choice], "usage": _usage_of(message["usage"])}
 
@@ -162,12 +181,20 @@ def _finish_reason(message: dict[str, Any]) -> str:
 
 
 def _head(message: dict[str, Any], kind: str) -> dict[str, Any]:
-    return {"id": message["id"], "object": kind, "created": 0, "model": message["model"]}
+    return {
+        "id": message["id"],
+        "object": kind,
+        "created": 0,
+        "model": message["model"],
+    }
 
 
 def _call_of(block: dict[str, Any], arguments: str) -> dict[str, Any]:
-    function = {"name": block["name"], "arguments": arguments}
-    return {"id": block["id"], "type": "function", "function": function}
+    return {
+        "id": block["id"],
+        "type": "function",
+        "function": {"name": block["name"], "arguments": arguments},
+    }
 
 
 def _usage_of(used: dict[str, Any]) -> dict[str, Any]:
@@ -186,40 +213,56 @@ def _usage_of(used: dict[str, Any]) -> dict[str, Any]:
 def chunks_of(message: dict[str, Any], body: dict[str, Any], fault: Fault | None) -> Iterator[str]:
     """The data of the events that stream a `message`, up to where the fault breaks it."""
     head = _head(message, "chat.completion.chunk")
-    deltas = [{"role": "assistant", "content": ""}]
-    blocks = message["content"][:1] if fault else message["content"]
-    n_calls = 0
-    for block in blocks:
-        if block["type"] == "text":
-            field = _words_field(message)
-            deltas += [{field: piece} for piece in _pieces(block["text"], fault)]
-        else:
-            deltas += _call_deltas(n_calls, block, fault)
-            n_calls += 1
-    for delta in deltas:
+    for delta in _deltas(message, fault):
         yield _chunk(head, delta, None)
     if fault == "error":
         yield json.dumps({"error": BROKEN})
     if fault:
         return
     yield _chunk(head, {}, _finish_reason(message))
-    if (body.get("stream_options") or {}).get("include_usage"):
-        yield json.dumps(head | {"choices": [], "usage": _usage_of(message["usage"])})
+    options = body.get("stream_options") or {}
+    if options.get("include_usage"):
+        used = _usage_of(message["usage"])
+        yield json.dumps(head | {"choices": [], "usage": used})
     yield "[DONE]"
+
+
+def _deltas(message: dict[str, Any], fault: Fault | None) -> Iterator[dict[str, Any]]:
+    """What the chunks of a `message` bring; where there is a fault, the first half of its first
+    block.
+    """
+    yield {"role": "assistant", "content": ""}
+    blocks = message["content"]
+    n_calls = 0
+    for block in blocks[:1] if fault else blocks:
+        if block["type"] == "text":
+            words = _words_field(message)
+            for piece in _pieces(block["text"], fault):
+                yield {words: piece}
+        else:
+            yield from _call_deltas(n_calls, block, fault)
+            n_calls += 1
 
 
 def _pieces(text: str, fault: Fault | None) -> list[str]:
     return pieces_of(first_half(text) if fault else text)
 
 
-def _call_deltas(index: int, block: dict[str, Any], fault: Fault | None) -> list[dict[str, Any]]:
+def _call_deltas(
+    index: int, block: dict[str, Any], fault: Fault | None
+) -> Iterator[dict[str, Any]]:
     """The deltas of a tool call: its id and its name, then its arguments in pieces."""
-    deltas = [{"tool_calls": [{"index": index} | _call_of(block, "")]}]
+    begun = _call_of(block, "")
+    yield {"tool_calls": [begun | {"index": index}]}
     for piece in _pieces(canonical(block["input"]), fault):
-        deltas.append({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
-    return deltas
+        part = {"index": index, "function": {"arguments": piece}}
+        yield {"tool_calls": [part]}
 
 
 def _chunk(head: dict[str, Any], delta: dict[str, Any], finish_reason: str | None) -> str:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-    return json.dumps(head | {"choices": [choice], "usage": None})
+    choice = {
+        "index": 0,
+        "delta": delta,
+        "finish_reason": finish_reason,
+    }
+    return json.dumps(head | {"choices": [choice]})

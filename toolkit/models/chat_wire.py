@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from toolkit.models import wire
 from toolkit.models.model import Request
+from toolkit.records import canonical
 
 SCHEMA_NAME = "reply"
 STOP_REASONS = {
@@ -21,10 +22,10 @@ STOP_REASONS = {
 LEFT_OUT = ("thinking", "redacted_thinking")  # the form has no word for it
 
 
-def body_of(request: Request, model: str, limit: str = "max_tokens") -> dict[str, Any]:
+def body_of(request: Request, model: str, limit_field: str = "max_tokens") -> dict[str, Any]:
     """The body of ``POST /chat/completions`` for `request`; absent parts are left out.
 
-    `limit` names the field that bounds the answer. Of the metadata the form knows ``user_id``
+    `limit_field` bounds the answer. Of the metadata the form knows ``user_id``
     alone. Raises ValueError for a block that the form has no word for.
     """
     messages: list[dict[str, Any]] = []
@@ -32,10 +33,16 @@ def body_of(request: Request, model: str, limit: str = "max_tokens") -> dict[str
         messages.append({"role": "system", "content": request.system})
     for message in request.messages:
         messages.extend(_messages_of(message))
-    body: dict[str, Any] = {"model": model, limit: request.max_tokens, "messages": messages}
+    body: dict[str, Any] = {
+        "model": model,
+        limit_field: request.max_tokens,
+        "messages": messages,
+    }
     if request.schema is not None:
-        form = {"name": SCHEMA_NAME, "schema": request.schema}
-        body["response_format"] = {"type": "json_schema", "json_schema": form}
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": SCHEMA_NAME, "schema": request.schema},
+        }
     if request.tools:
         body["tools"] = [_tool_of(tool) for tool in request.tools]
     if "user_id" in request.metadata:
@@ -44,7 +51,10 @@ def body_of(request: Request, model: str, limit: str = "max_tokens") -> dict[str
 
 
 def _tool_of(tool: dict[str, Any]) -> dict[str, Any]:
-    function = {"name": tool["name"], "parameters": tool["input_schema"]}
+    function = {
+        "name": tool["name"],
+        "parameters": tool["input_schema"],
+    }
     if "description" in tool:
         function["description"] = tool["description"]
     return {"type": "function", "function": function}
@@ -56,13 +66,13 @@ def _messages_of(message: dict[str, Any]) -> list[dict[str, Any]]:
     content = message["content"]
     if isinstance(content, str):
         return [{"role": role, "content": content}]
-    texts: list[dict[str, Any]] = []
-    calls: list[dict[str, Any]] = []
-    messages: list[dict[str, Any]] = []
+    texts = []
+    calls = []
+    messages = []
     for block in content:
         match block["type"]:
             case "text":
-                texts.append({"type": "text", "text": block["text"]})
+                texts.append(block["text"])
             case "tool_use":
                 calls.append(_call_of(block))
             case "tool_result":
@@ -70,25 +80,59 @@ def _messages_of(message: dict[str, Any]) -> list[dict[str, Any]]:
             case other if other not in LEFT_OUT:
                 raise ValueError(f"the chat form has no block of the type {other!r}")
     if calls:
-        words = "".join(part["text"] for part in texts)
-        messages.append({"role": role, "content": words or None, "tool_calls": calls})
+        words = "".join(texts) or None
+        messages.append({"role": role, "content": words, "tool_calls": calls})
     elif texts:
-        messages.append({"role": role, "content": texts})
+        parts = [{"type": "text", "text": text} for text in texts]
+        messages.append({"role": role, "content": parts})
     return messages
 
 
 def _call_of(block: dict[str, Any]) -> dict[str, Any]:
-    from toolkit.records import canonical
-
-    function = {"name": block["name"], "arguments": canonical(block["input"])}
-    return {"id": block["id"], "type": "function", "function": function}
+    return {
+        "id": block["id"],
+        "type": "function",
+        "function": {
+            "name": block["name"],
+            "arguments": canonical(block["input"]),
+        },
+    }
 
 
 def _result_of(block: dict[str, Any]) -> dict[str, Any]:
     content = block.get("content") or ""
     if not isinstance(content, str):
         content = "\n".join(part["text"] for part in content)
-    return {"role": "tool", "tool_call_id": block["tool_use_id"], "content": content}
+    return {
+        "role": "tool",
+        "tool_call_id": block["tool_use_id"],
+        "content": content,
+    }
+
+
+@dataclass
+class CallInParts:
+    """A tool call as it comes: its id and its name once, its arguments in pieces of JSON."""
+
+    id: Any = None
+    name: Any = None
+    arguments: str = ""
+
+    def add(self, part: dict[str, Any]) -> None:
+        """Take in a `part` of the call."""
+        function = part.get("function") or {}
+        self.id = self.id or part.get("id")
+        self.name = self.name or function.get("name")
+        self.arguments += function.get("arguments") or ""
+
+    def block(self) -> dict[str, Any]:
+        """The call as a block of the Messages API."""
+        return {
+            "type": "tool_use",
+            "id": self.id,
+            "name": self.name,
+            "input": _arguments_of(self.arguments),
+        }
 
 
 @dataclass
@@ -96,36 +140,30 @@ class Completion:
     """What has come of an answer, chunk by chunk."""
 
     text: str = ""
-    calls: dict[Any, dict[str, Any]] = field(default_factory=dict)
-    """The tool calls by their index."""
+    is_refused: bool = False
+    calls: dict[Any, CallInParts] = field(default_factory=dict)
+    """By their index."""
     finish_reason: Any = None
     usage: Any = None
 
     def add(self, chunk: dict[str, Any]) -> str:
         """Take in a `chunk`, and give the words that it brings. What cannot be read raises."""
         self.usage = chunk.get("usage") or self.usage
-        words = ""
+        before = len(self.text)
         for choice in chunk.get("choices") or ():
-            delta = choice.get("delta") or {}
-            refusal = delta.get("refusal") or ""
-            words += wire.well_formed((delta.get("content") or "") + refusal)
-            for call in delta.get("tool_calls") or ():
-                self._add_call(call)
-            finish_reason = choice.get("finish_reason")
-            if refusal:
-                self.finish_reason = "content_filter"
-            elif finish_reason and self.finish_reason is None:
-                self.finish_reason = finish_reason
-        self.text += words
-        return words
+            self._add_delta(choice.get("delta") or {})
+            self.finish_reason = self.finish_reason or choice.get("finish_reason")
+        return self.text[before:]
 
-    def _add_call(self, call: dict[str, Any]) -> None:
-        """Take in a part of a tool call: its id and its name come once, its arguments in pieces."""
-        known = self.calls.setdefault(call.get("index"), {"id": None, "name": None, "json": ""})
-        function = call.get("function") or {}
-        known["id"] = known["id"] or call.get("id")
-        known["name"] = known["name"] or function.get("name")
-        known["json"] += function.get("arguments") or ""
+    def _add_delta(self, delta: dict[str, Any]) -> None:
+        refusal = delta.get("refusal") or ""
+        if refusal:
+            self.is_refused = True
+        words = delta.get("content") or ""
+        self.text += wire.well_formed(words + refusal)
+        for part in delta.get("tool_calls") or ():
+            call = self.calls.setdefault(part.get("index"), CallInParts())
+            call.add(part)
 
     def message(self) -> dict[str, Any] | None:
         """The message of the Messages API that came; None where its end did not come. Raises
@@ -139,14 +177,19 @@ class Completion:
         if self.text:
             content.append({"type": "text", "text": self.text})
         for call in self.calls.values():
-            arguments = _arguments_of(call["json"])
-            content.append(
-                {"type": "tool_use", "id": call["id"], "name": call["name"], "input": arguments}
-            )
-        stop_reason = STOP_REASONS.get(self.finish_reason, self.finish_reason)
-        if stop_reason == "end_turn" and self.calls:  # some servers call every end "stop"
-            stop_reason = "tool_use"
-        return {"content": content, "stop_reason": stop_reason, "usage": _usage_of(self.usage)}
+            content.append(call.block())
+        return {
+            "content": content,
+            "stop_reason": self._stop_reason(),
+            "usage": _usage_of(self.usage),
+        }
+
+    def _stop_reason(self) -> Any:
+        if self.is_refused:
+            return "refusal"
+        if self.finish_reason == "stop" and self.calls:  # some servers call every end "stop"
+            return "tool_use"
+        return STOP_REASONS.get(self.finish_reason, self.finish_reason)
 
 
 def _arguments_of(text: str) -> Any:

@@ -28,10 +28,14 @@ def price_table() -> dict[str, Any]:
     return table
 
 
+def price_of(model: Model) -> Price | None:
+    """The price that a `model` has of its own; a model that somebody wrote may not know of any."""
+    return getattr(model, "price", None)
+
+
 def cost_of(model: Model, usage: Usage, batch: bool = False) -> float:
     """Dollars for `usage` of a `model`, at the price that it has of its own or in the table."""
-    price = getattr(model, "price", None)  # a model that somebody wrote may have none
-    return cost_usd(model.name, usage, batch, price)
+    return cost_usd(model.name, usage, batch, price_of(model))
 
 
 def cost_usd(model: str, usage: Usage, batch: bool = False, price: Price | None = None) -> float:
