@@ -1,9 +1,12 @@
 """ChatModel: the real openai SDK on loopback, what it may cost, and what a stranger's server may send."""
 
+import ast
 import asyncio
 import json
+import re
 import sys
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 import openai
 import pytest
@@ -410,6 +413,19 @@ async def test_a_local_model_judges_from_end_to_end(tmp_path):
     assert most_usd > 0.0026
     replayed = await Judge(rubric, Tape(tmp_path / "tape.jsonl")).score_all(traces)
     assert replayed == verdicts
+
+
+async def test_the_block_that_shows_a_local_judge_runs_as_it_stands_but_for_the_address(capsys):
+    page = Path(__file__).parents[2] / "notebooks" / "pages" / "install.md"
+    (code,) = re.findall(r"```python\n(.+?)```", page.read_text(), re.DOTALL)
+    assert code.count("http://localhost:11434/v1") == 1
+    finding = {"critique": "It does.", "verdict": "pass"}
+    async with LoopbackServer(lambda request: Answer(data={"whole": finding})) as server:
+        code = code.replace("http://localhost:11434", server.url)
+        block = compile(code, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        await eval(block, {})
+        assert {received.body["model"] for received in server.requests} == {NAME}
+    assert capsys.readouterr().out == "20 passed, 0 unscored, of 20\n"
 
 
 # a stranger's server

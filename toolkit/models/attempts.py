@@ -15,7 +15,8 @@ from toolkit.models.model import Price, Request, State, Stopped
 from toolkit.traces import Source
 
 OWN_HEADERS = re.compile(
-    "host|connection|user-agent|anthropic-version|idempotency-key|(accept|content|x-stainless)(-.*)?",
+    "host|connection|user-agent|anthropic-version|idempotency-key|"
+    "(accept|content|x-stainless)(-.*)?",
     re.IGNORECASE,
 )
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)

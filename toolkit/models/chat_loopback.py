@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, Json
 
 from toolkit.models.chat_wire import STOP_REASONS
 from toolkit.models.script import BROKEN, Answer, Fault, first_half, pieces_of
+from toolkit.models.wire import usage_of
 from toolkit.records import canonical, validate
 
 MAX_TOKENS = 4096  # where the request bounds nothing
@@ -46,8 +47,8 @@ class _Tool(BaseModel, strict=True):
 
 
 class _Schema(BaseModel, strict=True):
-    name: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")
-    schema_: dict[str, Any] = Field(alias="schema")
+    name: str
+    form: dict[str, Any] = Field(alias="schema")
 
 
 class _Format(BaseModel, strict=True):
@@ -66,32 +67,38 @@ class _Body(BaseModel, strict=True):
     stream: bool = False
     stream_options: dict[str, Any] | None = None
 
+    @property
+    def limit(self) -> int:
+        """The most tokens that an answer may have."""
+        if self.max_completion_tokens is not None:
+            return self.max_completion_tokens
+        return MAX_TOKENS if self.max_tokens is None else self.max_tokens
+
 
 def message_body_of(body: Any) -> dict[str, Any]:
     """The body of the Messages API that the `body` of a chat completion stands for. Raises
     RecordError, with the field, for a wrong shape.
     """
     chat = validate(_Body, body)
-    limit = chat.max_completion_tokens or chat.max_tokens
     messages: list[dict[str, Any]] = []
     system = []
     for message in chat.messages:
         if message.role in ("system", "developer"):
-            system.append(message.content)
+            system.append(str(message.content))
         else:
             _append(messages, message)
     request: dict[str, Any] = {
         "model": chat.model,
-        "max_tokens": MAX_TOKENS if limit is None else limit,
+        "max_tokens": chat.limit,
         "messages": messages,
     }
     if system:
-        request["system"] = "\n".join(str(text) for text in system)
+        request["system"] = "\n".join(system)
     if chat.tools:
         request["tools"] = [_tool_of(tool.function) for tool in chat.tools]
     if chat.response_format is not None:
-        form = {"type": "json_schema", "schema": chat.response_format.json_schema.schema_}
-        request["output_config"] = {"format": form}
+        schema = chat.response_format.json_schema.form
+        request["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     if chat.user is not None:
         request["metadata"] = {"user_id": chat.user}
     return request
@@ -168,8 +175,11 @@ def completion_of(message: dict[str, Any]) -> dict[str, Any]:
         "message": spoken,
         "finish_reason": _finish_reason(message),
     }
-    head = _head(message, "chat.completion")
-    return head | {"choices": [choice], "usage": _usage_of(message["usage"])}
+    return {
+        **_head(message, "chat.completion"),
+        "choices": [choice],
+        "usage": _usage_of(message["usage"]),
+    }
 
 
 def _words_field(message: dict[str, Any]) -> str:
@@ -199,14 +209,12 @@ def _call_of(block: dict[str, Any], arguments: str) -> dict[str, Any]:
 
 def _usage_of(used: dict[str, Any]) -> dict[str, Any]:
     """The usage of a chat completion, which counts cached tokens as part of the prompt."""
-    cached = used.get("cache_read_input_tokens", 0)
-    prompt = used["input_tokens"] + cached + used.get("cache_creation_input_tokens", 0)
-    output = used["output_tokens"]
+    usage = usage_of({"usage": used})
     return {
-        "prompt_tokens": prompt,
-        "completion_tokens": output,
-        "total_tokens": prompt + output,
-        "prompt_tokens_details": {"cached_tokens": cached},
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
     }
 
 

@@ -100,6 +100,7 @@ def _call_of(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _result_of(block: dict[str, Any]) -> dict[str, Any]:
+    """The result of a tool. The form has no word for ``is_error``: the content has to say it."""
     content = block.get("content") or ""
     if not isinstance(content, str):
         content = "\n".join(part["text"] for part in content)
