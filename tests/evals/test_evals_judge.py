@@ -23,6 +23,7 @@ from toolkit.evals import (
 from toolkit.evals.labels.splits import Split
 from toolkit.models import (
     Answer,
+    ChatModel,
     ClaudeModel,
     LoopbackServer,
     Model,
@@ -153,15 +154,24 @@ async def test_whatever_is_not_a_clear_verdict_is_unscored_and_says_why(name, th
     assert (verdict.breakdown, verdict.votes, verdict.agreement) == ({}, (None,), None)
 
 
-async def test_unscored_traces_are_in_no_rate_and_in_the_count_of_every_figure():
+@pytest.mark.parametrize("through", ["anthropic", "openai"])
+async def test_unscored_traces_are_in_no_rate_and_in_the_count_of_every_figure(through):
     kinds = [*UNCLEAR, "clear"]
 
     def policy(request):
         return UNCLEAR.get(request.metadata["user_id"], Answer(data=BOTH))
 
-    async with connect_model(policy=policy) as model:
-        model.timeout_s, model.max_retries = 0.5, 0
-        verdicts = await Judge(RUBRIC, model).score_all([trace(kind) for kind in kinds])
+    settings = {"timeout_s": 1, "max_retries": 0}
+    async with LoopbackServer(policy) as server:
+        model = (
+            ClaudeModel("claude-haiku-5-5", base_url=server.url, api_key="loopback", **settings)
+            if through == "anthropic"
+            else ChatModel(f"{server.url}/v1", "qwen3:8b", price=0, **settings)
+        )
+        async with model:
+            verdicts = await Judge(RUBRIC, model).score_all([trace(kind) for kind in kinds])
+    assert verdicts[-1].verdict == "pass"
+    assert [one.trace_id for one in verdicts[:-1] if not one.why_unscored] == []
     found = align(
         ["pass"] * len(kinds),
         [one.verdict for one in verdicts],

@@ -323,7 +323,7 @@ async def test_a_model_that_the_environment_sends_to_this_machine_is_not_called_
 def test_the_door_imports_nothing_heavy():
     code = (
         "import sys, toolkit.models\n"
-        "print([m for m in 'anthropic httpx2 uvicorn starlette pandas jsonschema'.split() if m in sys.modules])"
+        "print([m for m in 'anthropic openai httpx2 uvicorn starlette pandas jsonschema'.split() if m in sys.modules])"
     )
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

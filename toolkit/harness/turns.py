@@ -15,7 +15,7 @@ from toolkit.harness.roles import Role, RoleAnswer
 from toolkit.harness.verify import Ended, Outcome
 from toolkit.harness.workspace import Workspace
 from toolkit.models import Tape
-from toolkit.models.prices import cost_usd, worst_case
+from toolkit.models.prices import cost_of, worst_case
 from toolkit.records import validate
 from toolkit.sessions import Run, Session
 from toolkit.tasks import stop
@@ -116,7 +116,7 @@ class Turns:
     async def ask(self, role: Role, task: str, number: int, shape: type[A]) -> A:
         """Ask through the journal. Raises Stop at a limit, and where what came is no result."""
         request = role.ask(task, number, self._workspace, shape)
-        worst_usd = cost_usd(role.model.name, worst_case(request))
+        worst_usd = cost_of(role.model, worst_case(request))
         spent_usd = self.so_far.cost_usd
         if spent_usd + worst_usd > self._budget.cost_usd:
             raise Stop(
@@ -125,7 +125,7 @@ class Turns:
                 f"${self._budget.cost_usd:.4f} are spent, and it may cost ${worst_usd:.4f}",
             )
         reply = await self.bounded(self._tapes[role.actor].reply(request))
-        spent_usd += cost_usd(reply.model, reply.usage)
+        spent_usd += cost_of(role.model, reply.usage)
         sources = {*self.so_far.sources, reply.source}
         self.so_far = replace(
             self.so_far, cost_usd=round(spent_usd, 9), sources=tuple(sorted(sources))

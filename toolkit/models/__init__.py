@@ -2,7 +2,7 @@
 
 A model takes a `Request` and gives a `Reply`; what goes wrong is a Reply with ``ok`` False, not an
 exception. `connect_model` talks to a script on this machine through the real SDK, unless live is
-asked for.
+asked for; `ChatModel` talks to Ollama, vLLM or a gateway.
 
 >>> import asyncio
 >>> async def ask():
@@ -13,6 +13,7 @@ asked for.
 ('We open at nine.', 'end', 'simulated')
 """
 
+from toolkit.models.chat import ChatModel
 from toolkit.models.claude import ClaudeModel, connect_model
 from toolkit.models.ledger import Attempt, BudgetExceeded, Ledger
 from toolkit.models.loopback import LoopbackServer
@@ -25,6 +26,7 @@ __all__ = [
     "Answer",
     "Attempt",
     "BudgetExceeded",
+    "ChatModel",
     "ClaudeModel",
     "Fault",
     "Ledger",

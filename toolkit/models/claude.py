@@ -5,34 +5,29 @@ unless live is asked.
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import KW_ONLY, dataclass, field, replace
-from importlib import import_module
-from typing import Any, cast
+from contextlib import AsyncExitStack
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.models import wire
 from toolkit.models.batches import read_result
-from toolkit.models.deadline import clock_stopped, within
+from toolkit.models.deadline import within
 from toolkit.models.ledger import BudgetExceeded, Ledger
 from toolkit.models.loopback import LoopbackServer, is_loopback
 from toolkit.models.model import (
     DAY_S,
-    Model,
     Progress,
     Reply,
     Request,
     State,
-    Stopped,
     Usage,
     reporting,
 )
 from toolkit.models.prices import cost_usd
+from toolkit.models.remote import CLOSE_S, NEEDS_CAP, Piece, RemoteModel
 from toolkit.models.script import Answer, Policy
-from toolkit.traces import Source
 
-CLOSE_S = 10.0
-BACKOFF_S = 8.0  # the SDK's longest pause before a retry
 MESSAGE_EVENTS = ("message_start", "message_delta", "message_stop")
 SIMULATED = Answer(
     "This reply is simulated: a script on this machine wrote it, and no model was asked."
@@ -40,7 +35,7 @@ SIMULATED = Answer(
 
 
 @dataclass(eq=False)
-class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
+class ClaudeModel(RemoteModel):
     """A model of the Messages API, asked through the anthropic SDK. It belongs to the event loop
     that first asks it.
 
@@ -57,18 +52,10 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
     """
     api_key: str | None = field(default=None, repr=False)
     """None takes ANTHROPIC_API_KEY, where there is no `base_url`."""
-    source: Source = field(default=cast(Source, None))
-    """What replies say of themselves; None means live, unless a `LoopbackServer` of this process
-    answers.
-    """
-    ledger: Ledger = field(default_factory=Ledger)
-    """Counts each HTTP attempt."""
-    timeout_s: float = 60
-    """The longest silence: to connect, to the first event, and between two events."""
-    max_retries: int = 2
-    """Tries after the first, by the SDK's rules; never once a stream has begun."""
     server: LoopbackServer | None = None
     """A server instead of `base_url`: started at the first reply and closed with the model."""
+
+    _sdk_module = "toolkit.models.sdk"
 
     def __post_init__(self) -> None:
         cost_usd(self.name, Usage())
@@ -80,69 +67,35 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         from_environment = os.environ.get("ANTHROPIC_BASE_URL")
         self._url = self.base_url or from_environment or "https://api.anthropic.com"
         scripted = self.server is not None or is_loopback(self._url)
-        self.source = self.source or ("simulated" if scripted else "live")
-        if self.source != "simulated" and not scripted and self.ledger.cap_usd is None:
-            raise UsageError(
-                f"{self.name} is asked live, at {self._url}, which costs money, and there is no "
-                "cap: pass ledger=Ledger(cap_usd=1.0), or max_usd=1.0 to connect_model. A stand-in "
-                "of your own is said by source='simulated'"
-            )
-        self._client: Any = None
-        self._starting = asyncio.Lock()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        super().__post_init__()
+        self._decide_source(self._url, scripted, f"{NEEDS_CAP}, or max_usd=1.0 to connect_model")
 
     async def close(self) -> None:
         """Close the connections, and the server where the model has one of its own."""
-        async with asyncio.timeout(CLOSE_S):
-            client = self._client
-            self._client = None
-            if client is not None:
-                await client.close()
-            if self.server is not None:
+        await super().close()
+        if self.server is not None:
+            async with asyncio.timeout(CLOSE_S):
                 await self.server.close()
 
-    async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
-        attempts: list[int] = []
-        complete = False
-        reply = self._no_result(wire.GIVEN_UP)
-        try:
-            client = await self._connect()
-            from toolkit.models import sdk
+    async def _pieces(
+        self, client: Any, request: Request, attempts: list[int]
+    ) -> AsyncGenerator[Piece, None]:
+        from toolkit.models import sdk
+        from toolkit.models.attempts import next_of
 
-            async with AsyncExitStack() as stack:
-                async with within((self.max_retries + 1) * (self.timeout_s + BACKOFF_S)):
-                    client = client.with_middleware(self._counting(attempts, request))
-                    params = sdk.params_of(request, self.name)
-                    events = await stack.enter_async_context(client.messages.stream(**params))
-                while (event := await sdk.next_of(events, self.timeout_s)) is not None:
-                    if complete:  # nothing that follows the end changes the reply
-                        continue
-                    if event.type == "text":
-                        words = wire.well_formed(event.text)
-                        if words:
-                            reply = replace(reply, text=reply.text + words)
-                            yield words
-                    elif event.type in MESSAGE_EVENTS:
-                        message = events.current_message_snapshot.to_dict(warnings=False)
-                        reply = replace(reply, usage=wire.usage_of(message))
-                        if event.type == "message_stop":
-                            reply = wire.conclude(
-                                request, self.name, self.source, reply.text, message
-                            )
-                            complete = True
-            if not complete:
-                reply = _ended(reply, wire.CLOSED)
-        except BudgetExceeded:
-            raise
-        except Exception as error:
-            if not complete:
-                reply = _ended(reply, _failure_of(error, self.timeout_s))
-        finally:
-            state: State = "billed" if complete else "possibly billed"
-            self.ledger.end(attempts, state, 200, reply.usage, reply.why)
-        yield reply
+        async with AsyncExitStack() as stack:
+            async with within(self._patience_s):
+                counted = client.with_middleware(self._counting(attempts, request))
+                params = sdk.params_of(request, self.name)
+                events = await stack.enter_async_context(counted.messages.stream(**params))
+            while (event := await next_of(events, self.timeout_s)) is not None:
+                if event.type == "text":
+                    yield wire.well_formed(event.text)
+                elif event.type in MESSAGE_EVENTS:
+                    message = events.current_message_snapshot.to_dict(warnings=False)
+                    yield wire.usage_of(message)
+                    if event.type == "message_stop":
+                        yield message
 
     async def batch(
         self,
@@ -182,7 +135,7 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
         except BudgetExceeded:
             raise
         except Exception as error:
-            missing = _failure_of(error, timeout_s)
+            missing = self._failure_of(error, timeout_s)
         finally:
             no_result = self._no_result((missing[0], name + missing[1]))
             replies = self._settle_batch(requests, results, attempts, no_result)
@@ -209,42 +162,12 @@ class ClaudeModel(Model, AbstractAsyncContextManager["ClaudeModel"]):
             self.ledger.end(attempt, state, 200, reply.usage, reply.why)
         return replies
 
-    def _counting(self, attempts: list[int], *requests: Request, batch: bool = False) -> Any:
-        from toolkit.models import sdk
-
-        return sdk.counting(self.ledger, self.name, self.source, attempts, *requests, batch=batch)
-
-    def _no_result(self, ended: tuple[Stopped, str]) -> Reply:
-        stopped, why = ended
-        return Reply("", stopped, self.name, self.source, why=why)
-
-    async def _connect(self) -> Any:
-        """The SDK's client. To import the SDK takes seconds, once: no deadline on the model counts
-        them.
-        """
-        async with clock_stopped(), self._starting:
-            if self._client is None:
-                sdk = await asyncio.to_thread(import_module, "toolkit.models.sdk")
-                if self.server is not None:
-                    await self.server.start()
-                    self._url = self.server.url
-                own = bool(self.base_url or self.server)
-                self._client = sdk.client_of(
-                    self._url, self.api_key, own, self.timeout_s, self.max_retries
-                )
-            return self._client
-
-
-def _ended(reply: Reply, ended: tuple[Stopped, str]) -> Reply:
-    """What came of a `reply` that has no end of its own."""
-    stopped, why = ended
-    return replace(reply, stopped=stopped, why=why)
-
-
-def _failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
-    from toolkit.models import sdk
-
-    return sdk.failure_of(error, timeout_s)
+    async def _open_client(self, sdk: Any) -> Any:
+        if self.server is not None:
+            await self.server.start()
+            self._url = self.server.url
+        own = bool(self.base_url or self.server)
+        return sdk.client_of(self._url, self.api_key, own, self.timeout_s, self.max_retries)
 
 
 def connect_model(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import FieldbookError
 from toolkit.models.deadline import clock_stopped
-from toolkit.models.model import Request, State, Usage
+from toolkit.models.model import Price, Request, State, Usage
 from toolkit.models.prices import cost_usd, worst_case
 from toolkit.traces import Source
 
@@ -31,6 +31,8 @@ class Attempt:
     worst_usd: float
     """What it could cost at most, by `worst_case`."""
     batch: bool = False
+    price: Price | None = None
+    """None for that of the price table."""
     state: State = "open"
     status: int | None = None
     """Of HTTP; None where no answer came."""
@@ -52,11 +54,7 @@ class Attempt:
 class _Bid:
     """A call that waits for room under the cap."""
 
-    model: str
-    source: Source
-    worst_usd: list[float]
-    """The worst case of each of its attempts."""
-    batch: bool
+    attempts: list[Attempt]
     task: "asyncio.Task[Any] | None"
     numbers: "asyncio.Future[list[int]]"
     """Of its attempts, once they have begun."""
@@ -91,18 +89,28 @@ class Ledger:
         return sum(attempt.cost_usd for attempt in self.attempts)
 
     def begin(
-        self, model: str, source: Source, *requests: Request, batch: bool = False
+        self,
+        model: str,
+        source: Source,
+        *requests: Request,
+        batch: bool = False,
+        price: Price | None = None,
     ) -> list[int]:
         """Note attempts that are about to be made, and get their numbers; all of them, or at the
         cap BudgetExceeded.
         """
-        worst_usd = [cost_usd(model, worst_case(request), batch) for request in requests]
-        if not self._fits(worst_usd):
-            raise self._refusal(model, worst_usd, batch)
-        return self._open(model, source, worst_usd, batch, _current_task())
+        attempts = _attempts(model, source, requests, batch, price)
+        if not self._fits(attempts):
+            raise self._refusal(attempts)
+        return self._open(attempts, _current_task())
 
     async def reserve(
-        self, model: str, source: Source, *requests: Request, batch: bool = False
+        self,
+        model: str,
+        source: Source,
+        *requests: Request,
+        batch: bool = False,
+        price: Price | None = None,
     ) -> list[int]:
         """As `begin`, but wait while calls in flight may come back cheaper than their worst case.
 
@@ -110,15 +118,13 @@ class Ledger:
         flight that could make room for it; or after `patience_s`. A deadline set with
         `deadline.within` stands still meanwhile.
         """
-        worst_usd = [cost_usd(model, worst_case(request), batch) for request in requests]
+        attempts = _attempts(model, source, requests, batch, price)
         task = _current_task()
-        if not self._queue and self._fits(worst_usd):
-            return self._open(model, source, worst_usd, batch, task)
-        if self._never_fits(worst_usd):
-            raise self._refusal(model, worst_usd, batch)
-        bid = _Bid(
-            model, source, worst_usd, batch, task, asyncio.get_running_loop().create_future()
-        )
+        if not self._queue and self._fits(attempts):
+            return self._open(attempts, task)
+        if self._never_fits(attempts):
+            raise self._refusal(attempts)
+        bid = _Bid(attempts, task, asyncio.get_running_loop().create_future())
         self._queue.append(bid)
         self._serve_queue()
         try:
@@ -128,9 +134,7 @@ class Ledger:
             self._leave(bid)
             if isinstance(error, TimeoutError):
                 waited = f"no room within {self.patience_s:g} s"
-                raise BudgetExceeded(
-                    f"{waited}: {self._refusal(model, worst_usd, batch)}"
-                ) from None
+                raise BudgetExceeded(f"{waited}: {self._refusal(attempts)}") from None
             raise
 
     def _leave(self, bid: _Bid) -> None:
@@ -149,7 +153,7 @@ class Ledger:
         """
         while self._queue:
             first = self._queue[0]
-            fitting = [bid for bid in self._queue if self._fits(bid.worst_usd)]
+            fitting = [bid for bid in self._queue if self._fits(bid.attempts)]
             if first not in fitting and self._in_flight():
                 return
             bid = fitting[0] if fitting else first
@@ -157,11 +161,9 @@ class Ledger:
             if bid.numbers.done():  # given up, and about to leave by itself
                 continue
             if fitting:
-                bid.numbers.set_result(
-                    self._open(bid.model, bid.source, bid.worst_usd, bid.batch, bid.task)
-                )
+                bid.numbers.set_result(self._open(bid.attempts, bid.task))
             else:
-                bid.numbers.set_exception(self._refusal(bid.model, bid.worst_usd, bid.batch))
+                bid.numbers.set_exception(self._refusal(bid.attempts))
 
     def _in_flight(self) -> bool:
         """Whether an attempt is open that can end. One whose own task waits here cannot: it would
@@ -170,32 +172,29 @@ class Ledger:
         waiting = {bid.task for bid in self._queue if bid.task}
         return any(owner not in waiting for owner in self._owners.values())
 
-    def _fits(self, worst_usd: list[float]) -> bool:
-        return self.cap_usd is None or self.held_usd + sum(worst_usd) <= self.cap_usd
+    def _fits(self, attempts: list[Attempt]) -> bool:
+        return self.cap_usd is None or self.held_usd + _worst_usd(attempts) <= self.cap_usd
 
-    def _never_fits(self, worst_usd: list[float]) -> bool:
-        """Whether it would not fit even if all that is open came back for nothing."""
+    def _never_fits(self, attempts: list[Attempt]) -> bool:
+        """Whether they would not fit even if all that is open came back for nothing."""
+        if self.cap_usd is None:
+            return False
         open_usd = sum(self.attempts[number].held_usd for number in self._owners)
-        return self.cap_usd is not None and self.held_usd - open_usd + sum(worst_usd) > self.cap_usd
+        return self.held_usd - open_usd + _worst_usd(attempts) > self.cap_usd
 
-    def _refusal(self, model: str, worst_usd: list[float], batch: bool) -> BudgetExceeded:
+    def _refusal(self, attempts: list[Attempt]) -> BudgetExceeded:
+        first = attempts[0]
         held = f"${self.held_usd:.4f} of the cap of ${self.cap_usd:.4f} is spent or held"
-        could = f"this {'batch' if batch else 'call'} could cost ${sum(worst_usd):.4f}"
+        asked = "batch" if first.batch else "call"
+        could = f"this {asked} could cost ${_worst_usd(attempts):.4f}"
         return BudgetExceeded(
-            f"{model}: {could}, and {held}: raise the cap or ask for fewer max_tokens"
+            f"{first.model}: {could}, and {held}: raise the cap or ask for fewer max_tokens"
         )
 
-    def _open(
-        self,
-        model: str,
-        source: Source,
-        worst_usd: list[float],
-        batch: bool,
-        task: "asyncio.Task[Any] | None",
-    ) -> list[int]:
+    def _open(self, attempts: list[Attempt], task: "asyncio.Task[Any] | None") -> list[int]:
         first = len(self.attempts)
-        self.attempts += [Attempt(model, source, usd, batch) for usd in worst_usd]
-        self.held_usd += sum(worst_usd)
+        self.attempts += attempts
+        self.held_usd += _worst_usd(attempts)
         numbers = list(range(first, len(self.attempts)))
         self._owners.update(dict.fromkeys(numbers, task))
         return numbers
@@ -211,7 +210,7 @@ class Ledger:
         """Close attempts with what became of each; who waits for room is let in."""
         for number in numbers:
             before = self.attempts[number]
-            spent_usd = cost_usd(before.model, usage, before.batch)
+            spent_usd = cost_usd(before.model, usage, before.batch, before.price)
             after = replace(
                 before, state=state, status=status, usage=usage, cost_usd=spent_usd, why=why
             )
@@ -228,6 +227,21 @@ class Ledger:
         columns += ["cost_usd", "worst_usd", "why"]
         rows = [asdict(attempt) | asdict(attempt.usage) for attempt in self.attempts]
         return pd.DataFrame(rows, columns=columns).astype({"status": "Int64"})
+
+
+def _attempts(
+    model: str, source: Source, requests: tuple[Request, ...], batch: bool, price: Price | None
+) -> list[Attempt]:
+    """An attempt to answer each of the `requests`, before it is made."""
+    attempts = []
+    for request in requests:
+        worst_usd = cost_usd(model, worst_case(request), batch, price)
+        attempts.append(Attempt(model, source, worst_usd, batch, price))
+    return attempts
+
+
+def _worst_usd(attempts: list[Attempt]) -> float:
+    return sum(attempt.worst_usd for attempt in attempts)
 
 
 def _current_task() -> "asyncio.Task[Any] | None":

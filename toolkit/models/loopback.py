@@ -1,5 +1,5 @@
-"""LoopbackServer: the Messages API on 127.0.0.1, answered by a policy, so that the real SDK runs
-without a key.
+"""LoopbackServer: the Messages API and chat completions on 127.0.0.1, answered by a policy, so that
+the real SDKs run without a key.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from toolkit.models.script import (
     message_of,
     pieces_of,
 )
-from toolkit.records import canonical
+from toolkit.records import RecordError, canonical
 from toolkit.web import serving
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Received(NamedTuple):
 
 @dataclass(eq=False)
 class LoopbackServer:
-    """Serves the Messages API from `policy` in the running event loop; an async context manager and
-    an ASGI app.
+    """Serves the Messages API, and under ``/v1`` chat completions too, from `policy` in the running
+    event loop; an async context manager and an ASGI app.
     """
 
     policy: Policy
@@ -103,6 +103,8 @@ class LoopbackServer:
         match method, path.split("/")[1:]:
             case "POST", ["v1", "messages"]:
                 return _message(body, answer_to(body, self.policy, self.errors))
+            case "POST", ["v1", "chat", "completions"]:
+                return _completion(body, self.policy, self.errors)
             case "POST", ["v1", "messages", "count_tokens"]:
                 return _count_tokens(body)
             case "POST", ["v1", "messages", "batches"]:
@@ -137,10 +139,11 @@ _running: WeakSet[LoopbackServer] = WeakSet()
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a `LoopbackServer` of this process listens at `url`. Any other server here may be a
-    gateway.
+    """Whether a `LoopbackServer` of this process listens at `url`, its ``/v1`` or not. Any other
+    server here may be a gateway.
     """
-    return any(server.url == url.rstrip("/") for server in _running)
+    root = url.rstrip("/").removesuffix("/v1")
+    return any(server.url == root for server in _running)
 
 
 def _json(content: Any, status: int = 200) -> "Response":
@@ -181,27 +184,53 @@ def _models() -> "Response":
 
 
 def _message(body: Any, answer: Answer) -> "Response":
-    """The HTTP response to `body` that says `answer`.
-
-    A message that is not streamed hangs, or is cut, where the answer has a fault.
-    """
-    from starlette.responses import StreamingResponse
-
+    """The HTTP response to `body` that says `answer`."""
     if answer.status >= 400:
         return _error(answer)
     message = message_of(body, answer)
+    frames = []
+    for event in _events(message, answer.fault):
+        frames.append(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n")
+    return _answered(answer, message, frames if body.get("stream") else None)
+
+
+def _completion(body: Any, policy: Policy, errors: list[Exception]) -> "Response":
+    """The HTTP response to the `body` of a chat completion."""
+    from toolkit.models import chat_loopback
+
+    try:
+        request = chat_loopback.message_body_of(body)
+    except RecordError as error:
+        answer = Answer(f"{error.field or 'body'}: {error.why}", status=400)
+    else:
+        answer = answer_to(request, policy, errors, any_model=True)
+    if answer.status >= 400:
+        return _json(chat_loopback.error_of(answer), answer.status)
+    message = message_of(request, answer)
+    frames = None
+    if body.get("stream"):
+        frames = [
+            f"data: {chunk}\n\n" for chunk in chat_loopback.chunks_of(message, body, answer.fault)
+        ]
+    return _answered(answer, chat_loopback.completion_of(message), frames)
+
+
+def _answered(answer: Answer, whole: dict[str, Any], frames: list[str] | None) -> "Response":
+    """The HTTP response that streams the `frames`, or without them sends `whole`.
+
+    What is not streamed hangs, or is cut, where the answer has a fault.
+    """
+    from starlette.responses import StreamingResponse
+
     fault = answer.fault
     media_type = "text/event-stream"
-    parts = []
-    for event in _events(message, fault):
-        parts.append(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n")
-    if not body.get("stream"):
+    if frames is None:
         media_type = "application/json"
-        text = json.dumps(message)
-        parts = [first_half(text) if fault else text]
+        text = json.dumps(whole)
+        frames = [first_half(text) if fault else text]
         if fault in ("close", "error"):
             fault = "cut"
-    sending = _send(parts, fault, answer.delay_s)
+    sending = _send(frames, fault, answer.delay_s)
     return StreamingResponse(sending, headers=RESPONSE_HEADERS, media_type=media_type)
 
 

@@ -26,6 +26,9 @@ Progress = Callable[[int, int], object]
 
 DAY_S = 86_400.0  # by then a batch has expired
 
+Price = float | tuple[float, float]
+"""Dollars per million tokens, of the input and of the output; one number is both."""
+
 TokenCount = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 """A count that a server claims: checked on arrival, so that none can run a ledger backwards."""
 
@@ -104,6 +107,8 @@ class Model(Protocol):
     name: str
     """As in the price table."""
     source: Source
+    price: Price | None = None
+    """None for that of the price table."""
 
     def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """The words as they come, and at the end the whole Reply. Raises `BudgetExceeded` where a

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from toolkit.errors import UsageError
-from toolkit.models.model import Request, Usage
+from toolkit.models.model import Model, Price, Request, Usage
 from toolkit.models.wire import body_of
 from toolkit.records import canonical
 
@@ -28,13 +28,26 @@ def price_table() -> dict[str, Any]:
     return table
 
 
-def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
-    """Dollars for `usage` of `model`; the whole prompt is charged in the band that its length falls
-    in.
+def price_of(model: Model) -> Price | None:
+    """The price that a `model` has of its own; a model that somebody wrote may not know of any."""
+    return getattr(model, "price", None)
 
-    Tokens that were written to the prompt cache, or read from it, have prices of their own. Raises
+
+def cost_of(model: Model, usage: Usage, batch: bool = False) -> float:
+    """Dollars for `usage` of a `model`, at the price that it has of its own or in the table."""
+    return cost_usd(model.name, usage, batch, price_of(model))
+
+
+def cost_usd(model: str, usage: Usage, batch: bool = False, price: Price | None = None) -> float:
+    """Dollars for `usage` at `price`, or at that of `model` in the table.
+
+    In the table the whole prompt is charged in the band that its length falls in, and tokens that
+    were written to the prompt cache, or read from it, have prices of their own. Raises
     `UnknownModel`, which lists the models with a price.
     """
+    if price is not None:
+        input_usd, output_usd = price if isinstance(price, tuple) else (price, price)
+        return (usage.input_tokens * input_usd + usage.output_tokens * output_usd) / 1e6
     table = price_table()
     for band in table["models"].get(model, ()):
         longest = band.get("up_to_input_tokens")
@@ -45,7 +58,8 @@ def cost_usd(model: str, usage: Usage, batch: bool = False) -> float:
             return float((input_usd + output_usd) / 1e6 * share)
     known = ", ".join(table["models"])
     raise UnknownModel(
-        f"no price for model {model!r}: use one of {known}, or add it to prices.json"
+        f"no price for model {model!r}: use one of {known}, or add it to prices.json; a ChatModel "
+        "takes price=(input, output), in dollars per million tokens, and price=0 for nothing"
     )
 
 

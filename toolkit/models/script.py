@@ -98,14 +98,16 @@ def pieces_of(text: str) -> list[str]:
     return re.findall(r"\S+\s*|\s+", text)
 
 
-def answer_to(body: Any, policy: Policy, errors: list[Exception]) -> Answer:
-    """What `policy` answers to `body`, or an error status: for a wrong body, or where it raises
-    (kept in `errors`).
+def answer_to(
+    body: Any, policy: Policy, errors: list[Exception], any_model: bool = False
+) -> Answer:
+    """What `policy` answers to `body`, or an error status: for a wrong body, a model without a
+    price, or where it raises (kept in `errors`).
     """
     problem = message_problem(body)
     if problem:
         return Answer(problem, status=400)
-    if body["model"] not in price_table()["models"]:
+    if not any_model and body["model"] not in price_table()["models"]:
         return Answer(f"model: {body['model']}", status=404)
     try:
         answer = policy(wire.request_of(body))

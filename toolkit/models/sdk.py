@@ -1,22 +1,16 @@
-"""What needs the anthropic SDK: its client, what it is given, each attempt in the ledger, a batch,
-and its errors.
-"""
+"""What needs the anthropic SDK: its client, what it is given, a batch, and its errors."""
 
 import asyncio
 import json
 import os
-import re
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import anthropic
 import httpx2
 
-from toolkit.models import wire
-from toolkit.models.ledger import Ledger
-from toolkit.models.model import Progress, Request, State, Stopped
-from toolkit.traces import Source
+from toolkit.models import attempts, wire
+from toolkit.models.model import Progress, Request, Stopped
 
 CANCEL_S = 10.0
 MAX_FAILED_POLLS = 8  # one after the other, before a batch is given up
@@ -27,10 +21,6 @@ SERVER_AWAY = (
     anthropic.InternalServerError,
     anthropic.RateLimitError,
     httpx2.TransportError,
-)
-OWN_HEADERS = re.compile(
-    "host|connection|user-agent|anthropic-version|idempotency-key|(accept|content|x-stainless)(-.*)?",
-    re.IGNORECASE,
 )
 
 
@@ -43,24 +33,11 @@ def client_of(
     return anthropic.AsyncAnthropic(
         api_key=api_key or os.environ.get("ANTHROPIC_API_KEY"),
         base_url=url,
-        http_client=_closed_client(api_key, timeout_s) if own else None,
+        http_client=attempts.closed_client(api_key, timeout_s) if own else None,
         timeout=timeout_s,
         max_retries=max_retries,
         open_telemetry=False,
     )
-
-
-def _closed_client(api_key: str | None, timeout_s: float) -> httpx2.AsyncClient:
-    """An HTTP client that takes nothing of the environment, and sends no header of others."""
-
-    async def keep_own_headers(request: httpx2.Request) -> None:
-        for name in list(request.headers):
-            if not OWN_HEADERS.fullmatch(name):
-                del request.headers[name]
-        request.headers["authorization"] = f"Bearer {api_key}"
-
-    hooks = {"request": [keep_own_headers]}
-    return httpx2.AsyncClient(timeout=timeout_s, trust_env=False, event_hooks=hooks)
 
 
 def params_of(request: Request, name: str) -> dict[str, Any]:
@@ -70,43 +47,6 @@ def params_of(request: Request, name: str) -> dict[str, Any]:
         # the API takes a subset of JSON schema; what is dropped here is checked again on arrival
         body["output_config"]["format"]["schema"] = anthropic.transform_schema(request.schema)
     return body
-
-
-def counting(
-    ledger: Ledger,
-    name: str,
-    source: Source,
-    attempts: list[int],
-    *requests: Request,
-    batch: bool = False,
-) -> Any:
-    """A middleware of the SDK that puts each HTTP attempt in the `ledger`; `attempts` gets the
-    numbers left open.
-    """
-
-    async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        numbers = await ledger.reserve(name, source, *requests, batch=batch)
-        try:
-            response = await call_next(http)
-        except BaseException as error:
-            unsent = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
-            state: State = "free" if unsent else "possibly billed"
-            ledger.end(numbers, state, why=str(error) or repr(error))
-            raise
-        if response.status_code < 400:
-            attempts.extend(numbers)
-        else:
-            status = response.status_code
-            ledger.end(numbers, "free", status, why=f"HTTP {status}")
-        return response
-
-    return count
-
-
-async def next_of(events: Any, timeout_s: float) -> Any:
-    """The next event of a stream, or None at its end."""
-    async with asyncio.timeout(timeout_s):
-        return await anext(events, None)
 
 
 async def wait_for_batch(
@@ -159,14 +99,12 @@ async def _read_results(batches: Any, id_: str, results: dict[str, Any]) -> None
 
 def failure_of(error: Exception, timeout_s: float) -> tuple[Stopped, str]:
     """What `error` means for the reply. A stream breaks in more ways than the SDK has types."""
-    if isinstance(error, TimeoutError | anthropic.APITimeoutError | httpx2.TimeoutException):
-        return "timeout", wire.SILENT.format(timeout_s=timeout_s)
+    if isinstance(error, anthropic.APITimeoutError):
+        return attempts.failure_of(TimeoutError(), timeout_s)
     if isinstance(error, anthropic.APIStatusError):
         kind = error.type or type(error).__name__
         message = error.api_message or str(error)
         return "error", wire.error_why(error.status_code, kind, message)
     if isinstance(error, anthropic.APIConnectionError):
         return "error", f"no answer: {error.__cause__ or error}"
-    if isinstance(error, httpx2.TransportError):
-        return wire.CUT
-    return "error", f"{type(error).__name__}: {error}"
+    return attempts.failure_of(error, timeout_s)

@@ -17,14 +17,16 @@ from weakref import WeakValueDictionary
 
 from toolkit.jsonl import JsonlFile
 from toolkit.models import wire
-from toolkit.models.model import Model, Reply, Request
+from toolkit.models.model import Model, Price, Reply, Request
+from toolkit.models.prices import price_of
 from toolkit.records import canonical, encode, fingerprint
 from toolkit.traces import Source
 
 logger = logging.getLogger(__name__)
 
-SECRET = re.compile(r"sk-ant-[\w-]{8,}")
-SHORTEST_KEY = 8  # a shorter value of ANTHROPIC_API_KEY stands in too many words
+SECRET = re.compile(r"sk-(ant|proj|svcacct)-[\w-]{8,}")
+KEY_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY")
+SHORTEST_KEY = 8  # a shorter value of such a variable stands in too many words
 CONTEXT_CHARS = 20  # before and after a difference
 
 
@@ -50,6 +52,8 @@ class Recorded:
     it.
     """
     reply: Reply
+    price: Price | None = None
+    """That the model had of its own: what is played back costs the same."""
 
 
 class Tape(Model):
@@ -83,6 +87,7 @@ class Tape(Model):
             sources.add(model.source)
         self.source: Source = "simulated" if "simulated" in sources else "tape"
         self.name = model.name if model else name or self._recorded_name(path)
+        self.price = price_of(model) if model else self._recorded_price()
 
     def _recorded_name(self, path: str | Path) -> str:
         names = sorted({line.reply.model for line in self._known.values()})
@@ -92,6 +97,14 @@ class Tape(Model):
                 f"{path} holds replies of {held}: say name=, or record with Tape(path, model)"
             )
         return names[0]
+
+    def _recorded_price(self) -> Price | None:
+        """The last price that a model of this name had of its own."""
+        price = None
+        for line in self._known.values():
+            if line.reply.model == self.name:
+                price = line.price
+        return price
 
     @property
     def spends(self) -> bool:
@@ -112,7 +125,7 @@ class Tape(Model):
                 async with aclosing(self.model.stream(request)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Reply):
-                            await self._keep(Recorded(key, body, piece))
+                            await self._keep(Recorded(key, body, piece, self.price))
                         yield piece
                 return
         self.hits += 1
@@ -190,7 +203,7 @@ def _parts(value: dict[str, Any] | list[Any], path: str) -> Iterator[tuple[str, 
 def _holds_secret(text: str) -> bool:
     if SECRET.search(text):
         return True
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+    for name in KEY_NAMES:
         key = os.environ.get(name, "")
         if len(key) >= SHORTEST_KEY and canonical(key)[1:-1] in text:
             return True

@@ -23,7 +23,7 @@ STOP_REASONS: dict[str, tuple[Stopped, str]] = {
 }
 """The API's ``stop_reason`` in our words; any other reason is an error."""
 
-CLOSED: tuple[Stopped, str] = ("truncated", "the stream closed before message_stop")
+CLOSED: tuple[Stopped, str] = ("truncated", "the stream closed before its end")
 CUT: tuple[Stopped, str] = ("truncated", "the connection was cut in mid-stream")
 GIVEN_UP: tuple[Stopped, str] = ("truncated", "given up before its end")
 SILENT = "nothing came for {timeout_s:g} s"

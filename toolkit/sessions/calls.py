@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from toolkit.events import Event
 from toolkit.models import BudgetExceeded, Model, Reply, Request, TapeMiss, UnknownModel
-from toolkit.models.prices import cost_usd, worst_case
+from toolkit.models.prices import cost_of, worst_case
 from toolkit.sessions.held import HeldRun
 from toolkit.sessions.log import Fenced, LogUnavailable
 
@@ -40,7 +40,7 @@ async def stream_call(run: HeldRun, model: Model, request: Request) -> Reply:
         await _note_broken_call(run, model, request, error)
         raise
     assert isinstance(piece, Reply)
-    cost = round(cost_usd(piece.model, piece.usage), 8)
+    cost = round(cost_of(model, piece.usage), 8)
     data: dict[str, Any] = {"usage": asdict(piece.usage), "cost_usd": cost, "model": piece.model}
     if not piece.ok:
         data["stopped"] = piece.stopped
@@ -56,7 +56,7 @@ async def _note_broken_call(
     it did cost.
     """
     was_cancelled = isinstance(error, asyncio.CancelledError)
-    worst_usd = cost_usd(model.name, worst_case(request))
+    worst_usd = cost_of(model, worst_case(request))
     data = {
         "model": model.name,
         "stopped": "interrupted",

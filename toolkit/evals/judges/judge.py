@@ -22,7 +22,7 @@ from toolkit.evals.labels.splits import Split
 from toolkit.models import Model, Reply, Request, UnknownModel, Usage
 from toolkit.models.deadline import within
 from toolkit.models.model import Progress
-from toolkit.models.prices import cost_usd, worst_case
+from toolkit.models.prices import cost_of, worst_case
 from toolkit.models.wire import body_of
 from toolkit.records import fingerprint
 from toolkit.traces import Trace
@@ -131,7 +131,7 @@ class Judge:
         for trace in self._unscored_of(traces, known):
             for number in self._readings(trace):
                 usage = worst_case(self.request(trace, number))
-                total_usd += cost_usd(self.model.name, usage, batch)
+                total_usd += cost_of(self.model, usage, batch)
         return total_usd
 
     async def score(self, trace: Trace) -> Verdict:
@@ -242,7 +242,7 @@ class Judge:
     def read(self, trace: Trace, reply: Reply, batch: bool = False) -> Verdict:
         """The verdict in `reply`, unscored unless it is one beyond doubt."""
         try:
-            cost: float | None = cost_usd(self.model.name, reply.usage, batch)
+            cost: float | None = cost_of(self.model, reply.usage, batch)
         except UnknownModel:
             cost = None
         unscored = replace(
