@@ -10,6 +10,7 @@ from typing import Any
 WHERE = {
     "Mark": "rows",
     "Row": "rows",
+    "for_phones": "figure",
     "new_axes": "figure",
     "nothing_to_show": "figure",
     "plot_agreement": "agreement",

@@ -88,7 +88,7 @@ def _labels_of_either_verdict(alignment: Alignment) -> str:
         counts.append(f"{n} {short_name(label, 12, 5)}")
     note = f"n = {' + '.join(counts)}"
     if alignment.n_unparsed:
-        note += f"\n{alignment.n_unparsed} unparsed"
+        note += f",\n{alignment.n_unparsed} unparsed"
     return note
 
 
