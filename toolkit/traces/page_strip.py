@@ -64,6 +64,5 @@ def _tick(entries: Sequence[Entry]) -> Html:
         words = f"failed: {entry.why}"
     elif step.kind == "message":
         words = shortened(step.content, LABEL_CHARS)
-    who = entry.agent or step.actor
-    label = f"{entry.number} {who} · {words}"
+    label = f"{entry.number} {entry.who} · {words}"
     return tag("a", href=f"#{entry.anchor}", class_=look, title=label, aria_label=label)
