@@ -721,4 +721,5 @@ def test_one_actor_has_one_name_on_a_page():
     html = trace_html(trace)
     assert "<bdi>support: Bye</bdi>" in head_of(html)
     assert 'aria-label="2 support · Bye"' in html
+    assert '<span class="assistant">support</span>' in html
     assert "assistant: " not in html

@@ -159,9 +159,7 @@ def outline(trace: Trace, anchors: str | None = None) -> list[Entry]:
                 entry = replace(entry, same_as=first if first != number else None)
             entries.append(entry)
         elif step is not result or key not in call_keys:
-            entries.append(
-                Entry(step, number, anchor, failure=_failure_of(step), usages=used)
-            )
+            entries.append(Entry(step, number, anchor, failure=_failure_of(step), usages=used))
     return entries
 
 
