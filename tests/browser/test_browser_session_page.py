@@ -87,7 +87,7 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         for name, page in (("laptop", laptop), ("phone", phone)):
             assert await unreadable(page) == []
             await page.screenshot(path=pictures / f"session-page-{name}-begin-{scheme}.png")
-        await laptop.get_by_text("Show the code for a phone").click()
+        await laptop.get_by_text("Show the QR code").click()
         await expect(code).to_be_visible()
         await laptop.screenshot(path=pictures / f"session-page-laptop-code-{scheme}.png")
         await laptop.get_by_label("Your words").fill("hello")

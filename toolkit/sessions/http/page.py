@@ -126,7 +126,7 @@ def _link_figure(link: str, may: Pass) -> Html:
         return fragment()
     code = qr_code(link, "The link to this page")
     if may.grant == "control":
-        code = details("Show the code for a phone", code)
+        code = details("Show the QR code", code)
     caption = f"Open it on a phone. Whoever scans this code may {_powers(may)}."
     return tag("figure", code, tag("figcaption", caption))
 
