@@ -108,7 +108,7 @@ async def test_results_of_each_room_say_what_they_are():
         "<td>critique</td><td>It is long.</td>": Verdict(
             "t1", "fail", "It is long.", "", "live", "ab"
         ),
-        "<td>question</td>": Rubric("r", "Is it so?"),
+        "<td>text</td><td>Is it so?</td>": Rubric("r", "Is it so?"),
         "<td>kind</td><td>message</td>": Event("s", "message", "user", {}, "e"),
         "Agreement of": agreement(pd.DataFrame({"a": ["pass", "fail"], "b": ["pass", "pass"]})),
     }
