@@ -78,9 +78,12 @@ NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
 class Html(str):
-    """Text that is already safe HTML. Only this module makes it."""
+    """Text that is already safe HTML. Only this module makes it; a notebook shows it as it is."""
 
     __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return self
 
 
 def visible(text: str) -> str:

@@ -246,7 +246,8 @@ def _notes(
     n_distinct = len(np.unique(vectors.round(9), axis=0))
     share_equal = 1 - n_distinct / len(vectors)
     if share_equal > 0.20:
-        notes.append(f"{share_equal:.0%} of the texts have the same vector as another")
+        alike = "look the same as another one: copies make a topic of their own"
+        notes.append(f"{share_equal:.0%} of the texts {alike}")
     # sentence-transformers state how many tokens they read, and cut off the rest
     window = getattr(getattr(embed, "__self__", embed), "max_seq_length", None)
     if window:

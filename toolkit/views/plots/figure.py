@@ -149,7 +149,9 @@ def new_axes(height: float) -> Axes:
     """
     size = (new_width() / POINTS_PER_INCH, height / POINTS_PER_INCH)
     with rc_context(LOOK):
-        figure = Picture(figsize=size, dpi=POINTS_PER_INCH, layout="constrained")
+        figure = Picture(figsize=size, dpi=POINTS_PER_INCH)
+        edge = EDGE / POINTS_PER_INCH
+        figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=edge, h_pad=edge))
         return figure.subplots()
 
 

@@ -29,7 +29,7 @@ ROW_HEIGHT = 40
 NARROW_ROW_HEIGHT = 80
 """Of a row with its name and its note above the marks."""
 ABOVE = 12
-"""How high above the middle of a narrow row its note stands, in pixels."""
+"""How high above its highest mark the note of a narrow row stands, in pixels."""
 AXIS_HEIGHT = 88
 """Of the ticks, the label and the legend under the rows, in pixels."""
 
@@ -98,7 +98,7 @@ def plot_rows(
     ax.set_yticks(range(len(rows)), names)
     if is_narrow():
         ax.set_yticks([])
-    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_ylim(len(rows) - 0.4, -0.8 if is_narrow() else -0.6)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     ax.grid(axis="x")
@@ -127,9 +127,10 @@ def _write_above(ax: "Axes", number: int, row: Row) -> None:
     """The name of a row above its marks, and its note under the name."""
     edge = ax.get_yaxis_transform()
     note = " ".join(row.note.split())
+    above = ABOVE + DISTANCE * NARROW_ROW_HEIGHT * (len(row.marks) - 1) / 2
     for words, ink, up in (
-        (short_name(row.name, 50, 20), INK, ABOVE + SMALL_LINE),
-        (note, SOFT, ABOVE),
+        (short_name(row.name, 50, 20), INK, above + SMALL_LINE),
+        (note, SOFT, above),
     ):
         ax.annotate(words, (0.02, number), (0, up), edge, "offset points", color=ink)
 
