@@ -3,10 +3,13 @@ it saw.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import wraps
+from inspect import iscoroutinefunction
 from numbers import Real
 from typing import Any
 
 from toolkit.events import Event
+from toolkit.render import tag
 from toolkit.sessions import MemoryLog, Session
 
 PAID = (
@@ -16,6 +19,29 @@ PAID = (
 WANTED_SHARES = "Not yet: there should be one share for each transport, a and b"
 
 
+class Marked(str):
+    """What a check says. A notebook breaks its line between words, and not within them."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return tag("p", self)
+
+
+def marked(check: Callable[..., Any]) -> Callable[..., Any]:
+    """A check whose sentence is `Marked`."""
+
+    @wraps(check)
+    def now(answer: Any) -> Marked:
+        return Marked(check(answer))
+
+    @wraps(check)
+    async def later(answer: Any) -> Marked:
+        return Marked(await check(answer))
+
+    return later if iscoroutinefunction(check) else now
+
+
 def near(answer: object, wanted: float | None) -> bool:
     """Whether an answer is this number, or None where that is wanted; nothing else raises."""
     if wanted is None:
@@ -23,6 +49,7 @@ def near(answer: object, wanted: float | None) -> bool:
     return isinstance(answer, Real) and abs(float(answer) - wanted) < 1e-9
 
 
+@marked
 async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
     """Notebook 00: `answer(session, cursor)` returns the words that were written after `cursor`."""
     session = Session(MemoryLog(), "exercise")
@@ -45,6 +72,7 @@ async def catches_up(answer: Callable[[Session, int], Awaitable[str]]) -> str:
     return "Right: whatever the cursor, nothing is missing and nothing comes twice."
 
 
+@marked
 def knows_the_waste(answer: Callable[[Any], dict[str, float]]) -> str:
     """Notebook 09: `answer(runs)` gives for each arm the share of paid tokens that were paid in
     vain.
@@ -69,6 +97,7 @@ def knows_the_waste(answer: Callable[[Any], dict[str, float]]) -> str:
     )
 
 
+@marked
 def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
     """Notebook 10: `answer(events)` returns the text to show, whatever snapshots and repeats there
     are.
@@ -98,6 +127,7 @@ def shows_each_word_once(answer: Callable[[list[Event]], str]) -> str:
     return "Right: each word once, from deltas or from a snapshot."
 
 
+@marked
 def finds_tool_trouble(answer: Callable[[Any], list[str]]) -> str:
     """Notebook 01: `answer(frame)` gives the ids of traces in which a tool failed, most failures
     first.
@@ -126,6 +156,7 @@ def finds_tool_trouble(answer: Callable[[Any], list[str]]) -> str:
     return "Right: failures first, and what is not known is not counted as one."
 
 
+@marked
 def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
     """Notebook 02: `answer(labels)` gives the share of passes among passes and fails, and how many
     those are.
@@ -156,6 +187,7 @@ def counts_the_judged(answer: Callable[[Any], tuple[float | None, int]]) -> str:
     return "Right: what was deferred is in no rate, and where nothing was judged there is none."
 
 
+@marked
 def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
     """Notebook 03: `answer(trace)` is a Score: does ``find_booking`` come before each ``refund``?
     None without one.
@@ -194,6 +226,7 @@ def looks_before_it_pays(answer: Callable[[Any], Any]) -> str:
     )
 
 
+@marked
 def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) -> str:
     """Notebook 04: `answer(passed, tpr, tnr)` is the rate that people would have found, None where
     nothing tells.
@@ -229,6 +262,7 @@ def takes_the_errors_out(answer: Callable[[float, float, float], float | None]) 
     return "Right: the errors are taken out, and where the judge says nothing you say nothing."
 
 
+@marked
 async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
     """Notebook 05: `answer(rubric)` adds a criterion whose rule fails traces in which a voucher is
     spoken of.

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic_core import to_jsonable_python
 
 from toolkit.records import RecordError, decode, encode
+from toolkit.shown import Shown
 
 __all__ = ["CONTROL_KINDS", "KINDS", "Event", "Outcome", "RecordError"]
 __all__ += ["decode_event", "encode", "fresh_id", "new_event", "storable"]
@@ -61,7 +62,7 @@ KINDS = CONTROL_KINDS | {
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Event(Shown):
     """One entry of a session's log."""
 
     session: str

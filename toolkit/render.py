@@ -78,9 +78,12 @@ NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
 class Html(str):
-    """Text that is already safe HTML. Only this module makes it."""
+    """Text that is already safe HTML. Only this module makes it; a notebook shows it as it is."""
 
     __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return self
 
 
 def visible(text: str) -> str:
@@ -181,9 +184,16 @@ def _row(cell_name: str, cells: Iterable[object]) -> Html:
     return tag("tr", *(tag(cell_name, cell) for cell in cells))
 
 
-def figure(plot: "Figure", caption: str) -> Html:
-    """A matplotlib figure as a drawing, with its caption as the alternative text too."""
-    return tag("figure", drawing(plot, caption), tag("figcaption", caption))
+def figure(plot: "Figure", caption: str, on_phones: "Figure | None" = None) -> Html:
+    """A matplotlib figure as a drawing, with its caption as the alternative text too.
+
+    `on_phones` is shown in its place where a page is narrow.
+    """
+    wide = drawing(plot, caption)
+    if on_phones:
+        narrow = tag("div", drawing(on_phones, caption), class_="on-phones")
+        wide = fragment(tag("div", wide, class_="off-phones"), narrow)
+    return tag("figure", wide, tag("figcaption", caption))
 
 
 def drawing(plot: "Figure", words: str) -> Html:
@@ -201,7 +211,8 @@ def drawing(plot: "Figure", words: str) -> Html:
 
     buffer = StringIO()
     nothing_about_the_file = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": words}):
+    salt = f"{words} {plot.get_figwidth()}"  # what has one id in a page is one drawing
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         plot.savefig(buffer, format="svg", metadata=nothing_about_the_file)
     svg = buffer.getvalue()
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0]

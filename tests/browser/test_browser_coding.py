@@ -54,7 +54,7 @@ async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, noteb
     await expect(page.get_by_role("button", name="ignores the condition · 1 (1)")).to_be_visible()
     await page.keyboard.press("ArrowLeft")
     await expect(page.get_by_text("1 of 3 · 1 read")).to_be_visible()
-    for stray in "xab":  # in command mode Lab would cut the cell
+    for stray in "vab":  # in command mode Lab would paste a cell
         await page.keyboard.press(stray)
     await page.keyboard.press("?")
     keys = page.get_by_role("dialog").filter(has_text="Keys")
@@ -63,7 +63,7 @@ async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, noteb
     await page.keyboard.press("n")  # does nothing while the keys are listed
     await page.keyboard.press("?")
     await expect(keys).to_be_hidden()
-    await press("Confirm")
+    await page.keyboard.press("c")
     await expect(page.get_by_text("2 codes")).to_be_visible()
     await press("Merge")
     await expect(page.get_by_text("Choose one code or more in this list.").last).to_be_visible()

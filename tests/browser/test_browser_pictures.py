@@ -150,7 +150,7 @@ async def browse(page, panel, expect):
 
 
 async def coding(page, panel, expect):
-    await panel.get_by_role("button", name="Confirm").click()
+    await panel.get_by_role("button", name="Confirm (C)").click()
     await expect(panel.get_by_text("condition ignored is confirmed")).to_be_visible()
 
 

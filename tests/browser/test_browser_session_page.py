@@ -81,11 +81,15 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         await expect(laptop.get_by_role("heading", level=2)).to_have_text(
             "Ask about a bike. Then open this page on a phone, and press Stop there."
         )
-        await expect(laptop.locator("#welcome svg")).to_be_visible()
-        await expect(phone.locator("#welcome svg")).to_be_hidden()
+        code = laptop.locator("#welcome svg")
+        await expect(code).to_be_hidden()
+        await expect(phone.locator("#welcome figure")).to_be_hidden()
         for name, page in (("laptop", laptop), ("phone", phone)):
             assert await unreadable(page) == []
             await page.screenshot(path=pictures / f"session-page-{name}-begin-{scheme}.png")
+        await laptop.get_by_text("Show the QR code").click()
+        await expect(code).to_be_visible()
+        await laptop.screenshot(path=pictures / f"session-page-laptop-code-{scheme}.png")
         await laptop.get_by_label("Your words").fill("hello")
         await laptop.get_by_role("button", name="Send").click()
         await expect(phone.get_by_text("I am a")).to_be_visible()

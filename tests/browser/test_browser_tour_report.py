@@ -19,6 +19,12 @@ TIMEOUT_S = 900
 """A quiet machine needs a twentieth of it."""
 pytestmark = pytest.mark.timeout(TIMEOUT_S + 60)
 NOWHERE = {"PATH": "/nowhere", "FIELDBOOK_NATS_SERVER": "/nowhere/nats-server"}
+WIDER_THAN_ITS_BOX = "plot => plot.parentElement.scrollWidth - plot.parentElement.clientWidth"
+SMALLEST_TEXT_PX = """plot => {
+  const scale = plot.getBoundingClientRect().width / plot.viewBox.baseVal.width;
+  const sizes = [...plot.querySelectorAll("text")].map(text => parseFloat(getComputedStyle(text).fontSize));
+  return scale * Math.min(...sizes);
+}"""
 VIEWPORTS = {"laptop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 
 
@@ -93,14 +99,20 @@ def test_under_each_plot_stands_what_to_see_and_at_the_end_what_next(tour):
 async def test_the_report_can_be_read_on_a_laptop_and_a_phone_by_day_and_by_night(
     tour, device, scheme, chromium, pictures, gallery
 ):
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = await browser.new_page(viewport=VIEWPORTS[device], color_scheme=scheme)
         await page.goto(tour.path.as_uri())
         assert await unreadable(page) == []
+        plots = page.locator(".drawing svg:visible")
+        await expect(plots).to_have_count(3)
+        for plot in await plots.all():
+            assert await plot.evaluate(WIDER_THAN_ITS_BOX) <= 0
+            assert await plot.evaluate(SMALLEST_TEXT_PX) > 11
         await page.screenshot(path=pictures / f"tour-report-{device}-{scheme}.png")
+        await page.screenshot(path=pictures / f"tour-whole-{device}-{scheme}.png", full_page=True)
         if (device, scheme) == ("laptop", "light"):
             await page.screenshot(path=gallery / "tour-report.png")
         await browser.close()

@@ -131,7 +131,7 @@ def test_a_reader_is_warned_of_equal_texts_and_of_texts_that_the_embedder_cuts()
         def encode(self, texts):
             return np.random.default_rng(0).normal(size=(len(texts), 8))
 
-    assert any("same vector" in note for note in fit_topics(["hello there friend"] * 20).warnings)
+    assert any("look the same" in note for note in fit_topics(["hello there friend"] * 20).warnings)
     assert any(
         "longer than the 3 tokens" in note
         for note in fit_topics(questions(), embed=Short()).warnings

@@ -66,7 +66,12 @@ def _tidy_output(output: NotebookNode, folders: list[Path]) -> None:
 
 
 def _best_forms(data: NotebookNode, folders: list[Path]) -> dict[str, Any]:
-    """What a reader of the web sees: of a plot its picture, as sites strip drawings from HTML."""
+    """What a reader of the web sees: of a plot its picture, on a light ground of its own.
+
+    GitHub strips a drawing from HTML, and has shown SVG outputs as black boxes or not at all
+    (jupyter/nbviewer#1037, xflr6/graphviz#182); JupyterLab shows none in a notebook that it does
+    not trust (jupyterlab/jupyterlab#10464). A PNG is shown by each of them, in the dark too.
+    """
     for kind in ("image/png", "text/html"):
         if kind in data:
             data = NotebookNode({kind: data[kind]})

@@ -202,6 +202,7 @@ def test_a_wrong_answer_is_told_in_a_sentence_what_is_wrong(check, which):
     assert word in verdict
     assert "object at 0x" not in verdict
     assert len(verdict) < 250
+    assert verdict._repr_html_().startswith("<p>Not yet: ")
 
 
 def test_each_notebook_has_one_exercise_and_each_check_is_in_this_table():
@@ -213,4 +214,4 @@ def test_each_notebook_has_one_exercise_and_each_check_is_in_this_table():
     defined = {
         name for name, made in vars(checks).items() if getattr(made, "__module__", "") == "checks"
     }
-    assert defined == {check.__name__ for check in EXERCISES} | {"near"}
+    assert defined == {check.__name__ for check in EXERCISES} | {"near", "marked", "Marked"}

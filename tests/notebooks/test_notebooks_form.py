@@ -28,6 +28,7 @@ def test_a_notebook_is_short_and_ends_with_a_marked_exercise(path):
     assert max(len(cell.source.splitlines()) for cell in code) <= 12
     assert "What you will learn" in cells[0].source
     assert cells[-2].source.startswith("## Exercise")
+    assert "<details><summary>A hint</summary>\n\n" in cells[-2].source
     assert "checks." in cells[-1].source
 
 

@@ -44,6 +44,7 @@ async def test_the_code_is_the_pages_own_link_as_a_phone_writes_it(grant, may):
     link = f"http://192.168.1.7:{port}/sessions/s?token={secret}"
     assert qr_code(link, "The link to this page") in page
     assert f"may {may}" in page
+    assert page.count("<summary>Show the QR code</summary>") == (grant == "control")
 
 
 async def test_a_page_that_came_by_https_keeps_its_name_and_one_in_clear_shows_no_code():

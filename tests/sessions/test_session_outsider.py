@@ -1,5 +1,6 @@
 """A log of an outsider's, in SQLite, held to the contract that ships with the package."""
 
+import asyncio
 import inspect
 import sqlite3
 from dataclasses import replace
@@ -8,7 +9,7 @@ import pytest
 
 from toolkit.events import decode_event, encode, new_event
 from toolkit.sessions import Ack, Fenced, MemoryLog, Session, TableLog
-from toolkit.sessions.contract import CHECKS, check_log, order_of_acknowledgement
+from toolkit.sessions.contract import CHECKS, check_log, order_of_acknowledgement, stored_once
 from toolkit.sessions.log import LogUnavailable
 
 TABLE = "create table if not exists events (seq integer primary key autoincrement, session, json)"
@@ -76,6 +77,22 @@ async def test_a_log_that_breaks_its_promises_is_found_out():
     with pytest.raises(ExceptionGroup, match="1 of 1 promises are broken") as broken:
         await check_log(Forgetful, [order_of_acknowledgement])
     assert broken.value.exceptions[0].__notes__ == ["broken promise: order_of_acknowledgement"]
+
+
+async def test_a_log_that_never_answers_breaks_a_promise_and_not_the_suite():
+    class Silent(MemoryLog):
+        async def append(self, event, fence=None):
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup, match="2 of 2 promises are broken") as broken:
+        await check_log(Silent, [order_of_acknowledgement, stored_once], check_s=0.2)
+    first, second = broken.value.exceptions
+    assert isinstance(first, TimeoutError)
+    assert first.__notes__ == [
+        "it was not over after 0.2 s",
+        "broken promise: order_of_acknowledgement",
+    ]
+    assert second.__notes__[-1] == "broken promise: stored_once"
 
 
 def test_an_outsiders_log_takes_fewer_than_25_lines():

@@ -675,3 +675,51 @@ def test_a_table_costs_no_more_than_other_text_and_a_huge_one_says_that_it_is_pl
     small = table_of(4, 4)[:8_000]
     assert "<td>b</td>" in render.markdown(small)
     assert "as it was written" in render.markdown("a" * 50_000)
+
+
+def counted_reply(run, words="", tool=""):
+    """A reply of a named agent as a session has it: words before the count of its tokens, calls
+    after it.
+    """
+    data = {"agent": "support", "run": run}
+    usage = {"usage": {"input_tokens": 1600, "output_tokens": 35}, "run": run, "model": "haiku"}
+    steps = [Step(f"m-{run}", "message", "assistant", words, data=data)] if words else []
+    steps.append(Step(f"u-{run}", "model.usage", "support", "", data=usage))
+    if tool:
+        call_data = {**data, "call_id": run, "arguments": {}}
+        steps.append(Step(f"c-{run}", "tool.call", "assistant", tool, data=call_data))
+        result_data = {"call_id": run, "error": False, "run": run}
+        steps.append(Step(f"r-{run}", "tool.result", "tool", "done", data=result_data))
+    return steps
+
+
+def test_what_a_reply_used_stands_behind_a_fold_of_the_step_that_used_it():
+    steps = [said("user", "Hello"), *counted_reply("1", tool="find")]
+    steps += [*counted_reply("2", "Found.", "refund"), *counted_reply("3", "Bye")]
+    trace = Trace("t", steps)
+    html = trace_html(trace)
+    user, find, found, refund, bye = steps_of(html).split("<article")[1:]
+    for owner, usage in ((find, "u-1"), (found, "u-2"), (bye, "u-3")):
+        assert f'id="{step_anchor(trace, usage)}" data-step="{usage}"' in owner
+        assert "<summary>1,635 tokens</summary>" in owner
+    assert "tokens" not in user + refund
+    assert "support · model.usage" not in html
+    assert html.count('class="tick ') == 5
+
+
+def test_a_count_of_tokens_whose_reply_is_not_at_hand_is_a_step_of_its_own():
+    usage = Step("u", "model.usage", "support", "", data={"usage": {"input_tokens": 7}})
+    other = Step("m", "message", "assistant", "Hi", data={"agent": "planner"})
+    own = Step("n", "message", "support", "Hi", data={"usage": {"input_tokens": 8}})
+    for steps in ([usage], [other, usage], [usage, said("user", "Hello")], [own, usage]):
+        html = steps_of(trace_html(Trace("t", steps)))
+        assert "support · model.usage" in html, steps
+
+
+def test_one_actor_has_one_name_on_a_page():
+    trace = Trace("t", [said("user", "Hello"), *counted_reply("1", "Bye")] * SHOWS_END)
+    html = trace_html(trace)
+    assert "<bdi>support: Bye</bdi>" in head_of(html)
+    assert 'aria-label="2 support · Bye"' in html
+    assert '<span class="assistant">support</span>' in html
+    assert "assistant: " not in html

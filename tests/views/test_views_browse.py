@@ -126,6 +126,34 @@ def test_what_a_trace_does_not_say_is_blank_and_a_column_that_nobody_fills_is_le
     assert "duration_s" not in table.get_state()["_dt_args"]["table_html"]
 
 
+def test_fields_of_the_sources_own_are_columns_beside_the_title():
+    traces = []
+    for n in range(3):
+        meta = {
+            "task_id": n,
+            "trial": n > 1,
+            "session": f"s{n}",
+            "copy": f"t{n}",
+            "nested": {"a": 1},
+        }
+        meta |= {"<img src=x>": "hostile", f"field{'x' * 50}": 1, "note": "<img src=x>" + "y" * n}
+        traces.append(Trace(f"t{n}", (Step("u", "message", "user", f"Hello {n}"),), meta))
+    arguments = TraceBrowser(traces).table.get_state()["_dt_args"]
+    columns = re.findall(r"<th>(\w+)</th>", arguments["table_html"])
+    rows = json.loads(arguments["data_json"])
+    assert columns[: len(rows[0])] == ["id", "title", "task_id", "trial", "note"]
+    assert [row[2] for row in rows] == ["0", "1", "2"]
+    assert "<img src=x" not in json.dumps(arguments)
+
+
+def test_of_many_fields_of_the_sources_own_the_first_few_are_columns():
+    fields = {f"field{n}": n for n in range(2000)}
+    traces = [Trace(f"t{n}", (), dict.fromkeys(fields, n)) for n in range(2)]
+    html = TraceBrowser(traces).table.get_state()["_dt_args"]["table_html"]
+    assert ">field0<" in html
+    assert ">field6<" not in html
+
+
 def test_thousands_of_rows_are_all_there_and_a_search_leaves_no_widgets_behind():
     browser = TraceBrowser([trace(f"t{n}", "Hello") for n in range(3000)])
     assert len(json.loads(browser.table.get_state()["_dt_args"]["data_json"])) == 3000

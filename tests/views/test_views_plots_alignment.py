@@ -96,7 +96,7 @@ def test_a_plot_of_simulated_labels_says_so_on_itself_and_one_of_people_does_not
 def test_a_plot_tells_its_effective_n(name, written):
     told = {
         "alignment": "n = 59",
-        "rates": "n = 44 pass + 15 fail 1 unparsed",
+        "rates": "n = 44 pass + 15 fail, 1 unparsed",
         "versions": "n = 59",
         "agreement": "n = 3",
     }

@@ -1,6 +1,7 @@
 """The look of plots: inks that follow the theme, text that can be read, nothing outside."""
 
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from toolkit.views import (
     plot_versions,
     plot_widths,
 )
+from toolkit.views.plots import for_phones
 
 READABLE = 4.5
 SIMULATED = {"human_kind": "simulated", "judge_source": "simulated"}
@@ -108,14 +110,21 @@ NAMES = "alignment rates versions agreement corrected widths critiques delivery 
 NAMES += ["lengths", "saturation"]
 
 
+WIDTHS = {"page": nullcontext, "phone": for_phones}
+
+
 @pytest.fixture(scope="module")
 def drawn(request, tmp_path_factory):
-    ax = every_plot(tmp_path_factory.mktemp("plots"))[request.param]()
+    name, width = request.param.split(" on a ")
+    with WIDTHS[width]():
+        ax = every_plot(tmp_path_factory.mktemp("plots"))[name]()
     ax.figure.draw_without_rendering()
     return ax
 
 
-each_plot = pytest.mark.parametrize("drawn", NAMES, indirect=True)
+each_plot = pytest.mark.parametrize(
+    "drawn", [f"{name} on a {width}" for width in WIDTHS for name in NAMES], indirect=True
+)
 
 
 def contrast(one, other):
@@ -190,6 +199,19 @@ def test_no_text_stands_on_another(drawn):
     for at, (text, box) in enumerate(boxes):
         for other, other_box in boxes[at + 1 :]:
             assert not box.overlaps(other_box), (text, other)
+
+
+@each_plot
+def test_no_text_lies_across_the_edge_of_a_shade(drawn):
+    for text in drawn.texts:
+        if text.get_bbox_patch() or not text.get_text().strip():
+            continue  # it stands on a ground of its own
+        box = text.get_window_extent().padded(-1)
+        for patch in drawn.patches:
+            shade = patch.get_window_extent()
+            if shade.overlaps(box):
+                assert shade.contains(box.x0, box.y0), text
+                assert shade.contains(box.x1, box.y1), text
 
 
 @each_plot

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from toolkit.harness.contract import Criterion
 from toolkit.harness.workspace import clip, lay_files
+from toolkit.shown import Shown
 from toolkit.warden import NOT_STARTED, Limits, command
 
 LIMITS = Limits(cpu_s=60, memory_bytes=2 << 30, file_bytes=8 << 20, processes=4096)
@@ -25,7 +26,7 @@ ERROR_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Shown):
     """What came of one command."""
 
     exit_code: int | None

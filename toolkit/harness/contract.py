@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from toolkit.errors import UsageError
 from toolkit.records import RecordError, decode, encode, fingerprint
+from toolkit.shown import Shown
 
 Side = Literal["generator", "evaluator"]
 SIDES: tuple[Side, ...] = ("generator", "evaluator")
@@ -32,7 +33,7 @@ class TextFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(Shown):
     """One promise, with a command whose outcome decides whether it is kept. Raises ContractError
     where none could.
     """
@@ -81,7 +82,7 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(Shown):
     """What is promised for `goal`. With both signatures it is frozen: a contract that was changed
     since is an error.
 

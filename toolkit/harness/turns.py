@@ -18,6 +18,7 @@ from toolkit.models import Tape
 from toolkit.models.prices import cost_of, worst_case
 from toolkit.records import validate
 from toolkit.sessions import Run, Session
+from toolkit.shown import Shown
 from toolkit.tasks import stop
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class Stop(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Shown):
     """What a build may use."""
 
     rounds: int = 4

@@ -9,6 +9,7 @@ from typing import Literal
 
 from toolkit.harness.commands import CheckResult
 from toolkit.harness.contract import Contract, Criterion
+from toolkit.shown import Shown
 from toolkit.traces import Source
 
 Grade = Literal["pass", "fail", "unscored"]
@@ -17,7 +18,7 @@ Ended = Literal["complete", "failed", "cancelled", "error", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
-class CriterionVerdict:
+class CriterionVerdict(Shown):
     """The verdict on one criterion in one round: the stricter of what the check shows and what the
     Evaluator says.
     """
@@ -30,7 +31,7 @@ class CriterionVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Shown):
     """How a build ended."""
 
     outcome: Ended = "error"

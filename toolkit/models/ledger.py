@@ -10,6 +10,7 @@ from toolkit.errors import FieldbookError
 from toolkit.models.deadline import clock_stopped
 from toolkit.models.model import Price, Request, State, Usage
 from toolkit.models.prices import cost_usd, worst_case
+from toolkit.shown import Shown
 from toolkit.traces import Source
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class BudgetExceeded(FieldbookError, RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Shown):
     """One HTTP attempt, or one call of a scripted model; of a batch, one request of it."""
 
     model: str
@@ -61,7 +62,7 @@ class _Bid:
 
 
 @dataclass(eq=False)
-class Ledger:
+class Ledger(Shown):
     """Counts tokens and dollars, attempt by attempt; simulated ones too, marked by their source."""
 
     cap_usd: float | None = None
@@ -82,6 +83,15 @@ class Ledger:
         self._owners: dict[int, asyncio.Task[Any] | None] = {}
         """The task that began each open attempt, by the attempt's number."""
         self._queue: list[_Bid] = []
+
+    def __str__(self) -> str:
+        n_open = sum(attempt.state == "open" for attempt in self.attempts)
+        sources = " and ".join(sorted({attempt.source for attempt in self.attempts}))
+        cap = "no cap" if self.cap_usd is None else f"a cap of ${self.cap_usd:.4f}"
+        words = f"${self.cost_usd:.4f} spent in {len(self.attempts):,} attempts"
+        words += f" ({sources})" if sources else ""
+        words += f", {n_open:,} still open" if n_open else ""
+        return f"{words}; ${self.held_usd:.4f} count against {cap}"
 
     @property
     def cost_usd(self) -> float:

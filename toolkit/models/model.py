@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
+from toolkit.shown import Shown
 from toolkit.traces import Source
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ TokenCount = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Shown):
     """Tokens of one attempt."""
 
     input_tokens: TokenCount = 0
@@ -74,7 +75,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Shown):
     """What came back. Where `ok` is False there is no verdict to read and no tool to run."""
 
     text: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from toolkit.events import CONTROL_KINDS, Event, encode, storable
+from toolkit.shown import Shown
 
 Durability = Literal["memory", "os", "fsync"]
 """What an acknowledged event survives: nothing but this process; a kill -9 of the process that
@@ -123,7 +124,7 @@ class LogClosed(LogUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(Shown):
     """The log's word that an event is stored."""
 
     event: Event
@@ -141,7 +142,7 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(Shown):
     """What a log holds of one session now: enough to tell whether a cursor is of this history."""
 
     first: str | None

@@ -10,12 +10,14 @@ from toolkit.sessions.conversation import Conversation
 from toolkit.sessions.log import CursorLost, LogClosed, LogUnavailable
 from toolkit.sessions.presence import PRESENCE_TTL_S, presence
 from toolkit.sessions.session import Session
+from toolkit.shown import Shown
 from toolkit.tasks import stop
+from toolkit.traces.amounts import quantity
 
 RETRY_S = 0.2
 
 
-class Surface:
+class Surface(Shown):
     """What one device shows of a session. Disconnecting loses nothing and cancels nothing.
 
     Parameters
@@ -108,6 +110,11 @@ class Surface:
             waited = f"surface {self.name!r} waited {timeout_s} s at cursor {self.cursor}"
             raise TimeoutError(waited) from None
         return self.conversation
+
+    def __str__(self) -> str:
+        state = "connected" if self.connected else "away"
+        n_items = quantity(len(self.conversation.items), "item")
+        return f"The {self.name} is {state}: it has read up to event {self.cursor}, {n_items}."
 
     def __repr__(self) -> str:
         state = "connected" if self.connected else "away"

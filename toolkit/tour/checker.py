@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from toolkit.events import Event
+from toolkit.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Shown):
     """Ids of events to which something happened; all empty is what durable means."""
 
     lost: tuple[str, ...]

@@ -15,7 +15,9 @@ from uuid import uuid4
 from toolkit.events import Event
 from toolkit.harbor import Situation, Talk, Truth, harbor_policy, situations
 from toolkit.models import Answer, Model, Request
+from toolkit.render import block
 from toolkit.sessions import Durability, Log, MemoryLog, NatsLog, NatsServer, Session, fold
+from toolkit.shown import values_html
 from toolkit.tour.checker import check
 from toolkit.tour.reader import Arrival, Kill, arrivals, start_process, start_task
 from toolkit.traces import Trace
@@ -52,6 +54,9 @@ class Delivery:
     """Conversations in which every run was complete."""
     truth: tuple[Truth, ...]
     """What is planted in each conversation; it says nothing about a live agent."""
+
+    def _repr_html_(self) -> str:
+        return block(values_html(self.counts()))
 
     def counts(self) -> dict[str, int | bool | str | float]:
         """The figures of the tour.

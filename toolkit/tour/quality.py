@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from toolkit import evals, harbor
 from toolkit.harbor.raters import rate_all
 from toolkit.models import Model, connect_model
+from toolkit.render import block
+from toolkit.shown import values_html
 from toolkit.traces import Trace
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ class Quality:
     topics: evals.TopicMap
     dataset: evals.Dataset
     """The tour's own failures, promoted."""
+
+    def _repr_html_(self) -> str:
+        return block(values_html(self.counts()))
 
     def counts(self) -> dict[str, Any]:
         """The figures of the tour's eval half."""

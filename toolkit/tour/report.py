@@ -1,6 +1,7 @@
 """The tour's report: one HTML page that needs nothing but itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,12 +85,12 @@ def _delivery(delivery: Delivery) -> list[Html]:
     from toolkit.views import plot_delivery
 
     simulated = "simulated" in sources_of(delivery.traces)
-    axes = plot_delivery(delivery.frame(), delivery.faults, simulated=simulated)
+    plot = partial(plot_delivery, delivery.frame(), delivery.faults, simulated=simulated)
     counts = delivery.counts()
     rows = [[name.replace("_", " "), value] for name, value in counts.items()]
     return [
         tag("h2", "Does it arrive?"),
-        _figure(axes, delivery_sentence(counts)),
+        _figure(plot, delivery_sentence(counts)),
         render.details("How this was counted", render.table(rows)),
     ]
 
@@ -103,10 +104,10 @@ def _quality(quality: Quality) -> list[Html]:
         scores.append({"scorer": name, **counts})
     return [
         tag("h2", "Is it good?"),
-        _figure(plot_alignment(alignment), alignment_sentence(alignment)),
+        _figure(partial(plot_alignment, alignment), alignment_sentence(alignment)),
         render.details(f"What {len(scores)} scorers say", render.table(scores, list(scores[0]))),
         tag("h2", "What is it about?"),
-        _figure(plot_topics(quality.topics), ABOUT_TOPICS),
+        _figure(partial(plot_topics, quality.topics), ABOUT_TOPICS),
         tag("h2", "What is new?"),
         *_cases(quality),
     ]
@@ -145,7 +146,12 @@ def _trace(quality: Quality) -> list[Html]:
     return [tag("h2", "A trace, as it fell out of its session"), trace_html(shown)]
 
 
-def _figure(axes: "Axes", caption: str) -> Html:
-    figure = axes.get_figure(root=True)
-    assert figure
-    return render.figure(figure, caption)
+def _figure(plot: Callable[[], "Axes"], caption: str) -> Html:
+    """What `plot` draws, once for a laptop and once for a phone."""
+    from toolkit.views.plots import for_phones
+
+    wide = plot().get_figure(root=True)
+    with for_phones():
+        narrow = plot().get_figure(root=True)
+    assert wide
+    return render.figure(wide, caption, narrow)

@@ -1,7 +1,7 @@
 """The outline of a trace: its entries as a page shows them, and which of them failed and why."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
@@ -10,6 +10,10 @@ from toolkit.render import visible
 from toolkit.traces.brief import as_text, as_words, shortened
 from toolkit.traces.trace import Step, Trace
 
+USAGE = "model.usage"
+"""The kind of a step that counts what a reply used."""
+REPLIES = ("message", "thinking", "tool.call")
+"""The kinds of steps that a reply is made of."""
 SAYS_ERROR = re.compile(r"\W{0,4}(error|exception|traceback|fatal)\b", re.IGNORECASE)
 """How a result begins that speaks of an error, where the source does not say that it failed."""
 NAMES_ERROR = re.compile(r"^E\s{2,}\S|\b\w*(Error|Exception)\b|\b(error|fatal|panic):")
@@ -45,6 +49,8 @@ class Entry:
     """Whether the source states that it failed, or its result only speaks of an error."""
     same_as: int | None = None
     """The number of the first failed call with the same name and arguments."""
+    usages: tuple[tuple[int, Step], ...] = ()
+    """The steps that count what it used, with their numbers."""
 
     @property
     def failed(self) -> bool:
@@ -74,19 +80,37 @@ class Entry:
     @property
     def result_anchor(self) -> str | None:
         """The id of the element of a result that stands with its call."""
-        if self.result_number is None:
-            return None
-        return f"{self.anchor.rpartition('-')[0]}-{self.result_number}"
+        return self.anchor_of(self.result_number) if self.result_number else None
+
+    def anchor_of(self, number: int) -> str:
+        """The id of the element of another step, which stands with this one."""
+        return f"{self.anchor.rpartition('-')[0]}-{number}"
+
+    @property
+    def who(self) -> str:
+        """Who acts: a named agent by its name."""
+        return who_acts(self.step)
 
     @property
     def agent(self) -> str:
         """The named agent or sub-agent that acts; empty where the source names none."""
-        return as_words(self.step.data.get("agent") or "")
+        return _agent(self.step)
 
     @property
     def answer(self) -> Step:
         """The result of a call; the step itself where there is none."""
         return self.result or self.step
+
+
+def who_acts(step: Step) -> str:
+    """The actor of a step; of an assistant that has a name, the name."""
+    if step.actor == "assistant":
+        return _agent(step) or step.actor
+    return step.actor
+
+
+def _agent(step: Step) -> str:
+    return as_words(step.data.get("agent") or "")
 
 
 def _lines(text: str) -> list[str]:
@@ -109,27 +133,59 @@ def _telling(lines: list[str]) -> str:
 
 
 def outline(trace: Trace, anchors: str | None = None) -> list[Entry]:
-    """The entries of a trace in order. A result that answers no call stands where it came in."""
+    """The entries of a trace in order. A result that answers no call stands where it came in, and a
+    count of tokens where its reply is not at hand.
+    """
     prefix = anchors_of(trace) if anchors is None else anchors
     results = _results_by_call(trace)
     call_keys = {_call_key(call) for call in trace.calls}
+    usages = _usages_by_reply(trace.steps)
+    folded = {number for used in usages.values() for number, _ in used}
     first_failures: dict[str, int] = {}
     entries: list[Entry] = []
     for number, step in enumerate(trace.steps, 1):
+        if number in folded:
+            continue
         anchor = f"{prefix}-{number}"
+        used = tuple(usages.get(number, ()))
         key = _call_key(step)
         result_number, result = results.get(key, (None, None))
         if step.kind == "tool.call":
             failure = _failure_of(result or step)
-            entry = Entry(step, number, anchor, result, result_number, failure)
+            entry = Entry(step, number, anchor, result, result_number, failure, usages=used)
             if failure:
                 asked = f"{step.content} {as_text(step.data.get('arguments'))}"
                 first = first_failures.setdefault(asked, number)
                 entry = replace(entry, same_as=first if first != number else None)
             entries.append(entry)
         elif step is not result or key not in call_keys:
-            entries.append(Entry(step, number, anchor, failure=_failure_of(step)))
+            entries.append(Entry(step, number, anchor, failure=_failure_of(step), usages=used))
     return entries
+
+
+def _usages_by_reply(steps: Sequence[Step]) -> dict[int, list[tuple[int, Step]]]:
+    """The steps that count what a reply used, by the number of the step that they stand with: the
+    words before them, or else what the reply does after them.
+    """
+    usages: dict[int, list[tuple[int, Step]]] = {}
+    for number, usage in enumerate(steps, 1):
+        if usage.kind != USAGE:
+            continue
+        for other in (number - 1, number + 1):
+            reply = steps[other - 1] if 1 <= other <= len(steps) else usage
+            is_call_before = reply.kind == "tool.call" and other < number
+            if _counts(usage, reply) and not is_call_before:
+                usages.setdefault(other, []).append((number, usage))
+                break
+    return usages
+
+
+def _counts(usage: Step, reply: Step) -> bool:
+    """Whether a step can be what another one counts the tokens of."""
+    is_of_run = reply.data.get("run") == usage.data.get("run")
+    is_uncounted = not reply.data.get("usage")
+    is_reply = reply.kind in REPLIES and who_acts(reply) == who_acts(usage)
+    return is_reply and is_of_run and is_uncounted
 
 
 def _failure_of(step: Step) -> Literal["stated", "said"] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.render import Html, details, fragment, link, tag
 from toolkit.traces.amounts import dollars, moment, since, thousands
 from toolkit.traces.brief import as_text, as_words, shortened
+from toolkit.traces.outline import Entry
 from toolkit.traces.page_pictures import pictures_html, pictures_in
 from toolkit.traces.page_texts import text_html
 from toolkit.traces.page_values import json_of, value_html
@@ -64,17 +65,38 @@ def model_html(step: Step) -> Html:
     return tag("span", model) if isinstance(model, str) else fragment()
 
 
+def used_html(entry: Entry) -> Html:
+    """What a reply used, as it says itself, or as the steps beside it count it."""
+    parts = [usage_html(entry.step)]
+    for number, step in entry.usages:
+        parts.append(_count_html(step, number, entry.anchor_of(number)))
+    return fragment(*parts)
+
+
+def _count_html(step: Step, number: int, anchor: str) -> Html:
+    """A step that counts what another one used, behind a fold with an anchor of its own."""
+    usage = step.data.get("usage")
+    counts = usage if isinstance(usage, Mapping) else {}
+    what = soft(f"{number} {step.kind}")
+    folded = details(_sum(counts), what, model_html(step), soft(_stated(counts)), rest_html(step))
+    return tag("div", folded, class_="usage soft", id=anchor, data_step=step.id)
+
+
 def usage_html(step: Step) -> Html:
     """What a reply used, behind a fold that says the sum."""
     usage = step.data.get("usage")
     if not isinstance(usage, Mapping) or not usage:
         return fragment()
+    return tag("div", details(_sum(usage), _stated(usage)), class_="usage soft")
+
+
+def _stated(usage: Mapping[str, Any]) -> str:
+    """All that a usage states, in a line."""
     stated = []
     for name, value in usage.items():
         noun = as_words(name).replace("_", " ")
         stated.append(f"{noun} {as_words(value)}")
-    folded = details(_sum(usage), ", ".join(stated))
-    return tag("div", folded, class_="usage soft")
+    return ", ".join(stated)
 
 
 def _sum(usage: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from toolkit.traces.page_about import (
     span,
     time_html,
     usage_html,
+    used_html,
 )
 from toolkit.traces.page_pictures import without_pictures
 from toolkit.traces.page_texts import string_html, without_edit
@@ -45,7 +46,7 @@ def call_html(entry: Entry, reading: Reading) -> Html:
         span(_aside(entry), "aside"),
         time_html(step, reading),
     ]
-    body = [_arguments(arguments), _answer(entry), usage_html(step), rest_html(step)]
+    body = [_arguments(arguments), _answer(entry), used_html(entry), rest_html(step)]
     found = reading.finds(step) or reading.finds(entry.result)
     return _folded(head, body, entry.failed or found)
 

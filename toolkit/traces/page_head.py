@@ -187,7 +187,7 @@ def _end(last: Entry) -> Html:
     step = last.step
     words = f"a call of {last.name}"
     if not step.kind.startswith("tool."):
-        words = f"{step.actor}: {shortened(step.content, END_CHARS)}"
+        words = f"{last.who}: {shortened(step.content, END_CHARS)}"
     return tag(
         "div",
         "It ends at step ",

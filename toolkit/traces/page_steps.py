@@ -10,7 +10,7 @@ from toolkit.traces.page_about import (
     rest_html,
     span,
     time_html,
-    usage_html,
+    used_html,
 )
 from toolkit.traces.page_calls import call_html, result_html
 from toolkit.traces.page_pictures import without_pictures
@@ -69,7 +69,7 @@ def _event_html(entry: Entry, reading: Reading) -> Html:
         span("failed", "badge failed") if entry.failed else "",
         time_html(step, reading),
         model_html(step),
-        tag("div", usage_html(step), rest_html(step), class_="aside"),
+        tag("div", used_html(entry), rest_html(step), class_="aside"),
         class_="who",
     )
     words = _words(step, text, reading)
@@ -78,14 +78,11 @@ def _event_html(entry: Entry, reading: Reading) -> Html:
 
 def _label(entry: Entry) -> str:
     """Who acts, and how where it is not by a message."""
-    step = entry.step
-    name = step.actor
-    if name == "assistant":
-        name = entry.agent or name
-    if step.kind == "message":
-        return name
-    kind = "reasoning" if step.kind == "thinking" else step.kind
-    return f"{name} · {kind}"
+    kind = entry.step.kind
+    if kind == "message":
+        return entry.who
+    word = "reasoning" if kind == "thinking" else kind
+    return f"{entry.who} · {word}"
 
 
 def _words(step: Step, text: str, reading: Reading) -> Html:

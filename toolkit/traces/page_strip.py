@@ -22,8 +22,7 @@ def bar_html(entries: Sequence[Entry]) -> Html:
         return fragment()
     box = tag("input", type="checkbox", class_="open-all")
     tools = [tag("label", box, " open all")]
-    looks = {look_of(entry) for entry in entries}
-    names = [span(look, look) for look in NAMED_LOOKS if look in looks]
+    names = _names(entries)
     failed = _failed(entries)
     if failed:
         first = f"#{failed[0].anchor}"
@@ -32,6 +31,19 @@ def bar_html(entries: Sequence[Entry]) -> Html:
     tools.append(tag("span", *names, class_="keys", aria_hidden="true"))
     toolbox = tag("div", *tools, class_="tools")
     return tag("div", _strip(entries), toolbox, class_="bar")
+
+
+def _names(entries: Sequence[Entry]) -> list[Html]:
+    """What the colours stand for; an assistant by its name, where all have the same."""
+    actors: dict[str, set[str]] = {}
+    for entry in entries:
+        actors.setdefault(look_of(entry), set()).add(entry.who)
+    names = []
+    for look in NAMED_LOOKS:
+        if look in actors:
+            is_named = look == "assistant" and len(actors[look]) == 1
+            names.append(span(actors[look].pop() if is_named else look, look))
+    return names
 
 
 def _failed(entries: Sequence[Entry]) -> list[Entry]:
@@ -64,6 +76,5 @@ def _tick(entries: Sequence[Entry]) -> Html:
         words = f"failed: {entry.why}"
     elif step.kind == "message":
         words = shortened(step.content, LABEL_CHARS)
-    who = entry.agent or step.actor
-    label = f"{entry.number} {who} · {words}"
+    label = f"{entry.number} {entry.who} · {words}"
     return tag("a", href=f"#{entry.anchor}", class_=look, title=label, aria_label=label)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex, overload
 
 from toolkit import render
+from toolkit.shown import Shown
 from toolkit.traces.amounts import quantity
 from toolkit.traces.trace import Trace, title
 
@@ -26,7 +27,7 @@ class SkippedRecords(UserWarning):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Shown):
     """A record that was skipped."""
 
     record: int

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from toolkit.shown import Shown
+
 Source = Literal["live", "tape", "simulated", "imported"]
 """Where something comes from. It travels with every reply, trace, label and figure."""
 
@@ -10,7 +12,7 @@ TITLE_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Shown):
     """One thing that happened in a trace."""
 
     id: str

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from toolkit.shown import Shown
 from toolkit.traces.sources import Mixture, first_in, least_live
 
 RATER_KINDS = ("simulated", "model", "human")
@@ -15,7 +16,7 @@ LABELS_OF = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class Origin(Shown):
     """Who labelled (a `RaterKind`), and where verdicts and traces come from (a `Source`); None
     where nobody said.
     """

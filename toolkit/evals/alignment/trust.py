@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from toolkit import render
 from toolkit.evals.alignment.alignment import Alignment
+from toolkit.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ class HashedJudge(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrustPolicy:
+class TrustPolicy(Shown):
     """What a judge must show. Bounds are those of its 95% intervals, so that a lucky few labels do
     not pass.
     """

@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from toolkit import render
 from toolkit.evals.experiments.openai_evals import exported_cases
 from toolkit.evals.labels.labels import Label
 from toolkit.evals.text import user_messages
@@ -23,13 +24,15 @@ from toolkit.records import (
     read_text,
     write_whole,
 )
+from toolkit.shown import Shown
 from toolkit.traces import Source, Trace
+from toolkit.traces.amounts import quantity
 
 REASON_FIELDS = ("rater", "rater_kind", "verdict", "why")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Case(Shown):
     """One input, what is expected of it, and where it came from."""
 
     id: str
@@ -90,6 +93,16 @@ def promote(
     )
 
 
+CASES_SHOWN = 20
+
+
+def _first_reason(case: Case) -> str:
+    """The reason of the first label; blank where the case has none."""
+    reasons = case.meta.get("reasons")
+    first = reasons[0] if isinstance(reasons, list) and reasons else None
+    return str(first.get("why", "")) if isinstance(first, dict) else ""
+
+
 class Dataset:
     """Cases in order, each added as by `add`, under a name."""
 
@@ -102,6 +115,14 @@ class Dataset:
         """The file that it was loaded from, and what that held."""
         for case in cases:
             self.add(case)
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for case in self.cases[:CASES_SHOWN]:
+            rows.append((case.id, case.trace_id or "", _first_reason(case)))
+        head = f"{self.name}: {quantity(len(self.cases), 'case')}"
+        table = render.table(rows, ("case", "from the trace", "why"))
+        return render.block(render.tag("p", head), table)
 
     def __len__(self) -> int:
         return len(self.cases)

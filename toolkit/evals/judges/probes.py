@@ -13,6 +13,7 @@ from toolkit.evals.judges.judging import in_turn
 from toolkit.evals.judges.prompt import findings_in, trace_block
 from toolkit.evals.judges.verdict import Verdict
 from toolkit.models.model import Progress
+from toolkit.shown import Shown
 from toolkit.traces import Source, Trace
 from toolkit.traces.sources import SOURCES, least_live
 
@@ -27,7 +28,7 @@ QUESTION = "Which fits the rubric better as a whole: first, second, or tie?"
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Shown):
     """What a probe found. It prints as a sentence."""
 
     about: str

@@ -11,13 +11,14 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from toolkit.evals.judges.front_matter import fields_in, located, source_of
 from toolkit.records import RecordError, fingerprint, read_text, validate, write_whole
+from toolkit.shown import Shown
 
 STRICT: dict[str, Any] = {"extra": "forbid"}
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(Shown):
     """One thing that a good answer does."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -33,7 +34,7 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Shown):
     """What is said of a criterion, or of the whole; the reasons come before the grade."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -47,7 +48,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class Example(Shown):
     """A trace that the judge is shown, with the answer that a person would give."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -79,7 +80,7 @@ def _criteria(given: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Rubric:
+class Rubric(Shown):
     """What makes an answer good. Raises ValueError for what contradicts itself."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

@@ -12,11 +12,12 @@ from toolkit.evals.judges.rubric import Finding
 from toolkit.jsonl import JsonlFile
 from toolkit.models import Usage
 from toolkit.records import RecordError, validate
+from toolkit.shown import Shown
 from toolkit.traces import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Shown):
     """What a judge said of one trace."""
 
     trace_id: str

@@ -16,6 +16,7 @@ from toolkit.evals.labels.store import RetractableFile, Retraction
 from toolkit.evals.text import spelling
 from toolkit.jsonl import Line
 from toolkit.records import RecordError, canonical
+from toolkit.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def tidy(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class Label(Shown):
     """One rater's verdict on one trace. Raises ValueError for blank words, and for a verdict that
     there is not.
     """

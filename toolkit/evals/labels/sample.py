@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from toolkit import render
 from toolkit.traces import Trace, traces_frame
+from toolkit.traces.trace import title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,9 @@ class Sample(list[Trace]):
         return f"Sample of {len(self)}: {self.note}"
 
     def _repr_html_(self) -> str:
-        traces = "\n".join(repr(trace) for trace in self)
-        return render.block(render.tag("p", repr(self)), render.tag("pre", traces))
+        rows = [(trace.id, len(trace.steps), trace.source, title(trace)) for trace in self]
+        table = render.table(rows, ("trace", "steps", "source", "begins with"))
+        return render.block(render.tag("p", repr(self)), table)
 
 
 def sample_traces(

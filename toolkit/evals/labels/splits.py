@@ -13,13 +13,14 @@ from typing import Any, Literal
 from toolkit.evals.labels.store import append_decided
 from toolkit.evals.text import first_few
 from toolkit.jsonl import JsonlFile
+from toolkit.shown import Shown
 
 Part = Literal["train", "dev", "test"]
 SHARES: dict[Part, float] = {"train": 0.4, "dev": 0.3, "test": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class Split(Shown):
     """Which trace is in which part. Work on train and dev: each look at test makes it worth less,
     and is counted.
     """
@@ -82,8 +83,6 @@ class Split:
             times, f"been read {times} times"
         )
         return " · ".join([*listed, f"test has {was_read}"])
-
-    _repr_html_ = __str__
 
 
 @dataclass(frozen=True, slots=True)

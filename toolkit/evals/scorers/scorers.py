@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from toolkit.evals.text import python_value
+from toolkit.shown import Shown
 from toolkit.traces import Trace
 
 Value = bool | float | str | None
@@ -20,7 +21,7 @@ Scorer: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Score(Shown):
     """What a scorer found; a numpy or pandas value becomes Python's own.
 
     Raises ValueError for NaN, and for None without a reason.

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit import render
 from toolkit.evals.text import python_value, user_messages
 from toolkit.evals.topics.embedding import Embed, embed_texts, quiet
 from toolkit.evals.topics.naming import TOKEN, named_topics
 from toolkit.models.model import reporting
+from toolkit.shown import Shown
 from toolkit.traces import Source, Trace
 from toolkit.traces.sources import least_live
 
@@ -29,7 +31,7 @@ INSTALL = "pip install -e . && pip install --no-deps bertopic==0.17.4"
 
 
 @dataclass(frozen=True, slots=True)
-class Stability:
+class Stability(Shown):
     """How far refits on other row orders and seeds find the same topics: 1 same, 0 as chance."""
 
     mean: float
@@ -61,6 +63,15 @@ class TopicMap:
     """Of the traces: ``simulated`` as soon as one is; None of plain texts."""
     seed: int = 0
     min_topic_size: int = 5
+
+    def _repr_html_(self) -> str:
+        columns = ["size", "words", "sentence"]
+        table = render.table(self.topics[columns].to_numpy().tolist(), columns)
+        head = f"{len(self.topics)} topics in {len(self.labels):,} items"
+        if self.source:
+            head += f" ({self.source})"
+        notes = [render.tag("p", note) for note in self.warnings]
+        return render.block(render.tag("p", head), *notes, table)
 
     def stability(self, runs: int = 5) -> Stability:
         """Fit `runs` times again, at least once, with the rows shuffled and another seed, and
@@ -250,7 +261,8 @@ def _notes(
     n_distinct = len(np.unique(vectors.round(9), axis=0))
     share_equal = 1 - n_distinct / len(vectors)
     if share_equal > 0.20:
-        notes.append(f"{share_equal:.0%} of the texts have the same vector as another")
+        alike = "look the same as another one: copies make a topic of their own"
+        notes.append(f"{share_equal:.0%} of the texts {alike}")
     # sentence-transformers state how many tokens they read, and cut off the rest
     window = getattr(getattr(embed, "__self__", embed), "max_seq_length", None)
     if window:

@@ -11,6 +11,7 @@ Or one by one, as tests::
         await check(MyLog("events.db"))
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from toolkit.sessions.contract.reading import (
@@ -61,8 +62,19 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-async def check_log(make_log: Callable[[], Log], checks: Sequence[Check] | None = None) -> None:
+CHECK_S = 60.0
+"""How long a check may take, with the closing of its log: each takes seconds, on a slow log too."""
+
+
+async def check_log(
+    make_log: Callable[[], Log],
+    checks: Sequence[Check] | None = None,
+    check_s: float = CHECK_S,
+) -> None:
     """Hold the logs that `make_log` makes, each of them empty, to `checks`: by default, to all.
+
+    A check that is not over after `check_s` seconds is broken off: its promise is broken, as of a
+    read that waits for ever.
 
     Raises
     ------
@@ -72,13 +84,24 @@ async def check_log(make_log: Callable[[], Log], checks: Sequence[Check] | None 
     errors = []
     checks = CHECKS if checks is None else checks
     for check in checks:
-        log = make_log()
         try:
-            await check(log)
+            await _keep_to(check, make_log(), check_s)
         except Exception as error:
             error.add_note(f"broken promise: {check.__name__}")
             errors.append(error)
-        finally:
-            await log.close()
     if errors:
         raise ExceptionGroup(f"{len(errors)} of {len(checks)} promises are broken", errors)
+
+
+async def _keep_to(check: Check, log: Log, check_s: float) -> None:
+    """Run a check on a log, and close the log; TimeoutError where one of them takes too long."""
+    try:
+        async with asyncio.timeout(check_s) as deadline:
+            await check(log)
+    except TimeoutError as error:
+        if deadline.expired():
+            error.add_note(f"it was not over after {check_s:g} s")
+        raise
+    finally:
+        async with asyncio.timeout(check_s):
+            await log.close()

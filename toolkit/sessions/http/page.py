@@ -9,7 +9,7 @@ from string import Template
 from starlette.requests import HTTPConnection
 
 from toolkit.look import STYLE
-from toolkit.render import Html, fragment, qr_code, tag
+from toolkit.render import Html, details, fragment, qr_code, tag
 from toolkit.sessions.http.access import LOOPBACK, SOMEBODY, Pass, is_private, name_and_port
 
 HERE = Path(__file__).parent
@@ -117,11 +117,18 @@ def _welcome_html(welcome: Welcome, invitation: Invitation, may: Pass) -> Html:
 
 
 def _link_figure(link: str, may: Pass) -> Html:
-    """The QR code of the link, and what whoever scans it may do; nothing without a link."""
+    """The QR code of the link, and what whoever scans it may do; nothing without a link.
+
+    A code that lets others act is folded away until a click, so that a screen that many see, or a
+    picture of it, does not give it to all of them.
+    """
     if not link:
         return fragment()
+    code = qr_code(link, "The link to this page")
+    if may.grant == "control":
+        code = details("Show the QR code", code)
     caption = f"Open it on a phone. Whoever scans this code may {_powers(may)}."
-    return tag("figure", qr_code(link, "The link to this page"), tag("figcaption", caption))
+    return tag("figure", code, tag("figcaption", caption))
 
 
 def _powers(may: Pass) -> str:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
+from toolkit.shown import Shown
+
 Kind = Literal["cut", "stall", "half-open", "slow", "kill", "freeze", "nats-crash"]
 """Connections are reset; nothing moves for a while; what the server sends is lost while the
 connection seems to be up; each piece comes late; the web server gets SIGKILL and is started again;
@@ -27,7 +29,7 @@ SLOW_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Shown):
     """One thing that goes wrong."""
 
     at_s: float
@@ -44,7 +46,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Shown):
     """What goes wrong in a run, and when. The same seed draws the same schedule."""
 
     seed: int

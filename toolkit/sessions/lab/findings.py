@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from toolkit.sessions.lab.heard import STOPPED, Arrival, Heard, Texts, covers, n_chars, shown
 from toolkit.sessions.lab.probe import Probe
+from toolkit.shown import Shown
 
 Verdict = Literal["yes", "no", "could not probe"]
 
@@ -20,7 +21,7 @@ IN_FLIGHT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Shown):
     """One capability of the endpoint."""
 
     capability: str

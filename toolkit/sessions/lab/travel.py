@@ -23,6 +23,10 @@ async def conversation_at(session: Session, seq: int) -> Conversation:
     return conversation
 
 
+ID_CHARS = 8
+"""How much of an event's id is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoldDiff:
     """The items that two folds do not share, by the id of each item's first event."""
@@ -39,7 +43,7 @@ class FoldDiff:
         rows = []
         for change in ("added", "changed", "replaced"):
             for id_ in getattr(self, change):
-                rows.append((change, self.texts.get(id_, ""), id_))
+                rows.append((change, self.texts.get(id_, ""), id_[:ID_CHARS]))
         if not rows:
             return render.block(render.tag("p", "The two folds show the same."))
         return render.block(render.table(rows, ("change", "words", "event")))

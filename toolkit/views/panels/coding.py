@@ -141,17 +141,20 @@ class CodingPanel(Panel):
         hues = hues_of(now)
         rows = [heading("Codes of this reason")]
         for coding in self._codes_of_reason(now):
-            rows.append(self._draw_coding(page, coding, hues[coding.code]))
+            has_keys = coding.status == "suggested" and "confirm" not in page.buttons
+            rows.append(self._draw_coding(page, coding, hues[coding.code], has_keys))
         if len(rows) == 1:
             rows.append(HTML(render.block(render.tag("span", "none yet", class_="soft"))))
         return VBox(rows)
 
-    def _draw_coding(self, page: Page, coding: Coding, hue: int) -> Box:
+    def _draw_coding(self, page: Page, coding: Coding, hue: int, has_keys: bool) -> Box:
+        """A code with who gave it, and its buttons: those of the first suggestion have keys."""
         code = coding.code
+        which = "" if has_keys else f" {code}"
         row: list[Widget] = [HTML(chip_html(code, hue, (coding.status, coding.coder)))]
         if coding.status == "suggested":
             confirm = page.button(
-                f"confirm {code}",
+                f"confirm{which}",
                 "Confirm",
                 "check",
                 "Make this suggestion count, for this reason",
@@ -160,7 +163,7 @@ class CodingPanel(Panel):
             row.append(confirm)
         if coding.status != "dismissed":
             dismiss = page.button(
-                f"dismiss {code}",
+                f"dismiss{which}",
                 "Dismiss",
                 "times",
                 "Take this code off this reason",

@@ -7,7 +7,7 @@ from ipywidgets import HTML, HBox, Layout, Text
 from toolkit import render
 from toolkit.traces import Trace
 from toolkit.traces.brief import shortened
-from toolkit.traces.outline import step_anchor
+from toolkit.traces.outline import step_anchor, who_acts
 from toolkit.views.panels.page import button
 
 __all__ = ["StepField"]
@@ -93,6 +93,6 @@ class StepField(HBox):  # type: ignore[misc]
             return
         step = self._trace.steps[number - 1]
         anchor = step_anchor(self._trace, step)
-        name = f"{step.actor}: {shortened(step.content or step.kind, ABOUT_CHARS)}"
+        name = f"{who_acts(step)}: {shortened(step.content or step.kind, ABOUT_CHARS)}"
         look = render.tag("style", f"#{anchor}{{{FRAME}}}")
         self._about.value = render.block(look, render.tag("a", name, href=f"#{anchor}"))

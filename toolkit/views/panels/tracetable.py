@@ -1,11 +1,13 @@
 """The table of a `TraceBrowser`: a row a trace, as text, and the columns that are worth a look."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from itables.widget import ITable
 
 from toolkit.traces import Trace, traces_frame
+from toolkit.traces.frames import STATED_COLUMNS, TRACE_COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,18 +35,49 @@ OPTIONS: dict[str, Any] = {
 """Every row, escaped. The table's own search is left out: ours looks through whole traces."""
 
 
+OWN_FIELDS = 6
+"""How many fields of the source's own become columns."""
+OWN_CHARS = 60
+"""How much of such a field is shown."""
+FIELD_NAME = re.compile(r"[\w.-]{1,30}")
+TOLD = {*TRACE_COLUMNS, *STATED_COLUMNS, "session", "cursor"}
+"""The fields that are no columns of their own: others show them, or they say nothing of a trace."""
+
+
 def trace_table(rows: "DataFrame", hidden: Iterable[str]) -> ITable:
     """The table of `rows`, without the columns named in `hidden`."""
     return ITable(rows.drop(columns=list(hidden)), **OPTIONS)
 
 
 def cells_of(traces: Iterable[Trace]) -> "DataFrame":
-    """The table as text: a row a trace, without the columns that nobody fills."""
-    frame = traces_frame(traces)
+    """The table as text: a row a trace, without the columns that nobody fills. Fields of the
+    source's own stand beside the title.
+    """
+    listed = list(traces)
+    own = _own_fields(listed)
+    frame = traces_frame(listed, meta=own)
+    for name in reversed(own):
+        column = frame.pop(name).astype("string").str.slice(0, OWN_CHARS)
+        frame.insert(2, name, column)
     frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M:%S")
     filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
     cells = filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
     return cells.set_index("id", drop=False)
+
+
+def _own_fields(traces: Iterable[Trace]) -> list[str]:
+    """The names of the first fields of the source's own that hold a text, a number or a truth
+    value, and not the id again.
+    """
+    names: dict[str, None] = {}
+    for trace in traces:
+        for name, value in trace.meta.items():
+            is_told = FIELD_NAME.fullmatch(name) and name not in TOLD and value != trace.id
+            if is_told and isinstance(value, str | int | float | bool):
+                names[name] = None
+            if len(names) == OWN_FIELDS:
+                return list(names)
+    return list(names)
 
 
 def same_in_all(frame: "DataFrame") -> dict[str, str]:

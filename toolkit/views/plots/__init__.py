@@ -1,7 +1,8 @@
 """Plots: each takes an ``ax`` or makes its own, returns it, and says on its face what is simulated.
 
 A plot of your own is made of the same parts: `new_axes`, `write_heading`, `nothing_to_show` and
-`short_name`, or, of shares with their intervals, `plot_rows` of `Row`s and `Mark`s.
+`short_name`, or, of shares with their intervals, `plot_rows` of `Row`s and `Mark`s. For a page that
+is read on phones too, draw it once more inside of `for_phones()`.
 """
 
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any
 WHERE = {
     "Mark": "rows",
     "Row": "rows",
+    "for_phones": "figure",
     "new_axes": "figure",
     "nothing_to_show": "figure",
     "plot_agreement": "agreement",

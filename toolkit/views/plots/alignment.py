@@ -11,6 +11,7 @@ from toolkit.views.plots.figure import (
     BROWN,
     SOFT,
     in_our_look,
+    is_narrow,
     new_axes,
     nothing_to_show,
     short_name,
@@ -88,7 +89,7 @@ def _labels_of_either_verdict(alignment: Alignment) -> str:
         counts.append(f"{n} {short_name(label, 12, 5)}")
     note = f"n = {' + '.join(counts)}"
     if alignment.n_unparsed:
-        note += f"\n{alignment.n_unparsed} unparsed"
+        note += f",\n{alignment.n_unparsed} unparsed"
     return note
 
 
@@ -127,7 +128,7 @@ def plot_versions(
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
     ax.set_ylabel("share that the judge says right")
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=1 if is_narrow() else 2)
     subtitle = f"{_against(alignments)} · dotted: {wanted:.2f}, as wanted"
     return write_heading(ax, title, [subtitle], _any_simulated(alignments))
 

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 from toolkit.views.plots.figure import (
     GREEN,
+    GROUND,
     INK,
+    LEFT_WIDTH,
     LINE,
     SMALL_CHAR,
-    WIDTH,
     in_our_look,
+    is_narrow,
     new_axes,
+    new_width,
     nothing_to_show,
     whole_numbers,
     write_heading,
+    write_label,
 )
 from toolkit.views.words import quantity
 
@@ -31,8 +35,10 @@ QUIET_SHARE = 0.02
 MARGIN_S = 0.5
 ROOM_SHARE = 0.2
 """Room at the right for the words about a late outage, as a share of the width."""
-NAME_HEIGHTS = (1.1, 1.03)
-"""Where the names of faults stand, as a share of the highest count; near ones in turn."""
+NAMES_FROM = 1.05
+"""Where the names of faults begin, as a share of the highest count: what is shaded ends below."""
+NAME_HEIGHT = 0.08
+"""Of a line of names, as a share of the highest count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +124,21 @@ def plot_delivery(
     ax.step(times_s, frame["received"], where="post", color=GREEN, lw=2.4, label="received")
     ax.step(times_s, frame["sent"], where="post", color=INK, lw=1.2, ls="--", label="sent")
     top = max(n_sent, n_received)
-    ax.set_ylim(0, 1.18 * top)
     ax.set_ylabel("events so far")
     whole_numbers(ax.yaxis)
     _cut_quiet_start(ax, frame, away)
-    _draw_outages(ax, frame, away)
     _name_faults(ax, away, top)
+    _draw_outages(ax, frame, away, top)
     ax.legend(loc="lower right")
     counts = f"{n_received:,} of {n_sent:,} events received, {quantity(len(away), 'fault')}"
-    shade = " · grey: from a fault to the first event after it" if away else ""
-    return write_heading(ax, title, [counts + shade], simulated)
+    if away:
+        counts += " · grey: from a fault to the first event after it"
+    subtitle = [counts]
+    if is_narrow():
+        subtitle += [f"caught up: {words}" for words in _catch_ups(away).values()]
+    else:
+        _write_catch_ups(ax, away)
+    return write_heading(ax, title, subtitle, simulated)
 
 
 def delivery_sentence(n_sent: int, n_received: int, away: Sequence[Outage]) -> str:
@@ -151,43 +162,56 @@ def delivery_sentence(n_sent: int, n_received: int, away: Sequence[Outage]) -> s
     return f"{arrived} arrived{through}"
 
 
-def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
-    """A shade from each fault to the first event after it, and how fast what was missed came."""
-    named_s: set[float] = set()
+def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage], top: float) -> None:
+    """A shade from each fault to the first event after it, as high as the curves."""
+    _, height = ax.get_ylim()
     for outage in away:
         end_s = outage.first_event_s
         if end_s is None:
             end_s = float(frame["time_s"].max())
-        ax.axvspan(outage.from_s, end_s, color=LINE, lw=0, zorder=0)
-        if outage.caught_up_s is not None and end_s not in named_s:
-            _name_catch_up(ax, outage, end_s)
-            named_s.add(end_s)
+        ax.axvspan(outage.from_s, end_s, 0, top / height, color=LINE, lw=0, zorder=0)
 
 
-def _name_catch_up(ax: "Axes", outage: Outage, end_s: float) -> None:
-    """Say how fast it was, below the step that it made: there the curves leave room."""
-    caught_up_s = outage.caught_up_s or end_s
-    n_events = quantity(outage.n_caught_up, "event")
-    words = f"caught up: {n_events}\nin {caught_up_s - end_s:.1f} s"
-    foot = (end_s, outage.n_before)
-    ax.annotate(words, foot, (5, -5), textcoords="offset points", color=INK, va="top")
+def _catch_ups(away: Sequence[Outage]) -> dict[tuple[float, int], str]:
+    """How much was caught up and how fast, by the foot of the step that it made in the curve; two
+    that were over with one event are one.
+    """
+    words: dict[tuple[float, int], str] = {}
+    for outage in away:
+        if outage.first_event_s is None or outage.caught_up_s is None:
+            continue
+        n_events = quantity(outage.n_caught_up, "event")
+        took_s = outage.caught_up_s - outage.first_event_s
+        words.setdefault((outage.first_event_s, outage.n_before), f"{n_events} in {took_s:.1f} s")
+    return words
+
+
+def _write_catch_ups(ax: "Axes", away: Sequence[Outage]) -> None:
+    """Say it below each step: there the curves leave room."""
+    for foot, words in _catch_ups(away).items():
+        lines = f"caught up:\n{words}"
+        text = ax.annotate(lines, foot, (6, -6), textcoords="offset points", bbox=GROUND)
+        text.set(color=INK, va="top")
 
 
 def _name_faults(ax: "Axes", away: Sequence[Outage], top: float) -> None:
-    """The name of each fault above the curves; two that are near each other at two heights."""
+    """The name of each fault above what is shaded, in as many lines as keep them apart."""
     left_s, right_s = ax.get_xlim()
-    seconds_per_pixel = (right_s - left_s) / WIDTH
-    ends_s = [left_s, left_s]
+    seconds_per_pixel = (right_s - left_s) / (new_width() - LEFT_WIDTH)
+    ends_s: list[float] = []
     for outage in away:
-        row = 0 if ends_s[0] <= outage.from_s or ends_s[0] <= ends_s[1] else 1
-        height = NAME_HEIGHTS[row] * top
+        line = next((n for n, end_s in enumerate(ends_s) if end_s <= outage.from_s), len(ends_s))
+        if line == len(ends_s):
+            ends_s.append(left_s)
+        height = (NAMES_FROM + NAME_HEIGHT * line) * top
         ax.text(outage.from_s, height, outage.fault, color=INK, clip_on=False)
-        ends_s[row] = outage.from_s + SMALL_CHAR * len(outage.fault) * seconds_per_pixel
+        ends_s[line] = outage.from_s + SMALL_CHAR * (len(outage.fault) + 1) * seconds_per_pixel
+    ax.set_ylim(0, (NAMES_FROM + NAME_HEIGHT * len(ends_s)) * top)
 
 
 def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
     """Begin where events begin to flow, and say what is not shown."""
-    ax.set_xlabel("seconds since the start", loc="left")
+    write_label(ax, "seconds since the start")
     is_flowing = frame["sent"] > QUIET_SHARE * frame["sent"].max()
     starts_s = [outage.from_s for outage in away]
     starts_s.append(float(frame.loc[is_flowing, "time_s"].iloc[0]))
@@ -202,4 +226,4 @@ def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) 
     n_hidden = int(frame.loc[frame["time_s"] < left_s, "sent"].max())
     ax.set_xlim(left=left_s)
     hidden = f"the first {left_s:.1f} s, with {n_hidden} events, are not shown"
-    ax.set_xlabel(f"seconds since the start ({hidden})", loc="left")
+    write_label(ax, f"seconds since the start ({hidden})")

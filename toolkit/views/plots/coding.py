@@ -12,6 +12,7 @@ from toolkit.views.plots.figure import (
     nothing_to_show,
     whole_numbers,
     write_heading,
+    write_label,
 )
 from toolkit.views.words import quantity
 
@@ -44,7 +45,7 @@ def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
         subtitle += f"; the last new one in number {new['read'].iloc[-1]}"
     ax.step(saturation["read"], saturation["codes"], where="post", color=BLUE, lw=2)
     ax.plot(new["read"], new["codes"], "o", color=BROWN, ms=7, markeredgecolor=PAGE)
-    ax.set_xlabel("traces read, in the order of their labels", loc="left")
+    write_label(ax, "traces read, in the order of their labels")
     ax.set_ylabel("codes so far")
     ax.set_ylim(0, max(1, saturation["codes"].max()) * 1.08)
     ax.set_xlim(0, len(saturation) + 0.5)

@@ -10,10 +10,12 @@ from toolkit.views.plots.figure import (
     INK,
     RED,
     RED_CARD,
+    SMALL_CHAR,
     SOFT,
     TITLE,
     in_our_look,
     new_axes,
+    new_width,
     nothing_to_show,
     short_name,
     write_heading,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 CELL_HEIGHT = 84
 AXIS_HEIGHT = 56
 """Of the ticks and the label under the cells, in pixels."""
+NAMES_WIDTH = 100
+"""Of the names of the rows and their label, left of the cells."""
 GAP = 0.03
 """Between two cells, which are 1 apart."""
 WRONG = {("fail", "pass"): "let through", ("pass", "fail"): "failed for nothing"}
@@ -78,16 +82,19 @@ def _draw_cells(ax: "Axes", alignment: Alignment) -> None:
     for row, label in enumerate(counts.index):
         for column, verdict in enumerate(counts.columns):
             n = int(counts.loc[label, verdict])
-            _draw_cell(ax, (column, row), n, _what_it_is(label, verdict))
+            _draw_cell(ax, (column, row), n, _what_it_is(label, verdict, len(counts.columns)))
             if totals[label]:
                 share = f"{n / totals[label]:.0%} of “{short_name(label, 12, 5)}”"
                 ax.text(column, row + 0.28, share, ha="center", va="center", color=INK)
 
 
-def _what_it_is(label: Any, verdict: Any) -> str:
+def _what_it_is(label: Any, verdict: Any, n_columns: int) -> str:
+    """What a cell counts; one word where its column holds no more."""
     if label == verdict:
         return "right"
-    return WRONG.get((label, verdict), "wrong")
+    words = WRONG.get((label, verdict), "wrong")
+    chars = (new_width() - NAMES_WIDTH) / n_columns / SMALL_CHAR
+    return words if len(words) + 2 <= chars else "wrong"
 
 
 def _draw_cell(ax: "Axes", place: tuple[int, int], n: int, what: str) -> None:

@@ -17,6 +17,7 @@ from toolkit.views.plots.figure import (
     nothing_to_show,
     short_name,
     write_heading,
+    write_label,
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
 
@@ -57,7 +58,7 @@ def plot_corrected(
     ax = plot_rows(rows, "share of the positive label", ax, simulated, title, subtitle)
     if rows and truth is not None:
         ax.axvline(truth, color=SOFT, lw=1.6, ls=":", label=f"{truth_name}: {truth:.2f}")
-        legend_below(ax, 3)
+        legend_below(ax)
     return ax
 
 
@@ -103,7 +104,7 @@ def plot_widths(
         _draw_corrected_width(ax, alignment, positive_share, judged)
     ax.axvline(alignment.n, color=SOFT, lw=1.2, ls=":")
     ax.set_xscale("log")
-    ax.set_xlabel("labels, drawn as so far (each tick is ten times the one before)", loc="left")
+    write_label(ax, "labels, drawn as so far (each tick is ten times the one before)")
     ax.set_ylabel("width of the 95% interval")
     ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
     ax.minorticks_off()

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 from toolkit.views.plots.figure import (
     BLUE,
     GREEN,
+    GROUND,
     INK,
     LINE,
     RED,
     SOFT,
     in_our_look,
+    is_narrow,
     new_axes,
     nothing_to_show,
     write_heading,
+    write_label,
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
 from toolkit.views.words import listed, quantity, upper_first
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_loss", "plot_tokens"]
 
 LANE_HEIGHT = 40
+NARROW_LANE_HEIGHT = 64
+"""Of a lane with its name above it."""
 AXIS_HEIGHT = 84
 """Of the faults' names above the lanes and the axis below them, in pixels."""
 TICK = 0.3
@@ -119,7 +124,8 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     if seed is None and len(frame):
         seed = frame.groupby("seed", sort=False)["lost"].sum().idxmax()
     runs = frame[frame["seed"] == seed].drop_duplicates("arm")
-    ax = ax or new_axes(AXIS_HEIGHT + LANE_HEIGHT * len(runs))
+    lane_height = NARROW_LANE_HEIGHT if is_narrow() else LANE_HEIGHT
+    ax = ax or new_axes(AXIS_HEIGHT + lane_height * len(runs))
     title = tokens_sentence(runs)
     if runs.empty:
         return write_heading(nothing_to_show(ax), title)
@@ -129,11 +135,16 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
         _draw_lane(ax, lane, run.token_times_s, due_s[lane], end_s)
     _draw_faults(ax, runs["broken"].iloc[0], end_s)
     ax.set_yticks(range(len(runs)), list(runs["arm"]))
-    ax.set_ylim(len(runs) - 0.5, -0.5)
+    if is_narrow():
+        ax.set_yticks([])
+        for lane, arm in enumerate(runs["arm"]):
+            foot = (0, lane - TICK)
+            ax.annotate(arm, foot, (0, 3), textcoords="offset points", bbox=GROUND)
+    ax.set_ylim(len(runs) - 0.5, -0.8 if is_narrow() else -0.5)
     ax.set_xlim(0, end_s)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel("seconds since the question", loc="left")
+    write_label(ax, "seconds since the question")
     about = "a tick a token, when the reader first saw it · short and pale: never seen"
     return write_heading(ax, title, [f"seed {seed} · {about}"], _is_simulated(frame))
 

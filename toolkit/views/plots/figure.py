@@ -4,7 +4,9 @@ A title is a sentence that says what is seen; what it rests on stands under it. 
 alone: shape or words always say the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from io import BytesIO
 from textwrap import wrap
@@ -37,7 +39,9 @@ SMALL = SIZES["small"]
 TEXT = SIZES["text"]
 TITLE = SIZES["title"]
 WIDTH = 720
-"""Of every figure of ours. At 640 pixels, its small text is as large as that of a footnote."""
+"""Of a figure of ours, in pixels. At 640, its small text is as large as that of a footnote."""
+PHONE_WIDTH = 358
+"""Of a figure for phones: what a page leaves of 390 pixels."""
 EDGE = SIZES["space"]
 POINTS_PER_INCH = 72
 TITLE_LINE = 1.3 * TITLE
@@ -46,6 +50,11 @@ TITLE_CHAR = 0.6 * TITLE
 SMALL_CHAR = 0.53 * SMALL
 """The mean width of a letter."""
 STAMP_WIDTH = 90
+LEFT_WIDTH = 56
+"""About what the ticks and the label of a y axis take, in pixels."""
+TICKS_HEIGHT = 29
+"""Of the ticks of an x axis, in pixels."""
+NO_BREAK = "\u00a0"
 LEAST_CHARS = 24
 """The shortest line that a heading is broken into, however narrow the axes."""
 LOOK: Any = {
@@ -72,7 +81,30 @@ LOOK: Any = {
     "grid.linewidth": 0.8,
     "savefig.facecolor": "auto",
 }
+GROUND = {"facecolor": PAGE, "edgecolor": "none", "pad": 2}
+"""What words stand on that lie across the edge of a shade."""
 Arguments = ParamSpec("Arguments")
+_width = ContextVar("width of new figures", default=WIDTH)
+
+
+@contextmanager
+def for_phones() -> Iterator[None]:
+    """Figures that are made inside are as wide as a phone, so that their text keeps its size."""
+    before = _width.set(PHONE_WIDTH)
+    try:
+        yield
+    finally:
+        _width.reset(before)
+
+
+def new_width() -> int:
+    """How wide a new figure is, in pixels."""
+    return _width.get()
+
+
+def is_narrow() -> bool:
+    """Whether a new figure is for phones."""
+    return new_width() < WIDTH
 
 
 class Picture(Figure):
@@ -96,7 +128,7 @@ class Picture(Figure):
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=2 * POINTS_PER_INCH)
-        return buffer.getvalue(), {"width": WIDTH}
+        return buffer.getvalue(), {"width": round(self.get_figwidth() * POINTS_PER_INCH)}
 
 
 def in_our_look(plot: Callable[Arguments, Axes]) -> Callable[Arguments, Axes]:
@@ -111,13 +143,15 @@ def in_our_look(plot: Callable[Arguments, Axes]) -> Callable[Arguments, Axes]:
 
 
 def new_axes(height: float) -> Axes:
-    """Axes on a figure of our width, and so many pixels high without its heading.
+    """Axes on a figure that is so many pixels high without its heading.
 
     Pyplot knows nothing of the figure, so nothing is left open.
     """
-    size = (WIDTH / POINTS_PER_INCH, height / POINTS_PER_INCH)
+    size = (new_width() / POINTS_PER_INCH, height / POINTS_PER_INCH)
     with rc_context(LOOK):
-        figure = Picture(figsize=size, dpi=POINTS_PER_INCH, layout="constrained")
+        figure = Picture(figsize=size, dpi=POINTS_PER_INCH)
+        edge = EDGE / POINTS_PER_INCH
+        figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=edge, h_pad=edge))
         return figure.subplots()
 
 
@@ -152,7 +186,7 @@ def write_heading(
     """
     figure = ax.get_figure(root=True)
     ours = figure if isinstance(figure, Picture) else None
-    width = WIDTH - 2 * EDGE if ours else _width_of(ax)
+    width = new_width() - 2 * EDGE if ours else _width_of(ax)
     title_lines = _broken([title], width / TITLE_CHAR)
     small_width = width - STAMP_WIDTH if simulated else width
     small_lines = _broken(subtitle, small_width / SMALL_CHAR)
@@ -178,7 +212,9 @@ def _width_of(ax: Axes) -> float:
 def _broken(lines: Sequence[str], chars: float) -> list[str]:
     broken = []
     for line in lines:
-        broken += wrap(line, max(LEAST_CHARS, int(chars)), break_on_hyphens=False)
+        held = line.replace(" · ", f"{NO_BREAK}· ")  # no line begins with a dot
+        parts = wrap(held, max(LEAST_CHARS, int(chars)), break_on_hyphens=is_narrow())
+        broken += [part.replace(NO_BREAK, " ") for part in parts]
     return broken
 
 
@@ -217,6 +253,12 @@ def _stamp(ax: Axes, place: Place) -> None:
     stamp.set_in_layout(place.grows == "bottom")
 
 
+def write_label(ax: Axes, words: str) -> None:
+    """Write what the x axis shows, in lines that a figure for phones holds too."""
+    chars = (new_width() - LEFT_WIDTH) / SMALL_CHAR
+    ax.set_xlabel("\n".join(_broken([words], chars)), loc="left")
+
+
 def nothing_to_show(ax: Axes) -> Axes:
     """Leave the axes off: the heading says why, and nothing empty is drawn."""
     ax.set(xticks=[], yticks=[])
@@ -238,16 +280,18 @@ def short_name(words: object, length: int = 18, end: int = 8) -> str:
     return text.replace("$", r"\$")
 
 
-def legend_below(ax: Axes, ncols: int) -> None:
+def legend_below(ax: Axes) -> None:
     """The legend under the label of the x axis, at a distance that does not grow with the plot."""
-    below = offset_copy(ax.transAxes, ax.get_figure(root=True), y=-46, units="points")
+    label_height = SMALL_LINE * len(ax.get_xlabel().splitlines())
+    down = -TICKS_HEIGHT - label_height
+    below = offset_copy(ax.transAxes, ax.get_figure(root=True), y=down, units="points")
     ax.legend(
         loc="upper left",
         bbox_to_anchor=(0, 0),
         bbox_transform=below,
         borderaxespad=0,
         borderpad=0,
-        ncols=ncols,
+        ncols=1 if is_narrow() else 3,
     )
 
 

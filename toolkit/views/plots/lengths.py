@@ -12,6 +12,7 @@ from toolkit.views.plots.figure import (
     short_name,
     whole_numbers,
     write_heading,
+    write_label,
 )
 from toolkit.views.words import quantity
 
@@ -56,7 +57,7 @@ def plot_lengths(frame: "pd.DataFrame", measure: str = "steps", ax: "Axes | None
     median = lower_median(values)
     ax.axvline(median, color=INK, lw=1.2, ls="--")
     ax.annotate(f" half: {median:,}", (median, 1), xycoords=ax.get_xaxis_transform(), va="bottom")
-    ax.set_xlabel(f"{noun}s in a trace", loc="left")
+    write_label(ax, f"{noun}s in a trace")
     ax.set_ylabel("traces")
     whole_numbers(ax.xaxis)
     whole_numbers(ax.yaxis)

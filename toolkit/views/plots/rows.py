@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 from toolkit.views.plots.figure import (
     BLUE,
+    INK,
     PAGE,
+    SMALL_LINE,
     SOFT,
     in_our_look,
+    is_narrow,
     legend_below,
     new_axes,
     nothing_to_show,
     short_name,
     write_heading,
+    write_label,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
 
 DISTANCE = 0.28
 """Between the marks of a row; rows are 1 apart."""
+ROW_HEIGHT = 40
+NARROW_ROW_HEIGHT = 80
+"""Of a row with its name and its note above the marks."""
+ABOVE = 12
+"""How high above its highest mark the note of a narrow row stands, in pixels."""
 AXIS_HEIGHT = 88
 """Of the ticks, the label and the legend under the rows, in pixels."""
 
@@ -73,17 +82,23 @@ def plot_rows(
     subtitle : sequence of str
         Lines under it, as of what the intervals are.
     """
-    ax = ax or new_axes(AXIS_HEIGHT + 40 * max(1, len(rows)))
+    ax = ax or new_axes(_height(rows))
     if not rows:
         return write_heading(nothing_to_show(ax), title or "Nothing to show", subtitle, simulated)
-    ax.set_xlabel(label, loc="left")
+    write_label(ax, label)
     for number, row in enumerate(rows):
         top = number - DISTANCE * (len(row.marks) - 1) / 2
         for at, mark in enumerate(row.marks):
             _draw(ax, top + DISTANCE * at, mark)
-        ax.text(1.02, number, row.note, va="center", color=SOFT, transform=ax.get_yaxis_transform())
-    ax.set_yticks(range(len(rows)), [short_name(row.name, 34, 14) for row in rows])
-    ax.set_ylim(len(rows) - 0.4, -0.6)
+        if is_narrow():
+            _write_above(ax, number, row)
+        else:
+            _write_beside(ax, number, row)
+    names = [short_name(row.name, 34, 14) for row in rows]
+    ax.set_yticks(range(len(rows)), names)
+    if is_narrow():
+        ax.set_yticks([])
+    ax.set_ylim(len(rows) - 0.4, -0.8 if is_narrow() else -0.6)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     ax.grid(axis="x")
@@ -91,8 +106,33 @@ def plot_rows(
     for mark in named:
         ax.plot([], [], mark.shape, color=mark.colour, ms=8, label=mark.name)
     if named:
-        legend_below(ax, 3)
+        legend_below(ax)
     return write_heading(ax, title, subtitle, simulated)
+
+
+def _height(rows: Sequence[Row]) -> float:
+    """Of rows, axis and legend, in pixels."""
+    if not is_narrow():
+        return AXIS_HEIGHT + ROW_HEIGHT * max(1, len(rows))
+    legend_lines = max((len(row.marks) for row in rows), default=0) + 1
+    return AXIS_HEIGHT + SMALL_LINE * legend_lines + NARROW_ROW_HEIGHT * max(1, len(rows))
+
+
+def _write_beside(ax: "Axes", number: int, row: Row) -> None:
+    """The note of a row right of it; its name is a tick."""
+    ax.text(1.02, number, row.note, va="center", color=SOFT, transform=ax.get_yaxis_transform())
+
+
+def _write_above(ax: "Axes", number: int, row: Row) -> None:
+    """The name of a row above its marks, and its note under the name."""
+    edge = ax.get_yaxis_transform()
+    note = " ".join(row.note.split())
+    above = ABOVE + DISTANCE * NARROW_ROW_HEIGHT * (len(row.marks) - 1) / 2
+    for words, ink, up in (
+        (short_name(row.name, 50, 20), INK, above + SMALL_LINE),
+        (note, SOFT, above),
+    ):
+        ax.annotate(words, (0.02, number), (0, up), edge, "offset points", color=ink)
 
 
 def _draw(ax: "Axes", y: float, mark: Mark) -> None:

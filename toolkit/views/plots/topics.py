@@ -1,5 +1,6 @@
 """The plot of a topic map."""
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from toolkit.evals import TopicMap
@@ -7,9 +8,12 @@ from toolkit.views.plots.figure import (
     BLUE,
     EDGE,
     INK,
+    SMALL_CHAR,
     SOFT,
     in_our_look,
+    is_narrow,
     new_axes,
+    new_width,
     nothing_to_show,
     short_name,
     write_heading,
@@ -21,10 +25,11 @@ if TYPE_CHECKING:
 
 TOPICS_SHOWN = 12
 ROW_HEIGHT = 44
+NARROW_ROW_HEIGHT = 64
 BAR_SHARE = 0.22
 """How much of the width the bar of the largest topic takes."""
-WORDS_CHARS = 66
-SENTENCE_CHARS = 76
+TEXT_LEFT = 5 * EDGE
+"""How far right of the longest bar the text of a topic begins, in pixels: its count is between."""
 FEWEST_TOPICS = 3
 MOST_OUTLIERS = 0.5
 """Where more of the texts lay outside every topic, the topics tell nothing of the collection."""
@@ -40,7 +45,8 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     """
     simulated = simulated or topic_map.source == "simulated"
     shown = topic_map.topics.head(TOPICS_SHOWN)
-    ax = ax or new_axes(ROW_HEIGHT * max(1, len(shown)))
+    row_height = NARROW_ROW_HEIGHT if is_narrow() else ROW_HEIGHT
+    ax = ax or new_axes(row_height * max(1, len(shown)))
     title = topics_sentence(topic_map)
     notes = [f"! {note}" for note in topic_map.warnings]
     if shown.empty or _is_no_good(topic_map):
@@ -85,13 +91,17 @@ def _write_topic(ax: "Axes", row: int, size: int, words: str, sentence: str) -> 
     """The size at the end of its bar; right of all bars the words, and under them a sentence."""
     count = ax.annotate(f"{size:,}", (size, row), (4, 0), "data", "offset points")
     count.set(color=INK, fontweight="bold", va="center")
+    chars = int(((1 - BAR_SHARE) * new_width() - TEXT_LEFT - 2 * EDGE) / SMALL_CHAR)
     place = ax.get_yaxis_transform()
-    short_words = short_name(words, WORDS_CHARS, 0)
-    short_sentence = short_name(sentence, SENTENCE_CHARS, 0)
-    lines = [
-        (short_words, INK, EDGE),
-        (f"“{short_sentence}”", SOFT, -EDGE),
-    ]
-    for line, ink, up in lines:
-        text = ax.annotate(line, (BAR_SHARE, row), (5 * EDGE, up), place, "offset points")
-        text.set(color=ink, va="center")
+    for line, ink, up, side in (
+        (short_name(words, chars, 0), INK, 2, "bottom"),
+        (_broken_sentence(sentence, chars), SOFT, -2, "top"),
+    ):
+        text = ax.annotate(line, (BAR_SHARE, row), (TEXT_LEFT, up), place, "offset points")
+        text.set(color=ink, va=side)
+
+
+def _broken_sentence(sentence: str, chars: int) -> str:
+    """The begin of a sentence, in quotes: one line, or two on a phone."""
+    lines = wrap(" ".join(sentence.split()), chars - 2, max_lines=1 + is_narrow(), placeholder=" …")
+    return "“" + "\n".join(lines).replace("$", r"\$") + "”"
