@@ -11,6 +11,8 @@ trusted.
   bool, a number, a str, None, a `Score`, or a dict of those; `score` runs one, `score_traces`
   several, `all_of`, `any_of`, `not_` and `between` join them, and `toolkit.evals.checks`
   makes more of them
+- tool calls that change a world: `diff_state` compares snapshots of a `World` (`SqliteWorld`,
+  `DictWorld`) with the end state or the `Effects` that were expected
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`; a `VerdictStore` keeps
   it, and `judge_traces` asks any judge (`JudgeLike`: your own too) only for what is not kept
 - without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one a criterion
@@ -91,18 +93,29 @@ from toolkit.evals.labels import (
     split_labels,
 )
 from toolkit.evals.scorers import (
+    ANY_NUMBER,
     SCORERS,
+    Alternatives,
+    DictWorld,
+    Effect,
+    Effects,
     Score,
     Scorer,
+    SqliteWorld,
+    StateDiff,
+    StateRules,
+    World,
     all_of,
     answered,
     any_of,
     between,
+    diff_state,
     no_repeated_calls,
     not_,
     score,
     score_traces,
     scorer,
+    state_scorer,
     tools_succeeded,
 )
 from toolkit.evals.topics import (
@@ -112,16 +125,21 @@ from toolkit.evals.topics import (
 )
 
 __all__ = [
+    "ANY_NUMBER",
     "BANDS",
     "RATES",
     "SCORERS",
     "Agreement",
     "Alignment",
+    "Alternatives",
     "AnnotatorTest",
     "Case",
     "Codebook",
     "Criterion",
     "Dataset",
+    "DictWorld",
+    "Effect",
+    "Effects",
     "Estimate",
     "Example",
     "FailureMode",
@@ -137,12 +155,16 @@ __all__ = [
     "Score",
     "Scorer",
     "SklearnJudge",
+    "SqliteWorld",
     "Stability",
+    "StateDiff",
+    "StateRules",
     "TopicMap",
     "Trust",
     "TrustPolicy",
     "Verdict",
     "VerdictStore",
+    "World",
     "agreement",
     "align",
     "alignments_frame",
@@ -156,6 +178,7 @@ __all__ = [
     "compare_judges",
     "corrected_rate",
     "corrected_width",
+    "diff_state",
     "fit_topics",
     "interval_width",
     "judge_traces",
@@ -179,6 +202,7 @@ __all__ = [
     "scorer",
     "scores_of",
     "split_labels",
+    "state_scorer",
     "tools_succeeded",
     "trusted",
 ]
