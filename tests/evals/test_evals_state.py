@@ -166,6 +166,18 @@ def test_a_mask_reaches_into_nested_json_and_is_counted_there_too():
     assert diff_state(before, after, before, StateRules(mask=["orders.meta.at"])).matches is False
 
 
+def test_rows_without_a_key_are_the_same_where_only_what_is_masked_differs():
+    before = {"log": [{"line": "a", "at": 1}, {"line": "b", "at": 1}], "clock": 5}
+    after = {"log": [{"line": "b", "at": 3}, {"line": "a", "at": 2}], "clock": 6}
+    rules = StateRules(mask=["log.at", "clock.value"])
+    diff = diff_state(before, after, rules=rules)
+    assert diff.changes == ()
+    assert diff.masked_fields == {"log.at": 2, "clock.value": 1}
+    after["log"].append({"line": "a", "at": 9})
+    (extra,) = diff_state(before, after, rules=rules).changes
+    assert (extra.kind, extra.after["line"], extra.count) == ("added", "a", 1)
+
+
 # 3. Alternatives, and effects in place of a state
 
 

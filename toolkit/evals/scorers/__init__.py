@@ -5,6 +5,8 @@ trace, `toolkit.evals.scorers.checks` makes others to order, and `all_of`, `any_
 
 What an agent left behind: `diff_state` compares two snapshots of a `World` (`SqliteWorld`,
 `DictWorld`, or your own) with the end state or the `Effects` that were expected.
+`measure_tools` finds out whether a tool only reads, and `replay_calls` refuses what it could not
+undo.
 """
 
 from toolkit.evals.scorers.compose import all_of, any_of, between, not_
@@ -20,6 +22,7 @@ from toolkit.evals.scorers.state import StateDiff, diff_state
 from toolkit.evals.scorers.state_effects import ANY_NUMBER, Alternatives, Effect, Effects
 from toolkit.evals.scorers.state_rules import StateRules
 from toolkit.evals.scorers.state_scorer import state_scorer
+from toolkit.evals.scorers.tools import ToolAudit, UnsafeReplay, measure_tools, replay_calls
 from toolkit.evals.scorers.world import DictWorld, SqliteWorld, World
 
 __all__ = [
@@ -34,14 +37,18 @@ __all__ = [
     "SqliteWorld",
     "StateDiff",
     "StateRules",
+    "ToolAudit",
+    "UnsafeReplay",
     "World",
     "all_of",
     "answered",
     "any_of",
     "between",
     "diff_state",
+    "measure_tools",
     "no_repeated_calls",
     "not_",
+    "replay_calls",
     "score",
     "score_traces",
     "scorer",

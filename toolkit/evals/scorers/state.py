@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from toolkit.evals.scorers.scorers import Score
 from toolkit.evals.scorers.state_by_effects import match_effects
 from toolkit.evals.scorers.state_by_end import match_end
-from toolkit.evals.scorers.state_changes import Change, Changes, by_rules
+from toolkit.evals.scorers.state_changes import Change, Changes
+from toolkit.evals.scorers.state_counted import counted
 from toolkit.evals.scorers.state_effects import Alternatives, Effects, Expected
 from toolkit.evals.scorers.state_json import json_changes
 from toolkit.evals.scorers.state_rules import StateRules
@@ -59,6 +60,11 @@ class StateDiff:
     def masked(self) -> int:
         """How many differences were not counted."""
         return sum(self.masked_fields.values())
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nothing is different that counts."""
+        return not self.changes and not self.drift
 
     @property
     def n_faults(self) -> int:
@@ -174,8 +180,8 @@ def _snapshot(state: State | World) -> State:
 def _changes(before: State, after: State, rules: StateRules) -> Changes:
     """What is different, as `rules` count it."""
     if isinstance(before, bytes) and isinstance(after, bytes):
-        return by_rules(sqlite_changes(before, after, rules), rules)
+        return counted(sqlite_changes(before, after, rules), rules)
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return by_rules(json_changes(before, after, rules), rules)
+        return counted(json_changes(before, after, rules), rules)
     kinds = f"{type(before).__name__} and {type(after).__name__}"
     raise TypeError(f"a state is the bytes of a SQLite database or JSON, and these are {kinds}")

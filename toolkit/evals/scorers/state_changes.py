@@ -1,11 +1,10 @@
 """Changes: what is different between two states, row by row, however they are kept."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from toolkit.evals.scorers.state_rules import Row, StateRules
+from toolkit.evals.scorers.state_rules import Row
 
 Kind = Literal["added", "removed", "changed"]
 
@@ -58,33 +57,6 @@ def removed(table: str, key: Any, row: Row, **more: Any) -> Change:
 
 
 def changed(table: str, key: Any, before: Row, after: Row) -> Change:
-    """A row that is in both states; `by_rules` finds the fields that are different."""
+    """A row that is in both states; `counted` finds the fields that are different."""
     fields = tuple(dict.fromkeys([*before, *after]))
     return Change("changed", table, key, before, after, fields)
-
-
-def by_rules(changes: Changes, rules: StateRules) -> Changes:
-    """The changes as `rules` count them: without fields that are masked or the same."""
-    without_mask = replace(rules, mask=())
-    masked: Counter[str] = Counter()
-    rows = []
-    for change in changes.rows:
-        fields = []
-        for name in change.fields:
-            full_name = f"{change.table}.{name}"
-            if not differs(change, name, full_name, without_mask):
-                continue
-            if rules.is_masked(full_name) or not differs(change, name, full_name, rules):
-                masked[full_name] += change.count
-            else:
-                fields.append(name)
-        if fields or change.kind != "changed":
-            rows.append(replace(change, fields=tuple(fields)))
-    return replace(changes, rows=tuple(rows), masked=dict(masked))
-
-
-def differs(change: Change, name: str, full_name: str, rules: StateRules) -> bool:
-    """Whether a field is different after the change."""
-    if name not in change.before or name not in change.after:
-        return True
-    return not rules.same(full_name, change.before[name], change.after[name])

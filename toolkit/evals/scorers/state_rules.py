@@ -14,6 +14,8 @@ from typing import Any
 
 Row = dict[str, Any]
 """Values by field."""
+PLAIN = (str, int, bytes, type(None))
+"""Types whose equal values are the same."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class StateRules:
 
     def same(self, name: str, first: Any, second: Any) -> bool:
         """Whether two values of the field of this name are the same."""
+        if type(first) is type(second) and type(first) in PLAIN and first == second:
+            return True
         return bool(self.comparable(name, first) == self.comparable(name, second))
 
     def comparable(self, name: str, value: Any) -> Any:
