@@ -109,6 +109,8 @@ def test_the_order_of_a_list_that_is_told_to_be_a_set_does_not_flip_the_verdict(
     twice = {"users": {"mia": {"tags": ["gold", "early", "gold"], "queue": ["a", "b"]}}}
     assert diff_state(before, twice, before, rules).matches is False  # a bag counts
     assert diff_state(before, twice, before, StateRules(sets="users.tags")).matches is True
+    as_set = {"users": {"mia": {"tags": {"gold", "early"}, "queue": ["a", "b"]}}}
+    assert not diff_state(as_set, DictWorld(as_set)).changes
     queued = {"users": {"mia": {"tags": ["gold", "early"], "queue": ["b", "a"]}}}
     assert diff_state(before, queued, before, rules).matches is False  # nobody said so of it
 
@@ -410,6 +412,15 @@ def test_a_snapshot_is_out_of_reach_of_who_holds_the_world():
     assert state == before
     state["users"].clear()
     assert before["users"]
+
+
+def test_states_that_cannot_be_compared_are_refused_in_words(before):
+    with pytest.raises(TypeError, match="made of dicts, lists, texts and numbers"):
+        DictWorld({"t": {"r": object()}}).snapshot()
+    with pytest.raises(TypeError, match="these are bytes and dict"):
+        diff_state(before, {})
+    with pytest.raises(TypeError, match="restores a dict, not bytes"):
+        DictWorld({}).restore(before)
 
 
 # Drift

@@ -1,4 +1,4 @@
-"""What is different between two states of JSON, as `DictWorld` describes them."""
+"""What is different between two states of plain data, as `DictWorld` describes them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.evals.scorers.state_changes import Change, Changes, added, changed, removed
 from toolkit.evals.scorers.state_rules import Row, StateRules, escaped
+from toolkit.evals.scorers.world import packed
 
 Keyed = dict[Any, Any]
 """Rows by their key, as the state has them."""
@@ -78,7 +79,7 @@ def _keyed_changes(table: str, old: Keyed, new: Keyed, rules: StateRules) -> Ite
     for key, row in old.items():
         if key not in new:
             yield removed(table, key, flat(row))
-        elif repr(row) != repr(new[key]):  # unlike ==, it knows 1 from True
+        elif packed(row) != packed(new[key]):
             yield changed(table, key, flat(row), flat(new[key]))
     for key, row in new.items():
         if key not in old:

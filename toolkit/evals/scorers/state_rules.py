@@ -88,9 +88,9 @@ class StateRules:
                 if not self.is_masked(part_name):
                     parts.append((key, self.comparable(part_name, part)))
             return ("object", frozenset(parts))
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple | set | frozenset):
             items = [self.comparable(f"{name}.*", item) for item in value]
-            if _fits(name, self.sets):
+            if isinstance(value, set | frozenset) or _fits(name, self.sets):
                 return ("set", frozenset(items))
             if has_no_order:
                 return ("bag", frozenset(Counter(items).items()))

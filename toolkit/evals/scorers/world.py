@@ -1,7 +1,7 @@
 """World: what an agent acts on, as something that can be copied out and put back.
 
-A snapshot is plain data, the bytes of a SQLite database or JSON, so it can be kept in a file, and
-`diff_state` compares two of them. Nothing that the agent still holds can change it.
+A snapshot is the bytes of a SQLite database, or plain data as JSON has it, so it can be kept in a
+file, and `diff_state` compares two of them. Nothing that the agent still holds can change it.
 
 >>> world = DictWorld({"bookings": {"HB-1": {"status": "booked"}}})
 >>> before = world.snapshot()
@@ -11,7 +11,7 @@ A snapshot is plain data, the bytes of a SQLite database or JSON, so it can be k
 {'bookings': {'HB-1': {'status': 'booked'}}}
 """
 
-import json
+import marshal
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -19,11 +19,13 @@ from contextlib import closing
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 State: TypeAlias = bytes | Mapping[str, Any]
-"""A snapshot: the bytes of a SQLite database, or JSON as `DictWorld` describes it."""
+"""A snapshot: the bytes of a SQLite database, or tables as `DictWorld` describes them."""
 
 FORMAT_VERSIONS = slice(18, 20)
 """Where a database's header says whether it has a write-ahead log (SQLite file format, 1.3)."""
 NO_WRITE_AHEAD_LOG = b"\x01\x01"
+MARSHAL_VERSION = 2
+"""The last in which equal data has equal bytes, whoever else refers to it."""
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -91,26 +93,41 @@ def without_write_ahead_log(database: bytes) -> bytes:
 
 
 class DictWorld:
-    """JSON that an agent's tools act on: tables by name.
+    """Plain data that an agent's tools act on: tables by name.
 
-    A table is an object of rows by their key (``{"users": {"mia": {...}}}``), or a list of rows,
-    which has no order (``{"log": [{...}, {...}]}``). A row is an object, whose nested fields are
-    named with dots (``address.city``); any other value is a row with the one field ``value``.
+    A table is a dict of rows by their key (``{"users": {"mia": {...}}}``), or a list of rows, which
+    has no order (``{"log": [{...}, {...}]}``). A row is a dict, whose nested fields are named with
+    dots (``address.city``); any other value is a row with the one field ``value``.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
-        """The very object that the tools act on: `restore` fills it anew."""
+        """The very dict that the tools act on: `restore` fills it anew."""
 
     def snapshot(self) -> dict[str, Any]:
-        """A copy, as JSON has it. Raises TypeError for what is no JSON."""
-        copy: dict[str, Any] = json.loads(json.dumps(self.state))
-        return copy
+        """A copy. Raises TypeError for what is no plain data."""
+        return _copied(self.state)
 
     def restore(self, snapshot: State) -> None:
         """Put a copy of the snapshot into `state`."""
-        if isinstance(snapshot, bytes):
-            raise TypeError("a DictWorld restores JSON, not bytes")
-        copy = json.loads(json.dumps(snapshot))
+        if not isinstance(snapshot, dict):
+            raise TypeError(f"a DictWorld restores a dict, not {type(snapshot).__name__}")
+        copy = _copied(snapshot)
         self.state.clear()
         self.state.update(copy)
+
+
+def packed(value: Any) -> bytes:
+    """Plain data as bytes: where they are equal, so is the data, with 1 and True told apart.
+
+    It is marshal, which takes a fifth of the time of JSON; the bytes never leave the process.
+    """
+    try:
+        return marshal.dumps(value, MARSHAL_VERSION)
+    except ValueError as error:
+        raise TypeError(f"a state is made of dicts, lists, texts and numbers: {error}") from None
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    copy: dict[str, Any] = marshal.loads(packed(state))
+    return copy
