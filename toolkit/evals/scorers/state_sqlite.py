@@ -60,6 +60,7 @@ def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
 def _both(before: bytes, after: bytes) -> Iterator[sqlite3.Connection]:
     """A connection that has the two databases as ``old`` and ``new``."""
     with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("pragma trusted_schema = off")  # the agent may have written it
         database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         for name, state in (("old", before), ("new", after)):
             database.execute(f"attach ':memory:' as {name}")
