@@ -446,6 +446,14 @@ def test_a_renamed_column_is_one_drift_and_not_a_change_in_every_row(shop, befor
     assert diff_state(before, before, same).drift[0].startswith("not so: ")
 
 
+def test_a_row_without_a_key_is_counted_and_is_no_drift(shop, before):
+    shop.execute("insert into bookings values (null, 'C-3', 'booked', 10)")
+    shop.execute("insert into bookings values (null, 'C-3', 'booked', 10)")
+    diff = diff_state(before, SqliteWorld(shop))
+    assert diff.drift == ()
+    assert [(each.kind, each.key, each.count) for each in diff.changes] == [("added", None, 2)]
+
+
 def test_tables_that_come_and_go_are_drift_with_their_rows(shop, before):
     shop.executescript("drop table log; create table notes (text); insert into notes values ('x')")
     diff = diff_state(before, SqliteWorld(shop))
