@@ -263,10 +263,22 @@ def test_an_effect_that_could_not_fail_for_a_slip_of_the_pen_is_refused(shop, be
         Effect.added("payments", {"knd": "refund"}, count=0),
         Effect.changed("bookings", {"stat": "booked"}, {"status": "cancelled"}),
     ):
-        with pytest.raises(ValueError, match=r"there is no table|has no field"):
+        with pytest.raises(ValueError, match=r"there is no table|has no column"):
             diff_state(before, SqliteWorld(shop), Effects(slip))
     with pytest.raises(ValueError, match="state it once"):
         Effects(REFUNDED, REFUNDED)
+
+
+def test_an_empty_row_is_collateral_too_and_a_field_that_was_never_set_is_missing():
+    before = {"tickets": {}, "bookings": {"A": {"status": "booked"}}}
+    after = {"tickets": {"T": {}}, "bookings": {"A": {"status": "cancelled"}}}
+    expected = Effects(Effect.changed("bookings", "A", {"status": "cancelled"}))
+    assert where(diff_state(before, after, expected).collateral) == [("tickets", "T", ())]
+    stamped = Effect.changed("bookings", "A", {"status": "cancelled", "at": lambda at: at > 0})
+    diff = diff_state(before, after, Effects(stamped, others=True))
+    assert where(diff.wrong) == [("bookings", "A", ("at",))]
+    created = Effects(Effect.added("refunds", {"of": "A"}))
+    assert [change.table for change in diff_state(before, before, created).missing] == ["refunds"]
 
 
 # 6. Procedure beside state
@@ -402,6 +414,21 @@ def test_the_grader_reads_a_file_that_the_agent_in_another_process_wrote(tmp_pat
     connection.close()
 
 
+def test_a_database_that_another_holds_is_not_waited_for_without_end(tmp_path):
+    path = tmp_path / "shop.db"
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+    connection.executescript(SHOP)
+    world = SqliteWorld(connection, timeout_s=0)
+    before = world.snapshot()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin exclusive")
+    with pytest.raises(TimeoutError, match="still in use after 0 s"):
+        world.restore(before)
+    other.close()
+    world.restore(before)
+    connection.close()
+
+
 def test_a_snapshot_is_out_of_reach_of_who_holds_the_world():
     state = {"users": {"mia": {"tags": ["gold"]}}}
     world = DictWorld(state)
@@ -471,6 +498,8 @@ def test_a_renamed_field_of_json_is_drift_too():
     diff = diff_state(before, after)
     assert diff.drift == ("users.mail is gone", "users.email is new")
     assert diff.changes == ()
+    as_list = {"users": list(before["users"].values())}
+    assert diff_state(before, as_list).drift == ("table users is no dict any more",)
 
 
 # What a reader sees

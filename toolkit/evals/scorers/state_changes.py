@@ -1,6 +1,6 @@
 """Changes: what is different between two states, row by row, however they are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -38,8 +38,10 @@ class Changes:
     """All that is different between two states."""
 
     rows: tuple[Change, ...]
-    tables: frozenset[str]
-    """The names of all tables, of either state."""
+    columns: Mapping[str, Set[str]] | None
+    """The columns of each table of SQLite, in either state; None for plain data, which declares
+    none.
+    """
     drift: tuple[str, ...] = ()
     """Tables and fields that are gone, new or renamed, a sentence each."""
     masked: Mapping[str, int] = field(default_factory=dict)

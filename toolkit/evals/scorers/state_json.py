@@ -1,6 +1,6 @@
 """What is different between two states of plain data, as `DictWorld` describes them."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,13 +16,9 @@ Keyed = dict[Any, Any]
 def json_changes(before: Mapping[str, Any], after: Mapping[str, Any], rules: StateRules) -> Changes:
     """The rows that are different, and the tables and fields that are gone or new in all rows."""
     rows: list[Change] = []
-    drift: list[str] = []
-    tables = dict.fromkeys([*before, *after])
-    for table in tables:
-        if table not in after:
-            drift.append(f"table {table} is gone")
-        elif table not in before:
-            drift.append(f"table {table} is new")
+    sentences: list[str] = []
+    for table in dict.fromkeys([*before, *after]):
+        sentences += _table_drift(table, before, after)
         old_rows = before.get(table, {})
         new_rows = after.get(table, {})
         old = _keyed(table, old_rows, rules)
@@ -31,11 +27,25 @@ def json_changes(before: Mapping[str, Any], after: Mapping[str, Any], rules: Sta
             rows += _counted_changes(table, _items(old_rows), _items(new_rows), rules)
             continue
         changes = list(_keyed_changes(table, old, new, rules))
-        gone, fresh = _drifted(changes, n_common=len(old.keys() & new.keys()))
-        drift += [f"{table}.{name} is gone" for name in gone]
-        drift += [f"{table}.{name} is new" for name in fresh]
-        rows += _without(changes, {*gone, *fresh})
-    return Changes(tuple(rows), frozenset(tables), tuple(drift))
+        n_common = len(old.keys() & new.keys())
+        renamed = _drifted(changes, n_common)
+        sentences += [f"{table}.{name} is {state}" for name, state in renamed.items()]
+        rows += _without(changes, renamed)
+    return Changes(tuple(rows), None, tuple(sentences))
+
+
+def _table_drift(table: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What became of a table as such."""
+    if table not in after:
+        return [f"table {table} is gone"]
+    if table not in before:
+        return [f"table {table} is new"]
+    old = before[table]
+    new = after[table]
+    for form in (dict, list):
+        if isinstance(old, form) and not isinstance(new, form):
+            return [f"table {table} is no {form.__name__} any more"]
+    return []
 
 
 def _keyed(table: str, rows: Any, rules: StateRules) -> Keyed | None:
@@ -106,22 +116,22 @@ def _counted_changes(
             yield removed(table, None, row, count=-number)
 
 
-def _drifted(changes: list[Change], n_common: int) -> tuple[list[str], list[str]]:
+def _drifted(changes: list[Change], n_common: int) -> dict[str, str]:
     """The fields that every row had and none has, and those that every row has and none had."""
     pairs = [change for change in changes if change.kind == "changed"]
     if n_common < 2 or len(pairs) < n_common:
-        return [], []  # there is a row that has the same fields as before
+        return {}  # there is a row that has the same fields as before
     before = [set(change.before) for change in pairs]
     after = [set(change.after) for change in pairs]
     gone = set.intersection(*before).difference(*after)
     fresh = set.intersection(*after).difference(*before)
-    return sorted(gone), sorted(fresh)
+    return dict.fromkeys(sorted(gone), "gone") | dict.fromkeys(sorted(fresh), "new")
 
 
-def _without(changes: list[Change], names: set[str]) -> Iterator[Change]:
+def _without(changes: list[Change], names: Mapping[str, str]) -> Iterator[Change]:
     """The changes without the fields of these names."""
     for change in changes:
-        if change.kind == "changed" and names:
+        if change.kind == "changed":
             fields = [name for name in change.fields if name not in names]
             change = replace(change, fields=tuple(fields))
         yield change
@@ -136,9 +146,9 @@ def flat(row: Any) -> Row:
     if not isinstance(row, Mapping):
         return {"value": row}
     fields: Row = {}
-    waiting = [("", row)]
+    waiting = deque([("", row)])
     while waiting:
-        prefix, level = waiting.pop(0)
+        prefix, level = waiting.popleft()
         for key, value in level.items():
             name = prefix + escaped(key)
             if isinstance(value, Mapping) and value:

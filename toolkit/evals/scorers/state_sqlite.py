@@ -5,6 +5,7 @@ Both are opened in memory, so nothing here can touch the database that they were
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,13 +30,15 @@ def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
     """The rows that are different, and the tables and columns that are."""
     sentences = []
     rows: list[Change] = []
+    columns: defaultdict[str, set[str]] = defaultdict(set)
     with opened(before, after) as database:
         old_tables = tables_of(database, "old", rules)
         new_tables = tables_of(database, "new", rules)
-        names = old_tables | new_tables
-        for name in names:
+        for name in old_tables | new_tables:
             old = old_tables.get(name)
             new = new_tables.get(name)
+            for table in (old, new):
+                columns[name].update(table.columns if table else ())
             if old and new:
                 sentences += drift(old, new)
                 rows += _changes(database, old, new, rules)
@@ -47,7 +50,7 @@ def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
                 sentences.append(f"table {name} is new")
                 for row in _rows(database, "new", new):
                     rows.append(added(name, _key(new, row), row))
-    return Changes(tuple(rows), frozenset(names), tuple(sentences))
+    return Changes(tuple(rows), columns, tuple(sentences))
 
 
 def _changes(
