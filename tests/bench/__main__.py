@@ -14,6 +14,7 @@ from tests.bench.opening import opening
 from tests.bench.raters import raters
 from tests.bench.reading import reading
 from tests.bench.replay import replay
+from tests.bench.state import state
 from tests.bench.sustained import sustained
 
 BENCHES = {
@@ -29,6 +30,7 @@ BENCHES = {
         raters,
         reading,
         opening,
+        state,
     )
 }
 

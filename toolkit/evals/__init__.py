@@ -11,6 +11,9 @@ trusted.
   bool, a number, a str, None, a `Score`, or a dict of those; `score` runs one, `score_traces`
   several, `all_of`, `any_of`, `not_` and `between` join them, and `toolkit.evals.checks`
   makes more of them
+- tool calls that change a world: `diff_state` compares snapshots of a `World` (`SqliteWorld`,
+  `DictWorld`) with the end state or the `Effects` that were expected; `measure_tools` finds out
+  what a tool does to it, and `replay_calls` makes calls again where they can be undone
 - LLM as judge: a `Judge`, made of a `Rubric` and a model, gives a `Verdict`; a `VerdictStore` keeps
   it, and `judge_traces` asks any judge (`JudgeLike`: your own too) only for what is not kept
 - without a model: a `SklearnJudge` trained on labels, a `RuleJudge` of rules, one a criterion
@@ -19,7 +22,8 @@ trusted.
   a rate
 - what a judge should not go by: `prefer` and the `probe_` functions; what to keep for the end:
   `split_labels`
-- golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace
+- golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace;
+  `audit_cases` tests the cases before any agent is
 - topic modelling: `fit_topics` gives a `TopicMap`
 
 >>> from toolkit.evals import align
@@ -53,7 +57,9 @@ from toolkit.evals.alignment import (
 )
 from toolkit.evals.experiments import (
     Case,
+    CaseAudit,
     Dataset,
+    audit_cases,
     promote,
 )
 from toolkit.evals.judges import (
@@ -91,18 +97,33 @@ from toolkit.evals.labels import (
     split_labels,
 )
 from toolkit.evals.scorers import (
+    ANY_NUMBER,
     SCORERS,
+    Alternatives,
+    DictWorld,
+    Effect,
+    Effects,
     Score,
     Scorer,
+    SqliteWorld,
+    StateDiff,
+    StateRules,
+    ToolAudit,
+    UnsafeReplay,
+    World,
     all_of,
     answered,
     any_of,
     between,
+    diff_state,
+    measure_tools,
     no_repeated_calls,
     not_,
+    replay_calls,
     score,
     score_traces,
     scorer,
+    state_scorer,
     tools_succeeded,
 )
 from toolkit.evals.topics import (
@@ -112,16 +133,22 @@ from toolkit.evals.topics import (
 )
 
 __all__ = [
+    "ANY_NUMBER",
     "BANDS",
     "RATES",
     "SCORERS",
     "Agreement",
     "Alignment",
+    "Alternatives",
     "AnnotatorTest",
     "Case",
+    "CaseAudit",
     "Codebook",
     "Criterion",
     "Dataset",
+    "DictWorld",
+    "Effect",
+    "Effects",
     "Estimate",
     "Example",
     "FailureMode",
@@ -137,12 +164,18 @@ __all__ = [
     "Score",
     "Scorer",
     "SklearnJudge",
+    "SqliteWorld",
     "Stability",
+    "StateDiff",
+    "StateRules",
+    "ToolAudit",
     "TopicMap",
     "Trust",
     "TrustPolicy",
+    "UnsafeReplay",
     "Verdict",
     "VerdictStore",
+    "World",
     "agreement",
     "align",
     "alignments_frame",
@@ -151,11 +184,13 @@ __all__ = [
     "answered",
     "any_of",
     "ask_for_codes",
+    "audit_cases",
     "between",
     "cluster_reasons",
     "compare_judges",
     "corrected_rate",
     "corrected_width",
+    "diff_state",
     "fit_topics",
     "interval_width",
     "judge_traces",
@@ -164,6 +199,7 @@ __all__ = [
     "labels_needed",
     "labels_of",
     "match_modes",
+    "measure_tools",
     "merge_labels",
     "no_repeated_calls",
     "not_",
@@ -172,6 +208,7 @@ __all__ = [
     "probe_position",
     "probe_self_preference",
     "promote",
+    "replay_calls",
     "retest",
     "sample_traces",
     "score",
@@ -179,6 +216,7 @@ __all__ = [
     "scorer",
     "scores_of",
     "split_labels",
+    "state_scorer",
     "tools_succeeded",
     "trusted",
 ]

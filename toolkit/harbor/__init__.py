@@ -2,8 +2,9 @@
 invented and simulated.
 
 A `Situation` is a customer with something on their mind; `World` is the shop's database; `TOOLS`
-act on it, and ``policy.md`` says what is right. `converse` lets customer and agent talk on a
-session. `harbor_policy` plays the agent, well or with one of eight planted `FAILURE_MODES`.
+act on it, as their `KINDS` declare, ``policy.md`` says what is right, and a `gold_plan` has the
+calls that are. `converse` lets customer and agent talk on a session. `harbor_policy` plays the
+agent, well or with one of eight planted `FAILURE_MODES`.
 Simulated raters and `judge_policy` know which one, and err at known rates.
 
 >>> import asyncio
@@ -18,14 +19,16 @@ True
 from toolkit.harbor.agent import Talk, converse, harbor_policy, system_prompt
 from toolkit.harbor.files import Truth, load_labels, load_traces, load_truth, text
 from toolkit.harbor.frontdesk import front_desk, openings
+from toolkit.harbor.gold import gold_plan
 from toolkit.harbor.raters import RATERS, Rater, judge_policy
 from toolkit.harbor.situations import FAILURE_MODES, Situation, Turn, situations
 from toolkit.harbor.toolbox import call, schemas
-from toolkit.harbor.tools import TOOLS
+from toolkit.harbor.tools import KINDS, TOOLS
 from toolkit.harbor.world import World
 
 __all__ = [
     "FAILURE_MODES",
+    "KINDS",
     "RATERS",
     "TOOLS",
     "Rater",
@@ -37,6 +40,7 @@ __all__ = [
     "call",
     "converse",
     "front_desk",
+    "gold_plan",
     "harbor_policy",
     "judge_policy",
     "load_labels",

@@ -8,11 +8,14 @@ possible, and worth finding.
 import re
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from toolkit.harbor.world import LATE_CHANGE_CENTS, World, days
+
+if TYPE_CHECKING:
+    from toolkit.evals.scorers.tools import ToolKind
 
 BookingId = Annotated[str, Field(description="As HB-2101.", max_length=20)]
 CustomerId = Annotated[
@@ -218,6 +221,14 @@ TOOLS: dict[str, Callable[..., Result]] = {
     tool.__name__: tool
     for tool in (find_booking, change_dates, refund, apply_voucher, transfer_to_person)
 }
+KINDS: dict[str, "ToolKind"] = {
+    "find_booking": "read",
+    "change_dates": "write",  # a late change costs its fee each time
+    "refund": "idempotent write",
+    "apply_voucher": "idempotent write",
+    "transfer_to_person": "write",
+}
+"""What each tool does to the shop; a test measures it."""
 CHANGES = frozenset({"change_dates", "refund", "apply_voucher"})
 """The tools that change a booking."""
 

@@ -1,0 +1,115 @@
+"""The tables of a SQLite database as they are declared, and what drifted between two of them."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+
+from toolkit.evals.scorers.state_rules import StateRules
+from toolkit.evals.scorers.world import without_write_ahead_log
+
+TABLES = r"""select name, wr from pragma_table_list where schema = ?
+    and type in ('table', 'virtual') and name not like 'sqlite\_%' escape '\'"""
+COLUMNS = "select name, upper(type), pk from pragma_table_info(?, ?) order by cid"
+TWICE = "select 1 from {schema}.{table} group by {key} having count(*) > 1 limit 1"
+WITHOUT_KEY = "select 1 from {schema}.{table} where {missing} limit 1"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in one of the two databases."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    """The columns of the key; none where the rows have none."""
+    is_numbered: bool = False
+    """Whether SQLite numbers its rows: it has an ``integer primary key``."""
+    has_null_key: bool = False
+    """Whether the key of a row is null, which does not tell it from others."""
+
+
+@contextmanager
+def opened(before: bytes, after: bytes) -> Iterator[sqlite3.Connection]:
+    """A connection that has the two databases as ``old`` and ``new``, in memory."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("pragma trusted_schema = off")  # the agent may have written it
+        database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
+        for name, state in (("old", before), ("new", after)):
+            database.execute(f"attach ':memory:' as {name}")
+            if state:
+                database.deserialize(without_write_ahead_log(state), name=name)
+        yield database
+
+
+def tables_of(database: sqlite3.Connection, schema: str, rules: StateRules) -> dict[str, Table]:
+    """The tables of the database that is open as `schema`, by name."""
+    tables = {}
+    for name, is_without_rowid in database.execute(TABLES, (schema,)).fetchall():
+        columns = database.execute(COLUMNS, (name, schema)).fetchall()
+        table = _declared(name, columns, bool(is_without_rowid))
+        named = rules.key_of(name)
+        if named:
+            table = replace(table, key=named, is_numbered=False)
+            _check_key(database, schema, table)
+        has_null = bool(table.key) and _has_null_key(database, schema, table)
+        tables[name] = replace(table, has_null_key=has_null)
+    return tables
+
+
+def _declared(name: str, columns: list[tuple[str, str, int]], is_without_rowid: bool) -> Table:
+    by_place = {}
+    kinds = []
+    for column, kind, place in columns:
+        if place:
+            by_place[place] = column
+            kinds.append(kind)
+    key = tuple(by_place[place] for place in sorted(by_place))
+    is_numbered = kinds == ["INTEGER"] and not is_without_rowid
+    return Table(name, tuple(column for column, _, _ in columns), key, is_numbered)
+
+
+def _check_key(database: sqlite3.Connection, schema: str, table: Table) -> None:
+    """Raise ValueError where the key that was named does not tell the rows apart."""
+    unknown = set(table.key) - set(table.columns)
+    if unknown:
+        raise ValueError(f"table {table.name} has no column {', '.join(sorted(unknown))}")
+    key = spelled(table.key, "{}")
+    sql = TWICE.format(schema=schema, table=quoted(table.name), key=key)
+    if database.execute(sql).fetchone() or _has_null_key(database, schema, table):
+        raise ValueError(f"{', '.join(table.key)} does not tell the rows of {table.name} apart")
+
+
+def _has_null_key(database: sqlite3.Connection, schema: str, table: Table) -> bool:
+    missing = spelled(table.key, "{} is null", " or ")
+    sql = WITHOUT_KEY.format(schema=schema, table=quoted(table.name), missing=missing)
+    return database.execute(sql).fetchone() is not None
+
+
+def drift(old: Table, new: Table) -> list[str]:
+    """What is different in the columns of a table, a sentence each."""
+    sentences = []
+    renamed = set()
+    for column, successor in zip(old.columns, new.columns, strict=False):
+        if column not in new.columns and successor not in old.columns:
+            sentences.append(f"{old.name}.{column} is now called {successor}")
+            renamed |= {column, successor}
+    for column in old.columns:
+        if column not in new.columns and column not in renamed:
+            sentences.append(f"{old.name}.{column} is gone")
+    for column in new.columns:
+        if column not in old.columns and column not in renamed:
+            sentences.append(f"{old.name}.{column} is new")
+    if old.key != new.key and not sentences:
+        sentences.append(f"the key of {old.name} is now {', '.join(new.key) or 'none'}")
+    return sentences
+
+
+def spelled(columns: Iterable[str], form: str, between: str = ", ") -> str:
+    """SQL that says the same of each column: `form` with its name."""
+    return between.join([form.format(quoted(column)) for column in columns])
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,124 @@
+"""A StateDiff as a table: a row a field, what is wrong first."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from toolkit import render
+from toolkit.evals.scorers.state_changes import Change
+from toolkit.traces import Trace, trace_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.evals.scorers.state import StateDiff
+
+COLUMNS = "verdict table key change field before after expected count why".split()
+SHOWN = 100
+"""Changed rows that are shown at all."""
+SHOWN_FIELDS = 20
+CELL_CHARS = 160
+ABSENT = ""
+"""What stands for a field that is not there."""
+FAULTS = ("wrong", "missing", "collateral")
+VERDICTS = {
+    True: ("as expected", "pill ok"),
+    False: ("not as expected", "pill failed"),
+    None: ("what changed", "pill"),
+}
+STYLE = """.fieldbook .state td:last-child{overflow-wrap:anywhere}
+.fieldbook .sides{display:flex;flex-wrap:wrap;gap:var(--fb-space-l)}
+.fieldbook .sides>*{flex:1 1 24rem;min-width:0}"""
+
+
+def state_frame(diff: "StateDiff") -> "pd.DataFrame":
+    """A row a field, with the columns of `COLUMNS`."""
+    import pandas as pd
+
+    rows = []
+    for verdict, change, fields in _judged(diff):
+        for name in fields or [""]:
+            values = [
+                row.get(name, ABSENT) for row in (change.before, change.after, change.expected)
+            ]
+            about = (verdict, change.table, change.key, change.kind, name)
+            rows.append((*about, *values, change.count, change.why))
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+
+
+def _judged(diff: "StateDiff") -> Iterator[tuple[str, Change, list[str]]]:
+    """The changes with their verdict, and the fields that it is about."""
+    faults: defaultdict[Any, set[str]] = defaultdict(set)
+    for verdict in FAULTS:
+        for change in getattr(diff, verdict):
+            faults[_identity(change)].update(change.fields)
+            yield verdict, change, list(change.fields)
+    verdict = "change" if diff.matches is None else "expected"
+    for change in diff.changes:
+        at_fault = faults[_identity(change)]
+        fields = [name for name in change.fields if name not in at_fault]
+        if fields or not change.fields:
+            yield verdict, change, fields
+
+
+def _identity(change: Change) -> Any:
+    """What tells a changed row from others."""
+    row = change.key if change.key is not None else (change.before, change.after)
+    return change.kind, change.table, repr(row)
+
+
+def state_html(diff: "StateDiff") -> render.Html:
+    """The counts, and the table below."""
+    return render.block(*_parts(diff), style=STYLE)
+
+
+def _parts(diff: "StateDiff") -> list[render.Html]:
+    verdict, look = VERDICTS[diff.matches]
+    parts = [render.tag("p", render.tag("span", verdict, class_=look), " ", diff.summary)]
+    for sentence in diff.drift:
+        parts.append(render.tag("p", f"drift: {sentence}"))
+    rows = [_cells(*judged) for judged in islice(_judged(diff), SHOWN)]
+    if rows:
+        parts.append(render.tag("div", render.table(rows), class_="state"))
+    if len(rows) == SHOWN:
+        parts.append(render.tag("p", "All of it is in .frame().", class_="soft"))
+    return parts
+
+
+def _cells(verdict: str, change: Change, fields: list[str]) -> list[object]:
+    """What is shown of a change: its row in words, and a line a field."""
+    look = "pill failed" if verdict in FAULTS else "pill"
+    row = f"{change.kind} {change.table}"
+    if change.key is not None:
+        row += f" {change.key}"
+    if change.count > 1:
+        row += f" ({change.count} times)"
+    lines = [render.tag("div", _line(name, change)) for name in fields[:SHOWN_FIELDS]]
+    if len(fields) > SHOWN_FIELDS:
+        lines.append(render.tag("div", f"{len(fields) - SHOWN_FIELDS} more fields", class_="soft"))
+    if change.why:
+        lines.append(render.tag("div", _cut(change.why), class_="soft"))
+    pill = render.tag("span", verdict, class_=look)
+    return [pill, _cut(row), render.fragment(*lines)]
+
+
+def _line(name: str, change: Change) -> str:
+    """A field as it was, as it is, and as it should be."""
+    rows = (change.before, change.after)
+    states = [_cut(repr(row[name])) for row in rows if name in row]
+    line = f"{name}: {' → '.join(states)}"
+    if name in change.expected:
+        line += f" (expected {_cut(repr(change.expected[name]))})"
+    return line
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - 1] + "…"
+
+
+def beside(trace: Trace, diff: "StateDiff") -> render.Html:
+    """A trace, and what it left behind, side by side."""
+    left = render.tag("div", trace_html(trace))
+    right = render.tag("div", *_parts(diff))
+    return render.block(render.tag("div", left, right, class_="sides"), style=STYLE)

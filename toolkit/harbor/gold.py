@@ -1,0 +1,42 @@
+"""Gold plans: the calls that a good agent makes in a situation, on the shop's database.
+
+>>> from toolkit.evals import SqliteWorld, audit_cases
+>>> from toolkit.harbor import World, situations
+>>> with World.open() as world:
+...     audit = audit_cases(situations().values(), SqliteWorld(world.database),
+...                         gold=lambda situation: gold_plan(situation, world))
+>>> audit.summary
+'An agent that does nothing passes 14 of 45 cases (31%). 0 broken cases are in no rate.'
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from toolkit.harbor.situations import Situation
+from toolkit.harbor.toolbox import call
+from toolkit.harbor.tools import ToolError
+from toolkit.harbor.world import World
+
+
+def gold_plan(situation: Situation, world: World) -> list[Callable[[], str]]:
+    """The calls of the situation's script, to be made on `world` at the situation's time.
+
+    Each returns what the tool says. It raises ToolError where the tool refuses what it should do,
+    or does what it should refuse.
+    """
+    at_its_time = replace(world, now=situation.now)
+    calls: list[Callable[[], str]] = []
+    for plan, turn in zip(situation.turns, situation.script(), strict=True):
+        for number, (name, arguments) in enumerate(turn.calls, 1):
+            is_refused = number == plan.get("refused")
+            calls.append(partial(_make, at_its_time, name, arguments, is_refused))
+    return calls
+
+
+def _make(world: World, name: str, arguments: dict[str, Any], is_refused: bool) -> str:
+    result, is_error = call(world, name, arguments)
+    if is_error != is_refused:
+        raise ToolError(result if is_error else f"{name} should have been refused, and was not")
+    return result
