@@ -65,6 +65,16 @@ def test_an_event_of_googles_adk_that_failed_says_why(tmp_path):
     assert outline(trace) == [("error", "assistant", "MAX_TOKENS")]
 
 
+def test_an_event_of_googles_adk_without_an_author_costs_no_other_event(tmp_path):
+    session = json.loads((SAMPLES / "google-adk.json").read_text())
+    events = session["events"]
+    del events[0]["author"]
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    [trace] = read_traces(path)
+    assert outline(trace) == outline(sample("google-adk.json")[0])
+
+
 def test_a_trace_of_mlflow_is_a_conversation_with_what_people_said_of_it():
     trace, row = sample("mlflow.json")
     assert outline(trace) == [

@@ -68,7 +68,7 @@ def _read_event(event: Record, transcript: Transcript) -> None:
         kind = "actions"
     elif not parts:
         return
-    author = event["author"]
+    author = id_text(event.get("author")) or id_text(content.get("role")) or PERSON
     message = {
         **without(content, "parts"),
         **others(event, PLACED),

@@ -31,7 +31,7 @@ USAGES = ("usage", *spellings("usage_metadata"))
 KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile("chunk"), "other"),  # a piece of what a model's span holds as a whole
     (re.compile("llm|model|generation|chat|completion"), "model"),
-    (re.compile("tool|retriev"), "tool"),
+    (re.compile("tool|retriever|retrieval"), "tool"),
     (re.compile("agent"), "agent"),
 )
 """The words for what a span is of, in its type."""
