@@ -75,6 +75,19 @@ def test_an_event_of_googles_adk_without_an_author_costs_no_other_event(tmp_path
     assert outline(trace) == outline(sample("google-adk.json")[0])
 
 
+def test_a_stream_of_googles_adk_that_was_cut_off_ends_with_its_pieces(tmp_path):
+    events = []
+    for words in ("Two ", "are ", "free."):
+        content = {"parts": [{"text": words}]}
+        event = {"invocationId": "i", "author": "desk", "partial": True, "content": content}
+        events.append(event)
+    path = tmp_path / "session.json"
+    path.write_text(json.dumps({"id": "s", "events": events}))
+    traces = read_traces(path)
+    assert outline(traces[0]) == [("message", "assistant", "Two are free.")]
+    assert traces.report.not_understood == ()
+
+
 def test_a_trace_of_mlflow_is_a_conversation_with_what_people_said_of_it():
     trace, row = sample("mlflow.json")
     assert outline(trace) == [
@@ -149,6 +162,15 @@ def test_spans_of_other_tools_are_one_trace_by_the_usual_names_of_their_fields()
     ]
     assert (trace.steps[1].data["agent"], trace.steps[2].data["error"]) == ("shop", True)
     assert (row["input_tokens"], row["output_tokens"], row["duration_s"]) == (9, 3, 3.0)
+
+
+def test_spans_in_a_document_are_read_as_those_on_lines_of_their_own(tmp_path):
+    spans = [json.loads(line) for line in (SAMPLES / "spans.jsonl").read_text().splitlines()]
+    path = tmp_path / "trace.json"
+    path.write_text(json.dumps({"exported": "today", "spans": spans}))
+    traces = read_traces(path)
+    assert outline(traces[0]) == outline(sample("spans.jsonl")[0])
+    assert [remark.what for remark in traces.report.not_understood] == ["exported"]
 
 
 def test_the_calls_of_weave_are_one_trace():

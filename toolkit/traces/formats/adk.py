@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.records import RecordError
-from toolkit.traces.fields import elements_of, fields_of, objects_in, others, without
+from toolkit.traces.fields import elements_of, fields_of, object_in, objects_in, others, without
 from toolkit.traces.formats.form import Format
-from toolkit.traces.formats.gemini import open_answer
+from toolkit.traces.formats.gemini import joined_parts, open_answer
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.messages import Transcript
 from toolkit.traces.spelling import spellings, stated
@@ -40,12 +40,24 @@ def _is_session(record: Record) -> bool:
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
+    pieces: list[Record] = []
+    unfinished: list[Record] = []
     for event in objects_in(record, "events"):
-        if not event.get("partial"):  # a piece of a stream, whose whole is an event too
+        if event.get("partial"):  # a piece of a stream, whose whole is an event too
+            pieces.append(event)
+            unfinished.append(event)
+        else:
+            unfinished.clear()
             _read_event(event, transcript)
+    if unfinished:  # the stream was cut off
+        parts = [part for piece in unfinished for part in _parts(piece)]
+        content = {"parts": joined_parts(parts)}
+        _read_event({**unfinished[-1], "content": content}, transcript)
     if not transcript.steps:
         raise RecordError("no event of the session says anything", field="events")
     meta = dict(record)
+    if pieces:
+        meta["pieces"] = pieces
     if "id" in record:
         meta["session"] = record["id"]
     models = [step.data["model"] for step in transcript.steps if "model" in step.data]
@@ -56,8 +68,8 @@ def _read(record: Record, id_: str) -> Trace:
 
 def _read_event(event: Record, transcript: Transcript) -> None:
     """Append what an event says and calls, or what else it did or failed in."""
-    content = fields_of(event.get("content"))
-    parts = [_part(part) for part in objects_in(content, "parts")]
+    content = object_in(event, "content")
+    parts = _parts(event)
     actions = others(fields_of(event.get("actions")), ())
     error = stated(event, "error_message", "error_code")
     kind = "message"
@@ -82,9 +94,13 @@ def _read_event(event: Record, transcript: Transcript) -> None:
     transcript.read(message, branch=id_text(event.get("branch")), kind=kind)
 
 
-def _part(part: Record) -> dict[str, Any]:
-    """A part without the fields that hold nothing: it has one for each kind of part."""
-    return open_answer({name: value for name, value in part.items() if value is not None})
+def _parts(event: Record) -> list[dict[str, Any]]:
+    """The parts of an event without their fields that hold nothing: there is one for each kind."""
+    parts: list[dict[str, Any]] = []
+    for part in objects_in(object_in(event, "content"), "parts"):
+        stated_fields = {name: value for name, value in part.items() if value is not None}
+        parts.append(open_answer(stated_fields))
+    return parts
 
 
 def _read_events(record: Record, id_: str) -> Trace:

@@ -130,14 +130,20 @@ def _joined(response: Any) -> Any:
         for candidate in candidates[:1]:
             content = fields_of(candidate.get("content"))
             parts += objects_of(content.get("parts"))
-    if all(part.keys() == {"text"} for part in parts):
-        words = [str(part["text"]) for part in parts]
-        parts = [{"text": "".join(words)}]
+    parts = joined_parts(parts)
     last_candidates = objects_of(joined["candidates"])
     last = last_candidates[0] if last_candidates else {}
     content = {"parts": parts}
     joined["candidates"] = [{**last, "content": content}]
     return joined
+
+
+def joined_parts(parts: list[Any]) -> list[Any]:
+    """The pieces of a text as one part; parts that are more than text as they are."""
+    if not all(part.keys() == {"text"} for part in parts):
+        return parts
+    words = [str(part["text"]) for part in parts]
+    return [{"text": "".join(words)}]
 
 
 def _answered(response: Any) -> list[Any]:

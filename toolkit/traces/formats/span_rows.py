@@ -7,7 +7,7 @@ output.
 import re
 from typing import Any
 
-from toolkit.traces.fields import fields_of, object_in, others
+from toolkit.traces.fields import fields_of, object_in, objects_in, others
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.vendor import read_content
 from toolkit.traces.ids import Record, first_id
@@ -49,6 +49,16 @@ def _first(record: Record, names: tuple[str, ...]) -> str | None:
         if name in record:
             return name
     return None
+
+
+def _spans(record: Record) -> list[Record]:
+    """The spans of a document, or the record, which is then one."""
+    spans: list[Record] = [*objects_in(record, "spans")]
+    return spans or [record]
+
+
+def _knows(record: Record) -> bool:
+    return _is_span(_spans(record)[0])
 
 
 def _is_span(record: Record) -> bool:
@@ -130,10 +140,11 @@ def _model(row: Record) -> str | None:
 
 FORMAT = Format(
     "spans",
-    TRACES,
+    (*TRACES, "spans"),
     _read,
-    _is_span,
+    _knows,
     _trace_id,
+    parts=_spans,
     group=_trace_id,
-    converted=frozenset(CONVERTED),
+    converted=frozenset({*CONVERTED, *(f"spans.{name}" for name in CONVERTED)}),
 )
