@@ -273,7 +273,9 @@ def test_an_empty_row_is_collateral_too_and_a_field_that_was_never_set_is_missin
     before = {"tickets": {}, "bookings": {"A": {"status": "booked"}}}
     after = {"tickets": {"T": {}}, "bookings": {"A": {"status": "cancelled"}}}
     expected = Effects(Effect.changed("bookings", "A", {"status": "cancelled"}))
-    assert where(diff_state(before, after, expected).collateral) == [("tickets", "T", ())]
+    diff = diff_state(before, after, expected)
+    assert where(diff.collateral) == [("tickets", "T", ())]
+    assert diff.frame()["verdict"].tolist() == ["collateral", "expected"]
     stamped = Effect.changed("bookings", "A", {"status": "cancelled", "at": lambda at: at > 0})
     diff = diff_state(before, after, Effects(stamped, others=True))
     assert where(diff.wrong) == [("bookings", "A", ("at",))]

@@ -1,6 +1,6 @@
 """What is different between two states of plain data, as `DictWorld` describes them."""
 
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -63,13 +63,9 @@ def _by_named_key(table: str, rows: list[Any], named: tuple[str, ...]) -> Keyed:
     keyed: Keyed = {}
     for row in rows:
         fields = flat(row)
-        values = tuple(fields.get(name) for name in named)
-        key = values[0] if len(values) == 1 else values
-        try:
-            is_taken = key in keyed
-        except TypeError:  # a list
-            is_taken = True
-        if is_taken or None in values:
+        values = [fields.get(name) for name in named]
+        key = values[0] if len(values) == 1 else tuple(values)
+        if None in values or key in keyed:
             raise ValueError(f"{', '.join(named)} does not tell the rows of {table} apart")
         keyed[key] = row
     return keyed
@@ -100,20 +96,25 @@ def _counted_changes(
     table: str, old: list[Any], new: list[Any], rules: StateRules
 ) -> Iterator[Change]:
     """The rows of which there are more or fewer than before, in a table without a key."""
-    surplus: Counter[Any] = Counter()
-    by_content = {}
-    for sign, rows in ((-1, old), (1, new)):
-        for item in rows:
-            row = flat(item)
-            content = rules.content(table, row)
-            by_content[content] = row
-            surplus[content] += sign
-    for content, number in surplus.items():
-        row = by_content[content]
-        if number > 0:
-            yield added(table, None, row, count=number)
-        elif number < 0:
-            yield removed(table, None, row, count=-number)
+    old_rows = _by_content(table, old, rules)
+    new_rows = _by_content(table, new, rules)
+    for content, rows in old_rows.items():
+        n_gone = len(rows) - len(new_rows.get(content, ()))
+        if n_gone > 0:
+            yield removed(table, None, rows[0], count=n_gone)
+    for content, rows in new_rows.items():
+        n_new = len(rows) - len(old_rows.get(content, ()))
+        if n_new > 0:
+            yield added(table, None, rows[0], count=n_new)
+
+
+def _by_content(table: str, items: list[Any], rules: StateRules) -> dict[Any, list[Row]]:
+    """Rows by what equal ones share."""
+    rows = defaultdict(list)
+    for item in items:
+        row = flat(item)
+        rows[rules.content(table, row)].append(row)
+    return rows
 
 
 def _drifted(changes: list[Change], n_common: int) -> dict[str, str]:

@@ -39,11 +39,11 @@ def state_frame(diff: "StateDiff") -> "pd.DataFrame":
     rows = []
     for verdict, change, fields in _judged(diff):
         for name in fields or [""]:
-            values = [
-                row.get(name, ABSENT) for row in (change.before, change.after, change.expected)
-            ]
+            before = change.before.get(name, ABSENT)
+            after = change.after.get(name, ABSENT)
+            expected = change.expected.get(name, ABSENT)
             about = (verdict, change.table, change.key, change.kind, name)
-            rows.append((*about, *values, change.count, change.why))
+            rows.append((*about, before, after, expected, change.count, change.why))
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
@@ -56,9 +56,12 @@ def _judged(diff: "StateDiff") -> Iterator[tuple[str, Change, list[str]]]:
             yield verdict, change, list(change.fields)
     verdict = "change" if diff.matches is None else "expected"
     for change in diff.changes:
-        at_fault = faults[_identity(change)]
+        at_fault = faults.get(_identity(change))
+        if at_fault is None:
+            yield verdict, change, list(change.fields)
+            continue
         fields = [name for name in change.fields if name not in at_fault]
-        if fields or not change.fields:
+        if fields:
             yield verdict, change, fields
 
 
