@@ -7,9 +7,11 @@ import json
 import os
 import signal
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -17,6 +19,7 @@ from typing import Any
 
 import psutil
 import pytest
+import pytest_asyncio
 
 START_S, STOP_S, STEP_S = 120, 10, 60
 CHROMIUM_FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
@@ -29,6 +32,7 @@ HOMES = {
     "IPYTHONDIR": "ipython",
 }
 NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 IDLE = "Python 3 (ipykernel) | Idle"
 
 
@@ -39,7 +43,29 @@ class Lab:
     url: str
     token: str
     folder: Path
-    """Where its notebooks are."""
+    """Where the test's notebooks are."""
+    settings: Path
+    """Where it keeps what its users have chosen."""
+    out: Path
+    """Where its kernels keep labels, as FIELDBOOK_OUT names it to them."""
+    place: str = ""
+    """The folder as the address of a notebook names it."""
+
+    def choose_theme(self, theme: str) -> None:
+        """Show the next page in `theme`, such as ``JupyterLab Dark``."""
+        (self.settings / THEMES).write_text(json.dumps({"theme": theme}))
+
+    def end_kernels(self) -> None:
+        """End what the notebooks of one test left running."""
+        for session in self._api("GET", "sessions"):
+            with suppress(urllib.error.HTTPError):  # its kernel has died
+                self._api("DELETE", f"sessions/{session['id']}")
+
+    def _api(self, method: str, path: str) -> Any:
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(f"{self.url}api/{path}", method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=STEP_S) as response:
+            return json.loads(response.read() or "null")
 
 
 async def until(ready: Callable[[], Any], timeout_s: float, what: str) -> Any:
@@ -56,11 +82,11 @@ async def until(ready: Callable[[], Any], timeout_s: float, what: str) -> Any:
 @asynccontextmanager
 async def running(command: list[str], folder: Path, home: Path) -> AsyncIterator[Lab]:
     """The JupyterLab that `command` starts, with notebooks in `folder` and all else in `home`."""
-    token, log = token_hex(16), home / "lab.log"
+    token, log, out = token_hex(16), home / "lab.log", home / "out"
     homes = {name: str(home / "jupyter" / place) for name, place in HOMES.items()}
-    settings = home / "jupyter" / "settings" / NO_NEWS
-    settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    settings = home / "jupyter" / "settings"
+    (settings / NO_NEWS).parent.mkdir(parents=True)
+    (settings / NO_NEWS).write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
     options = [
         "--no-browser",
         "--allow-root",
@@ -70,14 +96,14 @@ async def running(command: list[str], folder: Path, home: Path) -> AsyncIterator
         "--LabApp.news_url=",
         "--LabApp.extension_manager=readonly",
     ]
-    with log.open("wb") as out:
+    with log.open("wb") as lines:
         server = await asyncio.create_subprocess_exec(
             *command,
             *options,
-            env={**os.environ, **homes, "JUPYTER_PLATFORM_DIRS": "1"},
+            env={**os.environ, **homes, "JUPYTER_PLATFORM_DIRS": "1", "FIELDBOOK_OUT": str(out)},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
+            stdout=lines,
+            stderr=lines,
             start_new_session=True,
         )
     try:
@@ -87,7 +113,7 @@ async def running(command: list[str], folder: Path, home: Path) -> AsyncIterator
             START_S,
             f"JupyterLab up ({log})",
         )
-        yield Lab(json.loads(runtime.read_text())["url"], token, folder)
+        yield Lab(json.loads(runtime.read_text())["url"], token, folder, settings, out)
     finally:
         await stop(server)
 
@@ -98,13 +124,25 @@ def start_lab(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Lab]]
     return partial(running, home=tmp_path)
 
 
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    folder = tmp_path / "notebooks"
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def jupyter(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    """One JupyterLab for all tests: it takes as long to start as a test takes."""
+    home = tmp_path_factory.mktemp("jupyter")
+    folder = home / "notebooks"
     folder.mkdir()
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
-    async with running(command, folder, tmp_path) as lab:
+    async with running(command, folder, home) as lab:
         yield lab
+
+
+@pytest.fixture
+async def lab(jupyter: Lab, tmp_path: Path) -> AsyncIterator[Lab]:
+    """A JupyterLab with a folder, kernels and a theme that no other test sees."""
+    folder = jupyter.folder / tmp_path.name
+    folder.mkdir()
+    yield replace(jupyter, folder=folder, place=f"{tmp_path.name}/")
+    await asyncio.to_thread(jupyter.end_kernels)
+    (jupyter.settings / THEMES).unlink(missing_ok=True)
 
 
 async def stop(server: asyncio.subprocess.Process) -> None:
@@ -153,7 +191,7 @@ class Notebook:
     page: Any
 
     async def open(self, lab: Lab, name: str) -> None:
-        await self.page.goto(f"{lab.url}lab/tree/{name}?reset&token={lab.token}")
+        await self.page.goto(f"{lab.url}lab/tree/{lab.place}{name}?reset&token={lab.token}")
         await self.idle()
 
     async def idle(self) -> None:

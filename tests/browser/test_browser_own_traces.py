@@ -61,13 +61,7 @@ async def notebook_of(lab, file: Path) -> None:
 
 
 @pytest.fixture
-def out(tmp_path, monkeypatch):
-    monkeypatch.setenv("FIELDBOOK_OUT", str(tmp_path / "out"))
-    return tmp_path / "out"
-
-
-@pytest.fixture
-async def own_lab(own, out, start_lab, tmp_path):
+async def own_lab(own, start_lab, tmp_path):
     """What the command starts on the file."""
     folder = tmp_path / "notebooks"
     fieldbook = Path(sys.executable).with_name("fieldbook")
@@ -77,7 +71,7 @@ async def own_lab(own, out, start_lab, tmp_path):
 
 
 async def test_a_person_with_a_file_of_their_own_labels_it_on_one_screen(
-    own, out, own_lab, page, pictures
+    own, own_lab, page, pictures
 ):
     from playwright.async_api import expect
 
@@ -115,7 +109,7 @@ async def test_a_person_with_a_file_of_their_own_labels_it_on_one_screen(
     await expect(panel.get_by_text("2 of 3 · 1 labelled")).to_be_visible()
     for element in (panel.get_by_text("2 of 3 · 1 labelled"), why, *verdicts):
         await expect(element).to_be_in_viewport(ratio=1)
-    (file,) = out.glob("*.labels.jsonl")
+    (file,) = own_lab.out.glob("*.labels.jsonl")
     (label,) = LabelStore(file).labels()
     assert (label.verdict, label.why) == ("fail", "Retries without change.")
     (trace,) = [trace for trace in read_traces(own) if trace.id == label.trace_id]
@@ -123,7 +117,7 @@ async def test_a_person_with_a_file_of_their_own_labels_it_on_one_screen(
 
 
 async def test_the_step_where_it_goes_wrong_is_chosen_by_click_and_key_shown_and_given_back(
-    own, out, lab, page, notebook, pictures
+    own, lab, page, notebook, pictures
 ):
     from playwright.async_api import expect
 
@@ -197,7 +191,7 @@ async def test_the_step_where_it_goes_wrong_is_chosen_by_click_and_key_shown_and
     ]
 
 
-async def test_all_folds_open_and_close_on_a_key(own, out, lab, page, notebook):
+async def test_all_folds_open_and_close_on_a_key(own, lab, page, notebook):
     await notebook_of(lab, own)
     await notebook.open(lab, "panel.ipynb")
     await notebook.run_all()
@@ -213,12 +207,11 @@ async def test_all_folds_open_and_close_on_a_key(own, out, lab, page, notebook):
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 async def test_the_verdict_stays_in_sight_on_a_phone_and_in_the_dark(
-    theme, own, out, lab, page, notebook, pictures, tmp_path
+    theme, own, lab, page, notebook, pictures
 ):
     from playwright.async_api import expect
 
-    settings = tmp_path / "jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
-    (settings / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
+    lab.choose_theme(theme)
     await notebook_of(lab, own)
     await page.set_viewport_size({"width": 390, "height": 844})
     await notebook.open(lab, "panel.ipynb")

@@ -2,7 +2,6 @@
 pictures of the README, and what is measured on them.
 """
 
-import json
 import os
 import re
 from pathlib import Path
@@ -184,14 +183,11 @@ ACTS |= {"session": session, "adjudicate": adjudicate}
 @pytest.mark.timeout(600)  # six panels in one window, on a busy machine
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
-    theme, lab, page, notebook, pictures, gallery, tmp_path
+    theme, lab, page, notebook, pictures, gallery
 ):
     from playwright.async_api import expect
 
-    settings = tmp_path / "jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
-    (settings / "themes.jupyterlab-settings").write_text(
-        json.dumps({"theme": f"JupyterLab {theme}"})
-    )
+    lab.choose_theme(f"JupyterLab {theme}")
     book = nbformat.v4.new_notebook(
         metadata={"kernelspec": KERNEL}, cells=[cell(code) for code in PANELS.values()]
     )

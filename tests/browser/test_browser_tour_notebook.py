@@ -11,16 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.nats, pytest.mark.timeout(600)]
 WHOLE_RUN_MS = 400_000
 
 
-@pytest.fixture
-def out(tmp_path, monkeypatch):
-    """Named before the lab starts, which hands it on to its kernels."""
-    monkeypatch.setenv("FIELDBOOK_OUT", str(tmp_path / "out"))
-    return tmp_path / "out"
-
-
-async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(
-    out, lab, page, notebook, pictures
-):
+async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(lab, page, notebook, pictures):
     from playwright.async_api import expect
 
     lay_out_notebooks(lab.folder)  # without the outputs that are committed
@@ -47,7 +38,7 @@ async def test_the_ten_minute_tour_runs_and_its_panel_takes_a_label(
     await page.get_by_role("button", name="Pass").click()
     await expect(page.get_by_text("2 of 20 · 1 labelled")).to_be_visible()
     await notebook.picture(pictures, "tour-2-panel")
-    (file,) = out.glob("*.labels.jsonl")
+    (file,) = lab.out.glob("*.labels.jsonl")
     assert [label.rater_kind for label in LabelStore(file, make=True).labels()] == ["human"]
     assert (
         await page.locator(
