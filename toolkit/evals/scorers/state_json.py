@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from toolkit.evals.scorers.state_changes import Change, Changes, added, changed, removed
 from toolkit.evals.scorers.state_rows import counted_rows, flat, keyed_rows
 from toolkit.evals.scorers.state_rules import StateRules
 from toolkit.evals.scorers.world import packed
 
+Rows: TypeAlias = dict[Any, Any]
+"""The rows of a table by their key, as the state has them."""
 ABSENT: dict[str, Any] = {}
 """The rows of a table that is not there."""
 
@@ -42,41 +44,48 @@ class _Table:
         new = keyed_rows(self.name, self.new, self.rules)
         if old is None or new is None:
             yield from self._counted_changes()
-            return
+        else:
+            yield from self._keyed_changes(old, new)
+
+    def _keyed_changes(self, old: Rows, new: Rows) -> Iterator[Change]:
+        table = self.name
+        generated: tuple[str, ...] = ()
+        if self.rules.is_generated(table):
+            generated = self.rules.key_of(table) or ("key",)
         for key, row in old.items():
             if key not in new:
-                yield removed(self.name, key, flat(row))
+                yield removed(table, key, flat(row))
             elif packed(row) != packed(new[key]):
-                yield changed(self.name, key, flat(row), flat(new[key]))
-        generated: tuple[str, ...] = ()
-        if self.rules.is_generated(self.name):
-            generated = self.rules.key_of(self.name) or ("key",)
+                yield changed(table, key, flat(row), flat(new[key]))
         for key, row in new.items():
             if key not in old:
-                yield added(self.name, key, flat(row), generated=generated)
+                yield added(table, key, flat(row), generated=generated)
 
     def _counted_changes(self) -> Iterator[Change]:
         """The rows of which there are more or fewer than before."""
-        old = counted_rows(self.name, self.old, self.rules)
-        new = counted_rows(self.name, self.new, self.rules)
+        table = self.name
+        old = counted_rows(table, self.old, self.rules)
+        new = counted_rows(table, self.new, self.rules)
         for content, rows in old.items():
             n_gone = len(rows) - len(new.get(content, ()))
             if n_gone > 0:
-                yield removed(self.name, None, rows[0], count=n_gone)
+                yield removed(table, None, rows[0], count=n_gone)
         for content, rows in new.items():
             n_new = len(rows) - len(old.get(content, ()))
             if n_new > 0:
-                yield added(self.name, None, rows[0], count=n_new)
+                yield added(table, None, rows[0], count=n_new)
 
     def drift(self) -> Iterator[str]:
         """What became of the table as such."""
-        if self.new is ABSENT:
+        old = self.old
+        new = self.new
+        if new is ABSENT:
             yield f"table {self.name} is gone"
-        elif self.old is ABSENT:
+        elif old is ABSENT:
             yield f"table {self.name} is new"
-        elif isinstance(self.old, dict) and not isinstance(self.new, dict):
+        elif isinstance(old, dict) and not isinstance(new, dict):
             yield f"table {self.name} is no dict any more"
-        elif isinstance(self.old, list) and not isinstance(self.new, list):
+        elif isinstance(old, list) and not isinstance(new, list):
             yield f"table {self.name} is no list any more"
 
     def renamed(self, changes: list[Change]) -> dict[str, str]:
