@@ -26,7 +26,7 @@ def json_changes(before: Mapping[str, Any], after: Mapping[str, Any], rules: Sta
         drift += table.drift()
         drift += [f"{name}.{field} is {state}" for field, state in renamed.items()]
         rows += [_without(change, renamed) for change in changes]
-    return Changes(tuple(rows), None, tuple(drift))
+    return Changes(tuple(rows), None, drift=tuple(drift))
 
 
 @dataclass(frozen=True)
