@@ -336,6 +336,33 @@ def test_equal_new_rows_are_counted_however_they_are_numbered(shop, before):
     assert (diff.missing, len(diff.collateral)) == ((), 1)
 
 
+def test_what_refers_to_a_new_row_follows_it_whatever_its_number():
+    orders = """create table orders (id integer primary key, customer text);
+        create table lines (id integer primary key, of integer references orders, item text)"""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(orders)
+    before = SqliteWorld(connection).snapshot()
+    connection.close()
+
+    def written(*rows):
+        inserts = []
+        for number, customer, item in rows:
+            inserts.append(f"insert into orders values ({number}, '{customer}')")
+            inserts.append(f"insert into lines values (null, {number}, '{item}')")
+        return another(before, *inserts)
+
+    gold = written((1, "mia", "tea"), (2, "tom", "bun"))
+    turned = written((1, "tom", "bun"), (2, "mia", "tea"))
+    swapped = written((1, "tom", "tea"), (2, "mia", "bun"))
+    assert diff_state(before, turned, gold).matches is True
+    diff = diff_state(before, swapped, gold)
+    assert {change.table for change in (*diff.wrong, *diff.missing, *diff.collateral)} == {"lines"}
+    alike = written((1, "mia", "tea"), (2, "mia", "bun"))
+    assert diff_state(before, alike, alike).matches is True
+    piled = another(alike, "update lines set of = 1")
+    assert diff_state(before, piled, alike).matches is False
+
+
 def test_rows_of_json_are_matched_by_content_or_by_a_natural_key():
     before = {"tickets": {}, "log": [{"day": 1, "n": 5}]}
     gold = {"tickets": {"T-8F": {"for": "mia"}}, "log": [{"day": 1, "n": 5}]}

@@ -110,7 +110,7 @@ def test_the_pass_rate_is_shown_with_and_without_the_free_cases(published, audit
         passed[str(trial.task)].append(trial.reward == 1)
     rates = audit.pass_rates(passed)
     assert rates["rate"].astype(float).round(3).to_dict() == {
-        "all sound cases": 0.42,
+        "all": 0.42,
         "without the free": 0.234,
         "free": 0.724,
     }

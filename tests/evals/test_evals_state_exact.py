@@ -126,7 +126,20 @@ def counted(connection):
     return Counter(tuple(map(exact, row)) for row in rows)
 
 
-@settings(max_examples=150, deadline=None)
+def as_dicts(connection):
+    """The same rows as plain data."""
+    tables = {}
+    for table, key in KEYED.items():
+        cursor = connection.execute(f"select * from {table}")
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, values, strict=True)) for values in cursor]
+        tables[table] = {tuple(row[name] for name in key): row for row in rows}
+    bag = connection.execute('select k, a, b from "a bag ""of"" rows"').fetchall()
+    tables[BAG] = [dict(zip("kab", values, strict=True)) for values in bag]
+    return tables
+
+
+@settings(max_examples=100, deadline=None)
 @given(writes=WRITES)
 def test_any_sequence_of_writes_is_reported_exactly(writes):
     connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -135,12 +148,16 @@ def test_any_sequence_of_writes_is_reported_exactly(writes):
     world = SqliteWorld(connection)
     before = world.snapshot()
     rows_before = counted(connection)
+    dicts_before = as_dicts(connection)
     write_to(connection, writes)
     diff = diff_state(before, world)
     assert reported(diff) == recorded(before, writes)
     surplus = counted(connection)
     surplus.subtract(rows_before)
     assert reported_bag(diff) == {row: n for row, n in surplus.items() if n}
+    of_dicts = diff_state(dicts_before, as_dicts(connection))
+    assert reported(of_dicts) == reported(diff)
+    assert reported_bag(of_dicts) == reported_bag(diff)
     assert diff_state(before, world, world).matches is True
     assert diff_state(before, world, before).matches is (not diff.changes)
     world.restore(before)

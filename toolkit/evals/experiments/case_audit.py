@@ -58,19 +58,23 @@ class CaseAudit:
         return tuple(check.id for check in self.checks if check.order_matters)
 
     @property
-    def sound(self) -> tuple[CaseCheck, ...]:
+    def counted(self) -> tuple[CaseCheck, ...]:
         """The cases that are not broken: the denominator."""
         return tuple(check for check in self.checks if not check.broken)
 
     @property
     def summary(self) -> str:
-        """What matters, in two sentences."""
-        n_sound = len(self.sound)
+        """What matters, in a sentence or two."""
+        n_free = len(self.free)
+        n_counted = len(self.counted)
+        sentence = f"An agent that does nothing passes {n_free} of {n_counted} cases"
+        if n_counted:
+            sentence += f" ({n_free / n_counted:.0%})"
         n_broken = len(self.broken)
+        if n_broken == 0:
+            return f"{sentence}."
         cases = "1 broken case is" if n_broken == 1 else f"{n_broken} broken cases are"
-        share = f" ({len(self.free) / n_sound:.0%})" if n_sound else ""
-        idle = f"An agent that does nothing passes {len(self.free)} of {n_sound} cases{share}."
-        return f"{idle} {cases} in no rate."
+        return f"{sentence}. {cases} in no rate."
 
     def frame(self) -> "pd.DataFrame":
         """A row a case, by its id: its ``status``, and what was found out."""
@@ -88,26 +92,26 @@ class CaseAudit:
         """The counts: a row for each question, ``cases`` of ``of``."""
         import pandas as pd
 
-        checks = self.checks
-        n_cases = len(checks)
-        n_writing = _count(check.n_writes > 0 for check in checks)
-        n_with_order = _count(check.n_writes > 1 for check in checks)
-        n_errors = sum(len(check.errors) for check in checks)
-        rows = [
-            (f"a call of the gold plan fails ({n_errors} calls)", _count(c.errors for c in checks)),
-            ("broken: gold fails, does not pass, or is not the same again", len(self.broken)),
-            ("the gold plan changes nothing", _count(c.n_writes == 0 for c in checks)),
-        ]
-        counts = [(what, number, n_cases) for what, number in rows]
-        counts += [
-            ("free: an agent that does nothing passes", len(self.free), len(self.sound)),
-            ("the gold plan has two or more writes", n_with_order, n_cases),
-            ("... reversed, it leaves another state", len(self.order_dependent), n_with_order),
+        n_cases = len(self.checks)
+        n_errors = sum(len(check.errors) for check in self.checks)
+        n_failing = _count(check.errors for check in self.checks)
+        n_idle = _count(check.n_writes == 0 for check in self.counted)
+        n_writing = _count(check.n_writes for check in self.checks)
+        n_writing_twice = _count(check.n_writes > 1 for check in self.checks)
+        n_repeats = _count(check.repeat_changes for check in self.checks)
+        n_turned = len(self.order_dependent)
+        counts = [
+            (f"a call of the gold plan fails ({n_errors} calls)", n_failing, n_cases),
             (
-                "its last write, made twice, changes the state",
-                _count(check.repeat_changes for check in checks),
-                n_writing,
+                "broken: gold fails, does not pass, or differs when run again",
+                len(self.broken),
+                n_cases,
             ),
+            ("the gold plan changes nothing", n_idle, len(self.counted)),
+            ("free: an agent that does nothing passes", len(self.free), len(self.counted)),
+            ("the gold plan has two or more writes", n_writing_twice, n_cases),
+            ("... reversed, it leaves another state", n_turned, n_writing_twice),
+            ("its last write, made twice, changes the state", n_repeats, n_writing),
         ]
         return pd.DataFrame(counts, columns=["question", "cases", "of"]).set_index("question")
 
@@ -127,9 +131,9 @@ class CaseAudit:
         import pandas as pd
 
         groups = {
-            "all sound cases": self.sound,
-            "without the free": [check for check in self.sound if not check.free],
-            "free": [check for check in self.sound if check.free],
+            "all": self.counted,
+            "without the free": [check for check in self.counted if not check.free],
+            "free": [check for check in self.counted if check.free],
         }
         rows = {}
         for name, checks in groups.items():

@@ -44,7 +44,7 @@ class CaseCheck:
 
     @property
     def free(self) -> bool:
-        """Whether it is sound, and an agent that does nothing passes it."""
+        """Whether an agent that does nothing passes it, and it is not broken."""
         return self.idle_passes and not self.broken
 
     @property

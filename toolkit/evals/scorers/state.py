@@ -184,4 +184,5 @@ def _changes(before: State, after: State, rules: StateRules) -> Changes:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return counted(json_changes(before, after, rules), rules)
     kinds = f"{type(before).__name__} and {type(after).__name__}"
-    raise TypeError(f"a state is the bytes of a SQLite database or a dict, and these are {kinds}")
+    mend = "effects go into Effects(...), several ends into Alternatives(...)"
+    raise TypeError(f"a state is bytes of SQLite or a dict, and these are {kinds}; {mend}")

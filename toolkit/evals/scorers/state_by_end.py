@@ -1,6 +1,6 @@
 """What was done beside an end state: the changes that lead there."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,9 @@ from toolkit.evals.scorers.state_effects import Conditions
 from toolkit.evals.scorers.state_match import Mismatch, Wanted, pair
 from toolkit.evals.scorers.state_rules import StateRules
 
+DEEPEST = 3
+"""How far references are followed: rows may refer to each other in a circle."""
+
 
 def match_end(wanted: Changes, changes: Changes, rules: StateRules) -> Mismatch:
     """The changes beside those that lead to an expected end state.
@@ -16,13 +19,15 @@ def match_end(wanted: Changes, changes: Changes, rules: StateRules) -> Mismatch:
     A row is found by its key; one whose key is generated, or that has none, by all else.
     """
     mismatch = Mismatch()
+    goal = _Side(wanted, rules)
+    side = _Side(changes, rules)
     by_key: dict[Any, Change] = {}
     by_content: defaultdict[Any, list[Change]] = defaultdict(list)
     for change in changes.rows:
         if _is_found_by_key(change):
             by_key[change.kind, change.table, change.key] = change
         else:
-            by_content[_content(change, rules)].append(change)
+            by_content[side.content(change)].append(change)
     absent: list[Wanted] = []
     for target in wanted.rows:
         if _is_found_by_key(target):
@@ -30,9 +35,9 @@ def match_end(wanted: Changes, changes: Changes, rules: StateRules) -> Mismatch:
             n_missing = 1
             if key in by_key:
                 n_missing = 0
-                _compare(target, by_key.pop(key), rules, mismatch)
+                _compare(target, goal, by_key.pop(key), side, mismatch)
         else:
-            n_missing = _take(target, by_content[_content(target, rules)], mismatch)
+            n_missing = _take(target, by_content[goal.content(target)], mismatch)
         if n_missing:
             absent.append(_absent(target, n_missing))
     left = list(by_key.values())
@@ -42,15 +47,48 @@ def match_end(wanted: Changes, changes: Changes, rules: StateRules) -> Mismatch:
     return mismatch
 
 
+class _Side:
+    """What is wanted, or what was done; its new rows are told apart by what they hold."""
+
+    def __init__(self, changes: Changes, rules: StateRules) -> None:
+        self.rules = rules
+        self.references = changes.references
+        self.new_rows: dict[Any, Change] = {}
+        """Those whose key is generated, by table and key."""
+        for change in changes.rows:
+            if change.generated:
+                self.new_rows[change.table, change.key] = change
+        contents = {place: self.content(change) for place, change in self.new_rows.items()}
+        n_alike = Counter(contents.values())
+        for place, content in contents.items():
+            if n_alike[content] > 1:
+                del self.new_rows[place]  # only its key tells what refers to it from the others
+
+    def content(self, change: Change, depth: int = 0) -> Any:
+        """What equal rows share, whatever their generated key."""
+        names = [name for name in change.fields if name not in change.generated]
+        values = [(name, self.value(change, name, depth)) for name in names]
+        return change.kind, change.table, frozenset(values)
+
+    def value(self, change: Change, name: str, depth: int = 0) -> Any:
+        """A field after the change, to be compared; of a row that is gone, as it was.
+
+        What refers to a new row by its generated key has the content of that row for its value.
+        """
+        row = change.before if change.kind == "removed" else change.after
+        if name not in row:
+            return None
+        referred = self.references.get((change.table, name))
+        if referred and depth < DEEPEST:
+            table, column = referred
+            parent = self.new_rows.get((table, row[name]))
+            if parent and column in (None, *parent.generated):
+                return self.content(parent, depth + 1)
+        return self.rules.comparable(f"{change.table}.{name}", row[name])
+
+
 def _is_found_by_key(change: Change) -> bool:
     return change.key is not None and not change.generated
-
-
-def _content(change: Change, rules: StateRules) -> Any:
-    """What equal rows share, whatever their key."""
-    row = change.after if change.kind == "added" else change.before
-    fields = {name: row[name] for name in change.fields if name not in change.generated}
-    return change.kind, change.table, rules.content(change.table, fields)
 
 
 def _take(target: Change, equal: list[Change], mismatch: Mismatch) -> int:
@@ -67,29 +105,17 @@ def _take(target: Change, equal: list[Change], mismatch: Mismatch) -> int:
     return n_missing
 
 
-def _compare(target: Change, change: Change, rules: StateRules, mismatch: Mismatch) -> None:
-    """Sort the fields of a row that was changed into those that are wrong, and collateral ones."""
-    wrong = []
-    collateral = []
-    for name in dict.fromkeys([*target.fields, *change.fields]):
-        if change.kind == "removed" or _is_same(name, target, change, rules):
-            continue
-        if name in target.fields:
-            wrong.append(name)
-        else:
-            collateral.append(name)
+def _compare(target: Change, goal: _Side, change: Change, side: _Side, mismatch: Mismatch) -> None:
+    """Sort the fields of a row that are not as they should be: wrong, or collateral."""
+    names = dict.fromkeys([*target.fields, *change.fields])
+    faults = [name for name in names if goal.value(target, name) != side.value(change, name)]
+    wrong = tuple(name for name in faults if name in target.fields)
+    collateral = tuple(name for name in faults if name not in target.fields)
     if wrong:
         expected = {name: target.after.get(name) for name in wrong}
-        mismatch.wrong.append(replace(change, fields=tuple(wrong), expected=expected))
+        mismatch.wrong.append(replace(change, fields=wrong, expected=expected))
     if collateral:
-        mismatch.collateral.append(replace(change, fields=tuple(collateral)))
-
-
-def _is_same(name: str, target: Change, change: Change, rules: StateRules) -> bool:
-    """Whether a field is as it should be; it may be that it should not be there."""
-    if name not in target.after or name not in change.after:
-        return name not in target.after and name not in change.after
-    return rules.same(f"{change.table}.{name}", target.after[name], change.after[name])
+        mismatch.collateral.append(replace(change, fields=collateral))
 
 
 def _absent(target: Change, n_missing: int) -> Wanted:

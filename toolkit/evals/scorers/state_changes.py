@@ -42,6 +42,8 @@ class Changes:
     """The columns of each table of SQLite, in either state; None for plain data, which declares
     none.
     """
+    references: Mapping[tuple[str, str], tuple[str, str | None]] = field(default_factory=dict)
+    """Of a table's column: the table and the column that it refers to; None for the key."""
     drift: tuple[str, ...] = ()
     """Tables and fields that are gone, new or renamed, a sentence each."""
     masked: Mapping[str, int] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from typing import Any
 
 Row = dict[str, Any]
 """Values by field."""
-PLAIN = (str, int, bytes, type(None))
+PLAIN = (str, int, float, bytes, bool, type(None))
 """Types whose equal values are the same."""
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from toolkit.evals.scorers.state_rules import StateRules
 from toolkit.evals.scorers.world import without_write_ahead_log
@@ -11,8 +12,13 @@ from toolkit.evals.scorers.world import without_write_ahead_log
 TABLES = r"""select name, wr from pragma_table_list where schema = ?
     and type in ('table', 'virtual') and name not like 'sqlite\_%' escape '\'"""
 COLUMNS = "select name, upper(type), pk from pragma_table_info(?, ?) order by cid"
+REFERENCES = """select "from", "table", "to" from pragma_foreign_key_list(?1, ?2)
+    group by id having count(*) = 1"""
 TWICE = "select 1 from {schema}.{table} group by {key} having count(*) > 1 limit 1"
 WITHOUT_KEY = "select 1 from {schema}.{table} where {missing} limit 1"
+
+Referred: TypeAlias = tuple[str, str | None]
+"""A table and a column of it; None for its key."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,12 @@ def _declared(name: str, columns: list[tuple[str, str, int]], is_without_rowid: 
     key = tuple(by_place[place] for place in sorted(by_place))
     is_numbered = kinds == ["INTEGER"] and not is_without_rowid
     return Table(name, tuple(column for column, _, _ in columns), key, is_numbered)
+
+
+def references_of(database: sqlite3.Connection, table: str) -> dict[tuple[str, str], Referred]:
+    """What the columns of a table in ``new`` refer to, those of several columns apart."""
+    rows = database.execute(REFERENCES, (table, "new"))
+    return {(table, column): (parent, to) for column, parent, to in rows}
 
 
 def _check_key(database: sqlite3.Connection, schema: str, table: Table) -> None:

@@ -11,7 +11,16 @@ from typing import Any
 
 from toolkit.evals.scorers.state_changes import Change, Changes, added, changed, removed
 from toolkit.evals.scorers.state_rules import Row, StateRules
-from toolkit.evals.scorers.state_schema import Table, drift, opened, quoted, spelled, tables_of
+from toolkit.evals.scorers.state_schema import (
+    Referred,
+    Table,
+    drift,
+    opened,
+    quoted,
+    references_of,
+    spelled,
+    tables_of,
+)
 
 ALL_ROWS = "select {columns} from {schema}.{table}"
 OLD_ROWS = """select {old_columns}, {new_columns}
@@ -31,6 +40,7 @@ def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
     sentences = []
     rows: list[Change] = []
     columns: defaultdict[str, set[str]] = defaultdict(set)
+    references: dict[tuple[str, str], Referred] = {}
     with opened(before, after) as database:
         old_tables = tables_of(database, "old", rules)
         new_tables = tables_of(database, "new", rules)
@@ -39,6 +49,7 @@ def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
             new = new_tables.get(name)
             for table in (old, new):
                 columns[name].update(table.columns if table else ())
+            references |= references_of(database, name)
             if old and new:
                 sentences += drift(old, new)
                 rows += _changes(database, old, new, rules)
@@ -50,7 +61,7 @@ def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
                 sentences.append(f"table {name} is new")
                 for row in _rows(database, "new", new):
                     rows.append(added(name, _key(new, row), row))
-    return Changes(tuple(rows), columns, tuple(sentences))
+    return Changes(tuple(rows), columns, references, tuple(sentences))
 
 
 def _changes(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from toolkit import render
+from toolkit.errors import FieldbookError
 from toolkit.evals.scorers.state import diff_state
 from toolkit.evals.scorers.state_rules import StateRules
 from toolkit.evals.scorers.world import State, World
@@ -177,7 +178,7 @@ class Replay:
     """The world after, which has been put back since: for `diff_state`."""
 
 
-class UnsafeReplay(Exception):
+class UnsafeReplay(FieldbookError):
     """Calls that would change a world which cannot be put back. None of them was made."""
 
 
