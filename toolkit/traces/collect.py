@@ -30,7 +30,7 @@ from toolkit.traces.tally import (
     NO_FORM,
     Tally,
     answer_of,
-    files_beside,
+    name_all_skipped,
     scalar_fields,
     stated_id,
 )
@@ -136,11 +136,7 @@ class Import:
         for group in self._groups.take():
             group.tally.n_merged += len(group.records) - 1
             self._read(group.envelope(), group.format, group.tally, group)
-        beside = files_beside(self.tallies)
-        for tally in self.tallies:
-            tally.name_skipped()
-            if tally.path in beside:
-                tally.holds_no_conversation()
+        name_all_skipped(self.tallies)
         self._traces.sort(key=lambda entry: entry[:2])
         traces = [trace for _, _, made in self._traces for trace in made]
         return Traces(traces, self.report())

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -131,14 +131,17 @@ class Tally:
         )
 
 
-def files_beside(tallies: Iterable[Tally]) -> set[str]:
-    """The paths of files without a conversation beside those of the forms that were read."""
-    paths: set[str] = set()
+def name_all_skipped(tallies: Sequence[Tally]) -> None:
+    """Find the ids of skipped records, and the files that hold no conversation by what they are."""
+    beside: set[str] = set()
     for tally in tallies:
         folder = Path(tally.path).parent
         for format_ in tally.formats.values():
-            paths.update(str(folder / name) for name in format_.beside)
-    return paths
+            beside.update(str(folder / name) for name in format_.beside)
+    for tally in tallies:
+        tally.name_skipped()
+        if tally.path in beside:
+            tally.holds_no_conversation()
 
 
 def scalar_fields(broken: str) -> dict[str, Any]:

@@ -5,29 +5,30 @@ output.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from toolkit.traces.fields import fields_of, object_in, objects_in, others
+from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.formats.vendor import read_content
-from toolkit.traces.ids import Record, first_id
+from toolkit.traces.ids import Record, first_id, id_text
 from toolkit.traces.spans import Kind, Span, trace_of
 from toolkit.traces.spelling import spellings, stated
 from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 from toolkit.traces.usage import usage_of
 
-TRACES = spellings("trace_id")
-IDS = (*spellings("span_id"), "id")
-PARENTS = (*spellings("parent_span_id"), *spellings("parent_id"))
-STARTS = (*spellings("start_time"), *spellings("started_at"))
-ENDS = (*spellings("end_time"), *spellings("ended_at"))
+IDS = ("span_id", "id")
+PARENTS = ("parent_span_id", "parent_id")
+STARTS = ("start_time", "started_at")
+ENDS = ("end_time", "ended_at")
 GIVEN = ("input", "inputs")
 ANSWERED = ("output", "outputs")
-TYPES = (*spellings("span_type"), "type", "kind")
-NAMES = ("name", *spellings("display_name"), *spellings("op_name"))
-ERRORS = ("error", *spellings("error_info"), "exception")
-USAGES = ("usage", *spellings("usage_metadata"))
+TYPES = ("span_type", "type", "kind")
+NAMES = ("name", "display_name", "op_name")
+ERRORS = ("error", "error_info", "exception")
+USAGES = ("usage", "usage_metadata")
 KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile("chunk"), "other"),  # a piece of what a model's span holds as a whole
     (re.compile("llm|model|generation|chat|completion"), "model"),
@@ -39,16 +40,17 @@ OPERATION = re.compile(r"weave:///.+/op/([^:]+)(?::.*)?|[a-z ]+: '(.+)'", re.IGN
 """How Weave names what was called, and how Mastra does."""
 MODEL_CALLS = re.compile(r"completions?$|(completions|messages|responses)\.create|generate_content")
 """The names of operations that call a model."""
-HOMES = (*TRACES, *IDS, *PARENTS, *STARTS, *ENDS, *GIVEN, *ANSWERED, *ERRORS)
-CONVERTED = (*TRACES, *IDS, *PARENTS, *STARTS, *ENDS)
 
 
-def _first(record: Record, names: tuple[str, ...]) -> str | None:
-    """The first of the fields `names` that is there."""
-    for name in names:
-        if name in record:
-            return name
-    return None
+def _spelled(names: Iterable[str]) -> list[str]:
+    """The names of fields in each spelling."""
+    return [spelling for name in names for spelling in spellings(name)]
+
+
+TRACES = spellings("trace_id")
+PLACES = _spelled(("trace_id", *IDS, *PARENTS, *STARTS, *ENDS))
+HOMES = (*PLACES, *GIVEN, *ANSWERED, *_spelled(ERRORS))
+"""The fields that have a home in a `Span`."""
 
 
 def _spans(record: Record) -> list[Record]:
@@ -62,17 +64,23 @@ def _knows(record: Record) -> bool:
 
 
 def _is_span(record: Record) -> bool:
-    """Whether it has a place in a trace, a time, and what was given or answered."""
-    for names in (TRACES, IDS, NAMES, STARTS):
-        if _first(record, names) is None:
+    """Whether it has a place in a trace, a name, a time, and what was given or answered."""
+    for names in (("trace_id",), IDS, NAMES, STARTS):
+        if stated(record, *names) is None:
             return False
-    return _first(record, (*GIVEN, *ANSWERED)) is not None
+    return _first(record, *GIVEN, *ANSWERED) is not None
+
+
+def _first(record: Record, *names: str) -> str | None:
+    """The first of the fields `names` that is there."""
+    for name in names:
+        if name in record:
+            return name
+    return None
 
 
 def _trace_id(record: Record) -> str | None:
-    if "records" in record:
-        record = record["records"][0]
-    return first_id(record, *TRACES)
+    return first_id(first_record(record), *TRACES)
 
 
 def _read(record: Record, id_: str) -> Trace:
@@ -81,8 +89,8 @@ def _read(record: Record, id_: str) -> Trace:
 
 
 def _span(row: Record, number: int) -> Span:
-    span = Span(first_id(row, *IDS) or f"span-{number + 1}")
-    span.parent = first_id(row, *PARENTS)
+    span = Span(id_text(stated(row, *IDS)) or f"span-{number + 1}")
+    span.parent = id_text(stated(row, *PARENTS))
     span.name = _name(row)
     span.start = epoch_s(stated(row, *STARTS))
     span.end = epoch_s(stated(row, *ENDS))
@@ -93,7 +101,7 @@ def _span(row: Record, number: int) -> Span:
         span.why = str(fields_of(error).get("message") or error)
     if span.kind == "agent":
         span.agent = span.name
-    read_content(span, row, _first(row, GIVEN) or "input", _first(row, ANSWERED) or "output")
+    read_content(span, row, _first(row, *GIVEN) or "input", _first(row, *ANSWERED) or "output")
     if span.kind == "model":
         span.usage = _usage(row)
         span.model = _model(row)
@@ -138,6 +146,7 @@ def _model(row: Record) -> str | None:
     return None
 
 
+IN_DOCUMENT = [f"spans.{name}" for name in PLACES]
 FORMAT = Format(
     "spans",
     (*TRACES, "spans"),
@@ -146,5 +155,5 @@ FORMAT = Format(
     _trace_id,
     parts=_spans,
     group=_trace_id,
-    converted=frozenset({*CONVERTED, *(f"spans.{name}" for name in CONVERTED)}),
+    converted=frozenset([*PLACES, *IN_DOCUMENT]),
 )
