@@ -194,9 +194,7 @@ def passed_over(
                 if not inner or id(inner) in containers:
                     continue
                 own_path = (path, name)
-                has_counts = COUNTS.search(str(name)) is not None
-                is_converted_count = has_counts and (name in CONVERTED or is_converted(own_path))
-                if is_converted_count:
+                if _has_counts(name) and (name in CONVERTED or is_converted(own_path)):
                     continue
                 stack.append((inner, own_path))
                 continue
@@ -213,6 +211,11 @@ def passed_over(
                 continue
             elif not is_converted(own_path):
                 yield _joined(own_path)
+
+
+@lru_cache(maxsize=1000)
+def _has_counts(name: object) -> bool:
+    return COUNTS.search(str(name)) is not None
 
 
 @lru_cache(maxsize=100)
