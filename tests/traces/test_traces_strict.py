@@ -136,7 +136,7 @@ def test_a_trace_of_ours_with_an_odd_field_is_read_with_it(
 def test_a_reward_that_is_no_number_breaks_neither_the_page_nor_the_list(reward: float) -> None:
     trace = Trace("a", (), {"reward": reward})
     assert "reward" not in trace_html(trace).partition("more of the record")[0]
-    assert '"reward": null' in viewer([trace, trace], "two").html
+    assert '"reward": [null, null]' in viewer([trace, trace], "two").html
 
 
 @pytest.mark.parametrize(
