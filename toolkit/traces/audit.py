@@ -205,12 +205,14 @@ def passed_over(
             if own_name in CONVERTED and not _is_sentence(inner):
                 continue
             value_inside = decoded(inner)
-            if isinstance(value_inside, dict | list):
+            if isinstance(value_inside, CONTAINERS):
                 stack.append((value_inside, own_path))
-            elif value_inside in leaves or kept.has(inner) or own_name.endswith(ID_ENDINGS):
                 continue
-            elif not is_converted(own_path):
-                yield _joined(own_path)
+            if own_name.endswith(ID_ENDINGS) or is_converted(own_path):
+                continue
+            if value_inside in leaves or kept.has(inner):  # last, as it looks through all texts
+                continue
+            yield _joined(own_path)
 
 
 @lru_cache(maxsize=1000)
@@ -226,7 +228,12 @@ def _matcher(converted: frozenset[str]) -> Callable[[FieldPath], bool]:
         pattern = re.escape(path).replace(r"\*\*\.", r"(.+\.)?").replace(r"\*", r"[^.]+")
         patterns.append(pattern)
     any_pattern = re.compile("|".join(patterns) or "(?!)")
-    return lambda path: any_pattern.fullmatch(_without_places(path)) is not None
+
+    @lru_cache(maxsize=1000)  # a file has the same few paths over and over
+    def is_converted(path: FieldPath) -> bool:
+        return any_pattern.fullmatch(_without_places(path)) is not None
+
+    return is_converted
 
 
 def _without_places(path: FieldPath) -> str:
