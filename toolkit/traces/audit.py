@@ -134,23 +134,26 @@ def values_of(traces: Iterable[Trace]) -> Values:
 
 def values_in(values: list[Any]) -> Values:
     """The leaves of nested `values`, level by level."""
-    kept = Values(set(), set())
+    leaves: set[Any] = set()
+    containers: set[int] = set()
     level = values
     for _ in range(MOST_LEVELS):
         deeper: list[Any] = []
         for value in level:
             if isinstance(value, str):
-                kept.leaves.add(value)
+                leaves.add(value)
+            elif value is None or isinstance(value, bool):
+                continue
             elif isinstance(value, dict):
-                kept.containers.add(id(value))
+                containers.add(id(value))
                 deeper.extend(value.values())
             elif isinstance(value, LISTS):
-                kept.containers.add(id(value))
+                containers.add(id(value))
                 deeper.extend(value)
-            elif isinstance(value, NUMBERS) and not isinstance(value, bool):
-                kept.leaves.add(value)
+            elif isinstance(value, NUMBERS):
+                leaves.add(value)
         if not deeper:
-            return kept
+            return Values(leaves, containers)
         level = deeper
     raise TooDeep(f"{TOO_DEEP} to be written as JSON again")
 

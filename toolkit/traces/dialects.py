@@ -7,7 +7,7 @@ to the data of its first step.
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from toolkit.traces.decode import decoded
 from toolkit.traces.fields import elements_of, fields_of, without
@@ -64,11 +64,8 @@ COATS = frozenset({"kwargs", "data", "message"})
 """The fields that a message may stand in."""
 
 
-class Part(NamedTuple):
-    """A part of a message, out of its coat."""
-
-    kind: PartKind
-    value: Any
+Part = tuple[PartKind, Any]
+"""The kind of a part of a message, and the part, out of its coat."""
 
 
 def is_message(value: object) -> bool:
@@ -194,12 +191,12 @@ def take_parts(fields: dict[str, Any], aspects: frozenset[str]) -> list[Part]:
     parts: list[Part] = []
     thought = _take_thought(fields) if "thought" in aspects else None
     if thought:
-        parts.append(Part("thinking", thought))
+        parts.append(("thinking", thought))
     has_parts = isinstance(fields.get("parts"), list)
     content = fields.pop("parts") if has_parts else take(fields, *CONTENTS)
     for value in _listed(content):
         part = opened(value)
-        parts.append(Part(kind_of(part), part))
+        parts.append((kind_of(part), part))
     if "calls" in aspects:
         if not has_parts:
             parts += _calls(take(fields, "tool_invocations"))
@@ -246,4 +243,4 @@ def _calls(calls: Any) -> Iterator[Part]:
     for written in _listed(decoded(calls)):
         call = opened(decoded(written))
         is_answered = isinstance(call, dict) and has_answer(call)
-        yield Part("call and result" if is_answered else "call", call)
+        yield "call and result" if is_answered else "call", call

@@ -87,7 +87,7 @@ def parse_message(message: Any) -> ParsedMessage:
     if kind == "words":
         _take_entries(fields, aspects, parsed)
     else:  # an item that is a call, an answer or a thought by itself
-        _add_entries([Part(kind, fields)], parsed)
+        _add_entries([(kind, fields)], parsed)
     if not parsed.entries:
         refusal = parsed.extra.get("refusal")
         parsed.entries.append(Words(refusal if isinstance(refusal, str) else "", {}))
@@ -117,7 +117,7 @@ def _take_about(
 def _take_entries(fields: dict[str, Any], aspects: frozenset[str], parsed: ParsedMessage) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
     parts = take_parts(fields, aspects)
-    if parsed.actor == "tool" and all(part.kind == "words" for part in parts):
+    if parsed.actor == "tool" and all(kind == "words" for kind, _ in parts):
         parsed.is_answer = True
         parsed.entries.append(_answer_of(fields, parts))
         return
@@ -151,7 +151,7 @@ def _add_words(spoken: list[Any], parsed: ParsedMessage) -> None:
 def _answer_of(fields: dict[str, Any], parts: list[Part]) -> Result:
     """The answer that a message of a tool is."""
     if parts:
-        content = [part.value for part in parts]
+        content = [value for _, value in parts]
         fields["content"] = content[0] if len(content) == 1 else content
     return result_of(fields)
 

@@ -40,10 +40,10 @@ def _all_spellings(names: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[s
     return tuple(ordered), frozenset(ordered)
 
 
-def states(names: Iterable[str], *wanted: str) -> bool:
-    """Whether one of the names is one of those that are wanted, in whatever spelling."""
-    _, known = _all_spellings(wanted)
-    return not known.isdisjoint(names)
+def states(fields: Iterable[str], *names: str) -> bool:
+    """Whether one of the fields has one of the names, in whatever spelling."""
+    _, known = _all_spellings(names)
+    return not known.isdisjoint(fields)
 
 
 def stated(record: Mapping[str, Any], *names: str) -> Any:
