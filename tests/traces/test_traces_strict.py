@@ -86,7 +86,9 @@ def test_a_link_in_capitals_that_runs_something_is_none() -> None:
     ],
     ids=["time", "command", "open text"],
 )
-@pytest.mark.timeout(60)  # no instruction is counted inside a pattern; one gone astray takes minutes
+@pytest.mark.timeout(
+    60
+)  # no instruction is counted inside a pattern; one gone astray takes minutes
 def test_no_pattern_goes_astray_in_a_long_text(read: Any) -> None:
     assert read() is None
 
