@@ -93,6 +93,7 @@ def view(
     """
     from toolkit.files import write_whole
     from toolkit.traces.amounts import quantity
+    from toolkit.traces.garbage import uncollected_garbage
     from toolkit.traces.viewer import viewer
 
     title, file_name = names_of_page(files)
@@ -103,7 +104,8 @@ def view(
     traces = read(files, say, format, formats, id=id, input=input, output=output)
     if not traces:
         raise UsageError("no record could be read, so there is nothing to see")
-    page = viewer(traces, title, every_page, files=traces.report.file_of_each_trace())
+    with uncollected_garbage():
+        page = viewer(traces, title, every_page, files=traces.report.file_of_each_trace())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.html)
     n_traces = quantity(page.n_traces, "trace")

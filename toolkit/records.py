@@ -50,6 +50,7 @@ class RecordError(FieldbookError, ValueError):
         super().__init__(f"{where}: {why}")
 
 
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
@@ -88,7 +89,7 @@ def encode(record: Any) -> str:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spare white space: the text that hashes are taken of."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return CANONICAL.encode(value)
 
 
 def fingerprint(value: Any) -> str:

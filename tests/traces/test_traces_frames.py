@@ -260,5 +260,5 @@ def test_errors_that_the_source_does_not_state_are_blank(errors, tool_errors):
     [stated] = traces_frame([trace])["tool_errors"]
     assert (None if stated is pd.NA else stated) == tool_errors
     assert ("no errors" in trace_html(trace)) == (tool_errors == 0)
-    [row] = re.findall(r'"failed": (\w+)', viewer([trace], "t").html)
+    [row] = re.findall(r'"failed": \[(\w+)\]', viewer([trace], "t").html)
     assert row == ("null" if tool_errors is None else str(tool_errors))

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from html.parser import HTMLParser
 
 import pytest
@@ -473,6 +472,10 @@ def nested(levels: int) -> list:
     return value
 
 
+MOST_OPCODES = 12_000_000
+"""Of the page of a trace that is nested as deeply as it is shown; the deepest are cut before."""
+
+
 @pytest.mark.parametrize("levels", [100, 900, 5000, 100_000])
 def test_hostile_nesting_is_bounded(levels):
     value = nested(levels)
@@ -481,9 +484,9 @@ def test_hostile_nesting_is_bounded(levels):
     )
     steps += call(2, "find", {"deep": value}, "> " * levels + "a", False)
     steps.append(said("assistant", "> " * levels + "a", usage={"input_tokens": value}, agent=value))
-    began = time.process_time()
-    html = Trace("t", steps, {"deep": value, "outcome": value})._repr_html_()
-    assert time.process_time() - began < 10
+    with counted() as opcodes:
+        html = Trace("t", steps, {"deep": value, "outcome": value})._repr_html_()
+    assert opcodes.count < MOST_OPCODES
     assert html.count("<details") < 400
     assert "find" in html
 

@@ -1,13 +1,13 @@
 """What a hostile or an odd value must not do: end the reading, hang it, or go without a word."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
 
+from tests.opcodes import counted
 from toolkit.render import markdown, tag
 from toolkit.traces import Step, Trace, Traces, read_traces, traces_frame
 from toolkit.traces.audit import passed_over, values_of
@@ -83,23 +83,35 @@ def test_a_link_in_capitals_that_runs_something_is_none() -> None:
         lambda: epoch_s("2024-01-01 00:00" + " " * 200_000 + "x"),
         lambda: typed_command("<command-name>" * 100_000),
         lambda: decode_at("[" * 20_000 + '"' + '\\"' * 100_000, 0).value,
-        lambda: overlap([1] * 20_000 + [2], [1] * 20_000) or None,
     ],
-    ids=["time", "command", "open text", "same words"],
+    ids=["time", "command", "open text"],
 )
-def test_a_long_text_takes_no_longer_than_its_length(read: Any) -> None:
-    begin = time.process_time()
+@pytest.mark.timeout(
+    60
+)  # no instruction is counted inside a pattern; one gone astray takes minutes
+def test_no_pattern_goes_astray_in_a_long_text(read: Any) -> None:
     assert read() is None
-    assert time.process_time() - begin < 5
 
 
-def test_the_thousandth_record_of_one_id_is_named_as_fast_as_the_first() -> None:
-    taken = Taken()
-    begin = time.process_time()
-    names = [taken.unused("a") for _ in range(50_000)]
-    assert names[:3] == ["a", "a-2", "a-3"]
-    assert names[-1] == "a-50000"
-    assert time.process_time() - begin < 5
+def test_words_that_come_again_and_again_are_compared_in_one_pass() -> None:
+    costs = []
+    for n in (500, 2000):
+        with counted() as opcodes:
+            assert overlap([1] * n + [2], [1] * n) == 0
+        costs.append(opcodes.count)
+    assert costs[1] < 1.1 * 4 * costs[0]
+
+
+def test_the_thousandth_record_of_one_id_costs_no_more_than_the_first() -> None:
+    costs = []
+    for n in (1000, 4000):
+        taken = Taken()
+        with counted() as opcodes:
+            names = [taken.unused("a") for _ in range(n)]
+        costs.append(opcodes.count)
+        assert names[:3] == ["a", "a-2", "a-3"]
+        assert names[-1] == f"a-{n}"
+    assert costs[1] < 1.1 * 4 * costs[0]
 
 
 def test_a_suffix_that_a_record_has_itself_is_passed_over() -> None:
@@ -136,7 +148,7 @@ def test_a_trace_of_ours_with_an_odd_field_is_read_with_it(
 def test_a_reward_that_is_no_number_breaks_neither_the_page_nor_the_list(reward: float) -> None:
     trace = Trace("a", (), {"reward": reward})
     assert "reward" not in trace_html(trace).partition("more of the record")[0]
-    assert '"reward": null' in viewer([trace, trace], "two").html
+    assert '"reward": [null, null]' in viewer([trace, trace], "two").html
 
 
 @pytest.mark.parametrize(

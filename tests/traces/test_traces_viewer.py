@@ -60,6 +60,11 @@ class Data(HTMLParser):
     def handle_endtag(self, tag):
         self._id = None
 
+    def rows(self) -> list[dict]:
+        """The rows of the list, of which the page has the cells column by column."""
+        cells = self.values["rows-data"]
+        return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+
 
 def page_of(html: str, position: int) -> str:
     return gzip.decompress(b64decode(Data(html).values[f"page-{position}"])).decode()
@@ -68,7 +73,7 @@ def page_of(html: str, position: int) -> str:
 def test_the_list_has_every_trace_and_the_page_of_each_is_packed():
     page = viewer([talk(0), talk(1, failed=True)], "visits.jsonl")
     assert (page.n_traces, page.n_pages) == (2, 2)
-    passed, failed = Data(page.html).values["rows-data"]
+    passed, failed = Data(page.html).rows()
     assert (passed["id"], passed["outcome"], passed["failed"], passed["wrong"]) == (
         "visit-0",
         "passed",
@@ -104,7 +109,7 @@ def test_where_the_pages_are_too_many_those_that_failed_go_first(monkeypatch):
     page = viewer(traces, "visits.jsonl")
     assert page.n_traces == 9
     assert 1 <= page.n_pages < 9
-    rows = Data(page.html).values["rows-data"]
+    rows = Data(page.html).rows()
     assert len(rows) == 9
     assert rows[7]["page"]
     assert sum(row["page"] for row in rows) == page.n_pages
@@ -122,7 +127,7 @@ def test_nothing_in_a_trace_ends_the_data_or_adds_a_script():
         page = viewer(traces, HOSTILE)
         parsed = Data(page.html)
         assert parsed.scripts == 1
-        assert parsed.values["rows-data"][0]["id"] == HOSTILE
+        assert parsed.rows()[0]["id"] == HOSTILE
         assert "alert(1)</script>" not in page.html
 
 
@@ -194,11 +199,11 @@ def test_a_page_of_several_files_is_titled_by_their_folder_and_says_which_is_whi
         html = page.read_text()
         assert f"<title>{title}</title>" in html
         assert f"<h1>{title}</h1>" in html
-        files = {row["id"]: row["file"] for row in Data(html).values["rows-data"]}
+        files = {row["id"]: row["file"] for row in Data(html).rows()}
         assert files == {"visit-0": "old/a.jsonl", "visit-1": "old/a.jsonl", "visit-2": "b.jsonl"}
     assert run(str(runs / "b.jsonl"), "--out", str(page)).exit_code == 0
     assert "<title>b.jsonl</title>" in page.read_text()
-    assert [row["file"] for row in Data(page.read_text()).values["rows-data"]] == [""]
+    assert [row["file"] for row in Data(page.read_text()).rows()] == [""]
 
 
 def test_files_without_a_common_folder_are_counted():

@@ -131,23 +131,26 @@ def values_of(traces: Iterable[Trace]) -> Values:
 
 def values_in(values: list[Any]) -> Values:
     """The leaves of nested `values`, level by level."""
-    kept = Values(set(), set())
+    leaves: set[Any] = set()
+    containers: set[int] = set()
     level = values
     for _ in range(MOST_LEVELS):
         deeper: list[Any] = []
         for value in level:
             if isinstance(value, str):
-                kept.leaves.add(value)
+                leaves.add(value)
+            elif value is None or isinstance(value, bool):
+                continue
             elif isinstance(value, dict):
-                kept.containers.add(id(value))
+                containers.add(id(value))
                 deeper.extend(value.values())
             elif isinstance(value, LISTS):
-                kept.containers.add(id(value))
+                containers.add(id(value))
                 deeper.extend(value)
-            elif isinstance(value, NUMBERS) and not isinstance(value, bool):
-                kept.leaves.add(value)
+            elif isinstance(value, NUMBERS):
+                leaves.add(value)
         if not deeper:
-            return kept
+            return Values(leaves, containers)
         level = deeper
     raise TooDeep(f"{TOO_DEEP} to be written as JSON again")
 
@@ -191,9 +194,7 @@ def passed_over(
                 if not inner or id(inner) in containers:
                     continue
                 own_path = (path, name)
-                has_counts = COUNTS.search(str(name)) is not None
-                is_converted_count = has_counts and (name in CONVERTED or is_converted(own_path))
-                if is_converted_count:
+                if _has_counts(name) and (name in CONVERTED or is_converted(own_path)):
                     continue
                 stack.append((inner, own_path))
                 continue
@@ -204,12 +205,19 @@ def passed_over(
             if own_name in CONVERTED and not _is_sentence(inner):
                 continue
             value_inside = decoded(inner)
-            if isinstance(value_inside, dict | list):
+            if isinstance(value_inside, CONTAINERS):
                 stack.append((value_inside, own_path))
-            elif value_inside in leaves or kept.has(inner):
                 continue
-            elif not is_converted(own_path):
-                yield _joined(own_path)
+            if is_converted(own_path):
+                continue
+            if value_inside in leaves or kept.has(inner):  # last, as it looks through all texts
+                continue
+            yield _joined(own_path)
+
+
+@lru_cache(maxsize=1000)
+def _has_counts(name: object) -> bool:
+    return COUNTS.search(str(name)) is not None
 
 
 @lru_cache(maxsize=100)
@@ -220,7 +228,12 @@ def _matcher(converted: frozenset[str]) -> Callable[[FieldPath], bool]:
         pattern = re.escape(path).replace(r"\*\*\.", r"(.+\.)?").replace(r"\*", r"[^.]+")
         patterns.append(pattern)
     any_pattern = re.compile("|".join(patterns) or "(?!)")
-    return lambda path: any_pattern.fullmatch(_without_places(path)) is not None
+
+    @lru_cache(maxsize=1000)  # a file has the same few paths over and over
+    def is_converted(path: FieldPath) -> bool:
+        return any_pattern.fullmatch(_without_places(path)) is not None
+
+    return is_converted
 
 
 def _without_places(path: FieldPath) -> str:

@@ -180,8 +180,10 @@ def shallow(value: Any, levels: int = MOST_LEVELS) -> tuple[Any, int]:
 
 def _has_half_pair(text: str, at: int, end: int) -> bool:
     """Whether half an escaped surrogate pair stands between the offsets."""
-    if text.find("\\ud", at, end) < 0 and text.find("\\uD", at, end) < 0:
+    if text.find("\\u", at, end) < 0:
         return False  # in most texts: to search by the pattern takes as long as to decode
+    if text.find("\\ud", at, end) < 0 and text.find("\\uD", at, end) < 0:
+        return False
     return any(match["half"] for match in SURROGATE_PAIR.finditer(text, at, end))
 
 

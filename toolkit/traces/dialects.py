@@ -6,13 +6,14 @@ to the data of its first step.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 from toolkit.traces.decode import decoded
 from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.ids import Record
 from toolkit.traces.kinds import PartKind, has_answer, kind_of, opened
-from toolkit.traces.spelling import spellings, stated, take
+from toolkit.traces.spelling import stated, states, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of
 
@@ -53,26 +54,18 @@ ASPECTS = {
     "time": TIMES,
     "id": ("id", "message_id"),
     "agent": ("agent", "agent_name", "name"),
-    "reply": (*MODELS, *USAGES, *COSTS, "response_metadata"),
+    "model": (*MODELS, "response_metadata"),
+    "usage": (*USAGES, *COSTS, "response_metadata"),
     "thought": THOUGHTS,
     "calls": ("tool_calls", "function_call", "tool_invocations", "additional_kwargs"),
 }
 """What a message may state beside its content, and the fields that state it."""
-ASPECT_OF = {
-    spelling: aspect
-    for aspect, names in ASPECTS.items()
-    for name in names
-    for spelling in spellings(name)
-}
 COATS = frozenset({"kwargs", "data", "message"})
 """The fields that a message may stand in."""
 
 
-class Part(NamedTuple):
-    """A part of a message, out of its coat."""
-
-    kind: PartKind
-    value: Any
+Part = tuple[PartKind, Any]
+"""The kind of a part of a message, and the part, out of its coat."""
 
 
 def is_message(value: object) -> bool:
@@ -80,7 +73,7 @@ def is_message(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     fields = unwrapped(value)
-    return _role_field(fields) is not None or kind_of(fields) != "words"
+    return _role_of(fields) is not None or kind_of(fields) != "words"
 
 
 def unwrapped(message: Record) -> dict[str, Any]:
@@ -106,36 +99,34 @@ def unwrapped(message: Record) -> dict[str, Any]:
     return dict(message)
 
 
-def aspects_of(fields: Record) -> set[str | None]:
+@lru_cache(maxsize=1000)
+def aspects_of(names: tuple[str, ...]) -> frozenset[str]:
     """What a message states beside its content, as the names of its fields tell."""
-    return {ASPECT_OF.get(name) for name in fields}
+    return frozenset(aspect for aspect, fields in ASPECTS.items() if states(names, *fields))
 
 
 def take_actor(fields: dict[str, Any]) -> str:
     """Who speaks. The role stays among the fields where the actor has another name."""
-    name = _role_field(fields)
-    if name is None:
+    stated_role = _role_of(fields)
+    if stated_role is None:
         return _actor_without_role(fields)
-    role = _role_text(fields.pop(name)) or ""
+    name, role = stated_role
+    del fields[name]
     actor = _actor_of(role) or role
     if role != actor and name != "type":
         fields["role"] = role
     return actor
 
 
-def _role_field(fields: Record) -> str | None:
-    """The name of the field that says who speaks."""
+def _role_of(fields: Record) -> tuple[str, str] | None:
+    """The name of the field that says who speaks, and what it says."""
     for name in ROLES:
-        role = _role_text(fields.get(name))
-        if role and (name != "type" or _actor_of(role)):
-            return name
+        role = fields.get(name)
+        if isinstance(role, dict):
+            role = stated(role, "role", "name")
+        if isinstance(role, str) and role and (name != "type" or _actor_of(role)):
+            return name, role
     return None
-
-
-def _role_text(role: Any) -> str | None:
-    if isinstance(role, dict):
-        role = stated(role, "role", "name")
-    return role if isinstance(role, str) else None
 
 
 def _actor_of(role: object) -> str | None:
@@ -195,17 +186,17 @@ def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def take_parts(fields: dict[str, Any], aspects: set[str | None]) -> list[Part]:
+def take_parts(fields: dict[str, Any], aspects: frozenset[str]) -> list[Part]:
     """The parts of a message in their order: what was thought, what was said, what was called."""
     parts: list[Part] = []
     thought = _take_thought(fields) if "thought" in aspects else None
     if thought:
-        parts.append(Part("thinking", thought))
+        parts.append(("thinking", thought))
     has_parts = isinstance(fields.get("parts"), list)
     content = fields.pop("parts") if has_parts else take(fields, *CONTENTS)
     for value in _listed(content):
         part = opened(value)
-        parts.append(Part(kind_of(part), part))
+        parts.append((kind_of(part), part))
     if "calls" in aspects:
         if not has_parts:
             parts += _calls(take(fields, "tool_invocations"))
@@ -247,7 +238,9 @@ def _listed(content: Any) -> list[Any]:
 
 def _calls(calls: Any) -> Iterator[Part]:
     """The calls beside the content: a list of them, or one alone, or the JSON of either."""
+    if calls is None:
+        return
     for written in _listed(decoded(calls)):
         call = opened(decoded(written))
         is_answered = isinstance(call, dict) and has_answer(call)
-        yield Part("call and result" if is_answered else "call", call)
+        yield "call and result" if is_answered else "call", call

@@ -111,12 +111,16 @@ class Groups:
 
     def _adopt_orphans(self) -> None:
         """Let orphans join the first group of their form and file."""
-        keys_of_orphans = [key for key, group in self._groups.items() if not group.id]
+        first_groups: dict[tuple[str, int], Group] = {}
+        keys_of_orphans: list[tuple[str, str, int]] = []
+        for key, group in self._groups.items():
+            if group.id:
+                first_groups.setdefault((group.format.name, group.tally.place), group)
+            else:
+                keys_of_orphans.append(key)
         for key in keys_of_orphans:
             orphans = self._groups[key]
-            for group in self._groups.values():
-                is_near = group.format is orphans.format and group.tally is orphans.tally
-                if is_near and group is not orphans:
-                    group.records[:0] = orphans.records
-                    del self._groups[key]
-                    break
+            first = first_groups.get((orphans.format.name, orphans.tally.place))
+            if first is not None:
+                first.records[:0] = orphans.records
+                del self._groups[key]

@@ -1,7 +1,7 @@
 """Line: messages of a trace that follow one another, with a number for all that is said in them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit.records import canonical
@@ -147,17 +147,6 @@ def n_turns_of(turns: list[Turn], n_keys: int) -> int | None:
             return number
         n += len(turn.keys)
     return len(turns) if n == n_keys else None
-
-
-def fill(line: Line, begin: int, about: dict[str, Any], time: float | None) -> None:
-    """Give the new steps their time, and the first of them what is said of the call."""
-    steps = line.transcript.steps
-    for place in range(begin, len(steps)):
-        step = steps[place]
-        if step.time is None:
-            steps[place] = replace(step, time=time)
-    if begin < len(steps):
-        steps[begin].data.update(about)
 
 
 def path_of(line: Line) -> dict[int, int]:

@@ -25,7 +25,6 @@ from toolkit.traces.line import (
     Reply,
     Turn,
     Turns,
-    fill,
     keys_of,
     n_turns_of,
     overlap,
@@ -66,6 +65,7 @@ class Lines:
         line, n_known = self._line_for(turns, reply)
         self.n_repeated += n_known
         transcript = line.transcript
+        transcript.default_time = reply.start
         n_before = len(transcript.steps)
         for turn in prompts:
             if not line.prompts.issuperset(turn.keys):
@@ -73,7 +73,6 @@ class Lines:
                 transcript.append(turn.message)
         for turn in turns[n_known:]:
             self._read(line, turn)
-        fill(line, n_before, {}, reply.start)
         for step in transcript.steps[n_before:]:
             # what an earlier reply used is not used again where it stands in a history
             if "usage" in step.data:
@@ -184,6 +183,7 @@ class Lines:
     def _answer(self, line: Line, output: list[Turn], reply: Reply) -> None:
         """Add the answer, its failure, or the bare fact that there was one."""
         transcript = line.transcript
+        transcript.default_time = reply.start if reply.end is None else reply.end
         n_before = len(transcript.steps)
         for turn in output:
             self._read(line, turn)
@@ -194,8 +194,8 @@ class Lines:
         if reply.agent:
             for step in transcript.steps[n_before:]:
                 step.data["agent"] = reply.agent
-        time = reply.start if reply.end is None else reply.end
-        fill(line, n_before, reply.about(), time)
+        for step in transcript.steps[n_before : n_before + 1]:
+            step.data.update(reply.about())
         line.answered.add(n_before)
 
     def _claims_answer(self, reply: Reply, turns: list[Turn], output: list[Turn]) -> bool:

@@ -60,7 +60,7 @@ def _used(trace: Trace, totals: Mapping[str, Any]) -> dict[str, Any]:
     missing = [name for name in SUMS if used[name] is None]
     replies = _replies(trace.steps) if missing else []
     for name in missing:
-        used[name] = _sum(reply.get(name) for reply in replies)
+        used[name] = _sum(replies, name)
     return used
 
 
@@ -68,11 +68,12 @@ def _replies(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """What each step with a usage states."""
     replies: list[dict[str, Any]] = []
     for step in steps:
-        fields = STEP_FIELDS & step.data.keys()
+        if STEP_FIELDS.isdisjoint(step.data):
+            continue
         usage: Any = step.data.get("usage")
-        if fields == {"usage"} and _is_ours(usage):
+        if STEP_FIELDS & step.data.keys() == {"usage"} and _is_ours(usage):
             replies.append(usage)  # as a transcript wrote it: there is nothing to convert
-        elif fields:
+        else:
             replies.append(totals_of(step.data))
     return replies
 
@@ -84,8 +85,9 @@ def _is_ours(usage: Any) -> bool:
     return all(number_of(number) == number for number in usage.values())
 
 
-def _sum(numbers: Iterable[float | None]) -> float | None:
-    stated = [number for number in numbers if number is not None]
+def _sum(replies: Iterable[Mapping[str, Any]], name: str) -> float | None:
+    """The sum of what several replies state under a name; None where none states it."""
+    stated = [reply[name] for reply in replies if reply.get(name) is not None]
     total = sum(stated)
     return total if stated and total < MOST else None
 

@@ -188,6 +188,13 @@ def _counts(usage: Step, reply: Step) -> bool:
     return is_reply and is_of_run and is_uncounted
 
 
+def failed_entries(trace: Trace, anchors: str | None = None) -> list[Entry]:
+    """The entries that failed. Most traces have none: then there is no outline to make."""
+    if not any(map(_failure_of, trace.steps)):
+        return []
+    return [entry for entry in outline(trace, anchors) if entry.failed]
+
+
 def _failure_of(step: Step) -> Literal["stated", "said"] | None:
     """How it is known that a step failed; None where it did not."""
     error = step.data.get("error")

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from toolkit.traces.dialects import (
@@ -83,13 +81,13 @@ def parse_message(message: Any) -> ParsedMessage:
         return parsed
     if parsed.actor == NOBODY:
         parsed.unread["role"] = fields.pop("role", None)
-    aspects = aspects_of(fields)
+    aspects = aspects_of(tuple(fields))
     kind = kind_of(fields)
     _take_about(fields, aspects, kind, parsed)
     if kind == "words":
         _take_entries(fields, aspects, parsed)
     else:  # an item that is a call, an answer or a thought by itself
-        _add_entries([Part(kind, fields)], parsed)
+        _add_entries([(kind, fields)], parsed)
     if not parsed.entries:
         refusal = parsed.extra.get("refusal")
         parsed.entries.append(Words(refusal if isinstance(refusal, str) else "", {}))
@@ -97,7 +95,7 @@ def parse_message(message: Any) -> ParsedMessage:
 
 
 def _take_about(
-    fields: dict[str, Any], aspects: set[str | None], kind: PartKind, parsed: ParsedMessage
+    fields: dict[str, Any], aspects: frozenset[str], kind: PartKind, parsed: ParsedMessage
 ) -> None:
     """Take what holds for the message from its fields: its time, id, agent, model and usage."""
     if "time" in aspects:
@@ -110,15 +108,16 @@ def _take_about(
             agent = take(fields, "name")
         if isinstance(agent, str):
             parsed.agent = agent
-    if "reply" in aspects:
+    if "model" in aspects:
         parsed.model = take_model(fields)
+    if "usage" in aspects:
         parsed.usage = take_usage(fields)
 
 
-def _take_entries(fields: dict[str, Any], aspects: set[str | None], parsed: ParsedMessage) -> None:
+def _take_entries(fields: dict[str, Any], aspects: frozenset[str], parsed: ParsedMessage) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
     parts = take_parts(fields, aspects)
-    if parsed.actor == "tool" and all(part.kind == "words" for part in parts):
+    if parsed.actor == "tool" and all(kind == "words" for kind, _ in parts):
         parsed.is_answer = True
         parsed.entries.append(_answer_of(fields, parts))
         return
@@ -128,21 +127,31 @@ def _take_entries(fields: dict[str, Any], aspects: set[str | None], parsed: Pars
 
 def _add_entries(parts: list[Part], parsed: ParsedMessage) -> None:
     """Add what the parts of a message become; words that follow one another are one entry."""
-    for kind, group in groupby(parts, key=attrgetter("kind")):
-        values = [part.value for part in group]
+    spoken: list[Any] = []
+    for kind, value in parts:
         if kind == "words":
-            words, data = words_of(values)
-            if words or data:
-                parsed.entries.append(Words(words, data))
-        elif kind != "mark":
-            for value in values:
-                parsed.entries += _entries_of(kind, value, parsed.unread)
+            spoken.append(value)
+            continue
+        _add_words(spoken, parsed)
+        spoken = []
+        if kind != "mark":
+            parsed.entries += _entries_of(kind, value, parsed.unread)
+    _add_words(spoken, parsed)
+
+
+def _add_words(spoken: list[Any], parsed: ParsedMessage) -> None:
+    """Add parts that are words, where they say anything, as one entry."""
+    if not spoken:
+        return
+    words, data = words_of(spoken)
+    if words or data:
+        parsed.entries.append(Words(words, data))
 
 
 def _answer_of(fields: dict[str, Any], parts: list[Part]) -> Result:
     """The answer that a message of a tool is."""
     if parts:
-        content = [part.value for part in parts]
+        content = [value for _, value in parts]
         fields["content"] = content[0] if len(content) == 1 else content
     return result_of(fields)
 

@@ -95,7 +95,7 @@ def _tool_of(type_: str) -> str | None:
 def result_of(part: Record) -> Result:
     """A result in whatever spelling."""
     fields = dict(part)
-    kind = snake(fields.pop("type", ""))
+    type_ = fields.pop("type", None)
     call_id = id_text(take(fields, *CALL_IDS))
     name = take(fields, *CALL_NAMES)
     if not isinstance(name, str):
@@ -106,7 +106,7 @@ def result_of(part: Record) -> Result:
         why = answer.get("error")
         answer = answer if why is None else None
     error = _error_of(fields, why, answer)
-    if error is None and kind.endswith("tool_result"):
+    if error is None and type_ is not None and snake(type_).endswith("tool_result"):
         error = False  # the Messages API leaves it out where the call went well
     words, data = answer_words(answer)
     if why is not None and not isinstance(why, bool):

@@ -1,8 +1,6 @@
 """Read traces in any known form, with a report of what was read and what was not."""
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
@@ -14,6 +12,7 @@ from toolkit.traces.collect import Import, warn_of_skipped
 from toolkit.traces.columns import Request, read_by_columns, read_named_columns
 from toolkit.traces.encodings import in_utf8
 from toolkit.traces.formats import Columns, Format, known_formats
+from toolkit.traces.garbage import uncollected_garbage
 from toolkit.traces.inputs import Input, given_paths, inputs, is_frame
 from toolkit.traces.large import unknown_document
 from toolkit.traces.listing import SUFFIXES
@@ -73,7 +72,7 @@ def read_traces(
     request = Request(known, format, _named_columns(id, input, output))
     given = given_paths(path)
     importing = Import(shown(given))
-    with _garbage_uncollected():
+    with uncollected_garbage():
         errors = _read_all(inputs(given, known), request, importing)
         traces = importing.finish()
     if not importing.tallies:
@@ -114,18 +113,6 @@ def _refusal_of_all(path: str, errors: list[RecordError]) -> RecordError:
     return RecordError(
         f"no traces found in {len(errors):,} files; the first is {first.file}: {first.why}", path
     )
-
-
-@contextmanager
-def _garbage_uncollected() -> Iterator[None]:
-    """Leave garbage for later: to look for some among all that is read would double the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read_all(sources: Iterable[Input], request: Request, importing: Import) -> list[RecordError]:

@@ -1,7 +1,7 @@
 """Spelling: the same field as ``tool_call_id``, ``toolCallId`` or ``tool-call-id``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -38,6 +38,12 @@ def _all_spellings(names: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[s
     for name in names:
         ordered += spellings(name)
     return tuple(ordered), frozenset(ordered)
+
+
+def states(fields: Iterable[str], *names: str) -> bool:
+    """Whether one of the fields has one of the names, in whatever spelling."""
+    _, known = _all_spellings(names)
+    return not known.isdisjoint(fields)
 
 
 def stated(record: Mapping[str, Any], *names: str) -> Any:

@@ -1,9 +1,10 @@
 """Totals: what a record states for its whole trace, under the names that all traces share."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from toolkit.traces.spelling import snake, stated
+from toolkit.traces.spelling import snake, stated, states
 from toolkit.traces.usage import COSTS, number_of, total_of, usage_of
 
 MODELS = ("model", "model_name", "model_id")
@@ -21,6 +22,8 @@ def totals_of(record: Mapping[str, Any]) -> dict[str, Any]:
     {'model': 'm', 'input_tokens': 9, 'duration_s': 1.5}
     """
     totals: dict[str, Any] = {}
+    if not _may_state(tuple(record)):
+        return totals
     model = stated(record, *MODELS)
     if isinstance(model, str):
         totals["model"] = model
@@ -37,6 +40,17 @@ def totals_of(record: Mapping[str, Any]) -> dict[str, Any]:
     return totals
 
 
+@lru_cache(maxsize=1000)
+def _may_state(names: tuple[str, ...]) -> bool:
+    """Whether one of the names of a record's fields may state a total."""
+    is_known = states(names, *MODELS, *COSTS, *SECONDS, *MILLISECONDS, *USAGES)
+    return is_known or any(_is_count(name) for name in names)
+
+
+def _is_count(name: object) -> bool:
+    return "token" in str(name).lower() and snake(name).endswith(COUNTS)
+
+
 def total_tokens(record: Mapping[str, Any]) -> int | None:
     """The sum of all tokens, where a record states it for its trace."""
     nested = stated(record, *USAGES)
@@ -50,7 +64,7 @@ def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
     """The usage of a record: the counts among its fields, and those under ``usage``."""
     counts = {}
     for name, value in record.items():
-        if "token" in str(name).lower() and snake(name).endswith(COUNTS):
+        if _is_count(name):
             counts[name] = value
     usage = usage_of(counts)
     nested = stated(record, *USAGES)

@@ -80,5 +80,5 @@ def title(trace: Trace) -> str:
     """The title that the source states, else the first words of the user; empty without either."""
     stated = trace.meta.get("title")
     text = stated if isinstance(stated, str) and stated.strip() else trace.text("user")
-    words = " ".join(text.split())
+    words = " ".join(text.split(None, TITLE_CHARS))  # each of the words has a letter at least
     return words if len(words) <= TITLE_CHARS else words[: TITLE_CHARS - 1] + "…"

@@ -18,6 +18,7 @@ class Tree:
         """What was repaired."""
         self._by_id = self._each_once(spans)
         self._note_odd_parents()
+        self._starts = self._latest_starts()
         self.spans = sorted(self._by_id.values(), key=self._order)
         self._step_over_wrappers()
 
@@ -76,14 +77,29 @@ class Tree:
             parent = self._parent(parent)
         return ancestors
 
+    def _latest_starts(self) -> dict[str, float]:
+        """The latest start of each span and of those around it, by its id."""
+        starts: dict[str, float] = {}
+        for span in self._by_id.values():
+            chain: dict[str, Span] = {}
+            above: Span | None = span
+            while above is not None and above.id not in starts and above.id not in chain:
+                chain[above.id] = above
+                above = self._parent(above)
+            start = LONG_AGO
+            if above is not None and above.id in starts:
+                start = starts[above.id]
+            elif above is not None:  # a ring of parents: each of it is around all others
+                ring = list(chain)[list(chain).index(above.id) :]
+                start = max(_own_start(chain[id_]) for id_ in ring)
+            for id_ in reversed(chain):
+                start = max(start, _own_start(chain[id_]))
+                starts[id_] = start
+        return starts
+
     def _order(self, span: Span) -> tuple[float, float]:
         """The key by which spans are sorted: no child comes before its parent."""
-        own_start = LONG_AGO if span.start is None else span.start
-        start = own_start
-        for ancestor in self.ancestors(span):
-            if ancestor.start is not None:
-                start = max(start, ancestor.start)
-        return start, own_start
+        return self._starts[span.id], _own_start(span)
 
     def _step_over_wrappers(self) -> None:
         """A model's span around another one's is a wrapper: the call itself is inside."""
@@ -154,6 +170,10 @@ class Tree:
             if span.parent is None or self._is_orphan(span):
                 return span
         return None
+
+
+def _own_start(span: Span) -> float:
+    return LONG_AGO if span.start is None else span.start
 
 
 def _pass_on(wrapper: Span, calls: list[Span]) -> None:

@@ -216,8 +216,8 @@ def _counts(stated: Mapping[str, float]) -> dict[str, Any]:
         number = _first(stated, spellings) if name in names else None
         if number is not None:
             counts[name] = round(number)
-    writes = [number for name, number in stated.items() if name in CACHE_WRITES]
-    if writes:
+    if not CACHE_WRITES.isdisjoint(stated):
+        writes = [number for name, number in stated.items() if name in CACHE_WRITES]
         counts.setdefault("cache_write_tokens", round(sum(writes)))
     return counts
 

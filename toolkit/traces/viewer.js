@@ -4,7 +4,9 @@
 
 const SHOWN_ROWS = 200;
 const element = (id) => document.getElementById(id);
-const rows = JSON.parse(element("rows-data").textContent);
+const cells = JSON.parse(element("rows-data").textContent); // those of each column, by its name
+const rows = (cells.id ?? []).map((_, at) =>
+  Object.fromEntries(Object.entries(cells).map(([name, column]) => [name, column[at]])));
 const COLUMNS = [
   ["id", "trace"],
   ["outcome", "outcome"],

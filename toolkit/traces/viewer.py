@@ -17,7 +17,7 @@ from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import shortened
 from toolkit.traces.measures import trace_row
 from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
-from toolkit.traces.outline import outline
+from toolkit.traces.outline import failed_entries
 from toolkit.traces.page import STYLE, page_html
 from toolkit.traces.trace import Trace
 
@@ -63,15 +63,14 @@ def viewer(
     rows = [_row(trace) for trace in traces]
     for row, file in zip(rows, _short_names(files), strict=False):
         row["file"] = file
-    data: dict[str, Any] = {"rows-data": rows}
     shown: object = ""
+    pages: dict[str, str] = {}
     if len(traces) == 1:
         shown = page_html(traces[0], anchors="t0")
         n_pages = 1
     else:
         pages = _pages(traces, rows, every_page)
         n_pages = len(pages)
-        data |= pages
         for position, row in enumerate(rows):
             row["page"] = f"page-{position}" in pages
     body = [_list(name, len(traces), n_pages), tag("div", shown, id="trace"), _keys()]
@@ -80,9 +79,14 @@ def viewer(
         *body,
         style=STYLE + LOOK.read_text(encoding="utf-8"),
         script=SCRIPT.read_text(encoding="utf-8"),
-        data=data,
+        data={"rows-data": _by_column(rows), **pages},
     )
     return Viewer(html, len(traces), n_pages)
+
+
+def _by_column(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The cells of each column, so that its name stands on the page once and not in each row."""
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
 def _short_names(files: Sequence[str]) -> list[str]:
@@ -96,7 +100,7 @@ def _row(trace: Trace) -> dict[str, Any]:
     """What the list says of a trace."""
     figures = trace_row(trace)
     outcome = outcome_of(trace)
-    failed = [entry for entry in outline(trace, "") if entry.failed]
+    failed = failed_entries(trace, "")
     states_errors = bool(failed) or figures["tool_errors"] is not None
     models = models_of(trace)
     return {

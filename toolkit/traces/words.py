@@ -8,6 +8,8 @@ from toolkit.traces.spelling import stated
 
 MEDIA = ("image", "audio", "video")
 """The words for a medium in the type of a part, or in that of its content."""
+TEXT_TYPES = ("text", "input_text", "output_text")
+"""The types of parts that are text."""
 FILES = ("file", "document", "input_file")
 """The types of parts that are files."""
 TEXTS = ("text", "content", "refusal", "transcript", "message", "stdout", "logs", "output")
@@ -28,8 +30,9 @@ def words_of(content: object) -> tuple[str, dict[str, Any]]:
         return content, {}
     listed = content if isinstance(content, list) else [content]
     parts = [part for part in listed if part is not None]
-    if len(parts) == 1 and isinstance(parts[0], str):
-        return parts[0], {}
+    texts = _texts_of(parts)
+    if texts is not None:
+        return "\n".join(texts), {}
     lines = [_words(part, MOST_LEVELS) for part in parts]
     words = "\n".join(lines)
     if all(_is_text(part) for part in parts):
@@ -40,6 +43,29 @@ def words_of(content: object) -> tuple[str, dict[str, Any]]:
 def json_text(value: object) -> str:
     """A value as JSON that a person can read."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def _texts_of(parts: list[Any]) -> list[str] | None:
+    """The texts of parts that are nothing else; None where one is more than that."""
+    texts: list[str] = []
+    for part in parts:
+        text = _text_of(part)
+        if text is None:
+            return None
+        texts.append(text)
+    return texts
+
+
+def _text_of(part: Any) -> str | None:
+    """The text of a part that is nothing else, as most are; None for any other part."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict) or len(part) != 2 or part.get("type") not in TEXT_TYPES:
+        return None
+    text = part.get("text")
+    if text is None and part["type"] == "text":
+        text = part.get("content")
+    return text if isinstance(text, str) and text else None
 
 
 def _is_text(part: object) -> bool:

@@ -28,7 +28,7 @@ def _is_anthropic(record: Record) -> bool:
     messages = record.get("messages")
     if not isinstance(messages, list):
         return False
-    return "system" in record or any(_has_block(message) for message in messages)
+    return "system" in record or any(map(_has_block, messages))
 
 
 def _is_batch_line(record: Record) -> bool:

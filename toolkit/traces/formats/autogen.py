@@ -113,6 +113,8 @@ def _has_messages(record: Record) -> bool:
     if "agent_states" in record:
         return True
     for name in LISTS:
+        if name not in record:
+            continue
         first = objects_in(record, name)[:LOOKED_AT]
         if any(map(is_new_message, first)):
             return True

@@ -19,8 +19,10 @@ PIECE = "ModelClientStreamingChunkEvent"
 
 def is_new_message(message: Record) -> bool:
     """Whether it is a message of version 0.4."""
+    if "source" not in message:
+        return False
     type_ = message.get("type")
-    return "source" in message and isinstance(type_, str) and TYPE.fullmatch(type_) is not None
+    return isinstance(type_, str) and TYPE.fullmatch(type_) is not None
 
 
 def new_messages(message: Record) -> Iterator[Fields]:

@@ -9,7 +9,7 @@ from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 from toolkit.traces.replies import reply_messages
-from toolkit.traces.spelling import spellings
+from toolkit.traces.spelling import spellings, states
 from toolkit.traces.trace import Trace
 from toolkit.traces.words import words_of
 
@@ -30,7 +30,7 @@ def read_chat(record: Record, id_: str) -> Trace:
         transcript.read({"role": "system", "content": record[system]})
     transcript.read_all(messages)
     for name in REPLIES:
-        reply = reply_messages(record.get(name))
+        reply = reply_messages(record[name]) if name in record else None
         if reply:
             used.append(name)
             if not _ends_with(messages, reply):
@@ -48,6 +48,8 @@ def _messages(written: Any) -> list[Any]:
 
 def _first(record: Record, *names: str) -> str | None:
     """The first field, in whatever spelling, that holds anything."""
+    if not states(record, *names):
+        return None
     for name in names:
         for spelling in spellings(name):
             if record.get(spelling):

@@ -35,7 +35,9 @@ def _first(fields: Record, names: tuple[str, ...]) -> Any:
 
 def _is_content(value: Any) -> bool:
     """Whether it is a content: its parts have no type, but a field that says what they are."""
-    parts = elements_of(fields_of(value).get("parts"))
+    parts = value.get("parts") if isinstance(value, dict) else None
+    if not isinstance(parts, list):
+        return False
     for part in parts:
         if not isinstance(part, dict) or "type" in part:
             return False
@@ -45,7 +47,7 @@ def _is_content(value: Any) -> bool:
 def _has_contents(record: Record) -> bool:
     contents = _first(record, CONTENTS)
     if isinstance(contents, list):
-        return any(_is_content(content) for content in contents)
+        return any(map(_is_content, contents))
     return isinstance(contents, str) and "contents" in record
 
 

@@ -34,7 +34,7 @@ def is_item(value: Any) -> bool:
 
 def are_items(value: Any) -> bool:
     """Whether it is a list with an item in it; the others may be messages of any API."""
-    return isinstance(value, list) and any(is_item(item) for item in value)
+    return isinstance(value, list) and any(map(is_item, value))
 
 
 def read_items(transcript: Transcript, items: Iterable[Any]) -> None:

@@ -88,7 +88,7 @@ def _has_messages(record: Record) -> bool:
     messages = record.get("messages")
     if not isinstance(messages, list):
         return False
-    return any(type_of(part) or isinstance(part, list) for part in messages)
+    return any(isinstance(part, list) or type_of(part) for part in messages)
 
 
 def _is_message(record: Record) -> bool:

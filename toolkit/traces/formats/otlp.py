@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from toolkit.records import RecordError
+from toolkit.records import RecordError, canonical
 from toolkit.traces.decode import decoded
 from toolkit.traces.extension import EXTENSION, restored
 from toolkit.traces.fields import object_in, objects_of, others, without
@@ -156,11 +156,12 @@ def _around(parts: Iterable[Record]) -> dict[str, Any]:
     """The resources and the scopes of the spans, each once."""
     meta: dict[str, Any] = {}
     for name in ("document", "resource", "scope"):
-        values: list[Any] = []
+        distinct: dict[str, Any] = {}
         for part in parts:
             value = part["resourceSpans"][name]
-            if value and value not in values:
-                values.append(value)
+            if value:
+                distinct.setdefault(canonical(value), value)
+        values = list(distinct.values())
         if values:
             meta[name] = values[0] if len(values) == 1 else values
     return meta

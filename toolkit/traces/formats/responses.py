@@ -31,7 +31,7 @@ def _knows(record: Record) -> bool:
     if _is_response(record) or _is_response(response):
         return True
     is_request = "url" in record and "input" in request
-    return is_request or any(are_items(request.get(name)) for name in ASKED)
+    return is_request or any(are_items(request[name]) for name in ASKED if name in request)
 
 
 def _read(record: Record, id_: str) -> Trace:

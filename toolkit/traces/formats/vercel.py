@@ -26,15 +26,12 @@ INVOCATIONS = "toolInvocations"
 """The calls of a message of version 4, beside its parts."""
 
 
-def _is_ui_message(message: Any) -> bool:
+def _is_ui_message(message: Record) -> bool:
     """Whether it has parts with types, or calls as version 4 writes them."""
-    fields = fields_of(message)
-    parts = fields.get("parts")
-    if not isinstance(parts, list) or "role" not in fields:
-        return isinstance(fields.get(INVOCATIONS), list)
-    if not parts:
-        return False
-    return all(_is_ui_part(part) for part in parts)
+    parts = message.get("parts")
+    if not isinstance(parts, list) or "role" not in message:
+        return isinstance(message.get(INVOCATIONS), list)
+    return bool(parts) and all(map(_is_ui_part, parts))
 
 
 def _is_ui_part(part: Any) -> bool:
@@ -44,9 +41,9 @@ def _is_ui_part(part: Any) -> bool:
     return type_ in UI_PARTS or type_.startswith(("tool-", "data-"))
 
 
-def _is_model_message(message: Any) -> bool:
-    content = elements_of(fields_of(message).get("content"))
-    return any(_type_of(part) in MODEL_PARTS for part in content)
+def _is_model_message(message: Record) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(_type_of(part) in MODEL_PARTS for part in content)
 
 
 def _type_of(part: Any) -> str | None:
@@ -57,8 +54,8 @@ def _type_of(part: Any) -> str | None:
 def _knows(record: Record) -> bool:
     if "finishReason" in record and _answered(record.get("response")):
         return True
-    messages = elements_of(record.get("messages"))
-    return any(_is_ui_message(message) or _is_model_message(message) for message in messages)
+    messages = objects_of(record.get("messages"))
+    return any(map(_is_model_message, messages)) or any(map(_is_ui_message, messages))
 
 
 def _read(record: Record, id_: str) -> Trace:

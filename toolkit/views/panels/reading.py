@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ipywidgets import Button, Combobox, Layout
 
 from toolkit.traces import Trace
-from toolkit.traces.outline import outline
+from toolkit.traces.outline import failed_entries
 from toolkit.views.panels.page import button
 
 __all__ = ["WINDOW", "any_failed", "browser_button", "jump_field"]
@@ -30,7 +30,7 @@ def browser_button(act: str, keys: Mapping[str, str]) -> Button:
 
 def any_failed(trace: Trace) -> bool:
     """Whether a step of `trace` failed."""
-    return any(entry.failed for entry in outline(trace))
+    return bool(failed_entries(trace))
 
 
 def jump_field(ids: Sequence[str]) -> Combobox:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from toolkit.traces import Trace
 from toolkit.traces.outcome import trace_failed
-from toolkit.traces.outline import outline
+from toolkit.traces.outline import failed_entries
 
 __all__ = ["NO_TROUBLE", "has_words", "trouble_of"]
 
@@ -13,8 +13,7 @@ NO_TROUBLE = (False, 0)
 
 def trouble_of(trace: Trace) -> tuple[bool, int]:
     """Whether the trace failed, and how many of its steps did."""
-    n_failed = sum(entry.failed for entry in outline(trace))
-    return trace_failed(trace), n_failed
+    return trace_failed(trace), len(failed_entries(trace))
 
 
 def has_words(trace: Trace, words: Sequence[str]) -> bool:
