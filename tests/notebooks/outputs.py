@@ -72,7 +72,7 @@ def _best_forms(data: NotebookNode, folders: list[Path]) -> dict[str, Any]:
     (jupyter/nbviewer#1037, xflr6/graphviz#182); JupyterLab shows none in a notebook that it does
     not trust (jupyterlab/jupyterlab#10464). A PNG is shown by each of them, in the dark too.
     """
-    for kind in ("image/png", "text/html"):
+    for kind in ("image/png", "text/html", "text/markdown"):
         if kind in data:
             data = NotebookNode({kind: data[kind]})
             break
