@@ -24,6 +24,8 @@ trusted.
   `split_labels`
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace;
   `audit_cases` tests the cases before any agent is
+- an experiment: the trials of an agent on cases, as an `Experiment` with its `rate`, `pass_hat` and
+  `summary`
 - topic modelling: `fit_topics` gives a `TopicMap`
 
 >>> from toolkit.evals import align
@@ -59,6 +61,10 @@ from toolkit.evals.experiments import (
     Case,
     CaseAudit,
     Dataset,
+    Experiment,
+    Rate,
+    Summary,
+    TrialResult,
     audit_cases,
     promote,
 )
@@ -151,6 +157,7 @@ __all__ = [
     "Effects",
     "Estimate",
     "Example",
+    "Experiment",
     "FailureMode",
     "Finding",
     "Judge",
@@ -158,6 +165,7 @@ __all__ = [
     "JudgeLike",
     "Label",
     "LabelStore",
+    "Rate",
     "Rubric",
     "RuleJudge",
     "Sample",
@@ -168,8 +176,10 @@ __all__ = [
     "Stability",
     "StateDiff",
     "StateRules",
+    "Summary",
     "ToolAudit",
     "TopicMap",
+    "TrialResult",
     "Trust",
     "TrustPolicy",
     "UnsafeReplay",
