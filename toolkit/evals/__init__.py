@@ -25,7 +25,7 @@ trusted.
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace;
   `audit_cases` tests the cases before any agent is
 - an experiment: the trials of an agent on cases, as an `Experiment` with its `rate`, `pass_hat` and
-  `summary`
+  `summary`; `compare` tests one against another
 - topic modelling: `fit_topics` gives a `TopicMap`
 
 >>> from toolkit.evals import align
@@ -60,12 +60,15 @@ from toolkit.evals.alignment import (
 from toolkit.evals.experiments import (
     Case,
     CaseAudit,
+    Comparison,
     Dataset,
+    Difference,
     Experiment,
     Rate,
     Summary,
     TrialResult,
     audit_cases,
+    compare,
     promote,
 )
 from toolkit.evals.judges import (
@@ -150,9 +153,11 @@ __all__ = [
     "Case",
     "CaseAudit",
     "Codebook",
+    "Comparison",
     "Criterion",
     "Dataset",
     "DictWorld",
+    "Difference",
     "Effect",
     "Effects",
     "Estimate",
@@ -197,6 +202,7 @@ __all__ = [
     "audit_cases",
     "between",
     "cluster_reasons",
+    "compare",
     "compare_judges",
     "corrected_rate",
     "corrected_width",

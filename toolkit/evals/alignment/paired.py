@@ -129,18 +129,25 @@ def _groups_of_both(rows: "pd.DataFrame") -> np.ndarray | None:
     return groups
 
 
+def mcnemar_p(differences: np.ndarray) -> float:
+    """McNemar's exact test of differences that are 1, 0 or -1, and not all 0."""
+    from scipy.stats import binomtest
+
+    first_only = int((differences == 1).sum())
+    either_only = int(np.abs(differences).sum())
+    return float(binomtest(first_only, either_only).pvalue)
+
+
 def _p_value(differences: np.ndarray, groups: np.ndarray | None) -> float | None:
     """McNemar's exact test; of groups, whether flipping the sign of their differences makes as
     large a sum.
 
     None where the differences of each group cancel out.
     """
-    from scipy.stats import binomtest, permutation_test
+    from scipy.stats import permutation_test
 
     if groups is None:
-        first_only = int((differences == 1).sum())
-        either_only = int(np.abs(differences).sum())
-        return float(binomtest(first_only, either_only).pvalue)
+        return mcnemar_p(differences)
     sums = np.bincount(groups, differences)
     sums = sums[sums != 0]
     if not len(sums):

@@ -5,7 +5,9 @@ agent is. An `Experiment` holds a `TrialResult` for each trial of a case.
 """
 
 from toolkit.evals.experiments.case_audit import CaseAudit, audit_cases
+from toolkit.evals.experiments.compare import Comparison, compare
 from toolkit.evals.experiments.dataset import Case, Dataset, promote
+from toolkit.evals.experiments.difference import Difference
 from toolkit.evals.experiments.experiment import Experiment
 from toolkit.evals.experiments.rate import Rate
 from toolkit.evals.experiments.result import Status, TrialResult
@@ -14,12 +16,15 @@ from toolkit.evals.experiments.summary import Summary
 __all__ = [
     "Case",
     "CaseAudit",
+    "Comparison",
     "Dataset",
+    "Difference",
     "Experiment",
     "Rate",
     "Status",
     "Summary",
     "TrialResult",
     "audit_cases",
+    "compare",
     "promote",
 ]
