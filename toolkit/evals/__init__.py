@@ -25,7 +25,8 @@ trusted.
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace;
   `audit_cases` tests the cases before any agent is
 - an experiment: the trials of an agent on cases, as an `Experiment` with its `rate`, `pass_hat` and
-  `summary`; `compare` tests one against another
+  `summary`; `compare` tests one against another, and `gate` decides by a
+  `GatePolicy`
 - topic modelling: `fit_topics` gives a `TopicMap`
 
 >>> from toolkit.evals import align
@@ -62,13 +63,16 @@ from toolkit.evals.experiments import (
     CaseAudit,
     Comparison,
     Dataset,
+    Decision,
     Difference,
     Experiment,
+    GatePolicy,
     Rate,
     Summary,
     TrialResult,
     audit_cases,
     compare,
+    gate,
     promote,
 )
 from toolkit.evals.judges import (
@@ -156,6 +160,7 @@ __all__ = [
     "Comparison",
     "Criterion",
     "Dataset",
+    "Decision",
     "DictWorld",
     "Difference",
     "Effect",
@@ -165,6 +170,7 @@ __all__ = [
     "Experiment",
     "FailureMode",
     "Finding",
+    "GatePolicy",
     "Judge",
     "JudgeComparison",
     "JudgeLike",
@@ -208,6 +214,7 @@ __all__ = [
     "corrected_width",
     "diff_state",
     "fit_topics",
+    "gate",
     "interval_width",
     "judge_traces",
     "labels_frame",

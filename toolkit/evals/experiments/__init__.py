@@ -7,8 +7,11 @@ agent is. An `Experiment` holds a `TrialResult` for each trial of a case.
 from toolkit.evals.experiments.case_audit import CaseAudit, audit_cases
 from toolkit.evals.experiments.compare import Comparison, compare
 from toolkit.evals.experiments.dataset import Case, Dataset, promote
+from toolkit.evals.experiments.decision import Decision, GateCheck
 from toolkit.evals.experiments.difference import Difference
 from toolkit.evals.experiments.experiment import Experiment
+from toolkit.evals.experiments.gate import gate
+from toolkit.evals.experiments.policy import GatePolicy, JudgeEvidence
 from toolkit.evals.experiments.rate import Rate
 from toolkit.evals.experiments.result import Status, TrialResult
 from toolkit.evals.experiments.summary import Summary
@@ -18,13 +21,18 @@ __all__ = [
     "CaseAudit",
     "Comparison",
     "Dataset",
+    "Decision",
     "Difference",
     "Experiment",
+    "GateCheck",
+    "GatePolicy",
+    "JudgeEvidence",
     "Rate",
     "Status",
     "Summary",
     "TrialResult",
     "audit_cases",
     "compare",
+    "gate",
     "promote",
 ]

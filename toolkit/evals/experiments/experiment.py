@@ -14,6 +14,7 @@ pass^2 0.333 (95% interval 0.011 to 0.956, clustered by case; n = 6 trials of 3 
 """
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 Unscored = Literal["fail", "exclude"]
 """A trial without a verdict is not passed, or is left out."""
 CaseGroup = Literal["all", "not free", "free"]
+JUDGE_HASH = re.compile("[0-9a-f]{16}")
 COLUMNS = (
     "case trial status passed trace_id source cost_usd latency_s waited_s attempts "
     "possibly_billed why"
@@ -57,9 +59,7 @@ class Experiment:
     free: frozenset[str] = frozenset()
     """Cases that an agent passes by doing nothing (`audit_cases`)."""
     conditions: Mapping[str, Any] = field(default_factory=dict)
-    """What it was made under: model, prompt, versions. Under ``judges`` the hash of the judge
-    behind each score that a judge gives, by the name of the score.
-    """
+    """What it was made under: model, prompt, versions. See `judges`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", tuple(self.results))
@@ -90,6 +90,23 @@ class Experiment:
         for result in self.results:
             names.update({score.name: None for score in result.scores})
         return list(names)
+
+    @property
+    def judges(self) -> dict[str, str]:
+        """The hash of the judge behind each score that a judge gave, by the name of the score.
+
+        It is that under ``judges`` in the conditions, or the score's version, where that has the
+        form of a judge's hash.
+        """
+        judges = {}
+        for result in self.results:
+            for score in result.scores:
+                if JUDGE_HASH.fullmatch(score.version):
+                    judges[score.name] = score.version
+        stated = self.conditions.get("judges")
+        if isinstance(stated, Mapping):
+            judges |= {str(name): str(judge) for name, judge in stated.items()}
+        return judges
 
     @property
     def frame(self) -> "pd.DataFrame":
