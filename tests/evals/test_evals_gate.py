@@ -1,9 +1,13 @@
 """gate: bounds decide; what is missing, unread or judged by nobody trusted is broken."""
 
 import json
+import re
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
@@ -21,9 +25,11 @@ from toolkit.evals import (
     gate,
     trusted,
 )
+from toolkit.evals.experiments.decision import EXIT_CODES
 from toolkit.evals.experiments.gate_files import gate_files
 from toolkit.records import RecordError
 
+ROOT = Path(__file__).parents[2]
 JUDGE = "0123456789abcdef"
 
 
@@ -311,3 +317,22 @@ def test_the_command_writes_a_summary_and_one_json_object(tmp_path):
     assert run.exit_code == 0
     assert json.loads(run.stdout)["outcome"] == "pass"
     assert summary.read_text().startswith("# before\n## Gate: pass\n")
+
+
+def test_the_policy_and_the_workflow_of_the_page_are_ones_that_can_be_used(tmp_path):
+    page = (ROOT / "notebooks" / "pages" / "gate.md").read_text()
+    policy, workflow = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "policy.yaml"
+    path.write_text(policy)
+    rules = GatePolicy.load(path)
+    for each in fields(GatePolicy):
+        if each.name not in ("name", "better"):
+            assert getattr(rules, each.name), each.name
+    steps = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
+    (run,) = [step["run"] for step in steps if step.get("name") == "gate"]
+    options = re.findall(r"--\w+", run)
+    known = command("--help").output
+    assert options == ["--baseline", "--summary"]
+    assert all(option in known for option in options)
+    for outcome, code in EXIT_CODES.items():
+        assert f"| {code} | {outcome} |" in page
