@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.evals import Score
+from toolkit.evals import Score, compare
 from toolkit.evals.experiments import Experiment, TrialResult
 from toolkit.records import RecordError
 from toolkit.traces import Trace, read_traces
@@ -122,8 +122,19 @@ def test_an_interval_takes_two_cases_and_no_rate_is_without_width():
     perfect = made_of({str(case): [True] * 4 for case in range(20)}).rate()
     assert perfect.low < 0.9 < perfect.high == 1.0
     empty = Experiment("empty", (), planned=0).rate()
-    assert (empty.value, empty.reason) == (None, "no trial counts")
-    assert "undefined: no trial counts" in str(empty)
+    assert (empty.value, empty.reason) == (None, "no trial has a verdict")
+    assert "undefined: no trial has a verdict" in str(empty)
+
+
+def test_where_no_trial_has_a_verdict_there_is_no_rate_and_not_a_rate_of_0():
+    results = [TrialResult(str(n), 0, "scored", (Score("words", n),)) for n in range(5)]
+    experiment = Experiment("numbers", results, planned=5)
+    for rate in (experiment.rate(), experiment.pass_hat(1), experiment.rate(cases="free")):
+        assert rate.value is None
+        assert rate.reason
+    assert experiment.summary().n_unscored == 5
+    difference = compare(experiment, experiment).passed
+    assert (difference.value, difference.reason) == (None, "no pair counts")
 
 
 def test_a_trial_that_is_there_twice_or_was_not_planned_is_refused():

@@ -152,12 +152,11 @@ def _difference_of_bools(
 ) -> Difference:
     """The difference of two shares; `margin` is as in `compare`."""
     verdicts: list[tuple[Any, Any]] = []
-    for pair in pairs:
-        first, second = (verdict_of(result, score) for result in pair)
-        if unscored == "fail":
-            verdicts.append((bool(first), bool(second)))
-        else:
-            verdicts.append((first, second))
+    for first, second in pairs:
+        verdicts.append((verdict_of(first, score), verdict_of(second, score)))
+    is_known = any(verdict is not None for both in verdicts for verdict in both)
+    if unscored == "fail" and is_known:
+        verdicts = [(bool(first), bool(second)) for first, second in verdicts]
     cases, values, n_left_out = _both_known(pairs, verdicts)
     if not len(cases):
         return Difference(name, n_left_out=n_left_out, margin=margin, reason="no pair counts")

@@ -159,6 +159,8 @@ class Experiment:
         if score is not None and score not in self.score_names:
             raise ValueError(f"no score is called {score!r}; there are {self.score_names}")
         verdicts = [(result.case, verdict_of(result, score)) for result in self.chosen(cases)]
+        if all(passed is None for _, passed in verdicts):  # nothing is known, and so no rate of 0
+            return CaseCounts(()), len(verdicts)
         not_told: Iterator[tuple[str | None, bool | None]] = iter(())
         if cases != "free":  # of unknown cases, which count as one
             not_told = iter([(None, None)] * (self.planned - len(self.results)))

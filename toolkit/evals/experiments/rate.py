@@ -77,7 +77,7 @@ class CaseCounts:
     def rate(self, name: str, n_left_out: int, simulated: bool) -> Rate:
         """The share of trials that passed."""
         if not self.n_trials:
-            reason = "no trial counts"
+            reason = "no trial has a verdict"
             return Rate(name, None, n_left_out=n_left_out, reason=reason, simulated=simulated)
         value = float(self.passed.sum() / self.trials.sum())
         return Rate(
