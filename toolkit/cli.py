@@ -3,6 +3,7 @@ stderr.
 """
 
 import asyncio
+import json
 import os
 import sys
 from contextlib import suppress
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from toolkit.commands import AsJson, end, import_, lab, read, teller, view
 from toolkit.errors import UsageError, message_for_user
 from toolkit.render import printable
 
+EXIT_USAGE = 2
+EXIT_BROKEN = 3
+"""Of a gate that cannot decide."""
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
 ABOUT_HARBOR = (
@@ -96,6 +100,55 @@ def tour(
     else:
         figures = asyncio.run(story.whole_tour(out, say, memory, max_usd))
     end(figures, as_json)
+
+
+class GateCommand(TyperCommand):
+    """A command whose wrong options are broken too: their usual exit code means inconclusive."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            if getattr(error, "exit_code", None) == EXIT_USAGE:
+                error.exit_code = EXIT_BROKEN  # type: ignore[attr-defined]
+            raise
+
+
+@app.command(cls=GateCommand)
+def gate(
+    experiment: Annotated[Path, typer.Argument(help="A saved experiment.")],
+    policy: Annotated[Path, typer.Argument(help="A YAML file of what it must show.")],
+    baseline: Annotated[
+        Path | None, typer.Option(help="The experiment that it is compared with.")
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(help="Add the decision to this Markdown file, as $GITHUB_STEP_SUMMARY."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide by bounds whether an experiment shows what a policy asks for.
+
+    Exit 0 pass, 1 fail, 2 inconclusive, 3 broken: no case, no result, a file that cannot be read.
+    """
+    try:
+        from toolkit.evals.experiments.gate_files import gate_files
+
+        decision = gate_files(experiment, policy, baseline)
+        if summary:
+            with summary.open("a", encoding="utf-8") as file:
+                file.write(decision.markdown)
+        say = teller(as_json)
+        for check in decision.checks:
+            say(f"{check.outcome:>12}  {check.name}: wanted {check.wanted}; {check.found}")
+        say(str(decision))
+        if as_json:
+            print(json.dumps(decision.to_dict()))
+    except Exception as error:  # exit 1 of a bug would be taken for a fail
+        print(f"fieldbook gate: {type(error).__name__}: {printable(str(error))}", file=sys.stderr)
+        raise typer.Exit(EXIT_BROKEN) from error
+    raise typer.Exit(decision.exit_code)
 
 
 def _check_cap(live: bool, max_usd: float | None) -> None:

@@ -24,6 +24,9 @@ trusted.
   `split_labels`
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace;
   `audit_cases` tests the cases before any agent is
+- an experiment: the trials of an agent on cases, as an `Experiment` with its `rate`, `pass_hat` and
+  `summary`; `compare` tests one against another, and `gate` decides by a
+  `GatePolicy`
 - topic modelling: `fit_topics` gives a `TopicMap`
 
 >>> from toolkit.evals import align
@@ -58,8 +61,18 @@ from toolkit.evals.alignment import (
 from toolkit.evals.experiments import (
     Case,
     CaseAudit,
+    Comparison,
     Dataset,
+    Decision,
+    Difference,
+    Experiment,
+    GatePolicy,
+    Rate,
+    Summary,
+    TrialResult,
     audit_cases,
+    compare,
+    gate,
     promote,
 )
 from toolkit.evals.judges import (
@@ -144,20 +157,26 @@ __all__ = [
     "Case",
     "CaseAudit",
     "Codebook",
+    "Comparison",
     "Criterion",
     "Dataset",
+    "Decision",
     "DictWorld",
+    "Difference",
     "Effect",
     "Effects",
     "Estimate",
     "Example",
+    "Experiment",
     "FailureMode",
     "Finding",
+    "GatePolicy",
     "Judge",
     "JudgeComparison",
     "JudgeLike",
     "Label",
     "LabelStore",
+    "Rate",
     "Rubric",
     "RuleJudge",
     "Sample",
@@ -168,8 +187,10 @@ __all__ = [
     "Stability",
     "StateDiff",
     "StateRules",
+    "Summary",
     "ToolAudit",
     "TopicMap",
+    "TrialResult",
     "Trust",
     "TrustPolicy",
     "UnsafeReplay",
@@ -187,11 +208,13 @@ __all__ = [
     "audit_cases",
     "between",
     "cluster_reasons",
+    "compare",
     "compare_judges",
     "corrected_rate",
     "corrected_width",
     "diff_state",
     "fit_topics",
+    "gate",
     "interval_width",
     "judge_traces",
     "labels_frame",

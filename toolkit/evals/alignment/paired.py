@@ -9,6 +9,7 @@ import numpy as np
 
 from toolkit.evals.alignment.agreement import Agreement, agreement
 from toolkit.evals.alignment.alignment import Alignment
+from toolkit.evals.alignment.clustered import difference_interval
 from toolkit.evals.alignment.origin import Origin, origin_of
 from toolkit.evals.alignment.pairing import Values, group_numbers
 from toolkit.evals.text import first_few
@@ -17,7 +18,6 @@ from toolkit.traces.sources import Mixture, least_live
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.95
 SIGN_FLIPS = 99_999
 """Above this many ways to flip the signs of groups, so many are drawn."""
 
@@ -129,18 +129,25 @@ def _groups_of_both(rows: "pd.DataFrame") -> np.ndarray | None:
     return groups
 
 
+def mcnemar_p(differences: np.ndarray) -> float:
+    """McNemar's exact test of differences that are 1, 0 or -1, and not all 0."""
+    from scipy.stats import binomtest
+
+    first_only = int((differences == 1).sum())
+    either_only = int(np.abs(differences).sum())
+    return float(binomtest(first_only, either_only).pvalue)
+
+
 def _p_value(differences: np.ndarray, groups: np.ndarray | None) -> float | None:
     """McNemar's exact test; of groups, whether flipping the sign of their differences makes as
     large a sum.
 
     None where the differences of each group cancel out.
     """
-    from scipy.stats import binomtest, permutation_test
+    from scipy.stats import permutation_test
 
     if groups is None:
-        first_only = int((differences == 1).sum())
-        either_only = int(np.abs(differences).sum())
-        return float(binomtest(first_only, either_only).pvalue)
+        return mcnemar_p(differences)
     sums = np.bincount(groups, differences)
     sums = sums[sums != 0]
     if not len(sums):
@@ -152,38 +159,6 @@ def _p_value(differences: np.ndarray, groups: np.ndarray | None) -> float | None
         (sums,), np.sum, permutation_type="samples", n_resamples=SIGN_FLIPS, rng=rng
     )
     return float(flipped.pvalue)
-
-
-def difference_interval(
-    differences: np.ndarray, groups: np.ndarray | None
-) -> tuple[float, float] | None:
-    """The 95% interval of a mean of differences from -1 to 1; None of nothing, or of one group.
-
-    Two items more are spread as Agresti & Min (2005) do it: half an item at either end, and one at
-    0. A group counts by its sum, such an item as a group of mean size, and Student's t takes the
-    place of z.
-    """
-    from scipy.stats import norm, t
-
-    n = len(differences)
-    if not n:
-        return None
-    numbers = np.arange(n) if groups is None else groups
-    n_groups = len(set(numbers.tolist()))
-    if groups is not None and n_groups < 2:
-        return None
-    sums = np.bincount(numbers, differences)
-    sizes = np.bincount(numbers)
-    extra = n / n_groups  # the size of one of the two items more
-    total = n + 2 * extra
-    middle = differences.sum() / total
-    squares = np.sum((sums - sizes * middle) ** 2)
-    squares_of_ends = ((1 - middle) ** 2 + (1 + middle) ** 2) / 2
-    squares += extra**2 * (squares_of_ends + middle**2)
-    tail = (1 + LEVEL) / 2
-    quantile = norm.ppf(tail) if groups is None else t.ppf(tail, n_groups - 1)
-    reach = quantile * np.sqrt(squares) / total
-    return max(-1.0, float(middle - reach)), min(1.0, float(middle + reach))
 
 
 def retest(

@@ -1,8 +1,38 @@
-"""Cases to run an agent on: a `Dataset` of `Case`s, each made by `promote` from a trace, and
-`audit_cases`, which tests them before any agent is.
+"""Cases to run an agent on, and what became of them.
+
+A `Dataset` holds `Case`s, each made by `promote` from a trace; `audit_cases` tests them before any
+agent is. An `Experiment` holds a `TrialResult` for each trial of a case.
 """
 
 from toolkit.evals.experiments.case_audit import CaseAudit, audit_cases
+from toolkit.evals.experiments.compare import Comparison, compare
 from toolkit.evals.experiments.dataset import Case, Dataset, promote
+from toolkit.evals.experiments.decision import Decision, GateCheck
+from toolkit.evals.experiments.difference import Difference
+from toolkit.evals.experiments.experiment import Experiment
+from toolkit.evals.experiments.gate import gate
+from toolkit.evals.experiments.policy import GatePolicy, JudgeEvidence
+from toolkit.evals.experiments.rate import Rate
+from toolkit.evals.experiments.result import Status, TrialResult
+from toolkit.evals.experiments.summary import Summary
 
-__all__ = ["Case", "CaseAudit", "Dataset", "audit_cases", "promote"]
+__all__ = [
+    "Case",
+    "CaseAudit",
+    "Comparison",
+    "Dataset",
+    "Decision",
+    "Difference",
+    "Experiment",
+    "GateCheck",
+    "GatePolicy",
+    "JudgeEvidence",
+    "Rate",
+    "Status",
+    "Summary",
+    "TrialResult",
+    "audit_cases",
+    "compare",
+    "gate",
+    "promote",
+]

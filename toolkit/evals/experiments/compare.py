@@ -1,0 +1,284 @@
+"""compare: two experiments on the same cases, trial by trial.
+
+>>> from toolkit.evals.experiments.result import TrialResult
+>>> def experiment(name, passed):
+...     results = [TrialResult(str(i), 0, "scored", passed=bool(p)) for i, p in enumerate(passed)]
+...     return Experiment(name, tuple(results), planned=len(results))
+>>> new = experiment("new", [1] * 30 + [0] * 10)
+>>> old = experiment("old", [1] * 18 + [0] * 22)
+>>> comparison = compare(new, old, margin=0.05)
+>>> comparison.passed.conclusion, comparison.passed.not_worse
+('better', True)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit import render
+from toolkit.evals.alignment.clustered import (
+    MeanEstimate,
+    mean_of_differences,
+    mean_of_numbers,
+)
+from toolkit.evals.alignment.paired import mcnemar_p
+from toolkit.evals.experiments.difference import Difference
+from toolkit.evals.experiments.experiment import Experiment, Unscored, verdict_of
+from toolkit.evals.experiments.rate import simulated_words
+from toolkit.evals.experiments.result import TrialResult
+from toolkit.evals.scorers import Score
+from toolkit.traces.amounts import quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ONE_SIDED = 0.9
+"""The level of the two-sided interval whose lower end is the one-sided 95% bound."""
+COLUMNS = (
+    "first second value low high p p_adjusted n_trials n_cases n_left_out least_detectable "
+    "conclusion"
+).split()
+Pair = tuple[TrialResult, TrialResult]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The first experiment against the second."""
+
+    first: str
+    """Its name."""
+    second: str
+    passed: Difference
+    """Of the pass rates, where a trial that ran without a verdict is not passed."""
+    passed_of_scored: Difference
+    """The same, of the pairs in which both have a verdict."""
+    scores: tuple[Difference, ...]
+    """Of each score that both have in one version, and that is a bool or a number."""
+    not_compared: dict[str, str]
+    """The other scores, and why."""
+    n_unpaired: int
+    """Trials that did not run in both, or of a case that is broken in one: in no number."""
+    simulated: bool
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The differences, a row each."""
+        import pandas as pd
+
+        rows = [[getattr(each, name) for name in COLUMNS] for each in self._differences()]
+        names = [each.name for each in self._differences()]
+        return pd.DataFrame(rows, index=names, columns=COLUMNS, dtype=object)
+
+    def _differences(self) -> list[Difference]:
+        differences = [self.passed]
+        if self.passed_of_scored.n_left_out:
+            differences.append(self.passed_of_scored)
+        return [*differences, *self.scores]
+
+    def __str__(self) -> str:
+        sentences = [f"{self.first} against {self.second}. {self.passed}"]
+        if self.n_unpaired:
+            trials = quantity(self.n_unpaired, "trial")
+            sentences.append(f"{trials} without a partner, or of broken cases, in no number")
+        if self.passed_of_scored.n_left_out:
+            sentences.append(f"Of what both scored: {self.passed_of_scored}")
+        return ". ".join(sentences) + simulated_words(self.simulated)
+
+    def _repr_html_(self) -> str:
+        head = ["", *[column.replace("_", " ") for column in COLUMNS]]
+        rows = []
+        for name, *values in self.frame.itertuples():
+            rows.append([name, *[_shown(value) for value in values]])
+        parts = [render.tag("p", str(self)), render.table(rows, head)]
+        if self.not_compared:
+            parts.append(render.table(self.not_compared.items(), ["score", "why not compared"]))
+        return render.block(*parts)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def compare(a: Experiment, b: Experiment, margin: float | None = None) -> Comparison:
+    """Compare `a` with `b` by the cases and trials that ran in both.
+
+    Each score is tested, and p is adjusted over them (Holm 1979); the pass rate stands for itself.
+    With a `margin` it is also tested whether `a` is not worse than `b` by that much. Raises
+    ValueError for a margin that is not between 0 and 1.
+    """
+    if margin is not None and not 0 < margin < 1:
+        raise ValueError(f"margin is {margin:g}: it is a share between 0 and 1, as 0.05")
+    pairs, n_unpaired = _pairs(a, b)
+    passed = _difference_of_bools("passed", pairs, None, "fail", margin)
+    of_scored = _difference_of_bools("passed", pairs, None, "exclude", margin)
+    scores, not_compared = _scores(pairs)
+    return Comparison(
+        first=a.name,
+        second=b.name,
+        passed=passed,
+        passed_of_scored=replace(of_scored, name="passed, of what both scored"),
+        scores=tuple(_adjusted(scores)),
+        not_compared=not_compared,
+        n_unpaired=n_unpaired,
+        simulated=a.simulated or b.simulated,
+    )
+
+
+def _pairs(a: Experiment, b: Experiment) -> tuple[list[Pair], int]:
+    """The trials that ran in both, and how many results have no partner."""
+    broken = a.broken | b.broken
+    of_second = dict(_ran(b, broken))
+    pairs = []
+    for key, result in _ran(a, broken):
+        if key in of_second:
+            pairs.append((result, of_second[key]))
+    return pairs, len(a.results) + len(b.results) - 2 * len(pairs)
+
+
+def _ran(
+    experiment: Experiment, broken: Iterable[str]
+) -> Iterator[tuple[tuple[str, int], TrialResult]]:
+    for result in experiment.results:
+        if result.status != "not run" and result.case not in broken:
+            yield (result.case, result.trial), result
+
+
+def _difference_of_bools(
+    name: str, pairs: Sequence[Pair], score: str | None, unscored: Unscored, margin: float | None
+) -> Difference:
+    """The difference of two shares; `margin` is as in `compare`."""
+    verdicts: list[tuple[Any, Any]] = []
+    for first, second in pairs:
+        verdicts.append((verdict_of(first, score), verdict_of(second, score)))
+    is_known = any(verdict is not None for both in verdicts for verdict in both)
+    if unscored == "fail" and is_known:
+        verdicts = [(bool(first), bool(second)) for first, second in verdicts]
+    cases, values, n_left_out = _both_known(pairs, verdicts)
+    if not len(cases):
+        return Difference(name, n_left_out=n_left_out, margin=margin, reason="no pair counts")
+    differences = values[:, 0] - values[:, 1]
+    n_cases = int(cases.max()) + 1
+    is_one_each = n_cases == len(cases)
+    estimate = mean_of_differences(differences, None if is_one_each else cases)
+    difference = _difference(name, values, n_cases, n_left_out, estimate)
+    if not differences.any():
+        reason = "p: the two are alike on every trial"
+        difference = replace(difference, p=None, p_adjusted=None, reason=reason)
+    elif is_one_each:
+        p = mcnemar_p(differences)
+        difference = replace(difference, p=p, p_adjusted=p)
+    if margin is None or estimate is None:
+        return replace(difference, margin=margin)
+    bound = max(-1.0, estimate.interval(ONE_SIDED)[0])
+    return replace(difference, margin=margin, bound=bound)
+
+
+def _difference_of_numbers(name: str, pairs: Sequence[Pair]) -> Difference:
+    numbers = [(_value(first, name), _value(second, name)) for first, second in pairs]
+    cases, values, n_left_out = _both_known(pairs, numbers)
+    if not len(cases):
+        return Difference(name, n_left_out=n_left_out, reason="no pair counts")
+    estimate = mean_of_numbers(values[:, 0] - values[:, 1], cases)
+    return _difference(name, values, int(cases.max()) + 1, n_left_out, estimate)
+
+
+def _both_known(
+    pairs: Sequence[Pair], values: Sequence[tuple[Any, Any]]
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The number of each case, from 0, and both values, of the pairs in which both are known; and
+    how many are not.
+    """
+    numbers: dict[str, int] = {}
+    cases = []
+    known = []
+    for (first, _), both in zip(pairs, values, strict=True):
+        if None not in both:
+            cases.append(numbers.setdefault(first.case, len(numbers)))
+            known.append(both)
+    n_left_out = len(pairs) - len(known)
+    return np.array(cases, dtype=int), np.array(known, dtype=float).reshape(-1, 2), n_left_out
+
+
+def _difference(
+    name: str, values: np.ndarray, n_cases: int, n_left_out: int, estimate: MeanEstimate | None
+) -> Difference:
+    """The difference without a margin."""
+    first, second = values.mean(axis=0)
+    difference = Difference(
+        name,
+        first=float(first),
+        second=float(second),
+        value=float(first - second),
+        n_trials=len(values),
+        n_cases=n_cases,
+        n_left_out=n_left_out,
+    )
+    if estimate is None:
+        return replace(difference, reason="an interval takes two cases or more")
+    low, high = estimate.interval()
+    if not estimate.error:
+        return replace(difference, reason="all pairs differ alike: nothing tells how they spread")
+    return replace(
+        difference,
+        low=low,
+        high=high,
+        p=estimate.p,
+        p_adjusted=estimate.p,
+        least_detectable=estimate.least_detectable(),
+    )
+
+
+def _scores(pairs: Sequence[Pair]) -> tuple[list[Difference], dict[str, str]]:
+    """The difference of each score, and why others are not compared."""
+    of_first = _scores_by_name(first for first, _ in pairs)
+    of_second = _scores_by_name(second for _, second in pairs)
+    differences = []
+    not_compared = {}
+    for name in of_first | of_second:
+        if name not in of_first or name not in of_second:
+            not_compared[name] = "only one of the two has it"
+            continue
+        versions = [{score.version for score in of[name]} for of in (of_first, of_second)]
+        values = [score.value for score in of_first[name] + of_second[name]]
+        known = [value for value in values if value is not None]
+        if versions[0] != versions[1]:
+            not_compared[name] = f"its versions differ: {versions[0]} and {versions[1]}"
+        elif all(isinstance(value, bool) for value in known):
+            differences.append(_difference_of_bools(name, pairs, name, "fail", None))
+        elif all(isinstance(value, float | int) for value in known):
+            differences.append(_difference_of_numbers(name, pairs))
+        else:
+            not_compared[name] = "it is neither a bool throughout nor a number"
+    return differences, not_compared
+
+
+def _scores_by_name(results: Iterable[TrialResult]) -> dict[str, list[Score]]:
+    scores: dict[str, list[Score]] = {}
+    for result in results:
+        for score in result.scores:
+            scores.setdefault(score.name, []).append(score)
+    return scores
+
+
+def _value(result: TrialResult, name: str) -> Any:
+    """What a trial has for a score; None without one."""
+    for score in result.scores:
+        if score.name == name:
+            return score.value
+    return None
+
+
+def _adjusted(differences: Sequence[Difference]) -> list[Difference]:
+    """The differences with Holm's p over all that have one."""
+    from statsmodels.stats.multitest import multipletests
+
+    tested = [each for each in differences if each.p is not None]
+    if not tested:
+        return list(differences)
+    adjusted = multipletests([each.p for each in tested], method="holm")[1]
+    by_name = {each.name: float(p) for each, p in zip(tested, adjusted, strict=True)}
+    return [replace(each, p_adjusted=by_name.get(each.name)) for each in differences]

@@ -1,0 +1,180 @@
+"""Summary: what became of the planned trials of an experiment, and its rates in every way that
+matters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit import render
+from toolkit.evals.experiments.rate import Rate, simulated_words
+from toolkit.evals.experiments.result import TrialResult
+from toolkit.shown import values_html
+from toolkit.traces.amounts import dollars, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.evals.experiments.experiment import CaseGroup, Experiment, Unscored
+
+RATE_COLUMNS = "rate low high standard_error unclustered_error trials cases left_out".split()
+RETRIES_DIFFER = 0.05
+"""The p of Fisher's exact test below which trials that were retried are said to be different."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of an experiment. Broken cases are in `n_broken_trials` alone."""
+
+    name: str
+    planned: int
+    n_passed: int
+    n_failed: int
+    n_unscored: int
+    """Trials that ended, and of which nobody can say whether they passed."""
+    n_errored: int
+    n_not_run: int
+    n_broken_trials: int
+    n_cases: int
+    """Cases with a result."""
+    n_broken: int
+    """Cases that failed their own check."""
+    n_free: int
+    n_retried: int
+    rates: tuple[Rate, ...]
+    """The pass rate with what is unscored as not passed, then of what was scored: of all cases,
+    and where some are free, without these and of these alone.
+    """
+    cost_usd: float
+    retries_differ: bool
+    """Whether trials that took several attempts pass more or less often than the rest."""
+    simulated: bool
+    conditions: dict[str, Any]
+
+    @property
+    def pass_rate(self) -> Rate:
+        """Of all cases, with what is unscored as not passed."""
+        return self.rates[0]
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The rates, a row each."""
+        import pandas as pd
+
+        rows = {rate.name: _row(rate) for rate in self.rates}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=RATE_COLUMNS, dtype=object)
+
+    def __str__(self) -> str:
+        counts = (
+            f"{self.n_passed} passed, {self.n_failed} failed, {self.n_unscored} unscored, "
+            f"{self.n_errored} errored, {self.n_not_run} not run, "
+            f"of {quantity(self.planned, 'trial')} planned"
+        )
+        first, second = self.rates[:2]
+        sentences = [f"{self.name}: {counts}", f"{first.name} {first.words}".capitalize()]
+        if self.n_unscored or self.n_errored or self.n_not_run:
+            sentences.append(f"{second.name} {second.words}".capitalize())
+        if self.n_free:
+            idle = f"Without the {self.n_free} cases that an agent passes by doing nothing"
+            without, free = self.rates[2], self.rates[4]
+            sentences.append(f"{idle}: {without.words}; on those: {free.words}")
+        if self.n_broken:
+            cases = quantity(self.n_broken, "broken case")
+            sentences.append(f"{cases} ({self.n_broken_trials} trials) in no rate")
+        if self.retries_differ:
+            differ = "they do not pass as often as the rest: look at what made them fail"
+            retried = quantity(self.n_retried, "trial")
+            sentences.append(f"{retried} took several attempts, and {differ}")
+        return ". ".join(sentences) + simulated_words(self.simulated)
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for rate in self.rates:
+            rows.append([rate.name, *[_shown(value) for value in _row(rate)]])
+        head = ["", *[column.replace("_", " ") for column in RATE_COLUMNS]]
+        parts = [render.tag("p", str(self)), render.table(rows, head)]
+        if self.cost_usd:
+            parts.append(render.tag("p", f"It cost {dollars(self.cost_usd)}."))
+        if self.conditions:
+            parts.append(render.details("made under", values_html(self.conditions)))
+        return render.block(*parts)
+
+
+def _row(rate: Rate) -> list[Any]:
+    return [
+        rate.value,
+        rate.low,
+        rate.high,
+        rate.standard_error,
+        rate.unclustered_error,
+        rate.n_trials,
+        rate.n_cases,
+        rate.n_left_out,
+    ]
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def summarise(experiment: "Experiment") -> Summary:
+    """The summary of an experiment."""
+    sound = list(experiment.chosen())
+    by_status = dict.fromkeys(("errored", "not run"), 0)
+    for result in sound:
+        if result.status in by_status:
+            by_status[result.status] += 1
+    n_not_told = experiment.planned - len(experiment.results)
+    n_passed = sum(result.passed is True for result in sound)
+    n_failed = sum(result.passed is False for result in sound)
+    n_ended = len(sound) - by_status["errored"] - by_status["not run"]
+    retried = [result for result in sound if result.attempts > 1]
+    return Summary(
+        name=experiment.name,
+        planned=experiment.planned,
+        n_passed=n_passed,
+        n_failed=n_failed,
+        n_unscored=n_ended - n_passed - n_failed,
+        n_errored=by_status["errored"],
+        n_not_run=by_status["not run"] + n_not_told,
+        n_broken_trials=len(experiment.results) - len(sound),
+        n_cases=len({result.case for result in sound}),
+        n_broken=len(experiment.broken),
+        n_free=len(experiment.free - experiment.broken),
+        n_retried=len(retried),
+        rates=tuple(_rates(experiment)),
+        cost_usd=sum(result.cost_usd for result in experiment.results),
+        retries_differ=_retries_differ(sound),
+        simulated=experiment.simulated,
+        conditions=dict(experiment.conditions),
+    )
+
+
+def _rates(experiment: "Experiment") -> list[Rate]:
+    groups: dict[CaseGroup, str] = {"all": ""}
+    if experiment.free - experiment.broken:
+        groups |= {"not free": " without the free cases", "free": " of the free cases"}
+    ways: dict[Unscored, str] = {"fail": "", "exclude": " of what was scored"}
+    rates = []
+    for group, words in groups.items():
+        for unscored, way in ways.items():
+            rate = experiment.rate(unscored=unscored, cases=group)
+            rates.append(replace(rate, name=f"pass rate{way}{words}"))
+    return rates
+
+
+def _retries_differ(results: Sequence[TrialResult]) -> bool:
+    """Whether trials of several attempts pass more or less often than the rest, beyond chance."""
+    from scipy.stats import fisher_exact
+
+    counts = np.zeros((2, 2), dtype=int)
+    for result in results:
+        if result.passed is not None:
+            counts[int(result.attempts > 1), int(result.passed)] += 1
+    if not counts.any(axis=1).all():
+        return False
+    return bool(fisher_exact(counts).pvalue < RETRIES_DIFFER)
