@@ -40,6 +40,19 @@ COLUMNS = (
     "first second value low high p p_adjusted n_trials n_cases n_left_out least_detectable "
     "conclusion"
 ).split()
+SHOWN_COLUMNS = {
+    "first": "first",
+    "second": "second",
+    "value": "difference",
+    "low": "low",
+    "high": "high",
+    "p_adjusted": "p",
+    "n_trials": "trials",
+    "n_cases": "cases",
+    "least_detectable": "least detectable",
+    "conclusion": "the first is",
+}
+"""The columns that a notebook shows, and their heads."""
 Pair = tuple[TrialResult, TrialResult]
 
 
@@ -87,10 +100,11 @@ class Comparison:
         return ". ".join(sentences) + simulated_words(self.simulated)
 
     def _repr_html_(self) -> str:
-        head = ["", *[column.replace("_", " ") for column in COLUMNS]]
         rows = []
-        for name, *values in self.frame.itertuples():
-            rows.append([name, *[_shown(value) for value in values]])
+        for each in self._differences():
+            cells = [_shown(getattr(each, name)) for name in SHOWN_COLUMNS]
+            rows.append([each.name, *cells])
+        head = ["", *SHOWN_COLUMNS.values()]
         parts = [render.tag("p", str(self)), render.table(rows, head)]
         if self.not_compared:
             parts.append(render.table(self.not_compared.items(), ["score", "why not compared"]))

@@ -1,8 +1,8 @@
 """Rate: a share of trials with an interval that knows that the trials of a case are alike."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from math import comb, sqrt
+from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -94,41 +94,39 @@ class CaseCounts:
         """The chance that k trials of a case pass all, without bias: C(c, k) / C(n, k) of c passes
         in n trials, averaged over the cases (Yao et al. 2024, tau-bench, arXiv 2406.12045).
         """
-        shares = []
-        for passed, trials in self._cases_with(k):
-            shares.append(comb(passed, k) / comb(trials, k))
-        return self._mean_over_cases(f"pass^{k}", k, shares, simulated)
+        return self._mean_over_cases(f"pass^{k}", k, self.passed, simulated)
 
     def pass_at(self, k: int, simulated: bool) -> Rate:
         """The chance that some of k trials of a case passes, without bias (Chen et al. 2021, arXiv
-        2107.03374), averaged over the cases.
+        2107.03374), averaged over the cases. It is 1 less the chance that all of them fail.
         """
-        shares = []
-        for passed, trials in self._cases_with(k):
-            shares.append(1 - comb(trials - passed, k) / comb(trials, k))
-        return self._mean_over_cases(f"pass@{k}", k, shares, simulated)
+        all_fail = self._mean_over_cases(f"pass@{k}", k, self.trials - self.passed, simulated)
+        if all_fail.value is None:
+            return all_fail
+        low = None if all_fail.high is None else 1 - all_fail.high
+        high = None if all_fail.low is None else 1 - all_fail.low
+        return replace(all_fail, value=1 - all_fail.value, low=low, high=high)
 
-    def _cases_with(self, k: int) -> list[tuple[int, int]]:
-        """The counts of the cases with `k` trials or more."""
+    def _mean_over_cases(self, name: str, k: int, counts: np.ndarray, simulated: bool) -> Rate:
+        """The chance that k trials are all among the counted ones of their case."""
+        from scipy.special import comb
+
         if k < 1:
             raise ValueError(f"k is a number of trials from 1 on, not {k}")
-        counts = zip(self.passed, self.trials, strict=True)
-        return [(int(passed), int(trials)) for passed, trials in counts if trials >= k]
-
-    def _mean_over_cases(self, name: str, k: int, shares: list[float], simulated: bool) -> Rate:
-        n_left_out = len(self.trials) - len(shares)
-        if not shares:
+        used = self.trials >= k
+        n_left_out = int((~used).sum())
+        if not used.any():
             reason = f"no case has {quantity(k, 'trial')}"
             return Rate(name, None, n_left_out=n_left_out, reason=reason, simulated=simulated)
-        n_trials = int(self.trials[self.trials >= k].sum())
-        ones = np.ones(len(shares))
+        shares = comb(counts[used], k) / comb(self.trials[used], k)
+        n_trials = int(self.trials[used].sum())
         return Rate(
             name,
-            float(np.mean(shares)),
+            float(shares.mean()),
             n_trials=n_trials,
             n_left_out=n_left_out,
             simulated=simulated,
-            **_clustered(np.array(shares), ones, n_trials),
+            **_clustered(shares, np.ones(len(shares)), n_trials),
         )
 
 

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
     from toolkit.evals.experiments.experiment import CaseGroup, Experiment, Unscored
 
-RATE_COLUMNS = "rate low high standard_error unclustered_error trials cases left_out".split()
+RATE_COLUMNS = {
+    "rate": "value",
+    "low": "low",
+    "high": "high",
+    "standard_error": "standard_error",
+    "unclustered_error": "unclustered_error",
+    "trials": "n_trials",
+    "cases": "n_cases",
+    "left_out": "n_left_out",
+}
+"""The columns of the table of rates, and the attribute behind each."""
+OF_SCORED = "pass rate of what was scored"
 RETRIES_DIFFER = 0.05
 """The p of Fisher's exact test below which trials that were retried are said to be different."""
 
@@ -64,7 +75,7 @@ class Summary:
         import pandas as pd
 
         rows = {rate.name: _row(rate) for rate in self.rates}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=RATE_COLUMNS, dtype=object)
+        return pd.DataFrame.from_dict(rows, orient="index", columns=[*RATE_COLUMNS], dtype=object)
 
     def __str__(self) -> str:
         counts = (
@@ -92,7 +103,9 @@ class Summary:
     def _repr_html_(self) -> str:
         rows = []
         for rate in self.rates:
-            rows.append([rate.name, *[_shown(value) for value in _row(rate)]])
+            is_repeated = rate.name.startswith(OF_SCORED) and not rate.n_left_out
+            if not is_repeated:
+                rows.append([rate.name, *[_shown(value) for value in _row(rate)]])
         head = ["", *[column.replace("_", " ") for column in RATE_COLUMNS]]
         parts = [render.tag("p", str(self)), render.table(rows, head)]
         if self.cost_usd:
@@ -103,16 +116,7 @@ class Summary:
 
 
 def _row(rate: Rate) -> list[Any]:
-    return [
-        rate.value,
-        rate.low,
-        rate.high,
-        rate.standard_error,
-        rate.unclustered_error,
-        rate.n_trials,
-        rate.n_cases,
-        rate.n_left_out,
-    ]
+    return [getattr(rate, name) for name in RATE_COLUMNS.values()]
 
 
 def _shown(value: float | None) -> str:
@@ -158,12 +162,12 @@ def _rates(experiment: "Experiment") -> list[Rate]:
     groups: dict[CaseGroup, str] = {"all": ""}
     if experiment.free - experiment.broken:
         groups |= {"not free": " without the free cases", "free": " of the free cases"}
-    ways: dict[Unscored, str] = {"fail": "", "exclude": " of what was scored"}
+    ways: dict[Unscored, str] = {"fail": "pass rate", "exclude": OF_SCORED}
     rates = []
     for group, words in groups.items():
         for unscored, way in ways.items():
             rate = experiment.rate(unscored=unscored, cases=group)
-            rates.append(replace(rate, name=f"pass rate{way}{words}"))
+            rates.append(replace(rate, name=f"{way}{words}"))
     return rates
 
 
