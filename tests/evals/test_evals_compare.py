@@ -88,6 +88,15 @@ def test_two_that_are_alike_on_every_trial_have_no_p_but_an_interval_with_a_widt
     assert difference.not_worse is False
 
 
+def test_two_cases_bound_nothing_beyond_1_and_promise_no_effect():
+    first = made_of("a", [[True, True, False], [True, False, True]])
+    second = made_of("b", [[False, True, False], [True, False, False]])
+    difference = compare(first, second, margin=0.1).passed
+    assert (difference.low, difference.high, difference.bound) == (-1.0, 1.0, -1.0)
+    assert difference.least_detectable is None
+    assert "so few cases could show no difference at all" in str(difference)
+
+
 def test_not_worse_is_shown_by_the_one_sided_bound_and_not_by_a_large_p():
     rng = np.random.default_rng(6)
     few = rng.uniform(size=(2, 20, 1)) < 0.9

@@ -5,7 +5,8 @@ agent is. An `Experiment` holds a `TrialResult` for each trial of a case.
 """
 
 from toolkit.evals.experiments.case_audit import CaseAudit, audit_cases
-from toolkit.evals.experiments.compare import Comparison, compare
+from toolkit.evals.experiments.compare import compare
+from toolkit.evals.experiments.comparison import Comparison
 from toolkit.evals.experiments.dataset import Case, Dataset, promote
 from toolkit.evals.experiments.decision import Decision, GateCheck
 from toolkit.evals.experiments.difference import Difference

@@ -32,7 +32,9 @@ class Difference(Shown):
     n_left_out: int = 0
     """Pairs of trials without a verdict, or a number, on either side."""
     least_detectable: float | None = None
-    """The true difference that would be found four times in five."""
+    """The true difference that would be found four times in five; None where there are too few
+    cases for any.
+    """
     margin: float | None = None
     """How much worse the first may be."""
     bound: float | None = None
@@ -73,7 +75,7 @@ class Difference(Shown):
         if self.n_left_out:
             parts.append(f"{self.n_left_out} without a verdict left out")
         if self.p_adjusted is not None:
-            parts.append(f"p = {self.p_adjusted:.3f}")
+            parts.append(p_in_words(self.p_adjusted))
         if self.reason:
             parts.append(self.reason)
         return "; ".join(parts)
@@ -82,7 +84,7 @@ class Difference(Shown):
         if self.conclusion != "not shown":
             return f"The first is {self.conclusion}"
         if self.least_detectable is None:
-            return "Not shown to differ"
+            return "Not shown to differ, and so few cases could show no difference at all"
         found = f"a difference of {self.least_detectable:.3f} would be found four times in five"
         return f"Not shown to differ, which does not show them alike: {found}"
 
@@ -92,3 +94,12 @@ class Difference(Shown):
         if self.bound is not None:
             bound = f"one-sided 95% bound {self.bound:+.3f}"
         return f"{shown} to be not worse by {self.margin:g} ({bound})"
+
+
+def p_in_words(p: float) -> str:
+    """A p with three digits.
+
+    >>> p_in_words(0.0312), p_in_words(1e-9)
+    ('p = 0.031', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
