@@ -124,8 +124,7 @@ def mean_of_differences(differences: np.ndarray, groups: np.ndarray | None) -> M
 def mean_of_numbers(differences: np.ndarray, groups: np.ndarray) -> MeanEstimate | None:
     """The mean of differences without bounds; None of fewer than two groups."""
     sums = np.bincount(groups, differences)
-    sizes = np.bincount(groups)
-    error = clustered_error(sums, sizes)
+    error = clustered_error(sums, np.bincount(groups))
     if error is None:
         return None
     return MeanEstimate(float(differences.mean()), error, len(sums) - 1)

@@ -12,7 +12,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,51 @@ def _ran(
             yield (result.case, result.trial), result
 
 
+@dataclass(frozen=True, slots=True)
+class PairedValues:
+    """What both experiments have for a measure, pair by pair."""
+
+    name: str
+    cases: np.ndarray
+    """``(n_pairs,) int``: the number of each pair's case, from 0."""
+    first: np.ndarray
+    second: np.ndarray
+    n_left_out: int
+    """Pairs in which one is not known."""
+
+    @property
+    def differences(self) -> np.ndarray:
+        """``(n_pairs,) float``."""
+        differences: np.ndarray = self.first - self.second
+        return differences
+
+    @property
+    def n_cases(self) -> int:
+        """Cases with a pair."""
+        return int(self.cases.max(initial=-1)) + 1
+
+    @property
+    def is_one_each(self) -> bool:
+        """Whether each case has one pair."""
+        return self.n_cases == len(self.cases)
+
+
+def _paired_values(
+    name: str, pairs: Sequence[Pair], values: Sequence[tuple[Any, Any]]
+) -> PairedValues:
+    """The values of the pairs in which both are known."""
+    numbers: dict[str, int] = {}
+    cases = []
+    known = []
+    for (result, _), both in zip(pairs, values, strict=True):
+        if None not in both:
+            cases.append(numbers.setdefault(result.case, len(numbers)))
+            known.append(both)
+    table = np.array(known, dtype=float).reshape(-1, 2)
+    n_left_out = len(pairs) - len(known)
+    return PairedValues(name, np.array(cases, dtype=int), table[:, 0], table[:, 1], n_left_out)
+
+
 def _difference_of_bools(
     name: str, pairs: Sequence[Pair], score: str | None, unscored: Unscored, margin: float | None
 ) -> Difference:
@@ -85,22 +130,17 @@ def _difference_of_bools(
     verdicts: list[tuple[Any, Any]] = []
     for first, second in pairs:
         verdicts.append((verdict_of(first, score), verdict_of(second, score)))
-    is_known = any(verdict is not None for both in verdicts for verdict in both)
+    is_known = any(both != (None, None) for both in verdicts)
     if unscored == "fail" and is_known:
         verdicts = [(bool(first), bool(second)) for first, second in verdicts]
-    cases, values, n_left_out = _both_known(pairs, verdicts)
-    if not len(cases):
-        return Difference(name, n_left_out=n_left_out, margin=margin, reason="no pair counts")
-    differences = values[:, 0] - values[:, 1]
-    n_cases = int(cases.max()) + 1
-    is_one_each = n_cases == len(cases)
-    estimate = mean_of_differences(differences, None if is_one_each else cases)
-    difference = _within_1(_difference(name, values, n_cases, n_left_out, estimate))
-    if not differences.any():
+    values = _paired_values(name, pairs, verdicts)
+    estimate = mean_of_differences(values.differences, None if values.is_one_each else values.cases)
+    difference = _within_1(_difference(values, estimate))
+    if estimate is not None and not values.differences.any():
         reason = "p: the two are alike on every trial"
         difference = replace(difference, p=None, p_adjusted=None, reason=reason)
-    elif is_one_each:
-        p = mcnemar_p(differences)
+    elif estimate is not None and values.is_one_each:
+        p = mcnemar_p(values.differences)
         difference = replace(difference, p=p, p_adjusted=p)
     if margin is None or estimate is None:
         return replace(difference, margin=margin)
@@ -115,55 +155,38 @@ def _within_1(difference: Difference) -> Difference:
     effect = difference.least_detectable
     if effect is not None and effect > 1:
         effect = None
-    low, high = max(-1.0, difference.low), min(1.0, difference.high)
-    return replace(difference, low=low, high=high, least_detectable=effect)
+    return replace(
+        difference,
+        low=max(-1.0, difference.low),
+        high=min(1.0, difference.high),
+        least_detectable=effect,
+    )
 
 
 def _difference_of_numbers(name: str, pairs: Sequence[Pair]) -> Difference:
     numbers = [(_value(first, name), _value(second, name)) for first, second in pairs]
-    cases, values, n_left_out = _both_known(pairs, numbers)
-    if not len(cases):
-        return Difference(name, n_left_out=n_left_out, reason="no pair counts")
-    estimate = mean_of_numbers(values[:, 0] - values[:, 1], cases)
-    return _difference(name, values, int(cases.max()) + 1, n_left_out, estimate)
+    values = _paired_values(name, pairs, numbers)
+    return _difference(values, mean_of_numbers(values.differences, values.cases))
 
 
-def _both_known(
-    pairs: Sequence[Pair], values: Sequence[tuple[Any, Any]]
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """The number of each case, from 0, and both values, of the pairs in which both are known; and
-    how many are not.
-    """
-    numbers: dict[str, int] = {}
-    cases = []
-    known = []
-    for (first, _), both in zip(pairs, values, strict=True):
-        if None not in both:
-            cases.append(numbers.setdefault(first.case, len(numbers)))
-            known.append(both)
-    n_left_out = len(pairs) - len(known)
-    return np.array(cases, dtype=int), np.array(known, dtype=float).reshape(-1, 2), n_left_out
-
-
-def _difference(
-    name: str, values: np.ndarray, n_cases: int, n_left_out: int, estimate: MeanEstimate | None
-) -> Difference:
+def _difference(values: PairedValues, estimate: MeanEstimate | None) -> Difference:
     """The difference without a margin."""
-    first, second = values.mean(axis=0)
+    if not len(values.cases):
+        return Difference(values.name, n_left_out=values.n_left_out, reason="no pair counts")
     difference = Difference(
-        name,
-        first=float(first),
-        second=float(second),
-        value=float(first - second),
-        n_trials=len(values),
-        n_cases=n_cases,
-        n_left_out=n_left_out,
+        values.name,
+        first=float(values.first.mean()),
+        second=float(values.second.mean()),
+        value=float(values.differences.mean()),
+        n_trials=len(values.cases),
+        n_cases=values.n_cases,
+        n_left_out=values.n_left_out,
     )
     if estimate is None:
         return replace(difference, reason="an interval takes two cases or more")
-    low, high = estimate.interval()
     if not estimate.error:
         return replace(difference, reason="all pairs differ alike: nothing tells how they spread")
+    low, high = estimate.interval()
     return replace(
         difference,
         low=low,

@@ -67,13 +67,13 @@ def _broken_checks(
     if not results:
         yield GateCheck("cases", "a case that is not broken", "none", "broken")
     elif all(result.passed is None for result in results):
-        found = f"none of {len(results)} trials has one"
-        yield GateCheck("results", "a trial with a verdict", found, "broken")
+        reason = f"none of {len(results)} trials has one"
+        yield GateCheck("results", "a trial with a verdict", reason, "broken")
     if policy.needs_baseline and baseline is None:
         yield GateCheck("baseline", "an experiment to compare with", "none given", "broken")
     if baseline is not None and not policy.needs_baseline:
-        found = "the policy has no margin, and does not ask for better"
-        yield GateCheck("baseline", "a bound in the policy", found, "broken")
+        reason = "the policy has no margin, and does not ask for better"
+        yield GateCheck("baseline", "a bound in the policy", reason, "broken")
     yield from _judge_checks(experiment, policy, trust)
 
 
@@ -87,13 +87,13 @@ def _judge_checks(
             continue
         decision = trust.get(name)
         if decision is None:
-            found = f"nothing shows that judge {judge} may score"
-            yield GateCheck(f"judge of {name}", wanted, found, "broken")
+            reason = f"nothing shows that judge {judge} may score"
+            yield GateCheck(f"judge of {name}", wanted, reason, "broken")
         elif not decision.covers(judge):
-            found = decision.title
+            reason = decision.title
             if decision.trusted:
-                found = f"judge {judge} scored, and judge {decision.judge} is trusted"
-            yield GateCheck(f"judge of {name}", wanted, found, "broken")
+                reason = f"judge {judge} scored, and judge {decision.judge} is trusted"
+            yield GateCheck(f"judge of {name}", wanted, reason, "broken")
 
 
 def _rate_checks(experiment: Experiment, policy: GatePolicy) -> Iterator[GateCheck]:
@@ -138,8 +138,8 @@ def _total_checks(summary: Summary, policy: GatePolicy) -> Iterator[GateCheck]:
         n_without = n_planned - summary.n_passed - summary.n_failed
         share = n_without / n_planned
         outcome: Outcome = "pass" if share <= policy.max_unscored else "fail"
-        found = f"{share:.1%} ({n_without} of {n_planned} trials)"
-        yield GateCheck("unscored", f"at most {policy.max_unscored:.1%}", found, outcome)
+        reason = f"{share:.1%} ({n_without} of {n_planned} trials)"
+        yield GateCheck("unscored", f"at most {policy.max_unscored:.1%}", reason, outcome)
     if policy.max_cost_usd is not None:
         outcome = "pass" if summary.cost_usd <= policy.max_cost_usd else "fail"
         wanted = f"at most {dollars(policy.max_cost_usd)}"
@@ -150,15 +150,15 @@ def _baseline_checks(
     experiment: Experiment, baseline: Experiment, policy: GatePolicy
 ) -> Iterator[GateCheck]:
     passed = compare(experiment, baseline, policy.margin).passed
-    found = str(passed)
+    reason = str(passed)
     if policy.margin is not None:
         wanted = f"not worse than {baseline.name} by {policy.margin:g}"
-        yield GateCheck("baseline", wanted, found, _outcome_of_margin(passed, policy.margin))
+        yield GateCheck("baseline", wanted, reason, _outcome_of_margin(passed, policy.margin))
     if policy.better:
         outcomes: dict[Any, Outcome] = {"better": "pass", "worse": "fail"}
         outcome = outcomes.get(passed.conclusion, "inconclusive")
         outcome = outcome if passed.n_trials else "broken"
-        yield GateCheck("better", f"better than {baseline.name}", found, outcome)
+        yield GateCheck("better", f"better than {baseline.name}", reason, outcome)
 
 
 def _outcome_of_margin(passed: Difference, margin: float) -> Outcome:

@@ -21,8 +21,8 @@ def gate_files(experiment: Path, policy: Path, baseline: Path | None = None) -> 
     try:
         return _gate(experiment, policy, baseline)
     except (OSError, ValueError, TypeError) as error:
-        found = message_for_user(error) or f"{type(error).__name__}: {error}"
-        check = GateCheck("files", "an experiment and a policy that can be read", found, "broken")
+        reason = message_for_user(error) or f"{type(error).__name__}: {error}"
+        check = GateCheck("files", "an experiment and a policy that can be read", reason, "broken")
         return Decision(experiment.name, policy.name, (check,))
 
 

@@ -89,7 +89,8 @@ class Summary:
             sentences.append(f"{second.name} {second.words}".capitalize())
         if self.n_free:
             idle = f"Without the {self.n_free} cases that an agent passes by doing nothing"
-            without, free = self.rates[2], self.rates[4]
+            without = self.rates[2]
+            free = self.rates[4]
             sentences.append(f"{idle}: {without.words}; on those: {free.words}")
         if self.n_broken:
             cases = quantity(self.n_broken, "broken case")
