@@ -14,6 +14,7 @@ from tests.opcodes import counted
 from toolkit.traces import read_traces
 from toolkit.traces.formats.otlp import FORMAT as OTLP
 from toolkit.traces.formats.span_rows import OPERATION
+from toolkit.traces.pieces import append, joined
 from toolkit.traces.relaxed import proper_json
 
 Json = dict[str, Any]
@@ -199,3 +200,10 @@ def test_json_that_is_cut_off_in_a_text_or_a_comment_is_looked_through_once(brok
 
 def test_the_name_of_an_operation_is_looked_through_once() -> None:
     assert OPERATION.fullmatch("weave:///" + "/op/a" * MANY + ":\n") is None
+
+
+def test_a_piece_of_a_text_is_not_joined_to_those_before_it_each_time() -> None:
+    fields: Json = {"text": ""}
+    for _ in range(MANY):
+        append(fields, "text", "a piece ")
+    assert len(joined(fields)["text"]) == MANY * len("a piece ")
