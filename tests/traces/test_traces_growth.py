@@ -13,6 +13,9 @@ import pytest
 from tests.opcodes import counted
 from toolkit.traces import read_traces
 from toolkit.traces.formats.otlp import FORMAT as OTLP
+from toolkit.traces.formats.span_rows import OPERATION
+from toolkit.traces.pieces import append, joined
+from toolkit.traces.relaxed import proper_json
 
 Json = dict[str, Any]
 START_NS = 1_764_410_400_000_000_000
@@ -182,3 +185,25 @@ def test_spans_from_many_machines_are_not_compared_with_one_another() -> None:
         costs.append(opcodes.count)
         assert len(trace.meta["resource"]) == n  # type: ignore[union-attr]
     assert costs[1] < 1.1 * 4 * costs[0]
+
+
+MANY = 1_000_000
+"""So many are looked through at once, and not until the day after, where each costs all others."""
+
+
+@pytest.mark.parametrize(
+    "broken", [b'["' + b'\\"' * MANY, b"[" + b"/* " * MANY], ids=["text", "comment"]
+)
+def test_json_that_is_cut_off_in_a_text_or_a_comment_is_looked_through_once(broken: bytes) -> None:
+    assert proper_json(broken) == broken
+
+
+def test_the_name_of_an_operation_is_looked_through_once() -> None:
+    assert OPERATION.fullmatch("weave:///" + "/op/a" * MANY + ":\n") is None
+
+
+def test_a_piece_of_a_text_is_not_joined_to_those_before_it_each_time() -> None:
+    fields: Json = {"text": ""}
+    for _ in range(MANY):
+        append(fields, "text", "a piece ")
+    assert len(joined(fields)["text"]) == MANY * len("a piece ")

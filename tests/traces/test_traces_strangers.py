@@ -152,6 +152,95 @@ def test_of_a_stream_that_is_cut_off_what_had_come_is_read(tmp_path, name, n_lin
     assert trace.steps[-1].content == words
 
 
+def as_lines(*records: dict[str, Any]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def chunk(index: int, **delta: Any) -> dict[str, Any]:
+    choice = {"index": index, "delta": delta}
+    return {"id": "c", "object": "chat.completion.chunk", "choices": [choice], "obfuscation": "Yq"}
+
+
+def test_the_choices_of_a_stream_are_not_mixed(tmp_path):
+    path = tmp_path / "reply.jsonl"
+    pieces = [(0, "Two "), (1, "None "), (0, "are."), (1, "is.")]
+    path.write_text(as_lines(*(chunk(index, content=words) for index, words in pieces)))
+    traces = read_traces(path)
+    [step] = traces[0].steps
+    [other] = step.data["other_choices"]
+    assert (step.content, other["message"]["content"]) == ("Two are.", "None is.")
+    assert traces.report.not_understood == ()
+
+
+def test_the_call_of_an_older_stream_and_its_reasoning_are_put_together(tmp_path):
+    path = tmp_path / "reply.jsonl"
+    deltas = [{"reasoning_content": "Look, "}, {"reasoning_content": "then."}]
+    deltas.append({"function_call": {"name": "find", "arguments": ""}})
+    deltas += [{"function_call": {"arguments": piece}} for piece in ('{"day": ', '"Monday"}')]
+    path.write_text(as_lines(*(chunk(0, **delta) for delta in deltas)))
+    traces = read_traces(path)
+    thought, call = traces[0].steps
+    assert (thought.kind, thought.content) == ("thinking", "Look, then.")
+    assert (call.content, call.data["arguments"]) == ("find", {"day": "Monday"})
+    assert traces.report.not_understood == ()
+
+
+def test_what_azure_sends_first_is_of_the_reply_that_follows(tmp_path):
+    first = {"id": "", "object": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
+    path = tmp_path / "reply.jsonl"
+    path.write_text(as_lines(first, chunk(0, content="Two are.")))
+    [trace] = read_traces(path)
+    assert (trace.id, [step.content for step in trace.steps]) == ("c", ["Two are."])
+
+
+def events_of_response(*events: tuple[str, dict[str, Any]]) -> str:
+    first = {"id": "r", "object": "response", "output": []}
+    records = [{"type": "response.created", "response": first}]
+    records += [{"type": f"response.{name}", **fields} for name, fields in events]
+    return as_lines(*records)
+
+
+CUT_ITEMS = {
+    "function_call_arguments": (
+        {"type": "function_call", "call_id": "k", "name": "find", "arguments": ""},
+        lambda step: step.data["arguments"],
+    ),
+    "reasoning_summary_text": ({"type": "reasoning", "summary": []}, lambda step: step.content),
+    "refusal": ({"type": "message", "role": "assistant"}, lambda step: step.content),
+    "output_text": ({"type": "message", "role": "assistant"}, lambda step: step.content),
+    "new_field": (
+        {"type": "message", "role": "assistant", "content": "Hi."},
+        lambda step: step.data["new_field"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CUT_ITEMS)
+def test_of_a_response_that_is_cut_off_what_had_come_of_each_item_is_read(tmp_path, kind):
+    item, text_of = CUT_ITEMS[kind]
+    path = tmp_path / "reply.jsonl"
+    events = [("output_item.added", {"output_index": 0, "item": item})]
+    for piece in ("I should ", "look"):
+        fields = {"output_index": 0, "summary_index": 0, "item_id": "i", "delta": piece}
+        events.append((f"{kind}.delta", fields))
+    path.write_text(events_of_response(*events))
+    traces = read_traces(path)
+    [step] = traces[0].steps
+    assert text_of(step) == "I should look"
+    assert traces.report.not_understood == ()
+
+
+def test_the_items_of_a_response_that_is_cut_off_are_in_their_order(tmp_path):
+    path = tmp_path / "reply.jsonl"
+    events = []
+    for number in range(12):
+        item = {"type": "message", "role": "assistant", "content": str(number)}
+        events.append(("output_item.done", {"output_index": number, "item": item}))
+    path.write_text(events_of_response(*events))
+    [trace] = read_traces(path)
+    assert [step.content for step in trace.steps] == [str(number) for number in range(12)]
+
+
 def test_spans_of_other_tools_are_one_trace_by_the_usual_names_of_their_fields():
     trace, row = sample("spans.jsonl")
     assert outline(trace) == [

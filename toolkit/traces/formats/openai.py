@@ -21,11 +21,18 @@ REPLY = ("choices", "message", "usage", "created", "created_at", "model", "error
 """The fields of a response that become steps, or a field of the first of them."""
 
 
+def is_piece(record: Record) -> bool:
+    """Whether it is a chunk of a stream, or what Azure says of the prompt before the first one."""
+    if record.get("object") == "":
+        return "prompt_filter_results" in record and not record.get("choices")
+    return record.get("object") == "chat.completion.chunk"
+
+
 def _is_completion(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     choices = value.get("choices")
-    if isinstance(choices, list) and value.get("object") != "chat.completion.chunk":
+    if isinstance(choices, list) and not is_piece(value):
         return not any("delta" in fields_of(choice) for choice in choices)
     return isinstance(value.get("message"), dict) and "done" in value  # Ollama's
 

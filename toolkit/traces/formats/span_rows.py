@@ -36,8 +36,8 @@ KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile("agent"), "agent"),
 )
 """The words for what a span is of, in its type."""
-OPERATION = re.compile(r"weave:///.+/op/([^:]+)(?::.*)?|[a-z ]+: '(.+)'", re.IGNORECASE)
-"""How Weave names what was called, and how Mastra does."""
+OPERATION = re.compile(r"weave:///[^:]+/op/([^/:]+)(?::.*)?|[a-z ]+: '(.+)'", re.IGNORECASE)
+"""How Weave names what was called, and how Mastra does; no part can end where another one may."""
 MODEL_CALLS = re.compile(r"completions?$|(completions|messages|responses)\.create|generate_content")
 """The names of operations that call a model."""
 

@@ -14,10 +14,13 @@ from toolkit.traces.formats.chat import read_chat
 from toolkit.traces.formats.exchange import first_record
 from toolkit.traces.formats.form import Format
 from toolkit.traces.ids import Record, first_id
+from toolkit.traces.pieces import Fields, append, grow, joined
 from toolkit.traces.trace import Trace
 
-Fields = dict[str, Any]
-CHUNK = "chat.completion.chunk"
+PADDING = "obfuscation"
+"""The field of OpenAI's events with letters by chance, which make all of one length."""
+TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "function_call.arguments")
+"""The texts of a message that come in pieces."""
 BLOCK = "content_block_"
 GROWING = {
     "text_delta": "text",
@@ -26,54 +29,77 @@ GROWING = {
     "input_json_delta": "partial_json",
 }
 """The field of a piece of a block by the type of the piece, as Anthropic has them."""
+ITEM_FIELDS = {
+    "function_call_arguments": "arguments",
+    "mcp_call_arguments": "arguments",
+    "custom_tool_call_input": "input",
+    "code_interpreter_call_code": "code",
+}
+"""The field of an item that a piece belongs to by the type of its event, as OpenAI has them."""
+PARTS = {
+    "output_text": ("content", "output_text", "text"),
+    "refusal": ("content", "refusal", "refusal"),
+    "reasoning_text": ("content", "reasoning_text", "text"),
+    "reasoning_summary_text": ("summary", "summary_text", "text"),
+}
+"""The list of an item that a piece belongs to, and the type and the field of its part there."""
 
 
 def _id_of_chunk(chunk: Record) -> str | None:
     return first_id(first_record(chunk), "id")
 
 
-def _is_chunk(record: Record) -> bool:
-    return record.get("object") == CHUNK
-
-
 def _read_chunks(record: Record, id_: str) -> Trace | Iterable[Trace]:
     return openai.FORMAT.read(completion_of(record["records"]), id_)
 
 
+class Choice:
+    """One of the answers of a completion, as far as its pieces have come."""
+
+    def __init__(self) -> None:
+        self._fields: Fields = {}
+        self._message: Fields = {}
+        self._calls: dict[int, Fields] = {}
+
+    def add(self, choice: Record) -> None:
+        """Add what a chunk has of it."""
+        delta = object_in(choice, "delta")
+        stated = {name: value for name, value in choice.items() if value is not None}
+        self._fields |= without(stated, "delta")
+        grow(self._message, without(delta, "tool_calls", "role"))
+        for call in objects_in(delta, "tool_calls"):
+            index = call.get("index")
+            place = index if isinstance(index, int) else len(self._calls)
+            known = self._calls.setdefault(place, {"function": {}})
+            known |= without(call, "index", "function")
+            grow(known["function"], object_in(call, "function"))
+
+    def whole(self) -> Fields:
+        """The choice with its message."""
+        message = {"role": "assistant", **joined(self._message)}
+        if self._calls:
+            message["tool_calls"] = [joined(call) for call in self._calls.values()]
+        return {**self._fields, "message": message}
+
+
 def completion_of(chunks: Iterable[Record]) -> Fields:
-    """The completion that chunks are together; of several choices the first."""
+    """The completion that chunks are together, with each of its choices."""
     completion: Fields = {}
-    message: Fields = {"role": "assistant"}
-    calls: dict[Any, Fields] = {}
-    choice: Fields = {}
+    choices: dict[int, Choice] = {}
     for chunk in chunks:
         stated = {name: value for name, value in chunk.items() if value is not None}
-        completion |= without(stated, "choices", "object")
-        for part in objects_in(chunk, "choices")[:1]:
-            choice |= {name: value for name, value in part.items() if value is not None}
-            delta = object_in(part, "delta")
-            _grow(message, without(delta, "tool_calls", "role"))
-            for call in objects_in(delta, "tool_calls"):
-                function = object_in(call, "function")
-                known = calls.setdefault(call.get("index", len(calls)), {"function": {}})
-                known |= without(call, "index", "function")
-                _grow(known["function"], function)
-    if calls:
-        message["tool_calls"] = list(calls.values())
-    return {**completion, "choices": [{**without(choice, "delta"), "message": message}]}
-
-
-def _grow(fields: Fields, pieces: Record) -> None:
-    """Append pieces of text to the fields that they are of."""
-    for name, piece in pieces.items():
-        if isinstance(piece, str) and isinstance(fields.get(name), str):
-            fields[name] += piece
-        elif piece is not None:
-            fields[name] = piece
+        completion |= without(stated, "choices", "object", PADDING)
+        for piece in objects_in(chunk, "choices"):
+            index = piece.get("index")
+            place = index if isinstance(index, int) else 0
+            choices.setdefault(place, Choice()).add(piece)
+    whole = [choices[place].whole() for place in sorted(choices)]
+    return {**completion, "choices": whole or [Choice().whole()]}
 
 
 def _is_response_event(record: Record) -> bool:
-    return str(record.get("type")).startswith("response.") and "sequence_number" in record
+    """Whether it is an event of a response; one of a realtime session has an id of its own."""
+    return str(record.get("type")).startswith("response.") and "event_id" not in record
 
 
 def _id_of_response(record: Record) -> str | None:
@@ -84,22 +110,60 @@ def _read_response(record: Record, id_: str) -> Trace | Iterable[Trace]:
     return responses.FORMAT.read(response_of_events(record["records"]), id_)
 
 
+class Item:
+    """An item of a response, as far as its pieces have come."""
+
+    def __init__(self, fields: Record) -> None:
+        self._fields: Fields = {}
+        for name, value in fields.items():
+            self._fields[name] = list(value) if isinstance(value, list) else value
+        self._parts: dict[tuple[str, Any], Fields] = {}
+
+    def add(self, event: Record) -> None:
+        """Add a piece, which is of a field of the item or of one of its parts."""
+        kind = _kind_of_piece(event)
+        piece = str(event.get("delta", ""))
+        if kind not in PARTS:
+            append(self._fields, ITEM_FIELDS.get(kind, kind), piece)
+            return
+        name, type_, field = PARTS[kind]
+        place = str(event.get("content_index", event.get("summary_index")))
+        if (name, place) not in self._parts:
+            part = {"type": type_}
+            self._parts[name, place] = part
+            self._fields[name] = elements_of(self._fields.get(name)) or []
+            self._fields[name].append(part)
+        append(self._parts[name, place], field, piece)
+
+    def whole(self) -> Fields:
+        """The item with its texts."""
+        whole = joined(self._fields)
+        for name, value in whole.items():
+            if isinstance(value, list):
+                whole[name] = [joined(part) if isinstance(part, dict) else part for part in value]
+        return whole
+
+
+def _kind_of_piece(event: Record) -> str:
+    """What an event has a piece of; empty where it has none."""
+    type_ = str(event.get("type"))
+    return type_.removeprefix("response.").removesuffix(".delta") if "delta" in event else ""
+
+
 def response_of_events(events: Iterable[Record]) -> Fields:
     """The response that events end with; where they are cut off, with what had come of it."""
     response: Fields = {}
-    items: dict[Any, Fields] = {}
+    items: dict[str, Item] = {}
     for event in events:
         response |= object_in(event, "response")
-        place = event.get("output_index")
+        place = str(event.get("output_index"))
         if isinstance(event.get("item"), dict):
-            items[place] = event["item"]
-        elif event.get("type") == "response.output_text.delta":
-            item = items.setdefault(place, {"type": "message", "role": "assistant"})
-            parts = elements_of(item.get("content")) or [{"type": "output_text", "text": ""}]
-            parts[0]["text"] = parts[0].get("text", "") + str(event.get("delta", ""))
-            item["content"] = parts
+            items[place] = Item(event["item"])
+        elif _kind_of_piece(event):
+            message = {"type": "message", "role": "assistant"}
+            items.setdefault(place, Item(message)).add(event)
     if not response.get("output"):
-        response["output"] = [items[place] for place in sorted(items, key=str)]
+        response["output"] = [item.whole() for item in items.values()]
     return response
 
 
@@ -140,20 +204,19 @@ def message_of(events: Iterable[Record]) -> Fields:
             message["error"] = event["error"]
     if not message:
         raise RecordError("no event of the stream has a message")
-    message["content"] = [_whole(block) for block in blocks.values()]
+    message["content"] = [_with_input(joined(block)) for block in blocks.values()]
     return message
 
 
 def _grow_block(block: Fields, delta: Record) -> None:
-    type_ = str(delta.get("type"))
-    field = GROWING.get(type_)
+    field = GROWING.get(str(delta.get("type")))
     if field is None:
         block.setdefault("other_pieces", []).append(dict(delta))
         return
-    block[field] = str(block.get(field) or "") + str(delta.get(field, ""))
+    append(block, field, str(delta.get(field, "")))
 
 
-def _whole(block: Fields) -> Fields:
+def _with_input(block: Fields) -> Fields:
     """A block whose arguments came as pieces of JSON."""
     if "partial_json" not in block:
         return block
@@ -165,27 +228,37 @@ OPENAI = Format(
     "openai-stream",
     ("object",),
     _read_chunks,
-    _is_chunk,
+    openai.is_piece,
     _id_of_chunk,
     group=_id_of_chunk,
     converted=frozenset(
         {
+            PADDING,
             "choices.index",
-            "choices.delta.content",
             "choices.delta.tool_calls.index",
+            *(f"choices.delta.{name}" for name in TEXTS),
             "choices.delta.tool_calls.function.arguments",
         }
     ),
 )
 RESPONSES = Format(
     "openai-responses-stream",
-    ("sequence_number",),
+    ("type",),
     _read_response,
     _is_response_event,
     _id_of_response,
     group=_id_of_response,
     converted=frozenset(
-        {"sequence_number", "output_index", "content_index", "item_id", "delta", "text"}
+        {
+            PADDING,
+            "sequence_number",
+            "output_index",
+            "content_index",
+            "summary_index",
+            "item_id",
+            "delta",
+            "text",
+        }
     ),
 )
 ANTHROPIC = Format(
