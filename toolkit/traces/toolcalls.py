@@ -20,7 +20,8 @@ NUMBER = re.compile(r"s\d+(-\d+)?")
 
 def called_names(lines: Iterable[list[Step]]) -> set[str]:
     """The names in the calls of models."""
-    return {step.data["name"] for step in _of_kind(lines, "tool.call")}
+    calls = _of_kind(lines, "tool.call")
+    return {call.data["name"] for call in calls}
 
 
 def with_tool_runs(lines: list[list[Step]], runs: Iterable[Span]) -> list[list[Step]]:
@@ -30,8 +31,9 @@ def with_tool_runs(lines: list[list[Step]], runs: Iterable[Span]) -> list[list[S
     """
     _make_ids_unique(lines)
     calls = _of_kind(lines, "tool.call")
-    matched, unmatched = _matched(calls, list(runs))
-    answered = {step.data.get("call_id") for step in _of_kind(lines, "tool.result")}
+    results = _of_kind(lines, "tool.result")
+    matched, unmatched = _matched(calls, runs)
+    answered = {result.data.get("call_id") for result in results}
     for steps in lines:
         steps[:] = _filled(steps, matched, answered)
     taken = Taken()
@@ -48,34 +50,30 @@ def _of_kind(lines: Iterable[list[Step]], kind: str) -> list[Step]:
     return steps_of_kind
 
 
-def _matched(calls: list[Step], runs: list[Span]) -> tuple[dict[str, Span], list[Span]]:
+def _matched(calls: list[Step], runs: Iterable[Span]) -> tuple[dict[str, Span], list[Span]]:
     """The run of each call by the call's id, and the runs that no call is known of."""
     matched: dict[str, Span] = {}
+    unmatched = list(runs)
     for keys_of_call, key_of_run in (
         (_call_ids, _run_id),
         (_call_arguments, _run_arguments),
         (_call_name, _run_name),
     ):
-        waiting: dict[Any, deque[str]] = defaultdict(deque)
+        waiting: defaultdict[Any, deque[str]] = defaultdict(deque)
         for call in calls:
-            call_id = call.data["call_id"]
-            if call_id in matched:
-                continue
             for key in keys_of_call(call):
-                waiting[key].append(call_id)
-        unmatched: list[Span] = []
+                waiting[key].append(call.data["call_id"])
+        runs = unmatched
+        unmatched = []
         for run in runs:
-            key = key_of_run(run)
-            candidates = waiting.get(key, deque())
+            candidates = waiting[key_of_run(run)]
             while candidates and candidates[0] in matched:
                 candidates.popleft()
             if candidates:
-                call_id = candidates.popleft()
-                matched[call_id] = run
+                matched[candidates.popleft()] = run
             else:
                 unmatched.append(run)
-        runs = unmatched
-    return matched, runs
+    return matched, unmatched
 
 
 def _call_ids(call: Step) -> list[Any]:
@@ -118,10 +116,11 @@ def _make_ids_unique(lines: list[list[Step]]) -> None:
                 if own_id != call_id:
                     step.data.setdefault("original_call_id", call_id)
                     renamed[call_id] = own_id
-            step.data["call_id"] = renamed.get(call_id, call_id)
+            if call_id in renamed:
+                step.data["call_id"] = renamed[call_id]
 
 
-def _filled(steps: list[Step], matched: dict[str, Span], answered: set[Any]) -> list[Step]:
+def _filled(steps: list[Step], matched: dict[Any, Span], answered: set[Any]) -> list[Step]:
     """The steps with what the runs say. A result that no message repeats follows its calls."""
     filled: list[Step] = []
     waiting: list[Step] = []
@@ -129,18 +128,15 @@ def _filled(steps: list[Step], matched: dict[str, Span], answered: set[Any]) -> 
         if step.kind != "tool.call":
             filled += waiting
             waiting = []
-        run = matched.get(step.data.get("call_id") or "")
-        if run is None:
-            filled.append(step)
-        elif step.kind == "tool.call":
-            call = _timed_call(step, run)
-            filled.append(call)
-            if call.data["call_id"] not in answered and _has_ended(run):
-                waiting.append(_result(run, call))
-        elif step.kind == "tool.result":
-            filled.append(_timed_result(step, run))
-        else:
-            filled.append(step)
+        call_id = step.data.get("call_id")
+        run = matched.get(call_id)
+        if run is not None and step.kind == "tool.call":
+            step = _timed_call(step, run)
+            if call_id not in answered and _has_ended(run):
+                waiting.append(_result(run, step))
+        elif run is not None and step.kind == "tool.result":
+            step = _timed_result(step, run)
+        filled.append(step)
     return filled + waiting
 
 
@@ -157,15 +153,14 @@ def _timed_result(result: Step, run: Span) -> Step:
     """A result that a model was given, with the end of the tool's span."""
     if run.error is not None:
         result.data["error"] = run.error
+    given = result.content
     words = _words(run)
-    if words and words.split() != result.content.split():
-        output = run.result
-        result.data["output"] = words if output is None else output
-    if run.why and run.why not in (result.content, words):
+    if words and words.split() != given.split():
+        result.data["output"] = words if run.result is None else run.result
+    if run.why and run.why not in (given, words):
         result.data["why"] = run.why
-    content = result.content or words
     time = result.time if run.end is None else run.end
-    return replace(result, content=content, time=time)
+    return replace(result, content=given or words, time=time)
 
 
 def _words(run: Span) -> str:
@@ -183,12 +178,14 @@ def _has_ended(run: Span) -> bool:
 
 def _result(run: Span, call: Step) -> Step:
     """The result of a call, from the tool's span alone."""
+    stated = call.data
     words = _words(run)
-    about: dict[str, Any] = {"agent": call.data.get("agent"), "branch": call.data.get("branch")}
+    about = {"agent": stated.get("agent"), "branch": stated.get("branch")}
     if run.why and words != run.why:
         about["why"] = run.why
+    result = Result(stated["call_id"], stated["name"], words, run.error, about)
     transcript = Transcript()
-    transcript.result(Result(call.data["call_id"], call.data["name"], words, run.error, about))
+    transcript.result(result)
     return replace(transcript.steps[0], time=run.end)
 
 
@@ -200,7 +197,9 @@ def _own_steps(run: Span, taken: Taken) -> list[Step]:
     transcript = Transcript()
     transcript.call(Call(call_id, run.name, arguments, about))
     call = _timed_call(transcript.steps[0], run)
-    return [call, _result(run, call)] if _has_ended(run) else [call]
+    if not _has_ended(run):
+        return [call]
+    return [call, _result(run, call)]
 
 
 def in_order(lines: Iterable[list[Step]]) -> list[Step]:
@@ -210,14 +209,16 @@ def in_order(lines: Iterable[list[Step]]) -> list[Step]:
     """
     timed = [_with_rising_times(steps, number) for number, steps in enumerate(lines)]
     taken = Taken()
-    steps: list[Step] = []
+    ordered: list[Step] = []
     for _, _, step in merge(*timed, key=lambda entry: entry[:2]):
-        own_id = step.id
-        if not own_id or NUMBER.fullmatch(own_id):
-            own_id = f"s{len(steps) + 1}"
-        id_ = taken.unused(own_id)
-        steps.append(step if step.id == id_ else replace(step, id=id_))
-    return steps
+        id_ = step.id
+        if not id_ or NUMBER.fullmatch(id_):
+            id_ = f"s{len(ordered) + 1}"
+        id_ = taken.unused(id_)
+        if id_ != step.id:
+            step = replace(step, id=id_)
+        ordered.append(step)
+    return ordered
 
 
 def _with_rising_times(steps: list[Step], number: int) -> list[tuple[float, int, Step]]:

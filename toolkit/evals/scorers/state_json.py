@@ -1,104 +1,123 @@
 """What is different between two states of plain data, as `DictWorld` describes them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from toolkit.evals.scorers.state_changes import Change, Changes, added, changed, removed
 from toolkit.evals.scorers.state_rows import counted_rows, flat, keyed_rows
-from toolkit.evals.scorers.state_rules import StateRules
+from toolkit.evals.scorers.state_rules import Row, StateRules
 from toolkit.evals.scorers.world import packed
 
-Rows: TypeAlias = dict[Any, Any]
-"""The rows of a table by their key, as the state has them."""
-ABSENT: dict[str, Any] = {}
+RowsByKey: TypeAlias = dict[Any, Any]
+"""The rows of a table as the state has them."""
+EqualRows: TypeAlias = dict[Any, list[Row]]
+"""The rows of a table without keys, by what equal ones share."""
+ABSENT: RowsByKey = {}
 """The rows of a table that is not there."""
 
 
 def json_changes(before: Mapping[str, Any], after: Mapping[str, Any], rules: StateRules) -> Changes:
-    """The rows that are different, and the tables and fields that are gone or new in all rows."""
+    """The rows that are different, and the tables and fields that are gone or new in all rows.
+
+    >>> before = {"users": {"ada": {"age": 36}}}
+    >>> after = {"users": {"ada": {"age": 37}, "alan": {"age": 41}}}
+    >>> changes = json_changes(before, after, StateRules())
+    >>> [(change.kind, change.key) for change in changes.rows]
+    [('changed', 'ada'), ('added', 'alan')]
+    """
     rows: list[Change] = []
     drift: list[str] = []
-    for name in dict.fromkeys([*before, *after]):
-        table = _Table(name, before.get(name, ABSENT), after.get(name, ABSENT), rules)
-        changes = list(table.changes())
-        renamed = table.renamed(changes)
-        drift += table.drift()
-        drift += [f"{name}.{field} is {state}" for field, state in renamed.items()]
-        rows += [_without(change, renamed) for change in changes]
+    for table in {**before, **after}:
+        old = before.get(table, ABSENT)
+        new = after.get(table, ABSENT)
+        drift += _table_drift(table, old, new)
+        changes = list(_table_changes(table, old, new, rules))
+        drifted = _drifted_fields(changes, old)
+        for name, state in drifted.items():
+            drift.append(f"{table}.{name} is {state}")
+        for change in changes:
+            rows.append(_without(change, drifted))
     return Changes(tuple(rows), None, drift=tuple(drift))
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A table in both states."""
+def _table_drift(table: str, old: Any, new: Any) -> Iterator[str]:
+    """What became of the table as such."""
+    if new is ABSENT:
+        yield f"table {table} is gone"
+        return
+    if old is ABSENT:
+        yield f"table {table} is new"
+        return
+    for kind in (dict, list):
+        if isinstance(old, kind) and not isinstance(new, kind):
+            yield f"table {table} is no {kind.__name__} any more"
 
-    name: str
-    old: Any
-    new: Any
-    rules: StateRules
 
-    def changes(self) -> Iterator[Change]:
-        """The rows that are different."""
-        old = keyed_rows(self.name, self.old, self.rules)
-        new = keyed_rows(self.name, self.new, self.rules)
-        if old is None or new is None:
-            yield from self._counted_changes()
-        else:
-            yield from self._keyed_changes(old, new)
-
-    def _keyed_changes(self, old: Rows, new: Rows) -> Iterator[Change]:
-        table = self.name
+def _table_changes(table: str, old: Any, new: Any, rules: StateRules) -> Iterator[Change]:
+    """The rows of a table that are different."""
+    old_by_key = keyed_rows(table, old, rules)
+    new_by_key = keyed_rows(table, new, rules)
+    if old_by_key is not None and new_by_key is not None:
         generated: tuple[str, ...] = ()
-        if self.rules.is_generated(table):
-            generated = self.rules.key_of(table) or ("key",)
-        for key, row in old.items():
-            if key not in new:
-                yield removed(table, key, flat(row))
-            elif packed(row) != packed(new[key]):
-                yield changed(table, key, flat(row), flat(new[key]))
-        for key, row in new.items():
-            if key not in old:
-                yield added(table, key, flat(row), generated=generated)
+        if rules.is_generated(table):
+            generated = rules.key_of(table) or ("key",)
+        return _keyed_changes(table, old_by_key, new_by_key, generated)
+    old_by_content = counted_rows(table, old, rules)
+    new_by_content = counted_rows(table, new, rules)
+    return _counted_changes(table, old_by_content, new_by_content)
 
-    def _counted_changes(self) -> Iterator[Change]:
-        """The rows of which there are more or fewer than before."""
-        table = self.name
-        old = counted_rows(table, self.old, self.rules)
-        new = counted_rows(table, self.new, self.rules)
-        for content, rows in old.items():
-            n_gone = len(rows) - len(new.get(content, ()))
-            if n_gone > 0:
-                yield removed(table, None, rows[0], count=n_gone)
-        for content, rows in new.items():
-            n_new = len(rows) - len(old.get(content, ()))
-            if n_new > 0:
-                yield added(table, None, rows[0], count=n_new)
 
-    def drift(self) -> Iterator[str]:
-        """What became of the table as such."""
-        old = self.old
-        new = self.new
-        if new is ABSENT:
-            yield f"table {self.name} is gone"
-        elif old is ABSENT:
-            yield f"table {self.name} is new"
-        elif isinstance(old, dict) and not isinstance(new, dict):
-            yield f"table {self.name} is no dict any more"
-        elif isinstance(old, list) and not isinstance(new, list):
-            yield f"table {self.name} is no list any more"
+def _keyed_changes(
+    table: str, old: RowsByKey, new: RowsByKey, generated: tuple[str, ...]
+) -> Iterator[Change]:
+    """The rows that are different, in a table whose rows have keys."""
+    for key, row in old.items():
+        if key not in new:
+            yield removed(table, key, flat(row))
+            continue
+        successor = new[key]
+        if packed(row) != packed(successor):
+            yield changed(table, key, flat(row), flat(successor))
+    for key, row in new.items():
+        if key not in old:
+            yield added(table, key, flat(row), generated=generated)
 
-    def renamed(self, changes: list[Change]) -> dict[str, str]:
-        """The fields that every row had and none has, and those that every row has and none had."""
-        pairs = [change for change in changes if change.kind == "changed"]
-        n_gone = sum(change.kind == "removed" for change in changes)
-        if len(pairs) < 2 or len(pairs) + n_gone < len(self.old):
-            return {}  # there is a row that has the same fields as before
-        before = [set(change.before) for change in pairs]
-        after = [set(change.after) for change in pairs]
-        gone = set.intersection(*before).difference(*after)
-        fresh = set.intersection(*after).difference(*before)
-        return dict.fromkeys(sorted(gone), "gone") | dict.fromkeys(sorted(fresh), "new")
+
+def _counted_changes(table: str, old: EqualRows, new: EqualRows) -> Iterator[Change]:
+    """The rows of which there are more or fewer than before, in a table without a key."""
+    for row, n_gone in _surplus(old, new):
+        yield removed(table, None, row, count=n_gone)
+    for row, n_new in _surplus(new, old):
+        yield added(table, None, row, count=n_new)
+
+
+def _surplus(rows: EqualRows, others: EqualRows) -> Iterator[tuple[Row, int]]:
+    """Each row of which `others` has fewer, and how many fewer."""
+    for content, equal_rows in rows.items():
+        n_surplus = len(equal_rows) - len(others.get(content, ()))
+        if n_surplus > 0:
+            yield equal_rows[0], n_surplus
+
+
+def _drifted_fields(changes: list[Change], old: Any) -> dict[str, str]:
+    """The fields that every row had and none has, and those that every row has and none had."""
+    n_removed = 0
+    before = []
+    after = []
+    for change in changes:
+        if change.kind == "removed":
+            n_removed += 1
+        elif change.kind == "changed":
+            before.append(set(change.before))
+            after.append(set(change.after))
+    if len(before) < 2 or len(before) + n_removed < len(old):
+        return {}  # there is a row that has the same fields as before
+    gone = set.intersection(*before).difference(*after)
+    fresh = set.intersection(*after).difference(*before)
+    drifted = dict.fromkeys(sorted(gone), "gone")
+    drifted |= dict.fromkeys(sorted(fresh), "new")
+    return drifted
 
 
 def _without(change: Change, names: Mapping[str, str]) -> Change:

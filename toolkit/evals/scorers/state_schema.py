@@ -56,40 +56,48 @@ def tables_of(database: sqlite3.Connection, schema: str, rules: StateRules) -> d
         table = _declared(name, columns, bool(is_without_rowid))
         named = rules.key_of(name)
         if named:
-            table = replace(table, key=named, is_numbered=False)
+            table = Table(name, table.columns, named)
             _check_key(database, schema, table)
-        has_null = bool(table.key) and _has_null_key(database, schema, table)
-        tables[name] = replace(table, has_null_key=has_null)
+        elif table.key and _has_null_key(database, schema, table):
+            table = replace(table, has_null_key=True)
+        tables[name] = table
     return tables
 
 
 def _declared(name: str, columns: list[tuple[str, str, int]], is_without_rowid: bool) -> Table:
-    by_place = {}
-    kinds = []
-    for column, kind, place in columns:
-        if place:
-            by_place[place] = column
-            kinds.append(kind)
-    key = tuple(by_place[place] for place in sorted(by_place))
-    is_numbered = kinds == ["INTEGER"] and not is_without_rowid
-    return Table(name, tuple(column for column, _, _ in columns), key, is_numbered)
+    names = []
+    key_by_position = {}
+    key_kinds = []
+    for column, kind, position in columns:
+        names.append(column)
+        if position:
+            key_by_position[position] = column
+            key_kinds.append(kind)
+    key = [key_by_position[position] for position in sorted(key_by_position)]
+    is_numbered = key_kinds == ["INTEGER"] and not is_without_rowid
+    return Table(name, tuple(names), tuple(key), is_numbered)
 
 
 def references_of(database: sqlite3.Connection, table: str) -> dict[tuple[str, str], Referred]:
     """What the columns of a table in ``new`` refer to, those of several columns apart."""
-    rows = database.execute(REFERENCES, (table, "new"))
-    return {(table, column): (parent, to) for column, parent, to in rows}
+    references = {}
+    for column, parent, parent_column in database.execute(REFERENCES, (table, "new")):
+        references[table, column] = (parent, parent_column)
+    return references
 
 
 def _check_key(database: sqlite3.Connection, schema: str, table: Table) -> None:
     """Raise ValueError where the key that was named does not tell the rows apart."""
-    unknown = set(table.key) - set(table.columns)
+    unknown = set(table.key).difference(table.columns)
     if unknown:
-        raise ValueError(f"table {table.name} has no column {', '.join(sorted(unknown))}")
+        columns = ", ".join(sorted(unknown))
+        raise ValueError(f"table {table.name} has no column {columns}")
     key = spelled(table.key, "{}")
     sql = TWICE.format(schema=schema, table=quoted(table.name), key=key)
-    if database.execute(sql).fetchone() or _has_null_key(database, schema, table):
-        raise ValueError(f"{', '.join(table.key)} does not tell the rows of {table.name} apart")
+    has_twins = database.execute(sql).fetchone() is not None
+    if has_twins or _has_null_key(database, schema, table):
+        columns = ", ".join(table.key)
+        raise ValueError(f"{columns} does not tell the rows of {table.name} apart")
 
 
 def _has_null_key(database: sqlite3.Connection, schema: str, table: Table) -> bool:
@@ -100,20 +108,22 @@ def _has_null_key(database: sqlite3.Connection, schema: str, table: Table) -> bo
 
 def drift(old: Table, new: Table) -> list[str]:
     """What is different in the columns of a table, a sentence each."""
+    table = old.name
     sentences = []
-    renamed = set()
+    gone = [column for column in old.columns if column not in new.columns]
+    fresh = [column for column in new.columns if column not in old.columns]
     for column, successor in zip(old.columns, new.columns, strict=False):
-        if column not in new.columns and successor not in old.columns:
-            sentences.append(f"{old.name}.{column} is now called {successor}")
-            renamed |= {column, successor}
-    for column in old.columns:
-        if column not in new.columns and column not in renamed:
-            sentences.append(f"{old.name}.{column} is gone")
-    for column in new.columns:
-        if column not in old.columns and column not in renamed:
-            sentences.append(f"{old.name}.{column} is new")
+        if column in gone and successor in fresh:
+            sentences.append(f"{table}.{column} is now called {successor}")
+            gone.remove(column)
+            fresh.remove(successor)
+    for column in gone:
+        sentences.append(f"{table}.{column} is gone")
+    for column in fresh:
+        sentences.append(f"{table}.{column} is new")
     if old.key != new.key and not sentences:
-        sentences.append(f"the key of {old.name} is now {', '.join(new.key) or 'none'}")
+        key = ", ".join(new.key) or "none"
+        sentences.append(f"the key of {table} is now {key}")
     return sentences
 
 

@@ -39,11 +39,19 @@ def state_frame(diff: "StateDiff") -> "pd.DataFrame":
     rows = []
     for verdict, change, fields in _judged(diff):
         for name in fields or [""]:
-            before = change.before.get(name, ABSENT)
-            after = change.after.get(name, ABSENT)
-            expected = change.expected.get(name, ABSENT)
-            about = (verdict, change.table, change.key, change.kind, name)
-            rows.append((*about, before, after, expected, change.count, change.why))
+            row = {
+                "verdict": verdict,
+                "table": change.table,
+                "key": change.key,
+                "change": change.kind,
+                "field": name,
+                "before": change.before.get(name, ABSENT),
+                "after": change.after.get(name, ABSENT),
+                "expected": change.expected.get(name, ABSENT),
+                "count": change.count,
+                "why": change.why,
+            }
+            rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
@@ -56,12 +64,10 @@ def _judged(diff: "StateDiff") -> Iterator[tuple[str, Change, list[str]]]:
             yield verdict, change, list(change.fields)
     verdict = "change" if diff.matches is None else "expected"
     for change in diff.changes:
-        at_fault = faults.get(_identity(change))
-        if at_fault is None:
-            yield verdict, change, list(change.fields)
-            continue
+        identity = _identity(change)
+        at_fault = faults.get(identity, ())
         fields = [name for name in change.fields if name not in at_fault]
-        if fields:
+        if fields or identity not in faults:
             yield verdict, change, fields
 
 
@@ -78,46 +84,66 @@ def state_html(diff: "StateDiff") -> render.Html:
 
 def _parts(diff: "StateDiff") -> list[render.Html]:
     verdict, look = VERDICTS[diff.matches]
-    parts = [render.tag("p", render.tag("span", verdict, class_=look), " ", diff.summary)]
+    pill = render.tag("span", verdict, class_=look)
+    parts = [render.tag("p", pill, " ", diff.summary)]
     for sentence in diff.drift:
         parts.append(render.tag("p", f"drift: {sentence}"))
-    rows = [_cells(*judged) for judged in islice(_judged(diff), SHOWN)]
+    rows = []
+    for verdict, change, fields in islice(_judged(diff), SHOWN):
+        rows.append(_cells(verdict, change, fields))
     if rows:
-        parts.append(render.tag("div", render.table(rows), class_="state"))
+        table = render.table(rows)
+        parts.append(render.tag("div", table, class_="state"))
     if len(rows) == SHOWN:
-        parts.append(render.tag("p", "All of it is in .frame().", class_="soft"))
+        parts.append(_soft("p", "All of it is in .frame()."))
     return parts
+
+
+def _soft(element: str, text: str) -> render.Html:
+    """A remark, in a pale colour."""
+    return render.tag(element, text, class_="soft")
 
 
 def _cells(verdict: str, change: Change, fields: list[str]) -> list[object]:
     """What is shown of a change: its row in words, and a line a field."""
     look = "pill failed" if verdict in FAULTS else "pill"
+    pill = render.tag("span", verdict, class_=look)
     row = f"{change.kind} {change.table}"
     if change.key is not None:
         row += f" {change.key}"
     if change.count > 1:
         row += f" ({change.count} times)"
-    lines = [render.tag("div", _line(name, change)) for name in fields[:SHOWN_FIELDS]]
-    if len(fields) > SHOWN_FIELDS:
-        lines.append(render.tag("div", f"{len(fields) - SHOWN_FIELDS} more fields", class_="soft"))
+    lines = []
+    for name in fields[:SHOWN_FIELDS]:
+        lines.append(render.tag("div", _line(name, change)))
+    n_hidden = len(fields) - SHOWN_FIELDS
+    if n_hidden > 0:
+        lines.append(_soft("div", f"{n_hidden} more fields"))
     if change.why:
-        lines.append(render.tag("div", _cut(change.why), class_="soft"))
-    pill = render.tag("span", verdict, class_=look)
+        lines.append(_soft("div", _cut(change.why)))
     return [pill, _cut(row), render.fragment(*lines)]
 
 
 def _line(name: str, change: Change) -> str:
     """A field as it was, as it is, and as it should be."""
-    rows = (change.before, change.after)
-    states = [_cut(repr(row[name])) for row in rows if name in row]
+    states = []
+    for row in (change.before, change.after):
+        if name in row:
+            states.append(_shown(row[name]))
     line = f"{name}: {' → '.join(states)}"
     if name in change.expected:
-        line += f" (expected {_cut(repr(change.expected[name]))})"
+        line += f" (expected {_shown(change.expected[name])})"
     return line
 
 
+def _shown(value: object) -> str:
+    return _cut(repr(value))
+
+
 def _cut(text: str) -> str:
-    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - 1] + "…"
+    if len(text) <= CELL_CHARS:
+        return text
+    return text[: CELL_CHARS - 1] + "…"
 
 
 def beside(trace: Trace, diff: "StateDiff") -> render.Html:

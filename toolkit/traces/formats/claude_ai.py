@@ -27,26 +27,31 @@ def _read(record: Record, id_: str) -> Trace:
     messages: dict[str, Record] = {}
     parents: dict[str, str | None] = {}
     earlier: str | None = None
-    for number, message in enumerate(objects_in(record, "chat_messages")):
-        uuid = first_id(message, "uuid") or f"message-{number + 1}"
+    for number, message in enumerate(objects_in(record, "chat_messages"), 1):
+        uuid = first_id(message, "uuid") or f"message-{number}"
         parents[uuid] = id_text(message.get("parent_message_uuid", earlier))
         messages[uuid] = message
         earlier = uuid
     if not messages:
         raise RecordError("the conversation has no messages", field="chat_messages")
+    leaf = id_text(record.get("current_leaf_message_uuid"))
     transcript = Transcript()
-    for place in in_order(parents, id_text(record.get("current_leaf_message_uuid"))):
-        transcript.read(_message(messages[place.id]), branch=place.branch)
+    for place in in_order(parents, leaf):
+        message = _message(messages[place.id])
+        transcript.read(message, branch=place.branch)
     meta = {"title": record.get("name"), **without(record, "name")}
     return transcript.trace(id_, meta, "uuid", "chat_messages")
 
 
 def _message(message: Record) -> Message:
     """A message under the names of a chat; old exports have its text alone."""
-    fields: Message = {**others(message, HOMES), "id": message.get("uuid")}
+    fields: Message = others(message, HOMES)
+    fields["id"] = message.get("uuid")
     fields["role"] = message.get("sender")
-    parts = [others(part, TIMES) for part in objects_of(message.get("content"))]
-    parts = [part for part in parts if part.get("type") not in MARKS]
+    parts = []
+    for part in objects_of(message.get("content")):
+        if part.get("type") not in MARKS:
+            parts.append(others(part, TIMES))
     text = message.get("text")
     if not parts and text:
         parts.append({"type": "text", "text": text})
@@ -54,7 +59,8 @@ def _message(message: Record) -> Message:
         fields["stated_text"] = text
     for name in FILES:
         for file in objects_of(message.get(name)):
-            parts.append({"type": "file", "filename": file.get("file_name"), **file})
+            part = {"type": "file", "filename": file.get("file_name"), **file}
+            parts.append(part)
     fields["content"] = parts
     return fields
 
