@@ -61,7 +61,10 @@ def counting(
     """
 
     async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        numbers = await ledger.reserve(name, source, *requests, batch=batch, price=price)
+        host = http.url.netloc.decode("ascii", "replace")
+        numbers = await ledger.reserve(
+            name, source, *requests, batch=batch, price=price, provider=host
+        )
         try:
             response = await call_next(http)
         except BaseException as error:
