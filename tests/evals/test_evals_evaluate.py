@@ -10,7 +10,7 @@ import pytest
 from toolkit.errors import UsageError
 from toolkit.evals import Judge, Rubric
 from toolkit.evals.experiments import Case, Dataset, evaluate
-from toolkit.models import Answer, Request, ScriptedModel, Usage
+from toolkit.models import Answer, Request, ScriptedModel, Usage, connect_model
 from toolkit.models.prices import cost_usd, worst_case
 from toolkit.sessions import MemoryLog, Session
 from toolkit.traces import Step, Trace
@@ -400,3 +400,16 @@ async def test_11_the_first_errors_all_alike_halt_and_one_error_does_not():
     assert halted.results[-1].why == halted.conditions["halted"]
     whole = await evaluate(agent, cases(20), [fine], concurrency=1, stop_after_errors=1 + 1)
     assert Counter(statuses(whole)) == {"errored": 1, "scored": 19}
+
+
+async def test_5_the_limit_holds_for_calls_through_an_sdk_too():
+    async with connect_model(policy=lambda _: CHEAP) as model:
+
+        async def agent(case):
+            return (await model.reply(ASK)).text
+
+        experiment = await evaluate(agent, cases(4), [fine], concurrency=2)
+    assert experiment.conditions["calls_at_once"] == {"loopback": 2}
+    assert statuses(experiment) == ["scored"] * 4
+    assert experiment.source == "simulated"
+    assert sum(row.cost_usd for row in experiment.results) == pytest.approx(model.ledger.cost_usd)
