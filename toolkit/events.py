@@ -171,8 +171,13 @@ def _unicode(text: str) -> str:
 
 def _json(value: Any, depth: int) -> Any:
     """`value` as JSON has it."""
+    kind = type(value)
+    if kind is str and value.isascii():  # most of what is stored
+        return value
     if depth > MAX_DEPTH:
         raise ValueError(f"an event's data is nested more than {MAX_DEPTH} deep, or holds itself")
+    if kind is dict:
+        return _object(value, depth)
     if isinstance(value, str):
         return _unicode(value)
     if value is None or isinstance(value, bool):

@@ -7,6 +7,7 @@ import sys
 from tests.bench.corrected import corrected
 from tests.bench.coverage import coverage
 from tests.bench.crowd import crowd
+from tests.bench.experiments import experiments
 from tests.bench.join import join
 from tests.bench.latency import latency
 from tests.bench.measure import Row, table, to_json
@@ -30,6 +31,7 @@ BENCHES = {
         raters,
         reading,
         opening,
+        experiments,
         state,
     )
 }

@@ -24,9 +24,9 @@ trusted.
   `split_labels`
 - golden data: a `Dataset` of `Case`s, each made by `promote` from a labelled trace;
   `audit_cases` tests the cases before any agent is
-- an experiment: the trials of an agent on cases, as an `Experiment` with its `rate`, `pass_hat` and
-  `summary`; `compare` tests one against another, and `gate` decides by a
-  `GatePolicy`
+- an experiment: `evaluate` runs an agent on cases, kept on a session, and goes on where it was
+  broken off; its trials are an `Experiment` with its `rate`, `pass_hat` and `summary`; `compare`
+  tests one against another, and `gate` decides by a `GatePolicy`
 - topic modelling: `fit_topics` gives a `TopicMap`
 
 >>> from toolkit.evals import align
@@ -72,6 +72,7 @@ from toolkit.evals.experiments import (
     TrialResult,
     audit_cases,
     compare,
+    evaluate,
     gate,
     promote,
 )
@@ -213,6 +214,7 @@ __all__ = [
     "corrected_rate",
     "corrected_width",
     "diff_state",
+    "evaluate",
     "fit_topics",
     "gate",
     "interval_width",

@@ -55,13 +55,16 @@ def counting(
     *requests: Request,
     batch: bool = False,
     price: Price | None = None,
+    provider: str = "",
 ) -> Count:
     """A function that puts each HTTP attempt in the `ledger`; `attempts` gets the numbers left
     open.
     """
 
     async def count(http: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        numbers = await ledger.reserve(name, source, *requests, batch=batch, price=price)
+        numbers = await ledger.reserve(
+            name, source, *requests, batch=batch, price=price, provider=provider
+        )
         try:
             response = await call_next(http)
         except BaseException as error:

@@ -69,6 +69,8 @@ class ClaudeModel(RemoteModel):
         scripted = self.server is not None or is_loopback(self._url)
         super().__post_init__()
         self._decide_source(self._url, scripted, f"{NEEDS_CAP}, or max_usd=1.0 to connect_model")
+        if self.server is not None:
+            self._provider = "loopback"
 
     async def close(self) -> None:
         """Close the connections, and the server where the model has one of its own."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import FieldbookError
 from toolkit.models.deadline import clock_stopped
+from toolkit.models.meter import METER, Meter
 from toolkit.models.model import Price, Request, State, Usage
 from toolkit.models.prices import cost_usd, worst_case
 from toolkit.shown import Shown
@@ -83,6 +84,8 @@ class Ledger(Shown):
         self._owners: dict[int, asyncio.Task[Any] | None] = {}
         """The task that began each open attempt, by the attempt's number."""
         self._queue: list[_Bid] = []
+        self._metered: dict[int, tuple[Meter, Any]] = {}
+        """The meter of each open attempt, and what stands for the attempt there."""
 
     def __str__(self) -> str:
         n_open = sum(attempt.state == "open" for attempt in self.attempts)
@@ -121,13 +124,39 @@ class Ledger(Shown):
         *requests: Request,
         batch: bool = False,
         price: Price | None = None,
+        provider: str = "",
     ) -> list[int]:
         """As `begin`, but wait while calls in flight may come back cheaper than their worst case.
 
         Calls are let in as they came. One is refused, with BudgetExceeded, when nothing is in
         flight that could make room for it; or after `patience_s`. A deadline set with
-        `deadline.within` stands still meanwhile.
+        `deadline.within` stands still meanwhile. The meter of the context is asked first; it is
+        told the `provider`, by default the model's name.
         """
+        meter = METER.get()
+        if meter is None:
+            return await self._reserve(model, source, requests, batch, price)
+        admitted = await meter.admit(
+            provider or model, model, source, *requests, batch=batch, price=price
+        )
+        try:
+            numbers = await self._reserve(model, source, requests, batch, price)
+        except BaseException as error:
+            meter.end(admitted, "free", None, NOTHING, str(error))
+            if isinstance(error, BudgetExceeded):
+                meter.refuse(str(error))
+            raise
+        self._metered[numbers[0]] = meter, admitted
+        return numbers
+
+    async def _reserve(
+        self,
+        model: str,
+        source: Source,
+        requests: tuple[Request, ...],
+        batch: bool,
+        price: Price | None,
+    ) -> list[int]:
         attempts = _attempts(model, source, requests, batch, price)
         task = _current_task()
         if not self._queue and self._fits(attempts):
@@ -227,7 +256,19 @@ class Ledger(Shown):
             self.attempts[number] = after
             self.held_usd += after.held_usd - before.held_usd
             self._owners.pop(number, None)
+            meter, admitted = self._metered.pop(number, (None, None))
+            if meter is not None:
+                meter.end(admitted, state, status, usage, why)
         self._serve_queue()
+
+    def note(self, model: str, source: Source, cost_usd: float) -> int:
+        """Count what was spent elsewhere, and is billed already. Returns the number of the
+        attempt.
+        """
+        attempt = Attempt(model, source, cost_usd, state="billed", cost_usd=cost_usd)
+        self.attempts.append(attempt)
+        self.held_usd += cost_usd
+        return len(self.attempts) - 1
 
     def frame(self) -> "pd.DataFrame":
         """One row an attempt."""

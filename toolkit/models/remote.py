@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, ClassVar, Self, cast
+from urllib.parse import urlsplit
 
 from toolkit.errors import UsageError
 from toolkit.models import wire
@@ -44,6 +45,7 @@ class RemoteModel(Model):
 
     def __post_init__(self) -> None:
         self._client: Any = None
+        self._provider = ""
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -63,9 +65,10 @@ class RemoteModel(Model):
     def _decide_source(
         self, url: str, scripted: bool, mend: str = NEEDS_CAP, is_free: bool = False
     ) -> None:
-        """Set `source`. Raises UsageError where the model would be asked live, for money, without a
-        cap.
+        """Set `source`, and the provider that a limit of calls is for. Raises UsageError where the
+        model would be asked live, for money, without a cap.
         """
+        self._provider = urlsplit(url).netloc
         self.source = self.source or ("simulated" if scripted else "live")
         costs_money = self.source != "simulated" and not scripted and not is_free
         if costs_money and self.ledger.cap_usd is None:
@@ -130,6 +133,7 @@ class RemoteModel(Model):
             *requests,
             batch=batch,
             price=self.price,
+            provider=self._provider,
         )
 
     def _no_result(self, ended: tuple[Stopped, str]) -> Reply:

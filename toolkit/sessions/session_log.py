@@ -1,7 +1,7 @@
 """SessionLog: one session's part of a log, written, read and folded."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, cast
 
@@ -39,6 +39,12 @@ class SessionLog:
     ) -> Ack:
         """Write one event. The same `id` twice is stored once, however late the second comes."""
         return await self.log.append(self.event(kind, actor, data or {}, run, id))
+
+    async def append_all(self, events: Sequence[Event]) -> list[Ack]:
+        """Write events of this session, made by `event`, next to each other; see
+        `Log.append_all`.
+        """
+        return await self.log.append_all(events)
 
     def event(
         self,

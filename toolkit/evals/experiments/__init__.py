@@ -1,7 +1,8 @@
 """Cases to run an agent on, and what became of them.
 
 A `Dataset` holds `Case`s, each made by `promote` from a trace; `audit_cases` tests them before any
-agent is. An `Experiment` holds a `TrialResult` for each trial of a case.
+agent is. `evaluate` runs an agent on them, several times, and goes on where it was broken off. An
+`Experiment` holds a `TrialResult` for each trial of a case.
 """
 
 from toolkit.evals.experiments.case_audit import CaseAudit, audit_cases
@@ -10,6 +11,7 @@ from toolkit.evals.experiments.comparison import Comparison
 from toolkit.evals.experiments.dataset import Case, Dataset, promote
 from toolkit.evals.experiments.decision import Decision, GateCheck
 from toolkit.evals.experiments.difference import Difference
+from toolkit.evals.experiments.evaluate import evaluate
 from toolkit.evals.experiments.experiment import Experiment
 from toolkit.evals.experiments.gate import gate
 from toolkit.evals.experiments.policy import GatePolicy, JudgeEvidence
@@ -34,6 +36,7 @@ __all__ = [
     "TrialResult",
     "audit_cases",
     "compare",
+    "evaluate",
     "gate",
     "promote",
 ]

@@ -9,6 +9,7 @@ by it.
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from toolkit.evals.text import python_value
@@ -160,9 +161,12 @@ def _case_parameter(scorer: Scorer) -> inspect.Parameter | None:
     """
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
-        parameters = inspect.signature(scorer).parameters.values()
+        signature = (
+            _signature_of(scorer) if inspect.isfunction(scorer) else inspect.signature(scorer)
+        )
     except ValueError:  # some functions that are written in C state none
         return None
+    parameters = signature.parameters.values()
     positional = [parameter for parameter in parameters if parameter.kind in by_place]
     if len(positional) < 2:
         return None
@@ -170,6 +174,12 @@ def _case_parameter(scorer: Scorer) -> inspect.Parameter | None:
     if second.name == "case" or second.default is inspect.Parameter.empty:
         return second
     return None
+
+
+@lru_cache(maxsize=256)
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """As `inspect.signature`, which takes longer than most scorers do."""
+    return inspect.signature(function)
 
 
 def _takes_case(scorer: Scorer) -> bool:

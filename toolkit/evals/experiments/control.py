@@ -1,0 +1,115 @@
+"""Control: an experiment as a run of the session that it is kept on, which obeys what people ask
+there.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.evals.experiments.limiter import Limiter, Slots
+from toolkit.evals.experiments.store import ExperimentStore, Journal, Recorded
+from toolkit.events import Event, Outcome
+from toolkit.tasks import stop
+
+logger = logging.getLogger(__name__)
+
+CONCURRENCY = re.compile(r"concurrency\s*=?\s*(\d{1,4})")
+KNOWN = "an experiment knows pause, resume, stop and concurrency N"
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What can be changed of an experiment that is under way."""
+
+    slots: Slots
+    """Of the trials."""
+    limiter: Limiter
+    halt: Callable[[str], None]
+    """No trial begins any more; those under way go on."""
+    stop: Callable[[str], None]
+    """Those under way are broken off, too."""
+    is_stopped: Callable[[], bool]
+
+    def obey(self, event: Event) -> bool:
+        """Do what a signal asks for. Returns whether it was understood."""
+        if event.kind == "cancel":
+            self.stop(f"{event.actor} cancelled the experiment")
+            return True
+        words = str(event.data.get("text", "")).strip().lower()
+        concurrency = CONCURRENCY.fullmatch(words)
+        if concurrency and int(concurrency[1]) > 0:
+            self.slots.tune(int(concurrency[1]))
+            self.limiter.tune(int(concurrency[1]))
+        elif words in ("pause", "resume"):
+            self.slots.tune(paused=words == "pause")
+        elif words == "stop":
+            self.halt(f"{event.actor} stopped the experiment")
+        else:
+            return False
+        return True
+
+
+async def listen(store: ExperimentStore, journal: Journal, controls: Controls) -> None:
+    """Obey each signal that comes from now on, and write down that it was."""
+    async for event in store.read(journal.place, follow=True, lane="control"):
+        if event.run not in (None, journal.run):
+            continue
+        if controls.obey(event):
+            journal.put("steer.consumed", {"event": event.id})
+            slots = controls.slots
+            state = {"concurrency": slots.limit, "paused": slots.paused}
+            journal.put("experiment.tuned", state)
+        else:
+            data = {"event": event.id, "why": KNOWN}
+            journal.put("signal.unused", data, id=f"{event.id}-unused")
+        await journal.stored()
+
+
+@asynccontextmanager
+async def kept(
+    store: ExperimentStore | None,
+    journal: Journal,
+    known: Recorded,
+    controls: Controls,
+    about: dict[str, Any],
+) -> AsyncIterator[None]:
+    """The block as a run of the session, with the signals to it obeyed; without a store, as it is.
+
+    Runs of experiments whose process died are ended.
+    """
+    if store is None:
+        yield
+        return
+    for run in known.runs_under_way:
+        journal.put("run.finished", {"outcome": "orphaned"}, run=run)
+    journal.put("run.started", {"source": "imported"})
+    journal.put("experiment.started", about)
+    await journal.stored()
+    listener = asyncio.create_task(_listen_or_say(store, journal, controls))
+    outcome: Outcome = "error"
+    try:
+        yield
+        outcome = "cancelled" if controls.is_stopped() else "complete"
+    except asyncio.CancelledError:
+        outcome = "cancelled"
+        raise
+    finally:
+        await stop(listener)
+        journal.put("run.finished", {"outcome": outcome})
+        if outcome == "error":
+            with suppress(Exception):  # the error of the block is the one to raise
+                await journal.stored()
+        else:
+            await journal.stored()
+
+
+async def _listen_or_say(store: ExperimentStore, journal: Journal, controls: Controls) -> None:
+    """Listen; where that fails the experiment goes on, unheard."""
+    try:
+        await listen(store, journal, controls)
+    except Exception:
+        logger.exception("the experiment no longer hears what is asked of it; it goes on")

@@ -1,0 +1,94 @@
+"""Limits: how much is under way at once, and the most that was. They can be changed meanwhile."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+
+class Slots:
+    """Room for `limit` things at once. Who waits is let in in turn.
+
+    >>> async def demo():
+    ...     slots = Slots(2)
+    ...     async with slots.one(), slots.one():
+    ...         return slots.taken, slots.most
+    >>> asyncio.run(demo())
+    (2, 2)
+    """
+
+    def __init__(self, limit: float):
+        self.limit = limit
+        self.taken = 0
+        self.most = 0
+        """The high-water mark of `taken`."""
+        self.paused = False
+        """Nobody is let in meanwhile."""
+        self._turns: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> None:
+        """Wait for room, and take it."""
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        self._let_in()
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.give_back()
+            with suppress(ValueError):
+                self._turns.remove(turn)
+            raise
+
+    def give_back(self) -> None:
+        """Leave the room to the next."""
+        self.taken -= 1
+        self._let_in()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Room for the block."""
+        await self.take()
+        try:
+            yield
+        finally:
+            self.give_back()
+
+    def tune(self, limit: float | None = None, paused: bool | None = None) -> None:
+        """Change the limit, or pause. What is under way goes on."""
+        if limit is not None:
+            self.limit = limit
+        if paused is not None:
+            self.paused = paused
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._turns and self.taken < self.limit and not self.paused:
+            turn = self._turns.popleft()
+            if not turn.done():
+                self.taken += 1
+                self.most = max(self.most, self.taken)
+                turn.set_result(None)
+
+
+class Limiter:
+    """The same limit for the calls to each provider, whoever makes them: a task or a judge."""
+
+    def __init__(self, limit: float):
+        self._limit = limit
+        self._slots: dict[str, Slots] = {}
+
+    def of(self, provider: str) -> Slots:
+        """The room for calls to `provider`."""
+        return self._slots.setdefault(provider, Slots(self._limit))
+
+    def tune(self, limit: float) -> None:
+        """Change the limit for each provider."""
+        self._limit = limit
+        for slots in self._slots.values():
+            slots.tune(limit)
+
+    @property
+    def most(self) -> dict[str, int]:
+        """The high-water mark of each provider."""
+        return {provider: slots.most for provider, slots in sorted(self._slots.items())}

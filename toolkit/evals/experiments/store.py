@@ -1,0 +1,217 @@
+"""The store of an experiment: a session, on which each trial is written down before it is made, and
+again when its result is there. Nothing is rewritten.
+
+The kinds of its events: ``trial.started`` (a call may follow), ``trial.reserved`` (a call that may
+cost so much follows), ``trial.trace`` (the task has answered, and scorers that take time follow),
+``trial.result`` (with the answer, where it was not written before), and ``trial.given_up`` (it
+ended without a result). Each names the key of its trial: a hash of what was to be
+done, never a position.
+"""
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator, Container, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
+
+from toolkit.evals.experiments.result import TrialResult
+from toolkit.events import Event, fresh_id
+from toolkit.records import RecordError, validate
+from toolkit.traces import Trace
+
+ACTOR = "experiment"
+GROUP = 250
+"""Events that are stored together, at most."""
+RESULTS = TypeAdapter(TrialResult)
+TRACES = TypeAdapter(Trace)
+
+
+class ExperimentStore(Protocol):
+    """What an experiment needs of the session that it is kept on: `toolkit.sessions.Session` has
+    it.
+    """
+
+    def event(
+        self,
+        kind: str,
+        actor: str,
+        data: dict[str, Any],
+        run: str | None = None,
+        id: str | None = None,
+    ) -> Event:
+        """An event of this session, to be written."""
+
+    async def append_all(self, events: Sequence[Event]) -> Sequence[Any]:
+        """Store `events`, in order; one whose id is stored already is left out."""
+
+    def read(self, after: int = 0, follow: bool = True, lane: Any = None) -> AsyncIterator[Event]:
+        """The events after a place, and with `follow` those to come."""
+
+
+class Journal:
+    """Events on their way to the store, in order. Those that wait are stored together.
+
+    Without a store nothing is kept, and nothing is waited for.
+    """
+
+    def __init__(self, store: ExperimentStore | None):
+        self.run = fresh_id()
+        """The experiment is a run of its session, so that a cancel or a steer reaches it."""
+        self._store = store
+        self._waiting: deque[Event] = deque()
+        self._n_put = 0
+        self._n_stored = 0
+        self._writing: asyncio.Task[None] | None = None
+        self.place = 0
+        """Of the last event that was stored."""
+
+    def put(
+        self, kind: str, data: dict[str, Any], id: str | None = None, run: str | None = None
+    ) -> None:
+        """Have an event stored after those before it; `stored` waits for it."""
+        if self._store is not None:
+            self._waiting.append(self._store.event(kind, ACTOR, data, run or self.run, id))
+            self._n_put += 1
+
+    async def stored(self) -> None:
+        """Wait until all that was put so far is stored. Raises what the store raises."""
+        n_wanted = self._n_put
+        while self._n_stored < n_wanted:
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.create_task(self._write())
+            writing = self._writing
+            await asyncio.wait([writing])
+            writing.result()
+
+    async def _write(self) -> None:
+        assert self._store
+        group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+        try:
+            acks = await self._append(self._store, group)
+        except BaseException:
+            self._waiting.extendleft(reversed(group))
+            raise
+        self._n_stored += len(group)
+        self.place = acks[-1].seq
+
+    async def _append(self, store: ExperimentStore, group: list[Event]) -> Sequence[Any]:
+        try:
+            return await store.append_all(group)
+        except ValueError:  # one of them is larger than the store takes: a trace
+            acks: list[Any] = []
+            for event in group:
+                try:
+                    acks += await store.append_all([event])
+                except ValueError as error:
+                    if event.data.get("trace") is None:
+                        raise
+                    data = event.data | {"trace": None, "why": str(error)}
+                    acks += await store.append_all([replace(event, data=data)])
+            return acks
+
+
+@dataclass
+class Recorded:
+    """What a store holds of the trials that are wanted. Fold events into it with `apply`."""
+
+    wanted: Container[str]
+    """The keys of the results."""
+    results: dict[str, TrialResult] = field(default_factory=dict)
+    """By key. The first that is scored stays; else it is the last."""
+    answers: dict[str, "TrialEvent"] = field(default_factory=dict)
+    """The newest answer of the task, by the key of the trial, where it was not scored."""
+    attempts: Counter[str] = field(default_factory=Counter)
+    """Of the task, by the key of the trial."""
+    runs_under_way: dict[str, None] = field(default_factory=dict)
+    """Of experiments that have not ended, as far as the store knows."""
+    spent_usd: float = 0.0
+    """At most, by all trials that have ended."""
+    in_flight_usd: float = 0.0
+    """The worst case of the calls of trials that never ended."""
+    in_flight: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Attempts that began and have not ended, by the key of the trial."""
+    problems: tuple[RecordError, ...] = ()
+    """Events that say they are an experiment's, and cannot be read."""
+    _reserved_usd: dict[str, float] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> None:
+        """Take one event in."""
+        if event.actor != ACTOR:
+            return
+        if event.kind == "run.started":
+            self.runs_under_way[event.run or ""] = None
+        elif event.kind == "run.finished":
+            self.runs_under_way.pop(event.run or "", None)
+        elif event.kind.startswith("trial."):
+            try:
+                self._apply_to_trial(event.kind, validate(TrialEvent, event.data))
+            except RecordError as problem:
+                self.problems += (problem,)
+
+    def _apply_to_trial(self, kind: str, event: "TrialEvent") -> None:
+        attempt = f"{event.trial}-{event.attempt}"
+        if kind == "trial.started":
+            self.attempts[event.trial] = max(self.attempts[event.trial], event.attempt)
+            self.in_flight[event.trial].add(attempt)
+        elif kind == "trial.reserved":
+            before_usd = self._reserved_usd.get(attempt, 0.0)
+            self._reserved_usd[attempt] = before_usd + event.usd
+            self.in_flight_usd += event.usd
+        else:
+            self.in_flight_usd -= self._reserved_usd.pop(attempt, 0.0)
+            self.spent_usd += event.usd
+            if kind == "trial.trace":
+                self.answers[event.trial] = event
+                return
+            self.in_flight[event.trial].discard(attempt)
+            if event.result is not None:
+                self._keep(event, event.result)
+
+    def _keep(self, event: "TrialEvent", result: TrialResult) -> None:
+        """Keep a result that is wanted; of one by other scorers, or unscored, the answer too."""
+        is_wanted = event.key in self.wanted
+        if is_wanted and result.status == "scored":
+            self.answers.pop(event.trial, None)
+        elif event.trace is not None:
+            self.answers[event.trial] = event
+        before = self.results.get(event.key)
+        if is_wanted and (before is None or before.status != "scored"):
+            self.results[event.key] = result
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEvent:
+    """The data of each ``trial.`` event."""
+
+    trial: str
+    """The key of case, number and task."""
+    attempt: int
+    key: str = ""
+    """The key of the result: that of the trial and its scorers."""
+    usd: float = 0.0
+    """What it may have cost at most, beyond what the events of the attempt before this one say."""
+    cost_usd: float = 0.0
+    latency_s: float | None = None
+    waited_s: float = 0.0
+    trace: Any = None
+    result: TrialResult | None = None
+    why: str = ""
+
+
+async def recorded(store: ExperimentStore | None, wanted: Container[str]) -> Recorded:
+    """What `store` holds now of the trials whose results have the keys that are `wanted`."""
+    fold = Recorded(wanted)
+    if store is not None:
+        async for event in store.read(follow=False):
+            fold.apply(event)
+    return fold
+
+
+def trace_from(data: Any) -> Trace | None:
+    """The trace that a store holds; None where it could not be kept, or cannot be read."""
+    try:
+        return validate(Trace, data)
+    except RecordError:
+        return None

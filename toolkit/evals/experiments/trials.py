@@ -1,0 +1,262 @@
+"""Trials: one trial of a case, from the call of the task to its scores, written down on the way."""
+
+import asyncio
+import inspect
+import math
+import time
+from collections.abc import Awaitable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from toolkit.evals.experiments.limiter import Limiter
+from toolkit.evals.experiments.metering import TrialMeter
+from toolkit.evals.experiments.plan import Trial
+from toolkit.evals.experiments.result import TrialResult, trial_outcome
+from toolkit.evals.experiments.retrying import pause_before_retry_s
+from toolkit.evals.experiments.store import RESULTS, TRACES, Journal, Recorded, trace_from
+from toolkit.evals.experiments.tasks import Task, TaskFailed, call_task, trace_of
+from toolkit.evals.scorers.scorers import Score, Scorer, as_scores, call, name_of
+from toolkit.models.deadline import within
+from toolkit.models.ledger import Ledger
+from toolkit.models.meter import metered_by
+from toolkit.traces import Trace
+
+
+class Refused(Exception):
+    """A cap forbade a call of the trial, so that it was not run."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all trials of an experiment share."""
+
+    task: Task
+    takes_trial: bool
+    """Whether the task takes the number of the trial too."""
+    scorers: Sequence[Scorer]
+    journal: Journal
+    recorded: Recorded
+    ledger: Ledger
+    limiter: Limiter
+    threads: ThreadPoolExecutor
+    timeout_s: float
+    max_retries: int
+
+
+class TrialRun:
+    """A trial under way. What came of it before, in another process, counts."""
+
+    def __init__(self, trial: Trial, setting: Setting):
+        self.trial = trial
+        self._setting = setting
+        recorded = setting.recorded
+        self.attempts = recorded.attempts[trial.key]
+        self.possibly_billed = len(recorded.in_flight[trial.key])
+        before = recorded.answers.get(trial.key) or recorded.results.get(trial.result_key)
+        self._cost_before_usd = before.cost_usd if before else 0.0
+        self._waited_s = before.waited_s if before else 0.0
+        self._told_usd = 0.0
+        self.cost_is_unknown = False
+        """Whether the task answered live, and nobody knows what that cost."""
+        self._latency_s: float | None = None
+        self._unwritten: Any = None
+        """The task's answer as JSON, until it is in the journal."""
+        self._meter = TrialMeter(setting.ledger, setting.limiter, self._write_reserved)
+
+    @property
+    def cost_usd(self) -> float:
+        """Dollars known to be spent on this trial."""
+        return self._cost_before_usd + self._meter.cost_usd
+
+    async def result(self) -> TrialResult:
+        """What becomes of it, in the journal too. Raises `Refused`."""
+        trace = self._recorded_answer() or await self._answer()
+        if isinstance(trace, TrialResult):
+            return trace
+        scores = await self._scores(trace)
+        status, passed = trial_outcome(scores)
+        reasons = [f"{score.name}: {score.why}" for score in scores if score.value is None]
+        why = "; ".join(reasons) if status == "unscored" else ""
+        return self._write_result(status, why, scores=scores, passed=passed, trace=trace)
+
+    def _recorded_answer(self) -> Trace | None:
+        """The trace that the task gave before, where its scores are all that is missing."""
+        answer = self._setting.recorded.answers.get(self.trial.key)
+        if answer is None:
+            return None
+        self._latency_s = answer.latency_s
+        return trace_from(answer.trace)
+
+    async def _answer(self) -> Trace | TrialResult:
+        """The trace of the first attempt that gives one; where none does, the result."""
+        retries_left = self._setting.max_retries
+        while True:
+            await self._begin_attempt()
+            try:
+                return await self._attempt()
+            except TaskFailed as failure:
+                error = failure.__cause__ or failure
+                pause_s = pause_before_retry_s(error, self._setting.max_retries - retries_left + 1)
+                if self._meter.refusal:
+                    raise self._refused() from failure
+                if pause_s is None or retries_left == 0:
+                    return self._write_result("errored", str(failure))
+                self.write_given_up(str(failure))
+            retries_left -= 1
+            self._waited_s += pause_s
+            await asyncio.sleep(pause_s)
+
+    async def _begin_attempt(self) -> None:
+        """Write down that the task is called, before it is."""
+        self.attempts += 1
+        about = {"case": self.trial.case.id, "number": self.trial.number}
+        self._write("trial.started", about)
+        await self._setting.journal.stored()
+
+    async def _attempt(self) -> Trace:
+        began = time.monotonic()
+        waited_before_s = self._meter.waited_s
+        setting = self._setting
+        case, number = self.trial.case, self.trial.number
+        with metered_by(self._meter):
+            arguments = (case, number) if setting.takes_trial else (case,)
+            returned = await call_task(setting.task, arguments, setting.timeout_s, setting.threads)
+        if self._meter.refusal:
+            raise TaskFailed(self._meter.refusal)
+        trace = trace_of(returned, case, number, self._meter.source)
+        elapsed_s = time.monotonic() - began
+        self._latency_s = max(0.0, elapsed_s - (self._meter.waited_s - waited_before_s))
+        if not self._meter.n_calls:
+            self._take_stated_cost(trace)
+        self._unwritten = json_of(trace)
+        return trace
+
+    def _take_stated_cost(self, trace: Trace) -> None:
+        """Count the cost that a trace states, where no call to a model was seen."""
+        stated = trace.meta.get("cost_usd")
+        if isinstance(stated, int | float) and 0 <= stated < math.inf:
+            self._meter.note(float(stated), trace.source)
+        self.cost_is_unknown = trace.source == "live" and not self._meter.n_calls
+
+    async def _scores(self, trace: Trace) -> tuple[Score, ...]:
+        """The scores of each scorer; those of the same name are told apart by a number."""
+        scores: dict[str, Score] = {}
+        case = self.trial.case
+        with metered_by(self._meter):
+            for scorer in self._setting.scorers:
+                returned = call(scorer, trace, case)
+                if inspect.isawaitable(returned):
+                    self._write_answer()
+                    returned = await self._awaited(scorer, returned)
+                found = as_scores(scorer, returned)
+                for name, score in found.items():
+                    if name in scores:
+                        name = f"{name} ({name_of(scorer)})"
+                    scores[name] = as_stored(score, name)
+        if self._meter.refusal:
+            raise self._refused()
+        return tuple(scores.values())
+
+    async def _awaited(self, scorer: Scorer, returned: Awaitable[Any]) -> Any:
+        """What an async scorer returns in time; an unscored score where it raises."""
+        try:
+            async with within(self._setting.timeout_s):
+                return await returned
+        except TimeoutError as error:
+            why = str(error) or f"no score within {self._setting.timeout_s:g} s"
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+        return Score(name_of(scorer), None, why)
+
+    def _write_answer(self) -> None:
+        """Write down the task's answer, which a scorer that takes time must not lose."""
+        if self._unwritten is not None:
+            self._write("trial.trace", {**self._costs(), "trace": self._unwritten})
+            self._unwritten = None
+
+    def _refused(self) -> Refused:
+        self.write_given_up(self._meter.refusal)
+        return Refused(self._meter.refusal)
+
+    def write_given_up(self, why: str) -> None:
+        """Write down that this attempt ended without a result."""
+        self._write("trial.given_up", {**self._costs(), "why": why})
+
+    def _write_result(
+        self,
+        status: Any,
+        why: str,
+        scores: tuple[Score, ...] = (),
+        passed: bool | None = None,
+        trace: Trace | None = None,
+    ) -> TrialResult:
+        result = TrialResult(
+            self.trial.case.id,
+            self.trial.number,
+            status,
+            scores,
+            passed,
+            None if trace is None else trace.id,
+            self._meter.source if trace is None else trace.source,
+            self.cost_usd,
+            self._latency_s if trace is not None else None,
+            self._waited_s + self._meter.waited_s,
+            self.attempts,
+            self.possibly_billed,
+            why,
+        )
+        key = self.trial.result_key
+        data = {
+            "key": key,
+            "result": json_of_result(result),
+            "trace": self._unwritten,
+        }
+        self._write("trial.result", {**self._costs(), **data})
+        return result
+
+    def _costs(self) -> dict[str, Any]:
+        """What the attempt cost since this was asked last, at most; and what the trial took so
+        far.
+        """
+        usd = self._meter.held_usd - self._told_usd
+        self._told_usd = self._meter.held_usd
+        waited_s = self._waited_s + self._meter.waited_s
+        costs = {
+            "usd": usd,
+            "cost_usd": self.cost_usd,
+            "waited_s": waited_s,
+            "latency_s": self._latency_s,
+        }
+        return {name: value for name, value in costs.items() if value}
+
+    async def _write_reserved(self, usd: float) -> None:
+        self._write("trial.reserved", {"usd": usd})
+        await self._setting.journal.stored()
+
+    def _write(self, kind: str, data: dict[str, Any]) -> None:
+        about = {"trial": self.trial.key, "attempt": self.attempts}
+        self._setting.journal.put(kind, about | data)
+
+
+def as_stored(score: Score, name: str) -> Score:
+    """A score under its `name`, as it comes back from the store: a number is a float."""
+    value = score.value
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    elif name == score.name:
+        return score
+    return replace(score, name=name, value=value)
+
+
+def json_of_result(result: TrialResult) -> Any:
+    """A result as JSON; a score's value is one of several types, of which pydantic would warn."""
+    return RESULTS.dump_python(result, mode="json", exclude_defaults=True, warnings=False)
+
+
+def json_of(trace: Trace) -> Any:
+    """A trace as JSON; None where some of what it holds is none."""
+    try:
+        return TRACES.dump_python(trace, mode="json", exclude_defaults=True)
+    except Exception:  # objects of the task's own are asked to be JSON here
+        return None
