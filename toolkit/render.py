@@ -35,6 +35,7 @@ __all__ = [
     "marked",
     "printable",
     "qr_code",
+    "spaced",
     "table",
     "tag",
     "visible",
@@ -161,6 +162,11 @@ def _attribute(key: str, value: str | bool | None) -> str:
 def fragment(*children: object) -> Html:
     """Children one after the other, escaped where they are not `Html`."""
     return Html("".join([_safe(child) for child in children]))
+
+
+def spaced(*children: object) -> Html:
+    """Children in a line, with a space between: they are apart without any style too."""
+    return Html(" ".join([_safe(child) for child in children if child]))
 
 
 def details(summary: object, *body: object, open_: bool = False) -> Html:

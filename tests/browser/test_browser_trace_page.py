@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,8 @@ async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures)
 
     traces = [talk(number, failing=number in (5, 17)) for number in range(20)]
     traces[11] = talk(11, words="The lighthouse is by the **canal**.")
+    prompt = Step("rules", "message", "system", "Say nothing of the lighthouse.")
+    traces[12] = replace(traces[12], steps=[prompt, *traces[12].steps])
     await show(page, tmp_path, viewer(traces, "visits.jsonl").html)
     names = page.locator("#rows tbody a")
     await expect(names).to_have_count(20)
@@ -171,7 +174,7 @@ async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures)
     assert (await names.all_inner_texts())[:3] == ["visit-17", "visit-5", "visit-19"]
     await page.screenshot(path=pictures / "viewer-list.png")
 
-    await page.get_by_placeholder("Words anywhere in a trace").fill("LIGHTHOUSE canal")
+    await page.get_by_placeholder("Words of a trace").fill("LIGHTHOUSE canal")
     await expect(names).to_have_count(1)
     await expect(page.get_by_role("status")).to_have_text("1 of 20")
     await names.first.click()
@@ -180,7 +183,7 @@ async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures)
 
     await page.keyboard.press("Escape")
     await expect(page.locator("#list")).to_be_visible()
-    await page.get_by_placeholder("Words anywhere in a trace").fill("")
+    await page.get_by_placeholder("Words of a trace").fill("")
     await expect(names).to_have_count(20)
 
 

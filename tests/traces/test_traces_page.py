@@ -352,8 +352,23 @@ def test_the_end_of_a_trace_is_its_last_step_that_says_something():
     usage = Step("u", "model.usage", "support", "", data={"usage": {"input_tokens": 7}})
     talk = [said("user", "Hello"), said("support", "Bye")] * SHOWS_END
     head = head_of(trace_html(Trace("t", [*talk, usage])))
-    assert f">{len(talk)}</a> · <bdi>support: Bye</bdi>" in head
-    assert "It ends" not in head_of(trace_html(Trace("t", [usage] * SHOWS_END)))
+    words = re.sub(r"<[^>]*>", "", head)
+    assert f"Its last words are step {len(talk)} of {len(talk) + 1} · support: Bye" in words
+    assert "Its last" not in head_of(trace_html(Trace("t", [usage] * SHOWS_END)))
+
+
+def test_words_that_stand_in_a_line_are_apart_without_any_style():
+    steps = [
+        said("user", "Is a bike free?", 0.0),
+        *call(1, "find", {"day": "today"}, "no such day", True, duration_s=2.0),
+        *call(2, "find", {"day": "monday"}, "2 bikes", False),
+        said("assistant", "Two.", 134.0, model="m-1"),
+    ]
+    meta = {"outcome": "failed", "model": "m-1", "cost_usd": 0.11}
+    html = trace_html(Trace("t", steps, meta)).partition("</style>")[2]
+    inline = "span|code|strong|label|a|bdi"
+    joined = rf"[^>\s]</(?:{inline})>(?:</(?:{inline})>)*(?:<(?:{inline})\b[^>]*>)+[^<\s]"
+    assert re.findall(joined, html) == []
 
 
 def test_two_long_texts_are_shown_without_being_compared():

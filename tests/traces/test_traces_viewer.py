@@ -103,6 +103,17 @@ def test_the_page_of_one_trace_stands_in_the_file_as_it_is_read():
     assert set(Data(page.html).values) == {"rows-data"}
 
 
+def test_the_page_of_one_trace_offers_no_key_to_another():
+    keys = {"n", "p", "o", "j", "k", "/", "Esc"}
+    for traces, offered in (([talk(0), talk(1)], keys), ([talk(0)], {"n", "p", "o"})):
+        page = viewer(traces, "visits.jsonl")
+        assert set(re.findall("<kbd>(.+?)</kbd>", page.html)) == offered
+
+
+def test_the_list_says_where_its_traces_come_from_where_all_come_from_one_source():
+    assert "2 traces, all imported<" in viewer([talk(0), talk(1)], "visits.jsonl").html
+
+
 def test_where_the_pages_are_too_many_those_that_failed_go_first(monkeypatch):
     traces = [talk(number, failed=number == 7, words="word " * 500) for number in range(9)]
     monkeypatch.setattr(module, "PAGES_CHARS", 12_000)

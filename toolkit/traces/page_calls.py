@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from toolkit.render import Html, details, fragment, tag
+from toolkit.render import Html, details, fragment, spaced, tag
 from toolkit.traces.amounts import quantity, seconds
 from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.outline import Entry
@@ -64,7 +64,7 @@ def result_html(entry: Entry, reading: Reading) -> Html:
 
 def _folded(head: list[Html], body: list[Html], is_open: bool) -> Html:
     inside = tag("div", *body, class_="inside")
-    return tag("div", details(fragment(*head), inside, open_=is_open), class_="call")
+    return tag("div", details(spaced(*head), inside, open_=is_open), class_="call")
 
 
 def _badge(entry: Entry) -> Html:

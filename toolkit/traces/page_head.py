@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.render import Html, details, fragment, table, tag
+from toolkit.render import Html, details, fragment, spaced, table, tag
 from toolkit.traces.amounts import dollars, quantity, seconds, thousands
 from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.fields import without
@@ -56,7 +56,7 @@ def head_html(trace: Trace, entries: Entries) -> Html:
         "header",
         tag("h1", tag("bdi", trace.id)),
         about,
-        tag("div", *_pills(trace, entries), class_="pills"),
+        tag("div", spaced(*_pills(trace, entries)), class_="pills"),
         _went_wrong(trace, entries),
         _scores(trace, entries),
         _record(trace),
@@ -149,7 +149,7 @@ def _went_wrong(trace: Trace, entries: Entries) -> Html:
         lines[SHOWN_FAILURES:] = [details(summary, *lines[SHOWN_FAILURES:])]
     telling = [entry for entry in entries if _tells(entry.step)]
     if telling and len(entries) >= SHOWS_END:
-        lines.append(_end(telling[-1]))
+        lines.append(_end(telling[-1], len(trace.steps)))
     return tag("div", *lines, class_=look) if lines else fragment()
 
 
@@ -182,17 +182,21 @@ def _tells(step: Step) -> bool:
     return step.kind.startswith("tool.") or bool(step.content.strip())
 
 
-def _end(last: Entry) -> Html:
-    """The last step that tells something: who acts, and the words of a message."""
+def _end(last: Entry, n_steps: int) -> Html:
+    """The last step that tells something: who acts, and the words of a message. What follows it is
+    the result of its call, or a count of tokens.
+    """
     step = last.step
-    words = f"a call of {last.name}"
+    what = "Its last call is"
+    words = last.name
     if not step.kind.startswith("tool."):
+        what = "Its last words are"
         words = f"{last.who}: {shortened(step.content, END_CHARS)}"
     return tag(
         "div",
-        "It ends at step ",
+        f"{what} step ",
         _link(last, last.number),
-        " · ",
+        f" of {n_steps:,} · ",
         tag("bdi", words),
         class_="soft",
     )

@@ -1,6 +1,6 @@
 """The entries of a trace as HTML: messages, reasoning, other events; calls are in page_calls."""
 
-from toolkit.render import Html, details, fragment, markdown, tag
+from toolkit.render import Html, details, fragment, markdown, spaced, tag
 from toolkit.traces.brief import shortened
 from toolkit.traces.outline import Entry
 from toolkit.traces.page_about import (
@@ -65,10 +65,12 @@ def _event_html(entry: Entry, reading: Reading) -> Html:
     text, pictures = without_pictures(step.content)
     head = tag(
         "header",
-        tag("strong", _label(entry), class_="actor"),
-        span("failed", "badge failed") if entry.failed else "",
-        time_html(step, reading),
-        model_html(step),
+        spaced(
+            tag("strong", _label(entry), class_="actor"),
+            span("failed", "badge failed") if entry.failed else "",
+            time_html(step, reading),
+            model_html(step),
+        ),
         tag("div", used_html(entry), rest_html(step), class_="aside"),
         class_="who",
     )

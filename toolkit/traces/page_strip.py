@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 
-from toolkit.render import Html, fragment, tag
+from toolkit.render import Html, fragment, spaced, tag
 from toolkit.traces.brief import shortened
 from toolkit.traces.outline import Entry
 from toolkit.traces.page_about import soft, span
@@ -28,8 +28,8 @@ def bar_html(entries: Sequence[Entry]) -> Html:
         first = f"#{failed[0].anchor}"
         tools.append(tag("a", "first error", href=first, class_="next-error"))
         names.append(span("failed", "failed"))
-    tools.append(tag("span", *names, class_="keys", aria_hidden="true"))
-    toolbox = tag("div", *tools, class_="tools")
+    tools.append(tag("span", spaced(*names), class_="keys", aria_hidden="true"))
+    toolbox = tag("div", spaced(*tools), class_="tools")
     return tag("div", _strip(entries), toolbox, class_="bar")
 
 

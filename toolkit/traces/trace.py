@@ -76,9 +76,9 @@ class Trace:
         return trace_block(self)
 
 
-def title(trace: Trace) -> str:
+def title(trace: Trace, max_chars: int = TITLE_CHARS) -> str:
     """The title that the source states, else the first words of the user; empty without either."""
     stated = trace.meta.get("title")
     text = stated if isinstance(stated, str) and stated.strip() else trace.text("user")
-    words = " ".join(text.split(None, TITLE_CHARS))  # each of the words has a letter at least
-    return words if len(words) <= TITLE_CHARS else words[: TITLE_CHARS - 1] + "…"
+    words = " ".join(text.split(None, max_chars))  # each of the words has a letter at least
+    return words if len(words) <= max_chars else words[: max_chars - 1] + "…"

@@ -42,9 +42,10 @@ async function pageOf(at) {
 const texts = new Map();
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&amp;": "&" };
 
-// quicker than a parser, for what is only searched: Fieldbook escapes every < and > that is no tag
+// the words of every step but the system prompt, which all traces share; quicker than a parser, for
+// what is only searched: Fieldbook escapes every < and > that is no tag
 function wordsOf(html) {
-  return html.replace(/<[^>]*>/g, " ").replace(/&(lt|gt|quot|#x27|amp);/g, (name) => ENTITIES[name]);
+  return html.replace(/<article class="step system.*?<\/article>/gs, " ").replace(/<[^>]*>/g, " ").replace(/&(lt|gt|quot|#x27|amp);/g, (name) => ENTITIES[name]);
 }
 
 async function textOf(at) {
@@ -71,10 +72,19 @@ function made(name, text, look) {
   return node;
 }
 
+// as the page of a trace says it
+function duration(value) {
+  if (value < 60) return `${value.toFixed(1)} s`;
+  const [minutes, rest] = [Math.floor(Math.round(value) / 60), Math.round(value) % 60];
+  if (value < 3600) return `${minutes} min ${rest} s`;
+  const inMinutes = Math.round(value / 60);
+  return `${Math.floor(inMinutes / 60).toLocaleString("en")} h ${inMinutes % 60} min`;
+}
+
 function amount(key, value) {
   if (value === null || value === "") return "";
   if (key === "cost_usd") return "$" + (value < 0.01 && value > 0 ? value.toPrecision(2) : value.toFixed(2));
-  if (key === "duration_s") return value < 60 ? `${value.toFixed(1)} s` : `${Math.round(value / 6) / 10} min`;
+  if (key === "duration_s") return duration(value);
   return typeof value === "number" ? value.toLocaleString("en") : value;
 }
 
@@ -153,6 +163,8 @@ function drawList() {
   });
   element("rows").tBodies[0].replaceChildren(...lines);
   element("more").hidden = order.length <= limit;
+  const count = (n) => n.toLocaleString("en");
+  element("more").textContent = `Show more: ${count(limit)} of ${count(order.length)} are shown`;
   element("failed-first").setAttribute("aria-pressed", failedFirst);
   element("found").textContent = words.length || order.length > limit
     ? `${order.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : "";

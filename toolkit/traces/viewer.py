@@ -7,23 +7,25 @@ browser unpacks the one that is read.
 import gzip
 import os
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.render import Html, document, fragment, tag, visible
+from toolkit.render import Html, document, fragment, spaced, tag, visible
 from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import shortened
 from toolkit.traces.measures import trace_row
 from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
 from toolkit.traces.outline import failed_entries
 from toolkit.traces.page import STYLE, page_html
-from toolkit.traces.trace import Trace
+from toolkit.traces.trace import Trace, title
 
 PAGES_CHARS = 8_000_000
 """How many characters of pages a viewer holds, unless all are asked for."""
-ID_CHARS, OUTCOME_CHARS = 80, 40
+ID_CHARS, OUTCOME_CHARS, TITLE_CHARS = 80, 40, 160
+KEYS = {"n": "next error", "p": "previous error", "o": "open all"}
+KEYS_OF_A_LIST = {"j": "next trace", "k": "previous trace", "/": "search", "Esc": "the list"}
 SCRIPT = Path(__file__).with_suffix(".js")
 LOOK = Path(__file__).with_suffix(".css")
 
@@ -73,7 +75,12 @@ def viewer(
         n_pages = len(pages)
         for position, row in enumerate(rows):
             row["page"] = f"page-{position}" in pages
-    body = [_list(name, len(traces), n_pages), tag("div", shown, id="trace"), _keys()]
+    sources = {trace.source for trace in traces}
+    body = [
+        _list(name, len(traces), n_pages, sources),
+        tag("div", shown, id="trace"),
+        _keys(KEYS if len(traces) == 1 else KEYS | KEYS_OF_A_LIST),
+    ]
     html = document(
         name,
         *body,
@@ -105,7 +112,7 @@ def _row(trace: Trace) -> dict[str, Any]:
     models = models_of(trace)
     return {
         "id": shortened(trace.id, ID_CHARS),
-        "title": visible(figures["title"]),
+        "title": visible(title(trace, TITLE_CHARS)),
         "outcome": shortened(outcome, OUTCOME_CHARS),
         "look": outcome_look(outcome),
         "reward": reward_of(trace),
@@ -141,9 +148,11 @@ def _pages(
     return pages
 
 
-def _list(name: str, n_traces: int, n_pages: int) -> Html:
+def _list(name: str, n_traces: int, n_pages: int, sources: Set[str]) -> Html:
     """The search and an empty table, which the script fills."""
     sizes = quantity(n_traces, "trace")
+    if len(sources) == 1:
+        sizes += f", {'all ' if n_traces > 1 else ''}{min(sources)}"
     left_out: object = ""
     if n_pages < n_traces:
         left_out = tag(
@@ -154,7 +163,11 @@ def _list(name: str, n_traces: int, n_pages: int) -> Html:
             id="left-out",
         )
     box = tag(
-        "input", type="search", id="search", placeholder="Words anywhere in a trace", size="32"
+        "input",
+        type="search",
+        id="search",
+        placeholder="Words of a trace, but its system prompt",
+        size="32",
     )
     first = tag("button", "Failed first", type="button", id="failed-first")
     tools = tag("div", box, first, tag("span", id="found", class_="soft", role="status"))
@@ -168,18 +181,7 @@ def _list(name: str, n_traces: int, n_pages: int) -> Html:
     return tag("section", head, no_script, tools, table, more, id="list", hidden=n_traces == 1)
 
 
-def _keys() -> Html:
+def _keys(keys: Mapping[str, str]) -> Html:
     """The keys, which the script makes work."""
-    keys = {
-        "n": "next error",
-        "p": "previous error",
-        "o": "open all",
-        "j": "next trace",
-        "k": "previous trace",
-        "/": "search",
-        "Esc": "the list",
-    }
-    words: list[object] = []
-    for key, act in keys.items():
-        words += [tag("kbd", key), f" {act}  "]
-    return tag("p", *words, class_="soft", id="keys", hidden=True)
+    hints = [tag("span", tag("kbd", key), f" {act}") for key, act in keys.items()]
+    return tag("p", spaced(*hints), class_="soft", id="keys", hidden=True)
