@@ -35,7 +35,8 @@ async def within(seconds: float) -> AsyncIterator[None]:
 @asynccontextmanager
 async def clock_stopped() -> AsyncIterator[None]:
     """Put off every deadline of the current task by as long as the block takes."""
-    clock, task = asyncio.get_running_loop().time, asyncio.current_task()
+    clock = asyncio.get_running_loop().time
+    task = asyncio.current_task()
     began = clock()
     own = [
         deadline for owner, deadline in _deadlines.get() if owner is task and not deadline.expired()

@@ -1,8 +1,7 @@
 """Records become traces, with a report of what was read, skipped and passed over."""
 
 import json
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from toolkit.traces.formats.form import Format
 from toolkit.traces.groups import Group, Groups
 from toolkit.traces.ids import Record, Taken
 from toolkit.traces.messages import UNREAD
-from toolkit.traces.report import ImportReport, Problem, SkippedRecords, Traces
+from toolkit.traces.report import ImportReport, Problem, Traces
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.spans import NOTES
 from toolkit.traces.tally import (
@@ -37,6 +36,7 @@ from toolkit.traces.tally import (
 from toolkit.traces.trace import Trace
 
 SHOWN_CHARS = 40
+SHOWN_FIELDS = 10
 
 
 class Import:
@@ -138,69 +138,77 @@ class Import:
             self._read(group.envelope(), group.format, group.tally, group)
         name_all_skipped(self.tallies)
         self._traces.sort(key=lambda entry: entry[:2])
-        traces = [trace for _, _, made in self._traces for trace in made]
+        traces: list[Trace] = []
+        for _, _, traces_of_record in self._traces:
+            traces += traces_of_record
         return Traces(traces, self.report())
 
     def report(self) -> ImportReport:
         """What was read so far, from all files together."""
         reports = [tally.report() for tally in self.tallies]
-        return reports[0] if len(reports) == 1 else ImportReport.together(self.path, reports)
+        if len(reports) == 1:
+            return reports[0]
+        return ImportReport.together(self.path, reports)
 
     def _skip(self, record: RawRecord, format_: Format | None) -> None:
-        fields = record.value if isinstance(record.value, dict) else scalar_fields(record.raw)
-        why = record.error or f"{NO_FORM}: its fields are {', '.join(list(fields)[:10])}"
-        if not record.error and not isinstance(record.value, dict):
-            why = f"a record is an object, not {json.dumps(record.value)[:SHOWN_CHARS]}"
-        scalars = {name: value for name, value in fields.items() if isinstance(value, str | int)}
-        self.tally.skip(_problem(record, None, RecordError(why)), scalars, format_)
+        """Name a record that is broken, or of no known form."""
+        value = record.value
+        fields = value if isinstance(value, dict) else scalar_fields(record.raw)
+        if record.error:
+            why = record.error
+        elif isinstance(value, dict):
+            names = ", ".join(list(fields)[:SHOWN_FIELDS])
+            why = f"{NO_FORM}: its fields are {names}"
+        else:
+            why = f"a record is an object, not {json.dumps(value)[:SHOWN_CHARS]}"
+        scalars = {name: field for name, field in fields.items() if isinstance(field, str | int)}
+        problem = _problem(record, None, RecordError(why))
+        self.tally.skip(problem, scalars, format_)
 
     def _parts(self, record: RawRecord, format_: Format) -> list[RawRecord]:
         """The records inside a record, or the record itself."""
         if format_.parts is None:
             return [record]
         parts = answer_of(format_.parts, record.value)
+        place = f"record {record.number}, line {record.line}"
         for field in passed_over([record.value], values_of_parts(parts), format_.converted):
-            self.tally.passed_over.add(field, f"record {record.number}, line {record.line}")
+            self.tally.passed_over.add(field, place)
         return [replace(record, value=part) for part in parts]
 
     def _read(
         self, record: RawRecord, format_: Format, tally: Tally, group: Group | None = None
     ) -> None:
-        """Read a record: one that stands by itself, or the envelope of a group.
-
-        What is compared with the traces are the values of the group's members, not the envelope.
-        """
-        own_id = stated_id(format_, record.value) or None
-        values = [record.value]
-        if group is not None:
-            own_id = own_id or group.id or None
-            values = record.value["records"]
-        id_ = self._ids.unused(own_id or f"{Path(tally.path).stem}-{record.number}")
+        """Read a record: one that stands by itself, or the envelope of a group."""
+        own_id = stated_id(format_, record.value)
+        if not own_id and group is not None:
+            own_id = group.id
+        number = record.number
+        id_ = self._ids.unused(own_id or f"{Path(tally.path).stem}-{number}")
         try:
             try:
                 traces, kept = _read_record(record, format_, id_)
             except TooDeep:
                 record = _cut(record)
-                values = [record.value] if group is None else record.value["records"]
                 traces, kept = _read_record(record, format_, id_)
         except RecordError as error:
             self._ids.discard(id_)
             if record.n_cut:
                 error = RecordError(f"{error.why}; it is {TOO_DEEP}", field=error.field)
-            tally.problems.append(_problem(record, own_id, error))
+            tally.problems.append(_problem(record, own_id or None, error))
             return
-        named = [traces[0] if traces[0].id == id_ else self._renamed(traces[0])]
-        named += [self._renamed(trace) for trace in traces[1:]]
-        self._traces.append((tally.place, record.number, named))
+        for at, trace in enumerate(traces):
+            if at > 0 or trace.id != id_:
+                traces[at] = self._renamed(trace)
+        self._traces.append((tally.place, number, traces))
         if own_id and id_ != own_id:
-            tally.notes.append(
-                f"record {record.number}: the id {own_id} stands in an earlier one; "
-                f"this one is {id_}"
-            )
-        self._look_back(record, format_, tally, values, named, kept)
+            note = f"the id {own_id} stands in an earlier one; this one is {id_}"
+            tally.notes.append(f"record {number}: {note}")
+        # what is compared with the traces is what the members of a group hold, not its envelope
+        values = [record.value] if group is None else record.value["records"]
+        self._look_back(record, format_, tally, values, traces, kept)
 
     def _renamed(self, trace: Trace) -> Trace:
-        """A trace that is not the first of its record, under an id that no other one has."""
+        """A trace under an id that no other one has."""
         id_ = self._ids.unused(trace.id)
         return trace if id_ == trace.id else replace(trace, id=id_)
 
@@ -214,29 +222,34 @@ class Import:
         kept: Values,
     ) -> None:
         """Compare the traces of a record with what stood in it."""
+        place = place_of(record, traces[0].id)
         tally.count(traces)
         for value in values:
             for trace in traces:
                 tally.unknown_fields |= value.keys() & trace.meta.keys()
         for field in passed_over(values, kept, format_.converted):
-            tally.passed_over.add(field, place_of(record, traces[0].id))
-        for warning in warnings_of(traces):
-            tally.warnings.add(warning, place_of(record, traces[0].id))
-        if record.n_cut:
-            what = f"values {TOO_DEEP}: in their place stands {CUT!r}"
-            tally.warnings.add(what, place_of(record, traces[0].id))
-        for name in unread_fields(traces):
-            warning = f"the field {name} of a message is not understood: see data[{UNREAD!r}]"
-            tally.warnings.add(warning, place_of(record, traces[0].id))
-        not_finite = sorted({*record.not_finite, *take_not_finite(traces)})
-        if not_finite:
-            place = place_of(record, traces[0].id)
-            numbers = ", ".join(not_finite)
-            tally.warnings.add(f"{numbers} became null, as JSON has no word for it", place)
+            tally.passed_over.add(field, place)
+        for warning in _warnings(record, traces):
+            tally.warnings.add(warning, place)
         for trace in traces:
             repairs = trace.meta.get(NOTES)
-            for repair in repairs if isinstance(repairs, list) else ():
+            if not isinstance(repairs, list):
+                continue
+            for repair in repairs:
                 tally.notes.append(f"record {record.number} ({trace.id}): {repair}")
+
+
+def _warnings(record: RawRecord, traces: list[Trace]) -> Iterator[str]:
+    """What a reader should know of the traces of a record."""
+    yield from warnings_of(traces)
+    if record.n_cut:
+        yield f"values {TOO_DEEP}: in their place stands {CUT!r}"
+    for name in unread_fields(traces):
+        yield f"the field {name} of a message is not understood: see data[{UNREAD!r}]"
+    not_finite = {*record.not_finite, *take_not_finite(traces)}
+    if not_finite:
+        numbers = ", ".join(sorted(not_finite))
+        yield f"{numbers} became null, as JSON has no word for it"
 
 
 def collect(
@@ -248,18 +261,6 @@ def collect(
     for record in records:
         importing.add(record, format_)
     return importing.finish()
-
-
-def warn_of_skipped(report: ImportReport) -> None:
-    """Warn once of all the records that were skipped, in the name of the caller's caller."""
-    n_skipped = len(report.problems)
-    if n_skipped:
-        warnings.warn(
-            f"{report.path}: {n_skipped} of {report.n_records} records skipped; "
-            f"first {report.problems[0]}. All are in .report.problems.",
-            SkippedRecords,
-            stacklevel=3,
-        )
 
 
 def _read_record(record: RawRecord, format_: Format, id_: str) -> tuple[list[Trace], Values]:

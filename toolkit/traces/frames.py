@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from toolkit.records import RecordError
-from toolkit.traces.collect import collect, warn_of_skipped
+from toolkit.traces.collect import collect
 from toolkit.traces.formats import row_format
 from toolkit.traces.inputs import frame_rows
 from toolkit.traces.measures import trace_row
-from toolkit.traces.report import Traces
+from toolkit.traces.report import Traces, warn_of_skipped
 from toolkit.traces.scan import RawRecord
 from toolkit.traces.trace import Source, Trace
 

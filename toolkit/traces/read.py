@@ -8,7 +8,7 @@ from typing import Any
 from toolkit.errors import UsageError
 from toolkit.records import RecordError
 from toolkit.traces.amounts import quantity
-from toolkit.traces.collect import Import, warn_of_skipped
+from toolkit.traces.collect import Import
 from toolkit.traces.columns import Request, read_by_columns, read_named_columns
 from toolkit.traces.encodings import in_utf8
 from toolkit.traces.formats import Columns, Format, known_formats
@@ -19,7 +19,7 @@ from toolkit.traces.listing import SUFFIXES
 from toolkit.traces.recognise import Recogniser, are_messages, beginning, conversation
 from toolkit.traces.refusal import refusal
 from toolkit.traces.relaxed import NOTE, proper_json
-from toolkit.traces.report import Traces
+from toolkit.traces.report import Traces, warn_of_skipped
 from toolkit.traces.scan import LOOKED_AT, RawRecord, is_json, scan
 from toolkit.traces.table import is_table, read_table
 

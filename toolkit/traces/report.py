@@ -1,5 +1,6 @@
 """Traces, the list, and the report of how it was read: what came in, what was skipped, and why."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -284,3 +285,15 @@ class Traces(list[Trace]):
         table = render.table(rows, TRACE_COLUMNS)
         report = render.Html(self.report._repr_html_())
         return render.block(report, table)
+
+
+def warn_of_skipped(report: ImportReport) -> None:
+    """Warn once of all the records that were skipped, in the name of the caller's caller."""
+    n_skipped = len(report.problems)
+    if n_skipped:
+        warnings.warn(
+            f"{report.path}: {n_skipped} of {report.n_records} records skipped; "
+            f"first {report.problems[0]}. All are in .report.problems.",
+            SkippedRecords,
+            stacklevel=3,
+        )

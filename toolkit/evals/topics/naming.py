@@ -1,6 +1,7 @@
 """The names of topics: for each the words that tell it from the others, and a sentence of it."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,30 +32,42 @@ def named_topics(
     rows = []
     for topic, words in enumerate(_topic_words(texts, labels)):
         members = np.flatnonzero(labels == topic)
-        mean = vectors[members].mean(axis=0)
-        nearness = vectors[members] @ mean
-        order = np.argsort(-nearness, kind="stable")
-        nearest = members[order[:EXAMPLES_SHOWN]]
+        nearest = _nearest_to_mean(members, vectors)
+        sentence = _telling_sentence([texts[row] for row in nearest], words)
         examples = tuple(ids[row] for row in nearest)
-        sentence = _telling_sentence([texts[row] for row in nearest], words.split(", "))
         rows.append((topic, len(members), words, examples, sentence))
     return pd.DataFrame(rows, columns=["topic", "size", "words", "examples", "sentence"])
 
 
-def _telling_sentence(texts: list[str], words: list[str]) -> str:
+def _nearest_to_mean(members: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """The rows of the items that are nearest to the mean of a topic."""
+    member_vectors = vectors[members]
+    nearness = member_vectors @ member_vectors.mean(axis=0)
+    order = np.argsort(-nearness, kind="stable")
+    return members[order[:EXAMPLES_SHOWN]]
+
+
+def _telling_sentence(texts: list[str], words: str) -> str:
     """The first sentence that has most of `words`; where there is one, of a fair length, and
     without a number.
     """
-    sentences = []
-    for text in texts:
-        sentences += [part.strip() for part in SENTENCE_END.split(text) if part.strip()]
+    topic_words = set(words.split(", "))
 
-    def tells(sentence: str) -> tuple[bool, bool, int]:
+    def telling(sentence: str) -> tuple[bool, bool, int]:
         is_fair = len(sentence.split()) in SENTENCE_WORDS
+        has_digit = HAS_DIGIT.search(sentence) is not None
         spoken = set(re.findall(TOKEN, sentence.lower()))
-        return is_fair, not HAS_DIGIT.search(sentence), len(spoken.intersection(words))
+        return is_fair, not has_digit, len(spoken & topic_words)
 
-    return max(sentences, key=tells)
+    return max(_sentences(texts), key=telling)
+
+
+def _sentences(texts: list[str]) -> Iterator[str]:
+    for text in texts:
+        for part in SENTENCE_END.split(text):
+            sentence = part.strip()
+            if sentence:
+                yield sentence
 
 
 def _topic_words(texts: list[str], labels: np.ndarray) -> list[str]:
@@ -76,23 +89,23 @@ def _topic_words(texts: list[str], labels: np.ndarray) -> list[str]:
         weights = ClassTfidfTransformer().fit_transform(counts).toarray()
     vocabulary = vectorizer.get_feature_names_out()
     is_stop_word = _stop_words(vocabulary, counts.toarray())
-    ranks = _ranks(vocabulary, weights, is_stop_word)
     names = []
-    for rank in ranks:
-        order = np.argsort(-rank, kind="stable")
-        best = [column for column in order[:WORDS_SHOWN] if rank[column] > 0]
-        names.append(", ".join(vocabulary[best]))
+    for ranks in _ranks(vocabulary, weights, is_stop_word):
+        order = np.argsort(-ranks, kind="stable")
+        best = order[:WORDS_SHOWN]
+        ranked = best[ranks[best] > 0]
+        names.append(", ".join(vocabulary[ranked]))
     return names
 
 
 def _ranks(vocabulary: np.ndarray, weights: np.ndarray, is_stop_word: np.ndarray) -> np.ndarray:
     """By what the words of each topic are chosen: ``(n_topics, n_words) float``, 0 for never."""
-    is_short = np.array([len(word) < LEAST_LETTERS for word in vocabulary])
-    is_sign = np.array([not word.isalnum() for word in vocabulary])
-    has_digit = np.array([bool(HAS_DIGIT.search(word)) for word in vocabulary])
-    is_dull = is_stop_word | is_short | is_sign
-    ranks = np.where(is_dull, weights * DULL_WEIGHT, weights)
-    ranks[:, has_digit] = 0
+    ranks = np.where(is_stop_word, weights * DULL_WEIGHT, weights)
+    for column, word in enumerate(vocabulary):
+        if HAS_DIGIT.search(word):
+            ranks[:, column] = 0
+        elif len(word) < LEAST_LETTERS or not word.isalnum():
+            ranks[:, column] = weights[:, column] * DULL_WEIGHT
     return ranks
 
 
@@ -102,9 +115,14 @@ def _stop_words(vocabulary: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     from stop_words import AVAILABLE_LANGUAGES, get_stop_words
 
-    lists = [set(get_stop_words(language)) for language in AVAILABLE_LANGUAGES]
-    is_stop_word = np.array([[word in words for word in vocabulary] for words in lists])
+    rows = []
+    for language in AVAILABLE_LANGUAGES:
+        stop_words = set(get_stop_words(language))
+        rows.append([word in stop_words for word in vocabulary])
+    is_stop_word = np.array(rows)
     hits = counts @ is_stop_word.T
-    first, second = np.argsort(-hits, axis=1, kind="stable")[:, :2].T
+    order = np.argsort(-hits, axis=1, kind="stable")
     english = is_stop_word[AVAILABLE_LANGUAGES.index("english")]
-    return np.asarray(is_stop_word[first] | is_stop_word[second] | english)
+    first = is_stop_word[order[:, 0]]
+    second = is_stop_word[order[:, 1]]
+    return np.asarray(first | second | english)

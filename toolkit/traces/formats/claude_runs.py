@@ -45,19 +45,19 @@ def totals_of_runs(runs: list[Fields]) -> Fields:
 
 def _cost_together(runs: list[Fields], costs: list[float]) -> Fields:
     """The cost of several runs, or a note of what is not known of it."""
-    least = costs[-1]
-    most = costs[-1]
+    lowest = costs[-1]
+    highest = costs[-1]
     for (earlier, later), cost in zip(pairwise(runs), costs, strict=False):
         process = process_of(later, earlier)
         if process != "same":
-            most += cost
+            highest += cost
         if process == "new":
-            least += cost
-    if least == most:
-        return {COST: most}
+            lowest += cost
+    if lowest == highest:
+        return {COST: highest}
     note = (
-        f"the {len(runs)} runs cost between {least:.4f} and {most:.4f} USD together: they do not "
-        "say whether the cost of a later one holds that of an earlier one (see meta['runs'])"
+        f"the {len(runs)} runs cost between {lowest:.4f} and {highest:.4f} USD together: they do "
+        "not say whether the cost of a later one holds that of an earlier one (see meta['runs'])"
     )
     return {NOTES: [note]}
 

@@ -72,7 +72,8 @@ def rest_of(record: Record, used: tuple[str, ...], reply: tuple[str, ...]) -> di
     reply
         Those of its response.
     """
-    request, response = request_of(record), response_of(record)
+    request = request_of(record)
+    response = response_of(record)
     rest = without(record, *ENVELOPE, *used, *reply)
     if request is not record:
         rest = {**without(request, *used), **rest}

@@ -33,7 +33,9 @@ HOMES = (
 def _read(record: Record, id_: str) -> Trace:
     processes = object_in(record, "processes")
     stated: list[Stated] = []
-    resources = {name: _resource(fields_of(process)) for name, process in processes.items()}
+    resources: dict[str, Any] = {}
+    for name, process in processes.items():
+        resources[name] = _resource(fields_of(process))
     spans = objects_in(record, "spans")
     for number, written in enumerate(spans):
         attributes = attributes_of(written.get("tags"))
@@ -43,9 +45,9 @@ def _read(record: Record, id_: str) -> Trace:
         stated.append(Stated(span, attributes, events))
     notes = follow([entry.span for entry in stated], spans)
     meta = others(record, ("traceID", "spans", "processes"))
-    if resources:
-        [first, *more] = resources.values()
-        meta["resource"] = [first, *more] if more else first
+    described = list(resources.values())
+    if described:
+        meta["resource"] = described if len(described) > 1 else described[0]
     if notes:
         meta[NOTES] = notes
     return trace_of_stated(stated, id_, meta)

@@ -53,7 +53,7 @@ RATED = ("name", "assessment_name", "source", "feedback", "expectation", "ration
 
 def _is_mlflow(record: Record) -> bool:
     spans = objects_in(object_in(record, "data"), "spans")
-    return bool(spans) and any(OWN_ID in object_in(span, "attributes") for span in spans)
+    return any(OWN_ID in object_in(span, "attributes") for span in spans)
 
 
 def _id(record: Record) -> str | None:
@@ -77,7 +77,9 @@ def _read(record: Record, id_: str) -> Trace:
 
 
 def _span(fields: Record, number: int) -> Span:
-    attributes = {name: decoded(value) for name, value in object_in(fields, "attributes").items()}
+    attributes = {}
+    for name, value in object_in(fields, "attributes").items():
+        attributes[name] = decoded(value)
     context = object_in(fields, "context")
     status = object_in(fields, "status")
     own_id = first_id(fields, "span_id") or first_id(context, "span_id")

@@ -46,7 +46,8 @@ def _knows(record: Record) -> bool:
 
 
 def _read(record: Record, id_: str) -> Trace:
-    request, response = request_of(record), response_of(record)
+    request = request_of(record)
+    response = response_of(record)
     if _is_completion(record):
         response = record
     transcript = Transcript()

@@ -27,7 +27,8 @@ def _knows(record: Record) -> bool:
     """Whether it is a response, or a request with one, or has items in a list."""
     if str(record.get("type")).startswith("response."):
         return False  # an event of a stream
-    request, response = request_of(record), response_of(record)
+    request = request_of(record)
+    response = response_of(record)
     if _is_response(record) or _is_response(response):
         return True
     is_request = "url" in record and "input" in request
@@ -35,7 +36,8 @@ def _knows(record: Record) -> bool:
 
 
 def _read(record: Record, id_: str) -> Trace:
-    request, response = request_of(record), response_of(record)
+    request = request_of(record)
+    response = response_of(record)
     if _is_response(record):
         response = record
     if not isinstance(response, dict):

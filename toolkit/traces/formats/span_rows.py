@@ -44,7 +44,10 @@ MODEL_CALLS = re.compile(r"completions?$|(completions|messages|responses)\.creat
 
 def _spelled(names: Iterable[str]) -> list[str]:
     """The names of fields in each spelling."""
-    return [spelling for name in names for spelling in spellings(name)]
+    spelled: list[str] = []
+    for name in names:
+        spelled += spellings(name)
+    return spelled
 
 
 TRACES = spellings("trace_id")

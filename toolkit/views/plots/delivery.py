@@ -1,6 +1,8 @@
 """Plots of the transport comparison: what each transport lost, and one run token by token."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from toolkit.views.plots.figure import (
@@ -65,22 +67,24 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
 
     rows = []
     lossy = []
-    for arm, runs in frame.groupby("arm", sort=False):
-        n_lossy = int((runs["lost"] > 0).sum())
-        interval = proportion_confint(n_lossy, len(runs), method="wilson")
-        colour, shape = (RED, "X") if n_lossy else (GREEN, "o")
-        n_lost = quantity(int(runs["lost"].sum()), "token")
-        note = f"{n_lossy} of {len(runs)} runs, {n_lost}"
-        rows.append(Row(arm, (Mark(n_lossy / len(runs), interval, shape, colour),), note))
+    for arm, lost in frame.groupby("arm", sort=False)["lost"]:
+        n_runs = len(lost)
+        n_lossy = int((lost > 0).sum())
+        interval = proportion_confint(n_lossy, n_runs, method="wilson")
+        mark = Mark(n_lossy / n_runs, interval, "o", GREEN)
         if n_lossy:
+            mark = replace(mark, shape="X", colour=RED)
             lossy.append(str(arm))
-    n_seeds = frame["seed"].nunique() if "seed" in frame else 0
-    subtitle = ["cross: lost tokens, dot: lost none · 95% intervals (Wilson)"]
-    if n_seeds:
-        subtitle[0] = f"{quantity(n_seeds, 'schedule')} of faults · {subtitle[0]}"
+        n_lost = quantity(int(lost.sum()), "token")
+        rows.append(Row(arm, (mark,), f"{n_lossy} of {n_runs} runs, {n_lost}"))
     title = loss_sentence(lossy, len(rows))
     label = "share of runs that lost tokens of the answer"
-    return plot_rows(rows, label, ax, _is_simulated(frame), title, subtitle if rows else ())
+    subtitle = []
+    if rows:
+        legend = "cross: lost tokens, dot: lost none · 95% intervals (Wilson)"
+        n_schedules = quantity(frame["seed"].nunique(), "schedule")
+        subtitle = [f"{n_schedules} of faults · {legend}"]
+    return plot_rows(rows, label, ax, _is_simulated(frame), title, subtitle)
 
 
 def loss_sentence(lossy: Sequence[str], n_arms: int) -> str:
@@ -98,14 +102,17 @@ def loss_sentence(lossy: Sequence[str], n_arms: int) -> str:
     names = f"{len(lossy)} transports"
     if len(lossy) <= NAMED_ARMS:
         names = listed(lossy)
-    verb = "loses" if len(lossy) == 1 else "lose"
-    return f"{upper_first(names)} {verb} tokens, {_lose_none(n_arms - len(lossy), n_arms)}"
+    return f"{upper_first(names)} {_lose_tokens(len(lossy), n_arms)}"
 
 
-def _lose_none(n: int, n_arms: int) -> str:
-    """As ``5 of 7 lose none``."""
-    verb = "loses" if n == 1 else "lose"
-    return f"{n} of {n_arms} {verb} none"
+def _lose_tokens(n_lossy: int, n_arms: int) -> str:
+    """As ``lose tokens, 5 of 7 lose none``."""
+    n_whole = n_arms - n_lossy
+    return f"{_lose(n_lossy)} tokens, {n_whole} of {n_arms} {_lose(n_whole)} none"
+
+
+def _lose(n: int) -> str:
+    return "loses" if n == 1 else "lose"
 
 
 @in_our_look
@@ -134,13 +141,7 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     for lane, run in enumerate(runs.itertuples()):
         _draw_lane(ax, lane, run.token_times_s, due_s[lane], end_s)
     _draw_faults(ax, runs["broken"].iloc[0], end_s)
-    ax.set_yticks(range(len(runs)), list(runs["arm"]))
-    if is_narrow():
-        ax.set_yticks([])
-        for lane, arm in enumerate(runs["arm"]):
-            foot = (0, lane - TICK)
-            ax.annotate(arm, foot, (0, 3), textcoords="offset points", bbox=GROUND)
-    ax.set_ylim(len(runs) - 0.5, -0.8 if is_narrow() else -0.5)
+    _name_lanes(ax, list(runs["arm"]))
     ax.set_xlim(0, end_s)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -151,19 +152,38 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
 
 def tokens_sentence(runs: "pd.DataFrame") -> str:
     """Which transports brought all tokens through the faults of one run."""
+    n_arms = len(runs)
     lossy = list(runs.loc[runs["lost"] > 0, "arm"])
-    faults = runs["broken"].iloc[0] if len(runs) else ()
-    if any(fault.kind == "kill" for fault in faults):
-        when = "when the server dies"
-    else:
-        when = f"through {quantity(len(faults), 'fault')}" if faults else "without a fault"
-    if runs.empty or len(lossy) == len(runs):
-        return loss_sentence(lossy, len(runs))
+    n_lossy = len(lossy)
+    if n_lossy == n_arms:
+        return loss_sentence(lossy, n_arms)
+    when = _occasion(runs["broken"].iloc[0])
     if not lossy:
         return f"Every transport brings every token, {when}"
-    verb = "loses" if len(lossy) == 1 else "lose"
-    counts = f"{quantity(len(lossy), 'transport')} {verb} tokens"
-    return f"{upper_first(when)}, {counts}, {_lose_none(len(runs) - len(lossy), len(runs))}"
+    transports = quantity(n_lossy, "transport")
+    return f"{upper_first(when)}, {transports} {_lose_tokens(n_lossy, n_arms)}"
+
+
+def _occasion(faults: Sequence[Any]) -> str:
+    """As ``through 2 faults``."""
+    if not faults:
+        return "without a fault"
+    if any(fault.kind == "kill" for fault in faults):
+        return "when the server dies"
+    return f"through {quantity(len(faults), 'fault')}"
+
+
+def _name_lanes(ax: "Axes", arms: list[str]) -> None:
+    """The name of each transport left of its lane, or on a phone above it."""
+    ax.set_yticks(range(len(arms)), arms)
+    top = -0.5
+    if is_narrow():
+        ax.set_yticks([])
+        top = -0.8
+        for lane, arm in enumerate(arms):
+            foot = (0, lane - TICK)
+            ax.annotate(arm, foot, (0, 3), textcoords="offset points", bbox=GROUND)
+    ax.set_ylim(len(arms) - 0.5, top)
 
 
 def _due_times(runs: "pd.DataFrame") -> list[list[float]]:
@@ -171,24 +191,28 @@ def _due_times(runs: "pd.DataFrame") -> list[list[float]]:
     answer, from the moment when its reader saw the first token.
     """
     pace_s = runs["pace_s"].iloc[0]
-    firsts_s = [times[0] for times in runs["token_times_s"] if times[0] is not None]
-    earliest_s = min(firsts_s, default=0.0)
+    times_s = list(runs["token_times_s"])
+    earliest_s = min(_seen([times[0] for times in times_s]), default=0.0)
     due_s = []
-    for times in runs["token_times_s"]:
+    for times in times_s:
         start_s = earliest_s if times[0] is None else times[0]
         due_s.append([start_s + pace_s * number for number in range(len(times))])
     return due_s
+
+
+def _seen(times_s: Sequence[float | None]) -> list[float]:
+    """The times without those of tokens that were never seen."""
+    return [at_s for at_s in times_s if at_s is not None]
 
 
 def _end_of_axis(runs: "pd.DataFrame", due_s: Sequence[Sequence[float]]) -> float:
     """The last moment that is drawn, in seconds."""
     ends_s = []
     for times, due in zip(runs["token_times_s"], due_s, strict=True):
-        seen = [at_s for at_s in times if at_s is not None]
-        ends_s.append(max([due[-1], *seen]))
-    ends_s.sort()
-    limit_s = LATE * ends_s[len(ends_s) // 2]
-    return float(1.02 * max(at_s for at_s in ends_s if at_s <= limit_s))
+        ends_s.append(max([due[-1], *_seen(times)]))
+    limit_s = LATE * median_high(ends_s)
+    last_s = max(at_s for at_s in ends_s if at_s <= limit_s)
+    return float(1.02 * last_s)
 
 
 def _draw_lane(
@@ -199,23 +223,23 @@ def _draw_lane(
     end_s: float,
 ) -> None:
     """The ticks of one transport, and at the end of its lane how many it lost."""
-    seen = [at_s for at_s in times_s if at_s is not None]
+    seen = _seen(times_s)
     drawn = [at_s for at_s in seen if at_s <= end_s]
-    pairs = zip(times_s, due_s, strict=True)
-    missed = [due for at_s, due in pairs if at_s is None]
     ax.vlines(drawn, lane - TICK, lane + TICK, colors=BLUE, lw=1.6)
-    ax.vlines(missed, lane - TICK / 2, lane + TICK / 2, colors=RED, lw=1.2, alpha=0.45)
-    n_lost = len(missed)
-    words = f"{n_lost} lost"
-    if len(seen) > len(drawn):
-        words += f",\n{len(seen) - len(drawn)} by {max(seen):.1f} s"
+    pairs = zip(times_s, due_s, strict=True)
+    lost = [due for at_s, due in pairs if at_s is None]
+    ax.vlines(lost, lane - TICK / 2, lane + TICK / 2, colors=RED, lw=1.2, alpha=0.45)
+    words = f"{len(lost)} lost"
+    n_late = len(seen) - len(drawn)
+    if n_late:
+        words += f",\n{n_late} by {max(seen):.1f} s"
     ax.text(
         1.015,
         lane,
         words,
         transform=ax.get_yaxis_transform(),
         va="center",
-        color=RED if n_lost else INK,
+        color=RED if lost else INK,
         fontweight="bold",
     )
 
@@ -223,15 +247,16 @@ def _draw_lane(
 def _draw_faults(ax: "Axes", faults: Sequence[Any], end_s: float) -> None:
     """A shade for what lasts, a line for what happens at once, and its name above the lanes."""
     for number, fault in enumerate(faults):
+        at_s = fault.at_s
         if fault.for_s:
-            ax.axvspan(fault.at_s, min(end_s, fault.at_s + fault.for_s), color=LINE, lw=0, zorder=0)
+            until_s = min(end_s, at_s + fault.for_s)
+            ax.axvspan(at_s, until_s, color=LINE, lw=0, zorder=0)
         else:
-            ax.axvline(fault.at_s, color=SOFT, lw=1.2, ls="--", zorder=0)
+            ax.axvline(at_s, color=SOFT, lw=1.2, ls="--", zorder=0)
         up = 2 + 14 * (number % NAMES_IN_TURN)
-        where = (fault.at_s, 1)
-        name = FAULT_NAMES[fault.kind]
         axes = ax.get_xaxis_transform()
-        ax.annotate(name, where, (0, up), axes, "offset points", color=SOFT, annotation_clip=False)
+        name = ax.annotate(FAULT_NAMES[fault.kind], (at_s, 1), (0, up), axes, "offset points")
+        name.set(color=SOFT, annotation_clip=False)
 
 
 def _is_simulated(frame: "pd.DataFrame") -> bool:

@@ -115,11 +115,11 @@ class Picture(Figure):
 
     def make_room(self, height: float) -> None:
         """Grow by so many pixels at the top, for what stands above the axes."""
-        whole = self.get_figheight() * POINTS_PER_INCH + height
-        self.set_size_inches(self.get_figwidth(), whole / POINTS_PER_INCH)
+        full_height = self.get_figheight() * POINTS_PER_INCH + height
+        self.set_size_inches(self.get_figwidth(), full_height / POINTS_PER_INCH)
         engine = self.get_layout_engine()
         if isinstance(engine, ConstrainedLayoutEngine):
-            engine.set(rect=(0, 0, 1, 1 - height / whole))
+            engine.set(rect=(0, 0, 1, 1 - height / full_height))
 
     def _repr_html_(self) -> str:
         (title,) = [ax.get_title(loc="left") for ax in self.axes[:1]] or [""]

@@ -1,7 +1,7 @@
 """The plot of a topic map."""
 
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.evals import TopicMap
 from toolkit.views.plots.figure import (
@@ -22,6 +22,7 @@ from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
 
 TOPICS_SHOWN = 12
 ROW_HEIGHT = 44
@@ -43,25 +44,28 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     Of more than 12 topics the largest are shown, and the rest counted. Where the topics are no good
     the plot says so instead. `simulated` is for texts: of traces the map knows it.
     """
-    simulated = simulated or topic_map.source == "simulated"
+    if topic_map.source == "simulated":
+        simulated = True
     shown = topic_map.topics.head(TOPICS_SHOWN)
+    n_shown = len(shown)
     row_height = NARROW_ROW_HEIGHT if is_narrow() else ROW_HEIGHT
-    ax = ax or new_axes(row_height * max(1, len(shown)))
+    ax = ax or new_axes(row_height * max(1, n_shown))
     title = topics_sentence(topic_map)
     notes = [f"! {note}" for note in topic_map.warnings]
-    if shown.empty or _is_no_good(topic_map):
+    if _is_no_good(topic_map):
         return write_heading(nothing_to_show(ax), title, notes, simulated)
-    largest = int(shown["size"].max())
-    ax.barh(range(len(shown)), shown["size"], color=BLUE, height=0.5)
-    for row, topic in enumerate(shown.to_dict("records")):
-        _write_topic(ax, row, topic["size"], topic["words"], topic["sentence"])
-    ax.set_xlim(0, largest / BAR_SHARE)
-    ax.set_ylim(len(shown) - 0.5, -0.5)
+    sizes = shown["size"]
+    ax.barh(range(n_shown), sizes, color=BLUE, height=0.5)
+    for row, topic in enumerate(shown.itertuples()):
+        _write_topic(ax, row, topic)
+    ax.set_xlim(0, sizes.max() / BAR_SHARE)
+    ax.set_ylim(n_shown - 0.5, -0.5)
     ax.set_axis_off()
-    about = f"{quantity(len(topic_map.topics), 'topic')} in {len(topic_map.labels):,} items"
-    n_hidden = len(topic_map.topics) - len(shown)
-    if n_hidden:
-        about += f", {n_hidden} not shown"
+    n_topics = len(topic_map.topics)
+    n_items = len(topic_map.labels)
+    about = f"{quantity(n_topics, 'topic')} in {n_items:,} items"
+    if n_topics > n_shown:
+        about += f", {n_topics - n_shown} not shown"
     about += " · bars: items in a topic (a list to read, not a rate)"
     return write_heading(ax, title, [about, *notes], simulated)
 
@@ -69,39 +73,50 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
 def topics_sentence(topic_map: TopicMap) -> str:
     """What the largest topic is, or why the topics are no good."""
     topics = topic_map.topics
-    if topics.empty:
+    n_topics = len(topics)
+    if n_topics == 0:
         return "Nothing to show: no topic was found"
-    if len(topics) < FEWEST_TOPICS:
-        few = quantity(len(topics), "topic")
+    if n_topics < FEWEST_TOPICS:
+        few = quantity(n_topics, "topic")
         return f"Topics tell nothing here: only {few} could be told apart"
     if topic_map.outliers > MOST_OUTLIERS:
         return f"Topics tell nothing here: {topic_map.outliers:.0%} of the items lie outside all"
     largest = topics.iloc[0]
     words = largest["words"].split(", ")
     name = short_name(", ".join(words[:3]), 40, 0)
-    share = f"{largest['size']} of {len(topic_map.labels):,}"
-    return f"The largest of {len(topics)} topics is “{name}”: {share} items"
+    n_items = len(topic_map.labels)
+    share = f"{largest['size']} of {n_items:,}"
+    return f"The largest of {n_topics} topics is “{name}”: {share} items"
 
 
 def _is_no_good(topic_map: TopicMap) -> bool:
     return len(topic_map.topics) < FEWEST_TOPICS or topic_map.outliers > MOST_OUTLIERS
 
 
-def _write_topic(ax: "Axes", row: int, size: int, words: str, sentence: str) -> None:
+def _write_topic(ax: "Axes", row: int, topic: Any) -> None:
     """The size at the end of its bar; right of all bars the words, and under them a sentence."""
-    count = ax.annotate(f"{size:,}", (size, row), (4, 0), "data", "offset points")
+    end_of_bar = (topic.size, row)
+    count = ax.annotate(f"{topic.size:,}", end_of_bar, (4, 0), textcoords="offset points")
     count.set(color=INK, fontweight="bold", va="center")
-    chars = int(((1 - BAR_SHARE) * new_width() - TEXT_LEFT - 2 * EDGE) / SMALL_CHAR)
-    place = ax.get_yaxis_transform()
-    for line, ink, up, side in (
-        (short_name(words, chars, 0), INK, 2, "bottom"),
-        (_broken_sentence(sentence, chars), SOFT, -2, "top"),
-    ):
-        text = ax.annotate(line, (BAR_SHARE, row), (TEXT_LEFT, up), place, "offset points")
-        text.set(color=ink, va=side)
+    text_width = (1 - BAR_SHARE) * new_width() - TEXT_LEFT - 2 * EDGE
+    n_chars = int(text_width / SMALL_CHAR)
+    words = _write_text(ax, row, 2, short_name(topic.words, n_chars, 0))
+    words.set(color=INK, va="bottom")
+    sentence = _write_text(ax, row, -2, _broken_sentence(topic.sentence, n_chars))
+    sentence.set(color=SOFT, va="top")
 
 
-def _broken_sentence(sentence: str, chars: int) -> str:
+def _write_text(ax: "Axes", row: int, up: int, text: str) -> "Annotation":
+    """Text right of the bars, `up` pixels above the middle of its row."""
+    end_of_bars = (BAR_SHARE, row)
+    axes = ax.get_yaxis_transform()
+    return ax.annotate(text, end_of_bars, (TEXT_LEFT, up), axes, "offset points")
+
+
+def _broken_sentence(sentence: str, n_chars: int) -> str:
     """The begin of a sentence, in quotes: one line, or two on a phone."""
-    lines = wrap(" ".join(sentence.split()), chars - 2, max_lines=1 + is_narrow(), placeholder=" …")
-    return "“" + "\n".join(lines).replace("$", r"\$") + "”"
+    words = " ".join(sentence.split())
+    n_lines = 2 if is_narrow() else 1
+    lines = wrap(words, n_chars - 2, max_lines=n_lines, placeholder=" …")
+    text = "\n".join(lines)
+    return "“" + text.replace("$", r"\$") + "”"
