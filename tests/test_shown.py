@@ -68,6 +68,8 @@ def test_what_a_result_holds_is_escaped_and_ends():
     long = shown(Result(0, 0, False, "x" * 10_000, list(range(10_000))))
     assert len(long) < 2 * MOST_CHARS + 1000
     assert f"and {10_000 - MOST_ITEMS:,} more" in long
+    named = shown(Result(0, 0, False, "", {f"field{k}": k for k in range(10_000)}))
+    assert f"and {10_000 - MOST_ITEMS:,} more" in named
     assert ">none<" in shown(Result(0, 0, False, "", ()))
 
 

@@ -18,7 +18,7 @@ from toolkit import render
 from toolkit.render import Html
 
 MOST_ITEMS = 12
-"""How many items of a list are shown before the rest are counted."""
+"""How many items of a list or a mapping are shown before the rest are counted."""
 MOST_CHARS = 400
 """How much is shown of a text."""
 DEEPEST = 3
@@ -78,7 +78,10 @@ def _nested(value: Any, depth: int) -> Html:
     if is_dataclass(value):
         return values_html(_fields(value), depth + 1)
     if isinstance(value, Mapping):
-        return values_html(dict(islice(value.items(), MOST_ITEMS)), depth + 1)
+        first = dict(islice(value.items(), MOST_ITEMS))
+        n_more = len(value) - len(first)
+        table = values_html(first, depth + 1)
+        return render.fragment(table, f"and {n_more:,} more") if n_more else table
     return _items(value, depth)
 
 

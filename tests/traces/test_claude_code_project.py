@@ -177,6 +177,13 @@ def test_a_cost_that_may_hold_an_earlier_one_is_not_stated_but_bounded(tmp_path)
     assert "between 0.5000 and 0.7500 USD" in note
 
 
+def test_a_run_that_states_no_cost_takes_none_from_the_run_before_it(tmp_path):
+    write(tmp_path, "run.jsonl", *run(2), *run(1, total_cost_usd=None))
+    traces = read_traces(tmp_path)
+    assert traces[0].meta["cost_usd"] == 0.5
+    assert traces.report.notes == ()
+
+
 def test_what_one_printed_run_states_is_meta_as_it_was(tmp_path):
     write(tmp_path, "run.jsonl", *run(2))
     traces = read_traces(tmp_path)

@@ -330,6 +330,24 @@ def test_a_table_that_is_not_utf_8_is_read_and_its_encoding_is_named(tmp_path, d
     assert f"read as {encoding}" in warning.what
 
 
+def test_two_letters_that_are_one_in_utf_8_by_chance_make_no_table_of_it(tmp_path):
+    path = tmp_path / "answers.csv"
+    path.write_bytes(
+        "id;question;answer\na;Viel „Spaß“ für Äpfel?;Größer, später\n".encode("cp1252")
+    )
+    traces = read_traces(path)
+    assert traces[0].steps[0].content == "Viel „Spaß“ für Äpfel?"
+    assert "read as cp1252" in traces.report.warnings[0].what
+
+
+def test_a_table_in_utf_8_with_a_broken_byte_is_not_read_in_another_encoding(tmp_path):
+    path = tmp_path / "answers.csv"
+    path.write_bytes("id;question;answer\na;Größe?;Zwei.\nb;Preis?;5 €".encode()[:-1])
+    with pytest.warns(UserWarning, match="1 of 2 records skipped"):
+        traces = read_traces(path)
+    assert traces[0].steps[0].content == "Größe?"
+
+
 def test_a_table_in_an_encoding_that_cannot_be_guessed_is_refused_with_what_to_do(tmp_path):
     path = tmp_path / "answers.csv"
     text = "id,question,answer\na,Сколько стоит велосипед?,Сорок рублей в день.\n"

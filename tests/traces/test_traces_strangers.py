@@ -88,6 +88,27 @@ def test_a_stream_of_googles_adk_that_was_cut_off_ends_with_its_pieces(tmp_path)
     assert traces.report.not_understood == ()
 
 
+@pytest.mark.parametrize("odd", [None, {"id": "e", "content": {}}], ids=["null", "no author"])
+def test_an_odd_event_in_a_session_of_googles_adk_costs_no_other_one(tmp_path, odd):
+    session = json.loads((SAMPLES / "google-adk.json").read_text())
+    session["events"].insert(1, odd)
+    path = tmp_path / "session.json"
+    path.write_text(json.dumps(session))
+    [trace] = read_traces(path)
+    assert outline(trace) == outline(sample("google-adk.json")[0])
+
+
+def test_a_stream_of_googles_adk_that_was_cut_off_stands_before_the_next_turn(tmp_path):
+    events = []
+    for turn, words, is_piece in (("1", "Two ", True), ("1", "are.", True), ("2", "Bye.", False)):
+        event = {"invocationId": turn, "author": "desk", "partial": is_piece}
+        events.append(event | {"content": {"parts": [{"text": words}]}})
+    path = tmp_path / "session.json"
+    path.write_text(json.dumps({"id": "s", "events": events}))
+    [trace] = read_traces(path)
+    assert [step.content for step in trace.steps] == ["Two are.", "Bye."]
+
+
 def test_a_trace_of_mlflow_is_a_conversation_with_what_people_said_of_it():
     trace, row = sample("mlflow.json")
     assert outline(trace) == [
@@ -266,6 +287,32 @@ def test_the_calls_of_weave_are_one_trace():
     trace, row = sample("spans.weave.jsonl")
     assert [step.content for step in trace.steps] == ["Is a bike free?", "Two are."]
     assert (row["input_tokens"], row["model"], row["duration_s"]) == (9, "gpt-x", 3.0)
+
+
+def test_a_span_in_a_document_that_lacks_its_fields_costs_no_other_one(tmp_path):
+    spans = [json.loads(line) for line in (SAMPLES / "spans.jsonl").read_text().splitlines()]
+    path = tmp_path / "trace.json"
+    path.write_text(json.dumps({"spans": [{"name": "begin"}, *spans]}))
+    [trace] = read_traces(path)
+    assert outline(trace) == outline(sample("spans.jsonl")[0])
+
+
+def test_what_a_call_of_weave_used_of_two_models_is_added_up(tmp_path):
+    call = json.loads((SAMPLES / "spans.weave.jsonl").read_text().splitlines()[-1])
+    one = {"prompt_tokens": 9, "completion_tokens": 3}
+    call |= {"op_name": "weave:///a/b/op/openai.chat.completions.create:1"}
+    call |= {"summary": {"usage": {"gpt-x": one, "gpt-y": one}}}
+    path = tmp_path / "calls.jsonl"
+    path.write_text(as_lines(call))
+    [row] = traces_frame(read_traces(path)).to_dict("records")
+    assert (row["input_tokens"], row["output_tokens"]) == (18, 6)
+
+
+def test_a_text_that_only_begins_as_a_stream_does_is_refused_as_it_is(tmp_path):
+    path = tmp_path / "settings.txt"
+    path.write_text("id: 5\nname: desk\ndata: none\n")
+    with pytest.raises(RecordError, match="it begins with 'id: 5"):
+        read_traces(path)
 
 
 RELAXED = {

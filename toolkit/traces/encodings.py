@@ -28,15 +28,26 @@ class InUtf8(NamedTuple):
 def in_utf8(content: bytes) -> InUtf8:
     """A text in UTF-8, also where it came in the encoding of Windows in Western Europe.
 
-    One that has letters in UTF-8 is left as it is: a byte that is none is a broken one.
+    One whose letters are in UTF-8, most of them, is left as it is: a byte that is none is a broken
+    one. Letters of another encoding are letters in UTF-8 by chance, as a sharp s before a quote.
     """
-    if content.isascii() or UTF8_LETTER.search(content):
+    if content.isascii() or _is_utf8(content):
         return InUtf8(content)
     is_likely = _n_of(HIGH, content) < MOST_ACCENTS * _n_of(LETTERS, content)
     try:
         return InUtf8(content.decode(WINDOWS).encode(), WINDOWS, is_likely)
     except UnicodeDecodeError:
         return InUtf8(content.decode(FALLBACK).encode(), FALLBACK, is_likely)
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether most bytes outside of ASCII are of letters in UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        others = UTF8_LETTER.sub(b"", content)
+        return 2 * _n_of(HIGH, others) < _n_of(HIGH, content)
+    return True
 
 
 def _n_of(letters: bytes, content: bytes) -> int:

@@ -6,6 +6,7 @@ See https://html.spec.whatwg.org/multipage/server-sent-events.html.
 import re
 
 DATA = re.compile(rb"^data: ?(.*)$", re.MULTILINE)
+JSON_DATA = re.compile(rb"^data: ?[{\[]", re.MULTILINE)
 FIELD = re.compile(rb"(data|event|id|retry):|:")
 """How a line of a stream begins; that of a comment with a colon."""
 DONE = b"[DONE]"
@@ -13,9 +14,9 @@ DONE = b"[DONE]"
 
 
 def is_stream(content: bytes) -> bool:
-    """Whether a text is a stream of events: the first line is of one, and some line has data."""
+    """Whether a text is a stream of events: the first line is of one, and some line has JSON."""
     begin = content[:1000].lstrip()
-    return FIELD.match(begin) is not None and DATA.search(content) is not None
+    return FIELD.match(begin) is not None and JSON_DATA.search(content) is not None
 
 
 def records_of(content: bytes) -> bytes:

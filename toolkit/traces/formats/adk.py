@@ -15,6 +15,8 @@ from toolkit.traces.messages import Transcript
 from toolkit.traces.spelling import spellings, stated
 from toolkit.traces.trace import Trace
 
+Speakers = dict[str, list[Record]]
+"""The pieces that have come of what each agent is saying."""
 PERSON = "user"
 PLACED = (
     "content",
@@ -34,25 +36,26 @@ def _is_event(event: object) -> bool:
 
 
 def _is_session(record: Record) -> bool:
-    events = elements_of(record["events"])
-    return bool(events) and all(map(_is_event, events))
+    return any(map(_is_event, elements_of(record["events"])))
 
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
     pieces: list[Record] = []
-    unfinished: list[Record] = []
+    unfinished: dict[str, Speakers] = {}
     for event in objects_in(record, "events"):
+        turn = str(stated(event, "invocation_id"))
+        speaker = f"{event.get('author')} {event.get('branch')}"
         if event.get("partial"):  # a piece of a stream, whose whole is an event too
             pieces.append(event)
-            unfinished.append(event)
-        else:
-            unfinished.clear()
-            _read_event(event, transcript)
-    if unfinished:  # the stream was cut off
-        parts = [part for piece in unfinished for part in _parts(piece)]
-        content = {"parts": joined_parts(parts)}
-        _read_event({**unfinished[-1], "content": content}, transcript)
+            unfinished.setdefault(turn, {}).setdefault(speaker, []).append(event)
+            continue
+        going_on = unfinished.pop(turn, {})
+        going_on.pop(speaker, None)
+        _read_unfinished(unfinished, transcript)
+        unfinished = {turn: going_on}
+        _read_event(event, transcript)
+    _read_unfinished(unfinished, transcript)
     if not transcript.steps:
         raise RecordError("no event of the session says anything", field="events")
     meta = dict(record)
@@ -64,6 +67,15 @@ def _read(record: Record, id_: str) -> Trace:
     if models:
         meta["model"] = models[-1]
     return transcript.trace(id_, meta, "id", "events")
+
+
+def _read_unfinished(turns: Mapping[str, Speakers], transcript: Transcript) -> None:
+    """Append what had come of streams that were cut off."""
+    for speakers in turns.values():
+        for pieces in speakers.values():
+            parts = [part for piece in pieces for part in _parts(piece)]
+            content = {"parts": joined_parts(parts)}
+            _read_event({**pieces[-1], "content": content}, transcript)
 
 
 def _read_event(event: Record, transcript: Transcript) -> None:

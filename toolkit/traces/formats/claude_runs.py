@@ -36,10 +36,11 @@ def totals_of_runs(runs: list[Fields]) -> Fields:
         for name, value in run.items():
             is_number = isinstance(value, int | float)
             totals[name] = totals.get(name, 0) + value if is_number else value
-    if COST in totals:
-        costs = [run.get(COST, 0) for run in stated]
+    costs = [run[COST] for run in stated if COST in run]
+    if costs:
         del totals[COST]
-        totals |= _cost_together(runs, costs)
+        priced = [run for run, own in zip(runs, stated, strict=True) if COST in own]
+        totals |= _cost_together(priced, costs)
     return {**totals, "runs": runs}
 
 

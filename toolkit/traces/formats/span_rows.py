@@ -5,6 +5,7 @@ output.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,7 +64,7 @@ def _spans(record: Record) -> list[Record]:
 
 
 def _knows(record: Record) -> bool:
-    return _is_span(_spans(record)[0])
+    return any(map(_is_span, _spans(record)))
 
 
 def _is_span(record: Record) -> bool:
@@ -129,15 +130,15 @@ def _kind(row: Record) -> Kind:
 
 
 def _usage(row: Record) -> dict[str, Any]:
-    """The usage of a span: its own, that among its attributes, or, in Weave, that of each model."""
+    """The usage of a span: its own, that among its attributes, or, in Weave, that of its models."""
     for owner in (row, object_in(row, "attributes")):
         usage = stated(owner, *USAGES)
         if isinstance(usage, dict):
             return usage_of(usage)
-    by_model = object_in(object_in(row, "summary"), "usage")
-    for usage in by_model.values():
-        return usage_of(fields_of(usage))
-    return {}
+    total: Counter[str] = Counter()
+    for usage in object_in(object_in(row, "summary"), "usage").values():
+        total.update(usage_of(fields_of(usage)))
+    return dict(total)
 
 
 def _model(row: Record) -> str | None:
