@@ -251,6 +251,24 @@ def test_of_a_response_that_is_cut_off_what_had_come_of_each_item_is_read(tmp_pa
     assert traces.report.not_understood == ()
 
 
+def test_an_error_ends_a_response_as_its_last_step(tmp_path):
+    path = tmp_path / "reply.jsonl"
+    error = {"type": "error", "sequence_number": 1, "code": "overloaded", "message": "Too busy."}
+    path.write_text(events_of_response() + as_lines(error))
+    traces = read_traces(path)
+    assert outline(traces[0]) == [("error", "assistant", "Too busy.")]
+    assert traces.report.not_understood == ()
+
+
+def test_a_block_whose_place_is_no_number_is_read(tmp_path):
+    path = tmp_path / "reply.jsonl"
+    first = {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": []}}
+    delta = {"type": "text_delta", "text": "Two are."}
+    path.write_text(as_lines(first, {"type": "content_block_delta", "index": [0], "delta": delta}))
+    [trace] = read_traces(path)
+    assert [step.content for step in trace.steps] == ["Two are."]
+
+
 def test_the_items_of_a_response_that_is_cut_off_are_in_their_order(tmp_path):
     path = tmp_path / "reply.jsonl"
     events = []

@@ -156,6 +156,8 @@ def response_of_events(events: Iterable[Record]) -> Fields:
     items: dict[str, Item] = {}
     for event in events:
         response |= object_in(event, "response")
+        if event.get("type") == "error":
+            response["error"] = without(event, "type", "sequence_number")
         place = str(event.get("output_index"))
         if isinstance(event.get("item"), dict):
             items[place] = Item(event["item"])
@@ -188,10 +190,10 @@ def _read_message(record: Record, id_: str) -> Trace:
 def message_of(events: Iterable[Record]) -> Fields:
     """The message that events of Anthropic's API are together."""
     message: Fields = {}
-    blocks: dict[Any, Fields] = {}
+    blocks: dict[str, Fields] = {}
     for event in events:
         message |= object_in(event, "message")
-        place = event.get("index")
+        place = str(event.get("index"))
         if "content_block" in event:
             blocks[place] = dict(fields_of(event["content_block"]))
         elif event.get("type") == f"{BLOCK}delta":
