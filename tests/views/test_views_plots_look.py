@@ -15,17 +15,20 @@ from toolkit.evals.labels.codebook import Codebook
 from toolkit.look import INKS, SIZES
 from toolkit.render import document, drawing, figure
 from toolkit.sessions.lab import Fault
+from toolkit.traces import Step, Trace
 from toolkit.views import (
     plot_agreement,
     plot_alignment,
     plot_corrected,
     plot_critiques,
     plot_delivery,
+    plot_failing_steps,
     plot_lengths,
     plot_loss,
     plot_rates,
     plot_saturation,
     plot_tokens,
+    plot_transitions,
     plot_versions,
     plot_widths,
 )
@@ -78,12 +81,23 @@ def delivered():
     return frame
 
 
+def walk(id_):
+    """A simulated trace of tools with long names."""
+    steps = []
+    for number in range(12):
+        tool = f"look_up_what_the_order_{number % 11}_holds"
+        data = {"agent": f"an-agent-of-a-long-name-{number}"}
+        steps.append(Step(f"s{number + 1}", "tool.call", "assistant", tool, data=data))
+    return Trace(id_, steps, source="simulated")
+
+
 def every_plot(folder):
     alignment = aligned()
     ratings = pd.DataFrame(
         {"ann": ["pass", "fail"] * 8, "bo": ["pass", "fail", "pass", "pass"] * 4}
     )
     lengths = pd.DataFrame({"id": ["a", "b", "c"], "steps": [3, 4, 60], "source": "simulated"})
+    failed = [walk("t0"), walk("t1")]
     faults = [(2.5, "client killed"), (3.5, "client back"), (4.6, "server killed")]
     names = {f"{LONG}{number}": alignment for number in (1, 2)}
     many = ["pass", "pass", "fail", None] * 20
@@ -102,12 +116,14 @@ def every_plot(folder):
         "loss": lambda ax=None: plot_loss(transports(), ax),
         "tokens": lambda ax=None: plot_tokens(transports(), ax=ax),
         "lengths": lambda ax=None: plot_lengths(lengths, ax=ax),
+        "transitions": lambda ax=None: plot_transitions(failed, ax),
+        "failing": lambda ax=None: plot_failing_steps(failed, {"t0": "s1", "t1": "s12"}, ax),
         "saturation": lambda ax=None: plot_saturation(saturated(folder), ax),
     }
 
 
 NAMES = "alignment rates versions agreement corrected widths critiques delivery loss tokens".split()
-NAMES += ["lengths", "saturation"]
+NAMES += ["lengths", "saturation", "transitions", "failing"]
 
 
 WIDTHS = {"page": nullcontext, "phone": for_phones}

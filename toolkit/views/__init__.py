@@ -6,7 +6,9 @@ what raters disagree on. Failure modes: `CodingPanel`, `plot_saturation`. What a
 `RubricPanel`, which shows what an edit changes. A panel of your own begins with `Panel`. Eval the
 eval: `plot_alignment`, `plot_rates`, `plot_versions`, `plot_agreement`, `plot_corrected`,
 `plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`. Resilient delivery:
-`plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are: `plot_lengths`. In a notebook, end
+`plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are: `plot_lengths`;
+what follows what in them, and where they fail: `plot_transitions`, `plot_failing_steps`. In a
+notebook, end
 the cell with ``plot_topics(topic_map).figure``: it follows the theme.
 
 >>> from toolkit.traces import Step, Trace
@@ -33,12 +35,14 @@ WHERE = {
     "plot_corrected": "plots.correction",
     "plot_critiques": "plots.alignment",
     "plot_delivery": "plots.arrival",
+    "plot_failing_steps": "plots.failing_steps",
     "plot_lengths": "plots.lengths",
     "plot_loss": "plots.delivery",
     "plot_rates": "plots.alignment",
     "plot_saturation": "plots.coding",
     "plot_tokens": "plots.delivery",
     "plot_topics": "plots.topics",
+    "plot_transitions": "plots.transitions",
     "plot_versions": "plots.alignment",
     "plot_widths": "plots.correction",
 }

@@ -3,6 +3,7 @@
 A `Dataset` holds `Case`s, each made by `promote` from a trace; `audit_cases` tests them before any
 agent is. `evaluate` runs an agent on them, several times, and goes on where it was broken off. An
 `Experiment` holds a `TrialResult` for each trial of a case.
+`failing_steps` says how well guesses find where traces go wrong.
 """
 
 from toolkit.evals.experiments.case_audit import CaseAudit, audit_cases
@@ -13,6 +14,8 @@ from toolkit.evals.experiments.decision import Decision, GateCheck
 from toolkit.evals.experiments.difference import Difference
 from toolkit.evals.experiments.evaluate import evaluate
 from toolkit.evals.experiments.experiment import Experiment
+from toolkit.evals.experiments.failing_steps import failing_steps, failing_steps_by_label
+from toolkit.evals.experiments.failing_steps_shown import FailingSteps
 from toolkit.evals.experiments.gate import gate
 from toolkit.evals.experiments.policy import GatePolicy, JudgeEvidence
 from toolkit.evals.experiments.rate import Rate
@@ -27,6 +30,7 @@ __all__ = [
     "Decision",
     "Difference",
     "Experiment",
+    "FailingSteps",
     "GateCheck",
     "GatePolicy",
     "JudgeEvidence",
@@ -37,6 +41,8 @@ __all__ = [
     "audit_cases",
     "compare",
     "evaluate",
+    "failing_steps",
+    "failing_steps_by_label",
     "gate",
     "promote",
 ]

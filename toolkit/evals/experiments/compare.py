@@ -27,7 +27,7 @@ from toolkit.evals.experiments.comparison import Comparison
 from toolkit.evals.experiments.difference import Difference
 from toolkit.evals.experiments.experiment import Experiment, Unscored, verdict_of
 from toolkit.evals.experiments.result import TrialResult
-from toolkit.evals.scorers import Score
+from toolkit.evals.scorers import NOT_APPLICABLE, Score
 
 ONE_SIDED = 0.9
 """The level of the two-sided interval whose lower end is the one-sided 95% bound."""
@@ -209,7 +209,7 @@ def _scores(pairs: Sequence[Pair]) -> tuple[list[Difference], dict[str, str]]:
             continue
         versions = [{score.version for score in of[name]} for of in (of_first, of_second)]
         values = [score.value for score in of_first[name] + of_second[name]]
-        known = [value for value in values if value is not None]
+        known = [value for value in values if value not in (None, NOT_APPLICABLE)]
         if versions[0] != versions[1]:
             not_compared[name] = f"its versions differ: {versions[0]} and {versions[1]}"
         elif all(isinstance(value, bool) for value in known):
@@ -230,9 +230,9 @@ def _scores_by_name(results: Iterable[TrialResult]) -> dict[str, list[Score]]:
 
 
 def _value(result: TrialResult, name: str) -> Any:
-    """What a trial has for a score; None without one."""
+    """What a trial has for a score; None without one, and where it does not apply."""
     for score in result.scores:
-        if score.name == name:
+        if score.name == name and score.value != NOT_APPLICABLE:
             return score.value
     return None
 

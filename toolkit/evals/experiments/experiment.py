@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from toolkit.evals.experiments.rate import CaseCounts, Rate
 from toolkit.evals.experiments.result import TrialResult, trial_outcome
 from toolkit.evals.experiments.saved import read_experiment, write_experiment
-from toolkit.evals.scorers.scorers import Scorer, as_scores, call
+from toolkit.evals.scorers.scorers import NOT_APPLICABLE, Scorer, as_scores, call
 from toolkit.traces import Source, Trace
 from toolkit.traces.sources import least_live
 
@@ -135,8 +135,9 @@ class Experiment:
     ) -> Rate:
         """The share of trials that passed, or on which a `score` is True.
 
-        Broken cases are left out. A trial without a verdict is not passed, or is left out with
-        ``unscored="exclude"``. Raises ValueError for a score that is no bool.
+        Broken cases are left out, and so are trials to which it does not apply. A trial without a
+        verdict is not passed, or is left out with ``unscored="exclude"``. Raises ValueError for a
+        score that is no bool.
         """
         counts, n_left_out = self._counts(score, unscored, cases)
         return counts.rate(score or "pass rate", n_left_out, self.simulated)
@@ -158,14 +159,19 @@ class Experiment:
         _refuse_other_words(unscored, cases)
         if score is not None and score not in self.score_names:
             raise ValueError(f"no score is called {score!r}; there are {self.score_names}")
-        verdicts = [(result.case, verdict_of(result, score)) for result in self.chosen(cases)]
+        verdicts = []
+        n_left_out = 0
+        for result in self.chosen(cases):
+            if does_not_apply(result, score):
+                n_left_out += 1
+            else:
+                verdicts.append((result.case, verdict_of(result, score)))
         if all(passed is None for _, passed in verdicts):  # nothing is known, and so no rate of 0
-            return CaseCounts(()), len(verdicts)
+            return CaseCounts(()), n_left_out + len(verdicts)
         not_told: Iterator[tuple[str | None, bool | None]] = iter(())
         if cases != "free":  # of unknown cases, which count as one
             not_told = iter([(None, None)] * (self.planned - len(self.results)))
         trials: list[tuple[str | None, bool]] = []
-        n_left_out = 0
         for case, passed in chain(verdicts, not_told):
             if passed is None and unscored == "exclude":
                 n_left_out += 1
@@ -238,12 +244,21 @@ def verdict_of(result: TrialResult, score: str | None) -> bool | None:
     if score is None:
         return result.passed
     for each in result.scores:
-        if each.name == score and each.value is not None:
+        if each.name == score and each.value not in (None, NOT_APPLICABLE):
             if not isinstance(each.value, bool):
                 mend = "between() makes a bool of a number"
                 raise ValueError(f"score {score} is {each.value!r}, which is no bool: {mend}")
             return each.value
     return None
+
+
+def does_not_apply(result: TrialResult, score: str | None) -> bool:
+    """Whether a trial has no verdict because what would give one does not apply: nothing is
+    missing.
+    """
+    values = [each.value for each in result.scores if score in (None, each.name)]
+    is_complete = NOT_APPLICABLE in values and None not in values
+    return is_complete and verdict_of(result, score) is None
 
 
 def _result_of(trace: Trace, score: Scorer, case: str, trial: int) -> TrialResult:

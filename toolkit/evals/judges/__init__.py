@@ -4,6 +4,7 @@ a `VerdictStore` keeps what was said, and `judge_traces` asks only for the rest.
 """
 
 from toolkit.evals.judges.classifier import SklearnJudge
+from toolkit.evals.judges.failing_step import judge_failing_step
 from toolkit.evals.judges.judge import Judge
 from toolkit.evals.judges.judging import JudgeLike, judge_traces
 from toolkit.evals.judges.probes import prefer, probe_length, probe_position, probe_self_preference
@@ -22,6 +23,7 @@ __all__ = [
     "SklearnJudge",
     "Verdict",
     "VerdictStore",
+    "judge_failing_step",
     "judge_traces",
     "prefer",
     "probe_length",

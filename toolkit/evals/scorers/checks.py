@@ -132,7 +132,7 @@ def called(tool: str, /, **arguments: Any) -> Scorer:
     """Whether `tool` is called, with at least these arguments. Unscored where those of a call
     cannot be read.
     """
-    wanted = {name: _comparable(value) for name, value in arguments.items()}
+    wanted = {name: comparable(value) for name, value in arguments.items()}
 
     def find(trace: Trace) -> tuple[Value, str]:
         if not trace.steps:
@@ -148,7 +148,7 @@ def called(tool: str, /, **arguments: Any) -> Scorer:
         if not wanted:
             return True, count
         readable = [call for call in calls if isinstance(call, dict)]
-        if any(wanted.items() <= _comparable(call).items() for call in readable):
+        if any(wanted.items() <= comparable(call).items() for call in readable):
             return True, count
         if len(readable) < len(calls):
             return None, f"the arguments of a call of {tool} cannot be read"
@@ -158,15 +158,17 @@ def called(tool: str, /, **arguments: Any) -> Scorer:
     return scorer_from(f"called({tool!r}{ordered})", find)
 
 
-def _comparable(value: Any) -> Any:
-    """`value` with each word in one form, and numpy's and pandas' scalars as Python's."""
+def comparable(value: Any) -> Any:
+    """`value` with each word in one form, numpy's and pandas' scalars as Python's, and 2.0 as 2."""
     value = python_value(value)
     if isinstance(value, str):
         return same_form(value)
     if isinstance(value, dict):
-        return {key: _comparable(part) for key, part in value.items()}
+        return {key: comparable(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_comparable(part) for part in value]
+        return [comparable(part) for part in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value
 
 

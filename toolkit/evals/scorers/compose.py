@@ -9,7 +9,16 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from toolkit.evals.scorers.scorers import Score, Scorer, Value, as_scores, call, name_of, settle
+from toolkit.evals.scorers.scorers import (
+    NOT_APPLICABLE,
+    Score,
+    Scorer,
+    Value,
+    as_scores,
+    call,
+    name_of,
+    settle,
+)
 from toolkit.traces import Trace
 
 Decide = Callable[[list[Score]], tuple[Value, str]]
@@ -38,8 +47,8 @@ def not_(part: Scorer) -> Scorer:
 
     def opposite(scores: list[Score]) -> tuple[Value, str]:
         value, why = _decide(scores, decisive=True)
-        if value is None:
-            return None, why
+        if not isinstance(value, bool):
+            return value, why
         return not value, why
 
     return _joined("not_", (part,), opposite)
@@ -53,6 +62,8 @@ def between(part: Scorer, low: float = 0, high: float = math.inf) -> Scorer:
             return None, f"it gives {len(scores)} scores, and not one number"
         (score,) = scores
         value = score.value
+        if value == NOT_APPLICABLE:
+            return value, score.why
         if isinstance(value, bool | str | None):
             return None, f"{score.name} is {value!r}, which is no number: {score.why}"
         return low <= value <= high, f"{score.name} is {value:g}"
@@ -63,10 +74,14 @@ def between(part: Scorer, low: float = 0, high: float = math.inf) -> Scorer:
 def _decide(scores: list[Score], decisive: bool) -> tuple[Value, str]:
     """Kleene's three-valued "or" (where True is decisive) and "and" (where False is), 1952.
 
-    The reasons are those of the scores that led to the value.
+    The reasons are those of the scores that led to the value. A part that does not apply is left
+    out; where none applies, neither does the whole.
     """
+    applicable = [score for score in scores if score.value != NOT_APPLICABLE]
+    if scores and not applicable:
+        return NOT_APPLICABLE, "; ".join(f"{score.name}: {score.why}" for score in scores)
     reasons: dict[bool | None, list[str]] = {True: [], False: [], None: []}
-    for score in scores:
+    for score in applicable:
         reason = f"{score.name} is {score.value!r}: {score.why}"
         if isinstance(score.value, bool):
             reasons[score.value].append(reason)

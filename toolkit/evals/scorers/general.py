@@ -32,7 +32,7 @@ def no_repeated_calls(trace: Trace) -> Score:
             if call == last_call:
                 return Score(name, False, f"{step.content} is called again in step {step.id}")
             last_call = call
-        elif _is_new_question(step) or _failed(step):
+        elif _is_new_question(step) or is_error(step):
             last_call = None
     if not trace.calls:
         return Score(name, None, "no tool was called")
@@ -46,7 +46,7 @@ def tools_succeeded(trace: Trace) -> Score:
     name = "tools_succeeded"
     results = [step for step in trace.steps if step.kind == "tool.result"]
     for step in results:
-        if _failed(step):
+        if is_error(step):
             return Score(name, False, f"step {step.id}: {step.content[:80]}")
     if not trace.calls or len(results) < len(trace.calls):
         return Score(name, None, f"{len(trace.calls)} tool calls and {len(results)} results")
@@ -79,7 +79,7 @@ def _is_new_question(step: Step) -> bool:
     return step.kind == "message" and step.actor != "assistant"
 
 
-def _failed(step: Step) -> bool:
+def is_error(step: Step) -> bool:
     """Whether a tool answered with an error."""
     if step.kind != "tool.result":
         return False

@@ -8,7 +8,7 @@ by it.
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -17,6 +17,11 @@ from toolkit.shown import Shown
 from toolkit.traces import Trace
 
 Value = bool | float | str | None
+NOT_APPLICABLE = "not applicable"
+"""The value of a rule that says nothing about a trace, as "confirm before you change" where nothing
+was changed. It is a category, and no None: nothing is missing, so the trial is not unscored, and
+the rule counts neither as passed nor as failed.
+"""
 Scorer: TypeAlias = Callable[..., Any]
 """Of ``(trace)`` or ``(trace, case)``; see the head of this file for what it may return."""
 
@@ -37,6 +42,10 @@ class Score(Shown):
     """What it rests on. Of an unscored trace: why, and then it is required."""
     version: str = "1"
     """Of the scorer: scores of different versions are not compared."""
+    step: str | None = field(default=None, repr=False)
+    """The id of the step that decides it, where one does: of a rule that fails, the first that
+    breaks it.
+    """
 
     def __post_init__(self) -> None:
         value = python_value(self.value)

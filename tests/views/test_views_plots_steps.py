@@ -1,0 +1,72 @@
+"""Plots of steps: what follows what, and how far into a trace the first failing step comes."""
+
+from toolkit.traces import Step, Trace
+from toolkit.views import plot_failing_steps, plot_transitions
+from toolkit.views.plots import new_axes
+
+
+def walk(id_, *tools, source="imported"):
+    steps = []
+    for number, tool in enumerate(tools, 1):
+        data = {"name": tool, "agent": "ann" if number % 2 else "bo"}
+        steps.append(Step(f"s{number}", "tool.call", "assistant", tool, data=data))
+    return Trace(id_, steps, source=source)
+
+
+def title_of(ax):
+    return " ".join(ax.get_title(loc="left").split())
+
+
+LOOPS = [walk("a", "look", "look", "look", "pay"), walk("b", "look", "pay")]
+
+
+def test_the_title_of_transitions_names_the_most_frequent_pair_or_why_there_is_none():
+    for traces, title in (
+        ([], "Nothing to show: no trace has a step"),
+        ([Trace("t", ())], "Nothing to show: no trace has a step"),
+        ([walk("a", "look")], "No step follows another: each trace has one"),
+        (LOOPS, "After “look” most often comes “look”: 2 of 4 times"),
+    ):
+        assert title_of(plot_transitions(traces)) == title
+
+
+def test_a_row_of_transitions_has_shares_and_its_n(written):
+    words = written(plot_transitions(LOOPS))
+    assert {"n = 2 traces · 6 steps", "look 4", "(end)", "50", "100"} <= set(words.split("\n"))
+    assert "simulated" not in words
+
+
+def test_of_many_kinds_of_step_the_rarer_ones_are_counted_and_what_is_simulated_says_so(written):
+    many = walk("a", *[f"tool {number}" for number in range(11)], source="simulated")
+    words = written(plot_transitions([many]))
+    assert "3 rarer kinds of step not shown" in words
+    assert "simulated" in words
+
+
+def test_the_title_of_failing_steps_says_how_early_half_of_the_traces_fail():
+    steps = {"a": "s3", "b": "s1"}
+    for traces, title in (
+        ([], "Nothing to show: no trace has a step that is known to fail"),
+        (LOOPS[:1], "The only failing trace goes wrong after 50% of its steps"),
+        (LOOPS[:1] * 2, "Each of 2 traces goes wrong after 50% of its steps"),
+        (LOOPS, "Half of 2 failing traces go wrong by 0% of their steps"),
+    ):
+        assert title_of(plot_failing_steps(traces, steps)) == title
+
+
+def test_a_failing_step_is_in_the_row_of_its_agent_and_what_is_unknown_is_counted(written):
+    ax = plot_failing_steps([*LOOPS, walk("c", "look")], {"a": "s2", "b": "s1", "c": None})
+    words = written(ax)
+    assert "n = 2 · 1 without a step that is known" in words
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["bo", "ann"]
+    at = {text.get_position() for text in ax.texts if text.get_text() == "1"}
+    assert at == {(2, 0), (0, 1)}
+
+
+def test_a_plot_of_steps_uses_the_axes_that_it_is_given_and_hostile_names_stay_text(written):
+    ax = new_axes(200)
+    hostile = [walk("a", r"$\frac{", "<b>")]
+    assert plot_transitions(hostile, ax) is ax
+    assert "<b>" in written(ax)
+    other = new_axes(200)
+    assert plot_failing_steps(hostile, {"a": "s1"}, other) is other

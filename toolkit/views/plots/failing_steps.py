@@ -1,0 +1,95 @@
+"""The plot of how far into a trace the first failing step comes, and who takes it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.evals.scorers.trajectory_transitions import who_acts
+from toolkit.traces import Trace
+from toolkit.views.plots.figure import (
+    in_our_look,
+    new_axes,
+    nothing_to_show,
+    write_heading,
+    write_label,
+)
+from toolkit.views.plots.heat import CELL_HEIGHT, draw_cells, row_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PARTS = 10
+SHOWN = 7
+"""Who fails most often; all others are one row."""
+AXIS_HEIGHT = 60
+"""Of the ticks and the label under the cells, in pixels."""
+OTHERS = "all others"
+Failure = tuple[str, float]
+"""Who takes the failing step, and how much of the trace lies before it."""
+
+
+@in_our_look
+def plot_failing_steps(
+    traces: Iterable[Trace], steps: Mapping[str, str | None], ax: "Axes | None" = None
+) -> "Axes":
+    """How early do traces fail, and at whose hands? A row for each agent, a column for each tenth
+    of a trace.
+
+    Parameters
+    ----------
+    traces
+        Those that failed.
+    steps
+        The id of the first failing step by that of its trace, from people, rules or a judge. A
+        trace without one is counted under the title, and in no cell.
+    ax : Axes, optional
+        Where to draw; None makes a figure of its own.
+    """
+    listed = list(traces)
+    failures = _failures(listed, steps)
+    simulated = any(trace.source == "simulated" for trace in listed)
+    title = failing_sentence([before for _, before in failures])
+    about = [f"n = {len(failures):,}"]
+    if len(listed) > len(failures):
+        about = [f"{about[0]} · {len(listed) - len(failures):,} without a step that is known"]
+    agents = Counter(agent for agent, _ in failures)
+    rows = [agent for agent, _ in agents.most_common(SHOWN)]
+    if len(agents) > SHOWN:
+        rows.append(OTHERS)
+    ax = ax or new_axes(CELL_HEIGHT * len(rows) + AXIS_HEIGHT)
+    if not failures:
+        return write_heading(nothing_to_show(ax), title, about, simulated)
+    counts = np.zeros((len(rows), PARTS), dtype=int)
+    for agent, before in failures:
+        row = rows.index(agent) if agent in rows else len(rows) - 1
+        counts[row, int(before * PARTS)] += 1
+    names = [row_name(agent) for agent in rows]
+    ends = [f"{100 * part // PARTS}" for part in range(1, PARTS + 1)]
+    draw_cells(ax, counts, names, ends)
+    write_label(ax, "steps before the failing one, up to %")
+    return write_heading(ax, title, about, simulated)
+
+
+def failing_sentence(before: list[float]) -> str:
+    """How early half of the traces fail."""
+    if not before:
+        return "Nothing to show: no trace has a step that is known to fail"
+    middle = sorted(before)[(len(before) - 1) // 2]
+    if len(before) == 1:
+        return f"The only failing trace goes wrong after {middle:.0%} of its steps"
+    if max(before) == min(before):
+        return f"Each of {len(before):,} traces goes wrong after {middle:.0%} of its steps"
+    return f"Half of {len(before):,} failing traces go wrong by {middle:.0%} of their steps"
+
+
+def _failures(traces: list[Trace], steps: Mapping[str, str | None]) -> list[Failure]:
+    failures = []
+    for trace in traces:
+        failing = steps.get(trace.id)
+        for position, step in enumerate(trace.steps):
+            if step.id == failing:
+                failures.append((who_acts(step), position / len(trace.steps)))
+                break
+    return failures
