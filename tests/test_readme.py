@@ -49,6 +49,18 @@ def test_the_front_page_is_short_and_has_the_two_commands_once():
     assert begun == dict.fromkeys(COMMANDS, 1)
 
 
+def test_the_first_steps_can_be_pasted_and_name_the_page_that_they_make():
+    begin = README.partition("## Begin")[2].partition("## ")[0]
+    assert not re.search(r"<[^>]*>", begin)  # a shell reads < as a redirection
+    assert "fieldbook-out/tour.html" in begin
+    assert "pytest" not in begin
+
+
+def test_the_command_for_a_laptop_and_a_phone_lets_a_phone_in():
+    (row,) = [line for line in README.splitlines() if "from a laptop and a phone" in line]
+    assert "serve --host 0.0.0.0" in row
+
+
 @pytest.mark.nats
 @pytest.mark.parametrize(("code", "printed"), SHOWN, ids=["quality", "delivery", "coherence"])
 async def test_a_block_of_code_runs_as_it_stands_and_prints_what_is_said(

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -277,11 +278,14 @@ async def _serve(
 
 
 def _print_links(page: str, tokens: Any, people: list[str]) -> None:
-    """The links to the page, the first also as a QR code."""
+    """The links to the page, the first also as a QR code where a phone can open it."""
     import segno
 
+    from toolkit.sessions.http.app import is_loopback
+
     link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
-    segno.make(link).terminal(compact=True)
+    if not is_loopback(urlsplit(page).hostname or ""):
+        segno.make(link).terminal(compact=True)
     print(f"Watch and control: {link}")
     if tokens:
         for name in people:
