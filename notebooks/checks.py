@@ -1,5 +1,5 @@
 """Marks the exercises: each check tries an answer on something new, and says in one sentence what
-it saw.
+it saw. And `holds`, by which a notebook's text is held against what its cells found.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -40,6 +40,15 @@ def marked(check: Callable[..., Any]) -> Callable[..., Any]:
         return Marked(await check(answer))
 
     return later if iscoroutinefunction(check) else now
+
+
+def holds(claim: str, seen: bool) -> Marked:
+    """A claim of a notebook's text, and whether its cells show it: with other traces, or with other
+    luck, they may not.
+    """
+    if seen:
+        return Marked(f"As the text says: {claim}.")
+    return Marked(f"Not so this time: {claim}.")
 
 
 def near(answer: object, wanted: float | None) -> bool:

@@ -30,8 +30,8 @@ def test_a_good_judge_is_trusted_and_a_changed_one_is_not():
     assert trust.covers(one)
     assert not trust.covers(judge("Is it right, and polite?"))
     assert not trust.covers("")
-    assert one.hash in trust.title
-    assert trust.title.endswith("is trusted to score at scale")
+    assert trust.title == "This judge is trusted to score at scale"
+    assert trust.checks.loc["judge", "found"] == one.hash
 
 
 @pytest.mark.parametrize(

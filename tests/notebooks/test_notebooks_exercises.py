@@ -214,4 +214,10 @@ def test_each_notebook_has_one_exercise_and_each_check_is_in_this_table():
     defined = {
         name for name, made in vars(checks).items() if getattr(made, "__module__", "") == "checks"
     }
-    assert defined == {check.__name__ for check in EXERCISES} | {"near", "marked", "Marked"}
+    tools = {"near", "marked", "Marked", "holds"}
+    assert defined == {check.__name__ for check in EXERCISES} | tools
+
+
+def test_a_claim_of_the_text_that_its_cells_do_not_show_is_said_to_be_otherwise():
+    assert checks.holds("the probe notices it", True) == "As the text says: the probe notices it."
+    assert checks.holds("the probe notices it", False) == "Not so this time: the probe notices it."

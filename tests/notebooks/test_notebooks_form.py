@@ -59,6 +59,14 @@ def test_pictures_that_a_notebook_names_are_there_and_a_link_with_a_token_is_not
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_text_claims_is_so_in_the_outputs_that_are_committed(path):
+    for cell in code_cells(nbformat.read(path, as_version=4)):
+        shown = json.dumps(cell.outputs)
+        assert shown.count("As the text says: ") == cell.source.count("checks.holds(")
+        assert "Not so this time: " not in shown
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_words_of_a_notebook_are_spelled_right(path, tmp_path):
     cells = nbformat.read(path, as_version=4).cells
     words = tmp_path / "words.md"

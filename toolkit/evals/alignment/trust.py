@@ -89,8 +89,7 @@ class Trust:
         labels = ""
         if self.alignment.human_kind != "human":
             labels = f". It rests on {self.alignment.labels_are}: nothing here is about people"
-        judge = self.judge or "of unknown hash"
-        return f"Judge {judge} is {decision}{labels}{self.alignment.rest_is}"
+        return f"This judge is {decision}{labels}{self.alignment.rest_is}"
 
     @property
     def too_few(self) -> str:
