@@ -7,11 +7,16 @@ from matplotlib.figure import Figure
 from toolkit.evals import TopicMap
 from toolkit.sessions.lab import Fault
 from toolkit.views import plot_delivery, plot_lengths, plot_loss, plot_tokens, plot_topics
+from toolkit.views.plots.delivery import TICK
 
 FRAME = pd.DataFrame(
     {"time_s": [0.0, 1.0, 2.0, 3.0], "sent": [0, 10, 20, 20], "received": [0, 10, 10, 20]}
 )
 FAULTS = [(1.2, "server killed"), (1.5, "client killed"), (2.5, "client killed")]
+
+
+def title_of(ax):
+    return " ".join(ax.get_title(loc="left").split())
 
 
 def topic_map(source=None, words="refund, deposit", n_topics=3, outliers=0.0):
@@ -58,7 +63,7 @@ def test_of_many_topics_the_largest_are_drawn_and_the_rest_counted(written):
 def test_delivery_names_each_fault_in_words_where_it_happened(written):
     ax = plot_delivery(FRAME, FAULTS, simulated=True)
     words = written(ax)
-    assert words.count("client killed") == 2
+    assert words.split("\n").count("client killed") == 2
     assert {"server killed", "simulated"} <= set(words.split("\n"))
     assert "20 of 20 events received, 3 faults" in words
 
@@ -98,7 +103,7 @@ def test_a_recovery_is_no_fault(written):
     words = written(plot_delivery(MISSED, KILLED_AND_BACK))
     assert "40 of 40 events received, 2 faults" in words
     assert "client back" not in words
-    assert words.count("server killed") == 1
+    assert words.split("\n").count("server killed") == 1
 
 
 def test_what_was_away_is_shaded_from_the_kill_to_the_first_event_after_the_part_is_back():
@@ -109,8 +114,30 @@ def test_what_was_away_is_shaded_from_the_kill_to_the_first_event_after_the_part
 
 def test_the_catching_up_is_named_with_its_events_and_seconds(written):
     words = written(plot_delivery(MISSED, KILLED_AND_BACK))
-    assert "caught up: 20 events in 0.3 s" in words
-    assert "caught up: 9 events in 0.0 s" in words
+    assert "1.0 s, client killed: caught up with 20 events in 0.3 s" in words
+    assert "4.0 s, server killed: caught up with 9 events in 0.0 s" in words
+
+
+def test_who_is_killed_again_while_catching_up_has_not_caught_up(written):
+    again = [(1.0, "client killed"), (1.5, "client back"), (3.2, "server killed")]
+    words = written(plot_delivery(MISSED, [*again, (3.3, "server back")]))
+    assert "1.0 s, client killed: read 1 of 20 missing events, then server killed" in words
+    assert words.count("caught up") == 1
+
+
+def test_what_a_second_kill_ends_before_it_read_anything_is_told_once(written):
+    words = written(plot_delivery(FRAME, [*FAULTS[:2], (1.8, "client back")]))
+    assert words.count("caught up") == 1
+    assert "1.5 s, client killed: caught up with 10 events in 0.0 s" in words
+
+
+def test_no_words_lie_on_what_is_shaded():
+    ax = plot_delivery(MISSED, KILLED_AND_BACK)
+    ax.figure.draw_without_rendering()
+    shades = [patch.get_window_extent() for patch in ax.patches]
+    assert shades
+    for text in ax.texts:
+        assert not any(text.get_window_extent().padded(-1).overlaps(shade) for shade in shades)
 
 
 def test_a_reader_that_never_comes_back_is_away_to_the_end_and_never_catches_up(written):
@@ -147,21 +174,27 @@ LOSSY = run_of("direct", [0.1, None, None, None], broken=(KILL,))
 
 
 def ticks_of(ax):
-    """The seconds at which ticks stand, by whether the token came."""
+    """The seconds at which ticks stand, by whether the token came; none touches one that did not.
+
+    The ticks of what came are drawn about the middle of a lane.
+    """
     came, missed = [], []
     for collection in ax.collections:
-        times_s = [round(float(segment[0][0]), 3) for segment in collection.get_segments()]
-        (missed if collection.get_alpha() else came).extend(times_s)
+        for (at_s, low), (_, high) in collection.get_segments():
+            lane = round(low)
+            is_beside = low > lane + TICK and high < lane + 1 - TICK
+            (missed if is_beside else came).append(round(float(at_s), 3))
     return came, missed
 
 
-def test_a_tick_stands_where_a_token_came_and_a_pale_one_where_a_lost_one_was_due(written):
+def test_a_tick_stands_where_a_token_came_and_one_below_where_a_lost_one_was_due(written):
     ax = plot_tokens(pd.DataFrame([LOSSY, WHOLE]))
     came, missed = ticks_of(ax)
     assert came == [0.1, 0.1, 0.2, 0.5, 0.5]
     assert missed == [0.2, 0.3, 0.4]
     words = written(ax)
     assert {"3 lost", "0 lost", "server killed", "simulated"} <= set(words.split("\n"))
+    assert "grey: while a fault lasts" in words
     (shade,) = ax.patches
     assert (shade.get_x(), round(shade.get_width(), 9)) == (KILL.at_s, KILL.for_s)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["direct", "durable"]
@@ -169,13 +202,16 @@ def test_a_tick_stands_where_a_token_came_and_a_pale_one_where_a_lost_one_was_du
 
 def test_the_title_of_the_tokens_says_who_loses_some():
     whole = {**WHOLE, "broken": ()}
+    faults = (Fault(0.1, "cut"), Fault(0.12, "cut"), KILL)
+    cut = [{**run, "broken": faults} for run in (LOSSY, WHOLE)]
     for rows, title in (
-        ([LOSSY, WHOLE], "When the server dies, 1 transport loses tokens, 1 of 2 loses none"),
-        ([WHOLE], "Every transport brings every token, when the server dies"),
+        ([LOSSY, WHOLE], "Through 1 kill, 1 transport loses tokens, 1 of 2 loses none"),
+        (cut, "Through 2 cuts and 1 kill, 1 transport loses tokens, 1 of 2 loses none"),
+        ([WHOLE], "Every transport brings every token, through 1 kill"),
         ([whole], "Every transport brings every token, without a fault"),
         ([LOSSY], "Every transport lost tokens: 1 of 1"),
     ):
-        assert plot_tokens(pd.DataFrame(rows)).get_title(loc="left") == title
+        assert title_of(plot_tokens(pd.DataFrame(rows))) == title
 
 
 def test_without_a_seed_the_run_is_drawn_in_which_most_was_lost(written):
@@ -217,23 +253,43 @@ def lengths(*steps, source="imported"):
     return pd.DataFrame({"id": ids, "steps": pd.array(steps, dtype="Int64"), "source": source})
 
 
-def test_the_title_of_the_lengths_says_how_long_half_are_and_the_longest(written):
+def test_the_title_of_the_lengths_says_the_middle_how_many_are_no_longer_and_the_longest(written):
     for frame, title in (
         (lengths(), "Nothing to show: no trace says how many steps it has"),
         (lengths(None, None), "Nothing to show: no trace says how many steps it has"),
         (lengths(1), "The only trace has 1 step"),
         (lengths(4, 4, 4), "Each of the 3 traces has 4 steps"),
-        (lengths(1, 2, 9, None), "Half of 3 traces have 2 steps or fewer, the longest has 9"),
+        (
+            lengths(1, 2, 9, None),
+            "The middle trace has 2 steps (67% have 2 or fewer), the longest 9",
+        ),
+        (
+            lengths(*[1] * 51, *[14] * 198, *range(15, 66)),
+            "The middle trace has 14 steps (83% have 14 or fewer), the longest 65",
+        ),
+        (
+            lengths(*[3] * 400, 9),
+            "The middle trace has 3 steps (99% have 3 or fewer), the longest 9",
+        ),
     ):
-        assert plot_lengths(frame).get_title(loc="left") == title
+        assert title_of(plot_lengths(frame)) == title
     words = written(plot_lengths(lengths(1, 2, 9, None, source="simulated")))
+    assert "median 2" in words.split("\n")
     assert "n = 3 · the longest: t2 · 1 do not say" in words
     assert "simulated" in words.split("\n")
 
 
+def test_a_bar_of_one_trace_among_hundreds_is_high_enough_to_be_seen():
+    ax = plot_lengths(lengths(*[3] * 400, 5))
+    ax.figure.draw_without_rendering()
+    heights = [patch.get_window_extent().height for patch in ax.patches]
+    assert len(heights) == 2
+    assert min(heights) >= 4
+
+
 def test_lengths_are_counted_in_whole_numbers():
     ax = plot_lengths(lengths(*range(1, 200)))
-    assert {patch.get_height() for patch in ax.patches[:-1]} == {7.0}
+    assert {patch.get_height() for patch in ax.patches[:-1]} == {7}
     assert sum(patch.get_height() for patch in ax.patches) == 199
     small = plot_lengths(lengths(1, 1, 2))
     small.figure.draw_without_rendering()

@@ -37,8 +37,9 @@ def arrived_whole(counts: dict[str, Any]) -> bool:
 
 
 def _delivery_tile(counts: dict[str, Any]) -> Tile:
-    lost = (f"{counts['lost']:,}", f"lost of {counts['sent']:,} sent")
-    note = f"Over {kills(counts)}; {counts['duplicated']} doubled, {counts['reordered']} moved"
+    lost = (f"{counts['lost']:,}", f"lost of {quantity(counts['sent'], 'event')} sent")
+    damage = f"{counts['duplicated']} came twice, {counts['reordered']} out of order"
+    note = f"Through {kills(counts)}; {damage}"
     if not counts["sha256_match"]:
         note += ", and words were changed"
     return Tile((lost,), f"{note}.", "ok" if arrived_whole(counts) else "failed")
@@ -76,7 +77,7 @@ def delivery_sentence(counts: dict[str, Any]) -> str:
         end = f"at the end {quantity(counts['lost'], 'event')} are missing"
     return (
         "Where the reader's line is flat, the reader or the server was away. Each time the reader "
-        f"caught up from its cursor, and {end}."
+        f"read on from its cursor, and {end}."
     )
 
 

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from toolkit.views.plots.figure import (
     GREEN,
-    GROUND,
     INK,
     LEFT_WIDTH,
     LINE,
     SMALL_CHAR,
     in_our_look,
-    is_narrow,
     new_axes,
     new_width,
     nothing_to_show,
@@ -43,7 +41,7 @@ NAME_HEIGHT = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A part that was killed, from the kill to the moment when nothing was missing any more."""
+    """A part that was away, from the fault until nothing was missing or the next fault came."""
 
     fault: str
     """As ``client killed``."""
@@ -51,11 +49,13 @@ class Outage:
     first_event_s: float | None
     """When the first event was received after the part had been started again."""
     caught_up_s: float | None
-    """When all that had been sent by then was received."""
-    n_before: int
-    """Events received before that."""
-    n_caught_up: int
-    """Events received from the first of them on until it had caught up."""
+    """When all that had been sent by then was received; None where the next fault came before."""
+    n_read: int
+    """Events received from the first of them on until it had caught up, or the next fault came."""
+    n_missing: int
+    """Events sent until then, and not received before the first of them."""
+    next_fault: str = ""
+    """The fault that came next; blank for the last."""
 
 
 def outages(frame: "pd.DataFrame", faults: Sequence[tuple[float, str]]) -> list[Outage]:
@@ -64,32 +64,39 @@ def outages(frame: "pd.DataFrame", faults: Sequence[tuple[float, str]]) -> list[
     `frame` and `faults` are those of `plot_delivery`.
     """
     in_order = sorted(faults)
+    broken = [fault for fault in in_order if not fault[1].endswith(BACK)]
     away = []
-    for from_s, fault in in_order:
-        if fault.endswith(BACK):
-            continue
+    for number, (from_s, fault) in enumerate(broken):
+        is_last = number == len(broken) - 1
+        next_fault = (float("inf"), "") if is_last else broken[number + 1]
         recovery = fault.split()[0] + BACK
         backs_s = [at_s for at_s, name in in_order if name == recovery and at_s >= from_s]
         back_s = backs_s[0] if backs_s else from_s
-        away.append(_outage(frame, fault, from_s, back_s))
+        away.append(_outage(frame, (from_s, fault), back_s, next_fault))
     return away
 
 
-def _outage(frame: "pd.DataFrame", fault: str, from_s: float, back_s: float) -> Outage:
+def _outage(
+    frame: "pd.DataFrame", fault: tuple[float, str], back_s: float, next_fault: tuple[float, str]
+) -> Outage:
+    from_s, name = fault
+    next_s, next_name = next_fault
     is_before = frame["time_s"] <= back_s
-    received_before = frame.loc[is_before, "received"]
-    n_before = int(received_before.max()) if len(received_before) else 0
-    received_more = frame[~is_before & (frame["received"] > n_before)]
-    if received_more.empty:
-        return Outage(fault, from_s, None, None, n_before, 0)
-    first_event_s = float(received_more["time_s"].iloc[0])
-    nothing_missing = received_more[received_more["received"] >= received_more["sent"]]
-    if nothing_missing.empty:
-        return Outage(fault, from_s, first_event_s, None, n_before, 0)
-    caught_up = nothing_missing.iloc[0]
-    n_caught_up = int(caught_up["received"]) - n_before
-    caught_up_s = float(caught_up["time_s"])
-    return Outage(fault, from_s, first_event_s, caught_up_s, n_before, n_caught_up)
+    n_before = int(frame.loc[is_before, "received"].max()) if is_before.any() else 0
+    read = frame[~is_before & (frame["received"] > n_before)]
+    if read.empty:
+        return Outage(name, from_s, None, None, 0, 0, next_name)
+    first_event_s = float(read["time_s"].iloc[0])
+    until_next = read[read["time_s"] < next_s]
+    if until_next.empty:
+        return Outage(name, from_s, first_event_s, None, 0, 0, next_name)
+    nothing_missing = until_next[until_next["received"] >= until_next["sent"]]
+    is_caught_up = not nothing_missing.empty
+    end = nothing_missing.iloc[0] if is_caught_up else until_next.iloc[-1]
+    caught_up_s = float(end["time_s"]) if is_caught_up else None
+    n_read = int(end["received"]) - n_before
+    n_missing = int(end["sent"]) - n_before
+    return Outage(name, from_s, first_event_s, caught_up_s, n_read, n_missing, next_name)
 
 
 @in_our_look
@@ -133,11 +140,7 @@ def plot_delivery(
     counts = f"{n_received:,} of {n_sent:,} events received, {quantity(len(away), 'fault')}"
     if away:
         counts += " · grey: from a fault to the first event after it"
-    subtitle = [counts]
-    if is_narrow():
-        subtitle += [f"caught up: {words}" for words in _catch_ups(away).values()]
-    else:
-        _write_catch_ups(ax, away)
+    subtitle = [counts, *[words for outage in away if (words := catch_up_sentence(outage))]]
     return write_heading(ax, title, subtitle, simulated)
 
 
@@ -172,26 +175,24 @@ def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage], top
         ax.axvspan(outage.from_s, end_s, 0, top / height, color=LINE, lw=0, zorder=0)
 
 
-def _catch_ups(away: Sequence[Outage]) -> dict[tuple[float, int], str]:
-    """How much was caught up and how fast, by the foot of the step that it made in the curve; two
-    that were over with one event are one.
+def catch_up_sentence(outage: Outage) -> str:
+    """What was read after the part was back; blank where nothing was, before the next fault.
+
+    >>> catch_up_sentence(Outage("client killed", 4.2, 6.0, 7.5, 20, 20))
+    '4.2 s, client killed: caught up with 20 events in 1.5 s'
+    >>> catch_up_sentence(Outage("client killed", 4.2, 6.0, None, 347, 627, "server killed"))
+    '4.2 s, client killed: read 347 of 627 missing events, then server killed'
     """
-    words: dict[tuple[float, int], str] = {}
-    for outage in away:
-        if outage.first_event_s is None or outage.caught_up_s is None:
-            continue
-        n_events = quantity(outage.n_caught_up, "event")
+    if outage.first_event_s is None or not outage.n_read:
+        return ""
+    if outage.caught_up_s is not None:
         took_s = outage.caught_up_s - outage.first_event_s
-        words.setdefault((outage.first_event_s, outage.n_before), f"{n_events} in {took_s:.1f} s")
-    return words
-
-
-def _write_catch_ups(ax: "Axes", away: Sequence[Outage]) -> None:
-    """Say it below each step: there the curves leave room."""
-    for foot, words in _catch_ups(away).items():
-        lines = f"caught up:\n{words}"
-        text = ax.annotate(lines, foot, (6, -6), textcoords="offset points", bbox=GROUND)
-        text.set(color=INK, va="top")
+        outcome = f"caught up with {quantity(outage.n_read, 'event')} in {took_s:.1f} s"
+    else:
+        outcome = f"read {outage.n_read:,} of {quantity(outage.n_missing, 'missing event')}"
+        if outage.next_fault:
+            outcome += f", then {outage.next_fault}"
+    return f"{outage.from_s:.1f} s, {outage.fault}: {outcome}"
 
 
 def _name_faults(ax: "Axes", away: Sequence[Outage], top: float) -> None:

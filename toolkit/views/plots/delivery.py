@@ -1,5 +1,6 @@
 """Plots of the transport comparison: what each transport lost, and one run token by token."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median_high
@@ -36,6 +37,9 @@ AXIS_HEIGHT = 84
 """Of the faults' names above the lanes and the axis below them, in pixels."""
 TICK = 0.3
 """Half the height of a tick; lanes are 1 apart."""
+MISSED_FROM = 0.34
+MISSED_TO = 0.46
+"""A tick of what was never seen stands under the others, so that none hides it."""
 LATE = 2
 """What comes so many times later than the median lane ends is counted at the edge, not drawn."""
 FAULT_NAMES = {
@@ -47,6 +51,8 @@ FAULT_NAMES = {
     "freeze": "server frozen",
     "nats-crash": "NATS killed",
 }
+FAULT_NOUNS = {"slow": "slowdown", "half-open": "half-open line", "nats-crash": "NATS kill"}
+"""What a fault is called where it is counted, if not by its kind."""
 NAMED_ARMS = 3
 """More losers than these are counted, not named."""
 NAMES_IN_TURN = 3
@@ -140,13 +146,16 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     end_s = _end_of_axis(runs, due_s)
     for lane, run in enumerate(runs.itertuples()):
         _draw_lane(ax, lane, run.token_times_s, due_s[lane], end_s)
-    _draw_faults(ax, runs["broken"].iloc[0], end_s)
+    faults = runs["broken"].iloc[0]
+    _draw_faults(ax, faults, end_s)
     _name_lanes(ax, list(runs["arm"]))
     ax.set_xlim(0, end_s)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     write_label(ax, "seconds since the question")
-    about = "a tick a token, when the reader first saw it · short and pale: never seen"
+    about = "a tick a token, when the reader first saw it · red, below: due and never seen"
+    if any(fault.for_s for fault in faults):
+        about += " · grey: while a fault lasts"
     return write_heading(ax, title, [f"seed {seed} · {about}"], _is_simulated(frame))
 
 
@@ -165,12 +174,11 @@ def tokens_sentence(runs: "pd.DataFrame") -> str:
 
 
 def _occasion(faults: Sequence[Any]) -> str:
-    """As ``through 2 faults``."""
+    """As ``through 1 cut and 2 kills``."""
     if not faults:
         return "without a fault"
-    if any(fault.kind == "kill" for fault in faults):
-        return "when the server dies"
-    return f"through {quantity(len(faults), 'fault')}"
+    nouns = Counter(FAULT_NOUNS.get(fault.kind, fault.kind) for fault in faults)
+    return f"through {listed([quantity(n, noun) for noun, n in nouns.items()])}"
 
 
 def _name_lanes(ax: "Axes", arms: list[str]) -> None:

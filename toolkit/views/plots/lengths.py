@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from toolkit.views.plots.figure import (
     BLUE,
     INK,
-    PAGE,
     in_our_look,
     new_axes,
     nothing_to_show,
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["plot_lengths"]
 
 BINS = 30
+BAR_SHARE = 0.9
+"""How much of its bin a bar takes: the rest keeps it apart from the next."""
+LOWEST_BAR = 0.025
+"""The height of the lowest bar, as a share of the highest: one trace of many is seen."""
 
 
 @in_our_look
@@ -53,10 +56,10 @@ def plot_lengths(frame: "pd.DataFrame", measure: str = "steps", ax: "Axes | None
     ax = ax or new_axes(240)
     if values.empty:
         return write_heading(nothing_to_show(ax), title, [subtitle], simulated)
-    ax.hist(values, bins=_whole_bins(values), color=BLUE, edgecolor=PAGE)
+    _draw_bars(ax, values)
     median = lower_median(values)
     ax.axvline(median, color=INK, lw=1.2, ls="--")
-    ax.annotate(f" half: {median:,}", (median, 1), xycoords=ax.get_xaxis_transform(), va="bottom")
+    ax.annotate(f" median {median:,}", (median, 1), xycoords=ax.get_xaxis_transform(), va="bottom")
     write_label(ax, f"{noun}s in a trace")
     ax.set_ylabel("traces")
     whole_numbers(ax.xaxis)
@@ -65,7 +68,7 @@ def plot_lengths(frame: "pd.DataFrame", measure: str = "steps", ax: "Axes | None
 
 
 def lengths_sentence(values: "pd.Series", noun: str) -> str:
-    """How long half of the traces are, and the longest."""
+    """How long the middle trace is, how many are no longer, and the longest."""
     if values.empty:
         return f"Nothing to show: no trace says how many {noun}s it has"
     longest = int(values.max())
@@ -73,8 +76,17 @@ def lengths_sentence(values: "pd.Series", noun: str) -> str:
         return f"The only trace has {quantity(longest, noun)}"
     if longest == values.min():
         return f"Each of the {len(values):,} traces has {quantity(longest, noun)}"
-    median = quantity(lower_median(values), noun)
-    return f"Half of {len(values):,} traces have {median} or fewer, the longest has {longest:,}"
+    median = lower_median(values)
+    share = _percent((values <= median).mean())
+    middle = f"The middle trace has {quantity(median, noun)} ({share} have {median:,} or fewer)"
+    return f"{middle}, the longest {longest:,}"
+
+
+def _percent(share: float) -> str:
+    """As ``83%``; what is short of all is never 100%."""
+    if share < 1:
+        share = min(share, 0.99)
+    return f"{share:.0%}"
 
 
 def lower_median(values: "pd.Series") -> int:
@@ -91,6 +103,18 @@ def _about(known: "pd.DataFrame", values: "pd.Series", n: int) -> str:
     if n > len(known):
         parts.append(f"{n - len(known):,} do not say")
     return " · ".join(parts)
+
+
+def _draw_bars(ax: "Axes", values: "pd.Series") -> None:
+    """A bar for each bin that holds a trace, none too low to be seen."""
+    import numpy as np
+
+    counts, edges = np.histogram(values, _whole_bins(values))
+    width = edges[1] - edges[0]
+    middles = edges[:-1] + width / 2
+    is_held = counts > 0
+    heights = np.maximum(counts[is_held], LOWEST_BAR * counts.max())
+    ax.bar(middles[is_held], heights, BAR_SHARE * width, color=BLUE)
 
 
 def _whole_bins(values: "pd.Series") -> list[float]:
