@@ -155,6 +155,22 @@ def test_the_title_of_the_widths_says_what_twice_the_labels_would_do():
     assert "of TPR by" in title_of(plot_widths(judged(0, 0, 1, 15)))
 
 
+def test_the_widths_of_grouped_items_begin_at_the_interval_that_was_found():
+    human = ["fail"] * 40 + ["pass"] * 80
+    judge = ["pass"] * 10 + ["fail"] * 30 + ["pass"] * 80
+    groups = [at // 10 for at in range(120)]
+    grouped = align(human, judge, groups=groups)
+    low, high = grouped.tnr_interval
+    ax = plot_widths(grouped, judged=100)
+    assert f"from {high - low:.2f} to" in title_of(ax)
+    words = " ".join(text.get_text() for text in ax.texts)
+    assert "n = 120 now in 12 groups" in words
+    alone = plot_widths(align(human, judge), judged=100)
+    for line, line_alone in zip(ax.lines[:3], alone.lines[:3], strict=True):
+        assert np.all(line.get_ydata() >= line_alone.get_ydata())
+    assert title_of(alone) != title_of(ax)
+
+
 def critiques(right):
     """Verdicts with longer and longer critiques, right where `right` says so."""
     labels = [Label(f"t{at}", "ann", "pass", "why") for at in range(len(right))]

@@ -1,7 +1,7 @@
 """Plots of the corrected rate, and of how many labels an interval takes."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,12 +20,14 @@ from toolkit.views.plots.figure import (
     write_label,
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
+from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_corrected", "plot_widths"]
 
+RateName = Literal["tpr", "tnr"]
 LABELS_SHOWN = np.geomspace(10, 5000, 60)
 """The numbers of labels for which a width is drawn."""
 
@@ -76,7 +78,7 @@ def plot_widths(
     alignment: Alignment, judged: int | None = None, ax: "Axes | None" = None
 ) -> "Axes":
     """How many labels until the interval is this narrow? The expected width, at the rates found so
-    far.
+    far, and where there are groups as much wider as their items are alike.
 
     With `judged`, how many items the judge scores, also of the rate that is corrected by them.
     """
@@ -84,13 +86,11 @@ def plot_widths(
     title = widths_sentence(alignment)
     if not alignment.n:
         return write_heading(nothing_to_show(ax), title)
-    positive_share = alignment.counts("tpr")[1] / alignment.n
-    shares = {"tpr": positive_share, "tnr": 1 - positive_share}
     for style in RATES:
         rate = getattr(alignment, style.name)
         if rate is None:
             continue
-        widths = [interval_width(n, rate, shares[style.name]) for n in LABELS_SHOWN]
+        widths = expected_widths(alignment, style.name, LABELS_SHOWN)
         ax.plot(
             LABELS_SHOWN,
             widths,
@@ -101,7 +101,7 @@ def plot_widths(
             label=f"{style.name.upper()} near {rate:.2f}",
         )
     if judged:
-        _draw_corrected_width(ax, alignment, positive_share, judged)
+        _draw_corrected_width(ax, alignment, judged)
     ax.axvline(alignment.n, color=SOFT, lw=1.2, ls=":")
     ax.set_xscale("log")
     write_label(ax, "labels, drawn as so far (each tick is ten times the one before)")
@@ -111,16 +111,45 @@ def plot_widths(
     ax.set_ylim(bottom=0)
     ax.legend(loc="upper right")
     subtitle = f"expected, at the rates found so far · dotted: n = {alignment.n} now"
+    if alignment.groups is not None:
+        subtitle += f" in {quantity(alignment.n_units, 'group')}, and new ones like them"
     return write_heading(ax, title, [subtitle], alignment.simulated)
 
 
-def _draw_corrected_width(ax: "Axes", alignment: Alignment, share: float, judged: int) -> None:
-    """The width of the corrected rate; none of a judge that nothing can be corrected by."""
+def expected_widths(alignment: Alignment, name: RateName, labels: Iterable[float]) -> list[float]:
+    """The width that the interval of a rate will have with each of so many labels."""
+    rate = getattr(alignment, name)
+    share = alignment.counts(name)[1] / alignment.n
+    widening = _widening(alignment, name)
+    return [min(1.0, widening * interval_width(n, rate, share)) for n in labels]
+
+
+def _widening(alignment: Alignment, name: RateName) -> float:
+    """How many times wider the interval is than if each item stood alone: 1 without groups."""
+    interval = alignment.interval(name)
+    if interval is None or alignment.groups is None:
+        return 1.0
+    n_right, n = alignment.counts(name)
+    low, high = interval
+    return (high - low) / interval_width(n, n_right / n)
+
+
+def _draw_corrected_width(ax: "Axes", alignment: Alignment, judged: int) -> None:
+    """The width of the corrected rate; none of a judge that nothing can be corrected by.
+
+    Of groups, labels and judged items count for as many fewer as they widen an interval: a width
+    falls with the square root of their number.
+    """
     tpr = alignment.tpr
     tnr = alignment.tnr
     if tpr is None or tnr is None or tpr + tnr <= 1:
         return
-    widths = [corrected_width(n, judged, share, tpr, tnr) for n in LABELS_SHOWN]
+    share = alignment.counts("tpr")[1] / alignment.n
+    design_effect = max(_widening(alignment, "tpr"), _widening(alignment, "tnr")) ** 2
+    widths = []
+    for n in LABELS_SHOWN:
+        width = corrected_width(n / design_effect, judged / design_effect, share, tpr, tnr)
+        widths.append(width)
     ax.plot(
         LABELS_SHOWN,
         widths,
@@ -162,15 +191,12 @@ def _holds(estimate: Estimate, rate: float) -> bool:
 
 def widths_sentence(alignment: Alignment) -> str:
     """What twice the labels would do to the interval of the rate that is known least."""
-    n_of_kind = {name: alignment.counts(name)[1] for name in ("tpr", "tnr")}
+    n_of_kind = {style.name: alignment.counts(style.name)[1] for style in RATES}
     known = [name for name, n in n_of_kind.items() if n]
     if not known:
         return "Nothing to show: no item has both a label and a verdict"
     rarest = min(known, key=lambda name: n_of_kind[name])
-    rate = getattr(alignment, rarest)
-    share = n_of_kind[rarest] / alignment.n
-    now = interval_width(alignment.n, rate, share)
-    twice = interval_width(2 * alignment.n, rate, share)
+    now, twice = expected_widths(alignment, rarest, [alignment.n, 2 * alignment.n])
     narrower = 1 - twice / now
     words = f"Twice the labels narrow the interval of {rarest.upper()} by {narrower:.0%}"
     return f"{words}: from {now:.2f} to {twice:.2f}"
