@@ -11,7 +11,7 @@ from toolkit.evals.topics.embedding import quiet
 if TYPE_CHECKING:
     import pandas as pd
 
-TOKEN = r"(?u)\b\w[\w'’]+\b|\S"
+TOKEN = r"(?u)\b\w[\w'’-]+\b|\S"
 WORDS_SHOWN = 6
 EXAMPLES_SHOWN = 3
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -104,7 +104,7 @@ def _ranks(vocabulary: np.ndarray, weights: np.ndarray, is_stop_word: np.ndarray
     for column, word in enumerate(vocabulary):
         if HAS_DIGIT.search(word):
             ranks[:, column] = 0
-        elif len(word) < LEAST_LETTERS or not word.isalnum():
+        elif len(word) < LEAST_LETTERS or not word.replace("-", "").isalnum():
             ranks[:, column] = weights[:, column] * DULL_WEIGHT
     return ranks
 
@@ -115,10 +115,11 @@ def _stop_words(vocabulary: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     from stop_words import AVAILABLE_LANGUAGES, get_stop_words
 
+    parts = [{word, *word.split("-")} for word in vocabulary]  # of "puis-je" both too
     rows = []
     for language in AVAILABLE_LANGUAGES:
         stop_words = set(get_stop_words(language))
-        rows.append([word in stop_words for word in vocabulary])
+        rows.append([not stop_words.isdisjoint(part) for part in parts])
     is_stop_word = np.array(rows)
     hits = counts @ is_stop_word.T
     order = np.argsort(-hits, axis=1, kind="stable")
