@@ -236,7 +236,7 @@ def _draw_lane(
     ax.vlines(drawn, lane - TICK, lane + TICK, colors=BLUE, lw=1.6)
     pairs = zip(times_s, due_s, strict=True)
     lost = [due for at_s, due in pairs if at_s is None]
-    ax.vlines(lost, lane - TICK / 2, lane + TICK / 2, colors=RED, lw=1.2, alpha=0.45)
+    ax.vlines(lost, lane + MISSED_FROM, lane + MISSED_TO, colors=RED, lw=1.2)
     words = f"{len(lost)} lost"
     n_late = len(seen) - len(drawn)
     if n_late:
