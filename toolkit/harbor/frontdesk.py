@@ -77,14 +77,16 @@ def position_of(texts: Iterable[str]) -> Position | None:
 
 
 def _asks_about_something_else(text: str, situation: Situation) -> bool:
-    """Whether a text is a question that shares no telling word with what the customer says in a
-    situation: the script's next words would be no answer to it.
+    """Whether a text is a question that shares no telling word with what the customer goes on to
+    say in a situation: the script's next words would be no answer to it.
     """
-    if "?" not in text:
+    asked = _telling_words(text)
+    if "?" not in text or not asked:
         return False
-    lines = [line for turn in situation.turns for line in turn["say"]]
-    lines.append(situation.booking)
-    return not _telling_words(text) & _telling_words(" ".join(lines))
+    lines = [situation.booking]
+    for turn in situation.turns[1:]:
+        lines += turn["say"]
+    return not asked & _telling_words(" ".join(lines))
 
 
 def _telling_words(text: str) -> set[str]:
