@@ -140,8 +140,8 @@ def _policy(word_delay_s: float, request: Request) -> Answer:
     if answer == LOST:
         lines = [f"- {opening}" for opening in openings()]
         answer = Answer(
-            "I am a **script**: I know a few bookings, and no answer to anything else. Write one of "
-            "these, or what means the same:\n\n" + "\n".join(lines)
+            "I am a **script**: I know a few bookings, and no answer to anything else. Write one "
+            "of these, or what means the same:\n\n" + "\n".join(lines)
         )
     return replace(answer, delay_s=word_delay_s)
 
