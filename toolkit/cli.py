@@ -25,8 +25,9 @@ EXIT_BROKEN = 3
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
 ABOUT_HARBOR = (
-    "A script plays the agent of Harbor Bikes: all that it says is simulated. Begin with one of "
-    "these, or with words of your own."
+    "A script plays the agent of Harbor Bikes: all that it says is simulated, and it knows a few "
+    "bookings by heart. Begin with one of these. While it answers, Steer sends words that it takes "
+    "up at once; Send waits until it is done."
 )
 
 

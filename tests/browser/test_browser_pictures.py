@@ -81,8 +81,14 @@ async def talk(session, situation):
         await converse(session, situation, ScriptedModel(slowly), world, window_s=0)
 
 session = Session(MemoryLog(), "harbor")
+async def drop(screen):
+    await screen.surface.wait_for(lambda conversation: "on its way" in conversation.text)
+    await screen.surface.disconnect()  # in the middle of the answer, however busy the machine is
+
+panel = SessionPanel(session)
 task = asyncio.create_task(talk(session, situations()["tandem-with-cold-feet"]))
-SessionPanel(session)""",
+dropping = asyncio.create_task(drop(panel.screens[1]))
+panel""",
     "adjudicate": """\
 from toolkit.harbor import load_traces
 from toolkit.harbor.files import DATA, LABELS
@@ -164,12 +170,12 @@ async def rubric(page, panel, expect):
 
 
 async def session(page, panel, expect):
-    await expect(panel.get_by_text("● connected")).to_have_count(2)
-    phone = panel.locator(".fieldbook-of-phone")
-    await expect(phone.get_by_text("dry land")).to_be_visible()
-    await phone.get_by_role("button", name="Drop network").click()
     await expect(panel.get_by_text("○ away")).to_have_count(1)
-    await expect(panel.get_by_text("allow 3 to 5 working days").first).to_be_visible()
+    laptop = panel.locator(".fieldbook-of-laptop")
+    await expect(laptop.get_by_text("allow 3 to 5 working days")).to_be_visible()
+    phone = panel.locator(".fieldbook-of-phone")
+    await expect(phone.get_by_text("on its way")).to_be_visible()
+    await expect(phone.get_by_text("allow 3 to 5 working days")).to_have_count(0)
 
 
 async def adjudicate(page, panel, expect):
@@ -205,6 +211,7 @@ async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
         await panel.wait_for(timeout=FIRST_S * 1000)
         await panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
         await ACTS[name](page, panel, expect)
+        await page.mouse.move(0, 0)  # nothing looks chosen because the mouse is over it
         await expect(panel).to_be_in_viewport(ratio=0.99)
         await panel.screenshot(path=pictures / f"{name}-{theme.lower()}.png")
         if theme == "Light":

@@ -62,6 +62,13 @@ def test_a_new_subject_begins_a_new_situation_and_a_script_that_is_over_begins_a
     assert position_of(["Where is my bicycle?"]) is None
 
 
+def test_a_question_about_something_else_gets_no_line_of_the_script_which_then_goes_on():
+    for question in ("Is the tandem free on Sunday?", "What does a helmet cost?"):
+        assert position_of([STORM, question]) is None
+        assert position_of([STORM, question, "Yes please."]).turn == 1
+    assert position_of([STORM, "And the refund for HB-2104?"]).turn == 1
+
+
 async def test_a_booking_is_looked_up_and_cancelled_as_the_customer_asked():
     async with desk() as session:
         _, offer = await answer_to(session, STORM)

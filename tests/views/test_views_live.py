@@ -56,7 +56,7 @@ async def test_what_went_wrong_stays_on_the_screen_until_the_next_act():
         async def append_all(self, events, fence=None):
             raise OSError("the disk is <full>")
 
-    screen = Screen(Session(Full(), "s"), "phone", {}, "steer")
+    screen = Screen(Session(Full(), "s"), "phone", {}, "steer", str)
     screen.stop.click()
     await until(lambda: "the disk is &lt;full&gt;" in screen.state.value)
     screen.refresh()
@@ -154,6 +154,31 @@ def test_the_log_has_a_colour_for_each_kind_a_legend_and_a_mark_for_each_screen(
     assert 'style="grid-column:1/5;justify-self:end"' in html
     assert "▲ &lt;phone&gt;" in html
     assert 'style="grid-column:1/-1;justify-self:start"' in html
+
+
+def test_a_screen_has_seen_so_many_of_the_events_that_the_log_counts():
+    strip = LogStrip()
+    for seq in (1, 5, 9):  # between them are heartbeats, which are no events of the log
+        strip.add(Event("s", "text.delta", "agent", {}, f"e{seq}", seq=seq))
+    assert strip.seen(8) == "has seen 2 of 3 events"
+    assert strip.seen(12) == "has seen 3 of 3 events"
+    assert "The log, 3 events" in strip.html([])
+
+
+async def test_a_screen_says_how_far_it_is_behind():
+    session = Session(MemoryLog(), "behind")
+    panel = SessionPanel(session)
+    laptop, phone = panel.screens
+    await until(lambda: laptop.surface.connected and phone.surface.connected)
+    phone.network.click()
+    await until(lambda: not phone.surface.connected)
+    await session.say("Are you there?")
+    events = [event async for event in session.read(follow=False, lane="log")]
+    await until(lambda: f"{len(events)} of {len(events)} events" in laptop.state.value)
+    seen = [event for event in events if event.seq <= phone.surface.cursor]
+    assert len(seen) < len(events)
+    assert f"{len(seen)} of {len(events)} events" in phone.state.value
+    await panel.aclose()
 
 
 def test_of_a_long_log_the_end_is_shown():

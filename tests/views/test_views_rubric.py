@@ -453,7 +453,7 @@ class Wordy:
 @pytest.mark.parametrize("judge", [Wordy(RUBRIC), Wordy])
 async def test_a_judge_with_a_rubric_or_a_function_of_one_judges_by_what_the_box_says(path, judge):
     panel = await opened(path, judge=judge)
-    before = f"by the rubric polite, version 1 ({Rubric.load(path).hash})"
+    before = f'title="hash {Rubric.load(path).hash}">Judged by the rubric polite, version 1<'
     assert before in html(panel)
     assert {verdict.verdict for verdict in panel.before} == {"pass", "fail"}
     await typed(panel, "Is it polite?", "Is it polite? " + "Be strict. " * 9)
@@ -494,6 +494,20 @@ async def test_the_panel_says_whether_the_rubric_that_it_judges_by_is_saved(path
     panel.key_layer.press({"act": "revert"})
     await panel.settled()
     assert "Is it kind?" in panel.box.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "rater", "says"),
+    [("human", "ada", "you say"), ("simulated", "sim-robin", "sim-robin says")],
+)
+async def test_the_head_of_the_table_says_whose_the_labels_are(path, kind, rater, says):
+    traces, labels = some()
+    labels = [replace(label, rater=rater, rater_kind=kind) for label in labels]
+    panel = RubricPanel(RUBRIC, traces, labels, path=path)
+    await panel.settled()
+    assert f"<th>{says}</th>" in html(panel)
+    assert f"as {says}" in html(panel)
+    assert html(panel).count("computed here") == 1
 
 
 async def test_a_dot_for_each_verdict_and_a_tint_for_each_that_changed(path):

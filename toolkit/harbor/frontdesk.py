@@ -1,7 +1,7 @@
 """The front desk: Harbor's scripted agent answers whoever writes.
 
 It finds the situation that a message is about by its words. What follows is the next turn of that
-situation's script, whatever the customer writes; its tools act on a real `World`.
+situation's script, unless the customer asks about something else; its tools act on a real `World`.
 """
 
 import re
@@ -29,6 +29,8 @@ LEAST_WEIGHT_TO_CHANGE = 1.5
 """The same for a message of a customer who has begun with another situation."""
 LEAST_SHARE = 0.65
 """The part of the message's own weight that must be shared."""
+TELLING_CHARS = 5
+"""A word of so many letters tells what a question is about; a day, "is" or "that" does not."""
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
 """The situations that a visitor is offered."""
 
@@ -53,22 +55,42 @@ def openings() -> tuple[str, ...]:
 
 
 def position_of(texts: Iterable[str]) -> Position | None:
-    """Where a customer is who wrote `texts`; None where no situation is about them, or its script
-    is over.
+    """Where a customer is who wrote `texts`; None where no situation is about the last of them, or
+    its script is over.
 
     >>> position_of(["Can I have lunch?"])
     >>> position_of(["About HB-2104: closed for the storm?", "Yes please."]).turn
     1
     """
     position = None
+    is_lost = True
     for text in texts:
         about = _situation_about(text, LEAST_WEIGHT_TO_CHANGE if position else LEAST_WEIGHT)
         same = position is not None and about in (None, position.situation)
         if position and same and position.turn + 1 < len(position.script):
-            position = replace(position, turn=position.turn + 1)
+            is_lost = _asks_about_something_else(text, position.situation)
+            position = position if is_lost else replace(position, turn=position.turn + 1)
         else:
+            is_lost = about is None
             position = Position(about) if about else None
-    return position
+    return None if is_lost else position
+
+
+def _asks_about_something_else(text: str, situation: Situation) -> bool:
+    """Whether a text is a question that shares no telling word with what the customer goes on to
+    say in a situation: the script's next words would be no answer to it.
+    """
+    asked = _telling_words(text)
+    if "?" not in text or not asked:
+        return False
+    lines = [situation.booking]
+    for turn in situation.turns[1:]:
+        lines += turn["say"]
+    return not asked & _telling_words(" ".join(lines))
+
+
+def _telling_words(text: str) -> set[str]:
+    return {word for word in _words(text) if len(word) >= TELLING_CHARS}
 
 
 def _situation_about(text: str, least_weight: float) -> Situation | None:
@@ -118,8 +140,8 @@ def _policy(word_delay_s: float, request: Request) -> Answer:
     if answer == LOST:
         lines = [f"- {opening}" for opening in openings()]
         answer = Answer(
-            "I am a **script**, and know a few conversations by heart. Write one of these, or what "
-            "means the same:\n\n" + "\n".join(lines)
+            "I am a **script**: I know a few bookings, and no answer to anything else. Write one "
+            "of these, or what means the same:\n\n" + "\n".join(lines)
         )
     return replace(answer, delay_s=word_delay_s)
 

@@ -5,12 +5,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from toolkit import render
 from toolkit.evals import Label, Verdict
 
-__all__ = ["agreement_dots", "changes_table"]
+__all__ = ["agreement_dots", "changes_table", "who_says"]
 
-HEAD = ("trace", "you say", "by the file", "by the box", "why")
 NOT_JUDGED = "…"
 MOST_DOTS = 60
 """Of more labels no dots are drawn: nobody counts them."""
+
+
+def who_says(labels: Sequence[Label]) -> str:
+    """Whose the labels are, as the begin of a sentence: yours where one person gave them all."""
+    raters = {label.rater for label in labels}
+    kinds = {label.rater_kind for label in labels}
+    if len(raters) > 1:
+        return "the raters say"
+    if kinds <= {"human"}:
+        return "you say"
+    return f"{min(raters)} says"
 
 
 def changes_table(
@@ -19,6 +29,7 @@ def changes_table(
     """A row for each of `labels`; those whose verdict the edit changes come first, and are
     tinted.
     """
+    says = who_says(labels)
     verdicts_before = {verdict.trace_id: verdict for verdict in before}
     verdicts_after = {verdict.trace_id: verdict for verdict in after}
     changed = []
@@ -27,19 +38,22 @@ def changes_table(
         now = verdicts_after.get(label.trace_id)
         word_before = _word(verdicts_before.get(label.trace_id))
         word_now = _word(now)
-        change = _change(label, word_before, word_now)
+        change = _change(label, word_before, word_now, says)
         cells = [
             render.tag("code", label.trace_id),
             _pill(label.verdict),
-            _judged(label, word_before),
-            render.fragment(_judged(label, word_now), render.tag("div", change)),
+            _judged(label, word_before, says),
+            render.fragment(_judged(label, word_now, says), render.tag("div", change)),
             render.details(label.why, render.tag("p", _why(now))),
         ]
         if change:
             changed.append(_row(cells, "changed"))
         else:
             unchanged.append(_row(cells, None))
-    head = render.tag("tr", *(render.tag("th", name) for name in HEAD))
+    head = render.tag(
+        "tr",
+        *(render.tag("th", name) for name in ("trace", says, "by the file", "by the box", "why")),
+    )
     body = render.tag("tbody", *changed, *unchanged)
     return render.tag("table", render.tag("thead", head), body, class_="changes")
 
@@ -77,12 +91,12 @@ def _pill(word: str) -> render.Html:
     return render.tag("span", word, class_=look)
 
 
-def _judged(label: Label, word: str) -> render.Html:
+def _judged(label: Label, word: str, says: str) -> render.Html:
     """A verdict, with a sign whether it is the label's."""
     if word not in {"pass", "fail"}:
         return _pill(word)
     sign = "✓" if word == label.verdict else "✗"
-    meaning = "as you say" if word == label.verdict else "not as you say"
+    meaning = f"as {says}" if word == label.verdict else f"not as {says}"
     return render.fragment(_pill(word), " ", render.tag("span", sign, title=meaning))
 
 
@@ -98,12 +112,12 @@ def _why(verdict: Verdict | None) -> str:
     return verdict.critique or verdict.why_unscored
 
 
-def _change(label: Label, before: str, now: str) -> str:
+def _change(label: Label, before: str, now: str, says: str) -> str:
     """What an edit did to a verdict, in words; blank where it did nothing."""
     if before == now or NOT_JUDGED in (before, now):
         return ""
     if now == label.verdict:
-        return "now as you say"
+        return f"now as {says}"
     if before == label.verdict:
-        return "no longer as you say"
+        return f"no longer as {says}"
     return "changed"

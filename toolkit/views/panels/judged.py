@@ -17,10 +17,14 @@ def judged_by_html(rubric: Rubric | None, judge: JudgeLike, facts: Iterable[str]
     what the judge is, and other `facts`.
     """
     words = OWN_RUBRIC
+    tooltip = None
     if rubric:
-        words = f"Judged by the rubric {rubric.name}, version {rubric.version} ({rubric.hash})"
+        words = f"Judged by the rubric {rubric.name}, version {rubric.version}"
+        tooltip = f"hash {rubric.hash}"
     badges = [render.tag("span", fact, class_="badge") for fact in (*facts, judge.says)]
-    return render.block(render.tag("div", render.tag("strong", words), *badges, class_="row"))
+    return render.block(
+        render.tag("div", render.tag("strong", words, title=tooltip), *badges, class_="row")
+    )
 
 
 def with_rubric(judge: Any, rubric: Rubric) -> Any:

@@ -35,7 +35,8 @@ class LogStrip:
     """The last events of a log."""
 
     def __init__(self) -> None:
-        self._n_events = 0
+        self._places: list[int] = []
+        """The place in the log of each event, in order."""
         self._events: deque[tuple[int, str]] = deque(maxlen=SHOWN_EVENTS)
         """The place in the log, and the look, of each event that is shown."""
 
@@ -44,16 +45,23 @@ class LogStrip:
         look = LOOKS.get(event.kind, "life")
         if event.kind in CONTROL_KINDS:
             look = "signal"
-        self._n_events += 1
+        self._places.append(event.seq or 0)
         self._events.append((event.seq or 0, look))
+
+    def seen(self, cursor: int) -> str:
+        """How much of the log a screen has seen whose cursor is at `cursor`: other lanes count the
+        cursor on, and are no events of the log.
+        """
+        n_seen = bisect_right(self._places, cursor)
+        return f"has seen {n_seen:,} of {quantity(len(self._places), 'event')}"
 
     def html(self, cursors: Iterable[tuple[str, int]]) -> render.Html:
         """The strip, with the cursor of each screen, by its name, under the last event that it has
         seen.
         """
         events = list(self._events)
-        title = f"The log, {quantity(self._n_events, 'event')}"
-        if self._n_events > len(events):
+        title = f"The log, {quantity(len(self._places), 'event')}"
+        if len(self._places) > len(events):
             title += f", the last {len(events)} shown"
         ticks = []
         for look, group in groupby(events, lambda event: event[1]):

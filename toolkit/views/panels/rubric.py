@@ -263,16 +263,22 @@ class RubricPanel(Panel):
 
     def _draw_table(self) -> None:
         verdicts = self.after or self.before
-        title = ""
+        title = subtitle = ""  # what the subtitle says once, the two lines beneath do not repeat
         if verdicts:
             labels = [self.labels[verdict.trace_id] for verdict in verdicts]
-            title = align(labels, verdicts).title
+            alignment = align(labels, verdicts)
+            title = alignment.title
+            subtitle = alignment.subtitle
         all_labels = [self.labels[trace.id] for trace in self.traces]
         self._table.value = render.block(
-            render.tag("div", render.tag("strong", title)),
-            render.tag("div", f"by the file: {self.agreement(self.before)}"),
+            render.tag("div", render.tag("strong", title), " ", subtitle),
+            render.tag(
+                "div", "by the file: " + self.agreement(self.before).removesuffix(f" ({subtitle})")
+            ),
             agreement_dots(self.labels, self.before),
-            render.tag("div", f"by the box: {self.agreement(self.after)}"),
+            render.tag(
+                "div", "by the box: " + self.agreement(self.after).removesuffix(f" ({subtitle})")
+            ),
             agreement_dots(self.labels, self.after),
             changes_table(all_labels, self.before, self.after),
         )

@@ -24,8 +24,17 @@ class Screen(VBox):  # type: ignore[misc]
     field is the act `steer_act`.
     """
 
-    def __init__(self, session: Session, name: str, keys: dict[str, str], steer_act: str):
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        keys: dict[str, str],
+        steer_act: str,
+        progress: Callable[[int], str],
+    ):
         self.session = session
+        self.progress = progress
+        """In words, how much of the log is seen at a cursor."""
         self.name = name
         self.surface = Surface(session, name)
         self._doing: set[asyncio.Task[Any]] = set()
@@ -117,14 +126,14 @@ class Screen(VBox):  # type: ignore[misc]
         return last_run is not None and not last_run.ended
 
     def refresh(self) -> None:
-        """Draw what the surface has now."""
+        """Draw what the surface has now, and how much of the log that is."""
         is_here = self.surface.connected
         word = "● connected" if is_here else "○ away"
         state = render.tag("span", word, class_="connected" if is_here else "away")
         self.network.description = self._labelled("Drop network" if is_here else "Reconnect")
         self.steer.description = "Steer" if self._is_answering else "Say"
         name = render.tag("strong", self.name)
-        place = render.tag("span", f"cursor {self.surface.cursor}", class_="soft")
+        place = render.tag("span", self.progress(self.surface.cursor), class_="soft")
         trouble = render.tag("p", self.trouble) if self.trouble else ""
         line = render.tag("div", name, state, place, class_="state")
         self.state.value = render.block(line, trouble)

@@ -46,6 +46,7 @@ class SessionPanel(VBox):  # type: ignore[misc]
 
     def __init__(self, session: Session, names: tuple[str, ...] = ("laptop", "phone")):
         self.session = session
+        self._log = LogStrip()
         self.screens: list[Screen] = []
         caps = {"late": "3", "stop": "S"}
         for name, digit in zip(names, DIGITS, strict=False):
@@ -56,7 +57,6 @@ class SessionPanel(VBox):  # type: ignore[misc]
         tooltip = "Open the session on one more screen"
         self.late = button("A third joins late", "plus", tooltip, self._join, key="3")
         self.strip = HTML()
-        self._log = LogStrip()
         self._row = Box(self.screens).add_class("fieldbook-screens")
         self._leaving: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,7 +70,9 @@ class SessionPanel(VBox):  # type: ignore[misc]
         self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._draw())]
 
     def _add_screen(self, name: str, keys: dict[str, str]) -> Screen:
-        screen = Screen(self.session, name, keys, steer_act=f"steer-{len(self.screens)}")
+        screen = Screen(
+            self.session, name, keys, f"steer-{len(self.screens)}", progress=self._log.seen
+        )
         self.screens.append(screen)
         return screen
 
