@@ -32,20 +32,18 @@ def topic_map(source=None, words="refund, deposit", n_topics=3, outliers=0.0):
 def test_topics_show_sizes_words_a_sentence_each_and_notes_and_hostile_words_stay_text(written):
     words = written(plot_topics(topic_map("simulated", words=r"$\frac{, <b>")))
     assert {"3", "2", "1", "brakes", "“It is about brakes.”", "simulated"} <= set(words.split("\n"))
-    assert "! a note to read first" in words
+    assert "note: a note to read first" in words
     assert "<b>" in words
     assert "simulated" not in written(plot_topics(topic_map("imported")))
 
 
-def test_the_title_of_topics_names_the_largest_or_says_why_they_are_no_good(written):
-    assert (
-        plot_topics(topic_map()).get_title(loc="left")
-        == "The largest of 3 topics is “refund, deposit”: 3 of 6 items"
-    )
+def test_the_title_of_topics_counts_them_or_says_why_they_are_no_good(written):
+    assert title_of(plot_topics(topic_map())) == "3 topics, the largest holds 50%"
+    assert "bars: traces in a topic" in written(plot_topics(topic_map("imported")))
     for bad, why in (
         (topic_map(n_topics=0), "Nothing to show: no topic was found"),
         (topic_map(n_topics=1), "only 1 topic could be told apart"),
-        (topic_map(outliers=0.6), "60% of the items lie outside all"),
+        (topic_map(outliers=0.6), "60% of all lie outside every one"),
     ):
         ax = plot_topics(bad)
         assert why in written(ax)
@@ -57,7 +55,7 @@ def test_of_many_topics_the_largest_are_drawn_and_the_rest_counted(written):
     many = pd.concat([whole.topics] * 5, ignore_index=True)
     ax = plot_topics(TopicMap(whole.labels, many, (), 0.0, whole.texts, whole.vectors))
     assert len(ax.patches) == 12
-    assert "15 topics in 6 items, 3 not shown" in written(ax)
+    assert "15 topics in 6 texts, 3 not shown" in written(ax)
 
 
 def test_delivery_names_each_fault_in_words_where_it_happened(written):

@@ -80,11 +80,15 @@ def test_the_title_of_rates_names_who_lets_most_through_and_says_where_chance_ma
         ({}, "Nothing to show: no alignment is given"),
         ({"v1": strict}, "“v1”: the judge lets 1 failure in 20 through"),
         ({"v1": judged(0, 0, 0, 3)}, "“v1”: no failure is labelled, so nobody knows whether"),
-        ({"strict": strict, "kind": kind}, "“kind” lets most failures through, “strict” fewest"),
+        ({"strict": strict, "kind": kind}, "“kind” lets more failures through, “strict” fewer"),
+        (
+            {"strict": strict, "kind": kind, "mild": judged(30, 100, 0, 9)},
+            "“kind” lets the most failures through, “strict” the fewest",
+        ),
         ({"a": strict, "b": strict}, "All have the same TNR: 0.95"),
         (
             {"a": judged(2, 10), "b": judged(3, 10)},
-            "“b” lets most failures through, “a” fewest; their intervals overlap",
+            "“b” lets more failures through, “a” fewer; their intervals overlap",
         ),
         ({"a": strict, "b": judged(0, 0, 0, 3)}, "Too few failures are labelled to say who"),
         (
@@ -139,7 +143,7 @@ def test_the_title_of_a_correction_says_what_the_judges_rate_becomes_or_why_ther
     assert title_of(plot_corrected({"rg": corrected})) == (
         f"The judge says 0.80; corrected for its errors it is {corrected.value:.2f}"
     )
-    assert title_of(plot_corrected({"rg": near})).endswith("chance may make the difference")
+    assert title_of(plot_corrected({"rg": near})).endswith("; the intervals overlap")
     both = title_of(plot_corrected({"rg": corrected, "ppi": corrected}))
     assert both.endswith(f"{corrected.value:.2f} (rg) or {corrected.value:.2f} (ppi)")
     undefined = plot_corrected({"coin": corrected_rate(coin, ["pass"])})

@@ -29,7 +29,7 @@ def plot_agreement(agreement: Agreement, ax: "Axes | None" = None) -> "Axes":
     counts = f"n = {agreement.n_items} rated by two or more, {raters} · {agreement.labels_are}"
     subtitle = [counts, *_chance_corrected(agreement)]
     title = agreement_sentence(agreement)
-    label = "of those who rate what one rater called so, the share who say so too, 95% interval"
+    label = "when one rater says so, the share of the others who do too, 95% interval"
     return plot_rows(rows, label, ax, agreement.simulated, title, subtitle)
 
 

@@ -41,8 +41,6 @@ def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
     new = saturation[saturation["new"] > 0]
     codes = quantity(int(saturation["new"].sum()), "code")
     subtitle = f"{codes} in {len(saturation)} of {n_labelled} labelled traces"
-    if len(new):
-        subtitle += f"; the last new one in number {new['read'].iloc[-1]}"
     ax.step(saturation["read"], saturation["codes"], where="post", color=BLUE, lw=2)
     ax.plot(new["read"], new["codes"], "o", color=BROWN, ms=7, markeredgecolor=PAGE)
     write_label(ax, "traces read, in the order of their labels")
@@ -51,7 +49,7 @@ def plot_saturation(codebook: Codebook, ax: "Axes | None" = None) -> "Axes":
     ax.set_xlim(0, len(saturation) + 0.5)
     whole_numbers(ax.xaxis)
     whole_numbers(ax.yaxis)
-    subtitle += " · a dot: a code that was new"
+    subtitle += " · dot: a new code"
     return write_heading(ax, title, [subtitle], codebook.simulated)
 
 

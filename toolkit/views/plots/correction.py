@@ -178,7 +178,7 @@ def corrected_sentence(estimates: Mapping[Any, Estimate]) -> str:
         return f"The rate is {corrected}, from labels alone"
     sentence = f"The judge says {raw:.2f}; corrected for its errors it is {corrected}"
     if all(_holds(estimate, raw) for estimate in known.values()):
-        sentence += ": chance may make the difference"
+        sentence += "; the intervals overlap"
     return sentence
 
 

@@ -82,7 +82,7 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
             mark = replace(mark, shape="X", colour=RED)
             lossy.append(str(arm))
         n_lost = quantity(int(lost.sum()), "token")
-        rows.append(Row(arm, (mark,), f"{n_lossy} of {n_runs} runs, {n_lost}"))
+        rows.append(Row(arm, (mark,), f"{n_lost} lost,\nin {n_lossy} of {n_runs} runs"))
     title = loss_sentence(lossy, len(rows))
     label = "share of runs that lost tokens of the answer"
     subtitle = []
@@ -154,9 +154,10 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     ax.spines["left"].set_visible(False)
     write_label(ax, "seconds since the question")
     about = "a tick a token, when the reader first saw it · red, below: due and never seen"
+    subtitle = [f"seed {seed} · {about}"]
     if any(fault.for_s for fault in faults):
-        about += " · grey: while a fault lasts"
-    return write_heading(ax, title, [f"seed {seed} · {about}"], _is_simulated(frame))
+        subtitle.append("grey: while a fault lasts")
+    return write_heading(ax, title, subtitle, _is_simulated(frame))
 
 
 def tokens_sentence(runs: "pd.DataFrame") -> str:

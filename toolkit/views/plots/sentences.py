@@ -117,9 +117,10 @@ def rates_sentence(alignments: Mapping[Any, Alignment]) -> str:
     highest = rates[-1]
     if lowest.tnr == highest.tnr:
         return f"All have the same TNR: {lowest.tnr:.2f}"
+    most, fewest = ("more", "fewer") if len(rates) == 2 else ("the most", "the fewest")
     sentence = f"TNR is lowest for {lowest.name}, highest for {highest.name}"
     if all(speaks_of_failures(alignment) for alignment in alignments.values()):
-        sentence = f"{lowest.name} lets most failures through, {highest.name} fewest"
+        sentence = f"{lowest.name} lets {most} failures through, {highest.name} {fewest}"
     if overlap(lowest.interval, highest.interval):
         sentence += "; their intervals overlap"
     return sentence

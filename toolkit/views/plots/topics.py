@@ -51,7 +51,7 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     row_height = NARROW_ROW_HEIGHT if is_narrow() else ROW_HEIGHT
     ax = ax or new_axes(row_height * max(1, n_shown))
     title = topics_sentence(topic_map)
-    notes = [f"! {note}" for note in topic_map.warnings]
+    notes = [f"note: {note}" for note in topic_map.warnings]
     if _is_no_good(topic_map):
         return write_heading(nothing_to_show(ax), title, notes, simulated)
     sizes = shown["size"]
@@ -63,15 +63,16 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     ax.set_axis_off()
     n_topics = len(topic_map.topics)
     n_items = len(topic_map.labels)
-    about = f"{quantity(n_topics, 'topic')} in {n_items:,} items"
+    noun = "trace" if topic_map.source else "text"
+    about = f"{quantity(n_topics, 'topic')} in {quantity(n_items, noun)}"
     if n_topics > n_shown:
         about += f", {n_topics - n_shown} not shown"
-    about += " · bars: items in a topic (a list to read, not a rate)"
+    about += f" · bars: {noun}s in a topic (a list to read, not a rate)"
     return write_heading(ax, title, [about, *notes], simulated)
 
 
 def topics_sentence(topic_map: TopicMap) -> str:
-    """What the largest topic is, or why the topics are no good."""
+    """How many topics there are and how large the largest is, or why the topics are no good."""
     topics = topic_map.topics
     n_topics = len(topics)
     if n_topics == 0:
@@ -80,13 +81,9 @@ def topics_sentence(topic_map: TopicMap) -> str:
         few = quantity(n_topics, "topic")
         return f"Topics tell nothing here: only {few} could be told apart"
     if topic_map.outliers > MOST_OUTLIERS:
-        return f"Topics tell nothing here: {topic_map.outliers:.0%} of the items lie outside all"
-    largest = topics.iloc[0]
-    words = largest["words"].split(", ")
-    name = short_name(", ".join(words[:3]), 40, 0)
-    n_items = len(topic_map.labels)
-    share = f"{largest['size']} of {n_items:,}"
-    return f"The largest of {n_topics} topics is “{name}”: {share} items"
+        return f"Topics tell nothing here: {topic_map.outliers:.0%} of all lie outside every one"
+    share = topics["size"].iloc[0] / len(topic_map.labels)
+    return f"{n_topics} topics, the largest holds {share:.0%}"
 
 
 def _is_no_good(topic_map: TopicMap) -> bool:
