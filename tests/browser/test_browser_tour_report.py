@@ -58,7 +58,7 @@ def test_the_tour_says_on_stderr_which_part_runs_and_how_far_and_ends_with_what_
     assert any(re.search(r"judging traces: \d+ of 324", line) for line in lines)
     assert any("finding topics" in line for line in lines)
     *_, harness = tour.told.splitlines()
-    assert re.search(r"fieldbook tour --harness +Watch", harness)
+    assert re.search(r"fieldbook tour --harness +Does it hold together", harness)
     assert "fieldbook lab " in tour.told
 
 
@@ -68,7 +68,7 @@ def test_the_report_begins_with_three_results_and_folds_what_is_technical(tour):
         re.findall(r'class="result"><strong>([^<]+)</strong> ([^<]+)<', before_the_plots)
     )
     (lost, _), *rates, (n_cases, _) = results.items()
-    assert re.fullmatch(r"lost of [\d,]{3,} sent", results[lost])
+    assert re.fullmatch(r"lost of [\d,]{3,} events sent", results[lost])
     assert [unit for _, unit in rates] == ["of failures found", "of the good passed"]
     assert (lost, results[n_cases]) == ("0", "new cases")
     assert len(re.findall(r'class="tile[ "]', before_the_plots)) == 3
@@ -80,7 +80,7 @@ def test_the_report_begins_with_three_results_and_folds_what_is_technical(tour):
 
 def test_under_each_plot_stands_what_to_see_and_at_the_end_what_next(tour):
     captions = re.findall(r"<figcaption>([^<]+)<", tour.page)
-    assert "caught up" in captions[0]
+    assert "read on from its cursor" in captions[0]
     assert re.search(r"Of \d+ failures the judge lets \d+ through", captions[1])
     assert len(captions) == 3
     commands = re.findall(r"<code>((?:uv run )?fieldbook [^<]+)</code>", tour.page)

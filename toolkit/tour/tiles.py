@@ -24,7 +24,7 @@ def tiles(delivery: Delivery, quality: Quality) -> list[Tile]:
     n_cases = len(quality.dataset)
     new = (f"{n_cases}", "new case" if n_cases == 1 else "new cases")
     return [
-        _delivery_tile(delivery.counts()),
+        delivery_tile(delivery.counts()),
         _judge_tile(quality.alignment),
         Tile((new,), "Failures of this run, kept to test the next version of the agent on."),
     ]
@@ -36,7 +36,8 @@ def arrived_whole(counts: dict[str, Any]) -> bool:
     return not damage and bool(counts["sha256_match"])
 
 
-def _delivery_tile(counts: dict[str, Any]) -> Tile:
+def delivery_tile(counts: dict[str, Any]) -> Tile:
+    """What was lost, of how many events, and what was done to the parts meanwhile."""
     lost = (f"{counts['lost']:,}", f"lost of {quantity(counts['sent'], 'event')} sent")
     damage = f"{counts['duplicated']} came twice, {counts['reordered']} out of order"
     note = f"Through {kills(counts)}; {damage}"
