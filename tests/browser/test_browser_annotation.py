@@ -309,7 +309,7 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     await notebook.picture(pictures, "browser-1-opens")
 
     head = page.locator(".dt-scroll-head")
-    cost = head.get_by_role("columnheader", name="cost_usd").locator(".dt-column-order")
+    cost = head.get_by_role("columnheader", name="cost ($)").locator(".dt-column-order")
     body = page.locator(".dt-scroll-body")
     await body.evaluate("body => (body.scrollLeft = body.scrollWidth)")
     await cost.click()
@@ -317,7 +317,7 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     await expect(page.locator("tbody tr").first).to_contain_text("visit-4999")
     await notebook.picture(pictures, "browser-2-sorted")
 
-    errors = page.locator(".dt-scroll-foot").get_by_placeholder("tool_errors")
+    errors = page.locator(".dt-scroll-foot").get_by_placeholder("tool errors")
     await errors.press_sequentially("1")  # a filter has a row of its own, and does not sort
     await expect(page.locator("tbody tr").first).to_contain_text("visit-4996")
     await expect(page.locator(".dt-info")).to_contain_text("of 1,667")

@@ -119,11 +119,11 @@ def test_nothing_of_a_hostile_trace_becomes_markup():
 def test_what_a_trace_does_not_say_is_blank_and_a_column_that_nobody_fills_is_left_out():
     table = TraceBrowser(TRACES).table
     rows = json.loads(table.get_state()["_dt_args"]["data_json"])
-    columns = re.findall(r"<th>(\w+)</th>", table.get_state()["_dt_args"]["table_html"])
-    assert columns[: len(rows[0])] == ["id", "title", "cost_usd", "outcome"]
+    columns = re.findall(r"<th>(.+?)</th>", table.get_state()["_dt_args"]["table_html"])
+    assert columns[: len(rows[0])] == ["id", "title", "cost ($)", "outcome"]
     costs = [row[2] for row in rows]
     assert costs == ["0.25", "", ""]
-    assert "duration_s" not in table.get_state()["_dt_args"]["table_html"]
+    assert "duration" not in table.get_state()["_dt_args"]["table_html"]
 
 
 def test_fields_of_the_sources_own_are_columns_beside_the_title():
@@ -171,15 +171,24 @@ def test_no_trace_at_all_is_an_empty_table():
 def test_what_every_trace_says_alike_is_hidden_and_named():
     browser = TraceBrowser(TRACES)
     state = json.dumps(Widget.get_manager_state())
-    assert "Hidden, as every trace says the same: steps 4, messages 3, tool_calls 1" in state
+    assert "Hidden, as every trace says the same: steps 4, messages 3, tool calls 1" in state
     arguments = browser.table.get_state()["_dt_args"]
-    assert "tool_calls" not in arguments["table_html"]
+    assert "tool calls" not in arguments["table_html"]
     assert [len(row) for row in json.loads(arguments["data_json"])] == [4, 4, 4]
+
+
+def test_tokens_are_one_column_of_numbers_that_can_be_read():
+    used = [Trace(f"t{n}", (), {"input_tokens": n, "output_tokens": 1}) for n in (9_000, 41_000)]
+    browser = TraceBrowser(used)
+    arguments = browser.table.get_state()["_dt_args"]
+    assert re.findall("<th>(.*tokens.*?)</th>", arguments["table_html"])[:1] == ["tokens"]
+    assert "input" not in arguments["table_html"]
+    assert [row[-1] for row in json.loads(arguments["data_json"])] == ["9,001", "41,001"]
 
 
 def test_a_single_trace_hides_nothing_for_it_says_nothing_alike():
     browser = TraceBrowser(TRACES[:1])
-    assert "tool_calls" in browser.table.get_state()["_dt_args"]["table_html"]
+    assert "tool calls" in browser.table.get_state()["_dt_args"]["table_html"]
 
 
 def failing(name: str, n_errors: int, **meta) -> Trace:

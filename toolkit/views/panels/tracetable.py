@@ -21,7 +21,7 @@ OPTIONS: dict[str, Any] = {
     "showIndex": False,
     "pageLength": 8,
     "lengthMenu": [8, 20, 50, 200],
-    "select": "os",
+    "select": {"style": "os", "info": False},  # the panel counts the selected rows
     "column_filters": "footer",
     "classes": "display compact nowrap",
     "scrollX": True,
@@ -35,6 +35,17 @@ OPTIONS: dict[str, Any] = {
 """Every row, escaped. The table's own search is left out: ours looks through whole traces."""
 
 
+HEADS = {
+    "tool_calls": "tool calls",
+    "tool_errors": "tool errors",
+    "cached_tokens": "cached tokens",
+    "reasoning_tokens": "reasoning tokens",
+    "cost_usd": "cost ($)",
+    "duration_s": "duration (s)",
+}
+"""The heads of the columns whose names are no words."""
+TOKEN_PARTS = ["input_tokens", "output_tokens"]
+"""The columns that ``tokens`` is the sum of: they are left out."""
 OWN_FIELDS = 6
 """How many fields of the source's own become columns."""
 OWN_CHARS = 60
@@ -62,7 +73,10 @@ def cells_of(traces: Iterable[Trace]) -> "DataFrame":
     frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M:%S")
     filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
     cells = filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
-    return cells.set_index("id", drop=False)
+    if "tokens" in filled:
+        cells["tokens"] = filled["tokens"].map("{:,}".format, na_action="ignore").fillna("")
+        cells = cells.drop(columns=TOKEN_PARTS, errors="ignore")
+    return cells.rename(columns=HEADS).set_index("id", drop=False)
 
 
 def _own_fields(traces: Iterable[Trace]) -> list[str]:
