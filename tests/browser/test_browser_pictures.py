@@ -82,7 +82,7 @@ async def talk(session, situation):
 
 session = Session(MemoryLog(), "harbor")
 async def drop(screen):
-    await screen.surface.wait_for(lambda conversation: "on its way" in conversation.text)
+    await screen.surface.wait_for(lambda conversation: "on its way" in conversation.text, 300)
     await screen.surface.disconnect()  # in the middle of the answer, however busy the machine is
 
 panel = SessionPanel(session)

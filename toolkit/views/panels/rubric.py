@@ -271,7 +271,9 @@ class RubricPanel(Panel):
             subtitle = alignment.subtitle
         all_labels = [self.labels[trace.id] for trace in self.traces]
         self._table.value = render.block(
-            render.tag("div", render.tag("strong", title), " ", subtitle),
+            render.tag(
+                "div", render.tag("strong", title), " ", render.tag("span", subtitle, class_="soft")
+            ),
             render.tag(
                 "div", "by the file: " + self.agreement(self.before).removesuffix(f" ({subtitle})")
             ),
