@@ -336,7 +336,8 @@ def test_the_saturation_plot_tells_how_much_was_read_and_what_is_simulated(book,
     book.code("l2", "late", by="ada")
     book.code("l3", "late", by="ada")
     told = words(plot_saturation(book))
-    assert "2 codes in 3 of 4 labelled traces; the last new one in number 2" in told
+    assert "the last in trace 2 of 3" in told
+    assert "2 codes in 3 of 4 labelled traces · dot: a new code" in told
     assert "simulated" not in told
     simulated = Codebook(tmp_path / "other.jsonl", [label(1, kind="simulated")])
     assert "no codes yet: 0 of 1 labelled traces" in words(plot_saturation(simulated))
