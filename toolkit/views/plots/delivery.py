@@ -87,9 +87,10 @@ def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     label = "share of runs that lost tokens of the answer"
     subtitle = []
     if rows:
-        legend = "cross: lost tokens, dot: lost none · 95% intervals (Wilson)"
+        subtitle = ["cross: lost tokens, dot: lost none · 95% intervals (Wilson)"]
+    if rows and "seed" in frame:
         n_schedules = quantity(frame["seed"].nunique(), "schedule")
-        subtitle = [f"{n_schedules} of faults · {legend}"]
+        subtitle = [f"{n_schedules} of faults · {subtitle[0]}"]
     return plot_rows(rows, label, ax, _is_simulated(frame), title, subtitle)
 
 
