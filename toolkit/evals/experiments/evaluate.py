@@ -147,17 +147,7 @@ async def evaluate(
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
     results = _results(planned, running, known)
-    conditions = {
-        "task": versions.task,
-        "scorers": versions.scorers,
-        "judges": judges_of(functions),
-        "budget_usd": budget_usd,
-        "trials_at_once": slots.most,
-        "calls_at_once": limiter.most,
-        "retried": retried(results),
-        "unreadable_events": len(known.problems),
-        "halted": running.halted,
-    }
+    conditions = _conditions(versions, setting, slots, results, running.halted)
     return Experiment(
         name or dataset_name,
         results,
@@ -190,6 +180,27 @@ def _ledger(budget_usd: float | None, known: Recorded) -> Ledger:
     ledger.note("earlier trials", "imported", known.spent_usd)
     ledger.note("trials that were in flight", "imported", known.in_flight_usd)
     return ledger
+
+
+def _conditions(
+    versions: Versions,
+    setting: Setting,
+    slots: Slots,
+    results: Sequence[TrialResult],
+    halted: str,
+) -> dict[str, Any]:
+    """What a reader must know to compare the experiment with another one."""
+    return {
+        "task": versions.task,
+        "scorers": versions.scorers,
+        "judges": judges_of(setting.scorers),
+        "budget_usd": setting.ledger.cap_usd,
+        "trials_at_once": slots.most,
+        "calls_at_once": setting.limiter.most,
+        "retried": retried(results),
+        "unreadable_events": len(setting.recorded.problems),
+        "halted": halted,
+    }
 
 
 def _is_due(trial: Trial, known: Recorded, retry: Collection[Status]) -> bool:
