@@ -5,12 +5,13 @@ there.
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.evals.experiments.limiter import Limiter, Slots
+from toolkit.evals.experiments.plan import Trial
 from toolkit.evals.experiments.store import ExperimentStore, Journal, Recorded
 from toolkit.events import Event, Outcome
 from toolkit.tasks import stop
@@ -18,6 +19,10 @@ from toolkit.tasks import stop
 logger = logging.getLogger(__name__)
 
 CONCURRENCY = re.compile(r"concurrency\s*=?\s*(\d{1,4})")
+KEY_CHARS = 8
+"""Of a result's key: enough to tell the planned ones from any others in the store."""
+PLAN_GROUP = 10_000
+"""Trials that one event says are planned, at most."""
 KNOWN = "an experiment knows pause, resume, stop and concurrency N"
 
 
@@ -76,10 +81,12 @@ async def kept(
     known: Recorded,
     controls: Controls,
     about: dict[str, Any],
+    planned: Sequence[Trial],
 ) -> AsyncIterator[None]:
     """The block as a run of the session, with the signals to it obeyed; without a store, as it is.
 
-    Runs of experiments whose process died are ended.
+    Runs of experiments whose process died are ended. Whoever watches is told which trials are
+    planned: each by the begin of its result's key.
     """
     if store is None:
         yield
@@ -87,6 +94,10 @@ async def kept(
     for run in known.runs_under_way:
         journal.put("run.finished", {"outcome": "orphaned"}, run=run)
     journal.put("run.started", {"source": "imported"})
+    for start in range(0, len(planned), PLAN_GROUP):
+        group = planned[start : start + PLAN_GROUP]
+        keys = "".join(trial.result_key[:KEY_CHARS] for trial in group)
+        journal.put("experiment.planned", {"keys": keys})
     journal.put("experiment.started", about)
     await journal.stored()
     listener = asyncio.create_task(_listen_or_say(store, journal, controls))

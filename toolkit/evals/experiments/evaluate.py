@@ -141,8 +141,14 @@ async def evaluate(
     slots = Slots(concurrency)
     running = Running(setting, slots, stop_after_errors, reporting(progress))
     controls = Controls(slots, limiter, running.halt, running.stop, lambda: running.is_stopped)
+    about = {
+        "name": name or dataset_name,
+        "planned": len(planned),
+        "concurrency": concurrency,
+        "budget_usd": budget_usd,
+    }
     try:
-        async with kept(store, journal, known, controls, {"name": name or dataset_name}):
+        async with kept(store, journal, known, controls, about, planned):
             await running.run([trial for trial in planned if _is_due(trial, known, retry)])
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

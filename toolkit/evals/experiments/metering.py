@@ -27,11 +27,15 @@ class TrialMeter:
     limiter : Limiter
         That of the experiment.
     reserved : callable
-        Gets the worst case of each call, in dollars, before the call is made.
+        Gets the worst case of each call, in dollars, before the call is made; its provider, and
+        the most calls that were under way there at once.
     """
 
     def __init__(
-        self, ledger: Ledger, limiter: Limiter, reserved: Callable[[float], Awaitable[None]]
+        self,
+        ledger: Ledger,
+        limiter: Limiter,
+        reserved: Callable[[float, str, int], Awaitable[None]],
     ):
         self._ledger = ledger
         self._limiter = limiter
@@ -64,7 +68,7 @@ class TrialMeter:
                     model, source, *requests, batch=batch, price=price
                 )
             worst_usd = sum(self._ledger.attempts[number].worst_usd for number in numbers)
-            await self._reserved(worst_usd)
+            await self._reserved(worst_usd, provider, slots.most)
         except BaseException as error:
             self._ledger.end(numbers, "free", why="it was not made")
             slots.give_back()

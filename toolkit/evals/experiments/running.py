@@ -115,7 +115,9 @@ class Running:
 
     def halt(self, why: str) -> None:
         """Begin no more trials; those under way go on to their results."""
-        self.halted = self.halted or why
+        if not self.halted:
+            self.halted = why
+            self._setting.journal.put("experiment.halted", {"why": why})
         self._slots.tune(float("inf"), paused=False)
 
     def stop(self, why: str) -> None:

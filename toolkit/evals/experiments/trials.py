@@ -102,7 +102,7 @@ class TrialRun:
                     raise self._refused() from failure
                 if pause_s is None or retries_left == 0:
                     return self._write_result("errored", str(failure))
-                self.write_given_up(str(failure))
+                self.write_given_up(str(failure), pause_s)
             retries_left -= 1
             self._waited_s += pause_s
             await asyncio.sleep(pause_s)
@@ -179,9 +179,9 @@ class TrialRun:
         self.write_given_up(self._meter.refusal)
         return Refused(self._meter.refusal)
 
-    def write_given_up(self, why: str) -> None:
-        """Write down that this attempt ended without a result."""
-        self._write("trial.given_up", {**self._costs(), "why": why})
+    def write_given_up(self, why: str, pause_s: float | None = None) -> None:
+        """Write down that this attempt ended without a result, and when the next one begins."""
+        self._write("trial.given_up", {**self._costs(), "why": why, "pause_s": pause_s})
 
     def _write_result(
         self,
@@ -230,8 +230,9 @@ class TrialRun:
         }
         return {name: value for name, value in costs.items() if value}
 
-    async def _write_reserved(self, usd: float) -> None:
-        self._write("trial.reserved", {"usd": usd})
+    async def _write_reserved(self, usd: float, provider: str, at_once: int) -> None:
+        about = {"usd": usd, "provider": provider, "at_once": at_once}
+        self._write("trial.reserved", about)
         await self._setting.journal.stored()
 
     def _write(self, kind: str, data: dict[str, Any]) -> None:
