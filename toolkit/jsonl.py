@@ -96,7 +96,11 @@ class JsonlFile:
         RecordError
             Where the file is UTF-16 by its mark, and broken: appending would make it worse.
         """
-        text = _lines_of(records)
+        return self.append_lines([_line_of(record) for record in records], expected_end)
+
+    def append_lines(self, lines: Iterable[bytes], expected_end: int | None = None) -> int:
+        """As `append`, for records that are JSON already, without line ends."""
+        text = b"".join(line + b"\n" for line in lines)
         changed = [] if self.path.exists() else make_room(self.path)
         with self._lock(), full_disk_named(self.path), self.path.open("ab+", buffering=0) as file:
             end, tail = _last_line(file)
@@ -130,7 +134,8 @@ class JsonlFile:
                 if line.error is None and unwanted(line.record):
                     gone.add(line.number)
             kept = [line for n, line in enumerate(text.split(b"\n"), 1) if line and n not in gone]
-            remaining = b"".join(line + b"\n" for line in kept) + _lines_of(records)
+            kept += map(_line_of, records)
+            remaining = b"".join(line + b"\n" for line in kept)
             write_whole(self.path, remaining)
             return len(remaining)
 
@@ -222,8 +227,8 @@ class JsonlFile:
                 raise line.error
 
 
-def _lines_of(records: Iterable[Any]) -> bytes:
-    return "".join(encode(record) + "\n" for record in records).encode()
+def _line_of(record: Any) -> bytes:
+    return encode(record).encode()
 
 
 def _head(file: BinaryIO) -> bytes:

@@ -22,6 +22,8 @@ LOOKS_LIKE = str.maketrans(
     | dict.fromkeys(INVISIBLE, None)
 )
 
+OWN_TYPES = {bool, int, str}
+
 
 def same_form(text: str) -> str:
     r"""`text` in Unicode's NFC, with straight quotes and plain spaces, and without invisible
@@ -48,6 +50,8 @@ def python_value(value: Any) -> Any:
     """A numpy or pandas scalar as Python's own type; None for NaN, NaT and ``pandas.NA``. Others as
     they are.
     """
+    if type(value) in OWN_TYPES:
+        return value
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
     if type(value).__name__ in ("NAType", "NaTType"):

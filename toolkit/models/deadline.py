@@ -18,18 +18,24 @@ it.
 """
 
 
-@asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
+class within:  # noqa: N801 - a context manager, named as the words that it stands for
     """Raise TimeoutError after `seconds`, as `asyncio.timeout` does; what `clock_stopped` covers
     does not count.
     """
-    async with asyncio.timeout(seconds) as deadline:
-        outer = _deadlines.get()
-        _deadlines.set((*outer, (asyncio.current_task(), deadline)))
-        try:
-            yield
-        finally:
-            _deadlines.set(outer)
+
+    __slots__ = ("_deadline", "_outer")
+
+    def __init__(self, seconds: float):
+        self._deadline = asyncio.timeout(seconds)
+        self._outer = _deadlines.get()
+
+    async def __aenter__(self) -> None:
+        await self._deadline.__aenter__()
+        _deadlines.set((*self._outer, (asyncio.current_task(), self._deadline)))
+
+    async def __aexit__(self, *error: Any) -> None:
+        _deadlines.set(self._outer)
+        await self._deadline.__aexit__(*error)
 
 
 @asynccontextmanager

@@ -100,10 +100,25 @@ def checked(event: Event, max_bytes: int | None = None) -> Event:
         raise ValueError("a session id has 1 to 128 letters, digits, '-' or '_'")
     event = storable(event)
     if max_bytes is not None:
-        size = len(encode(event).encode())
+        line_of(event, max_bytes)
+    return event
+
+
+def at_place(event: Event, seq: int | None) -> Event:
+    """`event` with its place in the log, as `dataclasses.replace` gives it, in less time."""
+    return Event(
+        event.session, event.kind, event.actor, event.data, event.id, event.run, event.time, seq
+    )
+
+
+def line_of(event: Event, max_bytes: int) -> bytes:
+    """`event` as JSON, with its place. Raises TooLarge for more than `max_bytes` without it."""
+    line = encode(event).encode()
+    if len(line) > max_bytes:
+        size = len(encode(at_place(event, None)).encode())
         if size > max_bytes:
             raise too_large(event, size, max_bytes)
-    return event
+    return line
 
 
 def too_large(event: Event, size: int, limit: int) -> TooLarge:

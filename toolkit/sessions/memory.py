@@ -3,9 +3,9 @@
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from toolkit.events import Event, RecordError, fresh_id, storable
 from toolkit.jsonl import FileChanged, JsonlFile
@@ -20,11 +20,13 @@ from toolkit.sessions.log import (
     Lane,
     Log,
     LogUnavailable,
+    at_place,
     check_cursor,
     checked,
     extent_of,
     is_on,
     latest_of,
+    line_of,
 )
 from toolkit.tasks import shielded
 
@@ -115,7 +117,7 @@ class MemoryLog(Log):
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events`; see `Log.append_all`."""
-        ready = [checked(event, self.max_event_bytes) for event in events]
+        ready = [checked(event) for event in events]
         return await shielded(self._append(ready, fence))
 
     async def _append(self, events: Sequence[Event], fence: int | None) -> list[Ack]:
@@ -123,9 +125,10 @@ class MemoryLog(Log):
             fresh = self._not_stored_yet(events)
             if fresh and fence is not None:
                 self._check_fence(fresh[0], fence)
-            stored = [replace(event, seq=self._seq + n) for n, event in enumerate(fresh, 1)]
+            stored = [at_place(event, self._seq + n) for n, event in enumerate(fresh, 1)]
+            lines = [line_of(event, self.max_event_bytes) for event in stored]
             if self._file and stored:
-                await self._write(self._file, stored)
+                await self._write(self._file, self._file.append_lines, lines)
             for event in stored:
                 self._keep(event)
             self._announce()
@@ -150,20 +153,10 @@ class MemoryLog(Log):
         self._news.set()
         self._news = asyncio.Event()
 
-    async def _write(
-        self, file: JsonlFile, events: list[Event], deleted: str | None = None
-    ) -> None:
-        """Write `events` at the end of the file, and do away with those of the session
-        `deleted`.
-        """
+    async def _write(self, file: JsonlFile, write: Callable[..., int], *what: Any) -> None:
+        """Have a method of `file` write to it, where nobody else has meanwhile."""
         try:
-            if deleted is None:
-                writing = asyncio.to_thread(file.append, *events, expected_end=self._end)
-            else:
-                writing = asyncio.to_thread(
-                    file.remove, lambda event: event.session == deleted, events, self._end
-                )
-            self._end = await writing
+            self._end = await asyncio.to_thread(write, *what, expected_end=self._end)
         except FileChanged:
             why = "was written by another log since: open a new MemoryLog on it"
             raise LogUnavailable(f"{file.path} {why}") from None
@@ -225,7 +218,9 @@ class MemoryLog(Log):
             if self._file:
                 # The tombstone keeps the places of what is deleted: no later event gets them.
                 tombstone = Event(*TOMBSTONE, "log", {"session": session}, fresh_id())
-                await self._write(self._file, [replace(tombstone, seq=self._seq + 1)], session)
+                lines = [at_place(tombstone, self._seq + 1)]
+                remove = self._file.remove
+                await self._write(self._file, remove, lambda event: event.session == session, lines)
                 self._seq += 1
             del self._sessions[session]
             for event in events:

@@ -23,7 +23,7 @@ from toolkit.evals.experiments.plan import (
 from toolkit.evals.experiments.result import Status, TrialResult
 from toolkit.evals.experiments.running import Running
 from toolkit.evals.experiments.store import ExperimentStore, Journal, Recorded, recorded
-from toolkit.evals.experiments.tasks import Task, takes_trial
+from toolkit.evals.experiments.tasks import Task, TaskCaller
 from toolkit.evals.experiments.trials import Setting
 from toolkit.evals.experiments.versions import version_of
 from toolkit.models.ledger import Ledger
@@ -127,14 +127,12 @@ async def evaluate(
     threads = ThreadPoolExecutor(MANY_THREADS, "fieldbook-task")
     ledger = _ledger(budget_usd, known)
     setting = Setting(
-        task,
-        takes_trial(task),
+        TaskCaller(task, threads, timeout_s),
         functions,
         journal,
         known,
         ledger,
         limiter,
-        threads,
         timeout_s,
         max_retries,
     )

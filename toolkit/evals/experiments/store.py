@@ -22,7 +22,7 @@ from toolkit.records import RecordError, validate
 from toolkit.traces import Trace
 
 ACTOR = "experiment"
-GROUP = 250
+GROUP = 500
 """Events that are stored together, at most."""
 RESULTS = TypeAdapter(TrialResult)
 TRACES = TypeAdapter(Trace)
@@ -50,6 +50,17 @@ class ExperimentStore(Protocol):
         """The events after a place, and with `follow` those to come."""
 
 
+class Group:
+    """Events that are stored together, for which many wait."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self.error: BaseException | None = None
+        """What the store raised: the events of the group wait again."""
+        self.task: asyncio.Task[None] | None = None
+        """Nobody awaits it, but a loop forgets a task that nothing holds."""
+
+
 class Journal:
     """Events on their way to the store, in order. Those that wait are stored together.
 
@@ -59,11 +70,13 @@ class Journal:
     def __init__(self, store: ExperimentStore | None):
         self.run = fresh_id()
         """The experiment is a run of its session, so that a cancel or a steer reaches it."""
+        self.is_kept = store is not None
         self._store = store
         self._waiting: deque[Event] = deque()
         self._n_put = 0
         self._n_stored = 0
-        self._writing: asyncio.Task[None] | None = None
+        self._group: Group | None = None
+        """The one that is on its way."""
         self.place = 0
         """Of the last event that was stored."""
 
@@ -79,22 +92,31 @@ class Journal:
         """Wait until all that was put so far is stored. Raises what the store raises."""
         n_wanted = self._n_put
         while self._n_stored < n_wanted:
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.create_task(self._write())
-            writing = self._writing
-            await asyncio.wait([writing])
-            writing.result()
+            group = self._group or self._begin_group()
+            await group.ended.wait()
+            if group.error is not None:
+                raise group.error
 
-    async def _write(self) -> None:
+    def _begin_group(self) -> "Group":
+        self._group = Group()
+        self._group.task = asyncio.create_task(self._write(self._group))
+        return self._group
+
+    async def _write(self, group: "Group") -> None:
         assert self._store
-        group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+        events = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
         try:
-            acks = await self._append(self._store, group)
-        except BaseException:
-            self._waiting.extendleft(reversed(group))
-            raise
-        self._n_stored += len(group)
-        self.place = acks[-1].seq
+            acks = await self._append(self._store, events)
+            self._n_stored += len(events)
+            self.place = acks[-1].seq
+        except BaseException as error:
+            self._waiting.extendleft(reversed(events))
+            group.error = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._group = None
+            group.ended.set()
 
     async def _append(self, store: ExperimentStore, group: list[Event]) -> Sequence[Any]:
         try:

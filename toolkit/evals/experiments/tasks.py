@@ -21,27 +21,43 @@ class TaskFailed(Exception):
     """The task gave no trace. The cause is what it raised, where it raised."""
 
 
-async def call_task(
-    task: Task, arguments: tuple[Any, ...], timeout_s: float, threads: ThreadPoolExecutor
-) -> Any:
-    """What `task` returns, by `timeout_s`. Raises TaskFailed, for whatever reason there is none."""
-    try:
-        async with within(timeout_s):
-            if is_async(task):
-                return await task(*arguments)
-            context = contextvars.copy_context()
-            loop = asyncio.get_running_loop()
-            returned = await loop.run_in_executor(threads, context.run, task, *arguments)
-            return await returned if inspect.isawaitable(returned) else returned
-    except TimeoutError as error:
-        raise TaskFailed(str(error) or f"no answer within {timeout_s:g} s") from error
-    except (Exception, SystemExit) as error:
-        raise TaskFailed(f"{type(error).__name__}: {error}") from error
-    except asyncio.CancelledError as error:
-        current = asyncio.current_task()
-        if current is not None and current.cancelling():
-            raise
-        raise TaskFailed("the task was cancelled from within") from error
+class TaskCaller:
+    """A task as it is called: here where it is async, else in one of `threads`, and each time by
+    `timeout_s`.
+    """
+
+    def __init__(self, task: Task, threads: ThreadPoolExecutor, timeout_s: float):
+        self._task = task
+        self._threads = threads
+        self._timeout_s = timeout_s
+        self._is_async = is_async(task)
+        self._takes_trial = takes_trial(task)
+
+    async def call(self, case: Case, trial: int) -> Any:
+        """What the task returns. Raises TaskFailed, for whatever reason there is none."""
+        arguments = (case, trial) if self._takes_trial else (case,)
+        try:
+            async with within(self._timeout_s):
+                if self._is_async:
+                    return await self._task(*arguments)
+                return await self._in_a_thread(arguments)
+        except TimeoutError as error:
+            why = str(error) or f"no answer within {self._timeout_s:g} s"
+            raise TaskFailed(why) from error
+        except (Exception, SystemExit) as error:
+            raise TaskFailed(f"{type(error).__name__}: {error}") from error
+        except asyncio.CancelledError as error:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            raise TaskFailed("the task was cancelled from within") from error
+
+    async def _in_a_thread(self, arguments: tuple[Any, ...]) -> Any:
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        run = context.run
+        returned = await loop.run_in_executor(self._threads, run, self._task, *arguments)
+        return await returned if inspect.isawaitable(returned) else returned
 
 
 def is_async(task: Task) -> bool:

@@ -5,8 +5,7 @@ import inspect
 import math
 import time
 from collections.abc import Awaitable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from toolkit.evals.experiments.limiter import Limiter
@@ -15,7 +14,7 @@ from toolkit.evals.experiments.plan import Trial
 from toolkit.evals.experiments.result import TrialResult, trial_outcome
 from toolkit.evals.experiments.retrying import pause_before_retry_s
 from toolkit.evals.experiments.store import RESULTS, TRACES, Journal, Recorded, trace_from
-from toolkit.evals.experiments.tasks import Task, TaskFailed, call_task, trace_of
+from toolkit.evals.experiments.tasks import TaskCaller, TaskFailed, trace_of
 from toolkit.evals.scorers.scorers import Score, Scorer, as_scores, call, name_of
 from toolkit.models.deadline import within
 from toolkit.models.ledger import Ledger
@@ -31,16 +30,14 @@ class Refused(Exception):
 class Setting:
     """What all trials of an experiment share."""
 
-    task: Task
-    takes_trial: bool
-    """Whether the task takes the number of the trial too."""
+    task: TaskCaller
     scorers: Sequence[Scorer]
     journal: Journal
     recorded: Recorded
     ledger: Ledger
     limiter: Limiter
-    threads: ThreadPoolExecutor
     timeout_s: float
+    """For each scorer."""
     max_retries: int
 
 
@@ -71,6 +68,10 @@ class TrialRun:
 
     async def result(self) -> TrialResult:
         """What becomes of it, in the journal too. Raises `Refused`."""
+        with metered_by(self._meter):
+            return await self._result()
+
+    async def _result(self) -> TrialResult:
         trace = self._recorded_answer() or await self._answer()
         if isinstance(trace, TrialResult):
             return trace
@@ -119,9 +120,7 @@ class TrialRun:
         waited_before_s = self._meter.waited_s
         setting = self._setting
         case, number = self.trial.case, self.trial.number
-        with metered_by(self._meter):
-            arguments = (case, number) if setting.takes_trial else (case,)
-            returned = await call_task(setting.task, arguments, setting.timeout_s, setting.threads)
+        returned = await setting.task.call(case, number)
         if self._meter.refusal:
             raise TaskFailed(self._meter.refusal)
         trace = trace_of(returned, case, number, self._meter.source)
@@ -129,7 +128,7 @@ class TrialRun:
         self._latency_s = max(0.0, elapsed_s - (self._meter.waited_s - waited_before_s))
         if not self._meter.n_calls:
             self._take_stated_cost(trace)
-        self._unwritten = json_of(trace)
+        self._unwritten = json_of(trace) if setting.journal.is_kept else None
         return trace
 
     def _take_stated_cost(self, trace: Trace) -> None:
@@ -143,17 +142,15 @@ class TrialRun:
         """The scores of each scorer; those of the same name are told apart by a number."""
         scores: dict[str, Score] = {}
         case = self.trial.case
-        with metered_by(self._meter):
-            for scorer in self._setting.scorers:
-                returned = call(scorer, trace, case)
-                if inspect.isawaitable(returned):
-                    self._write_answer()
-                    returned = await self._awaited(scorer, returned)
-                found = as_scores(scorer, returned)
-                for name, score in found.items():
-                    if name in scores:
-                        name = f"{name} ({name_of(scorer)})"
-                    scores[name] = as_stored(score, name)
+        for scorer in self._setting.scorers:
+            returned = call(scorer, trace, case)
+            if inspect.isawaitable(returned):
+                self._write_answer()
+                returned = await self._awaited(scorer, returned)
+            for name, score in as_scores(scorer, returned).items():
+                if name in scores:
+                    name = f"{name} ({name_of(scorer)})"
+                scores[name] = as_stored(score, name)
         if self._meter.refusal:
             raise self._refused()
         return tuple(scores.values())
@@ -206,13 +203,13 @@ class TrialRun:
             self.possibly_billed,
             why,
         )
-        key = self.trial.result_key
-        data = {
-            "key": key,
-            "result": json_of_result(result),
-            "trace": self._unwritten,
-        }
-        self._write("trial.result", {**self._costs(), **data})
+        if self._setting.journal.is_kept:
+            data = {
+                "key": self.trial.result_key,
+                "result": json_of_result(result),
+                "trace": self._unwritten,
+            }
+            self._write("trial.result", {**self._costs(), **data})
         return result
 
     def _costs(self) -> dict[str, Any]:
@@ -247,7 +244,7 @@ def as_stored(score: Score, name: str) -> Score:
         value = float(value)
     elif name == score.name:
         return score
-    return replace(score, name=name, value=value)
+    return Score(name, value, score.why, score.version, score.step)
 
 
 def json_of_result(result: TrialResult) -> Any:

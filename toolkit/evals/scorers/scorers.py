@@ -168,14 +168,23 @@ def _case_parameter(scorer: Scorer) -> inspect.Parameter | None:
     """The parameter that takes the case: the second that stands by place, where it has no default
     or is called ``case``.
     """
+    if inspect.isfunction(scorer):
+        return _case_parameter_of_function(scorer)
+    return _find_case_parameter(scorer)
+
+
+@lru_cache(maxsize=256)
+def _case_parameter_of_function(function: Callable[..., Any]) -> inspect.Parameter | None:
+    """As `_case_parameter`: to ask Python for a signature takes longer than most scorers do."""
+    return _find_case_parameter(function)
+
+
+def _find_case_parameter(scorer: Scorer) -> inspect.Parameter | None:
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
-        signature = (
-            _signature_of(scorer) if inspect.isfunction(scorer) else inspect.signature(scorer)
-        )
+        parameters = inspect.signature(scorer).parameters.values()
     except ValueError:  # some functions that are written in C state none
         return None
-    parameters = signature.parameters.values()
     positional = [parameter for parameter in parameters if parameter.kind in by_place]
     if len(positional) < 2:
         return None
@@ -183,12 +192,6 @@ def _case_parameter(scorer: Scorer) -> inspect.Parameter | None:
     if second.name == "case" or second.default is inspect.Parameter.empty:
         return second
     return None
-
-
-@lru_cache(maxsize=256)
-def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """As `inspect.signature`, which takes longer than most scorers do."""
-    return inspect.signature(function)
 
 
 def _takes_case(scorer: Scorer) -> bool:
