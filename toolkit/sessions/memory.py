@@ -218,9 +218,11 @@ class MemoryLog(Log):
             if self._file:
                 # The tombstone keeps the places of what is deleted: no later event gets them.
                 tombstone = Event(*TOMBSTONE, "log", {"session": session}, fresh_id())
-                lines = [at_place(tombstone, self._seq + 1)]
+                records = [at_place(tombstone, self._seq + 1)]
                 remove = self._file.remove
-                await self._write(self._file, remove, lambda event: event.session == session, lines)
+                await self._write(
+                    self._file, remove, lambda event: event.session == session, records
+                )
                 self._seq += 1
             del self._sessions[session]
             for event in events:
