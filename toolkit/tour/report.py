@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+LAPTOP_WIDTH = 848
+"""Of a figure in the page, in pixels: what is drawn is as wide as the text, its edge is outside."""
+PHONE_WIDTH = 374
+"""The same where the page is 390 wide."""
 ALL_SIMULATED = (
     "Everything that is said on this page is simulated: scripted customers, a scripted agent, "
     "simulated raters and a simulated judge."
@@ -148,10 +152,11 @@ def _trace(quality: Quality) -> list[Html]:
 
 def _figure(plot: Callable[[], "Axes"], caption: str) -> Html:
     """What `plot` draws, once for a laptop and once for a phone."""
-    from toolkit.views.plots import for_phones
+    from toolkit.views.plots import figures_of_width
 
-    wide = plot().get_figure(root=True)
-    with for_phones():
+    with figures_of_width(LAPTOP_WIDTH):
+        wide = plot().get_figure(root=True)
+    with figures_of_width(PHONE_WIDTH):
         narrow = plot().get_figure(root=True)
     assert wide
     return render.figure(wide, caption, narrow)

@@ -40,8 +40,8 @@ TEXT = SIZES["text"]
 TITLE = SIZES["title"]
 WIDTH = 720
 """Of a figure of ours, in pixels. At 640, its small text is as large as that of a footnote."""
-PHONE_WIDTH = 358
-"""Of a figure for phones: what a page leaves of 390 pixels."""
+NARROW = 600
+"""A narrower figure is for phones."""
 EDGE = SIZES["space"]
 POINTS_PER_INCH = 72
 TITLE_LINE = 1.3 * TITLE
@@ -88,9 +88,9 @@ _width = ContextVar("width of new figures", default=WIDTH)
 
 
 @contextmanager
-def for_phones() -> Iterator[None]:
-    """Figures that are made inside are as wide as a phone, so that their text keeps its size."""
-    before = _width.set(PHONE_WIDTH)
+def figures_of_width(pixels: int) -> Iterator[None]:
+    """Figures that are made inside are so wide, and their text keeps its size."""
+    before = _width.set(pixels)
     try:
         yield
     finally:
@@ -104,7 +104,7 @@ def new_width() -> int:
 
 def is_narrow() -> bool:
     """Whether a new figure is for phones."""
-    return new_width() < WIDTH
+    return new_width() < NARROW
 
 
 class Picture(Figure):
@@ -213,9 +213,24 @@ def _broken(lines: Sequence[str], chars: float) -> list[str]:
     broken = []
     for line in lines:
         held = line.replace(" · ", f"{NO_BREAK}· ")  # no line begins with a dot
-        parts = wrap(held, max(LEAST_CHARS, int(chars)), break_on_hyphens=is_narrow())
+        parts = _balanced(held, max(LEAST_CHARS, int(chars)))
         broken += [part.replace(NO_BREAK, " ") for part in parts]
     return broken
+
+
+def _balanced(line: str, chars: int) -> list[str]:
+    """As few lines as hold so many letters each, and about as long as each other: no word is left
+    alone in the last.
+    """
+    parts = wrap(line, chars, break_on_hyphens=is_narrow())
+    if len(parts) < 2:
+        return parts
+    longest_word = max(map(len, line.split(" ")))
+    for fewer_chars in range(longest_word, chars):
+        balanced = wrap(line, fewer_chars, break_on_hyphens=is_narrow())
+        if len(balanced) == len(parts):
+            return balanced
+    return parts
 
 
 def _write_title(ax: Axes, words: str, place: Place) -> None:
