@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.render import Html, tag
+from toolkit.tour.counted import counts_table
 from toolkit.tour.delivery import Delivery
 from toolkit.tour.onward import next_steps
 from toolkit.tour.quality import Quality, score_counts
 from toolkit.tour.tiles import Tile, alignment_sentence, delivery_sentence, tiles
 from toolkit.traces import Trace, trace_html
+from toolkit.traces.amounts import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,9 +28,13 @@ ALL_SIMULATED = (
     "simulated raters and a simulated judge."
 )
 ABOUT_TOPICS = (
-    "A bar a topic, largest first: a list that says where to read on, not a rate of anything."
+    "Each sentence is of one trace of its topic: a list that says where to read on, and no rate."
 )
 ABOUT_CASES = "Each failure of this run became a case, with the reason that its label gives:"
+THIRD_QUESTION = (
+    "The third question, whether it holds together while agents work for long, is that of the last "
+    "command."
+)
 
 
 def tour_report(delivery: Delivery, quality: Quality) -> Html:
@@ -91,11 +97,10 @@ def _delivery(delivery: Delivery) -> list[Html]:
     simulated = "simulated" in sources_of(delivery.traces)
     plot = partial(plot_delivery, delivery.frame(), delivery.faults, simulated=simulated)
     counts = delivery.counts()
-    rows = [[name.replace("_", " "), value] for name, value in counts.items()]
     return [
         tag("h2", "Does it arrive?"),
         _figure(plot, delivery_sentence(counts)),
-        render.details("How this was counted", render.table(rows)),
+        render.details("How this was counted", counts_table(counts)),
     ]
 
 
@@ -103,13 +108,15 @@ def _quality(quality: Quality) -> list[Html]:
     from toolkit.views import plot_alignment, plot_topics
 
     alignment = quality.alignment
+    n_traces = quantity(len(quality.traces), "trace")
     scores = []
     for name, counts in score_counts(quality.scores).items():
         scores.append({"scorer": name, **counts})
+    summary = f"What {len(scores)} scorers say of {n_traces}"
     return [
         tag("h2", "Is it good?"),
         _figure(partial(plot_alignment, alignment), alignment_sentence(alignment)),
-        render.details(f"What {len(scores)} scorers say", render.table(scores, list(scores[0]))),
+        render.details(summary, render.table(scores, list(scores[0]))),
         tag("h2", "What is it about?"),
         _figure(partial(plot_topics, quality.topics), ABOUT_TOPICS),
         tag("h2", "What is new?"),
@@ -140,7 +147,7 @@ def _next() -> list[Html]:
     steps = []
     for command, purpose in next_steps():
         steps.append(tag("li", tag("code", command), tag("span", purpose)))
-    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward")]
+    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward"), tag("p", THIRD_QUESTION)]
 
 
 def _trace(quality: Quality) -> list[Html]:

@@ -10,6 +10,7 @@ from toolkit.views.plots.figure import (
     INK,
     LEFT_WIDTH,
     LINE,
+    SOFT,
     in_our_look,
     new_axes,
     nothing_to_show,
@@ -137,6 +138,7 @@ def plot_delivery(
     ax.step(times_s, frame["sent"], where="post", color=INK, lw=1.2, ls="--", label="sent")
     ax.set_ylabel("events so far")
     ax.set_ylim(0, ROOM_ABOVE * max(n_sent, n_received))
+    whole_numbers(ax.xaxis)
     whole_numbers(ax.yaxis)
     _cut_quiet_start(ax, frame, away)
     _draw_outages(ax, frame, away)
@@ -186,6 +188,7 @@ def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> 
         if end_s is None:
             end_s = float(frame["time_s"].max())
         ax.axvspan(outage.from_s, end_s, color=LINE, lw=0, zorder=0)
+        ax.axvline(outage.from_s, color=SOFT, lw=1.2, ls=":", zorder=1)
 
 
 def catch_up_sentence(outage: Outage) -> str:

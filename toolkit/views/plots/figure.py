@@ -188,8 +188,8 @@ def write_heading(
     ours = figure if isinstance(figure, Picture) else None
     width = new_width() - 2 * EDGE if ours else _width_of(ax)
     title_lines = _broken([title], width / TITLE_CHAR)
-    small_width = width - STAMP_WIDTH if simulated else width
-    small_lines = _broken(subtitle, small_width / SMALL_CHAR)
+    stamp_width = STAMP_WIDTH if simulated else 0
+    small_lines = _broken(subtitle, width / SMALL_CHAR, stamp_width / SMALL_CHAR)
     small_height = SMALL_LINE * max(len(small_lines), int(simulated))
     if ours:
         title_height = TITLE_LINE * len(title_lines)
@@ -198,7 +198,7 @@ def write_heading(
     else:
         place = Place(ax.transAxes, 0, EDGE + small_height, EDGE, "bottom")
     _write_title(ax, "\n".join(title_lines), place)
-    _write_small(ax, "\n".join(small_lines), place)
+    _write_small(ax, small_lines, place)
     if simulated:
         _stamp(ax, place)
     return ax
@@ -209,12 +209,14 @@ def _width_of(ax: Axes) -> float:
     return float(ax.get_window_extent().width) * POINTS_PER_INCH / ax.figure.dpi
 
 
-def _broken(lines: Sequence[str], chars: float) -> list[str]:
-    broken = []
+def _broken(lines: Sequence[str], chars: float, fewer_in_first: float = 0) -> list[str]:
+    """Lines of so many letters at most, and the first of all of some fewer."""
+    broken: list[str] = []
     for line in lines:
         held = line.replace(" · ", f"{NO_BREAK}· ")  # no line begins with a dot
-        parts = _balanced(held, max(LEAST_CHARS, int(chars)))
-        broken += [part.replace(NO_BREAK, " ") for part in parts]
+        taken = "" if broken else NO_BREAK * int(fewer_in_first)
+        parts = _balanced(taken + held, max(LEAST_CHARS, int(chars)))
+        broken += [part.replace(NO_BREAK, " ").strip() for part in parts]
     return broken
 
 
@@ -237,11 +239,17 @@ def _write_title(ax: Axes, words: str, place: Place) -> None:
     """The title, which `Axes.get_title` tells too: that one would take room in the axes' layout."""
     ax.set_title(words, loc="left").set_visible(False)
     title = _write(ax, words, place, place.title_up)
-    title.set(color=INK, fontsize=TITLE, fontweight="bold", linespacing=1.1)
+    title.set(color=INK, fontsize=TITLE, fontweight="bold", linespacing=1.25)
 
 
-def _write_small(ax: Axes, words: str, place: Place) -> None:
-    _write(ax, words, place, place.small_up).set(color=SOFT, fontsize=SMALL)
+def _write_small(ax: Axes, lines: Sequence[str], place: Place) -> None:
+    """Each line by itself: beside the first one is the stamp."""
+    up = place.small_up
+    if place.grows == "bottom":
+        up += SMALL_LINE * (len(lines) - 1)
+    for line in lines:
+        _write(ax, line, place, up).set(color=SOFT, fontsize=SMALL)
+        up -= SMALL_LINE
 
 
 def _write(ax: Axes, words: str, place: Place, up: float) -> Annotation:
