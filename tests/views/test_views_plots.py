@@ -55,7 +55,8 @@ def test_of_many_topics_the_largest_are_drawn_and_the_rest_counted(written):
     many = pd.concat([whole.topics] * 5, ignore_index=True)
     ax = plot_topics(TopicMap(whole.labels, many, (), 0.0, whole.texts, whole.vectors))
     assert len(ax.patches) == 12
-    assert "15 topics in 6 texts, 3 not shown" in written(ax)
+    assert title_of(ax).startswith("15 topics")
+    assert "n = 6 texts · the 12 largest topics" in written(ax)
 
 
 def test_delivery_names_each_fault_in_words_where_it_happened(written):
@@ -126,6 +127,7 @@ def test_who_is_killed_again_while_catching_up_has_not_caught_up(written):
 def test_what_a_second_kill_ends_before_it_read_anything_is_told_once(written):
     words = written(plot_delivery(FRAME, [*FAULTS[:2], (1.8, "client back")]))
     assert words.count("caught up") == 1
+    assert "1.2 s, server killed: nothing read before client killed" in words
     assert "1.5 s, client killed: caught up with 10 events in 0.0 s" in words
 
 
@@ -283,6 +285,7 @@ def test_a_bar_of_one_trace_among_hundreds_is_high_enough_to_be_seen():
     heights = [patch.get_window_extent().height for patch in ax.patches]
     assert len(heights) == 2
     assert min(heights) >= 4
+    assert "1" in [text.get_text() for text in ax.texts]
 
 
 def test_lengths_are_counted_in_whole_numbers():

@@ -96,8 +96,8 @@ def test_a_plot_of_simulated_labels_says_so_on_itself_and_one_of_people_does_not
 def test_a_plot_tells_its_effective_n(name, written):
     told = {
         "alignment": "n = 59",
-        "rates": "n = 44 pass + 15 fail, 1 unparsed",
-        "versions": "n = 59",
+        "rates": "44 good, 15 bad, 1 unparsed",
+        "versions": "44 good, 15 bad",
         "agreement": "n = 3",
     }
     told |= {
@@ -170,7 +170,7 @@ def test_series_differ_by_shape_as_well_as_by_colour():
 def test_what_is_undefined_is_written_out_and_not_left_off(written):
     only = align(["pass"] * 4, ["pass", "pass", "pass", "fail"])
     assert "undefined" in written(plot_rates({"only passes": only}))
-    assert "n = 4" in written(plot_versions({"only passes": only}))
+    assert "4 good, 0 bad" in written(plot_versions({"only passes": only}))
     coin = align(["pass", "fail"] * 2, ["pass", "pass", "fail", "fail"])
     assert "undefined" in written(plot_corrected({"coin": corrected_rate(coin, ["pass"])}))
     assert "TNR" not in written(plot_widths(only))
@@ -232,7 +232,7 @@ def test_names_that_differ_at_their_ends_only_can_be_told_apart(written):
 def test_of_more_than_two_categories_it_is_told_which_the_rates_are_of(written):
     three = align(["a", "a", "b", "c"], ["a", "b", "b", "c"], positive="b", human_kind="human")
     assert "of “b” against the rest" in written(plot_alignment(three))
-    assert "n = 1 b + 3 other" in written(plot_rates({"three": three}))
+    assert "1 b, 3 other" in written(plot_rates({"three": three}))
     assert "against the rest" not in written(plot_alignment(aligned()))
 
 

@@ -1,7 +1,6 @@
 """The look of plots: inks that follow the theme, text that can be read, nothing outside."""
 
 import re
-from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -32,7 +31,7 @@ from toolkit.views import (
     plot_versions,
     plot_widths,
 )
-from toolkit.views.plots import for_phones
+from toolkit.views.plots import figures_of_width
 
 READABLE = 4.5
 SIMULATED = {"human_kind": "simulated", "judge_source": "simulated"}
@@ -126,13 +125,13 @@ NAMES = "alignment rates versions agreement corrected widths critiques delivery 
 NAMES += ["lengths", "saturation", "transitions", "failing"]
 
 
-WIDTHS = {"page": nullcontext, "phone": for_phones}
+WIDTHS = {"notebook": 720, "page": 848, "phone": 358}
 
 
 @pytest.fixture(scope="module")
 def drawn(request, tmp_path_factory):
     name, width = request.param.split(" on a ")
-    with WIDTHS[width]():
+    with figures_of_width(WIDTHS[width]):
         ax = every_plot(tmp_path_factory.mktemp("plots"))[name]()
     ax.figure.draw_without_rendering()
     return ax

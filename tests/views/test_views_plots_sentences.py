@@ -80,7 +80,7 @@ def test_the_title_of_rates_names_who_lets_most_through_and_says_where_chance_ma
         ({}, "Nothing to show: no alignment is given"),
         ({"v1": strict}, "“v1”: the judge lets 1 failure in 20 through"),
         ({"v1": judged(0, 0, 0, 3)}, "“v1”: no failure is labelled, so nobody knows whether"),
-        ({"strict": strict, "kind": kind}, "“kind” lets more failures through, “strict” fewer"),
+        ({"strict": strict, "kind": kind}, "“kind” lets more failures through than “strict”"),
         (
             {"strict": strict, "kind": kind, "mild": judged(30, 100, 0, 9)},
             "“kind” lets the most failures through, “strict” the fewest",
@@ -88,7 +88,7 @@ def test_the_title_of_rates_names_who_lets_most_through_and_says_where_chance_ma
         ({"a": strict, "b": strict}, "All have the same TNR: 0.95"),
         (
             {"a": judged(2, 10), "b": judged(3, 10)},
-            "“b” lets more failures through, “a” fewer; their intervals overlap",
+            "“b” lets more failures through than “a”; the intervals overlap",
         ),
         ({"a": strict, "b": judged(0, 0, 0, 3)}, "Too few failures are labelled to say who"),
         (
@@ -108,12 +108,12 @@ def test_the_title_of_versions_says_whether_the_last_finds_more_than_the_first()
             "No failure is labelled, so TNR is undefined in every version",
         ),
         ({"v1": first}, "TNR is 0.40 in “v1”, and there is nothing to compare it with"),
-        ({"v1": first, "v2": last}, "TNR rises from 0.40 to 0.95 from “v1” to “v2”"),
-        ({"v1": last, "v2": first}, "TNR falls from 0.95 to 0.40 from “v1” to “v2”"),
-        ({"v1": first, "v2": first}, "TNR stays at 0.40 from “v1” to “v2”"),
+        ({"v1": first, "v2": last}, "From “v1” to “v2”, TNR rises from 0.40 to 0.95"),
+        ({"v1": last, "v2": first}, "From “v1” to “v2”, TNR falls from 0.95 to 0.40"),
+        ({"v1": first, "v2": first}, "From “v1” to “v2”, TNR stays at 0.40"),
         (
             {"v1": judged(3, 10), "v2": judged(2, 10)},
-            "TNR rises from 0.70 to 0.80 from “v1” to “v2”; the intervals overlap",
+            "From “v1” to “v2”, TNR rises from 0.70 to 0.80; the intervals overlap",
         ),
     ):
         assert title_of(plot_versions(versions)) == title
@@ -127,7 +127,11 @@ def test_the_title_of_an_agreement_says_on_what_raters_agree_least():
         ({"ann": ["pass", "fail"], "bo": ["fail", "pass"]}, "Raters agree as far on each category"),
         (
             {"ann": ["pass"] * 8 + ["fail"] * 2, "bo": ["pass"] * 9 + ["fail"]},
-            "Raters agree least on “fail” (67%), most on “pass” (94%)",
+            "Raters agree less on “fail” (67%) than on “pass” (94%); the intervals overlap",
+        ),
+        (
+            {"ann": ["a", "b", "c"] * 30, "bo": ["a", "b", "b"] * 30},
+            "Raters agree least on “c” (0%), most on “a” (100%)",
         ),
     ):
         found = agreement(pd.DataFrame(ratings), resamples=20)
@@ -141,7 +145,7 @@ def test_the_title_of_a_correction_says_what_the_judges_rate_becomes_or_why_ther
     near = corrected_rate(judged(1, 10, 1, 30), ["pass"] * 15 + ["fail"] * 5, resamples=200)
     assert title_of(plot_corrected({})) == "Nothing to show: no rate is given"
     assert title_of(plot_corrected({"rg": corrected})) == (
-        f"The judge says 0.80; corrected for its errors it is {corrected.value:.2f}"
+        f"The judge's pass rate is 0.80; corrected for its errors it is {corrected.value:.2f}"
     )
     assert title_of(plot_corrected({"rg": near})).endswith("; the intervals overlap")
     both = title_of(plot_corrected({"rg": corrected, "ppi": corrected}))

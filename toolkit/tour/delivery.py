@@ -17,8 +17,8 @@ from toolkit.harbor import Situation, Talk, Truth, harbor_policy, situations
 from toolkit.models import Answer, Model, Request
 from toolkit.render import block
 from toolkit.sessions import Durability, Log, MemoryLog, NatsLog, NatsServer, Session, fold
-from toolkit.shown import values_html
 from toolkit.tour.checker import check
+from toolkit.tour.counted import counts_table
 from toolkit.tour.reader import Arrival, Kill, arrivals, start_process, start_task
 from toolkit.traces import Trace
 
@@ -56,7 +56,7 @@ class Delivery:
     """What is planted in each conversation; it says nothing about a live agent."""
 
     def _repr_html_(self) -> str:
-        return block(values_html(self.counts()))
+        return block(counts_table(self.counts()))
 
     def counts(self) -> dict[str, int | bool | str | float]:
         """The figures of the tour.

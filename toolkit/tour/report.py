@@ -7,24 +7,34 @@ from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.render import Html, tag
+from toolkit.tour.counted import counts_table
 from toolkit.tour.delivery import Delivery
 from toolkit.tour.onward import next_steps
 from toolkit.tour.quality import Quality, score_counts
 from toolkit.tour.tiles import Tile, alignment_sentence, delivery_sentence, tiles
 from toolkit.traces import Trace, trace_html
+from toolkit.traces.amounts import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+LAPTOP_WIDTH = 848
+"""Of a figure in the page, in pixels: what is drawn is as wide as the text, its edge is outside."""
+PHONE_WIDTH = 374
+"""The same where the page is 390 wide."""
 ALL_SIMULATED = (
     "Everything that is said on this page is simulated: scripted customers, a scripted agent, "
     "simulated raters and a simulated judge."
 )
 ABOUT_TOPICS = (
-    "A bar a topic, largest first: a list that says where to read on, not a rate of anything."
+    "Each sentence is of one trace of its topic: a list that says where to read on, and no rate."
 )
 ABOUT_CASES = "Each failure of this run became a case, with the reason that its label gives:"
+THIRD_QUESTION = (
+    "The third question, whether it holds together while agents work for long, is that of the last "
+    "command."
+)
 
 
 def tour_report(delivery: Delivery, quality: Quality) -> Html:
@@ -87,11 +97,10 @@ def _delivery(delivery: Delivery) -> list[Html]:
     simulated = "simulated" in sources_of(delivery.traces)
     plot = partial(plot_delivery, delivery.frame(), delivery.faults, simulated=simulated)
     counts = delivery.counts()
-    rows = [[name.replace("_", " "), value] for name, value in counts.items()]
     return [
         tag("h2", "Does it arrive?"),
         _figure(plot, delivery_sentence(counts)),
-        render.details("How this was counted", render.table(rows)),
+        render.details("How this was counted", counts_table(counts)),
     ]
 
 
@@ -99,13 +108,15 @@ def _quality(quality: Quality) -> list[Html]:
     from toolkit.views import plot_alignment, plot_topics
 
     alignment = quality.alignment
+    n_traces = quantity(len(quality.traces), "trace")
     scores = []
     for name, counts in score_counts(quality.scores).items():
         scores.append({"scorer": name, **counts})
+    summary = f"What {len(scores)} scorers say of {n_traces}"
     return [
         tag("h2", "Is it good?"),
         _figure(partial(plot_alignment, alignment), alignment_sentence(alignment)),
-        render.details(f"What {len(scores)} scorers say", render.table(scores, list(scores[0]))),
+        render.details(summary, render.table(scores, list(scores[0]))),
         tag("h2", "What is it about?"),
         _figure(partial(plot_topics, quality.topics), ABOUT_TOPICS),
         tag("h2", "What is new?"),
@@ -136,7 +147,7 @@ def _next() -> list[Html]:
     steps = []
     for command, purpose in next_steps():
         steps.append(tag("li", tag("code", command), tag("span", purpose)))
-    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward")]
+    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward"), tag("p", THIRD_QUESTION)]
 
 
 def _trace(quality: Quality) -> list[Html]:
@@ -148,10 +159,11 @@ def _trace(quality: Quality) -> list[Html]:
 
 def _figure(plot: Callable[[], "Axes"], caption: str) -> Html:
     """What `plot` draws, once for a laptop and once for a phone."""
-    from toolkit.views.plots import for_phones
+    from toolkit.views.plots import figures_of_width
 
-    wide = plot().get_figure(root=True)
-    with for_phones():
+    with figures_of_width(LAPTOP_WIDTH):
+        wide = plot().get_figure(root=True)
+    with figures_of_width(PHONE_WIDTH):
         narrow = plot().get_figure(root=True)
     assert wide
     return render.figure(wide, caption, narrow)

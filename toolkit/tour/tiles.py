@@ -49,11 +49,11 @@ def delivery_tile(counts: dict[str, Any]) -> Tile:
 def _judge_tile(alignment: Alignment) -> Tile:
     figures = (
         (_percent(alignment.tnr), "of failures found"),
-        (_percent(alignment.tpr), "of the good passed"),
+        (_percent(alignment.tpr), "of good answers passed"),
     )
     note = (
-        f"The {alignment.judge_source} judge, against {alignment.labels_are}: "
-        f"{_interval(alignment, 'tnr')} and {_interval(alignment, 'tpr')} in 95% intervals."
+        f"The {alignment.judge_source} judge, against {alignment.labels_are}; "
+        f"95% intervals {_interval(alignment, 'tnr')} and {_interval(alignment, 'tpr')}."
     )
     return Tile(figures, note)
 

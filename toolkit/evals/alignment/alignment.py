@@ -104,13 +104,21 @@ class Alignment(Origin):
             parts.append(f"{self.n_examples} examples of the judge's prompt, set aside")
         if self.n_deferred:
             parts.append(f"{self.n_deferred} deferred")
+        return " · ".join([*parts, *self._origins()])
+
+    def _origins(self) -> list[str]:
+        """As ``labels: human`` and ``judge: live``; what has one origin is named together."""
+        parts_of: dict[str, list[str]] = {}
         if self.human_kind:
-            parts.append(f"labels: {self.human_kind}")
+            parts_of.setdefault(self.human_kind, []).append("labels")
         if self.judge_source:
-            parts.append(f"judge: {judge_in_words(self.judge_source, self.computed)}")
+            judge = judge_in_words(self.judge_source, self.computed)
+            parts_of.setdefault(judge, []).append("judge")
         if self.trace_source == "simulated":
-            parts.append(f"traces: {self.trace_source}")
-        return " · ".join(parts)
+            parts_of.setdefault(self.trace_source, []).append("traces")
+        if parts_of.get("simulated") == ["labels", "judge", "traces"]:
+            return ["all simulated"]
+        return [f"{' and '.join(parts)}: {origin}" for origin, parts in parts_of.items()]
 
     @property
     def tpr_interval(self) -> tuple[float, float] | None:

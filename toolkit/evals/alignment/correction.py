@@ -87,6 +87,7 @@ def corrected_rate(
         n_examples=items.n_examples,
         n_groups=None if items.groups is None else items.n_units,
         interval=interval,
+        positive=alignment.positive,
         human_kind=alignment.human_kind,
         judge_source=items.judge_source,
         trace_source=items.trace_source,

@@ -1,7 +1,7 @@
 """The estimate of a corrected rate: its value, its interval, and all that it rests on."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from toolkit.evals.alignment.origin import Origin
 
@@ -44,6 +44,8 @@ class Estimate(Origin):
     n_groups: int | None = None
     """Groups of the judged items; None where each stands alone."""
     interval: IntervalMethod = "resampled"
+    positive: Any = "pass"
+    """The category whose share this is."""
 
     @property
     def title(self) -> str:

@@ -2,7 +2,7 @@
 
 A plot of your own is made of the same parts: `new_axes`, `write_heading`, `nothing_to_show` and
 `short_name`, or, of shares with their intervals, `plot_rows` of `Row`s and `Mark`s. For a page that
-is read on phones too, draw it once more inside of `for_phones()`.
+is wider than a notebook, or a phone's, draw it inside of `figures_of_width`.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ from typing import Any
 WHERE = {
     "Mark": "rows",
     "Row": "rows",
-    "for_phones": "figure",
+    "figures_of_width": "figure",
     "new_axes": "figure",
     "nothing_to_show": "figure",
     "plot_agreement": "agreement",

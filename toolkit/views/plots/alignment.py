@@ -1,6 +1,6 @@
 """Plots of how far a judge is right: with the effective n, and every interval that is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,14 +80,12 @@ def plot_rates(
 
 
 def _labels_of_either_verdict(alignment: Alignment) -> str:
-    """As ``n = 44 pass + 15 fail``, and on a second line what is unparsed."""
-    others = [label for label in alignment.confusion.index if label != alignment.positive]
-    negative = others[0] if len(others) == 1 else "other"
-    counts = []
-    for rate, label in (("tpr", alignment.positive), ("tnr", negative)):
-        _, n = alignment.counts(rate)
-        counts.append(f"{n} {short_name(label, 12, 5)}")
-    note = f"n = {' + '.join(counts)}"
+    """As ``44 good, 15 bad``, and on a second line what is unparsed."""
+    _, n_positive = alignment.counts("tpr")
+    _, n_others = alignment.counts("tnr")
+    note = f"{n_positive} good, {n_others} bad"
+    if not speaks_of_failures(alignment):
+        note = f"{n_positive} {short_name(alignment.positive, 12, 5)}, {n_others} other"
     if alignment.n_unparsed:
         note += f",\n{alignment.n_unparsed} unparsed"
     return note
@@ -105,25 +103,11 @@ def plot_versions(
     if not alignments:
         return write_heading(nothing_to_show(ax), title)
     for style, shift in zip(RATES, (-0.06, 0.06), strict=True):
-        x = []
-        shares = []
-        for number, alignment in enumerate(alignments.values()):
-            interval = alignment.interval(style.name)
-            if interval:
-                x.append(number + shift)
-                shares.append(getattr(alignment, style.name))
-                ax.vlines(number + shift, *interval, color=style.colour, lw=2.2)
-        ax.plot(
-            x,
-            shares,
-            style.shape,
-            color=style.colour,
-            ls=style.line,
-            ms=8,
-            label=style.title(*alignments.values()),
-        )
+        _draw_rate_of_versions(ax, list(alignments.values()), style, shift)
     ax.axhline(wanted, color=SOFT, lw=1.2, ls=":")
-    ticks = [f"{short_name(name)}\nn = {version.n}" for name, version in alignments.items()]
+    ticks = []
+    for name, alignment in alignments.items():
+        ticks.append(f"{short_name(name)}\n{_labels_of_either_verdict(alignment)}")
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
@@ -131,6 +115,22 @@ def plot_versions(
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=1 if is_narrow() else 2)
     subtitle = f"{_against(alignments)} · dotted: {wanted:.2f}, as wanted"
     return write_heading(ax, title, [subtitle], _any_simulated(alignments))
+
+
+def _draw_rate_of_versions(
+    ax: "Axes", versions: Sequence[Alignment], style: RateStyle, shift: float
+) -> None:
+    """A mark for each version in which the rate is defined, each with its interval."""
+    x = []
+    shares = []
+    for number, alignment in enumerate(versions):
+        interval = alignment.interval(style.name)
+        if interval:
+            x.append(number + shift)
+            shares.append(getattr(alignment, style.name))
+            ax.vlines(number + shift, *interval, color=style.colour, lw=2.2)
+    (line,) = ax.plot(x, shares, style.shape, color=style.colour, ls=style.line, ms=8)
+    line.set_label(style.title(*versions))
 
 
 def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4) -> "Axes":

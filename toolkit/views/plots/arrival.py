@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from toolkit.views.plots.figure import (
@@ -9,15 +10,15 @@ from toolkit.views.plots.figure import (
     INK,
     LEFT_WIDTH,
     LINE,
-    SMALL_CHAR,
+    SOFT,
     in_our_look,
     new_axes,
-    new_width,
     nothing_to_show,
     whole_numbers,
     write_heading,
     write_label,
 )
+from toolkit.views.plots.moments import name_moments
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
@@ -31,12 +32,10 @@ BACK = " back"
 QUIET_SHARE = 0.02
 """What comes before so small a share of all events is sent is cut off at the left."""
 MARGIN_S = 0.5
-ROOM_SHARE = 0.2
-"""Room at the right for the words about a late outage, as a share of the width."""
-NAMES_FROM = 1.05
-"""Where the names of faults begin, as a share of the highest count: what is shaded ends below."""
-NAME_HEIGHT = 0.08
-"""Of a line of names, as a share of the highest count."""
+ROOM_ABOVE = 1.05
+"""The end of the y axis, as a share of the highest count."""
+NO_FAULT = (float("inf"), "")
+"""What comes after the last fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,11 @@ class Outage:
     from_s: float
     first_event_s: float | None
     """When the first event was received after the part had been started again."""
-    caught_up_s: float | None
+    caught_up_s: float | None = None
     """When all that had been sent by then was received; None where the next fault came before."""
-    n_read: int
+    n_read: int = 0
     """Events received from the first of them on until it had caught up, or the next fault came."""
-    n_missing: int
+    n_missing: int = 0
     """Events sent until then, and not received before the first of them."""
     next_fault: str = ""
     """The fault that came next; blank for the last."""
@@ -66,14 +65,19 @@ def outages(frame: "pd.DataFrame", faults: Sequence[tuple[float, str]]) -> list[
     in_order = sorted(faults)
     broken = [fault for fault in in_order if not fault[1].endswith(BACK)]
     away = []
-    for number, (from_s, fault) in enumerate(broken):
-        is_last = number == len(broken) - 1
-        next_fault = (float("inf"), "") if is_last else broken[number + 1]
-        recovery = fault.split()[0] + BACK
-        backs_s = [at_s for at_s, name in in_order if name == recovery and at_s >= from_s]
-        back_s = backs_s[0] if backs_s else from_s
-        away.append(_outage(frame, (from_s, fault), back_s, next_fault))
+    for fault, next_fault in pairwise([*broken, NO_FAULT]):
+        away.append(_outage(frame, fault, _back_s(fault, in_order), next_fault))
     return away
+
+
+def _back_s(fault: tuple[float, str], in_order: Sequence[tuple[float, str]]) -> float:
+    """When the part that broke was started again; where nobody says, at once."""
+    from_s, name = fault
+    recovery = name.split()[0] + BACK
+    for at_s, what in in_order:
+        if what == recovery and at_s >= from_s:
+            return at_s
+    return from_s
 
 
 def _outage(
@@ -85,15 +89,17 @@ def _outage(
     n_before = int(frame.loc[is_before, "received"].max()) if is_before.any() else 0
     read = frame[~is_before & (frame["received"] > n_before)]
     if read.empty:
-        return Outage(name, from_s, None, None, 0, 0, next_name)
+        return Outage(name, from_s, None, next_fault=next_name)
     first_event_s = float(read["time_s"].iloc[0])
     until_next = read[read["time_s"] < next_s]
     if until_next.empty:
-        return Outage(name, from_s, first_event_s, None, 0, 0, next_name)
+        return Outage(name, from_s, first_event_s, next_fault=next_name)
+    end = until_next.iloc[-1]
+    caught_up_s = None
     nothing_missing = until_next[until_next["received"] >= until_next["sent"]]
-    is_caught_up = not nothing_missing.empty
-    end = nothing_missing.iloc[0] if is_caught_up else until_next.iloc[-1]
-    caught_up_s = float(end["time_s"]) if is_caught_up else None
+    if not nothing_missing.empty:
+        end = nothing_missing.iloc[0]
+        caught_up_s = float(end["time_s"])
     n_read = int(end["received"]) - n_before
     n_missing = int(end["sent"]) - n_before
     return Outage(name, from_s, first_event_s, caught_up_s, n_read, n_missing, next_name)
@@ -130,18 +136,15 @@ def plot_delivery(
     times_s = frame["time_s"]
     ax.step(times_s, frame["received"], where="post", color=GREEN, lw=2.4, label="received")
     ax.step(times_s, frame["sent"], where="post", color=INK, lw=1.2, ls="--", label="sent")
-    top = max(n_sent, n_received)
     ax.set_ylabel("events so far")
+    ax.set_ylim(0, ROOM_ABOVE * max(n_sent, n_received))
+    whole_numbers(ax.xaxis)
     whole_numbers(ax.yaxis)
     _cut_quiet_start(ax, frame, away)
-    _name_faults(ax, away, top)
-    _draw_outages(ax, frame, away, top)
+    _draw_outages(ax, frame, away)
+    name_moments(ax, [(outage.from_s, outage.fault) for outage in away], LEFT_WIDTH)
     ax.legend(loc="lower right")
-    counts = f"{n_received:,} of {n_sent:,} events received, {quantity(len(away), 'fault')}"
-    if away:
-        counts += " · grey: from a fault to the first event after it"
-    subtitle = [counts, *[words for outage in away if (words := catch_up_sentence(outage))]]
-    return write_heading(ax, title, subtitle, simulated)
+    return write_heading(ax, title, _about(n_sent, n_received, away), simulated)
 
 
 def delivery_sentence(n_sent: int, n_received: int, away: Sequence[Outage]) -> str:
@@ -165,66 +168,61 @@ def delivery_sentence(n_sent: int, n_received: int, away: Sequence[Outage]) -> s
     return f"{arrived} arrived{through}"
 
 
-def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage], top: float) -> None:
-    """A shade from each fault to the first event after it, as high as the curves."""
-    _, height = ax.get_ylim()
+def _about(n_sent: int, n_received: int, away: Sequence[Outage]) -> list[str]:
+    """The lines under the title: the counts, and what was read after each fault."""
+    counts = f"{n_received:,} of {n_sent:,} events received, {quantity(len(away), 'fault')}"
+    if not away:
+        return [counts]
+    lines = [f"{counts} · grey: from a fault to the first event after it"]
+    for outage in away:
+        sentence = catch_up_sentence(outage)
+        if sentence:
+            lines.append(sentence)
+    return lines
+
+
+def _draw_outages(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
+    """A shade from each fault to the first event after it."""
     for outage in away:
         end_s = outage.first_event_s
         if end_s is None:
             end_s = float(frame["time_s"].max())
-        ax.axvspan(outage.from_s, end_s, 0, top / height, color=LINE, lw=0, zorder=0)
+        ax.axvspan(outage.from_s, end_s, color=LINE, lw=0, zorder=0)
+        ax.axvline(outage.from_s, color=SOFT, lw=1.2, ls=":", zorder=1)
 
 
 def catch_up_sentence(outage: Outage) -> str:
-    """What was read after the part was back; blank where nothing was, before the next fault.
+    """What was read after the part was back; blank where nothing was.
 
     >>> catch_up_sentence(Outage("client killed", 4.2, 6.0, 7.5, 20, 20))
     '4.2 s, client killed: caught up with 20 events in 1.5 s'
     >>> catch_up_sentence(Outage("client killed", 4.2, 6.0, None, 347, 627, "server killed"))
     '4.2 s, client killed: read 347 of 627 missing events, then server killed'
+    >>> catch_up_sentence(Outage("client killed", 4.2, 6.0, next_fault="server killed"))
+    '4.2 s, client killed: nothing read before server killed'
     """
-    if outage.first_event_s is None or not outage.n_read:
+    when = f"{outage.from_s:.1f} s, {outage.fault}"
+    if outage.first_event_s is None:
         return ""
     if outage.caught_up_s is not None:
         took_s = outage.caught_up_s - outage.first_event_s
-        outcome = f"caught up with {quantity(outage.n_read, 'event')} in {took_s:.1f} s"
-    else:
-        outcome = f"read {outage.n_read:,} of {quantity(outage.n_missing, 'missing event')}"
-        if outage.next_fault:
-            outcome += f", then {outage.next_fault}"
-    return f"{outage.from_s:.1f} s, {outage.fault}: {outcome}"
-
-
-def _name_faults(ax: "Axes", away: Sequence[Outage], top: float) -> None:
-    """The name of each fault above what is shaded, in as many lines as keep them apart."""
-    left_s, right_s = ax.get_xlim()
-    seconds_per_pixel = (right_s - left_s) / (new_width() - LEFT_WIDTH)
-    ends_s: list[float] = []
-    for outage in away:
-        line = next((n for n, end_s in enumerate(ends_s) if end_s <= outage.from_s), len(ends_s))
-        if line == len(ends_s):
-            ends_s.append(left_s)
-        height = (NAMES_FROM + NAME_HEIGHT * line) * top
-        ax.text(outage.from_s, height, outage.fault, color=INK, clip_on=False)
-        ends_s[line] = outage.from_s + SMALL_CHAR * (len(outage.fault) + 1) * seconds_per_pixel
-    ax.set_ylim(0, (NAMES_FROM + NAME_HEIGHT * len(ends_s)) * top)
+        return f"{when}: caught up with {quantity(outage.n_read, 'event')} in {took_s:.1f} s"
+    if not outage.n_read:
+        return f"{when}: nothing read before {outage.next_fault}"
+    part = f"{outage.n_read:,} of {quantity(outage.n_missing, 'missing event')}"
+    then = f", then {outage.next_fault}" if outage.next_fault else ""
+    return f"{when}: read {part}{then}"
 
 
 def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
     """Begin where events begin to flow, and say what is not shown."""
-    write_label(ax, "seconds since the start")
     is_flowing = frame["sent"] > QUIET_SHARE * frame["sent"].max()
     starts_s = [outage.from_s for outage in away]
     starts_s.append(float(frame.loc[is_flowing, "time_s"].iloc[0]))
-    left_s = min(starts_s) - MARGIN_S
-    end_s = float(frame["time_s"].max())
-    width_s = end_s - left_s
-    if away and away[-1].from_s > left_s + width_s / 2:
-        ax.set_xlim(right=end_s + ROOM_SHARE * width_s)
-    if left_s <= MARGIN_S:
-        ax.set_xlim(left=0)
-        return
-    n_hidden = int(frame.loc[frame["time_s"] < left_s, "sent"].max())
-    ax.set_xlim(left=left_s)
-    hidden = f"the first {left_s:.1f} s, with {n_hidden} events, are not shown"
-    write_label(ax, f"seconds since the start ({hidden})")
+    left_s = max(0.0, min(starts_s) - MARGIN_S)
+    ax.set_xlim(left_s, float(frame["time_s"].max()) + MARGIN_S)
+    label = "seconds since the start"
+    if left_s:
+        n_hidden = int(frame.loc[frame["time_s"] < left_s, "sent"].max())
+        label += f" (the first {left_s:.1f} s, with {n_hidden} events, are not shown)"
+    write_label(ax, label)

@@ -20,6 +20,7 @@ from toolkit.views.plots.figure import (
     write_label,
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
+from toolkit.views.plots.sentences import Interval, overlap
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
@@ -44,24 +45,45 @@ def plot_corrected(
     """
     rows = []
     for name, estimate in estimates.items():
-        interval = None
-        if estimate.low is not None and estimate.high is not None:
-            interval = (estimate.low, estimate.high)
-        raw = Mark(estimate.raw, estimate.raw_interval, "D", BROWN, "the judge's own")
-        corrected = Mark(estimate.value, interval, "o", GREEN, "corrected")
-        note = f"n = {estimate.n} judged,\n{estimate.n_labels} labelled"
-        if estimate.n_unscored:
-            note += f", {estimate.n_unscored} unscored"
-        rows.append(Row(name, (raw, corrected), note))
+        own = _own_row(estimate)
+        if own not in rows:
+            rows.append(own)
+        rows.append(_corrected_row(name, estimate))
     reasons = {estimate.reason for estimate in estimates.values() if estimate.reason}
     subtitle = [*_levels(estimates), *sorted(reasons)]
     title = corrected_sentence(estimates)
     simulated = any(estimate.simulated for estimate in estimates.values())
-    ax = plot_rows(rows, "share of the positive label", ax, simulated, title, subtitle)
+    ax = plot_rows(rows, _rate_name(estimates), ax, simulated, title, subtitle)
     if rows and truth is not None:
         ax.axvline(truth, color=SOFT, lw=1.6, ls=":", label=f"{truth_name}: {truth:.2f}")
         legend_below(ax)
     return ax
+
+
+def _own_row(estimate: Estimate) -> Row:
+    """What the judge says itself: one row for all that it is corrected to."""
+    mark = Mark(estimate.raw, estimate.raw_interval, "D", BROWN)
+    return Row("the judge's own", (mark,), f"n = {estimate.n - estimate.n_known} judged")
+
+
+def _corrected_row(name: object, estimate: Estimate) -> Row:
+    note = f"n = {estimate.n} judged,\n{estimate.n_labels} labelled"
+    if estimate.n_unscored:
+        note += f", {estimate.n_unscored} unscored"
+    return Row(name, (Mark(estimate.value, _interval(estimate), "o", GREEN),), note)
+
+
+def _interval(estimate: Estimate) -> Interval | None:
+    if estimate.low is None or estimate.high is None:
+        return None
+    return (estimate.low, estimate.high)
+
+
+def _rate_name(estimates: Mapping[Any, Estimate]) -> str:
+    """As ``pass rate``: what it is a share of."""
+    positives = {estimate.positive for estimate in estimates.values()}
+    names = sorted(short_name(positive) for positive in positives)
+    return f"{' or '.join(names)} rate"
 
 
 def _levels(estimates: Mapping[Any, Estimate]) -> list[str]:
@@ -88,18 +110,12 @@ def plot_widths(
         return write_heading(nothing_to_show(ax), title)
     for style in RATES:
         rate = getattr(alignment, style.name)
-        if rate is None:
-            continue
-        widths = expected_widths(alignment, style.name, LABELS_SHOWN)
-        ax.plot(
-            LABELS_SHOWN,
-            widths,
-            style.line,
-            marker=style.shape,
-            markevery=10,
-            color=style.colour,
-            label=f"{style.name.upper()} near {rate:.2f}",
-        )
+        if rate is not None:
+            widths = expected_widths(alignment, style.name, LABELS_SHOWN)
+            (line,) = ax.plot(LABELS_SHOWN, widths, style.line, color=style.colour)
+            line.set(
+                marker=style.shape, markevery=10, label=f"{style.name.upper()} near {rate:.2f}"
+            )
     if judged:
         _draw_corrected_width(ax, alignment, judged)
     ax.axvline(alignment.n, color=SOFT, lw=1.2, ls=":")
@@ -150,15 +166,8 @@ def _draw_corrected_width(ax: "Axes", alignment: Alignment, judged: int) -> None
     for n in LABELS_SHOWN:
         width = corrected_width(n / design_effect, judged / design_effect, share, tpr, tnr)
         widths.append(width)
-    ax.plot(
-        LABELS_SHOWN,
-        widths,
-        "-.",
-        marker="^",
-        markevery=(5, 10),
-        color=GREEN,
-        label=f"corrected rate of {judged:,} judged",
-    )
+    (line,) = ax.plot(LABELS_SHOWN, widths, "-.", color=GREEN)
+    line.set(marker="^", markevery=(5, 10), label=f"corrected rate of {judged:,} judged")
 
 
 def corrected_sentence(estimates: Mapping[Any, Estimate]) -> str:
@@ -176,17 +185,11 @@ def corrected_sentence(estimates: Mapping[Any, Estimate]) -> str:
     raw = next(iter(known.values())).raw
     if raw is None:
         return f"The rate is {corrected}, from labels alone"
-    sentence = f"The judge says {raw:.2f}; corrected for its errors it is {corrected}"
-    if all(_holds(estimate, raw) for estimate in known.values()):
+    name = _rate_name(known)
+    sentence = f"The judge's {name} is {raw:.2f}; corrected for its errors it is {corrected}"
+    if all(overlap(estimate.raw_interval, _interval(estimate)) for estimate in known.values()):
         sentence += "; the intervals overlap"
     return sentence
-
-
-def _holds(estimate: Estimate, rate: float) -> bool:
-    """Whether the interval of an estimate holds a rate."""
-    if estimate.low is None or estimate.high is None:
-        return False
-    return estimate.low <= rate <= estimate.high
 
 
 def widths_sentence(alignment: Alignment) -> str:

@@ -40,8 +40,8 @@ TEXT = SIZES["text"]
 TITLE = SIZES["title"]
 WIDTH = 720
 """Of a figure of ours, in pixels. At 640, its small text is as large as that of a footnote."""
-PHONE_WIDTH = 358
-"""Of a figure for phones: what a page leaves of 390 pixels."""
+NARROW = 600
+"""A narrower figure is for phones."""
 EDGE = SIZES["space"]
 POINTS_PER_INCH = 72
 TITLE_LINE = 1.3 * TITLE
@@ -88,9 +88,9 @@ _width = ContextVar("width of new figures", default=WIDTH)
 
 
 @contextmanager
-def for_phones() -> Iterator[None]:
-    """Figures that are made inside are as wide as a phone, so that their text keeps its size."""
-    before = _width.set(PHONE_WIDTH)
+def figures_of_width(pixels: int) -> Iterator[None]:
+    """Figures that are made inside are so wide, and their text keeps its size."""
+    before = _width.set(pixels)
     try:
         yield
     finally:
@@ -104,7 +104,7 @@ def new_width() -> int:
 
 def is_narrow() -> bool:
     """Whether a new figure is for phones."""
-    return new_width() < WIDTH
+    return new_width() < NARROW
 
 
 class Picture(Figure):
@@ -188,8 +188,8 @@ def write_heading(
     ours = figure if isinstance(figure, Picture) else None
     width = new_width() - 2 * EDGE if ours else _width_of(ax)
     title_lines = _broken([title], width / TITLE_CHAR)
-    small_width = width - STAMP_WIDTH if simulated else width
-    small_lines = _broken(subtitle, small_width / SMALL_CHAR)
+    stamp_width = STAMP_WIDTH if simulated else 0
+    small_lines = _broken(subtitle, width / SMALL_CHAR, stamp_width / SMALL_CHAR)
     small_height = SMALL_LINE * max(len(small_lines), int(simulated))
     if ours:
         title_height = TITLE_LINE * len(title_lines)
@@ -198,7 +198,7 @@ def write_heading(
     else:
         place = Place(ax.transAxes, 0, EDGE + small_height, EDGE, "bottom")
     _write_title(ax, "\n".join(title_lines), place)
-    _write_small(ax, "\n".join(small_lines), place)
+    _write_small(ax, small_lines, place)
     if simulated:
         _stamp(ax, place)
     return ax
@@ -209,24 +209,47 @@ def _width_of(ax: Axes) -> float:
     return float(ax.get_window_extent().width) * POINTS_PER_INCH / ax.figure.dpi
 
 
-def _broken(lines: Sequence[str], chars: float) -> list[str]:
-    broken = []
+def _broken(lines: Sequence[str], chars: float, fewer_in_first: float = 0) -> list[str]:
+    """Lines of so many letters at most, and the first of all of some fewer."""
+    broken: list[str] = []
     for line in lines:
         held = line.replace(" · ", f"{NO_BREAK}· ")  # no line begins with a dot
-        parts = wrap(held, max(LEAST_CHARS, int(chars)), break_on_hyphens=is_narrow())
-        broken += [part.replace(NO_BREAK, " ") for part in parts]
+        taken = "" if broken else NO_BREAK * int(fewer_in_first)
+        parts = _balanced(taken + held, max(LEAST_CHARS, int(chars)))
+        broken += [part.replace(NO_BREAK, " ").strip() for part in parts]
     return broken
+
+
+def _balanced(line: str, chars: int) -> list[str]:
+    """As few lines as hold so many letters each, and about as long as each other: no word is left
+    alone in the last.
+    """
+    parts = wrap(line, chars, break_on_hyphens=is_narrow())
+    if len(parts) < 2:
+        return parts
+    longest_word = max(map(len, line.split(" ")))
+    for fewer_chars in range(longest_word, chars):
+        balanced = wrap(line, fewer_chars, break_on_hyphens=is_narrow())
+        if len(balanced) == len(parts):
+            return balanced
+    return parts
 
 
 def _write_title(ax: Axes, words: str, place: Place) -> None:
     """The title, which `Axes.get_title` tells too: that one would take room in the axes' layout."""
     ax.set_title(words, loc="left").set_visible(False)
     title = _write(ax, words, place, place.title_up)
-    title.set(color=INK, fontsize=TITLE, fontweight="bold", linespacing=1.1)
+    title.set(color=INK, fontsize=TITLE, fontweight="bold", linespacing=1.25)
 
 
-def _write_small(ax: Axes, words: str, place: Place) -> None:
-    _write(ax, words, place, place.small_up).set(color=SOFT, fontsize=SMALL)
+def _write_small(ax: Axes, lines: Sequence[str], place: Place) -> None:
+    """Each line by itself: beside the first one is the stamp."""
+    up = place.small_up
+    if place.grows == "bottom":
+        up += SMALL_LINE * (len(lines) - 1)
+    for line in lines:
+        _write(ax, line, place, up).set(color=SOFT, fontsize=SMALL)
+        up -= SMALL_LINE
 
 
 def _write(ax: Axes, words: str, place: Place, up: float) -> Annotation:

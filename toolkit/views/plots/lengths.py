@@ -106,15 +106,21 @@ def _about(known: "pd.DataFrame", values: "pd.Series", n: int) -> str:
 
 
 def _draw_bars(ax: "Axes", values: "pd.Series") -> None:
-    """A bar for each bin that holds a trace, none too low to be seen."""
+    """A bar for each bin that holds a trace; one too low to be seen is raised, and says its
+    count.
+    """
     import numpy as np
 
     counts, edges = np.histogram(values, _whole_bins(values))
     width = edges[1] - edges[0]
-    middles = edges[:-1] + width / 2
-    is_held = counts > 0
-    heights = np.maximum(counts[is_held], LOWEST_BAR * counts.max())
-    ax.bar(middles[is_held], heights, BAR_SHARE * width, color=BLUE)
+    lowest = LOWEST_BAR * counts.max()
+    for edge, count in zip(edges, counts, strict=False):
+        if count:
+            middle = edge + width / 2
+            ax.bar(middle, max(count, lowest), BAR_SHARE * width, color=BLUE)
+            if count < lowest:
+                above = ax.annotate(f"{count}", (middle, lowest), (0, 2), "data", "offset points")
+                above.set(color=INK, ha="center")
 
 
 def _whole_bins(values: "pd.Series") -> list[float]:

@@ -117,13 +117,18 @@ def rates_sentence(alignments: Mapping[Any, Alignment]) -> str:
     highest = rates[-1]
     if lowest.tnr == highest.tnr:
         return f"All have the same TNR: {lowest.tnr:.2f}"
-    most, fewest = ("more", "fewer") if len(rates) == 2 else ("the most", "the fewest")
-    sentence = f"TNR is lowest for {lowest.name}, highest for {highest.name}"
-    if all(speaks_of_failures(alignment) for alignment in alignments.values()):
-        sentence = f"{lowest.name} lets {most} failures through, {highest.name} {fewest}"
-    if overlap(lowest.interval, highest.interval):
-        sentence += "; their intervals overlap"
-    return sentence
+    if not all(speaks_of_failures(alignment) for alignment in alignments.values()):
+        sentence = f"TNR is lowest for {lowest.name}, highest for {highest.name}"
+    elif len(rates) == 2:
+        sentence = f"{lowest.name} lets more failures through than {highest.name}"
+    else:
+        sentence = f"{lowest.name} lets the most failures through, {highest.name} the fewest"
+    return sentence + doubt(lowest.interval, highest.interval)
+
+
+def doubt(first: Interval | None, second: Interval | None) -> str:
+    """What a comparison ends with where chance may explain it."""
+    return "; the intervals overlap" if overlap(first, second) else ""
 
 
 def versions_sentence(alignments: Mapping[Any, Alignment]) -> str:
@@ -137,14 +142,12 @@ def versions_sentence(alignments: Mapping[Any, Alignment]) -> str:
     last = rates[-1]
     if len(rates) == 1:
         return f"TNR is {first.tnr:.2f} in {first.name}, and there is nothing to compare it with"
-    versions = f"from {first.name} to {last.name}"
+    versions = f"From {first.name} to {last.name}"
     if first.tnr == last.tnr:
-        return f"TNR stays at {last.tnr:.2f} {versions}"
+        return f"{versions}, TNR stays at {last.tnr:.2f}"
     verb = "rises" if last.tnr > first.tnr else "falls"
-    sentence = f"TNR {verb} from {first.tnr:.2f} to {last.tnr:.2f} {versions}"
-    if overlap(first.interval, last.interval):
-        sentence += "; the intervals overlap"
-    return sentence
+    sentence = f"{versions}, TNR {verb} from {first.tnr:.2f} to {last.tnr:.2f}"
+    return sentence + doubt(first.interval, last.interval)
 
 
 def critiques_sentence(rows: Sequence[Row]) -> str:
@@ -161,6 +164,4 @@ def critiques_sentence(rows: Sequence[Row]) -> str:
         return f"Verdicts are right as often whatever the length of the critique: {low:.0%}"
     direction = "more" if high > low else "less"
     sentence = f"Long critiques are right {direction} often than short ones: {high:.0%}, {low:.0%}"
-    if overlap(shortest.interval, longest.interval):
-        sentence += "; the intervals overlap"
-    return sentence
+    return sentence + doubt(shortest.interval, longest.interval)

@@ -64,9 +64,9 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     n_topics = len(topic_map.topics)
     n_items = len(topic_map.labels)
     noun = "trace" if topic_map.source else "text"
-    about = f"{quantity(n_topics, 'topic')} in {quantity(n_items, noun)}"
+    about = f"n = {quantity(n_items, noun)}"
     if n_topics > n_shown:
-        about += f", {n_topics - n_shown} not shown"
+        about += f" · the {n_shown} largest topics"
     about += f" · bars: {noun}s in a topic (a list to read, not a rate)"
     return write_heading(ax, title, [about, *notes], simulated)
 
