@@ -16,6 +16,7 @@ SHEETS = [
         "views/panels/look.css",
         "views/panels/reading.css",
         "views/panels/session.css",
+        "views/panels/experiment.css",
     )
 ]
 TOKENS = re.compile(r"--fb-[\w-]+:[^;}]+")

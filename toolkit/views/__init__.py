@@ -1,15 +1,16 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
-Continuity across surfaces: `SessionPanel`. Structured vibe check: `AnnotationPanel`, which asks
-pass, fail or defer, and always why; `TraceBrowser` finds what to read, `AdjudicationPanel` settles
-what raters disagree on. Failure modes: `CodingPanel`, `plot_saturation`. What a judge is told:
-`RubricPanel`, which shows what an edit changes. A panel of your own begins with `Panel`. Eval the
-eval: `plot_alignment`, `plot_rates`, `plot_versions`, `plot_agreement`, `plot_corrected`,
-`plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`. Resilient delivery:
-`plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are: `plot_lengths`;
-what follows what in them, and where they fail: `plot_transitions`, `plot_failing_steps`. In a
-notebook, end
-the cell with ``plot_topics(topic_map).figure``: it follows the theme.
+Continuity across surfaces: `SessionPanel`. An experiment that is watched, paused and stopped:
+`ExperimentPanel`; how sure its pass rate is: `plot_growth`. Structured vibe check:
+`AnnotationPanel`, which asks pass, fail or defer, and always why; `TraceBrowser` finds what to
+read, `AdjudicationPanel` settles what raters disagree on. Failure modes: `CodingPanel`,
+`plot_saturation`. What a judge is told: `RubricPanel`, which shows what an edit changes. A panel of
+your own begins with `Panel`. Eval the eval: `plot_alignment`, `plot_rates`, `plot_versions`,
+`plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`.
+Resilient delivery: `plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are:
+`plot_lengths`; what follows what in them, and where they fail: `plot_transitions`,
+`plot_failing_steps`. In a notebook, end the cell with ``plot_topics(topic_map).figure``: it follows
+the theme.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -26,6 +27,7 @@ WHERE = {
     "AdjudicationPanel": "panels.adjudicate",
     "AnnotationPanel": "panels.annotate",
     "CodingPanel": "panels.coding",
+    "ExperimentPanel": "panels.experiment",
     "Panel": "panels.panel",
     "RubricPanel": "panels.rubric",
     "SessionPanel": "panels.session",
@@ -36,6 +38,7 @@ WHERE = {
     "plot_critiques": "plots.alignment",
     "plot_delivery": "plots.arrival",
     "plot_failing_steps": "plots.failing_steps",
+    "plot_growth": "plots.growth",
     "plot_lengths": "plots.lengths",
     "plot_loss": "plots.delivery",
     "plot_rates": "plots.alignment",

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from toolkit.evals.experiments.limiter import Slots
 from toolkit.evals.experiments.plan import Trial
 from toolkit.evals.experiments.result import TrialResult
+from toolkit.evals.experiments.status import GO_ON
 from toolkit.evals.experiments.trials import Refused, Setting, TrialRun
 
 NUMBERS = re.compile(r"\d+")
-UNKNOWN_COST = (
-    "the budget cannot be kept, as a live trial cost nobody knows what: let the task call a model "
-    "of toolkit.models, or put cost_usd into the meta of its trace"
-)
+UNKNOWN_COST = "the budget cannot be kept, as a live trial cost nobody knows what"
+STATE_COSTS = "let the task call a model of toolkit.models, or put cost_usd into its trace's meta"
 
 
 class Running:
@@ -73,7 +72,7 @@ class Running:
         try:
             result = await run.result()
         except Refused as refusal:
-            self.halt(f"the budget is spent: {refusal}")
+            self.halt(f"the budget is spent: {refusal}", f"raise budget_usd and {GO_ON}")
             result = self._not_run(run, str(refusal))
         except asyncio.CancelledError:
             if not self.is_stopped:
@@ -85,7 +84,7 @@ class Running:
             self._slots.give_back()
         self.results[trial.result_key] = result
         if run.cost_is_unknown and self._setting.ledger.cap_usd is not None:
-            self.halt(UNKNOWN_COST)
+            self.halt(UNKNOWN_COST, f"{STATE_COSTS}, and {GO_ON}")
         self._note(result)
         self._report(len(self.results), self._n_planned)
 
@@ -111,13 +110,16 @@ class Running:
         self._errors.append(words)
         if len(self._errors) == self._stop_after_errors:
             n = len(self._errors)
-            self.halt(f"the first {n} trials all ended in the same error, {result.why}")
+            why = f"the first {n} trials all ended in the same error, {result.why}"
+            self.halt(why, f'mend the task and {GO_ON}, with retry=["errored"]')
 
-    def halt(self, why: str) -> None:
-        """Begin no more trials; those under way go on to their results."""
+    def halt(self, why: str, mend: str = GO_ON) -> None:
+        """Begin no more trials; those under way go on to their results. `mend` is what to do about
+        it.
+        """
         if not self.halted:
             self.halted = why
-            self._setting.journal.put("experiment.halted", {"why": why})
+            self._setting.journal.put("experiment.halted", {"why": why, "mend": mend})
         self._slots.tune(float("inf"), paused=False)
 
     def stop(self, why: str) -> None:

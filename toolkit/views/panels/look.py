@@ -9,7 +9,7 @@ from toolkit import render
 __all__ = ["heading", "in_family", "progress_html"]
 
 FOLDER = Path(__file__).parent
-FILES = ("look.css", "reading.css", "session.css")
+FILES = ("look.css", "reading.css", "session.css", "experiment.css")
 STYLE = "".join((FOLDER / name).read_text(encoding="utf-8") for name in FILES)
 
 

@@ -1,0 +1,187 @@
+"""Status: an experiment as it stands now, in figures and in plain sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from toolkit.evals.experiments.growth import RatePoint, growth
+from toolkit.evals.experiments.rate import Rate
+from toolkit.evals.experiments.result import TrialResult
+from toolkit.evals.experiments.store import trace_from
+from toolkit.events import Outcome
+from toolkit.traces import Source, Trace
+from toolkit.traces.amounts import dollars, quantity
+
+Phase = Literal["not begun", "running", "paused", "stopping", "ended"]
+"""Stopping: no trial begins any more, and some are under way."""
+GO_ON = "call evaluate again with the same store: it goes on from what is recorded"
+ENDED_BY = {
+    "error": "It broke off with an error, which the cell or the terminal shows",
+    "orphaned": "The process that ran it died",
+    "cancelled": "It was broken off",
+}
+"""What to say of an end that nobody gave a reason for."""
+
+
+@dataclass
+class Signal:
+    """What somebody asked of an experiment, and whether it was heard."""
+
+    actor: str
+    words: str
+    heard_by: set[str] = field(default_factory=set)
+    """The workers that have done it."""
+    unused: str = ""
+    """Why nobody did."""
+
+    def __str__(self) -> str:
+        asked = f"{self.actor} asked: {self.words}"
+        if self.heard_by:
+            workers = "" if len(self.heard_by) == 1 else f" by {len(self.heard_by)} workers"
+            return f"{asked} · heard{workers}"
+        if self.unused:
+            return f"{asked} · not used: {self.unused}"
+        return f"{asked} · not heard yet"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial that did not pass."""
+
+    key: str
+    """Of the trial."""
+    result: TrialResult
+    stored: Any
+    """Its trace, as the store has it."""
+
+    @cached_property
+    def trace(self) -> Trace | None:
+        """None where there is none, or it cannot be read."""
+        return trace_from(self.stored)
+
+    @property
+    def word(self) -> str:
+        """How it ended: failed, unscored or errored."""
+        return "failed" if self.result.passed is False else self.result.status
+
+    @property
+    def why(self) -> str:
+        """The reasons of the scorers that it failed, or why it is not scored."""
+        reasons = []
+        for score in self.result.scores:
+            if score.value is False:
+                reasons.append(f"{score.name}: {score.why}" if score.why else score.name)
+        return "; ".join(reasons) or self.result.why or "no scorer gave a verdict"
+
+
+@dataclass(frozen=True)
+class ExperimentStatus:
+    """An experiment as it stands now."""
+
+    name: str
+    phase: Phase
+    planned: int
+    results: tuple[TrialResult, ...]
+    """Of the trials that are planned, in the order in which they came."""
+    n_done: int
+    """Trials with a result that are not being made again."""
+    n_running: int
+    n_pausing: int
+    """Of those that run: trials that wait because a server asked for it."""
+    n_workers: int
+    """Processes at work."""
+    source: Source | None
+    """Of the least live trace."""
+    budget_usd: float | None
+    spent_usd: float
+    """At most, by all trials that have ended."""
+    in_flight_usd: float
+    """The worst case of the calls that are under way, or were when a process died."""
+    concurrency: float | None
+    """Trials that may run at once."""
+    trials_at_once: int
+    """The most that did."""
+    calls_at_once: Mapping[str, int]
+    """The most calls that were under way at each provider."""
+    halted: str
+    """Why no more trials are made."""
+    mend: str
+    """What to do about it."""
+    outcome: Outcome | None
+    failures: tuple[Failure, ...]
+    """The last trials that did not pass, the newest first."""
+    signals: tuple[Signal, ...]
+    """What was asked of it last, the newest at the end."""
+    last_s: float | None
+    """When it last wrote anything, in seconds since 1970."""
+    n_unreadable: int
+    """Events that say they are an experiment's, and cannot be read."""
+
+    @property
+    def n_waiting(self) -> int:
+        """Trials that have not begun."""
+        return max(0, self.planned - self.n_done - self.n_running)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many of the planned trials passed, failed, and have no verdict."""
+        counts = dict.fromkeys(("passed", "failed", "unscored", "errored"), 0)
+        for result in self.results:
+            if result.passed is not None:
+                counts["passed" if result.passed else "failed"] += 1
+            else:
+                counts["errored" if result.status == "errored" else "unscored"] += 1
+        counts["not run"] = self.planned - len(self.results)
+        return counts
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a trace is simulated."""
+        return self.source == "simulated"
+
+    @cached_property
+    def growth(self) -> list[RatePoint]:
+        """The pass rate as it grew."""
+        return growth(self.results, self.simulated)
+
+    @property
+    def rate(self) -> Rate:
+        """The pass rate of the trials that ended, with what has no verdict as not passed."""
+        if not self.growth:
+            return Rate("pass rate", None, reason="no trial has ended")
+        return self.growth[-1].rate
+
+    @property
+    def end(self) -> str:
+        """Why it halted or ended before all trials were made, and what to do; blank where it did
+        not.
+        """
+        why = self.halted
+        if not why and self.phase == "ended" and self.outcome in ENDED_BY:
+            why = ENDED_BY[self.outcome]
+        if not why:
+            return ""
+        mend = self.mend or GO_ON
+        return f"{why[:1].upper()}{why[1:]}. To go on, {mend}."
+
+    @property
+    def money(self) -> str:
+        """What was spent at most, of how much; blank where nothing was and there is no budget."""
+        if not self.spent_usd and not self.in_flight_usd and self.budget_usd is None:
+            return ""
+        words = f"at most {dollars(self.spent_usd)} spent"
+        if self.budget_usd is not None:
+            words += f" of {dollars(self.budget_usd)}"
+        if self.in_flight_usd:
+            words += f", {dollars(self.in_flight_usd)} reserved"
+        return words
+
+    def __str__(self) -> str:
+        n_done = f"{self.n_done:,} of {quantity(self.planned, 'trial')} done"
+        parts = [self.phase, n_done, f"{self.n_running:,} running", f"{self.n_waiting:,} waiting"]
+        if self.rate.value is not None:
+            parts.append(str(self.rate))
+        if self.money:
+            parts.append(self.money)
+        return f"{self.name}: {', '.join(parts)}"

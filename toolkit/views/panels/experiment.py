@@ -1,0 +1,287 @@
+"""ExperimentPanel: an experiment that is under way, watched, paused, tuned and stopped from a
+notebook. The session that it is kept on tells all; what is asked is an event on it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from ipywidgets import HTML, Box, VBox
+
+from toolkit import render
+from toolkit.evals.experiments.status import ExperimentStatus
+from toolkit.evals.experiments.watching import WatchedExperiment
+from toolkit.sessions import CursorLost, LogUnavailable, Session
+from toolkit.views.panels.failures import FailureList
+from toolkit.views.panels.keys import Keys, Press
+from toolkit.views.panels.look import in_family
+from toolkit.views.panels.page import button
+from toolkit.views.panels.panel import user_name
+from toolkit.views.panels.standing import head_html, signals_html, tiles_html
+
+__all__ = ["ExperimentPanel"]
+
+REFRESH_S = 0.2
+PLOT_EACH_S = 1.0
+PLOT_SHARE = 0.05
+"""Of the time, at most, goes into drawing plots: trials may run on the same loop."""
+AGAIN_S = 1.0
+KEYS = {"pause": "P", "stop": "S", "fewer": "-", "more": "+", "read": "F", "shut": "C"}
+HELP = {
+    "P": "pause: no trial begins; or resume",
+    "S": "stop: the panel asks once more",
+    "-": "one trial less at once",
+    "+": "one trial more at once",
+    "F": "read the trace of the newest failure, then of the one before",
+    "C": "close the trace",
+}
+
+
+class ExperimentPanel(VBox):  # type: ignore[misc]
+    """Watch and control the experiment that is kept on `store`, wherever it runs.
+
+    `close` lets go of it, `aclose` waits until the panel's tasks are gone.
+
+    Parameters
+    ----------
+    store : Session
+        On which `evaluate` runs, ran or will run: here in the background, or elsewhere.
+    by : str, optional
+        Who asks; by default the user of the environment.
+    clock : callable, optional
+        Gives seconds since 1970.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from toolkit.evals.experiments import Case, evaluate
+    >>> from toolkit.sessions import MemoryLog, Session
+    >>> async def demo():
+    ...     store = Session(MemoryLog(), "experiment")
+    ...     await evaluate(lambda case: case.input, [Case("c1", "hello")], [], store=store)
+    ...     panel = ExperimentPanel(store, by="ada")
+    ...     async with asyncio.timeout(60):
+    ...         while panel.status.phase != "ended":
+    ...             await asyncio.sleep(0.01)
+    ...     await panel.aclose()
+    ...     return panel.status.n_done
+    >>> asyncio.run(demo())
+    1
+    """
+
+    def __init__(
+        self, store: Session, by: str | None = None, clock: Callable[[], float] = time.time
+    ):
+        self.store = store
+        self.by = user_name(by)
+        self._clock = clock
+        self._watched = WatchedExperiment()
+        self._drawn = -1
+        """The cursor of what is drawn."""
+        self._plotted = (0, 0)
+        """How many results the plot shows, of how many planned."""
+        self._plot_due_s = 0.0
+        self._wanted: int | None = None
+        """How many trials at once were asked for, as long as that is not heard."""
+        self.status: ExperimentStatus = self._watched.status()
+        """What the experiment's state is now."""
+        self._doing: set[asyncio.Task[Any]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._make_widgets()
+        super().__init__()
+        caps = dict(KEYS)
+        self.key_layer = Keys(self, self._press, caps, help=HELP)
+        left = VBox([self.tiles, self.plot]).add_class("fieldbook-figures")
+        right = VBox([self.asked, self.failures]).add_class("fieldbook-news")
+        columns = Box([left, right]).add_class("fieldbook-halves")
+        self.children = [
+            in_family(self),
+            self.head,
+            self._controls,
+            self._question,
+            self.note,
+            columns,
+            self.failures.reader,
+            self.key_layer,
+        ]
+        self.add_class("fieldbook-experiment")
+        self.refresh()
+        self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._draw())]
+
+    def _make_widgets(self) -> None:
+        self.head = HTML()
+        self.tiles = HTML()
+        self.plot = HTML()
+        self.asked = HTML()
+        self.note = HTML()
+        self.failures = FailureList()
+        self.pause = button("Pause", "pause", "Begin no trial for now", self._pause, "P")
+        self.stop = button("Stop", "stop", "Begin no more trials", self._ask_once, "S")
+        self.fewer = button("-", "", "One trial less at once (-)", lambda: self._tune(-1))
+        self.more = button("+", "", "One trial more at once (+)", lambda: self._tune(1))
+        self.concurrency = HTML()
+        parts = [self.pause, self.stop, self.fewer, self.concurrency, self.more]
+        self._controls = Box(parts).add_class("fieldbook-row").add_class("fieldbook-tools")
+        self._sentence = HTML()
+        finish = "Trials under way go on to their results"
+        cut = "Calls that are under way are possibly billed"
+        self.let_end = button("Let them end", "stop", finish, lambda: self._end("stop"))
+        self.break_off = button("Break them off", "bolt", cut, lambda: self._end("cancel"))
+        self.go_on = button("Go on", "play", "Do not stop", self._no_question)
+        answers = [self._sentence, self.let_end, self.break_off, self.go_on]
+        self._question = Box(answers).add_class("fieldbook-row").add_class("fieldbook-tools")
+        self._question.layout.display = "none"
+
+    # --- What a person asks.
+
+    def _press(self, press: Press) -> None:
+        """Do what a key stands for."""
+        acts: dict[str, Callable[[], None]] = {
+            "pause": self.pause.click,
+            "stop": self.stop.click,
+            "fewer": self.fewer.click,
+            "more": self.more.click,
+            "read": self.failures.read_next,
+            "shut": self.failures.shut,
+        }
+        if press.act in acts:
+            acts[press.act]()
+        self.key_layer.send({"page": -1})  # the browser takes keys again
+
+    def _pause(self) -> None:
+        if not self.pause.disabled:
+            words = "resume" if self.status.phase == "paused" else "pause"
+            self._do(self.store.steer(words, actor=self.by))
+
+    def _tune(self, by: int) -> None:
+        before = self._wanted or self.status.concurrency
+        if self.more.disabled or before is None or before + by < 1:
+            return
+        self._wanted = int(before) + by
+        self._show_concurrency()
+        self._do(self.store.steer(f"concurrency {self._wanted}", actor=self.by))
+
+    def _ask_once(self) -> None:
+        if self.stop.disabled:
+            return
+        n_running = self.status.n_running
+        words = "Stop the experiment?"
+        if n_running:
+            words += f" {n_running:,} under way."
+        self._sentence.value = render.block(render.tag("strong", words))
+        self._question.layout.display = None
+
+    def _no_question(self) -> None:
+        self._question.layout.display = "none"
+
+    def _end(self, how: str) -> None:
+        self._no_question()
+        if how == "cancel":
+            self._do(self.store.cancel(actor=self.by))
+        else:
+            self._do(self.store.steer("stop", actor=self.by))
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run `work` on the kernel's loop; what it raises is shown until the next act."""
+        self._say("")
+        task = asyncio.ensure_future(work)
+        self._doing.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._doing.discard(task)
+        if not task.cancelled() and task.exception():
+            self._say(str(task.exception()) or type(task.exception()).__name__)
+
+    def _say(self, trouble: str) -> None:
+        look = "fieldbook-note problem"
+        self.note.value = render.tag("div", trouble, class_=look, role="alert") if trouble else ""
+
+    # --- What the session tells.
+
+    async def _watch(self) -> None:
+        """Fold what is stored, and what comes; begin again where the session did."""
+        while True:
+            try:
+                async for event in self.store.read(self._watched.cursor, lane="quiet"):
+                    self._watched.apply(event)
+            except CursorLost:
+                self._watched = WatchedExperiment()
+            except LogUnavailable as error:
+                self._say(f"The session cannot be read for now: {error}")
+                await asyncio.sleep(AGAIN_S)
+                self._say("")
+
+    async def _draw(self) -> None:
+        while True:
+            self.refresh()
+            await asyncio.sleep(REFRESH_S)
+
+    def refresh(self) -> None:
+        """Draw what is known by now."""
+        if self._drawn != self._watched.cursor:
+            self._drawn = self._watched.cursor
+            self.status = self._watched.status()
+            self.tiles.value = tiles_html(self.status)
+            self.asked.value = signals_html(self.status)
+            self.failures.show(self.status.failures)
+            self._show_controls()
+        self.head.value = head_html(self.status, self._clock())
+        self._show_plot()
+
+    def _show_controls(self) -> None:
+        is_over = self.status.phase in ("not begun", "ended")
+        is_halted = is_over or self.status.phase == "stopping"
+        for control in (self.pause, self.fewer, self.more):
+            control.disabled = is_halted
+        self.stop.disabled = is_over
+        is_paused = self.status.phase == "paused"
+        self.pause.description = "Resume (P)" if is_paused else "Pause (P)"
+        self.pause.icon = "play" if is_paused else "pause"
+        if is_over:
+            self._no_question()
+        if self._wanted == self.status.concurrency or is_over:
+            self._wanted = None
+        self._show_concurrency()
+
+    def _show_concurrency(self) -> None:
+        n = self.status.concurrency
+        words = "" if n is None else f"{n:g} at once"
+        if self._wanted and n != self._wanted:
+            words += f", {self._wanted} asked for"
+        self.concurrency.value = render.block(render.tag("span", words))
+
+    def _show_plot(self) -> None:
+        """Draw the rate as it grew; not more often than once a second."""
+        counts = (len(self.status.results), self.status.planned)
+        began_s = time.monotonic()
+        if counts == self._plotted or began_s < self._plot_due_s:
+            return
+        self._plotted = counts
+        if self.status.rate.value is None:
+            return
+        from toolkit.views.plots.growth import plot_growth
+
+        axes = plot_growth(self.status.results, self.status.planned)
+        figure = axes.get_figure(root=True)
+        assert figure
+        sentence = " ".join(axes.get_title(loc="left").split())
+        self.plot.value = render.block(render.drawing(figure, sentence))
+        took_s = time.monotonic() - began_s
+        self._plot_due_s = began_s + max(PLOT_EACH_S, took_s / PLOT_SHARE)
+
+    # --- The end.
+
+    def close(self) -> None:
+        """Take the panel away. Its tasks end as soon as the loop runs on."""
+        for task in self._tasks:
+            with suppress(RuntimeError):  # no loop runs any more, and nothing on it
+                task.cancel()
+        super().close()
+
+    async def aclose(self) -> None:
+        """Take the panel away, and wait until its tasks have ended."""
+        self.close()
+        await asyncio.wait([*self._tasks, *self._doing])

@@ -1,0 +1,99 @@
+"""Failures: the last trials that did not pass, with their reasons, and the trace of one to read."""
+
+from collections.abc import Callable
+
+from ipywidgets import HTML, Box, Button, VBox
+
+from toolkit import render
+from toolkit.evals.experiments.status import Failure
+from toolkit.traces import trace_html
+from toolkit.views.panels.page import button
+
+__all__ = ["FailureList"]
+
+WHY_CHARS = 240
+ROWS = 5
+
+
+class FailureList(VBox):  # type: ignore[misc]
+    """A row for each failure, and beneath them the trace that a person has opened, which stays
+    until it is closed.
+    """
+
+    def __init__(self) -> None:
+        self._shown: tuple[Failure, ...] = ()
+        self._opened: Failure | None = None
+        title = render.tag("h2", "Did not pass, the last first", class_="fieldbook-heading")
+        self._title = HTML(render.block(title))
+        self._rows = [_Row(number, self.read) for number in range(ROWS)]
+        super().__init__()
+        self.add_class("fieldbook-failures-list")
+        self.text = HTML()
+        """The trace that is open."""
+        shut = button("Close the trace", "times", "Back to the experiment alone", self.shut, "C")
+        frame = Box([self.text]).add_class("fieldbook-frame")
+        self.reader = VBox([shut, frame]).add_class("fieldbook-reader")
+        """What stands under the panel while a trace is open."""
+        self.shut()
+        self.show(())
+
+    def show(self, failures: tuple[Failure, ...]) -> None:
+        """Show these rows."""
+        self._shown = failures
+        self._title.layout.display = None if failures else "none"
+        for row, failure in zip(self._rows, failures, strict=False):
+            row.show(failure)
+        self.children = [self._title, *self._rows[: len(failures)]]
+
+    def read(self, number: int) -> None:
+        """Open the trace of a row."""
+        if number >= len(self._shown):
+            return
+        failure = self._shown[number]
+        self._opened = failure
+        words = f"{failure.word}: {failure.why}"
+        head = render.tag("p", render.spaced(_name(failure), words))
+        body = render.tag("p", "The store has no trace of it that can be read.")
+        if failure.trace:
+            body = trace_html(failure.trace)
+        self.text.value = render.block(head, body)
+        self.reader.layout.display = None
+
+    def read_next(self) -> None:
+        """Open the newest, and after it the one that came before."""
+        keys = [failure.key for failure in self._shown]
+        number = 0
+        if self._opened and self._opened.key in keys:
+            number = keys.index(self._opened.key) + 1
+        self.read(number % max(1, len(keys)))
+
+    def shut(self) -> None:
+        """Close the trace."""
+        self._opened = None
+        self.text.value = ""
+        self.reader.layout.display = "none"
+
+
+class _Row(Box):  # type: ignore[misc]
+    """A failure, and the button that opens its trace."""
+
+    def __init__(self, number: int, on_read: Callable[[int], None]):
+        self.words = HTML()
+        tooltip = "Read the trace of this trial"
+        self.button: Button = button("Read", "file-text-o", tooltip, lambda: on_read(number))
+        super().__init__([self.words, self.button])
+        self.add_class("fieldbook-failure")
+
+    def show(self, failure: Failure) -> None:
+        """Say what failed, and why."""
+        look = "fail" if failure.word != "unscored" else ""
+        word = render.tag("span", failure.word, class_=f"verdict {look}".strip())
+        why = failure.why
+        if len(why) > WHY_CHARS:
+            why = f"{why[:WHY_CHARS]} …"
+        self.words.value = render.block(render.spaced(word, _name(failure), why))
+
+
+def _name(failure: Failure) -> render.Html:
+    """The case and the number of the trial, counted from 1."""
+    return render.tag("strong", f"{failure.result.case}, trial {failure.result.trial + 1}")
