@@ -19,7 +19,7 @@ from toolkit.records import RecordError, decode, encode
 from toolkit.shown import Shown
 
 __all__ = ["CONTROL_KINDS", "KINDS", "Event", "Outcome", "RecordError"]
-__all__ += ["decode_event", "encode", "fresh_id", "new_event", "storable"]
+__all__ += ["decode_event", "encode", "fresh_id", "new_event", "storable", "well_formed"]
 
 MAX_DEPTH = 100
 """Lists and dicts in each other: a reader of JSON takes no more than about 190."""
@@ -145,7 +145,7 @@ def _word(value: object, field: str) -> str:
         return value
     if not isinstance(value, str):
         raise ValueError(f"an event's {field} is text, not {type(value).__name__}")
-    return _unicode(value)
+    return well_formed(value)
 
 
 def _time(value: Any) -> float | None:
@@ -158,7 +158,7 @@ def _time(value: Any) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def _unicode(text: str) -> str:
+def well_formed(text: str) -> str:
     """`text` without lone surrogates; two that belong together become their character."""
     if text.isascii():
         return str.__str__(text)
@@ -179,7 +179,7 @@ def _json(value: Any, depth: int) -> Any:
     if kind is dict:
         return _object(value, depth)
     if isinstance(value, str):
-        return _unicode(value)
+        return well_formed(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -202,7 +202,7 @@ def _object(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
 
 def _key(key: Any) -> str:
     if isinstance(key, str):
-        return _unicode(key)
+        return well_formed(key)
     as_json = _json(key, 1)
     return as_json if isinstance(as_json, str) else str(as_json)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from toolkit.evals import Score, compare
 from toolkit.evals.experiments import Experiment, TrialResult
+from toolkit.evals.experiments.result import trial_outcome
 from toolkit.records import RecordError
 from toolkit.traces import Trace, read_traces
 
@@ -132,9 +133,33 @@ def test_where_no_trial_has_a_verdict_there_is_no_rate_and_not_a_rate_of_0():
     for rate in (experiment.rate(), experiment.pass_hat(1), experiment.rate(cases="free")):
         assert rate.value is None
         assert rate.reason
-    assert experiment.summary().n_unscored == 5
+    summary = experiment.summary()
+    assert (summary.n_unscored, summary.n_neither) == (5, 5)
     difference = compare(experiment, experiment).passed
     assert (difference.value, difference.reason) == (None, "no pair counts")
+
+
+def test_a_trial_with_numbers_and_words_alone_neither_passes_nor_fails_and_is_said_to():
+    verdicts = [True, False, True, "words", "number", None]
+    results = []
+    for number, verdict in enumerate(verdicts):
+        scores = (Score("length", 12.0), Score("tone", "warm"))
+        if verdict is None:
+            scores += (Score("good", None, "the judge timed out"),)
+        elif isinstance(verdict, bool):
+            scores += (Score("good", verdict),)
+        status, passed = trial_outcome(scores)
+        results.append(TrialResult(f"c{number}", 0, status, scores, passed))
+    experiment = Experiment("mixed", results, planned=6)
+    rate = experiment.rate()
+    assert (rate.value, rate.n_trials, rate.n_left_out) == (2 / 4, 4, 2)
+    assert experiment.pass_hat(1).value == 2 / 4
+    summary = experiment.summary()
+    assert (summary.n_passed, summary.n_failed, summary.n_unscored) == (2, 1, 3)
+    neither = "2 of the unscored have numbers and categories alone: they neither pass nor fail"
+    assert neither in str(summary)
+    difference = compare(experiment, experiment).passed
+    assert (difference.n_trials, difference.n_left_out) == (4, 2)
 
 
 def test_a_trial_that_is_there_twice_or_was_not_planned_is_refused():

@@ -25,7 +25,7 @@ from toolkit.evals.alignment.clustered import (
 from toolkit.evals.alignment.paired import mcnemar_p
 from toolkit.evals.experiments.comparison import Comparison
 from toolkit.evals.experiments.difference import Difference
-from toolkit.evals.experiments.experiment import Experiment, Unscored, verdict_of
+from toolkit.evals.experiments.experiment import Experiment, Unscored, is_neither, verdict_of
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.scorers import NOT_APPLICABLE, Score
 
@@ -127,13 +127,7 @@ def _difference_of_bools(
     name: str, pairs: Sequence[Pair], score: str | None, unscored: Unscored, margin: float | None
 ) -> Difference:
     """The difference of two shares; `margin` is as in `compare`."""
-    verdicts: list[tuple[Any, Any]] = []
-    for first, second in pairs:
-        verdicts.append((verdict_of(first, score), verdict_of(second, score)))
-    is_known = any(both != (None, None) for both in verdicts)
-    if unscored == "fail" and is_known:
-        verdicts = [(bool(first), bool(second)) for first, second in verdicts]
-    values = _paired_values(name, pairs, verdicts)
+    values = _paired_values(name, pairs, _verdicts(pairs, score, unscored))
     estimate = mean_of_differences(values.differences, None if values.is_one_each else values.cases)
     difference = _within_1(_difference(values, estimate))
     if estimate is not None and not values.differences.any():
@@ -146,6 +140,24 @@ def _difference_of_bools(
         return replace(difference, margin=margin)
     bound = max(-1.0, estimate.interval(ONE_SIDED)[0])
     return replace(difference, margin=margin, bound=bound)
+
+
+def _verdicts(
+    pairs: Sequence[Pair], score: str | None, unscored: Unscored
+) -> list[tuple[bool | None, bool | None]]:
+    """The verdicts of each pair. A missing one is a fail, but where none is known at all; of a
+    trial that neither passes nor fails there is none.
+    """
+    verdicts = [(verdict_of(first, score), verdict_of(second, score)) for first, second in pairs]
+    if unscored == "exclude" or all(both == (None, None) for both in verdicts):
+        return verdicts
+    counted: list[tuple[bool | None, bool | None]] = []
+    for pair, (first, second) in zip(pairs, verdicts, strict=True):
+        if any(is_neither(result, score) for result in pair):
+            counted.append((None, None))
+        else:
+            counted.append((bool(first), bool(second)))
+    return counted
 
 
 def _within_1(difference: Difference) -> Difference:

@@ -135,9 +135,9 @@ class Experiment:
     ) -> Rate:
         """The share of trials that passed, or on which a `score` is True.
 
-        Broken cases are left out, and so are trials to which it does not apply. A trial without a
-        verdict is not passed, or is left out with ``unscored="exclude"``. Raises ValueError for a
-        score that is no bool.
+        Broken cases are left out, and so are trials that neither pass nor fail: their scores are
+        numbers and categories alone. A trial whose verdict is missing is not passed, or is left out
+        with ``unscored="exclude"``. Raises ValueError for a score that is no bool.
         """
         counts, n_left_out = self._counts(score, unscored, cases)
         return counts.rate(score or "pass rate", n_left_out, self.simulated)
@@ -162,7 +162,7 @@ class Experiment:
         verdicts = []
         n_left_out = 0
         for result in self.chosen(cases):
-            if does_not_apply(result, score):
+            if is_neither(result, score):
                 n_left_out += 1
             else:
                 verdicts.append((result.case, verdict_of(result, score)))
@@ -252,13 +252,13 @@ def verdict_of(result: TrialResult, score: str | None) -> bool | None:
     return None
 
 
-def does_not_apply(result: TrialResult, score: str | None) -> bool:
-    """Whether a trial has no verdict because what would give one does not apply: nothing is
-    missing.
+def is_neither(result: TrialResult, score: str | None) -> bool:
+    """Whether a trial neither passes nor fails, and nothing is missing: its scores are numbers and
+    categories alone, or the rule of `score` does not apply to it.
     """
-    values = [each.value for each in result.scores if score in (None, each.name)]
-    is_complete = NOT_APPLICABLE in values and None not in values
-    return is_complete and verdict_of(result, score) is None
+    if score is None:
+        return result.status == "scored" and result.passed is None and bool(result.scores)
+    return NOT_APPLICABLE in [each.value for each in result.scores if each.name == score]
 
 
 def _result_of(trace: Trace, score: Scorer, case: str, trial: int) -> TrialResult:

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from pydantic import TypeAdapter
-
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.events import Event, fresh_id
 from toolkit.records import RecordError, validate
@@ -24,8 +22,6 @@ from toolkit.traces import Trace
 ACTOR = "experiment"
 GROUP = 500
 """Events that are stored together, at most."""
-RESULTS = TypeAdapter(TrialResult)
-TRACES = TypeAdapter(Trace)
 
 
 class ExperimentStore(Protocol):
@@ -121,17 +117,26 @@ class Journal:
     async def _append(self, store: ExperimentStore, group: list[Event]) -> Sequence[Any]:
         try:
             return await store.append_all(group)
-        except ValueError:  # one of them is larger than the store takes: a trace
+        except ValueError:  # one of them is larger than the store takes, or no JSON
             acks: list[Any] = []
             for event in group:
-                try:
-                    acks += await store.append_all([event])
-                except ValueError as error:
-                    if event.data.get("trace") is None:
-                        raise
-                    data = event.data | {"trace": None, "why": str(error)}
-                    acks += await store.append_all([replace(event, data=data)])
+                acks += await self._append_what_fits(store, event)
             return acks
+
+    async def _append_what_fits(self, store: ExperimentStore, event: Event) -> Sequence[Any]:
+        """Store an event of a trial without its trace, or at last without its result, where the
+        store does not take it: the experiment goes on.
+        """
+        try:
+            return await store.append_all([event])
+        except ValueError as error:
+            if event.data.get("trace") is not None:
+                data = event.data | {"trace": None, "why": str(error)}
+                return await self._append_what_fits(store, replace(event, data=data))
+            if event.kind != "trial.result":
+                raise
+            data = event.data | {"result": None, "why": str(error)}
+            return await store.append_all([replace(event, kind="trial.given_up", data=data)])
 
 
 @dataclass

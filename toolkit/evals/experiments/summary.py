@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import render
+from toolkit.evals.experiments.experiment import CaseGroup, Experiment, Unscored, is_neither
 from toolkit.evals.experiments.rate import Rate, simulated_words
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.shown import values_html
@@ -16,8 +17,6 @@ from toolkit.traces.amounts import dollars, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from toolkit.evals.experiments.experiment import CaseGroup, Experiment, Unscored
 
 RATE_COLUMNS = {
     "rate": "value",
@@ -45,6 +44,8 @@ class Summary:
     n_failed: int
     n_unscored: int
     """Trials that ended, and of which nobody can say whether they passed."""
+    n_neither: int
+    """Those among them of which nothing is missing: no score of theirs is a bool."""
     n_errored: int
     n_not_run: int
     n_broken_trials: int
@@ -87,6 +88,9 @@ class Summary:
         sentences = [f"{self.name}: {counts}", f"{first.name} {first.words}".capitalize()]
         if self.n_unscored or self.n_errored or self.n_not_run:
             sentences.append(f"{second.name} {second.words}".capitalize())
+        if self.n_neither:
+            alone = "have numbers and categories alone: they neither pass nor fail"
+            sentences.append(f"{self.n_neither} of the unscored {alone}, and are in no pass rate")
         if self.n_free:
             idle = f"Without the {self.n_free} cases that an agent passes by doing nothing"
             without = self.rates[2]
@@ -126,7 +130,7 @@ def _shown(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def summarise(experiment: "Experiment") -> Summary:
+def summarise(experiment: Experiment) -> Summary:
     """The summary of an experiment."""
     sound = list(experiment.chosen())
     by_status = dict.fromkeys(("errored", "not run"), 0)
@@ -144,6 +148,7 @@ def summarise(experiment: "Experiment") -> Summary:
         n_passed=n_passed,
         n_failed=n_failed,
         n_unscored=n_ended - n_passed - n_failed,
+        n_neither=sum(is_neither(result, None) for result in sound),
         n_errored=by_status["errored"],
         n_not_run=by_status["not run"] + n_not_told,
         n_broken_trials=len(experiment.results) - len(sound),
@@ -159,7 +164,7 @@ def summarise(experiment: "Experiment") -> Summary:
     )
 
 
-def _rates(experiment: "Experiment") -> list[Rate]:
+def _rates(experiment: Experiment) -> list[Rate]:
     groups: dict[CaseGroup, str] = {"all": ""}
     if experiment.free - experiment.broken:
         groups |= {"not free": " without the free cases", "free": " of the free cases"}

@@ -13,7 +13,14 @@ from toolkit.evals.experiments.metering import TrialMeter
 from toolkit.evals.experiments.plan import Trial
 from toolkit.evals.experiments.result import TrialResult, trial_outcome
 from toolkit.evals.experiments.retrying import pause_before_retry_s
-from toolkit.evals.experiments.store import RESULTS, TRACES, Journal, Recorded, trace_from
+from toolkit.evals.experiments.store import Journal, Recorded, trace_from
+from toolkit.evals.experiments.stored import (
+    json_of_result,
+    json_of_trace,
+    stored_result,
+    stored_score,
+    stored_text,
+)
 from toolkit.evals.experiments.tasks import TaskCaller, TaskFailed, trace_of
 from toolkit.evals.scorers.scorers import Score, Scorer, as_scores, call, name_of
 from toolkit.models.deadline import within
@@ -59,6 +66,8 @@ class TrialRun:
         self._latency_s: float | None = None
         self._unwritten: Any = None
         """The task's answer as JSON, until it is in the journal."""
+        self._why_unwritten = ""
+        """Why the answer cannot be written."""
         self._meter = TrialMeter(setting.ledger, setting.limiter, self._write_reserved)
 
     @property
@@ -128,7 +137,8 @@ class TrialRun:
         self._latency_s = max(0.0, elapsed_s - (self._meter.waited_s - waited_before_s))
         if not self._meter.n_calls:
             self._take_stated_cost(trace)
-        self._unwritten = json_of(trace) if setting.journal.is_kept else None
+        if setting.journal.is_kept:
+            self._unwritten, self._why_unwritten = json_of_trace(trace)
         return trace
 
     def _take_stated_cost(self, trace: Trace) -> None:
@@ -150,7 +160,7 @@ class TrialRun:
             for name, score in as_scores(scorer, returned).items():
                 if name in scores:
                     name = f"{name} ({name_of(scorer)})"
-                scores[name] = as_stored(score, name)
+                scores[name] = stored_score(score, name)
         if self._meter.refusal:
             raise self._refused()
         return tuple(scores.values())
@@ -178,7 +188,9 @@ class TrialRun:
 
     def write_given_up(self, why: str, pause_s: float | None = None) -> None:
         """Write down that this attempt ended without a result, and when the next one begins."""
-        self._write("trial.given_up", {**self._costs(), "why": why, "pause_s": pause_s})
+        self._write(
+            "trial.given_up", {**self._costs(), "why": stored_text(why), "pause_s": pause_s}
+        )
 
     def _write_result(
         self,
@@ -203,12 +215,15 @@ class TrialRun:
             self.possibly_billed,
             why,
         )
+        result = stored_result(result)
         if self._setting.journal.is_kept:
             data = {
                 "key": self.trial.result_key,
                 "result": json_of_result(result),
                 "trace": self._unwritten,
             }
+            if self._why_unwritten:
+                data["why"] = self._why_unwritten
             self._write("trial.result", {**self._costs(), **data})
         return result
 
@@ -235,26 +250,3 @@ class TrialRun:
     def _write(self, kind: str, data: dict[str, Any]) -> None:
         about = {"trial": self.trial.key, "attempt": self.attempts}
         self._setting.journal.put(kind, about | data)
-
-
-def as_stored(score: Score, name: str) -> Score:
-    """A score under its `name`, as it comes back from the store: a number is a float."""
-    value = score.value
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    elif name == score.name:
-        return score
-    return Score(name, value, score.why, score.version, score.step)
-
-
-def json_of_result(result: TrialResult) -> Any:
-    """A result as JSON; a score's value is one of several types, of which pydantic would warn."""
-    return RESULTS.dump_python(result, mode="json", exclude_defaults=True, warnings=False)
-
-
-def json_of(trace: Trace) -> Any:
-    """A trace as JSON; None where some of what it holds is none."""
-    try:
-        return TRACES.dump_python(trace, mode="json", exclude_defaults=True)
-    except Exception:  # objects of the task's own are asked to be JSON here
-        return None
