@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.evals.experiments.experiment import does_not_apply
+from toolkit.evals.experiments.experiment import is_neither
 from toolkit.evals.experiments.rate import CaseCounts, Rate
 from toolkit.evals.experiments.result import TrialResult
 
@@ -41,7 +41,7 @@ def growth(
     n_left_out = 0
     points = []
     for n_done, result in enumerate(results, 1):
-        if does_not_apply(result, None):
+        if is_neither(result, None):
             n_left_out += 1
         else:
             verdicts.append((result.case, bool(result.passed)))
