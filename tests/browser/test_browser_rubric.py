@@ -49,7 +49,7 @@ async def test_an_edit_shows_which_verdicts_change_and_outlives_the_kernel(
     await box.fill(text.replace("red bike", "shed"))
     await box.blur()
     await expect(page.get_by_text("by the box: 12 of 12 agree")).to_be_visible()
-    await expect(page.get_by_text("now as you say")).to_have_count(3)
+    await expect(page.get_by_text("now agrees")).to_have_count(3)
     await expect(page.get_by_text("Not saved yet: a draft is on disk.")).to_be_visible()
     await notebook.picture(pictures, "rubric-edited")
     assert "red bike" in (lab.folder / "where.md").read_text()

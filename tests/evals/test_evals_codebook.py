@@ -54,7 +54,7 @@ def test_a_suggestion_counts_nowhere_until_a_person_confirms_it(book):
         book.merge(FailureMode("rude", "Is not polite.", ("rude",), by="ada"))
     book.confirm("rude", by="ada", label_ids=["l1"])
     assert counted(book) == {"rude": 1}
-    assert book.counts("codes")["coded_by"][0] == "ada (human), suggested by clusters (model)"
+    assert book.counts("codes")["coded_by"][0] == "ada (human), suggested by clusters (computed)"
     book.confirm("rude", by="ada")
     assert counted(book) == {"rude": 2}
 
@@ -65,6 +65,7 @@ def test_a_suggestion_counts_nowhere_until_a_person_confirms_it(book):
         lambda book: book.confirm("rude", by="claude", kind="model"),
         lambda book: book.dismiss("rude", by="claude", kind="model"),
         lambda book: book.code("l1", "rude", by="claude", kind="model"),
+        lambda book: book.code("l1", "rude", by="clusters", kind="computed"),
         lambda book: book.confirm("rude", by=" "),
         lambda book: book.confirm("polite", by="ada"),
         lambda book: book.confirm("rude", by="ada", label_ids=["l3"]),

@@ -9,6 +9,7 @@ from ipywidgets import Widget
 
 from toolkit.evals import Codebook, Label
 from toolkit.traces import Step, Trace
+from toolkit.traces.outline import step_anchor
 from toolkit.views import CodingPanel, plot_saturation
 from toolkit.views.panels.page import widgets_in
 
@@ -79,7 +80,7 @@ def test_a_suggestion_is_shown_as_one_and_is_confirmed_or_dismissed_for_this_rea
     book.suggest({"rude": ["l1", "l3"], "late": ["l1"]}, by="clusters")
     panel.page.buttons["next"].click()
     panel.page.buttons["previous"].click()
-    assert "suggested · clusters (model)" in shown()
+    assert "suggested · clusters (computed)" in shown()
     panel.page.buttons["confirm"].click()
     panel.page.buttons["dismiss"].click()
     assert sorted(coded(book)) == [
@@ -87,7 +88,7 @@ def test_a_suggestion_is_shown_as_one_and_is_confirmed_or_dismissed_for_this_rea
         ("l1", "rude", "confirmed"),
         ("l3", "rude", "suggested"),
     ]
-    assert "confirmed · ada (human), suggested by clusters (model)" in shown()
+    assert "confirmed · ada (human), suggested by clusters (computed)" in shown()
     assert "confirm" not in panel.page.buttons
     panel.page.buttons["undo"].click()
     assert "late" in panel.message
@@ -357,3 +358,33 @@ def test_enter_adds_the_code_of_its_own_page_and_the_message_stands_under_the_bo
     assert "Not saved" in panel.page.note.value
     with pytest.raises(ValueError, match="blank"):
         CodingPanel(book, by=" ")
+
+
+def test_the_form_that_merges_codes_is_folded_away_until_it_is_asked_for(panel):
+    add(panel, "rude")
+    form = panel.page.children[-1].children[-1].children[-1]
+    body = form.children[-1]
+    assert body.layout.display == "none"
+    form.fold.value = True
+    assert body.layout.display is None
+    add(panel, "curt")
+    again = panel.page.children[-1].children[-1].children[-1]
+    assert (again is form, again.fold.value) == (False, True)
+
+
+def test_a_reason_leads_to_the_step_that_its_label_points_at_and_frames_it(tmp_path):
+    trace = Trace("t1", [Step(f"s{n}", "message", "user", "Where is it?") for n in (1, 2)])
+    pointing = Label("t1", "bo", "fail", "It never says where.", step="s2")
+    astray = Label("t1", "cy", "fail", "Nor when.", step="s9")
+    panel = CodingPanel(Codebook(tmp_path / "codes.jsonl", [pointing, astray]), [trace], by="ada")
+    anchor = step_anchor(trace, "s2")
+    link = f'which goes wrong at <a href="#{anchor}">step 2</a>'
+    assert link in shown()
+    assert f"<style>#{anchor}{{outline" in shown()
+    panel.page.buttons["next"].click()
+    assert "goes wrong at" not in shown()
+
+
+def test_the_keys_of_the_codes_are_one_line_of_the_list(panel):
+    assert next(iter(panel.key_layer.help)) == "1 to 9"
+    assert not set("123456789") & set(panel.key_layer.help)

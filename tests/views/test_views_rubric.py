@@ -4,6 +4,7 @@ its button.
 
 import asyncio
 from dataclasses import dataclass, replace
+from html import escape
 
 import pytest
 from ipywidgets import Widget
@@ -112,11 +113,11 @@ async def test_an_edit_shows_at_once_which_verdicts_change(path):
     }
     assert changed == {"t10"}
     assert panel.agreement(panel.after).startswith("11 of 11 agree")
-    assert html(panel).count("now as you say") == 1
+    assert html(panel).count("now agrees") == 1
     assert "Human alignment" in html(panel)
     await typed(panel, "says sorry|thanks", "never says sorry|thanks")
     assert panel.agreement(panel.after).startswith("0 of 11 agree")
-    assert html(panel).count("no longer as you say") == 10
+    assert html(panel).count("no longer agrees") == 10
 
 
 async def test_without_a_model_the_panel_says_what_judges_and_on_whose_labels(path):
@@ -145,7 +146,7 @@ async def test_save_writes_every_letter_of_the_box_before_it_says_so(path):
     assert "# mine" not in path.read_text()
     panel.save.click()
     assert path.read_text() == panel.box.value
-    assert panel.message == f"Saved: {path}, {Rubric.load(path).hash}"
+    assert panel.message == f"Saved: {path}"
     await panel.settled()
     assert panel.before == panel.after
 
@@ -518,3 +519,21 @@ async def test_a_dot_for_each_verdict_and_a_tint_for_each_that_changed(path):
     await typed(panel, "says sorry", "says sorry|thanks")
     assert html(panel).count('class="changed"') == 1
     assert 'verdict fail">fail</span> <span title="not as you say">✗' in html(panel)
+
+
+async def test_the_lines_of_an_edit_are_marked_until_it_is_saved_or_reverted(path):
+    panel = await opened(path)
+    assert 'class="new"' not in html(panel)
+    await typed(panel, "rule: says sorry", f"rule: says {HOSTILE}")
+    assert html(panel).count('class="new"') == 1
+    assert f'class="new"><span>  rule: says {escape(HOSTILE)}' in html(panel)
+    assert "1 line is new or changed, and tinted." in panel.message
+    panel.revert.click()
+    await panel.settled()
+    assert 'class="new"' not in html(panel)
+    await typed(panel, "  rule: says sorry\n", "")
+    assert html(panel).count('class="gone"') == 1
+    assert "taken out in 1 place" in panel.message
+    panel.save.click()
+    await panel.settled()
+    assert 'class="gone"' not in html(panel)

@@ -29,6 +29,8 @@ NAME_CHARS = 80
 """How many characters are shown of the name of what failed."""
 PILL_CHARS = 60
 """How many characters a pill shows."""
+TITLE_CHARS = 160
+"""How many characters are shown of what was asked, which stands again at its step."""
 END_CHARS = 220
 """How many characters are shown of the last words."""
 SHOWS_END = 8
@@ -50,7 +52,7 @@ SHOWN_FIELDS: dict[str, Any] = {
 
 def head_html(trace: Trace, entries: Entries) -> Html:
     """All that stands above the steps."""
-    request = title(trace)
+    request = title(trace, TITLE_CHARS)
     about = tag("p", "“", tag("bdi", request), "”", class_="soft") if request else ""
     return tag(
         "header",

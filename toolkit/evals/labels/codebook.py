@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from toolkit.evals.labels import counts as tables
-from toolkit.evals.labels.codes import Coding, FailureMode, Spelling, Status, Version
+from toolkit.evals.labels.codes import (
+    CoderKind,
+    Coding,
+    FailureMode,
+    Spelling,
+    Status,
+    Version,
+)
 from toolkit.evals.labels.labels import Label, LabelStore, RaterKind
 from toolkit.evals.labels.store import RetractableFile, Retraction, append_decided
 from toolkit.records import RecordError
@@ -83,7 +90,7 @@ class Codebook:
     def simulated(self) -> bool:
         """Whether the traces are simulated, a label, or one who coded it or made a failure mode."""
         now = self.now
-        kinds = {label.rater_kind for label in self.labels}
+        kinds: set[CoderKind] = {label.rater_kind for label in self.labels}
         kinds |= {coding.kind for coding in now.codings}
         kinds |= {mode.kind for mode in now.modes}
         return "simulated" in kinds or self.trace_source == "simulated"
@@ -98,7 +105,7 @@ class Codebook:
         self._write(self._codings(pairs, "confirmed", by, kind))
 
     def suggest(
-        self, codes: Mapping[str, Iterable[str]], by: str, kind: RaterKind = "model"
+        self, codes: Mapping[str, Iterable[str]], by: str, kind: CoderKind = "computed"
     ) -> int:
         """Note a code for the ids of labels, but for what was suggested or decided before. Returns
         how many are new.
@@ -227,7 +234,7 @@ class Codebook:
         return tables.saturation(self.now, self.labels)
 
     def _codings(
-        self, pairs: Iterable[tuple[str, str]], status: Status, by: str, kind: RaterKind
+        self, pairs: Iterable[tuple[str, str]], status: Status, by: str, kind: CoderKind
     ) -> list[Coding]:
         """A coding for each label id and code; refused where the label is not there."""
         traces = {label.id: label.trace_id for label in self.labels}

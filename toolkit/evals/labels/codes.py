@@ -11,6 +11,8 @@ from toolkit.evals.text import spelling
 from toolkit.records import canonical, fingerprint
 
 Status = Literal["suggested", "confirmed", "dismissed"]
+CoderKind = RaterKind | Literal["computed"]
+"""Who may code: ``computed`` is a clustering, which is no model and no person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Coding:
     status: Status
     """Only ``confirmed`` counts anywhere."""
     by: str
-    kind: RaterKind
+    kind: CoderKind
     """What `by` is."""
     suggested_by: str = ""
     """Who suggested it, and what that one is, where it was not `by`."""
@@ -34,13 +36,14 @@ class Coding:
     """
 
     def __post_init__(self) -> None:
-        decided_by_model = self.kind == "model" and self.status != "suggested"
-        if not self.by.strip() or decided_by_model:
+        may_only_suggest = self.kind in ("model", "computed")
+        decides = self.status != "suggested"
+        if not self.by.strip() or (may_only_suggest and decides):
             raise ValueError("a model may suggest; what counts needs the name of who says so")
 
     @property
     def coder(self) -> str:
-        """Who coded, as ``ada (human), suggested by TF-IDF clusters (model)``."""
+        """Who coded, as ``ada (human), suggested by TF-IDF clusters (computed)``."""
         coder = f"{self.by} ({self.kind})"
         if self.suggested_by:
             coder += f", suggested by {self.suggested_by}"

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from toolkit import render
-from toolkit.evals import Label, Verdict
+from toolkit.evals import Alignment, Label, Verdict
 
-__all__ = ["agreement_dots", "changes_table", "who_says"]
+__all__ = ["agreement_dots", "changes_table", "rate_words", "who_says"]
 
 NOT_JUDGED = "…"
 MOST_DOTS = 60
@@ -38,12 +38,14 @@ def changes_table(
         now = verdicts_after.get(label.trace_id)
         word_before = _word(verdicts_before.get(label.trace_id))
         word_now = _word(now)
-        change = _change(label, word_before, word_now, says)
+        change = _change(label, word_before, word_now)
         cells = [
             render.tag("code", label.trace_id),
             _pill(label.verdict),
             _judged(label, word_before, says),
-            render.fragment(_judged(label, word_now, says), render.tag("div", change)),
+            render.fragment(
+                _judged(label, word_now, says), render.tag("div", change, class_="soft")
+            ),
             render.details(label.why, render.tag("p", _why(now))),
         ]
         if change:
@@ -82,6 +84,17 @@ def agreement_dots(labels: Mapping[str, Label], verdicts: Sequence[Verdict]) -> 
     )
 
 
+def rate_words(alignment: Alignment) -> str:
+    """How many verdicts are the labels', with the interval; why not, where that is undefined."""
+    interval = alignment.interval("accuracy")
+    if interval is None:
+        reason = alignment.reason.split(";")[0]
+        return f"undefined: {reason}"
+    low, high = interval
+    agreeing, n = alignment.counts("accuracy")
+    return f"{agreeing} of {n} agree, 95% interval {low:.2f} to {high:.2f}"
+
+
 def _row(cells: Iterable[render.Html], look: str | None) -> render.Html:
     return render.tag("tr", *(render.tag("td", cell) for cell in cells), class_=look)
 
@@ -112,12 +125,12 @@ def _why(verdict: Verdict | None) -> str:
     return verdict.critique or verdict.why_unscored
 
 
-def _change(label: Label, before: str, now: str, says: str) -> str:
+def _change(label: Label, before: str, now: str) -> str:
     """What an edit did to a verdict, in words; blank where it did nothing."""
     if before == now or NOT_JUDGED in (before, now):
         return ""
     if now == label.verdict:
-        return f"now as {says}"
+        return "now agrees"
     if before == label.verdict:
-        return f"no longer as {says}"
+        return "no longer agrees"
     return "changed"

@@ -3,15 +3,17 @@ its keys, and the reason that is read.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from toolkit import render
-from toolkit.evals.labels.codebook import Version
+from toolkit.evals.labels.codebook import Coding, Version
 from toolkit.evals.labels.labels import Label
 from toolkit.traces import Trace, trace_html
+from toolkit.traces.outline import step_anchor
+from toolkit.views.panels.stepfield import framed
 
 __all__ = ["DIGITS", "HELP", "KEYS"]
-__all__ += ["chip_html", "code_counts", "hue_class", "hues_of", "reason_html"]
+__all__ += ["about_html", "chip_html", "code_counts", "hue_class", "hues_of", "reason_html"]
 
 DIGITS = "123456789"
 """The keys of the codes that are used most."""
@@ -26,7 +28,8 @@ KEYS = {f"code-{digit}": digit for digit in DIGITS} | {
     "next": "→",
     "undo": "U",
 }
-HELP = {digit: f"put the code of chip {digit} on the reason" for digit in DIGITS} | {
+HELP = dict.fromkeys(DIGITS, "") | {
+    "1 to 9": "put the code with this number on the reason",
     "W": "write a code",
     "Enter": "add the code in the box",
     "Ctrl+Enter": "add the code in the box, if there is one, and go to the next reason",
@@ -59,11 +62,14 @@ def hue_class(hue: int) -> str:
     return f"fieldbook-hue-{hue}"
 
 
-def chip_html(code: str, hue: int, about: Iterable[str]) -> render.Html:
-    """A code as a chip, and what is to be known about it."""
-    chip = render.tag("span", code, class_=f"fieldbook-chip {hue_class(hue)}")
-    words = render.tag("span", " ", " · ".join(about), class_="soft")
-    return render.block(chip, words)
+def chip_html(code: str, hue: int) -> render.Html:
+    """A code as a chip."""
+    return render.block(render.tag("span", code, class_=f"fieldbook-chip {hue_class(hue)}"))
+
+
+def about_html(coding: Coding) -> render.Html:
+    """How a code stands on its reason, and who put it there."""
+    return render.block(render.tag("span", f"{coding.status} · {coding.coder}", class_="soft"))
 
 
 def reason_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html:
@@ -72,10 +78,23 @@ def reason_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html
         empty = "There are no reasons to code: the codebook has no labels."
         return render.block(render.tag("p", empty))
     verdict = render.tag("span", label.verdict, class_=f"verdict {label.verdict}")
-    about = f" of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
-    who = render.tag("div", verdict, about, class_="who")
-    reason = render.tag("p", label.why, class_="fieldbook-reason")
     trace = traces.get(label.trace_id)
+    about = f" of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
+    where = step_link(trace, label.step) if trace and label.step else ""
+    who = render.tag("div", verdict, about, where, class_="who")
+    reason = render.tag("p", label.why, class_="fieldbook-reason")
     if trace is None:
         return render.block(who, reason, "The trace is not at hand.")
     return render.block(who, reason, render.details("The trace", trace_html(trace), open_=True))
+
+
+def step_link(trace: Trace, step_id: str) -> render.Html:
+    """A link to the step at which a trace goes wrong, which is framed; blank where the trace does
+    not have it.
+    """
+    for number, step in enumerate(trace.steps, 1):
+        if step.id == step_id:
+            anchor = step_anchor(trace, step)
+            link = render.tag("a", f"step {number}", href=f"#{anchor}")
+            return render.fragment(", which goes wrong at ", link, framed(anchor))
+    return render.fragment()

@@ -15,6 +15,7 @@ from toolkit.views.panels.codes import (
     DIGITS,
     HELP,
     KEYS,
+    about_html,
     chip_html,
     code_counts,
     hue_class,
@@ -73,6 +74,7 @@ class CodingPanel(Panel):
         self._traces = {trace.id: trace for trace in traces}
         self._labels = sorted(codebook.labels, key=lambda label: label.verdict != "fail")
         self._at = self._first_unread()
+        self._form: MergeForm | None = None
         self.turn_page(problems_text("codebook", codebook.problems))
 
     @property
@@ -151,25 +153,16 @@ class CodingPanel(Panel):
         """A code with who gave it, and its buttons: those of the first suggestion have keys."""
         code = coding.code
         which = "" if has_keys else f" {code}"
-        row: list[Widget] = [HTML(chip_html(code, hue, (coding.status, coding.coder)))]
+        row: list[Widget] = [HTML(chip_html(code, hue))]
         if coding.status == "suggested":
-            confirm = page.button(
-                f"confirm{which}",
-                "Confirm",
-                "check",
-                "Make this suggestion count, for this reason",
-                partial(self._confirm, code),
-            )
-            row.append(confirm)
+            tooltip = "Make this suggestion count, for this reason"
+            confirm = partial(self._confirm, code)
+            row.append(page.button(f"confirm{which}", "Confirm", "check", tooltip, confirm))
         if coding.status != "dismissed":
-            dismiss = page.button(
-                f"dismiss{which}",
-                "Dismiss",
-                "times",
-                "Take this code off this reason",
-                partial(self._dismiss, code),
-            )
-            row.append(dismiss)
+            tooltip = "Take this code off this reason"
+            dismiss = partial(self._dismiss, code)
+            row.append(page.button(f"dismiss{which}", "Dismiss", "times", tooltip, dismiss))
+        row.append(HTML(about_html(coding)))
         return Box(row).add_class("fieldbook-row")
 
     def _draw_box(self, page: Page, now: Version) -> VBox:
@@ -194,7 +187,7 @@ class CodingPanel(Panel):
         )
         return VBox([self.code, Box([add, add_on, none]).add_class("fieldbook-row")])
 
-    def _draw_chips(self, page: Page, now: Version) -> Box:
+    def _draw_chips(self, page: Page, now: Version) -> VBox:
         """The codes that are used most, each with its count and a key."""
         hues = hues_of(now)
         here = set()
@@ -209,7 +202,9 @@ class CodingPanel(Panel):
             )
             chip.disabled = code in here
             chips.append(chip.add_class("fieldbook-chip").add_class(hue_class(hues[code])))
-        return Box(chips).add_class("fieldbook-row")
+        words = "Codes so far: a number key puts one on this reason"
+        rows = [heading(words)] if chips else []
+        return VBox([*rows, Box(chips).add_class("fieldbook-row")])
 
     def _draw_merge(self, page: Page, now: Version) -> MergeForm:
         """The codes to choose from, and the form of the failure mode that they make."""
@@ -220,7 +215,8 @@ class CodingPanel(Panel):
             "Make the chosen codes a failure mode, or add them to the one of that name",
             self._merge,
         )
-        self._form = MergeForm(code_counts(now), now.modes, merge)
+        is_open = self._form is not None and self._form.fold.value
+        self._form = MergeForm(code_counts(now), now.modes, merge, is_open)
         self.picked = self._form.picked
         self.mode = self._form.name
         self.definition = self._form.definition
@@ -290,6 +286,8 @@ class CodingPanel(Panel):
 
     def _merge(self) -> str:
         """Make the picked codes a failure mode, or add them to the one of that name."""
+        if self._form is None:
+            return ""
         mode = self._form.mode(self.by)
         self.codebook.merge(mode)
         return f"Saved: {mode.name} is made of {', '.join(mode.codes)}."

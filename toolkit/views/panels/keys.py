@@ -40,8 +40,8 @@ class Keys(AnyWidget):
     """Listens on the `panel` that it is shown in, and hands each press to `on_press`.
 
     `caps` is the key of each act: a character in capitals, or an arrow (``←``, ``→``). ``?`` lists
-    them with the words in `help`. With `seek` the panel is scrolled to, and takes the keys, as soon
-    as it is there.
+    them with the words in `help`; a key whose words are blank it leaves out. With `seek` the panel
+    is scrolled to, and takes the keys, as soon as it is there.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -58,8 +58,11 @@ class Keys(AnyWidget):
         hint: str = FOCUS,
         help: Mapping[str, str] | None = None,
     ):
-        words = {cap: act for act, cap in caps.items()}
-        super().__init__(caps=dict(caps), hint=hint, help={**words, **(help or {}), **HELP})
+        words = dict(help or {})
+        for act, cap in caps.items():
+            words.setdefault(cap, act)
+        listed = {cap: what for cap, what in words.items() if what}
+        super().__init__(caps=dict(caps), hint=hint, help=listed | HELP)
         panel.add_class("fieldbook-keys")
         self.add_class("fieldbook-hint")
         self._on_press = on_press

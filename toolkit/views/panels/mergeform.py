@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ipywidgets import HTML, Button, Combobox, SelectMultiple, Text, VBox
+from ipywidgets import HTML, Button, Combobox, SelectMultiple, Text, ToggleButton, VBox
 
 from toolkit import render
 from toolkit.evals.labels.codebook import FailureMode
@@ -20,7 +20,8 @@ MISSING_DEFINITION = "Say in a sentence what it is."
 
 
 class MergeForm(VBox):  # type: ignore[misc]
-    """A list of `codes` with their counts, a name, a definition, and the `merge` button.
+    """A list of `codes` with their counts, a name, a definition, and the `merge` button, behind a
+    fold.
 
     What is missing is said beside its field.
     """
@@ -30,6 +31,7 @@ class MergeForm(VBox):  # type: ignore[misc]
         codes: Iterable[tuple[str, int]],
         modes: Iterable[FailureMode],
         merge: Button,
+        is_open: bool = False,
     ):
         self._modes = {mode.name.casefold(): mode for mode in modes}
         options = [(f"{code} · {n}", code) for code, n in codes]
@@ -43,11 +45,21 @@ class MergeForm(VBox):  # type: ignore[misc]
         )
         self.definition = Text(placeholder="What it is, in a sentence", continuous_update=False)
         self._missing = {field: HTML() for field in (self.picked, self.name, self.definition)}
-        rows = [heading("Codes so far (choose, then merge)")]
+        rows = [heading("Choose codes that are one way of failing")]
         for field, missing in self._missing.items():
             rows += [field, missing]
-        super().__init__([*rows, merge])
+        self._form = VBox([*rows, merge])
+        self.fold = ToggleButton(
+            is_open, description="Merge codes into a failure mode", icon="compress"
+        )
+        self.fold.observe(lambda _: self._show(), "value")
+        self._show()
+        super().__init__([self.fold, self._form])
         self.add_class("fieldbook-merge")
+
+    def _show(self) -> None:
+        """Show the form where it is open."""
+        self._form.layout.display = None if self.fold.value else "none"
 
     def mode(self, by: str) -> FailureMode:
         """The failure mode that the form says: one of that name with the picked codes added, or a

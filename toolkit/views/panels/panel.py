@@ -32,8 +32,8 @@ class Panel(VBox):  # type: ignore[misc]
     hint : str
         The sentence under the panel.
     help : mapping of str to str
-        What each key does, in words, for the list that ``?`` shows; a key without words is listed
-        with the name of its act.
+        What each key does, in words, for the list that ``?`` shows; a key that is not in it is
+        listed with the name of its act, one with blank words not at all.
 
     Examples
     --------

@@ -13,6 +13,7 @@ from ipywidgets import HTML, Box, Textarea, VBox, Widget
 
 from toolkit import render
 from toolkit.evals import (
+    Alignment,
     Judge,
     JudgeLike,
     Label,
@@ -28,9 +29,10 @@ from toolkit.evals.judges.front_matter import located
 from toolkit.models.tape import asks_live
 from toolkit.records import RecordError
 from toolkit.traces import Trace
-from toolkit.views.panels.changes import agreement_dots, changes_table
+from toolkit.views.panels.changes import agreement_dots, changes_table, rate_words
 from toolkit.views.panels.draft import Draft, placed
 from toolkit.views.panels.judged import judged_by_html, with_rubric
+from toolkit.views.panels.marked import MarkedBox, edit_words
 from toolkit.views.panels.page import Page, button
 from toolkit.views.panels.panel import Panel, by_id
 from toolkit.views.panels.reading import WINDOW
@@ -38,6 +40,7 @@ from toolkit.views.words import quantity
 
 __all__ = ["RubricPanel"]
 
+NOT_JUDGED = "not judged yet"
 PAID_RUN_GOES_ON = "A paid run of the rubric as it was goes on; its verdicts are kept."
 PAID_RUN_IN_THE_WAY = (
     "A paid run is under way. Press Judge again to break it off and judge what the box says now: "
@@ -127,6 +130,8 @@ class RubricPanel(Panel):
         self.box = Textarea(self._draft.text, continuous_update=False)
         self.box.add_class("fieldbook-write")
         self.box.observe(lambda _: self._edited(), "value")
+        self._marked = MarkedBox(self.box)
+        self._mark()
         self.again = button(
             "Judge",
             "play",
@@ -144,7 +149,9 @@ class RubricPanel(Panel):
     def draw(self, page: Page) -> list[Widget]:
         """The only page: the box with its buttons, and beside it the table of verdicts."""
         buttons = Box([self.again, self.save, self.revert]).add_class("fieldbook-row")
-        side = VBox([self.box, buttons, page.note]).add_class("fieldbook-side").add_class("wide")
+        side = (
+            VBox([self._marked, buttons, page.note]).add_class("fieldbook-side").add_class("wide")
+        )
         table = Box([self._table]).add_class("fieldbook-frame")
         return [Box([side, table]).add_class("fieldbook-columns")]
 
@@ -169,17 +176,14 @@ class RubricPanel(Panel):
 
     def agreement(self, verdicts: list[Verdict]) -> str:
         """In words, how far `verdicts` agree with the labels, and on how many."""
+        alignment = self._alignment(verdicts)
+        return f"{rate_words(alignment)} ({alignment.subtitle})" if alignment else NOT_JUDGED
+
+    def _alignment(self, verdicts: list[Verdict]) -> Alignment | None:
+        """How far `verdicts` agree with the labels; None where there are no verdicts."""
         if not verdicts:
-            return "not judged yet"
-        alignment = align([self.labels[verdict.trace_id] for verdict in verdicts], verdicts)
-        interval = alignment.interval("accuracy")
-        if interval is None:
-            reason = alignment.reason.split(";")[0]
-            return f"undefined: {reason} ({alignment.subtitle})"
-        low, high = interval
-        agreeing, n = alignment.counts("accuracy")
-        rate = f"{agreeing} of {n} agree, 95% interval {low:.2f} to {high:.2f}"
-        return f"{rate} ({alignment.subtitle})"
+            return None
+        return align([self.labels[verdict.trace_id] for verdict in verdicts], verdicts)
 
     async def settled(self, timeout_s: float = 600.0) -> None:
         """Wait until what was last asked is answered. Raises TimeoutError after `timeout_s`."""
@@ -262,43 +266,39 @@ class RubricPanel(Panel):
         self.head.value = judged_by_html(rubric, judge, [state, *facts])
 
     def _draw_table(self) -> None:
-        verdicts = self.after or self.before
-        title = subtitle = ""  # what the subtitle says once, the two lines beneath do not repeat
-        if verdicts:
-            labels = [self.labels[verdict.trace_id] for verdict in verdicts]
-            alignment = align(labels, verdicts)
-            title = alignment.title
-            subtitle = alignment.subtitle
-        all_labels = [self.labels[trace.id] for trace in self.traces]
-        self._table.value = render.block(
-            render.tag(
-                "div", render.tag("strong", title), " ", render.tag("span", subtitle, class_="soft")
-            ),
-            render.tag(
-                "div", "by the file: " + self.agreement(self.before).removesuffix(f" ({subtitle})")
-            ),
-            agreement_dots(self.labels, self.before),
-            render.tag(
-                "div", "by the box: " + self.agreement(self.after).removesuffix(f" ({subtitle})")
-            ),
-            agreement_dots(self.labels, self.after),
-            changes_table(all_labels, self.before, self.after),
-        )
+        rows = []
+        shown = self._alignment(self.after or self.before)
+        if shown:
+            rows.append(render.tag("strong", shown.title))
+            rows.append(render.tag("div", shown.subtitle, class_="soft"))
+        for name, judged in (("file", self.before), ("box", self.after)):
+            alignment = self._alignment(judged)
+            rate = rate_words(alignment) if alignment else NOT_JUDGED
+            rows.append(render.tag("div", f"by the {name}: {rate}"))
+            rows.append(agreement_dots(self.labels, judged))
+        labels = [self.labels[trace.id] for trace in self.traces]
+        rows.append(changes_table(labels, self.before, self.after))
+        self._table.value = render.block(*rows)
 
     def _edited(self) -> None:
         """Put what the box says on disk as a draft, and judge by it."""
         text = self.box.value
         if self.write(lambda: self._draft.type(text)):
-            is_saved = text == self._draft.saved
-            self.say("" if is_saved else "Not saved yet: a draft is on disk.")
+            edit = edit_words(self._draft.saved, text)
+            self.say(f"Not saved yet: a draft is on disk. {edit}" if edit else "")
+        self._mark()
         self._start(by_button=False)
+
+    def _mark(self) -> None:
+        self._marked.mark(self._draft.saved, self.box.value)
 
     def _save(self) -> None:
         text = self.box.value
         if self.write(lambda: self._draft.save(text)):
-            rubric = Rubric.parse(text, self.path)
-            self.say(f"Saved: {self.path}, {rubric.hash}")
+            self.say(f"Saved: {self.path}")
+            self._mark()
             self._start(by_button=False)
 
     def _revert(self) -> None:
         self.box.value = self._draft.revert()
+        self._mark()

@@ -10,13 +10,18 @@ from toolkit.traces.brief import shortened
 from toolkit.traces.outline import step_anchor, who_acts
 from toolkit.views.panels.page import button
 
-__all__ = ["StepField"]
+__all__ = ["StepField", "framed"]
 
 ABOUT_CHARS = 40
 """How much of the step's words is shown beside its number."""
-FRAME = "outline:2px solid var(--fb-accent);outline-offset:2px;border-radius:4px"
+FRAME = "outline:2px solid var(--fb-accent);outline-offset:4px;border-radius:4px;box-shadow:none"
 """How the chosen step looks in the trace."""
 HOW = "none: click the number of a step, or press S"
+
+
+def framed(anchor: str) -> render.Html:
+    """The style that frames the step with this id."""
+    return render.tag("style", f"#{anchor}{{{FRAME}}}")
 
 
 class StepField(HBox):  # type: ignore[misc]
@@ -94,5 +99,4 @@ class StepField(HBox):  # type: ignore[misc]
         step = self._trace.steps[number - 1]
         anchor = step_anchor(self._trace, step)
         name = f"{who_acts(step)}: {shortened(step.content or step.kind, ABOUT_CHARS)}"
-        look = render.tag("style", f"#{anchor}{{{FRAME}}}")
-        self._about.value = render.block(look, render.tag("a", name, href=f"#{anchor}"))
+        self._about.value = render.block(framed(anchor), render.tag("a", name, href=f"#{anchor}"))

@@ -25,6 +25,14 @@ OPTIONS: dict[str, Any] = {
     "column_filters": "footer",
     "classes": "display compact nowrap",
     "scrollX": True,
+    "language": {
+        "info": "_START_ to _END_ of _TOTAL_ traces",
+        "infoEmpty": "no traces",
+        "infoFiltered": "(of _MAX_, by the fields above)",
+        "lengthMenu": "_MENU_ rows at once",
+        "zeroRecords": "No trace has these words.",
+        "emptyTable": "No trace has these words.",
+    },
     "layout": {
         "topStart": None,
         "topEnd": None,
@@ -70,7 +78,7 @@ def cells_of(traces: Iterable[Trace]) -> "DataFrame":
     for name in reversed(own):
         column = frame.pop(name).astype("string").str.slice(0, OWN_CHARS)
         frame.insert(2, name, column)
-    frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M:%S")
+    frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M")
     filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
     cells = filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
     if "tokens" in filled:
