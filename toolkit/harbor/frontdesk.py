@@ -35,7 +35,9 @@ BOOKING = "hb-"
 """How the number of a booking begins, in small letters."""
 TELLING_CHARS = 5
 """A word of so many letters tells what a message is about; a day, "is" or "that" does not."""
-ASSENTS = frozenset("yes yeah no ok okay please thanks thank sure ja bitte danke oui si sim".split())
+ASSENTS = frozenset(
+    "yes yeah no ok okay please thanks thank sure ja bitte danke oui si sim".split()
+)
 """Words that go on with what was said before, whatever stands beside them."""
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
 """The situations that a visitor is offered."""
