@@ -25,9 +25,8 @@ EXIT_BROKEN = 3
 SHOWN = "harbor"
 """The session that `fieldbook serve` shows."""
 ABOUT_HARBOR = (
-    "A script plays the agent of Harbor Bikes: all that it says is simulated, and it knows a few "
-    "bookings by heart. Begin with one of these. While it answers, Steer sends words that it takes "
-    "up at once; Send waits until it is done."
+    "A script plays the agent of Harbor Bikes: all that it says is simulated, and it answers by "
+    "the number of a booking. Begin with one of these."
 )
 
 

@@ -97,7 +97,10 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         for page in (laptop, phone):
             await expect(page.get_by_text("support: cancelled")).to_be_visible()
             await expect(page.get_by_role("button", name="Stop")).to_be_disabled()
-        await laptop.get_by_role("button", name=openings()[0]).click()
+        opening = laptop.get_by_role("button", name=openings()[0])
+        await expect(opening).to_be_hidden()  # somebody has spoken: the card is folded
+        await laptop.get_by_text("What to do here").click()
+        await opening.click()
         for name, page in (("laptop", laptop), ("phone", phone)):
             await expect(page.get_by_text("support calls find_booking")).to_be_visible()
             await expect(page.get_by_text("€104")).to_be_visible()
@@ -108,6 +111,23 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
             await phone.screenshot(path=gallery / "session-page-phone.png")
         states = [run.state for run in (await session.conversation()).runs.values()]
     assert states == ["cancelled", "complete"]
+
+
+async def test_words_that_come_behind_a_stop_say_that_they_were_on_their_way(visit):
+    from playwright.async_api import expect
+
+    async with served() as (session, link):
+        early = await visit(link, LAPTOP)
+        run = await session.start_run("support", source="simulated", window_s=0)
+        await session.cancel(run.id)
+        await run.write("I am")
+        await run.finish()
+        late = await visit(link, PHONE)
+        for page in (early, late):
+            await expect(page.get_by_text("support: cancelled")).to_be_visible()
+            await expect(page.locator(".words small")).to_have_text(
+                "support · simulated · on its way when it was stopped"
+            )
 
 
 async def test_markdown_is_drawn_and_nothing_that_an_agent_writes_is_read_as_html(visit):

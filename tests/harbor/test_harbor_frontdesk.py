@@ -69,6 +69,19 @@ def test_a_question_about_something_else_gets_no_line_of_the_script_which_then_g
     assert position_of([STORM, "And the refund for HB-2104?"]).turn == 1
 
 
+def test_words_that_name_no_booking_begin_no_situation_and_a_greeting_goes_on_with_none():
+    for text in (
+        "Do you have a cargo bike for Saturday?",
+        "I want to cancel, can I get my money back?",
+        "My bike was stolen",
+        "ok do it",
+    ):
+        assert position_of([text]) is None, text
+    for text in ("hello", "My bike was stolen", "Is the tandem free, please?"):
+        assert position_of([STORM, text]) is None, text
+        assert position_of([STORM, text, "ok, only that one"]).turn == 1, text
+
+
 async def test_a_booking_is_looked_up_and_cancelled_as_the_customer_asked():
     async with desk() as session:
         _, offer = await answer_to(session, STORM)
@@ -88,7 +101,7 @@ async def test_a_booking_is_looked_up_and_cancelled_as_the_customer_asked():
 async def test_what_no_script_knows_is_answered_by_what_can_be_asked():
     async with desk() as session:
         _, words = await answer_to(session, "Where is my bicycle?")
-    assert "I am a **script**" in words
+    assert "I am a **script** and answer by the booking number" in words
     assert all(opening in words for opening in openings())
 
 

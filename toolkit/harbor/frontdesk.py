@@ -28,9 +28,17 @@ one situation has it, 1/2 where two have it, and so on.
 LEAST_WEIGHT_TO_CHANGE = 1.5
 """The same for a message of a customer who has begun with another situation."""
 LEAST_SHARE = 0.65
-"""The part of the message's own weight that must be shared."""
+"""The part of the message's own weight that must be shared, where it names a booking."""
+LEAST_SHARE_WITHOUT_BOOKING = 0.9
+"""The same where it names none."""
+BOOKING = "hb-"
+"""How the number of a booking begins, in small letters."""
 TELLING_CHARS = 5
-"""A word of so many letters tells what a question is about; a day, "is" or "that" does not."""
+"""A word of so many letters tells what a message is about; a day, "is" or "that" does not."""
+ASSENTS = frozenset(
+    "yes yeah no ok okay please thanks thank sure ja bitte danke oui si sim".split()
+)
+"""Words that go on with what was said before, whatever stands beside them."""
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
 """The situations that a visitor is offered."""
 
@@ -68,7 +76,7 @@ def position_of(texts: Iterable[str]) -> Position | None:
         about = _situation_about(text, LEAST_WEIGHT_TO_CHANGE if position else LEAST_WEIGHT)
         same = position is not None and about in (None, position.situation)
         if position and same and position.turn + 1 < len(position.script):
-            is_lost = _asks_about_something_else(text, position.situation)
+            is_lost = not _goes_on(text, position.situation)
             position = position if is_lost else replace(position, turn=position.turn + 1)
         else:
             is_lost = about is None
@@ -76,28 +84,41 @@ def position_of(texts: Iterable[str]) -> Position | None:
     return None if is_lost else position
 
 
-def _asks_about_something_else(text: str, situation: Situation) -> bool:
-    """Whether a text is a question that shares no telling word with what the customer goes on to
-    say in a situation: the script's next words would be no answer to it.
+def _goes_on(text: str, situation: Situation) -> bool:
+    """Whether a text goes on with a situation: it assents, or its words are those with which the
+    customer goes on. To others the script's next words would be no answer.
     """
-    asked = _telling_words(text)
-    if "?" not in text or not asked:
-        return False
+    words = _words(text)
+    telling = _telling_words(words)
+    asks = "?" in text and bool(telling)
+    if words & ASSENTS and not asks:
+        return True
     lines = [situation.booking]
     for turn in situation.turns[1:]:
         lines += turn["say"]
-    return not asked & _telling_words(" ".join(lines))
+    script_words = _words(" ".join(lines))
+    return bool(telling & script_words) or words <= script_words
 
 
-def _telling_words(text: str) -> set[str]:
-    return {word for word in _words(text) if len(word) >= TELLING_CHARS}
+def _telling_words(words: set[str]) -> set[str]:
+    return {word for word in words - ASSENTS if len(word) >= TELLING_CHARS}
 
 
 def _situation_about(text: str, least_weight: float) -> Situation | None:
-    """The situation whose openings share the most telling words with `text`."""
+    """The situation whose openings share the most telling words with `text`; of a text without a
+    booking's number they must be nearly all of it.
+    """
+    words = _words(text)
+    for situation in situations().values():
+        if words in map(_words, situation.turns[0]["say"]):
+            return situation
+    least_share = LEAST_SHARE
+    if not any(word.startswith(BOOKING) for word in words):
+        least_share = LEAST_SHARE_WITHOUT_BOOKING
+        least_weight = LEAST_WEIGHT_TO_CHANGE
     shared: dict[str, float] = {}
     total = 0.0
-    for word in _words(text):
+    for word in words:
         using = _openings_by_word().get(word, ())
         weight = 1 / max(1, len(using))
         total += weight
@@ -106,7 +127,7 @@ def _situation_about(text: str, least_weight: float) -> Situation | None:
     if not shared:
         return None
     id_ = max(shared, key=lambda situation: shared[situation])
-    enough = shared[id_] >= max(least_weight, LEAST_SHARE * total)
+    enough = shared[id_] >= max(least_weight, least_share * total)
     return situations()[id_] if enough else None
 
 
@@ -140,8 +161,8 @@ def _policy(word_delay_s: float, request: Request) -> Answer:
     if answer == LOST:
         lines = [f"- {opening}" for opening in openings()]
         answer = Answer(
-            "I am a **script**: I know a few bookings, and no answer to anything else. Write one "
-            "of these, or what means the same:\n\n" + "\n".join(lines)
+            "I am a **script** and answer by the booking number: to anything else I have no "
+            "answer. Write one of these, or what means the same:\n\n" + "\n".join(lines)
         )
     return replace(answer, delay_s=word_delay_s)
 

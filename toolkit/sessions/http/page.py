@@ -102,7 +102,7 @@ def _welcome_html(welcome: Welcome, invitation: Invitation, may: Pass) -> Html:
     figure = _link_figure(invitation.link, may)
     if may.grant == "read":
         here = tag("h2", "You are watching: what is said here appears by itself.")
-        return tag("section", tag("div", here), figure, id="welcome")
+        return _card(tag("div", here), figure)
     buttons = [tag("li", tag("button", words, type="button")) for words in welcome.openings]
     second = "open this page on a phone" if invitation.link else "open this page in a second tab"
     text = tag(
@@ -113,7 +113,13 @@ def _welcome_html(welcome: Welcome, invitation: Invitation, may: Pass) -> Html:
         tag("p", invitation.why_none, class_="soft far") if invitation.why_none else "",
         tag("ul", *buttons) if buttons else "",
     )
-    return tag("section", text, figure, id="welcome")
+    return _card(text, figure)
+
+
+def _card(*children: Html) -> Html:
+    """A card that the page folds when somebody has spoken, and that a click opens again."""
+    summary = tag("summary", "What to do here")
+    return tag("details", summary, tag("div", *children, class_="card"), id="welcome", open=True)
 
 
 def _link_figure(link: str, may: Pass) -> Html:

@@ -8,6 +8,7 @@ const SECTION = 100;  // items that are laid out together
 const SLICE_MS = 30;  // events are taken in for so long before the page draws and hears the person
 const NOTE_CHARS = 400;
 const RESULT_CHARS = 10_000;
+const ON_ITS_WAY = "on its way when it was stopped";
 
 let waiting = [];  // messages that have come and are not taken in
 let handled = 0;  // how many of them are
@@ -58,6 +59,7 @@ function build(item) {
   item.element = make("article", "", look(item));
   item.label = make("small", "");
   item.body = make(isWords(item) ? "div" : "p", "", isWords(item) ? "text" : "");
+  item.isLate = cameAfterStop(item);
   if (item.kind === "text.delta") item.words = new Words(item.body);
   if (isWords(item)) item.element.append(item.label, item.body);
   else item.element.append(item.body, item.label);
@@ -95,7 +97,8 @@ function addKey(item, word, answer) {
 function fill(item) {
   if (isWords(item)) {
     const source = fold.runs.get(item.run ?? "")?.source ?? "live";
-    write(item.label, source === "live" ? item.actor : `${item.actor} · ${source}`);
+    const about = [item.actor, source === "live" ? "" : source, item.isLate ? ON_ITS_WAY : ""];
+    write(item.label, about.filter(Boolean).join(" · "));
     if (item.words) item.words.grow(item.text);
     else write(item.body, item.text);
   } else {
@@ -103,6 +106,12 @@ function fill(item) {
     write(item.label, item.remark);
   }
   if (item.settled) item.keys?.remove();
+}
+
+// Whether an agent's words begin in the log behind the stop of their run.
+function cameAfterStop({ run, seq }) {
+  if (!fold.runs.get(run ?? "")?.stops.size) return false;
+  return fold.items.some(other => other.kind === "cancel" && other.run === run && other.seq < seq);
 }
 
 // --- All that changed.
@@ -153,6 +162,7 @@ function nextDrawn(item) {
 }
 
 function append(item) {
+  if (!section) $("welcome").open = false;  // somebody has spoken: what to do is known
   if (!section || section.childElementCount >= SECTION) {
     section = items.appendChild(make("section", ""));
   }

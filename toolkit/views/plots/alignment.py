@@ -71,9 +71,9 @@ def plot_rates(
             marks.append(Mark(share, interval, style.shape, style.colour, legend))
         rows.append(Row(name, tuple(marks), _labels_of_either_verdict(alignment)))
     title = rates_sentence(alignments)
-    subtitle = [f"{_against(alignments)} · dotted: {wanted:.2f}, as wanted"] if rows else []
+    subtitle = [f"{_against(alignments)} · dotted: {wanted:.2f}, the rate wanted"] if rows else []
     simulated = _any_simulated(alignments)
-    ax = plot_rows(rows, "share that the judge says right", ax, simulated, title, subtitle)
+    ax = plot_rows(rows, "share that the judge gets right", ax, simulated, title, subtitle)
     if rows:
         ax.axvline(wanted, color=SOFT, lw=1.2, ls=":")
     return ax
@@ -111,9 +111,9 @@ def plot_versions(
     ax.set_xticks(range(len(ticks)), ticks)
     ax.set_xlim(-0.4, len(ticks) - 0.6)
     ax.set_ylim(-0.02, 1.05)
-    ax.set_ylabel("share that the judge says right")
+    ax.set_ylabel("share that the judge gets right")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=1 if is_narrow() else 2)
-    subtitle = f"{_against(alignments)} · dotted: {wanted:.2f}, as wanted"
+    subtitle = f"{_against(alignments)} · dotted: {wanted:.2f}, the rate wanted"
     return write_heading(ax, title, [subtitle], _any_simulated(alignments))
 
 
