@@ -302,3 +302,30 @@ async def forbids_vouchers(answer: Callable[[Any], Any]) -> str:
             yours = verdict.verdict or verdict.why_unscored
             return f"Not yet: {words!r} should be a {wanted}, and is {yours}."
     return "Right: one sentence, one rule, and the verdict follows from both."
+
+
+@marked
+def shows_rates_without_the_free(
+    answer: Callable[[dict[str, list[bool | None]], set[str]], tuple[float | None, float | None]],
+) -> str:
+    """Notebook 07: `answer(passed, free)` gives the pass rate of all cases, and of those that are
+    not free.
+    """
+    trials = {"refuse": [True, True, True], "refund": [True, False], "move": [False, None, None]}
+    expected = (
+        (trials, {"refuse"}, (4 / 8, 1 / 5)),
+        (trials, set(), (4 / 8, 4 / 8)),
+        ({"refuse": [True]}, {"refuse"}, (1.0, None)),
+        ({}, set(), (None, None)),
+    )
+    for passed, free, rates in expected:
+        of = f"of {passed} with {sorted(free) or 'none'} free"
+        try:
+            given = answer(passed, free)
+        except ZeroDivisionError:
+            return f"Not yet: {of}, your answer divides by zero: the rate of no trial is None."
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            return f"Not yet: your answer should be two rates, and is {given!r}."
+        if not near(given[0], rates[0]) or not near(given[1], rates[1]):
+            return f"Not yet: {of}, the rates are {rates}; you gave {tuple(given)}."
+    return "Right: what has no verdict is no pass, and the free cases no longer hide in the rate."

@@ -1,12 +1,28 @@
-"""Harbor's situations are tested before any agent is, and its tools do what they declare."""
+"""Harbor's situations are tested before any agent is, its tools do what they declare, and what an
+agent did is done again as its trace has it.
+"""
 
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from toolkit.evals import SqliteWorld, audit_cases, measure_tools
-from toolkit.harbor import KINDS, TOOLS, World, call, gold_plan, situations
+from toolkit.evals import Case, SqliteWorld, audit_cases, evaluate, measure_tools, replay_calls
+from toolkit.harbor import (
+    FAILURE_MODES,
+    KINDS,
+    TOOLS,
+    World,
+    call,
+    first_misstep,
+    gold_plan,
+    load_traces,
+    load_truth,
+    made_calls,
+    scripted_agent,
+    situations,
+)
 
 
 @pytest.fixture
@@ -88,3 +104,65 @@ def test_the_tools_do_what_they_declare(world):
     found = measure_tools(KINDS, calls, SqliteWorld(world.database)).frame()
     assert set(calls) == set(KINDS) == set(TOOLS)
     assert found["verdict"].to_dict() == dict.fromkeys(TOOLS, "true"), found
+
+
+def recorded():
+    """Each trace of Harbor with its situation and the failure that is planted in it."""
+    truths = {truth.trace_id: truth for truth in load_truth()}
+    for trace in load_traces():
+        truth = truths[trace.id]
+        yield trace, situations()[truth.situation], truth.failure
+
+
+def test_the_calls_of_a_trace_made_again_answer_what_stands_in_it(world):
+    shop = SqliteWorld(world.database)
+    for trace, situation, _ in recorded():
+        calls = made_calls(trace, situation, world)
+        answers = [trace.result_of(step) for step in trace.calls]
+        assert [name for name, _ in calls] == [step.data["name"] for step in trace.calls]
+        replay = replay_calls(calls, KINDS, shop)
+        assert replay.results == tuple((each.content, each.data["error"]) for each in answers)
+
+
+def test_each_planted_failure_has_a_first_misstep_of_the_agent_and_a_good_trace_has_none():
+    found = Counter()
+    for trace, situation, failure in recorded():
+        steps = {step.id: step for step in trace.steps}
+        misstep = first_misstep(trace, situation)
+        found[failure, misstep is not None] += 1
+        assert misstep is None or steps[misstep].actor == "assistant"
+    assert found == {(None, False): 180, **{(mode, True): 15 for mode in FAILURE_MODES}}
+
+
+def test_the_first_misstep_is_the_call_that_is_wrong_or_repeated_or_the_words():
+    kinds = Counter()
+    for trace, situation, failure in recorded():
+        for step in trace.steps:
+            if failure and step.id == first_misstep(trace, situation):
+                kinds[failure, step.kind] += 1
+    assert kinds["repeated_call", "tool.call"] == 15
+    assert kinds["wrong_booking", "tool.call"] == 15
+    assert kinds["wrong_language_or_tone", "message"] == 15
+
+
+async def failures_of(slips, version):
+    """Which trials of a scripted agent have a misstep."""
+
+    def keeps_to_the_script(trace, case):
+        return first_misstep(trace, situations()[case.id]) is None
+
+    chosen = [Case(id_, id_) for id_ in list(situations())[:6]]
+    agent = scripted_agent(slips, version)
+    experiment = await evaluate(agent, chosen, [keeps_to_the_script], trials=2, name=version)
+    assert experiment.simulated
+    assert {result.status for result in experiment.results} == {"scored"}
+    return [(result.case, result.trial) for result in experiment.results if not result.passed]
+
+
+async def test_a_scripted_agent_slips_as_often_as_it_should_and_at_the_same_trials_again():
+    assert await failures_of(0, "A") == []
+    assert len(await failures_of(1, "A")) == 12
+    some = await failures_of(0.5, "A")
+    assert 0 < len(some) < 12
+    assert await failures_of(0.5, "A") == some
+    assert await failures_of(0.5, "B") != some

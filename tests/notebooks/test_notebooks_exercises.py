@@ -1,4 +1,4 @@
-"""Each of the eight exercises accepts its right answer, and says to wrong ones what they get wrong."""
+"""Each of the nine exercises accepts its right answer, and says to wrong ones what they get wrong."""
 
 import asyncio
 import inspect
@@ -94,6 +94,28 @@ def corrected(passed, tpr, tnr):
     return min(1, max(0, (passed + tnr - 1) / (tpr + tnr - 1)))
 
 
+def rates(passed, free):
+    def rate(trials):
+        return sum(trial is True for trial in trials) / len(trials) if trials else None
+
+    everything = [trial for trials in passed.values() for trial in trials]
+    others = [trial for case, trials in passed.items() if case not in free for trial in trials]
+    return rate(everything), rate(others)
+
+
+def rates_of_what_was_scored(passed, free):
+    scored = {
+        case: [each for each in trials if each is not None] for case, trials in passed.items()
+    }
+    return rates(scored, free)
+
+
+def rates_that_divide(passed, free):
+    trials = [trial for trials in passed.values() for trial in trials]
+    others = [trial for case in passed if case not in free for trial in passed[case]]
+    return trials.count(True) / len(trials), others.count(True) / len(others)
+
+
 def with_rule(rule, name="no_voucher"):
     def answer(rubric):
         return replace(
@@ -160,6 +182,15 @@ EXERCISES = {
             (lambda rubric: rubric, "yours are: polite"),
             (with_rule("says voucher"), "'Please wait.'"),
             (with_rule("never says voucher", "vouchers"), "yours are: polite, vouchers"),
+        ],
+    ),
+    checks.shows_rates_without_the_free: (
+        "07",
+        rates,
+        [
+            (lambda passed, free: (1.0, 1.0), "you gave (1.0, 1.0)"),
+            (rates_of_what_was_scored, "the rates are (0.5, 0.2)"),
+            (rates_that_divide, "divides by zero"),
         ],
     ),
     checks.knows_the_waste: (

@@ -1,4 +1,4 @@
-"""Notebooks 03 to 05 on one's own traces with one's own labels, be they few: they run through, and
+"""Notebooks 03 to 05 and 07 on one's own traces with one's own labels, be they few: they run through, and
 say what is missing.
 
 That they run on Harbor, `collect` shows.
@@ -15,10 +15,11 @@ from toolkit.evals import Label, LabelStore
 from toolkit.tour import class_traces
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-MODES, TRUST, RUBRIC = (
+MODES, TRUST, RUBRIC, TOOLS = (
     "03_from_notes_to_failure_modes",
     "04_can_you_trust_the_judge",
     "05_prototype_a_rubric",
+    "07_tools_state_and_whole_traces",
 )
 
 
@@ -51,9 +52,10 @@ def run_on_own(notebook, folder, monkeypatch, verdicts, cells=None):
     book.cells = book.cells[:cells]
     NotebookClient(book, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
     told = [out for cell in book.cells for out in cell.get("outputs", ())]
-    return "\n".join(
-        out.get("text", "") + out.get("data", {}).get("text/plain", "") for out in told
-    )
+    texts = [out.get("text", "") for out in told]
+    for out in told:
+        texts += [out.get("data", {}).get(kind, "") for kind in ("text/plain", "text/html")]
+    return "\n".join(texts)
 
 
 SLOW = pytest.mark.slow
@@ -93,3 +95,10 @@ def test_too_few_labels_fall_back_to_harbor_with_a_sentence_that_counts_them(
     )
     assert "Found 9 labels (pass or fail)" in told
     assert "it takes 10" in told
+
+
+def test_notebook_07_asks_its_first_two_questions_of_ones_own_traces(tmp_path, monkeypatch):
+    shown = run_on_own(TOOLS, tmp_path, monkeypatch, ["pass"] * 3, cells=4)
+    assert "n = 3 traces · 6 steps" in shown
+    assert "No rule applies to any of these traces" in shown
+    assert "simulated" not in shown

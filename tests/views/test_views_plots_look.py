@@ -9,7 +9,16 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from toolkit.evals import Label, Verdict, agreement, align, corrected_rate
+from toolkit.evals import (
+    Experiment,
+    Label,
+    TrialResult,
+    Verdict,
+    agreement,
+    align,
+    compare,
+    corrected_rate,
+)
 from toolkit.evals.labels.codebook import Codebook
 from toolkit.look import INKS, SIZES
 from toolkit.render import document, drawing, figure
@@ -18,13 +27,16 @@ from toolkit.traces import Step, Trace
 from toolkit.views import (
     plot_agreement,
     plot_alignment,
+    plot_comparisons,
     plot_corrected,
     plot_critiques,
     plot_delivery,
     plot_failing_steps,
     plot_lengths,
     plot_loss,
+    plot_pass_hat,
     plot_rates,
+    plot_rules,
     plot_saturation,
     plot_tokens,
     plot_transitions,
@@ -90,6 +102,21 @@ def walk(id_):
     return Trace(id_, steps, source="simulated")
 
 
+def experiment_of(name, modulus):
+    results = []
+    for at in range(60):
+        passed = at % modulus > 0
+        result = TrialResult(f"c{at // 4}", at % 4, "scored", passed=passed, source="simulated")
+        results.append(result)
+    return Experiment(name, results, 60, free={"c0", "c1", "c2"})
+
+
+def broken_rules():
+    rows = [("t0", f"{LONG}(with, arguments)", False), ("t1", f"{LONG}(with, arguments)", True)]
+    rows += [("t0", "unscored", None), ("t1", "unscored", True)]
+    return pd.DataFrame(rows, columns=["trace_id", "scorer", "value"], dtype=object)
+
+
 def every_plot(folder):
     alignment = aligned()
     ratings = pd.DataFrame(
@@ -99,6 +126,8 @@ def every_plot(folder):
     failed = [walk("t0"), walk("t1")]
     faults = [(2.5, "client killed"), (3.5, "client back"), (4.6, "server killed")]
     names = {f"{LONG}{number}": alignment for number in (1, 2)}
+    first = experiment_of("the-agent-that-runs-now", 5)
+    compared = {f"{LONG}{n}": compare(experiment_of("b", n), first, margin=0.05) for n in (2, 4)}
     many = ["pass", "pass", "fail", None] * 20
     estimates = {"rogan-gladen": corrected_rate(alignment, many, resamples=50)}
     return {
@@ -115,6 +144,9 @@ def every_plot(folder):
         "loss": lambda ax=None: plot_loss(transports(), ax),
         "tokens": lambda ax=None: plot_tokens(transports(), ax=ax),
         "lengths": lambda ax=None: plot_lengths(lengths, ax=ax),
+        "pass^k": lambda ax=None: plot_pass_hat(first, ax=ax),
+        "comparisons": lambda ax=None: plot_comparisons(compared, ax),
+        "rules": lambda ax=None: plot_rules(failed, broken_rules(), ax),
         "transitions": lambda ax=None: plot_transitions(failed, ax),
         "failing": lambda ax=None: plot_failing_steps(failed, {"t0": "s1", "t1": "s12"}, ax),
         "saturation": lambda ax=None: plot_saturation(saturated(folder), ax),
@@ -122,7 +154,7 @@ def every_plot(folder):
 
 
 NAMES = "alignment rates versions agreement corrected widths critiques delivery loss tokens".split()
-NAMES += ["lengths", "saturation", "transitions", "failing"]
+NAMES += ["lengths", "saturation", "transitions", "failing", "pass^k", "comparisons", "rules"]
 
 
 WIDTHS = {"notebook": 720, "page": 848, "phone": 358}

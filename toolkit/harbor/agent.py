@@ -4,7 +4,8 @@ the model.
 The loop does not know whether the model is a script in process, the real SDK on loopback, or live.
 """
 
-from collections.abc import Callable
+import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +13,10 @@ from toolkit.harbor.files import Truth, text
 from toolkit.harbor.situations import Situation, Turn, situations
 from toolkit.harbor.toolbox import call, schemas
 from toolkit.harbor.world import World
-from toolkit.models import Answer, Model, Request
-from toolkit.sessions import Run, Session
+from toolkit.models import Answer, Model, Request, ScriptedModel
+from toolkit.sessions import MemoryLog, Run, Session
 from toolkit.sessions.held import WINDOW_S
+from toolkit.traces import Trace
 
 MAX_CALLS = 8
 """Model calls for one word of the customer's; after that the run ends with an error."""
@@ -150,3 +152,23 @@ class Talk:
         with World.open(now=self.situation.now) as world:
             options |= {"phrasing": self.phrasing, "failure": self.failure}
             return await converse(session, self.situation, model, world, **options)
+
+
+def scripted_agent(slips: float, version: str) -> Callable[[Any, int], Awaitable[Trace]]:
+    """A task for `evaluate` of cases whose ids are those of situations: the scripted agent, with a
+    failure planted in a share `slips` of its conversations.
+
+    The same version slips at the same trials, and in the same way.
+    """
+
+    async def talk(case: Any, trial: int) -> Trace:
+        situation = situations()[case.id]
+        chance = random.Random(f"{version}:{case.id}:{trial}")
+        failure = chance.choice(situation.modes) if chance.random() < slips else None
+        session = Session(MemoryLog(), f"{version}-{case.id}-{trial}")
+        await Talk(session.id, situation, trial, failure).hold(
+            session, ScriptedModel(harbor_policy), window_s=0
+        )
+        return await session.trace()
+
+    return talk

@@ -1,4 +1,5 @@
-"""Gold plans: the calls that a good agent makes in a situation, on the shop's database.
+"""Gold plans: the calls that a good agent makes in a situation, on the shop's database; and those
+that an agent made, to be made again.
 
 >>> from toolkit.evals import SqliteWorld, audit_cases
 >>> from toolkit.harbor import World, situations
@@ -18,6 +19,10 @@ from toolkit.harbor.situations import Situation
 from toolkit.harbor.toolbox import call
 from toolkit.harbor.tools import ToolError
 from toolkit.harbor.world import World
+from toolkit.traces import Trace
+
+NamedCall = tuple[str, Callable[[], tuple[str, bool]]]
+"""The name of a tool, and a call of it with its arguments in it."""
 
 
 def gold_plan(situation: Situation, world: World) -> list[Callable[[], str]]:
@@ -32,6 +37,18 @@ def gold_plan(situation: Situation, world: World) -> list[Callable[[], str]]:
         for number, (name, arguments) in enumerate(turn.calls, 1):
             is_refused = number == plan.get("refused")
             calls.append(partial(_make, at_its_time, name, arguments, is_refused))
+    return calls
+
+
+def made_calls(trace: Trace, situation: Situation, world: World) -> list[NamedCall]:
+    """The calls of a trace, each with the name of its tool, as `replay_calls` takes them: to be
+    made on `world` at the situation's time. Each returns what `call` does.
+    """
+    at_its_time = replace(world, now=situation.now)
+    calls: list[NamedCall] = []
+    for step in trace.calls:
+        name = step.data["name"]
+        calls.append((name, partial(call, at_its_time, name, step.data["arguments"])))
     return calls
 
 

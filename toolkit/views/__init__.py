@@ -1,16 +1,17 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
 Continuity across surfaces: `SessionPanel`. An experiment that is watched, paused and stopped:
-`ExperimentPanel`; how sure its pass rate is: `plot_growth`. Structured vibe check:
+`ExperimentPanel`; how sure its pass rate is: `plot_growth`; with and without the cases that doing
+nothing passes: `plot_pass_hat`; against another one: `plot_comparisons`. Structured vibe check:
 `AnnotationPanel`, which asks pass, fail or defer, and always why; `TraceBrowser` finds what to
 read, `AdjudicationPanel` settles what raters disagree on. Failure modes: `CodingPanel`,
 `plot_saturation`. What a judge is told: `RubricPanel`, which shows what an edit changes. A panel of
 your own begins with `Panel`. Eval the eval: `plot_alignment`, `plot_rates`, `plot_versions`,
 `plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`.
 Resilient delivery: `plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are:
-`plot_lengths`; what follows what in them, and where they fail: `plot_transitions`,
-`plot_failing_steps`. In a notebook, end the cell with ``plot_topics(topic_map).figure``: it follows
-the theme.
+`plot_lengths`; what follows what in them, where they fail, and which rules they break:
+`plot_transitions`, `plot_failing_steps`, `plot_rules`. In a notebook, end the cell with
+``plot_topics(topic_map).figure``: it follows the theme.
 
 >>> from toolkit.traces import Step, Trace
 >>> from toolkit.views import AnnotationPanel
@@ -34,6 +35,7 @@ WHERE = {
     "TraceBrowser": "panels.browse",
     "plot_agreement": "plots.agreement",
     "plot_alignment": "plots.confusion",
+    "plot_comparisons": "plots.comparisons",
     "plot_corrected": "plots.correction",
     "plot_critiques": "plots.alignment",
     "plot_delivery": "plots.arrival",
@@ -41,7 +43,9 @@ WHERE = {
     "plot_growth": "plots.growth",
     "plot_lengths": "plots.lengths",
     "plot_loss": "plots.delivery",
+    "plot_pass_hat": "plots.pass_hat",
     "plot_rates": "plots.alignment",
+    "plot_rules": "plots.rules",
     "plot_saturation": "plots.coding",
     "plot_tokens": "plots.delivery",
     "plot_topics": "plots.topics",

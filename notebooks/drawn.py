@@ -1,0 +1,67 @@
+"""Drawn experiments: how often the interval of a pass rate holds the true one, which is known here."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from toolkit.evals import Experiment, TrialResult
+from toolkit.evals.alignment.intervals import proportion
+from toolkit.views.plots import Mark, Row, plot_rows
+from toolkit.views.plots.figure import BLUE, BROWN, SOFT
+
+TRUE_RATE = 0.5
+"""The mean of what cases have: the chance of each is drawn evenly from 0 to 1, so that a third of
+the variance of trials is between cases.
+"""
+STANDARD_ERRORS = 1.96
+"""To either side, of a 95% interval."""
+KINDS = ("clustered by case", "each trial a case of its own")
+
+
+def drawn_experiment(n_cases: int, n_trials: int, rng: np.random.Generator) -> Experiment:
+    """An experiment in which some cases are easy and others hard."""
+    chance = rng.random((n_cases, 1))
+    passed = rng.random((n_cases, n_trials)) < chance
+    results = []
+    for case, trial in np.ndindex(passed.shape):
+        verdict = bool(passed[case, trial])
+        results.append(TrialResult(str(case), trial, "scored", passed=verdict, source="simulated"))
+    return Experiment("drawn", tuple(results), planned=len(results))
+
+
+def coverage(
+    n_trials: int, n_cases: int = 40, repeats: int = 200, seed: int = 0
+) -> tuple[int, int]:
+    """In how many of `repeats` experiments the 95% interval holds the true rate: that which is
+    clustered by case, and the one that takes each trial for a case of its own.
+    """
+    rng = np.random.default_rng(seed)
+    n_clustered = 0
+    n_alone = 0
+    for _ in range(repeats):
+        rate = drawn_experiment(n_cases, n_trials, rng).rate()
+        n_clustered += rate.low <= TRUE_RATE <= rate.high
+        n_alone += abs(rate.value - TRUE_RATE) <= STANDARD_ERRORS * rate.unclustered_error
+    return n_clustered, n_alone
+
+
+def plot_coverage(held: dict[int, tuple[int, int]], repeats: int) -> Axes:
+    """How often do the two intervals hold the true rate? A row for each number of trials a case."""
+    rows = []
+    for n_trials, counts in held.items():
+        marks = []
+        for n_held, shape, colour, name in zip(counts, "os", (BLUE, BROWN), KINDS, strict=True):
+            interval = proportion(n_held, repeats)
+            marks.append(Mark(n_held / repeats, interval, shape, colour, name))
+        note = "\n".join(f"{n_held / repeats:.0%}" for n_held in counts)
+        rows.append(Row(f"{n_trials} a case", tuple(marks), note))
+    most = max(held)
+    share = held[most][1] / repeats
+    ax = plot_rows(
+        rows,
+        "share of experiments whose interval holds the true rate",
+        simulated=True,
+        title=f"By trial, a 95% interval holds {share:.0%} of the time at {most} trials a case",
+        subtitle=[f"{repeats} drawn experiments a row · dotted: 95%, as promised"],
+    )
+    ax.axvline(0.95, color=SOFT, lw=1.2, ls=":")
+    return ax
