@@ -94,8 +94,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         caps = dict(KEYS)
         self.key_layer = Keys(self, self._press, caps, help=HELP)
         left = VBox([self.tiles, self.plot]).add_class("fieldbook-figures")
-        right = VBox([self.asked, self.failures]).add_class("fieldbook-news")
-        columns = Box([left, right]).add_class("fieldbook-halves")
+        columns = Box([left, self.failures]).add_class("fieldbook-halves")
         self.children = [
             in_family(self),
             self.head,
@@ -119,10 +118,12 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         self.failures = FailureList()
         self.pause = button("Pause", "pause", "Begin no trial for now", self._pause, "P")
         self.stop = button("Stop", "stop", "Begin no more trials", self._ask_once, "S")
-        self.fewer = button("-", "", "One trial less at once (-)", lambda: self._tune(-1))
+        self.fewer = button("−", "", "One trial less at once (-)", lambda: self._tune(-1))
         self.more = button("+", "", "One trial more at once (+)", lambda: self._tune(1))
+        for control in (self.fewer, self.more):
+            control.add_class("fieldbook-step-key")
         self.concurrency = HTML()
-        parts = [self.pause, self.stop, self.fewer, self.concurrency, self.more]
+        parts = [self.pause, self.stop, self.fewer, self.concurrency, self.more, self.asked]
         self._controls = Box(parts).add_class("fieldbook-row").add_class("fieldbook-tools")
         self._sentence = HTML()
         finish = "Trials under way go on to their results"

@@ -7,6 +7,7 @@ from toolkit.views.words import quantity, upper_first
 
 __all__ = ["head_html", "signals_html", "tiles_html"]
 
+SHOWN_SIGNALS = 2
 QUIET_S = 60.0
 """Seconds without news after which a panel says so."""
 PHASES = {
@@ -101,7 +102,7 @@ def tiles_html(status: ExperimentStatus) -> render.Html:
         tiles.append(_tile(f"{rate.value:.2f}", words, "wide"))
     if status.money:
         tiles.append(_tile(dollars(status.spent_usd), _money(status), "wide"))
-    limits = render.tag("div", _limits(status), class_="soft")
+    limits = render.tag("p", _limits(status), class_="soft")
     return render.block(render.tag("div", *tiles, class_="tiles"), limits)
 
 
@@ -135,7 +136,7 @@ def _limits(status: ExperimentStatus) -> str:
 def signals_html(status: ExperimentStatus) -> render.Html:
     """What was asked of the experiment, the newest first, and whether it was heard."""
     lines = []
-    for signal in reversed(status.signals):
+    for signal in reversed(status.signals[-SHOWN_SIGNALS:]):
         look = "heard" if signal.heard_by else "soft"
         mark = "✓" if signal.heard_by else "…"
         if signal.unused:
@@ -143,5 +144,4 @@ def signals_html(status: ExperimentStatus) -> render.Html:
         lines.append(render.tag("li", f"{mark} {signal}", class_=look))
     if not lines:
         return render.fragment()
-    title = render.tag("h2", "Asked", class_="fieldbook-heading")
-    return render.block(title, render.tag("ul", *lines, class_="asked", role="status"))
+    return render.block(render.tag("ul", *lines, class_="asked", role="status"))
