@@ -270,6 +270,26 @@ async def test_a_refused_call_says_that_the_budget_is_spent_and_a_pause_that_not
     assert status.money == "at most $0.50 spent of $1.00"
 
 
+async def test_a_result_is_stored_while_the_last_trials_go_on():
+    store = Session(MemoryLog(), "exp")
+    gate = asyncio.Event()
+
+    async def answer(case):
+        if case.id == "c1":
+            await gate.wait()
+        return case.id
+
+    run = asyncio.create_task(evaluate(answer, cases(2), [right], concurrency=2, store=store))
+    fold = WatchedExperiment()
+    async with asyncio.timeout(30):
+        async for event in store.read(lane="quiet"):
+            fold.apply(event)
+            if fold.status().n_done == 1:
+                break
+        gate.set()
+        await run
+
+
 def test_the_rate_grows_to_the_rate_and_is_undefined_before_any_verdict():
     results = [TrialResult("c0", n, "unscored") for n in range(3)]
     assert [point.rate.value for point in growth(results)] == [None] * 3

@@ -20,6 +20,8 @@ from toolkit.records import RecordError, validate
 from toolkit.traces import Trace
 
 ACTOR = "experiment"
+SOON_S = 0.1
+"""An event that nobody waits for is stored by then, with those that came meanwhile."""
 GROUP = 500
 """Events that are stored together, at most."""
 
@@ -73,16 +75,30 @@ class Journal:
         self._n_stored = 0
         self._group: Group | None = None
         """The one that is on its way."""
+        self._soon: asyncio.TimerHandle | None = None
         self.place = 0
         """Of the last event that was stored."""
 
     def put(
         self, kind: str, data: dict[str, Any], id: str | None = None, run: str | None = None
     ) -> None:
-        """Have an event stored after those before it; `stored` waits for it."""
+        """Have an event stored after those before it, soon; `stored` waits for it."""
         if self._store is not None:
             self._waiting.append(self._store.event(kind, ACTOR, data, run or self.run, id))
             self._n_put += 1
+            self._wake_soon()
+
+    def _wake_soon(self) -> None:
+        """Store what waits in a moment: nobody may wait for a result, where other trials take long
+        or are paused.
+        """
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON_S, self._store_waiting)
+
+    def _store_waiting(self) -> None:
+        self._soon = None
+        if self._waiting and self._group is None:
+            self._begin_group()
 
     async def stored(self) -> None:
         """Wait until all that was put so far is stored. Raises what the store raises."""
@@ -105,6 +121,8 @@ class Journal:
             acks = await self._append(self._store, events)
             self._n_stored += len(events)
             self.place = acks[-1].seq
+            if self._waiting:
+                self._wake_soon()
         except BaseException as error:
             self._waiting.extendleft(reversed(events))
             group.error = error
