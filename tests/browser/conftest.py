@@ -239,3 +239,23 @@ def gallery(pictures: Path) -> Path:
     folder = Path(os.environ.get("FIELDBOOK_PICTURES") or pictures)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+async def visit(chromium):
+    """Opens a link on a device, and waits until the page is live."""
+    from playwright.async_api import async_playwright, expect
+
+    expect.set_options(timeout=STEP_S * 1000)
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+
+        async def open_(link, device, scheme="light"):
+            context = await browser.new_context(**device, color_scheme=scheme)
+            page = await context.new_page()
+            await page.goto(link)
+            await expect(page.locator("#line")).to_have_text("live")
+            return page
+
+        yield open_
+        await browser.close()

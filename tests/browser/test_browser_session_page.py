@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from tests.browser.devices import LAPTOP, PHONE
 from tests.browser.legible import unreadable
 from toolkit.harbor import front_desk, openings
 from toolkit.sessions import MemoryLog, Session, attend
@@ -12,14 +13,6 @@ from toolkit.sessions.http.app import Tokens, Welcome, serve
 
 pytestmark = pytest.mark.browser
 
-STEP_MS = 20_000
-LAPTOP = {"viewport": {"width": 1280, "height": 800}}
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "is_mobile": True,
-    "has_touch": True,
-    "device_scale_factor": 2,
-}
 WELCOME = Welcome("Ask about a bike.", "A script answers: all is simulated.", openings())
 MARKDOWN = """\
 # Your booking
@@ -47,26 +40,6 @@ async def served(agent=None):
             Session(log, "harbor"),
             f"{url}/sessions/harbor?token={tokens.issue('harbor', 'control')}",
         )
-
-
-@pytest.fixture
-async def visit(chromium):
-    """Opens a link on a device, and waits until the page is live."""
-    from playwright.async_api import async_playwright, expect
-
-    expect.set_options(timeout=STEP_MS)
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-
-        async def open_(link, device, scheme="light"):
-            context = await browser.new_context(**device, color_scheme=scheme)
-            page = await context.new_page()
-            await page.goto(link)
-            await expect(page.locator("#line")).to_have_text("live")
-            return page
-
-        yield open_
-        await browser.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

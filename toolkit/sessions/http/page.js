@@ -114,5 +114,8 @@ for (const key of document.querySelectorAll("#welcome button")) {
   };
 }
 $("steer").onclick = () => send("steer");
-$("stop").onclick = () => stop(target());
+$("stop").onclick = async () => {
+  if (!watched.begun) return stop(target());
+  for (const run of [...fold.active]) await stop(run);  // each of its workers
+};
 connect();

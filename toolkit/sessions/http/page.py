@@ -18,6 +18,7 @@ SCRIPTS = (
     "page_state.js",
     "page_words.js",
     "page_draw.js",
+    "page_experiment.js",
     "page_line.js",
     "page.js",
 )

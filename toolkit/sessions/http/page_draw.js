@@ -129,6 +129,7 @@ function draw() {
   fold.changed.clear();
   if (fold.hasGone) removeGone();
   insert(fresh);
+  drawExperiment();
   const nobodyRuns = target() === undefined;
   $("stop").disabled = nobodyRuns;
   $("steer").disabled = nobodyRuns;
@@ -196,7 +197,9 @@ function takeIn(name, data) {
   if (name === "live") welcome(data);
   else if (name === "reset") beginAnew();
   else if (name === "event") {
-    fold.apply(data);
+    if (data.seq > fold.cursor) watched.apply(data);
+    if (data.kind.startsWith("trial.")) fold.cursor = Math.max(fold.cursor, data.seq);
+    else fold.apply(data);
     if (first === null && data.kind !== "text.snapshot") first = data.id;
   }
 }
@@ -207,6 +210,8 @@ function later() {  // a timer, as no frame is drawn for a page in the backgroun
 
 function beginAnew() {
   fold = new Fold();
+  watched = new Watched();
+  document.body.classList.remove("experiment");
   first = undefined;
   grant = null;
   awaited = undefined;
