@@ -2,12 +2,18 @@
 
 import ast
 import inspect
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
+from toolkit.evals import Experiment, TrialResult
+from toolkit.evals.experiments.decision import EXIT_CODES
 from toolkit.traces.formats import known_formats
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +22,13 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("note
 COMMANDS = ("pip install uv && uv run fieldbook tour", "pip install uv && uv run pytest")
 SHOWN = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", README, re.DOTALL)
 """Each block of code, and what it is said to print."""
+WORKFLOW = re.compile(r"```yaml\n(on: .+?)```", re.DOTALL)
+RUN_PY = """
+from toolkit.evals import Experiment
+Experiment.load("made.jsonl").save("experiment.jsonl")
+"""
+"""What stands for a script that runs the cases."""
+POLICY = "name: refunds\nmin_pass_rate: 0.8\nmargin: 0.1\n"
 
 
 def names_in_map() -> set[str]:
@@ -92,3 +105,43 @@ def test_each_page_beside_the_notebooks_is_linked_from_the_front_page():
     pages = [page.name for page in (ROOT / "notebooks" / "pages").iterdir()]
     assert pages
     assert [name for name in pages if f"notebooks/pages/{name}" not in README] == []
+
+
+def test_the_workflow_of_the_front_page_is_that_of_the_page_about_gates():
+    page = (ROOT / "notebooks" / "pages" / "gate.md").read_text()
+    (workflow,) = WORKFLOW.findall(README)
+    assert WORKFLOW.findall(page) == [workflow]
+    steps = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
+    assert [step.get("uses", "").partition("@")[0] for step in steps if "run" not in step] == [
+        "actions/checkout",
+        "astral-sh/setup-uv",
+        "actions/upload-artifact",
+    ]
+
+
+def made(wrong_one_in):
+    """An experiment of an agent that is wrong so often."""
+    results = [TrialResult(str(n), 0, "scored", passed=n % wrong_one_in > 0) for n in range(1, 81)]
+    return Experiment("agent", results, len(results))
+
+
+def test_the_commands_of_the_workflow_let_a_good_agent_through_and_stop_a_worse_one(tmp_path):
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "evals" / "run.py").write_text(RUN_PY)
+    (tmp_path / "evals" / "policy.yaml").write_text(POLICY)
+    made(wrong_one_in=20).save(tmp_path / "evals" / "baseline.jsonl")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "GITHUB_STEP_SUMMARY": "summary.md"}
+    (workflow,) = WORKFLOW.findall(README)
+    commands = [
+        step["run"] for step in yaml.safe_load(workflow)["jobs"]["gate"]["steps"] if "run" in step
+    ]
+    # the environment is there, and `uv run` would only make it
+    commands = [command.removeprefix("uv run ") for command in commands]
+    made(wrong_one_in=40).save(tmp_path / "made.jsonl")
+    for lines, outcome in (("\n".join(commands), "pass"), (commands[-1], "fail")):
+        shell = ["bash", "-e", "-c", lines]
+        done = subprocess.run(shell, cwd=tmp_path, env=environment, timeout=300)
+        assert done.returncode == EXIT_CODES[outcome]
+        assert f"## Gate: {outcome}" in (tmp_path / "summary.md").read_text()
+        made(wrong_one_in=3).save(tmp_path / "experiment.jsonl")

@@ -329,7 +329,7 @@ def test_the_policy_and_the_workflow_of_the_page_are_ones_that_can_be_used(tmp_p
         if each.name not in ("name", "better"):
             assert getattr(rules, each.name), each.name
     steps = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
-    (run,) = [step["run"] for step in steps if step.get("name") == "gate"]
+    (run,) = [step["run"] for step in steps if "fieldbook gate" in step.get("run", "")]
     options = re.findall(r"--\w+", run)
     known = command("--help").output
     assert options == ["--baseline", "--summary"]
