@@ -66,7 +66,7 @@ async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, noteb
     await page.keyboard.press("c")
     await expect(page.get_by_text("2 codes")).to_be_visible()
     await press("Merge codes into a failure mode")
-    merge = page.get_by_role("button", name="Merge", exact=True)
+    merge = page.locator("button.fieldbook-page-button").get_by_text("Merge", exact=True)
     await merge.click()
     await expect(page.get_by_text("Choose one code or more in this list.").last).to_be_visible()
     await page.get_by_role("listbox").select_option("ignores the condition · 1")

@@ -167,6 +167,8 @@ async def rubric(page, panel, expect):
     await box.blur()
     await expect(panel.get_by_text("edited, not saved")).to_be_visible()
     await expect(panel.get_by_text("by the box: 10 of 14 agree")).to_be_visible()
+    await panel.get_by_role("button", name="feasible").click()
+    await expect(panel.get_by_label("What holds")).to_be_visible()
 
 
 async def session(page, panel, expect):

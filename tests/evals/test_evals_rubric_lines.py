@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.evals import Rubric, RuleJudge
-from toolkit.evals.judges.front_matter import located
+from toolkit.evals.judges.front_matter import fields_in, located, with_field
 from toolkit.records import RecordError
 
 HEAD = "---\nname: polite\n"
@@ -33,3 +33,39 @@ def test_a_rule_that_cannot_be_read_is_found_in_the_file_too():
 def test_a_field_of_the_whole_file_has_no_line():
     wrong = RecordError("it is blank", "polite.md", field="text")
     assert located(wrong, f"{HEAD}---\nQ?", "polite.md").line is None
+
+
+SOURCE = f"""\n{HEAD}criteria:  # in this order
+- a sentence alone
+- id: b
+  text: T
+  rule: says sorry
+---
+
+Q?
+"""
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "old", "new"),
+    [
+        ("criteria.1.rule", "says thanks", "rule: says sorry", "rule: says thanks"),
+        ("criteria.1.text", "No: never # ever", "text: T", 'text: "No: never # ever"'),
+        ("criteria.1.required", "true", "says sorry", "says sorry\n  required: true"),
+        ("criteria.0", "another one", "a sentence alone", "another one"),
+        ("name", "kind", "name: polite", "name: kind"),
+    ],
+)
+def test_a_field_is_put_into_the_text_and_every_other_letter_stays(field, value, old, new):
+    assert with_field(SOURCE, "polite.md", field, value) == SOURCE.replace(old, new)
+
+
+def test_a_sentence_alone_becomes_a_criterion_with_a_rule():
+    whole = {"id": "c1", "text": "It's said", "rule": 'says "it"'}
+    fields = fields_in(with_field(SOURCE, "polite.md", "criteria.0", whole), "polite.md")
+    assert fields["criteria"][0] == whole
+
+
+def test_a_field_without_a_place_in_the_text_is_refused():
+    with pytest.raises(ValueError, match=r"criteria\.0\.rule has no place"):
+        with_field(f"{HEAD}criteria:\n- {{}}\n---\nQ?", "polite.md", "criteria.0.rule", "x")

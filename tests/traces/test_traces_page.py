@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.opcodes import counted
 from toolkit import render
 from toolkit.traces import Step, Trace, step_anchor, trace_html
+from toolkit.traces.amounts import seconds
 from toolkit.traces.brief import shortened
 from toolkit.traces.outline import failures, outline
 from toolkit.traces.page_head import SHOWS_END
@@ -741,3 +742,23 @@ def test_one_actor_has_one_name_on_a_page():
     assert 'aria-label="2 support · Bye"' in html
     assert '<span class="assistant">support</span>' in html
     assert "assistant: " not in html
+
+
+def test_the_title_is_one_message_and_never_two_of_them_as_a_quote():
+    steps = [Step("1", "message", "user", " "), Step("2", "message", "user", "Move it.")]
+    steps += [Step("3", "message", "assistant", "Done."), Step("4", "message", "user", "No!")]
+    assert "“<bdi>Move it.</bdi>”" in trace_html(Trace("t1", steps))
+
+
+def test_a_title_has_room_for_a_whole_request():
+    asked = "Is a bike free on Sunday? " * 5
+    assert f"“<bdi>{asked.strip()}</bdi>”" in trace_html(
+        Trace("t1", [Step("1", "message", "user", asked)])
+    )
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "words"), [(9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1 min 0 s")]
+)
+def test_a_duration_is_in_whole_seconds_from_ten_on(duration_s, words):
+    assert seconds(duration_s) == words

@@ -3,6 +3,7 @@ press.
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -183,6 +184,18 @@ def test_each_rater_has_a_position_of_their_own(store):
     assert (
         AnnotationPanel(some_traces(2), store=store, rater="bo").position == "1 of 2 · 0 labelled"
     )
+
+
+def test_how_many_others_labelled_a_trace_is_said_once_ones_own_label_is_saved(store):
+    for rater in ("bo", "cy"):
+        press(AnnotationPanel(some_traces(1), store=store, rater=rater), "fail", "Wrong.")
+    panel = AnnotationPanel(some_traces(2), store=store, rater="ada")
+    shown = f"{panel.message}{panel.page.note.value}"
+    assert not re.search("other rater|bo|cy|fail|Wrong", shown)
+    press(panel, "pass", "Fine.")
+    assert panel.message.endswith("t1 is a pass. 2 other raters labelled it too.")
+    press(panel, "pass", "Fine too.")
+    assert "other rater" not in panel.message
 
 
 def test_the_rater_is_the_user_of_the_environment_unless_named(store, monkeypatch):

@@ -10,7 +10,7 @@ from toolkit.sessions import MemoryLog, Session
 from toolkit.views import SessionPanel
 from toolkit.views.panels.logstrip import LogStrip
 from toolkit.views.panels.screen import Screen
-from toolkit.views.panels.talk import conversation_html
+from toolkit.views.panels.talk import SHOWN_ITEMS, conversation_html
 
 WORDS = [f"word{n} " for n in range(40)]
 
@@ -196,6 +196,16 @@ async def test_an_answer_is_shown_as_markdown_and_what_the_agent_was_told_is_fol
     html = conversation_html(await session.conversation())
     assert "<strong>free</strong> &lt;b&gt;" in html
     assert "<details><summary>what the agent was told</summary>" in html
+
+
+async def test_what_a_reader_need_not_know_takes_no_room_from_what_is_said():
+    session = Session(MemoryLog(), "words")
+    await session.say("The first words.")
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    for number in range(SHOWN_ITEMS):
+        await run.tool_result(f"call-{number}", "an answer")
+    await run.finish()
+    assert "The first words." in conversation_html(await session.conversation())
 
 
 async def test_words_steer_the_agent_while_it_answers_and_else_are_a_message():

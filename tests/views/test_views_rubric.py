@@ -537,3 +537,42 @@ async def test_the_lines_of_an_edit_are_marked_until_it_is_saved_or_reverted(pat
     panel.save.click()
     await panel.settled()
     assert 'class="gone"' not in html(panel)
+
+
+async def test_a_form_edits_one_criterion_in_the_text_and_no_other_letter(path):
+    RUBRIC.save(path)
+    path.write_text(path.read_text().replace("name: polite", "name: polite  # mine"))
+    panel = await opened(None, path)
+    assert panel.form.tabs.options == ("as text", "sorry")
+    panel.form.tabs.value = "sorry"
+    assert (panel.form.claim.value, panel.form.rule.value) == ("It says sorry.", "says sorry")
+    before = panel.box.value
+    panel.form.rule.value = "says thanks"
+    await panel.settled()
+    assert panel.box.value == before.replace("rule: says sorry", "rule: says thanks")
+    assert panel.after != panel.before
+    assert "Not saved yet" in panel.message
+    panel.form.required.value = True
+    panel.form.claim.value = f"Kind: {HOSTILE}"
+    await panel.settled()
+    (criterion,) = Rubric.parse(panel.box.value).criteria
+    assert criterion == Criterion("sorry", f"Kind: {HOSTILE}", "says thanks", True)
+    panel.revert.click()
+    assert panel.form.claim.value == "It says sorry."
+
+
+async def test_a_form_shows_what_the_box_says_and_keeps_an_edit_that_is_no_rubric(path):
+    panel = await opened(path)
+    panel.form.tabs.value = "sorry"
+    await typed(panel, "It says sorry.", "It is kind.")
+    assert panel.form.claim.value == "It is kind."
+    panel.form.claim.value = " "
+    await panel.settled()
+    assert "no blank criterion" in panel.message
+    panel.form.claim.value = "It is brief."
+    await panel.settled()
+    assert Rubric.parse(panel.box.value).criteria[0].text == "It is brief."
+    await typed(panel, "criteria:\n- id", "criteria: [\n- id")
+    panel.form.claim.value = "It is long."
+    assert "Not put into the text" in panel.message
+    assert "It is long." not in panel.box.value

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+FEW_S = 9.95
+"""A duration of fewer seconds has a tenth of one."""
 MINUTE_S = 60
 HOUR_S = 3600
 
@@ -44,11 +46,13 @@ def dollars(cost_usd: float) -> str:
 def seconds(duration_s: float) -> str:
     """A duration.
 
-    >>> seconds(0.42), seconds(134), seconds(7500)
-    ('0.4 s', '2 min 14 s', '2 h 5 min')
+    >>> seconds(0.42), seconds(59.3), seconds(134), seconds(7500)
+    ('0.4 s', '59 s', '2 min 14 s', '2 h 5 min')
     """
-    if duration_s < MINUTE_S:
+    if duration_s < FEW_S:
         return f"{duration_s:.1f} s"
+    if round(duration_s) < MINUTE_S:
+        return f"{duration_s:.0f} s"
     if duration_s < HOUR_S:
         minutes, rest = divmod(round(duration_s), MINUTE_S)
         return f"{minutes} min {rest} s"

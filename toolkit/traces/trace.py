@@ -79,6 +79,16 @@ class Trace:
 def title(trace: Trace, max_chars: int = TITLE_CHARS) -> str:
     """The title that the source states, else the first words of the user; empty without either."""
     stated = trace.meta.get("title")
-    text = stated if isinstance(stated, str) and stated.strip() else trace.text("user")
+    text = stated if isinstance(stated, str) and stated.strip() else _first_words(trace, "user")
     words = " ".join(text.split(None, max_chars))  # each of the words has a letter at least
     return words if len(words) <= max_chars else words[: max_chars - 1] + "…"
+
+
+def _first_words(trace: Trace, actor: str) -> str:
+    """The first message of an actor that has words: two messages in one line would be a quote that
+    nobody said.
+    """
+    for step in trace.steps:
+        if step.kind == "message" and step.actor == actor and step.content.strip():
+            return step.content
+    return ""

@@ -74,7 +74,8 @@ function made(name, text, look) {
 
 // as the page of a trace says it
 function duration(value) {
-  if (value < 60) return `${value.toFixed(1)} s`;
+  if (value < 9.95) return `${value.toFixed(1)} s`;
+  if (Math.round(value) < 60) return `${value.toFixed(0)} s`;
   const [minutes, rest] = [Math.floor(Math.round(value) / 60), Math.round(value) % 60];
   if (value < 3600) return `${minutes} min ${rest} s`;
   const inMinutes = Math.round(value / 60);
@@ -166,8 +167,7 @@ function drawList() {
   const count = (n) => n.toLocaleString("en");
   element("more").textContent = `Show more: ${count(limit)} of ${count(order.length)} are shown`;
   element("failed-first").setAttribute("aria-pressed", failedFirst);
-  element("found").textContent = words.length || order.length > limit
-    ? `${order.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : "";
+  element("found").textContent = words.length ? `${count(order.length)} of ${count(rows.length)}` : "";
 }
 
 async function find() {

@@ -1,5 +1,6 @@
 """The form of a rubric's file: Markdown under YAML front matter, or YAML alone."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,57 @@ def source_of(fields: dict[str, Any], path: str | Path) -> str:
 
 def _dump(fields: dict[str, Any]) -> str:
     return str(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100))
+
+
+def with_field(source: str, file: str | Path, field: str, value: Any) -> str:
+    """The text of a file with another value of a field such as ``criteria.0.rule``; every other
+    letter stays as it is. Raises ValueError where the text has no place for it.
+    """
+    wanted = fields_in(source, file)
+    _set(wanted, field, value)
+    for spelling in (str(value), json.dumps(value, ensure_ascii=False)):
+        text = _spelled(source, file, field, spelling)
+        try:
+            if fields_in(text, file) == wanted:
+                return text
+        except RecordError:
+            pass  # a sentence with a colon, say, which needs the quotes of the second spelling
+    raise ValueError(f"{field} cannot be put in here: write it in the text")
+
+
+def _set(fields: Any, field: str, value: Any) -> None:
+    """Put a value into fields that hold each other."""
+    *names, last = field.split(".")
+    for name in names:
+        fields = fields[int(name) if isinstance(fields, list) else name]
+    fields[int(last) if isinstance(fields, list) else last] = value
+
+
+def _spelled(source: str, file: str | Path, field: str, spelling: str) -> str:
+    """The text of a file with `spelling` where the value of a field stands, or as a new line of
+    what holds the field.
+    """
+    head, _ = _parts(source, file)
+    node = yaml.compose(head, yaml.BaseLoader)
+    *names, last = field.split(".")
+    for name in names:
+        node = _child(node, name)
+    place = _child(node, last)
+    if place:
+        begin, end = place.start_mark.index, place.end_mark.index
+    elif isinstance(node, yaml.MappingNode) and node.value:
+        begin = end = node.value[-1][1].end_mark.index
+        indent = " " * node.value[0][0].start_mark.column
+        spelling = f"\n{indent}{last}: {spelling}"
+    else:
+        raise ValueError(f"{field} has no place in the text: write it there")
+    shift = _begin_of_yaml(source, file)
+    return source[: begin + shift] + spelling + source[end + shift :]
+
+
+def _begin_of_yaml(source: str, file: str | Path) -> int:
+    """How many letters of the text of a file stand before those that `_parts` returns."""
+    parts = FRONT_MATTER.match(source)
+    if parts is None or Path(file).suffix in YAML_SUFFIXES:
+        return 0
+    return parts.start(1) - source.count("\n", 0, parts.start(1))

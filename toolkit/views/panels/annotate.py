@@ -27,6 +27,7 @@ from toolkit.views.panels.verdicts import (
     LOOKS,
     UNSAVED,
     UNSAVED_STEP,
+    others_words,
     reason_box,
     says_the_same,
 )
@@ -253,6 +254,7 @@ class AnnotationPanel(Panel):
         self._store.add(label)
         labels = self._labels()
         message = f"{len(labels)} saved. The newest: {label.trace_id} is a {label.verdict}."
+        message += others_words(self._store.labels(), label)
         judged = self._judged.get(label.trace_id)
         if judged:
             message += f" The judge says {judged.verdict or 'nothing that counts'}."

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from toolkit import render
-from toolkit.evals import Alignment, Label, Verdict
+from toolkit.evals import Alignment, Label, Verdict, align
 
-__all__ = ["agreement_dots", "changes_table", "rate_words", "who_says"]
+__all__ = ["NOT_JUDGED", "alignment_of", "judged_html", "rate_words", "who_says"]
 
-NOT_JUDGED = "…"
+NOT_JUDGED = "not judged yet"
+NO_WORD = "…"
 MOST_DOTS = 60
 """Of more labels no dots are drawn: nobody counts them."""
 
@@ -21,6 +22,31 @@ def who_says(labels: Sequence[Label]) -> str:
     if kinds <= {"human"}:
         return "you say"
     return f"{min(raters)} says"
+
+
+def judged_html(
+    labels: Mapping[str, Label], before: Sequence[Verdict], after: Sequence[Verdict]
+) -> render.Html:
+    """How far the verdicts before and after an edit agree with the labels, and a row for each."""
+    rows = []
+    shown = alignment_of(labels, after or before)
+    if shown:
+        rows.append(render.tag("strong", shown.title))
+        rows.append(render.tag("div", shown.subtitle, class_="soft"))
+    for name, judged in (("file", before), ("box", after)):
+        alignment = alignment_of(labels, judged)
+        rate = rate_words(alignment) if alignment else NOT_JUDGED
+        rows.append(render.tag("div", f"by the {name}: {rate}"))
+        rows.append(agreement_dots(labels, judged))
+    rows.append(changes_table(list(labels.values()), before, after))
+    return render.block(*rows)
+
+
+def alignment_of(labels: Mapping[str, Label], verdicts: Sequence[Verdict]) -> Alignment | None:
+    """How far verdicts agree with the labels; None where there are none."""
+    if not verdicts:
+        return None
+    return align([labels[verdict.trace_id] for verdict in verdicts], verdicts)
 
 
 def changes_table(
@@ -115,7 +141,7 @@ def _judged(label: Label, word: str, says: str) -> render.Html:
 
 def _word(verdict: Verdict | None) -> str:
     if verdict is None:
-        return NOT_JUDGED
+        return NO_WORD
     return verdict.verdict or "unscored"
 
 
@@ -127,7 +153,7 @@ def _why(verdict: Verdict | None) -> str:
 
 def _change(label: Label, before: str, now: str) -> str:
     """What an edit did to a verdict, in words; blank where it did nothing."""
-    if before == now or NOT_JUDGED in (before, now):
+    if before == now or NO_WORD in (before, now):
         return ""
     if now == label.verdict:
         return "now agrees"

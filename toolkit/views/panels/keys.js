@@ -37,7 +37,7 @@ function reading(root) {
     const shown = frame();
     const top = (element) => element.getBoundingClientRect().top;
     const target = top(part) - top(step) < shown.clientHeight / 2 ? step : part; // the head of a step stays with it
-    const far = () => top(target) - Math.max(topOf(), top(shown)) - 8;
+    const far = () => top(target) - Math.max(topOf(), top(shown)) - 12;
     sought = step;
     shown.scrollTop += far(); // twice, for what came into view on the way has its true height only now
     requestAnimationFrame(() => ((shown.scrollTop += far()), show()));

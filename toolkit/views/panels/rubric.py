@@ -7,13 +7,13 @@ judged, so a dead kernel costs nothing; Save makes the draft the file.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from ipywidgets import HTML, Box, Textarea, VBox, Widget
 
 from toolkit import render
 from toolkit.evals import (
-    Alignment,
     Judge,
     JudgeLike,
     Label,
@@ -22,14 +22,14 @@ from toolkit.evals import (
     SklearnJudge,
     Verdict,
     VerdictStore,
-    align,
     judge_traces,
 )
 from toolkit.evals.judges.front_matter import located
 from toolkit.models.tape import asks_live
 from toolkit.records import RecordError
 from toolkit.traces import Trace
-from toolkit.views.panels.changes import agreement_dots, changes_table, rate_words
+from toolkit.views.panels.changes import NOT_JUDGED, alignment_of, judged_html, rate_words
+from toolkit.views.panels.criteria import CriteriaForm
 from toolkit.views.panels.draft import Draft, placed
 from toolkit.views.panels.judged import judged_by_html, with_rubric
 from toolkit.views.panels.marked import MarkedBox, edit_words
@@ -40,7 +40,6 @@ from toolkit.views.words import quantity
 
 __all__ = ["RubricPanel"]
 
-NOT_JUDGED = "not judged yet"
 PAID_RUN_GOES_ON = "A paid run of the rubric as it was goes on; its verdicts are kept."
 PAID_RUN_IN_THE_WAY = (
     "A paid run is under way. Press Judge again to break it off and judge what the box says now: "
@@ -131,6 +130,8 @@ class RubricPanel(Panel):
         self.box.add_class("fieldbook-write")
         self.box.observe(lambda _: self._edited(), "value")
         self._marked = MarkedBox(self.box)
+        put_in = partial(setattr, self.box, "value")
+        self.form = CriteriaForm(self.path, put_in, partial(self.say, problem=True))
         self._mark()
         self.again = button(
             "Judge",
@@ -150,7 +151,9 @@ class RubricPanel(Panel):
         """The only page: the box with its buttons, and beside it the table of verdicts."""
         buttons = Box([self.again, self.save, self.revert]).add_class("fieldbook-row")
         side = (
-            VBox([self._marked, buttons, page.note]).add_class("fieldbook-side").add_class("wide")
+            VBox([self.form, self._marked, buttons, page.note])
+            .add_class("fieldbook-side")
+            .add_class("wide")
         )
         table = Box([self._table]).add_class("fieldbook-frame")
         return [Box([side, table]).add_class("fieldbook-columns")]
@@ -176,14 +179,8 @@ class RubricPanel(Panel):
 
     def agreement(self, verdicts: list[Verdict]) -> str:
         """In words, how far `verdicts` agree with the labels, and on how many."""
-        alignment = self._alignment(verdicts)
+        alignment = alignment_of(self.labels, verdicts)
         return f"{rate_words(alignment)} ({alignment.subtitle})" if alignment else NOT_JUDGED
-
-    def _alignment(self, verdicts: list[Verdict]) -> Alignment | None:
-        """How far `verdicts` agree with the labels; None where there are no verdicts."""
-        if not verdicts:
-            return None
-        return align([self.labels[verdict.trace_id] for verdict in verdicts], verdicts)
 
     async def settled(self, timeout_s: float = 600.0) -> None:
         """Wait until what was last asked is answered. Raises TimeoutError after `timeout_s`."""
@@ -266,19 +263,8 @@ class RubricPanel(Panel):
         self.head.value = judged_by_html(rubric, judge, [state, *facts])
 
     def _draw_table(self) -> None:
-        rows = []
-        shown = self._alignment(self.after or self.before)
-        if shown:
-            rows.append(render.tag("strong", shown.title))
-            rows.append(render.tag("div", shown.subtitle, class_="soft"))
-        for name, judged in (("file", self.before), ("box", self.after)):
-            alignment = self._alignment(judged)
-            rate = rate_words(alignment) if alignment else NOT_JUDGED
-            rows.append(render.tag("div", f"by the {name}: {rate}"))
-            rows.append(agreement_dots(self.labels, judged))
-        labels = [self.labels[trace.id] for trace in self.traces]
-        rows.append(changes_table(labels, self.before, self.after))
-        self._table.value = render.block(*rows)
+        labels = {trace.id: self.labels[trace.id] for trace in self.traces}
+        self._table.value = judged_html(labels, self.before, self.after)
 
     def _edited(self) -> None:
         """Put what the box says on disk as a draft, and judge by it."""
@@ -291,6 +277,7 @@ class RubricPanel(Panel):
 
     def _mark(self) -> None:
         self._marked.mark(self._draft.saved, self.box.value)
+        self.form.show(self.box.value)
 
     def _save(self) -> None:
         text = self.box.value

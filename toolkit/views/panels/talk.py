@@ -8,6 +8,7 @@ __all__ = ["conversation_html"]
 SHOWN_CHARS = 1_500
 """Of a longer text the end is shown."""
 SHOWN_ITEMS = 12
+"""So many of the newest are shown; what `UNSEEN` leaves out does not count."""
 LOOKS = {"message": "user", "text.delta": "assistant"}
 """How the words of each kind look."""
 UNSEEN = {"model.usage", "lease.renewed", "tool.result"}
@@ -18,10 +19,12 @@ NAMES = ("name", "why", "question", "content")
 
 def conversation_html(conversation: Conversation) -> render.Html:
     """The end of a conversation: words as Markdown, tool calls and signals."""
-    rows = []
-    for item in conversation.items[-SHOWN_ITEMS:]:
+    rows: list[render.Html] = []
+    for item in reversed(conversation.items):
+        if len(rows) == SHOWN_ITEMS:
+            break
         if item.kind not in UNSEEN or item.data.get("error"):
-            rows.append(_item_html(item))
+            rows.insert(0, _item_html(item))
     if conversation.runs:
         rows.append(_state_html(conversation))
     return render.block(*rows)

@@ -1,12 +1,15 @@
 """The verdicts on an `AnnotationPanel`: their buttons, their keys, and the box for the reason."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ipywidgets import Layout, Textarea
 
 from toolkit.evals.labels.labels import Judgement, Label
+from toolkit.views.words import quantity
 
-__all__ = ["HELP", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP", "reason_box", "says_the_same"]
+__all__ = ["HELP", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP"]
+__all__ += ["others_words", "reason_box", "says_the_same"]
 
 
 class Look(NamedTuple):
@@ -78,3 +81,14 @@ def reason_box(why: str) -> Textarea:
 def says_the_same(one: Label, other: Label) -> bool:
     """Whether two labels of a trace have the same verdict, reason and step."""
     return (one.verdict, one.why, one.step) == (other.verdict, other.why, other.step)
+
+
+def others_words(labels: Iterable[Label], mine: Label) -> str:
+    """How many other raters labelled the same trace; blank where none did. What they say is not
+    told: whoever reads it is no longer blind.
+    """
+    others = set()
+    for label in labels:
+        if label.trace_id == mine.trace_id and label.rater != mine.rater:
+            others.add(label.rater)
+    return f" {quantity(len(others), 'other rater')} labelled it too." if others else ""
