@@ -1,8 +1,8 @@
 """What all tests share: where the data is, and which tests may be skipped on a bare machine.
 
-A test marked ``browser`` or ``nats`` is skipped where its program is missing, unless
-FIELDBOOK_REQUIRE (a list such as
-``browser,nats``) names the mark: then the same test fails, so that a build cannot go green by skipping.
+A test marked ``browser``, ``nats`` or ``sandbox`` is skipped where its program is missing, unless
+FIELDBOOK_REQUIRE (a list such as ``browser,nats,sandbox``) names the mark: then the same test fails, so
+that a build cannot go green by skipping.
 """
 
 import os
@@ -52,7 +52,16 @@ def missing_for_nats() -> str | None:
     )
 
 
-NEEDS = {"browser": missing_for_browser, "nats": missing_for_nats}
+def missing_for_sandbox() -> str | None:
+    from toolkit.harness import sandbox
+
+    missing = [kind for kind in sandbox.KINDS if not sandbox.runs(kind)]
+    if missing:
+        return f"no sandbox of {' and '.join(missing)}: install bubblewrap and util-linux"
+    return None
+
+
+NEEDS = {"browser": missing_for_browser, "nats": missing_for_nats, "sandbox": missing_for_sandbox}
 
 
 def required() -> set[str]:

@@ -31,7 +31,7 @@ ROOMS = (
 NOT_RESULTS = {"Format", "Judge", "RuleJudge", "Answer", "Request", "ClaudeModel", "ScriptedModel"}
 NOT_RESULTS |= {"LoopbackServer", "ToolCall", "Desk", "NatsServer", "Item", "Harness", "Planner"}
 NOT_RESULTS |= {"Generator", "Evaluator", "TextFile", "Talk", "ChatModel", "Effect"}
-NOT_RESULTS |= {"ExpectedCall", "StateRules"}
+NOT_RESULTS |= {"ExpectedCall", "StateRules", "Sandbox"}
 """What people make and hand over, and what does the work: nobody looks at it as at a result."""
 
 

@@ -7,61 +7,34 @@ group.
 """
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from typing import Any, NamedTuple
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 NOT_STARTED = 127
 """Exit code of a warden whose child could not be started."""
 
 
-class Limits(NamedTuple):
-    """Limits of each of a child's processes, on POSIX; None leaves one as it is. macOS has no
-    `memory_bytes`.
-    """
-
-    cpu_s: int | None = None
-    memory_bytes: int | None = None
-    """Address space."""
-    file_bytes: int | None = None
-    """Size of each file that it writes."""
-    processes: int | None = None
-    """Processes of this user. Linux does not hold root to it."""
-
-
-def command(argv: list[str], limits: Limits | None = None) -> list[str]:
+def command(argv: list[str]) -> list[str]:
     """The command line that runs `argv` under a warden. Start it with ``stdin=PIPE`` and keep that
     pipe open.
 
     The warden exits with the child's exit code, or with 128 plus the signal that ended the child;
     no member of the child's process group is left by then.
     """
-    return [sys.executable, "-I", "-S", __file__, json.dumps(limits or Limits()), *argv]
+    return [sys.executable, "-I", "-S", __file__, *argv]
 
 
-def _restrict(limits: Limits) -> None:
-    """Before the child's first instruction: set its limits; on Linux a SIGKILL of the warden itself
-    reaches it too.
-    """
-    import resource
-
+def _end_with_warden() -> None:
+    """Before the child's first instruction: on Linux a SIGKILL of the warden itself reaches it."""
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if sys.platform == "darwin":
-        limits = limits._replace(memory_bytes=None)
-    names = resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC
-    for name, value in zip(names, limits, strict=True):
-        if value is not None:
-            hard = resource.getrlimit(name)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(name, (value, value))
 
 
 def _kill_group(child: "subprocess.Popen[bytes]") -> None:
@@ -72,13 +45,13 @@ def _kill_group(child: "subprocess.Popen[bytes]") -> None:
             child.kill()
 
 
-def main(limits: Limits, argv: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run `argv`, wait for it or for the end of stdin, whichever comes first."""
     options: dict[str, Any] = {}
     if os.name == "posix":
         with contextlib.suppress(PermissionError):
             os.setsid()
-        options = {"process_group": 0, "preexec_fn": lambda: _restrict(limits)}
+        options = {"process_group": 0, "preexec_fn": _end_with_warden}
     try:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **options)
     except (OSError, subprocess.SubprocessError) as error:
@@ -98,4 +71,4 @@ def main(limits: Limits, argv: list[str]) -> int:
 
 if __name__ == "__main__":
     # os._exit: the thread that reads stdin is still blocked, and nothing here needs unwinding.
-    os._exit(main(Limits(*json.loads(sys.argv[1])), sys.argv[2:]))
+    os._exit(main(sys.argv[1:]))

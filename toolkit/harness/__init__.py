@@ -15,7 +15,7 @@ of a role makes a red check green.
 True
 """
 
-from toolkit.harness.commands import CheckResult, run_check, run_criterion
+from toolkit.harness.box import CheckResult
 from toolkit.harness.contract import (
     Contract,
     ContractError,
@@ -27,6 +27,7 @@ from toolkit.harness.contract import (
 from toolkit.harness.demo import demo_harness, run_demo
 from toolkit.harness.loop import Harness
 from toolkit.harness.roles import Evaluator, Generator, Planner
+from toolkit.harness.sandbox import Sandbox, SandboxUnavailable
 from toolkit.harness.turns import Budget
 from toolkit.harness.verify import (
     CriterionVerdict,
@@ -50,6 +51,8 @@ __all__ = [
     "Harness",
     "Outcome",
     "Planner",
+    "Sandbox",
+    "SandboxUnavailable",
     "TextFile",
     "Workspace",
     "WorkspaceError",
@@ -59,8 +62,6 @@ __all__ = [
     "green_before",
     "propose_contract",
     "read_contract",
-    "run_check",
-    "run_criterion",
     "run_demo",
     "score_check",
 ]

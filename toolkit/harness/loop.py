@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from toolkit.harness import roles
-from toolkit.harness.commands import CheckResult, run_criterion
+from toolkit.harness.box import CheckResult
 from toolkit.harness.contract import Contract, ContractError, Criterion, TextFile, propose_contract
 from toolkit.harness.roles import Evaluator, Generator, Planner
+from toolkit.harness.sandbox import Sandbox, SandboxUnavailable
 from toolkit.harness.turns import Budget, Stop, Turns
 from toolkit.harness.verify import (
     CriterionVerdict,
@@ -43,6 +44,8 @@ class Harness:
     workspace: Workspace
     session: Session
     budget: Budget = field(default_factory=Budget)
+    sandbox: Sandbox | None = None
+    """Where checks run; None takes the best that runs here, and refuses to build without one."""
 
     async def run(self, goal: str) -> Outcome:
         """Build `goal`. What goes wrong in a build is an `Outcome`, not an exception.
@@ -70,6 +73,8 @@ class Harness:
 
     async def _steps(self, goal: str) -> tuple[Ended, str]:
         try:
+            self._sandbox = self.sandbox or Sandbox.best()
+            self._turns.so_far = replace(self._turns.so_far, banner=self._sandbox.banner)
             self._turns.open_journal((self.planner, self.generator, self.evaluator))
             self.workspace.restart(goal)
             await self._plan()
@@ -84,6 +89,8 @@ class Harness:
             return stop.ended, stop.why
         except BudgetExceeded as error:
             return "budget", str(error)
+        except SandboxUnavailable as error:
+            return "error", str(error)
         except (ValueError, OSError) as error:
             return "error", f"{type(error).__name__}: {error}"
 
@@ -205,12 +212,16 @@ class Harness:
         check_events: dict[str, str] = {}
         records: list[dict[str, Any]] = []
         for criterion in contract.criteria:
-            checking = run_criterion(criterion, self.workspace.attempt)
+            checking = self._sandbox.run(
+                criterion.command, self.workspace.attempt, criterion.files, criterion.timeout_s
+            )
             result = await self._turns.bounded(checking)
             results[criterion.id] = result
             record = _check_record(criterion, result)
             records.append(record)
-            measured = {"round": number, "seconds": round(result.seconds, 3)}
+            measured: dict[str, Any] = {"round": number, "seconds": round(result.seconds, 3)}
+            if result.banner:
+                measured["banner"] = result.banner
             ack = await run.append("check.result", record | measured)
             check_events[criterion.id] = ack.event.id
         self.workspace.write(f"checks/round-{number}.json", records)
@@ -232,13 +243,15 @@ async def _log_file(run: Run, file: TextFile, number: int, refused: str) -> None
 def _check_record(criterion: Criterion, result: CheckResult) -> dict[str, Any]:
     """What the folder keeps of a check.
 
-    How long it took is not in it: the Evaluator's question must not change with it.
+    How long it took, and on which machine, is not in it: the Evaluator's question must not change
+    with it.
     """
     finding, why = score_check(criterion, result)
     record = asdict(result)
     record["stdout"] = clip(result.stdout)
     record["stderr"] = clip(result.stderr)
     del record["seconds"]
+    del record["banner"]
     return {
         "criterion": criterion.id,
         "finding": finding,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from toolkit.harness.commands import CheckResult
+from toolkit.harness.box import CheckResult
 from toolkit.harness.contract import Contract, Criterion
 from toolkit.shown import Shown
 from toolkit.traces import Source
@@ -49,6 +49,8 @@ class Outcome(Shown):
     """Calls that this run made; the journal answered the `replayed_calls`."""
     replayed_calls: int = 0
     sources: tuple[Source, ...] = ()
+    banner: str = ""
+    """What the checks ran without, where there was no sandbox."""
 
 
 def score_check(criterion: Criterion, result: CheckResult | None) -> tuple[Grade, str]:

@@ -1,9 +1,9 @@
 """A small build by scripted roles: a CSV report whose first version has one planted defect.
 
 The roles are simulated; the contract, the checks, the loop and the session are the real ones, and
-the scripted answers travel through the real SDK over loopback. The command of a check is a plain
-process: it runs as you, with your files and your network. What is reported is counted from the
-session's events.
+the scripted answers travel through the real SDK over loopback. The commands of the checks run in a
+`Sandbox`; where none runs they run without one, which is said in the figures, for these builds ship
+with Fieldbook. What is reported is counted from the session's events.
 """
 
 import json
@@ -19,6 +19,7 @@ import yaml
 from toolkit.events import Event
 from toolkit.harness.loop import Harness
 from toolkit.harness.roles import Evaluator, Generator, Planner
+from toolkit.harness.sandbox import Sandbox
 from toolkit.harness.workspace import Workspace
 from toolkit.models import Answer, Ledger, Request, connect_model
 from toolkit.sessions import Session
@@ -144,7 +145,9 @@ async def demo_harness(
 
     async with connect_model(policy=policy, ledger=ledger) as model:
         workspace = Workspace(folder)
-        yield Harness(Planner(model), Generator(model), Evaluator(model), workspace, session)
+        roles = Planner(model), Generator(model), Evaluator(model)
+        sandbox = Sandbox.best(unsafe=True)
+        yield Harness(*roles, workspace, session, sandbox=sandbox)
 
 
 async def run_demo(folder: str | Path, session: Session) -> dict[str, Any]:
