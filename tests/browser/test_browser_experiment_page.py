@@ -133,7 +133,9 @@ async def test_an_experiment_is_watched_paused_resumed_and_stopped_on_a_phone(
         for _ in range(12):
             gate.release()
         stands = phone.locator(".stands")
-        await expect(stands).to_have_text("running · 12 of 40 trials done · 4 running · 24 waiting")
+        await expect(stands).to_have_text(
+            "running · simulated · 12 of 40 trials done · 4 running · 24 waiting"
+        )
         await expect(phone.get_by_label("Your words")).to_be_hidden()
         await expect(phone.locator("#name")).to_have_text(HOSTILE)
         await expect(phone.locator(".tile", has_text="pass rate")).to_contain_text("0.67")
@@ -143,12 +145,16 @@ async def test_an_experiment_is_watched_paused_resumed_and_stopped_on_a_phone(
         await expect(phone.get_by_text("user asked: pause · heard")).to_be_visible()
         for _ in range(4):
             gate.release()
-        await expect(stands).to_have_text("paused · 16 of 40 trials done · 0 running · 24 waiting")
+        await expect(stands).to_have_text(
+            "paused · simulated · 16 of 40 trials done · 0 running · 24 waiting"
+        )
         await phone.get_by_role("button", name="Resume").tap()
-        await expect(stands).to_have_text("running · 16 of 40 trials done · 4 running · 20 waiting")
+        await expect(stands).to_have_text(
+            "running · simulated · 16 of 40 trials done · 4 running · 20 waiting"
+        )
         await phone.get_by_role("button", name="Stop").tap()
         await expect(phone.get_by_text("To go on, call evaluate again")).to_be_visible()
-        await expect(stands).to_have_text("ended · 16 of 40 trials done")
+        await expect(stands).to_have_text("ended · simulated · 16 of 40 trials done")
         finished = await run
         assert sum(result.status == "not run" for result in finished.results) == 24
         await expect(phone.get_by_role("button", name="Pause")).to_be_disabled()

@@ -95,6 +95,30 @@ from toolkit.harbor.files import DATA, LABELS
 from toolkit.views import AdjudicationPanel
 
 AdjudicationPanel(load_traces(), [DATA / LABELS], store="adjudicate.jsonl", rater="cy")""",
+    "experiment": """\
+import asyncio
+
+from toolkit.evals.experiments import Case, evaluate
+from toolkit.evals.scorers import answered, no_repeated_calls, tools_succeeded
+from toolkit.harbor import load_traces
+from toolkit.sessions import MemoryLog, Session
+from toolkit.views import ExperimentPanel
+
+traces = load_traces()[:120]
+by_case = {f"talk-{n // 2:02}": traces[n : n + 2] for n in range(0, 120, 2)}
+let_through = asyncio.Semaphore(84)
+
+async def replay(case, trial):
+    await let_through.acquire()
+    return by_case[case.id][trial]
+
+cases = [Case(id_, "a talk at the front desk") for id_ in by_case]
+scorers = [no_repeated_calls, tools_succeeded, answered]
+store = Session(MemoryLog(), "experiment")
+task = asyncio.create_task(
+    evaluate(replay, cases, scorers, trials=2, concurrency=6, store=store, name="front desk, v1")
+)
+ExperimentPanel(store, by="ada")""",
 }
 FIRST_S = 120
 """How long a kernel may take for its imports, on a busy machine."""
@@ -184,11 +208,23 @@ async def adjudicate(page, panel, expect):
     await expect(panel.get_by_text("raters agree on")).to_be_visible()
 
 
+async def experiment(page, panel, expect):
+    await expect(panel.get_by_text("84 of 120 trials done · 6 running")).to_be_visible()
+    await panel.focus()
+    await page.keyboard.press("-")
+    await expect(panel.get_by_text("✓ ada asked: concurrency 5 · heard")).to_be_visible()
+    await page.keyboard.press("p")
+    await expect(panel.get_by_text("✓ ada asked: pause · heard")).to_be_visible()
+    rate = re.compile("The pass rate is .* after 84 of 120 trials")
+    await expect(panel.get_by_role("img", name=rate)).to_be_visible()
+
+
 ACTS = {"annotate": annotate, "browse": browse, "coding": coding, "rubric": rubric}
 ACTS |= {"session": session, "adjudicate": adjudicate}
+ACTS |= {"experiment": experiment}
 
 
-@pytest.mark.timeout(600)  # six panels in one window, on a busy machine
+@pytest.mark.timeout(600)  # seven panels in one window, on a busy machine
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 async def test_each_panel_can_be_read_in_a_window_of_1280_by_800(
     theme, lab, page, notebook, pictures, gallery

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from toolkit.evals.experiments.experiment import is_neither
 from toolkit.evals.experiments.growth import RatePoint, growth
 from toolkit.evals.experiments.rate import Rate
 from toolkit.evals.experiments.result import TrialResult
@@ -134,6 +135,13 @@ class ExperimentStatus:
                 counts["errored" if result.status == "errored" else "unscored"] += 1
         counts["not run"] = self.planned - len(self.results)
         return counts
+
+    @property
+    def n_neither(self) -> int:
+        """How many of the unscored have numbers and categories alone, and so neither pass nor
+        fail.
+        """
+        return sum(is_neither(result, None) for result in self.results)
 
     @property
     def simulated(self) -> bool:

@@ -4,6 +4,7 @@
 
 const EXPERIMENT = "experiment";  // the actor that writes its events
 const KEY_CHARS = 8;
+const SOURCES = ["simulated", "tape", "imported", "live"];  // a mixture is called by the first of its sources
 const SHOWN_FAILURES = 3;
 const SHOWN_ASKED = 2;
 
@@ -93,6 +94,8 @@ class Watched {
       counts, planned: n, halted, spentUsd: this.spentUsd, budgetUsd: about.budget_usd,
       done: kept.filter(({ trial }) => !underWay.has(trial)).length,
       running: underWay.size,
+      rated: kept.length - neither,
+      source: SOURCES.find(source => kept.some(({ result }) => result.source === source)) ?? "",
       rate: known ? counts.passed / (kept.length - neither) : null,
       phase: phaseOf(atWork),
       failures: kept.filter(({ result }) => result.passed !== true).slice(-SHOWN_FAILURES).reverse(),
@@ -136,9 +139,10 @@ function drawExperiment() {
   if (isOf(name, "string")) write($("name"), name);
   const progress = `${status.done} of ${status.planned} trials done`;
   const rest = status.planned - status.done - status.running;
+  const source = status.source && `${status.source} · `;
   const ahead = isOver ? "" : ` · ${status.running} running · ${Math.max(0, rest)} waiting`;
   $("experiment").replaceChildren(
-    make("p", `${status.phase} · ${progress}${ahead}`, "stands"),
+    make("p", `${status.phase} · ${source}${progress}${ahead}`, "stands"),
     bar(status), tiles(status), ...notes(status), ...lines(),
   );
   write($("pause"), status.phase === "paused" ? "Resume" : "Pause");
@@ -154,7 +158,7 @@ function bar({ done, running, planned }) {
   return element;
 }
 
-function tiles({ counts, rate, spentUsd, budgetUsd }) {
+function tiles({ counts, rate, rated, spentUsd, budgetUsd }) {
   const element = make("div", "", "tiles");
   const add = (figure, words, look) => {
     const tile = element.appendChild(make("div", "", `tile ${look}`));
@@ -164,7 +168,7 @@ function tiles({ counts, rate, spentUsd, budgetUsd }) {
     const look = { passed: "ok", failed: "failed", errored: "failed" }[word];
     add(String(n), word, n && look ? look : "");
   }
-  if (rate !== null) add(rate.toFixed(2), "pass rate so far; no verdict is no pass", "wide");
+  if (rate !== null) add(rate.toFixed(2), `pass rate of ${rated} trials; no verdict is no pass`, "wide");
   const budget = isOf(budgetUsd, "number") ? `, of ${dollars(budgetUsd)}` : "";
   if (spentUsd || budget) add(dollars(spentUsd), `spent, at most${budget}`, "wide");
   return element;

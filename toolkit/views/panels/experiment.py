@@ -25,6 +25,7 @@ __all__ = ["ExperimentPanel"]
 
 REFRESH_S = 0.2
 PLOT_EACH_S = 1.0
+PLOT_AT_LEAST_EACH_S = 5.0
 PLOT_SHARE = 0.05
 """Of the time, at most, goes into drawing plots: trials may run on the same loop."""
 AGAIN_S = 1.0
@@ -94,14 +95,14 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         caps = dict(KEYS)
         self.key_layer = Keys(self, self._press, caps, help=HELP)
         left = VBox([self.tiles, self.plot]).add_class("fieldbook-figures")
-        columns = Box([left, self.failures]).add_class("fieldbook-halves")
+        self._columns = Box([left, self.failures]).add_class("fieldbook-halves")
         self.children = [
             in_family(self),
             self.head,
             self._controls,
-            self._question,
+            self.question,
             self.note,
-            columns,
+            self._columns,
             self.failures.reader,
             self.key_layer,
         ]
@@ -115,7 +116,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         self.plot = HTML()
         self.asked = HTML()
         self.note = HTML()
-        self.failures = FailureList()
+        self.failures = FailureList(self._turn_to_trace)
         self.pause = button("Pause", "pause", "Begin no trial for now", self._pause, "P")
         self.stop = button("Stop", "stop", "Begin no more trials", self._ask_once, "S")
         self.fewer = button("−", "", "One trial less at once (-)", lambda: self._tune(-1))
@@ -125,15 +126,19 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         self.concurrency = HTML()
         parts = [self.pause, self.stop, self.fewer, self.concurrency, self.more, self.asked]
         self._controls = Box(parts).add_class("fieldbook-row").add_class("fieldbook-tools")
-        self._sentence = HTML()
+        self.sentence = HTML()
         finish = "Trials under way go on to their results"
         cut = "Calls that are under way are possibly billed"
         self.let_end = button("Let them end", "stop", finish, lambda: self._end("stop"))
         self.break_off = button("Break them off", "bolt", cut, lambda: self._end("cancel"))
         self.go_on = button("Go on", "play", "Do not stop", self._no_question)
-        answers = [self._sentence, self.let_end, self.break_off, self.go_on]
-        self._question = Box(answers).add_class("fieldbook-row").add_class("fieldbook-tools")
-        self._question.layout.display = "none"
+        answers = [self.let_end, self.break_off, self.go_on]
+        for answer in answers:
+            answer.add_class("fieldbook-page-button")  # it goes, and the panel has the keys again
+        self.question = (
+            Box([self.sentence, *answers]).add_class("fieldbook-row").add_class("fieldbook-tools")
+        )
+        self.question.layout.display = "none"
 
     # --- What a person asks.
 
@@ -171,11 +176,11 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         words = "Stop the experiment?"
         if n_running:
             words += f" {n_running:,} under way."
-        self._sentence.value = render.block(render.tag("strong", words))
-        self._question.layout.display = None
+        self.sentence.value = render.block(render.tag("strong", words))
+        self.question.layout.display = None
 
     def _no_question(self) -> None:
-        self._question.layout.display = "none"
+        self.question.layout.display = "none"
 
     def _end(self, how: str) -> None:
         self._no_question()
@@ -183,6 +188,10 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
             self._do(self.store.cancel(actor=self.by))
         else:
             self._do(self.store.steer("stop", actor=self.by))
+
+    def _turn_to_trace(self, is_open: bool) -> None:
+        """A trace takes the place of the plot and of the failures while it is open."""
+        self._columns.layout.display = "none" if is_open else None
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` on the kernel's loop; what it raises is shown until the next act."""
@@ -257,21 +266,22 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
     def _show_plot(self) -> None:
         """Draw the rate as it grew; not more often than once a second."""
         counts = (len(self.status.results), self.status.planned)
-        began_s = time.monotonic()
-        if counts == self._plotted or began_s < self._plot_due_s:
-            return
-        self._plotted = counts
-        if self.status.rate.value is None:
+        if counts == self._plotted or self._clock() < self._plot_due_s:
             return
         from toolkit.views.plots.growth import plot_growth
 
+        began_s = time.monotonic()  # once matplotlib is there
+        self._plotted = counts
+        if self.status.rate.value is None:
+            return
         axes = plot_growth(self.status.results, self.status.planned)
         figure = axes.get_figure(root=True)
         assert figure
         sentence = " ".join(axes.get_title(loc="left").split())
         self.plot.value = render.block(render.drawing(figure, sentence))
         took_s = time.monotonic() - began_s
-        self._plot_due_s = began_s + max(PLOT_EACH_S, took_s / PLOT_SHARE)
+        pause_s = min(max(PLOT_EACH_S, took_s / PLOT_SHARE), PLOT_AT_LEAST_EACH_S)
+        self._plot_due_s = self._clock() + pause_s
 
     # --- The end.
 

@@ -16,11 +16,12 @@ ROWS = 5
 
 
 class FailureList(VBox):  # type: ignore[misc]
-    """A row for each failure, and beneath them the trace that a person has opened, which stays
-    until it is closed.
+    """A row for each failure, and the trace that a person has opened, which stays until it is
+    closed. `on_turn` is told when one is opened, and when it is closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_turn: Callable[[bool], None]) -> None:
+        self._on_turn = on_turn
         self._shown: tuple[Failure, ...] = ()
         self._opened: Failure | None = None
         title = render.tag("h2", "Did not pass, the last first", class_="fieldbook-heading")
@@ -31,10 +32,11 @@ class FailureList(VBox):  # type: ignore[misc]
         self.text = HTML()
         """The trace that is open."""
         shut = button("Close the trace", "times", "Back to the experiment alone", self.shut, "C")
+        shut.add_class("fieldbook-page-button")  # it goes, and the panel has the keys again
         frame = Box([self.text]).add_class("fieldbook-frame")
         self.reader = VBox([shut, frame]).add_class("fieldbook-reader")
-        """What stands under the panel while a trace is open."""
-        self.shut()
+        """What the panel shows while a trace is open."""
+        self.reader.layout.display = "none"
         self.show(())
 
     def show(self, failures: tuple[Failure, ...]) -> None:
@@ -58,6 +60,7 @@ class FailureList(VBox):  # type: ignore[misc]
             body = trace_html(failure.trace)
         self.text.value = render.block(head, body)
         self.reader.layout.display = None
+        self._on_turn(True)
 
     def read_next(self) -> None:
         """Open the newest, and after it the one that came before."""
@@ -72,6 +75,7 @@ class FailureList(VBox):  # type: ignore[misc]
         self._opened = None
         self.text.value = ""
         self.reader.layout.display = "none"
+        self._on_turn(False)
 
 
 class _Row(Box):  # type: ignore[misc]

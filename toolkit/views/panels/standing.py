@@ -128,8 +128,12 @@ def _limits(status: ExperimentStatus) -> str:
     for provider, n_calls in sorted(status.calls_at_once.items()):
         parts.append(f"{quantity(n_calls, 'call')} to {provider}")
     sentence = upper_first(", ".join(parts)) + "." if parts else ""
-    if status.counts["unscored"] or status.counts["errored"]:
+    n_neither = status.n_neither
+    if status.counts["unscored"] - n_neither or status.counts["errored"]:
         sentence += " In the rate, what is unscored or errored is not passed."
+    if n_neither:
+        alone = "have numbers and categories alone, and are in no pass rate"
+        sentence += f" {n_neither:,} of the unscored {alone}."
     return sentence.strip()
 
 
