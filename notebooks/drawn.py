@@ -1,4 +1,4 @@
-"""Drawn experiments: how often the interval of a pass rate holds the true one, which is known here."""
+"""Drawn experiments: how often the interval of a pass rate holds the true one, which is known."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,6 @@ the variance of trials is between cases.
 """
 STANDARD_ERRORS = 1.96
 """To either side, of a 95% interval."""
-KINDS = ("clustered by case", "each trial a case of its own")
 
 
 def drawn_experiment(n_cases: int, n_trials: int, rng: np.random.Generator) -> Experiment:
@@ -47,20 +46,21 @@ def coverage(
 def plot_coverage(held: dict[int, tuple[int, int]], repeats: int) -> Axes:
     """How often do the two intervals hold the true rate? A row for each number of trials a case."""
     rows = []
-    for n_trials, counts in held.items():
-        marks = []
-        for n_held, shape, colour, name in zip(counts, "os", (BLUE, BROWN), KINDS, strict=True):
-            interval = proportion(n_held, repeats)
-            marks.append(Mark(n_held / repeats, interval, shape, colour, name))
-        note = "\n".join(f"{n_held / repeats:.0%}" for n_held in counts)
-        rows.append(Row(f"{n_trials} a case", tuple(marks), note))
+    for n_trials, (n_by_case, n_by_trial) in held.items():
+        by_case = n_by_case / repeats
+        by_trial = n_by_trial / repeats
+        marks = (
+            Mark(by_case, proportion(n_by_case, repeats), "o", BLUE, "clustered by case"),
+            Mark(by_trial, proportion(n_by_trial, repeats), "s", BROWN, "each trial a case"),
+        )
+        rows.append(Row(f"trials a case: {n_trials}", marks, f"{by_case:.0%}\n{by_trial:.0%}"))
     most = max(held)
     share = held[most][1] / repeats
     ax = plot_rows(
         rows,
         "share of experiments whose interval holds the true rate",
         simulated=True,
-        title=f"By trial, a 95% interval holds {share:.0%} of the time at {most} trials a case",
+        title=f"If {most} trials count as {most} cases, a 95% interval holds {share:.0%} of the time",
         subtitle=[f"{repeats} drawn experiments a row · dotted: 95%, as promised"],
     )
     ax.axvline(0.95, color=SOFT, lw=1.2, ls=":")

@@ -2,16 +2,16 @@
 
 import ast
 import inspect
-import os
 import re
-import subprocess
-import sys
+import shlex
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from toolkit.cli import app
 from toolkit.evals import Experiment, TrialResult
 from toolkit.evals.experiments.decision import EXIT_CODES
 from toolkit.traces.formats import known_formats
@@ -23,11 +23,6 @@ COMMANDS = ("pip install uv && uv run fieldbook tour", "pip install uv && uv run
 SHOWN = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", README, re.DOTALL)
 """Each block of code, and what it is said to print."""
 WORKFLOW = re.compile(r"```yaml\n(on: .+?)```", re.DOTALL)
-RUN_PY = """
-from toolkit.evals import Experiment
-Experiment.load("made.jsonl").save("experiment.jsonl")
-"""
-"""What stands for a script that runs the cases."""
 POLICY = "name: refunds\nmin_pass_rate: 0.8\nmargin: 0.1\n"
 
 
@@ -125,23 +120,21 @@ def made(wrong_one_in):
     return Experiment("agent", results, len(results))
 
 
-def test_the_commands_of_the_workflow_let_a_good_agent_through_and_stop_a_worse_one(tmp_path):
-    (tmp_path / "evals").mkdir()
-    (tmp_path / "evals" / "run.py").write_text(RUN_PY)
-    (tmp_path / "evals" / "policy.yaml").write_text(POLICY)
-    made(wrong_one_in=20).save(tmp_path / "evals" / "baseline.jsonl")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "GITHUB_STEP_SUMMARY": "summary.md"}
+def test_the_gate_of_the_workflow_lets_a_good_agent_through_and_stops_a_worse_one(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     (workflow,) = WORKFLOW.findall(README)
-    commands = [
-        step["run"] for step in yaml.safe_load(workflow)["jobs"]["gate"]["steps"] if "run" in step
-    ]
-    # the environment is there, and `uv run` would only make it
-    commands = [command.removeprefix("uv run ") for command in commands]
-    made(wrong_one_in=40).save(tmp_path / "made.jsonl")
-    for lines, outcome in (("\n".join(commands), "pass"), (commands[-1], "fail")):
-        shell = ["bash", "-e", "-c", lines]
-        done = subprocess.run(shell, cwd=tmp_path, env=environment, timeout=300)
-        assert done.returncode == EXIT_CODES[outcome]
-        assert f"## Gate: {outcome}" in (tmp_path / "summary.md").read_text()
-        made(wrong_one_in=3).save(tmp_path / "experiment.jsonl")
+    steps = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
+    script, command = [step["run"] for step in steps if "run" in step]
+    assert script == "uv run python evals/run.py"
+    words = shlex.split(command.replace("$GITHUB_STEP_SUMMARY", "summary.md"))
+    assert words[:4] == ["uv", "run", "fieldbook", "gate"]
+    Path("evals").mkdir()
+    Path("evals/policy.yaml").write_text(POLICY)
+    made(wrong_one_in=20).save("evals/baseline.jsonl")
+    for wrong_one_in, outcome in ((40, "pass"), (3, "fail")):
+        made(wrong_one_in).save("experiment.jsonl")
+        run = CliRunner().invoke(app, words[3:])
+        assert run.exit_code == EXIT_CODES[outcome]
+        assert f"## Gate: {outcome}" in Path("summary.md").read_text()

@@ -24,7 +24,7 @@ def test_the_interval_by_case_keeps_its_word_and_the_one_by_trial_does_not():
 def test_the_plot_of_coverage_says_what_is_drawn():
     ax = plot_coverage({1: (9, 9), 5: (9, 6)}, repeats=10)
     title = ax.get_title(loc="left").replace("\n", " ")
-    assert title == "By trial, a 95% interval holds 60% of the time at 5 trials a case"
+    assert title == "If 5 trials count as 5 cases, a 95% interval holds 60% of the time"
     texts = [text.get_text() for text in ax.texts]
     assert "simulated" in texts
     assert "90%\n60%" in texts

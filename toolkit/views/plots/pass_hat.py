@@ -4,47 +4,59 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from toolkit.evals import Experiment, Rate
-from toolkit.views.plots.figure import BLUE, BROWN, SOFT, in_our_look, legend_below
-from toolkit.views.plots.rows import Mark, Row, plot_rows
+from toolkit.views.plots.figure import (
+    BLUE,
+    BROWN,
+    SOFT,
+    in_our_look,
+    legend_below,
+)
+from toolkit.views.plots.rows import Mark, Row, bounds_of, plot_rows
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TRIALS = (1, 2, 4)
+IDLE = "an agent that does nothing"
 
 
 @in_our_look
 def plot_pass_hat(
     experiment: Experiment, ks: Iterable[int] = TRIALS, ax: "Axes | None" = None
 ) -> "Axes":
-    """How often do k trials of a case all pass, with the free cases and without them? A row for
-    each of `ks`.
+    """How often do k trials of a case all pass, with the free cases and without them?
 
-    Where `audit_cases` found free cases, an agent that does nothing stands beside: it passes those,
-    every time, and no others.
+    Parameters
+    ----------
+    experiment
+        Where `audit_cases` found free cases, an agent that does nothing stands beside: it passes
+        those, every time, and no others.
+    ks
+        Numbers of trials, a row each.
+    ax : Axes, optional
+        Where to draw; None makes a figure of its own.
     """
-    rows = []
+    idle_share = share_of_free(experiment)
     all_cases = []
     others = []
-    idle_share = share_of_free(experiment)
     for k in ks:
-        rate = experiment.pass_hat(k)
-        marks = [_mark(rate, "o", BLUE, "all cases")]
-        all_cases.append(rate)
+        all_cases.append(experiment.pass_hat(k))
         if idle_share:
-            without = experiment.pass_hat(k, cases="not free")
-            marks.append(_mark(without, "s", BROWN, "without the free cases"))
-            others.append(without)
-        rows.append(Row(rate.name, tuple(marks), f"n = {quantity(rate.n_cases, 'case')}"))
+            others.append(experiment.pass_hat(k, cases="not free"))
     title = pass_hat_sentence(all_cases, others, idle_share)
     if all(rate.value is None for rate in all_cases):
         return plot_rows([], "", ax, experiment.simulated, title)
-    subtitle = [f"{_counts(experiment)} · 95% intervals, clustered by case"]
-    label = "the chance that k trials of a case all pass"
-    ax = plot_rows(rows, label, ax, experiment.simulated, title, subtitle)
+    ax = plot_rows(
+        _rows(all_cases, others),
+        "the chance that k trials of a case all pass",
+        ax,
+        experiment.simulated,
+        title,
+        [f"{_counts(experiment)} · 95% intervals, clustered by case"],
+    )
     if idle_share:
-        ax.axvline(idle_share, color=SOFT, lw=1.6, ls="--", label="an agent that does nothing")
+        ax.axvline(idle_share, color=SOFT, lw=1.6, ls="--", label=IDLE)
         legend_below(ax)
     return ax
 
@@ -52,14 +64,21 @@ def plot_pass_hat(
 def share_of_free(experiment: Experiment) -> float:
     """The share of cases that an agent passes by doing nothing, of those that are not broken."""
     cases = {result.case for result in experiment.chosen()}
-    return len(cases & experiment.free) / len(cases) if cases else 0.0
+    if not cases:
+        return 0.0
+    return len(cases & experiment.free) / len(cases)
 
 
-def _mark(rate: Rate, shape: str, colour: str, name: str) -> Mark:
-    interval = None
-    if rate.low is not None and rate.high is not None:
-        interval = (rate.low, rate.high)
-    return Mark(rate.value, interval, shape, colour, name)
+def _rows(all_cases: list[Rate], others: list[Rate]) -> list[Row]:
+    rows = []
+    for at, rate in enumerate(all_cases):
+        marks = [Mark(rate.value, bounds_of(rate), "o", BLUE, "all cases")]
+        if others:
+            other = others[at]
+            name = "without the free cases"
+            marks.append(Mark(other.value, bounds_of(other), "s", BROWN, name))
+        rows.append(Row(rate.name, tuple(marks), f"n = {quantity(rate.n_cases, 'case')}"))
+    return rows
 
 
 def _counts(experiment: Experiment) -> str:
@@ -73,16 +92,19 @@ def _counts(experiment: Experiment) -> str:
 
 
 def pass_hat_sentence(all_cases: list[Rate], others: list[Rate], idle_share: float) -> str:
-    """What the largest k shows: how far the free cases lift it, or how far it falls."""
+    """What is left at the largest k without the free cases; where none is free, how far it falls.
+
+    `others` are the rates without the free cases; none where no case is free.
+    """
     known = [rate for rate in all_cases if rate.value is not None]
     if not known:
         return "Nothing to show: no case has so many trials with a verdict"
     first = known[0]
     last = known[-1]
-    for rate in others:
-        if rate.name == last.name and rate.value is not None:
+    for other in others:
+        if other.name == last.name and other.value is not None:
             idle = f"Doing nothing passes {idle_share:.0%} of the cases"
-            return f"{idle}; without them {last.name} is {rate.value:.2f}, not {last.value:.2f}"
+            return f"{idle}; without them {last.name} is {other.value:.2f}, not {last.value:.2f}"
     if len(known) == 1:
         return f"{last.name} is {last.value:.2f}: so often all trials of a case pass"
     return f"{first.name} is {first.value:.2f}, and {last.name} {last.value:.2f}"

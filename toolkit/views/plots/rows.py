@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.evals import Difference, Rate
 from toolkit.views.plots.figure import (
     BLUE,
     INK,
@@ -23,6 +24,7 @@ from toolkit.views.plots.figure import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Bounds = tuple[float, float]
 DISTANCE = 0.28
 """Between the marks of a row; rows are 1 apart."""
 ROW_HEIGHT = 40
@@ -39,7 +41,7 @@ class Mark:
     """A share with its interval; None where it is undefined, which is then written out."""
 
     share: float | None
-    interval: tuple[float, float] | None = None
+    interval: Bounds | None = None
     shape: str = "o"
     colour: str = BLUE
     name: str = ""
@@ -54,6 +56,13 @@ class Row:
     marks: tuple[Mark, ...]
     note: str
     """Beside the row, as its effective n."""
+
+
+def bounds_of(estimate: Rate | Difference) -> Bounds | None:
+    """The interval of an estimate; None where it has none."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    return estimate.low, estimate.high
 
 
 @in_our_look

@@ -1,7 +1,8 @@
 """The plot of which rules traces break."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from toolkit.evals import NOT_APPLICABLE
 from toolkit.evals.alignment.intervals import proportion
@@ -15,6 +16,36 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """How many traces break a rule."""
+
+    rule: str
+    n_broken: int
+    n: int
+    """Traces to which it applies, and that it could score."""
+    n_unscored: int
+
+    @property
+    def share(self) -> float | None:
+        """Of the traces that break it; None where it applies to none."""
+        return self.n_broken / self.n if self.n else None
+
+    @property
+    def row(self) -> Row:
+        """A cross where it is broken, with the counts beside it."""
+        interval = proportion(self.n_broken, self.n, LEVEL)
+        mark = Mark(self.share, interval, "o", BLUE)
+        if self.n_broken:
+            mark = Mark(self.share, interval, "X", RED)
+        note = f"{self.n_broken} of {self.n}" if self.n else "does not apply"
+        if self.n_unscored:
+            note += f",\n{self.n_unscored} unscored"
+        return Row(self.rule, (mark,), note)
+
 
 def plot_rules(traces: Iterable[Trace], scores: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     """Which rules do traces break? Of those to which a rule applies, the share that breaks it.
@@ -24,48 +55,45 @@ def plot_rules(traces: Iterable[Trace], scores: "pd.DataFrame", ax: "Axes | None
     traces
         Those that were scored.
     scores
-        What `score_traces` says of them; a scorer that gives no bool is not shown.
+        What `score_traces` says of them; a scorer that gives a number or a word is not shown.
     ax : Axes, optional
         Where to draw; None makes a figure of its own.
     """
-    rows = []
-    broken_by = {}
-    for rule, values in scores.groupby("scorer", sort=False)["value"]:
-        verdicts = [value for value in values if isinstance(value, bool)]
-        n_broken = verdicts.count(False)
-        n_unscored = int(values.isna().sum())
-        n_others = int((values == NOT_APPLICABLE).sum())
-        if len(verdicts) + n_unscored + n_others < len(values):
-            continue  # a number or a word: no rule
-        broken_by[str(rule)] = (n_broken, len(verdicts))
-        share = n_broken / len(verdicts) if verdicts else None
-        mark = Mark(share, proportion(n_broken, len(verdicts), 0.95), "o", BLUE)
-        if n_broken:
-            mark = Mark(mark.share, mark.interval, "X", RED)
-        rows.append(Row(rule, (mark,), _note(n_broken, len(verdicts), n_unscored)))
     listed = list(traces)
-    simulated = any(trace.source == "simulated" for trace in listed)
-    title = rules_sentence(broken_by)
-    label = "of the traces to which the rule applies, the share that breaks it"
+    counts = []
+    for rule, values in scores.groupby("scorer", sort=False)["value"]:
+        count = _count(str(rule), list(values))
+        if count:
+            counts.append(count)
     n_traces = quantity(len(listed), "trace")
-    subtitle = [f"n = {n_traces} · cross: broken, dot: not · 95% intervals (Wilson)"]
-    return plot_rows(rows, label, ax, simulated, title, subtitle)
+    return plot_rows(
+        [count.row for count in counts],
+        "of the traces to which the rule applies, the share that breaks it",
+        ax,
+        any(trace.source == "simulated" for trace in listed),
+        rules_sentence(counts),
+        [f"n = {n_traces} · cross: broken, dot: not · 95% intervals (Wilson)"],
+    )
 
 
-def _note(n_broken: int, n: int, n_unscored: int) -> str:
-    """As ``13 of 211``, and on a second line what is unscored."""
-    note = f"{n_broken} of {n}" if n else "does not apply"
-    return f"{note},\n{n_unscored} unscored" if n_unscored else note
+def _count(rule: str, values: Sequence[Any]) -> RuleCount | None:
+    """The count of a scorer; None where it gives something else than a rule does."""
+    verdicts = [value for value in values if isinstance(value, bool)]
+    n_unscored = values.count(None)
+    if len(verdicts) + n_unscored + values.count(NOT_APPLICABLE) < len(values):
+        return None
+    return RuleCount(rule, verdicts.count(False), len(verdicts), n_unscored)
 
 
-def rules_sentence(broken_by: dict[str, tuple[int, int]]) -> str:
+def rules_sentence(counts: Sequence[RuleCount]) -> str:
     """Which rule is broken most often."""
-    applied = {rule: counts for rule, counts in broken_by.items() if counts[1]}
-    if not broken_by:
+    if not counts:
         return "Nothing to show: no rule was tried"
+    applied = [count for count in counts if count.n]
     if not applied:
         return "No rule applies to any of these traces"
-    rule, (n_broken, n) = max(applied.items(), key=lambda each: each[1][0] / each[1][1])
-    if not n_broken:
-        return f"No rule is broken by any of {quantity(n, 'trace')}"
-    return f"{quoted(rule)} is broken most often: by {n_broken} of {quantity(n, 'trace')}"
+    worst = max(applied, key=lambda count: count.share or 0.0)
+    n_traces = quantity(worst.n, "trace")
+    if not worst.n_broken:
+        return f"No rule is broken by any of {n_traces}"
+    return f"{quoted(worst.rule)} is broken most often: by {worst.n_broken} of {n_traces}"
