@@ -176,6 +176,16 @@ def test_what_is_undefined_is_written_out_and_not_left_off(written):
     assert "TNR" not in written(plot_widths(only))
 
 
+def test_the_judges_own_rate_is_drawn_once_for_all_that_it_is_corrected_to(written):
+    one = aligned()
+    judged = ["pass", "fail", None] * 20
+    rates = {how: corrected_rate(one, judged, how, resamples=50) for how in ("rogan-gladen", "ppi")}
+    ax = plot_corrected(rates)
+    assert [line.get_marker() for line in ax.lines if line.get_marker() in "Do"] == ["D", "o", "o"]
+    assert written(ax).count("the judge's own") == 1
+    assert ax.get_xlabel() == "pass rate"
+
+
 def test_hostile_names_stay_text(written):
     one = aligned()
     for ax in (
