@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.browser.legible import unreadable
+from toolkit.look import SIZES
 
 FIELDBOOK = Path(sys.executable).with_name("fieldbook")
 TIMEOUT_S = 900
@@ -25,6 +26,11 @@ SMALLEST_TEXT_PX = """plot => {
   const sizes = [...plot.querySelectorAll("text")].map(text => parseFloat(getComputedStyle(text).fontSize));
   return scale * Math.min(...sizes);
 }"""
+WIDER_THAN_ITS_CAPTION = """plot => {
+  const caption = plot.closest("figure").querySelector("figcaption");
+  return Math.round(plot.getBoundingClientRect().width - caption.getBoundingClientRect().width);
+}"""
+"""What is drawn is as wide as the text: its edge is outside on both sides."""
 VIEWPORTS = {"laptop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 
 
@@ -111,6 +117,7 @@ async def test_the_report_can_be_read_on_a_laptop_and_a_phone_by_day_and_by_nigh
         for plot in await plots.all():
             assert await plot.evaluate(WIDER_THAN_ITS_BOX) <= 0
             assert await plot.evaluate(SMALLEST_TEXT_PX) > 11
+            assert await plot.evaluate(WIDER_THAN_ITS_CAPTION) == 2 * SIZES["space"]
         await page.screenshot(path=pictures / f"tour-report-{device}-{scheme}.png")
         await page.screenshot(path=pictures / f"tour-whole-{device}-{scheme}.png", full_page=True)
         if (device, scheme) == ("laptop", "light"):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import krippendorff
 import numpy as np
@@ -483,3 +484,14 @@ def test_disagreements_say_why_and_show_ten_before_the_rest():
     assert "t10 ·" not in first
     assert "t29 ·" in rest
     assert "30 disagreements with people" in first
+
+
+def test_what_has_one_origin_is_named_together():
+    people, judge = ["pass", "fail"], ["pass", "pass"]
+    simulated = {"human_kind": "simulated", "judge_source": "simulated"}
+    for origin, words in (
+        (simulated | {"trace_source": "simulated"}, "n = 2 · all simulated"),
+        (simulated, "n = 2 · labels and judge: simulated"),
+        ({"human_kind": "human", "judge_source": "live"}, "n = 2 · labels: human · judge: live"),
+    ):
+        assert replace(align(people, judge), **origin).subtitle == words

@@ -43,7 +43,7 @@ from toolkit.views import (
     plot_versions,
     plot_widths,
 )
-from toolkit.views.plots import figures_of_width
+from toolkit.views.plots import figures_of_width, new_axes, write_heading
 
 READABLE = 4.5
 SIMULATED = {"human_kind": "simulated", "judge_source": "simulated"}
@@ -277,6 +277,19 @@ def test_in_a_page_each_ink_is_the_name_of_one_that_follows_the_theme(drawn):
     assert 'aria-label="what is seen"' in svg
     assert "<style" not in svg
     assert "<script" not in svg
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_of_a_heading_is_left_with_a_word_alone(width):
+    words = "Direct SSE, SSE with a buffer and bare WebSocket lose tokens, 4 of 7 lose none"
+    with figures_of_width(WIDTHS[width]):
+        ax = write_heading(new_axes(100), words, [f"{words} · n = 1", words], simulated=True)
+    title, *small = [text.get_text() for text in ax.texts if "lose" in text.get_text()]
+    title_lines = title.split("\n")
+    assert " ".join(title_lines) == words
+    assert min(map(len, title_lines)) > max(map(len, title_lines)) / 2
+    assert "simulated" in [text.get_text() for text in ax.texts]
+    assert small
 
 
 def test_a_picture_is_html_that_follows_the_theme_and_a_png_of_the_same_width():

@@ -1,5 +1,6 @@
 """The plot of how far raters agree."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.evals import Agreement
@@ -8,10 +9,26 @@ from toolkit.views.plots.sentences import Interval, doubt, quoted
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["plot_agreement"]
+
+LABEL = "where one rater says so, share of the others who say the same (95% interval)"
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryAgreement:
+    """How far raters agree on one category."""
+
+    category: object
+    share: float
+    """Of those who rate an item that one called so, those who do too."""
+    interval: Interval | None
+    n_ratings: int
+
+    def __str__(self) -> str:
+        """As ``“fail” (84%)``."""
+        return f"{quoted(self.category)} ({self.share:.0%})"
 
 
 def plot_agreement(agreement: Agreement, ax: "Axes | None" = None) -> "Axes":
@@ -19,53 +36,52 @@ def plot_agreement(agreement: Agreement, ax: "Axes | None" = None) -> "Axes":
     who do too.
     """
     rows = []
-    for category, of_category in agreement.by_category.iterrows():
-        share = of_category["agreement"]
-        if share is not None:
-            mark = Mark(share, _interval(of_category))
-            rows.append(Row(category, (mark,), f"{of_category['n']} ratings"))
-    raters = quantity(agreement.n_raters, "rater")
-    counts = f"n = {agreement.n_items} rated by two or more, {raters} · {agreement.labels_are}"
-    subtitle = [counts, *_chance_corrected(agreement)]
+    for category in by_category(agreement):
+        mark = Mark(category.share, category.interval)
+        rows.append(Row(category.category, (mark,), f"{category.n_ratings} ratings"))
     title = agreement_sentence(agreement)
-    label = "where one rater says so, share of the others who say the same (95% interval)"
-    return plot_rows(rows, label, ax, agreement.simulated, title, subtitle)
+    return plot_rows(rows, LABEL, ax, agreement.simulated, title, _about(agreement))
 
 
-def _interval(of_category: "pd.Series") -> Interval | None:
-    low = of_category["low"]
-    high = of_category["high"]
-    return None if low is None else (low, high)
+def by_category(agreement: Agreement) -> list[CategoryAgreement]:
+    """The categories on which agreement is defined."""
+    categories = []
+    for name, row in agreement.by_category.iterrows():
+        share = row["agreement"]
+        low = row["low"]
+        interval = None if low is None else (low, row["high"])
+        if share is not None:
+            categories.append(CategoryAgreement(name, share, interval, row["n"]))
+    return categories
 
 
-def _chance_corrected(agreement: Agreement) -> list[str]:
-    """A line as ``beyond chance: alpha 0.62, kappa 0.61, AC1 0.80``, where any is defined."""
+def _about(agreement: Agreement) -> list[str]:
+    """The lines under the title, the second as ``beyond chance: alpha 0.62, AC1 0.80``."""
+    raters = quantity(agreement.n_raters, "rater")
+    lines = [f"n = {agreement.n_items} rated by two or more, {raters} · {agreement.labels_are}"]
     measures = []
-    for name, value in (
-        ("alpha", agreement.alpha),
-        ("kappa", agreement.kappa),
-        ("AC1", agreement.ac1),
-    ):
+    for name in ("alpha", "kappa", "AC1"):
+        value = getattr(agreement, name.lower())
         if value is not None:
             measures.append(f"{name} {value:.2f}")
-    return [f"beyond chance: {', '.join(measures)}"] if measures else []
+    if measures:
+        lines.append(f"beyond chance: {', '.join(measures)}")
+    return lines
 
 
 def agreement_sentence(agreement: Agreement) -> str:
     """On which category raters agree least, and whether chance may explain it."""
-    categories = agreement.by_category.dropna(subset="agreement")
-    if not agreement.n_items or categories.empty:
+    categories = by_category(agreement)
+    if not agreement.n_items or not categories:
         return "Nothing to show: no item has two ratings"
-    categories = categories.sort_values("agreement", kind="stable")
-    lowest = categories.iloc[0]
-    highest = categories.iloc[-1]
+    categories.sort(key=lambda category: category.share)
+    lowest = categories[0]
+    highest = categories[-1]
     if len(categories) == 1:
-        return f"Every rating is {quoted(lowest.name)}: there is nothing to disagree on"
-    if lowest["agreement"] == highest["agreement"]:
-        return f"Raters agree as far on each category: {lowest['agreement']:.0%}"
-    low = f"{quoted(lowest.name)} ({lowest['agreement']:.0%})"
-    high = f"{quoted(highest.name)} ({highest['agreement']:.0%})"
-    sentence = f"Raters agree least on {low}, most on {high}"
+        return f"Every rating is {quoted(lowest.category)}: there is nothing to disagree on"
+    if lowest.share == highest.share:
+        return f"Raters agree as far on each category: {lowest.share:.0%}"
+    sentence = f"Raters agree least on {lowest}, most on {highest}"
     if len(categories) == 2:
-        sentence = f"Raters agree less on {low} than on {high}"
-    return sentence + doubt(_interval(lowest), _interval(highest))
+        sentence = f"Raters agree less on {lowest} than on {highest}"
+    return sentence + doubt(lowest.interval, highest.interval)

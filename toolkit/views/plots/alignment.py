@@ -173,8 +173,8 @@ def _bins(values: "pd.Series", bins: int) -> "list[pd.Series]":
 
 
 def _against(alignments: Mapping[Any, Alignment]) -> str:
-    labels = sorted({alignment.labels_are for alignment in alignments.values()})
-    return f"against {' and '.join(labels)}, 95% intervals"
+    labels = {alignment.labels_are for alignment in alignments.values()}
+    return f"against {' and '.join(sorted(labels))}, 95% intervals"
 
 
 def _any_simulated(alignments: Mapping[Any, Alignment]) -> bool:

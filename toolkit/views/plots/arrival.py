@@ -1,7 +1,7 @@
 """Plot of the arrival: events sent and received over time, and when a part was away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ class Outage:
     fault: str
     """As ``client killed``."""
     from_s: float
-    first_event_s: float | None
+    first_event_s: float | None = None
     """When the first event was received after the part had been started again."""
     caught_up_s: float | None = None
     """When all that had been sent by then was received; None where the next fault came before."""
@@ -85,24 +85,29 @@ def _outage(
 ) -> Outage:
     from_s, name = fault
     next_s, next_name = next_fault
+    away = Outage(name, from_s, next_fault=next_name)
     is_before = frame["time_s"] <= back_s
-    n_before = int(frame.loc[is_before, "received"].max()) if is_before.any() else 0
+    n_before = _highest(frame, "received", is_before)
     read = frame[~is_before & (frame["received"] > n_before)]
     if read.empty:
-        return Outage(name, from_s, None, next_fault=next_name)
-    first_event_s = float(read["time_s"].iloc[0])
+        return away
+    away = replace(away, first_event_s=float(read["time_s"].iloc[0]))
     until_next = read[read["time_s"] < next_s]
     if until_next.empty:
-        return Outage(name, from_s, first_event_s, next_fault=next_name)
+        return away
     end = until_next.iloc[-1]
-    caught_up_s = None
     nothing_missing = until_next[until_next["received"] >= until_next["sent"]]
     if not nothing_missing.empty:
         end = nothing_missing.iloc[0]
-        caught_up_s = float(end["time_s"])
+        away = replace(away, caught_up_s=float(end["time_s"]))
     n_read = int(end["received"]) - n_before
     n_missing = int(end["sent"]) - n_before
-    return Outage(name, from_s, first_event_s, caught_up_s, n_read, n_missing, next_name)
+    return replace(away, n_read=n_read, n_missing=n_missing)
+
+
+def _highest(frame: "pd.DataFrame", column: str, rows: "pd.Series") -> int:
+    """The highest count in those rows; 0 where there is none."""
+    return int(frame.loc[rows, column].max()) if rows.any() else 0
 
 
 @in_our_look
@@ -216,13 +221,17 @@ def catch_up_sentence(outage: Outage) -> str:
 
 def _cut_quiet_start(ax: "Axes", frame: "pd.DataFrame", away: Sequence[Outage]) -> None:
     """Begin where events begin to flow, and say what is not shown."""
-    is_flowing = frame["sent"] > QUIET_SHARE * frame["sent"].max()
-    starts_s = [outage.from_s for outage in away]
-    starts_s.append(float(frame.loc[is_flowing, "time_s"].iloc[0]))
-    left_s = max(0.0, min(starts_s) - MARGIN_S)
-    ax.set_xlim(left_s, float(frame["time_s"].max()) + MARGIN_S)
+    times_s = frame["time_s"]
+    sent = frame["sent"]
+    is_flowing = sent > QUIET_SHARE * sent.max()
+    start_s = float(times_s[is_flowing].iloc[0])
+    for outage in away:
+        start_s = min(start_s, outage.from_s)
+    left_s = max(0.0, start_s - MARGIN_S)
+    right_s = float(times_s.max()) + MARGIN_S
+    ax.set_xlim(left_s, right_s)
     label = "seconds since the start"
     if left_s:
-        n_hidden = int(frame.loc[frame["time_s"] < left_s, "sent"].max())
+        n_hidden = _highest(frame, "sent", times_s < left_s)
         label += f" (the first {left_s:.1f} s, with {n_hidden} events, are not shown)"
     write_label(ax, label)

@@ -45,32 +45,41 @@ def plot_alignment(alignment: Alignment, ax: "Axes | None" = None) -> "Axes":
     n_rows, n_columns = counts.shape
     ax = ax or new_axes(CELL_HEIGHT * max(1, n_rows) + AXIS_HEIGHT)
     title = alignment_sentence(alignment)
+    about = _about(alignment)
     if not alignment.n:
-        return write_heading(nothing_to_show(ax), title, _about(alignment), alignment.simulated)
+        return write_heading(nothing_to_show(ax), title, about, alignment.simulated)
     _draw_cells(ax, alignment)
     ax.set_xlim(-0.5, n_columns - 0.5)
     ax.set_ylim(n_rows - 0.5, -0.5)
-    ax.set_xticks(range(n_columns), [short_name(label) for label in counts.columns])
+    verdicts = [short_name(verdict) for verdict in counts.columns]
+    ax.set_xticks(range(n_columns), verdicts)
     ax.set_yticks(range(n_rows), _row_names(alignment))
+    who = "people" if alignment.human_kind == "human" else "the labels"
+    ax.set_ylabel(f"{who} say")
     ax.set_xlabel("the judge says")
-    ax.set_ylabel("people say" if alignment.human_kind == "human" else "the labels say")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    return write_heading(ax, title, _about(alignment), alignment.simulated)
+    return write_heading(ax, title, about, alignment.simulated)
 
 
 def _row_names(alignment: Alignment) -> list[str]:
+    names = []
     totals = alignment.confusion.sum(axis=1)
-    return [f"{short_name(label)}\nn = {total}" for label, total in totals.items()]
+    for label, total in totals.items():
+        name = short_name(label)
+        names.append(f"{name}\nn = {total}")
+    return names
 
 
 def _about(alignment: Alignment) -> list[str]:
     """The lines under the title."""
+    tpr = alignment.rate("tpr")
+    tnr = alignment.rate("tnr")
     lines = [f"{alignment.title}: {alignment.subtitle}"]
     if len(alignment.confusion) > 2:
         positive = short_name(alignment.positive, 40)
         lines.append(f"TPR and TNR are of “{positive}” against the rest")
-    lines.append(f"{alignment.rate('tpr')} · {alignment.rate('tnr')}")
+    lines.append(f"{tpr} · {tnr}")
     if alignment.reason:
         lines.append(alignment.reason)
     return lines
@@ -78,14 +87,15 @@ def _about(alignment: Alignment) -> list[str]:
 
 def _draw_cells(ax: "Axes", alignment: Alignment) -> None:
     counts = alignment.confusion
-    totals = counts.sum(axis=1)
-    for row, label in enumerate(counts.index):
-        for column, verdict in enumerate(counts.columns):
-            n = int(counts.loc[label, verdict])
-            _draw_cell(ax, (column, row), n, _what_it_is(label, verdict, len(counts.columns)))
-            if totals[label]:
-                share = f"{n / totals[label]:.0%} of “{short_name(label, 12, 5)}”"
-                ax.text(column, row + 0.28, share, ha="center", va="center", color=INK)
+    n_columns = len(counts.columns)
+    for row, (label, counts_of_row) in enumerate(counts.iterrows()):
+        total = int(counts_of_row.sum())
+        name = short_name(label, 12, 5)
+        for column, (verdict, n) in enumerate(counts_of_row.items()):
+            _draw_cell(ax, (column, row), int(n), _what_it_is(label, verdict, n_columns))
+            if total:
+                share = ax.text(column, row + 0.28, f"{n / total:.0%} of “{name}”")
+                share.set(color=INK, ha="center", va="center")
 
 
 def _what_it_is(label: Any, verdict: Any, n_columns: int) -> str:
@@ -93,8 +103,9 @@ def _what_it_is(label: Any, verdict: Any, n_columns: int) -> str:
     if label == verdict:
         return "right"
     words = WRONG.get((label, verdict), "wrong")
-    chars = (new_width() - NAMES_WIDTH) / n_columns / SMALL_CHAR
-    return words if len(words) + 2 <= chars else "wrong"
+    cell_width = (new_width() - NAMES_WIDTH) / n_columns
+    room = cell_width / SMALL_CHAR - len("✗ ")
+    return words if len(words) <= room else "wrong"
 
 
 def _draw_cell(ax: "Axes", place: tuple[int, int], n: int, what: str) -> None:
@@ -114,8 +125,10 @@ def _draw_cell(ax: "Axes", place: tuple[int, int], n: int, what: str) -> None:
         ground = RED_CARD
         ink = RED
         words = f"✗ {what}"
-    corner = (column - 0.5 + GAP / 2, row - 0.5 + GAP / 2)
-    ax.add_patch(Rectangle(corner, 1 - GAP, 1 - GAP, facecolor=ground, edgecolor="none"))
+    side = 1 - GAP
+    corner = (column - side / 2, row - side / 2)
+    cell = Rectangle(corner, side, side, facecolor=ground, edgecolor="none")
+    ax.add_patch(cell)
     count = ax.text(column, row - 0.24, f"{n:,}", fontsize=TITLE, fontweight="bold")
     meaning = ax.text(column, row + 0.05, words)
     for text in (count, meaning):

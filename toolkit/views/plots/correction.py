@@ -49,11 +49,10 @@ def plot_corrected(
         if own not in rows:
             rows.append(own)
         rows.append(_corrected_row(name, estimate))
-    reasons = {estimate.reason for estimate in estimates.values() if estimate.reason}
-    subtitle = [*_levels(estimates), *sorted(reasons)]
     title = corrected_sentence(estimates)
+    label = _rate_name(estimates.values())
     simulated = any(estimate.simulated for estimate in estimates.values())
-    ax = plot_rows(rows, _rate_name(estimates), ax, simulated, title, subtitle)
+    ax = plot_rows(rows, label, ax, simulated, title, _about(estimates.values()))
     if rows and truth is not None:
         ax.axvline(truth, color=SOFT, lw=1.6, ls=":", label=f"{truth_name}: {truth:.2f}")
         legend_below(ax)
@@ -63,14 +62,16 @@ def plot_corrected(
 def _own_row(estimate: Estimate) -> Row:
     """What the judge says itself: one row for all that it is corrected to."""
     mark = Mark(estimate.raw, estimate.raw_interval, "D", BROWN)
-    return Row("the judge's own", (mark,), f"n = {estimate.n - estimate.n_known} judged")
+    n_judged = estimate.n - estimate.n_known
+    return Row("the judge's own", (mark,), f"n = {n_judged} judged")
 
 
 def _corrected_row(name: object, estimate: Estimate) -> Row:
+    mark = Mark(estimate.value, _interval(estimate), "o", GREEN)
     note = f"n = {estimate.n} judged,\n{estimate.n_labels} labelled"
     if estimate.n_unscored:
         note += f", {estimate.n_unscored} unscored"
-    return Row(name, (Mark(estimate.value, _interval(estimate), "o", GREEN),), note)
+    return Row(name, (mark,), note)
 
 
 def _interval(estimate: Estimate) -> Interval | None:
@@ -79,20 +80,26 @@ def _interval(estimate: Estimate) -> Interval | None:
     return (estimate.low, estimate.high)
 
 
-def _rate_name(estimates: Mapping[Any, Estimate]) -> str:
+def _rate_name(estimates: Iterable[Estimate]) -> str:
     """As ``pass rate``: what it is a share of."""
-    positives = {estimate.positive for estimate in estimates.values()}
-    names = sorted(short_name(positive) for positive in positives)
-    return f"{' or '.join(names)} rate"
+    positives = _each_once(short_name(estimate.positive) for estimate in estimates)
+    return f"{' or '.join(positives)} rate"
 
 
-def _levels(estimates: Mapping[Any, Estimate]) -> list[str]:
-    """One line that says what the intervals are, where there is an estimate."""
-    levels = sorted({f"{estimate.level:.0%}" for estimate in estimates.values()})
-    if not levels:
+def _about(estimates: Iterable[Estimate]) -> list[str]:
+    """The lines under the title: what the intervals are, and why a rate is undefined."""
+    estimates = list(estimates)
+    if not estimates:
         return []
-    labels = sorted({estimate.labels_are for estimate in estimates.values()})
-    return [f"{' and '.join(levels)} intervals · corrected by {' and '.join(labels)}"]
+    levels = _each_once(f"{estimate.level:.0%}" for estimate in estimates)
+    labels = _each_once(estimate.labels_are for estimate in estimates)
+    reasons = _each_once(estimate.reason for estimate in estimates)
+    intervals = f"{' and '.join(levels)} intervals"
+    return [f"{intervals} · corrected by {' and '.join(labels)}", *filter(None, reasons)]
+
+
+def _each_once(words: Iterable[str]) -> list[str]:
+    return sorted(set(words))
 
 
 @in_our_look
@@ -135,9 +142,14 @@ def plot_widths(
 def expected_widths(alignment: Alignment, name: RateName, labels: Iterable[float]) -> list[float]:
     """The width that the interval of a rate will have with each of so many labels."""
     rate = getattr(alignment, name)
-    share = alignment.counts(name)[1] / alignment.n
+    _, n_of_rate = alignment.counts(name)
+    share = n_of_rate / alignment.n
     widening = _widening(alignment, name)
-    return [min(1.0, widening * interval_width(n, rate, share)) for n in labels]
+    widths = []
+    for n in labels:
+        width = widening * interval_width(n, rate, share)
+        widths.append(min(1.0, width))
+    return widths
 
 
 def _widening(alignment: Alignment, name: RateName) -> float:
@@ -146,8 +158,9 @@ def _widening(alignment: Alignment, name: RateName) -> float:
     if interval is None or alignment.groups is None:
         return 1.0
     n_right, n = alignment.counts(name)
+    alone = interval_width(n, n_right / n)
     low, high = interval
-    return (high - low) / interval_width(n, n_right / n)
+    return (high - low) / alone
 
 
 def _draw_corrected_width(ax: "Axes", alignment: Alignment, judged: int) -> None:
@@ -160,8 +173,10 @@ def _draw_corrected_width(ax: "Axes", alignment: Alignment, judged: int) -> None
     tnr = alignment.tnr
     if tpr is None or tnr is None or tpr + tnr <= 1:
         return
-    share = alignment.counts("tpr")[1] / alignment.n
-    design_effect = max(_widening(alignment, "tpr"), _widening(alignment, "tnr")) ** 2
+    _, n_positive = alignment.counts("tpr")
+    share = n_positive / alignment.n
+    widening = max(_widening(alignment, "tpr"), _widening(alignment, "tnr"))
+    design_effect = widening**2
     widths = []
     for n in LABELS_SHOWN:
         width = corrected_width(n / design_effect, judged / design_effect, share, tpr, tnr)
@@ -174,32 +189,49 @@ def corrected_sentence(estimates: Mapping[Any, Estimate]) -> str:
     """What the judge's own rate becomes."""
     if not estimates:
         return "Nothing to show: no rate is given"
-    known = {name: estimate for name, estimate in estimates.items() if estimate.value is not None}
+    known = {}
+    for name, estimate in estimates.items():
+        if estimate.value is not None:
+            known[name] = estimate
     if not known:
         return "No rate can be corrected"
-    values = []
-    for name, estimate in known.items():
-        method = f" ({short_name(name)})" if len(known) > 1 else ""
-        values.append(f"{estimate.value:.2f}{method}")
-    corrected = " or ".join(values)
-    raw = next(iter(known.values())).raw
-    if raw is None:
+    corrected = _values(known)
+    first, *_ = known.values()
+    if first.raw is None:
         return f"The rate is {corrected}, from labels alone"
-    name = _rate_name(known)
-    sentence = f"The judge's {name} is {raw:.2f}; corrected for its errors it is {corrected}"
-    if all(overlap(estimate.raw_interval, _interval(estimate)) for estimate in known.values()):
+    rate = f"The judge's {_rate_name(known.values())} is {first.raw:.2f}"
+    sentence = f"{rate}; corrected for its errors it is {corrected}"
+    if all(_overlaps_own(estimate) for estimate in known.values()):
         sentence += "; the intervals overlap"
     return sentence
 
 
+def _values(known: Mapping[Any, Estimate]) -> str:
+    """As ``0.77 (rogan-gladen) or 0.60 (ppi)``, or a single one without its name."""
+    values = []
+    for name, estimate in known.items():
+        value = f"{estimate.value:.2f}"
+        values.append(f"{value} ({short_name(name)})" if len(known) > 1 else value)
+    return " or ".join(values)
+
+
+def _overlaps_own(estimate: Estimate) -> bool:
+    return overlap(estimate.raw_interval, _interval(estimate))
+
+
 def widths_sentence(alignment: Alignment) -> str:
     """What twice the labels would do to the interval of the rate that is known least."""
-    n_of_kind = {style.name: alignment.counts(style.name)[1] for style in RATES}
-    known = [name for name, n in n_of_kind.items() if n]
-    if not known:
+    rarest: RateName | None = None
+    fewest = alignment.n + 1
+    for style in RATES:
+        _, n = alignment.counts(style.name)
+        if 0 < n < fewest:
+            rarest = style.name
+            fewest = n
+    if rarest is None:
         return "Nothing to show: no item has both a label and a verdict"
-    rarest = min(known, key=lambda name: n_of_kind[name])
     now, twice = expected_widths(alignment, rarest, [alignment.n, 2 * alignment.n])
     narrower = 1 - twice / now
-    words = f"Twice the labels narrow the interval of {rarest.upper()} by {narrower:.0%}"
+    rate = rarest.upper()
+    words = f"Twice the labels narrow the interval of {rate} by {narrower:.0%}"
     return f"{words}: from {now:.2f} to {twice:.2f}"

@@ -24,7 +24,16 @@ def overlap(first: Interval | None, second: Interval | None) -> bool:
     """Whether two intervals share a value; one that is unknown may be anywhere."""
     if not first or not second:
         return True
-    return first[0] <= second[1] and second[0] <= first[1]
+    first_low, first_high = first
+    second_low, second_high = second
+    return first_low <= second_high and second_low <= first_high
+
+
+def doubt(first: Interval | None, second: Interval | None) -> str:
+    """What a comparison ends with where chance may explain it."""
+    if overlap(first, second):
+        return "; the intervals overlap"
+    return ""
 
 
 def part_of(n: int, total: int, noun: str) -> str:
@@ -71,8 +80,10 @@ def alignment_sentence(alignment: Alignment) -> str:
 
 def speaks_of_failures(alignment: Alignment) -> bool:
     """Whether its labels are pass and fail."""
+    if alignment.positive != "pass":
+        return False
     labels = set(alignment.confusion.index)
-    return labels <= {"pass", "fail"} and alignment.positive == "pass"
+    return labels <= {"pass", "fail"}
 
 
 def _category_sentence(alignment: Alignment) -> str:
@@ -80,7 +91,8 @@ def _category_sentence(alignment: Alignment) -> str:
     n_right, n_others = alignment.counts("tnr")
     if not n_others:
         return f"Every label is {positive}, so nobody knows what the judge says of others"
-    return f"The judge says {positive} of {part_of(n_others - n_right, n_others, 'other')}"
+    wrong_part = part_of(n_others - n_right, n_others, "other")
+    return f"The judge says {positive} of {wrong_part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +108,9 @@ def named_rates(alignments: Mapping[Any, Alignment]) -> list[NamedRate]:
     """In the order given, those whose TNR is defined."""
     rates = []
     for name, alignment in alignments.items():
-        if alignment.tnr is not None:
-            rates.append(NamedRate(quoted(name), alignment.tnr, alignment.tnr_interval))
+        tnr = alignment.tnr
+        if tnr is not None:
+            rates.append(NamedRate(quoted(name), tnr, alignment.tnr_interval))
     return rates
 
 
@@ -106,9 +119,7 @@ def rates_sentence(alignments: Mapping[Any, Alignment]) -> str:
     if not alignments:
         return "Nothing to show: no alignment is given"
     if len(alignments) == 1:
-        ((name, alignment),) = alignments.items()
-        sentence = alignment_sentence(alignment)
-        return f"{quoted(name)}: {sentence[0].lower()}{sentence[1:]}"
+        return _sentence_of_one(alignments)
     rates = named_rates(alignments)
     if len(rates) < 2:
         return "Too few failures are labelled to say who lets more of them through"
@@ -117,18 +128,21 @@ def rates_sentence(alignments: Mapping[Any, Alignment]) -> str:
     highest = rates[-1]
     if lowest.tnr == highest.tnr:
         return f"All have the same TNR: {lowest.tnr:.2f}"
-    if not all(speaks_of_failures(alignment) for alignment in alignments.values()):
-        sentence = f"TNR is lowest for {lowest.name}, highest for {highest.name}"
-    elif len(rates) == 2:
-        sentence = f"{lowest.name} lets more failures through than {highest.name}"
-    else:
+    of_failures = all(speaks_of_failures(alignment) for alignment in alignments.values())
+    sentence = f"TNR is lowest for {lowest.name}, highest for {highest.name}"
+    if of_failures:
         sentence = f"{lowest.name} lets the most failures through, {highest.name} the fewest"
+    if of_failures and len(rates) == 2:
+        sentence = f"{lowest.name} lets more failures through than {highest.name}"
     return sentence + doubt(lowest.interval, highest.interval)
 
 
-def doubt(first: Interval | None, second: Interval | None) -> str:
-    """What a comparison ends with where chance may explain it."""
-    return "; the intervals overlap" if overlap(first, second) else ""
+def _sentence_of_one(alignments: Mapping[Any, Alignment]) -> str:
+    """As ``“v1”: the judge lets 1 failure in 20 through``."""
+    ((name, alignment),) = alignments.items()
+    sentence = alignment_sentence(alignment)
+    begin = sentence[0].lower()
+    return f"{quoted(name)}: {begin}{sentence[1:]}"
 
 
 def versions_sentence(alignments: Mapping[Any, Alignment]) -> str:
@@ -140,22 +154,28 @@ def versions_sentence(alignments: Mapping[Any, Alignment]) -> str:
         return "No failure is labelled, so TNR is undefined in every version"
     first = rates[0]
     last = rates[-1]
-    if len(rates) == 1:
+    if first is last:
         return f"TNR is {first.tnr:.2f} in {first.name}, and there is nothing to compare it with"
-    versions = f"From {first.name} to {last.name}"
+    sentence = f"From {first.name} to {last.name}, TNR {_change(first.tnr, last.tnr)}"
     if first.tnr == last.tnr:
-        return f"{versions}, TNR stays at {last.tnr:.2f}"
-    verb = "rises" if last.tnr > first.tnr else "falls"
-    sentence = f"{versions}, TNR {verb} from {first.tnr:.2f} to {last.tnr:.2f}"
+        return sentence
     return sentence + doubt(first.interval, last.interval)
+
+
+def _change(before: float, after: float) -> str:
+    """As ``rises from 0.40 to 0.95``."""
+    if before == after:
+        return f"stays at {after:.2f}"
+    verb = "rises" if after > before else "falls"
+    return f"{verb} from {before:.2f} to {after:.2f}"
 
 
 def critiques_sentence(rows: Sequence[Row]) -> str:
     """Whether the verdicts with the longest critiques are right more often than the shortest."""
     if not rows:
         return "Nothing to show: no verdict can be compared"
-    shortest = rows[0].marks[0]
-    longest = rows[-1].marks[0]
+    (shortest,) = rows[0].marks
+    (longest,) = rows[-1].marks
     low = shortest.share or 0.0
     high = longest.share or 0.0
     if len(rows) == 1:
@@ -163,5 +183,5 @@ def critiques_sentence(rows: Sequence[Row]) -> str:
     if low == high:
         return f"Verdicts are right as often whatever the length of the critique: {low:.0%}"
     direction = "more" if high > low else "less"
-    sentence = f"Long critiques are right {direction} often than short ones: {high:.0%}, {low:.0%}"
-    return sentence + doubt(shortest.interval, longest.interval)
+    sentence = f"Long critiques are right {direction} often than short ones"
+    return f"{sentence}: {high:.0%}, {low:.0%}{doubt(shortest.interval, longest.interval)}"
