@@ -19,7 +19,7 @@ from tests.bench.measure import Row, compare
 
 N_CASES = 10_000
 ROUNDS = 3
-CONCURRENCY = 100
+CONCURRENCY = 500
 TIMES_FASTER = 5
 TIMEOUT_S = 600
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,6 @@ An experiment meters the calls of each trial: those of the task and those of its
 asks the meter of the context that it is used in.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -41,11 +39,16 @@ METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
 """The meter of the current context; a task inherits that of the one that made it."""
 
 
-@contextmanager
-def metered_by(meter: Meter | None) -> Iterator[None]:
+class metered_by:  # noqa: N801 - a context manager, named as the words that it stands for
     """Have each attempt that is made in this block, and in the tasks it makes, asked of `meter`."""
-    token = METER.set(meter)
-    try:
-        yield
-    finally:
-        METER.reset(token)
+
+    __slots__ = ("_meter", "_token")
+
+    def __init__(self, meter: Meter | None):
+        self._meter = meter
+
+    def __enter__(self) -> None:
+        self._token = METER.set(self._meter)
+
+    def __exit__(self, *error: object) -> None:
+        METER.reset(self._token)

@@ -225,7 +225,7 @@ def _results(
                 trial.number,
                 "not run",
                 attempts=known.attempts[trial.key],
-                possibly_billed=len(known.in_flight[trial.key]),
+                possibly_billed=known.n_in_flight(trial.key),
                 why=running.halted,
             )
         results.append(result)

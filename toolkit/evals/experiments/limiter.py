@@ -28,6 +28,9 @@ class Slots:
 
     async def take(self) -> None:
         """Wait for room, and take it."""
+        if self._has_room() and not self._turns:
+            self._enter()
+            return
         turn = asyncio.get_running_loop().create_future()
         self._turns.append(turn)
         self._let_in()
@@ -63,12 +66,18 @@ class Slots:
         self._let_in()
 
     def _let_in(self) -> None:
-        while self._turns and self.taken < self.limit and not self.paused:
+        while self._turns and self._has_room():
             turn = self._turns.popleft()
             if not turn.done():
-                self.taken += 1
-                self.most = max(self.most, self.taken)
+                self._enter()
                 turn.set_result(None)
+
+    def _has_room(self) -> bool:
+        return self.taken < self.limit and not self.paused
+
+    def _enter(self) -> None:
+        self.taken += 1
+        self.most = max(self.most, self.taken)
 
 
 class Limiter:

@@ -23,7 +23,7 @@ ACTOR = "experiment"
 SOON_S = 0.1
 """An event that nobody waits for is stored by then, with those that came meanwhile."""
 GROUP = 500
-"""Events that are stored together, at most."""
+"""Events that are stored together, at most: an atomic batch of JetStream holds 1,000."""
 
 
 class ExperimentStore(Protocol):
@@ -180,6 +180,10 @@ class Recorded:
     problems: tuple[RecordError, ...] = ()
     """Events that say they are an experiment's, and cannot be read."""
     _reserved_usd: dict[str, float] = field(default_factory=dict)
+
+    def n_in_flight(self, trial: str) -> int:
+        """Attempts at a trial, by its key, that began and have not ended."""
+        return len(self.in_flight.get(trial, ()))
 
     def apply(self, event: Event) -> None:
         """Take one event in."""

@@ -22,6 +22,8 @@ TRACES = TypeAdapter(Trace)
 def stored_score(score: Score, name: str) -> Score:
     """A score under its `name`. A number is a float; one that is not finite is no score."""
     value = score.value
+    if isinstance(value, bool) and not score.why and name == score.name:
+        return score
     why = stored_text(score.why)
     if isinstance(value, str):
         value = stored_text(value)

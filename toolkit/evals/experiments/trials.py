@@ -56,7 +56,7 @@ class TrialRun:
         self._setting = setting
         recorded = setting.recorded
         self.attempts = recorded.attempts[trial.key]
-        self.possibly_billed = len(recorded.in_flight[trial.key])
+        self.possibly_billed = recorded.n_in_flight(trial.key)
         before = recorded.answers.get(trial.key) or recorded.results.get(trial.result_key)
         self._cost_before_usd = before.cost_usd if before else 0.0
         self._waited_s = before.waited_s if before else 0.0

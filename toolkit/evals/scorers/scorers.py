@@ -55,7 +55,8 @@ class Score(Shown):
                 raise ValueError(
                     f"score {self.name} is {self.value}: of what is unscored give None, and say why"
                 )
-        object.__setattr__(self, "value", value)
+        if value is not self.value:
+            object.__setattr__(self, "value", value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,9 @@ def call(scorer: Scorer, trace: Trace, case: Any = None) -> Any:
 
 def as_scores(scorer: Scorer, returned: Any) -> dict[str, Score]:
     """What `scorer` `returned`, as scores by name."""
+    name = name_of(scorer)
+    if isinstance(returned, bool | int | float | str):  # most of them
+        return {name: _as_score(name, returned, scorer)}
     if isinstance(returned, Mapping):
         scores = {}
         for key, value in returned.items():
@@ -136,16 +140,15 @@ def as_scores(scorer: Scorer, returned: Any) -> dict[str, Score]:
         return scores
     if isinstance(returned, Score) and not isinstance(scorer, NamedScorer):
         return {returned.name: returned}
-    name = name_of(scorer)
     return {name: _as_score(name, returned, scorer)}
 
 
 def _as_score(name: str, value: Any, scorer: Scorer) -> Score:
     """One returned value under its `name`."""
+    version = scorer.version if isinstance(scorer, NamedScorer) else "1"
     if isinstance(value, Score):
         version = scorer.version if isinstance(scorer, NamedScorer) else value.version
         return replace(value, name=name, version=version)
-    version = scorer.version if isinstance(scorer, NamedScorer) else "1"
     plain = python_value(value)
     if plain is None:
         return Score(name, None, f"the scorer returned {value}", version)
