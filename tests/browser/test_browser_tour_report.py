@@ -75,7 +75,7 @@ def test_the_report_begins_with_three_results_and_folds_what_is_technical(tour):
     )
     (lost, _), *rates, (n_cases, _) = results.items()
     assert re.fullmatch(r"lost of [\d,]{3,} events sent", results[lost])
-    assert [unit for _, unit in rates] == ["of failures found", "of good answers passed"]
+    assert [unit for _, unit in rates] == ["of failures found", "of good ones passed"]
     assert (lost, results[n_cases]) == ("0", "new cases")
     assert len(re.findall(r'class="tile[ "]', before_the_plots)) == 3
     assert "simulated judge, against simulated labels" in before_the_plots

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 LAPTOP_WIDTH = 848
 """Of a figure in the page, in pixels: what is drawn is as wide as the text, its edge is outside."""
-PHONE_WIDTH = 374
+PHONE_WIDTH = 390
 """The same where the page is 390 wide."""
 ALL_SIMULATED = (
     "Everything that is said on this page is simulated: scripted customers, a scripted agent, "

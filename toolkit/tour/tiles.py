@@ -49,7 +49,7 @@ def delivery_tile(counts: dict[str, Any]) -> Tile:
 def _judge_tile(alignment: Alignment) -> Tile:
     figures = (
         (_percent(alignment.tnr), "of failures found"),
-        (_percent(alignment.tpr), "of good answers passed"),
+        (_percent(alignment.tpr), "of good ones passed"),
     )
     note = (
         f"The {alignment.judge_source} judge, against {alignment.labels_are}; "
@@ -77,8 +77,8 @@ def delivery_sentence(counts: dict[str, Any]) -> str:
     if counts["lost"]:
         end = f"at the end {quantity(counts['lost'], 'event')} are missing"
     return (
-        "Where the reader's line is flat, the reader or the server was away. Each time the reader "
-        f"read on from its cursor, and {end}."
+        "Where the reader's line is flat, the reader or the server was away. Whenever the reader "
+        f"got through again, it read on from its cursor, and {end}."
     )
 
 
