@@ -79,7 +79,7 @@ def test_the_report_begins_with_three_results_and_folds_what_is_technical(tour):
     assert (lost, results[n_cases]) == ("0", "new cases")
     assert len(re.findall(r'class="tile[ "]', before_the_plots)) == 3
     assert "simulated judge, against simulated labels" in before_the_plots
-    for technical in ("by SHA-256", "is acknowledged", "cuts of the reader"):
+    for technical in ("by SHA-256", "is acknowledged", "reached their end"):
         assert f"{technical}</td>" in tour.page.split("<summary>How this was counted", 1)[1]
         assert technical not in before_the_plots
 
