@@ -23,10 +23,14 @@ class Clock:
 
 async def test_a_block_that_waits_longer_is_broken_off(monkeypatch):
     clock = Clock(monkeypatch)
+
+    async def long():
+        await clock.pass_s(9)
+        await clock.pass_s(2)
+
     with pytest.raises(TimeoutError):
         async with within(10):
-            await clock.pass_s(9)
-            await clock.pass_s(2)
+            await long()
 
 
 async def test_a_block_that_ends_in_time_is_left_alone_and_its_deadline_is_forgotten(monkeypatch):
@@ -56,8 +60,16 @@ async def test_time_while_the_clock_is_stopped_does_not_count_even_in_each_other
                 await clock.pass_s(100)
             await clock.pass_s(100)
         await clock.pass_s(4)
+
+
+async def test_a_clock_that_is_stopped_before_anything_was_waited_for_goes_on_later(monkeypatch):
+    clock = Clock(monkeypatch)
+
+    async def long():
+        async with clock_stopped():
+            await clock.pass_s(100)
+        await clock.pass_s(11)
+
     with pytest.raises(TimeoutError):
         async with within(10):
-            async with clock_stopped():  # before the block has waited for anything
-                await clock.pass_s(100)
-            await clock.pass_s(11)
+            await long()

@@ -139,12 +139,8 @@ async def evaluate(
     slots = Slots(concurrency)
     running = Running(setting, slots, stop_after_errors, reporting(progress))
     controls = Controls(slots, limiter, running.halt, running.stop, lambda: running.is_stopped)
-    about = {
-        "name": name or dataset_name,
-        "planned": len(planned),
-        "concurrency": concurrency,
-        "budget_usd": budget_usd,
-    }
+    name = name or dataset_name
+    about = _about(name, planned, concurrency, budget_usd)
     try:
         async with kept(store, journal, known, controls, about, planned):
             await running.run([trial for trial in planned if _is_due(trial, known, retry)])
@@ -152,14 +148,7 @@ async def evaluate(
         threads.shutdown(wait=False, cancel_futures=True)
     results = _results(planned, running, known)
     conditions = _conditions(versions, setting, slots, results, running.halted)
-    return Experiment(
-        name or dataset_name,
-        results,
-        len(planned),
-        frozenset(audit.broken if audit else ()),
-        frozenset(audit.free if audit else ()),
-        conditions,
-    )
+    return _experiment(name, results, audit, conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +167,37 @@ def _check_numbers(trials: int, concurrency: int, timeout_s: float) -> None:
         raise UsageError(f"timeout_s is above 0, not {timeout_s}")
 
 
+def _about(
+    name: str, planned: Sequence[Trial], concurrency: int, budget_usd: float | None
+) -> dict[str, Any]:
+    """What whoever watches the experiment is told when it begins."""
+    return {
+        "name": name,
+        "planned": len(planned),
+        "concurrency": concurrency,
+        "budget_usd": budget_usd,
+    }
+
+
 def _ledger(budget_usd: float | None, known: Recorded) -> Ledger:
     """The ledger of the experiment, in which what earlier processes spent, or may have, counts."""
     ledger = Ledger(budget_usd)
     ledger.note("earlier trials", "imported", known.spent_usd)
     ledger.note("trials that were in flight", "imported", known.in_flight_usd)
     return ledger
+
+
+def _experiment(
+    name: str,
+    results: Sequence[TrialResult],
+    audit: CaseAudit | None,
+    conditions: dict[str, Any],
+) -> Experiment:
+    broken = audit.broken if audit else ()
+    free = audit.free if audit else ()
+    return Experiment(
+        name, tuple(results), len(results), frozenset(broken), frozenset(free), conditions
+    )
 
 
 def _conditions(
