@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from tests.bench.opening import long_trace
-from toolkit.render import document
+from toolkit.render import block, document, table
 from toolkit.traces import Step, Trace, trace_html
 from toolkit.traces.viewer import viewer
 
@@ -283,3 +283,19 @@ async def test_a_trace_in_jupyterlab_has_ticks_that_lead_to_steps_in_either_them
     await page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     assert await page.evaluate(ground) == "rgb(21, 24, 28)"
     await notebook.picture(pictures, "trace-in-lab-dark")
+
+
+LAB = """<style>:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td,
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon th{text-align:right}</style>"""
+"""What JupyterLab 4.6 says of tables in outputs."""
+
+
+async def test_the_words_of_a_table_begin_at_the_left_in_jupyterlab_too(reader, tmp_path):
+    output = block(table([("find_booking", "read")], ["tool", "declared"]))
+    html = f'<!doctype html>{LAB}<div class="jp-RenderedHTMLCommon">{output}</div>'
+    await show(reader, tmp_path, html)
+    for cell in ("th", "td"):
+        style = await reader.locator(cell).first.evaluate(
+            "cell => getComputedStyle(cell).textAlign"
+        )
+        assert style == "left"

@@ -149,5 +149,5 @@ def _cut(text: str) -> str:
 def beside(trace: Trace, diff: "StateDiff") -> render.Html:
     """A trace, and what it left behind, side by side."""
     left = render.tag("div", trace_html(trace))
-    right = render.tag("div", render.tag("h3", "What it left behind"), *_parts(diff))
+    right = render.tag("div", render.tag("h2", "What it left behind"), *_parts(diff))
     return render.block(render.tag("div", left, right, class_="sides"), style=STYLE)
