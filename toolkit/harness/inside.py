@@ -106,6 +106,8 @@ def build_root(root: dict[str, Any]) -> None:
     for source, target in root["binds"]:
         bind(f"/outside{source}", target)
         set_flags(target, READ_ONLY | NO_SETUID | NO_DEVICES)
+    for path in root["hidden"]:
+        call("mount", "hidden", path, "tmpfs", READ_ONLY | NO_SETUID | NO_DEVICES, "size=4096")
     for target, link in root["links"]:
         Path(link).symlink_to(target)
     for device in DEVICES:
