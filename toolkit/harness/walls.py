@@ -141,6 +141,9 @@ def _bwrap(view: View, is_root: bool) -> list[str]:
         line += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         line += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+    line += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in WRITABLE:
+        line += ["--perms", "1777", "--size", str(DISK_BYTES), "--tmpfs", folder]
     for folder in _parents(view.binds):
         line += ["--perms", "0755", "--dir", folder]
     for source, target in view.binds:
@@ -149,9 +152,6 @@ def _bwrap(view: View, is_root: bool) -> list[str]:
         line += ["--size", "4096", "--tmpfs", path, "--remount-ro", path]
     for target, link in view.links:
         line += ["--symlink", target, link]
-    line += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in WRITABLE:
-        line += ["--perms", "1777", "--size", str(DISK_BYTES), "--tmpfs", folder]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", FOLDER]
 
 
@@ -162,7 +162,7 @@ def _parents(binds: Binds) -> list[str]:
         for parent in Path(target).parents[:-1]:
             folders.add(str(parent))
     shown = {target for _, target in binds}
-    return sorted(folders - shown)
+    return sorted(folders - shown - set(WRITABLE))
 
 
 def _unshare(is_root: bool) -> list[str]:
