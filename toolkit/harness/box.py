@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from toolkit.harness.inside import Limits
-from toolkit.harness.walls import PYTHON
 from toolkit.harness.workspace import clip
 from toolkit.shown import Shown
 from toolkit.tasks import stop
@@ -89,9 +88,10 @@ class Server:
 class Box:
     """A folder between walls. `Sandbox.open` gives one, and closes it."""
 
-    def __init__(self, folder: str, limits: Limits, banner: str):
+    def __init__(self, folder: str, python: str, limits: Limits, banner: str):
         self.folder = folder
         """Where the files lie, as commands in the box see it."""
+        self._python = python
         self._limits = limits
         self._banner = banner
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -225,7 +225,7 @@ class Box:
         self, command: Sequence[str], files: Files, limits: Limits | None
     ) -> tuple[int, "asyncio.Future[dict[str, Any]]"]:
         """Ask for a command to be started. The answer comes when it has ended."""
-        program = PYTHON if command[0] == "python" else command[0]
+        program = self._python if command[0] == "python" else command[0]
         self._n_requests += 1
         request = {
             "id": self._n_requests,

@@ -103,20 +103,22 @@ def build_root(root: dict[str, Any]) -> None:
     Path("/tmp/outside").mkdir()
     call("pivot_root", "/tmp", "/tmp/outside")
     os.chdir("/")
+    for folder in ["/proc", *root["writable"]]:
+        Path(folder).mkdir(parents=True)
+    call("mount", "proc", "/proc", "proc", NO_SETUID | NO_DEVICES, None)
+    for folder in root["writable"]:
+        size = f"mode=1777,size={root['disk_bytes']}"
+        call("mount", "box", folder, "tmpfs", NO_SETUID | NO_DEVICES, size)
     for source, target in root["binds"]:
         bind(f"/outside{source}", target)
         set_flags(target, READ_ONLY | NO_SETUID | NO_DEVICES)
+    for path in root["hidden"]:
+        call("mount", "hidden", path, "tmpfs", READ_ONLY | NO_SETUID | NO_DEVICES, "size=4096")
     for target, link in root["links"]:
         Path(link).symlink_to(target)
     for device in DEVICES:
         bind(f"/outside/dev/{device}", f"/dev/{device}")
     Path("/dev/fd").symlink_to("/proc/self/fd")
-    for folder in ["/proc", *root["writable"]]:
-        Path(folder).mkdir()
-    call("mount", "proc", "/proc", "proc", NO_SETUID | NO_DEVICES, None)
-    for folder in root["writable"]:
-        size = f"mode=1777,size={root['disk_bytes']}"
-        call("mount", "box", folder, "tmpfs", NO_SETUID | NO_DEVICES, size)
     call("umount2", "/outside", MNT_DETACH)
     Path("/outside").rmdir()
     set_flags("/", READ_ONLY, recursive=0)

@@ -68,7 +68,7 @@ class Sandbox:
     @property
     def describes(self) -> str:
         """What holds, in a sentence."""
-        if self.kind == "none":
+        if not self._has_walls:
             return self.banner
         return (
             f"{self.kind}: loopback only, no home, uid {NOBODY}; processes and disk are "
@@ -78,7 +78,7 @@ class Sandbox:
     @property
     def banner(self) -> str:
         """What every result carries where there are no walls; empty where there are."""
-        if self.kind != "none":
+        if self._has_walls:
             return ""
         return (
             "UNSAFE: run without a sandbox, as you, with your files and your network; "
@@ -105,6 +105,14 @@ class Sandbox:
         except (OSError, ValueError) as error:
             return CheckResult(None, "", "", False, 0.0, str(error), self.banner)
 
+    @property
+    def _has_walls(self) -> bool:
+        return self.kind != "none"
+
+    @property
+    def _limits(self) -> Limits:
+        return INSIDE if self._has_walls else WITHOUT_WALLS
+
     @asynccontextmanager
     async def open(self, folder: Path, files: Sequence[TextFile] = ()) -> AsyncIterator[Box]:
         """A box with a copy of `folder`, in which a server can run while checks are made on it.
@@ -114,15 +122,14 @@ class Sandbox:
         with tempfile.TemporaryDirectory(prefix="box-", ignore_cleanup_errors=True) as outside:
             copy = Path(outside).resolve() / "build"
             await asyncio.to_thread(_copy, folder, copy, files)
-            has_walls = self.kind != "none"
-            path = walls.FOLDER if has_walls else str(copy)
-            binds, links = walls.readable(self.packages, self.paths)
-            line = walls.command_line(self.kind, binds, links, path)
+            path = walls.FOLDER if self._has_walls else str(copy)
+            view = walls.readable(self.packages, self.paths)
+            line = walls.command_line(self.kind, view, path)
             environment = walls.environment(self.kind, path, self.packages)
-            box = Box(path, INSIDE if has_walls else WITHOUT_WALLS, self.banner)
+            box = Box(path, walls.python(self.kind), self._limits, self.banner)
             try:
                 await box.begin(line, environment)
-                if has_walls:
+                if self._has_walls:
                     await box.lay(copy)
                 yield box
             finally:
@@ -163,7 +170,7 @@ def runs(kind: Kind) -> bool:
     with there:
         try:
             ended = subprocess.run(
-                walls.command_line(kind, *walls.readable((), ()), walls.FOLDER),
+                walls.command_line(kind, walls.readable((), ()), walls.FOLDER),
                 stdin=there.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -7,8 +7,10 @@ file system itself. Without walls it runs as any other program.
 import json
 import os
 import shutil
+import site
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -30,14 +32,27 @@ SETTINGS = "alternatives", "chromium", "chromium.d", "fonts", "ld.so.cache", "lo
 """What programs look up in /etc."""
 PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 """The running interpreter, outside of its virtual environment."""
+BASE = Path(PYTHON).parents[1]
+DEBIAN_PACKAGES = "/usr/lib/python3/dist-packages"
 
 
-def readable(packages: Sequence[str], paths: Sequence[str | Path]) -> tuple[Binds, Binds]:
-    """What a box shows, and its symbolic links as (target, link): the system's programs, Python
-    with its standard library, the named `packages` of the running environment, and `paths`.
+@dataclass(frozen=True)
+class View:
+    """What a box shows of the machine."""
+
+    binds: Binds
+    links: Binds
+    """Symbolic links, as (target, link)."""
+    hidden: list[str]
+    """Folders within what is shown that are empty inside."""
+
+
+def readable(packages: Sequence[str], paths: Sequence[str | Path]) -> View:
+    """The system's programs, Python with its standard library, the named `packages` of the running
+    environment, and `paths`.
     """
-    binds = []
-    links = []
+    binds: Binds = []
+    links: Binds = []
     for name in SYSTEM:
         path = Path(name)
         if path.is_symlink():
@@ -55,7 +70,9 @@ def readable(packages: Sequence[str], paths: Sequence[str | Path]) -> tuple[Bind
     for package in packages:
         source = package_path(package)
         binds.append((str(source), f"{PACKAGES}/{source.name}"))
-    return binds, links
+    hidden = {os.path.realpath(path) for path in site.getsitepackages([str(BASE)])}
+    hidden.add(DEBIAN_PACKAGES)
+    return View(binds, links, [path for path in sorted(hidden) if Path(path).is_dir()])
 
 
 def package_path(package: str) -> Path:
@@ -68,14 +85,13 @@ def package_path(package: str) -> Path:
 
 
 def _python_folders() -> list[Path]:
-    base = Path(PYTHON).parents[1]
-    if base == Path("/usr") or Path("/usr") in base.parents:
+    if BASE.is_relative_to("/usr"):
         return []
-    folders = [base / "bin", base / "lib", base / "lib64"]
+    folders = [BASE / "bin", BASE / "lib", BASE / "lib64"]
     return [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
 
 
-def command_line(kind: Kind, binds: Binds, links: Binds, folder: str) -> list[str]:
+def command_line(kind: Kind, view: View, folder: str) -> list[str]:
     """The command line of the program inside, between walls of this `kind`. Its stdin must be a
     socket.
     """
@@ -84,17 +100,22 @@ def command_line(kind: Kind, binds: Binds, links: Binds, folder: str) -> list[st
     setup |= {"from_root": False, "new_user": False}
     if kind == "bwrap":
         setup |= {"from_root": is_root, "new_user": is_root}
-        return [*_bwrap(binds, links, is_root), *_program(setup)]
+        return [*_bwrap(view, is_root), *_program(setup)]
     if kind == "unshare":
-        root = {"binds": binds, "links": links, "writable": WRITABLE, "disk_bytes": DISK_BYTES}
+        root = asdict(view) | {"writable": WRITABLE, "disk_bytes": DISK_BYTES}
         setup |= {"from_root": is_root, "new_user": True, "root": root}
         return [*_unshare(is_root), *_program(setup)]
     return _program(setup)
 
 
+def python(kind: Kind) -> str:
+    """The interpreter that runs commands: without walls it has the environment's packages too."""
+    return sys.executable if kind == "none" else PYTHON
+
+
 def environment(kind: Kind, folder: str, packages: Sequence[str]) -> dict[str, str]:
     """What commands are started with: none of your keys are in it."""
-    programs = [str(Path(PYTHON).parent), "/usr/bin", "/bin"]
+    programs = [str(Path(python(kind)).parent), "/usr/bin", "/bin"]
     variables = {
         "PATH": os.pathsep.join(programs),
         "HOME": folder,
@@ -102,10 +123,7 @@ def environment(kind: Kind, folder: str, packages: Sequence[str]) -> dict[str, s
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
     }
-    if packages and kind == "none":
-        folders = {str(package_path(package).parent) for package in packages}
-        variables["PYTHONPATH"] = os.pathsep.join(sorted(folders))
-    elif packages:
+    if packages and kind != "none":
         variables["PYTHONPATH"] = PACKAGES
     return variables
 
@@ -116,22 +134,24 @@ def _program(setup: dict[str, object]) -> list[str]:
     return [PYTHON, "-I", "-S", "-c", text, json.dumps(setup)]
 
 
-def _bwrap(binds: Binds, links: Binds, is_root: bool) -> list[str]:
+def _bwrap(view: View, is_root: bool) -> list[str]:
     line = [_found("bwrap"), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     line += ["--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "box"]
     if is_root:
         line += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         line += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-    for folder in _parents(binds):
-        line += ["--perms", "0755", "--dir", folder]
-    for source, target in binds:
-        line += ["--ro-bind", source, target]
-    for target, link in links:
-        line += ["--symlink", target, link]
     line += ["--proc", "/proc", "--dev", "/dev"]
     for folder in WRITABLE:
         line += ["--perms", "1777", "--size", str(DISK_BYTES), "--tmpfs", folder]
+    for folder in _parents(view.binds):
+        line += ["--perms", "0755", "--dir", folder]
+    for source, target in view.binds:
+        line += ["--ro-bind", source, target]
+    for path in view.hidden:
+        line += ["--size", "4096", "--tmpfs", path, "--remount-ro", path]
+    for target, link in view.links:
+        line += ["--symlink", target, link]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", FOLDER]
 
 
@@ -142,7 +162,7 @@ def _parents(binds: Binds) -> list[str]:
         for parent in Path(target).parents[:-1]:
             folders.add(str(parent))
     shown = {target for _, target in binds}
-    return sorted(folders - shown)
+    return sorted(folders - shown - set(WRITABLE))
 
 
 def _unshare(is_root: bool) -> list[str]:
