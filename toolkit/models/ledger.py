@@ -84,6 +84,8 @@ class Ledger(Shown):
         self._owners: dict[int, asyncio.Task[Any] | None] = {}
         """The task that began each open attempt, by the attempt's number."""
         self._queue: list[_Bid] = []
+        self._elsewhere_usd = 0.0
+        self._elsewhere_open_usd = 0.0
         self._metered: dict[int, tuple[Meter, Any]] = {}
         """The meter of each open attempt, and what stands for the attempt there."""
 
@@ -208,6 +210,8 @@ class Ledger(Shown):
         """Whether an attempt is open that can end. One whose own task waits here cannot: it would
         wait for itself.
         """
+        if self._elsewhere_open_usd > 0:
+            return True
         waiting = {bid.task for bid in self._queue if bid.task}
         return any(owner not in waiting for owner in self._owners.values())
 
@@ -218,7 +222,8 @@ class Ledger(Shown):
         """Whether they would not fit even if all that is open came back for nothing."""
         if self.cap_usd is None:
             return False
-        open_usd = sum(self.attempts[number].held_usd for number in self._owners)
+        open_usd = self._elsewhere_open_usd
+        open_usd += sum(self.attempts[number].held_usd for number in self._owners)
         return self.held_usd - open_usd + _worst_usd(attempts) > self.cap_usd
 
     def _refusal(self, attempts: list[Attempt]) -> BudgetExceeded:
@@ -269,6 +274,15 @@ class Ledger(Shown):
         self.attempts.append(attempt)
         self.held_usd += cost_usd
         return len(self.attempts) - 1
+
+    def count_elsewhere(self, held_usd: float, open_usd: float) -> None:
+        """Have the cap count `held_usd` of other processes that share it, of which `open_usd` may
+        come back. What was said before is replaced.
+        """
+        self.held_usd += held_usd - self._elsewhere_usd
+        self._elsewhere_usd = held_usd
+        self._elsewhere_open_usd = open_usd
+        self._serve_queue()
 
     def frame(self) -> "pd.DataFrame":
         """One row an attempt."""

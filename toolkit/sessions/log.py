@@ -226,6 +226,11 @@ class Log(Protocol):
     def max_event_bytes(self) -> int:
         """The size of the largest event that it takes, as JSON in UTF-8."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether programs in several processes may write it at once."""
+        return True
+
     async def append(self, event: Event, fence: int | None = None) -> Ack:
         """Store `event` once, whatever the number of calls with its id.
 

@@ -3,10 +3,14 @@
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from toolkit.errors import Unavailable
 from toolkit.events import Event, RecordError, fresh_id, storable
 from toolkit.jsonl import FileChanged, JsonlFile
 from toolkit.sessions.log import (
@@ -54,6 +58,7 @@ class MemoryLog(Log):
 
     reachable = True
     max_event_bytes = MAX_EVENT_BYTES
+    shared = False
 
     def __init__(self, path: str | Path | None = None, max_event_bytes: int = MAX_EVENT_BYTES):
         self.max_event_bytes = max_event_bytes
@@ -65,6 +70,8 @@ class MemoryLog(Log):
         self._seq = 0
         self._writing = asyncio.Lock()
         self._news = asyncio.Event()
+        self._in_use: set[str] = set()
+        self._lock = None if path is None else FileLock(f"{path}.in-use.lock", timeout=0)
         problems = self._load(self._file) if self._file else []
         self.problems: tuple[RecordError, ...] = tuple(problems)
         """Lines of the file that are no events of this log. They stay in the file, and all others
@@ -114,6 +121,31 @@ class MemoryLog(Log):
     def durability(self) -> Durability:
         """``fsync`` with a path, ``memory`` without."""
         return "fsync" if self._file else "memory"
+
+    @contextmanager
+    def exclusive(self, session: str) -> Iterator[None]:
+        """The log for one writer of `session` while the block lasts, and its file for this process.
+
+        Raises Unavailable where another has it. A process that dies lets go of it.
+        """
+        if session in self._in_use:
+            raise Unavailable(f"session {session} is being written already, by this process")
+        try:
+            if self._lock:
+                self._lock.acquire()
+        except Timeout:
+            assert self._file
+            raise Unavailable(
+                f"{self._file.path} is being written by another process: wait for it, or keep the "
+                "session on a nats-server, where several processes may write"
+            ) from None
+        self._in_use.add(session)
+        try:
+            yield
+        finally:
+            self._in_use.discard(session)
+            if self._lock:
+                self._lock.release()
 
     async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Store `events`; see `Log.append_all`."""

@@ -176,6 +176,26 @@ class Session(SessionLog):
         await self.settle(actor)
         return [id_ for id_ in ended if id_]
 
+    async def end_if_silent(self, run: str, fence: int, actor: str) -> bool:
+        """Wait for the next sign of life of `run`, or for its lease to run out: then it is ended,
+        as ``orphaned``, and True is returned. Its agent cannot write any more.
+
+        Parameters
+        ----------
+        run : str
+            One of another agent.
+        fence : int
+            Of the run: the place of the event that it was started or adopted with.
+        actor : str
+            Who ends it.
+        """
+        if not await lease_ends(self, run):
+            return False
+        with suppress(Fenced):  # somebody was quicker
+            end = self.event("run.finished", actor, {"outcome": "orphaned"}, run)
+            await self.log.append(end, fence)
+        return True
+
     async def present(self) -> set[str]:
         """The surfaces that are here: joined, not left, and heard of within the time that they
         named.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from typing import Any, cast
 
 from toolkit.events import Event, fresh_id
@@ -40,11 +40,24 @@ class SessionLog:
         """Write one event. The same `id` twice is stored once, however late the second comes."""
         return await self.log.append(self.event(kind, actor, data or {}, run, id))
 
-    async def append_all(self, events: Sequence[Event]) -> list[Ack]:
+    async def append_all(self, events: Sequence[Event], fence: int | None = None) -> list[Ack]:
         """Write events of this session, made by `event`, next to each other; see
         `Log.append_all`.
         """
-        return await self.log.append_all(events)
+        return await self.log.append_all(events, fence)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several processes may write it at once; see `Log.shared`."""
+        return self.log.shared
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """The session for one writer alone while the block lasts, where it is not shared.
+
+        Raises `toolkit.errors.Unavailable` where another has it.
+        """
+        hold = None if self.log.shared else getattr(self.log, "exclusive", None)
+        return hold(self.id) if hold else nullcontext()
 
     def event(
         self,

@@ -60,10 +60,13 @@ class Controls:
 
 async def listen(store: ExperimentStore, journal: Journal, controls: Controls) -> None:
     """Obey each signal that comes from now on, and write down that it was."""
-    async for event in store.read(journal.place, follow=True, lane="control"):
+    async for event in store.read(journal.heard, follow=True, lane="control"):
         if event.run not in (None, journal.run):
             continue
-        if controls.obey(event):
+        is_obeyed = controls.obey(event)
+        if (event.seq or 0) < journal.joined_at:
+            continue
+        if is_obeyed:
             journal.put("steer.consumed", {"event": event.id})
             slots = controls.slots
             state = {"concurrency": slots.limit, "paused": slots.paused}
@@ -91,31 +94,30 @@ async def kept(
     if store is None:
         yield
         return
-    for run in known.runs_under_way:
-        journal.put("run.finished", {"outcome": "orphaned"}, run=run)
-    journal.put("run.started", {"source": "imported"})
-    for start in range(0, len(planned), PLAN_GROUP):
-        group = planned[start : start + PLAN_GROUP]
-        keys = "".join(trial.result_key[:KEY_CHARS] for trial in group)
-        journal.put("experiment.planned", {"keys": keys})
-    journal.put("experiment.started", about)
-    await journal.stored()
-    listener = asyncio.create_task(_listen_or_say(store, journal, controls))
+    listener: asyncio.Task[None] | None = None
     outcome: Outcome = "error"
     try:
+        await journal.begin(known)
+        for start in range(0, len(planned), PLAN_GROUP):
+            group = planned[start : start + PLAN_GROUP]
+            keys = "".join(trial.result_key[:KEY_CHARS] for trial in group)
+            journal.put("experiment.planned", {"keys": keys})
+        journal.put("experiment.started", about)
+        await journal.stored()
+        listener = asyncio.create_task(_listen_or_say(store, journal, controls))
         yield
         outcome = "cancelled" if controls.is_stopped() else "complete"
     except asyncio.CancelledError:
         outcome = "cancelled"
         raise
     finally:
-        await stop(listener)
-        journal.put("run.finished", {"outcome": outcome})
+        if listener:
+            await stop(listener)
         if outcome == "error":
             with suppress(Exception):  # the error of the block is the one to raise
-                await journal.stored()
+                await journal.end(outcome)
         else:
-            await journal.stored()
+            await journal.end(outcome)
 
 
 async def _listen_or_say(store: ExperimentStore, journal: Journal, controls: Controls) -> None:

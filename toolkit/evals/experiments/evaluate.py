@@ -22,7 +22,9 @@ from toolkit.evals.experiments.plan import (
 )
 from toolkit.evals.experiments.result import Status, TrialResult
 from toolkit.evals.experiments.running import Running
-from toolkit.evals.experiments.store import ExperimentStore, Journal, Recorded, recorded
+from toolkit.evals.experiments.shared_running import SharedRunning
+from toolkit.evals.experiments.sharing import SharedJournal, exclusive, open_journal
+from toolkit.evals.experiments.store import ExperimentStore, Recorded
 from toolkit.evals.experiments.tasks import Task, TaskCaller
 from toolkit.evals.experiments.trials import Setting
 from toolkit.evals.experiments.versions import version_of
@@ -49,6 +51,7 @@ async def evaluate(
     stop_after_errors: int | None = 10,
     retry: Collection[Status] = (),
     progress: Progress | None = None,
+    lease_s: float = 10.0,
 ) -> Experiment:
     """Run `task` on each case of `dataset`, `trials` times, and score each trace.
 
@@ -92,6 +95,9 @@ async def evaluate(
         Recorded results to make again: "errored", "unscored". A scored one never is.
     progress : callable, optional
         Gets the trials that are done, and all.
+    lease_s : float
+        On a store that several processes may write (a `NatsLog`), all that are called alike work
+        together, and one that is silent for longer loses its trials to the others.
 
     Returns
     -------
@@ -121,8 +127,7 @@ async def evaluate(
     cases = checked_cases(dataset, dataset_name)
     versions = Versions(version or version_of(task), tuple(map(version_of, functions)))
     planned = plan(cases, trials, versions.task, versions.scorers)
-    known = await recorded(store, {trial.result_key for trial in planned})
-    journal = Journal(store)
+    known, journal = await open_journal(store, {trial.result_key for trial in planned}, lease_s)
     limiter = Limiter(concurrency)
     threads = ThreadPoolExecutor(MANY_THREADS, "fieldbook-task")
     ledger = _ledger(budget_usd, known)
@@ -137,13 +142,17 @@ async def evaluate(
         max_retries,
     )
     slots = Slots(concurrency)
-    running = Running(setting, slots, stop_after_errors, reporting(progress))
+    report = reporting(progress)
+    running = Running(setting, slots, stop_after_errors, report)
+    if isinstance(journal, SharedJournal):
+        running = SharedRunning(setting, slots, stop_after_errors, report, journal)
     controls = Controls(slots, limiter, running.halt, running.stop, lambda: running.is_stopped)
     name = name or dataset_name
     about = _about(name, planned, concurrency, budget_usd)
     try:
-        async with kept(store, journal, known, controls, about, planned):
-            await running.run([trial for trial in planned if _is_due(trial, known, retry)])
+        with exclusive(store):
+            async with kept(store, journal, known, controls, about, planned):
+                await running.run([trial for trial in planned if _is_due(trial, known, retry)])
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
     results = _results(planned, running, known)

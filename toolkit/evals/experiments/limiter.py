@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 
@@ -17,8 +17,10 @@ class Slots:
     (2, 2)
     """
 
-    def __init__(self, limit: float):
+    def __init__(self, limit: float, share: Callable[[], float] | None = None):
         self.limit = limit
+        self.share = share
+        """What this process may take of it, where several share the limit; see `let_in`."""
         self.taken = 0
         self.most = 0
         """The high-water mark of `taken`."""
@@ -33,7 +35,7 @@ class Slots:
             return
         turn = asyncio.get_running_loop().create_future()
         self._turns.append(turn)
-        self._let_in()
+        self.let_in()
         try:
             await turn
         except BaseException:
@@ -46,7 +48,7 @@ class Slots:
     def give_back(self) -> None:
         """Leave the room to the next."""
         self.taken -= 1
-        self._let_in()
+        self.let_in()
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
@@ -63,9 +65,10 @@ class Slots:
             self.limit = limit
         if paused is not None:
             self.paused = paused
-        self._let_in()
+        self.let_in()
 
-    def _let_in(self) -> None:
+    def let_in(self) -> None:
+        """Let in who waits, as far as there is room: to be called where the share has grown."""
         while self._turns and self._has_room():
             turn = self._turns.popleft()
             if not turn.done():
@@ -73,7 +76,9 @@ class Slots:
                 turn.set_result(None)
 
     def _has_room(self) -> bool:
-        return self.taken < self.limit and not self.paused
+        if self.paused or self.taken >= self.limit:
+            return False
+        return self.share is None or self.taken < self.share()
 
     def _enter(self) -> None:
         self.taken += 1
@@ -84,18 +89,25 @@ class Limiter:
     """The same limit for the calls to each provider, whoever makes them: a task or a judge."""
 
     def __init__(self, limit: float):
+        self.share: Callable[[], float] | None = None
+        """What this process may take of each; see `Slots.share`."""
         self._limit = limit
         self._slots: dict[str, Slots] = {}
 
     def of(self, provider: str) -> Slots:
         """The room for calls to `provider`."""
-        return self._slots.setdefault(provider, Slots(self._limit))
+        return self._slots.setdefault(provider, Slots(self._limit, self.share))
 
     def tune(self, limit: float) -> None:
         """Change the limit for each provider."""
         self._limit = limit
         for slots in self._slots.values():
             slots.tune(limit)
+
+    def let_in(self) -> None:
+        """Let in who waits, where the share has grown."""
+        for slots in self._slots.values():
+            slots.let_in()
 
     @property
     def most(self) -> dict[str, int]:

@@ -17,6 +17,15 @@ TOO_MANY = 429
 SERVER_ERROR = 500
 
 
+class Outbid(Exception):
+    """Calls of other workers took the room for this one."""
+
+    def __init__(self, room: Callable[[], Awaitable[None]]):
+        super().__init__("other workers were quicker")
+        self.room = room
+        """Waits until there may be room again."""
+
+
 class TrialMeter:
     """The meter of one trial: for its task, and for each judge that scores it.
 
@@ -28,7 +37,8 @@ class TrialMeter:
         That of the experiment.
     reserved : callable
         Gets the worst case of each call, in dollars, before the call is made; its provider, and
-        the most calls that were under way there at once.
+        the most calls that were under way there at once. It raises Outbid where the call may not
+        be made yet.
     """
 
     def __init__(
@@ -58,6 +68,27 @@ class TrialMeter:
     ) -> tuple[list[int], Slots]:
         """Wait for room at the provider and under the budget, and record what the call may cost."""
         began = time.monotonic() if self._pushed_back is None else self._pushed_back
+        while True:
+            try:
+                admitted = await self._admit(provider, model, source, requests, batch, price)
+                break
+            except Outbid as outbid:
+                async with clock_stopped():
+                    await outbid.room()
+        self._pushed_back = None
+        self.waited_s += time.monotonic() - began
+        return admitted
+
+    async def _admit(
+        self,
+        provider: str,
+        model: str,
+        source: Source,
+        requests: tuple[Request, ...],
+        batch: bool,
+        price: Price | None,
+    ) -> tuple[list[int], Slots]:
+        """Admit a call; see `admit`. Raises Outbid where the room went to another worker."""
         slots = self._limiter.of(provider)
         async with clock_stopped():
             await slots.take()
@@ -67,17 +98,16 @@ class TrialMeter:
                 numbers = await self._ledger.reserve(
                     model, source, *requests, batch=batch, price=price
                 )
+            self._numbers += numbers
             worst_usd = sum(self._ledger.attempts[number].worst_usd for number in numbers)
             await self._reserved(worst_usd, provider, slots.most)
         except BaseException as error:
             self._ledger.end(numbers, "free", why="it was not made")
+            self._numbers = [number for number in self._numbers if number not in numbers]
             slots.give_back()
             if isinstance(error, BudgetExceeded):
                 self.refuse(str(error))
             raise
-        self._numbers += numbers
-        self._pushed_back = None
-        self.waited_s += time.monotonic() - began
         return numbers, slots
 
     def end(

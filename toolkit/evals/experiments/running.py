@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from toolkit.evals.experiments.limiter import Slots
 from toolkit.evals.experiments.plan import Trial
@@ -54,7 +54,7 @@ class Running:
         self._n_planned = len(trials)
         try:
             async with asyncio.TaskGroup() as group:
-                for trial in trials:
+                async for trial in self._in_turn(trials):
                     await self._slots.take()
                     if self.halted:
                         self._slots.give_back()
@@ -66,6 +66,11 @@ class Running:
         except ExceptionGroup as errors:
             # the first says what is wrong; a group says only how many there are
             raise errors.exceptions[0] from errors
+
+    async def _in_turn(self, trials: Sequence[Trial]) -> AsyncIterator[Trial]:
+        """Each trial that is to be made next."""
+        for trial in trials:
+            yield trial
 
     async def _make(self, trial: Trial) -> None:
         run = TrialRun(trial, self._setting)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from toolkit.evals.experiments.result import TrialResult
-from toolkit.events import Event, fresh_id
+from toolkit.events import Event, Outcome, fresh_id
 from toolkit.records import RecordError, validate
 from toolkit.traces import Trace
 
@@ -78,6 +78,8 @@ class Journal:
         self._soon: asyncio.TimerHandle | None = None
         self.place = 0
         """Of the last event that was stored."""
+        self.joined_at = 0
+        """What was asked of the experiment before this place is answered already."""
 
     def put(
         self, kind: str, data: dict[str, Any], id: str | None = None, run: str | None = None
@@ -99,6 +101,38 @@ class Journal:
         self._soon = None
         if self._waiting and self._group is None:
             self._begin_group()
+
+    @property
+    def heard(self) -> int:
+        """The place from which the run is to hear what people ask."""
+        return self.place
+
+    async def begin(self, known: "Recorded") -> None:
+        """Begin the run. Runs of experiments whose process died are ended."""
+        for run in known.runs_under_way:
+            self.put("run.finished", {"outcome": "orphaned"}, run=run)
+        self.put("run.started", {"source": "imported"})
+
+    async def end(self, outcome: Outcome) -> None:
+        """End the run."""
+        self.put("run.finished", {"outcome": outcome})
+        await self.stored()
+
+    def claim(self, trial: str) -> Any:  # noqa: ARG002
+        """Ask for a trial, by its key; `granted` waits for the answer."""
+        return None
+
+    def reserve(self, data: dict[str, Any], held_usd: float) -> Any:  # noqa: ARG002
+        """Ask for a call of a trial, which may have cost `held_usd` so far, this call included."""
+        self.put("trial.reserved", data)
+
+    async def granted(self, asked: Any) -> None:  # noqa: ARG002
+        """Wait until what was asked for is stored, and granted: it is, where nobody else works.
+
+        Raises `sharing.Taken` where another worker has the trial, `metering.Outbid` where others
+        took the room for a call.
+        """
+        await self.stored()
 
     async def stored(self) -> None:
         """Wait until all that was put so far is stored. Raises what the store raises."""

@@ -68,6 +68,7 @@ class TrialRun:
         """The task's answer as JSON, until it is in the journal."""
         self._why_unwritten = ""
         """Why the answer cannot be written."""
+        self._claim: Any = None
         self._meter = TrialMeter(setting.ledger, setting.limiter, self._write_reserved)
 
     @property
@@ -76,12 +77,19 @@ class TrialRun:
         return self._cost_before_usd + self._meter.cost_usd
 
     async def result(self) -> TrialResult:
-        """What becomes of it, in the journal too. Raises `Refused`."""
+        """What becomes of it, in the journal too. Raises `Refused`, and `sharing.Taken` where
+        another worker has the trial.
+        """
+        self._claim = self._setting.journal.claim(self.trial.key)
         with metered_by(self._meter):
             return await self._result()
 
     async def _result(self) -> TrialResult:
-        trace = self._recorded_answer() or await self._answer()
+        trace: Trace | TrialResult | None = self._recorded_answer()
+        if trace is not None:
+            await self._setting.journal.granted(self._claim)
+        else:
+            trace = await self._answer()
         if isinstance(trace, TrialResult):
             return trace
         scores = await self._scores(trace)
@@ -122,7 +130,7 @@ class TrialRun:
         self.attempts += 1
         about = {"case": self.trial.case.id, "number": self.trial.number}
         self._write("trial.started", about)
-        await self._setting.journal.stored()
+        await self._setting.journal.granted(self._claim)
 
     async def _attempt(self) -> Trace:
         began = time.monotonic()
@@ -243,9 +251,10 @@ class TrialRun:
         return {name: value for name, value in costs.items() if value}
 
     async def _write_reserved(self, usd: float, provider: str, at_once: int) -> None:
-        about = {"usd": usd, "provider": provider, "at_once": at_once}
-        self._write("trial.reserved", about)
-        await self._setting.journal.stored()
+        about = {"trial": self.trial.key, "attempt": self.attempts}
+        call = about | {"usd": usd, "provider": provider, "at_once": at_once}
+        journal = self._setting.journal
+        await journal.granted(journal.reserve(call, self._meter.held_usd - self._told_usd))
 
     def _write(self, kind: str, data: dict[str, Any]) -> None:
         about = {"trial": self.trial.key, "attempt": self.attempts}

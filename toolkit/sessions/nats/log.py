@@ -42,6 +42,8 @@ HISTORY_CHECK_S = 2.0
 class NatsLog:
     """A log on a nats-server with JetStream. Make one with `NatsLog.connect`."""
 
+    shared = True
+
     def __init__(
         self,
         client: "Client",
