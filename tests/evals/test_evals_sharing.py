@@ -5,7 +5,6 @@ from collections import Counter
 
 import pytest
 
-from toolkit.errors import Unavailable
 from toolkit.evals.experiments import Case, evaluate
 from toolkit.models import Answer, Request, ScriptedModel, Usage
 from toolkit.models.prices import cost_usd, worst_case

@@ -8,7 +8,7 @@ from hashlib import sha256
 from toolkit.evals.experiments.claims import ENDS
 from toolkit.evals.experiments.limiter import Slots
 from toolkit.evals.experiments.plan import Trial
-from toolkit.evals.experiments.running import Running
+from toolkit.evals.experiments.running import GO_ON, Running
 from toolkit.evals.experiments.sharing import SharedJournal, Taken
 from toolkit.evals.experiments.trials import Setting
 from toolkit.events import Event
@@ -92,9 +92,9 @@ class SharedRunning(Running):
         self._waiting.append(trial)
         self._journal.announce()
 
-    def halt(self, why: str) -> None:
+    def halt(self, why: str, mend: str = GO_ON) -> None:
         """Begin no more trials here."""
-        super().halt(why)
+        super().halt(why, mend)
         self._journal.announce()
 
     def _take(self, event: Event) -> None:
