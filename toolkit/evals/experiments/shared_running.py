@@ -8,8 +8,9 @@ from hashlib import sha256
 from toolkit.evals.experiments.claims import ENDS
 from toolkit.evals.experiments.limiter import Slots
 from toolkit.evals.experiments.plan import Trial
-from toolkit.evals.experiments.running import GO_ON, Running
+from toolkit.evals.experiments.running import Running
 from toolkit.evals.experiments.sharing import SharedJournal, Taken
+from toolkit.evals.experiments.status import GO_ON
 from toolkit.evals.experiments.trials import Setting
 from toolkit.events import Event
 
