@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from toolkit.commands import AsJson, end, import_, lab, read, teller, view
 from toolkit.errors import UsageError, message_for_user
+from toolkit.eval_command import eval_
 from toolkit.render import printable
 
 EXIT_USAGE = 2
@@ -47,6 +48,19 @@ class Commands(TyperGroup):
             raise typer.Exit(2) from None
 
 
+class StrictCommand(TyperCommand):
+    """A command whose wrong options are broken too: their usual exit code has another meaning."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            if getattr(error, "exit_code", None) == EXIT_USAGE:
+                error.exit_code = EXIT_BROKEN  # type: ignore[attr-defined]
+            raise
+
+
 ABOUT = "A Jupyter-first research toolkit: does it arrive, is it good, does it hold together?"
 app = typer.Typer(
     cls=Commands,
@@ -59,6 +73,7 @@ app = typer.Typer(
 
 app.command(name="import")(import_)
 app.command()(view)
+app.command(name="eval", cls=StrictCommand)(eval_)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 
 
@@ -103,20 +118,7 @@ def tour(
     end(figures, as_json)
 
 
-class GateCommand(TyperCommand):
-    """A command whose wrong options are broken too: their usual exit code means inconclusive."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Read the options."""
-        try:
-            return super().make_context(*args, **kwargs)
-        except Exception as error:
-            if getattr(error, "exit_code", None) == EXIT_USAGE:
-                error.exit_code = EXIT_BROKEN  # type: ignore[attr-defined]
-            raise
-
-
-@app.command(cls=GateCommand)
+@app.command(cls=StrictCommand)
 def gate(
     experiment: Annotated[Path, typer.Argument(help="A saved experiment.")],
     policy: Annotated[Path, typer.Argument(help="A YAML file of what it must show.")],
