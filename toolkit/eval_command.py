@@ -80,7 +80,7 @@ async def _run(
     name = config.name or path.stem
     async with AsyncExitStack() as stack:
         work = await work_of(config, path, stack)
-        session = await stack.enter_async_context(_session(join or config.store, name))
+        session = await stack.enter_async_context(_session(join or config.store, name, config))
         if join:
             await _check_planned(session, join, work.planned(config.trials))
         await stack.enter_async_context(_progress(session, say))
@@ -114,12 +114,12 @@ def _id_of(name: str) -> str:
 
 
 @asynccontextmanager
-async def _session(store: str, name: str) -> "AsyncIterator[Session]":
+async def _session(store: str, name: str, config: "EvalConfig") -> "AsyncIterator[Session]":
     """The session that the experiment is kept on: on a server, in a file, or in memory."""
     from toolkit.sessions import MemoryLog, NatsLog, Session
 
     if "://" in store:
-        async with await NatsLog.connect(store) as log:
+        async with await NatsLog.connect(store, replicas=config.replicas) as log:
             yield Session(log, _id_of(name))
     else:
         yield Session(MemoryLog(store or None), _id_of(name))

@@ -58,6 +58,8 @@ class EvalConfig(Shown):
     stop_after_errors: int | None = 10
     store: str = ""
     """A file, or the URL of a nats-server. Without one, nothing is kept of what is broken off."""
+    replicas: int = 1
+    """Copies that a cluster of servers keeps."""
     audit: str = ""
     """A function of the cases that gives their `CaseAudit`."""
     policy: str = ""
