@@ -2,39 +2,22 @@
 that it says is simulated, and which of its conversations go wrong is planted.
 """
 
-import random
 from collections.abc import Sequence
 
 from toolkit.evals import Case, CaseAudit, Score, SqliteWorld, audit_cases, diff_state
-from toolkit.harbor.agent import Talk, harbor_policy
-from toolkit.harbor.gold import gold_plan
+from toolkit.harbor.agent import scripted_agent
+from toolkit.harbor.gold import gold_plan, made_calls
 from toolkit.harbor.situations import Situation, situations
-from toolkit.harbor.toolbox import call
 from toolkit.harbor.world import World
-from toolkit.models import ScriptedModel
-from toolkit.sessions import MemoryLog, Session
 from toolkit.traces import Trace
 
-SLIPS = 0.25
-"""The share of conversations in which a failure is planted."""
+support = scripted_agent(slips=0.25, version="example")
+"""The task: a failure is planted in a quarter of the conversations."""
 
 
 def situation_of(case: Case) -> Situation:
     """The situation that a case is about."""
     return situations()[case.id]
-
-
-async def support(case: Case, trial: int) -> Trace:
-    """The scripted agent's conversation with the customer of a case. It slips at the same trials,
-    and in the same way, each time.
-    """
-    situation = situation_of(case)
-    chance = random.Random(f"{case.id}:{trial}")
-    failure = chance.choice(situation.modes) if chance.random() < SLIPS else None
-    session = Session(MemoryLog(), f"{case.id}-{trial}")
-    talk = Talk(session.id, situation, trial, failure)
-    await talk.hold(session, ScriptedModel(harbor_policy), window_s=0)
-    return await session.trace()
 
 
 def left_as_planned(trace: Trace, case: Case) -> Score:
@@ -47,8 +30,8 @@ def left_as_planned(trace: Trace, case: Case) -> Score:
             planned()
         wanted = database.snapshot()
         database.restore(before)
-        for step in trace.calls:
-            call(world, step.data["name"], step.data["arguments"])
+        for _, made in made_calls(trace, situation, world):
+            made()
         return diff_state(before, database, wanted).score("left_as_planned")
 
 
