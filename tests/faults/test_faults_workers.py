@@ -134,10 +134,14 @@ async def kill_one_and_freeze_one(folder: Path, n_cases: int, lease_s: float) ->
     alone = await program.work(
         Session(MemoryLog(), "exp"), folder / "other calls", n_cases, budget_usd, LIMIT
     )
+    called = Counter(case for word, _, case in calls_of(calls) if word == "begin")
     for pid in codes:
         together = Experiment.load(folder / f"{pid}.jsonl")
         frames = [one.frame.drop(columns=TIMES) for one in (together, alone)]
         pd.testing.assert_frame_equal(*frames)
+        for row in together.results:
+            assert row.possibly_billed == row.attempts - 1, "what was in flight was not counted"
+            assert called[row.case] <= row.attempts, "a call without a record"
     check_calls(calls, n_cases, n_before, {killed, frozen}, budget_usd)
 
 

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from tests.opcodes import counted
+from toolkit.errors import Unavailable
 from toolkit.events import new_event
-from toolkit.sessions import CursorLost, LogUnavailable, MemoryLog, Session
+from toolkit.sessions import CursorLost, Fenced, LogUnavailable, MemoryLog, Session
 
 
 async def test_a_new_log_on_the_same_path_goes_on_from_it(tmp_path):
@@ -309,3 +310,44 @@ async def test_a_reader_that_was_given_nothing_misses_nothing_of_a_session_that_
     cancel = await log.append(new_event("s", "cancel", "ada", {}))
     async with asyncio.timeout(5):
         assert await waiting == cancel.event
+
+
+async def test_a_file_that_another_log_holds_is_refused_until_it_lets_go(tmp_path):
+    first = Session(MemoryLog(tmp_path / "log.jsonl"), "one")
+    other = Session(MemoryLog(tmp_path / "log.jsonl"), "two")
+    with (
+        first.exclusive(),
+        pytest.raises(Unavailable, match="by another process"),
+        other.exclusive(),
+    ):
+        pass
+    with other.exclusive():
+        await other.say("hello")
+
+
+async def test_two_sessions_of_one_log_are_written_at_once_and_one_session_by_one_writer(tmp_path):
+    log = MemoryLog(tmp_path / "log.jsonl")
+    with (
+        Session(log, "one").exclusive(),
+        Session(log, "two").exclusive(),
+        pytest.raises(Unavailable, match="session one is being written already"),
+        Session(log, "one").exclusive(),
+    ):
+        pass
+    with Session(log, "one").exclusive():
+        pass
+
+
+async def test_a_silent_run_is_ended_and_one_that_renews_its_lease_is_not():
+    session = Session(MemoryLog(), "s")
+    alive = await session.start_run("agent", ttl_s=2.0)
+    silent = await session.start_run("agent", ttl_s=0.3)
+    await silent.stop_listening()
+    assert not await session.end_if_silent(alive.id, alive.fence, "warden")
+    assert await session.end_if_silent(silent.id, silent.fence, "warden")
+    with pytest.raises(Fenced):
+        await silent.write("late")
+    await alive.write("still here")
+    await alive.finish()
+    runs = (await session.conversation()).runs
+    assert [runs[run.id].state for run in (alive, silent)] == ["complete", "orphaned"]

@@ -86,6 +86,7 @@ class SharedRecord(Recorded):
         run = event.run or ""
         if event.kind in ENDS and run in self.workers:
             self._end(run)
+            return True
         if event.actor != ACTOR:
             return False
         if event.kind == "run.started":
@@ -103,7 +104,7 @@ class SharedRecord(Recorded):
             self.usd_of[run] += self.held_usd - before_usd
 
     def _decide_trial(self, run: str, event: Event) -> bool:
-        trial = event.data.get("trial")
+        trial = str(event.data.get("trial"))
         if event.kind == CLAIM:
             return self._claim(run, validate(Claim, event.data))
         if (run, trial) in self._refused:
@@ -112,7 +113,7 @@ class SharedRecord(Recorded):
             return self._reserve(validate(Reservation, event.data))
         self._apply_to_trial(event.kind, validate(TrialEvent, event.data))
         if event.kind == "trial.result":
-            self.owners.pop(str(trial), None)
+            self.owners.pop(trial, None)
         return True
 
     def _claim(self, run: str, claim: Claim) -> bool:

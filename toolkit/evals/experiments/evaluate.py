@@ -97,7 +97,8 @@ async def evaluate(
         Gets the trials that are done, and all.
     lease_s : float
         On a store that several processes may write (a `NatsLog`), all that are called alike work
-        together, and one that is silent for longer loses its trials to the others.
+        together, and one that is silent for longer loses its trials to the others. A plain scorer
+        that takes longer silences its worker.
 
     Returns
     -------

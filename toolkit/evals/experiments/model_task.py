@@ -42,21 +42,26 @@ def connect(spec: ModelSpec, budget_usd: float | None) -> ChatModel | ClaudeMode
 
 def model_task(model: Model, spec: ModelSpec) -> Callable[[Case], Awaitable[Trace]]:
     """A task that puts each message of a case's input to the model, in turn."""
-    prompt, max_tokens = spec.prompt, spec.max_tokens
+    prompt = spec.prompt
+    max_tokens = spec.max_tokens
 
     async def answer(case: Case) -> Trace:
         says = case.input if isinstance(case.input, list) else [case.input]
         messages: list[dict[str, Any]] = []
-        steps = []
-        for number, text in enumerate(map(str, says)):
-            messages.append({"role": "user", "content": text})
+        for text in says:
+            messages.append({"role": "user", "content": str(text)})
             request = Request(tuple(messages), prompt or None, max_tokens=max_tokens)
             reply = await model.reply(request)
             if not reply.ok:
                 raise RuntimeError(f"the model gave no answer ({reply.stopped}): {reply.why}")
             messages.append({"role": "assistant", "content": reply.text})
-            steps.append(Step(f"{2 * number + 1}", "message", "user", text))
-            steps.append(Step(f"{2 * number + 2}", "message", "assistant", reply.text))
-        return Trace(case.id, tuple(steps), {"model": spec.name}, model.source)
+        return Trace(case.id, _steps_of(messages), {"model": spec.name}, model.source)
 
     return answer
+
+
+def _steps_of(messages: list[dict[str, Any]]) -> tuple[Step, ...]:
+    steps = []
+    for number, message in enumerate(messages, 1):
+        steps.append(Step(str(number), "message", message["role"], message["content"]))
+    return tuple(steps)

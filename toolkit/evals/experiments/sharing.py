@@ -155,11 +155,12 @@ class SharedJournal(Journal):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        if self._held is None:  # it has not joined
+            return
         try:
             await super().end(outcome)
         finally:
-            if self._held:
-                await self._held.stop_listening()
+            await self._held.stop_listening()
 
     async def _follow(self) -> None:
         """Fold what is written, by this worker and by the others, in the order of the log."""
