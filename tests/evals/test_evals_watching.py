@@ -84,7 +84,7 @@ async def test_the_end_of_the_fold_is_what_evaluate_returns():
     }
     assert status.rate == experiment.rate()
     assert (status.phase, status.n_done, status.n_running, status.n_waiting) == ("ended", 12, 0, 0)
-    assert (status.name, status.source, status.end) == ("refunds", "simulated", "")
+    assert (status.started.name, status.source, status.end) == ("refunds", "simulated", "")
     assert {failure.word for failure in status.failures} <= {"failed", "unscored", "errored"}
     assert status.trials_at_once == experiment.conditions["trials_at_once"]
 

@@ -9,8 +9,9 @@ from toolkit.events import Outcome
 class Started:
     """The data of ``experiment.started``."""
 
-    name: str
+    name: str = "experiment"
     planned: int = 0
+    """Trials."""
     concurrency: float | None = None
     budget_usd: float | None = None
 
@@ -65,7 +66,7 @@ class Answered:
 class Worker:
     """A process that makes trials: a run of the session."""
 
-    started: Started | None = None
+    started: Started = Started()
     concurrency: float | None = None
     paused: bool = False
     halted: Halted | None = None

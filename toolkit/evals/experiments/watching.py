@@ -29,7 +29,6 @@ from toolkit.evals.experiments.status import ExperimentStatus, Failure, Phase, S
 from toolkit.evals.experiments.store import ACTOR, Recorded
 from toolkit.events import Event, Outcome
 from toolkit.records import RecordError, validate
-from toolkit.traces.sources import least_live
 
 SHOWN_FAILURES = 5
 KEPT_FAILURES = 4 * SHOWN_FAILURES
@@ -114,7 +113,8 @@ class WatchedExperiment:
             self._newest = worker
         elif event.kind == "experiment.tuned":
             tuned = validate(Tuned, event.data)
-            worker.concurrency = tuned.concurrency
+            if tuned.concurrency is not None:  # else it is halted, and nothing waits for room
+                worker.concurrency = tuned.concurrency
             worker.paused = tuned.paused
         elif event.kind == "experiment.halted":
             worker.halted = validate(Halted, event.data)
@@ -194,29 +194,23 @@ class WatchedExperiment:
     def status(self) -> ExperimentStatus:
         """What the state of the experiment is now."""
         newest = self._newest or Worker()
-        started = newest.started or Started("experiment")
         results = dict(self._planned_results())
         under_way = self._under_way()
-        n_done = sum(self._trials.get(key) not in under_way for key in results)
-        pausing = [trial for worker in self._workers.values() for trial in worker.pausing]
+        n_again = sum(self._trials[key] in under_way for key in results)
         return ExperimentStatus(
-            name=started.name,
+            started=newest.started,
             phase=self._phase(),
-            planned=max(started.planned, len(results)),
             results=tuple(results.values()),
-            n_done=n_done,
+            n_done=len(results) - n_again,
             n_running=len(under_way),
-            n_pausing=len(pausing),
+            n_pausing=sum(len(worker.pausing) for worker in self._workers.values()),
             n_workers=len(self._at_work),
-            source=least_live({result.source for result in results.values()}),
-            budget_usd=started.budget_usd,
             spent_usd=self._recorded.spent_usd,
             in_flight_usd=self._recorded.in_flight_usd,
             concurrency=newest.concurrency,
             trials_at_once=self._trials_at_once,
             calls_at_once=dict(self._calls_at_once),
-            halted=newest.halted.why if newest.halted else "",
-            mend=newest.halted.mend if newest.halted else "",
+            halted=newest.halted,
             outcome=newest.outcome,
             failures=tuple(self._shown_failures(results)),
             signals=tuple(self._signals.values())[-SHOWN_SIGNALS:],

@@ -24,7 +24,7 @@ LOOKS = {"passed": "ok", "failed": "failed", "errored": "failed"}
 def head_html(status: ExperimentStatus, now_s: float) -> render.Html:
     """The name, what it does now, how far it is, and what went wrong with it, in sentences."""
     first = [
-        render.tag("strong", status.name),
+        render.tag("strong", status.started.name),
         render.tag("span", PHASES[status.phase], class_=f"badge phase-{status.phase[:3]}"),
     ]
     if status.source:
@@ -113,8 +113,8 @@ def _tile(figure: str, words: str, look: str) -> render.Html:
 
 def _money(status: ExperimentStatus) -> str:
     words = "spent, at most"
-    if status.budget_usd is not None:
-        words += f", of {dollars(status.budget_usd)}"
+    if status.started.budget_usd is not None:
+        words += f", of {dollars(status.started.budget_usd)}"
     if status.in_flight_usd:
         words += f"; {dollars(status.in_flight_usd)} reserved"
     return words
