@@ -146,11 +146,9 @@ async def test_the_plot_is_drawn_once_a_second_at_most():
         await until(lambda: "after 1 of 6 trials" in panel.plot.value)
         gate.release()
         await until(lambda: panel.status.n_done == 2)
-        panel.refresh()
         assert "after 1 of 6 trials" in panel.plot.value
         now[0] += 10.0
-        panel.refresh()
-        assert "after 2 of 6 trials" in panel.plot.value
+        await until(lambda: "after 2 of 6 trials" in panel.plot.value)
         assert "simulated" in panel.plot.value
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from toolkit.evals.experiments.experiment import is_neither
-from toolkit.evals.experiments.growth import RatePoint, growth
+from toolkit.evals.experiments.growth import growth
 from toolkit.evals.experiments.news import Halted, Started
 from toolkit.evals.experiments.rate import Rate
 from toolkit.evals.experiments.result import TrialResult
@@ -154,16 +154,12 @@ class ExperimentStatus:
         return self.source == "simulated"
 
     @cached_property
-    def growth(self) -> list[RatePoint]:
-        """The pass rate as it grew."""
-        return growth(self.results, self.simulated)
-
-    @property
     def rate(self) -> Rate:
         """The pass rate of the trials that ended, with what has no verdict as not passed."""
-        if not self.growth:
+        if not self.results:
             return Rate("pass rate", None, reason="no trial has ended")
-        return self.growth[-1].rate
+        (now,) = growth(self.results, self.simulated, n_points=1)
+        return now.rate
 
     @property
     def end(self) -> str:

@@ -14,6 +14,7 @@ from toolkit import render
 from toolkit.evals.experiments.status import ExperimentStatus
 from toolkit.evals.experiments.watching import WatchedExperiment
 from toolkit.sessions import CursorLost, LogUnavailable, Session
+from toolkit.sessions.log import LogClosed
 from toolkit.views.panels.failures import FailureList
 from toolkit.views.panels.keys import Keys, Press
 from toolkit.views.panels.look import in_family
@@ -25,9 +26,9 @@ __all__ = ["ExperimentPanel"]
 
 REFRESH_S = 0.2
 PLOT_EACH_S = 1.0
-PLOT_AT_LEAST_EACH_S = 5.0
-PLOT_SHARE = 0.05
-"""Of the time, at most, goes into drawing plots: trials may run on the same loop."""
+SHARE = 0.05
+"""Of the time that drawing may take: trials may run on the same loop. See `AT_LEAST_EACH_S`."""
+AT_LEAST_EACH_S = 5.0
 AGAIN_S = 1.0
 KEYS = {"pause": "P", "stop": "S", "fewer": "-", "more": "+", "read": "F", "shut": "C"}
 HELP = {
@@ -219,6 +220,8 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
                     self._watched.apply(event)
             except CursorLost:
                 self._watched = WatchedExperiment()
+            except LogClosed:
+                return
             except LogUnavailable as error:
                 self._say(f"The session cannot be read for now: {error}")
                 await asyncio.sleep(AGAIN_S)
@@ -226,11 +229,14 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
 
     async def _draw(self) -> None:
         while True:
+            began_s = time.monotonic()
             self.refresh()
-            await asyncio.sleep(REFRESH_S)
+            took_s = time.monotonic() - began_s
+            self._show_plot()
+            await asyncio.sleep(min(max(REFRESH_S, took_s / SHARE), AT_LEAST_EACH_S))
 
     def refresh(self) -> None:
-        """Draw what is known by now."""
+        """Show what is known by now, but for the plot."""
         if self._drawn != self._watched.cursor:
             self._drawn = self._watched.cursor
             self.status = self._watched.status()
@@ -239,7 +245,6 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
             self.failures.show(self.status.failures)
             self._show_controls()
         self.head.value = head_html(self.status, self._clock())
-        self._show_plot()
 
     def _show_controls(self) -> None:
         is_over = self.status.phase in ("not begun", "ended")
@@ -280,8 +285,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         sentence = " ".join(axes.get_title(loc="left").split())
         self.plot.value = render.block(render.drawing(figure, sentence))
         took_s = time.monotonic() - began_s
-        pause_s = min(max(PLOT_EACH_S, took_s / PLOT_SHARE), PLOT_AT_LEAST_EACH_S)
-        self._plot_due_s = self._clock() + pause_s
+        self._plot_due_s = self._clock() + min(max(PLOT_EACH_S, took_s / SHARE), AT_LEAST_EACH_S)
 
     # --- The end.
 
