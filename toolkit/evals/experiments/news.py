@@ -72,7 +72,3 @@ class Worker:
     halted: Halted | None = None
     outcome: Outcome | None = None
     planned_keys: set[str] = field(default_factory=set)
-    under_way: set[str] = field(default_factory=set)
-    """The keys of its trials that have begun and not ended."""
-    pausing: set[str] = field(default_factory=set)
-    """The keys of those of them that wait because a server asked for it."""

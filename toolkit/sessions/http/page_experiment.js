@@ -14,6 +14,7 @@ class Watched {
   begun = null;  // the worker that has begun last: what it has planned is the experiment
   workers = new Map();  // by their runs
   results = new Map();  // by their keys; the first that is scored stays, else it is the last
+  underWay = new Map();  // by the key of a trial: the worker that began it last
   ended = new Map();  // by the key of a trial: the last attempt that has ended
   asked = new Map();  // what was asked of it, by the id of the event
   spentUsd = 0;
@@ -34,7 +35,7 @@ class Watched {
   worker(run) {
     if (!this.workers.has(run)) {
       const fresh = { about: null, paused: false, halted: null, over: false };
-      this.workers.set(run, { ...fresh, keys: new Set(), underWay: new Set() });
+      this.workers.set(run, { ...fresh, keys: new Set() });
     }
     return this.workers.get(run);
   }
@@ -49,7 +50,7 @@ class Watched {
     else if (kind === "experiment.halted") worker.halted = data;
     else if (kind === "run.finished") {
       worker.over = true;
-      worker.underWay.clear();
+      for (const [trial, maker] of this.underWay) if (maker === worker) this.underWay.delete(trial);
     } else if (kind.startsWith("trial.") && isOf(data.trial, "string") && isOf(data.attempt, "number")) {
       this.applyToTrial(kind, data, worker);
     }
@@ -58,14 +59,14 @@ class Watched {
   applyToTrial(kind, { trial, attempt, key, result, usd, pause_s: pause }, worker) {
     const ended = this.ended.get(trial) ?? 0;
     if (kind === "trial.started") {
-      if (attempt > ended && !worker.over) worker.underWay.add(trial);
+      if (attempt > ended && !worker.over) this.underWay.set(trial, worker);
       return;
     }
     if (kind === "trial.reserved") return;
     if (isOf(usd, "number")) this.spentUsd += usd;
     if (kind === "trial.trace" || (kind === "trial.given_up" && isOf(pause, "number"))) return;
     this.ended.set(trial, Math.max(attempt, ended));
-    for (const each of this.workers.values()) each.underWay.delete(trial);
+    this.underWay.delete(trial);
     if (kind === "trial.result" && isOf(key, "string") && isOf(result?.case, "string")) this.keep(key, trial, result);
   }
 
@@ -76,9 +77,7 @@ class Watched {
   // The state now, in figures.
   status() {
     const { about, keys, halted } = this.begun;
-    const workers = [...this.workers.values()];
-    const atWork = workers.filter(worker => !worker.over);
-    const underWay = new Set(workers.flatMap(worker => [...worker.underWay]));
+    const atWork = [...this.workers.values()].filter(worker => !worker.over);
     const planned = [...this.results].filter(([key]) => !keys.size || keys.has(key.slice(0, KEY_CHARS)));
     const kept = planned.map(([, each]) => each);
     const counts = { passed: 0, failed: 0, unscored: 0, errored: 0, "not run": 0 };
@@ -92,8 +91,8 @@ class Watched {
     const known = counts.passed + counts.failed;
     return {
       counts, planned: n, halted, spentUsd: this.spentUsd, budgetUsd: about.budget_usd,
-      done: kept.filter(({ trial }) => !underWay.has(trial)).length,
-      running: underWay.size,
+      done: kept.filter(({ trial }) => !this.underWay.has(trial)).length,
+      running: this.underWay.size,
       rated: kept.length - neither,
       source: SOURCES.find(source => kept.some(({ result }) => result.source === source)) ?? "",
       rate: known ? counts.passed / (kept.length - neither) : null,
