@@ -82,7 +82,7 @@ async def test_the_end_of_the_fold_is_what_evaluate_returns():
         "errored": summary.n_errored,
         "not run": 0,
     }
-    assert status.rate == experiment.rate()
+    assert status.rate.words == experiment.rate().words
     assert (status.phase, status.n_done, status.n_running, status.n_waiting) == ("ended", 12, 0, 0)
     assert (status.started.name, status.source, status.end) == ("refunds", "simulated", "")
     assert {failure.word for failure in status.failures} <= {"failed", "unscored", "errored"}
@@ -114,7 +114,7 @@ async def test_a_resumed_experiment_counts_what_was_recorded_and_no_case_that_is
         return True
 
     again = await evaluate(agent, cases(4), [other], store=store)
-    assert (await watched(store)).rate == again.rate()
+    assert (await watched(store)).rate.words == again.rate().words
 
 
 def test_a_trial_that_two_workers_began_counts_once_and_is_under_way_once():
