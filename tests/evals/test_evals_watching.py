@@ -138,6 +138,16 @@ def test_a_trial_that_two_workers_began_counts_once_and_is_under_way_once():
     assert (script.status().n_running, script.status().n_workers) == (0, 1)
 
 
+def test_a_worker_that_somebody_else_found_dead_is_over():
+    script = Script()
+    script.begin()
+    script.trial(0)
+    script.add("run.finished", "r1", "warden", outcome="orphaned")
+    status = script.status()
+    assert (status.phase, status.n_running) == ("ended", 0)
+    assert status.end.startswith("The process that ran it died. To go on, call evaluate again")
+
+
 def test_an_event_that_comes_twice_changes_nothing():
     script = Script()
     script.begin(budget_usd=2.0)

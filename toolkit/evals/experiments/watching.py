@@ -82,7 +82,8 @@ class WatchedExperiment:
             self._signals[event.id] = Signal(event.actor, words)
         elif event.kind in ("steer.consumed", "signal.unused"):
             self._answer(event.kind, event.run, validate(Answered, event.data))
-        if event.actor != ACTOR:
+        is_end = event.kind == "run.finished" and event.run in self._workers
+        if event.actor != ACTOR and not is_end:  # anybody may find that a worker has died
             return
         self._last_s = event.time or self._last_s
         worker = self._workers.setdefault(event.run or "", Worker())

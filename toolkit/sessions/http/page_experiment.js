@@ -15,6 +15,8 @@ class Watched {
   workers = new Map();  // by their runs
   results = new Map();  // by their keys; the first that is scored stays, else it is the last
   underWay = new Map();  // by the key of a trial: the worker that began it last
+  owners = new Map();  // by the key of a trial: the worker whose claim holds
+  turns = new Map();  // the claims that held, by the key of the trial
   ended = new Map();  // by the key of a trial: the last attempt that has ended
   asked = new Map();  // what was asked of it, by the id of the event
   spentUsd = 0;
@@ -28,14 +30,16 @@ class Watched {
     else if (kind === "signal.unused" && this.asked.has(data.event)) {
       this.asked.get(data.event).unused = textOf(data.why);
     }
-    if (actor === EXPERIMENT) this.applyOwn(event, this.worker(event.run ?? ""));
+    const run = event.run ?? "";
+    const isEnd = kind === "run.finished" && this.workers.has(run);  // whoever found that the worker died
+    if (actor === EXPERIMENT || isEnd) this.applyOwn(event, this.worker(run));
     this.changed = true;
   }
 
   worker(run) {
     if (!this.workers.has(run)) {
       const fresh = { about: null, paused: false, halted: null, over: false };
-      this.workers.set(run, { ...fresh, keys: new Set() });
+      this.workers.set(run, { ...fresh, keys: new Set(), refused: new Set() });
     }
     return this.workers.get(run);
   }
@@ -50,10 +54,27 @@ class Watched {
     else if (kind === "experiment.halted") worker.halted = data;
     else if (kind === "run.finished") {
       worker.over = true;
-      for (const [trial, maker] of this.underWay) if (maker === worker) this.underWay.delete(trial);
-    } else if (kind.startsWith("trial.") && isOf(data.trial, "string") && isOf(data.attempt, "number")) {
+      for (const trials of [this.underWay, this.owners]) {
+        for (const [trial, maker] of trials) if (maker === worker) trials.delete(trial);
+      }
+    } else if (!isOf(data.trial, "string")) return;
+    else if (kind === "claim.asked") this.claim(data, worker);
+    else if (kind.startsWith("trial.") && isOf(data.attempt, "number") && !worker.refused.has(data.trial)) {
       this.applyToTrial(kind, data, worker);
     }
+  }
+
+  // Several workers claim trials, and the order of the log decides, as claims.py has it: what a worker says of a trial
+  // that it did not get does not count.
+  claim({ trial, turn, limit }, worker) {
+    const isNext = turn === (this.turns.get(trial) ?? 0);
+    if (!isNext || this.owners.has(trial) || this.owners.size >= limit || worker.over) {
+      worker.refused.add(trial);
+      return;
+    }
+    worker.refused.delete(trial);
+    this.turns.set(trial, turn + 1);
+    this.owners.set(trial, worker);
   }
 
   applyToTrial(kind, { trial, attempt, key, result, usd, pause_s: pause }, worker) {
@@ -67,6 +88,7 @@ class Watched {
     if (kind === "trial.trace" || (kind === "trial.given_up" && isOf(pause, "number"))) return;
     this.ended.set(trial, Math.max(attempt, ended));
     this.underWay.delete(trial);
+    if (kind === "trial.result") this.owners.delete(trial);
     if (kind === "trial.result" && isOf(key, "string") && isOf(result?.case, "string")) this.keep(key, trial, result);
   }
 
@@ -142,7 +164,7 @@ function drawExperiment() {
   const ahead = isOver ? "" : ` · ${status.running} running · ${Math.max(0, rest)} waiting`;
   $("experiment").replaceChildren(
     make("p", `${status.phase} · ${source}${progress}${ahead}`, "stands"),
-    bar(status), tiles(status), ...notes(status), ...lines(),
+    bar(status), tiles(status), ...notes(status), ...lines(status),
   );
   write($("pause"), status.phase === "paused" ? "Resume" : "Pause");
   $("pause").disabled = isOver || status.phase === "stopping";
@@ -181,12 +203,12 @@ function notes({ halted }) {
 }
 
 // What was asked of it, and what did not pass, the last first.
-function lines() {
+function lines(status) {
   const asked = [...watched.asked.values()].slice(-SHOWN_ASKED).reverse().map(each => {
     const state = each.heard.size ? "heard" : each.unused ? `not used: ${each.unused}` : "not heard yet";
     return make("p", shortened(`${each.actor} asked: ${each.words} · ${state}`, NOTE_CHARS), "asked");
   });
-  const failures = watched.status().failures.map(({ result }) => {
+  const failures = status.failures.map(({ result }) => {
     const words = `${result.case}, trial ${(Number(result.trial) || 0) + 1} ${wordOf(result)}: ${whyOf(result)}`;
     return make("p", shortened(words, NOTE_CHARS), "failure");
   });
