@@ -82,9 +82,9 @@ async def test_the_end_of_the_fold_is_what_evaluate_returns():
         "errored": summary.n_errored,
         "not run": 0,
     }
-    assert status.rate == experiment.rate()
+    assert status.rate.words == experiment.rate().words
     assert (status.phase, status.n_done, status.n_running, status.n_waiting) == ("ended", 12, 0, 0)
-    assert (status.name, status.source, status.end) == ("refunds", "simulated", "")
+    assert (status.started.name, status.source, status.end) == ("refunds", "simulated", "")
     assert {failure.word for failure in status.failures} <= {"failed", "unscored", "errored"}
     assert status.trials_at_once == experiment.conditions["trials_at_once"]
 
@@ -114,7 +114,7 @@ async def test_a_resumed_experiment_counts_what_was_recorded_and_no_case_that_is
         return True
 
     again = await evaluate(agent, cases(4), [other], store=store)
-    assert (await watched(store)).rate == again.rate()
+    assert (await watched(store)).rate.words == again.rate().words
 
 
 def test_a_trial_that_two_workers_began_counts_once_and_is_under_way_once():
@@ -136,6 +136,16 @@ def test_a_trial_that_two_workers_began_counts_once_and_is_under_way_once():
     script.add("run.finished", "r1", outcome="orphaned")
     script.trial(2, "r1")
     assert (script.status().n_running, script.status().n_workers) == (0, 1)
+
+
+def test_a_worker_that_somebody_else_found_dead_is_over():
+    script = Script()
+    script.begin()
+    script.trial(0)
+    script.add("run.finished", "r1", "warden", outcome="orphaned")
+    status = script.status()
+    assert (status.phase, status.n_running) == ("ended", 0)
+    assert status.end.startswith("The process that ran it died. To go on, call evaluate again")
 
 
 def test_an_event_that_comes_twice_changes_nothing():

@@ -78,13 +78,13 @@ async def test_an_experiment_is_watched_paused_resumed_tuned_and_stopped():
         panel.pause.click()
         await until(lambda: panel.status.n_running == 4)
         panel.stop.click()
-        assert "Stop the experiment? 4 under way." in panel.sentence.value
+        assert "Stop the experiment? 4 under way." in panel.question.sentence.value
         assert panel.question.layout.display is None
-        panel.go_on.click()
+        panel.question.go_on.click()
         assert panel.question.layout.display == "none"
         assert panel.status.phase == "running"
         panel.stop.click()
-        panel.let_end.click()
+        panel.question.let_end.click()
         await until(lambda: panel.status.phase == "stopping")
         for _ in range(4):
             gate.release()
@@ -102,7 +102,7 @@ async def test_keys_do_what_the_buttons_do_and_a_cancel_breaks_off_what_is_under
             panel.key_layer.press({"act": act})
         await until(lambda: panel.status.phase == "paused" and panel.status.concurrency == 1)
         panel.key_layer.press({"act": "fewer"})  # none at once is no concurrency
-        panel.break_off.click()
+        panel.question.break_off.click()
         finished = await run
         await until(lambda: panel.status.phase == "ended")
         assert "Ada cancelled the experiment" in panel.head.value
@@ -146,11 +146,9 @@ async def test_the_plot_is_drawn_once_a_second_at_most():
         await until(lambda: "after 1 of 6 trials" in panel.plot.value)
         gate.release()
         await until(lambda: panel.status.n_done == 2)
-        panel.refresh()
         assert "after 1 of 6 trials" in panel.plot.value
         now[0] += 10.0
-        panel.refresh()
-        assert "after 2 of 6 trials" in panel.plot.value
+        await until(lambda: "after 2 of 6 trials" in panel.plot.value)
         assert "simulated" in panel.plot.value
 
 
@@ -205,7 +203,7 @@ async def test_what_a_server_refuses_for_now_is_said_to_wait():
         assert "1 trial waits, as a server has refused" in panel.head.value
         assert "(rate limit)" in panel.head.value
         panel.stop.click()
-        panel.break_off.click()
+        panel.question.break_off.click()
         await run
 
 

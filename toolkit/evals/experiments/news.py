@@ -9,8 +9,9 @@ from toolkit.events import Outcome
 class Started:
     """The data of ``experiment.started``."""
 
-    name: str
+    name: str = "experiment"
     planned: int = 0
+    """Trials."""
     concurrency: float | None = None
     budget_usd: float | None = None
 
@@ -65,13 +66,9 @@ class Answered:
 class Worker:
     """A process that makes trials: a run of the session."""
 
-    started: Started | None = None
+    started: Started = Started()
     concurrency: float | None = None
     paused: bool = False
     halted: Halted | None = None
     outcome: Outcome | None = None
     planned_keys: set[str] = field(default_factory=set)
-    under_way: set[str] = field(default_factory=set)
-    """The keys of its trials that have begun and not ended."""
-    pausing: set[str] = field(default_factory=set)
-    """The keys of those of them that wait because a server asked for it."""

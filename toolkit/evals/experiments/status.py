@@ -6,13 +6,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 from toolkit.evals.experiments.experiment import is_neither
-from toolkit.evals.experiments.growth import RatePoint, growth
+from toolkit.evals.experiments.growth import growth
+from toolkit.evals.experiments.news import Halted, Started
 from toolkit.evals.experiments.rate import Rate
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.experiments.store import trace_from
 from toolkit.events import Outcome
 from toolkit.traces import Source, Trace
 from toolkit.traces.amounts import dollars, quantity
+from toolkit.traces.sources import least_live
 
 Phase = Literal["not begun", "running", "paused", "stopping", "ended"]
 """Stopping: no trial begins any more, and some are under way."""
@@ -80,9 +82,8 @@ class Failure:
 class ExperimentStatus:
     """An experiment as it stands now."""
 
-    name: str
+    started: Started
     phase: Phase
-    planned: int
     results: tuple[TrialResult, ...]
     """Of the trials that are planned, in the order in which they came."""
     n_done: int
@@ -92,9 +93,6 @@ class ExperimentStatus:
     """Of those that run: trials that wait because a server asked for it."""
     n_workers: int
     """Processes at work."""
-    source: Source | None
-    """Of the least live trace."""
-    budget_usd: float | None
     spent_usd: float
     """At most, by all trials that have ended."""
     in_flight_usd: float
@@ -105,10 +103,7 @@ class ExperimentStatus:
     """The most that did."""
     calls_at_once: Mapping[str, int]
     """The most calls that were under way at each provider."""
-    halted: str
-    """Why no more trials are made."""
-    mend: str
-    """What to do about it."""
+    halted: Halted | None
     outcome: Outcome | None
     failures: tuple[Failure, ...]
     """The last trials that did not pass, the newest first."""
@@ -118,6 +113,16 @@ class ExperimentStatus:
     """When it last wrote anything, in seconds since 1970."""
     n_unreadable: int
     """Events that say they are an experiment's, and cannot be read."""
+
+    @property
+    def planned(self) -> int:
+        """Trials that are to be made."""
+        return max(self.started.planned, len(self.results))
+
+    @cached_property
+    def source(self) -> Source | None:
+        """Of the least live trace."""
+        return least_live({result.source for result in self.results})
 
     @property
     def n_waiting(self) -> int:
@@ -149,38 +154,37 @@ class ExperimentStatus:
         return self.source == "simulated"
 
     @cached_property
-    def growth(self) -> list[RatePoint]:
-        """The pass rate as it grew."""
-        return growth(self.results, self.simulated)
-
-    @property
     def rate(self) -> Rate:
         """The pass rate of the trials that ended, with what has no verdict as not passed."""
-        if not self.growth:
+        if not self.results:
             return Rate("pass rate", None, reason="no trial has ended")
-        return self.growth[-1].rate
+        (now,) = growth(self.results, self.simulated, n_points=1)
+        return now.rate
 
     @property
     def end(self) -> str:
         """Why it halted or ended before all trials were made, and what to do; blank where it did
         not.
         """
-        why = self.halted
-        if not why and self.phase == "ended" and self.outcome in ENDED_BY:
+        why = ""
+        mend = GO_ON
+        if self.halted:
+            why = self.halted.why
+            mend = self.halted.mend or GO_ON
+        elif self.phase == "ended" and self.counts["not run"] and self.outcome in ENDED_BY:
             why = ENDED_BY[self.outcome]
         if not why:
             return ""
-        mend = self.mend or GO_ON
         return f"{why[:1].upper()}{why[1:]}. To go on, {mend}."
 
     @property
     def money(self) -> str:
         """What was spent at most, of how much; blank where nothing was and there is no budget."""
-        if not self.spent_usd and not self.in_flight_usd and self.budget_usd is None:
+        if not self.spent_usd and not self.in_flight_usd and self.started.budget_usd is None:
             return ""
         words = f"at most {dollars(self.spent_usd)} spent"
-        if self.budget_usd is not None:
-            words += f" of {dollars(self.budget_usd)}"
+        if self.started.budget_usd is not None:
+            words += f" of {dollars(self.started.budget_usd)}"
         if self.in_flight_usd:
             words += f", {dollars(self.in_flight_usd)} reserved"
         return words
@@ -192,4 +196,4 @@ class ExperimentStatus:
             parts.append(str(self.rate))
         if self.money:
             parts.append(self.money)
-        return f"{self.name}: {', '.join(parts)}"
+        return f"{self.started.name}: {', '.join(parts)}"

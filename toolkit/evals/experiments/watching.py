@@ -2,7 +2,7 @@
 
 Several workers may write to one store. A trial that two of them began counts once, by its key.
 
->>> from toolkit.events import Event, Outcome
+>>> from toolkit.events import Event
 >>> watched = WatchedExperiment()
 >>> about = {"name": "refunds", "planned": 2, "concurrency": 8}
 >>> watched.apply(Event("s", "run.started", "experiment", {}, "e1", run="r1", seq=1))
@@ -27,9 +27,9 @@ from toolkit.evals.experiments.news import (
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.experiments.status import ExperimentStatus, Failure, Phase, Signal
 from toolkit.evals.experiments.store import ACTOR, Recorded
+from toolkit.evals.experiments.under_way import TrialsUnderWay
 from toolkit.events import Event, Outcome
 from toolkit.records import RecordError, validate
-from toolkit.traces.sources import least_live
 
 SHOWN_FAILURES = 5
 KEPT_FAILURES = 4 * SHOWN_FAILURES
@@ -55,14 +55,13 @@ class WatchedExperiment:
         """The last that has started: what it has planned is the experiment."""
         self._trials: dict[str, str] = {}
         """The key of each result's trial, by that of the result."""
-        self._attempts_ended: dict[str, int] = {}
+        self._under_way = TrialsUnderWay()
         self._answers: dict[str, Any] = {}
         """The traces of trials that are not scored yet, as JSON."""
         self._failures: dict[str, Any] = {}
         """The keys of the last results that did not pass, with their traces."""
         self._signals: dict[str, Signal] = {}
         self._calls_at_once: dict[str, int] = {}
-        self._trials_at_once = 0
         self._last_s: float | None = None
         self._n_unreadable = 0
 
@@ -83,7 +82,8 @@ class WatchedExperiment:
             self._signals[event.id] = Signal(event.actor, words)
         elif event.kind in ("steer.consumed", "signal.unused"):
             self._answer(event.kind, event.run, validate(Answered, event.data))
-        if event.actor != ACTOR:
+        is_end = event.kind == "run.finished" and event.run in self._workers
+        if event.actor != ACTOR and not is_end:  # anybody may find that a worker has died
             return
         self._last_s = event.time or self._last_s
         worker = self._workers.setdefault(event.run or "", Worker())
@@ -114,42 +114,32 @@ class WatchedExperiment:
             self._newest = worker
         elif event.kind == "experiment.tuned":
             tuned = validate(Tuned, event.data)
-            worker.concurrency = tuned.concurrency
+            if tuned.concurrency is not None:  # else it is halted, and nothing waits for room
+                worker.concurrency = tuned.concurrency
             worker.paused = tuned.paused
         elif event.kind == "experiment.halted":
             worker.halted = validate(Halted, event.data)
         elif event.kind == "run.finished":
             outcome = event.data.get("outcome")
             worker.outcome = outcome if outcome in OUTCOMES else "error"
-            worker.under_way.clear()
-            worker.pausing.clear()
+            self._under_way.leave(event.run or "")
 
     def _apply_to_trial(self, event: Event, news: TrialNews, worker: Worker) -> None:
         trial = news.trial
         if event.kind == "trial.started":
-            has_ended = news.attempt <= self._attempts_ended.get(trial, 0)
-            if not has_ended and worker.outcome is None:
-                worker.pausing.discard(trial)
-                worker.under_way.add(trial)
-                self._trials_at_once = max(self._trials_at_once, len(self._under_way()))
+            if worker.outcome is None:
+                self._under_way.begin(trial, news.attempt, event.run or "")
         elif event.kind == "trial.reserved":
             highest = max(news.at_once, self._calls_at_once.get(news.provider, 0))
             self._calls_at_once[news.provider] = highest
         elif event.kind == "trial.trace":
             self._answers[trial] = event.data.get("trace")
         elif event.kind == "trial.given_up" and news.pause_s is not None:
-            worker.pausing.add(trial)
+            self._under_way.pause(trial)
         elif event.kind in ("trial.given_up", "trial.result"):
-            self._end(trial, news.attempt)
+            self._under_way.end(trial, news.attempt)
             if news.key:
                 self._keep(news.key, trial, event.data.get("trace"))
-
-    def _end(self, trial: str, attempt: int) -> None:
-        """No worker has this trial under way, whoever it was that ended it."""
-        self._attempts_ended[trial] = max(attempt, self._attempts_ended.get(trial, 0))
-        for worker in self._workers.values():
-            worker.under_way.discard(trial)
-            worker.pausing.discard(trial)
 
     def _keep(self, key: str, trial: str, trace: Any) -> None:
         """Keep what a result is of; where it did not pass, the trace too."""
@@ -161,10 +151,6 @@ class WatchedExperiment:
             self._failures[key] = trace or answer
         if len(self._failures) > KEPT_FAILURES:
             self._failures.pop(next(iter(self._failures)))
-
-    def _under_way(self) -> set[str]:
-        under_way: set[str] = set()
-        return under_way.union(*[worker.under_way for worker in self._workers.values()])
 
     def _planned_results(self) -> Iterator[tuple[str, TrialResult]]:
         """The results of trials that are planned now, by their keys, in the order in which they
@@ -194,29 +180,22 @@ class WatchedExperiment:
     def status(self) -> ExperimentStatus:
         """What the state of the experiment is now."""
         newest = self._newest or Worker()
-        started = newest.started or Started("experiment")
         results = dict(self._planned_results())
-        under_way = self._under_way()
-        n_done = sum(self._trials.get(key) not in under_way for key in results)
-        pausing = [trial for worker in self._workers.values() for trial in worker.pausing]
+        n_again = sum(self._trials[key] in self._under_way for key in results)
         return ExperimentStatus(
-            name=started.name,
+            started=newest.started,
             phase=self._phase(),
-            planned=max(started.planned, len(results)),
             results=tuple(results.values()),
-            n_done=n_done,
-            n_running=len(under_way),
-            n_pausing=len(pausing),
+            n_done=len(results) - n_again,
+            n_running=len(self._under_way),
+            n_pausing=self._under_way.n_pausing,
             n_workers=len(self._at_work),
-            source=least_live({result.source for result in results.values()}),
-            budget_usd=started.budget_usd,
             spent_usd=self._recorded.spent_usd,
             in_flight_usd=self._recorded.in_flight_usd,
             concurrency=newest.concurrency,
-            trials_at_once=self._trials_at_once,
+            trials_at_once=self._under_way.most,
             calls_at_once=dict(self._calls_at_once),
-            halted=newest.halted.why if newest.halted else "",
-            mend=newest.halted.mend if newest.halted else "",
+            halted=newest.halted,
             outcome=newest.outcome,
             failures=tuple(self._shown_failures(results)),
             signals=tuple(self._signals.values())[-SHOWN_SIGNALS:],

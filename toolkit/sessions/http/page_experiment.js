@@ -14,6 +14,9 @@ class Watched {
   begun = null;  // the worker that has begun last: what it has planned is the experiment
   workers = new Map();  // by their runs
   results = new Map();  // by their keys; the first that is scored stays, else it is the last
+  underWay = new Map();  // by the key of a trial: the worker that began it last
+  owners = new Map();  // by the key of a trial: the worker whose claim holds
+  turns = new Map();  // the claims that held, by the key of the trial
   ended = new Map();  // by the key of a trial: the last attempt that has ended
   asked = new Map();  // what was asked of it, by the id of the event
   spentUsd = 0;
@@ -27,14 +30,16 @@ class Watched {
     else if (kind === "signal.unused" && this.asked.has(data.event)) {
       this.asked.get(data.event).unused = textOf(data.why);
     }
-    if (actor === EXPERIMENT) this.applyOwn(event, this.worker(event.run ?? ""));
+    const run = event.run ?? "";
+    const isEnd = kind === "run.finished" && this.workers.has(run);  // whoever found that the worker died
+    if (actor === EXPERIMENT || isEnd) this.applyOwn(event, this.worker(run));
     this.changed = true;
   }
 
   worker(run) {
     if (!this.workers.has(run)) {
       const fresh = { about: null, paused: false, halted: null, over: false };
-      this.workers.set(run, { ...fresh, keys: new Set(), underWay: new Set() });
+      this.workers.set(run, { ...fresh, keys: new Set(), refused: new Set() });
     }
     return this.workers.get(run);
   }
@@ -49,23 +54,41 @@ class Watched {
     else if (kind === "experiment.halted") worker.halted = data;
     else if (kind === "run.finished") {
       worker.over = true;
-      worker.underWay.clear();
-    } else if (kind.startsWith("trial.") && isOf(data.trial, "string") && isOf(data.attempt, "number")) {
+      for (const trials of [this.underWay, this.owners]) {
+        for (const [trial, maker] of trials) if (maker === worker) trials.delete(trial);
+      }
+    } else if (!isOf(data.trial, "string")) return;
+    else if (kind === "claim.asked") this.claim(data, worker);
+    else if (kind.startsWith("trial.") && isOf(data.attempt, "number") && !worker.refused.has(data.trial)) {
       this.applyToTrial(kind, data, worker);
     }
+  }
+
+  // Several workers claim trials, and the order of the log decides, as claims.py has it: what a worker says of a trial
+  // that it did not get does not count.
+  claim({ trial, turn, limit }, worker) {
+    const isNext = turn === (this.turns.get(trial) ?? 0);
+    if (!isNext || this.owners.has(trial) || this.owners.size >= limit || worker.over) {
+      worker.refused.add(trial);
+      return;
+    }
+    worker.refused.delete(trial);
+    this.turns.set(trial, turn + 1);
+    this.owners.set(trial, worker);
   }
 
   applyToTrial(kind, { trial, attempt, key, result, usd, pause_s: pause }, worker) {
     const ended = this.ended.get(trial) ?? 0;
     if (kind === "trial.started") {
-      if (attempt > ended && !worker.over) worker.underWay.add(trial);
+      if (attempt > ended && !worker.over) this.underWay.set(trial, worker);
       return;
     }
     if (kind === "trial.reserved") return;
     if (isOf(usd, "number")) this.spentUsd += usd;
     if (kind === "trial.trace" || (kind === "trial.given_up" && isOf(pause, "number"))) return;
     this.ended.set(trial, Math.max(attempt, ended));
-    for (const each of this.workers.values()) each.underWay.delete(trial);
+    this.underWay.delete(trial);
+    if (kind === "trial.result") this.owners.delete(trial);
     if (kind === "trial.result" && isOf(key, "string") && isOf(result?.case, "string")) this.keep(key, trial, result);
   }
 
@@ -76,9 +99,7 @@ class Watched {
   // The state now, in figures.
   status() {
     const { about, keys, halted } = this.begun;
-    const workers = [...this.workers.values()];
-    const atWork = workers.filter(worker => !worker.over);
-    const underWay = new Set(workers.flatMap(worker => [...worker.underWay]));
+    const atWork = [...this.workers.values()].filter(worker => !worker.over);
     const planned = [...this.results].filter(([key]) => !keys.size || keys.has(key.slice(0, KEY_CHARS)));
     const kept = planned.map(([, each]) => each);
     const counts = { passed: 0, failed: 0, unscored: 0, errored: 0, "not run": 0 };
@@ -92,8 +113,8 @@ class Watched {
     const known = counts.passed + counts.failed;
     return {
       counts, planned: n, halted, spentUsd: this.spentUsd, budgetUsd: about.budget_usd,
-      done: kept.filter(({ trial }) => !underWay.has(trial)).length,
-      running: underWay.size,
+      done: kept.filter(({ trial }) => !this.underWay.has(trial)).length,
+      running: this.underWay.size,
       rated: kept.length - neither,
       source: SOURCES.find(source => kept.some(({ result }) => result.source === source)) ?? "",
       rate: known ? counts.passed / (kept.length - neither) : null,
@@ -143,7 +164,7 @@ function drawExperiment() {
   const ahead = isOver ? "" : ` · ${status.running} running · ${Math.max(0, rest)} waiting`;
   $("experiment").replaceChildren(
     make("p", `${status.phase} · ${source}${progress}${ahead}`, "stands"),
-    bar(status), tiles(status), ...notes(status), ...lines(),
+    bar(status), tiles(status), ...notes(status), ...lines(status),
   );
   write($("pause"), status.phase === "paused" ? "Resume" : "Pause");
   $("pause").disabled = isOver || status.phase === "stopping";
@@ -182,12 +203,12 @@ function notes({ halted }) {
 }
 
 // What was asked of it, and what did not pass, the last first.
-function lines() {
+function lines(status) {
   const asked = [...watched.asked.values()].slice(-SHOWN_ASKED).reverse().map(each => {
     const state = each.heard.size ? "heard" : each.unused ? `not used: ${each.unused}` : "not heard yet";
     return make("p", shortened(`${each.actor} asked: ${each.words} · ${state}`, NOTE_CHARS), "asked");
   });
-  const failures = watched.status().failures.map(({ result }) => {
+  const failures = status.failures.map(({ result }) => {
     const words = `${result.case}, trial ${(Number(result.trial) || 0) + 1} ${wordOf(result)}: ${whyOf(result)}`;
     return make("p", shortened(words, NOTE_CHARS), "failure");
   });

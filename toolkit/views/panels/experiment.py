@@ -14,20 +14,22 @@ from toolkit import render
 from toolkit.evals.experiments.status import ExperimentStatus
 from toolkit.evals.experiments.watching import WatchedExperiment
 from toolkit.sessions import CursorLost, LogUnavailable, Session
+from toolkit.sessions.log import LogClosed
 from toolkit.views.panels.failures import FailureList
 from toolkit.views.panels.keys import Keys, Press
 from toolkit.views.panels.look import in_family
 from toolkit.views.panels.page import button
 from toolkit.views.panels.panel import user_name
 from toolkit.views.panels.standing import head_html, signals_html, tiles_html
+from toolkit.views.panels.stopping import StopQuestion
 
 __all__ = ["ExperimentPanel"]
 
 REFRESH_S = 0.2
 PLOT_EACH_S = 1.0
-PLOT_AT_LEAST_EACH_S = 5.0
-PLOT_SHARE = 0.05
-"""Of the time, at most, goes into drawing plots: trials may run on the same loop."""
+SHARE = 0.05
+"""Of the time that drawing may take: trials may run on the same loop. See `AT_LEAST_EACH_S`."""
+AT_LEAST_EACH_S = 5.0
 AGAIN_S = 1.0
 KEYS = {"pause": "P", "stop": "S", "fewer": "-", "more": "+", "read": "F", "shut": "C"}
 HELP = {
@@ -126,19 +128,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         self.concurrency = HTML()
         parts = [self.pause, self.stop, self.fewer, self.concurrency, self.more, self.asked]
         self._controls = Box(parts).add_class("fieldbook-row").add_class("fieldbook-tools")
-        self.sentence = HTML()
-        finish = "Trials under way go on to their results"
-        cut = "Calls that are under way are possibly billed"
-        self.let_end = button("Let them end", "stop", finish, lambda: self._end("stop"))
-        self.break_off = button("Break them off", "bolt", cut, lambda: self._end("cancel"))
-        self.go_on = button("Go on", "play", "Do not stop", self._no_question)
-        answers = [self.let_end, self.break_off, self.go_on]
-        for answer in answers:
-            answer.add_class("fieldbook-page-button")  # it goes, and the panel has the keys again
-        self.question = (
-            Box([self.sentence, *answers]).add_class("fieldbook-row").add_class("fieldbook-tools")
-        )
-        self.question.layout.display = "none"
+        self.question = StopQuestion(self._stop, self._cancel)
 
     # --- What a person asks.
 
@@ -170,24 +160,14 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         self._do(self.store.steer(f"concurrency {self._wanted}", actor=self.by))
 
     def _ask_once(self) -> None:
-        if self.stop.disabled:
-            return
-        n_running = self.status.n_running
-        words = "Stop the experiment?"
-        if n_running:
-            words += f" {n_running:,} under way."
-        self.sentence.value = render.block(render.tag("strong", words))
-        self.question.layout.display = None
+        if not self.stop.disabled:
+            self.question.ask(self.status.n_running)
 
-    def _no_question(self) -> None:
-        self.question.layout.display = "none"
+    def _stop(self) -> None:
+        self._do(self.store.steer("stop", actor=self.by))
 
-    def _end(self, how: str) -> None:
-        self._no_question()
-        if how == "cancel":
-            self._do(self.store.cancel(actor=self.by))
-        else:
-            self._do(self.store.steer("stop", actor=self.by))
+    def _cancel(self) -> None:
+        self._do(self.store.cancel(actor=self.by))
 
     def _turn_to_trace(self, is_open: bool) -> None:
         """A trace takes the place of the plot and of the failures while it is open."""
@@ -219,6 +199,8 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
                     self._watched.apply(event)
             except CursorLost:
                 self._watched = WatchedExperiment()
+            except LogClosed:
+                return
             except LogUnavailable as error:
                 self._say(f"The session cannot be read for now: {error}")
                 await asyncio.sleep(AGAIN_S)
@@ -226,20 +208,25 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
 
     async def _draw(self) -> None:
         while True:
+            began_s = time.monotonic()
             self.refresh()
-            await asyncio.sleep(REFRESH_S)
+            took_s = time.monotonic() - began_s
+            self._show_plot()
+            await asyncio.sleep(min(max(REFRESH_S, took_s / SHARE), AT_LEAST_EACH_S))
 
     def refresh(self) -> None:
-        """Draw what is known by now."""
+        """Show what is known by now, but for the plot."""
         if self._drawn != self._watched.cursor:
             self._drawn = self._watched.cursor
+            before = self.status.concurrency
             self.status = self._watched.status()
+            if self.status.concurrency != before:
+                self._wanted = None
             self.tiles.value = tiles_html(self.status)
             self.asked.value = signals_html(self.status)
             self.failures.show(self.status.failures)
             self._show_controls()
         self.head.value = head_html(self.status, self._clock())
-        self._show_plot()
 
     def _show_controls(self) -> None:
         is_over = self.status.phase in ("not begun", "ended")
@@ -251,15 +238,13 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         self.pause.description = "Resume (P)" if is_paused else "Pause (P)"
         self.pause.icon = "play" if is_paused else "pause"
         if is_over:
-            self._no_question()
-        if self._wanted == self.status.concurrency or is_over:
-            self._wanted = None
+            self.question.hide()
         self._show_concurrency()
 
     def _show_concurrency(self) -> None:
         n = self.status.concurrency
         words = "" if n is None else f"{n:g} at once"
-        if self._wanted and n != self._wanted:
+        if self._wanted and not self.more.disabled:
             words += f", {self._wanted} asked for"
         self.concurrency.value = render.block(render.tag("span", words))
 
@@ -280,8 +265,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         sentence = " ".join(axes.get_title(loc="left").split())
         self.plot.value = render.block(render.drawing(figure, sentence))
         took_s = time.monotonic() - began_s
-        pause_s = min(max(PLOT_EACH_S, took_s / PLOT_SHARE), PLOT_AT_LEAST_EACH_S)
-        self._plot_due_s = self._clock() + pause_s
+        self._plot_due_s = self._clock() + min(max(PLOT_EACH_S, took_s / SHARE), AT_LEAST_EACH_S)
 
     # --- The end.
 

@@ -51,14 +51,8 @@ class FailureList(VBox):  # type: ignore[misc]
         """Open the trace of a row."""
         if number >= len(self._shown):
             return
-        failure = self._shown[number]
-        self._opened = failure
-        words = f"{failure.word}: {failure.why}"
-        head = render.tag("p", render.spaced(_name(failure), words))
-        body = render.tag("p", "The store has no trace of it that can be read.")
-        if failure.trace:
-            body = trace_html(failure.trace)
-        self.text.value = render.block(head, body)
+        self._opened = self._shown[number]
+        self.text.value = _trace_html(self._opened)
         self.reader.layout.display = None
         self._on_turn(True)
 
@@ -78,6 +72,17 @@ class FailureList(VBox):  # type: ignore[misc]
         self._on_turn(False)
 
 
+def _trace_html(failure: Failure) -> render.Html:
+    """The trace of a trial, under what was wrong with it."""
+    words = f"{failure.word}: {failure.why}"
+    head = render.tag("p", render.spaced(_name(failure), words))
+    if failure.trace is None:
+        body = render.tag("p", "The store has no trace of it that can be read.")
+    else:
+        body = trace_html(failure.trace)
+    return render.block(head, body)
+
+
 class _Row(Box):  # type: ignore[misc]
     """A failure, and the button that opens its trace."""
 
@@ -90,8 +95,8 @@ class _Row(Box):  # type: ignore[misc]
 
     def show(self, failure: Failure) -> None:
         """Say what failed, and why."""
-        look = "fail" if failure.word != "unscored" else ""
-        word = render.tag("span", failure.word, class_=f"verdict {look}".strip())
+        look = "verdict" if failure.word == "unscored" else "verdict fail"
+        word = render.tag("span", failure.word, class_=look)
         why = failure.why
         if len(why) > WHY_CHARS:
             why = f"{why[:WHY_CHARS]} …"

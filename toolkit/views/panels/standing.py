@@ -1,9 +1,9 @@
 """Standing: where an experiment stands, as HTML: its progress, its tiles, and what to know."""
 
 from toolkit import render
-from toolkit.evals.experiments.status import ExperimentStatus
+from toolkit.evals.experiments.status import ExperimentStatus, Signal
 from toolkit.traces.amounts import dollars, seconds
-from toolkit.views.words import quantity, upper_first
+from toolkit.views.words import quantity
 
 __all__ = ["head_html", "signals_html", "tiles_html"]
 
@@ -19,25 +19,31 @@ PHASES = {
 }
 LOOKS = {"passed": "ok", "failed": "failed", "errored": "failed"}
 """The look of a tile that counts any."""
+NOT_BEGUN = "Nothing has begun on this session: call evaluate with it as its store."
+NOT_PASSED = "In the rate, what is unscored or errored is not passed."
+NEITHER = "have numbers and categories alone, and are in no pass rate."
 
 
 def head_html(status: ExperimentStatus, now_s: float) -> render.Html:
     """The name, what it does now, how far it is, and what went wrong with it, in sentences."""
-    first = [
-        render.tag("strong", status.name),
-        render.tag("span", PHASES[status.phase], class_=f"badge phase-{status.phase[:3]}"),
-    ]
-    if status.source:
-        first.append(render.tag("span", status.source, class_="badge"))
+    name = render.tag("strong", status.started.name)
+    phase = _badge(PHASES[status.phase], f" is-{status.phase.replace(' ', '-')}")
     if status.phase == "not begun":
-        words = "Nothing has begun on this session: call evaluate with it as its store."
-        return render.block(_row(*first), _note(words))
-    first.append(render.tag("span", _position(status), class_="soft"))
-    return render.block(_row(*first), _bar(status), *_notes(status, now_s))
+        return render.block(_row(name, phase), _note(NOT_BEGUN))
+    source = ""
+    if status.source:
+        source = _badge(status.source)
+    position = render.tag("span", _position(status), class_="soft")
+    row = _row(name, phase, source, position)
+    return render.block(row, _bar(status), *_notes(status, now_s))
 
 
 def _row(*parts: object) -> render.Html:
     return render.tag("div", render.spaced(*parts), class_="row")
+
+
+def _badge(words: str, look: str = "") -> render.Html:
+    return render.tag("span", words, class_=f"badge{look}")
 
 
 def _position(status: ExperimentStatus) -> str:
@@ -52,38 +58,60 @@ def _position(status: ExperimentStatus) -> str:
 
 def _bar(status: ExperimentStatus) -> render.Html:
     """Done, running and waiting, as shares of what is planned."""
-    parts = []
-    for look, n in (("done", status.n_done), ("under-way", status.n_running)):
-        share = n / max(1, status.planned)
-        parts.append(render.tag("span", class_=look, style=f"width:{share:.2%}"))
+    done = _part("done", status.n_done, status)
+    running = _part("under-way", status.n_running, status)
     words = _position(status)
-    return render.tag("div", *parts, class_="trials", role="img", aria_label=words)
+    return render.tag("div", done, running, class_="trials", role="img", aria_label=words)
+
+
+def _part(look: str, n: int, status: ExperimentStatus) -> render.Html:
+    share = n / max(1, status.planned)
+    return render.tag("span", class_=look, style=f"width:{share:.2%}")
 
 
 def _notes(status: ExperimentStatus, now_s: float) -> list[render.Html]:
     """What is out of the ordinary, a sentence each."""
     notes = []
     if status.end:
-        notes.append(_note(status.end, "problem"))
-    if status.n_pausing:
-        trials = quantity(status.n_pausing, "trial")
-        waits = "waits" if status.n_pausing == 1 else "wait"
-        why = "a server has refused their calls for now (rate limit): waiting is no latency"
-        notes.append(_note(f"{trials} {waits}, as {why}."))
-    if status.phase == "running" and status.last_s is not None:
-        silence_s = now_s - status.last_s
-        if silence_s > QUIET_S:
-            quiet = f"Nothing was written for {seconds(silence_s)}"
-            notes.append(_note(f"{quiet}: a call takes long, or the process has died."))
-    if status.n_unreadable:
-        events = quantity(status.n_unreadable, "event")
-        notes.append(_note(f"{events} on this session cannot be read, and are left out."))
+        notes.append(_note(status.end, is_problem=True))
+    for words in (_waiting(status), _silence(status, now_s), _unreadable(status)):
+        if words:
+            notes.append(_note(words))
     return notes
 
 
-def _note(words: str, look: str = "") -> render.Html:
-    role = "alert" if look else "status"
-    return render.tag("div", words, class_=f"fieldbook-note {look}".strip(), role=role)
+def _note(words: str, is_problem: bool = False) -> render.Html:
+    if is_problem:
+        return render.tag("div", words, class_="fieldbook-note problem", role="alert")
+    return render.tag("div", words, class_="fieldbook-note", role="status")
+
+
+def _waiting(status: ExperimentStatus) -> str:
+    """That trials wait because a server asked for it; blank where none does."""
+    n = status.n_pausing
+    if not n:
+        return ""
+    trials = f"{quantity(n, 'trial')} {'waits' if n == 1 else 'wait'}"
+    why = "a server has refused their calls for now (rate limit)"
+    return f"{trials}, as {why}: waiting is no latency."
+
+
+def _silence(status: ExperimentStatus, now_s: float) -> str:
+    """That nothing has come for long; blank where something has."""
+    if status.phase != "running" or status.last_s is None:
+        return ""
+    silence_s = now_s - status.last_s
+    if silence_s < QUIET_S:
+        return ""
+    quiet = f"Nothing was written for {seconds(silence_s)}"
+    return f"{quiet}: a call takes long, or the process has died."
+
+
+def _unreadable(status: ExperimentStatus) -> str:
+    if not status.n_unreadable:
+        return ""
+    events = quantity(status.n_unreadable, "event")
+    return f"{events} on this session cannot be read: left out here."
 
 
 def tiles_html(status: ExperimentStatus) -> render.Html:
@@ -98,23 +126,26 @@ def tiles_html(status: ExperimentStatus) -> render.Html:
     if rate.value is not None:
         words = "pass rate"
         if rate.low is not None:
-            words = f"pass rate, 95% interval {rate.low:.2f} to {rate.high:.2f}, clustered by case"
+            words += f", 95% interval {rate.low:.2f} to {rate.high:.2f}, clustered by case"
         tiles.append(_tile(f"{rate.value:.2f}", words, "wide"))
     if status.money:
         tiles.append(_tile(dollars(status.spent_usd), _money(status), "wide"))
+    row = render.tag("div", *tiles, class_="tiles")
     limits = render.tag("p", _limits(status), class_="soft")
-    return render.block(render.tag("div", *tiles, class_="tiles"), limits)
+    return render.block(row, limits)
 
 
 def _tile(figure: str, words: str, look: str) -> render.Html:
     number = render.tag("strong", figure)
-    return render.tag("div", number, render.tag("span", words), class_=f"tile {look}".strip())
+    meaning = render.tag("span", words)
+    return render.tag("div", number, meaning, class_=f"tile {look}".strip())
 
 
 def _money(status: ExperimentStatus) -> str:
     words = "spent, at most"
-    if status.budget_usd is not None:
-        words += f", of {dollars(status.budget_usd)}"
+    budget_usd = status.started.budget_usd
+    if budget_usd is not None:
+        words += f", of {dollars(budget_usd)}"
     if status.in_flight_usd:
         words += f"; {dollars(status.in_flight_usd)} reserved"
     return words
@@ -122,30 +153,31 @@ def _money(status: ExperimentStatus) -> str:
 
 def _limits(status: ExperimentStatus) -> str:
     """The high-water marks, and how unscored trials count."""
-    parts = []
+    sentences = []
     if status.trials_at_once:
-        parts.append(f"most at once: {quantity(status.trials_at_once, 'trial')}")
-    for provider, n_calls in sorted(status.calls_at_once.items()):
-        parts.append(f"{quantity(n_calls, 'call')} to {provider}")
-    sentence = upper_first(", ".join(parts)) + "." if parts else ""
-    n_neither = status.n_neither
-    if status.counts["unscored"] - n_neither or status.counts["errored"]:
-        sentence += " In the rate, what is unscored or errored is not passed."
-    if n_neither:
-        alone = "have numbers and categories alone, and are in no pass rate"
-        sentence += f" {n_neither:,} of the unscored {alone}."
-    return sentence.strip()
+        marks = [quantity(status.trials_at_once, "trial")]
+        for provider, n_calls in sorted(status.calls_at_once.items()):
+            marks.append(f"{quantity(n_calls, 'call')} to {provider}")
+        sentences.append(f"Most at once: {', '.join(marks)}.")
+    n_unscored = status.counts["unscored"] - status.n_neither
+    if n_unscored or status.counts["errored"]:
+        sentences.append(NOT_PASSED)
+    if status.n_neither:
+        sentences.append(f"{status.n_neither:,} of the unscored {NEITHER}")
+    return " ".join(sentences)
 
 
 def signals_html(status: ExperimentStatus) -> render.Html:
     """What was asked of the experiment, the newest first, and whether it was heard."""
-    lines = []
-    for signal in reversed(status.signals[-SHOWN_SIGNALS:]):
-        look = "heard" if signal.heard_by else "soft"
-        mark = "✓" if signal.heard_by else "…"
-        if signal.unused:
-            mark = "✗"
-        lines.append(render.tag("li", f"{mark} {signal}", class_=look))
+    lines = [_signal(signal) for signal in status.signals[-SHOWN_SIGNALS:]]
     if not lines:
         return render.fragment()
+    lines.reverse()
     return render.block(render.tag("ul", *lines, class_="asked", role="status"))
+
+
+def _signal(signal: Signal) -> render.Html:
+    if signal.heard_by:
+        return render.tag("li", f"✓ {signal}", class_="heard")
+    mark = "✗" if signal.unused else "…"
+    return render.tag("li", f"{mark} {signal}", class_="soft")
