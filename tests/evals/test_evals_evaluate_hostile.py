@@ -281,5 +281,5 @@ async def test_an_audit_takes_broken_cases_out_and_shows_the_rate_with_and_witho
     assert experiment.rate().value == pytest.approx(2 / 3)
     assert experiment.rate(cases="not free").value == 1 / 2
     summary = str(experiment.summary())
-    assert "1 broken case (1 trials) in no rate" in summary
-    assert "Without the 1 cases that an agent passes by doing nothing: 0.500" in summary
+    assert "1 broken case (1 trial) in no rate" in summary
+    assert "Without the 1 case that an agent passes by doing nothing: 0.500" in summary

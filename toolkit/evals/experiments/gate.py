@@ -80,7 +80,9 @@ def _broken_checks(
 def _judge_checks(
     experiment: Experiment, policy: GatePolicy, trust: Mapping[str, Trust]
 ) -> Iterator[GateCheck]:
-    """The judges that the policy goes by, and that may not score."""
+    """The judges that the policy goes by, and that may not score: nothing shows that they are
+    right, or what shows it is about another judge.
+    """
     wanted = "a judge that is trusted"
     for name, judge in experiment.judges.items():
         if not policy.goes_by_all_scores and name not in policy.min_scores:
@@ -97,6 +99,7 @@ def _judge_checks(
 
 
 def _rate_checks(experiment: Experiment, policy: GatePolicy) -> Iterator[GateCheck]:
+    """A check for each rate that the policy bounds."""
     if policy.min_pass_rate is not None:
         yield _rate_check("pass rate", policy.min_pass_rate, experiment.rate)
     if policy.min_pass_rate_without_free is not None:
@@ -112,7 +115,7 @@ def _rate_checks(experiment: Experiment, policy: GatePolicy) -> Iterator[GateChe
 
 
 def _rate_check(name: str, lowest: float, rate_of: Callable[[], Rate]) -> GateCheck:
-    """Whether the lower bound of a rate reaches `lowest`."""
+    """Whether the lower bound of a rate reaches `lowest`. Without such a rate it is broken."""
     wanted = f"lower bound {lowest:g}"
     try:
         rate = rate_of()
@@ -122,6 +125,7 @@ def _rate_check(name: str, lowest: float, rate_of: Callable[[], Rate]) -> GateCh
 
 
 def _outcome_of_rate(rate: Rate, lowest: float) -> Outcome:
+    """The whole interval decides; one that holds `lowest` is inconclusive."""
     if rate.value is None:
         return "broken"
     if rate.low is None or rate.high is None:
@@ -149,6 +153,7 @@ def _total_checks(summary: Summary, policy: GatePolicy) -> Iterator[GateCheck]:
 def _baseline_checks(
     experiment: Experiment, baseline: Experiment, policy: GatePolicy
 ) -> Iterator[GateCheck]:
+    """What the comparison with the baseline shows."""
     passed = compare(experiment, baseline, policy.margin).passed
     reason = str(passed)
     if policy.margin is not None:
@@ -162,6 +167,7 @@ def _baseline_checks(
 
 
 def _outcome_of_margin(passed: Difference, margin: float) -> Outcome:
+    """A large p decides nothing: the one-sided bound shows what is not worse by `margin`."""
     if not passed.n_trials:
         return "broken"
     if passed.not_worse:

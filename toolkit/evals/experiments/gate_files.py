@@ -11,6 +11,7 @@ from toolkit.evals.experiments.experiment import Experiment
 from toolkit.evals.experiments.gate import gate
 from toolkit.evals.experiments.policy import GatePolicy, JudgeEvidence
 from toolkit.evals.judges import VerdictStore
+from toolkit.evals.labels.labels import Label
 from toolkit.evals.labels.tables import gather_labels
 
 SCHOOLS = {"rates": RATES, "bands": BANDS}
@@ -27,15 +28,16 @@ def gate_files(experiment: Path, policy: Path, baseline: Path | None = None) -> 
 
 
 def _gate(experiment: Path, policy: Path, baseline: Path | None) -> Decision:
+    """The decision. Raises the error of what cannot be read."""
     rules = GatePolicy.load(policy)
     loaded = Experiment.load(experiment)
+    compared = Experiment.load(baseline) if baseline else None
     trust = {}
     for score, evidence in rules.judges.items():
         judge = loaded.judges.get(score)
         if judge is None:
             raise ValueError(f"judges {score}: no judge gave a score of that name")
         trust[score] = trust_of(judge, evidence, policy.parent)
-    compared = Experiment.load(baseline) if baseline else None
     return gate(loaded, rules, compared, trust)
 
 
@@ -45,14 +47,10 @@ def trust_of(judge: str, evidence: JudgeEvidence, folder: Path) -> Trust:
     Raises ValueError where a trace has labels of several people: one file of the labels that they
     agreed on decides.
     """
-    labels = {}
-    for label in gather_labels([folder / evidence.labels]):
-        if label.trace_id in labels:
-            mend = "give a file of the labels that the raters agreed on"
-            raise ValueError(f"{evidence.labels}: several labels of {label.trace_id}; {mend}")
-        labels[label.trace_id] = label
+    labels = _one_label_each(folder / evidence.labels)
+    store = VerdictStore(folder / evidence.verdicts)
     verdicts = {}
-    for (judge_hash, trace_id), verdict in VerdictStore(folder / evidence.verdicts).items():
+    for (judge_hash, trace_id), verdict in store.items():
         if judge_hash == judge and trace_id in labels:
             verdicts[trace_id] = verdict
     if not verdicts:
@@ -61,3 +59,14 @@ def trust_of(judge: str, evidence: JudgeEvidence, folder: Path) -> Trust:
     labelled = [labels[trace_id] for trace_id in verdicts]
     alignment = align(labelled, list(verdicts.values()))
     return trusted(alignment, SCHOOLS[evidence.school], judge)
+
+
+def _one_label_each(path: Path) -> dict[str, Label]:
+    """The labels of a file by their trace. Raises ValueError where a trace has several."""
+    labels: dict[str, Label] = {}
+    for label in gather_labels([path]):
+        if label.trace_id in labels:
+            mend = "give a file of the labels that the raters agreed on"
+            raise ValueError(f"{path.name}: several labels of {label.trace_id}; {mend}")
+        labels[label.trace_id] = label
+    return labels

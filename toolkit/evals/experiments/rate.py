@@ -1,5 +1,6 @@
 """Rate: a share of trials with an interval that knows that the trials of a case are alike."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -61,13 +62,15 @@ class CaseCounts:
     """How many trials each case has, and how many of them passed."""
 
     def __init__(self, trials: Iterable[tuple[str | None, bool]]):
-        passed: dict[str | None, int] = {}
-        counted: dict[str | None, int] = {}
-        for case, trial_passed in trials:
-            passed[case] = passed.get(case, 0) + trial_passed
-            counted[case] = counted.get(case, 0) + 1
-        self.passed = np.array(list(passed.values()), dtype=float)
-        self.trials = np.array(list(counted.values()), dtype=float)
+        n_passed: Counter[str | None] = Counter()
+        n_trials: Counter[str | None] = Counter()
+        for case, passed in trials:
+            n_passed[case] += passed
+            n_trials[case] += 1
+        self.passed = np.array(list(n_passed.values()), dtype=float)
+        """``(n_cases,) float``: the trials of each case that passed."""
+        self.trials = np.array(list(n_trials.values()), dtype=float)
+        """``(n_cases,) float``: the trials of each case, in the same order."""
 
     @property
     def n_trials(self) -> int:
@@ -79,13 +82,14 @@ class CaseCounts:
         if not self.n_trials:
             reason = "no trial has a verdict"
             return Rate(name, None, n_left_out=n_left_out, reason=reason, simulated=simulated)
-        value = float(self.passed.sum() / self.trials.sum())
+        value = float(self.passed.sum()) / self.n_trials
+        variance = value * (1 - value)
         return Rate(
             name,
             value,
             n_trials=self.n_trials,
             n_left_out=n_left_out,
-            unclustered_error=sqrt(value * (1 - value) / self.n_trials),
+            unclustered_error=sqrt(variance / self.n_trials),
             simulated=simulated,
             **_clustered(self.passed, self.trials, self.n_trials),
         )
@@ -103,9 +107,12 @@ class CaseCounts:
         all_fail = self._mean_over_cases(f"pass@{k}", k, self.trials - self.passed, simulated)
         if all_fail.value is None:
             return all_fail
-        low = None if all_fail.high is None else 1 - all_fail.high
-        high = None if all_fail.low is None else 1 - all_fail.low
-        return replace(all_fail, value=1 - all_fail.value, low=low, high=high)
+        value = 1 - all_fail.value
+        if all_fail.low is None or all_fail.high is None:
+            return replace(all_fail, value=value)
+        low = 1 - all_fail.high
+        high = 1 - all_fail.low
+        return replace(all_fail, value=value, low=low, high=high)
 
     def _mean_over_cases(self, name: str, k: int, counts: np.ndarray, simulated: bool) -> Rate:
         """The chance that k trials are all among the counted ones of their case."""
@@ -131,7 +138,17 @@ class CaseCounts:
 
 
 def _clustered(sums: np.ndarray, sizes: np.ndarray, n_trials: int) -> dict[str, Any]:
-    """The fields of a rate that know the clusters."""
+    """The fields of a rate that know the clusters.
+
+    Parameters
+    ----------
+    sums : (n_cases,) float
+        What counts of each case.
+    sizes : (n_cases,) float
+        Of how much.
+    n_trials : int
+        Of all cases.
+    """
     interval = clustered_share(sums, sizes, n_trials)
     fields: dict[str, Any] = {
         "n_cases": len(sums),

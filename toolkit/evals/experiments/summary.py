@@ -2,7 +2,8 @@
 matters.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -79,38 +80,48 @@ class Summary:
         return pd.DataFrame.from_dict(rows, orient="index", columns=[*RATE_COLUMNS], dtype=object)
 
     def __str__(self) -> str:
-        counts = (
+        sentences = [f"{self.name}: {self.counts}", *self._sentences()]
+        return ". ".join(sentences) + simulated_words(self.simulated)
+
+    @property
+    def counts(self) -> str:
+        """What became of the trials, in words."""
+        planned = quantity(self.planned, "trial")
+        return (
             f"{self.n_passed} passed, {self.n_failed} failed, {self.n_unscored} unscored, "
             f"{self.n_errored} errored, {self.n_not_run} not run, "
-            f"of {quantity(self.planned, 'trial')} planned"
+            f"of {planned} planned"
         )
-        first, second = self.rates[:2]
-        sentences = [f"{self.name}: {counts}", f"{first.name} {first.words}".capitalize()]
+
+    def _sentences(self) -> Iterator[str]:
+        """The rates, and what is to be known beside them."""
+        yield _sentence(self.pass_rate)
         if self.n_unscored or self.n_errored or self.n_not_run:
-            sentences.append(f"{second.name} {second.words}".capitalize())
+            yield _sentence(self.rates[1])
         if self.n_neither:
             alone = "have numbers and categories alone: they neither pass nor fail"
-            sentences.append(f"{self.n_neither} of the unscored {alone}, and are in no pass rate")
+            yield f"{self.n_neither} of the unscored {alone}, and are in no pass rate"
         if self.n_free:
-            idle = f"Without the {self.n_free} cases that an agent passes by doing nothing"
-            without = self.rates[2]
-            free = self.rates[4]
-            sentences.append(f"{idle}: {without.words}; on those: {free.words}")
+            cases = quantity(self.n_free, "case")
+            _, _, without, _, of_free, _ = self.rates
+            idle = f"Without the {cases} that an agent passes by doing nothing"
+            yield f"{idle}: {without.words}; on those: {of_free.words}"
         if self.n_broken:
             cases = quantity(self.n_broken, "broken case")
-            sentences.append(f"{cases} ({self.n_broken_trials} trials) in no rate")
+            trials = quantity(self.n_broken_trials, "trial")
+            yield f"{cases} ({trials}) in no rate"
         if self.retries_differ:
             differ = "they do not pass as often as the rest: look at what made them fail"
             retried = quantity(self.n_retried, "trial")
-            sentences.append(f"{retried} took several attempts, and {differ}")
-        return ". ".join(sentences) + simulated_words(self.simulated)
+            yield f"{retried} took several attempts, and {differ}"
 
     def _repr_html_(self) -> str:
         rows = []
         for rate in self.rates:
             is_repeated = rate.name.startswith(OF_SCORED) and not rate.n_left_out
             if not is_repeated:
-                rows.append([rate.name, *[_shown(value) for value in _row(rate)]])
+                cells = map(_shown, _row(rate))
+                rows.append([rate.name, *cells])
         head = ["", *[column.replace("_", " ") for column in RATE_COLUMNS]]
         parts = [render.tag("p", str(self)), render.table(rows, head)]
         if self.cost_usd:
@@ -118,6 +129,10 @@ class Summary:
         if self.conditions:
             parts.append(render.details("made under", values_html(self.conditions)))
         return render.block(*parts)
+
+
+def _sentence(rate: Rate) -> str:
+    return f"{rate.name} {rate.words}".capitalize()
 
 
 def _row(rate: Rate) -> list[Any]:
@@ -133,21 +148,17 @@ def _shown(value: float | None) -> str:
 def summarise(experiment: Experiment) -> Summary:
     """The summary of an experiment."""
     sound = list(experiment.chosen())
-    by_status = dict.fromkeys(("errored", "not run"), 0)
-    for result in sound:
-        if result.status in by_status:
-            by_status[result.status] += 1
+    verdicts = Counter(result.passed for result in sound)
+    by_status = Counter(result.status for result in sound)
+    n_ended = by_status["scored"] + by_status["unscored"]
     n_not_told = experiment.planned - len(experiment.results)
-    n_passed = sum(result.passed is True for result in sound)
-    n_failed = sum(result.passed is False for result in sound)
-    n_ended = len(sound) - by_status["errored"] - by_status["not run"]
     retried = [result for result in sound if result.attempts > 1]
     return Summary(
         name=experiment.name,
         planned=experiment.planned,
-        n_passed=n_passed,
-        n_failed=n_failed,
-        n_unscored=n_ended - n_passed - n_failed,
+        n_passed=verdicts[True],
+        n_failed=verdicts[False],
+        n_unscored=n_ended - verdicts[True] - verdicts[False],
         n_neither=sum(is_neither(result, None) for result in sound),
         n_errored=by_status["errored"],
         n_not_run=by_status["not run"] + n_not_told,

@@ -4,6 +4,7 @@ A result that is recorded under one version is not taken for that of another.
 """
 
 import inspect
+from collections.abc import Mapping, Set
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,7 @@ DIGITS = 16
 DEPTH = 4
 """Functions that hold functions that hold functions: no deeper."""
 PLAIN = (str, int, float, bool, bytes, type(None))
+COLLECTIONS = {list, tuple, set, frozenset, dict, MappingProxyType}
 
 
 def version_of(function: Any) -> str:
@@ -39,20 +41,18 @@ def version_of(function: Any) -> str:
 
 
 def _parts(value: Any, depth: int) -> Any:
-    """What tells `value` from another one, as JSON."""
+    """What tells `value` from another one, as JSON: of plain data the data, of a function its code
+    and what it was made with, of any other object what it says of itself.
+    """
     if isinstance(value, PLAIN):
         return repr(value)
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if depth == 0:
         return kind
-    if type(value) in (list, tuple):
-        return [kind, *(_parts(item, depth - 1) for item in value)]
-    if type(value) in (set, frozenset):
-        return [kind, *sorted(repr(_parts(item, depth - 1)) for item in value)]
-    if type(value) in (dict, MappingProxyType):
-        return [kind, *([repr(key), _parts(item, depth - 1)] for key, item in value.items())]
     if isinstance(value, partial):
-        return [_parts(part, depth - 1) for part in (value.func, value.args, value.keywords)]
+        value = [value.func, value.args, value.keywords]
+    if type(value) in COLLECTIONS:
+        return [kind, *_parts_of_items(value, depth - 1)]
     if inspect.ismethod(value):
         return [_parts(value.__func__, depth), _parts(value.__self__, depth - 1)]
     if inspect.isfunction(value):
@@ -60,7 +60,19 @@ def _parts(value: Any, depth: int) -> Any:
     return _parts_of_object(value, kind, depth)
 
 
+def _parts_of_items(items: Any, depth: int) -> list[Any]:
+    """The parts of what a collection holds, in its order, where it has one."""
+    if isinstance(items, Mapping):
+        items = [[key, item] for key, item in items.items()]
+        depth += 1
+    parts = [_parts(item, depth) for item in items]
+    if isinstance(items, Set):
+        parts.sort(key=repr)
+    return parts
+
+
 def _parts_of_function(function: Any, depth: int) -> list[Any]:
+    """The parts of a function: its code, what it closes over, and its default arguments."""
     held = []
     for cell in function.__closure__ or ():
         try:
