@@ -57,9 +57,14 @@ ASPECTS = {
     "model": (*MODELS, "response_metadata"),
     "usage": (*USAGES, *COSTS, "response_metadata"),
     "thought": THOUGHTS,
-    "calls": ("tool_calls", "function_call", "tool_invocations", "additional_kwargs"),
+    "parts": ("parts",),
+    "calls": ("tool_calls", "additional_kwargs"),
+    "call": ("function_call",),
+    "invocations": ("tool_invocations",),
 }
 """What a message may state beside its content, and the fields that state it."""
+PARTED = frozenset({"thought", "parts", "calls", "call", "invocations"})
+"""The aspects of a message that may have more parts than its content."""
 COATS = frozenset({"kwargs", "data", "message"})
 """The fields that a message may stand in."""
 
@@ -192,15 +197,16 @@ def take_parts(fields: dict[str, Any], aspects: frozenset[str]) -> list[Part]:
     thought = _take_thought(fields) if "thought" in aspects else None
     if thought:
         parts.append(("thinking", thought))
-    has_parts = isinstance(fields.get("parts"), list)
+    has_parts = "parts" in aspects and isinstance(fields["parts"], list)
     content = fields.pop("parts") if has_parts else take(fields, *CONTENTS)
     for value in _listed(content):
         part = opened(value)
         parts.append((kind_of(part), part))
+    if "invocations" in aspects and not has_parts:
+        parts += _calls(take(fields, "tool_invocations"))
     if "calls" in aspects:
-        if not has_parts:
-            parts += _calls(take(fields, "tool_invocations"))
         parts += _calls(_tool_calls(fields))
+    if "call" in aspects:
         parts += _calls(take(fields, "function_call"))
     return parts
 

@@ -54,6 +54,7 @@ COATS = {
 """The type of what stands in a part as an object under a name, as ``{"functionCall": {...}}``."""
 ANSWERS = ("content", "output", "result", "response", "outputs", "results", "value")
 WHYS = ("error_text", "error", "error_message")
+ANSWERED = (*ANSWERS, *WHYS)
 FAILED = {"error", "failed", "failure", "output-error", "output-denied", "outcome_failed"}
 
 
@@ -108,4 +109,4 @@ def _kind_of_type(type_: str) -> PartKind:
 
 def has_answer(part: Record) -> bool:
     """Whether a call came back in the same part, as in the user interface of Vercel's SDK."""
-    return str(part.get("state")) in FAILED or stated(part, *ANSWERS, *WHYS) is not None
+    return str(part.get("state")) in FAILED or stated(part, *ANSWERED) is not None

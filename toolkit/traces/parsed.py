@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from toolkit.traces.dialects import (
     NOBODY,
+    PARTED,
     Part,
     aspects_of,
     take_actor,
@@ -116,6 +117,13 @@ def _take_about(
 
 def _take_entries(fields: dict[str, Any], aspects: frozenset[str], parsed: ParsedMessage) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
+    content = fields.get("content")
+    is_text = isinstance(content, str) and content != ""
+    if is_text and parsed.actor != "tool" and PARTED.isdisjoint(aspects):
+        del fields["content"]
+        parsed.extra = {name: value for name, value in fields.items() if value is not None}
+        parsed.entries.append(Words(content, {}))
+        return
     parts = take_parts(fields, aspects)
     if parsed.actor == "tool" and all(kind == "words" for kind, _ in parts):
         parsed.is_answer = True
