@@ -112,12 +112,19 @@ def aspects_of(names: tuple[str, ...]) -> frozenset[str]:
 
 def take_actor(fields: dict[str, Any]) -> str:
     """Who speaks. The role stays among the fields where the actor has another name."""
+    role = fields.get("role")
+    if isinstance(role, str) and role in ACTORS:
+        return _take_role(fields, "role", role, ACTORS[role])
     stated_role = _role_of(fields)
     if stated_role is None:
         return _actor_without_role(fields)
     name, role = stated_role
+    return _take_role(fields, name, role, _actor_of(role) or role)
+
+
+def _take_role(fields: dict[str, Any], name: str, role: str, actor: str) -> str:
+    """Take the field that says who speaks, but for a role that has another name than the actor."""
     del fields[name]
-    actor = _actor_of(role) or role
     if role != actor and name != "type":
         fields["role"] = role
     return actor

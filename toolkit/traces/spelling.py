@@ -61,9 +61,8 @@ def stated(record: Mapping[str, Any], *names: str) -> Any:
 def take(fields: dict[str, Any], *names: str) -> Any:
     """As `stated`; the field is removed from `fields`."""
     ordered, known = _all_spellings(names)
-    if known.isdisjoint(fields):
-        return None
-    for name in ordered:
+    present = known.intersection(fields)
+    for name in ordered if len(present) > 1 else present:
         if fields.get(name) is not None:
             return fields.pop(name)
     return None

@@ -89,5 +89,7 @@ def _id(record: Record) -> str | None:
 
 
 FIELDS = ("messages", "request", "response", "custom_id", "stop_reason", "stop_sequence")
-SIGNS = Signs(frozenset({"content", "custom_id", "request", "response", "system"}), frozenset({PARTS}))
+SIGNS = Signs(
+    frozenset({"content", "custom_id", "request", "response", "system"}), frozenset({PARTS})
+)
 FORMAT = Format("anthropic", FIELDS, _read, _is_anthropic, _id, signs=SIGNS)

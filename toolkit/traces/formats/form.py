@@ -8,7 +8,6 @@ from toolkit.traces.archive import Archive
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.trace import Trace
 
-
 PARTS = "content.*"
 """Stands among the names of the fields of messages where the content of one is a list."""
 
