@@ -13,7 +13,7 @@ from toolkit.traces.decode import decoded
 from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.ids import Record
 from toolkit.traces.kinds import PartKind, has_answer, kind_of, opened
-from toolkit.traces.spelling import stated, states, take
+from toolkit.traces.spelling import Names, stated, states, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of
 
@@ -39,15 +39,15 @@ ACTORS = {
 """The actor of a role. A role that is not here is a name, and acts under it."""
 ROLES = ("role", "from", "author", "sender", "speaker", "source", "type")
 """The fields that may say who speaks; the last as LangChain writes it."""
-CONTENTS = ("content", "text", "value", "message", "body", "utterance")
+CONTENTS = Names(("content", "text", "value", "message", "body", "utterance"))
 """The fields that may hold what was said, where there are no parts."""
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
-THOUGHT_FIELDS = ("text", "content", "summary", "thinking")
+THOUGHT_FIELDS = Names(("text", "content", "summary", "thinking"))
 TIMES = ("time", "timestamp", "created_at", "created", "ts", "sent_at", "date")
 """The fields that may say when a message was sent."""
-USAGES = ("usage", "usage_metadata", "token_usage")
-MODELS = ("model", "model_name", "model_id", "model_version")
-COSTS = ("cost_usd", "cost")
+USAGES = Names(("usage", "usage_metadata", "token_usage"))
+MODELS = Names(("model", "model_name", "model_id", "model_version"))
+COSTS = Names(("cost_usd", "cost"))
 NOBODY = "unknown"
 """The actor where a message does not say who speaks."""
 ASPECTS = {
@@ -172,23 +172,23 @@ def take_time(fields: dict[str, Any]) -> float | None:
 
 def take_model(fields: dict[str, Any]) -> str | None:
     """The model that replied."""
-    model = take(fields, *MODELS)
+    model = MODELS.take(fields)
     if model is None and "response_metadata" in fields:
         about = fields_of(fields.get("response_metadata"))
-        model = stated(about, *MODELS)
+        model = MODELS.stated(about)
     return model if isinstance(model, str) else None
 
 
 def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
     """What the reply used and cost, and the usage as it came where it was spelled otherwise."""
-    usage = take(fields, *USAGES)
+    usage = USAGES.take(fields)
     if usage is None:
         about = fields_of(fields.get("response_metadata"))
-        usage = stated(about, *USAGES)
+        usage = USAGES.stated(about)
     counts = usage_of(fields_of(usage))
-    cost = number_of(stated(fields, *COSTS))
+    cost = number_of(COSTS.stated(fields))
     if cost is not None:
-        take(fields, *COSTS)
+        COSTS.take(fields)
         counts.setdefault("cost_usd", cost)
     data: dict[str, Any] = {}
     if counts:
@@ -205,7 +205,7 @@ def take_parts(fields: dict[str, Any], aspects: frozenset[str]) -> list[Part]:
     if thought:
         parts.append(("thinking", thought))
     has_parts = "parts" in aspects and isinstance(fields["parts"], list)
-    content = fields.pop("parts") if has_parts else take(fields, *CONTENTS)
+    content = fields.pop("parts") if has_parts else CONTENTS.take(fields)
     for value in _listed(content):
         part = opened(value)
         parts.append((kind_of(part), part))
@@ -232,7 +232,7 @@ def _take_thought(fields: dict[str, Any]) -> Any:
     for name in THOUGHTS:
         thought = stated(fields, name)
         if isinstance(thought, dict):
-            has_words = stated(thought, *THOUGHT_FIELDS) is not None
+            has_words = THOUGHT_FIELDS.stated(thought) is not None
         else:
             has_words = bool(thought) and isinstance(thought, str | list)
         if has_words:

@@ -19,7 +19,7 @@ def uncollected_garbage() -> Iterator[None]:
 
 
 def _age_all() -> None:
-    """Make all objects old ones, which the next look for garbage passes over, as all would be young.
+    """Make all objects old ones: the next look for garbage would be at all that were made.
 
     They are collected as before in the looks at old objects, which are few. A program that has
     frozen objects of its own keeps them so.

@@ -121,8 +121,8 @@ def _take_about(
 def _take_entries(fields: dict[str, Any], aspects: frozenset[str], parsed: ParsedMessage) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
     content = fields.get("content")
-    is_text = isinstance(content, str) and content != ""
-    if is_text and parsed.actor != "tool" and PARTED.isdisjoint(aspects):
+    is_apart = parsed.actor == "tool" or not PARTED.isdisjoint(aspects)
+    if isinstance(content, str) and content and not is_apart:
         del fields["content"]
         parsed.extra = {name: value for name, value in fields.items() if value is not None}
         parsed.entries.append(Words(content, {}))
