@@ -179,7 +179,7 @@ def passed_over(
             if inner in leaves or inner in NOTHING or isinstance(inner, bool):
                 continue
             inside = place[name]
-            if inside.field() in CONVERTED and not _is_sentence(inner):
+            if inside.field in CONVERTED and not _is_sentence(inner):
                 continue
             value_inside = decoded(inner)
             if isinstance(value_inside, CONTAINERS):

@@ -48,13 +48,15 @@ class Places:
 class Place(dict[Any, "Place"]):
     """A place, by its own name and the place that it is in; the places inside of it by name."""
 
-    __slots__ = ("_is_converted", "_places", "holds_counts", "name", "outer")
+    __slots__ = ("_is_converted", "_places", "field", "holds_counts", "name", "outer")
 
     def __init__(self, places: Places, outer: "Place | None" = None, name: str = "") -> None:
         self._places = places
         self._is_converted: bool | None = None
         self.outer = outer
         self.name = name
+        self.field: str = outer.field if outer is not None and name == ELEMENT else name
+        """The name of the field here, or of that with the list that this is an element of."""
         may_count = COUNTS.search(name) is not None
         self.holds_counts = may_count and (name in CONVERTED or self.is_converted())
         """Whether an object here holds counts."""
@@ -72,13 +74,6 @@ class Place(dict[Any, "Place"]):
             path = ".".join(name for name in self._names() if name != ELEMENT)
             self._is_converted = self._places.converted.fullmatch(path) is not None
         return self._is_converted
-
-    def field(self) -> str:
-        """The name of the field here, or of that with the list that this is an element of."""
-        place = self
-        while place.name == ELEMENT and place.outer is not None:
-            place = place.outer
-        return place.name
 
     def path(self) -> str:
         """The path, as ``messages.*.mood``."""
