@@ -139,19 +139,26 @@ def tag(name: str, /, *children: object, **attributes: str | bool | None) -> Htm
     if name not in TAGS:
         raise ValueError(f"render.tag makes no <{name}>; it knows {', '.join(sorted(TAGS))}")
     head = name
-    for key, value in attributes.items():
-        head += _attribute(key.rstrip("_").replace("_", "-"), value)
+    for argument, value in attributes.items():
+        if value is not None and value is not False:
+            head += _attribute(_attribute_name(argument), value)
     if name in VOID:
         return Html(f"<{head}>")
-    return Html(f"<{head}>{fragment(*children)}</{name}>")
+    body = "".join([_safe(child) for child in children])
+    return Html(f"<{head}>{body}</{name}>")
 
 
-def _attribute(key: str, value: str | bool | None) -> str:
-    """An attribute with the space before it; nothing where it is left out."""
-    if value is None or value is False:
-        return ""
+@lru_cache(maxsize=1000)  # a page has the same few attributes in each of its elements
+def _attribute_name(argument: str) -> str:
+    """The attribute that an argument of `tag` is for, where that may be set."""
+    key = argument.rstrip("_").replace("_", "-")
     if key.startswith("on") or not key.replace("-", "").isalnum():
         raise ValueError(f"render.tag sets no attribute {key!r}")
+    return key
+
+
+def _attribute(key: str, value: str | bool) -> str:
+    """An attribute with the space before it."""
     if value is True:
         return f" {key}"
     if key in ADDRESSES and not value[:SCHEME_CHARS].lower().startswith(ADDRESSES[key]):

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from toolkit.records import RecordError
 from toolkit.traces import Traces, read_traces
-from toolkit.traces.audit import CONVERTED, COUNTS
 from toolkit.traces.formats import known_formats
+from toolkit.traces.places import CONVERTED, COUNTS
 
 FOLDER = Path(__file__).with_name("samples")
 SAMPLES = {path.name: path for path in sorted(FOLDER.iterdir()) if path.suffix != ".md"}

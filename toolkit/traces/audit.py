@@ -1,10 +1,8 @@
 """What stood in a record and is not in its traces? Every value is looked for, whatever the form."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import repeat
 from math import isfinite
 from typing import Any
@@ -13,22 +11,12 @@ from toolkit.traces.brief import as_text
 from toolkit.traces.decode import TOO_DEEP, TooDeep, decoded
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import NOT_FINITE, UNREAD
+from toolkit.traces.places import CONVERTED, ELEMENT, Place, places_of
 from toolkit.traces.times import epoch_s
 from toolkit.traces.trace import Trace
 
 MOST_LEVELS = 200
 """How deep a trace may be nested: beyond it could be neither written nor shown."""
-CONVERTED = frozenset(
-    "role type kind object index status state "
-    "time timestamp timestamps ts date created created_at createdAt updated_at updatedAt "
-    "start_time end_time startTime endTime started_at ended_at startedAt endedAt "
-    "startTimeUnixNano endTimeUnixNano timeUnixNano observedTimeUnixNano "
-    "usage usageDetails usage_details usageMetadata usage_metadata token_usage "
-    "input_tokens output_tokens prompt_tokens completion_tokens total_tokens cached_tokens "
-    "reasoning_tokens cache_read_input_tokens cache_creation_input_tokens "
-    "schema_version schemaVersion".split()
-)
-"""Fields that each trace holds in another shape: as an actor, a kind, a time or a count."""
 LEAST_INSIDE = 12
 """The length of the shortest text that is looked for inside of others: a shorter one is in many."""
 MOST_SEARCHED = 100_000_000
@@ -37,13 +25,6 @@ NOTHING = (None, "")
 CONTAINERS = (dict, list)
 LISTS = (list, tuple)
 NUMBERS = (int, float)
-COUNTS = re.compile("usage|cost", re.IGNORECASE)
-"""What is in the name of a field whose object holds counts, which are converted one by one."""
-FieldPath = tuple[Any, Any]
-"""The path of a value in a record: the path of the value that holds it, and its own name there.
-
-An index of a list is ``*``: ``((None, "messages"), "*")`` is ``messages.*``.
-"""
 
 
 @dataclass(slots=True)
@@ -139,15 +120,13 @@ def values_in(values: list[Any]) -> Values:
         for value in level:
             if isinstance(value, str):
                 leaves.add(value)
-            elif value is None or isinstance(value, bool):
-                continue
             elif isinstance(value, dict):
                 containers.add(id(value))
                 deeper.extend(value.values())
             elif isinstance(value, LISTS):
                 containers.add(id(value))
                 deeper.extend(value)
-            elif isinstance(value, NUMBERS):
+            elif isinstance(value, NUMBERS) and not isinstance(value, bool):
                 leaves.add(value)
         if not deeper:
             return Values(leaves, containers)
@@ -180,86 +159,40 @@ def passed_over(
     converted
         The paths of fields that the form holds in another shape, beside the names in `CONVERTED`.
     """
-    is_converted = _matcher(converted)
     leaves = kept.leaves
     containers = kept.containers
-    stack: list[tuple[Any, FieldPath | None]] = [(record, None) for record in records]
+    root = places_of(converted).root
+    stack: list[tuple[Any, Place]] = [(record, root) for record in records]
     while stack:
-        value, path = stack.pop()
-        children = value.items() if isinstance(value, dict) else zip(repeat("*"), value)
+        value, place = stack.pop()
+        children = value.items() if isinstance(value, dict) else zip(repeat(ELEMENT), value)
         for name, inner in children:
-            if isinstance(inner, str) and inner in leaves:
-                continue  # as most values are
-            if isinstance(inner, CONTAINERS):
-                if not inner or id(inner) in containers:
-                    continue
-                own_path = (path, name)
-                if _has_counts(name) and (name in CONVERTED or is_converted(own_path)):
-                    continue
-                stack.append((inner, own_path))
+            if isinstance(inner, str):
+                if inner in leaves or (name in CONVERTED and " " not in inner):
+                    continue  # as most values are
+            elif isinstance(inner, CONTAINERS):
+                if inner and id(inner) not in containers:
+                    inside = place[name]
+                    if not inside.holds_counts:
+                        stack.append((inner, inside))
                 continue
             if inner in leaves or inner in NOTHING or isinstance(inner, bool):
                 continue
-            own_path = (path, name)
-            own_name = _name_of(own_path)
-            if own_name in CONVERTED and not _is_sentence(inner):
+            inside = place[name]
+            if inside.field in CONVERTED and not _is_sentence(inner):
                 continue
             value_inside = decoded(inner)
             if isinstance(value_inside, CONTAINERS):
-                stack.append((value_inside, own_path))
+                stack.append((value_inside, inside))
+            elif inside.is_converted() or value_inside in leaves:
                 continue
-            if is_converted(own_path):
-                continue
-            if value_inside in leaves or kept.has(inner):  # last, as it looks through all texts
-                continue
-            yield _joined(own_path)
-
-
-@lru_cache(maxsize=1000)
-def _has_counts(name: object) -> bool:
-    return COUNTS.search(str(name)) is not None
-
-
-@lru_cache(maxsize=100)
-def _matcher(converted: frozenset[str]) -> Callable[[FieldPath], bool]:
-    """Whether a path is one of those of a form; see `Format.converted`."""
-    patterns: list[str] = []
-    for path in converted:
-        pattern = re.escape(path).replace(r"\*\*\.", r"(.+\.)?").replace(r"\*", r"[^.]+")
-        patterns.append(pattern)
-    any_pattern = re.compile("|".join(patterns) or "(?!)")
-
-    @lru_cache(maxsize=1000)  # a file has the same few paths over and over
-    def is_converted(path: FieldPath) -> bool:
-        return any_pattern.fullmatch(_without_places(path)) is not None
-
-    return is_converted
-
-
-def _without_places(path: FieldPath) -> str:
-    """A path without the places in lists."""
-    return _joined(path).replace(".*", "")
+            elif not kept.has(inner):  # last, as it looks through all texts
+                yield inside.path()
 
 
 def _is_sentence(value: Any) -> bool:
     """Whether a value is words, which no actor, kind, time or count is."""
     return isinstance(value, str) and " " in value and epoch_s(value) is None
-
-
-def _name_of(path: FieldPath) -> str:
-    """The name of the field with a value, or with the list that the value stands in."""
-    outer, name = path
-    while name == "*" and outer is not None:
-        outer, name = outer
-    return str(name)
-
-
-def _joined(path: FieldPath | None) -> str:
-    names: list[str] = []
-    while path is not None:
-        path, name = path
-        names.append(str(name))
-    return ".".join(reversed(names))
 
 
 def warnings_of(traces: Iterable[Trace]) -> Iterator[str]:
@@ -291,9 +224,8 @@ def unread_fields(traces: Iterable[Trace]) -> Iterator[str]:
     """The fields of messages that could not be read, as a transcript notes them."""
     for trace in traces:
         for step in trace.steps:
-            unread = step.data.get(UNREAD)
-            if isinstance(unread, dict):  # another program may have a field of that name
-                yield from unread
+            if UNREAD in step.data and isinstance(step.data[UNREAD], dict):
+                yield from step.data[UNREAD]  # another program may have a field of that name
 
 
 def take_not_finite(traces: Iterable[Trace]) -> Iterator[str]:

@@ -173,7 +173,7 @@ class Import:
         place = f"record {record.number}, line {record.line}"
         for field in passed_over([record.value], values_of_parts(parts), format_.converted):
             self.tally.passed_over.add(field, place)
-        return [replace(record, value=part) for part in parts]
+        return [record.part(part) for part in parts]
 
     def _read(
         self, record: RawRecord, format_: Format, tally: Tally, group: Group | None = None

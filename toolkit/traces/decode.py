@@ -119,8 +119,10 @@ def decoded(value: Any) -> Any:
     >>> decoded('{"role": "user"}'), decoded('"hi"'), decoded("3 a")
     ({'role': 'user'}, 'hi', '3 a')
     """
-    for _ in range(MOST_DECODED):
-        if not isinstance(value, str) or value.lstrip()[:1] not in JSON_BEGINNINGS:
+    n_decoded = 0
+    while isinstance(value, str) and value.lstrip()[:1] in JSON_BEGINNINGS:
+        n_decoded += 1
+        if n_decoded > MOST_DECODED:
             break
         text = value.strip()
         result = decode_at(text, 0)

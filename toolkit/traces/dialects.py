@@ -13,7 +13,7 @@ from toolkit.traces.decode import decoded
 from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.ids import Record
 from toolkit.traces.kinds import PartKind, has_answer, kind_of, opened
-from toolkit.traces.spelling import stated, states, take
+from toolkit.traces.spelling import Names, stated, states, take
 from toolkit.traces.times import epoch_s
 from toolkit.traces.usage import number_of, usage_of
 
@@ -39,15 +39,15 @@ ACTORS = {
 """The actor of a role. A role that is not here is a name, and acts under it."""
 ROLES = ("role", "from", "author", "sender", "speaker", "source", "type")
 """The fields that may say who speaks; the last as LangChain writes it."""
-CONTENTS = ("content", "text", "value", "message", "body", "utterance")
+CONTENTS = Names(("content", "text", "value", "message", "body", "utterance"))
 """The fields that may hold what was said, where there are no parts."""
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
-THOUGHT_FIELDS = ("text", "content", "summary", "thinking")
+THOUGHT_FIELDS = Names(("text", "content", "summary", "thinking"))
 TIMES = ("time", "timestamp", "created_at", "created", "ts", "sent_at", "date")
 """The fields that may say when a message was sent."""
-USAGES = ("usage", "usage_metadata", "token_usage")
-MODELS = ("model", "model_name", "model_id", "model_version")
-COSTS = ("cost_usd", "cost")
+USAGES = Names(("usage", "usage_metadata", "token_usage"))
+MODELS = Names(("model", "model_name", "model_id", "model_version"))
+COSTS = Names(("cost_usd", "cost"))
 NOBODY = "unknown"
 """The actor where a message does not say who speaks."""
 ASPECTS = {
@@ -57,9 +57,14 @@ ASPECTS = {
     "model": (*MODELS, "response_metadata"),
     "usage": (*USAGES, *COSTS, "response_metadata"),
     "thought": THOUGHTS,
-    "calls": ("tool_calls", "function_call", "tool_invocations", "additional_kwargs"),
+    "parts": ("parts",),
+    "calls": ("tool_calls", "additional_kwargs"),
+    "call": ("function_call",),
+    "invocations": ("tool_invocations",),
 }
 """What a message may state beside its content, and the fields that state it."""
+PARTED = frozenset({"thought", "parts", "calls", "call", "invocations"})
+"""The aspects of a message that may have more parts than its content."""
 COATS = frozenset({"kwargs", "data", "message"})
 """The fields that a message may stand in."""
 
@@ -107,12 +112,19 @@ def aspects_of(names: tuple[str, ...]) -> frozenset[str]:
 
 def take_actor(fields: dict[str, Any]) -> str:
     """Who speaks. The role stays among the fields where the actor has another name."""
+    role = fields.get("role")
+    if isinstance(role, str) and role in ACTORS:
+        return _take_role(fields, "role", role, ACTORS[role])
     stated_role = _role_of(fields)
     if stated_role is None:
         return _actor_without_role(fields)
     name, role = stated_role
+    return _take_role(fields, name, role, _actor_of(role) or role)
+
+
+def _take_role(fields: dict[str, Any], name: str, role: str, actor: str) -> str:
+    """Take the field that says who speaks, but for a role that has another name than the actor."""
     del fields[name]
-    actor = _actor_of(role) or role
     if role != actor and name != "type":
         fields["role"] = role
     return actor
@@ -160,23 +172,23 @@ def take_time(fields: dict[str, Any]) -> float | None:
 
 def take_model(fields: dict[str, Any]) -> str | None:
     """The model that replied."""
-    model = take(fields, *MODELS)
+    model = MODELS.take(fields)
     if model is None and "response_metadata" in fields:
         about = fields_of(fields.get("response_metadata"))
-        model = stated(about, *MODELS)
+        model = MODELS.stated(about)
     return model if isinstance(model, str) else None
 
 
 def take_usage(fields: dict[str, Any]) -> dict[str, Any]:
     """What the reply used and cost, and the usage as it came where it was spelled otherwise."""
-    usage = take(fields, *USAGES)
+    usage = USAGES.take(fields)
     if usage is None:
         about = fields_of(fields.get("response_metadata"))
-        usage = stated(about, *USAGES)
+        usage = USAGES.stated(about)
     counts = usage_of(fields_of(usage))
-    cost = number_of(stated(fields, *COSTS))
+    cost = number_of(COSTS.stated(fields))
     if cost is not None:
-        take(fields, *COSTS)
+        COSTS.take(fields)
         counts.setdefault("cost_usd", cost)
     data: dict[str, Any] = {}
     if counts:
@@ -192,15 +204,16 @@ def take_parts(fields: dict[str, Any], aspects: frozenset[str]) -> list[Part]:
     thought = _take_thought(fields) if "thought" in aspects else None
     if thought:
         parts.append(("thinking", thought))
-    has_parts = isinstance(fields.get("parts"), list)
-    content = fields.pop("parts") if has_parts else take(fields, *CONTENTS)
+    has_parts = "parts" in aspects and isinstance(fields["parts"], list)
+    content = fields.pop("parts") if has_parts else CONTENTS.take(fields)
     for value in _listed(content):
         part = opened(value)
         parts.append((kind_of(part), part))
+    if "invocations" in aspects and not has_parts:
+        parts += _calls(take(fields, "tool_invocations"))
     if "calls" in aspects:
-        if not has_parts:
-            parts += _calls(take(fields, "tool_invocations"))
         parts += _calls(_tool_calls(fields))
+    if "call" in aspects:
         parts += _calls(take(fields, "function_call"))
     return parts
 
@@ -219,7 +232,7 @@ def _take_thought(fields: dict[str, Any]) -> Any:
     for name in THOUGHTS:
         thought = stated(fields, name)
         if isinstance(thought, dict):
-            has_words = stated(thought, *THOUGHT_FIELDS) is not None
+            has_words = THOUGHT_FIELDS.stated(thought) is not None
         else:
             has_words = bool(thought) and isinstance(thought, str | list)
         if has_words:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from toolkit.traces.fields import without
 from toolkit.traces.ids import Record
-from toolkit.traces.spelling import snake, stated
+from toolkit.traces.spelling import Names, snake
 
 PartKind = Literal["words", "thinking", "call", "result", "call and result", "mark"]
 
@@ -52,8 +52,9 @@ COATS = {
     "reasoningContent": "reasoning_content",
 }
 """The type of what stands in a part as an object under a name, as ``{"functionCall": {...}}``."""
-ANSWERS = ("content", "output", "result", "response", "outputs", "results", "value")
-WHYS = ("error_text", "error", "error_message")
+ANSWERS = Names(("content", "output", "result", "response", "outputs", "results", "value"))
+WHYS = Names(("error_text", "error", "error_message"))
+ANSWERED = Names((*ANSWERS, *WHYS))
 FAILED = {"error", "failed", "failure", "output-error", "output-denied", "outcome_failed"}
 
 
@@ -108,4 +109,4 @@ def _kind_of_type(type_: str) -> PartKind:
 
 def has_answer(part: Record) -> bool:
     """Whether a call came back in the same part, as in the user interface of Vercel's SDK."""
-    return str(part.get("state")) in FAILED or stated(part, *ANSWERS, *WHYS) is not None
+    return str(part.get("state")) in FAILED or ANSWERED.stated(part) is not None

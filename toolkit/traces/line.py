@@ -88,10 +88,10 @@ class Turns:
     def _number(self, step: Step) -> int:
         """A number for what a step says; spaces and ids make no difference."""
         words = " ".join(step.content.split())
-        arguments = canonical(step.data.get("arguments"))
-        pictures = canonical(step.data.get("parts"))
-        key = (step.kind, step.actor, words, arguments, pictures)
-        return self._numbers.setdefault(key, len(self._numbers))
+        arguments = step.data.get("arguments")
+        pictures = step.data.get("parts")
+        beside = "" if arguments is pictures is None else canonical([arguments, pictures])
+        return self._numbers.setdefault((step.kind, step.actor, words, beside), len(self._numbers))
 
 
 @dataclass(slots=True, eq=False)

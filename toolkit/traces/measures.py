@@ -29,29 +29,49 @@ def trace_row(trace: Trace) -> dict[str, Any]:
     """The row of a trace in `traces_frame`, with None where the trace does not say."""
     totals = totals_of(trace.meta)
     used = _used(trace, totals)
-    times = [step.time for step in trace.steps if step.time is not None]
-    started = min(times, default=None)
-    duration_s = totals.get("duration_s")
-    if duration_s is None and len(times) > 1:
-        duration_s = number_of(max(times) - min(times))
-    n_messages = sum(step.kind == "message" for step in trace.steps)
-    model = totals.get("model") or _models(trace.steps)
+    kinds = [step.kind for step in trace.steps]
+    times = _times(trace)
     return {
         "id": trace.id,
         "title": title(trace),
         "steps": len(trace.steps),
-        "messages": n_messages,
-        "tool_calls": len(trace.calls),
+        "messages": kinds.count("message"),
+        "tool_calls": kinds.count("tool.call"),
         "tool_errors": _tool_errors(trace.steps),
         "tokens": _tokens(trace.meta, used),
-        "duration_s": duration_s,
+        "duration_s": _duration_s(totals, times),
         "outcome": _text(trace.meta.get("outcome")),
         "source": trace.source,
-        "model": model,
+        "model": totals.get("model") or _models(trace.steps),
         "reward": finite_number(trace.meta.get("reward")),
-        "started": started,
+        "started": min(times, default=None),
         **used,
     }
+
+
+def figures_of(trace: Trace) -> dict[str, Any]:
+    """What `trace_row` says of errors, tokens, cost and time, where the rest of it is not asked."""
+    totals = totals_of(trace.meta)
+    used = _used(trace, totals)
+    return {
+        "tool_errors": _tool_errors(trace.steps),
+        "tokens": _tokens(trace.meta, used),
+        "duration_s": _duration_s(totals, _times(trace)),
+        "cost_usd": used["cost_usd"],
+    }
+
+
+def _times(trace: Trace) -> list[float]:
+    """The times that its steps state."""
+    return [step.time for step in trace.steps if step.time is not None]
+
+
+def _duration_s(totals: Mapping[str, Any], times: list[float]) -> float | None:
+    """How long it took, as it is stated; else from the first of its steps to the last."""
+    stated: float | None = totals.get("duration_s")
+    if stated is None and len(times) > 1:
+        return number_of(max(times) - min(times))
+    return stated
 
 
 def _used(trace: Trace, totals: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from toolkit.records import RecordError
 from toolkit.traces.dialects import is_message
 from toolkit.traces.ids import Record, Taken
 from toolkit.traces.pairing import OpenCalls
-from toolkit.traces.parsed import UNREAD, Entry, ParsedMessage, Words, parse_message
+from toolkit.traces.parsed import UNREAD, ParsedMessage, Words, parse_message
 from toolkit.traces.parts import Call, Result
 from toolkit.traces.totals import totals_of
 from toolkit.traces.trace import Step, Trace
@@ -101,7 +101,11 @@ class Transcript:
         if branch:
             self._everywhere["branch"] = branch
         for entry in message.entries:
-            self._append_entry(entry, message, kind)
+            if isinstance(entry, Words):
+                step_kind = "thinking" if entry.is_thought else kind
+                self.add(step_kind, message.actor, entry.text, entry.data)
+            else:
+                self._append_act(entry, message)
         self._everywhere = {}
         first = self.steps[n_before]
         if message.model:
@@ -111,11 +115,8 @@ class Transcript:
         if message.unread:
             first.data[UNREAD] = message.unread
 
-    def _append_entry(self, entry: Entry, message: ParsedMessage, kind: str) -> None:
-        if isinstance(entry, Words):
-            step_kind = "thinking" if entry.is_thought else kind
-            self.add(step_kind, message.actor, entry.text, entry.data)
-        elif isinstance(entry, Call):
+    def _append_act(self, entry: Call | Result, message: ParsedMessage) -> None:
+        if isinstance(entry, Call):
             self.call(entry, message.actor)
         else:
             is_named = message.is_answer and self._open_calls.knows(message.id)

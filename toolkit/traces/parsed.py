@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from toolkit.traces.dialects import (
     NOBODY,
+    PARTED,
     Part,
     aspects_of,
     take_actor,
@@ -44,20 +45,20 @@ class ParsedMessage:
     """A message under our names, whatever its spelling was."""
 
     actor: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list, init=False)
     """At least one, when it is parsed."""
-    id: str | None = None
-    time: float | None = None
-    agent: str | None = None
+    id: str | None = field(default=None, init=False)
+    time: float | None = field(default=None, init=False)
+    agent: str | None = field(default=None, init=False)
     """The name of who acts, where it is a named agent."""
-    model: str | None = None
-    usage: dict[str, Any] = field(default_factory=dict)
+    model: str | None = field(default=None, init=False)
+    usage: dict[str, Any] = field(default_factory=dict, init=False)
     """What a reply used, and how the source states it where that is otherwise."""
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict, init=False)
     """The further fields, which the first step takes."""
-    unread: dict[str, Any] = field(default_factory=dict)
+    unread: dict[str, Any] = field(default_factory=dict, init=False)
     """What could not be read."""
-    is_answer: bool = False
+    is_answer: bool = field(default=False, init=False)
     """Whether it is the answer of a tool; it may name the call by its own id."""
 
 
@@ -70,7 +71,10 @@ def parse_message(message: Any) -> ParsedMessage:
     """
     if not isinstance(message, dict):
         words, _ = words_of(message)
-        return ParsedMessage(NOBODY, [Words(words, {})], unread={"message": message})
+        parsed = ParsedMessage(NOBODY)
+        parsed.entries.append(Words(words, {}))
+        parsed.unread["message"] = message
+        return parsed
     fields = unwrapped(message)
     parsed = ParsedMessage(take_actor(fields))
     content = fields.get("content")
@@ -116,6 +120,13 @@ def _take_about(
 
 def _take_entries(fields: dict[str, Any], aspects: frozenset[str], parsed: ParsedMessage) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
+    content = fields.get("content")
+    is_apart = parsed.actor == "tool" or not PARTED.isdisjoint(aspects)
+    if isinstance(content, str) and content and not is_apart:
+        del fields["content"]
+        parsed.extra = {name: value for name, value in fields.items() if value is not None}
+        parsed.entries.append(Words(content, {}))
+        return
     parts = take_parts(fields, aspects)
     if parsed.actor == "tool" and all(kind == "words" for kind, _ in parts):
         parsed.is_answer = True

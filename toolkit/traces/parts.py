@@ -6,13 +6,13 @@ from typing import Any
 from toolkit.traces.decode import MOST_DECODED, MOST_LEVELS, decode_at, shallow
 from toolkit.traces.ids import Record, id_text
 from toolkit.traces.kinds import ANSWERS, FAILED, VERCEL_TYPES, WHYS
-from toolkit.traces.spelling import snake, stated, take
+from toolkit.traces.spelling import Names, snake, stated, take
 from toolkit.traces.words import json_text, words_of
 
 # the fields of a call and of its result that say the same, the first of which counts
-CALL_IDS = ("call_id", "tool_call_id", "tool_use_id", "source_call_id", "id")
-CALL_NAMES = ("name", "tool_name", "function_name", "tool", "function")
-ARGUMENTS = ("arguments", "args", "input", "parameters", "kwargs", "action", "code", "queries")
+CALL_IDS = Names(("call_id", "tool_call_id", "tool_use_id", "source_call_id", "id"))
+CALL_NAMES = Names(("name", "tool_name", "function_name", "tool", "function"))
+ARGUMENTS = Names("arguments args input parameters kwargs action code queries".split())
 WENT_WELL = {"success", "completed", "ok", "output-available", "outcome_ok"}
 """What a state says of the answer to a call, in lower case."""
 NAMELESS_CALLS = ("tool_call", "function_call", "custom_tool_call")
@@ -68,15 +68,15 @@ def call_of(part: Any) -> Call | None:
         if isinstance(inner, dict):
             del fields[coat]
             fields |= inner
-    name = take(fields, *CALL_NAMES)
+    name = CALL_NAMES.take(fields)
     type_ = fields.pop("type", None)
     if name is None and isinstance(type_, str):
         name = _tool_of(type_)
     if not isinstance(name, str):
         return None
-    written = take(fields, *ARGUMENTS)
+    written = ARGUMENTS.take(fields)
     arguments, not_finite = decoded_arguments(written)
-    call_id = id_text(take(fields, *CALL_IDS))
+    call_id = id_text(CALL_IDS.take(fields))
     return Call(call_id, name, arguments, fields, tuple(not_finite))
 
 
@@ -96,12 +96,12 @@ def result_of(part: Record) -> Result:
     """A result in whatever spelling."""
     fields = dict(part)
     type_ = fields.pop("type", None)
-    call_id = id_text(take(fields, *CALL_IDS))
-    name = take(fields, *CALL_NAMES)
+    call_id = id_text(CALL_IDS.take(fields))
+    name = CALL_NAMES.take(fields)
     if not isinstance(name, str):
         name = None
-    why = take(fields, *WHYS)
-    answer = take(fields, *ANSWERS)
+    why = WHYS.take(fields)
+    answer = ANSWERS.take(fields)
     if why is None and isinstance(answer, dict) and len(answer) == 1:
         why = answer.get("error")
         answer = answer if why is None else None
@@ -159,7 +159,7 @@ def answer_words(answer: Any) -> tuple[str, dict[str, Any]]:
         return words_of(answer)
     inner = answer.get("value") if "type" in answer else answer.get("content")
     if len(answer) == 1:
-        inner = stated(answer, *ANSWERS)
+        inner = ANSWERS.stated(answer)
     if isinstance(inner, str | list):
         words, _ = words_of(inner)
     elif inner is not None and "type" in answer:

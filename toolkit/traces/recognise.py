@@ -1,13 +1,14 @@
 """Which form is a record of? The answer comes from its content alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
 from toolkit.traces.dialects import CONTENTS
 from toolkit.traces.formats import Format, decoded_cell
+from toolkit.traces.formats.form import names_in
 from toolkit.traces.ids import Record
 from toolkit.traces.kinds import kind_of
 from toolkit.traces.messages import is_message
@@ -16,6 +17,9 @@ from toolkit.traces.scan import LOOKED_AT, RawRecord
 Formats = Mapping[str, Format]
 Reading = tuple[RawRecord, Format | None]
 """A record, and the form that it is read in; None where it is of no known form."""
+Candidate = tuple[Format, frozenset[str] | None]
+"""A form that a record may be of, and the names of which one of its messages then has one; None
+where that says nothing."""
 MOST_LOOKED_AT = 20_000
 MOST_SHAPES = 10_000
 """How many sets of fields are remembered."""
@@ -38,7 +42,7 @@ class Recogniser:
 
     def __init__(self, formats: Formats):
         self.formats = list(formats.values())
-        self._by_names: dict[tuple[str, ...], list[Format]] = {}
+        self._by_names: dict[tuple[str, ...], list[Candidate]] = {}
         """The forms that may have records of these fields: most records of a file have the same."""
 
     def form_of(self, record: object) -> Format | None:
@@ -48,15 +52,26 @@ class Recogniser:
         names = tuple(record)
         candidates = self._by_names.get(names)
         if candidates is None:
-            candidates = [
-                form for form in self.formats if not record.keys().isdisjoint(form.fields)
-            ]
+            candidates = self._candidates(record.keys())
             if len(self._by_names) < MOST_SHAPES:
                 self._by_names[names] = candidates
-        for form in candidates:
+        names_of_messages = names_in(record.get("messages"))
+        for form, signs in candidates:
+            if signs and names_of_messages and signs.isdisjoint(names_of_messages):
+                continue
             if fits(form, record):
                 return form
         return None
+
+    def _candidates(self, names: Set[str]) -> list[Candidate]:
+        """The forms that may have records of these fields."""
+        candidates: list[Candidate] = []
+        for form in self.formats:
+            if names.isdisjoint(form.fields):
+                continue
+            is_told = form.signs is not None and names.isdisjoint(form.signs.record)
+            candidates.append((form, form.signs.messages if form.signs and is_told else None))
+        return candidates
 
     def readings(self, record: RawRecord, note: Callable[[str], None]) -> Iterator[Reading]:
         """A record in the form that it fits, or the records inside of it in theirs.

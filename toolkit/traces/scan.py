@@ -40,6 +40,12 @@ class RawRecord:
     n_cut: int = 0
     """How many values in it were nested too deeply, and are not there."""
 
+    def part(self, value: Any) -> "RawRecord":
+        """A record that stands in this one."""
+        return RawRecord(
+            self.number, self.line, value, not_finite=self.not_finite, n_cut=self.n_cut
+        )
+
 
 def scan(content: bytes) -> Iterator[RawRecord]:
     """Each record of `content`, broken ones too.

@@ -31,39 +31,54 @@ def snake(name: object) -> str:
     return CAPITAL.sub("_", str(name)).lower().replace("-", "_")
 
 
-@cache
-def _all_spellings(names: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The ways to write each of `names`, in their order and as a set."""
-    ordered: list[str] = []
-    for name in names:
-        ordered += spellings(name)
-    return tuple(ordered), frozenset(ordered)
+class Names(tuple[str, ...]):
+    """Names of fields that say the same, each in whatever spelling; the first of them counts."""
+
+    ordered: tuple[str, ...]
+    """The ways to write each of the names, in their order."""
+    known: frozenset[str]
+    """The same as a set."""
+
+    def __init__(self, _names: Iterable[str]) -> None:
+        ordered: list[str] = []
+        for name in self:
+            ordered += spellings(name)
+        self.ordered = tuple(ordered)
+        self.known = frozenset(ordered)
+
+    def stated(self, record: Mapping[str, Any]) -> Any:
+        """The value of the first of these fields that is not None."""
+        if self.known.isdisjoint(record):
+            return None
+        for name in self.ordered:
+            value = record.get(name)
+            if value is not None:
+                return value
+        return None
+
+    def take(self, fields: dict[str, Any]) -> Any:
+        """As `stated`; the field is removed from `fields`."""
+        present = self.known.intersection(fields)
+        for name in self.ordered if len(present) > 1 else present:
+            if fields.get(name) is not None:
+                return fields.pop(name)
+        return None
+
+
+names_of = cache(Names)
+"""The names of a tuple, which are made once."""
 
 
 def states(fields: Iterable[str], *names: str) -> bool:
     """Whether one of the fields has one of the names, in whatever spelling."""
-    _, known = _all_spellings(names)
-    return not known.isdisjoint(fields)
+    return not names_of(names).known.isdisjoint(fields)
 
 
 def stated(record: Mapping[str, Any], *names: str) -> Any:
     """The value of the first of the fields `names` that is not None, in whatever spelling."""
-    ordered, known = _all_spellings(names)
-    if known.isdisjoint(record):
-        return None
-    for name in ordered:
-        value = record.get(name)
-        if value is not None:
-            return value
-    return None
+    return names_of(names).stated(record)
 
 
 def take(fields: dict[str, Any], *names: str) -> Any:
     """As `stated`; the field is removed from `fields`."""
-    ordered, known = _all_spellings(names)
-    if known.isdisjoint(fields):
-        return None
-    for name in ordered:
-        if fields.get(name) is not None:
-            return fields.pop(name)
-    return None
+    return names_of(names).take(fields)

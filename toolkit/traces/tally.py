@@ -104,8 +104,8 @@ class Tally:
         for trace in traces:
             self.n_traces += 1
             self.n_steps += len(trace.steps)
-            for step in trace.steps:
-                self.n_tool_calls += step.kind == "tool.call"
+            kinds = [step.kind for step in trace.steps]
+            self.n_tool_calls += kinds.count("tool.call")
 
     def report(self) -> ImportReport:
         """The report of the file."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from toolkit.traces.spelling import snake, stated, states
+from toolkit.traces.spelling import Names, snake, stated, states
 from toolkit.traces.usage import COSTS, number_of, total_of, usage_of
 
-MODELS = ("model", "model_name", "model_id")
-MILLISECONDS = ("duration_ms", "latency_ms", "elapsed_ms", "total_time_ms", "response_time_ms")
-SECONDS = ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds")
-USAGES = ("usage", "usage_metadata", "token_usage")
+MODELS = Names(("model", "model_name", "model_id"))
+MILLISECONDS = Names("duration_ms latency_ms elapsed_ms total_time_ms response_time_ms".split())
+SECONDS = Names(("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds"))
+USAGES = Names(("usage", "usage_metadata", "token_usage"))
 COUNTS = ("tokens", "token_count")
 """How the names of counts end that may stand in a record itself."""
 
@@ -24,15 +24,15 @@ def totals_of(record: Mapping[str, Any]) -> dict[str, Any]:
     totals: dict[str, Any] = {}
     if not _may_state(tuple(record)):
         return totals
-    model = stated(record, *MODELS)
+    model = MODELS.stated(record)
     if isinstance(model, str):
         totals["model"] = model
     totals.update(_usage(record))
     cost = number_of(stated(record, *COSTS))
     if cost is not None:
         totals["cost_usd"] = cost
-    seconds = number_of(stated(record, *SECONDS))
-    milliseconds = number_of(stated(record, *MILLISECONDS))
+    seconds = number_of(SECONDS.stated(record))
+    milliseconds = number_of(MILLISECONDS.stated(record))
     if seconds is None and milliseconds is not None:
         seconds = milliseconds / 1000
     if seconds is not None:
@@ -53,7 +53,7 @@ def _is_count(name: object) -> bool:
 
 def total_tokens(record: Mapping[str, Any]) -> int | None:
     """The sum of all tokens, where a record states it for its trace."""
-    nested = stated(record, *USAGES)
+    nested = USAGES.stated(record)
     total = total_of({"total_tokens": stated(record, "total_tokens")})
     if total is None and isinstance(nested, dict):
         total = total_of(nested)
@@ -67,7 +67,7 @@ def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
         if _is_count(name):
             counts[name] = value
     usage = usage_of(counts)
-    nested = stated(record, *USAGES)
+    nested = USAGES.stated(record)
     if isinstance(nested, dict):
         usage = {**usage_of(nested), **usage}
     return usage

@@ -223,6 +223,8 @@ def _counts(stated: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _first(stated: Mapping[str, float], names: tuple[str, ...]) -> float | None:
+    if stated.keys().isdisjoint(names):
+        return None
     for name in names:
         if name in stated:
             return stated[name]

@@ -15,7 +15,7 @@ from typing import Any
 from toolkit.render import Html, document, fragment, spaced, tag, visible
 from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import shortened
-from toolkit.traces.measures import trace_row
+from toolkit.traces.measures import figures_of
 from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
 from toolkit.traces.outline import failed_entries
 from toolkit.traces.page import STYLE, page_html
@@ -105,7 +105,7 @@ def _short_names(files: Sequence[str]) -> list[str]:
 
 def _row(trace: Trace) -> dict[str, Any]:
     """What the list says of a trace."""
-    figures = trace_row(trace)
+    figures = figures_of(trace)
     outcome = outcome_of(trace)
     failed = failed_entries(trace, "")
     states_errors = bool(failed) or figures["tool_errors"] is not None

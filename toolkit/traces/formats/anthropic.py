@@ -4,7 +4,7 @@ from typing import Any
 
 from toolkit.traces.fields import objects_of, without
 from toolkit.traces.formats.chat import read_chat
-from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.form import PARTS, Format, Signs
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.kinds import is_block
 from toolkit.traces.messages import is_message
@@ -89,4 +89,7 @@ def _id(record: Record) -> str | None:
 
 
 FIELDS = ("messages", "request", "response", "custom_id", "stop_reason", "stop_sequence")
-FORMAT = Format("anthropic", FIELDS, _read, _is_anthropic, _id)
+SIGNS = Signs(
+    frozenset({"content", "custom_id", "request", "response", "system"}), frozenset({PARTS})
+)
+FORMAT = Format("anthropic", FIELDS, _read, _is_anthropic, _id, signs=SIGNS)

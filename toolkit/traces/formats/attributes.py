@@ -104,6 +104,8 @@ def value_of(value: Any, level: int = 0) -> Any:
     """
     if not isinstance(value, dict) or level > MOST_LEVELS:
         return value
+    if len(value) == 1 and "stringValue" in value:
+        return value["stringValue"]  # as most are
     for name, inner in value.items():
         match name:
             case "intValue" | "int_value":

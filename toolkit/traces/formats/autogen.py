@@ -11,7 +11,7 @@ from typing import Any
 from toolkit.records import RecordError
 from toolkit.traces.fields import object_in, objects_in
 from toolkit.traces.formats.autogen_new import is_new_message, new_messages
-from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.form import Format, Signs
 from toolkit.traces.formats.scores import score
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
@@ -132,7 +132,9 @@ def _id(record: Record) -> str | None:
     return first_id(record, "id", "chat_id", "team_id", "question_ID")
 
 
-FORMAT = Format("autogen", (*LISTS, "agent_states"), _read, _has_messages, record_id=_id)
+SIGNS = Signs(frozenset({*LISTS, "agent_states"} - {"messages"}), frozenset({"source"}))
+FIELDS = (*LISTS, "agent_states")
+FORMAT = Format("autogen", FIELDS, _read, _has_messages, record_id=_id, signs=SIGNS)
 MESSAGES = Format(
     "autogen-messages",
     ("source",),

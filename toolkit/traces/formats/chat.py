@@ -30,7 +30,9 @@ def read_chat(record: Record, id_: str) -> Trace:
         transcript.read({"role": "system", "content": record[system]})
     transcript.read_all(messages)
     for name in REPLIES:
-        reply = reply_messages(record[name]) if name in record else None
+        if name not in record:
+            continue
+        reply = reply_messages(record[name])
         if reply:
             used.append(name)
             if not _ends_with(messages, reply):

@@ -2,10 +2,42 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from toolkit.traces.archive import Archive
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.trace import Trace
+
+PARTS = "content.*"
+"""Stands among the names of the fields of messages where the content of one is a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The names of fields without any of which a record with ``messages`` is not of a form."""
+
+    record: frozenset[str]
+    """Names of the record's own fields."""
+    messages: frozenset[str]
+    """Names of fields of its messages, and `PARTS`."""
+
+
+def names_in(messages: Any) -> set[str] | None:
+    """The names of the fields of messages, and `PARTS`; None of what is no list of objects.
+
+    >>> sorted(names_in([{"role": "user", "content": "hi"}, {"content": []}]))
+    ['content', 'content.*', 'role']
+    """
+    if not isinstance(messages, list):
+        return None
+    names: set[str] = set()
+    for message in messages:
+        if not isinstance(message, dict):
+            return None
+        names.update(message)
+        if isinstance(message.get("content"), list):
+            names.add(PARTS)
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +88,10 @@ class Format:
     beside: frozenset[str] = frozenset()
     """The names of files without a conversation that stand in the folder of those of this form, as
     that of the account in an export: they are noted, and not counted as skipped."""
+
+    signs: Signs | None = None
+    """What `knows` looks for, where it looks through the messages of a record: one look at their
+    names tells most records of other forms. None where it is to be asked each time."""
 
     def fits(self, record: object) -> bool:
         """Whether `record` is of this format."""

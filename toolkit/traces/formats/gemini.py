@@ -3,8 +3,15 @@
 from typing import Any
 
 from toolkit.traces.fields import elements_of, fields_of, objects_of, without
-from toolkit.traces.formats.exchange import add_error, request_of, response_of, rest_of
-from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.exchange import (
+    REQUESTS,
+    RESPONSES,
+    add_error,
+    request_of,
+    response_of,
+    rest_of,
+)
+from toolkit.traces.formats.form import Format, Signs
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -170,6 +177,8 @@ def _id(record: Record) -> str | None:
     return first_id(record, *IDS)
 
 
-FORMAT = Format(
-    "gemini", (*CONTENTS, "candidates", "request", "response", "full_request"), _read, _knows, _id
+SIGNS = Signs(
+    frozenset({*CONTENTS, *REQUESTS, *RESPONSES, *CANDIDATES} - {"messages"}), frozenset({"parts"})
 )
+FIELDS = (*CONTENTS, *CANDIDATES, "request", "response", "full_request")
+FORMAT = Format("gemini", FIELDS, _read, _knows, _id, signs=SIGNS)

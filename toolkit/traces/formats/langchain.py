@@ -4,7 +4,7 @@ from typing import Any
 
 from toolkit.traces.fields import elements_of, fields_of, without
 from toolkit.traces.formats.exchange import first_record
-from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.form import Format, Signs
 from toolkit.traces.ids import Record, first_id
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -155,6 +155,7 @@ FORMATS = (
         _read,
         _has_messages,
         converted=frozenset(f"messages.{name}" for name in CLASS),
+        signs=Signs(frozenset(), frozenset({"type"})),
     ),
     Format(
         "langchain-messages",

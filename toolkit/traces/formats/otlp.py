@@ -184,8 +184,12 @@ def _record_id(record: Record) -> str | None:
     parts = record.get("records") or [record]
     for part in parts:
         span = object_in(part, "span")
-        attributes = attributes_of(span.get("attributes"))
-        own_id = first_id(attributes, TRACE_ID)
+        pairs = span.get("attributes")
+        if isinstance(pairs, list):
+            pairs = [
+                pair for pair in pairs if isinstance(pair, dict) and pair.get("key") == TRACE_ID
+            ]
+        own_id = first_id(attributes_of(pairs), TRACE_ID)
         if own_id is not None:
             return own_id
     return _trace_id(parts[0])

@@ -3,8 +3,15 @@
 from typing import Any
 
 from toolkit.traces.fields import elements_of, fields_of
-from toolkit.traces.formats.exchange import add_error, request_of, response_of, rest_of
-from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.exchange import (
+    REQUESTS,
+    RESPONSES,
+    add_error,
+    request_of,
+    response_of,
+    rest_of,
+)
+from toolkit.traces.formats.form import PARTS, Format, Signs
 from toolkit.traces.formats.items import are_items, read_items
 from toolkit.traces.formats.openai import batch_id
 from toolkit.traces.ids import Record
@@ -78,4 +85,9 @@ def _answered(response: Record) -> list[Any]:
     return [{**about, **first}, *others]
 
 
-FORMAT = Format("openai-responses", (*ASKED, "output", "response", "body"), _read, _knows, batch_id)
+SIGNS = Signs(
+    frozenset({*ASKED, *REQUESTS, *RESPONSES, "object", "output"} - {"messages"}),
+    frozenset({"type", PARTS}),
+)
+FIELDS = (*ASKED, "output", "response", "body")
+FORMAT = Format("openai-responses", FIELDS, _read, _knows, batch_id, signs=SIGNS)

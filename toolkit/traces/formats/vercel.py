@@ -3,7 +3,7 @@
 from typing import Any
 
 from toolkit.traces.fields import elements_of, fields_of, objects_of, without
-from toolkit.traces.formats.form import Format
+from toolkit.traces.formats.form import PARTS, Format, Signs
 from toolkit.traces.ids import Record
 from toolkit.traces.messages import Transcript
 from toolkit.traces.trace import Trace
@@ -113,4 +113,5 @@ def _answered(response: Any) -> list[Any]:
     return messages
 
 
-FORMAT = Format("vercel", ("messages", "finishReason"), _read, _knows)
+SIGNS = Signs(frozenset({"finishReason"}), frozenset({PARTS, "parts", INVOCATIONS}))
+FORMAT = Format("vercel", ("messages", "finishReason"), _read, _knows, signs=SIGNS)
