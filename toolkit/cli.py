@@ -228,10 +228,16 @@ def serve(
     store: Annotated[
         Path | None, typer.Option(help="Keep the session in this folder, for the next start.")
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(help="Show this session, as an experiment's, at NATS_URL: nobody answers it."),
+    ] = None,
 ) -> None:
     """Show a live session on a page for laptop and phone, answered by a simulated agent."""
     from toolkit.sessions.http.app import is_loopback
 
+    if session and "NATS_URL" not in os.environ:
+        raise UsageError("--session names one that others write: say in NATS_URL on which server")
     if port not in range(65_536):
         raise UsageError(
             f"--port {port}: a port is a number from 1 to 65535, and 0 takes a free one"
@@ -246,11 +252,16 @@ def serve(
     if store and "NATS_URL" in os.environ:
         raise UsageError("NATS_URL names the server that keeps the session: leave --store out")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(host, port, no_token, person or [], store))
+        asyncio.run(_serve(host, port, no_token, person or [], store, session))
 
 
 async def _serve(
-    host: str, port: int, no_token: bool, people: list[str], store: Path | None
+    host: str,
+    port: int,
+    no_token: bool,
+    people: list[str],
+    store: Path | None,
+    session: str | None,
 ) -> None:
     from toolkit.harbor import front_desk, openings
     from toolkit.sessions import NatsLog, NatsServer, attend
@@ -258,14 +269,17 @@ async def _serve(
     from toolkit.web import connection_limit
 
     tokens = None if no_token else Tokens()
-    answer = partial(attend, agent=front_desk(), actor="support", source="simulated")
-    welcome = Welcome("Ask about a bike.", ABOUT_HARBOR, openings())
+    answer = None
+    welcome = Welcome("What is written to this session appears here.")
+    if session is None:
+        answer = partial(attend, agent=front_desk(), actor="support", source="simulated")
+        welcome = Welcome("Ask about a bike.", ABOUT_HARBOR, openings())
     async with (
         NatsServer(store=store) as server,
         await NatsLog.connect(server.url) as log,
         serve(log, tokens, answer, welcome=welcome, host=host, port=port) as url,
     ):
-        _print_links(f"{url}/sessions/{SHOWN}", tokens, people)
+        _print_links(url, session or SHOWN, tokens, people)
         print(f"Up to {connection_limit()} connections at a time.")
         if is_loopback(host):
             print("Only this machine can open it; with --host 0.0.0.0 a phone on your network can.")
@@ -279,17 +293,18 @@ async def _serve(
             print(news, flush=True)
 
 
-def _print_links(page: str, tokens: Any, people: list[str]) -> None:
+def _print_links(url: str, session: str, tokens: Any, people: list[str]) -> None:
     """The links to the page, the first also as a QR code where a phone can open it."""
     import segno
 
     from toolkit.sessions.http.app import is_loopback
 
-    link = f"{page}?token={tokens.issue(SHOWN, 'control')}" if tokens else page
+    page = f"{url}/sessions/{session}"
+    link = f"{page}?token={tokens.issue(session, 'control')}" if tokens else page
     if not is_loopback(urlsplit(page).hostname or ""):
         segno.make(link).terminal(compact=True)
     print(f"Watch and control: {link}")
     if tokens:
         for name in people:
-            print(f"As {name}: {page}?token={tokens.issue(SHOWN, 'control', name)}")
-        print(f"Only watch: {page}?token={tokens.issue(SHOWN)}")
+            print(f"As {name}: {page}?token={tokens.issue(session, 'control', name)}")
+        print(f"Only watch: {page}?token={tokens.issue(session)}")

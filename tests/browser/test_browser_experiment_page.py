@@ -3,7 +3,9 @@ stopped; what the page folds is what the library folds.
 """
 
 import asyncio
+import os
 import random
+import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,7 +15,7 @@ from tests.browser.legible import unreadable
 from toolkit.evals.experiments import Case, evaluate
 from toolkit.evals.experiments.watching import WatchedExperiment
 from toolkit.events import Event
-from toolkit.sessions import MemoryLog, Session
+from toolkit.sessions import MemoryLog, NatsLog, NatsServer, Session
 from toolkit.sessions.http.app import Tokens, serve
 from toolkit.traces import Step, Trace
 
@@ -120,6 +122,48 @@ async def experiment():
         )
         yield gate, run, f"{url}/sessions/exp?token={tokens.issue('exp', 'control')}"
         run.cancel()
+
+
+@asynccontextmanager
+async def served_by_command(nats_url, session):
+    """The address that ``fieldbook serve --session`` prints; SIGKILL ends it."""
+    program = [sys.executable, "-c", "from toolkit.cli import app; app()", "serve"]
+    process = await asyncio.create_subprocess_exec(
+        *program,
+        "--session",
+        session,
+        env={**os.environ, "NATS_URL": nats_url},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(60):
+            line = (await process.stdout.readline()).decode()
+        assert line.startswith("Watch and control: ")
+        yield line.removeprefix("Watch and control: ").strip()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@pytest.mark.nats
+async def test_the_command_shows_an_experiment_that_another_process_makes(visit, tmp_path):
+    from playwright.async_api import expect
+
+    async def agent(case):
+        return case.id
+
+    def right(trace):
+        return trace.text() != "c0"
+
+    cases = [Case(f"c{n}", "question") for n in range(4)]
+    async with NatsServer(store=tmp_path) as server, await NatsLog.connect(server.url) as log:
+        await evaluate(agent, cases, [right], store=Session(log, "exp"), name="refunds")
+        async with served_by_command(server.url, "exp") as link:
+            phone = await visit(link, PHONE)
+            await expect(phone.locator("#name")).to_have_text("refunds")
+            stands = phone.locator(".stands")
+            await expect(stands).to_have_text("ended · imported · 4 of 4 trials done")
+            await expect(phone.locator(".tile", has_text="pass rate")).to_contain_text("0.75")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
