@@ -316,3 +316,34 @@ def test_of_a_session_without_an_experiment_nothing_is_known():
     status = WatchedExperiment().status()
     assert (status.phase, status.planned, status.rate.value) == ("not begun", 0, None)
     assert status.money == status.end == ""
+
+
+class SharedLog(MemoryLog):
+    """A log in memory that several workers of one process write, as a server's is."""
+
+    shared = True
+
+
+async def test_of_workers_that_claim_trials_what_was_refused_to_one_is_not_under_way():
+    log = SharedLog()
+
+    async def work():
+        return await evaluate(
+            agent, cases(30), [right], concurrency=4, version="1", store=Session(log, "exp")
+        )
+
+    experiments = await asyncio.gather(*(work() for _ in range(3)))
+    fold = WatchedExperiment()
+    n_refused = 0
+    async for event in Session(log, "exp").read(follow=False, lane="quiet"):
+        before = fold.status().n_running
+        fold.apply(event)
+        status = fold.status()
+        n_refused += event.kind == "trial.started" and status.n_running == before
+        assert status.n_running <= 4
+    assert (status.phase, status.n_done, status.n_running) == ("ended", 30, 0)
+    assert status.rate.words == experiments[0].rate().words
+    assert status.trials_at_once == max(
+        experiment.conditions["trials_at_once"] for experiment in experiments
+    )
+    assert n_refused > 0

@@ -14,6 +14,7 @@ refunds: running, 0 of 2 trials done, 0 running, 2 waiting
 from collections.abc import Iterator
 from typing import Any, get_args
 
+from toolkit.evals.experiments.claims import SharedRecord
 from toolkit.evals.experiments.control import KEY_CHARS
 from toolkit.evals.experiments.news import (
     Answered,
@@ -26,7 +27,7 @@ from toolkit.evals.experiments.news import (
 )
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.experiments.status import ExperimentStatus, Failure, Phase, Signal
-from toolkit.evals.experiments.store import ACTOR, Recorded
+from toolkit.evals.experiments.store import ACTOR
 from toolkit.evals.experiments.under_way import TrialsUnderWay
 from toolkit.events import Event, Outcome
 from toolkit.records import RecordError, validate
@@ -49,7 +50,7 @@ class WatchedExperiment:
 
     def __init__(self) -> None:
         self.cursor = 0
-        self._recorded = Recorded(AnyKey())
+        self._recorded = SharedRecord(AnyKey())
         self._workers: dict[str, Worker] = {}
         self._newest: Worker | None = None
         """The last that has started: what it has planned is the experiment."""
@@ -89,9 +90,10 @@ class WatchedExperiment:
         worker = self._workers.setdefault(event.run or "", Worker())
         if event.kind.startswith("trial."):
             news = validate(TrialNews, event.data)
-            self._recorded.apply(event)
-            self._apply_to_trial(event, news, worker)
+            if self._recorded.decide(event):
+                self._apply_to_trial(event, news, worker)
         else:
+            self._recorded.decide(event)
             self._apply_to_worker(event, worker)
 
     def _answer(self, kind: str, run: str | None, answer: Answered) -> None:
