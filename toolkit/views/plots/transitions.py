@@ -42,6 +42,7 @@ def plot_transitions(traces: Iterable[Trace], ax: "Axes | None" = None) -> "Axes
     Parameters
     ----------
     traces : iterable of Trace
+        All in one table.
     ax : Axes, optional
         Where it is drawn; a figure of its own by default.
     """
