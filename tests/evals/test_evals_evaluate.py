@@ -60,6 +60,10 @@ async def test_1_whatever_became_of_a_trial_it_has_a_row():
     assert len(experiment.results) == experiment.planned == 4
     assert "no such order" in experiment.results[0].why
     assert "good" in experiment.results[3].why
+    assert experiment.rate().value == 1 / 4
+    assert experiment.rate(unscored="exclude").value == 1 / 2
+    counts = "1 passed, 1 failed, 1 unscored, 1 errored, 0 not run, of 4 trials planned"
+    assert counts in str(experiment.summary())
 
 
 async def test_2_a_retry_rewrites_nothing_and_makes_only_what_is_missing(tmp_path):
@@ -367,6 +371,29 @@ async def test_9_a_budget_is_refused_where_nobody_knows_what_a_live_trial_costs(
     assert statuses(refused) == ["scored", "not run", "not run"]
     stated = await evaluate(states_it, cases(3), [fine], budget_usd=1.0)
     assert [row.cost_usd for row in stated.results] == [0.25] * 3
+
+
+async def test_9_what_the_task_and_its_judge_cost_is_counted_once_and_kept_on_resume():
+    log = MemoryLog()
+    model = ScriptedModel(lambda _: Answer("Hi.", usage=Usage(1000, 10)))
+    verdict = Answer(data=PASS.data, usage=Usage(3000, 20))
+    judge_model = ScriptedModel(lambda _: verdict)
+    judge = Judge(Rubric("good", "Is it good?"), judge_model)
+
+    async def agent(case):
+        return (await model.reply(ASK)).text
+
+    async def run():
+        return await evaluate(agent, cases(2), [judge], version="1", store=Session(log, "exp"))
+
+    first = await run()
+    again = await run()
+    each_usd = cost_usd(NAME, Usage(1000, 10)) + cost_usd(NAME, Usage(3000, 20))
+    assert [row.cost_usd for row in first.results] == pytest.approx([each_usd] * 2)
+    assert again.results == first.results
+    assert again.summary().cost_usd == pytest.approx(2 * each_usd)
+    assert model.ledger.cost_usd + judge_model.ledger.cost_usd == pytest.approx(2 * each_usd)
+    assert "It cost" in again._repr_html_()
 
 
 async def test_10_to_wait_is_no_latency():

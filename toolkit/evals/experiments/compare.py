@@ -73,6 +73,7 @@ def _pairs(a: Experiment, b: Experiment) -> tuple[list[Pair], int]:
 def _ran(
     experiment: Experiment, broken: Iterable[str]
 ) -> Iterator[tuple[tuple[str, int], TrialResult]]:
+    """The trials that were made, by their case and number."""
     for result in experiment.results:
         if result.status != "not run" and result.case not in broken:
             yield (result.case, result.trial), result
@@ -113,33 +114,46 @@ def _paired_values(
     """The values of the pairs in which both are known."""
     numbers: dict[str, int] = {}
     cases = []
-    known = []
-    for (result, _), both in zip(pairs, values, strict=True):
-        if None not in both:
-            cases.append(numbers.setdefault(result.case, len(numbers)))
-            known.append(both)
-    table = np.array(known, dtype=float).reshape(-1, 2)
-    n_left_out = len(pairs) - len(known)
-    return PairedValues(name, np.array(cases, dtype=int), table[:, 0], table[:, 1], n_left_out)
+    of_first = []
+    of_second = []
+    for (result, _), (first, second) in zip(pairs, values, strict=True):
+        if first is None or second is None:
+            continue
+        number = numbers.setdefault(result.case, len(numbers))
+        cases.append(number)
+        of_first.append(first)
+        of_second.append(second)
+    return PairedValues(
+        name,
+        np.array(cases, dtype=int),
+        np.array(of_first, dtype=float),
+        np.array(of_second, dtype=float),
+        n_left_out=len(pairs) - len(cases),
+    )
 
 
 def _difference_of_bools(
     name: str, pairs: Sequence[Pair], score: str | None, unscored: Unscored, margin: float | None
 ) -> Difference:
-    """The difference of two shares; `margin` is as in `compare`."""
+    """The difference of two shares; `margin` is as in `compare`. With one pair a case p is
+    McNemar's, which is exact.
+    """
     values = _paired_values(name, pairs, _verdicts(pairs, score, unscored))
-    estimate = mean_of_differences(values.differences, None if values.is_one_each else values.cases)
-    difference = _within_1(_difference(values, estimate))
-    if estimate is not None and not values.differences.any():
+    clusters = None if values.is_one_each else values.cases
+    estimate = mean_of_differences(values.differences, clusters)
+    difference = replace(_within_1(_difference(values, estimate)), margin=margin)
+    if estimate is None:
+        return difference
+    if not values.differences.any():
         reason = "p: the two are alike on every trial"
         difference = replace(difference, p=None, p_adjusted=None, reason=reason)
-    elif estimate is not None and values.is_one_each:
+    elif values.is_one_each:
         p = mcnemar_p(values.differences)
         difference = replace(difference, p=p, p_adjusted=p)
-    if margin is None or estimate is None:
-        return replace(difference, margin=margin)
-    bound = max(-1.0, estimate.interval(ONE_SIDED)[0])
-    return replace(difference, margin=margin, bound=bound)
+    if margin is not None:
+        bound, _ = estimate.interval(ONE_SIDED)
+        difference = replace(difference, bound=max(-1.0, bound))
+    return difference
 
 
 def _verdicts(
@@ -148,16 +162,20 @@ def _verdicts(
     """The verdicts of each pair. A missing one is a fail, but where none is known at all; of a
     trial that neither passes nor fails there is none.
     """
-    verdicts = [(verdict_of(first, score), verdict_of(second, score)) for first, second in pairs]
-    if unscored == "exclude" or all(both == (None, None) for both in verdicts):
-        return verdicts
-    counted: list[tuple[bool | None, bool | None]] = []
-    for pair, (first, second) in zip(pairs, verdicts, strict=True):
-        if any(is_neither(result, score) for result in pair):
-            counted.append((None, None))
-        else:
-            counted.append((bool(first), bool(second)))
-    return counted
+    as_given = []
+    as_counted = []
+    for first, second in pairs:
+        as_given.append((verdict_of(first, score), verdict_of(second, score)))
+        as_counted.append((_counted(first, score), _counted(second, score)))
+    is_known = any(verdicts != (None, None) for verdicts in as_given)
+    return as_counted if unscored == "fail" and is_known else as_given
+
+
+def _counted(result: TrialResult, score: str | None) -> bool | None:
+    """The verdict of a trial, of which a missing one is a fail."""
+    if is_neither(result, score):
+        return None
+    return bool(verdict_of(result, score))
 
 
 def _within_1(difference: Difference) -> Difference:
@@ -176,6 +194,7 @@ def _within_1(difference: Difference) -> Difference:
 
 
 def _difference_of_numbers(name: str, pairs: Sequence[Pair]) -> Difference:
+    """The difference of the means of a score."""
     numbers = [(_value(first, name), _value(second, name)) for first, second in pairs]
     values = _paired_values(name, pairs, numbers)
     return _difference(values, mean_of_numbers(values.differences, values.cases))
@@ -216,24 +235,39 @@ def _scores(pairs: Sequence[Pair]) -> tuple[list[Difference], dict[str, str]]:
     differences = []
     not_compared = {}
     for name in of_first | of_second:
-        if name not in of_first or name not in of_second:
-            not_compared[name] = "only one of the two has it"
-            continue
-        versions = [{score.version for score in of[name]} for of in (of_first, of_second)]
-        values = [score.value for score in of_first[name] + of_second[name]]
-        known = [value for value in values if value not in (None, NOT_APPLICABLE)]
-        if versions[0] != versions[1]:
-            not_compared[name] = f"its versions differ: {versions[0]} and {versions[1]}"
-        elif all(isinstance(value, bool) for value in known):
+        scores = of_first.get(name, [])
+        others = of_second.get(name, [])
+        reason = _why_not_compared(scores, others)
+        if reason:
+            not_compared[name] = reason
+        elif all(isinstance(value, bool) for value in _known_values(scores + others)):
             differences.append(_difference_of_bools(name, pairs, name, "fail", None))
-        elif all(isinstance(value, float | int) for value in known):
-            differences.append(_difference_of_numbers(name, pairs))
         else:
-            not_compared[name] = "it is neither a bool throughout nor a number"
+            differences.append(_difference_of_numbers(name, pairs))
     return differences, not_compared
 
 
+def _why_not_compared(scores: Sequence[Score], others: Sequence[Score]) -> str:
+    """Why the scores of one name in two experiments are not compared; blank where they are."""
+    if not scores or not others:
+        return "only one of the two has it"
+    versions = {score.version for score in scores}
+    other_versions = {score.version for score in others}
+    if versions != other_versions:
+        return f"its versions differ: {versions} and {other_versions}"
+    values = _known_values([*scores, *others])
+    if not all(isinstance(value, float | int) for value in values):  # a bool is an int
+        return "it is neither a bool throughout nor a number"
+    return ""
+
+
+def _known_values(scores: Sequence[Score]) -> list[Any]:
+    """What was found, wherever a scorer had something to say."""
+    return [score.value for score in scores if score.value not in (None, NOT_APPLICABLE)]
+
+
 def _scores_by_name(results: Iterable[TrialResult]) -> dict[str, list[Score]]:
+    """The scores of all trials, in their order."""
     scores: dict[str, list[Score]] = {}
     for result in results:
         for score in result.scores:
@@ -256,6 +290,9 @@ def _adjusted(differences: Sequence[Difference]) -> list[Difference]:
     tested = [each for each in differences if each.p is not None]
     if not tested:
         return list(differences)
-    adjusted = multipletests([each.p for each in tested], method="holm")[1]
-    by_name = {each.name: float(p) for each, p in zip(tested, adjusted, strict=True)}
+    p_values = [each.p for each in tested]
+    _, adjusted, *_ = multipletests(p_values, method="holm")
+    by_name = {}
+    for each, p in zip(tested, adjusted, strict=True):
+        by_name[each.name] = float(p)
     return [replace(each, p_adjusted=by_name.get(each.name)) for each in differences]

@@ -145,10 +145,10 @@ def as_scores(scorer: Scorer, returned: Any) -> dict[str, Score]:
 
 def _as_score(name: str, value: Any, scorer: Scorer) -> Score:
     """One returned value under its `name`."""
-    version = scorer.version if isinstance(scorer, NamedScorer) else "1"
+    version = scorer.version if isinstance(scorer, NamedScorer) else None
     if isinstance(value, Score):
-        version = scorer.version if isinstance(scorer, NamedScorer) else value.version
-        return replace(value, name=name, version=version)
+        return replace(value, name=name, version=version or value.version)
+    version = version or "1"
     plain = python_value(value)
     if plain is None:
         return Score(name, None, f"the scorer returned {value}", version)

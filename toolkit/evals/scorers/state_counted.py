@@ -14,12 +14,9 @@ def counted(changes: Changes, rules: StateRules) -> Changes:
     tally = _Tally(rules, replace(rules, mask=()))
     rows = []
     for change in _without_equal_rows(changes.rows, tally):
-        fields = []
-        for name in change.fields:
-            if tally.counts(change.table, name, change.before, change.after, change.count):
-                fields.append(name)
+        fields = tally.counted_fields(change)
         if fields or change.kind != "changed":
-            rows.append(replace(change, fields=tuple(fields)))
+            rows.append(replace(change, fields=fields))
     return replace(changes, rows=tuple(rows), masked=dict(tally.masked))
 
 
@@ -29,18 +26,28 @@ class _Tally:
 
     rules: StateRules
     without_mask: StateRules
+    """The same rules, which mask nothing: what they call the same is no change at all."""
     masked: Counter[str] = field(default_factory=Counter)
-    """By the field's name."""
+    """How many rows have a change that a mask hid, by the field's name."""
+
+    def counted_fields(self, change: Change) -> tuple[str, ...]:
+        """The fields of a row that are different, and count."""
+        fields = []
+        for name in change.fields:
+            if self.counts(change.table, name, change.before, change.after, change.count):
+                fields.append(name)
+        return tuple(fields)
 
     def counts(self, table: str, field_name: str, before: Row, after: Row, n_rows: int) -> bool:
         """Whether a field is different, and that counts."""
         name = f"{table}.{field_name}"
-        is_in_both = field_name in before and field_name in after
-        if is_in_both and self.without_mask.same(name, before[field_name], after[field_name]):
-            return False
         is_masked = self.rules.is_masked(name)
-        if is_in_both and not is_masked:
-            is_masked = self.rules.same(name, before[field_name], after[field_name])
+        if field_name in before and field_name in after:
+            old = before[field_name]
+            new = after[field_name]
+            if self.without_mask.same(name, old, new):
+                return False
+            is_masked = is_masked or self.rules.same(name, old, new)
         if is_masked:
             self.masked[name] += n_rows
         return not is_masked
@@ -56,7 +63,8 @@ def _without_equal_rows(rows: tuple[Change, ...], tally: _Tally) -> Iterator[Cha
         if change.key is not None:
             yield change
         elif change.kind == "added":
-            n_new = _n_new(change, gone[_content(change, tally.rules)], tally)
+            equal_rows = gone[_content(change, tally.rules)]
+            n_new = _n_new(change, equal_rows, tally)
             if n_new:
                 yield replace(change, count=n_new)
     for left in gone.values():
@@ -64,24 +72,29 @@ def _without_equal_rows(rows: tuple[Change, ...], tally: _Tally) -> Iterator[Cha
 
 
 def _n_new(change: Change, gone: list[Change], tally: _Tally) -> int:
-    """How many of the new rows are in the place of none that is gone."""
+    """How many of the new rows are in the place of none that is gone.
+
+    Those that are gone, in `gone`, are used up: each stands for one new row.
+    """
     n_new = change.count
     while n_new and gone:
         old = gone.pop()
         n_equal = min(n_new, old.count)
         n_new -= n_equal
-        if old.count > n_equal:
-            gone.append(replace(old, count=old.count - n_equal))
+        n_left = old.count - n_equal
+        if n_left:
+            gone.append(replace(old, count=n_left))
         for name in change.fields:
             tally.counts(change.table, name, old.before, change.after, n_equal)
     return n_new
 
 
 def _content(change: Change, rules: StateRules) -> Any:
-    """What rows share that count as equal."""
+    """What rows share that count as equal: all that is not masked."""
+    table = change.table
     row = change.after or change.before
     fields = {}
     for name, value in row.items():
-        if not rules.is_masked(f"{change.table}.{name}"):
+        if not rules.is_masked(f"{table}.{name}"):
             fields[name] = value
-    return change.table, rules.content(change.table, fields)
+    return table, rules.content(table, fields)

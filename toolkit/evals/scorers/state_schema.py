@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TypeAlias
 
 from toolkit.evals.scorers.state_rules import StateRules
@@ -37,7 +38,10 @@ class Table:
 
 @contextmanager
 def opened(before: bytes, after: bytes) -> Iterator[sqlite3.Connection]:
-    """A connection that has the two databases as ``old`` and ``new``, in memory."""
+    """A connection that has the two databases as ``old`` and ``new``, in memory.
+
+    Each is as `sqlite3.Connection.serialize` gives it; an empty one has no tables.
+    """
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute("pragma trusted_schema = off")  # the agent may have written it
         database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
@@ -49,14 +53,19 @@ def opened(before: bytes, after: bytes) -> Iterator[sqlite3.Connection]:
 
 
 def tables_of(database: sqlite3.Connection, schema: str, rules: StateRules) -> dict[str, Table]:
-    """The tables of the database that is open as `schema`, by name."""
+    """The tables of the database that is open as `schema`, by name.
+
+    A key that `rules` name takes the place of the declared one. Raises ValueError where it does not
+    tell the rows apart.
+    """
+    declared = database.execute(TABLES, (schema,)).fetchall()
     tables = {}
-    for name, is_without_rowid in database.execute(TABLES, (schema,)).fetchall():
+    for name, is_without_rowid in declared:
         columns = database.execute(COLUMNS, (name, schema)).fetchall()
         table = _declared(name, columns, bool(is_without_rowid))
-        named = rules.key_of(name)
-        if named:
-            table = Table(name, table.columns, named)
+        named_key = rules.key_of(name)
+        if named_key:
+            table = Table(name, table.columns, named_key)
             _check_key(database, schema, table)
         elif table.key and _has_null_key(database, schema, table):
             table = replace(table, has_null_key=True)
@@ -65,16 +74,23 @@ def tables_of(database: sqlite3.Connection, schema: str, rules: StateRules) -> d
 
 
 def _declared(name: str, columns: list[tuple[str, str, int]], is_without_rowid: bool) -> Table:
-    names = []
-    key_by_position = {}
-    key_kinds = []
-    for column, kind, position in columns:
-        names.append(column)
-        if position:
-            key_by_position[position] = column
-            key_kinds.append(kind)
-    key = [key_by_position[position] for position in sorted(key_by_position)]
-    is_numbered = key_kinds == ["INTEGER"] and not is_without_rowid
+    """The table as it is declared.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    columns : list of (str, str, int)
+        The name of each column, its kind, and its place in the key from 1; 0 where it is not in it.
+    is_without_rowid : bool
+        Whether SQLite keeps no number of its rows.
+    """
+    names = [column for column, _, _ in columns]
+    key_columns = [column for column in columns if column[2]]
+    key_columns.sort(key=itemgetter(2))
+    key = [column for column, _, _ in key_columns]
+    kinds = [kind for _, kind, _ in key_columns]
+    is_numbered = kinds == ["INTEGER"] and not is_without_rowid
     return Table(name, tuple(names), tuple(key), is_numbered)
 
 
@@ -92,22 +108,31 @@ def _check_key(database: sqlite3.Connection, schema: str, table: Table) -> None:
     if unknown:
         columns = ", ".join(sorted(unknown))
         raise ValueError(f"table {table.name} has no column {columns}")
-    key = spelled(table.key, "{}")
-    sql = TWICE.format(schema=schema, table=quoted(table.name), key=key)
-    has_twins = database.execute(sql).fetchone() is not None
+    has_twins = _has_twins(database, schema, table)
     if has_twins or _has_null_key(database, schema, table):
         columns = ", ".join(table.key)
         raise ValueError(f"{columns} does not tell the rows of {table.name} apart")
 
 
+def _has_twins(database: sqlite3.Connection, schema: str, table: Table) -> bool:
+    """Whether two rows have the same key."""
+    key = spelled(table.key, "{}")
+    sql = TWICE.format(schema=schema, table=quoted(table.name), key=key)
+    return database.execute(sql).fetchone() is not None
+
+
 def _has_null_key(database: sqlite3.Connection, schema: str, table: Table) -> bool:
+    """Whether a row has no value in a column of its key."""
     missing = spelled(table.key, "{} is null", " or ")
     sql = WITHOUT_KEY.format(schema=schema, table=quoted(table.name), missing=missing)
     return database.execute(sql).fetchone() is not None
 
 
 def drift(old: Table, new: Table) -> list[str]:
-    """What is different in the columns of a table, a sentence each."""
+    """What is different in the columns of a table, a sentence each.
+
+    A column that is gone and one that came in its place are one that is called otherwise.
+    """
     table = old.name
     sentences = []
     gone = [column for column in old.columns if column not in new.columns]
@@ -117,10 +142,8 @@ def drift(old: Table, new: Table) -> list[str]:
             sentences.append(f"{table}.{column} is now called {successor}")
             gone.remove(column)
             fresh.remove(successor)
-    for column in gone:
-        sentences.append(f"{table}.{column} is gone")
-    for column in fresh:
-        sentences.append(f"{table}.{column} is new")
+    sentences += [f"{table}.{column} is gone" for column in gone]
+    sentences += [f"{table}.{column} is new" for column in fresh]
     if old.key != new.key and not sentences:
         key = ", ".join(new.key) or "none"
         sentences.append(f"the key of {table} is now {key}")
@@ -128,8 +151,13 @@ def drift(old: Table, new: Table) -> list[str]:
 
 
 def spelled(columns: Iterable[str], form: str, between: str = ", ") -> str:
-    """SQL that says the same of each column: `form` with its name."""
-    return between.join([form.format(quoted(column)) for column in columns])
+    """SQL that says the same of each column: `form` with its name.
+
+    >>> spelled(["a", "b"], "{} is null", " or ")
+    '"a" is null or "b" is null'
+    """
+    names = map(quoted, columns)
+    return between.join(map(form.format, names))
 
 
 def quoted(name: str) -> str:

@@ -5,7 +5,6 @@ Both are opened in memory, so nothing here can touch the database that they were
 """
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -36,10 +35,18 @@ DIFFERENT = "n.{0} is not o.{0} collate binary"
 
 
 def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
-    """The rows that are different, and the tables and columns that are."""
+    """The rows that are different, and the tables and columns that are.
+
+    Parameters
+    ----------
+    before, after : bytes
+        Two databases, as `sqlite3.Connection.serialize` gives them.
+    rules : StateRules
+        Which rows are the same: keys that are named, and keys that a table generates.
+    """
     sentences = []
     rows: list[Change] = []
-    columns: defaultdict[str, set[str]] = defaultdict(set)
+    columns: dict[str, set[str]] = {}
     references: dict[tuple[str, str], Referred] = {}
     with opened(before, after) as database:
         old_tables = tables_of(database, "old", rules)
@@ -47,43 +54,52 @@ def sqlite_changes(before: bytes, after: bytes, rules: StateRules) -> Changes:
         for name in old_tables | new_tables:
             old = old_tables.get(name)
             new = new_tables.get(name)
-            for table in (old, new):
-                columns[name].update(table.columns if table else ())
+            columns[name] = {*_columns_of(old), *_columns_of(new)}
             references |= references_of(database, name)
             if old and new:
                 sentences += drift(old, new)
                 rows += _changes(database, old, new, rules)
             elif old:
                 sentences.append(f"table {name} is gone")
-                for row in _rows(database, "old", old):
-                    rows.append(removed(name, _key(old, row), row))
+                for key, row in _rows(database, "old", old):
+                    rows.append(removed(name, key, row))
             elif new:
                 sentences.append(f"table {name} is new")
-                for row in _rows(database, "new", new):
-                    rows.append(added(name, _key(new, row), row))
+                for key, row in _rows(database, "new", new):
+                    rows.append(added(name, key, row))
     return Changes(tuple(rows), columns, references, tuple(sentences))
+
+
+def _columns_of(table: Table | None) -> Sequence[str]:
+    """The columns of a table; none where it is not there."""
+    return table.columns if table else ()
 
 
 def _changes(
     database: sqlite3.Connection, old: Table, new: Table, rules: StateRules
 ) -> Iterator[Change]:
-    """The rows that are different in the columns that both have."""
+    """The rows that are different in the columns that both have: by the key, where it is the same
+    and tells each row from the others.
+    """
     columns = tuple(column for column in old.columns if column in new.columns)
-    is_keyed = old.key == new.key and bool(old.key)
-    if old.has_null_key or new.has_null_key:
-        is_keyed = False
+    has_null_key = old.has_null_key or new.has_null_key
+    is_keyed = old.key == new.key and bool(old.key) and not has_null_key
     if not columns:
         return
-    if not is_keyed:
+    if is_keyed:
+        table = Table(old.name, columns, old.key)
+        is_generated = rules.is_generated(old.name, old.is_numbered)
+        yield from _keyed_changes(database, table, is_generated)
+    else:
         yield from _surplus(database, Table(old.name, columns, ()))
-        return
-    generated = rules.is_generated(old.name, old.is_numbered)
-    yield from _keyed_changes(database, Table(old.name, columns, old.key), generated)
 
 
 def _keyed_changes(
     database: sqlite3.Connection, table: Table, is_generated: bool
 ) -> Iterator[Change]:
+    """The rows that are different, by a join on the key: those of the old table beside their
+    successors, then those that are in the new table alone.
+    """
     parts = {
         "table": quoted(table.name),
         "old_columns": spelled(table.columns, "o.{}"),
@@ -108,11 +124,10 @@ def _keyed_changes(
 
 def _surplus(database: sqlite3.Connection, table: Table) -> Iterator[Change]:
     """The rows of which there are more or fewer than before, in a table without a key."""
-    sql = SURPLUS.format(
-        table=quoted(table.name),
-        columns=spelled(table.columns, "{}"),
-        exact_columns=spelled(table.columns, "{} collate binary"),
-    )
+    columns = spelled(table.columns, "{}")
+    exact_columns = spelled(table.columns, "{} collate binary")
+    name = quoted(table.name)
+    sql = SURPLUS.format(table=name, columns=columns, exact_columns=exact_columns)
     for *values, surplus in database.execute(sql):
         row = _row(table, values)
         if surplus > 0:
@@ -121,14 +136,17 @@ def _surplus(database: sqlite3.Connection, table: Table) -> Iterator[Change]:
             yield removed(table.name, None, row, count=-surplus)
 
 
-def _rows(database: sqlite3.Connection, schema: str, table: Table) -> Iterator[Row]:
+def _rows(database: sqlite3.Connection, schema: str, table: Table) -> Iterator[tuple[Any, Row]]:
+    """All rows of a table, each with its key."""
     columns = spelled(table.columns, "{}")
     sql = ALL_ROWS.format(columns=columns, schema=schema, table=quoted(table.name))
     for values in database.execute(sql):
-        yield _row(table, values)
+        row = _row(table, values)
+        yield _key(table, row), row
 
 
 def _row(table: Table, values: Sequence[Any]) -> Row:
+    """The values of a row by the names of the columns."""
     return dict(zip(table.columns, values, strict=True))
 
 

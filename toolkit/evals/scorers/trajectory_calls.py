@@ -60,26 +60,38 @@ def expected_calls(
 
 
 def _scorer_of(expected: Sequence[CallLike], mode: Mode, name: str) -> Scorer:
+    """The scorer of a trace for these calls."""
     wanted = [as_expected(call) for call in expected]
 
     def judge(_trace: Trace, calls: list[AgentCall]) -> Finding:
         if mode == "strict":
             return _compared_in_order(wanted, calls)
-        partners = _matched(wanted, calls)
-        extra = [call for index, call in enumerate(calls) if index not in partners]
-        missing = [call for call, partner in zip(wanted, partners, strict=True) if partner is None]
-        faults = []
-        if missing and mode != "subset":
-            faults.append(f"missing: {listed(missing)}")
-        if extra and mode != "superset":
-            faults.append(f"not expected: {_tools(extra)}")
-        if not faults:
-            return True, f"{len(calls)} calls, {len(wanted)} expected", None
-        if _has_unread(wanted, calls):
-            return None, UNREAD, None
-        return False, "; ".join(faults), extra[0].step if extra else None
+        return _compared_in_any_order(wanted, calls, mode)
 
     return rule(name, judge)
+
+
+def _compared_in_any_order(
+    wanted: list[ExpectedCall], calls: list[AgentCall], mode: Mode
+) -> Finding:
+    """What is missing, where nothing may be, and what is there beside the expected calls."""
+    partners = _matched(wanted, calls)
+    missing = []
+    for call, partner in zip(wanted, partners, strict=True):
+        if partner is None:
+            missing.append(call)
+    extra = [call for index, call in enumerate(calls) if index not in partners]
+    faults = []
+    if missing and mode != "subset":
+        faults.append(f"missing: {listed(missing)}")
+    if extra and mode != "superset":
+        faults.append(f"not expected: {_tools(extra)}")
+    if not faults:
+        return True, f"{len(calls)} calls, {len(wanted)} expected", None
+    if _has_unread(wanted, calls):
+        return None, UNREAD, None
+    first_extra = extra[0].step if extra else None
+    return False, "; ".join(faults), first_extra
 
 
 def _compared_in_order(wanted: list[ExpectedCall], calls: list[AgentCall]) -> Finding:
@@ -90,10 +102,11 @@ def _compared_in_order(wanted: list[ExpectedCall], calls: list[AgentCall]) -> Fi
             return None, UNREAD, call.step
         if fault:
             return False, f"call {number} is not {expected!r}: {fault}", call.step
-    if len(calls) < len(wanted):
-        return False, f"missing: {listed(wanted[len(calls) :])}", None
-    if len(calls) > len(wanted):
-        extra = calls[len(wanted) :]
+    missing = wanted[len(calls) :]
+    if missing:
+        return False, f"missing: {listed(missing)}", None
+    extra = calls[len(wanted) :]
+    if extra:
         return False, f"not expected: {_tools(extra)}", extra[0].step
     return True, f"{len(calls)} calls, as expected", None
 
@@ -115,7 +128,10 @@ def _matched(wanted: list[ExpectedCall], calls: list[AgentCall]) -> list[int | N
 
 def _has_unread(wanted: list[ExpectedCall], calls: list[AgentCall]) -> bool:
     """Whether a call might be an expected one, if only its arguments could be read."""
-    return any(None in [expected.fault_of(call) for call in calls] for expected in wanted)
+    faults = []
+    for expected in wanted:
+        faults += [expected.fault_of(call) for call in calls]
+    return None in faults
 
 
 def _tools(calls: list[AgentCall]) -> str:

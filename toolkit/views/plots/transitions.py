@@ -38,29 +38,60 @@ def plot_transitions(traces: Iterable[Trace], ax: "Axes | None" = None) -> "Axes
 
     The names are those of `transitions_frame`: tools that are called, who speaks, and errors. A
     tool that mostly follows itself goes round in circles.
+
+    Parameters
+    ----------
+    traces : iterable of Trace
+        All in one table.
+    ax : Axes, optional
+        Where it is drawn; a figure of its own by default.
     """
     listed = list(traces)
-    counts = transitions_frame(listed)
     simulated = any(trace.source == "simulated" for trace in listed)
+    counts = transitions_frame(listed)
     title = transitions_sentence(counts)
     n_shown = NARROW_SHOWN if is_narrow() else SHOWN
-    n_hidden = max(0, len(counts.columns) - 1 - n_shown)
-    about = [f"n = {quantity(len(listed), 'trace')} · {quantity(_n_steps(counts), 'step')}"]
-    if n_hidden:
-        about.append(f"{quantity(n_hidden, 'rarer kind')} of step not shown")
-    rows = list(counts.index[: n_shown + 1])
-    columns = [*counts.columns[:-1][:n_shown], counts.columns[-1]]
-    ax = ax or new_axes(CELL_HEIGHT * len(rows) + AXIS_HEIGHT)
+    about = _about(counts, len(listed), n_shown)
+    shown = _commonest(counts, n_shown)
+    ax = ax or new_axes(CELL_HEIGHT * len(shown) + AXIS_HEIGHT)
     if not _n_steps(counts):
         return write_heading(nothing_to_show(ax), title, about, simulated)
-    totals = counts.sum(axis=1).clip(lower=1)
-    percent = counts.div(totals, axis=0).loc[rows, columns].mul(100)
-    names = [f"{row_name(row, room=6)}  {totals[row]:,}" for row in rows]
-    above = [short_name(column, COLUMN_CHARS, 4) for column in columns]
-    draw_cells(ax, np.rint(percent.to_numpy()).astype(int), names, above)
+    totals = counts.sum(axis=1)
+    names = [f"{row_name(row, room=6)}  {totals[row]:,}" for row in shown.index]
+    above = [short_name(column, COLUMN_CHARS, 4) for column in shown.columns]
+    draw_cells(ax, _percent(shown, totals), names, above)
     ax.tick_params(axis="x", labelrotation=90)
     write_label(ax, "the next step, in %")
     return write_heading(ax, title, about, simulated)
+
+
+def _about(counts: "pd.DataFrame", n_traces: int, n_shown: int) -> list[str]:
+    """What the plot rests on, and what it leaves out."""
+    traces = quantity(n_traces, "trace")
+    steps = quantity(_n_steps(counts), "step")
+    about = [f"n = {traces} · {steps}"]
+    n_hidden = len(counts.columns) - 1 - n_shown
+    if n_hidden > 0:
+        kinds = quantity(n_hidden, "rarer kind")
+        about.append(f"{kinds} of step not shown")
+    return about
+
+
+def _commonest(counts: "pd.DataFrame", n_shown: int) -> "pd.DataFrame":
+    """The counts of the most frequent steps: their rows after that of the start, and their columns
+    before that of the end.
+    """
+    rows = counts.index[: n_shown + 1]
+    *kinds, end = counts.columns
+    return counts.loc[rows, [*kinds[:n_shown], end]]
+
+
+def _percent(counts: "pd.DataFrame", totals: "pd.Series") -> np.ndarray:
+    """The counts in whole percent of the total of their row; 0 where that is 0."""
+    of_row = totals.loc[counts.index].clip(lower=1)
+    percent: np.ndarray = counts.div(of_row, axis=0).mul(100).to_numpy()
+    rounded: np.ndarray = np.rint(percent)
+    return rounded.astype(int)
 
 
 def transitions_sentence(counts: "pd.DataFrame") -> str:
