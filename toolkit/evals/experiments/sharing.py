@@ -167,15 +167,8 @@ class SharedJournal(Journal):
         try:
             self._watch_others()
             async for event in self._fenced.read(self.record.place, follow=True, lane="quiet"):
-                counts = self.record.decide(event)
-                decision = self._decisions.pop(event.id, None)
-                if decision and not decision.done():
-                    decision.set_result(Decision(counts, self.record.place))
-                if event.kind == "run.started":
-                    self._watch_others()
-                if counts and self.take:
-                    self.take(event)
-                self.announce()
+                if (event.seq or 0) > self.record.place:
+                    self._fold(event)
         except Exception as error:
             for decision in self._decisions.values():
                 if not decision.done():
@@ -183,6 +176,29 @@ class SharedJournal(Journal):
             raise
         finally:
             self.announce()
+
+    async def _append(self, store: ExperimentStore, group: list[Event]) -> Sequence[Any]:
+        """Store a group. Where nobody has written meanwhile it is folded at once, by the places
+        that it got; else it comes in its turn, with what the others wrote.
+        """
+        acks = await super()._append(store, group)
+        for ack in acks:
+            if ack.seq != self.record.place + 1:
+                break
+            self._fold(ack.event)
+        return acks
+
+    def _fold(self, event: Event) -> None:
+        """Take in the next event of the log."""
+        counts = self.record.decide(event)
+        decision = self._decisions.pop(event.id, None)
+        if decision and not decision.done():
+            decision.set_result(Decision(counts, self.record.place))
+        if event.kind == "run.started":
+            self._watch_others()
+        if counts and self.take:
+            self.take(event)
+        self.announce()
 
     def _watch_others(self) -> None:
         """Watch over the lease of each other worker."""
