@@ -97,7 +97,7 @@ def check_calls(path: Path, n_cases: int, n_before: int, hurt_pids: set[int], bu
 
 
 async def kill_one_and_freeze_one(folder: Path, n_cases: int, lease_s: float) -> None:
-    budget_usd = (LIMIT + 1.5) * program.WORST_USD
+    budget_usd = (LIMIT + 1) * program.WORST_USD + n_cases * program.CALL_USD
     calls = folder / "calls"
     async with NatsCluster() as cluster:
         settings = {"n": n_cases, "budget_usd": budget_usd, "concurrency": LIMIT}

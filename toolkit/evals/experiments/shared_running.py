@@ -66,7 +66,9 @@ class SharedRunning(Running):
                 await self._journal.news()
 
     def _free_trial(self) -> Trial | None:
-        if len(self._record.owners) >= self._limit():
+        # a result of its own that is on its way comes before the next claim, and makes room for it
+        n_others = len(self._record.owners) - self._record.n_trials_of(self._journal.run)
+        if n_others >= self._limit():
             return None
         for _ in range(len(self._waiting)):
             trial = self._waiting.popleft()
@@ -84,8 +86,9 @@ class SharedRunning(Running):
             return
         try:
             await super()._make(trial)
-            await self._journal.stored()  # the others wait for it
-        except Taken:
+        except Taken as taken:
+            if not self.halted:
+                await taken.room()  # asked again at once, it would be refused again
             self._put_back(trial)
 
     def _put_back(self, trial: Trial) -> None:
