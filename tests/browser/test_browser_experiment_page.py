@@ -34,9 +34,13 @@ FOLD = """sequences => sequences.map(events => {
 
 def random_events(draw):
     """Events of up to three workers in an order that no worker would write."""
-    events = []
-    for seq in range(1, draw.randint(10, 80)):
-        run = draw.choice(["r1", "r2", "r3"])
+    runs = ["r1", "r2", "r3"]
+    events = [
+        Event("s", "run.started", "experiment", {}, run, run, seq=seq)
+        for seq, run in enumerate(runs, 1)
+    ]
+    for seq in range(4, draw.randint(14, 84)):
+        run = draw.choice(runs)
         n = draw.randrange(6)
         kind = draw.choice([*["trial.started", "trial.result"] * 8, *KINDS])
         events.append(
@@ -46,6 +50,7 @@ def random_events(draw):
 
 
 KINDS = ["trial.given_up", "trial.given_up", "trial.trace", "experiment.planned"]
+KINDS += ["claim.asked"] * 8
 KINDS += ["experiment.started", "experiment.tuned", "experiment.halted", "run.finished"]
 
 
@@ -64,6 +69,7 @@ def data_of(kind, n, draw):
         "experiment.started": {"name": "refunds", "planned": draw.randint(3, 6)},
         "experiment.tuned": {"concurrency": 4, "paused": draw.choice([True, False])},
         "experiment.halted": {"why": "so"},
+        "claim.asked": about | {"turn": draw.choice([0, 0, 1]), "limit": draw.randint(1, 3)},
         "run.finished": {"outcome": "complete"},
     }.get(kind, about)
 
