@@ -216,9 +216,8 @@ class Recorded:
 
     @property
     def in_flight_usd(self) -> float:
-        """The worst case of the calls of trials that never ended. It is summed anew: a running total
-        of floats does not come back to 0.
-        """
+        """The worst case of the calls of trials that never ended."""
+        # a running total of floats would not come back to 0
         return sum(self._reserved_usd.values())
 
     def n_in_flight(self, trial: str) -> int:
