@@ -6,6 +6,7 @@ import re
 import shlex
 from collections import Counter
 from pathlib import Path
+from shutil import copy
 
 import pytest
 import yaml
@@ -120,21 +121,24 @@ def made(wrong_one_in):
     return Experiment("agent", results, len(results))
 
 
-def test_the_gate_of_the_workflow_lets_a_good_agent_through_and_stops_a_worse_one(
+def test_the_commands_of_the_workflow_run_and_let_a_good_agent_through_but_no_worse_one(
     tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     (workflow,) = WORKFLOW.findall(README)
     steps = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
-    script, command = [step["run"] for step in steps if "run" in step]
-    assert script == "uv run python evals/run.py"
-    words = shlex.split(command.replace("$GITHUB_STEP_SUMMARY", "summary.md"))
-    assert words[:4] == ["uv", "run", "fieldbook", "gate"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert all(command.startswith("uv run fieldbook ") for command in commands)
+    evaluation, gate = [shlex.split(command)[3:] for command in commands]
     Path("evals").mkdir()
+    for name in ("eval.yaml", "cases.jsonl"):
+        copy(ROOT / "data" / "harbor" / name, "evals")
     Path("evals/policy.yaml").write_text(POLICY)
     made(wrong_one_in=20).save("evals/baseline.jsonl")
+    assert CliRunner().invoke(app, evaluation).exit_code == 0
+    assert Experiment.load("experiment.jsonl").simulated
     for wrong_one_in, outcome in ((40, "pass"), (3, "fail")):
         made(wrong_one_in).save("experiment.jsonl")
-        run = CliRunner().invoke(app, words[3:])
-        assert run.exit_code == EXIT_CODES[outcome]
+        words = [word.replace("$GITHUB_STEP_SUMMARY", "summary.md") for word in gate]
+        assert CliRunner().invoke(app, words).exit_code == EXIT_CODES[outcome]
         assert f"## Gate: {outcome}" in Path("summary.md").read_text()

@@ -159,7 +159,7 @@ def _attribute_name(argument: str) -> str:
 
 def _attribute(key: str, value: str | bool) -> str:
     """An attribute with the space before it."""
-    if value is True:
+    if isinstance(value, bool):
         return f" {key}"
     if key in ADDRESSES and not value[:SCHEME_CHARS].lower().startswith(ADDRESSES[key]):
         raise ValueError(f"render.tag makes no link to {value[:60]!r}")

@@ -321,7 +321,7 @@ def test_the_command_writes_a_summary_and_one_json_object(tmp_path):
 
 def test_the_policy_and_the_workflow_of_the_page_are_ones_that_can_be_used(tmp_path):
     page = (ROOT / "notebooks" / "pages" / "gate.md").read_text()
-    policy, workflow = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    policy, _, workflow = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     path = tmp_path / "policy.yaml"
     path.write_text(policy)
     rules = GatePolicy.load(path)

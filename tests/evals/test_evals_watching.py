@@ -347,3 +347,15 @@ async def test_of_workers_that_claim_trials_what_was_refused_to_one_is_not_under
         experiment.conditions["trials_at_once"] for experiment in experiments
     )
     assert n_refused > 0
+
+
+def test_when_no_trial_is_under_way_nothing_is_reserved_to_the_last_digit():
+    script = Script()
+    script.begin()
+    for n, usd in enumerate((0.1, 0.2, 0.3)):
+        script.trial(n)
+        script.trial(n, kind="trial.reserved", usd=usd)
+    assert script.status().in_flight_usd > 0.59
+    for n in range(3):
+        script.result(n)
+    assert script.status().in_flight_usd == 0

@@ -133,12 +133,10 @@ class SharedRecord(Recorded):
         """Whether there is room for a call; what the attempt has cost before is settled anyway."""
         attempt = f"{call.trial}-{call.attempt}"
         settled_usd = call.held_usd - call.usd
-        self.in_flight_usd += settled_usd - self._reserved_usd.get(attempt, 0.0)
         self._reserved_usd[attempt] = settled_usd
         cap_usd = call.cap_usd
         if cap_usd is not None and self.held_usd + call.usd > cap_usd + ROUNDING_USD:
             return False
-        self.in_flight_usd += call.usd
         self._reserved_usd[attempt] += call.usd
         return True
 

@@ -207,13 +207,18 @@ class Recorded:
     """Of experiments that have not ended, as far as the store knows."""
     spent_usd: float = 0.0
     """At most, by all trials that have ended."""
-    in_flight_usd: float = 0.0
-    """The worst case of the calls of trials that never ended."""
     in_flight: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Attempts that began and have not ended, by the key of the trial."""
     problems: tuple[RecordError, ...] = ()
     """Events that say they are an experiment's, and cannot be read."""
     _reserved_usd: dict[str, float] = field(default_factory=dict)
+    """The worst case of the calls of each attempt that has not ended."""
+
+    @property
+    def in_flight_usd(self) -> float:
+        """The worst case of the calls of trials that never ended."""
+        # a running total of floats would not come back to 0
+        return sum(self._reserved_usd.values())
 
     def n_in_flight(self, trial: str) -> int:
         """Attempts at a trial, by its key, that began and have not ended."""
@@ -241,9 +246,8 @@ class Recorded:
         elif kind == "trial.reserved":
             before_usd = self._reserved_usd.get(attempt, 0.0)
             self._reserved_usd[attempt] = before_usd + event.usd
-            self.in_flight_usd += event.usd
         else:
-            self.in_flight_usd -= self._reserved_usd.pop(attempt, 0.0)
+            self._reserved_usd.pop(attempt, None)
             self.spent_usd += event.usd
             if kind == "trial.trace":
                 self.answers[event.trial] = event
