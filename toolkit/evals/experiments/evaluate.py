@@ -2,8 +2,9 @@
 from its store.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,38 +125,28 @@ async def evaluate(
     """
     _check_numbers(trials, concurrency, timeout_s)
     functions = checked_scorers(scorers)
-    dataset_name = str(getattr(dataset, "name", "dataset"))
-    cases = checked_cases(dataset, dataset_name)
     versions = Versions(version or version_of(task), tuple(map(version_of, functions)))
-    planned = plan(cases, trials, versions.task, versions.scorers)
-    known, journal = await open_journal(store, {trial.result_key for trial in planned}, lease_s)
-    limiter = Limiter(concurrency)
-    threads = ThreadPoolExecutor(MANY_THREADS, "fieldbook-task")
-    ledger = _ledger(budget_usd, known)
-    setting = Setting(
-        TaskCaller(task, threads, timeout_s),
-        functions,
-        journal,
-        known,
-        ledger,
-        limiter,
-        timeout_s,
-        max_retries,
-    )
-    slots = Slots(concurrency)
-    report = reporting(progress)
-    running = Running(setting, slots, stop_after_errors, report)
-    if isinstance(journal, SharedJournal):
-        running = SharedRunning(setting, slots, stop_after_errors, report, journal)
-    controls = Controls(slots, limiter, running.halt, running.stop, lambda: running.is_stopped)
+    dataset_name = str(getattr(dataset, "name", "dataset"))
     name = name or dataset_name
+    planned = plan(checked_cases(dataset, dataset_name), trials, versions.task, versions.scorers)
+    known, journal = await open_journal(store, {trial.result_key for trial in planned}, lease_s)
+    due = [trial for trial in planned if _is_due(trial, known, retry)]
     about = _about(name, planned, concurrency, budget_usd)
-    try:
-        with exclusive(store):
-            async with kept(store, journal, known, controls, about, planned):
-                await running.run([trial for trial in planned if _is_due(trial, known, retry)])
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+    slots = Slots(concurrency)
+    with _threads() as threads, exclusive(store):
+        setting = Setting(
+            TaskCaller(task, threads, timeout_s),
+            functions,
+            journal,
+            known,
+            _ledger(budget_usd, known),
+            Limiter(concurrency),
+            timeout_s,
+            max_retries,
+        )
+        running = _running(setting, slots, stop_after_errors, reporting(progress))
+        async with kept(store, journal, known, _controls(running, setting, slots), about, planned):
+            await running.run(due)
     results = _results(planned, running, known)
     conditions = _conditions(versions, setting, slots, results, running.halted)
     return _experiment(name, results, audit, conditions)
@@ -167,6 +158,33 @@ class Versions:
 
     task: str
     scorers: tuple[str, ...]
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads for plain tasks. One that hangs is not waited for."""
+    threads = ThreadPoolExecutor(MANY_THREADS, "fieldbook-task")
+    try:
+        yield threads
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _running(
+    setting: Setting,
+    slots: Slots,
+    stop_after_errors: int | None,
+    report: Callable[[int, int], None],
+) -> Running:
+    """What makes the trials: alone, or together with other workers."""
+    if isinstance(setting.journal, SharedJournal):
+        return SharedRunning(setting, slots, stop_after_errors, report, setting.journal)
+    return Running(setting, slots, stop_after_errors, report)
+
+
+def _controls(running: Running, setting: Setting, slots: Slots) -> Controls:
+    """What whoever watches may change."""
+    return Controls(slots, setting.limiter, running.halt, running.stop, lambda: running.is_stopped)
 
 
 def _check_numbers(trials: int, concurrency: int, timeout_s: float) -> None:
