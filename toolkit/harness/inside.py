@@ -32,6 +32,8 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 DEVICES = "full", "null", "random", "urandom", "zero"
 N_FILES = 4
 """Files that come with a request."""
+LOOK_S = 0.1
+"""How often the memory of all processes is looked at."""
 
 
 class Limits(NamedTuple):
@@ -169,12 +171,24 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def memory_held() -> int:
+    """Bytes of memory that all processes in sight hold, shared memory included."""
+    n_kilobytes = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for line in status.read_text().splitlines():
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    n_kilobytes += int(line.split()[1])
+    return n_kilobytes * 1024
+
+
 class Commands:
     """The commands under way, by their pids."""
 
-    def __init__(self, channel: socket.socket, folder: str):
+    def __init__(self, channel: socket.socket, folder: str, memory_bytes: int | None):
         self._channel = channel
         self._folder = folder
+        self._memory_bytes = memory_bytes
         self._ids: dict[int, int] = {}
 
     def serve(self) -> None:
@@ -188,8 +202,10 @@ class Commands:
         selector.register(wake, selectors.EVENT_READ, lambda: bool(wake.recv(4096)))
         goes_on = True
         while goes_on:
-            for key, _ in selector.select():
+            for key, _ in selector.select(LOOK_S if self._ids else None):
                 goes_on = key.data() and goes_on
+            if self._memory_bytes and memory_held() > self._memory_bytes:
+                os.kill(-1, signal.SIGKILL)  # all but this process, the first of the box
             self._report()
         for pid in self._ids:
             kill_group(pid)
@@ -277,4 +293,4 @@ def main(setup: dict[str, Any]) -> None:
     drop_privileges(setup)
     seal(setup["has_walls"])
     with socket.socket(fileno=0) as channel:
-        Commands(channel, setup["folder"]).serve()
+        Commands(channel, setup["folder"], setup["memory_bytes"]).serve()

@@ -71,8 +71,9 @@ class Sandbox:
         if not self._has_walls:
             return self.banner
         return (
-            f"{self.kind}: loopback only, no home, uid {NOBODY}; processes and disk are "
-            "limited for the whole, memory and CPU per process: no cgroup is delegated"
+            f"{self.kind}: loopback only, no home, uid {NOBODY}; {INSIDE.processes} processes, "
+            f"{walls.MEMORY_BYTES >> 30} GB of memory and {walls.DISK_BYTES >> 20} MB a folder for "
+            "the whole; CPU is limited per process, for no cgroup is used"
         )
 
     @property

@@ -27,6 +27,8 @@ PACKAGES = "/packages"
 WRITABLE = FOLDER, "/tmp", "/dev/shm"
 DISK_BYTES = 256 << 20
 """What each of the `WRITABLE` folders holds at most. They are in memory, and end with the box."""
+MEMORY_BYTES = 2 << 30
+"""What all processes of a box hold at most; then they are killed."""
 SYSTEM = "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"
 SETTINGS = "alternatives", "chromium", "chromium.d", "fonts", "ld.so.cache", "localtime"
 """What programs look up in /etc."""
@@ -97,7 +99,9 @@ def command_line(kind: Kind, view: View, folder: str) -> list[str]:
     """
     is_root = os.geteuid() == 0
     setup: dict[str, object] = {"folder": folder, "has_walls": kind != "none", "root": None}
-    setup |= {"from_root": False, "new_user": False}
+    setup |= {"from_root": False, "new_user": False, "memory_bytes": None}
+    if kind != "none":
+        setup["memory_bytes"] = MEMORY_BYTES
     if kind == "bwrap":
         setup |= {"from_root": is_root, "new_user": is_root}
         return [*_bwrap(view, is_root), *_program(setup)]
