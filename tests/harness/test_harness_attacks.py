@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from toolkit.harness import Sandbox, TextFile
-from toolkit.harness.walls import DISK_BYTES, PYTHON
+from toolkit.harness.view import PYTHON
+from toolkit.harness.walls import DISK_BYTES
 
 pytestmark = pytest.mark.sandbox
 TIMEOUT_S = 20.0
