@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 import time
@@ -12,7 +13,8 @@ import psutil
 import pytest
 
 from toolkit.harness import Sandbox, TextFile
-from toolkit.harness.walls import DISK_BYTES, PYTHON
+from toolkit.harness.view import PYTHON
+from toolkit.harness.walls import DISK_BYTES
 
 pytestmark = pytest.mark.sandbox
 TIMEOUT_S = 20.0
@@ -50,6 +52,14 @@ try:
         started += 1
 except OSError as error:
     print(started, error)
+"""
+MEMORY_OF_MANY = """
+import os, time
+for _ in range(6):
+    if os.fork() == 0:
+        held = b"x" * (500 << 20)
+        time.sleep(600)
+time.sleep(600)
 """
 DISK_FILL = """
 import json, os
@@ -202,6 +212,11 @@ async def test_a_gigabyte_is_refused(attack):
     result = await attack("x = bytearray(1 << 30)")
     assert result.exit_code == 1
     assert "MemoryError" in result.stderr
+
+
+async def test_many_processes_together_do_not_get_more_memory_than_the_box_may_hold(attack):
+    result = await attack(MEMORY_OF_MANY)
+    assert result.exit_code == 128 + signal.SIGKILL
 
 
 async def test_the_disk_cannot_be_filled(attack):

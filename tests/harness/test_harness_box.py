@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from toolkit.harness import Sandbox, TextFile, inside
+from toolkit.harness import Sandbox, TextFile
 from toolkit.harness.box import BoxError
 from toolkit.harness.sandbox import BROWSER
 
@@ -40,15 +40,16 @@ with sync_playwright() as playwright:
     browser.close()
 """
 ON_A_MAC = """
-import json, resource, runpy, sys
+import json, resource, sys
 set_limit = resource.setrlimit
 def setrlimit(name, value):
     if name == resource.RLIMIT_AS:
         raise ValueError("current limit exceeds maximum limit")
     set_limit(name, value)
+from toolkit.harness.inside import Limits, restrict
+
 resource.setrlimit, sys.platform = setrlimit, "darwin"
-inside = runpy.run_path(sys.argv[1])
-inside["restrict"](inside["Limits"](memory_bytes=1 << 32, cpu_s=7))
+restrict(Limits(memory_bytes=1 << 32, cpu_s=7))
 print(json.dumps(resource.getrlimit(resource.RLIMIT_CPU)))
 """
 
@@ -135,7 +136,7 @@ async def test_chromium_in_the_box_opens_the_server_and_gives_a_screenshot_back(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits need a POSIX system")
 def test_a_limit_on_memory_which_a_mac_refuses_is_left_out():
-    start = [sys.executable, "-c", ON_A_MAC, inside.__file__]
+    start = [sys.executable, "-c", ON_A_MAC]
     ended = subprocess.run(start, capture_output=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == [7, 7]

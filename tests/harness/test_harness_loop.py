@@ -18,6 +18,7 @@ from toolkit.harness import (
     Generator,
     Harness,
     Planner,
+    Sandbox,
     TextFile,
     Workspace,
     demo_harness,
@@ -42,7 +43,8 @@ def harness(
     """The demo's roles in process; a policy may be replaced."""
     planner, generator, evaluator = (ScriptedModel(policy) for policy in (plan, generate, evaluate))
     roles = Planner(planner), Generator(generator), Evaluator(evaluator)
-    return Harness(*roles, Workspace(folder), session, Budget(**budget))
+    sandbox = Sandbox.best(unsafe=True)
+    return Harness(*roles, Workspace(folder), session, Budget(**budget), sandbox)
 
 
 def instead(task, answer, policy):

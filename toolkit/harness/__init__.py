@@ -4,7 +4,9 @@
 a `Contract` of `Criterion`s, each with a command that shows it, frozen by its hash once both sides
 have signed. Hand-offs and all other state live in a `Workspace`. `Harness` runs the loop within a
 `Budget`, on a session, and ends in an `Outcome`. What is built is judged by what was run: no word
-of a role makes a red check green.
+of a role makes a red check green. Commands run in a `Sandbox`: a copy of the build with loopback
+alone, no home and no key, where bubblewrap or `unshare` runs; where neither does they are refused,
+unless ``unsafe=True``. It does not hold against a fault in the kernel (.github/SECURITY.md).
 
 >>> greets = Criterion("greets", "It greets.", ("python", "hello.py"), stdout=("hello",))
 >>> contract = Contract("A greeting.", (greets,)).sign("generator").sign("evaluator")

@@ -1,6 +1,6 @@
 """The program inside a sandbox: it starts commands for the process outside, and ends with it.
 
-It is run by its text (``python -I -S -c TEXT SETUP``), so it imports the standard library alone.
+It is sent there as text, with mounts.py, so it imports nothing but the standard library and that.
 Requests arrive on stdin, which is a socket: one byte, with the descriptors of four files. The first
 holds the request as JSON, the others become the command's stdin, stdout and stderr. Answers go back
 as lines of JSON. At the end of the socket, so too when the process outside is killed, all commands
@@ -8,30 +8,43 @@ are killed.
 """
 
 import contextlib
-import ctypes
-import fcntl
 import json
 import os
 import selectors
 import signal
 import socket
-import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from toolkit.harness.mounts import build_root, call
+
 NOBODY = 65534
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWUSER = 0x10000000
-MNT_DETACH, MS_BIND, MS_REC = 2, 0x1000, 0x4000
-SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE = 442, -100, 0x8000
-READ_ONLY, NO_SETUID, NO_DEVICES = 1, 2, 4
-"""As `mount` and `mount_setattr` know them alike."""
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-DEVICES = "full", "null", "random", "urandom", "zero"
 N_FILES = 4
 """Files that come with a request."""
+LOOK_S = 0.1
+"""How often the memory of all processes is looked at."""
+
+
+class Setup(NamedTuple):
+    """How this program is to begin."""
+
+    folder: str
+    """Where commands run."""
+    has_walls: bool = False
+    from_root: bool = False
+    """Whether root started it, which it then gives up."""
+    new_user: bool = False
+    """Whether it makes a user namespace of its own."""
+    memory_bytes: int | None = None
+    """What all processes together may hold."""
+    root: dict[str, Any] | None = None
+    """What the file system holds that it makes; None where there is one."""
 
 
 class Limits(NamedTuple):
@@ -73,71 +86,16 @@ def restrict(limits: Limits) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def call(name: str, *arguments: Any) -> None:
-    """Call the C library's function `name`. Raises OSError where it fails."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    values = [value.encode() if isinstance(value, str) else value for value in arguments]
-    if libc[name](*values) != 0:
-        raise OSError(ctypes.get_errno(), f"{name}{arguments}")
-
-
-def bind(source: str, target: str) -> None:
-    """Show the file or folder `source` at `target`."""
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    if Path(source).is_dir():
-        Path(target).mkdir(exist_ok=True)
-    else:
-        Path(target).touch()
-    call("mount", source, target, None, MS_BIND | MS_REC, None)
-
-
-def set_flags(target: str, flags: int, recursive: int = AT_RECURSIVE) -> None:
-    """Add `flags` to the mount at `target`, and to all below it."""
-    attributes = struct.pack("QQQQ", flags, 0, 0, 0)
-    call("syscall", SYS_MOUNT_SETATTR, AT_FDCWD, target, recursive, attributes, len(attributes))
-
-
-def build_root(root: dict[str, Any]) -> None:
-    """Change to a new file system that holds what `root` lists, in namespaces made by `unshare`."""
-    call("mount", "root", "/tmp", "tmpfs", NO_SETUID, "mode=0755,size=1m")
-    Path("/tmp/outside").mkdir()
-    call("pivot_root", "/tmp", "/tmp/outside")
-    os.chdir("/")
-    for folder in ["/proc", *root["writable"]]:
-        Path(folder).mkdir(parents=True)
-    call("mount", "proc", "/proc", "proc", NO_SETUID | NO_DEVICES, None)
-    for folder in root["writable"]:
-        size = f"mode=1777,size={root['disk_bytes']}"
-        call("mount", "box", folder, "tmpfs", NO_SETUID | NO_DEVICES, size)
-    for source, target in root["binds"]:
-        bind(f"/outside{source}", target)
-        set_flags(target, READ_ONLY | NO_SETUID | NO_DEVICES)
-    for path in root["hidden"]:
-        call("mount", "hidden", path, "tmpfs", READ_ONLY | NO_SETUID | NO_DEVICES, "size=4096")
-    for target, link in root["links"]:
-        Path(link).symlink_to(target)
-    for device in DEVICES:
-        bind(f"/outside/dev/{device}", f"/dev/{device}")
-    Path("/dev/fd").symlink_to("/proc/self/fd")
-    call("umount2", "/outside", MNT_DETACH)
-    Path("/outside").rmdir()
-    set_flags("/", READ_ONLY, recursive=0)
-    socket.sethostname("box")
-    with socket.socket() as any_socket:
-        up = struct.pack("16sH14x", b"lo", IFF_UP)
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, up)
-
-
-def drop_privileges(setup: dict[str, Any]) -> None:
+def drop_privileges(setup: Setup) -> None:
     """Become nobody: for good where root started this, in a user namespace where asked for one.
 
     In a namespace of its own the number of processes is counted for this box alone.
     """
-    if setup["from_root"]:
+    if setup.from_root:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
-    if setup["new_user"]:
+    if setup.new_user:
         uid = os.getuid()
         gid = os.getgid()
         call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)  # else the maps below belong to root
@@ -169,12 +127,24 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def memory_held() -> int:
+    """Bytes of memory that all processes in sight hold, shared memory included."""
+    n_kilobytes = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for line in status.read_text().splitlines():
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    n_kilobytes += int(line.split()[1])
+    return n_kilobytes * 1024
+
+
 class Commands:
     """The commands under way, by their pids."""
 
-    def __init__(self, channel: socket.socket, folder: str):
+    def __init__(self, channel: socket.socket, setup: Setup):
         self._channel = channel
-        self._folder = folder
+        self._folder = setup.folder
+        self._memory_bytes = setup.memory_bytes
         self._ids: dict[int, int] = {}
 
     def serve(self) -> None:
@@ -188,8 +158,10 @@ class Commands:
         selector.register(wake, selectors.EVENT_READ, lambda: bool(wake.recv(4096)))
         goes_on = True
         while goes_on:
-            for key, _ in selector.select():
+            for key, _ in selector.select(LOOK_S if self._ids else None):
                 goes_on = key.data() and goes_on
+            if self._memory_bytes and memory_held() > self._memory_bytes:
+                os.kill(-1, signal.SIGKILL)  # all but this process, the first of the box
             self._report()
         for pid in self._ids:
             kill_group(pid)
@@ -266,15 +238,15 @@ class Commands:
             self._channel.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def main(setup: dict[str, Any]) -> None:
+def main(setup: Setup) -> None:
     """Put up the walls that are still missing, and serve."""
     with contextlib.suppress(PermissionError):
         os.setsid()
     os.umask(0o022)
     os.environ.pop("PWD", None)  # which bwrap sets
-    if setup["root"]:
-        build_root(setup["root"])
+    if setup.root:
+        build_root(setup.root)
     drop_privileges(setup)
-    seal(setup["has_walls"])
+    seal(setup.has_walls)
     with socket.socket(fileno=0) as channel:
-        Commands(channel, setup["folder"]).serve()
+        Commands(channel, setup).serve()

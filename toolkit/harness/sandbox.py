@@ -21,6 +21,7 @@ from toolkit.harness.box import Box, BoxError, CheckResult
 from toolkit.harness.contract import TextFile
 from toolkit.harness.inside import NOBODY, Limits
 from toolkit.harness.remedies import Machine, remedy
+from toolkit.harness.view import readable
 from toolkit.harness.walls import Kind
 from toolkit.harness.workspace import lay_files
 
@@ -71,8 +72,9 @@ class Sandbox:
         if not self._has_walls:
             return self.banner
         return (
-            f"{self.kind}: loopback only, no home, uid {NOBODY}; processes and disk are "
-            "limited for the whole, memory and CPU per process: no cgroup is delegated"
+            f"{self.kind}: loopback only, no home, uid {NOBODY}; {INSIDE.processes} processes, "
+            f"{walls.MEMORY_BYTES >> 30} GB of memory and {walls.DISK_BYTES >> 20} MB a folder for "
+            "the whole; CPU is limited per process, for no cgroup is used"
         )
 
     @property
@@ -123,7 +125,7 @@ class Sandbox:
             copy = Path(outside).resolve() / "build"
             await asyncio.to_thread(_copy, folder, copy, files)
             path = walls.FOLDER if self._has_walls else str(copy)
-            view = walls.readable(self.packages, self.paths)
+            view = readable(self.packages, self.paths)
             line = walls.command_line(self.kind, view, path)
             environment = walls.environment(self.kind, path, self.packages)
             box = Box(path, walls.python(self.kind), self._limits, self.banner)
@@ -170,7 +172,7 @@ def runs(kind: Kind) -> bool:
     with there:
         try:
             ended = subprocess.run(
-                walls.command_line(kind, walls.readable((), ()), walls.FOLDER),
+                walls.command_line(kind, readable((), ()), walls.FOLDER),
                 stdin=there.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -130,6 +130,8 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
         session = Session(log, f"build-{uuid4().hex[:6]}")
         stack.push_async_callback(stop, asyncio.create_task(watch()))
         figures = dict(await run_demo(out / "harness", session))
+    if figures["banner"]:
+        say(figures["banner"])
     rounds = quantity(figures["rounds"], "round")
     say(
         f"{figures['outcome']} after {rounds} "
