@@ -13,7 +13,7 @@ from hashlib import sha256
 from html import escape
 from io import StringIO
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.look import INKS, STYLE
 
@@ -157,7 +157,7 @@ def _attribute_name(argument: str) -> str:
     return key
 
 
-def _attribute(key: str, value: str | bool) -> str:
+def _attribute(key: str, value: str | Literal[True]) -> str:
     """An attribute with the space before it."""
     if value is True:
         return f" {key}"
