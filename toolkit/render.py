@@ -13,7 +13,7 @@ from hashlib import sha256
 from html import escape
 from io import StringIO
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.look import INKS, STYLE
 
@@ -75,6 +75,8 @@ CLOSED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 INK_NAMES = {"#000000": "ink", "#ffffff": "page"}
 """The name of each ink by its light colour, as matplotlib writes it."""
 INK_NAMES |= {ink.light: ink.name for ink in INKS.values() if len(ink.light) == 7}
+SHORT_CHARS = 40
+"""How long a text is at most that may stand all over a page."""
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -114,7 +116,18 @@ def _code_point(match: re.Match[str]) -> str:
 
 
 def _safe(value: object) -> str:
-    return value if isinstance(value, Html) else escape(visible(str(value)), quote=True)
+    if isinstance(value, Html):
+        return value
+    text = str(value)
+    return _escaped_short(text) if len(text) <= SHORT_CHARS else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    return escape(visible(text), quote=True)
+
+
+# the same classes, labels and numbers stand all over a page
+_escaped_short = lru_cache(maxsize=10_000)(_escaped)
 
 
 def tag(name: str, /, *children: object, **attributes: str | bool | None) -> Html:
@@ -157,7 +170,7 @@ def _attribute_name(argument: str) -> str:
     return key
 
 
-def _attribute(key: str, value: str | bool) -> str:
+def _attribute(key: str, value: str | Literal[True]) -> str:
     """An attribute with the space before it."""
     if isinstance(value, bool):
         return f" {key}"

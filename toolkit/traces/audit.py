@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import compress, repeat
 from math import isfinite
 from typing import Any
 
@@ -24,7 +24,8 @@ NOTHING = (None, "")
 # tuples, as Python makes a union anew each time that one is written out
 CONTAINERS = (dict, list)
 LISTS = (list, tuple)
-NUMBERS = (int, float)
+LEAF_TYPES = frozenset({str, int, float})
+FLAT_TYPES = LEAF_TYPES | {bool, type(None)}
 
 
 @dataclass(slots=True)
@@ -116,17 +117,16 @@ def values_in(values: list[Any]) -> Values:
     containers: set[int] = set()
     level = values
     for _ in range(MOST_LEVELS):
+        leaves.update(compress(level, map(LEAF_TYPES.__contains__, map(type, level))))
         deeper: list[Any] = []
-        for value in level:
-            if isinstance(value, str):
-                leaves.add(value)
-            elif isinstance(value, dict):
+        for value in [value for value in level if type(value) not in FLAT_TYPES]:
+            if isinstance(value, dict):
                 containers.add(id(value))
                 deeper.extend(value.values())
             elif isinstance(value, LISTS):
                 containers.add(id(value))
                 deeper.extend(value)
-            elif isinstance(value, NUMBERS) and not isinstance(value, bool):
+            elif isinstance(value, str | int | float):  # of a type of another library
                 leaves.add(value)
         if not deeper:
             return Values(leaves, containers)

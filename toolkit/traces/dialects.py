@@ -51,6 +51,7 @@ COSTS = Names(("cost_usd", "cost"))
 NOBODY = "unknown"
 """The actor where a message does not say who speaks."""
 ASPECTS = {
+    "kind": ("type", "thought"),
     "time": TIMES,
     "id": ("id", "message_id"),
     "agent": ("agent", "agent_name", "name"),

@@ -59,7 +59,7 @@ class Transcript:
         if listed and not any(is_message(message) for message in listed):
             raise RecordError("no message says who speaks", field="messages.0.role")
         for message in listed:
-            self.read(message, agent, branch)
+            self.append(parse_message(message), agent, branch)
 
     def read(
         self,

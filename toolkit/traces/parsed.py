@@ -86,7 +86,7 @@ def parse_message(message: Any) -> ParsedMessage:
     if parsed.actor == NOBODY:
         parsed.unread["role"] = fields.pop("role", None)
     aspects = aspects_of(tuple(fields))
-    kind = kind_of(fields)
+    kind = kind_of(fields) if "kind" in aspects else "words"
     _take_about(fields, aspects, kind, parsed)
     if kind == "words":
         _take_entries(fields, aspects, parsed)
@@ -121,8 +121,11 @@ def _take_about(
 def _take_entries(fields: dict[str, Any], aspects: frozenset[str], parsed: ParsedMessage) -> None:
     """Take the parts of a message from its fields; what is left over is extra."""
     content = fields.get("content")
-    is_apart = parsed.actor == "tool" or not PARTED.isdisjoint(aspects)
-    if isinstance(content, str) and content and not is_apart:
+    if isinstance(content, str) and content and PARTED.isdisjoint(aspects):
+        if parsed.actor == "tool":
+            parsed.is_answer = True
+            parsed.entries.append(result_of(fields))
+            return
         del fields["content"]
         parsed.extra = {name: value for name, value in fields.items() if value is not None}
         parsed.entries.append(Words(content, {}))
