@@ -75,22 +75,25 @@ class EvalConfig(Shown):
 
     @property
     def _asks_live(self) -> bool:
-        models = [self.model] if self.model else []
-        models += [each.model for each in self.rubrics]
+        models = [judge.model for judge in self.rubrics]
+        if self.model is not None:
+            models.append(self.model)
         return any(model.live for model in models)
 
     @classmethod
     def load(cls, path: str | Path) -> "EvalConfig":
         """Read a YAML file. Raises RecordError with the line and the field that are wrong."""
         source = read_text(path)
+        as_yaml = Path(path).with_suffix(".yaml")  # whatever its name, it is YAML
         try:
-            return validate(cls, fields_in(source, Path(path).with_suffix(".yaml")), str(path))
+            return validate(cls, fields_in(source, as_yaml), str(path))
         except RecordError as error:
             why = error.why
             if why.startswith("Unexpected"):
-                why += f": known are {', '.join(each.name for each in fields(cls))}"
+                known = [each.name for each in fields(cls)]
+                why += f": known are {', '.join(known)}"
             plainer = RecordError(why, str(path), error.line, error.field)
-            raise located(plainer, source, Path(path).with_suffix(".yaml")) from None
+            raise _located(plainer, source, path) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,4 +183,10 @@ class Finder:
 
     def _error(self, field: str, why: str) -> RecordError:
         error = RecordError(why, str(self._path), None, field)
-        return located(error, self._source, self._path.with_suffix(".yaml"))
+        return _located(error, self._source, self._path)
+
+
+def _located(error: RecordError, source: str, path: str | Path) -> RecordError:
+    """The same error, with the line of its field in the config's file."""
+    found = located(error, source, Path(path).with_suffix(".yaml"))
+    return RecordError(found.why, str(path), found.line, found.field)

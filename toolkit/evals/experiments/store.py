@@ -128,9 +128,7 @@ class Journal:
 
     async def granted(self, asked: Any) -> None:  # noqa: ARG002
         """Wait until what was asked for is stored, and granted: it is, where nobody else works.
-
-        Raises `sharing.Taken` where another worker has the trial, `metering.Outbid` where others
-        took the room for a call.
+        Raises `sharing.Taken` or `metering.Outbid` where another worker was quicker.
         """
         await self.stored()
 
