@@ -242,8 +242,8 @@ def test_what_was_repaired_stands_in_the_report(read):
     late = spans[2] | {"parentSpanId": "gone"}
     report = read(document([*spans[:2], spans[1], late])).report
     assert [note.split("): ")[1] for note in report.notes] == [
-        "1 spans came twice: each is read once",
-        "1 spans have a parent that is not in the file",
+        "1 span came twice: it is read once",
+        "1 span has a parent that is not in the file",
     ]
 
 

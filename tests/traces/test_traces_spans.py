@@ -94,7 +94,7 @@ def test_a_retry_is_a_branch_and_the_answer_that_went_on_is_the_main_line():
     trace = trace_of(spans, "a", {})
     assert said(trace) == ["Time?", "Two.", "Sure?", "Yes."]
     assert said(trace, "branch-1") == ["One."]
-    assert "1 branches leave the main line" in trace.meta[NOTES]
+    assert "1 branch leaves the main line" in trace.meta[NOTES]
 
 
 def test_a_sub_agent_is_a_branch_under_its_name():
@@ -181,9 +181,9 @@ def test_spans_that_come_twice_lost_parents_and_clocks_that_disagree_are_borne_a
     trace = trace_of([early_root, *CLOCK[:1], *CLOCK[:1], *late], "a", {})
     assert said(trace) == ["Time?", "clock", "noon", "Noon."]
     assert trace.meta[NOTES][:3] == [
-        "1 spans came twice: each is read once",
+        "1 span came twice: it is read once",
         "2 spans have a parent that is not in the file",
-        "1 spans start before their parent: clocks disagree",
+        "1 span starts before its parent: clocks disagree",
     ]
 
 

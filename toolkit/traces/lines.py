@@ -263,7 +263,8 @@ class Lines:
         n_branches = len(self._lines) - 1
         if n_branches < 1:
             return []
-        return [f"{n_branches} branches leave the main line"]
+        of_each = "branch leaves" if n_branches == 1 else "branches leave"
+        return [f"{n_branches} {of_each} the main line"]
 
 
 def _begins(line: Line, keys: Keys) -> bool:

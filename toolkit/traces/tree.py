@@ -32,12 +32,14 @@ class Tree:
                 n_again += 1
             if earlier is None or _fullness(span) > _fullness(earlier):
                 by_id[span.id] = span
-        self._note(n_again, "spans came twice: each is read once")
+        self._note(
+            n_again, "span came twice: it is read once", "spans came twice: each is read once"
+        )
         return by_id
 
-    def _note(self, n: int, what: str) -> None:
+    def _note(self, n: int, of_one: str, of_several: str) -> None:
         if n:
-            self.notes.append(f"{n} {what}")
+            self.notes.append(f"{n} {of_one if n == 1 else of_several}")
 
     def _note_odd_parents(self) -> None:
         n_roots = 0
@@ -48,9 +50,17 @@ class Tree:
             n_orphans += self._is_orphan(span)
             n_early += self._starts_too_early(span)
         if n_roots > 1:
-            self._note(n_roots, "spans have no parent: they are read side by side")
-        self._note(n_orphans, "spans have a parent that is not in the file")
-        self._note(n_early, "spans start before their parent: clocks disagree")
+            self.notes.append(f"{n_roots} spans have no parent: they are read side by side")
+        self._note(
+            n_orphans,
+            "span has a parent that is not in the file",
+            "spans have a parent that is not in the file",
+        )
+        self._note(
+            n_early,
+            "span starts before its parent: clocks disagree",
+            "spans start before their parent: clocks disagree",
+        )
 
     def _parent(self, span: Span) -> Span | None:
         return None if span.parent is None else self._by_id.get(span.parent)
@@ -115,7 +125,11 @@ class Tree:
             calls = [span for span in inside.get(wrapper.id, ()) if span.kind == "model"]
             if calls:
                 _pass_on(wrapper, calls)
-        self._note(len(inside), "spans of a model hold another one: that one is read")
+        self._note(
+            len(inside),
+            "span of a model holds another one: that one is read",
+            "spans of a model hold another one: that one is read",
+        )
 
     def speaking(self) -> list[Span]:
         """The spans that hold the conversation: those of models, else the outermost with words."""
