@@ -133,6 +133,7 @@ class Sandbox:
                 await box.begin(line, environment)
                 if self._has_walls:
                     await box.lay(copy)
+                    shutil.rmtree(copy, ignore_errors=True)  # a kill leaves no copy behind
                 yield box
             finally:
                 await box.close()
