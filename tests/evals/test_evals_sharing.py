@@ -258,7 +258,13 @@ async def test_errors_are_made_again_once_though_two_workers_retry_and_all_count
 
     def work(task, **options):
         return evaluate(
-            task, cases(8), [fine], concurrency=4, version="1", store=Session(log, "exp"), **options
+            task,
+            cases(24),
+            [fine],
+            concurrency=4,
+            version="1",
+            store=Session(log, "exp"),
+            **options,
         )
 
     async def fails(case):
@@ -268,9 +274,9 @@ async def test_errors_are_made_again_once_though_two_workers_retry_and_all_count
 
     halted = await asyncio.gather(*(work(fails, stop_after_errors=4) for _ in range(2)))
     assert all("ended in the same error" in one.conditions["halted"] for one in halted)
-    assert calls.total() < 8
+    assert calls.total() < 24
     await work(fails, stop_after_errors=None)
-    assert calls == {f"c{number}": 1 for number in range(8)}
+    assert calls == {f"c{number}": 1 for number in range(24)}
 
     async def works(case):
         calls[case.id] += 1
@@ -278,10 +284,10 @@ async def test_errors_are_made_again_once_though_two_workers_retry_and_all_count
         return case.id
 
     again = await asyncio.gather(*(work(works, retry=["errored"]) for _ in range(3)))
-    assert calls == {f"c{number}": 2 for number in range(8)}
+    assert calls == {f"c{number}": 2 for number in range(24)}
     for experiment in again:
-        assert [row.status for row in experiment.results] == ["scored"] * 8
-        assert [row.attempts for row in experiment.results] == [2] * 8
+        assert [row.status for row in experiment.results] == ["scored"] * 24
+        assert [row.attempts for row in experiment.results] == [2] * 24
 
 
 async def test_scores_that_are_missing_are_asked_for_by_one_worker():
