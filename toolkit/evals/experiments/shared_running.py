@@ -8,6 +8,7 @@ from hashlib import sha256
 from toolkit.evals.experiments.claims import ENDS
 from toolkit.evals.experiments.limiter import Slots
 from toolkit.evals.experiments.plan import Trial
+from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.experiments.running import Running
 from toolkit.evals.experiments.sharing import SharedJournal, Taken
 from toolkit.evals.experiments.status import GO_ON
@@ -39,6 +40,8 @@ class SharedRunning(Running):
         self._waiting: deque[Trial] = deque()
         self._wanted: set[str] = set()
         """The keys of the results that are to be made."""
+        self._of_others: dict[str, TrialResult] = {}
+        """What others made since the store was read: also before `run` knows what is wanted."""
         self._noted_usd = self._record.held_usd
         """What the ledger knows of what was spent before."""
         slots.share = self._share
@@ -50,6 +53,8 @@ class SharedRunning(Running):
     async def run(self, trials: Sequence[Trial]) -> None:
         """Make `trials` together with the other workers, until each has a result."""
         self._wanted = {trial.result_key for trial in trials}
+        for key in self._wanted & self._of_others.keys():
+            self.results[key] = self._of_others[key]
         await super().run(trials)
 
     async def _in_turn(self, trials: Sequence[Trial]) -> AsyncIterator[Trial]:
@@ -105,11 +110,8 @@ class SharedRunning(Running):
         """Take in what a worker wrote: its result, and what it means for the rest."""
         is_own = event.run == self._journal.run
         key = event.data.get("key")
-        if event.kind == "trial.result" and not is_own and key in self._wanted:
-            result = self._record.results[key]
-            self.results[key] = result
-            self._note(result)
-            self._report(len(self.results), self._n_planned)
+        if event.kind == "trial.result" and not is_own and key in self._record.results:
+            self._take_result(key, self._record.results[key])
         if event.kind in ENDS and is_own:
             self.stop("its lease ran out, and other workers have its trials")
         record = self._record
@@ -119,6 +121,13 @@ class SharedRunning(Running):
         self._slots.most = max(self._slots.most, record.most_under_way)
         self._slots.let_in()
         self._setting.limiter.let_in()
+
+    def _take_result(self, key: str, result: TrialResult) -> None:
+        self._of_others[key] = result
+        if key in self._wanted:
+            self.results[key] = result
+            self._note(result)
+            self._report(len(self.results), self._n_planned)
 
     def _is_missing(self) -> bool:
         return len(self.results) < self._n_planned
