@@ -323,3 +323,24 @@ async def test_one_log_in_memory_has_one_experiment_at_a_time():
 
     experiment = await evaluate(agent, cases(1), [fine], store=session)
     assert experiment.results[0].passed
+
+
+async def test_what_others_made_while_a_worker_joins_is_not_made_again():
+    log = SharedLog()
+    calls = Counter()
+
+    async def agent(case):
+        calls[case.id] += 1
+        return case.id
+
+    def work(session):
+        return evaluate(agent, cases(6), [fine], version="1", store=session)
+
+    class JoinsLate(Session):
+        async def start_run(self, *arguments, **options):
+            await work(Session(log, "exp"))
+            return await super().start_run(*arguments, **options)
+
+    experiment = await work(JoinsLate(log, "exp"))
+    assert calls == {f"c{number}": 1 for number in range(6)}
+    assert [row.status for row in experiment.results] == ["scored"] * 6
