@@ -7,14 +7,17 @@ import shlex
 from collections import Counter
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from toolkit.cli import app
-from toolkit.evals import Experiment, TrialResult
+from toolkit.evals import Experiment, Label, LabelStore, TrialResult
 from toolkit.evals.experiments.decision import EXIT_CODES
+from toolkit.harbor import load_labels
+from toolkit.tour import class_traces
 from toolkit.traces.formats import known_formats
 
 ROOT = Path(__file__).parents[1]
@@ -23,8 +26,15 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("note
 COMMANDS = ("pip install uv && uv run fieldbook tour", "pip install uv && uv run pytest")
 SHOWN = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", README, re.DOTALL)
 """Each block of code, and what it is said to print."""
+COLUMNS_SHOWN = 90
+"""Of a block of code, on a page of 1,012 px with a column beside it."""
 WORKFLOW = re.compile(r"```yaml\n(on: .+?)```", re.DOTALL)
 POLICY = "name: refunds\nmin_pass_rate: 0.8\nmargin: 0.1\n"
+
+
+def targets_of(page: Path) -> list[str]:
+    """Where the links and pictures of a page lead, in Markdown and in HTML."""
+    return re.findall(r"""(?:\]\(|(?:href|src)=")([^)"]+)""", page.read_text())
 
 
 def names_in_map() -> set[str]:
@@ -83,11 +93,64 @@ async def test_a_block_of_code_runs_as_it_stands_and_prints_what_is_said(
     assert capsys.readouterr().out == printed
 
 
+async def test_the_block_about_your_labels_measures_a_judge_by_what_a_person_labelled(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("FIELDBOOK_TRACES", str(ROOT / "data" / "harbor" / "traces.jsonl"))
+    monkeypatch.setenv("FIELDBOOK_OUT", str(tmp_path))
+    _, label_file = class_traces()
+    store = LabelStore(label_file, make=True)
+    for number, label in enumerate(load_labels()[:40]):
+        verdict = "defer" if number == 0 else label.verdict
+        store.add(Label(label.trace_id, "ada", verdict, label.why))
+    page = (ROOT / "notebooks" / "pages" / "exports.md").read_text()
+    (code,) = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    block = compile(code, "exports.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    defined: dict[str, Any] = {}
+    await eval(block, defined)
+    tpr, tnr = capsys.readouterr().out.splitlines()
+    assert tpr.startswith("TPR 0.")
+    assert tnr.startswith("TNR 0.")
+    assert defined["alignment"].n == 39
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_link_and_picture_of_a_page_leads_to_a_file_of_the_repository(page):
-    targets = re.findall(r"\]\(([^)#]+)", page.read_text())
-    files = [target for target in targets if "://" not in target]
-    assert [target for target in files if not (page.parent / target).exists()] == []
+    files = [target for target in targets_of(page) if target and "://" not in target]
+    assert [
+        target for target in files if not (page.parent / target.partition("#")[0]).exists()
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_link_into_a_page_leads_to_one_of_its_headings(page):
+    for target in targets_of(page):
+        file, _, heading = target.partition("#")
+        if heading and "://" not in file:
+            text = ((page.parent / file) if file else page).read_text()
+            titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+            words = [re.sub(r"[^a-z0-9 -]", "", title.lower()) for title in titles]
+            assert heading in [title.replace(" ", "-") for title in words]
+
+
+def test_each_picture_of_the_front_page_opens_in_full_size():
+    pictures = re.findall(r"notebooks/images/\w+\.png", README)
+    shown = re.findall(r'(?:<img src="|!\[[^\]]+\]\()(notebooks/images/\w+\.png)', README)
+    assert len(shown) == 7
+    for picture in shown:
+        assert pictures.count(picture) == 2  # what is shown, and where a click leads
+
+
+def test_no_table_of_the_front_page_has_an_empty_header():
+    rows = [line for line in README.splitlines() if line.startswith("|")]
+    assert rows
+    assert [row for row in rows if not row.strip("| ")] == []
+
+
+def test_no_line_of_code_on_the_front_page_is_cut_at_the_width_of_a_code_host():
+    fences = re.findall(r"```\w+\n(.+?)```", README, re.DOTALL)
+    lines = [line for fence in fences for line in fence.splitlines()]
+    assert [line for line in lines if len(line) > COLUMNS_SHOWN] == []
 
 
 def test_the_list_of_the_course_names_each_notebook():
