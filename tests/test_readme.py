@@ -147,8 +147,9 @@ def test_no_table_of_the_front_page_has_an_empty_header():
     assert [row for row in rows if not row.strip("| ")] == []
 
 
-def test_no_line_of_code_on_the_front_page_is_cut_at_the_width_of_a_code_host():
-    fences = re.findall(r"```\w+\n(.+?)```", README, re.DOTALL)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_line_of_code_of_a_page_is_cut_at_the_width_of_a_code_host(page):
+    fences = re.findall(r"```\w+\n(.+?)```", page.read_text(), re.DOTALL)
     lines = [line for fence in fences for line in fence.splitlines()]
     assert [line for line in lines if len(line) > COLUMNS_SHOWN] == []
 
