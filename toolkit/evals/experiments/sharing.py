@@ -234,10 +234,16 @@ class SharedJournal(Journal):
         data = {"trial": trial, "turn": self.record.turns[trial], "limit": self.limit()}
         return Taken, self._ask(CLAIM, data)
 
-    def reserve(self, data: dict[str, Any], held_usd: float) -> Any:
+    def reserve(self, data: dict[str, Any], held_usd: float, open_usd: float) -> Any:
         """Ask for a call; see `Journal.reserve`."""
-        data = data | {"held_usd": held_usd, "cap_usd": self.cap_usd}
-        return Outbid, self._ask("trial.reserved", data)
+        held = {"held_usd": held_usd, "open_usd": open_usd, "cap_usd": self.cap_usd}
+        return Outbid, self._ask("trial.reserved", data | held)
+
+    def settle(self, data: dict[str, Any], held_usd: float, open_usd: float) -> None:
+        """Say what the calls of a trial cost; see `Journal.settle`."""
+        if self.cap_usd is not None:
+            held = {"held_usd": held_usd, "open_usd": open_usd}
+            self.put("trial.reserved", data | {"usd": 0.0} | held)
 
     def _ask(self, kind: str, data: dict[str, Any]) -> "asyncio.Future[Decision]":
         event_id = fresh_id()

@@ -122,9 +122,14 @@ class Journal:
         """Ask for a trial, by its key; `granted` waits for the answer."""
         return None
 
-    def reserve(self, data: dict[str, Any], held_usd: float) -> Any:  # noqa: ARG002
-        """Ask for a call of a trial, which may have cost `held_usd` so far, this call included."""
+    def reserve(self, data: dict[str, Any], held_usd: float, open_usd: float) -> Any:  # noqa: ARG002
+        """Ask for a call of a trial, which may have cost `held_usd` so far, this call included;
+        `open_usd` of that is for calls that are under way.
+        """
         self.put("trial.reserved", data)
+
+    def settle(self, data: dict[str, Any], held_usd: float, open_usd: float) -> None:
+        """Say what a trial's calls cost once one has ended: others may spend what it left."""
 
     async def granted(self, asked: Any) -> None:  # noqa: ARG002
         """Wait until what was asked for is stored, and granted: it is, where nobody else works.

@@ -69,7 +69,9 @@ class TrialRun:
         self._why_unwritten = ""
         """Why the answer cannot be written."""
         self._claim: Any = None
-        self._meter = TrialMeter(setting.ledger, setting.limiter, self._write_reserved)
+        self._meter = TrialMeter(
+            setting.ledger, setting.limiter, self._write_reserved, self._write_settled
+        )
 
     @property
     def cost_usd(self) -> float:
@@ -254,7 +256,13 @@ class TrialRun:
         about = {"trial": self.trial.key, "attempt": self.attempts}
         call = about | {"usd": usd, "provider": provider, "at_once": at_once}
         journal = self._setting.journal
-        await journal.granted(journal.reserve(call, self._meter.held_usd - self._told_usd))
+        held_usd = self._meter.held_usd - self._told_usd
+        await journal.granted(journal.reserve(call, held_usd, self._meter.open_usd))
+
+    def _write_settled(self) -> None:
+        about = {"trial": self.trial.key, "attempt": self.attempts}
+        held_usd = self._meter.held_usd - self._told_usd
+        self._setting.journal.settle(about, held_usd, self._meter.open_usd)
 
     def _write(self, kind: str, data: dict[str, Any]) -> None:
         about = {"trial": self.trial.key, "attempt": self.attempts}
