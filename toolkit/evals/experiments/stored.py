@@ -24,15 +24,23 @@ def stored_score(score: Score, name: str) -> Score:
     value = score.value
     if isinstance(value, bool) and not score.why and name == score.name:
         return score
-    why = stored_text(score.why)
+    why = stored_text(str(score.why))
     if isinstance(value, str):
         value = stored_text(value)
     elif value is not None and not isinstance(value, bool):
-        value = float(value)
-        if not math.isfinite(value):
-            why = f"the scorer returned {value}"
-            value = None
+        value, why = _stored_number(value, why)
     return Score(stored_text(name), value, why, score.version, score.step)
+
+
+def _stored_number(value: Any, why: str) -> tuple[float | None, str]:
+    """A number, and why; what is none, is not finite or is too large for a float is no score."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        return None, f"the scorer returned no number that can be kept: {error}"
+    if not math.isfinite(number):
+        return None, f"the scorer returned {number}"
+    return number, why
 
 
 def stored_result(result: TrialResult) -> TrialResult:

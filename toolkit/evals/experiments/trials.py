@@ -26,6 +26,7 @@ from toolkit.evals.scorers.scorers import Score, Scorer, as_scores, call, name_o
 from toolkit.models.deadline import within
 from toolkit.models.ledger import Ledger
 from toolkit.models.meter import metered_by
+from toolkit.tasks import cancelled_from_within
 from toolkit.traces import Trace
 
 
@@ -182,8 +183,12 @@ class TrialRun:
                 return await returned
         except TimeoutError as error:
             why = str(error) or f"no score within {self._setting.timeout_s:g} s"
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             why = f"{type(error).__name__}: {error}"
+        except asyncio.CancelledError:
+            if not cancelled_from_within():
+                raise
+            why = "the scorer was cancelled from within"
         return Score(name_of(scorer), None, why)
 
     def _write_answer(self) -> None:
