@@ -137,6 +137,7 @@ WRONG = {
         "say live: true, or price: 0",
     ),
     "no YAML": ({"dataset": "[cases"}, "not YAML"),
+    "YAML without end": ({"dataset": "[" * 9000}, "nested too deeply"),
 }
 
 
