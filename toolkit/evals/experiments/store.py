@@ -22,6 +22,8 @@ from toolkit.traces import Trace
 ACTOR = "experiment"
 SOON_S = 0.1
 """An event that nobody waits for is stored by then, with those that came meanwhile."""
+ANSWERS = frozenset({"trial.trace", "trial.result", "trial.given_up"})
+"""The kinds of events that come once the task was called."""
 GROUP = 500
 """Events that are stored together, at most: an atomic batch of JetStream holds 1,000."""
 
@@ -249,14 +251,14 @@ class Recorded:
         elif kind == "trial.reserved":
             before_usd = self._reserved_usd.get(attempt, 0.0)
             self._reserved_usd[attempt] = before_usd + event.usd
-        else:
+        elif kind in ANSWERS:  # any other is of a later version
             self._reserved_usd.pop(attempt, None)
             self.spent_usd += event.usd
             if kind == "trial.trace":
                 self.answers[event.trial] = event
                 return
             self.in_flight[event.trial].discard(attempt)
-            if event.result is not None:
+            if kind == "trial.result" and event.result is not None:
                 self._keep(event, event.result)
 
     def _keep(self, event: "TrialEvent", result: TrialResult) -> None:
