@@ -9,7 +9,8 @@ them come to the same answer, without asking each other.
   ``limit`` are under way, those of all workers together. What a worker writes of a trial that it
   did not get does not count.
 - A call is reserved by ``trial.reserved``. It may be made where all that was spent or is reserved,
-  by all workers together, leaves room for it under its ``cap_usd``.
+  by all workers together, leaves room for it under its ``cap_usd``. Once it has ended, another of 0
+  dollars says what the attempt has cost: what the call left of its worst case is free again.
 - A worker whose run is ended has no trial any more, and its fence refuses what it still writes.
 """
 

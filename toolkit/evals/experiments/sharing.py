@@ -76,7 +76,7 @@ async def open_journal(
     return record, SharedJournal(shared, record, lease_s)
 
 
-class Fenced:
+class FencedStore:
     """A store to which the writes of one run go, each under its fence."""
 
     def __init__(self, store: SharedStore, lease_s: float):
@@ -110,7 +110,7 @@ class SharedJournal(Journal):
     """The journal of one worker. It follows what the others write, too."""
 
     def __init__(self, store: SharedStore, record: SharedRecord, lease_s: float):
-        self._fenced = Fenced(store, lease_s)
+        self._fenced = FencedStore(store, lease_s)
         super().__init__(self._fenced)
         self.record = record
         self.limit: Callable[[], int] = lambda: 1
