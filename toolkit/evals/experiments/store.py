@@ -17,7 +17,6 @@ from typing import Any, Protocol
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.events import Event, Outcome, fresh_id
 from toolkit.records import RecordError, validate
-from toolkit.traces import Trace
 
 ACTOR = "experiment"
 SOON_S = 0.1
@@ -299,11 +298,3 @@ async def recorded(store: ExperimentStore | None, wanted: Container[str]) -> Rec
         async for event in store.read(follow=False):
             fold.apply(event)
     return fold
-
-
-def trace_from(data: Any) -> Trace | None:
-    """The trace that a store holds; None where it could not be kept, or cannot be read."""
-    try:
-        return validate(Trace, data)
-    except RecordError:
-        return None

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.scorers.scorers import Score
 from toolkit.events import well_formed
+from toolkit.records import RecordError, validate
 from toolkit.traces import Trace
 
 MOST_CHARS = 10_000
@@ -72,3 +73,11 @@ def json_of_trace(trace: Trace) -> tuple[Any, str]:
         return TRACES.dump_python(trace, mode="json", exclude_defaults=True), ""
     except Exception as error:  # objects of the task's own are asked to be JSON here
         return None, stored_text(f"the trace is no JSON: {type(error).__name__}: {error}")
+
+
+def trace_from(data: Any) -> Trace | None:
+    """The trace that a store holds; None where it could not be kept, or cannot be read."""
+    try:
+        return validate(Trace, data)
+    except RecordError:
+        return None

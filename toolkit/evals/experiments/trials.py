@@ -13,13 +13,14 @@ from toolkit.evals.experiments.metering import TrialMeter
 from toolkit.evals.experiments.plan import Trial
 from toolkit.evals.experiments.result import TrialResult, trial_outcome
 from toolkit.evals.experiments.retrying import pause_before_retry_s
-from toolkit.evals.experiments.store import Journal, Recorded, trace_from
+from toolkit.evals.experiments.store import Journal, Recorded
 from toolkit.evals.experiments.stored import (
     json_of_result,
     json_of_trace,
     stored_result,
     stored_score,
     stored_text,
+    trace_from,
 )
 from toolkit.evals.experiments.tasks import TaskCaller, TaskFailed, trace_of
 from toolkit.evals.scorers.scorers import Score, Scorer, as_scores, call, name_of
