@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -59,8 +60,9 @@ def eval_(
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except Exception as error:
         message = message_for_user(error)
-        if message is None:
-            raise
+        if message is None:  # a bug: its own exit code would say that some trials were not made
+            traceback.print_exc()
+            message = repr(error)
         print(f"fieldbook eval: {printable(message)}", file=sys.stderr)
         raise typer.Exit(EXIT_BROKEN) from None
     if as_json:

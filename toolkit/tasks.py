@@ -21,6 +21,14 @@ async def shielded(operation: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def cancelled_from_within() -> bool:
+    """Whether a CancelledError is that of something that the current task waited for, and nobody
+    has cancelled the task itself.
+    """
+    current = asyncio.current_task()
+    return current is None or not current.cancelling()
+
+
 async def stop(task: "asyncio.Task[Any]") -> None:
     """Cancel `task` and wait until it has ended. An error of its own is raised."""
     task.cancel()

@@ -14,7 +14,7 @@ LIMIT = 2
 CAP_USD = 3.0
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(("claim", "reserve", "result", "give up", "end", "join")),
+        st.sampled_from(("claim", "reserve", "settle", "result", "give up", "end", "join")),
         st.sampled_from(WORKERS),
         st.sampled_from(TRIALS),
         st.integers(0, 2),
@@ -68,6 +68,12 @@ def test_no_trial_has_two_workers_and_no_limit_or_cap_is_passed(steps):
             held_usd = referee.held_usd[key] + usd
             if referee.write("trial.reserved", worker, held_usd=held_usd, **call):
                 referee.held_usd[key] += usd
+        elif what == "settle" and has_trial and referee.held_usd[f"{trial}-{attempts[trial]}"]:
+            key = f"{trial}-{attempts[trial]}"
+            referee.held_usd[key] /= 2  # the half of the worst case
+            held_usd = referee.held_usd[key]
+            call = {"trial": trial, "attempt": attempts[trial], "usd": 0.0, "held_usd": held_usd}
+            assert referee.write("trial.reserved", worker, **call), "what it cost is no question"
         elif what in ("result", "give up") and has_trial:
             key = f"{trial}-{attempts[trial]}"
             kind = "trial.result" if what == "result" else "trial.given_up"
@@ -117,3 +123,20 @@ def test_a_refused_call_settles_what_its_attempt_has_cost_so_far():
     assert referee.write("trial.reserved", "ann", usd=2.0, held_usd=2.0, **call)
     assert not referee.write("trial.reserved", "ann", usd=3.0, held_usd=3.5, **call)
     assert referee.record.held_usd == 0.5, "the first call cost a quarter of its worst case"
+
+
+def test_what_may_come_back_are_the_calls_of_others_that_are_under_way():
+    referee = Referee()
+    referee.write("run.started", "ann")
+    referee.write("claim.asked", "ann", trial="t1", turn=0, limit=4)
+    call = {"trial": "t1", "attempt": 1}
+    referee.write("trial.reserved", "ann", usd=2.0, held_usd=2.0, open_usd=2.0, **call)
+    assert referee.record.others_can_free_usd("ben") == 2.0
+    assert referee.record.others_can_free_usd("ann") == 0
+    referee.write("trial.reserved", "ann", usd=0.0, held_usd=0.5, open_usd=0.0, **call)
+    assert referee.record.others_can_free_usd("ben") == 0
+    assert referee.record.held_usd == 0.5
+    referee.write("trial.reserved", "ann", usd=1.0, held_usd=1.5, open_usd=1.0, **call)
+    referee.write("trial.result", "ann", usd=0.75, **call)
+    assert referee.record.others_can_free_usd("ben") == 0
+    assert referee.record.held_usd == 0.75

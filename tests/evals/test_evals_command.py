@@ -137,6 +137,7 @@ WRONG = {
         "say live: true, or price: 0",
     ),
     "no YAML": ({"dataset": "[cases"}, "not YAML"),
+    "YAML without end": ({"dataset": "[" * 9000}, "nested too deeply"),
 }
 
 
@@ -161,6 +162,25 @@ def test_what_a_config_names_is_refused_with_3_where_it_is_broken(folder):
     assert (run.exit_code, "cases.jsonl:2" in run.stderr) == (3, True)
     assert called("absent.yaml").exit_code == 3
     assert called("--no-such-option").exit_code == 3
+
+
+def test_what_ends_the_program_or_is_no_function_is_broken_and_never_0(folder):
+    name = next(folder.glob("agent_*.py")).stem
+    (folder / f"{name}_quits.py").write_text("raise SystemExit(0)")
+    with (folder / f"{name}.py").open("a") as module:
+        module.write("\n\nCONSTANT = 5\n\n\ndef quits(*arguments):\n    raise SystemExit(0)\n")
+    broken = {
+        "eval.yaml:2: field task": {"task": f"{name}_quits:answer"},
+        "CONSTANT is no function": {"task": f"{name}:CONSTANT"},
+        "field audit: it ended the program": {"audit": f"{name}:quits"},
+        "and not a CaseAudit": {"audit": "builtins:len"},
+    }
+    for why, fields in broken.items():
+        run = called(config_in(folder, **fields))
+        assert (run.exit_code, why in run.stderr) == (3, True), run.output
+    assert not calls(folder)
+    run = called(config_in(folder, scorers=f"[{name}:quits]"))
+    assert (run.exit_code, calls(folder).total()) == (1, 12), run.output
 
 
 def test_a_store_that_another_process_writes_is_refused(folder):

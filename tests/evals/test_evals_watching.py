@@ -117,6 +117,23 @@ async def test_a_resumed_experiment_counts_what_was_recorded_and_no_case_that_is
     assert (await watched(store)).rate.words == again.rate().words
 
 
+def test_a_kind_of_a_later_version_ends_no_trial_and_a_result_without_a_key_is_no_error():
+    script = Script()
+    script.begin()
+    script.trial(0)
+    result = {"case": "c0", "trial": 0, "status": "scored", "passed": True}
+    script.trial(0, kind="trial.reviewed", key=KEYS[0], result=result, usd=1.0)
+    status = script.status()
+    assert (status.n_done, status.n_running, status.spent_usd) == (0, 1, 0)
+    script.add("experiment.planned", keys="")
+    script.trial(0, kind="trial.result", key="", result=result)
+    assert script.status().counts["passed"] == 0
+    unplanned = Script()
+    unplanned.add("experiment.started", planned=1)
+    unplanned.trial(0, kind="trial.result", key="", result=result)
+    assert unplanned.status().n_done == 1
+
+
 def test_a_trial_that_two_workers_began_counts_once_and_is_under_way_once():
     script = Script()
     script.begin("r1")

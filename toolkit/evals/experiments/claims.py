@@ -9,7 +9,8 @@ them come to the same answer, without asking each other.
   ``limit`` are under way, those of all workers together. What a worker writes of a trial that it
   did not get does not count.
 - A call is reserved by ``trial.reserved``. It may be made where all that was spent or is reserved,
-  by all workers together, leaves room for it under its ``cap_usd``.
+  by all workers together, leaves room for it under its ``cap_usd``. Once it has ended, another of 0
+  dollars says what the attempt has cost: what the call left of its worst case is free again.
 - A worker whose run is ended has no trial any more, and its fence refuses what it still writes.
 """
 
@@ -47,9 +48,11 @@ class Reservation:
     trial: str
     attempt: int
     usd: float
-    """What the call may cost."""
+    """What the call may cost; 0 where a call has ended, and what it cost is said."""
     held_usd: float
     """What the attempt may have cost so far, this call included."""
+    open_usd: float = 0.0
+    """Of that, what is for calls that are under way, and may come back."""
     cap_usd: float | None = None
 
 
@@ -73,6 +76,8 @@ class SharedRecord(Recorded):
     """The claims that held, by the key of the trial."""
     usd_of: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """What each worker's calls may have cost so far, by its run."""
+    _open_usd: dict[str, float] = field(default_factory=dict)
+    """What is reserved for calls that are under way, by the key of the trial."""
     _refused: set[tuple[str, str]] = field(default_factory=set)
     """Runs and trials that they claimed in vain."""
 
@@ -112,6 +117,8 @@ class SharedRecord(Recorded):
         if event.kind == "trial.reserved" and "held_usd" in event.data:
             return self._reserve(validate(Reservation, event.data))
         self._apply_to_trial(event.kind, validate(TrialEvent, event.data))
+        if event.kind != "trial.reserved":
+            self._open_usd.pop(trial, None)
         if event.kind == "trial.result":
             self.owners.pop(trial, None)
         return True
@@ -134,10 +141,12 @@ class SharedRecord(Recorded):
         attempt = f"{call.trial}-{call.attempt}"
         settled_usd = call.held_usd - call.usd
         self._reserved_usd[attempt] = settled_usd
+        self._open_usd[call.trial] = call.open_usd - call.usd
         cap_usd = call.cap_usd
         if cap_usd is not None and self.held_usd + call.usd > cap_usd + ROUNDING_USD:
             return False
         self._reserved_usd[attempt] += call.usd
+        self._open_usd[call.trial] = call.open_usd
         return True
 
     def _end(self, run: str) -> None:
@@ -167,10 +176,9 @@ class SharedRecord(Recorded):
         return each + (runs.index(run) < left_over)
 
     def others_can_free_usd(self, run: str) -> float:
-        """Dollars that are reserved for calls of other workers, and may come back."""
+        """Dollars that are reserved for calls of other workers that are under way."""
         usd = 0.0
         for trial, owner in self.owners.items():
             if owner != run:
-                attempt = f"{trial}-{self.attempts[trial]}"
-                usd += self._reserved_usd.get(attempt, 0.0)
+                usd += self._open_usd.get(trial, 0.0)
         return usd

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from toolkit.evals.experiments.limiter import Limiter, Slots
 from toolkit.evals.experiments.plan import Trial
 from toolkit.evals.experiments.store import ExperimentStore, Journal, Recorded
 from toolkit.events import Event, Outcome
-from toolkit.tasks import stop
+from toolkit.tasks import shielded, stop
 
 logger = logging.getLogger(__name__)
 
@@ -111,13 +111,19 @@ async def kept(
         outcome = "cancelled"
         raise
     finally:
-        if listener:
-            await stop(listener)
-        if outcome == "error":
-            with suppress(Exception):  # the error of the block is the one to raise
-                await journal.end(outcome)
-        else:
-            await journal.end(outcome)
+        # cancelled once more, it ends all the same: else its lease would be renewed for ever
+        await shielded(_end(journal, listener, outcome))
+
+
+async def _end(journal: Journal, listener: "asyncio.Task[None] | None", outcome: Outcome) -> None:
+    """Stop listening, and end the run."""
+    if listener:
+        await stop(listener)
+    try:
+        await journal.end(outcome)
+    except Exception:
+        if outcome != "error":  # the error of the block is the one to raise
+            raise
 
 
 async def _listen_or_say(store: ExperimentStore, journal: Journal, controls: Controls) -> None:

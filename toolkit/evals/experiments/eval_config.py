@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from toolkit.errors import message_for_user
+from toolkit.evals.experiments.case_audit import CaseAudit
 from toolkit.evals.experiments.dataset import Dataset
 from toolkit.evals.experiments.model_task import ModelSpec, connect, model_task
 from toolkit.evals.experiments.plan import checked_scorers, plan
@@ -139,6 +140,9 @@ async def work_of(config: EvalConfig, path: Path, stack: AsyncExitStack) -> Work
     if config.audit:
         audit_of = finder.function("audit", config.audit)
         audit = finder.get("audit", audit_of, list(dataset))
+        if not isinstance(audit, CaseAudit):
+            kind = type(audit).__name__
+            raise finder.error("audit", f"{config.audit} gave {kind}, and not a CaseAudit")
     return Work(task, dataset, tuple(scorers), audit)
 
 
@@ -164,24 +168,30 @@ class Finder:
             return make(*arguments)
         except RecordError:
             raise  # it names a file and a line of its own
+        except SystemExit as error:
+            raise self.error(field, f"it ended the program: {error!r}") from error
         except Exception as error:  # whatever the user's code raises
-            raise self._error(field, message_for_user(error) or repr(error)) from error
+            raise self.error(field, message_for_user(error) or repr(error)) from error
 
     def function(self, field: str, named: str) -> Any:
         """What ``module:function`` names."""
         module_name, colon, name = named.partition(":")
         if not (module_name and colon and name):
-            raise self._error(field, f"{named!r} is not module:function")
+            raise self.error(field, f"{named!r} is not module:function")
         try:
             module = importlib.import_module(module_name)
-        except Exception as error:  # whatever the user's module raises when it is imported
+        except (Exception, SystemExit) as error:  # whatever the user's module raises
             why = f"{module_name} cannot be imported: {type(error).__name__}: {error}"
-            raise self._error(field, why) from error
+            raise self.error(field, why) from error
         if not hasattr(module, name):
-            raise self._error(field, f"{module_name} has no {name}")
-        return getattr(module, name)
+            raise self.error(field, f"{module_name} has no {name}")
+        found = getattr(module, name)
+        if not callable(found) and not hasattr(found, "score_all"):
+            raise self.error(field, f"{named} is no function: it is {type(found).__name__}")
+        return found
 
-    def _error(self, field: str, why: str) -> RecordError:
+    def error(self, field: str, why: str) -> RecordError:
+        """An error that names a field, and its line."""
         error = RecordError(why, str(self._path), None, field)
         return _located(error, self._source, self._path)
 

@@ -72,7 +72,8 @@ async def evaluate(
     trials : int
         Of each case.
     concurrency : int
-        Trials at once, and calls at once to each provider, by the task and by judges together.
+        Trials at once, and calls at once to each provider, by the task and by judges together; of
+        all workers, where several share the store.
     store : Session, optional
         Where it is kept, and from where it is watched, paused, tuned and stopped: ``cancel``, and
         ``steer`` with "pause", "resume", "stop" or "concurrency 4". In memory by default.
@@ -109,7 +110,13 @@ async def evaluate(
     Raises
     ------
     UsageError
-        For no case, two cases with one id, two scorers with one name.
+        For no case, two cases with one id, two scorers with one name, a task that is no function.
+    Unavailable
+        Where another process, or another call, is writing the store, and it is not shared.
+    ConnectionError
+        Where the store takes nothing more: call it again, and it goes on.
+    LeaseLost
+        Where this worker was silent for longer than `lease_s`.
 
     Examples
     --------

@@ -39,6 +39,8 @@ class TrialMeter:
         Gets the worst case of each call, in dollars, before the call is made; its provider, and
         the most calls that were under way there at once. It raises Outbid where the call may not
         be made yet.
+    settled : callable
+        Is called when a call has ended, and what it cost is known.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class TrialMeter:
         ledger: Ledger,
         limiter: Limiter,
         reserved: Callable[[float, str, int], Awaitable[None]],
+        settled: Callable[[], None],
     ):
         self._ledger = ledger
         self._limiter = limiter
         self._reserved = reserved
+        self._settled = settled
         self._numbers: list[int] = []
         self._pushed_back: float | None = None
         """When a server refused the last call for now: until the next one, the trial waits."""
@@ -122,6 +126,7 @@ class TrialMeter:
         numbers, slots = admitted
         self._ledger.end(numbers, state, status, usage, why)
         slots.give_back()
+        self._settled()
         if status is not None and (status == TOO_MANY or status >= SERVER_ERROR):
             self._pushed_back = time.monotonic()
 
@@ -142,6 +147,12 @@ class TrialMeter:
     def held_usd(self) -> float:
         """Dollars that may have been spent at most."""
         return sum(self._ledger.attempts[number].held_usd for number in self._numbers)
+
+    @property
+    def open_usd(self) -> float:
+        """The worst case of the calls that are under way."""
+        attempts = [self._ledger.attempts[number] for number in self._numbers]
+        return sum(attempt.held_usd for attempt in attempts if attempt.state == "open")
 
     @property
     def source(self) -> Source | None:

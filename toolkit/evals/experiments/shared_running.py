@@ -119,6 +119,8 @@ class SharedRunning(Running):
         open_usd = record.others_can_free_usd(self._journal.run)
         self._setting.ledger.count_elsewhere(elsewhere_usd, open_usd)
         self._slots.most = max(self._slots.most, record.most_under_way)
+        if not self._is_missing():
+            self._slots.tune(paused=False)  # whoever waits for a turn has nothing left to do
         self._slots.let_in()
         self._setting.limiter.let_in()
 

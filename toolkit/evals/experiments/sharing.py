@@ -76,7 +76,7 @@ async def open_journal(
     return record, SharedJournal(shared, record, lease_s)
 
 
-class Fenced:
+class FencedStore:
     """A store to which the writes of one run go, each under its fence."""
 
     def __init__(self, store: SharedStore, lease_s: float):
@@ -110,7 +110,7 @@ class SharedJournal(Journal):
     """The journal of one worker. It follows what the others write, too."""
 
     def __init__(self, store: SharedStore, record: SharedRecord, lease_s: float):
-        self._fenced = Fenced(store, lease_s)
+        self._fenced = FencedStore(store, lease_s)
         super().__init__(self._fenced)
         self.record = record
         self.limit: Callable[[], int] = lambda: 1
@@ -129,6 +129,8 @@ class SharedJournal(Journal):
         self._following: asyncio.Task[None] | None = None
         self._watches: dict[str, asyncio.Task[None]] = {}
         """Over the leases of the others, by their runs."""
+        self._alive: set[str] = set()
+        """Runs of others that gave a sign of life since this worker joined."""
 
     @property
     def heard(self) -> int:
@@ -145,22 +147,43 @@ class SharedJournal(Journal):
         async with asyncio.timeout(DECISION_TIMEOUT_S):
             while self.run not in self.record.workers:
                 await self.news()
-        self._heard = min(self.record.workers.values())
+        if await self._was_asked():
+            await self._dead_are_ended()
+        self._heard = self._first_joined_at()
+
+    async def _was_asked(self) -> bool:
+        """Whether somebody has asked for anything since the first worker joined."""
+        begin = self._first_joined_at()
+        async for _ in self._fenced.read(begin, follow=False, lane="control"):
+            return True
+        return False
+
+    def _first_joined_at(self) -> int:
+        """The place at which the first of the workers that are there has joined."""
+        return min(self.record.workers.values(), default=self.joined_at)
+
+    async def _dead_are_ended(self) -> None:
+        """Wait until each other worker gave a sign of life, or is ended: what was asked of the dead
+        does not count for this one.
+        """
+        others = set(self.record.workers) - {self.run}
+        while (others & set(self.record.workers)) - self._alive:
+            await self.news()
 
     async def end(self, outcome: Outcome) -> None:
         """Leave the workers."""
-        watches = list(self._watches.values())
-        tasks = [*watches, self._following] if self._following else watches
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        if self._held is None:  # it has not joined
-            return
         try:
-            await super().end(outcome)
+            watches = list(self._watches.values())
+            tasks = [*watches, self._following] if self._following else watches
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+            if self._held:
+                await super().end(outcome)
         finally:
-            await self._held.stop_listening()
+            if self._held:
+                await self._held.stop_listening()
 
     async def _follow(self) -> None:
         """Fold what is written, by this worker and by the others, in the order of the log."""
@@ -213,6 +236,8 @@ class SharedJournal(Journal):
             try:
                 if await self._shared_store.end_if_silent(run, fence, ACTOR):
                     return
+                self._alive.add(run)
+                self.announce()
             except ConnectionError:  # the log is away, and nobody can renew
                 await asyncio.sleep(self._lease_s)
 
@@ -234,10 +259,16 @@ class SharedJournal(Journal):
         data = {"trial": trial, "turn": self.record.turns[trial], "limit": self.limit()}
         return Taken, self._ask(CLAIM, data)
 
-    def reserve(self, data: dict[str, Any], held_usd: float) -> Any:
+    def reserve(self, data: dict[str, Any], held_usd: float, open_usd: float) -> Any:
         """Ask for a call; see `Journal.reserve`."""
-        data = data | {"held_usd": held_usd, "cap_usd": self.cap_usd}
-        return Outbid, self._ask("trial.reserved", data)
+        held = {"held_usd": held_usd, "open_usd": open_usd, "cap_usd": self.cap_usd}
+        return Outbid, self._ask("trial.reserved", data | held)
+
+    def settle(self, data: dict[str, Any], held_usd: float, open_usd: float) -> None:
+        """Say what the calls of a trial cost; see `Journal.settle`."""
+        if self.cap_usd is not None:
+            held = {"held_usd": held_usd, "open_usd": open_usd}
+            self.put("trial.reserved", data | {"usd": 0.0} | held)
 
     def _ask(self, kind: str, data: dict[str, Any]) -> "asyncio.Future[Decision]":
         event_id = fresh_id()

@@ -10,7 +10,7 @@ from toolkit.evals.experiments.growth import growth
 from toolkit.evals.experiments.news import Halted, Started
 from toolkit.evals.experiments.rate import Rate
 from toolkit.evals.experiments.result import TrialResult
-from toolkit.evals.experiments.store import trace_from
+from toolkit.evals.experiments.stored import trace_from
 from toolkit.events import Outcome
 from toolkit.traces import Source, Trace
 from toolkit.traces.amounts import dollars, quantity

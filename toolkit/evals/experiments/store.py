@@ -17,11 +17,12 @@ from typing import Any, Protocol
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.events import Event, Outcome, fresh_id
 from toolkit.records import RecordError, validate
-from toolkit.traces import Trace
 
 ACTOR = "experiment"
 SOON_S = 0.1
 """An event that nobody waits for is stored by then, with those that came meanwhile."""
+ANSWERS = frozenset({"trial.trace", "trial.result", "trial.given_up"})
+"""The kinds of events that come once the task was called."""
 GROUP = 500
 """Events that are stored together, at most: an atomic batch of JetStream holds 1,000."""
 
@@ -122,9 +123,14 @@ class Journal:
         """Ask for a trial, by its key; `granted` waits for the answer."""
         return None
 
-    def reserve(self, data: dict[str, Any], held_usd: float) -> Any:  # noqa: ARG002
-        """Ask for a call of a trial, which may have cost `held_usd` so far, this call included."""
+    def reserve(self, data: dict[str, Any], held_usd: float, open_usd: float) -> Any:  # noqa: ARG002
+        """Ask for a call of a trial, which may have cost `held_usd` so far, this call included;
+        `open_usd` of that is for calls that are under way.
+        """
         self.put("trial.reserved", data)
+
+    def settle(self, data: dict[str, Any], held_usd: float, open_usd: float) -> None:
+        """Say what a trial's calls cost once one has ended: others may spend what it left."""
 
     async def granted(self, asked: Any) -> None:  # noqa: ARG002
         """Wait until what was asked for is stored, and granted: it is, where nobody else works.
@@ -244,14 +250,14 @@ class Recorded:
         elif kind == "trial.reserved":
             before_usd = self._reserved_usd.get(attempt, 0.0)
             self._reserved_usd[attempt] = before_usd + event.usd
-        else:
+        elif kind in ANSWERS:  # any other is of a later version
             self._reserved_usd.pop(attempt, None)
             self.spent_usd += event.usd
             if kind == "trial.trace":
                 self.answers[event.trial] = event
                 return
             self.in_flight[event.trial].discard(attempt)
-            if event.result is not None:
+            if kind == "trial.result" and event.result is not None:
                 self._keep(event, event.result)
 
     def _keep(self, event: "TrialEvent", result: TrialResult) -> None:
@@ -292,11 +298,3 @@ async def recorded(store: ExperimentStore | None, wanted: Container[str]) -> Rec
         async for event in store.read(follow=False):
             fold.apply(event)
     return fold
-
-
-def trace_from(data: Any) -> Trace | None:
-    """The trace that a store holds; None where it could not be kept, or cannot be read."""
-    try:
-        return validate(Trace, data)
-    except RecordError:
-        return None

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.scorers.scorers import Score
 from toolkit.events import well_formed
+from toolkit.records import RecordError, validate
 from toolkit.traces import Trace
 
 MOST_CHARS = 10_000
@@ -24,15 +25,23 @@ def stored_score(score: Score, name: str) -> Score:
     value = score.value
     if isinstance(value, bool) and not score.why and name == score.name:
         return score
-    why = stored_text(score.why)
+    why = stored_text(str(score.why))
     if isinstance(value, str):
         value = stored_text(value)
     elif value is not None and not isinstance(value, bool):
-        value = float(value)
-        if not math.isfinite(value):
-            why = f"the scorer returned {value}"
-            value = None
+        value, why = _stored_number(value, why)
     return Score(stored_text(name), value, why, score.version, score.step)
+
+
+def _stored_number(value: Any, why: str) -> tuple[float | None, str]:
+    """A number, and why; what is none, is not finite or is too large for a float is no score."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        return None, f"the scorer returned no number that can be kept: {error}"
+    if not math.isfinite(number):
+        return None, f"the scorer returned {number}"
+    return number, why
 
 
 def stored_result(result: TrialResult) -> TrialResult:
@@ -64,3 +73,11 @@ def json_of_trace(trace: Trace) -> tuple[Any, str]:
         return TRACES.dump_python(trace, mode="json", exclude_defaults=True), ""
     except Exception as error:  # objects of the task's own are asked to be JSON here
         return None, stored_text(f"the trace is no JSON: {type(error).__name__}: {error}")
+
+
+def trace_from(data: Any) -> Trace | None:
+    """The trace that a store holds; None where it could not be kept, or cannot be read."""
+    try:
+        return validate(Trace, data)
+    except RecordError:
+        return None

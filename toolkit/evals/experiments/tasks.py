@@ -7,8 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
+from toolkit.errors import UsageError
 from toolkit.evals.experiments.dataset import Case
 from toolkit.models.deadline import within
+from toolkit.tasks import cancelled_from_within
 from toolkit.traces import Source, Step, Trace
 
 Task: TypeAlias = Callable[..., Any]
@@ -27,6 +29,8 @@ class TaskCaller:
     """
 
     def __init__(self, task: Task, threads: ThreadPoolExecutor, timeout_s: float):
+        if not callable(task):
+            raise UsageError(f"{task!r} is no task: a function of a case is wanted")
         self._task = task
         self._threads = threads
         self._timeout_s = timeout_s
@@ -47,8 +51,7 @@ class TaskCaller:
         except (Exception, SystemExit) as error:
             raise TaskFailed(f"{type(error).__name__}: {error}") from error
         except asyncio.CancelledError as error:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
+            if not cancelled_from_within():
                 raise
             raise TaskFailed("the task was cancelled from within") from error
 

@@ -13,19 +13,21 @@ from toolkit.evals.experiments.metering import TrialMeter
 from toolkit.evals.experiments.plan import Trial
 from toolkit.evals.experiments.result import TrialResult, trial_outcome
 from toolkit.evals.experiments.retrying import pause_before_retry_s
-from toolkit.evals.experiments.store import Journal, Recorded, trace_from
+from toolkit.evals.experiments.store import Journal, Recorded
 from toolkit.evals.experiments.stored import (
     json_of_result,
     json_of_trace,
     stored_result,
     stored_score,
     stored_text,
+    trace_from,
 )
 from toolkit.evals.experiments.tasks import TaskCaller, TaskFailed, trace_of
 from toolkit.evals.scorers.scorers import Score, Scorer, as_scores, call, name_of
 from toolkit.models.deadline import within
 from toolkit.models.ledger import Ledger
 from toolkit.models.meter import metered_by
+from toolkit.tasks import cancelled_from_within
 from toolkit.traces import Trace
 
 
@@ -69,7 +71,9 @@ class TrialRun:
         self._why_unwritten = ""
         """Why the answer cannot be written."""
         self._claim: Any = None
-        self._meter = TrialMeter(setting.ledger, setting.limiter, self._write_reserved)
+        self._meter = TrialMeter(
+            setting.ledger, setting.limiter, self._write_reserved, self._write_settled
+        )
 
     @property
     def cost_usd(self) -> float:
@@ -180,8 +184,12 @@ class TrialRun:
                 return await returned
         except TimeoutError as error:
             why = str(error) or f"no score within {self._setting.timeout_s:g} s"
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             why = f"{type(error).__name__}: {error}"
+        except asyncio.CancelledError:
+            if not cancelled_from_within():
+                raise
+            why = "the scorer was cancelled from within"
         return Score(name_of(scorer), None, why)
 
     def _write_answer(self) -> None:
@@ -254,7 +262,13 @@ class TrialRun:
         about = {"trial": self.trial.key, "attempt": self.attempts}
         call = about | {"usd": usd, "provider": provider, "at_once": at_once}
         journal = self._setting.journal
-        await journal.granted(journal.reserve(call, self._meter.held_usd - self._told_usd))
+        held_usd = self._meter.held_usd - self._told_usd
+        await journal.granted(journal.reserve(call, held_usd, self._meter.open_usd))
+
+    def _write_settled(self) -> None:
+        about = {"trial": self.trial.key, "attempt": self.attempts}
+        held_usd = self._meter.held_usd - self._told_usd
+        self._setting.journal.settle(about, held_usd, self._meter.open_usd)
 
     def _write(self, kind: str, data: dict[str, Any]) -> None:
         about = {"trial": self.trial.key, "attempt": self.attempts}

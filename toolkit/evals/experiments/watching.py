@@ -183,7 +183,7 @@ class WatchedExperiment:
         """What the state of the experiment is now."""
         newest = self._newest or Worker()
         results = dict(self._planned_results())
-        n_again = sum(self._trials[key] in self._under_way for key in results)
+        n_again = sum(self._trials.get(key, "") in self._under_way for key in results)
         return ExperimentStatus(
             started=newest.started,
             phase=self._phase(),

@@ -22,6 +22,8 @@ def fields_in(source: str, file: str | Path) -> dict[str, Any]:
         fields = yaml.load(head, yaml.BaseLoader)
     except yaml.YAMLError as error:
         raise _not_yaml(error, file) from None
+    except RecursionError:
+        raise RecordError("not YAML that can be read: it is nested too deeply", str(file)) from None
     if not isinstance(fields, dict):
         raise RecordError("the front matter is not a mapping of names to values", str(file), 2)
     if body is not None:

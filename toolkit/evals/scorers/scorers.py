@@ -6,6 +6,7 @@ number, a str, None, a `Score`, or a dict of those. `score` runs one, and whoeve
 by it.
 """
 
+import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 
 from toolkit.evals.text import python_value
 from toolkit.shown import Shown
+from toolkit.tasks import cancelled_from_within
 from toolkit.traces import Trace
 
 Value = bool | float | str | None
@@ -111,7 +113,11 @@ async def settle(scorer: Scorer, returned: Any) -> dict[str, Score]:
     if inspect.isawaitable(returned):
         try:
             returned = await returned
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            returned = _failed(scorer, error)
+        except asyncio.CancelledError as error:
+            if not cancelled_from_within():
+                raise
             returned = _failed(scorer, error)
     return as_scores(scorer, returned)
 
@@ -124,7 +130,7 @@ def call(scorer: Scorer, trace: Trace, case: Any = None) -> Any:
         if case is None and _needs_case(scorer):
             return Score(name_of(scorer), None, "it needs a case, and none was given")
         return scorer(trace, case)
-    except Exception as error:
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
         return _failed(scorer, error)
 
 
@@ -158,7 +164,7 @@ def _as_score(name: str, value: Any, scorer: Scorer) -> Score:
     return Score(name, None, f"the scorer returned {kind}, which is no score", version)
 
 
-def _failed(scorer: Scorer, error: Exception) -> Score:
+def _failed(scorer: Scorer, error: BaseException) -> Score:
     return Score(name_of(scorer), None, f"{type(error).__name__}: {error}")
 
 

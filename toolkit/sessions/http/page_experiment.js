@@ -4,6 +4,7 @@
 
 const EXPERIMENT = "experiment";  // the actor that writes its events
 const KEY_CHARS = 8;
+const ANSWERS = ["trial.trace", "trial.result", "trial.given_up"];  // any other kind is of a later version
 const SOURCES = ["simulated", "tape", "imported", "live"];  // a mixture is called by the first of its sources
 const SHOWN_FAILURES = 3;
 const SHOWN_ASKED = 2;
@@ -83,7 +84,7 @@ class Watched {
       if (attempt > ended && !worker.over) this.underWay.set(trial, worker);
       return;
     }
-    if (kind === "trial.reserved") return;
+    if (!ANSWERS.includes(kind)) return;
     if (isOf(usd, "number")) this.spentUsd += usd;
     if (kind === "trial.trace" || (kind === "trial.given_up" && isOf(pause, "number"))) return;
     this.ended.set(trial, Math.max(attempt, ended));
