@@ -106,7 +106,7 @@ def test_two_judges_of_the_same_failures_are_told_apart_by_their_paired_differen
     (_, strict_high), (kind_low, _) = strict.tnr_interval, kind.tnr_interval
     assert kind_low < strict_high
     difference = (
-        "TNR of “kind” less that of “strict”, on the same 40 failures: -0.20 (-0.33 to -0.05)"
+        "TNR of “kind” less that of “strict”, on the same 40 failures: -0.20 (-0.32 to -0.06)"
     )
     for plot in (plot_rates, plot_versions):
         ax = plot({"strict": strict, "kind": kind})
