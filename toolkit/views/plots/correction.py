@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["plot_corrected", "plot_widths"]
 
 RateName = Literal["tpr", "tnr"]
+METHODS = {
+    "ppi": "adds what labels and verdicts differ by; use it if the labelled were drawn at random",
+    "rogan-gladen": "divides errors out by TPR and TNR; use it if failures were picked to label",
+}
+"""What each method does, and when to use it."""
 LABELS_SHOWN = np.geomspace(10, 5000, 60)
 """The numbers of labels for which a width is drawn."""
 
@@ -87,7 +92,7 @@ def _rate_name(estimates: Iterable[Estimate]) -> str:
 
 
 def _about(estimates: Iterable[Estimate]) -> list[str]:
-    """The lines under the title: what the intervals are, and why a rate is undefined."""
+    """The lines under the title: intervals, methods, and why a rate is undefined."""
     estimates = list(estimates)
     if not estimates:
         return []
@@ -95,7 +100,10 @@ def _about(estimates: Iterable[Estimate]) -> list[str]:
     labels = _each_once(estimate.labels_are for estimate in estimates)
     reasons = _each_once(estimate.reason for estimate in estimates)
     intervals = f"{' and '.join(levels)} intervals"
-    return [f"{intervals} · corrected by {' and '.join(labels)}", *filter(None, reasons)]
+    lines = [f"{intervals} · corrected by {' and '.join(labels)}"]
+    for method in _each_once(estimate.method for estimate in estimates):
+        lines.append(f"{method}: {METHODS[method]}")
+    return [*lines, *filter(None, reasons)]
 
 
 def _each_once(words: Iterable[str]) -> list[str]:
