@@ -238,7 +238,7 @@ def test_tokens_of_a_model_that_was_called_anew_have_their_own_tick_and_count(wr
     assert halves == [(0.48, 2), (0.5, 2)]
     words = written(ax)
     assert {"3 lost", "0 lost", "0 lost, 2 anew"} <= set(words.split("\n"))
-    assert "anew, from a model that was called and paid again" in words
+    assert "from a model that was called and paid again" in words
     late = run_of("inside", [0.1, 0.2, 9.0, 9.5], broken=(KILL,)) | {"regenerated": 2}
     ax = plot_tokens(pd.DataFrame([WHOLE, WHOLE | {"arm": "other"}, late]))
     assert "0 lost, 2 anew by 9.5 s" in written(ax)

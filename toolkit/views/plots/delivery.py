@@ -168,7 +168,7 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     about = "a tick a token, when the reader first saw it · red, below: due and never seen"
     subtitle = [f"seed {seed} · {about}"]
     if any(_said_anew(run) for run in runs.itertuples()):
-        subtitle.append("brown, half a tick: anew, from a model that was called and paid again")
+        subtitle.append("anew (brown, half a tick): from a model that was called and paid again")
     if any(fault.for_s for fault in faults):
         subtitle.append("grey: while a fault lasts")
     return write_heading(ax, title, subtitle, _is_simulated(frame))
