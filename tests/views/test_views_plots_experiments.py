@@ -139,6 +139,7 @@ def test_the_rule_that_is_broken_in_the_largest_share_is_first_and_its_name_is_w
     ax = plot_rules(TRACES, scores(**values, **{name: [False] * 3}))
     names = [" ".join(label.get_text().split()) for label in ax.get_yticklabels()]
     assert names == [name, "ends", "asks", "stops"]
+    assert title_of(ax).startswith(f"“{name}” is broken most often: in 100% of the 3 traces")
 
 
 def test_what_is_unscored_or_no_rule_is_in_no_share(written):

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from toolkit.evals import NOT_APPLICABLE
 from toolkit.evals.alignment.intervals import proportion
 from toolkit.traces import Trace
-from toolkit.views.plots.figure import BLUE, RED
-from toolkit.views.plots.rows import Mark, Row, plot_rows
-from toolkit.views.plots.sentences import quoted
+from toolkit.views.plots.figure import BLUE, RED, short_name
+from toolkit.views.plots.rows import NAME_CHARS, Mark, Row, plot_rows
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
@@ -99,4 +98,4 @@ def rules_sentence(counts: Sequence[RuleCount]) -> str:
     if not worst.n_broken:
         return f"No rule is broken by any of {n_traces}"
     often = f"in {worst.share:.0%} of the {n_traces} that it applies to"
-    return f"{quoted(worst.rule)} is broken most often: {often}"
+    return f"“{short_name(worst.rule, 2 * NAME_CHARS, 14)}” is broken most often: {often}"
