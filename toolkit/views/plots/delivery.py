@@ -252,26 +252,26 @@ def _said_anew(run: Any) -> list[float]:
 
 def _draw_lane(ax: "Axes", lane: int, run: Any, due_s: Sequence[float], end_s: float) -> None:
     """The ticks of one transport, and at the end of its lane how many it lost."""
+    seen = sorted(_seen(run.token_times_s))
     anew = _said_anew(run)
-    first = sorted(_seen(run.token_times_s))
-    first = first[: len(first) - len(anew)]
-    for times_s, foot, colour in ((first, lane + TICK, BLUE), (anew, lane, BROWN)):
-        drawn = [at_s for at_s in times_s if at_s <= end_s]
-        ax.vlines(drawn, lane - TICK, foot, colors=colour, lw=1.6)
+    first = seen[: len(seen) - len(anew)]
+    ax.vlines(first, lane - TICK, lane + TICK, colors=BLUE, lw=1.6)
+    ax.vlines(anew, lane - TICK, lane, colors=BROWN, lw=1.6)
     pairs = zip(run.token_times_s, due_s, strict=True)
     lost = [due for at_s, due in pairs if at_s is None]
     ax.vlines(lost, lane + MISSED_FROM, lane + MISSED_TO, colors=RED, lw=1.2)
-    late = [at_s for at_s in [*first, *anew] if at_s > end_s]
     words = f"{len(lost)} lost"
+    ink = RED if lost else INK
+    n_late = sum(at_s > end_s for at_s in seen)
     if anew:
         words += f",\n{len(anew)} anew"
-    elif late:
-        words += f",\n{len(late)}"
-    if late:
-        words += f" by {max(late):.1f} s"
+        ink = BROWN
+    elif n_late:
+        words += f",\n{n_late}"
+    if n_late:
+        words += f" by {seen[-1]:.1f} s"
     text = ax.text(1.015, lane, words, transform=ax.get_yaxis_transform(), va="center")
-    ink = BROWN if anew else INK
-    text.set(color=RED if lost else ink, fontweight="bold")
+    text.set(color=ink, fontweight="bold")
 
 
 def _draw_faults(ax: "Axes", faults: Sequence[Any], end_s: float) -> None:
