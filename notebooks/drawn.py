@@ -1,5 +1,7 @@
 """Drawn experiments: how often the interval of a pass rate holds the true one, which is known."""
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -12,8 +14,6 @@ TRUE_RATE = 0.5
 """The mean of what cases have: the chance of each is drawn evenly from 0 to 1, so that a third of
 the variance of trials is between cases.
 """
-STANDARD_ERRORS = 1.96
-"""To either side, of a 95% interval."""
 
 
 def drawn_experiment(n_cases: int, n_trials: int, rng: np.random.Generator) -> Experiment:
@@ -27,19 +27,29 @@ def drawn_experiment(n_cases: int, n_trials: int, rng: np.random.Generator) -> E
     return Experiment("drawn", tuple(results), planned=len(results))
 
 
+def each_trial_a_case(experiment: Experiment) -> Experiment:
+    """The same verdicts, as if each were of a case of its own."""
+    results = []
+    for number, result in enumerate(experiment.results):
+        results.append(replace(result, case=str(number), trial=0))
+    return replace(experiment, results=tuple(results))
+
+
 def coverage(
     n_trials: int, n_cases: int = 40, repeats: int = 200, seed: int = 0
 ) -> tuple[int, int]:
     """In how many of `repeats` experiments the 95% interval holds the true rate: that which is
-    clustered by case, and the one that takes each trial for a case of its own.
+    clustered by case, and the same one where each trial is taken for a case of its own.
     """
     rng = np.random.default_rng(seed)
     n_clustered = 0
     n_alone = 0
     for _ in range(repeats):
-        rate = drawn_experiment(n_cases, n_trials, rng).rate()
-        n_clustered += rate.low <= TRUE_RATE <= rate.high
-        n_alone += abs(rate.value - TRUE_RATE) <= STANDARD_ERRORS * rate.unclustered_error
+        experiment = drawn_experiment(n_cases, n_trials, rng)
+        by_case = experiment.rate()
+        by_trial = each_trial_a_case(experiment).rate()
+        n_clustered += by_case.low <= TRUE_RATE <= by_case.high
+        n_alone += by_trial.low <= TRUE_RATE <= by_trial.high
     return n_clustered, n_alone
 
 

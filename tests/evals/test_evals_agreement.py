@@ -247,6 +247,19 @@ def test_two_judges_that_err_alike_are_not_told_apart():
     assert compare_judges(align([], []), align([], [])).reason
 
 
+def test_two_judges_are_compared_on_the_failures_alone_where_their_label_is_given():
+    human = ["fail"] * 20 + ["pass"] * 10
+    strict = align(human, ["fail"] * 15 + ["pass"] * 5 + ["fail"] * 10)
+    kind = align(human, ["fail"] * 5 + ["pass"] * 25)
+    everything = compare_judges(strict, kind)
+    failures = compare_judges(strict, kind, label="fail")
+    assert (everything.n, everything.difference) == (30, 0.0)
+    assert (failures.n, failures.n_unscored, failures.second_only) == (20, 0, 0)
+    assert failures.difference == pytest.approx(strict.tnr - kind.tnr)
+    low, high = failures.interval
+    assert 0 < low < failures.difference < high
+
+
 def test_judges_with_different_labels_are_not_compared():
     with pytest.raises(ValueError, match="different labels"):
         compare_judges(

@@ -17,8 +17,11 @@ def test_the_interval_by_case_keeps_its_word_and_the_one_by_trial_does_not():
     by_case, by_trial = coverage(20, repeats=60)
     assert by_case >= 52
     assert by_trial <= 42
-    alone = coverage(1, repeats=60)
-    assert min(alone) >= 48
+
+
+def test_where_each_case_has_one_trial_the_two_intervals_are_one():
+    by_case, by_trial = coverage(1, repeats=60)
+    assert by_case == by_trial >= 54
 
 
 def test_the_plot_of_coverage_says_what_is_drawn():

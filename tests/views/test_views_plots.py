@@ -165,7 +165,7 @@ def test_a_quiet_start_is_cut_off_and_said_and_no_fault_is_cut_off_with_it(writt
 def run_of(arm, times_s, seed=1, broken=(), pace_s=0.1):
     lost = sum(at_s is None for at_s in times_s)
     row = {"seed": seed, "arm": arm, "lost": lost, "token_times_s": tuple(times_s)}
-    return row | {"broken": broken, "pace_s": pace_s, "source": "simulated"}
+    return row | {"broken": broken, "pace_s": pace_s, "source": "simulated", "regenerated": 0}
 
 
 KILL = Fault(0.15, "kill", 0.3)
@@ -225,6 +225,24 @@ def test_a_token_that_comes_long_after_all_else_is_counted_at_the_edge(written):
     ax = plot_tokens(pd.DataFrame([WHOLE, WHOLE | {"arm": "other"}, late]))
     assert ax.get_xlim()[1] < 1
     assert "0 lost, 2 by 9.5 s" in written(ax)
+
+
+def test_tokens_of_a_model_that_was_called_anew_have_their_own_tick_and_count(written):
+    anew = run_of("inside", [0.1, 0.2, 0.48, 0.5], broken=(KILL,)) | {"regenerated": 2}
+    ax = plot_tokens(pd.DataFrame([LOSSY | {"regenerated": 4}, WHOLE, anew]))
+    halves = []
+    for collection in ax.collections:
+        for (at_s, low), (_, high) in collection.get_segments():
+            if round(float(high - low), 3) == TICK:
+                halves.append((float(at_s), round(high)))
+    assert halves == [(0.48, 2), (0.5, 2)]
+    words = written(ax)
+    assert {"3 lost", "0 lost", "0 lost, 2 anew"} <= set(words.split("\n"))
+    assert "from a model that was called and paid again" in words
+    late = run_of("inside", [0.1, 0.2, 9.0, 9.5], broken=(KILL,)) | {"regenerated": 2}
+    ax = plot_tokens(pd.DataFrame([WHOLE, WHOLE | {"arm": "other"}, late]))
+    assert "0 lost, 2 anew by 9.5 s" in written(ax)
+    assert "anew" not in written(plot_tokens(pd.DataFrame([LOSSY, WHOLE])))
 
 
 def test_an_answer_of_which_nothing_came_is_drawn_as_lost_from_the_first_token_on():

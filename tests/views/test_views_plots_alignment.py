@@ -186,6 +186,18 @@ def test_the_judges_own_rate_is_drawn_once_for_all_that_it_is_corrected_to(writt
     assert ax.get_xlabel() == "pass rate"
 
 
+def test_a_correction_says_of_each_method_when_to_use_it(written):
+    one = aligned()
+    for method, use in (
+        ("ppi", "use it if the labelled were drawn at random"),
+        ("rogan-gladen", "use it if failures were picked to label"),
+    ):
+        rate = corrected_rate(one, ["pass", "fail"] * 20, method, resamples=50)
+        words = " ".join(written(plot_corrected({"v1": rate})).split())
+        assert words.count("use it") == 1
+        assert use in words
+
+
 def test_hostile_names_stay_text(written):
     one = aligned()
     for ax in (

@@ -65,6 +65,7 @@ def transports():
         times_s = tuple(0.1 * at if number or at < 5 else None for at in range(10))
         row = {"seed": 1, "arm": arm, "lost": 5 * (1 - number), "token_times_s": times_s}
         faults = (Fault(0.3, "cut"), Fault(0.4, "kill", 0.3))
+        row["regenerated"] = 3 * number
         rows.append(row | {"broken": faults, "pace_s": 0.1, "source": "simulated"})
     return pd.DataFrame(rows)
 

@@ -39,17 +39,48 @@ def test_a_row_of_transitions_has_shares_and_its_n(written):
 def test_of_many_kinds_of_step_the_rarer_ones_are_counted_and_what_is_simulated_says_so(written):
     many = walk("a", *[f"tool {number}" for number in range(11)], source="simulated")
     words = written(plot_transitions([many]))
-    assert "3 rarer kinds of step not shown" in words
-    assert "simulated" in words
+    assert {"other: 3 rarer kinds of step", "other", "simulated"} <= set(words.split("\n"))
+
+
+def test_each_row_of_transitions_makes_100_percent_whatever_is_hidden_or_rounded():
+    tools = [f"tool {number}" for number in range(11)]
+    many = [walk(tool, "look", tool, "pay", *tools[::3]) for tool in tools] + [walk("b", "pay")]
+    sums = {}
+    for text in plot_transitions(many).texts:
+        _, row = text.get_position()
+        if text.get_text().isdigit():
+            sums[row] = sums.get(row, 0) + int(text.get_text())
+    assert sums == dict.fromkeys(range(9), 100)
+
+
+def test_failed_calls_are_one_kind_of_step_whatever_their_errors_say(written):
+    steps = []
+    for number in range(20):
+        at = f"2026-07-{number + 1:02}"
+        steps.append(Step(f"c{number}", "tool.call", "assistant", "find", data={"name": "find"}))
+        steps.append(
+            Step(f"r{number}", "tool.result", "find", f"No room on {at}", data={"error": at})
+        )
+    ax = plot_transitions([Trace("t", steps)])
+    assert title_of(ax) == "After “find” most often comes “a failed call”: 20 of 20 times"
+    assert "other" not in written(ax)
+
+
+def test_the_names_of_columns_are_as_whole_as_those_of_rows():
+    ax = plot_transitions([walk("a", "transfer_to_human_agents", "modify_pending_order_address")])
+    names = [label.get_text() for label in ax.get_xticklabels()]
+    assert names == ["transfer_to_human_agents", "modify_pending_order_address", "(end)"]
+    rows = [label.get_text().rsplit("  ", 1)[0] for label in ax.get_yticklabels()]
+    assert rows[1:] == names[:-1]
 
 
 def test_the_title_of_failing_steps_says_how_early_half_of_the_traces_fail():
     steps = {"a": "s3", "b": "s1"}
     for traces, title in (
         ([], "Nothing to show: no trace has a step that is known to fail"),
-        (LOOPS[:1], "The only failing trace goes wrong after 50% of its steps"),
-        (LOOPS[:1] * 2, "Each of 2 traces goes wrong after 50% of its steps"),
-        (LOOPS, "Half of 2 failing traces go wrong by 0% of their steps"),
+        (LOOPS[:1], "The only failing trace goes wrong at 75% of its steps"),
+        (LOOPS[:1] * 2, "2 of 2 failing traces go wrong by 75% of their steps"),
+        (LOOPS, "1 of 2 failing traces go wrong by 50% of their steps"),
     ):
         assert title_of(plot_failing_steps(traces, steps)) == title
 
@@ -60,7 +91,27 @@ def test_a_failing_step_is_in_the_row_of_its_agent_and_what_is_unknown_is_counte
     assert "n = 2 · 1 without a step that is known" in words
     assert [label.get_text() for label in ax.get_yticklabels()] == ["bo", "ann"]
     at = {text.get_position() for text in ax.texts if text.get_text() == "1"}
-    assert at == {(2, 0), (0, 1)}
+    assert at == {(4, 0), (4, 1)}
+
+
+def test_the_cells_up_to_the_percent_of_the_title_hold_as_many_traces_as_it_says():
+    traces = []
+    steps = {}
+    for length in range(1, 31):
+        for position in range(1, length + 1, 3):
+            id_ = f"{length}-{position}"
+            traces.append(walk(id_, *["look"] * length))
+            steps[id_] = f"s{position}"
+    ax = plot_failing_steps(traces, steps)
+    n_by, _, n_all, *_, percent, _, _, _ = title_of(ax).split()
+    held = {}
+    for text in ax.texts:
+        column, row = text.get_position()
+        if row in (0, 1) and text.get_text().isdigit():
+            held[column, row] = int(text.get_text())
+    assert sum(held.values()) == int(n_all) == len(traces)
+    assert percent == "50%"
+    assert sum(n for (column, _), n in held.items() if column < 5) == int(n_by)
 
 
 def test_a_plot_of_steps_uses_the_axes_that_it_is_given_and_hostile_names_stay_text(written):

@@ -67,9 +67,10 @@ class JudgeComparison(Origin):
     """Labelled items that a judge was shown with their answer; they are in no number."""
 
 
-def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
+def compare_judges(first: Alignment, second: Alignment, label: Any = None) -> JudgeComparison:
     """Test two alignments with the same labels item by item, or group by group where `align` was
-    given groups.
+    given groups; with `label`, on the items that people called so: of failures it is the TNR that
+    is compared.
 
     Raises ValueError where the labels differ, or the groups do.
     """
@@ -79,6 +80,8 @@ def compare_judges(first: Alignment, second: Alignment) -> JudgeComparison:
         raise ValueError(f"the two alignments are with different labels: {mend}")
     is_example = rows["status"].eq("example") | rows["status_2"].eq("example")
     labelled = rows["human"].ne("defer") & ~is_example
+    if label is not None:
+        labelled &= rows["human"].eq(label)
     used = rows[labelled].dropna(subset=["counted", "counted_2"])
     first_right = used["counted"].eq(used["human"])
     second_right = used["counted_2"].eq(used["human"])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 START = "(start)"
 END = "(end)"
+FAILED = "a failed call"
 
 
 def transitions_frame(traces: Iterable[Trace]) -> "pd.DataFrame":
@@ -23,8 +24,8 @@ def transitions_frame(traces: Iterable[Trace]) -> "pd.DataFrame":
     DataFrame
         A row for what comes first, ``(start)`` included, a column for what follows, ``(end)``
         included; the most frequent first. A call counts under the name of its tool, words under who
-        speaks. Results are left out, but for errors: ``error of TOOL``. What a user calls is
-        ``user: TOOL``.
+        speaks. Results are left out, but for errors: each is ``a failed call``, whatever it says.
+        What a user calls is ``user: TOOL``.
 
     >>> turns = [Step("s1", "message", "user", "Hi"), Step("s2", "message", "assistant", "Hello")]
     >>> int(transitions_frame([Trace("t", turns)]).loc["user", "assistant"])
@@ -55,9 +56,9 @@ def who_acts(step: Step) -> str:
 
 def step_name(step: Step) -> str:
     """What a step counts under; blank for what is not counted."""
-    tool = str(step.data.get("name") or step.content)
     if step.kind == "tool.call":
+        tool = str(step.data.get("name") or step.content)
         return f"user: {tool}" if is_by_user(step) else tool
     if step.kind == "tool.result":
-        return f"error of {tool}" if step.data.get("error") else ""
+        return FAILED if step.data.get("error") else ""
     return who_acts(step) if step.kind == "message" else ""

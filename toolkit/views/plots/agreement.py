@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.evals import Agreement
 from toolkit.views.plots.rows import Mark, Row, plot_rows
-from toolkit.views.plots.sentences import Interval, doubt, quoted
+from toolkit.views.plots.sentences import Interval, quoted
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _about(agreement: Agreement) -> list[str]:
 
 
 def agreement_sentence(agreement: Agreement) -> str:
-    """On which category raters agree least, and whether chance may explain it."""
+    """On which category raters agree least."""
     categories = by_category(agreement)
     if not agreement.n_items or not categories:
         return "Nothing to show: no item has two ratings"
@@ -84,4 +84,4 @@ def agreement_sentence(agreement: Agreement) -> str:
     sentence = f"Raters agree least on {lowest}, most on {highest}"
     if len(categories) == 2:
         sentence = f"Raters agree less on {lowest} than on {highest}"
-    return sentence + doubt(lowest.interval, highest.interval)
+    return sentence

@@ -20,6 +20,8 @@ from toolkit.views.plots.figure import (
 from toolkit.views.plots.rows import Mark, Row, plot_rows
 from toolkit.views.plots.sentences import (
     critiques_sentence,
+    difference_of_two,
+    paired_difference,
     rates_sentence,
     speaks_of_failures,
     versions_sentence,
@@ -72,6 +74,9 @@ def plot_rates(
         rows.append(Row(name, tuple(marks), _labels_of_either_verdict(alignment)))
     title = rates_sentence(alignments)
     subtitle = [f"{_against(alignments)} · dotted: {wanted:.2f}, the rate wanted"] if rows else []
+    paired = difference_of_two(alignments)
+    if paired:
+        subtitle.append(str(paired))
     simulated = _any_simulated(alignments)
     ax = plot_rows(rows, "share that the judge gets right", ax, simulated, title, subtitle)
     if rows:
@@ -113,8 +118,11 @@ def plot_versions(
     ax.set_ylim(-0.02, 1.05)
     ax.set_ylabel("share that the judge gets right")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, ncols=1 if is_narrow() else 2)
-    subtitle = f"{_against(alignments)} · dotted: {wanted:.2f}, the rate wanted"
-    return write_heading(ax, title, [subtitle], _any_simulated(alignments))
+    subtitle = [f"{_against(alignments)} · dotted: {wanted:.2f}, the rate wanted"]
+    paired = paired_difference(alignments)
+    if paired:
+        subtitle.append(str(paired))
+    return write_heading(ax, title, subtitle, _any_simulated(alignments))
 
 
 def _draw_rate_of_versions(

@@ -20,7 +20,7 @@ from toolkit.views.plots.figure import (
     write_label,
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
-from toolkit.views.plots.sentences import Interval, overlap
+from toolkit.views.plots.sentences import Interval
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["plot_corrected", "plot_widths"]
 
 RateName = Literal["tpr", "tnr"]
+METHODS = {
+    "ppi": "adds what labels and verdicts differ by; use it if the labelled were drawn at random",
+    "rogan-gladen": "divides errors out by TPR and TNR; use it if failures were picked to label",
+}
+"""What each method does, and when to use it."""
 LABELS_SHOWN = np.geomspace(10, 5000, 60)
 """The numbers of labels for which a width is drawn."""
 
@@ -87,7 +92,7 @@ def _rate_name(estimates: Iterable[Estimate]) -> str:
 
 
 def _about(estimates: Iterable[Estimate]) -> list[str]:
-    """The lines under the title: what the intervals are, and why a rate is undefined."""
+    """The lines under the title: intervals, methods, and why a rate is undefined."""
     estimates = list(estimates)
     if not estimates:
         return []
@@ -95,7 +100,10 @@ def _about(estimates: Iterable[Estimate]) -> list[str]:
     labels = _each_once(estimate.labels_are for estimate in estimates)
     reasons = _each_once(estimate.reason for estimate in estimates)
     intervals = f"{' and '.join(levels)} intervals"
-    return [f"{intervals} · corrected by {' and '.join(labels)}", *filter(None, reasons)]
+    lines = [f"{intervals} · corrected by {' and '.join(labels)}"]
+    for method in _each_once(estimate.method for estimate in estimates):
+        lines.append(f"{method}: {METHODS[method]}")
+    return [*lines, *filter(None, reasons)]
 
 
 def _each_once(words: Iterable[str]) -> list[str]:
@@ -127,7 +135,7 @@ def plot_widths(
         _draw_corrected_width(ax, alignment, judged)
     ax.axvline(alignment.n, color=SOFT, lw=1.2, ls=":")
     ax.set_xscale("log")
-    write_label(ax, "labels, drawn as so far (each tick is ten times the one before)")
+    write_label(ax, "labels, drawn as so far")
     ax.set_ylabel("width of the 95% interval")
     ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
     ax.minorticks_off()
@@ -200,10 +208,7 @@ def corrected_sentence(estimates: Mapping[Any, Estimate]) -> str:
     if first.raw is None:
         return f"The rate is {corrected}, from labels alone"
     rate = f"The judge's {_rate_name(known.values())} is {first.raw:.2f}"
-    sentence = f"{rate}; corrected for its errors it is {corrected}"
-    if all(_overlaps_own(estimate) for estimate in known.values()):
-        sentence += "; the intervals overlap"
-    return sentence
+    return f"{rate}; corrected for its errors it is {corrected}"
 
 
 def _values(known: Mapping[Any, Estimate]) -> str:
@@ -213,10 +218,6 @@ def _values(known: Mapping[Any, Estimate]) -> str:
         value = f"{estimate.value:.2f}"
         values.append(f"{value} ({short_name(name)})" if len(known) > 1 else value)
     return " or ".join(values)
-
-
-def _overlaps_own(estimate: Estimate) -> bool:
-    return overlap(estimate.raw_interval, _interval(estimate))
 
 
 def widths_sentence(alignment: Alignment) -> str:
@@ -234,4 +235,4 @@ def widths_sentence(alignment: Alignment) -> str:
     narrower = 1 - twice / now
     rate = rarest.upper()
     words = f"Twice the labels narrow the interval of {rate} by {narrower:.0%}"
-    return f"{words}: from {now:.2f} to {twice:.2f}"
+    return f"{words}: from {now:.3f} to {twice:.3f}"

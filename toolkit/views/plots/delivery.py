@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from toolkit.views.plots.figure import (
     BLUE,
+    BROWN,
     GREEN,
     GROUND,
     INK,
@@ -41,7 +43,7 @@ TICK = 0.3
 MISSED_FROM = 0.34
 MISSED_TO = 0.46
 """A tick of what was never seen stands under the others, so that none hides it."""
-LATE = 2
+LATE = 1.3
 """What comes so many times later than the median lane ends is counted at the edge, not drawn."""
 FAULT_NAMES = {
     "cut": "connections cut",
@@ -155,7 +157,7 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     due_s = _due_times(runs)
     end_s = _end_of_axis(runs, due_s)
     for lane, run in enumerate(runs.itertuples()):
-        _draw_lane(ax, lane, run.token_times_s, due_s[lane], end_s)
+        _draw_lane(ax, lane, run, due_s[lane], end_s)
     faults = runs["broken"].iloc[0]
     ax.set_xlim(0, end_s)
     _draw_faults(ax, faults, end_s)
@@ -165,6 +167,8 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     write_label(ax, "seconds since the question")
     about = "a tick a token, when the reader first saw it · red, below: due and never seen"
     subtitle = [f"seed {seed} · {about}"]
+    if any(_said_anew(run) for run in runs.itertuples()):
+        subtitle.append("anew (brown, half a tick): from a model that was called and paid again")
     if any(fault.for_s for fault in faults):
         subtitle.append("grey: while a fault lasts")
     return write_heading(ax, title, subtitle, _is_simulated(frame))
@@ -234,33 +238,40 @@ def _end_of_axis(runs: "pd.DataFrame", due_s: Sequence[Sequence[float]]) -> floa
     return float(1.02 * last_s)
 
 
-def _draw_lane(
-    ax: "Axes",
-    lane: int,
-    times_s: Sequence[float | None],
-    due_s: Sequence[float],
-    end_s: float,
-) -> None:
+def _said_anew(run: Any) -> list[float]:
+    """When the tokens came that are from a second call of the model: where it was called anew and
+    nothing is lost, all after the longest silence.
+    """
+    if run.lost or not run.regenerated:
+        return []
+    seen = sorted(_seen(run.token_times_s))
+    silences_s = [later_s - sooner_s for sooner_s, later_s in pairwise(seen)]
+    n_before = 1 + silences_s.index(max(silences_s))
+    return seen[n_before:]
+
+
+def _draw_lane(ax: "Axes", lane: int, run: Any, due_s: Sequence[float], end_s: float) -> None:
     """The ticks of one transport, and at the end of its lane how many it lost."""
-    seen = _seen(times_s)
-    drawn = [at_s for at_s in seen if at_s <= end_s]
-    ax.vlines(drawn, lane - TICK, lane + TICK, colors=BLUE, lw=1.6)
-    pairs = zip(times_s, due_s, strict=True)
+    seen = sorted(_seen(run.token_times_s))
+    anew = _said_anew(run)
+    first = seen[: len(seen) - len(anew)]
+    ax.vlines(first, lane - TICK, lane + TICK, colors=BLUE, lw=1.6)
+    ax.vlines(anew, lane - TICK, lane, colors=BROWN, lw=1.6)
+    pairs = zip(run.token_times_s, due_s, strict=True)
     lost = [due for at_s, due in pairs if at_s is None]
     ax.vlines(lost, lane + MISSED_FROM, lane + MISSED_TO, colors=RED, lw=1.2)
     words = f"{len(lost)} lost"
-    n_late = len(seen) - len(drawn)
+    ink = RED if lost else INK
+    n_late = sum(at_s > end_s for at_s in seen)
+    if anew:
+        words += f",\n{len(anew)} anew"
+        ink = BROWN
+    elif n_late:
+        words += f",\n{n_late}"
     if n_late:
-        words += f",\n{n_late} by {max(seen):.1f} s"
-    ax.text(
-        1.015,
-        lane,
-        words,
-        transform=ax.get_yaxis_transform(),
-        va="center",
-        color=RED if lost else INK,
-        fontweight="bold",
-    )
+        words += f" by {seen[-1]:.1f} s"
+    text = ax.text(1.015, lane, words, transform=ax.get_yaxis_transform(), va="center")
+    text.set(color=ink, fontweight="bold")
 
 
 def _draw_faults(ax: "Axes", faults: Sequence[Any], end_s: float) -> None:

@@ -1,7 +1,9 @@
 """The plot of how far into a trace the first failing step comes, and who takes it."""
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +28,8 @@ SHOWN = 7
 AXIS_HEIGHT = 60
 """Of the ticks and the label under the cells, in pixels."""
 OTHERS = "all others"
-Failure = tuple[str, float]
-"""Who takes the failing step, and how much of the trace lies before it."""
+Failure = tuple[str, Fraction]
+"""Who takes the failing step, and how far it is: step 3 of 4 is at 3/4, exactly."""
 
 
 @in_our_look
@@ -50,7 +52,7 @@ def plot_failing_steps(
     listed = list(traces)
     failures = _failures(listed, steps)
     simulated = any(trace.source == "simulated" for trace in listed)
-    title = failing_sentence([before for _, before in failures])
+    title = failing_sentence([position for _, position in failures])
     about = [f"n = {len(failures):,}"]
     if len(listed) > len(failures):
         about = [f"{about[0]} · {len(listed) - len(failures):,} without a step that is known"]
@@ -62,34 +64,36 @@ def plot_failing_steps(
     if not failures:
         return write_heading(nothing_to_show(ax), title, about, simulated)
     counts = np.zeros((len(rows), PARTS), dtype=int)
-    for agent, before in failures:
+    for agent, position in failures:
         row = rows.index(agent) if agent in rows else len(rows) - 1
-        counts[row, int(before * PARTS)] += 1
+        part = math.ceil(position * PARTS)
+        counts[row, part - 1] += 1
     names = [row_name(agent) for agent in rows]
     ends = [f"{100 * part // PARTS}" for part in range(1, PARTS + 1)]
     draw_cells(ax, counts, names, ends)
-    write_label(ax, "steps before the failing one, up to %")
+    write_label(ax, "position of the failing step, up to % of the trace")
     return write_heading(ax, title, about, simulated)
 
 
-def failing_sentence(before: list[float]) -> str:
-    """How early half of the traces fail."""
-    if not before:
+def failing_sentence(positions: Sequence[Fraction]) -> str:
+    """How early half of the traces fail, or more than half."""
+    if not positions:
         return "Nothing to show: no trace has a step that is known to fail"
-    middle = sorted(before)[(len(before) - 1) // 2]
-    if len(before) == 1:
-        return f"The only failing trace goes wrong after {middle:.0%} of its steps"
-    if max(before) == min(before):
-        return f"Each of {len(before):,} traces goes wrong after {middle:.0%} of its steps"
-    return f"Half of {len(before):,} failing traces go wrong by {middle:.0%} of their steps"
+    middle = sorted(positions)[(len(positions) - 1) // 2]
+    percent = math.ceil(100 * middle)
+    if len(positions) == 1:
+        return f"The only failing trace goes wrong at {percent}% of its steps"
+    n_by = sum(100 * position <= percent for position in positions)
+    traces = f"{n_by:,} of {len(positions):,} failing traces"
+    return f"{traces} go wrong by {percent}% of their steps"
 
 
 def _failures(traces: list[Trace], steps: Mapping[str, str | None]) -> list[Failure]:
     failures = []
     for trace in traces:
         failing = steps.get(trace.id)
-        for position, step in enumerate(trace.steps):
+        for position, step in enumerate(trace.steps, 1):
             if step.id == failing:
-                failures.append((who_acts(step), position / len(trace.steps)))
+                failures.append((who_acts(step), Fraction(position, len(trace.steps))))
                 break
     return failures

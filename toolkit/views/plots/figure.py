@@ -77,6 +77,7 @@ LOOK: Any = {
     "ytick.labelsize": SMALL,
     "legend.frameon": False,
     "legend.fontsize": SMALL,
+    "legend.handlelength": 3.2,
     "grid.color": LINE,
     "grid.linewidth": 0.8,
     "savefig.facecolor": "auto",

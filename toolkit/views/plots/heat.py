@@ -16,8 +16,8 @@ GAP = 0.06
 FAINTEST = 0.06
 DARKEST = 0.5
 """The opacity of a cell that holds most: its number can still be read, in light and dark."""
-NAME_SHARE = 0.3
-"""Of the width, for the names of the rows."""
+NAME_SHARE = 0.42
+"""Of the width, for the names of the rows at most."""
 
 
 def row_name(name: object, room: int = 0) -> str:

@@ -72,12 +72,14 @@ def share_of_free(experiment: Experiment) -> float:
 def _rows(all_cases: list[Rate], others: list[Rate]) -> list[Row]:
     rows = []
     for at, rate in enumerate(all_cases):
+        note = f"n = {quantity(rate.n_cases, 'case')}"
         marks = [Mark(rate.value, bounds_of(rate), "o", BLUE, "all cases")]
         if others:
             other = others[at]
             name = "without the free cases"
             marks.append(Mark(other.value, bounds_of(other), "s", BROWN, name))
-        rows.append(Row(rate.name, tuple(marks), f"n = {quantity(rate.n_cases, 'case')}"))
+            note += f",\n{other.n_cases:,} without the free"
+        rows.append(Row(rate.name, tuple(marks), note))
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from toolkit.evals import Difference, Rate
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float]
 DISTANCE = 0.28
 """Between the marks of a row; rows are 1 apart."""
+NAME_CHARS = 40
+"""Of a line of a row's name, which has two at most."""
 ROW_HEIGHT = 40
 NARROW_ROW_HEIGHT = 80
 """Of a row with its name and its note above the marks."""
@@ -103,8 +106,8 @@ def plot_rows(
             _write_above(ax, number, row)
         else:
             _write_beside(ax, number, row)
-    names = [short_name(row.name, 34, 14) for row in rows]
-    ax.set_yticks(range(len(rows)), names)
+    names = [wrap(short_name(row.name, 2 * NAME_CHARS, 14), NAME_CHARS) for row in rows]
+    ax.set_yticks(range(len(rows)), ["\n".join(lines) for lines in names])
     if is_narrow():
         ax.set_yticks([])
     ax.set_ylim(len(rows) - 0.4, -0.8 if is_narrow() else -0.6)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from toolkit.evals import NOT_APPLICABLE
 from toolkit.evals.alignment.intervals import proportion
 from toolkit.traces import Trace
-from toolkit.views.plots.figure import BLUE, RED
-from toolkit.views.plots.rows import Mark, Row, plot_rows
-from toolkit.views.plots.sentences import quoted
+from toolkit.views.plots.figure import BLUE, RED, short_name
+from toolkit.views.plots.rows import NAME_CHARS, Mark, Row, plot_rows
 from toolkit.views.words import quantity
 
 if TYPE_CHECKING:
@@ -48,7 +47,8 @@ class RuleCount:
 
 
 def plot_rules(traces: Iterable[Trace], scores: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
-    """Which rules do traces break? Of those to which a rule applies, the share that breaks it.
+    """Which rules do traces break? Of those to which a rule applies, the share that breaks it, the
+    largest first.
 
     Parameters
     ----------
@@ -65,6 +65,7 @@ def plot_rules(traces: Iterable[Trace], scores: "pd.DataFrame", ax: "Axes | None
         count = _count(str(rule), list(values))
         if count:
             counts.append(count)
+    counts.sort(key=lambda count: -1.0 if count.share is None else count.share, reverse=True)
     n_traces = quantity(len(listed), "trace")
     return plot_rows(
         [count.row for count in counts],
@@ -96,4 +97,5 @@ def rules_sentence(counts: Sequence[RuleCount]) -> str:
     n_traces = quantity(worst.n, "trace")
     if not worst.n_broken:
         return f"No rule is broken by any of {n_traces}"
-    return f"{quoted(worst.rule)} is broken most often: by {worst.n_broken} of {n_traces}"
+    often = f"in {worst.share:.0%} of the {n_traces} that it applies to"
+    return f"“{short_name(worst.rule, 2 * NAME_CHARS, 14)}” is broken most often: {often}"

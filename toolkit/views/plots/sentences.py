@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.evals import Alignment
+from toolkit.evals import Alignment, compare_judges
 from toolkit.views.plots.figure import short_name
 from toolkit.views.plots.rows import Row
 from toolkit.views.words import quantity
@@ -13,27 +13,13 @@ NAME_CHARS = 32
 ABOUT = 0.04
 """How far 1 in k may lie from a share, as a part of it, and still be called ``about 1 in k``."""
 Interval = tuple[float, float]
+CHANCE = "; chance may explain it"
+"""How the title of a comparison ends where the paired interval holds 0."""
 
 
 def quoted(name: object) -> str:
     """A name as it stands in a sentence."""
     return f"“{short_name(name, NAME_CHARS)}”"
-
-
-def overlap(first: Interval | None, second: Interval | None) -> bool:
-    """Whether two intervals share a value; one that is unknown may be anywhere."""
-    if not first or not second:
-        return True
-    first_low, first_high = first
-    second_low, second_high = second
-    return first_low <= second_high and second_low <= first_high
-
-
-def doubt(first: Interval | None, second: Interval | None) -> str:
-    """What a comparison ends with where chance may explain it."""
-    if overlap(first, second):
-        return "; the intervals overlap"
-    return ""
 
 
 def part_of(n: int, total: int, noun: str) -> str:
@@ -101,7 +87,7 @@ class NamedRate:
 
     name: str
     tnr: float
-    interval: Interval | None
+    alignment: Alignment
 
 
 def named_rates(alignments: Mapping[Any, Alignment]) -> list[NamedRate]:
@@ -110,8 +96,53 @@ def named_rates(alignments: Mapping[Any, Alignment]) -> list[NamedRate]:
     for name, alignment in alignments.items():
         tnr = alignment.tnr
         if tnr is not None:
-            rates.append(NamedRate(quoted(name), tnr, alignment.tnr_interval))
+            rates.append(NamedRate(quoted(name), tnr, alignment))
     return rates
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """The TNR of one judge less that of another, where both stand on the same labelled items."""
+
+    n: int
+    value: float
+    low: float
+    high: float
+    names: str
+    """Which is taken from which."""
+
+    @property
+    def title_ends(self) -> str:
+        """Blank where chance does not explain it."""
+        return CHANCE if self.low <= 0 <= self.high else ""
+
+    def __str__(self) -> str:
+        """As ``TNR of “v2” less that of “v1”, on the same 10 failures: +0.10 (-0.16 to +0.36)``."""
+        bounds = f"{self.low:+.2f} to {self.high:+.2f}"
+        items = quantity(self.n, "failure")
+        return f"TNR of {self.names}, on the same {items}: {self.value:+.2f} ({bounds})"
+
+
+def paired_difference(alignments: Mapping[Any, Alignment]) -> PairedDifference | None:
+    """The last of the TNRs less the first; None where nothing pairs their failures."""
+    rates = named_rates(alignments)
+    if len(rates) < 2 or not all(speaks_of_failures(rate.alignment) for rate in rates):
+        return None
+    first = rates[0]
+    last = rates[-1]
+    try:
+        compared = compare_judges(last.alignment, first.alignment, label="fail")
+    except ValueError:  # other labels, or other groups
+        return None
+    if compared.difference is None or compared.interval is None:
+        return None
+    names = f"{last.name} less that of {first.name}"
+    return PairedDifference(compared.n, compared.difference, *compared.interval, names)
+
+
+def difference_of_two(alignments: Mapping[Any, Alignment]) -> PairedDifference | None:
+    """The paired difference of two; None of more, since the extremes of many differ by choice."""
+    return paired_difference(alignments) if len(alignments) == 2 else None
 
 
 def rates_sentence(alignments: Mapping[Any, Alignment]) -> str:
@@ -134,7 +165,8 @@ def rates_sentence(alignments: Mapping[Any, Alignment]) -> str:
         sentence = f"{lowest.name} lets the most failures through, {highest.name} the fewest"
     if of_failures and len(rates) == 2:
         sentence = f"{lowest.name} lets more failures through than {highest.name}"
-    return sentence + doubt(lowest.interval, highest.interval)
+    paired = difference_of_two(alignments)
+    return sentence + (paired.title_ends if paired else "")
 
 
 def _sentence_of_one(alignments: Mapping[Any, Alignment]) -> str:
@@ -157,9 +189,10 @@ def versions_sentence(alignments: Mapping[Any, Alignment]) -> str:
     if first is last:
         return f"TNR is {first.tnr:.2f} in {first.name}, and there is nothing to compare it with"
     sentence = f"From {first.name} to {last.name}, TNR {_change(first.tnr, last.tnr)}"
-    if first.tnr == last.tnr:
+    paired = paired_difference(alignments)
+    if first.tnr == last.tnr or paired is None:
         return sentence
-    return sentence + doubt(first.interval, last.interval)
+    return sentence + paired.title_ends
 
 
 def _change(before: float, after: float) -> str:
@@ -183,5 +216,4 @@ def critiques_sentence(rows: Sequence[Row]) -> str:
     if low == high:
         return f"Verdicts are right as often whatever the length of the critique: {low:.0%}"
     direction = "more" if high > low else "less"
-    sentence = f"Long critiques are right {direction} often than short ones"
-    return f"{sentence}: {high:.0%}, {low:.0%}{doubt(shortest.interval, longest.interval)}"
+    return f"Long critiques are right {direction} often than short ones: {high:.0%}, {low:.0%}"

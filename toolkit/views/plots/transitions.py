@@ -8,11 +8,11 @@ import numpy as np
 from toolkit.evals import transitions_frame
 from toolkit.traces import Trace
 from toolkit.views.plots.figure import (
+    SMALL_CHAR,
     in_our_look,
     is_narrow,
     new_axes,
     nothing_to_show,
-    short_name,
     write_heading,
     write_label,
 )
@@ -27,17 +27,20 @@ if TYPE_CHECKING:
 SHOWN = 8
 NARROW_SHOWN = 4
 """The most frequent steps, which are shown; on a phone fewer."""
-AXIS_HEIGHT = 130
-"""Of the names of the columns and the label under them, in pixels."""
-COLUMN_CHARS = 12
+LABEL_HEIGHT = 44
+"""Of the label under the names of the columns, in pixels."""
+COUNT_CHARS = 6
+"""What the count of a row takes beside its name."""
+OTHER = "other"
 
 
 @in_our_look
 def plot_transitions(traces: Iterable[Trace], ax: "Axes | None" = None) -> "Axes":
     """What follows what? In each row the share of the steps after it, in percent.
 
-    The names are those of `transitions_frame`: tools that are called, who speaks, and errors. A
-    tool that mostly follows itself goes round in circles.
+    The names are those of `transitions_frame`: tools that are called, who speaks, and failed calls.
+    A tool that mostly follows itself goes round in circles. What is too rare for a column of its
+    own is ``other``, so that each row makes 100.
 
     Parameters
     ----------
@@ -53,45 +56,55 @@ def plot_transitions(traces: Iterable[Trace], ax: "Axes | None" = None) -> "Axes
     n_shown = NARROW_SHOWN if is_narrow() else SHOWN
     about = _about(counts, len(listed), n_shown)
     shown = _commonest(counts, n_shown)
-    ax = ax or new_axes(CELL_HEIGHT * len(shown) + AXIS_HEIGHT)
+    columns = [row_name(column, COUNT_CHARS) for column in shown.columns]
+    names_height = SMALL_CHAR * max(map(len, columns))
+    ax = ax or new_axes(CELL_HEIGHT * len(shown) + names_height + LABEL_HEIGHT)
     if not _n_steps(counts):
         return write_heading(nothing_to_show(ax), title, about, simulated)
-    totals = counts.sum(axis=1)
-    names = [f"{row_name(row, room=6)}  {totals[row]:,}" for row in shown.index]
-    above = [short_name(column, COLUMN_CHARS, 4) for column in shown.columns]
-    draw_cells(ax, _percent(shown, totals), names, above)
+    rows = []
+    for name, total in shown.sum(axis=1).items():
+        rows.append(f"{row_name(name, COUNT_CHARS)}  {total:,}")
+    draw_cells(ax, _percent(shown.to_numpy()), rows, columns)
     ax.tick_params(axis="x", labelrotation=90)
     write_label(ax, "the next step, in %")
     return write_heading(ax, title, about, simulated)
 
 
 def _about(counts: "pd.DataFrame", n_traces: int, n_shown: int) -> list[str]:
-    """What the plot rests on, and what it leaves out."""
+    """What the plot rests on, and what it calls other."""
     traces = quantity(n_traces, "trace")
     steps = quantity(_n_steps(counts), "step")
     about = [f"n = {traces} · {steps}"]
     n_hidden = len(counts.columns) - 1 - n_shown
     if n_hidden > 0:
         kinds = quantity(n_hidden, "rarer kind")
-        about.append(f"{kinds} of step not shown")
+        about.append(f"other: {kinds} of step")
     return about
 
 
 def _commonest(counts: "pd.DataFrame", n_shown: int) -> "pd.DataFrame":
     """The counts of the most frequent steps: their rows after that of the start, and their columns
-    before that of the end.
+    before those of all others and of the end.
     """
-    rows = counts.index[: n_shown + 1]
     *kinds, end = counts.columns
-    return counts.loc[rows, [*kinds[:n_shown], end]]
+    rows = counts.iloc[: n_shown + 1]
+    shown = rows[kinds[:n_shown]].copy()
+    if len(kinds) > n_shown:
+        shown[OTHER] = rows[kinds[n_shown:]].sum(axis=1)
+    shown[end] = rows[end]
+    return shown
 
 
-def _percent(counts: "pd.DataFrame", totals: "pd.Series") -> np.ndarray:
-    """The counts in whole percent of the total of their row; 0 where that is 0."""
-    of_row = totals.loc[counts.index].clip(lower=1)
-    percent: np.ndarray = counts.div(of_row, axis=0).mul(100).to_numpy()
-    rounded: np.ndarray = np.rint(percent)
-    return rounded.astype(int)
+def _percent(counts: np.ndarray) -> np.ndarray:
+    """The counts in whole percent of the total of their row, which make 100: what rounding down
+    leaves goes to those that lose most by it.
+    """
+    exact = 100 * counts / counts.sum(axis=1, keepdims=True)
+    percent: np.ndarray = np.floor(exact).astype(int)
+    for of_row, lost in zip(percent, exact - percent, strict=True):
+        n_left = 100 - of_row.sum()
+        of_row[np.argsort(-lost, kind="stable")[:n_left]] += 1
+    return percent
 
 
 def transitions_sentence(counts: "pd.DataFrame") -> str:
