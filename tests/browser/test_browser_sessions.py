@@ -185,7 +185,7 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
         await expect(phone.locator("#line")).to_have_text("live")
         await run.finish()
         for page in (laptop, phone):
-            await expect(page.get_by_text("other: done")).to_be_visible()
+            await expect(page.get_by_text("complete", exact=True)).to_be_visible()
         assert await words(laptop) == await words(phone) == (await session.conversation()).text
 
 
@@ -210,7 +210,7 @@ async def test_all_that_a_session_says_is_text_and_nothing_else(devices, picture
         assert await asyncio.wait_for(asking, STEP_S) is False
         await expect(page.get_by_role("button", name="No")).to_have_count(0)
         await run.finish()
-        await expect(page.get_by_text(": done")).to_be_visible()
+        await expect(page.get_by_text(": complete")).to_be_visible()
         assert await page.evaluate("window.pwned") is None
         assert await page.locator("main :is(img, script, b, a)").count() == 0
         assert (await words(page)).replace("\0", "").count("🚲") >= 42
@@ -249,7 +249,7 @@ async def test_a_late_page_shows_the_same_as_one_that_was_there_all_along(device
         for one in (run, other):
             await one.finish()
         for page in (early, late):
-            await page.get_by_text("helper: done").wait_for()
+            await page.get_by_text("complete", exact=True).nth(1).wait_for()
         outline = "[...document.querySelectorAll('article')].map(a => a.textContent)"
         assert await early.evaluate(outline) == await late.evaluate(outline)
         assert sorted(await words(late)) == sorted((await session.conversation()).text)

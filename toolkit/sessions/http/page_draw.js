@@ -109,7 +109,6 @@ function fill(item) {
     write(item.label, item.remark);
   }
   if (item.settled) item.keys?.remove();
-  item.element.hidden = !isShown(item);
 }
 
 // Whether an agent's words begin in the log behind the stop of their run.
@@ -129,13 +128,19 @@ function draw() {
       build(item);
       fresh.push(item);
     }
-    if (item.element) fill(item);
+    if (item.element && !isShown(item)) putAway(item);
+    else if (item.element) fill(item);
   }
   fold.changed.clear();
   if (fold.hasGone) removeGone();
   insert(fresh);
   drawExperiment();
   drawKeys();
+}
+
+function putAway(item) {
+  item.element.remove();
+  item.element = item.foot = undefined;
 }
 
 function removeGone() {
