@@ -306,7 +306,9 @@ async def test_while_the_log_is_away_the_page_says_so_and_a_stop_is_sent_until_t
         await expect(laptop.locator("#line")).to_have_text("waiting for the log")
         await server.restart()
         for page in (laptop, phone):
-            await expect(page.get_by_text("stopped here, by user")).to_be_visible(timeout=STEP_S * 1000)
+            await expect(page.get_by_text("stopped here, by user")).to_be_visible(
+                timeout=STEP_S * 1000
+            )
             await expect(page.locator("#line")).to_have_text("live", timeout=STEP_S * 1000)
         await expect(phone.get_by_role("alert")).to_have_text("")
         await expect(phone.get_by_text("user asks to stop")).to_have_count(1)
