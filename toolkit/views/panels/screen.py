@@ -66,6 +66,7 @@ class Screen(VBox):  # type: ignore[misc]
         frame = Box([glass]).add_class("fieldbook-device").add_class(f"fieldbook-{shape}")
         super().__init__([self.state, frame, buttons, steering])
         self.add_class("fieldbook-screen").add_class(f"fieldbook-of-{shape}")
+        self.refresh()
 
     def _key(
         self, act: str, word: str, icon: str, tooltip: str, action: Callable[[], None]
