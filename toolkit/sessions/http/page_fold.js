@@ -145,8 +145,7 @@ class Fold {
       state.state = ENDED.has(data.outcome) ? data.outcome : "error";
       this.lastEnd = state.state;
       this.active.delete(run);
-      state.end = this.place({ ...this.item(event), run: null, text: RUN_STATES[state.state] });
-      for (const item of state.items) this.changed.add(item);
+      state.end = this.place({ ...this.item(event), run: null, ends: run, text: RUN_STATES[state.state] });
       for (const [id, item] of this.questions) if (item.run === run) this.settle(id, "");
     } else if (kind === "step.started") {
       state.step = textOf(data.step);

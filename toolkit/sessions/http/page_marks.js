@@ -10,7 +10,7 @@ let queued = [];  // the messages that are marked as waiting
 function markAll() {
   const runs = new Set();
   for (const item of fold.changed) {
-    if (!item.element || item.kind !== "text.delta") runs.add(item.run);
+    if (!item.element || item.kind !== "text.delta") runs.add(item.ends ?? item.run ?? "");
   }
   for (const run of runs) if (fold.runs.has(run)) markAnswer(fold.runs.get(run));
   markWaiting();
