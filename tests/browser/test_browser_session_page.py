@@ -13,7 +13,9 @@ from toolkit.sessions.http.app import Tokens, Welcome, serve
 
 pytestmark = pytest.mark.browser
 
-WELCOME = Welcome("Ask about a bike.", "A script answers: all is simulated.", openings())
+WELCOME = Welcome(
+    "Ask about a bike.", "A script answers: all is simulated.", openings(), "A <shop>"
+)
 MARKDOWN = """\
 # Your booking
 It is **cancelled**, and *not* `moved`. <b>raw</b> &amp; [more](https://example.com/a) [bad](javascript:alert(1))
@@ -54,6 +56,8 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         await expect(laptop.get_by_role("heading", level=2)).to_have_text(
             "Ask about a bike. Then open this page on a phone, and press Stop there."
         )
+        await expect(laptop).to_have_title("A <shop>")
+        await expect(laptop.get_by_role("heading", level=1)).to_have_text("A <shop>")
         code = laptop.locator("#welcome svg")
         await expect(code).to_be_hidden()
         await expect(phone.locator("#welcome figure")).to_be_hidden()

@@ -52,6 +52,8 @@ class Welcome:
     """Who answers here."""
     openings: tuple[str, ...] = ()
     """Messages to begin with: each is a button that sends it."""
+    title: str = ""
+    """What the session is called; by default its id."""
 
 
 PLAIN_WELCOME = Welcome()
@@ -70,6 +72,7 @@ def page_html(nonce: str, welcome: Welcome, invitation: Invitation, may: Pass) -
     """The page, as whoever has the pass `may` sees it."""
     return _template().substitute(
         nonce=nonce,
+        title=fragment(welcome.title),
         style=STYLE + (HERE / "page.css").read_text(encoding="utf-8"),
         script=_script(),
         welcome=_welcome_html(welcome, invitation, may),

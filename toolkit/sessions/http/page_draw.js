@@ -18,7 +18,7 @@ let section;  // the last one
 let lastDrawn = 0;
 let touched = 0;  // when the person last moved the text
 
-document.title = visible(decodeURIComponent(base.split("/").pop()));
+document.title = $("name").textContent || visible(decodeURIComponent(base.split("/").pop()));
 write($("name"), document.title);
 
 function make(tag, text, kind = "") {
