@@ -311,7 +311,7 @@ async def test_while_the_log_is_away_the_page_says_so_and_a_stop_is_sent_until_t
             )
             await expect(page.locator("#line")).to_have_text("live", timeout=STEP_S * 1000)
         await expect(phone.get_by_role("alert")).to_have_text("")
-        await expect(phone.get_by_text("user asks to stop")).to_have_count(1)
+        await expect(phone.get_by_text("stopped here, by user")).to_have_count(1)
         await phone.screenshot(path=pictures / "session-9-phone-log-back.png")
 
 
