@@ -273,7 +273,7 @@ async def _serve(
     welcome = Welcome("What is written to this session appears here.")
     if session is None:
         answer = partial(attend, agent=front_desk(), actor="support", source="simulated")
-        welcome = Welcome("Ask about a bike.", ABOUT_HARBOR, openings())
+        welcome = Welcome("Ask about a bike.", ABOUT_HARBOR, openings(), "Harbor Bikes, simulated")
     async with (
         NatsServer(store=store) as server,
         await NatsLog.connect(server.url) as log,

@@ -13,7 +13,9 @@ from toolkit.sessions.http.app import Tokens, Welcome, serve
 
 pytestmark = pytest.mark.browser
 
-WELCOME = Welcome("Ask about a bike.", "A script answers: all is simulated.", openings())
+WELCOME = Welcome(
+    "Ask about a bike.", "A script answers: all is simulated.", openings(), "A <shop>"
+)
 MARKDOWN = """\
 # Your booking
 It is **cancelled**, and *not* `moved`. <b>raw</b> &amp; [more](https://example.com/a) [bad](javascript:alert(1))
@@ -54,6 +56,8 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         await expect(laptop.get_by_role("heading", level=2)).to_have_text(
             "Ask about a bike. Then open this page on a phone, and press Stop there."
         )
+        await expect(laptop).to_have_title("A <shop>")
+        await expect(laptop.get_by_role("heading", level=1)).to_have_text("A <shop>")
         code = laptop.locator("#welcome svg")
         await expect(code).to_be_hidden()
         await expect(phone.locator("#welcome figure")).to_be_hidden()
@@ -68,7 +72,7 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         await expect(phone.get_by_text("I am a")).to_be_visible()
         await phone.get_by_role("button", name="Stop").tap()
         for page in (laptop, phone):
-            await expect(page.get_by_text("support: cancelled")).to_be_visible()
+            await expect(page.get_by_text("stopped here, by user")).to_be_visible()
             await expect(page.get_by_role("button", name="Stop")).to_be_disabled()
         opening = laptop.get_by_role("button", name=openings()[0])
         await expect(opening).to_be_hidden()  # somebody has spoken: the card is folded
@@ -77,7 +81,7 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         for name, page in (("laptop", laptop), ("phone", phone)):
             await expect(page.get_by_text("support calls find_booking")).to_be_visible()
             await expect(page.get_by_text("€104")).to_be_visible()
-            await expect(page.get_by_text("support: done")).to_be_visible()
+            await expect(page.get_by_text("complete", exact=True)).to_be_visible()
             assert await unreadable(page) == []
             await page.screenshot(path=pictures / f"session-page-{name}-{scheme}.png")
         if scheme == "light":
@@ -97,9 +101,8 @@ async def test_words_that_come_behind_a_stop_say_that_they_were_on_their_way(vis
         await run.finish()
         late = await visit(link, PHONE)
         for page in (early, late):
-            await expect(page.get_by_text("support: cancelled")).to_be_visible()
             await expect(page.locator(".words small")).to_have_text(
-                "support · simulated · on its way when it was stopped"
+                ["support · simulated · on its way when it was stopped", "stopped here, by user"]
             )
 
 
@@ -115,7 +118,7 @@ async def test_markdown_is_drawn_and_nothing_that_an_agent_writes_is_read_as_htm
         late = await visit(link, PHONE)
         shown = []
         for page in (early, late):
-            await expect(page.get_by_text("support: done")).to_be_visible()
+            await expect(page.get_by_text("complete", exact=True)).to_be_visible()
             text = page.locator("article .text")
             await expect(text.locator("h3")).to_have_text("Your booking")
             await expect(text.locator("strong")).to_have_text(["cancelled", "thing"])
@@ -241,9 +244,9 @@ async def test_no_sign_of_an_agent_hides_or_turns_round_what_is_read(visit):
         await run.write(hostile)
         await run.write(f"{'x' * 50_000}\u202e")
         await run.finish()
-        await expect(page.get_by_text("[U+202E]troppus: done")).to_be_visible()
+        await expect(page.get_by_text("complete", exact=True)).to_be_visible()
         drawn = await page.evaluate("document.getElementById('items').textContent")
-        assert await page.locator("article").count() >= 6
+        assert await page.locator("article").count() >= 5
     assert not set("\x1b\u202e") & set(drawn)
     assert drawn.count(seen) == 5
     assert "[U+202E]troppus asks:" in drawn
@@ -259,3 +262,53 @@ async def test_what_a_result_or_a_note_has_beyond_what_is_shown_is_counted(visit
         result = page.locator("article pre")
         await expect(result).to_have_text("x" + "🚲" * 4999 + " … 2001 more characters")
         await expect(page.get_by_text("… 614 more characters")).to_be_visible()
+
+
+async def test_a_message_waits_for_its_turn_and_a_stop_is_told_at_the_words_that_it_cut(
+    visit, pictures
+):
+    from playwright.async_api import expect
+
+    async with served(front_desk(word_delay_s=0.25)) as (session, link):
+        pages = [await visit(link, LAPTOP), await visit(link, PHONE)]
+        await session.say("hello")
+        await expect(pages[0].get_by_text("I am a")).to_be_visible()
+        await session.say(openings()[0])
+        hint = "Stop ends this answer alone: 1 message waits for the next."
+        for page in pages:
+            waiting = page.locator("article", has_text="waits for its turn")
+            await expect(waiting).to_contain_text("closed tomorrow")
+            await expect(page.locator("#hint")).to_have_text(hint)
+        await pages[1].get_by_role("button", name="Stop").tap()
+        for name, page in zip(("laptop", "phone"), pages, strict=True):
+            cut = page.locator("article", has_text="stopped here, by user")
+            await expect(cut).to_contain_text("I am a")
+            await expect(page.locator("#hint")).to_have_text(
+                "The answer before was stopped. The next has begun: Stop ends this one."
+            )
+            await expect(waiting).to_have_count(0)
+            await page.screenshot(path=pictures / f"session-page-{name}-next.png")
+        late = await visit(link, PHONE)
+        await expect(late.get_by_text("stopped here, by user")).to_be_visible()
+        for page in (*pages, late):
+            await expect(page.get_by_text("complete", exact=True)).to_be_visible()
+            await expect(page.get_by_text("asks to stop")).to_be_hidden()
+
+
+async def test_a_steer_marks_the_words_that_it_cut_and_is_answered_in_sight(visit, pictures):
+    from playwright.async_api import expect
+
+    async with served(front_desk(word_delay_s=0.25)) as (_, link):
+        for device, name in ((LAPTOP, "laptop"), (PHONE, "phone")):
+            page = await visit(link, device)
+            await page.get_by_label("Your words").fill("hello")
+            await page.get_by_role("button", name="Send").click()
+            await expect(page.get_by_text("I am a").last).to_be_visible()
+            await page.get_by_label("Your words").fill("In one sentence please")
+            await page.get_by_role("button", name="Steer").click()
+            steer = page.locator("article", has_text="user steers: “In one sentence please”").last
+            await expect(steer).to_contain_text("support has taken it into account")
+            await expect(page.get_by_text("cut here, by a steer").last).to_be_visible()
+            await expect(page.get_by_text("In one sentence: I am a script").last).to_be_visible()
+            await expect(page.get_by_text("complete", exact=True).last).to_be_visible()
+            await page.screenshot(path=pictures / f"session-page-{name}-steered.png")

@@ -57,7 +57,7 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     boxes = [await frames.nth(at).bounding_box() for at in range(3)]
     assert max(box["width"] for box in boxes) - min(box["width"] for box in boxes) <= 2, boxes
     await expect(page.get_by_text("pedal " * 150).first).to_be_visible(timeout=30_000)
-    last = page.get_by_text("support: active").first
+    last = page.get_by_text("support: answering").first
     await expect(last).to_be_in_viewport()
     await expect(page.get_by_role("button", name="Stop").first).to_be_in_viewport()
     assert [await frames.nth(at).bounding_box() for at in range(3)] == boxes, (
@@ -79,6 +79,6 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     await expect(words).to_be_focused()
     await expect(words).to_have_value("")
     await phone.get_by_role("button", name="Stop").click()
-    await expect(page.get_by_text("support: cancelled")).to_have_count(3)
+    await expect(page.get_by_text("support: stopped")).to_have_count(3)
     await expect(page.locator(".legend").get_by_text("stop, steer")).to_be_visible()
     await notebook.picture(pictures, "session-panel-2-stopped")

@@ -88,7 +88,7 @@ async def test_eight_tabs_of_one_browser_are_live_and_each_can_send_and_stop(tab
             await expect(page.get_by_text("can you hear me 1.")).to_be_visible()
         await pages[-1].get_by_role("button", name="Stop").click()
         for page in pages:
-            await expect(page.get_by_text("agent: cancelled")).to_be_visible()
+            await expect(page.get_by_text("stopped here, by")).to_be_visible()
         assert [run.state for run in (await session.conversation()).runs.values()] == ["cancelled"]
 
 
@@ -196,11 +196,11 @@ async def test_words_that_are_written_while_a_message_is_on_its_way_stay_and_no_
         await steer.click()
         await box.fill("and in Dutch")
         log.free.set()
-        await expect(page.get_by_text("user: steer shorter")).to_have_count(1)
+        await expect(page.get_by_text("user steers: “shorter”")).to_have_count(1)
         await expect(page.get_by_role("alert")).to_have_text("")
         await expect(box).to_have_value("and in Dutch")
         await steer.click()
-        await expect(page.get_by_text("user: steer and in Dutch")).to_have_count(1)
+        await expect(page.get_by_text("user steers: “and in Dutch”")).to_have_count(1)
         await expect(box).to_have_value("")
         kinds = [event.kind async for event in session.read(follow=False)]
         assert kinds.count("steer") == 2
@@ -255,7 +255,7 @@ async def test_a_page_comes_back_with_its_words_after_a_kill_of_a_command_that_h
         answers = page.locator(".words:not(.own) .text")
         await expect(answers).to_contain_text("I am a script")
         await page.get_by_role("button", name="Stop").click()
-        await expect(page.get_by_text("support: cancelled")).to_be_visible()
+        await expect(page.get_by_text("stopped here, by user")).to_be_visible()
         before = await page.evaluate(shown)
     await expect(page.locator("#line")).to_have_text("offline, trying again")
     async with command(*options):
@@ -323,14 +323,14 @@ async def test_what_cannot_be_used_is_said_at_the_signal_and_settled_questions_l
         await expect(page.get_by_role("button", name="Yes")).to_be_visible()
         await page.get_by_label("Your words").fill("shorter please")
         await page.get_by_role("button", name="Steer").click()
-        await expect(page.get_by_text("user: steer shorter please")).to_be_visible()
+        await expect(page.get_by_text("user steers: “shorter please”")).to_be_visible()
         asking.cancel()
         await run.finish("error")
         await session.append("error", "server", {"why": "the agent's attendant failed: a bug"})
-        await expect(page.get_by_text("agent: error")).to_be_visible()
+        await expect(page.get_by_text("agent: failed")).to_be_visible()
         await expect(page.get_by_role("button", name="Yes")).to_have_count(0)
         await session.settle()
-        await expect(page.locator("article", has_text="user: steer")).to_contain_text(
+        await expect(page.locator("article", has_text="user steers")).to_contain_text(
             "not used: the run ended (error) without it"
         )
         await expect(

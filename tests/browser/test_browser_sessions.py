@@ -124,7 +124,7 @@ async def test_two_devices_one_reloads_in_mid_response_the_other_stops_it_and_bo
         await phone.screenshot(path=pictures / "session-2-phone-streaming.png")
         await phone.get_by_role("button", name="Stop").tap()
         for page in (laptop, phone):
-            await expect(page.get_by_text("agent: cancelled")).to_be_visible()
+            await expect(page.get_by_text("stopped here, by user")).to_be_visible()
             await expect(page.get_by_role("button", name="Stop")).to_be_disabled()
         stored = (await session.conversation()).text
         assert await words(laptop) == await words(phone) == stored
@@ -152,8 +152,8 @@ async def test_a_steer_from_the_phone_is_taken_and_everybody_sees_it(devices, pi
         await phone.get_by_label("Your words").fill("shorter please")
         await phone.get_by_role("button", name="Steer").tap()
         for page in (laptop, phone):
-            await expect(page.get_by_text("agent has taken the steer into account")).to_be_visible()
-            await expect(page.get_by_text("agent: done")).to_be_visible()
+            await expect(page.get_by_text("agent has taken it into account")).to_be_visible()
+            await expect(page.get_by_text("complete", exact=True)).to_be_visible()
         await phone.screenshot(path=pictures / "session-5-phone-steered.png")
         stored = (await session.conversation()).text
         assert "shorter please 59." in stored
@@ -185,7 +185,7 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
         await expect(phone.locator("#line")).to_have_text("live")
         await run.finish()
         for page in (laptop, phone):
-            await expect(page.get_by_text("other: done")).to_be_visible()
+            await expect(page.get_by_text("complete", exact=True)).to_be_visible()
         assert await words(laptop) == await words(phone) == (await session.conversation()).text
 
 
@@ -210,7 +210,7 @@ async def test_all_that_a_session_says_is_text_and_nothing_else(devices, picture
         assert await asyncio.wait_for(asking, STEP_S) is False
         await expect(page.get_by_role("button", name="No")).to_have_count(0)
         await run.finish()
-        await expect(page.get_by_text(": done")).to_be_visible()
+        await expect(page.get_by_text(": complete")).to_be_visible()
         assert await page.evaluate("window.pwned") is None
         assert await page.locator("main :is(img, script, b, a)").count() == 0
         assert (await words(page)).replace("\0", "").count("🚲") >= 42
@@ -249,7 +249,7 @@ async def test_a_late_page_shows_the_same_as_one_that_was_there_all_along(device
         for one in (run, other):
             await one.finish()
         for page in (early, late):
-            await page.get_by_text("helper: done").wait_for()
+            await page.get_by_text("complete", exact=True).nth(1).wait_for()
         outline = "[...document.querySelectorAll('article')].map(a => a.textContent)"
         assert await early.evaluate(outline) == await late.evaluate(outline)
         assert sorted(await words(late)) == sorted((await session.conversation()).text)
@@ -306,10 +306,12 @@ async def test_while_the_log_is_away_the_page_says_so_and_a_stop_is_sent_until_t
         await expect(laptop.locator("#line")).to_have_text("waiting for the log")
         await server.restart()
         for page in (laptop, phone):
-            await expect(page.get_by_text("agent: cancelled")).to_be_visible(timeout=STEP_S * 1000)
+            await expect(page.get_by_text("stopped here, by user")).to_be_visible(
+                timeout=STEP_S * 1000
+            )
             await expect(page.locator("#line")).to_have_text("live", timeout=STEP_S * 1000)
         await expect(phone.get_by_role("alert")).to_have_text("")
-        await expect(phone.get_by_text("user: stop")).to_have_count(1)
+        await expect(phone.get_by_text("stopped here, by user")).to_have_count(1)
         await phone.screenshot(path=pictures / "session-9-phone-log-back.png")
 
 

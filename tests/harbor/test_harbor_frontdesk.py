@@ -98,6 +98,20 @@ async def test_a_booking_is_looked_up_and_cancelled_as_the_customer_asked():
     assert (refund["refunded_eur"], refund["status"]) == (104, "cancelled")
 
 
+def test_another_booking_is_answered_as_itself_and_never_as_the_one_before():
+    for opening in openings():
+        position = position_of([opening, "Please cancel HB-2101"])
+        assert (position.situation.id, position.turn) == ("tandem-with-cold-feet", 0)
+    assert position_of([STORM, "Yes please, cancel HB-2105 too"]) is None
+
+
+async def test_who_is_not_understood_is_shown_the_next_line_of_the_script():
+    async with desk() as session:
+        await answer_to(session, STORM)
+        _, words = await answer_to(session, "What does a helmet cost?")
+    assert situations()["storm-at-the-weekend"].script()[1].say in words
+
+
 async def test_what_no_script_knows_is_answered_by_what_can_be_asked():
     async with desk() as session:
         _, words = await answer_to(session, "Where is my bicycle?")
@@ -127,3 +141,22 @@ async def test_a_steer_breaks_the_answer_off_and_is_answered_and_counts_as_said(
         assert "€104" in conversation.text
         _, words = await answer_to(session, "Yes please")
     assert "only HB-2104 was cancelled" in words
+
+
+@pytest.mark.parametrize(
+    ("steer", "begin"),
+    [
+        ("In one sentence please", "In one sentence: I'm sorry about your weekend."),
+        ("In verse", "I am a **script** and cannot follow “In verse”: I can only be *brief*."),
+    ],
+)
+async def test_a_steer_shortens_the_answer_or_is_told_that_a_script_cannot_follow(steer, begin):
+    async with desk(word_delay_s=0.05) as session:
+        run = run_for((await session.say(STORM)).event.id)
+        await until(session, lambda event: event.kind == "text.delta")
+        await session.steer(steer, run)
+        conversation = await until(session, lambda event: event.kind == "run.finished")
+        _, done = await answer_to(session, "Yes please")
+    last = [item.text for item in conversation.items if item.is_words_of(run)][-1]
+    assert last.startswith(begin)
+    assert "only HB-2104 was cancelled" in done

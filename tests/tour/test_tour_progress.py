@@ -42,6 +42,14 @@ def test_it_says_which_part_runs_and_how_far_while_the_command_itself_is_busy():
     assert lines[-1].startswith("[2 of 2] topics (")
 
 
+def test_a_part_that_is_over_at_once_is_said_too_and_a_busy_part_fills_no_log():
+    stream = Stream()
+    with Progress(2, stream) as progress:
+        progress.begin("scoring")
+        progress.begin("topics")
+    assert stream.getvalue() == "[1 of 2] scoring (0 s)\n[2 of 2] topics (0 s)\n"
+
+
 def test_where_no_terminal_is_there_are_plain_lines_and_no_codes():
     stream = Stream()
     with Progress(1, stream, each_s=0.01) as progress:

@@ -43,11 +43,33 @@ async def test_a_dropped_screen_catches_up_and_a_stop_from_the_phone_ends_the_ru
     phone.stop.click()
     await until(lambda: run.cancelled)
     await run.finish()
-    await until(lambda: all("agent: cancelled" in screen.view.value for screen in panel.screens))
+    await until(lambda: all("agent: stopped" in screen.view.value for screen in panel.screens))
     assert [signal.kind for signal in run.signals] == ["steer", "cancel"]
     laptop.reload.click()
     await until(lambda: laptop.surface.connected and "Hello world" in laptop.view.value)
     assert "events" in panel.strip.value
+    await panel.aclose()
+
+
+async def test_a_screen_that_is_away_or_where_nothing_runs_can_stop_nothing():
+    session = Session(MemoryLog(), "panel")
+    panel = SessionPanel(session, names=("phone",))
+    (phone,) = panel.screens
+    await until(lambda: not phone.steer.disabled)
+    assert phone.stop.disabled
+    run = await session.start_run("agent", source="simulated", window_s=0)
+    await run.write("Hello ")
+    await until(lambda: not phone.stop.disabled)
+    phone.network.click()
+    await until(lambda: phone.stop.disabled and phone.steer.disabled)
+    phone.words.value = "shorter"
+    phone.steer.click()
+    phone.stop.click()
+    phone.network.click()
+    await until(lambda: not phone.stop.disabled)
+    await run.finish()
+    await until(lambda: phone.stop.disabled and "agent: complete" in phone.view.value)
+    assert not run.signals
     await panel.aclose()
 
 
@@ -57,7 +79,7 @@ async def test_what_went_wrong_stays_on_the_screen_until_the_next_act():
             raise OSError("the disk is <full>")
 
     screen = Screen(Session(Full(), "s"), "phone", {}, "steer", str)
-    screen.stop.click()
+    screen.do(screen.session.cancel())
     await until(lambda: "the disk is &lt;full&gt;" in screen.state.value)
     screen.refresh()
     assert "the disk is &lt;full&gt;" in screen.state.value

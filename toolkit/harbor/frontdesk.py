@@ -14,7 +14,7 @@ from toolkit.harbor.agent import LOST, harbor_policy, speak_and_act, system_prom
 from toolkit.harbor.situations import Situation, Turn, situations
 from toolkit.harbor.toolbox import call, schemas
 from toolkit.harbor.world import World
-from toolkit.models import Answer, Model, Request, ScriptedModel
+from toolkit.models import Answer, Request, ScriptedModel
 from toolkit.sessions import Run, Session
 from toolkit.sessions.control import Agent
 from toolkit.sessions.items import Item
@@ -39,6 +39,8 @@ ASSENTS = frozenset(
     "yes yeah no ok okay please thanks thank sure ja bitte danke oui si sim".split()
 )
 """Words that go on with what was said before, whatever stands beside them."""
+BREVITY = frozenset("brief briefly short shorter sentence kurz court breve".split())
+"""Words of a steer that asks for a short answer."""
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
 """The situations that a visitor is offered."""
 
@@ -62,6 +64,13 @@ def openings() -> tuple[str, ...]:
     return tuple(situations()[id_].script()[0].say for id_ in OPENINGS)
 
 
+def _next_lines(position: Position | None) -> tuple[str, ...]:
+    """What the customer may go on with, to be understood."""
+    if position is None:
+        return ()
+    return tuple(turn.say for turn in position.script[position.turn + 1 :][:1])
+
+
 def position_of(texts: Iterable[str]) -> Position | None:
     """Where a customer is who wrote `texts`; None where no situation is about the last of them, or
     its script is over.
@@ -70,10 +79,19 @@ def position_of(texts: Iterable[str]) -> Position | None:
     >>> position_of(["About HB-2104: closed for the storm?", "Yes please."]).turn
     1
     """
+    position, is_lost = _progress(texts)
+    return None if is_lost else position
+
+
+def _progress(texts: Iterable[str]) -> tuple[Position | None, bool]:
+    """How far a customer has come who wrote `texts`, and whether the last of them was lost on the
+    script.
+    """
     position = None
     is_lost = True
     for text in texts:
-        about = _situation_about(text, LEAST_WEIGHT_TO_CHANGE if position else LEAST_WEIGHT)
+        is_elsewhere = position is None or _names_another_booking(text, position.situation)
+        about = _situation_about(text, LEAST_WEIGHT if is_elsewhere else LEAST_WEIGHT_TO_CHANGE)
         same = position is not None and about in (None, position.situation)
         if position and same and position.turn + 1 < len(position.script):
             is_lost = not _goes_on(text, position.situation)
@@ -81,13 +99,20 @@ def position_of(texts: Iterable[str]) -> Position | None:
         else:
             is_lost = about is None
             position = Position(about) if about else None
-    return None if is_lost else position
+    return position, is_lost
+
+
+def _names_another_booking(text: str, situation: Situation) -> bool:
+    bookings = {word for word in _words(text) if word.startswith(BOOKING)}
+    return bool(bookings) and situation.booking.lower() not in bookings
 
 
 def _goes_on(text: str, situation: Situation) -> bool:
     """Whether a text goes on with a situation: it assents, or its words are those with which the
     customer goes on. To others the script's next words would be no answer.
     """
+    if _names_another_booking(text, situation):
+        return False
     words = _words(text)
     telling = _telling_words(words)
     asks = "?" in text and bool(telling)
@@ -146,42 +171,65 @@ def _words(text: str) -> set[str]:
 
 
 def front_desk(word_delay_s: float = WORD_DELAY_S) -> Agent:
-    """An agent for `attend`. Cancel, interrupt and steer break its answer off; after a steer it
-    answers the words of the steer.
+    """An agent for `attend`. Cancel, interrupt and steer break its answer off.
+
+    After a steer it answers what the steer asks, where that begins a situation. It can also be
+    brief; of any other steer it says that a script cannot follow it, and answers as before.
     """
-    model = ScriptedModel(partial(_policy, word_delay_s))
-    return partial(_answer, model)
+    return partial(_answer, word_delay_s)
 
 
-def _policy(word_delay_s: float, request: Request) -> Answer:
+def _policy(
+    word_delay_s: float, next_lines: tuple[str, ...], steer: str, request: Request
+) -> Answer:
     """Harbor's script at the pace of somebody who types, and a list of openings where it has
     none.
     """
     answer = harbor_policy(request)
     if answer == LOST:
-        lines = [f"- {opening}" for opening in openings()]
+        lines = [f"- {words}" for words in (*next_lines, *openings())]
         answer = Answer(
             "I am a **script** and answer by the booking number: to anything else I have no "
             "answer. Write one of these, or what means the same:\n\n" + "\n".join(lines)
         )
+    if steer:
+        answer = _steered(answer, steer)
     return replace(answer, delay_s=word_delay_s)
 
 
-async def _answer(model: Model, run: Run, message: Event) -> None:
+def _steered(answer: Answer, steer: str) -> Answer:
+    """The answer, as far as a script can follow the steer."""
+    if answer.tools:
+        return replace(answer, text="")
+    if _words(steer) & BREVITY:
+        first, *_ = re.split(r"(?<=[.!?])\s", answer.text, maxsplit=1)
+        return replace(answer, text=f"In one sentence: {first}")
+    cannot = f"I am a **script** and cannot follow “{steer}”: I can only be *brief*. Once more:"
+    return replace(answer, text=f"{cannot}\n\n{answer.text}")
+
+
+async def _answer(word_delay_s: float, run: Run, message: Event) -> None:
     if run.text:
         await run.roll_back()  # adopted from an agent that died: it is said again
     texts = await _customers_words(Session(run.session.log, run.session.id), message)
+    steer = ""
     while True:
-        await run.unless_interrupted(_reply(run, model, texts), by_steers=True)
+        await run.unless_interrupted(_reply(run, word_delay_s, texts, steer), by_steers=True)
         steers = await run.take_steers()
-        words = "\n".join(str(steer.data.get("text", "")) for steer in steers).strip()
-        if not words or run.cancelled:
+        steer = "\n".join(str(event.data.get("text", "")) for event in steers).strip()
+        if not steer or run.cancelled:
             return
-        texts.append(words)
+        if _begins_situation(steer):
+            texts.append(steer)
+            steer = ""
+
+
+def _begins_situation(steer: str) -> bool:
+    return _situation_about(steer, LEAST_WEIGHT) is not None
 
 
 async def _customers_words(session: Session, message: Event) -> list[str]:
-    """What customers wrote up to `message`, and the steers that were taken."""
+    """What customers wrote up to `message`, and the steers that were taken and answered as that."""
     items = (await session.conversation()).items
     taken = {item.data.get("event") for item in items if item.kind == "steer.consumed"}
     texts = []
@@ -192,13 +240,16 @@ async def _customers_words(session: Session, message: Event) -> list[str]:
 
 
 def _is_customers(item: Item, taken: set[object]) -> bool:
-    return item.kind == "message" or (item.kind == "steer" and item.id in taken)
+    if item.kind == "steer":
+        return item.id in taken and _begins_situation(item.text)
+    return item.kind == "message"
 
 
-async def _reply(run: Run, model: Model, texts: list[str]) -> None:
+async def _reply(run: Run, word_delay_s: float, texts: list[str], steer: str) -> None:
     """Say and do what the script has for the last of `texts`."""
-    position = position_of(texts)
-    if position is None:
+    position, is_lost = _progress(texts)
+    model = ScriptedModel(partial(_policy, word_delay_s, _next_lines(position), steer))
+    if position is None or is_lost:
         request = Request(({"role": "user", "content": texts[-1]},))
         await run.stream(model, request)
         return

@@ -8,6 +8,15 @@ from toolkit.traces import Source
 from toolkit.traces.sources import SOURCES
 
 OUTCOMES = frozenset({"complete", "cancelled", "error", "orphaned"})
+STATE_WORDS = {
+    "active": "answering",
+    "suspended": "waiting",
+    "complete": "complete",
+    "cancelled": "stopped",
+    "error": "failed",
+    "orphaned": "abandoned",
+}
+"""The states of a run, as every screen calls them."""
 
 
 @dataclass(slots=True)

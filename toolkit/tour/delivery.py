@@ -18,7 +18,7 @@ from toolkit.models import Answer, Model, Request
 from toolkit.render import block
 from toolkit.sessions import Durability, Log, MemoryLog, NatsLog, NatsServer, Session, fold
 from toolkit.tour.checker import check
-from toolkit.tour.counted import counts_table
+from toolkit.tour.counted import HOLDERS, counts_table
 from toolkit.tour.reader import Arrival, Kill, arrivals, start_process, start_task
 from toolkit.traces import Trace
 
@@ -163,7 +163,7 @@ async def deliver(
     async with NatsServer() as server, await NatsLog.connect(server.url) as nats:
         say(
             f"nats-server runs at {server.address} (pid {server.pid}); "
-            f"acknowledged means: {nats.durability}"
+            f"what it acknowledges is held by {HOLDERS[nats.durability]}"
         )
         start_reader = partial(start_process, server.url, path, names)
         own_server = server if server.pid else None  # a borrowed one is not ours to kill
@@ -242,16 +242,25 @@ class _Drill:
         self.kill_reader = await self.start_reader()
 
     async def _kill_client(self) -> None:
+        await self._until_read()  # to kill a client that has not begun to read proves nothing
+        how = "cut" if self.log.durability == "memory" else "killed"
+        await self._away("client", how, self.kill_reader, self._read_again)
+
+    async def _read_again(self) -> None:
+        """Start the reader anew, and wait until it has come through."""
+        await self._start_reader()
+        await self._until_read()
+
+    async def _until_read(self) -> None:
+        """Return once the reader has read one more event, or all conversations have ended."""
         size = self.path.stat().st_size
-        # To kill a client that has not begun to read proves nothing.
         async with asyncio.timeout(ARRIVE_TIMEOUT_S):
             while self.ended < len(self.plan) and self.path.stat().st_size <= size:
                 await asyncio.sleep(POLL_S)
-        how = "cut" if self.log.durability == "memory" else "killed"
-        await self._away("client", how, self.kill_reader, self._start_reader)
 
     async def _kill_server(self) -> None:
         if self.server:
+            await asyncio.sleep(AWAY_S)  # what the reader has missed before is read first
             await self._away("server", "killed", self.server.kill, self.server.restart)
 
     async def _away(self, part: str, how: str, kill: Kill, start: Kill) -> None:

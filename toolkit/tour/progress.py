@@ -1,4 +1,4 @@
-"""Progress: a line each second that says which part of a command runs, and how far it is."""
+"""Progress: lines that say which part of a command runs, and how far it is."""
 
 import sys
 import time
@@ -8,6 +8,9 @@ from threading import Event, Lock, Thread
 from typing import Self, TextIO
 
 EACH_S = 1.0
+"""The seconds between two lines on a terminal, where each takes the place of the one before."""
+EACH_ELSEWHERE_S = 15.0
+"""The same where the lines stay."""
 CLEAR = "\r\x1b[K"
 """To the begin of a terminal's line, and away with what stands there."""
 
@@ -25,12 +28,14 @@ class Progress:
     stream : TextIO, optional
         Where to say it: stderr by default, for stdout belongs to figures.
     each_s : float
-        The seconds between two lines.
+        The seconds between two lines; by default a second on a terminal, and longer elsewhere.
     """
 
-    def __init__(self, parts: int, stream: TextIO | None = None, each_s: float = EACH_S):
+    def __init__(self, parts: int, stream: TextIO | None = None, each_s: float | None = None):
         self._parts = parts
         self._stream = stream or sys.stderr
+        if each_s is None:
+            each_s = EACH_S if self._stream.isatty() else EACH_ELSEWHERE_S
         self._each_s = each_s
         self._begun = time.monotonic()
         self._number = 0
@@ -55,6 +60,8 @@ class Progress:
         self._number += 1
         self._part = part
         self._far = ""
+        with self._lock:
+            self._say()
 
     def update(self, done: int, total: int) -> None:
         """Say how far the part is."""

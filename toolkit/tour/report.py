@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import render
+from toolkit.evals import Case
 from toolkit.render import Html, tag
 from toolkit.tour.counted import counts_table
 from toolkit.tour.delivery import Delivery
@@ -79,7 +80,7 @@ def _origin(delivery: Delivery, quality: Quality) -> str:
             "The log was in memory, without a server; the reading client was a task that was cut "
             "off."
         )
-    return f"{words} The SDK and the counting are real. {log}"
+    return f"{words} The Anthropic SDK and the counting are real. {log}"
 
 
 def sources_of(traces: Sequence[Trace]) -> list[str]:
@@ -129,8 +130,8 @@ def _cases(quality: Quality) -> list[Html]:
     reasons = []
     rows = []
     for case in quality.dataset:
-        why = "; ".join(reason["why"] for reason in case.meta.get("reasons", ()))
-        reasons.append(tag("li", why))
+        why = _reason(case)
+        reasons.append(tag("li", tag("strong", case.trace_id), f": {why}"))
         rows.append([case.id, case.trace_id, why])
     if not rows:
         return [tag("p", "No trace of this run was labelled a failure.")]
@@ -142,6 +143,10 @@ def _cases(quality: Quality) -> list[Html]:
     ]
 
 
+def _reason(case: Case) -> str:
+    return "; ".join(reason["why"] for reason in case.meta.get("reasons", ()))
+
+
 def _next() -> list[Html]:
     """The commands to go on with."""
     steps = []
@@ -151,10 +156,16 @@ def _next() -> list[Html]:
 
 
 def _trace(quality: Quality) -> list[Html]:
-    """The first trace that became a case."""
-    chosen = {case.trace_id for case in quality.dataset} or {quality.traces[0].id}
+    """The first trace that became a case, and what its label says."""
+    reasons = {case.trace_id: _reason(case) for case in quality.dataset}
+    chosen = set(reasons) or {quality.traces[0].id}
     shown = next(trace for trace in quality.traces if trace.id in chosen)
-    return [tag("h2", "A trace, as it fell out of its session"), trace_html(shown)]
+    label = render.fragment()
+    if shown.id in reasons:
+        outcome = shown.meta.get("outcome", "unknown")
+        words = f"How it ended: {outcome}. What its label says: fail, for “{reasons[shown.id]}”"
+        label = tag("p", words)
+    return [tag("h2", "A trace, as it fell out of its session"), label, trace_html(shown)]
 
 
 def _figure(plot: Callable[[], "Axes"], caption: str) -> Html:

@@ -45,7 +45,7 @@ async def whole_tour(
             quality = await _assessed(delivery, agent if live else None, tell, progress)
         progress.begin("writing the report")
         page = _write_report(out, delivery, quality)
-    say(f"3. Look at {page}. Then:")
+    say(f"Look at {page}. Then:")
     for command, purpose in next_steps():
         say(f"     {command:<34}  {purpose}")
     counts = delivery.counts()
@@ -63,7 +63,7 @@ async def _delivered(
     agent: Model, out: Path, memory: bool, say: Say, progress: Progress
 ) -> Delivery:
     """The tour's first part, and what it found."""
-    say("1. Does it arrive? Harbor's agents answer customers, each on a session of its own.")
+    say("Does it arrive? Harbor's agents answer customers, each on a session of its own.")
     progress.begin("conversations, under kills")
     delivery = await deliver(agent, out, memory, say=say, progress=progress.update)
     say(
@@ -78,7 +78,7 @@ async def _assessed(
     delivery: Delivery, judge_model: Model | None, say: Say, progress: Progress
 ) -> Quality:
     """The tour's second part, and what it found."""
-    say("2. Is it good? The traces are scored, judged, and held against simulated labels.")
+    say("Is it good? The traces are scored, judged, and held against simulated labels.")
     quality = await assess_traces(
         delivery.traces, delivery.truth, judge_model, progress.update, progress.begin
     )
@@ -86,7 +86,8 @@ async def _assessed(
     alignment = quality.alignment
     kappa = "undefined" if alignment.kappa is None else f"{alignment.kappa:.2f}"
     say(f"   {alignment.title}: {alignment.subtitle}.")
-    say(f"   {alignment.rate('tpr')}, {alignment.rate('tnr')}, kappa {kappa}.")
+    say(f"   Of good answers the judge passes: {alignment.rate('tpr')}.")
+    say(f"   Of failures it finds: {alignment.rate('tnr')}; kappa {kappa}.")
     say(
         f"   {figures['topics']} topics in {figures['traces']} traces; "
         f"{figures['promoted']} failures became eval cases."

@@ -89,7 +89,8 @@ def alignment_sentence(alignment: Alignment) -> str:
     return (
         f"Read each row from the left. Of {quantity(n_failures, 'failure')} the judge lets "
         f"{n_failures - n_found} through, and of {n_good} good answers it fails "
-        f"{n_good - n_passed}: a rate that it reports has to be corrected by both."
+        f"{n_good - n_passed}: a rate that it reports has to be corrected by both. "
+        "TPR is the share of good answers that it passes, TNR the share of failures that it finds."
     )
 
 

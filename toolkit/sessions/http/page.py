@@ -1,5 +1,6 @@
 """The page of a session: one document that loads nothing else, and begins with what to do."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,12 +12,14 @@ from starlette.requests import HTTPConnection
 from toolkit.look import STYLE
 from toolkit.render import Html, details, fragment, qr_code, tag
 from toolkit.sessions.http.access import LOOPBACK, SOMEBODY, Pass, is_private, name_and_port
+from toolkit.sessions.run_state import STATE_WORDS
 
 HERE = Path(__file__).parent
 SCRIPTS = (
     "page_fold.js",
     "page_state.js",
     "page_words.js",
+    "page_marks.js",
     "page_draw.js",
     "page_experiment.js",
     "page_line.js",
@@ -49,6 +52,8 @@ class Welcome:
     """Who answers here."""
     openings: tuple[str, ...] = ()
     """Messages to begin with: each is a button that sends it."""
+    title: str = ""
+    """What the session is called; by default its id."""
 
 
 PLAIN_WELCOME = Welcome()
@@ -67,10 +72,16 @@ def page_html(nonce: str, welcome: Welcome, invitation: Invitation, may: Pass) -
     """The page, as whoever has the pass `may` sees it."""
     return _template().substitute(
         nonce=nonce,
+        title=fragment(welcome.title),
         style=STYLE + (HERE / "page.css").read_text(encoding="utf-8"),
-        script="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        script=_script(),
         welcome=_welcome_html(welcome, invitation, may),
     )
+
+
+def _script() -> str:
+    words = f"const RUN_STATES = {json.dumps(STATE_WORDS)};"
+    return "\n".join([words, *[(HERE / name).read_text(encoding="utf-8") for name in SCRIPTS]])
 
 
 @cache

@@ -18,7 +18,7 @@ let section;  // the last one
 let lastDrawn = 0;
 let touched = 0;  // when the person last moved the text
 
-document.title = visible(decodeURIComponent(base.split("/").pop()));
+document.title = $("name").textContent || visible(decodeURIComponent(base.split("/").pop()));
 write($("name"), document.title);
 
 function make(tag, text, kind = "") {
@@ -29,20 +29,22 @@ function make(tag, text, kind = "") {
 }
 
 const isWords = item => item.kind === "message" || item.kind === "text.delta";
-const isShown = item => !item.gone && !item.repeated && !SILENT.has(item.kind);
+const isShown = item => !item.gone && !item.repeated && !item.covered && !SILENT.has(item.kind);
 
 function describe(item) {
   const { kind, data, text, actor: who } = item;
   switch (kind) {
     case "run.finished": return `${who}: ${text}`;
     case "approval.asked": return `${who} asks: ${textOf(data.question)}`;
-    case "steer.consumed": return `${who} has taken the steer into account`;
-    case "interrupt.consumed": return `${who} has broken off to heed the interrupt`;
+    case "steer": return shortened(`${who} steers: “${text}”`, NOTE_CHARS);
+    case "interrupt": return shortened(`${who} interrupts: “${text}”`, NOTE_CHARS);
+    case "steer.consumed": return `${who} has taken a steer into account`;
+    case "interrupt.consumed": return `${who} has broken off to heed an interrupt`;
     case "tool.call": return `${who} calls ${textOf(data.name)}`;
     case "tool.result": return data.error === true ? "the call failed" : "what came back";
     case "message.rejected": return `${who} will not answer a message: ${textOf(data.why)}`;
     case "error": return `${who}: error: ${textOf(data.why)}`;
-    case "cancel": return shortened(`${who}: stop ${text}`, NOTE_CHARS);
+    case "cancel": return shortened(`${who} asks to stop ${text}`, NOTE_CHARS);
     default: return shortened(`${who}: ${kind} ${text}`, NOTE_CHARS);
   }
 }
@@ -101,6 +103,7 @@ function fill(item) {
     write(item.label, about.filter(Boolean).join(" · "));
     if (item.words) item.words.grow(item.text);
     else write(item.body, item.text);
+    writeMark(item);
   } else {
     write(item.body, describe(item));
     write(item.label, item.remark);
@@ -118,21 +121,26 @@ function cameAfterStop({ run, seq }) {
 
 function draw() {
   const fresh = [];
+  markAll();
   for (const item of fold.changed) {
     if (item.gone) continue;
     if (!item.element && isShown(item)) {
       build(item);
       fresh.push(item);
     }
-    if (item.element) fill(item);
+    if (item.element && !isShown(item)) putAway(item);
+    else if (item.element) fill(item);
   }
   fold.changed.clear();
   if (fold.hasGone) removeGone();
   insert(fresh);
   drawExperiment();
-  const nobodyRuns = target() === undefined;
-  $("stop").disabled = nobodyRuns;
-  $("steer").disabled = nobodyRuns;
+  drawKeys();
+}
+
+function putAway(item) {
+  item.element.remove();
+  item.element = item.foot = undefined;
 }
 
 function removeGone() {

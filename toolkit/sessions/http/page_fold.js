@@ -7,6 +7,7 @@ const LIFECYCLE = new Set([
   "run.started", "run.adopted", "run.suspended", "run.resumed", "run.finished",
   "joined", "left", "text.done", "step.started", "run.rolled_back",
 ]);
+const RECEIPTS = new Set(["steer.consumed", "interrupt.consumed"]);
 const ENDED = new Set(["complete", "cancelled", "error", "orphaned"]);
 
 // All that a session says is hostile: it becomes text, and nothing else.
@@ -42,6 +43,9 @@ class Fold {
   open = new Map();  // for each run, the item that its next words belong to
   signals = new Map();  // by the id of their event: what can still be answered
   questions = new Map();  // by the id of the event that asked
+  asked = new Map();  // by the run that is to answer it: a message whose answer has not begun
+  lastEnd = "";  // the state of the run that ended last
+  answered = 0;  // where the last message stands whose answer has begun
   changed = new Set();  // items to be drawn, or drawn again
   hasGone = false;
 
@@ -95,7 +99,7 @@ class Fold {
       const items = this.items.filter(item => (item.run ?? "") === run && !item.gone);
       this.runs.set(run, {
         actor, state: "active", source: null, step: null, started: 0, wordsSeq: 0, items,
-        stops: new Set(),
+        stops: new Set(), end: null,
       });
     }
     return this.runs.get(run);
@@ -135,11 +139,13 @@ class Fold {
       state.source = textOf(data.source);
       state.started = seq;
       this.active.add(run);
+      this.beginAnswer(run);
       for (const item of state.items) this.changed.add(item);
     } else if (kind === "run.finished") {
       state.state = ENDED.has(data.outcome) ? data.outcome : "error";
+      this.lastEnd = state.state;
       this.active.delete(run);
-      this.place({ ...this.item(event), run: null, text: state.state === "complete" ? "done" : textOf(data.outcome) });
+      state.end = this.place({ ...this.item(event), run: null, ends: run, text: RUN_STATES[state.state] });
       for (const [id, item] of this.questions) if (item.run === run) this.settle(id, "");
     } else if (kind === "step.started") {
       state.step = textOf(data.step);
@@ -149,6 +155,15 @@ class Fold {
       state.state = kind === "run.suspended" ? "suspended" : "active";
       if (kind === "run.adopted") state.actor = actor;
     }
+  }
+
+  // Messages are answered in their order: those before this one are not to be answered.
+  beginAnswer(run) {
+    const message = this.asked.get(run);
+    if (!message) return;
+    this.answered = message.seq;
+    for (const [id, { seq }] of this.asked) if (seq <= message.seq) this.asked.delete(id);
+    this.changed.add(message);
   }
 
   takeBack(run, seq, isOf) {
@@ -168,7 +183,13 @@ class Fold {
   answer(event, item) {
     const { kind, data } = event;
     if (SIGNALS.has(kind)) this.signals.set(event.id, item);
-    if (kind === "approval.asked") this.questions.set(event.id, item);
+    if (kind === "message") this.asked.set(`run-${event.id}`, item);
+    else if (kind === "message.rejected") this.asked.delete(`run-${textOf(data.event)}`);
+    else if (RECEIPTS.has(kind)) {
+      const signal = this.signals.get(data.event);
+      item.covered = signal !== undefined;
+      this.remark(signal, `${event.actor} has taken it into account`);
+    } else if (kind === "approval.asked") this.questions.set(event.id, item);
     else if (kind === "approve") this.settle(data.request, "");
     else if (kind === "approval.settled") {
       const answer = data.answer === true ? "yes" : data.answer === false ? "no" : textOf(data.why) || "no answer";

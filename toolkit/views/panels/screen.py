@@ -66,6 +66,7 @@ class Screen(VBox):  # type: ignore[misc]
         frame = Box([glass]).add_class("fieldbook-device").add_class(f"fieldbook-{shape}")
         super().__init__([self.state, frame, buttons, steering])
         self.add_class("fieldbook-screen").add_class(f"fieldbook-of-{shape}")
+        self.refresh()
 
     def _key(
         self, act: str, word: str, icon: str, tooltip: str, action: Callable[[], None]
@@ -109,12 +110,13 @@ class Screen(VBox):  # type: ignore[misc]
         self.do(again())
 
     def _stop(self) -> None:
-        self.do(self.session.cancel(actor=self.name))
+        if self.surface.connected and self._is_answering:
+            self.do(self.session.cancel(actor=self.name))
 
     def _write(self) -> None:
         """Steer the agent while it answers; say something new once it has."""
         words = self.words.value.strip()
-        if words:
+        if words and self.surface.connected:
             write = self.session.steer if self._is_answering else self.session.say
             self.do(write(words, actor=self.name))
             self.words.value = ""
@@ -132,6 +134,8 @@ class Screen(VBox):  # type: ignore[misc]
         state = render.tag("span", word, class_="connected" if is_here else "away")
         self.network.description = self._labelled("Drop network" if is_here else "Reconnect")
         self.steer.description = "Steer" if self._is_answering else "Say"
+        self.steer.disabled = not is_here
+        self.stop.disabled = not (is_here and self._is_answering)
         name = render.tag("strong", self.name)
         place = render.tag("span", self.progress(self.surface.cursor), class_="soft")
         trouble = render.tag("p", self.trouble) if self.trouble else ""

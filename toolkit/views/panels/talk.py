@@ -2,6 +2,7 @@
 
 from toolkit import render
 from toolkit.sessions import Conversation, Item
+from toolkit.sessions.run_state import STATE_WORDS
 
 __all__ = ["conversation_html"]
 
@@ -33,7 +34,7 @@ def conversation_html(conversation: Conversation) -> render.Html:
 def _state_html(conversation: Conversation) -> render.Html:
     """How the last run stands, by whom, and whether a model spoke."""
     last_run = next(reversed(conversation.runs.values()))
-    state = f"{last_run.actor}: {last_run.state} · {last_run.source}"
+    state = f"{last_run.actor}: {STATE_WORDS[last_run.state]} · {last_run.source}"
     return render.tag("p", state, class_="who")
 
 
@@ -41,7 +42,7 @@ def _item_html(item: Item) -> render.Html:
     """An item as a message, or as a line between messages."""
     text = _text(item)
     if item.kind == "tool.call":
-        return _note(f"{item.actor} uses {text}")
+        return _note(f"{item.actor} calls {text}")
     if item.kind == "message" and item.actor == "system":
         instructions = render.tag("p", text)
         return _note(render.details("what the agent was told", instructions))
