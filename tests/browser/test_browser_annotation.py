@@ -364,3 +364,42 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
         for url in asked
         if not url.startswith((lab.url, lab.url.replace("http", "ws"), "data:", "blob:"))
     ] == []
+
+
+SEARCH = """\
+from pathlib import Path
+
+from toolkit.traces import Step, Trace
+from toolkit.views import TraceBrowser
+
+traces = []
+for i in range(6):
+    words = "a refund" if i % 2 else "a ride"
+    traces.append(Trace(f"t{i}", (Step("u", "message", "user", f"{words}, no. {i}"),)))
+TraceBrowser(traces)"""
+BUSY = """\
+while not Path("searched").exists():
+    pass"""
+
+
+async def test_while_the_kernel_searches_the_rows_take_no_click_that_would_be_lost(
+    lab, page, notebook, pictures
+):
+    from playwright.async_api import expect
+
+    write_notebook(lab.folder, [SEARCH, BUSY])
+    await notebook.open(lab, "panel.ipynb")
+    await notebook.run_all()
+    rows = page.locator(".fieldbook-table tbody tr")
+    await expect(rows).to_have_count(6)
+    await page.get_by_placeholder("Words anywhere in a trace").fill("refund")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".fieldbook-table")).to_have_attribute("inert", "")
+    await notebook.picture(pictures, "browser-searching")
+    (lab.folder / "searched").touch()
+    await rows.nth(2).click()  # waits until the rows are those that were searched for
+    await expect(page.locator(".fieldbook-browse .steps mark")).to_have_text("refund")
+    await expect(page.get_by_text("1 of 3 selected")).to_be_visible()
+    await page.get_by_role("button", name="Failed first (F)").click()
+    await rows.first.click()
+    await expect(page.get_by_text("refund, no. 1")).to_be_visible()

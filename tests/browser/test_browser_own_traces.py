@@ -133,9 +133,9 @@ async def test_the_step_where_it_goes_wrong_is_chosen_by_click_and_key_shown_and
     assert await failed.count() == N_FAILED
     for number in ("2", "5", "8", "2"):  # round the end of the trace
         await press("e")
-        await expect(failed.filter(has=page.locator(f"a.n:text-is('{number}')"))).to_have_class(
-            re.compile("fieldbook-here")
-        )
+        await expect(
+            failed.filter(has=page.locator(f"a.n:text-is('{number}–{int(number) + 1}')"))
+        ).to_have_class(re.compile("fieldbook-here"))
     await press("s")
     await expect(step).to_have_value("2")
     await press("s")

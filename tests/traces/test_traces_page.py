@@ -726,6 +726,40 @@ def test_what_a_reply_used_stands_behind_a_fold_of_the_step_that_used_it():
     assert html.count('class="tick ') == 5
 
 
+def test_the_numbers_on_a_page_have_no_gaps_and_end_with_the_count_of_its_steps():
+    steps = [said("user", "Hello"), *counted_reply("1", tool="find")]
+    steps += [*counted_reply("2", "Found.", "refund"), *counted_reply("3", "Bye")]
+    html = trace_html(Trace("t", steps))
+    assert re.findall('class="n"[^>]*>([^<]*)', html) == ["1", "2–4", "5–6", "7–8", "9–10"]
+    assert "10 steps, 3 of them token counts" in head_of(html)
+
+
+def test_of_two_calls_at_once_each_has_the_number_of_its_result():
+    first, second = call(1, "find", {}, "a", False), call(2, "look", {}, "b", False)
+    steps = [first[0], second[0], first[1], second[1]]
+    for step in steps:
+        step.data["agent"] = "researcher"
+    html = trace_html(Trace("t", [said("assistant", "Hi", agent="lead"), *steps]))
+    assert re.findall('class="n"[^>]*>([^<]*)', html) == ["1", "2, 4", "3, 5"]
+    assert "4 steps" in html.partition('class="agent"')[2]
+
+
+def test_a_line_of_a_call_says_what_is_an_argument_and_what_came_back():
+    answer = json.dumps(
+        {"bike": "Heron", "size": "M", "price": 34, "free": True, "until": "Friday"}
+    )
+    steps = [*call(1, "find", {"day": "today"}, answer, False), *call(2, "look", {}, answer, False)]
+    steps += [*call(3, "list", {}, "one\ntwo", False), *call(4, "book", {}, "gone", True)]
+    steps += call(5, "book", {}, "gone", True)
+    find, look, lines, book, again = steps_of(trace_html(Trace("t", steps))).split("<article")[1:]
+    assert '"arguments">day: today<' in find
+    assert "returned 5 fields" in look.partition("</summary>")[0]
+    assert "returned 2 lines" in lines.partition("</summary>")[0]
+    assert ">result (step 4)<" in look
+    assert ">why it failed (step 8)<" in book
+    assert "same arguments as step 7, which failed" in again
+
+
 def test_a_count_of_tokens_whose_reply_is_not_at_hand_is_a_step_of_its_own():
     usage = Step("u", "model.usage", "support", "", data={"usage": {"input_tokens": 7}})
     other = Step("m", "message", "assistant", "Hi", data={"agent": "planner"})

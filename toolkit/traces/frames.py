@@ -122,7 +122,8 @@ def traces_frame(traces: Iterable[Trace], meta: Iterable[str] | bool = ()) -> "D
     Returns
     -------
     DataFrame
-        id, title (as stated, else the user's first words), counts (Int64), input_tokens (cached
+        id, title (as stated, else the user's first words), counts (Int64; steps are all in the
+        trace, those that only count tokens too), input_tokens (cached
         ones included), output_tokens (reasoning included), cost_usd, duration_s (as the source
         states it, else from the first to the last step with a time), outcome, source,
         model (the models, where there are several), reward and started (the time of the first

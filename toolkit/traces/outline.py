@@ -78,6 +78,16 @@ class Entry:
         return as_words(self.step.data.get("name") or self.step.kind)
 
     @property
+    def members(self) -> list[int]:
+        """The numbers of all steps that stand here: its own, and those of its result and counts."""
+        numbers = [self.number]
+        if self.result_number:
+            numbers.append(self.result_number)
+        for number, _ in self.usages:
+            numbers.append(number)
+        return sorted(numbers)
+
+    @property
     def result_anchor(self) -> str | None:
         """The id of the element of a result that stands with its call."""
         return self.anchor_of(self.result_number) if self.result_number else None

@@ -109,6 +109,7 @@ def _group_html(agent: str, entries: Sequence[Entry], reading: Reading) -> Html:
         return fragment(*steps)
     n_failed = sum(entry.failed for entry in entries)
     failed = tag("span", f"{n_failed} failed", class_="badge failed") if n_failed else ""
-    size = tag("span", quantity(len(entries), "step"), class_="soft")
+    n_steps = sum(len(entry.members) for entry in entries)
+    size = tag("span", quantity(n_steps, "step"), class_="soft")
     head = fragment(tag("bdi", tag("strong", agent)), " ", size, " ", failed)
     return tag("div", details(head, *steps, open_=True), class_="agent")

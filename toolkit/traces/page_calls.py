@@ -88,21 +88,22 @@ def _aside(entry: Entry) -> str:
     if duration_s is not None:
         words.append(seconds(duration_s))
     if entry.same_as is not None:
-        words.append(f"same arguments as {entry.same_as}, which failed")
+        words.append(f"same arguments as step {entry.same_as}, which failed")
     elif entry.result and not entry.failed:
         words.append(_answer_in_brief(entry.result.content))
     return " · ".join(words)
 
 
 def _answer_in_brief(text: str) -> str:
-    """An answer that fits the line of its call; of a longer one, how long it is."""
+    """An answer that fits the line of its call; of a longer one, how much came back."""
     if _is_brief(text):
         return text.strip() or "empty"
     if text[:1] in ("{", "[") and len(text) <= JSON_CHARS:
         with suppress(ValueError, RecursionError):
-            return _brief(json.loads(text))
+            return f"returned {_brief(json.loads(text))}"
     n_lines = text.count("\n") + 1
-    return quantity(n_lines, "line") if n_lines > 1 else f"{len(text):,} characters"
+    size = quantity(n_lines, "line") if n_lines > 1 else f"{len(text):,} characters"
+    return f"returned {size}"
 
 
 def _is_brief(text: str) -> bool:
@@ -110,7 +111,7 @@ def _is_brief(text: str) -> bool:
 
 
 def _in_a_line(arguments: Any) -> str:
-    """The arguments of a call in brief: a single one by its value alone."""
+    """The arguments of a call in brief, each with its name."""
     if not arguments:
         return ""
     if not isinstance(arguments, Mapping):
@@ -118,8 +119,7 @@ def _in_a_line(arguments: Any) -> str:
     fields = without_edit(arguments)
     words = []
     for name, value in islice(fields.items(), ARGUMENTS):
-        label = f"{name}: " if len(fields) > 1 else ""
-        words.append(label + _brief(value))
+        words.append(f"{name}: {_brief(value)}")
     return shortened(", ".join(words), ARGUMENTS_CHARS)
 
 
@@ -150,7 +150,7 @@ def _answer(entry: Entry) -> Html:
     text, pictures = without_pictures(answer.content)
     label = "why it failed" if entry.failed else "result"
     if entry.result_number is not None:
-        label = f"{entry.result_number} {label}"
+        label = f"{label} (step {entry.result_number})"
     parts = [soft(label)]
     if entry.failed and "\n" in text.strip():
         parts.append(tag("div", entry.why, class_="reason"))

@@ -16,7 +16,7 @@ from toolkit.traces.outcome import (
     reward_of,
     trace_failed,
 )
-from toolkit.traces.outline import Entry, Failure, failures
+from toolkit.traces.outline import USAGE, Entry, Failure, failures
 from toolkit.traces.page_about import span
 from toolkit.traces.page_values import value_html
 from toolkit.traces.trace import Step, Trace, title
@@ -71,7 +71,7 @@ def _pills(trace: Trace, entries: Entries) -> list[Html]:
     row = trace_row(trace)
     pills = _ending(trace)
     texts = _models(trace)
-    texts.append(quantity(row["steps"], "step"))
+    texts.append(_steps(trace))
     texts.append(quantity(row["tool_calls"], "call"))
     for text in texts:
         pills.append(_pill(text))
@@ -90,6 +90,13 @@ def _models(trace: Trace) -> list[str]:
     words = shortened(models[0], PILL_CHARS)
     n_more = len(models) - 1
     return [f"{words} and {n_more} more" if n_more else words]
+
+
+def _steps(trace: Trace) -> str:
+    """How many steps it has, and how many of them only count tokens."""
+    words = quantity(len(trace.steps), "step")
+    n_counts = sum(step.kind == USAGE for step in trace.steps)
+    return f"{words}, {n_counts:,} of them token counts" if n_counts else words
 
 
 def _amounts(row: Mapping[str, Any]) -> list[str]:

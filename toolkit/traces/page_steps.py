@@ -1,5 +1,7 @@
 """The entries of a trace as HTML: messages, reasoning, other events; calls are in page_calls."""
 
+from collections.abc import Sequence
+
 from toolkit.render import Html, details, fragment, markdown, spaced, tag
 from toolkit.traces.brief import shortened
 from toolkit.traces.outline import Entry
@@ -27,7 +29,7 @@ PREVIEW_CHARS = 280
 
 
 def entry_html(entry: Entry, reading: Reading) -> Html:
-    """An entry with its number, which is a link to it."""
+    """An entry with the numbers of its steps, which are a link to it."""
     kind = entry.step.kind
     if kind == "tool.call":
         body = call_html(entry, reading)
@@ -35,16 +37,24 @@ def entry_html(entry: Entry, reading: Reading) -> Html:
         body = result_html(entry, reading)
     else:
         body = _event_html(entry, reading)
-    number = tag("a", entry.number, class_="n", href=f"#{entry.anchor}")
+    numbers = tag("a", _in_brief(entry.members), class_="n", href=f"#{entry.anchor}")
     failed = " failed" if entry.failed else ""
     return tag(
         "article",
-        number,
+        numbers,
         tag("div", body, class_="body"),
         class_=f"step {look_of(entry)}{failed}",
         id=entry.anchor,
         data_step=entry.step.id,
     )
+
+
+def _in_brief(numbers: Sequence[int]) -> str:
+    """Numbers that follow each other as ``2–4``, others as ``3, 5``."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > 1 and last - first == len(numbers) - 1:
+        return f"{first}–{last}"
+    return ", ".join(map(str, numbers))
 
 
 def look_of(entry: Entry) -> str:

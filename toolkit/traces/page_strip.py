@@ -51,7 +51,7 @@ def _failed(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _strip(entries: Sequence[Entry]) -> Html:
-    """The ticks, and how many steps stand behind each where it is more than one."""
+    """The ticks, and how many lines of the page stand behind each where it is more than one."""
     per_tick = ceil(len(entries) / MOST_TICKS)
     ticks = []
     for begin in range(0, len(entries), per_tick):
@@ -60,7 +60,7 @@ def _strip(entries: Sequence[Entry]) -> Html:
     strip = tag("nav", *ticks, class_="strip", aria_label="Steps")
     if per_tick == 1:
         return strip
-    note = soft(f"one tick is {per_tick} steps")
+    note = soft(f"one tick is {per_tick} of the lines below")
     return fragment(strip, note)
 
 

@@ -150,6 +150,7 @@ class TraceBrowser(Panel):
             n_failed = self._put_failures_first()
             message += f", {n_failed:,} with a failure, which come first"
         self._show_table()
+        self.key_layer.send({"searched": True})  # the rows take clicks again
         if self.trace:
             self.show(self.trace.id)
         self.say(message)

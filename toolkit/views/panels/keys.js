@@ -104,7 +104,10 @@ function rows(root) {
     click(list().at(by > 0 ? 0 : -1), false);
   }
 
-  return { move, has: () => root.querySelector(".fieldbook-table tbody tr") };
+  // Until the kernel has searched, the rows are those of the search before: a click on one would be lost.
+  const wait = (isSearching) => root.querySelector(".fieldbook-table")?.toggleAttribute("inert", isSearching);
+
+  return { move, wait, has: () => root.querySelector(".fieldbook-table:not([inert]) tbody tr") };
 }
 
 // The list of the keys, which ? shows.
@@ -238,6 +241,7 @@ function listen(root, model, help, signal) {
       read.follow(link);
     }
     if (act) read.acts[act]();
+    if (event.target.closest("button.fieldbook-failures")) table.wait(true);
     const verdict = event.target.closest(".fieldbook-verdicts button");
     if (verdict && box() && !words().trim()) return choose(actOf(verdict), verdict); // the kernel asks for the reason
     const press = event.target.closest(".fieldbook-page button, .fieldbook-page-button");
@@ -245,7 +249,10 @@ function listen(root, model, help, signal) {
     else if (press || link || act) back();
   }
 
-  function answered({ page: shown, seek }) {
+  const changed = ({ target }) => mine(target) && target.closest(".fieldbook-search") && table.wait(true);
+
+  function answered({ page: shown, seek, searched }) {
+    if (searched) table.wait(false);
     if (shown === numberOf(sent) || typing) sent = null;
     const field = typing;
     typing = null;
@@ -262,6 +269,7 @@ function listen(root, model, help, signal) {
   root.addEventListener("keydown", pressed, { signal, capture: true });
   // a page takes its focused button with it when it goes, and the keys would go to nobody
   root.addEventListener("click", clicked, { signal });
+  root.addEventListener("change", changed, { signal, capture: true });
   root.addEventListener("scroll", () => requestAnimationFrame(read.show), { signal, capture: true });
 }
 
