@@ -56,11 +56,13 @@ class Progress:
             self._clear()
 
     def begin(self, part: str) -> None:
-        """Go on to the next part."""
-        self._number += 1
-        self._part = part
-        self._far = ""
+        """Go on to the next part. Where lines stay, one says how far the part before has come."""
         with self._lock:
+            if self._far and not self._stream.isatty():
+                self._say()
+            self._number += 1
+            self._part = part
+            self._far = ""
             self._say()
 
     def update(self, done: int, total: int) -> None:
