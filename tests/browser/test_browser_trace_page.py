@@ -174,16 +174,19 @@ async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures)
     assert (await names.all_inner_texts())[:3] == ["visit-17", "visit-5", "visit-19"]
     await page.screenshot(path=pictures / "viewer-list.png")
 
-    await page.get_by_placeholder("Words of a trace").fill("LIGHTHOUSE canal")
+    await page.get_by_placeholder("Search all words").fill("LIGHTHOUSE canal")
     await expect(names).to_have_count(1)
     await expect(page.get_by_role("status")).to_have_text("1 of 20")
+    await expect(page.locator("#rows .hit")).to_contain_text("The lighthouse is by the canal .")
+    await expect(page.locator("#rows .hit mark")).to_have_text(["lighthouse", "canal"])
+    await page.screenshot(path=pictures / "viewer-hit.png")
     await names.first.click()
     await expect(page.locator("#trace article mark")).to_have_text(["lighthouse", "canal"])
     await expect(page.locator("#list")).to_be_hidden()
 
     await page.keyboard.press("Escape")
     await expect(page.locator("#list")).to_be_visible()
-    await page.get_by_placeholder("Words of a trace").fill("")
+    await page.get_by_placeholder("Search all words").fill("")
     await expect(names).to_have_count(20)
 
 

@@ -760,6 +760,14 @@ def test_a_line_of_a_call_says_what_is_an_argument_and_what_came_back():
     assert "same arguments as step 7, which failed" in again
 
 
+def test_the_list_of_a_viewer_says_when_a_trace_began_and_what_a_letter_means():
+    first = Trace("a", [said("user", "Hello", time=0.0)], {"outcome": "C"})
+    html = viewer([first, Trace("b", [said("user", "Hello")])], "two").html
+    assert '"started":["1970-01-01 00:00",""]' in html.replace(", ", ",").replace(": ", ":")
+    assert "C, correct" in html
+    assert "C, correct" in head_of(trace_html(first))
+
+
 def test_a_count_of_tokens_whose_reply_is_not_at_hand_is_a_step_of_its_own():
     usage = Step("u", "model.usage", "support", "", data={"usage": {"input_tokens": 7}})
     other = Step("m", "message", "assistant", "Hi", data={"agent": "planner"})

@@ -53,10 +53,12 @@ def figures_of(trace: Trace) -> dict[str, Any]:
     """What `trace_row` says of errors, tokens, cost and time, where the rest of it is not asked."""
     totals = totals_of(trace.meta)
     used = _used(trace, totals)
+    times = _times(trace)
     return {
         "tool_errors": _tool_errors(trace.steps),
         "tokens": _tokens(trace.meta, used),
-        "duration_s": _duration_s(totals, _times(trace)),
+        "duration_s": _duration_s(totals, times),
+        "started": min(times, default=None),
         "cost_usd": used["cost_usd"],
     }
 

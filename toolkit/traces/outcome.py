@@ -14,6 +14,9 @@ OK_OUTCOMES = set(
     "c complete completed correct finished ok pass passed resolved success succeeded true".split()
 )
 
+LETTERS = {"C": "correct", "I": "incorrect", "P": "partially correct", "N": "no answer"}
+"""What the letters mean that Inspect's scorers give."""
+
 
 def outcome_of(trace: Trace) -> str:
     """The outcome as the source words it; empty where it states none in a word."""
@@ -21,6 +24,15 @@ def outcome_of(trace: Trace) -> str:
     if outcome is None or isinstance(outcome, Mapping | list):
         return ""
     return as_words(outcome)
+
+
+def outcome_words(outcome: str) -> str:
+    """The outcome as a reader is shown it: a letter with its meaning.
+
+    >>> outcome_words("C"), outcome_words("complete")
+    ('C, correct', 'complete')
+    """
+    return f"{outcome}, {LETTERS[outcome]}" if outcome in LETTERS else outcome
 
 
 def outcome_look(outcome: str) -> str:

@@ -12,6 +12,7 @@ from toolkit.traces.outcome import (
     models_of,
     outcome_look,
     outcome_of,
+    outcome_words,
     reward_look,
     reward_of,
     trace_failed,
@@ -123,7 +124,7 @@ def _ending(trace: Trace) -> list[Html]:
     pills = []
     outcome = outcome_of(trace)
     if outcome:
-        words = shortened(outcome, PILL_CHARS)
+        words = shortened(outcome_words(outcome), PILL_CHARS)
         pills.append(_pill(words, outcome_look(outcome)))
     reward = reward_of(trace)
     if reward is not None:

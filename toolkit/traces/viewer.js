@@ -16,6 +16,7 @@ const COLUMNS = [
   ["tokens", "tokens"],
   ["cost_usd", "cost"],
   ["duration_s", "duration"],
+  ["started", "started"],
   ["model", "model"],
   ["source", "source"],
   ["file", "file"],
@@ -50,17 +51,28 @@ function wordsOf(html) {
 
 async function textOf(at) {
   const row = rows[at];
-  let text = `${row.id} ${row.title} ${row.outcome} ${row.model} ${row.file}`;
-  if (row.page) {
-    text += " " + wordsOf(await pageOf(at));
-  }
-  return text.toLowerCase();
+  const html = row.page ? await pageOf(at) : "";
+  const begin = html.indexOf('<div class="steps">');
+  const head = `${row.id} ${row.title} ${row.outcome} ${row.model} ${row.file} ${wordsOf(html.slice(0, begin))}`;
+  const text = `${head} ${wordsOf(html.slice(begin)).replace(/\s+/g, " ")}`;
+  return { text, sought: text.toLowerCase(), steps: head.length };
 }
 
 async function holds(at, wanted) {
   if (!texts.has(at)) texts.set(at, await textOf(at));
-  const text = texts.get(at);
-  return wanted.every((word) => text.includes(word));
+  const { sought } = texts.get(at);
+  return wanted.every((word) => sought.includes(word));
+}
+
+// the words around the first hit in the steps of a trace
+function hit(at) {
+  const { text, sought, steps } = texts.get(at);
+  const hits = words.map((word) => sought.indexOf(word, steps)).filter((begin) => begin >= 0);
+  if (!hits.length) return "";
+  const begin = Math.min(...hits);
+  const line = made("span", `… ${text.slice(Math.max(steps, begin - 40), begin + 100)} …`, "hit");
+  mark(line);
+  return line;
 }
 
 // --- the list --------------------------------------------------------------------------------
@@ -104,6 +116,7 @@ function cell(key, name, row, at) {
     title.append(made("bdi", row.id)); // a right-to-left name leaves its neighbours where they are
     node.append(title, " ", made("bdi", row.title, "soft"));
     if (row.why) node.append(made("span", row.why, "why"));
+    if (words.length) node.append(hit(at));
     if (!row.page) node.append(" ", made("span", "page left out", "soft"));
   } else if (key === "outcome" && row.outcome) {
     node.append(made("span", row.outcome, `pill ${row.look}`));

@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.render import Html, document, fragment, spaced, tag, visible
-from toolkit.traces.amounts import quantity
+from toolkit.traces.amounts import moment, quantity
 from toolkit.traces.brief import shortened
 from toolkit.traces.measures import figures_of
-from toolkit.traces.outcome import models_of, outcome_look, outcome_of, reward_of, trace_failed
+from toolkit.traces.outcome import (
+    models_of,
+    outcome_look,
+    outcome_of,
+    outcome_words,
+    reward_of,
+    trace_failed,
+)
 from toolkit.traces.outline import failed_entries
 from toolkit.traces.page import STYLE, page_html
 from toolkit.traces.trace import Trace, title
@@ -26,6 +33,7 @@ PAGES_CHARS = 8_000_000
 ID_CHARS, OUTCOME_CHARS, TITLE_CHARS = 80, 40, 160
 KEYS = {"n": "next error", "p": "previous error", "o": "open all"}
 KEYS_OF_A_LIST = {"j": "next trace", "k": "previous trace", "/": "search", "Esc": "the list"}
+MINUTE_CHARS = len("2026-07-24T10:30")
 SCRIPT = Path(__file__).with_suffix(".js")
 LOOK = Path(__file__).with_suffix(".css")
 
@@ -107,13 +115,14 @@ def _row(trace: Trace) -> dict[str, Any]:
     """What the list says of a trace."""
     figures = figures_of(trace)
     outcome = outcome_of(trace)
+    started = figures["started"]
     failed = failed_entries(trace, "")
     states_errors = bool(failed) or figures["tool_errors"] is not None
     models = models_of(trace)
     return {
         "id": shortened(trace.id, ID_CHARS),
         "title": visible(title(trace, TITLE_CHARS)),
-        "outcome": shortened(outcome, OUTCOME_CHARS),
+        "outcome": shortened(outcome_words(outcome), OUTCOME_CHARS),
         "look": outcome_look(outcome),
         "reward": reward_of(trace),
         "failed": len(failed) if states_errors else None,
@@ -123,6 +132,7 @@ def _row(trace: Trace) -> dict[str, Any]:
         "tokens": figures["tokens"],
         "cost_usd": figures["cost_usd"],
         "duration_s": figures["duration_s"],
+        "started": "" if started is None else moment(started)[:MINUTE_CHARS].replace("T", " "),
         "model": shortened(models[0], OUTCOME_CHARS) if models else "",
         "source": trace.source,
         "file": "",
@@ -166,8 +176,8 @@ def _list(name: str, n_traces: int, n_pages: int, sources: Set[str]) -> Html:
         "input",
         type="search",
         id="search",
-        placeholder="Words of a trace, but its system prompt",
-        size="32",
+        placeholder="Search all words except system prompts",
+        size="36",
     )
     first = tag("button", "Failed first", type="button", id="failed-first")
     tools = tag("div", box, first, tag("span", id="found", class_="soft", role="status"))
