@@ -185,12 +185,12 @@ async def coding(page, panel, expect):
 
 async def rubric(page, panel, expect):
     box = panel.locator("textarea")
-    await expect(panel.get_by_text("by the file:")).to_contain_text("agree")
+    await expect(panel.get_by_text("saved:")).to_contain_text("agree")
     extra = "criteria:\n- id: feasible\n  text: It looks first what can be done.\n  rule: tools_succeeded\n"
     await box.fill((await box.input_value()).replace("criteria:\n", extra))
     await box.blur()
     await expect(panel.get_by_text("edited, not saved")).to_be_visible()
-    await expect(panel.get_by_text("by the box: 10 of 14 agree")).to_be_visible()
+    await expect(panel.get_by_text("your edit: 10 of 14 agree")).to_be_visible()
     await panel.get_by_role("button", name="feasible").click()
     await expect(panel.get_by_label("What holds")).to_be_visible()
 

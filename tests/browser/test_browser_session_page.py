@@ -261,7 +261,7 @@ async def test_what_a_result_or_a_note_has_beyond_what_is_shown_is_counted(visit
         await session.append("cancel", "support", {"text": "y" * 1000})
         result = page.locator("article pre")
         await expect(result).to_have_text("x" + "🚲" * 4999 + " … 2001 more characters")
-        await expect(page.get_by_text("… 614 more characters")).to_be_visible()
+        await expect(page.get_by_text("… 621 more characters")).to_be_visible()
 
 
 async def test_a_message_waits_for_its_turn_and_a_stop_is_told_at_the_words_that_it_cut(

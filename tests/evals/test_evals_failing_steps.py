@@ -11,8 +11,10 @@ from toolkit.evals import (
     Experiment,
     Label,
     Score,
+    align,
     all_of,
     compare,
+    compare_judges,
     confirmed_before,
     failing_steps,
     failing_steps_by_label,
@@ -83,6 +85,21 @@ def test_a_rate_has_wilsons_interval_and_a_trace_without_a_guess_counts_as_wrong
     low, high = judge.step.interval
     assert judge.step.value == pytest.approx(1 / 3)
     assert (low, high) == (pytest.approx(0.0615, abs=1e-4), pytest.approx(0.7923, abs=1e-4))
+
+
+def test_a_guess_is_compared_with_the_commonest_step_trace_by_trace():
+    guess = {"a": "s1", "b": "s2", "c": "s1"}
+    report = failing_steps(THREE, TRUTH, {"judge": guess})
+    truth, always = dict(TRUTH), dict.fromkeys(TRUTH, "s2")
+    judged = [align(truth, steps, unparsed="wrong") for steps in (guess, always)]
+    paired = compare_judges(*judged)
+    judge, *free = report.guesses
+    assert judge.gain.value == paired.difference == 0
+    assert judge.gain.interval == pytest.approx(paired.interval)
+    assert [guess.gain for guess in free] == [None, None, None]
+    low, high = failing_steps(THREE, TRUTH, {"judge": guess}, level=0.5).guesses[0].gain.interval
+    assert judge.gain.interval[0] < low < 0 < high < judge.gain.interval[1]
+    assert "+0.0% (" in report._repr_html_()
 
 
 def test_a_step_that_is_not_in_the_trace_is_named_by_nobody():

@@ -19,9 +19,16 @@ pytestmark = pytest.mark.nats
 
 async def gone(pid: int, deadline_s: float = 10.0) -> bool:
     async with asyncio.timeout(deadline_s):
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        while is_running(pid):
             await asyncio.sleep(0.01)
     return True
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize("durability", ["os", "fsync"])
@@ -95,13 +102,15 @@ async def test_no_server_outlives_whoever_started_it(tmp_path, victim):
         "asyncio.run(main())\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout
-    pid = int(parent.stdout.readline())
-    assert psutil.pid_exists(pid)
-    os.kill(parent.pid if victim == "parent" else psutil.Process(pid).ppid(), signal.SIGKILL)
-    assert await gone(pid)
-    parent.kill()
-    parent.communicate(timeout=10)
+    try:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        assert is_running(pid)
+        os.kill(parent.pid if victim == "parent" else psutil.Process(pid).ppid(), signal.SIGKILL)
+        assert await gone(pid)
+    finally:
+        parent.kill()
+        parent.communicate(timeout=10)
 
 
 async def test_a_server_keeps_its_port_and_its_store_over_a_restart(server):

@@ -131,11 +131,11 @@ def mean_of_numbers(differences: np.ndarray, groups: np.ndarray) -> MeanEstimate
 
 
 def difference_interval(
-    differences: np.ndarray, groups: np.ndarray | None
+    differences: np.ndarray, groups: np.ndarray | None, level: float = LEVEL
 ) -> tuple[float, float] | None:
-    """The 95% interval of `mean_of_differences`."""
+    """The interval of `mean_of_differences`, within -1 to 1."""
     estimate = mean_of_differences(differences, groups)
     if estimate is None:
         return None
-    low, high = estimate.interval()
+    low, high = estimate.interval(level)
     return max(-1.0, low), min(1.0, high)

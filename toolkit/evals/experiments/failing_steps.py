@@ -2,7 +2,8 @@
 
 A guess is worth what it finds beyond guesses that cost nothing, so those stand beside it: always
 the commonest step, always the commonest agent, and in each trace the agent that acts most. The
-first two are chosen on this very truth, so they are as good as such guesses can be.
+first two are chosen on this very truth, so they are as good as such guesses can be. Each guess is
+compared with the first of them trace by trace.
 """
 
 from collections import Counter
@@ -10,7 +11,10 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import TypeVar
 
-from toolkit.evals.experiments.failing_steps_shown import FailingSteps, GuessedSteps, Share
+import numpy as np
+
+from toolkit.evals.alignment.clustered import difference_interval
+from toolkit.evals.experiments.failing_steps_shown import FailingSteps, Gain, GuessedSteps, Share
 from toolkit.evals.labels import Label
 from toolkit.evals.scorers.trajectory_transitions import who_acts
 from toolkit.evals.text import first_few
@@ -118,33 +122,50 @@ class _Truths:
     def compare(self, name: str, steps: Steps, free: bool = False) -> GuessedSteps:
         """How often these steps, and who takes them, are the true ones."""
         agents: list[str | None] = []
-        n_right = 0
-        for trace, position in zip(self.traces, self.positions, strict=True):
+        for trace in self.traces:
             guessed = steps.get(trace.id)
             acting = [who_acts(step) for step in trace.steps if step.id == guessed]
             agents.append(acting[0] if acting else None)
-            n_right += trace.steps[position].id == guessed
+        right = self._right(steps)
         return GuessedSteps(
             name=name,
             free=free,
             named=len(agents) - agents.count(None),
-            step=Share(n_right, len(self.traces), self._level),
+            step=Share(int(right.sum()), len(self.traces), self._level),
             agent=self._agent_share(agents),
+            gain=None if free else self._gain(right),
         )
+
+    def _right(self, steps: Steps) -> np.ndarray:
+        """For each trace 1 where the guessed step is the true one, else 0."""
+        right = []
+        for trace, position in zip(self.traces, self.positions, strict=True):
+            right.append(int(trace.steps[position].id == steps.get(trace.id)))
+        return np.array(right)
+
+    def _gain(self, right: np.ndarray) -> Gain:
+        """How much more often it is right than the commonest step."""
+        differences = right - self._right(self._commonest_steps())
+        interval = difference_interval(differences, None, self._level)
+        assert interval is not None  # a guess is compared with some traces, or not made
+        return Gain(float(differences.mean()), interval)
+
+    def _commonest_steps(self) -> dict[str, str]:
+        """The step of each trace that stands where most true ones do."""
+        position = _commonest(self.positions)
+        long_enough = [trace for trace in self.traces if position < len(trace.steps)]
+        return {trace.id: trace.steps[position].id for trace in long_enough}
 
     def free_guesses(self) -> list[GuessedSteps]:
         """The guesses that cost nothing."""
-        position = _commonest(self.positions)
-        by_position = {}
+        number = _commonest(self.positions) + 1
         busiest: list[str | None] = []
         for trace in self.traces:
             busiest.append(_commonest([who_acts(step) for step in trace.steps]))
-            if position < len(trace.steps):
-                by_position[trace.id] = trace.steps[position].id
         agent = _commonest(self._agents)
         always: list[str | None] = [agent] * len(self.traces)
         return [
-            self.compare(f"always step {position + 1}", by_position, free=True),
+            self.compare(f"always step {number}", self._commonest_steps(), free=True),
             self._of_agents(f"always {agent}", always),
             self._of_agents("who acts most", busiest),
         ]

@@ -9,7 +9,7 @@ from toolkit.evals.alignment.intervals import proportion
 if TYPE_CHECKING:
     import pandas as pd
 
-HEAD = ["guess", "costs", "named", "step right", "agent right"]
+HEAD = ["guess", "costs", "named", "step right", "beyond the commonest step", "agent right"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,20 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Gain:
+    """How much more often a guess is right than the commonest step, trace by trace."""
+
+    value: float
+    """The difference of the two rates."""
+    interval: tuple[float, float]
+    """Agresti and Min's for pairs (2005)."""
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.value:+.1%} ({low:+.1%} to {high:+.1%})"
+
+
+@dataclass(frozen=True, slots=True)
 class GuessedSteps:
     """How often a guess is right."""
 
@@ -49,6 +63,8 @@ class GuessedSteps:
     step: Share | None
     """None where it names agents alone."""
     agent: Share
+    gain: Gain | None = None
+    """None for a guess that costs nothing."""
 
     def row(self) -> dict[str, Any]:
         """Its row in the frame."""
@@ -59,6 +75,9 @@ class GuessedSteps:
             row[f"{name}_right"] = share.right
             row[f"{name}_rate"] = share.value
             row[f"{name}_low"], row[f"{name}_high"] = share.interval
+        if self.gain is not None:
+            row["gain"] = self.gain.value
+            row["gain_low"], row["gain_high"] = self.gain.interval
         return row
 
 
@@ -87,7 +106,8 @@ class FailingSteps:
 
     def frame(self) -> "pd.DataFrame":
         """A row a guess, by its name: ``free, n, named``, and for step and agent how many are
-        right, the rate and its interval. NaN where a guess names no steps.
+        right, the rate and its interval; of one that is not free what it gains beyond the commonest
+        step, with the interval of the paired difference. NaN where there is none.
         """
         import pandas as pd
 
@@ -100,5 +120,6 @@ class FailingSteps:
             costs = "nothing" if guess.free else ""
             named = f"{guess.named} of {guess.agent.n}"
             step = "–" if guess.step is None else str(guess.step)
-            rows.append([guess.name, costs, named, step, str(guess.agent)])
+            gain = "–" if guess.gain is None else str(guess.gain)
+            rows.append([guess.name, costs, named, step, gain, str(guess.agent)])
         return render.block(render.tag("p", self.summary), render.table(rows, HEAD))

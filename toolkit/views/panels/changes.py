@@ -7,6 +7,8 @@ from toolkit.evals import Alignment, Label, Verdict, align
 
 __all__ = ["NOT_JUDGED", "alignment_of", "judged_html", "rate_words", "who_says"]
 
+SAVED, EDIT = "saved", "your edit"
+"""What the two rubrics are called: that of the file, and that of the box."""
 NOT_JUDGED = "not judged yet"
 NO_WORD = "…"
 MOST_DOTS = 60
@@ -33,10 +35,10 @@ def judged_html(
     if shown:
         rows.append(render.tag("strong", shown.title))
         rows.append(render.tag("div", shown.subtitle, class_="soft"))
-    for name, judged in (("file", before), ("box", after)):
+    for name, judged in ((SAVED, before), (EDIT, after)):
         alignment = alignment_of(labels, judged)
         rate = rate_words(alignment) if alignment else NOT_JUDGED
-        rows.append(render.tag("div", f"by the {name}: {rate}"))
+        rows.append(render.tag("div", f"{name}: {rate}"))
         rows.append(agreement_dots(labels, judged))
     rows.append(changes_table(list(labels.values()), before, after))
     return render.block(*rows)
@@ -80,7 +82,7 @@ def changes_table(
             unchanged.append(_row(cells, None))
     head = render.tag(
         "tr",
-        *(render.tag("th", name) for name in ("trace", says, "by the file", "by the box", "why")),
+        *(render.tag("th", name) for name in ("trace", says, SAVED, EDIT, "why")),
     )
     body = render.tag("tbody", *changed, *unchanged)
     return render.tag("table", render.tag("thead", head), body, class_="changes")

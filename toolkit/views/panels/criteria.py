@@ -45,7 +45,7 @@ class CriteriaForm(VBox):  # type: ignore[misc]
             placeholder="empty: by a judge that reads",
             continuous_update=False,
         )
-        self.required = Checkbox(description="the whole fails where this fails", indent=False)
+        self.required = Checkbox(description="must pass, or the whole fails", indent=False)
         self._fields = VBox([self.claim, self.rule, self.required]).add_class("fieldbook-fields")
         super().__init__([self.tabs.add_class("fieldbook-chips"), self._fields])
         self.add_class("fieldbook-form")
