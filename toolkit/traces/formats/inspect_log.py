@@ -171,5 +171,7 @@ FORMAT = Format(
     record_id=_id,
     parts=_samples,
     archive=archived_logs,
-    converted=frozenset({"**.events.input_refs", "**.events.call_refs"}),
+    converted=frozenset(
+        {"**.events.input_refs", "**.events.call_refs", "**.events.call.call_refs"}
+    ),
 )
