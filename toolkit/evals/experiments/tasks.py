@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from toolkit.errors import UsageError
 from toolkit.evals.experiments.dataset import Case
+from toolkit.evals.scorers.scorers import second_parameter
 from toolkit.models.deadline import within
 from toolkit.tasks import cancelled_from_within
 from toolkit.traces import Source, Step, Trace
@@ -71,16 +72,7 @@ def is_async(task: Task) -> bool:
 
 def takes_trial(task: Task) -> bool:
     """Whether `task` takes the number of the trial, from 0, after the case."""
-    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    try:
-        parameters = inspect.signature(task).parameters.values()
-    except ValueError:  # some functions that are written in C state none
-        return False
-    positional = [parameter for parameter in parameters if parameter.kind in by_place]
-    if len(positional) < 2:
-        return False
-    second = positional[1]
-    return second.name == "trial" or second.default is inspect.Parameter.empty
+    return second_parameter(task, "trial") is not None
 
 
 def trace_of(returned: Any, case: Case, trial: int, source: Source | None) -> Trace:

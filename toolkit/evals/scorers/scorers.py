@@ -179,26 +179,27 @@ def _case_parameter(scorer: Scorer) -> inspect.Parameter | None:
     """
     if inspect.isfunction(scorer):
         return _case_parameter_of_function(scorer)
-    return _find_case_parameter(scorer)
+    return second_parameter(scorer, "case")
 
 
 @lru_cache(maxsize=256)
 def _case_parameter_of_function(function: Callable[..., Any]) -> inspect.Parameter | None:
     """As `_case_parameter`: to ask Python for a signature takes longer than most scorers do."""
-    return _find_case_parameter(function)
+    return second_parameter(function, "case")
 
 
-def _find_case_parameter(scorer: Scorer) -> inspect.Parameter | None:
+def second_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter | None:
+    """The second parameter that stands by place, where it has no default or is called `name`."""
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
-        parameters = inspect.signature(scorer).parameters.values()
+        parameters = inspect.signature(function).parameters.values()
     except ValueError:  # some functions that are written in C state none
         return None
     positional = [parameter for parameter in parameters if parameter.kind in by_place]
     if len(positional) < 2:
         return None
     second = positional[1]
-    if second.name == "case" or second.default is inspect.Parameter.empty:
+    if second.name == name or second.default is inspect.Parameter.empty:
         return second
     return None
 
