@@ -209,13 +209,25 @@ def _lines(
     if experiment.simulated:
         lines.append("What the agent says is simulated: no real model was asked")
     if conditions["halted"]:
-        lines.append(f"It was halted: {conditions['halted']}. {_how_to_resume(path, join, config)}")
+        resume = _how_to_resume(path, join, config)
+        lines.append(halted_words(conditions["halted"], summary.n_not_run, resume))
     policy = path.parent / config.policy if config.policy else Path("policy.yaml")
     command = shlex.join(["fieldbook", "gate", str(place), str(policy)])
     lines.append(f"wrote {place}. Next: {command}")
     if not config.policy:
         lines.append("policy.yaml is yours to write: notebooks/pages/gate.md says how")
     return lines
+
+
+def halted_words(why: str, n_not_run: int, resume: str) -> str:
+    """The sentence on a halt: where other workers made the rest, there is nothing to resume.
+
+    >>> halted_words("its lease ran out", 0, "Call it again.")
+    'This process was halted: its lease ran out. Each trial has a result all the same.'
+    """
+    if n_not_run:
+        return f"It was halted: {why}. {resume}"
+    return f"This process was halted: {why}. Each trial has a result all the same."
 
 
 def _how_to_resume(path: Path, join: str | None, config: "EvalConfig | None" = None) -> str:
