@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from toolkit.harness import Sandbox, TextFile
+from toolkit.harness.sandbox import INSIDE
 from toolkit.harness.view import PYTHON
 from toolkit.harness.walls import DISK_BYTES
 
@@ -52,6 +53,15 @@ try:
         started += 1
 except OSError as error:
     print(started, error)
+"""
+MEMORY_SHARED = """
+import os, time
+held = b"x" * (500 << 20)
+for _ in range(5):
+    if os.fork() == 0:
+        time.sleep(600)
+time.sleep(1)  # ten looks at the memory
+print("alive")
 """
 MEMORY_OF_MANY = """
 import os, time
@@ -161,11 +171,11 @@ def attack(request, tmp_path):
     folder = tmp_path / "build"
     folder.mkdir()
 
-    async def run(text, *arguments):
+    async def run(text, *arguments, limits=None):
         (folder / "attack.py").write_text(text)
         begun = time.monotonic()
         command = ["python", "attack.py", *map(str, arguments)]
-        result = await Sandbox(request.param).run(command, folder, timeout_s=TIMEOUT_S)
+        result = await Sandbox(request.param).run(command, folder, (), TIMEOUT_S, limits)
         assert time.monotonic() - begun < 2 * TIMEOUT_S
         assert not result.timed_out
         return result
@@ -202,10 +212,11 @@ async def test_a_fork_bomb_meets_the_limit_of_the_box_and_is_gone_with_it(attack
 
 
 async def test_two_fork_bombs_do_not_take_each_other_their_processes(attack):
-    first, second = await asyncio.gather(
-        attack(FORK_BOMB, uuid.uuid4().hex), attack(FORK_BOMB, uuid.uuid4().hex)
-    )
-    assert int(first.stdout.split()[0]) + int(second.stdout.split()[0]) > 256
+    few = INSIDE._replace(processes=40)
+    bombs = [attack(FORK_BOMB, uuid.uuid4().hex, limits=few) for _ in range(2)]
+    for result in await asyncio.gather(*bombs):
+        assert result.stdout, result
+        assert 30 < int(result.stdout.split()[0]) < 40
 
 
 async def test_a_gigabyte_is_refused(attack):
@@ -217,6 +228,11 @@ async def test_a_gigabyte_is_refused(attack):
 async def test_many_processes_together_do_not_get_more_memory_than_the_box_may_hold(attack):
     result = await attack(MEMORY_OF_MANY)
     assert result.exit_code == 128 + signal.SIGKILL
+
+
+async def test_memory_that_many_processes_share_counts_once(attack):
+    result = await attack(MEMORY_SHARED)
+    assert result.stdout == "alive\n", result
 
 
 async def test_the_disk_cannot_be_filled(attack):
