@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from tests.evals.test_evals_sharing import ASK, WORST_USD, SharedLog, cases, fine
-from toolkit.evals.experiments import evaluate
+from toolkit.errors import Unavailable
+from toolkit.evals.experiments import evaluate, sharing
 from toolkit.models import Answer, ScriptedModel, Usage
 from toolkit.sessions import Session
 
@@ -151,3 +152,23 @@ async def test_calls_that_wait_for_room_do_not_ask_again_and_again():
     events = [event async for event in Session(log, "exp").read(follow=False)]
     kinds = Counter(event.kind for event in events)
     assert kinds["trial.reserved"] == 12  # before each call, and after it
+
+
+class DeafLog(SharedLog):
+    """A log that takes what is written, and delivers nothing of it to those who follow."""
+
+    async def read(self, session, after=0, follow=True, *part):
+        if follow:
+            await asyncio.Event().wait()
+        async for event in super().read(session, after, False, *part):
+            yield event
+
+
+async def test_a_log_that_delivers_nothing_is_named_once_the_wait_is_over(monkeypatch):
+    monkeypatch.setattr(sharing, "DECISION_TIMEOUT_S", 0.2)
+
+    async def agent(case):
+        return case.id
+
+    with pytest.raises(Unavailable, match=r"did not deliver it within 0\.2 s"):
+        await work(DeafLog(), agent, 1)

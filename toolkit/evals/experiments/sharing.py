@@ -6,8 +6,8 @@ was frozen, and not dead, its next write is refused: nothing of it is stored any
 """
 
 import asyncio
-from collections.abc import Callable, Container, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Container, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -55,6 +55,19 @@ class SharedStore(ExperimentStore, Protocol):
 
     async def end_if_silent(self, run: str, fence: int, actor: str) -> bool:
         """Wait for a sign of life of a run, or for the end of its lease, and end it then."""
+
+
+@asynccontextmanager
+async def _delivered_in_time() -> AsyncIterator[None]:
+    """A wait for what was stored to come back. Raises Unavailable where it does not."""
+    try:
+        async with asyncio.timeout(DECISION_TIMEOUT_S):
+            yield
+    except TimeoutError:
+        raise Unavailable(
+            f"the experiment's log took what was written, and did not deliver it within "
+            f"{DECISION_TIMEOUT_S:g} s: run the same command again, it goes on from there"
+        ) from None
 
 
 def exclusive(store: ExperimentStore | None) -> AbstractContextManager[None]:
@@ -144,7 +157,7 @@ class SharedJournal(Journal):
         self.joined_at = self._held.fence
         self._fenced.fence = self._held.fence
         self._following = asyncio.create_task(self._follow())
-        async with asyncio.timeout(DECISION_TIMEOUT_S):
+        async with _delivered_in_time():
             while self.run not in self.record.workers:
                 await self.news()
         if await self._was_asked():
@@ -281,7 +294,7 @@ class SharedJournal(Journal):
         """Wait until it is decided what was asked; see `Journal.granted`."""
         refusal, decision = asked
         await self.stored()
-        async with asyncio.timeout(DECISION_TIMEOUT_S):
+        async with _delivered_in_time():
             is_granted, place = await decision
         if not is_granted:
             raise refusal(partial(self.news, place))
