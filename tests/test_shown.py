@@ -102,7 +102,7 @@ async def test_results_of_each_room_say_what_they_are():
         "The phone is away: it has read up to event 0, 0 items.": surface,
         "$0.0000 spent in 0 attempts; $0.0000 count against a cap of $1.0000": Ledger(1),
         "<td>rounds</td><td>4</td>": Budget(),
-        "<td>outcome</td><td>error</td>": Outcome(),
+        "<td>outcome</td><td>halted</td>": Outcome(),
         "dataset: 2 cases": dataset,
         "<td>c1</td><td>t1</td><td>Acts twice.</td>": dataset,
         "Sample of 2: random, seed 0, of 3 traces": sample_traces(traces, 2),

@@ -52,7 +52,8 @@ def instead(task, answer, policy):
     return lambda request: answer if question(request)["task"] == task else policy(request)
 
 
-def written(files, handoff="Done."):
+def written(files, found="Nothing."):
+    handoff = {"tried": "It.", "found": found, "decided": "So.", "next": "More."}
     return Answer(data={"files": [asdict(file) for file in files], "handoff": handoff})
 
 
@@ -130,7 +131,7 @@ async def test_a_contract_that_stays_green_before_the_build_is_never_signed(tmp_
         data={"criteria": [{"id": "free", "text": "Nothing.", "command": ["python", "-c", ""]}]}
     )
     outcome = await harness(tmp_path, session, generate=lambda _: free, evaluate=None).run(GOAL)
-    assert (outcome.outcome, outcome.contract_hash, outcome.model_calls) == ("error", None, 4)
+    assert (outcome.outcome, outcome.contract_hash, outcome.model_calls) == ("halted", None, 4)
     assert "no contract after 3 proposals: free is not red before anything is built" in outcome.why
     assert not (tmp_path / "contract.json").exists()
 
@@ -141,7 +142,7 @@ async def test_a_contract_without_checks_is_refused_and_nothing_is_put_in_its_pl
 ):
     generate = instead("propose", Answer(data={"criteria": criteria}), generate_policy)
     outcome = await harness(tmp_path, session, generate=generate).run(GOAL)
-    assert (outcome.outcome, outcome.contract_hash) == ("error", None)
+    assert (outcome.outcome, outcome.contract_hash) == ("halted", None)
     assert "criteria" in outcome.why
     assert not await events_of(session, "contract.frozen")
 
@@ -151,7 +152,7 @@ async def test_an_evaluator_that_objects_keeps_the_contract_unsigned(tmp_path, s
         "review", Answer(data={"agree": False, "objections": ["Too easy."]}), evaluate_policy
     )
     outcome = await harness(tmp_path, session, evaluate=evaluate).run(GOAL)
-    assert outcome.outcome == "error"
+    assert outcome.outcome == "halted"
     assert "Too easy." in outcome.why
     assert not (tmp_path / "contract.json").exists()
 
@@ -201,7 +202,7 @@ async def test_an_evaluator_without_a_result_passes_nothing_and_ends_the_build_w
     outcome = await harness(
         tmp_path, session, evaluate=instead("judge", answer, evaluate_policy)
     ).run(GOAL)
-    assert (outcome.outcome, outcome.verdicts) == ("error", ())
+    assert (outcome.outcome, outcome.verdicts) == ("halted", ())
     assert outcome.why
     assert not await events_of(session, "verdict")
     assert (await events_of(session, "run.finished"))[-1].data["outcome"] == "error"
@@ -436,14 +437,14 @@ async def test_a_contract_changed_between_two_rounds_ends_the_build(tmp_path, se
         return generate_policy(request)
 
     outcome = await harness(tmp_path, session, generate=tamper).run(GOAL)
-    assert (outcome.outcome, outcome.rounds) == ("error", 1)
+    assert (outcome.outcome, outcome.rounds) == ("halted", 1)
     assert "differs from what both signed" in outcome.why
 
 
 async def test_another_goal_needs_another_folder(tmp_path, session):
     assert (await harness(tmp_path, session).run(GOAL)).outcome == "complete"
     outcome = await harness(tmp_path, session).run("Something else.")
-    assert (outcome.outcome, outcome.model_calls, outcome.replayed_calls) == ("error", 0, 0)
+    assert (outcome.outcome, outcome.model_calls, outcome.replayed_calls) == ("halted", 0, 0)
     assert (tmp_path / "goal.md").read_text() == GOAL
     assert "a new goal needs a new folder" in outcome.why
 
@@ -451,7 +452,7 @@ async def test_another_goal_needs_another_folder(tmp_path, session):
 async def test_a_journal_that_was_damaged_is_named_and_no_call_is_made(tmp_path, session):
     (tmp_path / "journal.jsonl").write_text("not json\n")
     outcome = await harness(tmp_path, session).run(GOAL)
-    assert (outcome.outcome, outcome.model_calls) == ("error", 0)
+    assert (outcome.outcome, outcome.model_calls) == ("halted", 0)
     assert "journal.jsonl:1" in outcome.why
 
 
@@ -459,7 +460,7 @@ async def test_turns_that_are_played_back_are_not_called_live(tmp_path):
     async def sources(name, rounds):
         session = Session(MemoryLog(), name)
         made = harness(tmp_path, session, rounds=rounds)
-        for role in (made.planner, made.generator, made.evaluator):
+        for role in made.crew.roles:
             role.model.source = "live"  # as ClaudeModel says it of the real API
         said = (await made.run(GOAL)).sources
         return [event.data["source"] for event in await events_of(session, "run.started")], said
@@ -501,7 +502,7 @@ async def test_a_second_run_that_cannot_make_the_build_again_leaves_the_first_on
             file.write("not json\n")
     again = harness(tmp_path, session, cost_usd=0.0 if broken == "no money" else 1.0)
     outcome = await again.run("Something else." if broken == "another goal" else GOAL)
-    assert outcome.outcome in ("budget", "error")
+    assert outcome.outcome in ("budget", "halted")
     assert (tmp_path / "build/report.py").read_text() == built
     assert (tmp_path / "progress.md").read_text() == notes
 

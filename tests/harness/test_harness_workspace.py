@@ -16,7 +16,7 @@ from toolkit.harness import (
     WorkspaceError,
     propose_contract,
 )
-from toolkit.harness.roles import Assessment, Plan
+from toolkit.harness.roles import Place
 from toolkit.harness.workspace import lay_files
 
 
@@ -112,14 +112,14 @@ def test_a_build_of_very_many_files_is_shown_in_part_and_says_so(workspace):
     shown = workspace.read_build()
     assert sum(len(path) + len(text) for path, text in shown.items()) < 301_000
     assert shown.pop("/left-out").startswith(f"{3000 - len(shown)} of 3000 files are not shown")
-    told = Evaluator(None).ask("judge", 1, workspace, Assessment).messages[0]["content"]
+    told = Evaluator(None).ask("judge", Place(), workspace).messages[0]["content"]
     assert "files are not shown" in told
 
 
 def test_a_task_that_does_not_see_the_build_does_not_read_it(workspace):
     lay_files(workspace.attempt, [TextFile("a.txt", "")])
     workspace.read_build = None
-    assert "a goal" in Planner(None).ask("plan", 1, workspace, Plan).messages[0]["content"]
+    assert "a goal" in Planner(None).ask("plan", Place(), workspace).messages[0]["content"]
 
 
 def passed(workspace, **files):

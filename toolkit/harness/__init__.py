@@ -17,7 +17,9 @@ unless ``unsafe=True``. It does not hold against a fault in the kernel (.github/
 True
 """
 
+from toolkit.harness.answers import HandOff, Notes, RoleAnswer
 from toolkit.harness.box import CheckResult
+from toolkit.harness.budget import Budget, RoleTotals
 from toolkit.harness.contract import (
     Contract,
     ContractError,
@@ -28,12 +30,11 @@ from toolkit.harness.contract import (
 )
 from toolkit.harness.demo import demo_harness, run_demo
 from toolkit.harness.loop import Harness
-from toolkit.harness.roles import Evaluator, Generator, Planner
+from toolkit.harness.outcome import MANAGED_AGENTS, Outcome
+from toolkit.harness.roles import Evaluator, Generator, Planner, Role, Task
 from toolkit.harness.sandbox import Sandbox, SandboxUnavailable
-from toolkit.harness.turns import Budget
 from toolkit.harness.verify import (
     CriterionVerdict,
-    Outcome,
     all_pass,
     decide_verdicts,
     green_before,
@@ -42,6 +43,7 @@ from toolkit.harness.verify import (
 from toolkit.harness.workspace import Workspace, WorkspaceError
 
 __all__ = [
+    "MANAGED_AGENTS",
     "Budget",
     "CheckResult",
     "Contract",
@@ -50,11 +52,17 @@ __all__ = [
     "CriterionVerdict",
     "Evaluator",
     "Generator",
+    "HandOff",
     "Harness",
+    "Notes",
     "Outcome",
     "Planner",
+    "Role",
+    "RoleAnswer",
+    "RoleTotals",
     "Sandbox",
     "SandboxUnavailable",
+    "Task",
     "TextFile",
     "Workspace",
     "WorkspaceError",

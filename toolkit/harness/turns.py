@@ -4,85 +4,70 @@ budget.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from toolkit import events
-from toolkit.harness.contract import Contract
-from toolkit.harness.roles import Role, RoleAnswer
-from toolkit.harness.verify import Ended, Outcome
+from toolkit.harness.answers import RoleAnswer
+from toolkit.harness.budget import Budget, Costs
+from toolkit.harness.outcome import Outcome, Stop
+from toolkit.harness.roles import Crew, Place, Role, Step
 from toolkit.harness.workspace import Workspace
-from toolkit.models import Tape
+from toolkit.models import Reply, Request, Tape
 from toolkit.models.prices import cost_of, worst_case
 from toolkit.records import validate
 from toolkit.sessions import Run, Session
-from toolkit.shown import Shown
 from toolkit.tasks import stop
 
 T = TypeVar("T")
 A = TypeVar("A", bound=RoleAnswer)
 
 
-class Stop(Exception):
-    """Ends a build, from wherever it is, with an outcome and why."""
-
-    def __init__(self, ended: Ended, why: str):
-        self.ended: Ended = ended
-        self.why = why
-        super().__init__(why)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget(Shown):
-    """What a build may use."""
-
-    rounds: int = 4
-    cost_usd: float = 1.0
-    """Dollars for the whole build, looked at before each call. What the journal answers counts too,
-    so that a new run gets no new money; a call without a result is not in the journal, and counts
-    in its own run alone.
-    """
-    seconds: float = 300.0
-    """Wall time of one `Harness.run`."""
-    proposals: int = 3
-
-
 class Turns:
     """The turns of one run of a build. It listens for a cancel on the session until closed."""
 
-    def __init__(self, session: Session, workspace: Workspace, budget: Budget, after: int):
+    def __init__(
+        self, session: Session, workspace: Workspace, crew: Crew, budget: Budget, after: int
+    ):
         self.so_far = Outcome()
+        self.budget = budget
         self._session = session
         self._workspace = workspace
-        self._budget = budget
+        self._crew = crew
         self._deadline = time.monotonic() + budget.seconds
+        self._costs = Costs(role.name for role in crew.roles)
         self._run_ids: set[str] = set()
         self._tapes: dict[str, Tape] = {}
         self._replies_in_journal = 0
         self._cancelled = asyncio.create_task(self._wait_for_cancel(after))
 
-    def open_journal(self, roles: Iterable[Role]) -> None:
+    def open_journal(self) -> None:
         """Read the journal. Raises RecordError where a line of it cannot be read."""
-        for role in roles:
+        for role in self._crew.roles:
             tape = Tape(self._workspace.journal, role.model)
-            self._tapes[role.actor] = tape
+            self._tapes[role.name] = tape
             self._replies_in_journal = tape.known
 
     async def close(self) -> None:
         """Stop listening."""
         await stop(self._cancelled)
 
-    @property
-    def played_back(self) -> int:
-        """Calls that the journal answered."""
-        return sum(tape.hits for tape in self._tapes.values())
+    def result(self) -> Outcome:
+        """What there is to say of the run so far."""
+        return replace(
+            self.so_far,
+            cost_usd=self._costs.cost_usd,
+            ledger=self._costs.totals,
+            model_calls=sum(tape.misses for tape in self._tapes.values()),
+            replayed_calls=self._played_back,
+        )
 
     @property
-    def model_calls(self) -> int:
-        """Calls that were made."""
-        return sum(tape.misses for tape in self._tapes.values())
+    def _played_back(self) -> int:
+        """Calls that the journal answered."""
+        return sum(tape.hits for tape in self._tapes.values())
 
     async def _wait_for_cancel(self, after: int) -> Stop:
         try:
@@ -90,51 +75,56 @@ class Turns:
                 is_ours = event.run is None or event.run in self._run_ids
                 if event.kind == "cancel" and is_ours:
                     return Stop("cancelled", "a cancel arrived on the session")
-            return Stop("error", "the session's control feed has ended")
+            return Stop("halted", "the session's control feed has ended")
         except (ValueError, OSError) as error:
-            return Stop("error", f"cancels can no longer be heard: {error}")
+            return Stop("halted", f"cancels can no longer be heard: {error}")
 
     @asynccontextmanager
-    async def turn(self, role: Role, contract: Contract | None = None) -> AsyncIterator[Run]:
-        """One run of `role`, ended whatever happens; it begins only if the folder's contract is
-        still `contract`.
-        """
-        tape = self._tapes[role.actor]
-        journal_is_played_out = self.played_back >= self._replies_in_journal
+    async def turn(self, role: Role) -> AsyncIterator[Run]:
+        """One run of `role`, ended whatever happens."""
+        tape = self._tapes[role.name]
+        journal_is_played_out = self._played_back >= self._replies_in_journal
         source = role.model.source if journal_is_played_out else tape.source
         id = self._session.new_id()
         self._run_ids.add(id)  # before it starts: a cancel may follow at once
-        run = await self._session.start_run(role.actor, source=source, id=id)
+        run = await self._session.start_run(role.name, source=source, id=id)
         try:
-            if contract:
-                self._workspace.freeze(contract)
             yield run
         except BaseException as error:
             await run.finish(_outcome_of_turn(error))
             raise
         await run.finish("complete")
 
-    async def ask(self, role: Role, task: str, number: int, shape: type[A]) -> A:
-        """Ask through the journal. Raises Stop at a limit, and where what came is no result."""
-        request = role.ask(task, number, self._workspace, shape)
-        worst_usd = cost_of(role.model, worst_case(request))
-        spent_usd = self.so_far.cost_usd
-        if spent_usd + worst_usd > self._budget.cost_usd:
-            raise Stop(
-                "budget",
-                f"the next call of the {role.actor} was not made: ${spent_usd:.4f} of "
-                f"${self._budget.cost_usd:.4f} are spent, and it may cost ${worst_usd:.4f}",
-            )
-        reply = await self.bounded(self._tapes[role.actor].reply(request))
-        spent_usd += cost_of(role.model, reply.usage)
-        sources = {*self.so_far.sources, reply.source}
-        self.so_far = replace(
-            self.so_far, cost_usd=round(spent_usd, 9), sources=tuple(sorted(sources))
-        )
+    async def ask(self, role: Role, step: Step, place: Place, shape: type[A], run: Run) -> A:
+        """Ask `role` through the journal. Raises Stop at a limit, and where what came is no
+        result.
+        """
+        request = role.ask(step, place, self._workspace)
+        self._check_budget(role, request)
+        reply = await self.bounded(self._tapes[role.name].reply(request))
+        await self._count(role, reply, run)
         if not reply.ok or reply.parsed is None:
             why = reply.why or "no JSON object came"
-            raise Stop("error", f"the {role.actor} gave no result ({reply.stopped}): {why}")
-        return validate(shape, reply.parsed)
+            raise Stop("halted", f"the {role.name} gave no result ({reply.stopped}): {why}")
+        answer = validate(role.tasks[step].answers, reply.parsed)
+        assert isinstance(answer, shape)
+        return answer
+
+    def _check_budget(self, role: Role, request: Request) -> None:
+        worst = worst_case(request)
+        refusal = self._costs.refusal(self.budget, cost_of(role.model, worst), worst)
+        if not refusal and time.monotonic() >= self._deadline:
+            refusal = "the seconds of the budget are used up"
+        if refusal:
+            raise Stop("budget", f"the next call of the {role.name} was not made: {refusal}")
+
+    async def _count(self, role: Role, reply: Reply, run: Run) -> None:
+        cost_usd = round(cost_of(role.model, reply.usage), 9)
+        self._costs.add(role.name, cost_usd, reply.usage)
+        sources = {*self.so_far.sources, reply.source}
+        self.so_far = replace(self.so_far, sources=tuple(sorted(sources)))
+        usage = {"usage": asdict(reply.usage), "cost_usd": cost_usd, "model": reply.model}
+        await run.append("model.usage", usage)
 
     async def bounded(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work`; break it off, with `Stop`, at a cancel or at the deadline."""
@@ -156,5 +146,5 @@ class Turns:
 def _outcome_of_turn(error: BaseException) -> events.Outcome:
     """How the run of a turn ends that `error` broke off: at a limit or a cancel it is cancelled."""
     if isinstance(error, Stop):
-        return "error" if error.ended == "error" else "cancelled"
+        return "error" if error.ended == "halted" else "cancelled"
     return "error" if isinstance(error, Exception) else "cancelled"

@@ -10,11 +10,9 @@ from typing import Literal
 from toolkit.harness.box import CheckResult
 from toolkit.harness.contract import Contract, Criterion
 from toolkit.shown import Shown
-from toolkit.traces import Source
 
 Grade = Literal["pass", "fail", "unscored"]
 """``unscored`` is the absence of a verdict. It is never a pass."""
-Ended = Literal["complete", "failed", "cancelled", "error", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +26,6 @@ class CriterionVerdict(Shown):
     why: str
     check: Grade
     evaluator: Grade
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Shown):
-    """How a build ended."""
-
-    outcome: Ended = "error"
-    """``complete`` where all criteria passed; ``failed`` where the rounds ran out; else what
-    stopped it.
-    """
-    why: str = ""
-    rounds: int = 0
-    """Rounds that were judged; the `verdicts` are those of the last."""
-    contract_hash: str | None = None
-    verdicts: tuple[CriterionVerdict, ...] = ()
-    cost_usd: float = 0.0
-    """Of all calls of this build, those that an earlier run made included, each once."""
-    model_calls: int = 0
-    """Calls that this run made; the journal answered the `replayed_calls`."""
-    replayed_calls: int = 0
-    sources: tuple[Source, ...] = ()
-    banner: str = ""
-    """What the checks ran without, where there was no sandbox."""
 
 
 def score_check(criterion: Criterion, result: CheckResult | None) -> tuple[Grade, str]:

@@ -139,6 +139,19 @@ class Workspace:
         finally:
             self._remember(self.attempt)
 
+    def lay_beside(self, folder: str, files: Sequence[TextFile]) -> None:
+        """Write `files` into a folder of the workspace itself. Raises WorkspaceError likewise."""
+        inside = self.path / folder
+        inside.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            _confined(inside, file.path)
+            self.write(f"{folder}/{file.path}", file.content)
+
+    def begin_again(self) -> None:
+        """Put the attempt back to where its sprint began."""
+        self._put_away(self.attempt, "attempt")
+        _copy(self.path / "start", self.attempt)
+
     def adopt(self) -> None:
         """Make the attempt, all of which has passed, the build. A kill leaves the old one or the
         new one, whole.
@@ -249,13 +262,14 @@ class Workspace:
             texts[path] = text
         return texts
 
-    def freeze(self, contract: Contract) -> None:
-        """Keep the frozen `contract`. Raises ContractError where the folder holds a different one,
-        or a changed one.
+    def freeze(self, contract: Contract, folder: str = "") -> None:
+        """Keep the frozen `contract` in a `folder` of a sprint. Raises ContractError where it holds
+        a different one, or a changed one.
         """
-        path = self.path / "contract.json"
+        name = f"{folder}contract.json"
+        path = self.path / name
         if not path.exists():
-            self.write(path.name, contract.to_json())
+            self.write(name, contract.to_json())
         if read_contract(read_text(path), str(path)) != contract:
             raise ContractError(
                 f"{path}: another contract than both signed now; a new goal needs a new folder"

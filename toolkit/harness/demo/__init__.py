@@ -18,7 +18,7 @@ import yaml
 
 from toolkit.events import Event
 from toolkit.harness.loop import Harness
-from toolkit.harness.roles import Evaluator, Generator, Planner
+from toolkit.harness.roles import PROMPTS, Evaluator, Generator, Planner
 from toolkit.harness.sandbox import Sandbox
 from toolkit.harness.workspace import Workspace
 from toolkit.models import Answer, Ledger, Request, connect_model
@@ -52,13 +52,19 @@ def generate_policy(request: Request) -> Answer:
     if asked["task"] == "propose":
         return Answer(data={"criteria": _criteria(asked["refused"])})
     code = FIRST_VERSION
-    note = "report.py does all that the contract asks."
+    handoff = {
+        "tried": "Splitting each line at its commas.",
+        "found": "The contract asks for no more than report.py.",
+        "decided": "One file, and nothing but the standard library.",
+        "next": "See what the checks show.",
+    }
     findings = asked["findings"] or {"verdicts": []}
     for verdict in findings["verdicts"]:
         if verdict["criterion"] == MUST_CATCH and verdict["verdict"] != "pass":
             code = code.replace(DEFECTIVE_LINE, MENDED_LINE)
-            note = "The csv module reads the rows now."
-    return Answer(data={"files": [{"path": "report.py", "content": code}], "handoff": note})
+            handoff["found"] = "A quoted comma is part of a field."
+            handoff["decided"] = "The csv module reads the rows now."
+    return Answer(data={"files": [{"path": "report.py", "content": code}], "handoff": handoff})
 
 
 def _criteria(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -135,9 +141,9 @@ async def demo_harness(
     they would have.
     """
     policies = {
-        Planner.system: plan_policy,
-        Generator.system: generate_policy,
-        Evaluator.system: evaluate_policy,
+        PROMPTS["planner"]: plan_policy,
+        PROMPTS["generator"]: generate_policy,
+        PROMPTS["evaluator"]: evaluate_policy,
     }
 
     def policy(request: Request) -> Answer:

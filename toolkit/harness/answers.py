@@ -1,0 +1,76 @@
+"""Answers: the shape of what each role says. A reply of another shape is no result."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel, SkipValidation
+
+from toolkit.harness.contract import Criterion, TextFile
+from toolkit.harness.verify import Grade
+
+
+class RoleAnswer(BaseModel, extra="forbid"):
+    """What a role answers: these fields and no others."""
+
+    max_tokens: ClassVar[int] = 8192
+
+
+class Plan(RoleAnswer):
+    """A specification."""
+
+    spec: str
+
+
+class Proposal(RoleAnswer):
+    """What the Generator wants to be held to."""
+
+    # As they came: `propose_contract` says what is wrong with them.
+    criteria: SkipValidation[tuple[Criterion, ...]]
+
+
+class Review(RoleAnswer):
+    """What the Evaluator has against a proposal."""
+
+    agree: bool
+    objections: tuple[str, ...]
+
+
+class HandOff(RoleAnswer):
+    """What whoever goes on has to know, in a clean context."""
+
+    tried: str
+    found: str
+    decided: str
+    next: str
+
+
+class Build(RoleAnswer):
+    """Whole files, and the hand-off."""
+
+    max_tokens = 16384
+    files: tuple[TextFile, ...]
+    handoff: HandOff
+
+
+class SpokenVerdict(RoleAnswer):
+    """The Evaluator's word on one criterion."""
+
+    criterion: str
+    verdict: Grade
+    why: str
+
+
+class Assessment(RoleAnswer):
+    """The Evaluator's words on all of them."""
+
+    verdicts: tuple[SpokenVerdict, ...]
+
+
+class Notes(RoleAnswer):
+    """What a role beside the three answers. Any objection fails the round; nothing here passes it.
+
+    Further fields go into a subclass. All of it is kept in notes/.
+    """
+
+    files: tuple[TextFile, ...] = ()
+    """Into the attempt where the role has the tool `write`, else into notes/ beside its answer."""
+    objections: tuple[str, ...] = ()

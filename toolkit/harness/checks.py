@@ -1,0 +1,58 @@
+"""Checks: each criterion's check is run on the attempt, and what came of it is kept."""
+
+from dataclasses import asdict
+from typing import Any
+
+from toolkit.harness.box import CheckResult
+from toolkit.harness.contract import Contract, Criterion
+from toolkit.harness.roles import Place
+from toolkit.harness.site import Site
+from toolkit.harness.verify import score_check
+from toolkit.harness.workspace import clip
+from toolkit.sessions import Run
+
+
+async def run_checks(
+    site: Site, contract: Contract, place: Place, run: Run
+) -> tuple[dict[str, CheckResult], dict[str, str]]:
+    """Run each check on attempt/. Returns results and the ids of their events; round 0 is before
+    the build.
+    """
+    results: dict[str, CheckResult] = {}
+    check_events: dict[str, str] = {}
+    records: list[dict[str, Any]] = []
+    for criterion in contract.criteria:
+        checking = site.sandbox.run(
+            criterion.command, site.workspace.attempt, criterion.files, criterion.timeout_s
+        )
+        result = await site.turns.bounded(checking)
+        results[criterion.id] = result
+        record = _check_record(criterion, result)
+        records.append(record)
+        measured: dict[str, Any] = {"round": place.number, "seconds": round(result.seconds, 3)}
+        if result.banner:
+            measured["banner"] = result.banner
+        ack = await run.append("check.result", record | measured)
+        check_events[criterion.id] = ack.event.id
+    site.workspace.write(f"{place.folder}checks/round-{place.number}.json", records)
+    return results, check_events
+
+
+def _check_record(criterion: Criterion, result: CheckResult) -> dict[str, Any]:
+    """What the folder keeps of a check.
+
+    How long it took, and on which machine, is not in it: the Evaluator's question must not change
+    with it.
+    """
+    finding, why = score_check(criterion, result)
+    record = asdict(result)
+    record["stdout"] = clip(result.stdout)
+    record["stderr"] = clip(result.stderr)
+    del record["seconds"]
+    del record["banner"]
+    return {
+        "criterion": criterion.id,
+        "finding": finding,
+        "why": why,
+        **record,
+    }
