@@ -27,6 +27,7 @@ from toolkit.harness.contract import (
     read_contract,
 )
 from toolkit.harness.demo import demo_harness, run_demo
+from toolkit.harness.experiments import ablate
 from toolkit.harness.loop import Harness
 from toolkit.harness.roles import Evaluator, Generator, Planner
 from toolkit.harness.sandbox import Sandbox, SandboxUnavailable
@@ -58,6 +59,7 @@ __all__ = [
     "TextFile",
     "Workspace",
     "WorkspaceError",
+    "ablate",
     "all_pass",
     "decide_verdicts",
     "demo_harness",
