@@ -29,6 +29,7 @@ from toolkit.harness.contract import (
     read_contract,
 )
 from toolkit.harness.demo import demo_harness, run_demo
+from toolkit.harness.experiments import ablate
 from toolkit.harness.loop import Harness
 from toolkit.harness.outcome import MANAGED_AGENTS, Outcome
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role, Task
@@ -66,6 +67,7 @@ __all__ = [
     "TextFile",
     "Workspace",
     "WorkspaceError",
+    "ablate",
     "all_pass",
     "decide_verdicts",
     "demo_harness",

@@ -84,6 +84,12 @@ class MeanEstimate:
             return None
         return float(2 * t.sf(abs(self.middle) / self.error, self.freedom))
 
+    def p_above(self, value: float) -> float:
+        """One-sided, of a true mean of `value` or less."""
+        from scipy.stats import t
+
+        return float(t.sf((self.middle - value) / self.error, self.freedom))
+
     def least_detectable(self, level: float = LEVEL) -> float:
         """The true mean that a sample like this would show in 80% of all cases."""
         return (self._quantile((1 + level) / 2) + self._quantile(POWER)) * self.error

@@ -88,7 +88,7 @@ def compare_judges(first: Alignment, second: Alignment, label: Any = None) -> Ju
     differences = first_right.astype(int) - second_right.astype(int)
     groups = _groups_of_both(used)
     n = len(used)
-    p = _p_value(differences.to_numpy(), groups) if differences.any() else None
+    p = paired_p(differences.to_numpy(), groups) if differences.any() else None
     return JudgeComparison(
         n=n,
         n_unscored=int(labelled.sum()) - n,
@@ -141,7 +141,7 @@ def mcnemar_p(differences: np.ndarray) -> float:
     return float(binomtest(first_only, either_only).pvalue)
 
 
-def _p_value(differences: np.ndarray, groups: np.ndarray | None) -> float | None:
+def paired_p(differences: np.ndarray, groups: np.ndarray | None) -> float | None:
     """McNemar's exact test; of groups, whether flipping the sign of their differences makes as
     large a sum.
 

@@ -24,7 +24,7 @@ from toolkit.evals.alignment.clustered import (
 )
 from toolkit.evals.alignment.paired import mcnemar_p
 from toolkit.evals.experiments.comparison import Comparison
-from toolkit.evals.experiments.difference import Difference
+from toolkit.evals.experiments.difference import Difference, holm
 from toolkit.evals.experiments.experiment import Experiment, Unscored, is_neither, verdict_of
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.scorers import NOT_APPLICABLE, Score
@@ -47,12 +47,13 @@ def compare(a: Experiment, b: Experiment, margin: float | None = None) -> Compar
     passed = _difference_of_bools("passed", pairs, None, "fail", margin)
     of_scored = _difference_of_bools("passed", pairs, None, "exclude", margin)
     scores, not_compared = _scores(pairs)
+    adjusted = holm([score.p for score in scores])
     return Comparison(
         first=a.name,
         second=b.name,
         passed=passed,
         passed_of_scored=replace(of_scored, name="passed, of what both scored"),
-        scores=tuple(_adjusted(scores)),
+        scores=tuple(map(_with_adjusted, scores, adjusted)),
         not_compared=not_compared,
         n_unpaired=n_unpaired,
         simulated=a.simulated or b.simulated,
@@ -152,7 +153,8 @@ def _difference_of_bools(
         difference = replace(difference, p=p, p_adjusted=p)
     if margin is not None:
         bound, _ = estimate.interval(ONE_SIDED)
-        difference = replace(difference, bound=max(-1.0, bound))
+        p_margin = estimate.p_above(-margin)
+        difference = replace(difference, bound=max(-1.0, bound), p_margin=p_margin)
     return difference
 
 
@@ -283,16 +285,5 @@ def _value(result: TrialResult, name: str) -> Any:
     return None
 
 
-def _adjusted(differences: Sequence[Difference]) -> list[Difference]:
-    """The differences with Holm's p over all that have one."""
-    from statsmodels.stats.multitest import multipletests
-
-    tested = [each for each in differences if each.p is not None]
-    if not tested:
-        return list(differences)
-    p_values = [each.p for each in tested]
-    _, adjusted, *_ = multipletests(p_values, method="holm")
-    by_name = {}
-    for each, p in zip(tested, adjusted, strict=True):
-        by_name[each.name] = float(p)
-    return [replace(each, p_adjusted=by_name.get(each.name)) for each in differences]
+def _with_adjusted(difference: Difference, p: float | None) -> Difference:
+    return replace(difference, p_adjusted=p)

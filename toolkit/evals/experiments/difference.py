@@ -1,5 +1,6 @@
 """Difference: how far two experiments differ in one measure, and what that shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +40,8 @@ class Difference(Shown):
     """How much worse the first may be."""
     bound: float | None = None
     """The one-sided 95% bound: the difference is above it."""
+    p_margin: float | None = None
+    """One-sided, of a first that is worse by the margin."""
     reason: str = ""
     """Why something is undefined; blank where nothing is."""
 
@@ -94,6 +97,22 @@ class Difference(Shown):
         if self.bound is not None:
             bound = f"one-sided 95% bound {self.bound:+.3f}"
         return f"{shown} to be not worse by {self.margin:g} ({bound})"
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """The p-values, adjusted over all that are there (Holm 1979).
+
+    >>> holm([0.01, None, 0.04])
+    [0.02, None, 0.04]
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    known = [p for p in p_values if p is not None]
+    if not known:
+        return list(p_values)
+    _, adjusted, *_ = multipletests(known, method="holm")
+    in_order = iter(adjusted)
+    return [None if p is None else float(next(in_order)) for p in p_values]
 
 
 def p_in_words(p: float) -> str:
