@@ -26,12 +26,12 @@ def writes(files: dict[str, str], **handoff: str) -> Answer:
 
 def reads(name: str) -> dict[str, Any]:
     """The criterion that a file holds its own name."""
-    return {
-        "id": name,
-        "text": f"{name} is written.",
-        "command": ["cat", f"{name}.txt"],
+    check = {
+        "kind": "command",
+        "argv": ["cat", f"{name}.txt"],
         "stdout": [f"{name} is here"],
     }
+    return {"id": name, "claim": f"{name} is written.", "check": check}
 
 
 @dataclass

@@ -57,6 +57,11 @@ def written(files, found="Nothing."):
     return Answer(data={"files": [asdict(file) for file in files], "handoff": handoff})
 
 
+def command(id, claim, argv, **more):
+    """A criterion by a command, as a Generator proposes it."""
+    return {"id": id, "claim": claim, "check": {"kind": "command", "argv": argv, **more}}
+
+
 @pytest.fixture
 def session():
     return Session(MemoryLog(), "build")
@@ -127,16 +132,16 @@ async def test_the_first_contract_is_sent_back_because_a_criterion_is_green_befo
 
 
 async def test_a_contract_that_stays_green_before_the_build_is_never_signed(tmp_path, session):
-    free = Answer(
-        data={"criteria": [{"id": "free", "text": "Nothing.", "command": ["python", "-c", ""]}]}
-    )
+    free = Answer(data={"criteria": [command("free", "Nothing.", ["python", "-c", ""])]})
     outcome = await harness(tmp_path, session, generate=lambda _: free, evaluate=None).run(GOAL)
     assert (outcome.outcome, outcome.contract_hash, outcome.model_calls) == ("halted", None, 4)
     assert "no contract after 3 proposals: free is not red before anything is built" in outcome.why
     assert not (tmp_path / "contract.json").exists()
 
 
-@pytest.mark.parametrize("criteria", [[], "make it nice", [{"id": "vague", "text": "It is nice."}]])
+@pytest.mark.parametrize(
+    "criteria", [[], "make it nice", [{"id": "vague", "claim": "It is nice."}]]
+)
 async def test_a_contract_without_checks_is_refused_and_nothing_is_put_in_its_place(
     tmp_path, session, criteria
 ):
@@ -359,12 +364,8 @@ async def test_a_cancel_on_the_session_breaks_off_the_call_in_progress(
 
 
 async def test_a_cancel_breaks_off_a_check_in_progress(tmp_path, session):
-    sleepy = {
-        "id": "slow",
-        "text": "Slow.",
-        "command": ["python", "-c", "import time; time.sleep(600)"],
-        "timeout_s": 60,
-    }
+    hang = ["python", "-c", "import time; time.sleep(600)"]
+    sleepy = command("slow", "Slow.", hang, timeout_s=60)
     generate = instead("propose", Answer(data={"criteria": [sleepy]}), generate_policy)
     running = asyncio.create_task(harness(tmp_path, session, generate=generate).run(GOAL))
     async with asyncio.timeout(30):
@@ -472,14 +473,7 @@ async def test_turns_that_are_played_back_are_not_called_live(tmp_path):
 
 
 async def test_a_check_that_prints_something_else_each_time_is_a_new_question(tmp_path):
-    criteria = [
-        {
-            "id": "late",
-            "text": "It tells the time.",
-            "command": ["python", "a.py"],
-            "stdout": ["it is"],
-        }
-    ]
+    criteria = [command("late", "It tells the time.", ["python", "a.py"], stdout=["it is"])]
     clock = 'import time\nprint("it is", time.time_ns())\n'
     propose = instead("propose", Answer(data={"criteria": criteria}), generate_policy)
     generate = instead("build", written([TextFile("a.py", clock)]), propose)

@@ -14,7 +14,8 @@ import uuid
 import psutil
 import pytest
 
-from toolkit.harness import Criterion, Sandbox, TextFile, score_check
+from toolkit.harness import Command, Sandbox, TextFile
+from toolkit.harness.checking.commands import grade_command
 from toolkit.harness.inside import Limits
 
 pytestmark = pytest.mark.skipif(
@@ -71,8 +72,8 @@ def script(folder, text: str) -> list[str]:
     return ["python", "script.py"]
 
 
-def run_criterion(sandbox, criterion, folder):
-    return sandbox.run(criterion.command, folder, criterion.files, criterion.timeout_s)
+def run_check(sandbox, check, folder):
+    return sandbox.run(check.argv, folder, check.files, check.timeout_s)
 
 
 async def test_a_command_gives_its_exit_code_and_both_outputs(tmp_path, sandbox):
@@ -91,17 +92,17 @@ async def test_a_command_gives_its_exit_code_and_both_outputs(tmp_path, sandbox)
 async def test_a_command_that_cannot_be_started_is_unscored(tmp_path, sandbox, command):
     (tmp_path / "script.sh").write_text("echo hi")
     (tmp_path / "folder").mkdir()
-    criterion = Criterion("starts", "Starts.", tuple(command))
-    result = await run_criterion(sandbox, criterion, tmp_path)
+    check = Command(tuple(command))
+    result = await run_check(sandbox, check, tmp_path)
     assert result.exit_code is None
     assert command[0] in result.error
-    assert score_check(criterion, result)[0] == "unscored"
+    assert grade_command(check, result)[0] == "unscored"
 
 
 async def test_a_shell_that_does_not_find_its_command_proves_nothing_either(tmp_path, sandbox):
-    criterion = Criterion("starts", "Starts.", ("sh", "-c", "no-such-command"))
-    result = await run_criterion(sandbox, criterion, tmp_path)
-    assert score_check(criterion, result)[0] == "unscored"
+    check = Command(("sh", "-c", "no-such-command"))
+    result = await run_check(sandbox, check, tmp_path)
+    assert grade_command(check, result)[0] == "unscored"
 
 
 async def test_the_timeout_kills_a_forked_child_that_holds_stdout(tmp_path, sandbox, mark):
@@ -184,10 +185,8 @@ async def test_a_criterion_runs_on_a_copy_where_its_own_files_lie_on_top(tmp_pat
     (tmp_path / "app.py").write_text(
         "print(open('data.txt').read()); open('data.txt', 'w').write('spoilt'); 1 / 0"
     )
-    criterion = Criterion(
-        "reads", "Reads.", ("python", "app.py"), (TextFile("data.txt", "the contract's"),)
-    )
-    result = await run_criterion(sandbox, criterion, tmp_path)
+    check = Command(("python", "app.py"), (TextFile("data.txt", "the contract's"),))
+    result = await run_check(sandbox, check, tmp_path)
     assert result.stdout == "the contract's\n"
     assert 'File "/build/app.py"' in result.stderr
     assert (tmp_path / "data.txt").read_text() == "mine"
@@ -201,9 +200,9 @@ async def test_a_criterion_whose_files_would_leave_the_folder_is_not_run(tmp_pat
 
 async def test_a_proof_in_the_middle_of_a_long_output_still_counts(tmp_path, sandbox):
     (tmp_path / "app.py").write_text("for n in range(30_000): print('line', n)")
-    criterion = Criterion("long", "Prints.", ("python", "app.py"), stdout=("line 15000\n",))
-    result = await run_criterion(sandbox, criterion, tmp_path)
-    assert score_check(criterion, result)[0] == "pass"
+    check = Command(("python", "app.py"), stdout=("line 15000\n",))
+    result = await run_check(sandbox, check, tmp_path)
+    assert grade_command(check, result)[0] == "pass"
 
 
 async def test_a_result_says_when_there_was_no_sandbox(tmp_path, sandbox):

@@ -75,8 +75,9 @@ def test_each_run_begins_from_what_was_there_before_the_first(tmp_path):
 
 
 def test_a_frozen_contract_is_not_replaced_and_a_changed_one_is_noticed(workspace):
-    def signed(text):
-        criteria = [{"id": "runs", "text": text, "command": ["true"]}]
+    def signed(claim):
+        check = {"kind": "command", "argv": ["true"]}
+        criteria = [{"id": "runs", "claim": claim, "check": check}]
         return propose_contract("g", criteria).sign("generator").sign("evaluator")
 
     workspace.freeze(signed("It runs."))

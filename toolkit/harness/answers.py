@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, SkipValidation
 
-from toolkit.harness.contract import Criterion, TextFile
-from toolkit.harness.verify import Grade
+from toolkit.harness.contract import Criterion, Serve
+from toolkit.harness.contract_checks import TextFile
+from toolkit.harness.verify import Word
 
 
 class RoleAnswer(BaseModel, extra="forbid"):
@@ -25,6 +26,9 @@ class Proposal(RoleAnswer):
 
     # As they came: `propose_contract` says what is wrong with them.
     criteria: SkipValidation[tuple[Criterion, ...]]
+    serve: SkipValidation[Serve | None] = None
+    in_scope: tuple[str, ...] = ()
+    out_of_scope: tuple[str, ...] = ()
 
 
 class Review(RoleAnswer):
@@ -51,18 +55,10 @@ class Build(RoleAnswer):
     handoff: HandOff
 
 
-class SpokenVerdict(RoleAnswer):
-    """The Evaluator's word on one criterion."""
-
-    criterion: str
-    verdict: Grade
-    why: str
-
-
 class Assessment(RoleAnswer):
     """The Evaluator's words on all of them."""
 
-    verdicts: tuple[SpokenVerdict, ...]
+    verdicts: tuple[Word, ...]
 
 
 class Notes(RoleAnswer):

@@ -44,7 +44,7 @@ class BoxError(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult(Shown):
+class CommandResult(Shown):
     """What came of one command."""
 
     exit_code: int | None
@@ -127,7 +127,7 @@ class Box:
 
     async def run(
         self, command: Sequence[str], timeout_s: float = 10.0, limits: Limits | None = None
-    ) -> CheckResult:
+    ) -> CommandResult:
         """Run `command` in the folder. What cannot be started, or ends with 127, has an `error`."""
         begun = time.monotonic()
         exit_code = None
@@ -146,7 +146,7 @@ class Box:
             exit_code = None
             error = f"exit code {NOT_FOUND}: {clip(stderr.strip(), ERROR_CHARS)}"
         seconds = time.monotonic() - begun
-        return CheckResult(exit_code, stdout, stderr, timed_out, seconds, error, self._banner)
+        return CommandResult(exit_code, stdout, stderr, timed_out, seconds, error, self._banner)
 
     async def start(
         self,

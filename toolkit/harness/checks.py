@@ -3,12 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from toolkit.harness.box import CheckResult
+from toolkit.harness.checking import check_criterion
 from toolkit.harness.contract import Contract, Criterion
+from toolkit.harness.evidence import CheckResult, EvidenceFolder
 from toolkit.harness.roles import Place
 from toolkit.harness.site import Site
-from toolkit.harness.verify import score_check
-from toolkit.harness.workspace import clip
 from toolkit.sessions import Run
 
 
@@ -21,15 +20,21 @@ async def run_checks(
     results: dict[str, CheckResult] = {}
     check_events: dict[str, str] = {}
     records: list[dict[str, Any]] = []
+    folder = f"{place.folder}evidence/round-{place.number}"
+    evidence = EvidenceFolder(site.workspace.path, folder)
     for criterion in contract.criteria:
-        checking = site.sandbox.run(
-            criterion.command, site.workspace.attempt, criterion.files, criterion.timeout_s
+        checking = check_criterion(
+            criterion, contract, site.sandbox, site.workspace.attempt, evidence
         )
         result = await site.turns.bounded(checking)
         results[criterion.id] = result
         record = _check_record(criterion, result)
         records.append(record)
-        measured: dict[str, Any] = {"round": place.number, "seconds": round(result.seconds, 3)}
+        measured: dict[str, Any] = {
+            "round": place.number,
+            "seconds": round(result.seconds, 3),
+            "evidence": [asdict(file) for file in result.evidence],
+        }
         if result.banner:
             measured["banner"] = result.banner
         ack = await run.append("check.result", record | measured)
@@ -41,18 +46,13 @@ async def run_checks(
 def _check_record(criterion: Criterion, result: CheckResult) -> dict[str, Any]:
     """What the folder keeps of a check.
 
-    How long it took, and on which machine, is not in it: the Evaluator's question must not change
-    with it.
+    How long it took, on which machine, and the files of its evidence are not in it: the Evaluator's
+    question must not change with them.
     """
-    finding, why = score_check(criterion, result)
-    record = asdict(result)
-    record["stdout"] = clip(result.stdout)
-    record["stderr"] = clip(result.stderr)
-    del record["seconds"]
-    del record["banner"]
     return {
         "criterion": criterion.id,
-        "finding": finding,
-        "why": why,
-        **record,
+        "kind": criterion.check.kind,
+        "finding": result.grade,
+        "why": result.why,
+        **result.observed,
     }

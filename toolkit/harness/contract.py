@@ -2,18 +2,19 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
-from typing import ClassVar, Literal
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from toolkit.errors import UsageError
-from toolkit.records import RecordError, decode, encode, fingerprint
+from toolkit.harness.contract_checks import MAX_TIMEOUT_S, STRICT, Check, needs_app, size_fault
+from toolkit.records import RecordError, decode, fingerprint
 from toolkit.shown import Shown
 
 Side = Literal["generator", "evaluator"]
 SIDES: tuple[Side, ...] = ("generator", "evaluator")
-STRICT = {"extra": "forbid"}
-MAX_TIMEOUT_S = 60.0
 MAX_CRITERIA = 40
+MAX_CHARS = 400_000
 CRITERION_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -22,42 +23,24 @@ class ContractError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class TextFile:
-    """A text file, by its path within a folder: with forward slashes, never absolute, never
-    upwards.
-    """
-
-    __pydantic_config__: ClassVar = STRICT
-    path: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
 class Criterion(Shown):
-    """One promise, with a command whose outcome decides whether it is kept. Raises ContractError
-    where none could.
+    """One promise, and the check that decides whether it is kept. Raises ContractError where none
+    could.
     """
 
     __pydantic_config__: ClassVar = STRICT
     id: str
-    text: str
+    claim: str
     """The promise in words."""
-    command: tuple[str, ...]
-    """The command and its arguments, run in a copy of the build; ``python`` is the running
-    interpreter.
-    """
-    files: tuple[TextFile, ...] = ()
-    """Input for the command. They are part of the contract, and lie over whatever the build holds.
-    """
-    exit_code: int = 0
-    """The exit code that it must end with, 0 to 125: higher ones mean that it was not started, or
-    was killed.
-    """
-    stdout: tuple[str, ...] = ()
-    """Texts that must each occur in what it prints."""
-    stderr: tuple[str, ...] = ()
-    """Texts that must each occur in what it complains of."""
-    timeout_s: float = 10.0
+    check: Check
+    weight: float = 1.0
+    """Its part in the score that is reported; it decides nothing."""
+    threshold: float = 1.0
+    """The score from which on it passes. What is not `Judged` holds or does not: 1."""
+    regression: bool = False
+    """Whether it may hold before anything is built, and must hold afterwards."""
+    held_out: bool = False
+    """Whether the Generator never sees its check, nor what came of it."""
 
     def __post_init__(self) -> None:
         fault = self._fault()
@@ -68,17 +51,39 @@ class Criterion(Shown):
         """Why it cannot be used; None where it can."""
         if not CRITERION_ID.fullmatch(self.id):
             return "an id is 1 to 40 of a-z, 0-9, - and _"
-        if not self.text.strip():
-            return "text is empty: say what is promised"
-        if not self.command or not self.command[0]:
-            return "no command: a criterion that cannot be run cannot be kept"
-        if not 0 <= self.exit_code <= 125:
-            return "exit_code must be 0 to 125"
-        if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
-            return f"timeout_s must be above 0 and at most {MAX_TIMEOUT_S:g}"
-        if "" in self.stdout or "" in self.stderr:
-            return "expects an empty text, which every output contains"
-        return None
+        if not self.claim.strip():
+            return "claim is empty: say what is promised"
+        if not 0 < self.weight <= 100:
+            return "weight must be above 0 and at most 100"
+        if not 0 < self.threshold <= 1:
+            return "threshold must be above 0 and at most 1"
+        if self.threshold < 1 and self.check.kind != "judged":
+            return f"threshold must be 1: a check of kind {self.check.kind} holds or does not"
+        return self.check.fault() or size_fault(self.check)
+
+
+@dataclass(frozen=True, slots=True)
+class Serve(Shown):
+    """How the app is started, for the checks that need it. Raises ContractError."""
+
+    __pydantic_config__: ClassVar = STRICT
+    argv: tuple[str, ...]
+    port: int = 8000
+    """Where it listens, on 127.0.0.1."""
+    ready: str = "/"
+    """A path that it answers, with a status below 500, as soon as it is ready."""
+    ready_s: float = 20.0
+    """How long that may take."""
+
+    def __post_init__(self) -> None:
+        if not self.argv or not self.argv[0]:
+            raise ContractError("serve: no command to start the app with")
+        if not 1024 <= self.port <= 65535:
+            raise ContractError("serve: port must be 1024 to 65535")
+        if not self.ready.startswith("/"):
+            raise ContractError("serve: ready must be a path, which begins with /")
+        if not 0 < self.ready_s <= MAX_TIMEOUT_S:
+            raise ContractError(f"serve: ready_s must be above 0 and at most {MAX_TIMEOUT_S:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,46 +91,88 @@ class Contract(Shown):
     """What is promised for `goal`. With both signatures it is frozen: a contract that was changed
     since is an error.
 
-    Raises ContractError where that is so, where there are no criteria, or two have the same id.
+    Raises ContractError where that is so, where there are no criteria, two have the same id, or a
+    check needs an app that nobody says how to start.
     """
 
     __pydantic_config__: ClassVar = STRICT
     goal: str
     criteria: tuple[Criterion, ...]
+    serve: Serve | None = None
+    """How the app is started; None where no check needs one."""
+    in_scope: tuple[str, ...] = ()
+    out_of_scope: tuple[str, ...] = ()
+    """What nobody may miss afterwards: it was agreed to leave it."""
     signed: tuple[Side, ...] = ()
     sha256: str | None = None
-    """Of the canonical JSON of goal and criteria: it names the frozen contract. None until both
-    have signed.
+    """Of the canonical JSON of all but the signatures: it names the frozen contract. None until
+    both have signed.
     """
 
     def __post_init__(self) -> None:
+        fault = self._fault()
+        if fault:
+            raise ContractError(fault)
+
+    def _fault(self) -> str | None:
+        """Why it cannot be used; None where it can."""
         ids = [criterion.id for criterion in self.criteria]
         if not 1 <= len(ids) <= MAX_CRITERIA:
-            raise ContractError(
-                f"a contract has 1 to {MAX_CRITERIA} criteria, this one has {len(ids)}"
-            )
+            return f"a contract has 1 to {MAX_CRITERIA} criteria, this one has {len(ids)}"
         if len(set(ids)) != len(ids):
             twice = next(id for id in ids if ids.count(id) > 1)
-            raise ContractError(f"two criteria have the id {twice}")
+            return f"two criteria have the id {twice}"
+        if all(criterion.regression for criterion in self.criteria):
+            return "all criteria are regressions: one must be red before anything is built"
+        for criterion in self.criteria:
+            if needs_app(criterion.check) and not self.serve:
+                return f"criterion {criterion.id!r} needs the app: serve says how it is started"
+        if len(self.to_json()) > MAX_CHARS:
+            return f"a contract takes at most {MAX_CHARS:,} characters"
         is_frozen = self.sha256 is not None
         if is_frozen != (set(self.signed) == set(SIDES)):
-            raise ContractError(
+            return (
                 "a contract is frozen exactly when the generator and the evaluator have signed it"
             )
         if self.sha256 and self.sha256 != _hash(self):
-            raise ContractError(
+            return (
                 "the contract differs from what both signed: put it back, or begin in a new folder"
             )
+        return None
 
     def sign(self, side: Side) -> "Contract":
         """With the signature of `side`; frozen if the other has signed already."""
         signed = tuple(sorted({*self.signed, side}))
         sha256 = _hash(self) if len(signed) == len(SIDES) else None
-        return Contract(self.goal, self.criteria, signed, sha256)
+        return replace(self, signed=signed, sha256=sha256)
 
     def to_json(self) -> str:
         """For people to read, and `read_contract` to check."""
-        return json.dumps(json.loads(encode(self)), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    def for_generator(self) -> dict[str, Any]:
+        """What the Generator sees of it: all but the checks that are held out."""
+        shown = asdict(self)
+        for criterion in shown["criteria"]:
+            if criterion["held_out"]:
+                del criterion["check"]
+        return shown
+
+    def records_for_generator(self, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What the Generator sees of `records` of checks or verdicts, each with its ``criterion``:
+        of those that are held out nothing but how they ended.
+        """
+        held_out = {criterion.id for criterion in self.criteria if criterion.held_out}
+        shown = []
+        for record in records:
+            if record["criterion"] in held_out:
+                record = {name: record[name] for name in ENDINGS if name in record}
+            shown.append(record)
+        return shown
+
+
+ENDINGS = "criterion", "finding", "verdict"
+"""What a record of a check that is held out may say to the Generator."""
 
 
 def read_contract(text: str, file: str | None = None) -> Contract:
@@ -138,17 +185,38 @@ def read_contract(text: str, file: str | None = None) -> Contract:
         raise ContractError(f"unreadable contract: {error}") from None
 
 
-def propose_contract(goal: str, criteria: object) -> Contract:
-    """Make an unsigned contract of proposed `criteria` (plain JSON). Raises ContractError where one
-    cannot be used.
+def propose_contract(
+    goal: str,
+    criteria: object,
+    serve: object = None,
+    in_scope: object = (),
+    out_of_scope: object = (),
+) -> Contract:
+    """Make an unsigned contract of what was proposed (plain JSON). Raises ContractError where a
+    part cannot be used.
     """
-    return read_contract(json.dumps({"goal": goal, "criteria": criteria}))
+    proposed = {
+        "goal": goal,
+        "criteria": criteria,
+        "serve": serve,
+        "in_scope": in_scope,
+        "out_of_scope": out_of_scope,
+    }
+    return read_contract(json.dumps(proposed))
 
 
 def _hash(contract: Contract) -> str:
-    # 5 and 5.0 seconds are one promise, and would be two texts.
-    criteria = [
-        asdict(criterion) | {"timeout_s": float(criterion.timeout_s)}
-        for criterion in contract.criteria
-    ]
-    return fingerprint({"goal": contract.goal, "criteria": criteria})
+    return fingerprint(_canonical(asdict(replace(contract, signed=(), sha256=None))))
+
+
+def _canonical(value: Any) -> Any:
+    """Plain data in which equal numbers are equal: 5 and 5.0 seconds are one promise, and would be
+    two texts.
+    """
+    if isinstance(value, dict):
+        return {name: _canonical(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(part) for part in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

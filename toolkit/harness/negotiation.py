@@ -38,15 +38,26 @@ async def _propose(
         proposal = await site.turns.ask(generator, "propose", place, Proposal, run)
         contract = None
         try:
-            contract = propose_contract(sprint.goal, proposal.criteria).sign("generator")
+            contract = _contract_of(sprint, proposal).sign("generator")
             objections = await _not_red_yet(site, contract, place, run)
         except ContractError as error:
             objections = (str(error),)
-        record = {"criteria": proposal.criteria, "objections": objections}
+        record = vars(proposal) | {"objections": objections}
         site.workspace.write(f"{place.folder}proposals/{place.number}.json", record)
         summary = "; ".join(objections) or "every criterion is red"
         await run.write(f"Proposal {place.number}: {summary}.")
     return contract, objections
+
+
+def _contract_of(sprint: Sprint, proposal: Proposal) -> Contract:
+    """The contract that is proposed. Raises ContractError."""
+    return propose_contract(
+        sprint.goal,
+        proposal.criteria,
+        proposal.serve,
+        proposal.in_scope,
+        proposal.out_of_scope,
+    )
 
 
 async def _not_red_yet(site: Site, contract: Contract, place: Place, run: Run) -> tuple[str, ...]:

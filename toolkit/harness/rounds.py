@@ -5,7 +5,8 @@ from typing import Any
 
 from toolkit.harness.answers import Assessment, Build, HandOff, Notes
 from toolkit.harness.checks import run_checks
-from toolkit.harness.contract import Contract, TextFile
+from toolkit.harness.contract import Contract
+from toolkit.harness.contract_checks import TextFile
 from toolkit.harness.outcome import Stop
 from toolkit.harness.roles import Place, Role, Step
 from toolkit.harness.site import Site
@@ -140,10 +141,8 @@ async def _judge(site: Site, contract: Contract, place: Place) -> tuple[Criterio
         site.workspace.freeze(contract, place.folder)
         results, check_events = await run_checks(site, contract, place, run)
         judged = await site.turns.ask(evaluator, "judge", place, Assessment, run)
-        words = []
-        for word in judged.verdicts:
-            words.append((word.criterion, word.verdict, word.why))
-        verdicts = decide_verdicts(contract, results, words)
+        is_changed = site.workspace.is_changed
+        verdicts = decide_verdicts(contract, results, judged.verdicts, is_changed)
         rounds = site.turns.so_far.rounds + 1
         site.turns.so_far = replace(site.turns.so_far, rounds=rounds, verdicts=verdicts)
         for verdict in verdicts:
@@ -158,8 +157,13 @@ async def _judge(site: Site, contract: Contract, place: Place) -> tuple[Criterio
 
 
 def _keep(site: Site, place: Place, findings: Findings, approach: Approach | None) -> None:
-    """Write the findings for whoever builds next, with how to go on."""
+    """Write the findings for whoever builds next, with how to go on.
+
+    The files of their evidence are in the events alone: no question may change with them.
+    """
     record: dict[str, Any] = asdict(findings)
+    for verdict in record["verdicts"]:
+        del verdict["evidence"]
     record["approach"] = approach
     site.workspace.write(f"{place.folder}findings/round-{place.number}.json", record)
 

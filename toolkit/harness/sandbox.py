@@ -17,8 +17,8 @@ from pathlib import Path
 
 from toolkit.errors import Unavailable
 from toolkit.harness import walls
-from toolkit.harness.box import Box, BoxError, CheckResult
-from toolkit.harness.contract import TextFile
+from toolkit.harness.box import Box, BoxError, CommandResult
+from toolkit.harness.contract_checks import TextFile
 from toolkit.harness.inside import NOBODY, Limits
 from toolkit.harness.remedies import Machine, remedy
 from toolkit.harness.view import readable
@@ -94,7 +94,7 @@ class Sandbox:
         files: Sequence[TextFile] = (),
         timeout_s: float = 10.0,
         limits: Limits | None = None,
-    ) -> CheckResult:
+    ) -> CommandResult:
         """Run `command` in a copy of `folder` with `files` on top, at most `timeout_s` seconds.
 
         The folder itself stays as it is. Nothing that the command started is left afterwards. What
@@ -105,7 +105,7 @@ class Sandbox:
                 result = await box.run(command, timeout_s, limits)
             return _with_folder_named(result, box.folder)
         except (OSError, ValueError) as error:
-            return CheckResult(None, "", "", False, 0.0, str(error), self.banner)
+            return CommandResult(None, "", "", False, 0.0, str(error), self.banner)
 
     @property
     def _has_walls(self) -> bool:
@@ -147,7 +147,7 @@ def _copy(folder: Path, copy: Path, files: Sequence[TextFile]) -> None:
     lay_files(copy, files)
 
 
-def _with_folder_named(result: CheckResult, folder: str) -> CheckResult:
+def _with_folder_named(result: CommandResult, folder: str) -> CommandResult:
     """The result with the same name for the folder, wherever it ran: equal outcomes read equal, or
     no answer of the journal could be used again.
     """

@@ -13,7 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from toolkit.errors import UsageError
-from toolkit.harness.contract import Contract, ContractError, TextFile, read_contract
+from toolkit.harness.contract import Contract, ContractError, read_contract
+from toolkit.harness.contract_checks import TextFile
 from toolkit.records import fingerprint, read_text, write_whole
 
 SHOWN_CHARS = 20_000
@@ -83,7 +84,7 @@ def digest(folder: Path) -> str:
 
 class Workspace:
     """A folder: goal.md, spec.md, proposals/, contract.json, progress.md, checks/, findings/,
-    journal.jsonl, build/.
+    evidence/, journal.jsonl, build/.
 
     The Generator writes into attempt/, which begins anew in each run from start/: what build/ held
     before the first. An attempt becomes build/ when all of it has passed; until then the build/
@@ -151,6 +152,11 @@ class Workspace:
         """Put the attempt back to where its sprint began."""
         self._put_away(self.attempt, "attempt")
         _copy(self.path / "start", self.attempt)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether attempt/ is something else than it began as."""
+        return digest(self.attempt) != digest(self.path / "start")
 
     def adopt(self) -> None:
         """Make the attempt, all of which has passed, the build. A kill leaves the old one or the

@@ -76,7 +76,7 @@ def _criteria(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
     objections = str([proposal["objections"] for proposal in refused])
     for criterion in criteria:
         if criterion["id"] == "missing-file" and "missing-file" not in objections:
-            del criterion["stderr"]
+            del criterion["check"]["stderr"]
     return criteria
 
 
@@ -98,7 +98,7 @@ def evaluate_policy(request: Request) -> Answer:
 
 
 def _tries_a_quoted_comma(criteria: list[dict[str, Any]]) -> bool:
-    inputs = [file["content"] for criterion in criteria for file in criterion["files"]]
+    inputs = [file["content"] for criterion in criteria for file in criterion["check"]["files"]]
     return any('"' in text for text in inputs)
 
 

@@ -1,0 +1,132 @@
+"""Checks by steps in a real Chromium, which runs in the app's box."""
+
+import base64
+import binascii
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from toolkit.harness.checking.app import App, run_inside
+from toolkit.harness.checking.finding import Finding, as_file, unscored
+from toolkit.harness.contract_checks import Browse
+from toolkit.harness.evidence import MAX_FILE_BYTES, Grade
+from toolkit.harness.sandbox import BROWSER, Sandbox
+
+PACKAGES = "playwright", "greenlet"
+BROWSERS = "chromium", "chromium-browser", "google-chrome"
+PNG = b"\x89PNG\r\n\x1a\n"
+START_S = 60.0
+"""How long Chromium may take to start, beside the steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the program in the box saw."""
+
+    faults: tuple[str, ...]
+    """Of each step that was made, why it was not possible; empty where it was."""
+    text: str
+    """What is written on the page at the end."""
+    messages: tuple[str, ...]
+    """Errors of the page itself."""
+    pictures: dict[str, str]
+    """Each as PNG in base64."""
+
+
+def find_chromium() -> str | None:
+    """The path of the browser: what FIELDBOOK_CHROMIUM names, else one on PATH."""
+    named = os.environ.get("FIELDBOOK_CHROMIUM")
+    if named:
+        return shutil.which(named)
+    for name in BROWSERS:
+        path = shutil.which(name)
+        if path:
+            return path
+    return None
+
+
+def missing_for_browser() -> str | None:
+    """What a browser check lacks on this machine; None where it lacks nothing."""
+    if not find_spec("playwright"):
+        return "there is no playwright: install the extra fieldbook[browser]"
+    if not find_chromium():
+        return "there is no Chromium: install `chromium`, or name one in FIELDBOOK_CHROMIUM"
+    return None
+
+
+def with_browser(sandbox: Sandbox) -> Sandbox:
+    """The sandbox, in which Playwright and Chromium can be read too."""
+    packages = tuple(dict.fromkeys([*sandbox.packages, *PACKAGES]))
+    browser = Path(os.path.realpath(find_chromium() or "/usr"))
+    paths = sandbox.paths
+    if not browser.is_relative_to("/usr"):
+        paths = (*paths, str(browser.parent))
+    return replace(sandbox, packages=packages, paths=paths)
+
+
+async def check_browse(check: Browse, app: App) -> Finding:
+    """Make the steps, and grade what was seen."""
+    question = {
+        "chromium": find_chromium(),
+        "port": app.port,
+        "steps": [asdict(step) for step in check.steps],
+        "timeout_s": check.timeout_s,
+    }
+    timeout_s = START_S + check.timeout_s
+    report = await run_inside(app.box, "browser", question, Report, timeout_s, BROWSER)
+    try:
+        pictures = decoded(report.pictures)
+    except ValueError as error:
+        return unscored(str(error))
+    grade, why = grade_report(check, report)
+    observed = {
+        "steps": described(check, report),
+        "text": report.text,
+        "messages": report.messages,
+        "pictures": sorted(pictures),
+    }
+    return Finding(grade, why, observed, {"steps.json": as_file(observed), **pictures})
+
+
+def grade_report(check: Browse, report: Report) -> tuple[Grade, str]:
+    """Whether every step was possible, and else the first that was not."""
+    for step, fault in zip(check.steps, report.faults, strict=False):
+        if fault:
+            return "fail", f"{step.act} {step.target!r}: {fault}"
+    if len(report.faults) != len(check.steps):
+        return "unscored", f"{len(report.faults)} of {len(check.steps)} steps were made"
+    for step in check.steps:
+        if step.act == "picture" and step.target not in report.pictures:
+            return "unscored", f"there is no picture {step.target!r}"
+    return "pass", "the check shows it"
+
+
+def described(check: Browse, report: Report) -> list[str]:
+    """The steps that were made, a line each."""
+    lines = []
+    for step, fault in zip(check.steps, report.faults, strict=False):
+        line = f"{step.act} {step.target!r}"
+        if step.text:
+            line += f" with {step.text!r}"
+        if step.within:
+            line += f" within {step.within!r}"
+        lines.append(f"{line}: {fault or 'done'}")
+    return lines
+
+
+def decoded(pictures: Mapping[str, str]) -> dict[str, bytes]:
+    """The pictures as files. Raises ValueError for what is no PNG, or too large to be one."""
+    files = {}
+    for name, text in pictures.items():
+        try:
+            png = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            raise ValueError(f"picture {name!r} is not in base64") from None
+        is_name = name.isascii() and name.isalnum()
+        if not is_name or not png.startswith(PNG) or len(png) > MAX_FILE_BYTES:
+            raise ValueError(f"picture {name[:40]!r} is no PNG of at most {MAX_FILE_BYTES} bytes")
+        files[f"{name}.png"] = png
+    return files
