@@ -64,9 +64,12 @@ def assess_(
     options say what nothing measures; each is marked as said. "None yet" and "skip" are answers.
     """
     from toolkit.assess import assess, gather
-    from toolkit.sessions.lab import audit_endpoint
 
-    audit = asyncio.run(audit_endpoint(url)) if url else None
+    audit = None
+    if url:
+        from toolkit.sessions.lab import audit_endpoint
+
+        audit = asyncio.run(audit_endpoint(url))
     said = {
         "devices": devices,
         "run_minutes": run_minutes,

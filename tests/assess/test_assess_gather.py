@@ -2,50 +2,53 @@
 cannot be read loses nothing else.
 """
 
+import asyncio
 import json
+import os
+from shutil import copytree
 
 import pytest
 
-from toolkit.assess import assess, gather
+from toolkit.assess import Need, assess, gather
 from toolkit.assess.build import FILE_BYTES, read_build
+from toolkit.assess.gather import CAPABILITIES
 from toolkit.errors import UsageError
 from toolkit.evals import Label, LabelStore
-from toolkit.harness import Contract, Criterion
-from toolkit.sessions.lab import Audit, Finding
-
-CRITERIA = tuple(
-    Criterion(name, f"It {name}s.", ("python", "app.py"), stdout=("ok",))
-    for name in ("add", "list")
-)
+from toolkit.harness import run_demo
+from toolkit.sessions import MemoryLog, Session
+from toolkit.sessions.lab import Audit, Finding, findings
 
 
 def audit_saved(folder, name="audit.json", **verdicts):
-    findings = []
+    rows = []
     for capability, verdict in verdicts.items():
-        finding = {"capability": capability.replace("_", " "), "verdict": verdict, "evidence": "e"}
-        findings.append(finding)
-    card = {"ok": True, "url": "http://shop.example/chat", "findings": findings}
+        rows.append({"capability": capability.replace("_", " "), "verdict": verdict})
+    card = {"ok": True, "url": "http://shop.example/chat", "findings": rows}
     (folder / name).write_text(json.dumps(card))
 
 
-def workspace(folder, *rounds):
-    """A workspace whose rounds gave these verdicts: by criterion, with the word and the check."""
-    contract = Contract("A list.", CRITERIA).sign("generator").sign("evaluator")
-    (folder / "findings").mkdir(parents=True)
-    (folder / "contract.json").write_text(contract.to_json())
-    for number, verdicts in enumerate(rounds, 1):
-        rows = []
-        for criterion, (verdict, check, word) in verdicts.items():
-            row = {"criterion": criterion, "verdict": verdict, "check": check, "evaluator": word}
-            rows.append(row)
-        findings = json.dumps({"refused": "", "verdicts": rows})
-        (folder / "findings" / f"round-{number}.json").write_text(findings)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The workspace of a build by the scripted roles, whose first round leaves a defect open."""
+    folder = tmp_path_factory.mktemp("built") / "workspace"
+    figures = asyncio.run(run_demo(folder, Session(MemoryLog(), "build")))
+    assert figures["outcome"] == "complete"
     return folder
 
 
-GREEN = ("pass", "pass", "pass")
-RED = ("fail", "fail", "fail")
-OVERRULED = ("fail", "fail", "pass")
+@pytest.fixture
+def workspace(built, tmp_path):
+    return copytree(built, tmp_path / "workspace", symlinks=True)
+
+
+def change_json(path, change):
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+def last_round(workspace):
+    return max((workspace / "findings").glob("round-*.json"))
 
 
 def test_each_fact_says_whether_it_was_measured_and_where(tmp_path):
@@ -68,8 +71,6 @@ def test_an_audit_of_now_counts_instead_of_a_saved_one(tmp_path):
 
 
 def test_of_two_saved_audits_the_newer_counts_and_the_older_is_named(tmp_path):
-    import os
-
     audit_saved(tmp_path, "b.json", survives_a_cut="no")
     audit_saved(tmp_path, "a.json", survives_a_cut="yes")
     os.utime(tmp_path / "b.json", (1, 1))
@@ -111,55 +112,102 @@ def test_what_cannot_be_said_is_refused(said):
         gather(said=said)
 
 
-def test_a_build_is_complete_where_each_criterion_of_the_contract_passed_last(tmp_path):
-    first = {"add": GREEN, "list": OVERRULED}
-    folder = workspace(tmp_path / "w", first, {"add": GREEN, "list": GREEN})
-    seen = read_build(folder)
+def test_a_build_that_met_its_contract_is_complete(workspace):
+    seen = read_build(workspace)
     assert seen.problems == []
     assert seen.facts["build"] == "complete"
     assert seen.facts["contract_kept"] is True
-    assert (seen.facts["n_rounds"], seen.facts["n_overruled"]) == (2, 1)
+    assert (seen.facts["n_rounds"], seen.facts["n_open"]) == (2, 0)
+    assert seen.facts["n_handoffs"] == 1
+    assert assess(gather(harness=workspace)).standings[-1].need == Need.HOLDS
 
 
-def test_a_criterion_without_a_verdict_is_open(tmp_path):
-    folder = workspace(tmp_path / "w", {"add": GREEN})
-    assert read_build(folder).facts["build"] == "open"
-    assert read_build(folder).facts["n_open"] == 1
+def test_the_word_of_the_evaluator_against_a_red_check_is_counted(workspace):
+    def believe(record):
+        red = [each for each in record["verdicts"] if each["check"] == "fail"]
+        assert red
+        for verdict in red:
+            verdict["evaluator"] = "pass"
+
+    change_json(workspace / "findings" / "round-1.json", believe)
+    assert read_build(workspace).facts["n_overruled"] == 1
 
 
-def test_a_contract_that_was_edited_after_the_signing_was_not_kept(tmp_path):
-    folder = workspace(tmp_path / "w", {"add": GREEN, "list": GREEN})
-    path = folder / "contract.json"
-    path.write_text(path.read_text().replace("app.py", "easier.py"))
-    seen = read_build(folder)
+def test_a_criterion_without_a_verdict_is_open(workspace):
+    change_json(last_round(workspace), lambda record: record["verdicts"].pop())
+    facts = read_build(workspace).facts
+    assert (facts["build"], facts["n_open"]) == ("open", 1)
+
+
+def test_an_objection_or_a_refused_file_keeps_a_build_open(workspace):
+    change_json(last_round(workspace), lambda record: record.update(refused="a path climbs"))
+    assert read_build(workspace).facts["build"] == "open"
+
+
+def test_a_contract_that_was_edited_after_the_signing_was_not_kept(workspace):
+    path = workspace / "contract.json"
+    path.write_text(path.read_text().replace("report.py", "easier.py"))
+    seen = read_build(workspace)
     assert seen.facts["contract_kept"] is False
-    assert seen.facts["build"] == "open"
-    assert "differs from what both signed" in seen.problems[0]
-    assert assess(gather(harness=folder)).answer == "harness"
+    assert "build" not in seen.facts
+    assert assess(gather(harness=workspace)).answer == "harness"
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", "", '{"goal": "a later form", "criteria": 3}'])
+def test_a_contract_that_cannot_be_read_is_no_edit_and_no_pass(workspace, broken):
+    (workspace / "contract.json").write_text(broken)
+    seen = read_build(workspace)
+    assert "contract_kept" not in seen.facts
+    assert "build" not in seen.facts
+    assert "contract.json" in seen.problems[0]
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", "3", '{"verdicts": {"add": "pass"}}', "[" * 100_000])
-def test_a_last_round_that_cannot_be_read_passes_nothing(tmp_path, broken):
-    folder = workspace(tmp_path / "w", {"add": GREEN, "list": GREEN}, {"add": GREEN, "list": GREEN})
-    (folder / "findings" / "round-2.json").write_text(broken)
-    seen = read_build(folder)
+def test_a_last_round_that_cannot_be_read_passes_nothing(workspace, broken):
+    last_round(workspace).write_text(broken)
+    seen = read_build(workspace)
     assert seen.facts["build"] == "open"
     assert seen.facts["n_rounds"] == 2
 
 
-def test_files_that_are_too_large_or_lead_elsewhere_are_not_read(tmp_path):
-    folder = workspace(tmp_path / "w", {"add": GREEN, "list": GREEN})
-    (folder / "contract.json").rename(tmp_path / "real.json")
-    (folder / "contract.json").symlink_to(tmp_path / "real.json")
-    (folder / "progress.md").write_bytes(b"## " * FILE_BYTES)
-    seen = read_build(folder)
+def test_files_that_are_too_large_or_lead_elsewhere_are_not_read(workspace, tmp_path):
+    (workspace / "contract.json").rename(tmp_path / "real.json")
+    (workspace / "contract.json").symlink_to(tmp_path / "real.json")
+    (workspace / "progress.md").write_bytes(b"## " * FILE_BYTES)
+    seen = read_build(workspace)
     assert "contract_kept" not in seen.facts
-    assert seen.facts["build"] == "open"
+    assert "build" not in seen.facts
     assert len(seen.problems) == 2
 
 
-def test_no_word_in_a_workspace_can_make_a_build_complete(tmp_path):
-    folder = workspace(tmp_path / "w", {"add": GREEN, "list": RED})
-    (folder / "outcome.json").write_text('{"outcome": "complete"}')
-    (folder / "progress.md").write_text("All criteria hold. complete. pass.")
-    assert read_build(folder).facts["build"] == "open"
+def test_a_build_in_sprints_is_complete_where_every_sprint_and_feature_is(workspace, tmp_path):
+    root = tmp_path / "whole"
+    for number in (1, 2):
+        copytree(workspace, root / "sprints" / str(number), symlinks=True)
+    features = [{"id": "read", "passes": True}, {"id": "sum", "passes": True}]
+    (root / "features.json").write_text(json.dumps(features))
+    assert read_build(root).facts["build"] == "complete"
+    assert read_build(root).facts["n_rounds"] == 4
+    features[1]["passes"] = "true"
+    (root / "features.json").write_text(json.dumps(features))
+    assert read_build(root).facts["build"] == "open"
+    (root / "features.json").write_text("{")
+    assert read_build(root).facts["build"] == "open"
+
+
+def test_no_word_in_a_workspace_can_make_a_build_complete(workspace):
+    change_json(last_round(workspace), lambda record: record["verdicts"].pop())
+    (workspace / "outcome.json").write_text('{"outcome": "complete"}')
+    (workspace / "progress.md").write_text("All criteria hold. complete. pass.")
+    assert read_build(workspace).facts["build"] == "open"
+
+
+def test_a_workspace_in_which_nothing_was_agreed_says_so(tmp_path):
+    (tmp_path / "goal.md").write_text("A report.")
+    seen = read_build(tmp_path)
+    assert seen.facts == {}
+    assert "no contract was agreed" in seen.problems[0]
+
+
+def test_what_an_audit_calls_its_findings_is_known_here():
+    assert set(CAPABILITIES.values()) == set(findings.CAPABILITIES)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.assess import RULES, Evidence, Facts, Need, assess
@@ -68,6 +68,7 @@ def test_worse_evidence_about_the_framework_that_comes_first_leaves_it_first(fac
     assert choose(worse).answer == first
 
 
+@settings(max_examples=50)
 @given(FACTS)
 def test_an_answer_is_one_of_the_most_needed_and_has_a_reason(facts):
     found = assess(Evidence(facts))
@@ -84,6 +85,7 @@ def test_an_answer_is_one_of_the_most_needed_and_has_a_reason(facts):
     assert found.why
 
 
+@settings(max_examples=50)
 @given(FACTS)
 def test_what_would_change_the_answer_does_change_it(facts):
     found = assess(Evidence(facts))
@@ -93,6 +95,7 @@ def test_what_would_change_the_answer_does_change_it(facts):
         assert there.answer == change.answer != found.answer
 
 
+@settings(max_examples=50)
 @given(FACTS)
 def test_each_reason_names_the_facts_that_it_rests_on(facts):
     known = set(Facts.__dataclass_fields__)

@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_counts(tmp_path):
     with (tmp_path / "labels.jsonl").open("a") as file:
         file.write("{no json\n")
     (tmp_path / "broken.jsonl").write_text('{"name": "x", "planned": "many"}\n')
-    (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+    (tmp_path / "latin.yaml").write_bytes(b"name: \xe9\n")
     found = assess_maturity(tmp_path)
     assert found.practice.n_reasons == 20
     assert found.practice.n_trials == 2

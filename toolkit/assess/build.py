@@ -4,127 +4,184 @@ role, may have written them. What is missing is not passed.
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolkit.errors import UsageError
-from toolkit.harness import ContractError, read_contract
 from toolkit.records import read_text
 
 FILE_BYTES = 5_000_000
 MOST_ROUNDS = 1_000
+MOST_SPRINTS = 1_000
 ROUND = re.compile(r"round-(\d{1,6})\.json")
+MARKS = ("goal.md", "contract.json", "features.json", "findings", "sprints")
+"""What a workspace holds from early on."""
+EDITED = "differs from what both signed"
+"""What `read_contract` says of a contract that was changed since."""
+OPEN_BY = ("refused", "objections", "regressions")
+"""What keeps a round open though each of its criteria passed."""
+
+
+class SprintSeen(NamedTuple):
+    """What the files of one sprint show."""
+
+    n_rounds: int
+    n_open: int
+    """Criteria that did not pass in the last round, and other reasons why it is open."""
+    n_overruled: int
+    contract_kept: bool | None
+    """None where no contract can be read."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its contract was kept, and all of it passed."""
+        return bool(self.contract_kept and self.n_rounds and not self.n_open)
 
 
 class BuildSeen(NamedTuple):
-    """The facts of a build by their names, the file of each, and what could not be read."""
+    """The facts of a build by their names, and what could not be read."""
 
     facts: dict[str, Any]
-    files: dict[str, str]
     problems: list[str]
 
 
 def read_build(folder: str | Path) -> BuildSeen:
     """What the workspace at `folder` shows of its build. Raises UsageError where there is none."""
     root = Path(folder)
-    seen = BuildSeen({}, {}, [])
-    has_contract = (root / "contract.json").is_file()
-    if not has_contract and not (root / "findings").is_dir():
-        raise UsageError(f"{root}: no workspace of a harness, which has a contract.json")
-    criteria = _read_criteria(root, seen)
-    rounds = _read_rounds(root, seen)
-    if rounds:
-        _note_verdicts(rounds, criteria, seen)
-    n_handoffs = _count_handoffs(root, seen)
-    if n_handoffs:
-        _note(seen, "progress.md", n_handoffs=n_handoffs)
-    return seen
+    if not any((root / name).exists() for name in MARKS):
+        raise UsageError(f"{root}: no workspace of a harness, which holds a goal.md")
+    problems: list[str] = []
+    sprints = [_read_sprint(place, problems) for place in _places(root)]
+    if not sprints:
+        problems.append(f"{root}: no contract was agreed on in it, so no build shows anything")
+        return BuildSeen({}, problems)
+    n_features_open = _features_open(root / "features.json", problems)
+    n_open = sum(sprint.n_open for sprint in sprints)
+    facts: dict[str, Any] = {
+        "n_rounds": sum(sprint.n_rounds for sprint in sprints),
+        "n_open": n_open + n_features_open,
+        "n_overruled": sum(sprint.n_overruled for sprint in sprints),
+        "n_handoffs": _count_handoffs(root / "progress.md", problems),
+    }
+    kept = {sprint.contract_kept for sprint in sprints}
+    if False in kept:
+        facts["contract_kept"] = False
+    elif None not in kept:
+        facts["contract_kept"] = True
+    if n_open or n_features_open:
+        facts["build"] = "open"
+    elif all(sprint.is_complete for sprint in sprints):
+        facts["build"] = "complete"
+    return BuildSeen(facts, problems)
 
 
-def _note(seen: BuildSeen, file: str, **facts: Any) -> None:
-    seen.facts.update(facts)
-    seen.files.update(dict.fromkeys(facts, file))
-
-
-def _read_criteria(root: Path, seen: BuildSeen) -> set[str]:
-    """The ids of the criteria that both roles signed. A contract that is there and cannot be read
-    back was not kept.
-    """
-    path = root / "contract.json"
-    if not path.is_file():
-        return set()
-    try:
-        contract = read_contract(_bounded_text(path), path.name)
-    except ContractError as error:
-        seen.problems.append(f"{path}: {error}")
-        _note(seen, path.name, contract_kept=False)
-        return set()
-    except (OSError, ValueError) as error:
-        seen.problems.append(f"{path}: {error}")
-        return set()
-    if contract.sha256 is not None:
-        _note(seen, path.name, contract_kept=True)
-    return {criterion.id for criterion in contract.criteria}
-
-
-def _read_rounds(root: Path, seen: BuildSeen) -> list[list[dict[str, Any]]]:
-    """The verdicts of each round that was judged, in order."""
+def _places(root: Path) -> Iterator[Path]:
+    """The folders that hold a contract: one for each sprint, or the workspace itself."""
     numbered = []
-    for path in (root / "findings").glob("round-*.json"):
+    for path in (root / "sprints").glob("*"):
+        if path.name.isdecimal() and path.is_dir() and not path.is_symlink():
+            numbered.append((int(path.name), path))
+    for _, path in sorted(numbered)[:MOST_SPRINTS]:
+        yield path
+    if (root / "contract.json").exists() or (root / "findings").exists():
+        yield root
+
+
+def _read_sprint(place: Path, problems: list[str]) -> SprintSeen:
+    criteria, is_kept = _read_contract(place / "contract.json", problems)
+    rounds = _read_rounds(place / "findings", problems)
+    n_overruled = sum(_n_overruled(_verdicts_in(record)) for record in rounds)
+    n_open = _n_open(criteria, rounds[-1]) if rounds else len(criteria)
+    return SprintSeen(len(rounds), n_open, n_overruled, is_kept)
+
+
+def _read_contract(path: Path, problems: list[str]) -> tuple[set[str], bool | None]:
+    """The ids of the criteria, and whether the contract is the one that both roles signed."""
+    from toolkit.harness import ContractError, read_contract
+
+    try:
+        text = _bounded_text(path)
+        contract = read_contract(text, path.name)
+    except ContractError as error:
+        problems.append(f"{path}: {error}")
+        return set(), False if EDITED in str(error) else None
+    except (OSError, ValueError) as error:
+        problems.append(f"{path}: {error}")
+        return set(), None
+    criteria = {criterion.id for criterion in contract.criteria}
+    return criteria, True if contract.sha256 else None
+
+
+def _read_rounds(folder: Path, problems: list[str]) -> list[dict[str, Any]]:
+    """The findings of each round that was judged, in order; empty for one that cannot be read."""
+    numbered = []
+    for path in folder.glob("round-*.json"):
         match = ROUND.fullmatch(path.name)
-        if match and not path.is_symlink():
+        if match:
             numbered.append((int(match[1]), path))
-    numbered.sort()
-    if len(numbered) > MOST_ROUNDS:
-        seen.problems.append(f"{root / 'findings'}: only the last {MOST_ROUNDS:,} rounds are read")
     rounds = []
-    for _, path in numbered[-MOST_ROUNDS:]:
+    for _, path in sorted(numbered)[-MOST_ROUNDS:]:
+        record = None
         try:
-            rounds.append(_verdicts_in(path))
+            record = json.loads(_bounded_text(path))
+            if not isinstance(record, dict):
+                problems.append(f"{path}: no findings in it")
         except (OSError, ValueError, RecursionError) as error:
-            seen.problems.append(f"{path}: {error}")
-            rounds.append([])
+            problems.append(f"{path}: {error}")
+        rounds.append(record if isinstance(record, dict) else {})
     return rounds
 
 
-def _verdicts_in(path: Path) -> list[dict[str, Any]]:
-    record = json.loads(_bounded_text(path))
-    verdicts = record.get("verdicts") if isinstance(record, dict) else record
+def _verdicts_in(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The verdicts of a round; none where they cannot be read."""
+    verdicts = record.get("verdicts")
     if not isinstance(verdicts, list):
-        raise ValueError("no verdicts in it")
+        return []
     return [verdict for verdict in verdicts if isinstance(verdict, dict)]
 
 
-def _note_verdicts(rounds: list[list[dict[str, Any]]], criteria: set[str], seen: BuildSeen) -> None:
-    """Note how the last round ended, and how often a word of the Evaluator was overruled."""
-    last = {str(verdict.get("criterion")): verdict.get("verdict") for verdict in rounds[-1]}
-    wanted = criteria or set(last)
-    still_open = [criterion for criterion in wanted if last.get(criterion) != "pass"]
-    is_complete = bool(criteria) and not still_open
+def _n_open(criteria: set[str], last: dict[str, Any]) -> int:
+    """How many criteria did not pass in the last round, and what else keeps it open."""
+    passed = set()
+    judged = set()
+    for verdict in _verdicts_in(last):
+        judged.add(str(verdict.get("criterion")))
+        if verdict.get("verdict") == "pass":
+            passed.add(str(verdict.get("criterion")))
+    n_other = sum(bool(last.get(name)) for name in OPEN_BY)
+    return len((criteria | judged) - passed) + n_other
+
+
+def _n_overruled(verdicts: list[dict[str, Any]]) -> int:
+    """How often the Evaluator said pass, and what was run did not."""
     n_overruled = 0
-    for verdicts in rounds:
-        for verdict in verdicts:
-            said_pass = verdict.get("evaluator") == "pass"
-            n_overruled += said_pass and verdict.get("check") in ("fail", "unscored")
-    _note(
-        seen,
-        "findings",
-        build="complete" if is_complete else "open",
-        n_rounds=len(rounds),
-        n_open=len(still_open),
-        n_overruled=n_overruled,
-    )
+    for verdict in verdicts:
+        said_pass = verdict.get("evaluator") == "pass"
+        n_overruled += said_pass and verdict.get("check") in ("fail", "unscored")
+    return n_overruled
 
 
-def _count_handoffs(root: Path, seen: BuildSeen) -> int:
-    """How many notes of progress.md a later context went on from."""
-    path = root / "progress.md"
+def _features_open(path: Path, problems: list[str]) -> int:
+    """How many features of the list do not pass. A list that cannot be read has one at least."""
+    if not path.exists():
+        return 0
+    try:
+        features = json.loads(_bounded_text(path))
+        return sum(feature["passes"] is not True for feature in features)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        problems.append(f"{path}: {type(error).__name__}: {error}")
+        return 1
+
+
+def _count_handoffs(path: Path, problems: list[str]) -> int:
+    """How many notes of the progress log a later round went on from."""
     if not path.is_file():
         return 0
     try:
         lines = _bounded_text(path).splitlines()
     except (OSError, ValueError) as error:
-        seen.problems.append(f"{path}: {error}")
+        problems.append(f"{path}: {error}")
         return 0
     n_notes = sum(line.startswith("## ") for line in lines)
     return max(0, n_notes - 1)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toolkit.evals.alignment.intervals import proportion
 from toolkit.shown import Shown
 
 Probed = Literal["yes", "no"] | None
@@ -75,6 +74,10 @@ class Facts(Shown):
     @property
     def share_failing(self) -> float:
         """The lower bound of the share of failing traces (95%, Wilson); 0 where nobody looked."""
+        if not self.n_failed:
+            return 0.0
+        from toolkit.evals.alignment.intervals import proportion
+
         interval = proportion(self.n_failed, self.n_decided)
         return interval[0] if interval else 0.0
 

@@ -4,25 +4,25 @@ or cannot be read loses nothing else: it is named.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.assess.audits import newest_audit
 from toolkit.assess.build import read_build
 from toolkit.assess.facts import Evidence, Facts, Origin, Source
 from toolkit.errors import UsageError
-from toolkit.evals.experiments.maturity import assess_maturity
-from toolkit.evals.experiments.practice import Practice
-from toolkit.sessions.lab import Audit
-from toolkit.sessions.lab.findings import GOES_ON, RESUMES, SHARED, SURVIVES, TERMINAL
+
+if TYPE_CHECKING:
+    from toolkit.evals.experiments.practice import Practice
+    from toolkit.sessions.lab import Audit
 
 SAID = ("devices", "tolerates_drops", "live_control", "production", "run_minutes")
 """The facts that nothing measures: somebody says them."""
 CAPABILITIES = {
-    "survives": SURVIVES,
-    "resumes": RESUMES,
-    "shared": SHARED,
-    "goes_on": GOES_ON,
-    "terminal": TERMINAL,
+    "survives": "survives a cut",
+    "resumes": "resumes",
+    "shared": "second surface",
+    "goes_on": "a disconnect leaves it running",
+    "terminal": "terminal event",
 }
 """What an audit calls each fact."""
 GRAVEST = ("fail", "inconclusive", "pass")
@@ -46,7 +46,7 @@ class _Gathered:
 
 def gather(
     folder: str | Path | None = None,
-    audit: Audit | None = None,
+    audit: "Audit | None" = None,
     harness: str | Path | None = None,
     said: Mapping[str, Any] | None = None,
     count_simulated: bool = False,
@@ -99,6 +99,8 @@ def _add_said(gathered: _Gathered, said: dict[str, Any]) -> None:
 
 
 def _add_folder(gathered: _Gathered, folder: Path, count_simulated: bool) -> None:
+    from toolkit.evals.experiments.maturity import assess_maturity
+
     try:
         maturity = assess_maturity(folder, count_simulated)
     except (UsageError, OSError) as error:
@@ -117,7 +119,7 @@ def _add_folder(gathered: _Gathered, folder: Path, count_simulated: bool) -> Non
         gathered.add("measured", str(saved.path), _facts_of_audit(saved.audit))
 
 
-def _facts_of_practice(practice: Practice) -> dict[str, Any]:
+def _facts_of_practice(practice: "Practice") -> dict[str, Any]:
     outcomes = {decision.outcome for decision in practice.decisions}
     gate = next((outcome for outcome in GRAVEST if outcome in outcomes), None)
     facts: dict[str, Any] = {"gate": gate}
@@ -148,5 +150,4 @@ def _add_build(gathered: _Gathered, folder: Path) -> None:
         gathered.problems.append(str(error))
         return
     gathered.problems += seen.problems
-    for name, value in seen.facts.items():
-        gathered.add("measured", str(folder / seen.files[name]), {name: value})
+    gathered.add("measured", str(folder), seen.facts)

@@ -8,7 +8,6 @@ from toolkit.assess.assessment import GLOSSES, Assessment
 from toolkit.assess.choice import Decider
 from toolkit.assess.facts import fact_words
 from toolkit.assess.rules import Standing
-from toolkit.traces.amounts import quantity
 
 WIDTH = 96
 MOST_CHANGES = 6
@@ -39,7 +38,7 @@ def _standing_lines(found: Assessment, standing: Standing) -> Iterator[str]:
 def _decider_lines(decider: Decider) -> Iterator[str]:
     minutes = ""
     if decider.minutes:
-        minutes = f", about {quantity(round(decider.minutes), 'minute')}"
+        minutes = f", about {decider.minutes:g} min"
     head = "What would decide" if decider.decides else "What would tell most"
     yield f"{head}: {decider.name}{minutes}"
     yield f"    {decider.command}"

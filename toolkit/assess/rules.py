@@ -256,7 +256,7 @@ RULES = (
         "harness",
         Need.NEEDED,
         lambda f: f.build == "open",
-        "a build ended with criteria open ({f.n_open} after {f.n_rounds} rounds)",
+        "{f.n_open} criteria are open after {f.n_rounds} rounds of a build",
         ("build",),
     ),
     Rule(
