@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from toolkit.assess_command import assess_
 from toolkit.commands import AsJson, end, import_, lab, read, teller, view
 from toolkit.errors import UsageError, message_for_user
 from toolkit.eval_command import eval_
@@ -74,6 +75,7 @@ app = typer.Typer(
 app.command(name="import")(import_)
 app.command()(view)
 app.command(name="eval", cls=StrictCommand)(eval_)
+app.command(name="assess")(assess_)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 
 

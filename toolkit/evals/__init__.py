@@ -32,6 +32,7 @@ trusted.
 - an experiment: `evaluate` runs an agent on cases, kept on a session, and goes on where it was
   broken off; its trials are an `Experiment` with its `rate`, `pass_hat` and `summary`; `compare`
   tests one against another, and `gate` decides by a `GatePolicy`
+- how far a team is: `assess_maturity` says which phase the files of a folder show, as a `Maturity`
 - topic modelling: `fit_topics` gives a `TopicMap`
 
 >>> from toolkit.evals import align
@@ -73,9 +74,11 @@ from toolkit.evals.experiments import (
     Experiment,
     FailingSteps,
     GatePolicy,
+    Maturity,
     Rate,
     Summary,
     TrialResult,
+    assess_maturity,
     audit_cases,
     compare,
     evaluate,
@@ -201,6 +204,7 @@ __all__ = [
     "JudgeLike",
     "Label",
     "LabelStore",
+    "Maturity",
     "Rate",
     "Rubric",
     "RuleJudge",
@@ -231,6 +235,7 @@ __all__ = [
     "any_of",
     "arguments_are",
     "ask_for_codes",
+    "assess_maturity",
     "audit_cases",
     "between",
     "cluster_reasons",

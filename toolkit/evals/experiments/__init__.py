@@ -3,6 +3,7 @@
 A `Dataset` holds `Case`s, each made by `promote` from a trace; `audit_cases` tests them before any
 agent is. `evaluate` runs an agent on them, several times, and goes on where it was broken off. An
 `Experiment` holds a `TrialResult` for each trial of a case.
+`assess_maturity` says which phase the files of a folder show.
 `failing_steps` says how well guesses find where traces go wrong.
 """
 
@@ -17,6 +18,7 @@ from toolkit.evals.experiments.experiment import Experiment
 from toolkit.evals.experiments.failing_steps import failing_steps, failing_steps_by_label
 from toolkit.evals.experiments.failing_steps_shown import FailingSteps
 from toolkit.evals.experiments.gate import gate
+from toolkit.evals.experiments.maturity import Maturity, MaturityCheck, assess_maturity
 from toolkit.evals.experiments.policy import GatePolicy, JudgeEvidence
 from toolkit.evals.experiments.rate import Rate
 from toolkit.evals.experiments.result import Status, TrialResult
@@ -34,10 +36,13 @@ __all__ = [
     "GateCheck",
     "GatePolicy",
     "JudgeEvidence",
+    "Maturity",
+    "MaturityCheck",
     "Rate",
     "Status",
     "Summary",
     "TrialResult",
+    "assess_maturity",
     "audit_cases",
     "compare",
     "evaluate",
