@@ -29,7 +29,7 @@ from toolkit.harness.contract import (
     read_contract,
 )
 from toolkit.harness.demo import demo_harness, run_demo
-from toolkit.harness.experiments import ablate
+from toolkit.harness.experiments import ablate, calibrate
 from toolkit.harness.loop import Harness
 from toolkit.harness.outcome import MANAGED_AGENTS, Outcome
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role, Task
@@ -69,6 +69,7 @@ __all__ = [
     "WorkspaceError",
     "ablate",
     "all_pass",
+    "calibrate",
     "decide_verdicts",
     "demo_harness",
     "green_before",
