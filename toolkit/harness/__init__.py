@@ -45,7 +45,7 @@ from toolkit.harness.contract_checks import (
 )
 from toolkit.harness.demo import demo_harness, run_demo
 from toolkit.harness.evidence import CheckResult, Evidence, EvidenceFolder
-from toolkit.harness.experiments import ablate
+from toolkit.harness.experiments import ablate, calibrate
 from toolkit.harness.loop import Harness
 from toolkit.harness.outcome import MANAGED_AGENTS, Outcome
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role, Task
@@ -99,6 +99,7 @@ __all__ = [
     "WorkspaceError",
     "ablate",
     "all_pass",
+    "calibrate",
     "check_criterion",
     "decide_verdicts",
     "demo_harness",

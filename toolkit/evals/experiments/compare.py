@@ -24,7 +24,7 @@ from toolkit.evals.alignment.clustered import (
 )
 from toolkit.evals.alignment.paired import mcnemar_p
 from toolkit.evals.experiments.comparison import Comparison
-from toolkit.evals.experiments.difference import Difference, holm
+from toolkit.evals.experiments.difference import Difference, with_holm
 from toolkit.evals.experiments.experiment import Experiment, Unscored, is_neither, verdict_of
 from toolkit.evals.experiments.result import TrialResult
 from toolkit.evals.scorers import NOT_APPLICABLE, Score
@@ -47,13 +47,12 @@ def compare(a: Experiment, b: Experiment, margin: float | None = None) -> Compar
     passed = _difference_of_bools("passed", pairs, None, "fail", margin)
     of_scored = _difference_of_bools("passed", pairs, None, "exclude", margin)
     scores, not_compared = _scores(pairs)
-    adjusted = holm([score.p for score in scores])
     return Comparison(
         first=a.name,
         second=b.name,
         passed=passed,
         passed_of_scored=replace(of_scored, name="passed, of what both scored"),
-        scores=tuple(map(_with_adjusted, scores, adjusted)),
+        scores=tuple(with_holm(scores)),
         not_compared=not_compared,
         n_unpaired=n_unpaired,
         simulated=a.simulated or b.simulated,
@@ -283,7 +282,3 @@ def _value(result: TrialResult, name: str) -> Any:
         if score.name == name and score.value != NOT_APPLICABLE:
             return score.value
     return None
-
-
-def _with_adjusted(difference: Difference, p: float | None) -> Difference:
-    return replace(difference, p_adjusted=p)

@@ -1,7 +1,7 @@
 """Difference: how far two experiments differ in one measure, and what that shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from toolkit.shown import Shown
@@ -102,17 +102,25 @@ class Difference(Shown):
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """The p-values, adjusted over all that are there (Holm 1979).
 
+    Statsmodels has it too, and walks through all objects in memory for each call.
+
     >>> holm([0.01, None, 0.04])
     [0.02, None, 0.04]
     """
-    from statsmodels.stats.multitest import multipletests
+    adjusted = list(p_values)
+    known = [(p, at) for at, p in enumerate(p_values) if p is not None]
+    highest = 0.0
+    for n_before, (p, at) in enumerate(sorted(known)):
+        highest = max(highest, p * (len(known) - n_before))
+        adjusted[at] = min(1.0, highest)
+    return adjusted
 
-    known = [p for p in p_values if p is not None]
-    if not known:
-        return list(p_values)
-    _, adjusted, *_ = multipletests(known, method="holm")
-    in_order = iter(adjusted)
-    return [None if p is None else float(next(in_order)) for p in p_values]
+
+def with_holm(differences: Sequence[Difference]) -> list[Difference]:
+    """The differences with p adjusted over all of them."""
+    adjusted = holm([difference.p for difference in differences])
+    pairs = zip(differences, adjusted, strict=True)
+    return [replace(difference, p_adjusted=p) for difference, p in pairs]
 
 
 def p_in_words(p: float) -> str:

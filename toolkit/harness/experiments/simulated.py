@@ -5,10 +5,8 @@ All they say is simulated: nothing here is about a model.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import ClassVar
-from zlib import crc32
-
-import numpy as np
 
 from toolkit.harness.experiments.ablation import BuildEnd, BuildRun
 from toolkit.harness.experiments.reviews import Artefact, Review
@@ -19,8 +17,8 @@ DEFECTS = ("a quoted comma splits a field", "a deleted item comes back", "an emp
 
 def draw(seed: int, *names: str) -> float:
     """A number from 0 to 1 that belongs to `seed` and `names`: the same in any order of calls."""
-    keys = [crc32(name.encode()) for name in names]
-    return float(np.random.default_rng([seed, *keys]).random())
+    key = "\n".join([str(seed), *names]).encode()
+    return int.from_bytes(blake2b(key, digest_size=8).digest()) / 2**64
 
 
 def simulated_artefacts(n_defective: int, n_good: int, n_a_task: int = 1) -> list[Artefact]:
