@@ -202,10 +202,23 @@ def _steered(answer: Answer, steer: str) -> Answer:
     if answer.tools:
         return replace(answer, text="")
     if _words(steer) & BREVITY:
-        first, *_ = re.split(r"(?<=[.!?])\s", answer.text, maxsplit=1)
-        return replace(answer, text=f"In one sentence: {first}")
+        return replace(answer, text=f"In one sentence: {_gist(answer.text)}")
     cannot = f"I am a **script** and cannot follow “{steer}”: I can only be *brief*. Once more:"
     return replace(answer, text=f"{cannot}\n\n{answer.text}")
+
+
+def _gist(text: str) -> str:
+    """The sentence of the first paragraph that says how much or when; the first, where none does.
+
+    >>> _gist("I'm sorry. You get the full €104 back. Shall I cancel?")
+    'You get the full €104 back.'
+    """
+    paragraph, *_ = text.split("\n\n")
+    sentences = re.split(r"(?<=[.!?])\s", paragraph)
+    for sentence in sentences:
+        if re.search(r"\d", sentence):
+            return sentence
+    return sentences[0]
 
 
 async def _answer(word_delay_s: float, run: Run, message: Event) -> None:
