@@ -174,7 +174,7 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
         await phone.context.set_offline(True)
         await expect(phone.locator("#line")).to_have_text("away")
         await expect(phone.locator("#hint")).to_have_text(
-            "The server does not answer. What was said is kept, and Stop is sent as soon as it does."
+            "The server does not answer; what was said is kept. Stop is sent as soon as it does."
         )
         await expect(phone.get_by_role("button", name="Steer")).to_be_disabled()
         await phone.screenshot(path=pictures / "session-6-phone-offline.png")

@@ -39,6 +39,8 @@ ASSENTS = frozenset(
     "yes yeah no ok okay please thanks thank sure ja bitte danke oui si sim".split()
 )
 """Words that go on with what was said before, whatever stands beside them."""
+THANKS = frozenset("thanks thank you very so much a lot great danke merci gracias".split())
+"""Words of somebody who has all that they came for."""
 BREVITY = frozenset("brief briefly short shorter sentence kurz court breve".split())
 """Words of a steer that asks for a short answer."""
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
@@ -187,14 +189,22 @@ def _policy(
     """
     answer = harbor_policy(request)
     if answer == LOST:
-        lines = [f"- {words}" for words in (*next_lines, *openings())]
-        answer = Answer(
-            "I am a **script** and answer by the booking number: to anything else I have no "
-            "answer. Write one of these, or what means the same:\n\n" + "\n".join(lines)
-        )
+        answer = _without_script(str(request.messages[-1]["content"]), next_lines)
     if steer:
         answer = _steered(answer, steer)
     return replace(answer, delay_s=word_delay_s)
+
+
+def _without_script(text: str, next_lines: tuple[str, ...]) -> Answer:
+    """What is said to a `text` that no situation is about."""
+    words = _words(text)
+    if words and words <= THANKS:
+        return Answer("You are welcome.")
+    lines = [f"- {line}" for line in (*next_lines, *openings())]
+    return Answer(
+        "I am a **script** and answer by the booking number: to anything else I have no "
+        "answer. Write one of these, or what means the same:\n\n" + "\n".join(lines)
+    )
 
 
 def _steered(answer: Answer, steer: str) -> Answer:

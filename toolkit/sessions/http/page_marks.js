@@ -2,6 +2,7 @@
 "use strict";
 
 const CUTS = { "steer.consumed": "cut here by a steer", "interrupt.consumed": "cut here by an interrupt" };
+const AWAY = "The server does not answer; what was said is kept.";
 const WAITS = "waits for its turn";
 
 let queued = [];  // the messages that are marked as waiting
@@ -76,7 +77,7 @@ function drawKeys() {
 }
 
 function hint() {
-  if (isAway()) return "The server does not answer. What was said is kept, and Stop is sent as soon as it does.";
+  if (isAway()) return target() === undefined ? AWAY : `${AWAY} Stop is sent as soon as it does.`;
   const { length } = queued;
   const wait = length === 1 ? "1 message waits" : `${length} messages wait`;
   if (fold.lastEnd === "cancelled" && fold.active.size && fold.answered) {
