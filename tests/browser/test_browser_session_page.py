@@ -72,7 +72,8 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         await expect(phone.get_by_text("I am a")).to_be_visible()
         await phone.get_by_role("button", name="Stop").tap()
         for page in (laptop, phone):
-            await expect(page.get_by_text("stopped here, by user")).to_be_visible()
+            await expect(page.get_by_text("stopped here by user on the phone")).to_be_visible()
+            await expect(page.get_by_text("user, on the laptop")).to_be_visible()
             await expect(page.get_by_role("button", name="Stop")).to_be_disabled()
         opening = laptop.get_by_role("button", name=openings()[0])
         await expect(opening).to_be_hidden()  # somebody has spoken: the card is folded
@@ -102,8 +103,25 @@ async def test_words_that_come_behind_a_stop_say_that_they_were_on_their_way(vis
         late = await visit(link, PHONE)
         for page in (early, late):
             await expect(page.locator(".words small")).to_have_text(
-                ["support · simulated · on its way when it was stopped", "stopped here, by user"]
+                ["support · simulated · on its way when it was stopped", "stopped here by user"]
             )
+
+
+async def test_a_screen_is_named_where_it_is_known_and_nothing_that_is_no_name_is_shown(visit):
+    from playwright.async_api import expect
+
+    async with served() as (session, link):
+        page = await visit(link, LAPTOP)
+        await session.say("one")
+        for screen in ("kitchen", "y" * 100, "<b>", 7, {"a": 1}, ""):
+            await session.append("message", "user", {"text": "two", "screen": screen})
+        await session.say("from Ada", actor="ada", screen="phone")
+        on_screens = [f"user, on the {name}" for name in ("kitchen", "y" * 64, "<b>")]
+        await expect(page.locator(".words > small")).to_have_text(
+            ["user", *on_screens, "user", "user", "user", "ada, on the phone"]
+        )
+    shown = [item.who for item in (await session.conversation()).items]
+    assert shown == ["user", *on_screens, "user", "user", "user", "ada, on the phone"]
 
 
 async def test_markdown_is_drawn_and_nothing_that_an_agent_writes_is_read_as_html(visit):
@@ -281,7 +299,7 @@ async def test_a_message_waits_for_its_turn_and_a_stop_is_told_at_the_words_that
             await expect(page.locator("#hint")).to_have_text(hint)
         await pages[1].get_by_role("button", name="Stop").tap()
         for name, page in zip(("laptop", "phone"), pages, strict=True):
-            cut = page.locator("article", has_text="stopped here, by user")
+            cut = page.locator("article", has_text="stopped here by user")
             await expect(cut).to_contain_text("I am a")
             await expect(page.locator("#hint")).to_have_text(
                 "The answer before was stopped. The next has begun: Stop ends this one."
@@ -289,7 +307,7 @@ async def test_a_message_waits_for_its_turn_and_a_stop_is_told_at_the_words_that
             await expect(waiting).to_have_count(0)
             await page.screenshot(path=pictures / f"session-page-{name}-next.png")
         late = await visit(link, PHONE)
-        await expect(late.get_by_text("stopped here, by user")).to_be_visible()
+        await expect(late.get_by_text("stopped here by user")).to_be_visible()
         for page in (*pages, late):
             await expect(page.get_by_text("complete", exact=True)).to_be_visible()
             await expect(page.get_by_text("asks to stop")).to_be_hidden()
@@ -306,9 +324,10 @@ async def test_a_steer_marks_the_words_that_it_cut_and_is_answered_in_sight(visi
             await expect(page.get_by_text("I am a").last).to_be_visible()
             await page.get_by_label("Your words").fill("In one sentence please")
             await page.get_by_role("button", name="Steer").click()
-            steer = page.locator("article", has_text="user steers: “In one sentence please”").last
+            words = f"user on the {name} steers: “In one sentence please”"
+            steer = page.locator("article", has_text=words).last
             await expect(steer).to_contain_text("support has taken it into account")
-            await expect(page.get_by_text("cut here, by a steer").last).to_be_visible()
+            await expect(page.get_by_text("cut here by a steer").last).to_be_visible()
             await expect(page.get_by_text("In one sentence: I am a script").last).to_be_visible()
             await expect(page.get_by_text("complete", exact=True).last).to_be_visible()
             await page.screenshot(path=pictures / f"session-page-{name}-steered.png")

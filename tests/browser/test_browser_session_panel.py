@@ -52,7 +52,7 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     await expect(page.get_by_text("○ away")).to_have_count(1)
     await page.get_by_role("button", name="A third joins late").click()
     await expect(page.get_by_text("tablet", exact=True)).to_be_visible()
-    await expect(page.get_by_text("● connected")).to_have_count(2)
+    await expect(page.get_by_text("● live")).to_have_count(2)
     await expect(frames).to_have_count(3)
     boxes = [await frames.nth(at).bounding_box() for at in range(3)]
     assert max(box["width"] for box in boxes) - min(box["width"] for box in boxes) <= 2, boxes
@@ -71,11 +71,11 @@ async def test_a_stop_on_the_phone_is_seen_on_every_screen(lab, page, notebook, 
     phone = frames.nth(1)
     await page.locator(".fieldbook-session").focus()
     await page.keyboard.press("2")
-    await expect(page.get_by_text("● connected")).to_have_count(3)
+    await expect(page.get_by_text("● live")).to_have_count(3)
     words = phone.get_by_placeholder("Write to the agent")
     await words.fill("less, 3 S please")
     await words.press("Enter")
-    await expect(page.get_by_text("phone · steer less, 3 S please")).to_have_count(3)
+    await expect(page.get_by_text("user, on the phone · steer less, 3 S please")).to_have_count(3)
     await expect(words).to_be_focused()
     await expect(words).to_have_value("")
     await phone.get_by_role("button", name="Stop").click()

@@ -88,7 +88,7 @@ async def test_eight_tabs_of_one_browser_are_live_and_each_can_send_and_stop(tab
             await expect(page.get_by_text("can you hear me 1.")).to_be_visible()
         await pages[-1].get_by_role("button", name="Stop").click()
         for page in pages:
-            await expect(page.get_by_text("stopped here, by")).to_be_visible()
+            await expect(page.get_by_text("stopped here by")).to_be_visible()
         assert [run.state for run in (await session.conversation()).runs.values()] == ["cancelled"]
 
 
@@ -112,7 +112,7 @@ async def test_a_page_whose_line_carries_nothing_any_more_says_so_within_three_b
         page = await tabs(address.replace(str(urlsplit(address).port), str(proxy.port)))
         await page.wait_for_function(LIVE)
         proxy.stall(5)
-        await expect(page.locator("#line")).to_have_text("offline, trying again", timeout=3_500)
+        await expect(page.locator("#line")).to_have_text("away", timeout=3_500)
         await session.say("said meanwhile", "somebody")
         await expect(page.get_by_text("said meanwhile")).to_be_visible()
         await expect(page.locator("#line")).to_have_text("live")
@@ -144,7 +144,7 @@ async def test_a_page_whose_log_began_anew_says_so_and_shows_what_is_there_now(t
             await session.say(f"before {n}")
         page = await tabs(address)
         await expect(page.get_by_text("before 4")).to_be_visible()
-    await expect(page.locator("#line")).to_have_text("offline, trying again")
+    await expect(page.locator("#line")).to_have_text("away")
     async with site(port=free_port) as (session, _):
         for n in range(9):  # also where the new log has grown beyond the old cursor
             await session.say(f"after {n}")
@@ -255,9 +255,9 @@ async def test_a_page_comes_back_with_its_words_after_a_kill_of_a_command_that_h
         answers = page.locator(".words:not(.own) .text")
         await expect(answers).to_contain_text("I am a script")
         await page.get_by_role("button", name="Stop").click()
-        await expect(page.get_by_text("stopped here, by user")).to_be_visible()
+        await expect(page.get_by_text("stopped here by user")).to_be_visible()
         before = await page.evaluate(shown)
-    await expect(page.locator("#line")).to_have_text("offline, trying again")
+    await expect(page.locator("#line")).to_have_text("away")
     async with command(*options):
         await page.wait_for_function(LIVE)
         assert await page.evaluate(shown) == before

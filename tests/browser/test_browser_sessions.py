@@ -124,7 +124,7 @@ async def test_two_devices_one_reloads_in_mid_response_the_other_stops_it_and_bo
         await phone.screenshot(path=pictures / "session-2-phone-streaming.png")
         await phone.get_by_role("button", name="Stop").tap()
         for page in (laptop, phone):
-            await expect(page.get_by_text("stopped here, by user")).to_be_visible()
+            await expect(page.get_by_text("stopped here by user")).to_be_visible()
             await expect(page.get_by_role("button", name="Stop")).to_be_disabled()
         stored = (await session.conversation()).text
         assert await words(laptop) == await words(phone) == stored
@@ -172,7 +172,11 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
         await run.write("before the cut, ")
         await said(phone, 10)
         await phone.context.set_offline(True)
-        await expect(phone.locator("#line")).to_have_text("offline, trying again")
+        await expect(phone.locator("#line")).to_have_text("away")
+        await expect(phone.locator("#hint")).to_have_text(
+            "The server does not answer; what was said is kept. Stop is sent as soon as it does."
+        )
+        await expect(phone.get_by_role("button", name="Steer")).to_be_disabled()
         await phone.screenshot(path=pictures / "session-6-phone-offline.png")
         for n in range(30):
             await run.write(f"meanwhile {n}, ")
@@ -183,6 +187,7 @@ async def test_the_light_goes_out_with_the_network_and_the_page_comes_back_by_it
         )
         await phone.context.set_offline(False)
         await expect(phone.locator("#line")).to_have_text("live")
+        await expect(phone.get_by_role("button", name="Steer")).to_be_enabled()
         await run.finish()
         for page in (laptop, phone):
             await expect(page.get_by_text("complete", exact=True)).to_be_visible()
@@ -300,18 +305,20 @@ async def test_while_the_log_is_away_the_page_says_so_and_a_stop_is_sent_until_t
         for page in (laptop, phone):
             await expect(page.locator("#line")).to_have_text("waiting for the log")
         await phone.get_by_role("button", name="Stop").tap()
-        await expect(phone.get_by_role("alert")).to_have_text("stop: sending again…")
+        await expect(phone.get_by_role("alert")).to_have_text(
+            "Stop: sending again until the server has it…"
+        )
         await phone.screenshot(path=pictures / "session-8-phone-log-away.png")
         await laptop.reload()
         await expect(laptop.locator("#line")).to_have_text("waiting for the log")
         await server.restart()
         for page in (laptop, phone):
-            await expect(page.get_by_text("stopped here, by user")).to_be_visible(
+            await expect(page.get_by_text("stopped here by user")).to_be_visible(
                 timeout=STEP_S * 1000
             )
             await expect(page.locator("#line")).to_have_text("live", timeout=STEP_S * 1000)
         await expect(phone.get_by_role("alert")).to_have_text("")
-        await expect(phone.get_by_text("stopped here, by user")).to_have_count(1)
+        await expect(phone.get_by_text("stopped here by user")).to_have_count(1)
         await phone.screenshot(path=pictures / "session-9-phone-log-back.png")
 
 
@@ -325,7 +332,9 @@ async def test_a_message_that_the_log_does_not_acknowledge_says_so(devices):
         log.free.clear()
         await laptop.get_by_label("Your words").fill("hello?")
         await laptop.get_by_role("button", name="Send").click()
-        await expect(laptop.get_by_role("alert")).to_have_text("say: waiting for the log…")
+        await expect(laptop.get_by_role("alert")).to_have_text(
+            "Not stored yet: waiting for the log…"
+        )
         log.free.set()
         await expect(laptop.get_by_role("alert")).to_have_text("")
         await expect(laptop.get_by_text("hello?", exact=True)).to_be_visible()

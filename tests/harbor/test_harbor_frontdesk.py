@@ -82,6 +82,26 @@ def test_words_that_name_no_booking_begin_no_situation_and_a_greeting_goes_on_wi
         assert position_of([STORM, text, "ok, only that one"]).turn == 1, text
 
 
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Thanks!", "You are welcome."),
+        ("thank you very much", "You are welcome."),
+        ("Thanks, and where is my bike?", "I am a **script**"),
+        ("?!", "I am a **script**"),
+    ],
+)
+async def test_whoever_says_no_more_than_thanks_when_all_is_done_gets_no_list_of_openings(
+    text, answer
+):
+    async with desk() as session:
+        for line in (STORM, "Yes please, only this one"):
+            await answer_to(session, line)
+        await answer_to(session, "Thanks")
+        _, said = await answer_to(session, text)
+    assert said.startswith(answer)
+
+
 async def test_a_booking_is_looked_up_and_cancelled_as_the_customer_asked():
     async with desk() as session:
         _, offer = await answer_to(session, STORM)
@@ -146,7 +166,7 @@ async def test_a_steer_breaks_the_answer_off_and_is_answered_and_counts_as_said(
 @pytest.mark.parametrize(
     ("steer", "begin"),
     [
-        ("In one sentence please", "In one sentence: I'm sorry about your weekend."),
+        ("In one sentence please", "In one sentence: Since we're the ones closing, you get"),
         ("In verse", "I am a **script** and cannot follow “In verse”: I can only be *brief*."),
     ],
 )

@@ -391,6 +391,33 @@ async def test_a_steer_is_consumed_and_makes_for_another_model_call(site):
     ]
 
 
+@pytest.mark.parametrize(
+    ("order", "body"),
+    [
+        ("say", {"text": "hello"}),
+        ("steer", {"text": "shorter", "run": "later"}),
+        ("interrupt", {"text": "wait", "run": "later"}),
+        ("cancel", {"run": "later"}),
+        ("approve", {"request": "question", "answer": True}),
+    ],
+)
+async def test_an_order_names_the_screen_that_it_came_from_and_none_where_none_is_named(
+    site, order, body
+):
+    session = site.session()
+    await session.start_run("agent", source="simulated", id="later")
+    await session.append("approval.asked", "agent", {"question": "?"}, "later", id="question")
+    answer = await site.post(order, body | {"screen": "x" * 65})
+    assert answer.status_code == 400
+    assert (await site.post(order, body | {"screen": "phone"})).status_code == 200
+    if order != "approve":
+        assert (await site.post(order, body)).status_code == 200
+    kind = "message" if order == "say" else order
+    items = [item for item in (await session.conversation()).items if item.kind == kind]
+    assert [item.data.get("screen") for item in items] == ["phone", None][: len(items)]
+    assert [item.who for item in items] == ["user, on the phone", "user"][: len(items)]
+
+
 async def test_a_websocket_reads_and_controls_and_resumes(site):
     url = site.socket
     view, cursor = Conversation("s"), 0

@@ -150,10 +150,9 @@ async def test_keys_drop_a_network_steer_with_words_stop_and_let_a_third_join():
     panel.key_layer.press({"act": "steer-2", "why": "shorter"})
     panel.key_layer.press({"act": "stop"})
     await until(lambda: run.cancelled)
-    assert [(signal.actor, signal.kind) for signal in run.signals] == [
-        ("tablet", "steer"),
-        ("laptop", "cancel"),
-    ]
+    signals = [(signal.kind, signal.actor, signal.data["screen"]) for signal in run.signals]
+    assert signals == [("steer", "user", "tablet"), ("cancel", "user", "laptop")]
+    await until(lambda: "user, on the tablet · steer shorter" in laptop.view.value)
     await run.finish()
     await panel.aclose()
 
@@ -236,7 +235,7 @@ async def test_words_steer_the_agent_while_it_answers_and_else_are_a_message():
     (laptop,) = panel.screens
     await until(lambda: laptop.surface.connected)
     run = await session.start_run("agent", source="simulated", window_s=0)
-    for words, label in (("shorter", "Steer"), ("And tomorrow?", "Say")):
+    for words, label in (("shorter", "Steer"), ("And tomorrow?", "Send")):
         await until(lambda label=label: laptop.steer.description == label)
         panel.key_layer.press({"act": "steer-0", "why": words})
         await until(lambda words=words: words in laptop.view.value)
@@ -246,7 +245,7 @@ async def test_words_steer_the_agent_while_it_answers_and_else_are_a_message():
     kinds = [
         (event.kind, event.data["text"])
         for event in events
-        if event.actor == "laptop" and event.data.get("text")
+        if event.data.get("screen") == "laptop" and event.data.get("text")
     ]
     assert kinds == [("steer", "shorter"), ("message", "And tomorrow?")]
     await panel.aclose()

@@ -39,6 +39,8 @@ ASSENTS = frozenset(
     "yes yeah no ok okay please thanks thank sure ja bitte danke oui si sim".split()
 )
 """Words that go on with what was said before, whatever stands beside them."""
+THANKS = frozenset("thanks thank you very so much a lot great danke merci gracias".split())
+"""Words of somebody who has all that they came for."""
 BREVITY = frozenset("brief briefly short shorter sentence kurz court breve".split())
 """Words of a steer that asks for a short answer."""
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
@@ -187,14 +189,22 @@ def _policy(
     """
     answer = harbor_policy(request)
     if answer == LOST:
-        lines = [f"- {words}" for words in (*next_lines, *openings())]
-        answer = Answer(
-            "I am a **script** and answer by the booking number: to anything else I have no "
-            "answer. Write one of these, or what means the same:\n\n" + "\n".join(lines)
-        )
+        answer = _without_script(str(request.messages[-1]["content"]), next_lines)
     if steer:
         answer = _steered(answer, steer)
     return replace(answer, delay_s=word_delay_s)
+
+
+def _without_script(text: str, next_lines: tuple[str, ...]) -> Answer:
+    """What is said to a `text` that no situation is about."""
+    words = _words(text)
+    if words and words <= THANKS:
+        return Answer("You are welcome.")
+    lines = [f"- {line}" for line in (*next_lines, *openings())]
+    return Answer(
+        "I am a **script** and answer by the booking number: to anything else I have no "
+        "answer. Write one of these, or what means the same:\n\n" + "\n".join(lines)
+    )
 
 
 def _steered(answer: Answer, steer: str) -> Answer:
@@ -202,10 +212,23 @@ def _steered(answer: Answer, steer: str) -> Answer:
     if answer.tools:
         return replace(answer, text="")
     if _words(steer) & BREVITY:
-        first, *_ = re.split(r"(?<=[.!?])\s", answer.text, maxsplit=1)
-        return replace(answer, text=f"In one sentence: {first}")
+        return replace(answer, text=f"In one sentence: {_gist(answer.text)}")
     cannot = f"I am a **script** and cannot follow “{steer}”: I can only be *brief*. Once more:"
     return replace(answer, text=f"{cannot}\n\n{answer.text}")
+
+
+def _gist(text: str) -> str:
+    """The sentence of the first paragraph that says how much or when; the first, where none does.
+
+    >>> _gist("I'm sorry. You get the full €104 back. Shall I cancel?")
+    'You get the full €104 back.'
+    """
+    paragraph, *_ = text.split("\n\n")
+    sentences = re.split(r"(?<=[.!?])\s", paragraph)
+    for sentence in sentences:
+        if re.search(r"\d", sentence):
+            return sentence
+    return sentences[0]
 
 
 async def _answer(word_delay_s: float, run: Run, message: Event) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 from toolkit.events import CONTROL_KINDS, Event
 from toolkit.traces import Step
 
+SCREEN_CHARS = 64
+"""What is shown of a screen's name."""
+
 
 @dataclass(slots=True)
 class Item:
@@ -32,6 +35,14 @@ class Item:
     def text(self) -> str:
         """Its words, joined."""
         return "".join(self.parts)
+
+    @property
+    def who(self) -> str:
+        """Its actor, and the screen that it came from where that is named."""
+        screen = self.data.get("screen")
+        if not screen or not isinstance(screen, str):
+            return self.actor
+        return f"{self.actor}, on the {screen[:SCREEN_CHARS]}"
 
     def is_words_of(self, run: str | None) -> bool:
         """Whether these are words that an agent streamed in `run`."""

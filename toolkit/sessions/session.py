@@ -52,9 +52,15 @@ class Session(SessionLog):
         super().__init__(log, id, clock, new_id)
         self._watch = Watch()
 
-    async def say(self, text: str, actor: str = "user", id: str | None = None) -> Ack:
-        """Write a whole message. The same `id` twice is one message."""
-        return await self.append("message", actor, {"text": text}, id=id)
+    async def say(
+        self, text: str, actor: str = "user", id: str | None = None, screen: str = ""
+    ) -> Ack:
+        """Write a whole message. The same `id` twice is one message.
+
+        `screen` names the device that it was written on, here and in the signals: one person may
+        have several.
+        """
+        return await self.append("message", actor, {"text": text} | named(screen), id=id)
 
     async def start_run(
         self,
@@ -206,29 +212,39 @@ class Session(SessionLog):
         """
         return await self._watch.here(self, (await self.conversation()).present)
 
-    async def cancel(self, run: str | None = None, actor: str = "user") -> Ack:
+    async def cancel(self, run: str | None = None, actor: str = "user", screen: str = "") -> Ack:
         """Ask that `run` stop; without one, all that was asked before: runs under way, and messages
         that wait.
 
         Asking twice is the same as asking once. What is said later is answered as ever.
         """
-        return await self._signal("cancel", actor, {}, run)
+        return await self._signal("cancel", actor, named(screen), run)
 
-    async def steer(self, text: str, run: str | None = None, actor: str = "user") -> Ack:
+    async def steer(
+        self, text: str, run: str | None = None, actor: str = "user", screen: str = ""
+    ) -> Ack:
         """Give the agent a word to take into account at its next step; `consumed` tells whether it
         did.
         """
-        return await self._signal("steer", actor, {"text": text}, run)
+        return await self._signal("steer", actor, {"text": text} | named(screen), run)
 
-    async def interrupt(self, text: str = "", run: str | None = None, actor: str = "user") -> Ack:
+    async def interrupt(
+        self, text: str = "", run: str | None = None, actor: str = "user", screen: str = ""
+    ) -> Ack:
         """Ask that the model call in progress be broken off; the run goes on."""
-        return await self._signal("interrupt", actor, {"text": text}, run)
+        return await self._signal("interrupt", actor, {"text": text} | named(screen), run)
 
     async def approve(
-        self, request: str, answer: bool, run: str | None = None, actor: str = "user"
+        self,
+        request: str,
+        answer: bool,
+        run: str | None = None,
+        actor: str = "user",
+        screen: str = "",
     ) -> Ack:
         """Answer an agent's request for approval, by the id of the event that asked."""
-        return await self._signal("approve", actor, {"request": request, "answer": answer}, run)
+        data = {"request": request, "answer": answer} | named(screen)
+        return await self._signal("approve", actor, data, run)
 
     async def _signal(self, kind: str, actor: str, data: dict[str, Any], run: str | None) -> Ack:
         """Write a signal; where nobody can use it any more, its answer too."""
@@ -257,6 +273,11 @@ class Session(SessionLog):
                     return False
                 signals.apply(await anext(news))
         return signals.state(signal_id) == "used"
+
+
+def named(screen: str) -> dict[str, Any]:
+    """What the data of a message or a signal says of its screen: nothing where nobody named one."""
+    return {"screen": screen} if screen else {}
 
 
 def known_source(source: Source | None) -> Source:

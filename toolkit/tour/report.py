@@ -33,8 +33,7 @@ ABOUT_TOPICS = (
 )
 ABOUT_CASES = "Each failure of this run became a case, with the reason that its label gives:"
 THIRD_QUESTION = (
-    "The third question, whether it holds together while agents work for long, is that of the last "
-    "command."
+    "The last command answers the third question: does it hold together while agents work for long?"
 )
 
 

@@ -11,7 +11,8 @@ comes with it. Under ``/sessions/<id>``:
 - GET ``/ws`` is the same over a WebSocket, which takes orders too, as
   ``{"do": "say", "text": "hello"}``;
 - POST ``/say`` and ``/steer`` take ``{"text"}``, ``/cancel`` ``{"run"}``, ``/interrupt``
-  ``{"text", "run"}``, and ``/approve`` ``{"request", "answer"}``.
+  ``{"text", "run"}``, and ``/approve`` ``{"request", "answer"}``; each may name its ``screen``,
+  as ``phone``, which goes into the event's data: one actor may have several.
 
 A token comes as ``Authorization: Bearer``, or as ``?token=`` where nothing is posted. A POST is
 answered by ``{"seq", "id", "durability", "duplicate"}``, a ``/say`` also by ``run``, the run that

@@ -28,6 +28,8 @@ class Order:
     answer: bool = False
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
     """Chosen by the sender of a message: sent twice, it is one message."""
+    screen: Annotated[str, Field(max_length=64)] = ""
+    """The device that it comes from, as ``phone``: one actor may have several."""
 
     def check(self) -> None:
         """Raise RecordError where a field that it needs is empty."""
@@ -65,12 +67,14 @@ class Order:
     async def _write(self, session: Session, actor: str) -> Ack:
         match self.do:
             case "say":
-                return await session.say(self.text, actor, id=self.id and f"say-{self.id}")
+                id_ = self.id and f"say-{self.id}"
+                return await session.say(self.text, actor, id_, self.screen)
             case "cancel":
-                return await session.cancel(self.run, actor)
+                return await session.cancel(self.run, actor, self.screen)
             case "steer":
-                return await session.steer(self.text, self.run, actor)
+                return await session.steer(self.text, self.run, actor, self.screen)
             case "interrupt":
-                return await session.interrupt(self.text, self.run, actor)
+                return await session.interrupt(self.text, self.run, actor, self.screen)
             case "approve":
-                return await session.approve(self.request, self.answer, self.run, actor)
+                answer = self.answer
+                return await session.approve(self.request, answer, self.run, actor, self.screen)

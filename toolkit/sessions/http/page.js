@@ -4,6 +4,7 @@
 const POST_MS = 10_000;
 const LATE_MS = 2000;
 const AGAIN_MS = 1000;
+const STOP_AGAIN = "Stop: sending again until the server has it…";
 
 let id = null;  // of the message in the box: sent twice, it is one message
 let sending = null;  // what is on its way to the log
@@ -27,13 +28,13 @@ function trouble(words) {
 async function post(order, body) {
   const isStop = order === "cancel";
   const late = setTimeout(() => {
-    trouble(isStop ? "stop: sending again…" : `${order}: waiting for the log…`);
+    trouble(isStop ? STOP_AGAIN : "Not stored yet: waiting for the log…");
     unheard = true;
     if (grant) pausing();
   }, LATE_MS);
   try {
     const answer = await fetch(`${base}/${order}`, {
-      method: "POST", body: JSON.stringify(body), headers, signal: AbortSignal.timeout(POST_MS),
+      method: "POST", body: JSON.stringify({ ...body, screen }), headers, signal: AbortSignal.timeout(POST_MS),
     });
     if (answer.status >= 500) throw new Error("the log did not acknowledge");
     const reply = await answer.json().catch(() => ({}));
@@ -42,7 +43,7 @@ async function post(order, body) {
     if (grant && !waiting.length) showLive();
     return answer.ok && reply;
   } catch {
-    trouble(isStop ? "stop: sending again…" : "That did not get through. Try again.");
+    trouble(isStop ? STOP_AGAIN : "That did not get through. Try again.");
     unheard &&= isStop;
     return undefined;
   } finally {

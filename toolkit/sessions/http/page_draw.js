@@ -32,7 +32,8 @@ const isWords = item => item.kind === "message" || item.kind === "text.delta";
 const isShown = item => !item.gone && !item.repeated && !item.covered && !SILENT.has(item.kind);
 
 function describe(item) {
-  const { kind, data, text, actor: who } = item;
+  const { kind, data, text } = item;
+  const who = whoOf(item);
   switch (kind) {
     case "run.finished": return `${who}: ${text}`;
     case "approval.asked": return `${who} asks: ${textOf(data.question)}`;
@@ -99,7 +100,7 @@ function addKey(item, word, answer) {
 function fill(item) {
   if (isWords(item)) {
     const source = fold.runs.get(item.run ?? "")?.source ?? "live";
-    const about = [item.actor, source === "live" ? "" : source, item.isLate ? ON_ITS_WAY : ""];
+    const about = [whoOf(item, ","), source === "live" ? "" : source, item.isLate ? ON_ITS_WAY : ""];
     write(item.label, about.filter(Boolean).join(" · "));
     if (item.words) item.words.grow(item.text);
     else write(item.body, item.text);

@@ -26,7 +26,7 @@ class Watched {
   apply(event) {
     const { kind, actor, data, id } = event;
     if (kind === "steer" || kind === "cancel") {
-      this.asked.set(id, { actor, words: textOf(data.text || kind), heard: new Set(), unused: "" });
+      this.asked.set(id, { who: whoOf(event), words: textOf(data.text || kind), heard: new Set(), unused: "" });
     } else if (kind === "steer.consumed") this.asked.get(data.event)?.heard.add(event.run);
     else if (kind === "signal.unused" && this.asked.has(data.event)) {
       this.asked.get(data.event).unused = textOf(data.why);
@@ -207,7 +207,7 @@ function notes({ halted }) {
 function lines(status) {
   const asked = [...watched.asked.values()].slice(-SHOWN_ASKED).reverse().map(each => {
     const state = each.heard.size ? "heard" : each.unused ? `not used: ${each.unused}` : "not heard yet";
-    return make("p", shortened(`${each.actor} asked: ${each.words} · ${state}`, NOTE_CHARS), "asked");
+    return make("p", shortened(`${each.who} asked: ${each.words} · ${state}`, NOTE_CHARS), "asked");
   });
   const failures = status.failures.map(({ result }) => {
     const words = `${result.case}, trial ${(Number(result.trial) || 0) + 1} ${wordOf(result)}: ${whyOf(result)}`;

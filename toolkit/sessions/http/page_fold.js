@@ -8,6 +8,7 @@ const LIFECYCLE = new Set([
   "joined", "left", "text.done", "step.started", "run.rolled_back",
 ]);
 const RECEIPTS = new Set(["steer.consumed", "interrupt.consumed"]);
+const SCREEN_CHARS = 64;  // what is shown of a screen's name
 const ENDED = new Set(["complete", "cancelled", "error", "orphaned"]);
 
 // All that a session says is hostile: it becomes text, and nothing else.
@@ -33,6 +34,12 @@ function piecesOf({ run, data }) {
     });
   }
   return pieces;
+}
+
+// An event's actor, and the screen that it came from where that is named.
+function whoOf({ actor, data: { screen } }, comma = "") {
+  if (!screen || typeof screen !== "string") return actor;
+  return `${actor}${comma} on the ${screen.slice(0, SCREEN_CHARS)}`;
 }
 
 class Fold {
@@ -197,8 +204,8 @@ class Fold {
     } else if (kind === "signal.unused") this.remark(this.signals.get(data.event), `not used: ${textOf(data.why)}`);
     else if (kind === "cancel" && event.run) {
       const stops = this.runs.get(event.run)?.stops;
-      item.repeated = stops?.has(event.actor) ?? false;
-      stops?.add(event.actor);
+      item.repeated = stops?.has(whoOf(event)) ?? false;
+      stops?.add(whoOf(event));
     }
   }
 

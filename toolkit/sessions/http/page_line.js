@@ -11,6 +11,7 @@ const NAME_CHARS = 64;
 
 const device = matchMedia("(pointer: coarse)").matches ? "phone" : "laptop";
 const asked = (query.get("name") || "").slice(0, NAME_CHARS).replace(/(?! )[\p{C}\p{Z}]/gu, "");
+const screen = asked || device;  // in what is sent from here
 // in `joined` and `left`
 const me = asked || `${device} ${Math.random().toString(36).slice(2, 6)}`;
 
@@ -134,11 +135,14 @@ function lost() {
   if (over) return;
   attempt += 1;
   hangUp();
-  line("away", "offline, trying again");
+  line("away", "away");
   const pause_ms = Math.min(RETRY_MOST_MS, RETRY_MS * 2 ** tries);
   tries += 1;
   retry = setTimeout(connect, pause_ms * (0.5 + Math.random() / 2));
+  drawKeys();
 }
+
+const isAway = () => !grant && tries > 0;
 
 function refused(words) {
   over = true;

@@ -1,7 +1,8 @@
 // Marks: what became of an answer is said beneath its last words, and that a message waits, beneath it.
 "use strict";
 
-const CUTS = { "steer.consumed": "cut here, by a steer", "interrupt.consumed": "cut here, by an interrupt" };
+const CUTS = { "steer.consumed": "cut here by a steer", "interrupt.consumed": "cut here by an interrupt" };
+const AWAY = "The server does not answer; what was said is kept.";
 const WAITS = "waits for its turn";
 
 let queued = [];  // the messages that are marked as waiting
@@ -26,7 +27,7 @@ function markAnswer(state) {
     } else if (item.kind in CUTS && words) mark(words, CUTS[item.kind]);
     else if (item.kind === "cancel") {
       item.covered = words !== undefined && !item.remark;
-      if (item.covered) mark(words, `${item.actor} asks to stop`);
+      if (item.covered) mark(words, `${whoOf(item)} asks to stop`);
       fold.changed.add(item);
     } else if (isShown(item) && !SIGNALS.has(item.kind)) words = undefined;
   }
@@ -38,7 +39,7 @@ function markAnswer(state) {
 
 function endOf({ state, stops }) {
   if (state !== "cancelled") return RUN_STATES[state];
-  return stops.size ? `stopped here, by ${[...stops].join(" and ")}` : "stopped here";
+  return stops.size ? `stopped here by ${[...stops].join(" and ")}` : "stopped here";
 }
 
 function mark(item, words) {
@@ -71,11 +72,12 @@ function markWaiting() {
 function drawKeys() {
   const isIdle = target() === undefined;
   $("stop").disabled = isIdle;
-  $("steer").disabled = isIdle;
+  $("steer").disabled = isIdle || isAway();
   write($("hint"), hint());
 }
 
 function hint() {
+  if (isAway()) return target() === undefined ? AWAY : `${AWAY} Stop is sent as soon as it does.`;
   const { length } = queued;
   const wait = length === 1 ? "1 message waits" : `${length} messages wait`;
   if (fold.lastEnd === "cancelled" && fold.active.size && fold.answered) {

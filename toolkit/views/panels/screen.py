@@ -111,14 +111,14 @@ class Screen(VBox):  # type: ignore[misc]
 
     def _stop(self) -> None:
         if self.surface.connected and self._is_answering:
-            self.do(self.session.cancel(actor=self.name))
+            self.do(self.session.cancel(screen=self.name))
 
     def _write(self) -> None:
         """Steer the agent while it answers; say something new once it has."""
         words = self.words.value.strip()
         if words and self.surface.connected:
             write = self.session.steer if self._is_answering else self.session.say
-            self.do(write(words, actor=self.name))
+            self.do(write(words, screen=self.name))
             self.words.value = ""
 
     @property
@@ -130,10 +130,10 @@ class Screen(VBox):  # type: ignore[misc]
     def refresh(self) -> None:
         """Draw what the surface has now, and how much of the log that is."""
         is_here = self.surface.connected
-        word = "● connected" if is_here else "○ away"
+        word = "● live" if is_here else "○ away"
         state = render.tag("span", word, class_="connected" if is_here else "away")
         self.network.description = self._labelled("Drop network" if is_here else "Reconnect")
-        self.steer.description = "Steer" if self._is_answering else "Say"
+        self.steer.description = "Steer" if self._is_answering else "Send"
         self.steer.disabled = not is_here
         self.stop.disabled = not (is_here and self._is_answering)
         name = render.tag("strong", self.name)

@@ -42,15 +42,15 @@ def _item_html(item: Item) -> render.Html:
     """An item as a message, or as a line between messages."""
     text = _text(item)
     if item.kind == "tool.call":
-        return _note(f"{item.actor} calls {text}")
+        return _note(f"{item.who} calls {text}")
     if item.kind == "message" and item.actor == "system":
         instructions = render.tag("p", text)
         return _note(render.details("what the agent was told", instructions))
     if item.kind in LOOKS:
-        who = render.tag("div", item.actor, class_="who")
+        who = render.tag("div", item.who, class_="who")
         words = render.tag("div", render.markdown(text), class_="md")
         return render.tag("div", who, words, class_=f"said {LOOKS[item.kind]}")
-    return _note(f"{item.actor} · {item.kind} {text}")
+    return _note(f"{item.who} · {item.kind} {text}")
 
 
 def _note(words: object) -> render.Html:
