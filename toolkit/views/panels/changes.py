@@ -49,7 +49,9 @@ def judged_html(
         rate = rate_words(alignment) if alignment else NOT_JUDGED
         rows.append(render.tag("div", f"{name}: {rate}"))
         rows.append(agreement_dots(labels, judged))
-    rows.append(render.tag("p", moved_words(labels, before, after), class_="moved"))
+    moved = moved_words(labels, before, after)
+    if moved:
+        rows.append(render.tag("p", moved, class_="moved"))
     rows.append(changes_table(traces, labels, before, after))
     return render.block(*rows)
 
