@@ -323,7 +323,10 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     await expect(page.locator(".dt-info")).to_contain_text("of 1,667")
     await errors.press("Backspace")
     await expect(head.get_by_role("columnheader", name="source")).to_have_count(0)
-    await expect(page.get_by_text("every trace says the same")).to_contain_text("source simulated")
+    hidden = page.locator(".fieldbook-hidden")
+    await expect(hidden.get_by_text("source simulated")).to_be_hidden()
+    await hidden.get_by_text("the same everywhere").click()
+    await expect(hidden.get_by_text("source simulated")).to_be_visible()
     for name, left in (("outcome", "body.scrollWidth"), ("id", "0")):
         await body.evaluate(f"body => (body.scrollLeft = {left})")
         await expect(head.get_by_role("columnheader", name=name)).to_be_in_viewport()
@@ -338,6 +341,7 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
     )
     await page.locator("td", has_text="visit-300").click()
     await expect(page.locator(".fieldbook").get_by_text("Is bike 300 free?")).to_be_visible()
+    await page.locator("td", has_text="visit-300").click()  # it stays open, and selected
     await page.locator("td", has_text="visit-500").first.click(modifiers=["Control"])
     await expect(page.get_by_text("2 of 50 selected")).to_be_visible()
     marks = page.locator(".fieldbook-browse .steps mark")

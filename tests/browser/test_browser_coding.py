@@ -38,22 +38,24 @@ async def test_a_person_codes_a_reason_and_makes_a_failure_mode(lab, page, noteb
 
     await notebook.open(lab, "coding.ipynb")
     await notebook.run_all()
-    await expect(page.get_by_text("1 of 3 · 0 read")).to_be_visible()
+    await expect(page.get_by_text("0 of 3 read")).to_be_visible()
     code = page.get_by_placeholder("A code")
     await code.press_sequentially("ignores the condition")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 code,")).to_be_visible()
     await expect(code).to_be_focused()  # so that one code can be typed after the other
     await page.keyboard.press("Control+Enter")
-    await expect(page.get_by_text("2 of 3 · 1 read")).to_be_visible()
+    await expect(page.get_by_text("Reason 2")).to_be_visible()
     await expect(code).to_be_focused()
     await page.keyboard.press("Escape")
     await page.keyboard.press("1")
-    await expect(page.get_by_role("button", name="ignores the condition · 2 (1)")).to_be_visible()
+    await expect(
+        page.get_by_role("button", name="ignores the condition · on this reason")
+    ).to_be_visible()
     await page.keyboard.press("u")
     await expect(page.get_by_role("button", name="ignores the condition · 1 (1)")).to_be_visible()
     await page.keyboard.press("ArrowLeft")
-    await expect(page.get_by_text("1 of 3 · 1 read")).to_be_visible()
+    await expect(page.get_by_text("Reason 1")).to_be_visible()
     for stray in "vab":  # in command mode Lab would paste a cell
         await page.keyboard.press(stray)
     await page.keyboard.press("?")

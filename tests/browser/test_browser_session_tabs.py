@@ -331,11 +331,11 @@ async def test_what_cannot_be_used_is_said_at_the_signal_and_settled_questions_l
         await expect(page.get_by_role("button", name="Yes")).to_have_count(0)
         await session.settle()
         await expect(page.locator("article", has_text="user steers")).to_contain_text(
-            "not used: the run ended (error) without it"
+            "not used: the run ended (failed) without it"
         )
         await expect(
             page.get_by_text("server: error: the agent's attendant failed: a bug")
         ).to_be_visible()
         await page.evaluate("post('cancel', { run: 'r' })")
-        await expect(page.get_by_role("alert")).to_have_text("Not used: run r has ended (error)")
+        await expect(page.get_by_role("alert")).to_have_text("Not used: run r has ended (failed)")
         await page.screenshot(path=pictures / "session-10-unused.png")

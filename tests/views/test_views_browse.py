@@ -9,7 +9,8 @@ import pytest
 from ipywidgets import Widget
 
 from toolkit.evals import LabelStore
-from toolkit.traces import Step, Trace
+from toolkit.sessions.run_state import STATE_WORDS
+from toolkit.traces import Step, Trace, trace_html
 from toolkit.views import TraceBrowser
 
 EVIL = '<img src=x onerror="window.pwned=1">'
@@ -85,6 +86,13 @@ def test_a_selection_is_of_the_rows_that_were_found_and_opens_the_newest():
     assert browser.selected == []
 
 
+def test_a_trace_that_is_open_with_no_row_selected_is_named():
+    browser = TraceBrowser(TRACES)
+    browser.table.selected_rows = [1]
+    browser.table.selected_rows = []
+    assert browser.message == "0 of 3 selected; t2 stays open"
+
+
 def test_the_selection_goes_to_a_panel_whose_labels_are_kept(tmp_path):
     browser = TraceBrowser(TRACES, store=tmp_path / "labels.jsonl", rater="ada")
     browser.label.click()
@@ -124,6 +132,14 @@ def test_what_a_trace_does_not_say_is_blank_and_a_column_that_nobody_fills_is_le
     costs = [row[2] for row in rows]
     assert costs == ["0.25", "", ""]
     assert "duration" not in table.get_state()["_dt_args"]["table_html"]
+
+
+def test_a_run_that_was_cancelled_is_stopped_here_as_on_the_page_of_its_session():
+    traces = [trace("t1", "Hello?", outcome="cancelled"), trace("t2", "Hello?", outcome="complete")]
+    rows = json.loads(TraceBrowser(traces).table.get_state()["_dt_args"]["data_json"])
+    assert [row[-1] for row in rows] == ["stopped", "complete"]
+    assert ">stopped<" in str(trace_html(traces[0]))
+    assert STATE_WORDS["cancelled"] == "stopped"
 
 
 def test_fields_of_the_sources_own_are_columns_beside_the_title():
@@ -171,7 +187,8 @@ def test_no_trace_at_all_is_an_empty_table():
 def test_what_every_trace_says_alike_is_hidden_and_named():
     browser = TraceBrowser(TRACES)
     state = json.dumps(Widget.get_manager_state())
-    assert "Hidden, as every trace says the same: steps 4, messages 3, tool calls 1" in state
+    assert "columns that say the same everywhere are hidden</summary>" in state
+    assert "steps 4, messages 3, tool calls 1" in state
     arguments = browser.table.get_state()["_dt_args"]
     assert "tool calls" not in arguments["table_html"]
     assert [len(row) for row in json.loads(arguments["data_json"])] == [4, 4, 4]

@@ -56,21 +56,28 @@ def shown():
 
 
 def test_a_code_is_on_disk_with_who_said_it_and_the_reason_stays_for_more(panel, book):
-    assert (panel.label.id, panel.position) == ("l1", "1 of 4 · 0 read · 0 codes, 0 failure modes")
+    assert (panel.label.id, panel.position) == ("l1", "0 of 4 read · 0 codes, 0 failure modes")
     add(panel, "  rude ")
     add(panel, "curt")
     assert coded(book) == [("l1", "rude", "confirmed"), ("l1", "curt", "confirmed")]
     assert {(one.by, one.kind) for one in book.now.codings} == {("ada", "human")}
-    assert panel.position == "1 of 4 · 1 read · 2 codes, 0 failure modes"
+    assert panel.position == "1 of 4 read · 2 codes, 0 failure modes"
     assert "ada (human)" in shown()
     assert panel.page.box.options == ("curt", "rude")
+
+
+def test_one_count_says_how_far_the_reading_is_and_the_reason_has_its_number(panel):
+    assert "<strong>Reason 1</strong>" in shown()
+    panel.page.buttons["next"].click()
+    assert "<strong>Reason 2</strong>" in shown()
+    assert panel.position.count(" of ") == 1
 
 
 def test_failed_traces_come_first_and_a_new_panel_opens_at_the_first_unread_one(panel, book):
     assert [one.id for one in (panel.label,)] == ["l1"]
     panel.page.buttons["none"].click()
     again = CodingPanel(book, by="ada")
-    assert (again.label.id, again.position) == ("l2", "2 of 4 · 1 read · 0 codes, 0 failure modes")
+    assert (again.label.id, again.position) == ("l2", "1 of 4 read · 0 codes, 0 failure modes")
     assert not book.now.confirmed
 
 
@@ -166,7 +173,7 @@ def test_the_codes_used_most_have_the_first_keys_and_say_how_many_reasons_have_t
     book.code("l3", "late", by="bo")
     key(panel, "add", "rude")
     chips = [panel.page.buttons[f"code-{digit}"] for digit in (1, 2)]
-    assert [chip.description for chip in chips] == ["late · 2 (1)", "rude · 1 (2)"]
+    assert [chip.description for chip in chips] == ["late · 2 (1)", "rude · on this reason"]
     assert [chip.disabled for chip in chips] == [False, True]
     assert [words for words, _ in panel.picked.options] == ["late · 2", "rude · 1"]
     key(panel, "code-1")
@@ -262,7 +269,7 @@ def test_without_labels_and_at_either_end_every_button_is_harmless(tmp_path, pan
     empty = CodingPanel(Codebook(tmp_path / "none.jsonl", []), by="ada")
     for what in list(empty.page.buttons):
         empty.page.buttons[what].click()
-    assert (empty.label, empty.position) == (None, "0 of 0 · 0 read · 0 codes, 0 failure modes")
+    assert (empty.label, empty.position) == (None, "0 of 0 read · 0 codes, 0 failure modes")
     assert not empty.codebook.path.exists()
     panel.page.buttons["previous"].click()
     for _ in range(9):

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from toolkit.evals.experiments import Case, TrialResult, evaluate
+from toolkit.evals.scorers import tools_succeeded
 from toolkit.sessions import LogUnavailable, MemoryLog, Session
 from toolkit.traces import Step, Trace
 from toolkit.views import ExperimentPanel, plot_growth
@@ -136,6 +137,36 @@ async def test_before_anything_begins_the_panel_says_so_and_draws_nothing_empty(
         async with under_way(store):
             await until(lambda: panel.status.n_running == 2)
             assert panel.plot.value == ""
+
+
+async def test_trials_that_run_are_not_among_those_that_wait():
+    store = Session(MemoryLog(), "exp")
+    async with panel_on(store) as panel, under_way(store) as (gate, run):
+        gate.release()
+        await until(lambda: panel.status.n_done == 1 and panel.status.n_running == 2)
+        panel.refresh()
+        assert panel.status.counts["not run"] == 3
+        assert "<strong>3</strong><span>waiting</span>" in panel.tiles.value
+        run.cancel()
+        await until(lambda: panel.status.phase == "ended")
+        panel.refresh()
+        assert "<strong>5</strong><span>not run</span>" in panel.tiles.value
+
+
+async def test_a_reason_names_a_step_by_its_number_as_the_trace_shows_it():
+    store = Session(MemoryLog(), "exp")
+
+    async def agent(case):
+        call = Step("3f0a", "tool.call", "assistant", "refund", data={"call_id": "1"})
+        result = Step("be1c", "tool.result", "tool", "Gone.", data={"call_id": "1", "error": True})
+        return Trace(case.id, (call, result), source="simulated")
+
+    await evaluate(agent, [Case("c0", "question")], [tools_succeeded], store=store)
+    async with panel_on(store) as panel:
+        await until(lambda: "tools_succeeded" in shown(panel))
+        assert "tools_succeeded: step 2: Gone." in shown(panel)
+        panel.failures.read(0)
+        assert "tools_succeeded: step 2: Gone." in panel.failures.text.value
 
 
 async def test_the_plot_is_drawn_once_a_second_at_most():

@@ -545,9 +545,10 @@ async def test_a_form_edits_one_criterion_in_the_text_and_no_other_letter(path):
     panel = await opened(None, path)
     assert panel.form.tabs.options == ("as text", "sorry")
     panel.form.tabs.value = "sorry"
-    assert (panel.form.claim.value, panel.form.rule.value) == ("It says sorry.", "says sorry")
+    assert panel.form.claim.value == "It says sorry."
+    assert (panel.form.rule.value, panel.form.about.value) == ("says", "sorry")
     before = panel.box.value
-    panel.form.rule.value = "says thanks"
+    panel.form.about.value = "thanks"
     await panel.settled()
     assert panel.box.value == before.replace("rule: says sorry", "rule: says thanks")
     assert panel.after != panel.before
@@ -559,6 +560,46 @@ async def test_a_form_edits_one_criterion_in_the_text_and_no_other_letter(path):
     assert criterion == Criterion("sorry", f"Kind: {HOSTILE}", "says thanks", True)
     panel.revert.click()
     assert panel.form.claim.value == "It says sorry."
+
+
+async def test_a_reason_of_a_rule_names_a_step_by_its_number(path):
+    traces = []
+    for trace in some()[0]:
+        call = Step("c9", "tool.call", "assistant", "refund", data={"call_id": "1"})
+        result = Step("r9", "tool.result", "tool", "Gone.", data={"call_id": "1", "error": True})
+        traces.append(replace(trace, steps=(*trace.steps, call, result)))
+    rubric = Rubric("works", "Do tools work?", (Criterion("works", "They do.", "tools_succeeded"),))
+    panel = RubricPanel(rubric, traces, some()[1], path=path)
+    await panel.settled()
+    assert "step 3: Gone." in html(panel)
+    assert "r9" not in html(panel)
+
+
+async def test_how_a_criterion_is_checked_is_a_list_of_the_rules_that_exist(path):
+    panel = await opened(path)
+    form = panel.form
+    form.tabs.value = "sorry"
+    names = [name for name, _ in form.rule.options]
+    assert names[:2] == ["read by a judge", "answered"]
+    assert names[-4:] == ["says …", "never says …", "calls …", "never calls …"]
+    form.rule.value = "never calls"
+    assert "rule: says sorry" in panel.box.value  # a verb alone is no rule yet
+    assert (form.about.value, form.about.description) == ("", "Which tool")
+    form.about.value = "refund"
+    assert "rule: never calls refund" in panel.box.value
+    form.rule.value = "answered"
+    assert form.about.layout.display == "none"
+    assert Rubric.parse(panel.box.value).criteria[0].rule == "answered"
+    await panel.settled()
+    await typed(panel, "rule: answered", "rule: speaks sorry")
+    assert form.rule.value == "speaks sorry"
+
+
+async def test_an_edit_says_how_far_it_moved_the_agreement_and_whether_that_may_be_chance(path):
+    panel = await opened(path)
+    assert "→" not in html(panel)
+    await typed(panel, "says sorry", "says sorry|thanks")
+    assert "9 of 10 → 10 of 10 agree: 1 changed; too few to tell" in html(panel)
 
 
 async def test_a_form_shows_what_the_box_says_and_keeps_an_edit_that_is_no_rubric(path):

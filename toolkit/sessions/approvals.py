@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.events import Event, Outcome
 from toolkit.sessions.held import HeldRun
 from toolkit.sessions.signals import receipt_id
+from toolkit.traces.outcome import OUTCOME_WORDS
 
 
 def settlement_id(request: str) -> str:
@@ -83,7 +84,7 @@ async def last_answers(run: HeldRun, outcome: Outcome) -> list[Event]:
     answered.
     """
     answers = []
-    ended = f"the run ended ({outcome})"
+    ended = f"the run ended ({OUTCOME_WORDS[outcome]})"
     for request in list(run.inbox.questions):
         withdrawn = {"request": request, "answer": None, "why": ended}
         answer = run.event("approval.settled", withdrawn, settlement_id(request))

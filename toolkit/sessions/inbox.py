@@ -4,6 +4,7 @@ run writes.
 
 from toolkit.events import Event, Outcome
 from toolkit.sessions.signals import Signal
+from toolkit.traces.outcome import OUTCOME_WORDS
 
 NO_EVIDENCE = frozenset(
     {
@@ -134,13 +135,13 @@ class Inbox:
         return unused
 
     def _why(self, event: Event, outcome: Outcome) -> str:
-        end = f"the run ended ({outcome})"
+        end = f"the run ended ({OUTCOME_WORDS[outcome]})"
         if event.id in self.taken:
             return f"the agent took it and put nothing out with it before {end}"
         if event.id in self._broke_off:
             return f"it broke a call off, and {end} before a model was asked with its words"
         if event.kind == "interrupt" and not has_words(event):
-            return f"no call was in progress, and the run has ended ({outcome})"
+            return f"no call was in progress, and the run has ended ({OUTCOME_WORDS[outcome]})"
         return f"{end} without it"
 
 

@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 from toolkit.events import Event
 from toolkit.sessions.log import FENCES
 from toolkit.traces import Source
+from toolkit.traces.outcome import OUTCOME_WORDS
 from toolkit.traces.sources import SOURCES
 
-OUTCOMES = frozenset({"complete", "cancelled", "error", "orphaned"})
+OUTCOMES = frozenset(OUTCOME_WORDS)
 STATE_WORDS = {
     "active": "answering",
     "suspended": "waiting",
-    "complete": "complete",
-    "cancelled": "stopped",
-    "error": "failed",
-    "orphaned": "abandoned",
+    **OUTCOME_WORDS,
 }
 """The states of a run, as every screen calls them."""
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from toolkit.events import CONTROL_KINDS, Event
 from toolkit.sessions.log import ID_PATTERN
+from toolkit.traces.outcome import OUTCOME_WORDS
 
 CONSUMED = frozenset({"steer.consumed", "interrupt.consumed"})
 """An agent's receipts: it did what the signal asked for."""
@@ -149,7 +150,8 @@ class Signals:
         if run not in self.outcomes:
             return f"there is no run {run}"
         outcome = self.outcomes[run]
-        return f"run {run} has ended ({outcome})" if outcome else ""
+        words = OUTCOME_WORDS.get(outcome, outcome)
+        return f"run {run} has ended ({words})" if words else ""
 
     def _refused_answer(self, request: str, run: str | None) -> str:
         asked_by = self.questions.get(request)

@@ -17,6 +17,14 @@ OK_OUTCOMES = set(
 LETTERS = {"C": "correct", "I": "incorrect", "P": "partially correct", "N": "no answer"}
 """What the letters mean that Inspect's scorers give."""
 
+OUTCOME_WORDS = {
+    "complete": "complete",
+    "cancelled": "stopped",
+    "error": "failed",
+    "orphaned": "abandoned",
+}
+"""How a run of a session ended, as every page and screen calls it."""
+
 
 def outcome_of(trace: Trace) -> str:
     """The outcome as the source words it; empty where it states none in a word."""
@@ -27,12 +35,15 @@ def outcome_of(trace: Trace) -> str:
 
 
 def outcome_words(outcome: str) -> str:
-    """The outcome as a reader is shown it: a letter with its meaning.
+    """The outcome as a reader is shown it: a letter with its meaning, and the end of a run as a
+    screen of its session calls it.
 
-    >>> outcome_words("C"), outcome_words("complete")
-    ('C, correct', 'complete')
+    >>> outcome_words("C"), outcome_words("cancelled"), outcome_words("resolved")
+    ('C, correct', 'stopped', 'resolved')
     """
-    return f"{outcome}, {LETTERS[outcome]}" if outcome in LETTERS else outcome
+    if outcome in LETTERS:
+        return f"{outcome}, {LETTERS[outcome]}"
+    return OUTCOME_WORDS.get(outcome, outcome)
 
 
 def outcome_look(outcome: str) -> str:

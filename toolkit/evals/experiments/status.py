@@ -131,14 +131,14 @@ class ExperimentStatus:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many of the planned trials passed, failed, and have no verdict."""
+        """How many of the planned trials passed, failed, have no verdict, and have not begun."""
         counts = dict.fromkeys(("passed", "failed", "unscored", "errored"), 0)
         for result in self.results:
             if result.passed is not None:
                 counts["passed" if result.passed else "failed"] += 1
             else:
                 counts["errored" if result.status == "errored" else "unscored"] += 1
-        counts["not run"] = self.planned - len(self.results)
+        counts["not run"] = self.n_waiting
         return counts
 
     @property
@@ -171,7 +171,7 @@ class ExperimentStatus:
         if self.halted:
             why = self.halted.why
             mend = self.halted.mend or GO_ON
-        elif self.phase == "ended" and self.counts["not run"] and self.outcome in ENDED_BY:
+        elif self.phase == "ended" and self.n_done < self.planned and self.outcome in ENDED_BY:
             why = ENDED_BY[self.outcome]
         if not why:
             return ""

@@ -110,12 +110,12 @@ class Watched {
       if (isNeither(result)) neither += 1;
     }
     const n = Math.max(isOf(about.planned, "number") ? about.planned : 0, kept.length);
-    counts["not run"] = n - kept.length;
+    const done = kept.filter(({ trial }) => !this.underWay.has(trial)).length;
+    const running = this.underWay.size;
+    counts["not run"] = Math.max(0, n - done - running);
     const known = counts.passed + counts.failed;
     return {
-      counts, planned: n, halted, spentUsd: this.spentUsd, budgetUsd: about.budget_usd,
-      done: kept.filter(({ trial }) => !this.underWay.has(trial)).length,
-      running: this.underWay.size,
+      counts, planned: n, halted, spentUsd: this.spentUsd, budgetUsd: about.budget_usd, done, running,
       rated: kept.length - neither,
       source: SOURCES.find(source => kept.some(({ result }) => result.source === source)) ?? "",
       rate: known ? counts.passed / (kept.length - neither) : null,
@@ -180,7 +180,7 @@ function bar({ done, running, planned }) {
   return element;
 }
 
-function tiles({ counts, rate, rated, spentUsd, budgetUsd }) {
+function tiles({ counts, phase, rate, rated, spentUsd, budgetUsd }) {
   const element = make("div", "", "tiles");
   const add = (figure, words, look) => {
     const tile = element.appendChild(make("div", "", `tile ${look}`));
@@ -188,7 +188,8 @@ function tiles({ counts, rate, rated, spentUsd, budgetUsd }) {
   };
   for (const [word, n] of Object.entries(counts)) {
     const look = { passed: "ok", failed: "failed", errored: "failed" }[word];
-    add(String(n), word, n && look ? look : "");
+    const isToCome = word === "not run" && phase !== "ended";
+    add(String(n), isToCome ? "waiting" : word, n && look ? look : "");
   }
   if (rate !== null) add(rate.toFixed(2), `pass rate of ${rated} trials; no verdict is no pass`, "wide");
   const budget = isOf(budgetUsd, "number") ? `, of ${dollars(budgetUsd)}` : "";

@@ -16,7 +16,7 @@ from toolkit.views.panels.page import Page, button, close_tree
 from toolkit.views.panels.panel import Panel, by_id
 from toolkit.views.panels.reading import WINDOW, browser_button
 from toolkit.views.panels.sift import NO_TROUBLE, has_words, trouble_of
-from toolkit.views.panels.tracetable import cells_of, same_in_all, sentence_of, trace_table
+from toolkit.views.panels.tracetable import cells_of, hidden_html, same_in_all, trace_table
 
 __all__ = ["TraceBrowser"]
 
@@ -112,7 +112,8 @@ class TraceBrowser(Panel):
         for act in ("error", "open"):
             buttons.append(browser_button(act, KEYS))
         top = HBox([self.search, *buttons]).add_class("fieldbook-tools")
-        same = HTML(render.block(render.tag("div", sentence_of(self._same), class_="soft")))
+        same = HTML(render.block(render.tag("div", hidden_html(self._same), class_="soft")))
+        same.add_class("fieldbook-hidden")
         about = HBox([page.note, same]).add_class("fieldbook-tools")
         return [top, self._table_box, about, self._reader]
 
@@ -176,4 +177,7 @@ class TraceBrowser(Panel):
         new_rows = [row for row in change["new"] if row not in change["old"]]
         if new_rows:
             self.show(self.found[new_rows[-1]].id)
-        self.say(f"{len(change['new'])} of {len(self.found):,} selected")
+        message = f"{len(change['new'])} of {len(self.found):,} selected"
+        if self.trace and not change["new"]:
+            message += f"; {self.trace.id} stays open"
+        self.say(message)

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from toolkit import render
-from toolkit.evals import Alignment, Label, Verdict, align
+from toolkit.evals import Alignment, Label, Verdict, align, compare_judges
+from toolkit.traces import Trace
+from toolkit.views.words import with_step_numbers
 
 __all__ = ["NOT_JUDGED", "alignment_of", "judged_html", "rate_words", "who_says"]
 
@@ -11,6 +13,8 @@ SAVED, EDIT = "saved", "your edit"
 """What the two rubrics are called: that of the file, and that of the box."""
 NOT_JUDGED = "not judged yet"
 NO_WORD = "…"
+CHANCE_P = 0.05
+"""From this p on, chance may have made the difference."""
 MOST_DOTS = 60
 """Of more labels no dots are drawn: nobody counts them."""
 
@@ -27,9 +31,14 @@ def who_says(labels: Sequence[Label]) -> str:
 
 
 def judged_html(
-    labels: Mapping[str, Label], before: Sequence[Verdict], after: Sequence[Verdict]
+    traces: Iterable[Trace],
+    labels: Mapping[str, Label],
+    before: Sequence[Verdict],
+    after: Sequence[Verdict],
 ) -> render.Html:
-    """How far the verdicts before and after an edit agree with the labels, and a row for each."""
+    """How far the verdicts before and after an edit agree with the labels, and a row for each
+    trace.
+    """
     rows = []
     shown = alignment_of(labels, after or before)
     if shown:
@@ -40,7 +49,10 @@ def judged_html(
         rate = rate_words(alignment) if alignment else NOT_JUDGED
         rows.append(render.tag("div", f"{name}: {rate}"))
         rows.append(agreement_dots(labels, judged))
-    rows.append(changes_table(list(labels.values()), before, after))
+    moved = moved_words(labels, before, after)
+    if moved:
+        rows.append(render.tag("p", moved, class_="moved"))
+    rows.append(changes_table(traces, labels, before, after))
     return render.block(*rows)
 
 
@@ -51,18 +63,48 @@ def alignment_of(labels: Mapping[str, Label], verdicts: Sequence[Verdict]) -> Al
     return align([labels[verdict.trace_id] for verdict in verdicts], verdicts)
 
 
+def moved_words(
+    labels: Mapping[str, Label], before: Sequence[Verdict], after: Sequence[Verdict]
+) -> str:
+    """How far an edit moved the agreement, and whether chance may explain it; blank where it
+    changed no verdict.
+    """
+    first = alignment_of(labels, before)
+    second = alignment_of(labels, after)
+    earlier = {verdict.trace_id: verdict.verdict for verdict in before}
+    n_changed = 0
+    for verdict in after:
+        if verdict.trace_id in earlier and verdict.verdict != earlier[verdict.trace_id]:
+            n_changed += 1
+    if first is None or second is None or not n_changed:
+        return ""
+    agreed, n_first = first.counts("accuracy")
+    agree, n_second = second.counts("accuracy")
+    moved = f"{agreed} of {n_first} → {agree} of {n_second} agree: {n_changed} changed"
+    if {verdict.trace_id for verdict in after} != set(earlier):
+        return f"{moved}; not all are judged yet"
+    p = compare_judges(first, second).p
+    if p is None or p >= CHANCE_P:
+        return f"{moved}; too few to tell"
+    return f"{moved}; more than chance (p = {p:.2g}, McNemar)"
+
+
 def changes_table(
-    labels: Sequence[Label], before: Iterable[Verdict], after: Iterable[Verdict]
+    traces: Iterable[Trace],
+    labels: Mapping[str, Label],
+    before: Iterable[Verdict],
+    after: Iterable[Verdict],
 ) -> render.Html:
-    """A row for each of `labels`; those whose verdict the edit changes come first, and are
+    """A row for each of `traces`; those whose verdict the edit changes come first, and are
     tinted.
     """
-    says = who_says(labels)
+    says = who_says(list(labels.values()))
     verdicts_before = {verdict.trace_id: verdict for verdict in before}
     verdicts_after = {verdict.trace_id: verdict for verdict in after}
     changed = []
     unchanged = []
-    for label in labels:
+    for trace in traces:
+        label = labels[trace.id]
         now = verdicts_after.get(label.trace_id)
         word_before = _word(verdicts_before.get(label.trace_id))
         word_now = _word(now)
@@ -74,7 +116,7 @@ def changes_table(
             render.fragment(
                 _judged(label, word_now, says), render.tag("div", change, class_="soft")
             ),
-            render.details(label.why, render.tag("p", _why(now))),
+            render.details(label.why, render.tag("p", with_step_numbers(_why(now), trace))),
         ]
         if change:
             changed.append(_row(cells, "changed"))

@@ -72,8 +72,8 @@ def about_html(coding: Coding) -> render.Html:
     return render.block(render.tag("span", f"{coding.status} · {coding.coder}", class_="soft"))
 
 
-def reason_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html:
-    """The reason, and under it its trace."""
+def reason_html(number: int, label: Label | None, traces: Mapping[str, Trace]) -> render.Html:
+    """The reason of this number, counted from 1, and under it its trace."""
     if label is None:
         empty = "There are no reasons to code: the codebook has no labels."
         return render.block(render.tag("p", empty))
@@ -81,7 +81,8 @@ def reason_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html
     trace = traces.get(label.trace_id)
     about = f" of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
     where = step_link(trace, label.step) if trace and label.step else ""
-    who = render.tag("div", verdict, about, where, class_="who")
+    which = render.tag("strong", f"Reason {number}")
+    who = render.tag("div", which, " ", verdict, about, where, class_="who")
     reason = render.tag("p", label.why, class_="fieldbook-reason")
     if trace is None:
         return render.block(who, reason, "The trace is not at hand.")

@@ -46,7 +46,7 @@ class CodingPanel(Panel):
     >>> panel.code.value = "tone"
     >>> panel.page.buttons["add"].click()
     >>> panel.position
-    '1 of 1 · 1 read · 1 code, 0 failure modes'
+    '1 of 1 read · 1 code, 0 failure modes'
     """
 
     code: Combobox
@@ -84,13 +84,12 @@ class CodingPanel(Panel):
 
     @property
     def position(self) -> str:
-        """Where the panel stands, as the codebook has it."""
+        """How far the reading is, as the codebook has it."""
         now = self.codebook.now
-        number = self._at + 1 if self._labels else 0
         codes = quantity(len(code_counts(now)), "code")
         modes = quantity(len(now.modes), "failure mode")
         n_read = len(self._read(now))
-        return f"{number} of {len(self._labels)} · {n_read} read · {codes}, {modes}"
+        return f"{n_read} of {len(self._labels)} read · {codes}, {modes}"
 
     def _read(self, now: Version) -> set[str]:
         """The ids of the labels that have a code, or were said to need none."""
@@ -117,7 +116,9 @@ class CodingPanel(Panel):
         self._draw_bar(page)
         side: list[Widget] = [self._draw_codes(page, now), self._draw_box(page, now)]
         side += [self._draw_chips(page, now), page.note, self._draw_merge(page, now)]
-        reading = Box([HTML(reason_html(self.label, self._traces))]).add_class("fieldbook-frame")
+        reading = Box([HTML(reason_html(self._at + 1, self.label, self._traces))]).add_class(
+            "fieldbook-frame"
+        )
         columns = [reading, VBox(side).add_class("fieldbook-side").add_class("wide")]
         return [Box(columns).add_class("fieldbook-columns")]
 
@@ -200,7 +201,9 @@ class CodingPanel(Panel):
             chip = page.button(
                 f"code-{digit}", f"{code} · {n}", "", tooltip, partial(self._put, code)
             )
-            chip.disabled = code in here
+            if code in here:
+                chip.disabled = True
+                chip.description = f"{code} · on this reason"
             chips.append(chip.add_class("fieldbook-chip").add_class(hue_class(hues[code])))
         words = "Codes so far: a number key puts one on this reason"
         rows = [heading(words)] if chips else []

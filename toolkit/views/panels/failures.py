@@ -8,6 +8,7 @@ from toolkit import render
 from toolkit.evals.experiments.status import Failure
 from toolkit.traces import trace_html
 from toolkit.views.panels.page import button
+from toolkit.views.words import with_step_numbers
 
 __all__ = ["FailureList"]
 
@@ -74,7 +75,7 @@ class FailureList(VBox):  # type: ignore[misc]
 
 def _trace_html(failure: Failure) -> render.Html:
     """The trace of a trial, under what was wrong with it."""
-    words = f"{failure.word}: {failure.why}"
+    words = f"{failure.word}: {with_step_numbers(failure.why, failure.trace)}"
     head = render.tag("p", render.spaced(_name(failure), words))
     if failure.trace is None:
         body = render.tag("p", "The store has no trace of it that can be read.")
@@ -97,7 +98,7 @@ class _Row(Box):  # type: ignore[misc]
         """Say what failed, and why."""
         look = "verdict" if failure.word == "unscored" else "verdict fail"
         word = render.tag("span", failure.word, class_=look)
-        why = failure.why
+        why = with_step_numbers(failure.why, failure.trace)
         if len(why) > WHY_CHARS:
             why = f"{why[:WHY_CHARS]} …"
         self.words.value = render.block(render.spaced(word, _name(failure), why))

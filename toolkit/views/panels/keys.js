@@ -104,10 +104,17 @@ function rows(root) {
     click(list().at(by > 0 ? 0 : -1), false);
   }
 
+  // A click on the one row that is selected would take it out of the selection, while its trace stays open.
+  function keepOpen(event) {
+    const row = event.target.closest?.(".fieldbook-table tbody tr.selected");
+    if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (root.querySelectorAll(".fieldbook-table tbody tr.selected").length === 1) event.stopPropagation();
+  }
+
   // Until the kernel has searched, the rows are those of the search before: a click on one would be lost.
   const wait = (isSearching) => root.querySelector(".fieldbook-table")?.toggleAttribute("inert", isSearching);
 
-  return { move, wait, has: () => root.querySelector(".fieldbook-table:not([inert]) tbody tr") };
+  return { move, keepOpen, wait, has: () => root.querySelector(".fieldbook-table:not([inert]) tbody tr") };
 }
 
 // The list of the keys, which ? shows.
@@ -269,6 +276,7 @@ function listen(root, model, help, signal) {
   root.addEventListener("keydown", pressed, { signal, capture: true });
   // a page takes its focused button with it when it goes, and the keys would go to nobody
   root.addEventListener("click", clicked, { signal });
+  root.addEventListener("click", table.keepOpen, { signal, capture: true });
   root.addEventListener("change", changed, { signal, capture: true });
   root.addEventListener("scroll", () => requestAnimationFrame(read.show), { signal, capture: true });
 }

@@ -264,7 +264,7 @@ class RubricPanel(Panel):
 
     def _draw_table(self) -> None:
         labels = {trace.id: self.labels[trace.id] for trace in self.traces}
-        self._table.value = judged_html(labels, self.before, self.after)
+        self._table.value = judged_html(self.traces, labels, self.before, self.after)
 
     def _edited(self) -> None:
         """Put what the box says on disk as a draft, and judge by it."""

@@ -121,7 +121,8 @@ def tiles_html(status: ExperimentStatus) -> render.Html:
     tiles = []
     for word, n in status.counts.items():
         look = LOOKS.get(word, "") if n else ""
-        tiles.append(_tile(f"{n:,}", word, look))
+        is_to_come = word == "not run" and status.phase != "ended"
+        tiles.append(_tile(f"{n:,}", "waiting" if is_to_come else word, look))
     rate = status.rate
     if rate.value is not None:
         words = "pass rate"

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from itables.widget import ITable
 
+from toolkit import render
 from toolkit.traces import Trace, traces_frame
 from toolkit.traces.frames import STATED_COLUMNS, TRACE_COLUMNS
+from toolkit.traces.outcome import outcome_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["cells_of", "same_in_all", "sentence_of", "trace_table"]
+__all__ = ["cells_of", "hidden_html", "same_in_all", "trace_table"]
 
 OPTIONS: dict[str, Any] = {
     "maxBytes": 0,
@@ -78,6 +80,7 @@ def cells_of(traces: Iterable[Trace]) -> "DataFrame":
     for name in reversed(own):
         column = frame.pop(name).astype("string").str.slice(0, OWN_CHARS)
         frame.insert(2, name, column)
+    frame["outcome"] = frame["outcome"].map(outcome_words, na_action="ignore")
     frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M")
     filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
     cells = filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
@@ -111,9 +114,12 @@ def same_in_all(frame: "DataFrame") -> dict[str, str]:
     return same
 
 
-def sentence_of(same: Mapping[str, str]) -> str:
-    """The sentence that says what is hidden."""
+def hidden_html(same: Mapping[str, str]) -> render.Html:
+    """How many columns are hidden, and folded under that what they say."""
     if not same:
-        return ""
+        return render.fragment()
+    says = "column that says" if len(same) == 1 else "columns that say"
+    verb = "is" if len(same) == 1 else "are"
+    summary = f"{len(same)} {says} the same everywhere {verb} hidden"
     values = ", ".join(f"{name} {value}" for name, value in same.items())
-    return f"Hidden, as every trace says the same: {values}."
+    return render.details(summary, render.tag("p", values))
