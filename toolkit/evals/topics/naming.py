@@ -6,124 +6,108 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit.evals.topics.dull import TOKEN, dull_words, names_in
 from toolkit.evals.topics.embedding import quiet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TOKEN = r"(?u)\b\w[\w'’-]+\b|\S"
 WORDS_SHOWN = 6
 EXAMPLES_SHOWN = 3
+SENTENCES_FROM = 10
+"""How many of a topic's texts its sentence is sought in."""
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 SENTENCE_WORDS = range(4, 18)
 """How many words a sentence has that tells something, and can be read at a glance."""
 HAS_DIGIT = re.compile(r"\d")
-LEAST_LETTERS = 3
-DULL_WEIGHT = 1e-6
-"""What a dull word's weight counts: it comes after all others, and counts where there are none."""
+FEWEST_TEXTS = 2
+"""A word of fewer of a topic's texts tells of a text, not of the topic."""
 
 
 def named_topics(
     texts: list[str], labels: np.ndarray, vectors: np.ndarray, ids: list[Any]
 ) -> "pd.DataFrame":
-    """Each topic with the words that tell it from the others and the items nearest to its mean."""
+    """Each topic with the words that tell it from the others and the items nearest to its mean,
+    that of the sentence first.
+    """
     import pandas as pd
 
+    names = names_in(texts)
     rows = []
-    for topic, words in enumerate(_topic_words(texts, labels)):
+    for topic, words in enumerate(_topic_words(texts, labels, names)):
         members = np.flatnonzero(labels == topic)
         nearest = _nearest_to_mean(members, vectors)
-        sentence = _telling_sentence([texts[row] for row in nearest], words)
-        examples = tuple(ids[row] for row in nearest)
+        sentence, row = _telling_sentence(texts, nearest[:SENTENCES_FROM], words, names)
+        others = [other for other in nearest if other != row]
+        examples = tuple(ids[example] for example in [row, *others][:EXAMPLES_SHOWN])
         rows.append((topic, len(members), words, examples, sentence))
     return pd.DataFrame(rows, columns=["topic", "size", "words", "examples", "sentence"])
 
 
 def _nearest_to_mean(members: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """The rows of the items that are nearest to the mean of a topic."""
+    """The rows of a topic's items, those that are nearest to its mean first."""
     member_vectors = vectors[members]
     nearness = member_vectors @ member_vectors.mean(axis=0)
-    order = np.argsort(-nearness, kind="stable")
-    return members[order[:EXAMPLES_SHOWN]]
+    return members[np.argsort(-nearness, kind="stable")]
 
 
-def _telling_sentence(texts: list[str], words: str) -> str:
-    """The first sentence that has most of `words`; where there is one, of a fair length, and
-    without a number.
+def _telling_sentence(
+    texts: list[str], rows: np.ndarray, words: str, names: set[str]
+) -> tuple[str, int]:
+    """The first sentence that has most of `words`, and the row of its text; where there is one, of
+    a fair length, and without a number or a name.
     """
     topic_words = set(words.split(", "))
 
-    def telling(sentence: str) -> tuple[bool, bool, int]:
-        is_fair = len(sentence.split()) in SENTENCE_WORDS
-        has_digit = HAS_DIGIT.search(sentence) is not None
+    def telling(candidate: tuple[str, int]) -> tuple[bool, bool, bool, int]:
+        sentence, _ = candidate
         spoken = set(re.findall(TOKEN, sentence.lower()))
-        return is_fair, not has_digit, len(spoken & topic_words)
+        n_shared = len(spoken & topic_words)
+        is_fair = len(sentence.split()) in SENTENCE_WORDS
+        is_plain = HAS_DIGIT.search(sentence) is None and spoken.isdisjoint(names)
+        return n_shared > 0, is_fair, is_plain, n_shared
 
-    return max(_sentences(texts), key=telling)
+    return max(_sentences(texts, rows), key=telling)
 
 
-def _sentences(texts: list[str]) -> Iterator[str]:
-    for text in texts:
-        for part in SENTENCE_END.split(text):
+def _sentences(texts: list[str], rows: np.ndarray) -> Iterator[tuple[str, int]]:
+    for row in rows:
+        for part in SENTENCE_END.split(texts[row]):
             sentence = part.strip()
             if sentence:
-                yield sentence
+                yield sentence, row
 
 
-def _topic_words(texts: list[str], labels: np.ndarray) -> list[str]:
+def _topic_words(texts: list[str], labels: np.ndarray, names: set[str]) -> list[str]:
     """For each topic the words that tell it from the others (c-TF-IDF).
 
-    Stop words of English, and of the languages that the topic is in, come last; what has a digit in
-    it, as the number of a booking, never.
+    A topic is named by words of two texts or more that are not dull; where it has none, by those of
+    one text, or by dull ones; never by what has a digit in it, as the number of a booking.
     """
-    import pandas as pd
     from bertopic.vectorizers import ClassTfidfTransformer
+    from scipy import sparse
     from sklearn.feature_extraction.text import CountVectorizer
 
     if labels.max() < 0:
         return []
     vectorizer = CountVectorizer(token_pattern=TOKEN)
+    counts_of_texts = vectorizer.fit_transform(texts)
+    topics = range(labels.max() + 1)
+    members = np.array([labels == topic for topic in topics], dtype=int)
+    counts = sparse.csr_matrix(members @ counts_of_texts)
+    n_texts = members @ (counts_of_texts > 0)
     with quiet():
-        text_of_topic = pd.Series(texts).groupby(labels).agg(" ".join)
-        counts = vectorizer.fit_transform(text_of_topic)
         weights = ClassTfidfTransformer().fit_transform(counts).toarray()
     vocabulary = vectorizer.get_feature_names_out()
-    is_stop_word = _stop_words(vocabulary, counts.toarray())
-    names = []
-    for ranks in _ranks(vocabulary, weights, is_stop_word):
-        order = np.argsort(-ranks, kind="stable")
-        best = order[:WORDS_SHOWN]
-        ranked = best[ranks[best] > 0]
-        names.append(", ".join(vocabulary[ranked]))
-    return names
-
-
-def _ranks(vocabulary: np.ndarray, weights: np.ndarray, is_stop_word: np.ndarray) -> np.ndarray:
-    """By what the words of each topic are chosen: ``(n_topics, n_words) float``, 0 for never."""
-    ranks = np.where(is_stop_word, weights * DULL_WEIGHT, weights)
-    for column, word in enumerate(vocabulary):
-        if HAS_DIGIT.search(word):
-            ranks[:, column] = 0
-        elif len(word) < LEAST_LETTERS or not word.replace("-", "").isalnum():
-            ranks[:, column] = weights[:, column] * DULL_WEIGHT
-    return ranks
-
-
-def _stop_words(vocabulary: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Which words are stop words of English, or of the two languages that most stop words of a
-    topic are of: ``(n_topics, n_words) bool``.
-    """
-    from stop_words import AVAILABLE_LANGUAGES, get_stop_words
-
-    parts = [{word, *word.split("-")} for word in vocabulary]  # of "puis-je" both too
-    rows = []
-    for language in AVAILABLE_LANGUAGES:
-        stop_words = set(get_stop_words(language))
-        rows.append([not stop_words.isdisjoint(part) for part in parts])
-    is_stop_word = np.array(rows)
-    hits = counts @ is_stop_word.T
-    order = np.argsort(-hits, axis=1, kind="stable")
-    english = is_stop_word[AVAILABLE_LANGUAGES.index("english")]
-    first = is_stop_word[order[:, 0]]
-    second = is_stop_word[order[:, 1]]
-    return np.asarray(first | second | english)
+    has_digit = [HAS_DIGIT.search(word) is not None for word in vocabulary]
+    weights[:, has_digit] = 0
+    is_dull = dull_words(vocabulary, counts.toarray(), names)
+    is_shared = n_texts >= FEWEST_TEXTS
+    topic_words = []
+    for topic in topics:
+        telling = np.where(is_dull[topic], 0, weights[topic])
+        shared = np.where(is_shared[topic], telling, 0)
+        ranks = next((ranks for ranks in (shared, telling) if ranks.any()), weights[topic])
+        best = np.argsort(-ranks, kind="stable")[:WORDS_SHOWN]
+        topic_words.append(", ".join(vocabulary[best[ranks[best] > 0]]))
+    return topic_words

@@ -6,8 +6,7 @@ topic nearest to it.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,11 @@ import numpy as np
 
 from toolkit import render
 from toolkit.evals.text import python_value, user_messages
-from toolkit.evals.topics.embedding import Embed, embed_texts, quiet
-from toolkit.evals.topics.naming import TOKEN, named_topics
+from toolkit.evals.topics.clustering import Report, clustered, largest_first
+from toolkit.evals.topics.copies import first_alike
+from toolkit.evals.topics.dull import TOKEN
+from toolkit.evals.topics.embedding import Embed, embed_texts
+from toolkit.evals.topics.naming import named_topics
 from toolkit.models.model import reporting
 from toolkit.shown import Shown
 from toolkit.traces import Source, Trace
@@ -25,9 +27,7 @@ from toolkit.traces.sources import least_live
 if TYPE_CHECKING:
     import pandas as pd
 
-Report = Callable[[str], object]
 MIN_TEXTS = 15
-INSTALL = "pip install -e . && pip install --no-deps bertopic==0.17.4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,15 @@ class TopicMap:
     texts: tuple[str, ...] = field(repr=False)
     """What was read of each item."""
     vectors: np.ndarray = field(repr=False)
-    """``(n, d) float``, unit length: the embedding of each text."""
+    """``(n, d) float``, unit length: the embedding of each text, or of that which it is a near-copy
+    of.
+    """
     source: Source | None = None
     """Of the traces: ``simulated`` as soon as one is; None of plain texts."""
     seed: int = 0
     min_topic_size: int = 5
+    fitted: np.ndarray = field(default_factory=lambda: np.array([], dtype=int), repr=False)
+    """The positions of the texts that were fitted: neither blank nor near-copies of another one."""
 
     def _repr_html_(self) -> str:
         columns = ["size", "words", "sentence"]
@@ -82,13 +86,12 @@ class TopicMap:
         if runs < 1:
             raise ValueError(f"stability needs at least one run, not {runs}")
         rng = np.random.default_rng(self.seed)
-        rows = np.flatnonzero([bool(text.strip()) for text in self.texts])
         indexes = []
         for run in range(1, runs + 1):
-            order = rng.permutation(rows)
+            order = rng.permutation(self.fitted)
             texts = [self.texts[row] for row in order]
             vectors = self.vectors[order]
-            refit, _ = _cluster(texts, vectors, self.seed + run, self.min_topic_size)
+            refit, _ = clustered(texts, vectors, self.seed + run, self.min_topic_size)
             indexes.append(float(adjusted_rand_score(self.labels[order], refit)))
         return Stability(float(np.mean(indexes)), min(indexes), tuple(indexes))
 
@@ -110,14 +113,15 @@ def fit_topics(
     texts_or_traces
         At least 15, as a list or Series. Of a trace the user's messages are read, because they say
         what it was about (the system prompt is the same in every trace, and drowns the rest). A
-        text that is None or NaN is blank.
+        text that is None or NaN is blank. Near-copies, as the trials of one case, are fitted once,
+        and have one label.
     embed
         ``lsa``, a function ``texts -> (n, d)``, or an object with ``encode``, such as a
         sentence-transformers model.
     seed
         Of the reduction.
     min_topic_size
-        None takes a sixtieth of n, between 3 and 15.
+        None takes a fortieth of the texts that are no near-copies, between 3 and 15.
     progress
         Gets the name of each stage as it begins: embedding, reducing, clustering, naming.
 
@@ -132,32 +136,57 @@ def fit_topics(
     texts = [_text_of(item) for item in items]
     traces = [item for item in items if isinstance(item, Trace)]
     ids = [trace.id for trace in traces] if len(traces) == len(items) else range(len(items))
+    rows = _rows_with_words(texts)
+    rows.sort(key=lambda row: (ids[row] if traces else "", texts[row]))
+    kept, kept_of = _folded([items[row] for row in rows], [texts[row] for row in rows])
+    distinct = [texts[rows[position]] for position in kept]
+    report = reporting(progress)
+    report("embedding")
+    vectors = embed_texts(distinct, embed, seed)
+    size = min_topic_size or int(np.clip(round(len(distinct) / 40), 3, 15))
+    labels, outliers = clustered(distinct, vectors, seed, size, report)
+    labels = largest_first(labels, labels[kept_of])
+    report("naming")
+    topics = named_topics(distinct, labels, vectors, [ids[rows[position]] for position in kept])
+    topics["size"] = [int(np.sum(labels[kept_of] == topic)) for topic in topics["topic"]]
+    notes = _notes(distinct, vectors, len(topics), outliers, embed, len(items) - len(rows))
+    if len(kept) < len(rows):
+        notes = (_about_copies(len(rows) - len(kept), len(rows)), *notes)
+    all_labels = np.full(len(items), -1)
+    all_labels[rows] = labels[kept_of]
+    all_vectors = np.zeros((len(items), vectors.shape[1]))
+    all_vectors[rows] = vectors[kept_of]
+    source = least_live(trace.source for trace in traces)
+    fitted = np.array(rows)[kept]
+    return TopicMap(
+        all_labels, topics, notes, outliers, tuple(texts), all_vectors, source, seed, size, fitted
+    )
+
+
+def _rows_with_words(texts: list[str]) -> list[int]:
+    """The positions of texts that are not blank. Raises ValueError for too few, or for one word."""
     rows = [row for row, text in enumerate(texts) if text.strip()]
     if len(rows) < MIN_TEXTS:
         raise ValueError(
             f"topics need at least {MIN_TEXTS} texts with words, not {len(rows)}: read them one by "
             "one"
         )
-    rows.sort(key=lambda row: (ids[row] if traces else "", texts[row]))
-    ordered = [texts[row] for row in rows]
-    if len(set(re.findall(TOKEN, "\n".join(ordered)))) < 2:
+    if len(set(re.findall(TOKEN, "\n".join(texts)))) < 2:
         raise ValueError("all texts are one and the same word: there is nothing to tell apart")
-    report = reporting(progress)
-    report("embedding")
-    vectors = embed_texts(ordered, embed, seed)
-    size = min_topic_size or int(np.clip(round(len(rows) / 60), 3, 15))
-    labels, outliers = _cluster(ordered, vectors, seed, size, report)
-    report("naming")
-    topics = named_topics(ordered, labels, vectors, [ids[row] for row in rows])
-    notes = _notes(ordered, vectors, len(topics), outliers, embed, len(items) - len(rows))
-    all_labels = np.full(len(items), -1)
-    all_labels[rows] = labels
-    all_vectors = np.zeros((len(items), vectors.shape[1]))
-    all_vectors[rows] = vectors
-    source = least_live(trace.source for trace in traces)
-    return TopicMap(
-        all_labels, topics, notes, outliers, tuple(texts), all_vectors, source, seed, size
-    )
+    return rows
+
+
+def _folded(items: list[Any], texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The positions that are kept of `texts`, one of each set of near-copies; and for each text
+    which of the kept ones it is folded into.
+
+    Where too few would be kept, all are: copies then make topics of their own.
+    """
+    openings = [user_messages(item)[0] if isinstance(item, Trace) else item for item in items]
+    firsts = first_alike(openings, texts)
+    if len(np.unique(firsts)) < MIN_TEXTS:
+        firsts = np.arange(len(texts))
+    return np.unique(firsts, return_inverse=True)
 
 
 def _text_of(item: Any) -> str:
@@ -167,78 +196,10 @@ def _text_of(item: Any) -> str:
     return str(python_value(item) or "")
 
 
-def _cluster(
-    texts: list[str], vectors: np.ndarray, seed: int, size: int, report: Report = str
-) -> tuple[np.ndarray, float]:
-    """Labels (largest topic 0; all -1 where no topic is found), and the share of outliers before
-    they moved.
-    """
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    with quiet():
-        try:
-            from bertopic import BERTopic
-            from bertopic.dimensionality import BaseDimensionalityReduction
-        except ImportError as error:
-            raise ImportError(INSTALL) from error
-        from hdbscan import HDBSCAN
-
-        report("reducing")
-        reduced = _reduced(vectors, seed)
-        report("clustering")
-        model = BERTopic(
-            language="multilingual",  # "english" strips every letter that is not ASCII
-            umap_model=BaseDimensionalityReduction(),
-            hdbscan_model=HDBSCAN(min_cluster_size=size, core_dist_n_jobs=1),
-            vectorizer_model=CountVectorizer(token_pattern=TOKEN),
-        )
-        labels = np.asarray(model.fit_transform(texts, embeddings=reduced)[0])
-        outliers = float(np.mean(labels < 0))
-        if outliers < 1:
-            labels = _largest_first(_outliers_moved(labels, vectors))
-    return labels, outliers
-
-
-def _reduced(vectors: np.ndarray, seed: int) -> Any:
-    """The vectors in five dimensions, by UMAP."""
-    from umap import UMAP, layouts, umap_, utils
-
-    for module in (layouts, umap_, utils):
-        _keep_compiled(module)
-    # 15 neighbours, as is usual, merge what a small collection holds
-    n_neighbours = int(np.clip(len(vectors) // 40, 7, 15))
-    umap = UMAP(
-        n_neighbours, n_components=5, min_dist=0.0, metric="cosine", random_state=seed, n_jobs=1
-    )
-    return umap.fit_transform(vectors)
-
-
-def _keep_compiled(module: Any) -> None:
-    """Let numba keep on disk what it compiles of `module`: each process would compile anew, for
-    13 s.
-    """
-    from numba.core.dispatcher import Dispatcher
-
-    for function in vars(module).values():
-        if isinstance(function, Dispatcher):
-            with suppress(RuntimeError):  # no folder can be written to
-                function.enable_caching()
-
-
-def _outliers_moved(labels: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """`labels` with each outlier in the topic whose mean vector is nearest to it."""
-    from sklearn.metrics.pairwise import cosine_similarity
-
-    means = [vectors[labels == topic].mean(axis=0) for topic in range(labels.max() + 1)]
-    nearest = cosine_similarity(vectors, means).argmax(axis=1)
-    return np.where(labels < 0, nearest, labels)
-
-
-def _largest_first(labels: np.ndarray) -> np.ndarray:
-    """`labels` numbered anew by the size of their topics."""
-    by_size = np.argsort(-np.bincount(labels), kind="stable")
-    new_numbers = np.argsort(by_size)
-    return np.asarray(new_numbers[labels])
+def _about_copies(n_copies: int, n_texts: int) -> str:
+    n_distinct = n_texts - n_copies
+    rest = f"topics are sought among the other {n_distinct:,}"
+    return f"{n_copies:,} of {n_texts:,} texts begin as another one does: {rest}"
 
 
 def _notes(

@@ -1,6 +1,6 @@
 """The plot of a topic map."""
 
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import TYPE_CHECKING, Any
 
 from toolkit.evals import TopicMap
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
 
-TOPICS_SHOWN = 12
+TOPICS_SHOWN = 6
 ROW_HEIGHT = 44
 NARROW_ROW_HEIGHT = 64
 BAR_SHARE = 0.22
@@ -41,7 +41,7 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     """What is the collection about? A bar a topic, largest first, with its words and a sentence of
     one of its texts.
 
-    Of more than 12 topics the largest are shown, and the rest counted. Where the topics are no good
+    Of more than 6 topics the largest are shown, and the rest counted. Where the topics are no good
     the plot says so instead. `simulated` is for texts: of traces the map knows it.
     """
     if topic_map.source == "simulated":
@@ -54,16 +54,16 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     notes = [f"note: {note}" for note in topic_map.warnings]
     if _is_no_good(topic_map):
         return write_heading(nothing_to_show(ax), title, notes, simulated)
+    noun = "trace" if topic_map.source else "text"
     sizes = shown["size"]
     ax.barh(range(n_shown), sizes, color=BLUE, height=0.5)
     for row, topic in enumerate(shown.itertuples()):
-        _write_topic(ax, row, topic)
+        _write_topic(ax, row, topic, noun)
     ax.set_xlim(0, sizes.max() / BAR_SHARE)
     ax.set_ylim(n_shown - 0.5, -0.5)
     ax.set_axis_off()
     n_topics = len(topic_map.topics)
     n_items = len(topic_map.labels)
-    noun = "trace" if topic_map.source else "text"
     about = f"n = {quantity(n_items, noun)}"
     if n_topics > n_shown:
         about += f" · the {n_shown} largest topics"
@@ -90,16 +90,20 @@ def _is_no_good(topic_map: TopicMap) -> bool:
     return len(topic_map.topics) < FEWEST_TOPICS or topic_map.outliers > MOST_OUTLIERS
 
 
-def _write_topic(ax: "Axes", row: int, topic: Any) -> None:
-    """The size at the end of its bar; right of all bars the words, and under them a sentence."""
+def _write_topic(ax: "Axes", row: int, topic: Any, noun: str) -> None:
+    """The size at the end of its bar; right of all bars the words, and under them a sentence with
+    the trace or text that it is from.
+    """
     end_of_bar = (topic.size, row)
     count = ax.annotate(f"{topic.size:,}", end_of_bar, (4, 0), textcoords="offset points")
     count.set(color=INK, fontweight="bold", va="center")
     text_width = (1 - BAR_SHARE) * new_width() - TEXT_LEFT - 2 * EDGE
     n_chars = int(text_width / SMALL_CHAR)
-    words = _write_text(ax, row, 2, short_name(topic.words, n_chars, 0))
+    shown_words = shorten(topic.words, n_chars, placeholder=" …").replace("$", r"\$")
+    words = _write_text(ax, row, 2, shown_words)
     words.set(color=INK, va="bottom")
-    sentence = _write_text(ax, row, -2, _broken_sentence(topic.sentence, n_chars))
+    where = f"{noun} {short_name(topic.examples[0])}".replace(r"\$", "$")
+    sentence = _write_text(ax, row, -2, _broken_sentence(topic.sentence, where, n_chars))
     sentence.set(color=SOFT, va="top")
 
 
@@ -110,10 +114,10 @@ def _write_text(ax: "Axes", row: int, up: int, text: str) -> "Annotation":
     return ax.annotate(text, end_of_bars, (TEXT_LEFT, up), axes, "offset points")
 
 
-def _broken_sentence(sentence: str, n_chars: int) -> str:
-    """The begin of a sentence, in quotes: one line, or two on a phone."""
+def _broken_sentence(sentence: str, where: str, n_chars: int) -> str:
+    """The begin of a sentence, in quotes, and where it is from: one line, or two on a phone."""
     words = " ".join(sentence.split())
     n_lines = 2 if is_narrow() else 1
-    lines = wrap(words, n_chars - 2, max_lines=n_lines, placeholder=" …")
-    text = "\n".join(lines)
-    return "“" + text.replace("$", r"\$") + "”"
+    whole = f"“{words}” {where}"
+    lines = wrap(whole, n_chars, max_lines=n_lines, placeholder=f" …” {where}")
+    return "\n".join(lines).replace("$", r"\$")
