@@ -85,7 +85,7 @@ def test_the_title_of_rates_names_who_lets_most_through_and_says_where_chance_ma
             {"strict": strict, "kind": kind, "mild": judged(30, 100, 0, 9)},
             "“kind” lets the most failures through, “strict” the fewest",
         ),
-        ({"a": strict, "b": strict}, "All have the same TNR: 0.95"),
+        ({"a": strict, "b": strict}, "The share of failures found (TNR) is the same for all: 0.95"),
         (
             {"a": judged(2, 10), "b": judged(3, 10)},
             "“b” lets more failures through than “a”; chance may explain it",
@@ -93,7 +93,7 @@ def test_the_title_of_rates_names_who_lets_most_through_and_says_where_chance_ma
         ({"a": strict, "b": judged(0, 0, 0, 3)}, "Too few failures are labelled to say who"),
         (
             {n: align([1, 0] * 50, [1, n] * 50, positive=1) for n in (0, 1)},
-            "TNR is lowest for “1”, highest for “0”",
+            "The share found of all but the positive label (TNR) is lowest for “1”, highest for “0”",
         ),
     ):
         assert title_of(plot_rates(alignments)).startswith(title)
@@ -106,7 +106,8 @@ def test_two_judges_of_the_same_failures_are_told_apart_by_their_paired_differen
     (_, strict_high), (kind_low, _) = strict.tnr_interval, kind.tnr_interval
     assert kind_low < strict_high
     difference = (
-        "TNR of “kind” less that of “strict”, on the same 40 failures: -0.20 (-0.32 to -0.06)"
+        "failures found (TNR) by “kind” less those by “strict”, of the same 40: "
+        "-0.20 (-0.32 to -0.06)"
     )
     for plot in (plot_rates, plot_versions):
         ax = plot({"strict": strict, "kind": kind})
@@ -128,15 +129,27 @@ def test_the_title_of_versions_says_whether_the_last_finds_more_than_the_first()
         ({}, "Nothing to show: no version is given"),
         (
             {"v1": judged(0, 0, 1, 4)},
-            "No failure is labelled, so TNR is undefined in every version",
+            "No failure is labelled, so no version can be said to find any",
         ),
-        ({"v1": first}, "TNR is 0.40 in “v1”, and there is nothing to compare it with"),
-        ({"v1": first, "v2": last}, "From “v1” to “v2”, TNR rises from 0.40 to 0.95"),
-        ({"v1": last, "v2": first}, "From “v1” to “v2”, TNR falls from 0.95 to 0.40"),
-        ({"v1": first, "v2": first}, "From “v1” to “v2”, TNR stays at 0.40"),
+        (
+            {"v1": first},
+            "The share of failures found (TNR) is 0.40 in “v1”: nothing to compare it with",
+        ),
+        (
+            {"v1": first, "v2": last},
+            "From “v1” to “v2”, the share of failures found (TNR) rises from 0.40 to 0.95",
+        ),
+        (
+            {"v1": last, "v2": first},
+            "From “v1” to “v2”, the share of failures found (TNR) falls from 0.95 to 0.40",
+        ),
+        (
+            {"v1": first, "v2": first},
+            "From “v1” to “v2”, the share of failures found (TNR) stays at 0.40",
+        ),
         (
             {"v1": judged(3, 10), "v2": judged(2, 10)},
-            "From “v1” to “v2”, TNR rises from 0.70 to 0.80; chance may explain it",
+            "From “v1” to “v2”, the share of failures found (TNR) rises from 0.70 to 0.80; chance may explain it",
         ),
     ):
         assert title_of(plot_versions(versions)) == title
@@ -179,9 +192,12 @@ def test_the_title_of_a_correction_says_what_the_judges_rate_becomes_or_why_ther
 def test_the_title_of_the_widths_says_what_twice_the_labels_would_do():
     assert title_of(plot_widths(align([], []))).startswith("Nothing to show")
     title = title_of(plot_widths(judged(3, 15, 2, 44)))
-    assert title == "Twice the labels narrow the interval of TNR by 27%: from 0.381 to 0.278"
-    assert "of TPR by" in title_of(plot_widths(judged(3, 44, 2, 15)))
-    assert "of TPR by" in title_of(plot_widths(judged(0, 0, 1, 15)))
+    assert (
+        title
+        == "Twice the labels narrow the interval of TNR (failures that are found) by 27%: from 0.381 to 0.278"
+    )
+    assert "of TPR (good ones that pass) by" in title_of(plot_widths(judged(3, 44, 2, 15)))
+    assert "of TPR (good ones that pass) by" in title_of(plot_widths(judged(0, 0, 1, 15)))
 
 
 def test_the_widths_of_grouped_items_begin_at_the_interval_that_was_found():

@@ -49,6 +49,12 @@ class RateStyle:
             return f"{self.name.upper()}: {self.of}"
         return self.name.upper()
 
+    def in_a_sentence(self, alignment: Alignment) -> str:
+        """As ``TNR (failures that are found)``."""
+        if speaks_of_failures(alignment):
+            return f"{self.name.upper()} ({self.of})"
+        return self.name.upper()
+
 
 RATES = (
     RateStyle("tpr", "o", BLUE, "-", "good ones that pass"),

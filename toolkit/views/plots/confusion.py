@@ -20,7 +20,7 @@ from toolkit.views.plots.figure import (
     short_name,
     write_heading,
 )
-from toolkit.views.plots.sentences import alignment_sentence
+from toolkit.views.plots.sentences import alignment_sentence, speaks_of_failures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,10 @@ def _about(alignment: Alignment) -> list[str]:
     if len(alignment.confusion) > 2:
         positive = short_name(alignment.positive, 40)
         lines.append(f"TPR and TNR are of “{positive}” against the rest")
-    lines.append(f"{tpr} · {tnr}")
+    if speaks_of_failures(alignment):
+        lines.append(f"good ones that pass: {tpr} · failures that are found: {tnr}")
+    else:
+        lines.append(f"{tpr} · {tnr}")
     if alignment.reason:
         lines.append(alignment.reason)
     return lines

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from toolkit.evals import Alignment, Estimate, corrected_width, interval_width
-from toolkit.views.plots.alignment import RATES
+from toolkit.views.plots.alignment import RATES, RateStyle
 from toolkit.views.plots.figure import (
     BROWN,
     GREEN,
@@ -31,7 +31,7 @@ __all__ = ["plot_corrected", "plot_widths"]
 RateName = Literal["tpr", "tnr"]
 METHODS = {
     "ppi": "adds what labels and verdicts differ by; use it if the labelled were drawn at random",
-    "rogan-gladen": "divides errors out by TPR and TNR; use it if failures were picked to label",
+    "rogan-gladen": "divides the judge's errors out; use it if failures were picked to label",
 }
 """What each method does, and when to use it."""
 LABELS_SHOWN = np.geomspace(10, 5000, 60)
@@ -129,7 +129,9 @@ def plot_widths(
             widths = expected_widths(alignment, style.name, LABELS_SHOWN)
             (line,) = ax.plot(LABELS_SHOWN, widths, style.line, color=style.colour)
             line.set(
-                marker=style.shape, markevery=10, label=f"{style.name.upper()} near {rate:.2f}"
+                marker=style.shape,
+                markevery=10,
+                label=f"{style.in_a_sentence(alignment)} near {rate:.2f}",
             )
     if judged:
         _draw_corrected_width(ax, alignment, judged)
@@ -222,17 +224,17 @@ def _values(known: Mapping[Any, Estimate]) -> str:
 
 def widths_sentence(alignment: Alignment) -> str:
     """What twice the labels would do to the interval of the rate that is known least."""
-    rarest: RateName | None = None
+    rarest: RateStyle | None = None
     fewest = alignment.n + 1
     for style in RATES:
         _, n = alignment.counts(style.name)
         if 0 < n < fewest:
-            rarest = style.name
+            rarest = style
             fewest = n
     if rarest is None:
         return "Nothing to show: no item has both a label and a verdict"
-    now, twice = expected_widths(alignment, rarest, [alignment.n, 2 * alignment.n])
+    now, twice = expected_widths(alignment, rarest.name, [alignment.n, 2 * alignment.n])
     narrower = 1 - twice / now
-    rate = rarest.upper()
+    rate = rarest.in_a_sentence(alignment)
     words = f"Twice the labels narrow the interval of {rate} by {narrower:.0%}"
     return f"{words}: from {now:.3f} to {twice:.3f}"

@@ -7,7 +7,7 @@ from typing import Any
 from toolkit.evals import Alignment, compare_judges
 from toolkit.views.plots.figure import short_name
 from toolkit.views.plots.rows import Row
-from toolkit.views.words import quantity
+from toolkit.views.words import quantity, upper_first
 
 NAME_CHARS = 32
 ABOUT = 0.04
@@ -117,10 +117,12 @@ class PairedDifference:
         return CHANCE if self.low <= 0 <= self.high else ""
 
     def __str__(self) -> str:
-        """As ``TNR of “v2” less that of “v1”, on the same 10 failures: +0.10 (-0.16 to +0.36)``."""
+        """As ``failures found (TNR) by “v2” less those by “v1”, of the same 10: +0.10``, with its
+        interval.
+        """
         bounds = f"{self.low:+.2f} to {self.high:+.2f}"
-        items = quantity(self.n, "failure")
-        return f"TNR of {self.names}, on the same {items}: {self.value:+.2f} ({bounds})"
+        of_same = f"of the same {self.n:,}"
+        return f"failures found (TNR) by {self.names}, {of_same}: {self.value:+.2f} ({bounds})"
 
 
 def paired_difference(alignments: Mapping[Any, Alignment]) -> PairedDifference | None:
@@ -136,7 +138,7 @@ def paired_difference(alignments: Mapping[Any, Alignment]) -> PairedDifference |
         return None
     if compared.difference is None or compared.interval is None:
         return None
-    names = f"{last.name} less that of {first.name}"
+    names = f"{last.name} less those by {first.name}"
     return PairedDifference(compared.n, compared.difference, *compared.interval, names)
 
 
@@ -158,15 +160,24 @@ def rates_sentence(alignments: Mapping[Any, Alignment]) -> str:
     lowest = rates[0]
     highest = rates[-1]
     if lowest.tnr == highest.tnr:
-        return f"All have the same TNR: {lowest.tnr:.2f}"
+        share = upper_first(_share_found(alignments))
+        return f"{share} is the same for all: {lowest.tnr:.2f}"
     of_failures = all(speaks_of_failures(alignment) for alignment in alignments.values())
-    sentence = f"TNR is lowest for {lowest.name}, highest for {highest.name}"
+    share = upper_first(_share_found(alignments))
+    sentence = f"{share} is lowest for {lowest.name}, highest for {highest.name}"
     if of_failures:
         sentence = f"{lowest.name} lets the most failures through, {highest.name} the fewest"
     if of_failures and len(rates) == 2:
         sentence = f"{lowest.name} lets more failures through than {highest.name}"
     paired = difference_of_two(alignments)
     return sentence + (paired.title_ends if paired else "")
+
+
+def _share_found(alignments: Mapping[Any, Alignment]) -> str:
+    """TNR in words."""
+    if all(speaks_of_failures(alignment) for alignment in alignments.values()):
+        return "the share of failures found (TNR)"
+    return "the share found of all but the positive label (TNR)"
 
 
 def _sentence_of_one(alignments: Mapping[Any, Alignment]) -> str:
@@ -183,12 +194,15 @@ def versions_sentence(alignments: Mapping[Any, Alignment]) -> str:
         return "Nothing to show: no version is given"
     rates = named_rates(alignments)
     if not rates:
-        return "No failure is labelled, so TNR is undefined in every version"
+        return "No failure is labelled, so no version can be said to find any"
+    share = _share_found(alignments)
     first = rates[0]
     last = rates[-1]
     if first is last:
-        return f"TNR is {first.tnr:.2f} in {first.name}, and there is nothing to compare it with"
-    sentence = f"From {first.name} to {last.name}, TNR {_change(first.tnr, last.tnr)}"
+        return (
+            f"{upper_first(share)} is {first.tnr:.2f} in {first.name}: nothing to compare it with"
+        )
+    sentence = f"From {first.name} to {last.name}, {share} {_change(first.tnr, last.tnr)}"
     paired = paired_difference(alignments)
     if first.tnr == last.tnr or paired is None:
         return sentence
