@@ -26,14 +26,15 @@ def writes(files: dict[str, str], **handoff: str) -> Answer:
     return Answer(data={"files": listed, "handoff": HANDOFF | handoff})
 
 
+def runs(id: str, *argv: str, **expected: Any) -> dict[str, Any]:
+    """The criterion that a command does what is expected."""
+    check = {"kind": "command", "argv": list(argv), **expected}
+    return {"id": id, "claim": f"{id} works.", "check": check}
+
+
 def reads(name: str) -> dict[str, Any]:
     """The criterion that a file holds its own name."""
-    check = {
-        "kind": "command",
-        "argv": ["cat", f"{name}.txt"],
-        "stdout": [f"{name} is here"],
-    }
-    return {"id": name, "claim": f"{name} is written.", "check": check}
+    return runs(name, "cat", f"{name}.txt", stdout=[f"{name} is here"])
 
 
 def right(name: str) -> dict[str, str]:
