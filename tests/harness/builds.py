@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.harness import Budget, Evaluator, Generator, Harness, Planner, Sandbox, Workspace
+from toolkit.harness.context import CLEAN, Context
 from toolkit.models import Answer, Request, ScriptedModel
 from toolkit.sessions import Session
 
 GOAL = "A folder of notes."
 HANDOFF = {"tried": "Writing.", "found": "Nothing.", "decided": "Plain text.", "next": "More."}
+COMMIT_TIME = 1_700_000_000
 
 
 def question(request: Request) -> Any:
@@ -24,35 +26,43 @@ def writes(files: dict[str, str], **handoff: str) -> Answer:
     return Answer(data={"files": listed, "handoff": HANDOFF | handoff})
 
 
+def runs(id: str, *argv: str, **expected: Any) -> dict[str, Any]:
+    """The criterion that a command does what is expected."""
+    check = {"kind": "command", "argv": list(argv), **expected}
+    return {"id": id, "claim": f"{id} works.", "check": check}
+
+
 def reads(name: str) -> dict[str, Any]:
     """The criterion that a file holds its own name."""
-    check = {
-        "kind": "command",
-        "argv": ["cat", f"{name}.txt"],
-        "stdout": [f"{name} is here"],
-    }
-    return {"id": name, "claim": f"{name} is written.", "check": check}
+    return runs(name, "cat", f"{name}.txt", stdout=[f"{name} is here"])
+
+
+def right(name: str) -> dict[str, str]:
+    return {f"{name}.txt": f"{name} is here"}
 
 
 @dataclass
 class Notes:
     """Scripted roles that build one file a feature, and what they were asked."""
 
-    names: Sequence[str] = ("notes",)
-    wrong_until: int = 1
-    """The round in which the Generator gets it right."""
+    features: Sequence[str] = ()
+    """None for one sprint, which writes notes.txt."""
+    right_from: int = 1
+    """The round of each sprint in which the Generator gets it right."""
+    context: Context = CLEAN
     asked: list[Request] = field(default_factory=list)
 
     def plan(self, request: Request) -> Answer:
-        return Answer(data={"spec": f"Write {', '.join(self.names)}."})
+        features = [{"id": name, "what": f"A file {name}.txt."} for name in self.features]
+        return Answer(data={"spec": "Write files.", "features": features})
 
     def generate(self, request: Request) -> Answer:
         asked = question(request)
-        name = self.names[0]
+        name = asked["feature"]["id"] if asked["feature"] else "notes"
         if asked["task"] == "propose":
             return Answer(data={"criteria": [reads(name)]})
-        is_right = asked["number"] >= self.wrong_until
-        return writes({f"{name}.txt": f"{name} is here" if is_right else "something else"})
+        is_right = asked["number"] >= self.right_from
+        return writes(right(name) if is_right else {f"{name}.txt": "something else"})
 
     def evaluate(self, request: Request) -> Answer:
         asked = question(request)
@@ -67,27 +77,33 @@ class Notes:
     def model(self, policy: Callable[[Request], Answer]) -> ScriptedModel:
         def ask(request: Request) -> Answer:
             self.asked.append(request)
+            if "summary" in (request.schema or {})["properties"]:
+                return Answer(data={"summary": f"SUMMARY of {len(request.messages)} messages"})
             return policy(request)
 
         return ScriptedModel(ask)
 
     def roles(self) -> tuple[Planner, Generator, Evaluator]:
         return (
-            Planner(self.model(self.plan)),
-            Generator(self.model(self.generate)),
-            Evaluator(self.model(self.evaluate)),
+            Planner(self.model(self.plan), self.context),
+            Generator(self.model(self.generate), self.context),
+            Evaluator(self.model(self.evaluate), self.context),
         )
+
+    def of_role(self, name: str) -> list[Request]:
+        """The requests that one role was asked."""
+        prompts = {role.system: role.name for role in self.roles()}
+        return [request for request in self.asked if prompts.get(request.system or "") == name]
 
     def harness(self, folder: Path, session: Session, **options: Any) -> Harness:
         budget = Budget(**options.pop("budget", {}))
         roles = [*self.roles(), *options.pop("roles", ())]
-        workspace = Workspace(folder)
-        sandbox = Sandbox.best(unsafe=True)
         return Harness(
             roles=roles,
-            workspace=workspace,
+            workspace=Workspace(folder),
             session=session,
             budget=budget,
-            sandbox=sandbox,
+            sandbox=Sandbox.best(unsafe=True),
+            commit_time=COMMIT_TIME,
             **options,
         )

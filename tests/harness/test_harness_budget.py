@@ -74,7 +74,7 @@ def test_a_call_is_refused_exactly_where_it_could_break_a_limit(spent, worst, us
 
 
 async def test_the_ledger_of_a_build_is_what_its_calls_cost(tmp_path, session):
-    notes = Notes(wrong_until=2)
+    notes = Notes(right_from=2)
     made = notes.harness(tmp_path, session)
     outcome = await made.run(GOAL)
     assert outcome.outcome == "complete"

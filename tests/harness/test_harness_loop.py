@@ -101,7 +101,8 @@ def expect_the_whole_story(events, told):
             )
             assert (check.data["round"], check.run) == (event.data["round"], event.run)
             assert check.seq < event.seq
-    turns = [event.actor for event in events if event.kind == "run.started"]
+    (loop, *turns) = [event.actor for event in events if event.kind == "run.started"]
+    assert loop == "harness"
     assert turns == [
         "planner",
         "generator",
@@ -114,7 +115,7 @@ def expect_the_whole_story(events, told):
     ]
     assert [event.data["outcome"] for event in events if event.kind == "run.finished"] == [
         "complete"
-    ] * 8
+    ] * 9
 
 
 async def test_the_first_contract_is_sent_back_because_a_criterion_is_green_before_the_build(

@@ -75,7 +75,7 @@ async def test_an_outsiders_fourth_role_takes_fewer_than_15_lines_and_its_object
 async def test_a_role_that_praises_everything_passes_no_round(tmp_path, session, step):
     praise = Answer(data={"files": [], "objections": []})
     role = Role("fan", ScriptedModel(lambda _: praise), "Praise it.", step=step)
-    notes = Notes(wrong_until=9)
+    notes = Notes(right_from=9)
     made = notes.harness(tmp_path, session, roles=[role], budget={"rounds": 2})
     outcome = await made.run(GOAL)
     assert (outcome.outcome, outcome.rounds) == ("failed", 2)
@@ -102,9 +102,8 @@ async def test_the_files_of_a_role_go_into_the_build_only_where_it_may_write(
         "designer", ScriptedModel(lambda _: look), "Draw.", step="before_build", tools=tools
     )
     assert (await Notes().harness(tmp_path, session, roles=[role]).run(GOAL)).outcome == "complete"
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/**/look.md")] == [
-        kept
-    ]
+    assert (tmp_path / kept).read_text() == "Blue."
+    assert (tmp_path / "build/look.md").exists() == ("write" in tools)
 
 
 async def test_a_role_that_writes_outside_its_folder_fails_the_round_and_writes_nothing(
@@ -157,14 +156,7 @@ def test_a_role_has_a_name_that_files_and_logs_can_hold(name):
 def test_a_prompt_may_stand_in_a_file(tmp_path):
     path = tmp_path / "tester.md"
     path.write_text("Test it.\n")
-    request = Role("tester", None, path).ask("after_build", *_place(tmp_path))
-    assert request.system == "Test it.\n"
-
-
-def _place(folder):
-    from toolkit.harness.roles import Place
-
-    return Place(), Workspace(folder)
+    assert Role("tester", None, path).request("after_build", ()).system == "Test it.\n"
 
 
 async def test_the_evaluator_is_asked_without_a_word_of_the_generators_and_without_tools(
@@ -182,12 +174,8 @@ async def test_the_evaluator_is_asked_without_a_word_of_the_generators_and_witho
     notes = Boastful()
     assert (await notes.harness(tmp_path, session).run(GOAL)).rounds == 2
     assert canary in (tmp_path / "progress.md").read_text()
-    by_role = {"planner": [], "generator": [], "evaluator": []}
-    prompts = {role.system: role.name for role in notes.roles()}
-    for request in notes.asked:
-        by_role[prompts[request.system]].append(request)
-    assert len(by_role["evaluator"]) == 3
-    for request in by_role["evaluator"]:
+    assert len(notes.of_role("evaluator")) == 3
+    for request in notes.of_role("evaluator"):
         assert canary not in json.dumps(request.messages)
         assert request.tools == ()
-    assert canary in json.dumps(by_role["generator"][-1].messages)
+    assert canary in json.dumps(notes.of_role("generator")[-1].messages)

@@ -113,14 +113,14 @@ def test_a_build_of_very_many_files_is_shown_in_part_and_says_so(workspace):
     shown = workspace.read_build()
     assert sum(len(path) + len(text) for path, text in shown.items()) < 301_000
     assert shown.pop("/left-out").startswith(f"{3000 - len(shown)} of 3000 files are not shown")
-    told = Evaluator(None).ask("judge", Place(), workspace).messages[0]["content"]
-    assert "files are not shown" in told
+    question = Evaluator(None).question("judge", Place(), workspace)
+    assert "files are not shown" in question["files"]["/left-out"]
 
 
 def test_a_task_that_does_not_see_the_build_does_not_read_it(workspace):
     lay_files(workspace.attempt, [TextFile("a.txt", "")])
     workspace.read_build = None
-    assert "a goal" in Planner(None).ask("plan", Place(), workspace).messages[0]["content"]
+    assert Planner(None).question("plan", Place(), workspace)["goal"] == "a goal"
 
 
 def passed(workspace, **files):

@@ -20,9 +20,10 @@ not hold against a fault in the kernel (.github/SECURITY.md).
 True
 """
 
-from toolkit.harness.answers import HandOff, Notes, RoleAnswer
+from toolkit.harness.answers import Feature, HandOff, Notes, RoleAnswer
 from toolkit.harness.budget import Budget, RoleTotals
 from toolkit.harness.checking import check_criterion
+from toolkit.harness.context import Context
 from toolkit.harness.contract import (
     Contract,
     ContractError,
@@ -66,6 +67,7 @@ __all__ = [
     "Budget",
     "CheckResult",
     "Command",
+    "Context",
     "Contract",
     "ContractError",
     "Criterion",
@@ -74,6 +76,7 @@ __all__ = [
     "Evidence",
     "EvidenceFolder",
     "Exchange",
+    "Feature",
     "Generator",
     "HandOff",
     "Harness",

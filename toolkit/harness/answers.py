@@ -15,10 +15,18 @@ class RoleAnswer(BaseModel, extra="forbid"):
     max_tokens: ClassVar[int] = 8192
 
 
+class Feature(RoleAnswer):
+    """A part of what is planned, which one sprint can build."""
+
+    id: str
+    what: str
+
+
 class Plan(RoleAnswer):
-    """A specification."""
+    """A specification, and its features in the order of their building; none for one sprint."""
 
     spec: str
+    features: tuple[Feature, ...] = ()
 
 
 class Proposal(RoleAnswer):
@@ -70,3 +78,9 @@ class Notes(RoleAnswer):
     files: tuple[TextFile, ...] = ()
     """Into the attempt where the role has the tool `write`, else into notes/ beside its answer."""
     objections: tuple[str, ...] = ()
+
+
+class Summary(RoleAnswer):
+    """A conversation, summed up by who had it."""
+
+    summary: str

@@ -18,8 +18,8 @@ class Budget(Shown):
     rounds: int = 4
     """Of building and judging, for each contract."""
     cost_usd: float = 1.0
-    """Dollars for the whole build, looked at before each call. What the journal answers counts too,
-    so that a new run gets no new money.
+    """Dollars for the whole build, looked at before each call. What earlier runs used counts too,
+    so that a new run gets no new money; what was possibly billed counts at its worst.
     """
     seconds: float = 300.0
     """Wall time of one `Harness.run`."""
@@ -38,6 +38,12 @@ class RoleTotals(Shown):
     cost_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
+    resets: int = 0
+    """How often its context began clean, the first time left out."""
+    compactions: int = 0
+    """How often its context was summed up."""
+    fullest_tokens: int = 0
+    """The most that one context of it held."""
 
     def plus(self, cost_usd: float, usage: Usage) -> "RoleTotals":
         """With one more call."""
@@ -58,7 +64,20 @@ class Costs:
 
     def add(self, role: str, cost_usd: float, usage: Usage) -> None:
         """Count one call of `role`."""
-        self._totals[role] = self._totals[role].plus(cost_usd, usage)
+        totals = self._totals.get(role, RoleTotals(role))
+        self._totals[role] = totals.plus(cost_usd, usage)
+
+    def note_context(
+        self, role: str, tokens: int = 0, resets: int = 0, compactions: int = 0
+    ) -> None:
+        """Count what became of the context of `role`, which held so many tokens."""
+        totals = self._totals[role]
+        self._totals[role] = replace(
+            totals,
+            resets=totals.resets + resets,
+            compactions=totals.compactions + compactions,
+            fullest_tokens=max(totals.fullest_tokens, tokens),
+        )
 
     @property
     def totals(self) -> tuple[RoleTotals, ...]:

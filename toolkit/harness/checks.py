@@ -12,10 +12,10 @@ from toolkit.sessions import Run
 
 
 async def run_checks(
-    site: Site, contract: Contract, place: Place, run: Run
+    site: Site, contract: Contract, place: Place, run: Run, regression_of: int | None = None
 ) -> tuple[dict[str, CheckResult], dict[str, str]]:
     """Run each check on attempt/. Returns results and the ids of their events; round 0 is before
-    the build.
+    the build. Where an earlier sprint promised it, `regression_of` is that sprint's number.
     """
     results: dict[str, CheckResult] = {}
     check_events: dict[str, str] = {}
@@ -35,6 +35,8 @@ async def run_checks(
             "seconds": round(result.seconds, 3),
             "evidence": [asdict(file) for file in result.evidence],
         }
+        if regression_of is not None:
+            measured["regression_of"] = regression_of
         if result.banner:
             measured["banner"] = result.banner
         ack = await run.append("check.result", record | measured)

@@ -7,23 +7,30 @@ twice. Checks are run anew, for no file may make a red one green: one that print
 than before makes a new question, and so a new call.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.harness.answers import Plan
+from toolkit.harness.beside import hear_others
 from toolkit.harness.budget import Budget
+from toolkit.harness.contract import Contract
+from toolkit.harness.control import Control, Gate
+from toolkit.harness.history import History
 from toolkit.harness.negotiation import agree
 from toolkit.harness.outcome import Ended, Outcome, Stop
 from toolkit.harness.roles import Crew, Place, Role
-from toolkit.harness.rounds import build_until_it_passes, hear_one
+from toolkit.harness.rounds import Rounds
 from toolkit.harness.sandbox import Sandbox, SandboxUnavailable
 from toolkit.harness.site import Site
-from toolkit.harness.sprints import Sprint
+from toolkit.harness.sprints import FeatureList, Sprint
 from toolkit.harness.turns import Turns
 from toolkit.harness.workspace import Workspace
 from toolkit.models import BudgetExceeded
 from toolkit.sessions import Session
+from toolkit.traces import Source
 
 
 class Harness:
@@ -44,6 +51,14 @@ class Harness:
         Where checks run; None takes the best that runs here, and refuses to build without one.
     roles : sequence of Role
         All roles of the build, or those beside the three.
+    approve : {"contract", "sprint"}, optional
+        Where the build waits for a person's yes on the session: before a contract is frozen, or
+        before what passed takes the place of the build. Without one within `approve_s` it halts.
+    commit_time : int, optional
+        Seconds since 1970 that each git commit of the workspace carries, so that runs which come to
+        the same have the same commits. None takes the time of each.
+    clock : callable
+        Gives the seconds that the budget counts.
 
     Raises
     ------
@@ -62,6 +77,10 @@ class Harness:
         sandbox: Sandbox | None = None,
         *,
         roles: Sequence[Role] = (),
+        approve: Gate | None = None,
+        approve_s: float = 300.0,
+        commit_time: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ):
         short_form = [role for role in (planner, generator, evaluator) if role]
         if workspace is None or session is None:
@@ -71,6 +90,10 @@ class Harness:
         self.session = session
         self.budget = budget or Budget()
         self.sandbox = sandbox
+        self.approve = approve
+        self.approve_s = approve_s
+        self.commit_time = commit_time
+        self.clock = clock
 
     async def run(self, goal: str) -> Outcome:
         """Build `goal`. What goes wrong in a build is an `Outcome`, not an exception.
@@ -81,22 +104,55 @@ class Harness:
         with self.workspace.held():
             message = await self.session.say(goal)
             self.workspace.kept.clear()
-            turns = Turns(self.session, self.workspace, self.crew, self.budget, message.seq)
+            folder = self.workspace.path
+            control = await Control.begin(self.session, folder, self._source, message.seq)
+            history = History(folder, self.commit_time)
+            turns = Turns(
+                self.session,
+                self.workspace,
+                self.crew,
+                self.budget,
+                control,
+                history,
+                self.clock,
+            )
+            ended: Ended | None = None
             try:
-                outcome, why = await self._steps(goal, turns)
+                outcome = await self._outcome(goal, turns, history)
+                ended = outcome.outcome
+                await control.run.append("build.finished", _record(outcome))
             finally:
-                await turns.close()
-            if self.workspace.kept:
-                why = f"{why}; what was changed by hand is kept: {', '.join(self.workspace.kept)}"
-            return replace(turns.result(), outcome=outcome, why=why)
+                await control.close(ended)
+            return outcome
 
-    async def _steps(self, goal: str, turns: Turns) -> tuple[Ended, str]:
+    @property
+    def _source(self) -> Source:
+        """Of what the loop itself says: simulated as soon as one role is."""
+        sources = {role.model.source for role in self.crew.roles}
+        return "simulated" if "simulated" in sources else min(sources)
+
+    async def _outcome(self, goal: str, turns: Turns, history: History) -> Outcome:
+        ended, why = await self._steps(goal, turns, history)
+        if self.workspace.kept:
+            why = f"{why}; what was changed by hand is kept: {', '.join(self.workspace.kept)}"
+        return replace(turns.result(), outcome=ended, why=why, history=history.missing)
+
+    async def _steps(self, goal: str, turns: Turns, history: History) -> tuple[Ended, str]:
         try:
             sandbox = self.sandbox or Sandbox.best()
             turns.so_far = replace(turns.so_far, banner=sandbox.banner)
             turns.open_journal()
             self.workspace.restart(goal)
-            site = Site(self.crew, self.workspace, self.session, turns, sandbox)
+            await history.begin()
+            site = Site(
+                self.crew,
+                self.workspace,
+                self.session,
+                turns,
+                sandbox,
+                self.approve,
+                self.approve_s,
+            )
             return "complete", await _build(site, goal)
         except Stop as stop:
             return stop.ended, stop.why
@@ -108,24 +164,57 @@ class Harness:
             return "halted", f"{type(error).__name__}: {error}"
 
 
+def _record(outcome: Outcome) -> dict[str, Any]:
+    """What the session is told of the end."""
+    ledger = [asdict(totals) for totals in outcome.ledger]
+    return {
+        "outcome": outcome.outcome,
+        "managed": outcome.managed,
+        "why": outcome.why,
+        "cost_usd": outcome.cost_usd,
+        "ledger": ledger,
+    }
+
+
 async def _build(site: Site, goal: str) -> str:
     """Plan, and build what was planned. Returns what holds now; raises Stop otherwise."""
-    await _plan(site)
-    sprint = Sprint(goal)
-    contract = await agree(site, sprint)
+    features = await _plan(site)
     site.workspace.write("progress.md", "")
-    number = await build_until_it_passes(site, sprint, contract)
-    site.workspace.adopt()
-    return f"all criteria hold after round {number}"
+    sprints = features.sprints(goal)
+    earlier: list[tuple[Sprint, Contract]] = []
+    for sprint in sprints:
+        rounds = Rounds(site, sprint, await _begin(site, sprint), features, earlier)
+        number = await rounds.until_it_passes()
+        await site.wait_at("sprint", f"Take over what passed: {sprint.goal}")
+        if sprint.feature:
+            features.mark_passed(sprint.feature)
+            site.turns.so_far = replace(site.turns.so_far, features=features.passing)
+            await site.turns.commit(site.crew.at("judge").name, f"{sprint.folder}passes")
+        site.workspace.adopt(is_last=sprint is sprints[-1])
+        earlier.append((sprint, rounds.contract))
+    if len(sprints) == 1:
+        return f"all criteria hold after round {number}"
+    return f"all {len(sprints)} features pass"
 
 
-async def _plan(site: Site) -> None:
+async def _begin(site: Site, sprint: Sprint) -> Contract:
+    """Begin a sprint where the one before it ended. Returns its contract."""
+    site.workspace.begin_sprint()
+    if sprint.feature:
+        feature = {"id": sprint.feature, "what": sprint.goal}
+        site.workspace.write(f"{sprint.folder}feature.json", feature)
+    started = {"sprint": sprint.number, "feature": sprint.feature, "goal": sprint.goal}
+    await site.turns.control.run.append("sprint.started", started)
+    return await agree(site, sprint)
+
+
+async def _plan(site: Site) -> FeatureList:
     planner = site.crew.at("plan")
-    async with site.turns.turn(planner) as run:
-        plan = await site.turns.ask(planner, "plan", Place(), Plan, run)
+    async with site.turns.turn(planner, "plan", Place()) as turn:
+        plan = await turn.ask(Plan)
         site.workspace.write("spec.md", plan.spec)
-        await run.write(plan.spec)
-    for role in site.crew.others("plan"):
-        objections = await hear_one(site, role, "plan", None, Place())
-        if objections:
-            raise Stop("halted", f"the {role.name} objects to the plan: {'; '.join(objections)}")
+        features = FeatureList(site.workspace, plan.features)
+        await turn.run.write(plan.spec)
+    for name, objections in (await hear_others(site, "plan", Place())).items():
+        raise Stop("halted", f"the {name} objects to the plan: {'; '.join(objections)}")
+    return features

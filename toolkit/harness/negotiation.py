@@ -9,13 +9,15 @@ from toolkit.harness.outcome import Stop
 from toolkit.harness.roles import Place
 from toolkit.harness.site import Site
 from toolkit.harness.sprints import Sprint
+from toolkit.harness.turns import Turn
 from toolkit.harness.verify import green_before
-from toolkit.sessions import Run
+
+Objections = tuple[str, ...]
 
 
 async def agree(site: Site, sprint: Sprint) -> Contract:
     """A contract that both sides have signed, frozen in the folder. Raises Stop without one."""
-    objections: tuple[str, ...] = ()
+    objections: Objections = ()
     proposals = site.turns.budget.proposals
     for attempt in range(1, proposals + 1):
         place = Place(attempt, sprint.folder)
@@ -29,64 +31,67 @@ async def agree(site: Site, sprint: Sprint) -> Contract:
     raise Stop("halted", f"no contract after {proposals} proposals: {'; '.join(objections)}")
 
 
-async def _propose(
-    site: Site, sprint: Sprint, place: Place
-) -> tuple[Contract | None, tuple[str, ...]]:
+async def _propose(site: Site, sprint: Sprint, place: Place) -> tuple[Contract | None, Objections]:
     """One proposal, with what speaks against it before the Evaluator has even seen it."""
-    generator = site.crew.at("propose")
-    async with site.turns.turn(generator) as run:
-        proposal = await site.turns.ask(generator, "propose", place, Proposal, run)
+    async with site.turn("propose", place) as turn:
+        proposal = await turn.ask(Proposal)
         contract = None
         try:
-            contract = _contract_of(sprint, proposal).sign("generator")
-            objections = await _not_red_yet(site, contract, place, run)
+            contract = _proposed(sprint.goal, proposal)
+            objections = await _not_red_yet(site, contract, turn)
         except ContractError as error:
             objections = (str(error),)
         record = vars(proposal) | {"objections": objections}
-        site.workspace.write(f"{place.folder}proposals/{place.number}.json", record)
+        turn.write(f"proposals/{turn.number}.json", record)
         summary = "; ".join(objections) or "every criterion is red"
-        await run.write(f"Proposal {place.number}: {summary}.")
+        await turn.say(f"Proposal {turn.number}: {summary}.")
     return contract, objections
 
 
-def _contract_of(sprint: Sprint, proposal: Proposal) -> Contract:
-    """The contract that is proposed. Raises ContractError."""
-    return propose_contract(
-        sprint.goal,
-        proposal.criteria,
-        proposal.serve,
-        proposal.in_scope,
-        proposal.out_of_scope,
+def _proposed(goal: str, proposal: Proposal) -> Contract:
+    """The contract that the Generator proposes, which is its signature. Raises ContractError."""
+    contract = propose_contract(
+        goal, proposal.criteria, proposal.serve, proposal.in_scope, proposal.out_of_scope
     )
+    return contract.sign("generator")
 
 
-async def _not_red_yet(site: Site, contract: Contract, place: Place, run: Run) -> tuple[str, ...]:
+async def _not_red_yet(site: Site, contract: Contract, turn: Turn) -> Objections:
     """The criteria that hold before anything is built: they would show nothing."""
-    results, _ = await run_checks(site, contract, Place(0, place.folder), run)
+    before = Place(0, turn.place.folder)
+    results, _ = await run_checks(site, contract, before, turn.run)
     objections = []
     for id_, why in green_before(contract, results).items():
         objections.append(f"{id_} is not red before anything is built: {why}")
     return tuple(objections)
 
 
-async def _review(site: Site, place: Place) -> tuple[str, ...]:
+async def _review(site: Site, place: Place) -> Objections:
     """What the Evaluator has against a proposal."""
-    evaluator = site.crew.at("review")
-    async with site.turns.turn(evaluator) as run:
-        review = await site.turns.ask(evaluator, "review", place, Review, run)
+    async with site.turn("review", place) as turn:
+        review = await turn.ask(Review)
         objections = review.objections
         if not objections and not review.agree:
             objections = ("the Evaluator does not agree, and does not say why",)
-        name = f"{place.folder}proposals/{place.number}.json"
-        proposal = site.workspace.read(name)
-        site.workspace.write(name, proposal | {"objections": objections})
-        await run.write(" ".join(objections) or "I agree to this contract.")
+        name = f"proposals/{turn.number}.json"
+        turn.write(name, turn.read(name) | {"objections": objections})
+        await turn.say(" ".join(objections) or "I agree to this contract.")
     return objections
 
 
 async def _freeze(site: Site, sprint: Sprint, contract: Contract) -> None:
+    """Keep the contract, once a person has agreed where one is asked. From then on it stands."""
+    count = len(contract.criteria)
+    question = f"Build to this contract of {count} criteria ({contract.sha256}): {sprint.goal}"
+    await site.wait_at("contract", question)
     site.workspace.freeze(contract, sprint.folder)
-    site.turns.so_far = replace(site.turns.so_far, contract_hash=contract.sha256)
-    criteria = [asdict(criterion) for criterion in contract.criteria]
-    frozen = {"sha256": contract.sha256, "criteria": criteria, "sprint": sprint.number}
-    await site.session.append("contract.frozen", site.crew.at("review").name, frozen)
+    turns = site.turns
+    turns.so_far = replace(turns.so_far, contract_hash=contract.sha256)
+    frozen = {
+        "sha256": contract.sha256,
+        "criteria": [asdict(criterion) for criterion in contract.criteria],
+        "sprint": sprint.number,
+    }
+    evaluator = site.crew.at("review")
+    await site.session.append("contract.frozen", evaluator.name, frozen)
+    await turns.commit(evaluator.name, f"{sprint.folder}contract")

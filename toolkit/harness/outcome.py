@@ -46,7 +46,9 @@ class Outcome(Shown):
     outcome: Ended = "halted"
     why: str = ""
     rounds: int = 0
-    """Rounds that were judged; the `verdicts` are those of the last."""
+    """Rounds that were judged, in all sprints; the `verdicts` are those of the last."""
+    features: tuple[str, ...] = ()
+    """Those that pass, by their ids, where the goal was cut into features."""
     contract_hash: str | None = None
     verdicts: tuple[CriterionVerdict, ...] = ()
     cost_usd: float = 0.0
@@ -56,9 +58,17 @@ class Outcome(Shown):
     model_calls: int = 0
     """Calls that this run made; the journal answered the `replayed_calls`."""
     replayed_calls: int = 0
+    possibly_billed_calls: int = 0
+    """Calls that were in flight when a run was killed or broken off: nobody knows what they cost,
+    and `cost_usd` is without them.
+    """
+    possibly_billed_usd: float = 0.0
+    """The most that they can have cost."""
     sources: tuple[Source, ...] = ()
     banner: str = ""
     """What the checks ran without, where there was no sandbox."""
+    history: str = ""
+    """Why turns were not committed; empty where they were."""
     ledger: tuple[RoleTotals, ...] = ()
     """What each role used."""
 

@@ -5,7 +5,6 @@ question: the Evaluator gets the contract, the files and the checks, and not a w
 Generator speaks of its work.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,9 @@ from toolkit.harness.answers import (
     Proposal,
     Review,
     RoleAnswer,
+    Summary,
 )
+from toolkit.harness.context import CLEAN, Context
 from toolkit.harness.workspace import Workspace, clip
 from toolkit.models import Model, Request
 from toolkit.records import read_text
@@ -37,6 +38,7 @@ ROLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 Step = Literal["plan", "propose", "review", "before_build", "build", "after_build", "judge"]
 """The points of the loop, in their order, at which a role may be asked."""
+Messages = tuple[dict[str, Any], ...]
 Tool = Literal["write", "run"]
 """``write``: the files that it answers become part of the build. ``run``: checks are run for it."""
 
@@ -86,6 +88,8 @@ class Role(Shown):
     tools: tuple[Tool, ...] = ()
     also: Mapping[Step, Task] = field(default_factory=dict)
     """Further steps at which it is asked."""
+    context: Context = CLEAN
+    """How long its conversation goes on."""
 
     def __post_init__(self) -> None:
         if not ROLE_NAME.fullmatch(self.name):
@@ -104,16 +108,24 @@ class Role(Shown):
         """Its prompt."""
         return read_text(self.prompt) if isinstance(self.prompt, Path) else self.prompt
 
-    def ask(self, step: Step, place: Place, workspace: Workspace) -> Request:
-        """The request of one turn: a JSON object of what the role sees at `step`."""
-        task = self.tasks[step]
+    def question(self, step: Step, place: Place, workspace: Workspace) -> dict[str, Any]:
+        """What the role is shown at `step`, by its names."""
         question: dict[str, Any] = {"task": step, "number": place.number}
-        for name, path in task.sees.items():
+        for name, path in self.tasks[step].sees.items():
             question[name] = _shown(path, place, workspace)
-        message = {"role": "user", "content": json.dumps(question, indent=1, ensure_ascii=False)}
-        schema = task.answers.model_json_schema()
-        max_tokens = task.answers.max_tokens
-        return Request((message,), system=self.system, schema=schema, max_tokens=max_tokens)
+        return question
+
+    def request(self, step: Step, messages: Messages) -> Request:
+        """The request of one turn, for an answer of the shape that `step` wants."""
+        answers = self.tasks[step].answers
+        schema = answers.model_json_schema()
+        return Request(messages, system=self.system, schema=schema, max_tokens=answers.max_tokens)
+
+    def sum_up(self, messages: Messages) -> Request:
+        """The request that sums its conversation up."""
+        schema = Summary.model_json_schema()
+        max_tokens = Summary.max_tokens
+        return Request(messages, system=self.system, schema=schema, max_tokens=max_tokens)
 
 
 def _shown(path: str, place: Place, workspace: Workspace) -> Any:
@@ -131,15 +143,17 @@ def _shown(path: str, place: Place, workspace: Workspace) -> Any:
 class Planner(Role):
     """Turns one to four sentences into a specification."""
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, context: Context = CLEAN):
         sees = ROLES["planner"]["sees"]
-        super().__init__("planner", model, PROMPTS["planner"], sees["plan"], Plan, "plan")
+        super().__init__(
+            "planner", model, PROMPTS["planner"], sees["plan"], Plan, "plan", context=context
+        )
 
 
 class Generator(Role):
     """Proposes what it will be held to, and builds it."""
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, context: Context = CLEAN):
         sees = ROLES["generator"]["sees"]
         propose = Task(sees["propose"], Proposal)
         super().__init__(
@@ -151,13 +165,14 @@ class Generator(Role):
             "build",
             ("write",),
             {"propose": propose},
+            context,
         )
 
 
 class Evaluator(Role):
     """Agrees on the contract, and judges each round from what was run."""
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, context: Context = CLEAN):
         sees = ROLES["evaluator"]["sees"]
         review = Task(sees["review"], Review)
         super().__init__(
@@ -169,6 +184,7 @@ class Evaluator(Role):
             "judge",
             ("run",),
             {"review": review},
+            context,
         )
 
 

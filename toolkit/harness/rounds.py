@@ -1,132 +1,165 @@
 """Rounds: build, check, judge, until all criteria of a contract hold or the rounds are used up."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from toolkit.harness.answers import Assessment, Build, HandOff, Notes
+from toolkit.harness.answers import Assessment, Build, HandOff
+from toolkit.harness.beside import Objections, hear_others, write_files
 from toolkit.harness.checks import run_checks
 from toolkit.harness.contract import Contract
-from toolkit.harness.contract_checks import TextFile
 from toolkit.harness.outcome import Stop
-from toolkit.harness.roles import Place, Role, Step
+from toolkit.harness.roles import Place
 from toolkit.harness.site import Site
-from toolkit.harness.sprints import Approach, Sprint, refine_or_pivot
-from toolkit.harness.verify import CriterionVerdict, all_pass, decide_verdicts
-from toolkit.harness.workspace import WorkspaceError, clip
-from toolkit.sessions import Run
+from toolkit.harness.sprints import Approach, FeatureList, Sprint, refine_or_pivot
+from toolkit.harness.turns import Turn
+from toolkit.harness.verify import CriterionVerdict, all_pass, check_grade, decide_verdicts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Findings:
     """What a round has shown."""
 
-    refused: str
+    refused: str = ""
     """Why what the Generator wrote was not taken; empty where it was."""
-    objections: dict[str, tuple[str, ...]]
-    """Of the roles beside the three, by their names."""
-    verdicts: tuple[CriterionVerdict, ...]
+    is_changed: bool = False
+    """Whether anything is built that was not there before the sprint."""
+    verdicts: tuple[CriterionVerdict, ...] = ()
+    regressions: dict[str, str] = field(default_factory=dict)
+    """Criteria of earlier sprints that no longer hold, as ``2/totals``, and why."""
+    objections: Objections = field(default_factory=dict)
+    """Of the roles beside the three."""
+
+    def passes(self, contract: Contract) -> bool:
+        """Whether the sprint has passed: each criterion, now and of before, and nobody objects."""
+        is_clear = not self.regressions and not self.objections
+        return is_clear and all_pass(contract, self.verdicts)
 
     @property
     def open(self) -> frozenset[str]:
-        """The criteria that do not pass, and the roles that object."""
+        """What keeps the sprint from passing."""
         criteria = {word.criterion for word in self.verdicts if word.verdict != "pass"}
-        return frozenset(criteria | self.objections.keys())
+        return frozenset(criteria | self.regressions.keys() | self.objections.keys())
 
 
-async def build_until_it_passes(site: Site, sprint: Sprint, contract: Contract) -> int:
-    """The number of the round after which all holds. Raises Stop where there is none."""
-    open_so_far: list[frozenset[str]] = []
-    rounds = site.turns.budget.rounds
-    for number in range(1, rounds + 1):
-        place = Place(number, sprint.folder)
-        findings = await _round(site, contract, place)
-        if all_pass(contract, findings.verdicts) and not findings.objections:
-            _keep(site, place, findings, None)
-            return number
-        open_so_far.append(findings.open)
-        approach = refine_or_pivot(open_so_far)
-        _keep(site, place, findings, approach)
-        if approach == "pivot":
-            open_so_far.clear()
-            site.workspace.begin_again()
-    raise Stop("failed", f"{rounds} rounds are used up and criteria are open")
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """The rounds of one sprint."""
 
+    site: Site
+    sprint: Sprint
+    contract: Contract
+    features: FeatureList
+    earlier: Sequence[tuple[Sprint, Contract]] = ()
+    """The sprints that have passed: what they promised must go on holding."""
 
-async def _round(site: Site, contract: Contract, place: Place) -> Findings:
-    objections: dict[str, tuple[str, ...]] = {}
-    await _hear(site, "before_build", contract, place, objections)
-    refused = await _build(site, contract, place)
-    await _hear(site, "after_build", contract, place, objections)
-    verdicts = await _judge(site, contract, place)
-    await _hear(site, "judge", contract, place, objections)
-    return Findings(refused, objections, verdicts)
+    async def until_it_passes(self) -> int:
+        """The number of the round after which all holds. Raises Stop where there is none."""
+        rounds = self.site.turns.budget.rounds
+        open_so_far: list[frozenset[str]] = []
+        for number in range(1, rounds + 1):
+            place = Place(number, self.sprint.folder)
+            findings = await self._round(place)
+            if findings.passes(self.contract):
+                await self._keep(place, findings, None)
+                return number
+            open_so_far.append(findings.open)
+            approach = refine_or_pivot(open_so_far)
+            await self._keep(place, findings, approach)
+            if approach == "pivot":
+                open_so_far.clear()
+                self.site.workspace.begin_again()
+        raise Stop("failed", f"{rounds} rounds are used up and criteria are open")
 
+    async def _round(self, place: Place) -> Findings:
+        findings = Findings()
+        await self._hear("before_build", place, findings)
+        await self._build(place, findings)
+        await self._hear("after_build", place, findings)
+        await self._judge(place, findings)
+        await self._hear("judge", place, findings)
+        return findings
 
-async def _hear(
-    site: Site, step: Step, contract: Contract, place: Place, objections: dict[str, tuple[str, ...]]
-) -> None:
-    """Ask the roles beside the three at `step`, and add what they object."""
-    for role in site.crew.others(step):
-        objected = await hear_one(site, role, step, contract, place)
-        if objected:
-            objections[role.name] = objections.get(role.name, ()) + objected
+    async def _hear(self, step: Any, place: Place, findings: Findings) -> None:
+        heard = await hear_others(self.site, step, place, self.contract)
+        for role, objections in heard.items():
+            findings.objections[role] = findings.objections.get(role, ()) + objections
 
+    async def _build(self, place: Place, findings: Findings) -> None:
+        """Write what the Generator answers."""
+        async with self.site.turn("build", place) as turn:
+            self._stands(place)
+            build = await turn.ask(Build)
+            workspace = turn.workspace
+            findings.refused = await write_files(turn, build.files, "")
+            findings.is_changed = workspace.is_changed
+            words = _in_words(build.handoff)
+            notes = workspace.read("progress.md")
+            workspace.write("progress.md", f"{notes}## {self._title(place)}\n{words}\n")
+            workspace.write("handoff.json", build.handoff.model_dump())
+            await turn.say(words)
 
-async def hear_one(
-    site: Site, role: Role, step: Step, contract: Contract | None, place: Place
-) -> tuple[str, ...]:
-    """What one role beside the three objects. Its files and its answer are kept."""
-    async with site.turns.turn(role) as run:
-        if contract:
-            site.workspace.freeze(contract, place.folder)
-        notes = await site.turns.ask(role, step, place, Notes, run)
-        name = f"{place.folder}notes/{role.name}-{step}-{place.number}"
-        site.workspace.write(f"{name}.json", notes.model_dump(mode="json"))
-        objections = notes.objections
-        refused = _write(site, role, notes.files, name)
-        if refused:
-            objections += (refused,)
-        for file in notes.files:
-            await _log_file(run, file, place.number, refused)
-        await run.write(" ".join(objections) or "No objection.")
-    return objections
+    def _stands(self, place: Place) -> None:
+        """Raise ContractError or Stop where the contract or the feature list was changed."""
+        self.site.workspace.freeze(self.contract, place.folder)
+        self.features.check()
 
+    def _title(self, place: Place) -> str:
+        if self.sprint.feature:
+            return f"Sprint {self.sprint.number} ({self.sprint.feature}), round {place.number}"
+        return f"Round {place.number}"
 
-def _write(site: Site, role: Role, files: tuple[TextFile, ...], folder: str) -> str:
-    """Write what a role answers to where its tools let it. Returns why it was refused; empty where
-    it was not.
-    """
-    try:
-        if "write" in role.tools:
-            site.workspace.lay(files)
-        elif files:
-            site.workspace.lay_beside(folder, files)
-    except WorkspaceError as error:
-        return str(error)
-    return ""
+    async def _judge(self, place: Place, findings: Findings) -> None:
+        """Run the checks, hear the Evaluator, and decide."""
+        async with self.site.turn("judge", place) as turn:
+            self._stands(place)
+            results, check_events = await run_checks(self.site, self.contract, place, turn.run)
+            judged = await turn.ask(Assessment)
+            findings.verdicts = decide_verdicts(
+                self.contract, results, judged.verdicts, findings.is_changed
+            )
+            findings.regressions = await self._regressions(turn)
+            await self._log_verdicts(turn, findings.verdicts, check_events)
+            await turn.say(_open_criteria(findings.verdicts) or "All criteria hold.")
 
+    async def _regressions(self, turn: Turn) -> dict[str, str]:
+        """The criteria of earlier sprints that no longer hold, and why."""
+        broken = {}
+        for sprint, contract in self.earlier:
+            again = Place(turn.number, f"{turn.place.folder}earlier/{sprint.number}/")
+            results, _ = await run_checks(self.site, contract, again, turn.run, sprint.number)
+            for criterion in contract.criteria:
+                grade, why = check_grade(results.get(criterion.id))
+                if grade != "pass":
+                    broken[f"{sprint.number}/{criterion.id}"] = why
+        return broken
 
-async def _build(site: Site, contract: Contract, place: Place) -> str:
-    """Write what the Generator answers. Returns why it was refused, which it can mend; empty where
-    it was not.
-    """
-    generator = site.crew.at("build")
-    async with site.turns.turn(generator) as run:
-        site.workspace.freeze(contract, place.folder)
-        build = await site.turns.ask(generator, "build", place, Build, run)
-        refused = _write(site, generator, build.files, "")
-        for file in build.files:
-            await _log_file(run, file, place.number, refused)
-        _note_progress(site, place, build.handoff)
-        await run.write(_in_words(build.handoff))
-    return refused
+    async def _log_verdicts(
+        self, turn: Turn, verdicts: tuple[CriterionVerdict, ...], check_events: dict[str, str]
+    ) -> None:
+        so_far = turn.turns.so_far
+        turn.turns.so_far = replace(so_far, rounds=so_far.rounds + 1, verdicts=verdicts)
+        for verdict in verdicts:
+            origin = {
+                "round": turn.number,
+                "sprint": self.sprint.number,
+                "check_event": check_events[verdict.criterion],
+                "contract": self.contract.sha256,
+            }
+            await turn.run.append("verdict", asdict(verdict) | origin)
 
+    async def _keep(self, place: Place, findings: Findings, approach: Approach | None) -> None:
+        """Write the findings for whoever builds next, with how to go on.
 
-def _note_progress(site: Site, place: Place, handoff: HandOff) -> None:
-    notes = site.workspace.read("progress.md")
-    notes += f"## {place.folder}Round {place.number}\n{_in_words(handoff)}\n"
-    site.workspace.write("progress.md", notes)
-    site.workspace.write("handoff.json", handoff.model_dump())
+        The files of their evidence are in the events alone: no question may change with them.
+        """
+        site = self.site
+        record = asdict(findings) | {"approach": approach}
+        for verdict in record["verdicts"]:
+            del verdict["evidence"]
+        name = f"{place.folder}findings/round-{place.number}"
+        site.workspace.write(f"{name}.json", record)
+        await site.turns.commit(site.crew.at("judge").name, name)
 
 
 def _in_words(handoff: HandOff) -> str:
@@ -134,53 +167,7 @@ def _in_words(handoff: HandOff) -> str:
     return "".join(lines)
 
 
-async def _judge(site: Site, contract: Contract, place: Place) -> tuple[CriterionVerdict, ...]:
-    """Run the checks, hear the Evaluator, and decide."""
-    evaluator = site.crew.at("judge")
-    async with site.turns.turn(evaluator) as run:
-        site.workspace.freeze(contract, place.folder)
-        results, check_events = await run_checks(site, contract, place, run)
-        judged = await site.turns.ask(evaluator, "judge", place, Assessment, run)
-        is_changed = site.workspace.is_changed
-        verdicts = decide_verdicts(contract, results, judged.verdicts, is_changed)
-        rounds = site.turns.so_far.rounds + 1
-        site.turns.so_far = replace(site.turns.so_far, rounds=rounds, verdicts=verdicts)
-        for verdict in verdicts:
-            origin = {
-                "round": place.number,
-                "check_event": check_events[verdict.criterion],
-                "contract": contract.sha256,
-            }
-            await run.append("verdict", asdict(verdict) | origin)
-        await run.write(_open_criteria(verdicts) or "All criteria hold.")
-    return verdicts
-
-
-def _keep(site: Site, place: Place, findings: Findings, approach: Approach | None) -> None:
-    """Write the findings for whoever builds next, with how to go on.
-
-    The files of their evidence are in the events alone: no question may change with them.
-    """
-    record: dict[str, Any] = asdict(findings)
-    for verdict in record["verdicts"]:
-        del verdict["evidence"]
-    record["approach"] = approach
-    site.workspace.write(f"{place.folder}findings/round-{place.number}.json", record)
-
-
-async def _log_file(run: Run, file: TextFile, number: int, refused: str) -> None:
-    """Append the writing of a file as a call of a tool, which is what it is to a reader."""
-    arguments = {
-        "path": file.path,
-        "content": clip(file.content),
-        "round": number,
-    }
-    call_id = await run.call_tool("write_file", arguments)
-    result = refused or f"{len(file.content)} characters written"
-    await run.tool_result(call_id, result, bool(refused))
-
-
-def _open_criteria(verdicts: tuple[CriterionVerdict, ...]) -> str:
+def _open_criteria(verdicts: Sequence[CriterionVerdict]) -> str:
     """A sentence for each criterion that does not pass."""
     sentences = []
     for verdict in verdicts:

@@ -1,10 +1,12 @@
 """Site: what all steps of one run of a build share."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from toolkit.harness.roles import Crew
+from toolkit.harness.control import Gate
+from toolkit.harness.roles import Crew, Place, Step
 from toolkit.harness.sandbox import Sandbox
-from toolkit.harness.turns import Turns
+from toolkit.harness.turns import Turn, Turns
 from toolkit.harness.workspace import Workspace
 from toolkit.sessions import Session
 
@@ -18,3 +20,15 @@ class Site:
     session: Session
     turns: Turns
     sandbox: Sandbox
+    gate: Gate | None
+    gate_s: float
+
+    def turn(self, step: Step, place: Place) -> AbstractAsyncContextManager[Turn]:
+        """A turn of the one role that a build needs at `step`."""
+        return self.turns.turn(self.crew.at(step), step, place)
+
+    async def wait_at(self, gate: Gate, question: str) -> None:
+        """Wait for a person's yes where the build waits at this `gate`. Raises Stop without one."""
+        if gate == self.gate:
+            control = self.turns.control
+            await self.turns.bounded(control.approved(question, self.gate_s))

@@ -2,7 +2,6 @@
 context.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,11 @@ from filelock import FileLock, Timeout
 from toolkit.errors import UsageError
 from toolkit.harness.contract import Contract, ContractError, read_contract
 from toolkit.harness.contract_checks import TextFile
-from toolkit.records import fingerprint, read_text, write_whole
+from toolkit.harness.written import Written, digest
+from toolkit.records import read_text, write_whole
 
 SHOWN_CHARS = 20_000
 BUILD_CHARS = 300_000
-WRITTEN = "written.json"
 
 
 class WorkspaceError(UsageError):
@@ -68,20 +67,6 @@ def lay_files(folder: Path, files: Sequence[TextFile]) -> None:
         ) from None
 
 
-def digest(folder: Path) -> str:
-    """The SHA-256 of all that is in `folder`: paths, contents, and where symbolic links lead."""
-    entries = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            entries.append((name, "link", str(path.readlink())))
-        elif path.is_file():
-            entries.append((name, "file", hashlib.sha256(path.read_bytes()).hexdigest()))
-        else:
-            entries.append((name, "folder", ""))
-    return fingerprint(entries)
-
-
 class Workspace:
     """A folder: goal.md, spec.md, proposals/, contract.json, progress.md, checks/, findings/,
     evidence/, journal.jsonl, build/.
@@ -96,9 +81,10 @@ class Workspace:
         self.path = Path(path).resolve()
         self.build = self.path / "build"
         self.attempt = self.path / "attempt"
-        self.journal = self.path / "journal.jsonl"
+        self._written = Written(self.path)
         self.kept: list[str] = []
         """What this object has put into edits/, as ``build in edits/1``."""
+        self._fresh: set[str] = set()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -126,19 +112,20 @@ class Workspace:
         if not start.exists():
             self.build.mkdir(parents=True, exist_ok=True)
             _copy(self.build, start)
-        self._remember(start)
+        self._written.note_folder(start)
         if self.attempt.exists():
             self._put_away(self.attempt, "attempt")
         _copy(start, self.attempt)
         if held != goal:
             self.write("goal.md", goal)
+        self._fresh.add("goal.md")
 
     def lay(self, files: Sequence[TextFile]) -> None:
         """Write `files` into attempt/. Raises WorkspaceError as `lay_files` does."""
         try:
             lay_files(self.attempt, files)
         finally:
-            self._remember(self.attempt)
+            self._written.note_folder(self.attempt)
 
     def lay_beside(self, folder: str, files: Sequence[TextFile]) -> None:
         """Write `files` into a folder of the workspace itself. Raises WorkspaceError likewise."""
@@ -148,24 +135,40 @@ class Workspace:
             _confined(inside, file.path)
             self.write(f"{folder}/{file.path}", file.content)
 
+    def begin_sprint(self) -> None:
+        """Remember the attempt as it is: a pivot begins again from there."""
+        base = self.path / "sprint"
+        shutil.rmtree(base, ignore_errors=True)
+        _copy(self.attempt, base)
+
     def begin_again(self) -> None:
         """Put the attempt back to where its sprint began."""
         self._put_away(self.attempt, "attempt")
-        _copy(self.path / "start", self.attempt)
+        _copy(self.path / "sprint", self.attempt)
 
     @property
     def is_changed(self) -> bool:
-        """Whether attempt/ is something else than it began as."""
-        return digest(self.attempt) != digest(self.path / "start")
+        """Whether the attempt is something else than its sprint began as."""
+        return digest(self.attempt) != digest(self.path / "sprint")
 
-    def adopt(self) -> None:
+    def adopt(self, is_last: bool = True) -> None:
         """Make the attempt, all of which has passed, the build. A kill leaves the old one or the
         new one, whole.
+
+        A run that plays back an earlier one comes to builds that stood here before. Before the last
+        one, what came after them stays, unless somebody has changed it.
         """
-        self._remember(self.attempt)
+        is_further_on = self.build.exists() and self._written.was_build(self.build)
+        if not is_last and is_further_on and self._written.was_build(self.attempt):
+            return
+        self._written.note_folder(self.attempt, as_build=True)
+        draft = self.path / "build.next"
+        if draft.exists():
+            shutil.rmtree(draft)
+        shutil.copytree(self.attempt, draft, symlinks=True)
         if self.build.exists():
             self.build.rename(self._before)
-        self.attempt.rename(self.build)
+        draft.rename(self.build)
         self._end_swap()
 
     @property
@@ -186,7 +189,7 @@ class Workspace:
         """Remove a `folder` that holds what was made here; keep it in edits/ where somebody has
         changed it since.
         """
-        if digest(folder) in self._written()["folders"]:
+        if self._written.made(folder):
             shutil.rmtree(folder)
         else:
             self._keep(folder, name)
@@ -201,18 +204,6 @@ class Workspace:
         path.rename(target)
         self.kept.append(f"{name} in edits/{number}")
 
-    def _written(self) -> dict[str, Any]:
-        """Digests of the folders that were made here, and of each file as last written here."""
-        written: dict[str, Any] = self.read(WRITTEN) or {"folders": [], "files": {}}
-        return written
-
-    def _remember(self, folder: Path) -> None:
-        written = self._written()
-        now = digest(folder)
-        if now not in written["folders"]:
-            written["folders"].append(now)
-            write_whole(self.path / WRITTEN, json.dumps(written))
-
     def write(self, name: str, value: Any) -> None:
         """Write a file of the workspace itself in one step: text as it is, all else as JSON.
 
@@ -222,17 +213,23 @@ class Workspace:
         if not isinstance(value, str):
             text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
         path = self.path / name
-        new = hashlib.sha256(text.encode()).hexdigest()
-        written = self._written()
-        last = written["files"].get(name)
-        if path.is_file():
-            now = hashlib.sha256(path.read_bytes()).hexdigest()
-            if now not in (new, last):
-                self._keep(path, name.replace("/", "-"))
-        if last != new:
-            written["files"][name] = new
-            write_whole(self.path / WRITTEN, json.dumps(written))
+        content = text.encode()
+        is_same = path.is_file() and path.read_bytes() == content
+        if not is_same and not self.is_as_written(name):
+            self._keep(path, name.replace("/", "-"))
+        self._written.note_file(name, content)
         write_whole(path, text)
+        self._fresh.add(name)
+
+    def take_fresh(self) -> set[str]:
+        """The names of the files that were written since this was last asked."""
+        fresh = self._fresh
+        self._fresh = set()
+        return fresh
+
+    def is_as_written(self, name: str) -> bool:
+        """Whether a file is as it was written here, or is not there."""
+        return self._written.is_ours(name)
 
     def read(self, name: str) -> Any:
         """A file of the workspace: the value of a ``.json``, the text of any other; None where
@@ -280,6 +277,7 @@ class Workspace:
             raise ContractError(
                 f"{path}: another contract than both signed now; a new goal needs a new folder"
             )
+        self._fresh.add(name)
 
 
 def _as_lines(text: str) -> list[str]:

@@ -116,6 +116,14 @@ class Tape(Model):
         """How many replies it knows."""
         return len(self._known)
 
+    def key(self, request: Request) -> str:
+        """What `request` is known by: equal requests have equal keys."""
+        return self._find(request)[0]
+
+    def holds(self, key: str) -> bool:
+        """Whether it has the reply to the request of this key."""
+        return key in self._known
+
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """The words, in one piece where they are played back, and at the end the whole Reply."""
         key, body = self._find(request)
