@@ -128,7 +128,7 @@ async def anxiety(seed, counted):
         combinations(found.policies, 2), found.between_policies(), strict=True
     ):
         earlier, later = [worker.chance(policy) for policy in pair]
-        counted.cover("between policies", bounds(difference), later - earlier)
+        counted.cover("between policies", bounds(difference), earlier - later)
     calm = SimulatedWorker(0.03, 0.03, emptied_to={}, seed=seed)
     null = await measure_finishing(calm, policies=("none", "reset"))
     ratio = null.hazard_ratio("none")

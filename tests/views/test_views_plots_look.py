@@ -20,14 +20,28 @@ from toolkit.evals import (
     corrected_rate,
 )
 from toolkit.evals.labels.codebook import Codebook
+from toolkit.harness.experiments import (
+    POLICIES,
+    Artefact,
+    ContextRot,
+    PairedReview,
+    Probe,
+    Recalled,
+    Review,
+    ablation_of,
+    trap_of,
+)
+from toolkit.harness.experiments.ablation import FULL
 from toolkit.look import INKS, SIZES
 from toolkit.render import document, drawing, figure
 from toolkit.sessions.lab import Fault
 from toolkit.traces import Step, Trace
 from toolkit.views import (
+    plot_ablation,
     plot_agreement,
     plot_alignment,
     plot_comparisons,
+    plot_context_rot,
     plot_corrected,
     plot_critiques,
     plot_delivery,
@@ -40,6 +54,7 @@ from toolkit.views import (
     plot_saturation,
     plot_tokens,
     plot_transitions,
+    plot_trap,
     plot_versions,
     plot_widths,
 )
@@ -118,6 +133,40 @@ def broken_rules():
     return pd.DataFrame(rows, columns=["trace_id", "scorer", "value"], dtype=object)
 
 
+def reviewed():
+    """A trap in which self-review passes two defects in three, and another one in three."""
+    pairs = []
+    for at in range(30):
+        defect = "a planted defect" if at < 18 else ""
+        own = Review(at % 3 > 0, source="simulated", cost_usd=0.02)
+        other = Review(at % 3 > 1, source="simulated", cost_usd=0.05)
+        pairs.append(PairedReview(Artefact(f"a{at}", "", defect), own, other))
+    return trap_of(pairs)
+
+
+def ablated():
+    """A harness in which each component is worth another part of the pass rate."""
+    results = {}
+    for arm, modulus in {FULL: 9, "separate evaluator": 2, "sprints": 8, "planner": 4}.items():
+        results[arm] = []
+        for at in range(80):
+            passed = at * 7 % 10 % modulus > 0
+            trial = TrialResult(f"t{at}", 0, "scored", passed=passed, source="simulated")
+            results[arm].append(trial)
+    return ablation_of(results, 0.1, 5.0)
+
+
+def forgotten():
+    """Recall that falls with the fill, under each policy."""
+    answers = []
+    for number, policy in enumerate(POLICIES):
+        for at in range(60):
+            fill = at % 3 / 2
+            recalled = at * 7 % 10 > 3 * fill * (2 - number)
+            answers.append((Probe(policy, fill, 0.5, at // 3), Recalled(recalled, 0, "simulated")))
+    return ContextRot(tuple(answers))
+
+
 def every_plot(folder):
     alignment = aligned()
     ratings = pd.DataFrame(
@@ -150,12 +199,16 @@ def every_plot(folder):
         "rules": lambda ax=None: plot_rules(failed, broken_rules(), ax),
         "transitions": lambda ax=None: plot_transitions(failed, ax),
         "failing": lambda ax=None: plot_failing_steps(failed, {"t0": "s1", "t1": "s12"}, ax),
+        "trap": lambda ax=None: plot_trap(reviewed(), ax),
+        "ablation": lambda ax=None: plot_ablation(ablated(), ax),
+        "context rot": lambda ax=None: plot_context_rot(forgotten(), ax=ax),
         "saturation": lambda ax=None: plot_saturation(saturated(folder), ax),
     }
 
 
 NAMES = "alignment rates versions agreement corrected widths critiques delivery loss tokens".split()
 NAMES += ["lengths", "saturation", "transitions", "failing", "pass^k", "comparisons", "rules"]
+NAMES += ["trap", "ablation", "context rot"]
 
 
 WIDTHS = {"notebook": 720, "page": 848, "phone": 358}

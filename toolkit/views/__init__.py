@@ -10,7 +10,8 @@ your own begins with `Panel`. Eval the eval: `plot_alignment`, `plot_rates`, `pl
 `plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`.
 Resilient delivery: `plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are:
 `plot_lengths`; what follows what in them, where they fail, and which rules they break:
-`plot_transitions`, `plot_failing_steps`, `plot_rules`. In a notebook, end the cell with
+`plot_transitions`, `plot_failing_steps`, `plot_rules`. What a harness's parts are worth:
+`plot_trap`, `plot_ablation`, `plot_context_rot`. In a notebook, end the cell with
 ``plot_topics(topic_map).figure``: it follows the theme.
 
 >>> from toolkit.traces import Step, Trace
@@ -33,9 +34,11 @@ WHERE = {
     "RubricPanel": "panels.rubric",
     "SessionPanel": "panels.session",
     "TraceBrowser": "panels.browse",
+    "plot_ablation": "plots.ablation",
     "plot_agreement": "plots.agreement",
     "plot_alignment": "plots.confusion",
     "plot_comparisons": "plots.comparisons",
+    "plot_context_rot": "plots.context_rot",
     "plot_corrected": "plots.correction",
     "plot_critiques": "plots.alignment",
     "plot_delivery": "plots.arrival",
@@ -50,6 +53,7 @@ WHERE = {
     "plot_tokens": "plots.delivery",
     "plot_topics": "plots.topics",
     "plot_transitions": "plots.transitions",
+    "plot_trap": "plots.trap",
     "plot_versions": "plots.alignment",
     "plot_widths": "plots.correction",
 }

@@ -145,16 +145,18 @@ class ContextAnxiety(Shown):
         return HazardRatio(policy, value, float(low), float(high), float(test.pvalue), near, far)
 
     def between_policies(self) -> list[Difference]:
-        """The share of early finishes of each policy less that of each earlier one; p is Holm's."""
+        """The share of sessions that work on to the end under each policy, less that under each
+        earlier one; p is Holm's.
+        """
         differences = []
         for earlier, later in combinations(self.policies, 2):
-            name = f"early finishes of {later} less those of {earlier}"
+            name = f"worked to the end under {later} against {earlier}"
             compared = compare(self._experiment(later), self._experiment(earlier))
             differences.append(replace(compared.passed_of_scored, name=name))
         return with_holm(differences)
 
     def _experiment(self, policy: Policy) -> Experiment:
-        """Sessions as trials, where to finish early is what counts."""
+        """Sessions as trials, which pass where they work on to the end."""
         results = []
         for session, worked in self._scored(policy):
             results.append(
@@ -162,7 +164,7 @@ class ContextAnxiety(Shown):
                     str(session.seed),
                     0,
                     "scored",
-                    passed=worked.finished_early,
+                    passed=not worked.finished_early,
                     source=worked.source,
                 )
             )

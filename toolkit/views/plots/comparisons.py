@@ -50,7 +50,7 @@ def plot_comparisons(comparisons: Mapping[Any, Comparison], ax: "Axes | None" = 
         _subtitle(margins) if rows else [],
     )
     if rows:
-        _draw_axis(ax, _reach(rows), margins)
+        draw_axis(ax, reach_of(rows), margins)
     return ax
 
 
@@ -70,7 +70,7 @@ def _subtitle(margins: list[float]) -> list[str]:
     return lines
 
 
-def _reach(rows: list[Row]) -> float:
+def reach_of(rows: list[Row]) -> float:
     """How far the axis goes to either side."""
     reach = LEAST_REACH
     for row in rows:
@@ -80,7 +80,7 @@ def _reach(rows: list[Row]) -> float:
     return ROOM * reach
 
 
-def _draw_axis(ax: "Axes", reach: float, margins: list[float]) -> None:
+def draw_axis(ax: "Axes", reach: float, margins: list[float]) -> None:
     """The axis of differences, with a line where nothing differs, and one at each margin."""
     ax.set_xlim(-reach, reach)
     ax.set_xticks([tick for tick in TICKS if abs(tick) < reach])
