@@ -8,10 +8,13 @@ import os
 from shutil import copytree
 
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from toolkit.assess import Need, assess, gather
 from toolkit.assess.build import FILE_BYTES, read_build
 from toolkit.assess.gather import CAPABILITIES
+from toolkit.assess.measurements import MEASUREMENTS
+from toolkit.assess.rules import standing
 from toolkit.errors import UsageError
 from toolkit.evals import Label, LabelStore
 from toolkit.harness import run_demo
@@ -77,6 +80,24 @@ def test_of_two_saved_audits_the_newer_counts_and_the_older_is_named(tmp_path):
     evidence = gather(tmp_path)
     assert evidence.facts.survives == "yes"
     assert any("b.json: an older audit" in problem for problem in evidence.problems)
+
+
+@pytest.mark.parametrize(("n", "failed", "need"), [(2, 1, Need.LIKELY), (20, 10, Need.NEEDED)])
+def test_few_labels_are_not_taken_for_a_high_share_of_failures(tmp_path, n, failed, need):
+    store = LabelStore(tmp_path / "labels.jsonl", make=True)
+    for number in range(n):
+        verdict = "fail" if number < failed else "pass"
+        store.add(Label(f"t{number}", "ada", verdict, "It is so."))
+    evidence = gather(tmp_path)
+    assert evidence.facts.n_failed == failed
+    assert standing("evals", evidence.facts).need == need
+
+
+def test_the_half_of_twenty_that_could_turn_out_has_the_bound_that_it_would_have(tmp_path):
+    results = [result for each in MEASUREMENTS for result in each.results]
+    changes = next(each.changes for each in results if "n_failed" in each.changes)
+    low, _ = proportion_confint(changes["n_failed"], changes["n_decided"], method="wilson")
+    assert changes["share_failing"] == pytest.approx(low, abs=0.005)
 
 
 @pytest.mark.parametrize(

@@ -193,14 +193,14 @@ RULES = (
         ),
         "it goes to production, and {f.raters} fail {f.n_failed} of {f.n_decided} traces "
         "({f.share_failing:.0%} at least)",
-        ("n_failed", "production"),
+        ("share_failing", "production"),
     ),
     Rule(
         "evals",
         Need.NEEDED,
         lambda f: f.share_failing >= OFTEN and f.phase is not None and f.phase < 3,
         "{f.raters} fail {f.n_failed} of {f.n_decided} traces ({f.share_failing:.0%} at least)",
-        ("n_failed",),
+        ("share_failing",),
     ),
     Rule(
         "evals",
