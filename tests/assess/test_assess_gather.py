@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_there_loses_nothing_that_was_said(tmp_path):
 def test_an_empty_folder_is_no_evidence_of_a_low_phase(tmp_path):
     evidence = gather(tmp_path)
     assert evidence.facts.phase is None
-    assert "no labels" in evidence.problems[0]
+    assert "begin by labelling" in evidence.problems[0]
 
 
 @pytest.mark.parametrize(

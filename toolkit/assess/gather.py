@@ -112,7 +112,8 @@ def _add_folder(gathered: _Gathered, folder: Path, count_simulated: bool) -> Non
         facts = {"phase": maturity.phase, **_facts_of_practice(practice)}
         gathered.add("measured", str(folder), facts)
     else:
-        gathered.problems.append(f"{folder}: no labels, traces, experiments or policies in it")
+        step = "begin by labelling traces: fieldbook lab --traces FILE"
+        gathered.problems.append(f"{folder}: nothing in it says whether answers are good; {step}")
     saved, problems = newest_audit(folder)
     gathered.problems += problems
     if saved:
