@@ -329,3 +329,39 @@ def shows_rates_without_the_free(
         if not near(given[0], rates[0]) or not near(given[1], rates[1]):
             return f"Not yet: {of}, the rates are {rates}; you gave {tuple(given)}."
     return "Right: what has no verdict is no pass, and the free cases no longer hide in the rate."
+
+
+@marked
+def knows_what_an_audit_could_change(answer: Callable[[Any], bool]) -> str:
+    """Notebook 12: `answer(facts)` says whether a result of an audit would change which framework
+    comes first.
+    """
+    from toolkit.assess import Facts
+
+    teams = {
+        "nobody knows anything": (Facts(), True),
+        "one device, drops are tolerated, and nobody controls it": (
+            Facts(devices=1, tolerates_drops=True, live_control=False, phase=0),
+            False,
+        ),
+        "its contract was edited, and nobody ships it": (
+            Facts(contract_kept=False, tolerates_drops=True),
+            False,
+        ),
+        "evals are needed, and nobody knows whether answers survive": (
+            Facts(phase=1, share_failing=0.3, run_minutes=5),
+            True,
+        ),
+        "the audit was made, and a cut answer is lost": (
+            Facts(survives="no", goes_on="no", devices=2, phase=3, run_minutes=5),
+            True,
+        ),
+    }
+    for team, (facts, wanted) in teams.items():
+        given = answer(facts)
+        if not isinstance(given, bool):
+            return f"Not yet: the answer is True or False, and yours is a {type(given).__name__}."
+        if given != wanted:
+            could = "could" if wanted else "could not"
+            return f"Not yet: where {team}, an audit {could} change the answer; you say {given}."
+    return "Right: a measurement is worth its price where one of its results changes what you do."

@@ -8,10 +8,13 @@ import os
 from shutil import copytree
 
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from toolkit.assess import Need, assess, gather
 from toolkit.assess.build import FILE_BYTES, read_build
 from toolkit.assess.gather import CAPABILITIES
+from toolkit.assess.measurements import MEASUREMENTS
+from toolkit.assess.rules import standing
 from toolkit.errors import UsageError
 from toolkit.evals import Label, LabelStore
 from toolkit.harness import run_demo
@@ -79,6 +82,24 @@ def test_of_two_saved_audits_the_newer_counts_and_the_older_is_named(tmp_path):
     assert any("b.json: an older audit" in problem for problem in evidence.problems)
 
 
+@pytest.mark.parametrize(("n", "failed", "need"), [(2, 1, Need.LIKELY), (20, 10, Need.NEEDED)])
+def test_few_labels_are_not_taken_for_a_high_share_of_failures(tmp_path, n, failed, need):
+    store = LabelStore(tmp_path / "labels.jsonl", make=True)
+    for number in range(n):
+        verdict = "fail" if number < failed else "pass"
+        store.add(Label(f"t{number}", "ada", verdict, "It is so."))
+    evidence = gather(tmp_path)
+    assert evidence.facts.n_failed == failed
+    assert standing("evals", evidence.facts).need == need
+
+
+def test_the_half_of_twenty_that_could_turn_out_has_the_bound_that_it_would_have(tmp_path):
+    results = [result for each in MEASUREMENTS for result in each.results]
+    changes = next(each.changes for each in results if "n_failed" in each.changes)
+    low, _ = proportion_confint(changes["n_failed"], changes["n_decided"], method="wilson")
+    assert changes["share_failing"] == pytest.approx(low, abs=0.005)
+
+
 @pytest.mark.parametrize(
     "broken", ["{", '{"url": "x", "findings": 3}', '{"url": "x", "findings": [1]}', "\x00" * 9]
 )
@@ -101,7 +122,7 @@ def test_a_folder_that_is_not_there_loses_nothing_that_was_said(tmp_path):
 def test_an_empty_folder_is_no_evidence_of_a_low_phase(tmp_path):
     evidence = gather(tmp_path)
     assert evidence.facts.phase is None
-    assert "no labels" in evidence.problems[0]
+    assert "begin by labelling" in evidence.problems[0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Each of the nine exercises accepts its right answer, and says to wrong ones what they get wrong."""
+"""Each of the ten exercises accepts its right answer, and says to wrong ones what they get wrong."""
 
 import asyncio
 import inspect
@@ -9,6 +9,7 @@ from pathlib import Path
 import checks
 import pytest
 
+from toolkit.assess import Evidence, assess
 from toolkit.evals import Criterion, Score
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -67,6 +68,13 @@ def last_snapshot_wins(events):
 def failed_most_first(frame):
     failed = frame[(frame["tool_errors"] > 0).fillna(False)]
     return list(failed.sort_values("tool_errors", ascending=False)["id"])
+
+
+def worth_an_audit(facts):
+    now = assess(Evidence(facts)).answer
+    names = ["survives", "resumes", "shared", "goes_on", "terminal"]
+    could_be = [replace(facts, **dict.fromkeys(names, verdict)) for verdict in ("yes", "no")]
+    return any(assess(Evidence(each)).answer != now for each in could_be)
 
 
 def rate(labels):
@@ -209,6 +217,15 @@ EXERCISES = {
             (all_text, "come again"),
             (deltas_once, "a snapshot comes"),
             (last_snapshot_wins, "come again"),
+        ],
+    ),
+    checks.knows_what_an_audit_could_change: (
+        "12",
+        worth_an_audit,
+        [
+            (lambda facts: True, "could not change the answer; you say True"),
+            (lambda facts: facts.survives is None, "drops are tolerated"),
+            (lambda facts: assess(Evidence(facts)).answer, "yours is a str"),
         ],
     ),
 }

@@ -46,6 +46,13 @@ class KnownFact:
     source: str
     """As ``measured: audit.json`` or ``said: --devices``."""
 
+    @property
+    def value_words(self) -> str:
+        """The value as people read it."""
+        if isinstance(self.value, bool):
+            return "yes" if self.value else "no"
+        return f"{self.value:.3g}" if isinstance(self.value, float) else str(self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
@@ -120,7 +127,9 @@ class Assessment:
     def _standings_html(self) -> render.Html:
         rows = []
         for each in self.standings:
-            reasons = [render.tag("div", self.reason_with_origin(one)) for one in each.reasons]
+            reasons = []
+            for reason in each.reasons:
+                reasons.append(render.tag("div", self.reason_with_origin(reason)))
             rows.append((each.framework, each.need.words, render.fragment(*reasons)))
         return render.table(rows, ("framework", "", "because"))
 
@@ -135,7 +144,7 @@ class Assessment:
         )
 
     def _facts_html(self) -> render.Html:
-        rows = [(fact_words(fact.name), fact.value, fact.source) for fact in self.facts]
+        rows = [(fact_words(fact.name), fact.value_words, fact.source) for fact in self.facts]
         return render.details("What it rests on", render.table(rows, ("fact", "", "source")))
 
 

@@ -47,6 +47,8 @@ class Facts(Shown):
     """Traces that people passed or failed."""
     n_failed: int = 0
     """Of those, the ones that somebody failed."""
+    share_failing: float = 0.0
+    """The lower bound of the share of those (Wilson's at 95%)."""
     simulated: bool = False
     """Whether the labels behind these numbers are of simulated raters too."""
     n_weak_judges: int = 0
@@ -70,16 +72,6 @@ class Facts(Shown):
     def raters(self) -> str:
         """Who gave the labels."""
         return "simulated raters" if self.simulated else "people"
-
-    @property
-    def share_failing(self) -> float:
-        """The lower bound of the share of failing traces (95%, Wilson); 0 where nobody looked."""
-        if not self.n_failed:
-            return 0.0
-        from toolkit.evals.alignment.intervals import proportion
-
-        interval = proportion(self.n_failed, self.n_decided)
-        return interval[0] if interval else 0.0
 
 
 def fact_words(name: str) -> str:

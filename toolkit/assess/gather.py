@@ -112,7 +112,8 @@ def _add_folder(gathered: _Gathered, folder: Path, count_simulated: bool) -> Non
         facts = {"phase": maturity.phase, **_facts_of_practice(practice)}
         gathered.add("measured", str(folder), facts)
     else:
-        gathered.problems.append(f"{folder}: no labels, traces, experiments or policies in it")
+        step = "begin by labelling traces: fieldbook lab --traces FILE"
+        gathered.problems.append(f"{folder}: nothing in it says whether answers are good; {step}")
     saved, problems = newest_audit(folder)
     gathered.problems += problems
     if saved:
@@ -120,11 +121,15 @@ def _add_folder(gathered: _Gathered, folder: Path, count_simulated: bool) -> Non
 
 
 def _facts_of_practice(practice: "Practice") -> dict[str, Any]:
+    from toolkit.evals.alignment.intervals import proportion
+
     outcomes = {decision.outcome for decision in practice.decisions}
     gate = next((outcome for outcome in GRAVEST if outcome in outcomes), None)
     facts: dict[str, Any] = {"gate": gate}
-    if practice.n_decided:
+    interval = proportion(practice.n_failed, practice.n_decided)
+    if interval:
         facts |= {"n_decided": practice.n_decided, "n_failed": practice.n_failed}
+        facts["share_failing"] = interval[0]
         facts["simulated"] = practice.simulated or None
     if practice.weak_judges:
         facts["n_weak_judges"] = len(practice.weak_judges)

@@ -89,7 +89,7 @@ MEASUREMENTS = (
             Result(
                 "somebody reads twenty traces and fails half of them",
                 LABEL,
-                {"phase": 1, "n_decided": 20, "n_failed": 10},
+                {"phase": 1, "n_decided": 20, "n_failed": 10, "share_failing": 0.3},
             ),
         ),
     ),

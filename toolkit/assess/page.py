@@ -2,10 +2,9 @@
 
 import textwrap
 from collections.abc import Iterator
-from typing import Any
 
 from toolkit.assess.assessment import GLOSSES, Assessment
-from toolkit.assess.choice import Decider
+from toolkit.assess.choice import Change, Decider
 from toolkit.assess.facts import fact_words
 from toolkit.assess.rules import Standing
 
@@ -20,12 +19,13 @@ def page(found: Assessment) -> str:
         lines += _standing_lines(found, standing)
     if found.decider:
         lines += ["", *_decider_lines(found.decider)]
-    if found.would_change:
-        lines += ["", *_change_lines(found)]
+    others = [change for change in found.would_change if not _is_told(change, found.decider)]
+    if others:
+        lines += ["", *_change_lines(others)]
     if found.facts:
         lines += ["", "What it rests on", *_fact_lines(found)]
     for problem in found.evidence.problems:
-        lines += _wrapped(f"Not read: {problem}", "", "  ")
+        lines += _wrapped(f"Note: {problem}", "", "  ")
     return "\n".join(lines)
 
 
@@ -46,30 +46,31 @@ def _decider_lines(decider: Decider) -> Iterator[str]:
         yield f"  - {change.words}: {change.answer}"
 
 
-def _change_lines(found: Assessment) -> Iterator[str]:
+def _is_told(change: Change, decider: Decider | None) -> bool:
+    """Whether a change stands among the results of the decider."""
+    return decider is not None and change in decider.results
+
+
+def _change_lines(changes: list[Change]) -> Iterator[str]:
     yield "What would change this answer"
-    for change in found.would_change[:MOST_CHANGES]:
+    for change in changes[:MOST_CHANGES]:
         yield f"  - {change.words}: {change.answer}"
         yield f"      {change.command}"
-    n_more = len(found.would_change) - MOST_CHANGES
+    n_more = len(changes) - MOST_CHANGES
     if n_more > 0:
         yield f"  and {n_more} more, with --json"
 
 
 def _fact_lines(found: Assessment) -> Iterator[str]:
-    """The facts of each source, in one line."""
-    by_source: dict[str, list[str]] = {}
+    """What was said, and what was measured in each place, in a line each."""
+    facts_by_source: dict[str, list[str]] = {}
     for fact in found.facts:
-        words = f"{fact_words(fact.name)} {_in_words(fact.value)}"
-        by_source.setdefault(fact.source, []).append(words)
-    for source, facts in by_source.items():
-        yield from _wrapped(f"{source}: {', '.join(facts)}", "  - ", "      ")
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        source = found.evidence.sources[fact.name]
+        head = "said" if source.origin == "said" else f"measured in {source.where}"
+        words = f"{fact_words(fact.name)} {fact.value_words}"
+        facts_by_source.setdefault(head, []).append(words)
+    for head, facts in facts_by_source.items():
+        yield from _wrapped(f"{head}: {', '.join(facts)}", "  - ", "      ")
 
 
 def _wrapped(text: str, first: str, later: str) -> list[str]:

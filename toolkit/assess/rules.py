@@ -5,6 +5,7 @@ skip a framework skips it, whatever was measured; what nothing is known of is `N
 is not the same as good.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,6 +22,7 @@ whether a harness helps.
 SHORT_RUN_MINUTES = 20
 """Anthropic's example of a run that needed no harness took 20 minutes; that with one, 6 hours."""
 LONG_RUN_MINUTES = 60
+FACT = re.compile(r"\{[^}]*\}")
 OFTEN = 0.10
 """A share of failing traces that is worth a team's time, by its lower bound."""
 
@@ -62,6 +64,11 @@ class Rule:
     """A sentence, in which ``{f.devices}`` is a fact."""
     rests_on: tuple[str, ...]
     """The names of the facts that decide it."""
+
+    @property
+    def words(self) -> str:
+        """The sentence, with a gap for each fact."""
+        return FACT.sub("…", self.because)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,20 +200,20 @@ RULES = (
         ),
         "it goes to production, and {f.raters} fail {f.n_failed} of {f.n_decided} traces "
         "({f.share_failing:.0%} at least)",
-        ("n_failed", "production"),
+        ("share_failing", "production"),
     ),
     Rule(
         "evals",
         Need.NEEDED,
         lambda f: f.share_failing >= OFTEN and f.phase is not None and f.phase < 3,
         "{f.raters} fail {f.n_failed} of {f.n_decided} traces ({f.share_failing:.0%} at least)",
-        ("n_failed",),
+        ("share_failing",),
     ),
     Rule(
         "evals",
         Need.NEEDED,
         lambda f: f.n_weak_judges > 0,
-        "a judge scores whose agreement with people is not shown ({f.n_weak_judges} such)",
+        "judges score whose agreement with people is not shown (judges: {f.n_weak_judges})",
         ("n_weak_judges",),
     ),
     Rule(
@@ -256,20 +263,24 @@ RULES = (
         "harness",
         Need.NEEDED,
         lambda f: f.build == "open",
-        "{f.n_open} criteria are open after {f.n_rounds} rounds of a build",
+        "a build did not meet its contract (criteria open: {f.n_open}, rounds: {f.n_rounds})",
         ("build",),
     ),
     Rule(
         "harness",
         Need.NEEDED,
         lambda f: f.n_overruled > 0 and f.build != "complete",
-        "a role said pass where what was run did not ({f.n_overruled} times)",
+        "the Evaluator said pass where what was run did not (times: {f.n_overruled})",
         ("n_overruled",),
     ),
     Rule(
         "harness",
         Need.LIKELY,
-        lambda f: (f.run_minutes or 0) >= LONG_RUN_MINUTES and f.build is None,
+        lambda f: (
+            (f.run_minutes or 0) >= LONG_RUN_MINUTES
+            and f.build is None
+            and f.contract_kept is not False
+        ),
         "a run of {f.run_minutes:g} minutes, and nothing here says whether it holds together",
         ("run_minutes",),
     ),
@@ -277,7 +288,7 @@ RULES = (
         "harness",
         Need.HOLDS,
         lambda f: f.build == "complete" and f.contract_kept is True,
-        "a build met every criterion of its contract, after {f.n_rounds} rounds",
+        "a build met every criterion of its contract (rounds: {f.n_rounds})",
         ("build", "contract_kept"),
     ),
 )
