@@ -47,9 +47,9 @@ class Walk:
         self._address = address
         self._deadline = deadline
         self._on_their_way: set[Any] = set()
-        page.on("request", self._on_their_way.add)
-        page.on("requestfinished", self._on_their_way.discard)
-        page.on("requestfailed", self._on_their_way.discard)
+        page.on("request", lambda request: self._on_their_way.add(request))
+        page.on("requestfinished", lambda request: self._on_their_way.discard(request))
+        page.on("requestfailed", lambda request: self._on_their_way.discard(request))
         page.on("pageerror", lambda error: self._note(str(error)))
         page.on("console", lambda message: self._note_error(message.type, message.text))
 
