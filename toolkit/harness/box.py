@@ -162,7 +162,8 @@ class Box:
         files = self._files.enter_context(_standard_files())
         request_id, answer = self._ask(command, files, limits)
         server = Server(port, files, answer)
-        wait_for_port = ["python", "-c", WAIT_FOR_PORT, str(port)]
+        # isolated: a build may hold a socket.py
+        wait_for_port = ["python", "-I", "-c", WAIT_FOR_PORT, str(port)]
         waiter = asyncio.create_task(self.run(wait_for_port, ready_s))
         first: set[asyncio.Future[Any]] = {waiter, answer}
         try:

@@ -7,13 +7,26 @@ model's in it but commands, which run in a sandbox.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Discriminator
 
 from toolkit.shown import Shown
 
-STRICT = {"extra": "forbid", "allow_inf_nan": False}
+
+def _kind_is_asked_for(schema: dict[str, Any]) -> None:
+    """A check without its kind is none, so the schema that roles are given asks for it."""
+    if "kind" in schema["properties"]:
+        schema["required"] = ["kind", *schema.get("required", [])]
+
+
+STRICT = {
+    "extra": "forbid",
+    "allow_inf_nan": False,
+    "use_attribute_docstrings": True,  # the roles read what stands below a field
+    "json_schema_extra": _kind_is_asked_for,
+}
+"""How records are read that come from outside."""
 MAX_TIMEOUT_S = 60.0
 MAX_JSON_CHARS = 60_000
 """The size of a check without its files: it is handed to a program on its command line."""
@@ -167,7 +180,7 @@ class Browse(Shown):
     kind: Literal["browse"] = field(default="browse", kw_only=True)
     steps: tuple[Step, ...]
     timeout_s: float = MAX_TIMEOUT_S
-    """For all of them, the start of the browser included."""
+    """For all of them; the start of the browser does not count."""
 
     def fault(self) -> str | None:
         """Why it cannot be used; None where it can."""

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from toolkit.harness.checking.app import App, run_inside
-from toolkit.harness.checking.finding import Finding, as_file, unscored
+from toolkit.harness.checking.finding import SHOWN, Finding, as_file, unscored
 from toolkit.harness.contract_checks import Browse
 from toolkit.harness.evidence import MAX_FILE_BYTES, Grade
 from toolkit.harness.sandbox import BROWSER, Sandbox
@@ -101,7 +101,7 @@ def grade_report(check: Browse, report: Report) -> tuple[Grade, str]:
     for step in check.steps:
         if step.act == "picture" and step.target not in report.pictures:
             return "unscored", f"there is no picture {step.target!r}"
-    return "pass", "the check shows it"
+    return "pass", SHOWN
 
 
 def described(check: Browse, report: Report) -> list[str]:

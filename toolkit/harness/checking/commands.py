@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from toolkit.harness.box import CommandResult
-from toolkit.harness.checking.finding import Finding, as_file
+from toolkit.harness.checking.finding import SHOWN, Finding, as_file
 from toolkit.harness.contract_checks import Command
 from toolkit.harness.evidence import Grade
 from toolkit.harness.sandbox import Sandbox
@@ -13,6 +13,11 @@ from toolkit.harness.workspace import clip
 async def check_command(check: Command, sandbox: Sandbox, folder: Path) -> Finding:
     """Run the command on a copy of `folder`."""
     ended = await sandbox.run(check.argv, folder, check.files, check.timeout_s)
+    return command_finding(check, ended)
+
+
+def command_finding(check: Command, ended: CommandResult) -> Finding:
+    """How a command ended, graded."""
     grade, why = grade_command(check, ended)
     observed = {
         "exit_code": ended.exit_code,
@@ -44,4 +49,4 @@ def grade_command(check: Command, ended: CommandResult) -> tuple[Grade, str]:
     for text in check.stderr:
         if text not in ended.stderr:
             return "fail", f"{text!r} is not in its stderr"
-    return "pass", "the check shows it"
+    return "pass", SHOWN

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from toolkit.harness.checking.app import App, run_inside
-from toolkit.harness.checking.finding import Finding, as_file
+from toolkit.harness.checking.finding import SHOWN, Finding, as_file
 from toolkit.harness.contract_checks import Exchange, HttpRequest, Scalar
 from toolkit.harness.evidence import Grade
 from toolkit.harness.workspace import clip
@@ -69,7 +69,7 @@ def grade_answers(requests: Sequence[HttpRequest], answers: Sequence[Answer]) ->
         fault = _fault(request, answer)
         if fault:
             return "fail", f"{request.method} {request.path}: {fault}"
-    return "pass", "the check shows it"
+    return "pass", SHOWN
 
 
 def _fault(request: HttpRequest, answer: Answer) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from toolkit.harness.evidence import Grade
 
+SHOWN = "the check shows it"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

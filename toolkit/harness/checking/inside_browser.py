@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import ConsoleMessage, Locator, Page
 
 START_MS = 60_000
 STEP_S = 8.0
@@ -47,11 +47,11 @@ class Walk:
         self._address = address
         self._deadline = deadline
         self._on_their_way: set[Any] = set()
-        page.on("request", self._on_their_way.add)
-        page.on("requestfinished", self._on_their_way.discard)
-        page.on("requestfailed", self._on_their_way.discard)
+        page.on("request", lambda request: self._on_their_way.add(request))
+        page.on("requestfinished", lambda request: self._on_their_way.discard(request))
+        page.on("requestfailed", lambda request: self._on_their_way.discard(request))
         page.on("pageerror", lambda error: self._note(str(error)))
-        page.on("console", lambda message: self._note_error(message.type, message.text))
+        page.on("console", self._note_error)
 
     def take(self, step: dict[str, Any]) -> None:
         """Make one step. Raises StepFault, or an error of Playwright."""
@@ -121,10 +121,11 @@ class Walk:
         texts: Locator = scope.get_by_text(name, exact=True).filter(visible=True)
         with waiting_for("there is no such control"):
             named.or_(texts).first.wait_for(timeout=self._left_ms())
-        found = named if named.count() else texts
-        if found.count() > 1:
-            raise StepFault(f"{found.count()} controls are called so: say within which text")
-        return found
+        controls = named if named.count() else texts
+        n_controls = controls.count()
+        if n_controls > 1:
+            raise StepFault(f"{n_controls} controls are called so: say within which text")
+        return controls
 
     def _scope(self, step: dict[str, Any]) -> Any:
         """The page, or the innermost item of a list or row of a table that holds the text."""
@@ -153,9 +154,9 @@ class Walk:
             raise StepFault("the time for all steps is over")
         return min(STEP_S, left_s) * 1000
 
-    def _note_error(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self._note(text)
+    def _note_error(self, message: "ConsoleMessage") -> None:
+        if message.type == "error":
+            self._note(f"{message.location['url']}: {message.text}")
 
     def _note(self, text: str) -> None:
         if len(self.messages) < MAX_MESSAGES:
@@ -185,7 +186,8 @@ def why_not(walk: Walk, step: dict[str, Any]) -> str:
     except NotInTime:
         return "it could not be done in time"
     except Error as error:
-        return error.message.splitlines()[0][:MAX_WHY_CHARS]
+        first_line = error.message.splitlines()[0]
+        return first_line[:MAX_WHY_CHARS]
     return ""
 
 
@@ -199,10 +201,10 @@ def browse(page: "Page", question: dict[str, Any]) -> dict[str, Any]:
         if faults[-1]:
             break
     walk.take({"act": "picture", "target": "end"})
-    text = page.inner_text("body")[:MAX_TEXT_CHARS]
+    text = page.inner_text("body")
     return {
         "faults": faults,
-        "text": text,
+        "text": text[:MAX_TEXT_CHARS],
         "messages": walk.messages,
         "pictures": walk.pictures,
     }
@@ -224,4 +226,5 @@ def main(question: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]))))
+    question = json.loads(sys.argv[1])
+    print(json.dumps(main(question)))

@@ -13,26 +13,35 @@ from typing import Any
 MAX_BODY_BYTES = 1 << 18
 MAX_ERROR_CHARS = 300
 AGAIN_S = 0.05
+NOT_IN_TIME = "no answer in time"
 
 
 def send(port: int, request: dict[str, Any], deadline: float) -> dict[str, Any]:
     """The answer to a request, or its ``error``."""
-    left_s = max(0.001, deadline - time.monotonic())
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        return {"error": NOT_IN_TIME}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=left_s)
-    body = request.get("body")
-    headers = {} if body is None else {"Content-Type": request["content_type"]}
-    content = None if body is None else body.encode()
     try:
-        connection.request(request["method"], request["path"], content, headers)
+        connection.request(request["method"], request["path"], **content_of(request))
         response = connection.getresponse()
-        received = receive(response, deadline)
+        body = receive(response, deadline)
     except TimeoutError:
-        return {"error": "no answer in time"}
+        return {"error": NOT_IN_TIME}
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return {"error": f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS]}
+        fault = f"{type(error).__name__}: {error}"
+        return {"error": fault[:MAX_ERROR_CHARS]}
     finally:
         connection.close()
-    return {"status": response.status, "body": received.decode(errors="replace")}
+    return {"status": response.status, "body": body.decode(errors="replace")}
+
+
+def content_of(request: dict[str, Any]) -> dict[str, Any]:
+    """The body and the headers of a request that has them."""
+    body = request.get("body")
+    if body is None:
+        return {}
+    return {"body": body.encode(), "headers": {"Content-Type": request["content_type"]}}
 
 
 def receive(response: http.client.HTTPResponse, deadline: float) -> bytes:
@@ -49,14 +58,15 @@ def receive(response: http.client.HTTPResponse, deadline: float) -> bytes:
 
 def wait_until_ready(port: int, path: str, deadline: float) -> str:
     """Nothing once the path is answered with a status below 500; else what is wrong."""
-    while True:
-        answer = send(port, {"method": "GET", "path": path}, deadline)
+    request = {"method": "GET", "path": path}
+    fault = NOT_IN_TIME
+    while time.monotonic() < deadline:
+        answer = send(port, request, deadline)
+        fault = answer.get("error") or f"status {answer['status']}"
         if answer.get("status", 500) < 500:
             return ""
-        if time.monotonic() > deadline:
-            fault = f"status {answer['status']}" if "status" in answer else answer["error"]
-            return f"not ready: {fault}"
         time.sleep(AGAIN_S)
+    return f"not ready: {fault}"
 
 
 def main(question: dict[str, Any]) -> Any:
@@ -71,4 +81,5 @@ def main(question: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]))))
+    question = json.loads(sys.argv[1])
+    print(json.dumps(main(question)))

@@ -11,54 +11,62 @@ from pathlib import Path
 from typing import Any
 
 MAX_ROWS = 5_000
-TABLES = (
-    "select name from sqlite_schema where type = 'table' and name not like 'sqlite~_%' escape '~'"
-)
+MAX_FAULT_CHARS = 300
+TABLES = "select name from sqlite_schema where type = 'table' and name not glob 'sqlite_*'"
 
 
 def tables_of(path: Path) -> dict[str, Any]:
     """The rows of each table. Raises sqlite3.Error, and ValueError where there are too many."""
-    tables: dict[str, Any] = {}
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+    address = path.resolve().as_uri()
+    tables = {}
+    with closing(sqlite3.connect(f"{address}?mode=ro", uri=True)) as database:
+        database.row_factory = sqlite3.Row
         database.text_factory = lambda text: text.decode(errors="replace")
-        names = [name for (name,) in database.execute(TABLES)]
-        for name in names:
-            tables[name] = rows_of(database, name)
+        for row in database.execute(TABLES).fetchall():
+            tables[row["name"]] = rows_of(database, row["name"])
     return tables
 
 
 def rows_of(database: sqlite3.Connection, table: str) -> Any:
     """The rows of a table by their key, or in a list."""
-    quoted = '"' + table.replace('"', '""') + '"'
-    columns = database.execute(f"pragma table_info({quoted})").fetchall()
-    names = [column[1] for column in columns]
-    key = [column[1] for column in columns if column[5]]
+    escaped = table.replace('"', '""')
+    columns = database.execute(f'pragma table_info("{escaped}")')
+    keys = [column["name"] for column in columns if column["pk"]]
     rows = []
-    for values in database.execute(f"select * from {quoted} limit {MAX_ROWS + 1}"):
-        rows.append(dict(zip(names, map(plain, values), strict=True)))
-    if len(rows) > MAX_ROWS:
-        raise ValueError(f"table {table} has more than {MAX_ROWS:,} rows")
-    if len(key) != 1:
+    for row in database.execute(f'select * from "{escaped}"'):
+        rows.append(dict(row))
+        if len(rows) > MAX_ROWS:
+            raise ValueError(f"table {table} has more than {MAX_ROWS:,} rows")
+    if len(keys) != 1:
         return rows
-    keyed = {str(row[key[0]]): row for row in rows}
-    return keyed if len(keyed) == len(rows) else rows
+    keyed = {}
+    for row in rows:
+        key = row[keys[0]]
+        keyed[str(key)] = row
+    tells_apart = len(keyed) == len(rows)
+    return keyed if tells_apart else rows
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON has it: bytes in hex."""
-    return f"x'{value.hex()}'" if isinstance(value, bytes) else value
+def in_hex(value: bytes) -> str:
+    """Bytes as JSON can hold them."""
+    return f"x'{value.hex()}'"
 
 
 def main(question: dict[str, Any]) -> dict[str, Any]:
     """The tables of a database, or why they cannot be read."""
     path = Path(question["database"])
-    if not path.exists():
-        return {"tables": {}, "fault": "there is no such file"}
+    fault = ""
+    tables = {}
     try:
-        return {"tables": tables_of(path), "fault": ""}
+        if path.exists():
+            tables = tables_of(path)
+        else:
+            fault = "there is no such file"
     except (OSError, ValueError, sqlite3.Error) as error:
-        return {"tables": {}, "fault": f"{type(error).__name__}: {error}"[:300]}
+        fault = f"{type(error).__name__}: {error}"
+    return {"tables": tables, "fault": fault[:MAX_FAULT_CHARS]}
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]))))
+    question = json.loads(sys.argv[1])
+    print(json.dumps(main(question), default=in_hex))

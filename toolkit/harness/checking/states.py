@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,16 @@ from toolkit.evals import Effect, Effects, diff_state
 from toolkit.evals.scorers.state import StateDiff
 from toolkit.harness.box import Box
 from toolkit.harness.checking.app import App, open_app, run_inside
-from toolkit.harness.checking.exchanges import describe, grade_answers, send_all
-from toolkit.harness.checking.finding import Finding, as_file
+from toolkit.harness.checking.commands import command_finding
+from toolkit.harness.checking.exchanges import check_exchange
+from toolkit.harness.checking.finding import SHOWN, Finding, as_file
 from toolkit.harness.contract import Serve
-from toolkit.harness.contract_checks import RowChange, StateCheck, Value
+from toolkit.harness.contract_checks import Command, Exchange, RowChange, StateCheck, Value
 from toolkit.harness.evidence import Grade
 from toolkit.harness.sandbox import Sandbox
 from toolkit.harness.workspace import clip
 
 READ_S = 20.0
-ERROR_CHARS = 500
 ROW_CHARS = 200
 MAX_FAULTS = 5
 
@@ -38,20 +38,18 @@ async def check_state(
     """Read the database, do what changes it, and read it again."""
     async with _opened(check, serve, sandbox, folder) as (box, app):
         before = await _read(box, check.database)
-        fault = await _run_all(check, box)
-        answers = []
-        if app and not fault:
-            sent = await send_all(check.requests, app, check.timeout_s)
-            answers = describe(check.requests, sent)
-            grade, why = grade_answers(check.requests, sent)
-            if grade != "pass":
-                return Finding(grade, why, {"exchange": answers}, {"state.json": as_file(answers)})
+        done = await _run_all(check, box)
+        if app and done.grade == "pass":
+            exchange = Exchange(check.requests, check.timeout_s)
+            done = await check_exchange(exchange, app)
+            done = done.with_log(app.log)
         after = await _read(box, check.database)
-    record = {"before": before.tables, "after": after.tables, "exchange": answers}
-    files = {"state.json": as_file(record)}
-    if fault or after.fault:
-        why = fault or f"{check.database}: {after.fault}"
-        return Finding("fail", why, files=files)
+    if done.grade != "pass":
+        return done
+    record = as_file({"before": before.tables, "after": after.tables})
+    files = {**done.files, "state.json": record}
+    if after.fault:
+        return Finding("fail", f"{check.database}: {after.fault}", files=files)
     diff = difference(check, before.tables, after.tables)
     grade, why = grade_difference(diff)
     return Finding(grade, why, {"changes": diff.summary}, files)
@@ -74,17 +72,15 @@ async def _read(box: Box, database: str) -> Tables:
     return await run_inside(box, "sqlite", {"database": database}, Tables, READ_S)
 
 
-async def _run_all(check: StateCheck, box: Box) -> str:
-    """Run the commands up to the first that fails. Returns why it did; else nothing."""
-    for command in check.commands:
-        ended = await box.run(command, check.timeout_s)
-        line = " ".join(command)
-        if ended.timed_out:
-            return f"{line}: no end after {check.timeout_s:g} s"
-        if ended.error or ended.exit_code != 0:
-            why = clip(ended.error or ended.stderr.strip(), ERROR_CHARS)
-            return f"{line}: exit code {ended.exit_code}: {why}"
-    return ""
+async def _run_all(check: StateCheck, box: Box) -> Finding:
+    """Run the commands, up to the first that fails."""
+    for argv in check.commands:
+        command = Command(argv, timeout_s=check.timeout_s)
+        ended = await box.run(argv, check.timeout_s)
+        finding = command_finding(command, ended)
+        if finding.grade != "pass":
+            return replace(finding, why=f"{' '.join(argv)}: {finding.why}")
+    return Finding("pass", SHOWN)
 
 
 def difference(check: StateCheck, before: Mapping[str, Any], after: Mapping[str, Any]) -> StateDiff:
@@ -92,7 +88,9 @@ def difference(check: StateCheck, before: Mapping[str, Any], after: Mapping[str,
 
     A table that is new was empty before: rows count, and not when the app makes its tables.
     """
-    start = {name: type(rows)() for name, rows in after.items()} | dict(before)
+    start = dict(before)
+    for name, rows in after.items():
+        start.setdefault(name, type(rows)())
     effects = [effect_of(change) for change in check.changes]
     return diff_state(start, after, Effects(*effects, others=check.others))
 
@@ -114,19 +112,17 @@ def _by_name(values: Sequence[Value]) -> dict[str, Any]:
 def grade_difference(diff: StateDiff) -> tuple[Grade, str]:
     """Whether the state is as promised, and what of it is not."""
     if diff.matches:
-        return "pass", "the check shows it"
-    return "fail", f"{diff.summary}: {'; '.join(_faults(diff))}"
+        return "pass", SHOWN
+    faults = "; ".join(_faults(diff))
+    return "fail", f"{diff.summary}: {faults}"
 
 
 def _faults(diff: StateDiff) -> list[str]:
     """The first faults, a line each."""
     lines = list(diff.drift)
-    for kind, changes in (
-        ("missing", diff.missing),
-        ("wrong", diff.wrong),
-        ("collateral", diff.collateral),
-    ):
-        for change in changes:
+    for fault in ("missing", "wrong", "collateral"):
+        for change in getattr(diff, fault):
             row = change.expected or change.after or change.before
-            lines.append(f"{kind}: {change.kind} in {change.table} {clip(repr(row), ROW_CHARS)}")
+            shown = clip(repr(row), ROW_CHARS)
+            lines.append(f"{fault}: {change.kind} in {change.table} {shown}")
     return lines[:MAX_FAULTS]
