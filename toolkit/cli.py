@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from toolkit.assess_command import assess_
-from toolkit.commands import AsJson, end, import_, lab, read, teller, view
+from toolkit.commands import AsJson, annotate, end, import_, lab, read, teller, view
 from toolkit.errors import UsageError, message_for_user
 from toolkit.eval_command import eval_
 from toolkit.render import printable
@@ -76,7 +76,9 @@ app.command(name="import")(import_)
 app.command()(view)
 app.command(name="eval", cls=StrictCommand)(eval_)
 app.command(name="assess")(assess_)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
+OF_JUPYTERLAB = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command(context_settings=OF_JUPYTERLAB)(lab)
+app.command(context_settings=OF_JUPYTERLAB)(annotate)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands that read traces of yours: ``view``, ``import`` and ``lab``."""
+"""The commands that read traces of yours: ``view``, ``import``, ``lab`` and ``annotate``."""
 
 import json
 import os
@@ -34,6 +34,13 @@ InputColumn = Annotated[
     str | None, typer.Option(help="A table's column of what was asked, or of whole conversations.")
 ]
 OutputColumn = Annotated[str | None, typer.Option(help="A table's column of what was answered.")]
+NotebookFolder = Annotated[
+    Path | None,
+    typer.Option(help="Where to lay the notebooks out: fieldbook-notebooks by default."),
+]
+NoOpen = Annotated[
+    bool, typer.Option("--no-open", help="Lay the notebooks out, and start nothing.")
+]
 
 
 def import_(
@@ -125,13 +132,8 @@ def lab(
         Path | None, typer.Option(help="Your own traces, for the notebooks to open.")
     ] = None,
     formats: FormatsFile = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="Where to lay the notebooks out: fieldbook-notebooks by default."),
-    ] = None,
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Lay the notebooks out, and start nothing.")
-    ] = False,
+    folder: NotebookFolder = None,
+    no_open: NoOpen = False,
 ) -> None:
     """Open JupyterLab on the notebooks. Further options go to JupyterLab.
 
@@ -150,10 +152,43 @@ def lab(
         start = f"/lab/tree/{ANNOTATION}"
         print(f"to label them: {notebooks / ANNOTATION}, its first two cells (Shift+Enter)")
         print(f"labels: {label_path(traces)}", flush=True)
-    if no_open:
-        return
-    options = [f"--ServerApp.root_dir={notebooks}", f"--LabApp.default_url={start}"]
-    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", *options, *context.args)
+    if not no_open:
+        _open_lab(notebooks, start, context.args)
+
+
+def annotate(
+    context: typer.Context,
+    traces: Annotated[Path, typer.Argument(metavar="FILE", help="Your own traces, in any form.")],
+    tags: Annotated[
+        str, typer.Option(help="What a label may have beside its verdict, as tone,policy.")
+    ] = "",
+    rater: Annotated[str | None, typer.Option(help="Who labels: you, by default.")] = None,
+    formats: FormatsFile = None,
+    folder: NotebookFolder = None,
+    no_open: NoOpen = False,
+) -> None:
+    """Label your traces: JupyterLab with one panel. Further options go to JupyterLab."""
+    from toolkit.evals.labels.spelled import tidy_tags
+    from toolkit.tour.lessons import label_path
+    from toolkit.tour.notebooks import PANEL, lay_out_panel
+
+    try:
+        chosen = tidy_tags(tag for tag in tags.split(",") if tag.strip())
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _offer_traces(traces, formats)
+    notebooks = _notebooks(folder)
+    lay_out_panel(notebooks, rater, chosen)
+    print(f"to label them: {notebooks / PANEL}, its only cell (Shift+Enter)")
+    print(f"labels: {label_path(traces)}", flush=True)
+    if not no_open:
+        _open_lab(notebooks, f"/lab/tree/{PANEL}", context.args)
+
+
+def _open_lab(notebooks: Path, start: str, options: list[str]) -> None:
+    """Become JupyterLab on a folder of notebooks, with the page `start` open."""
+    own = [f"--ServerApp.root_dir={notebooks}", f"--LabApp.default_url={start}"]
+    os.execl(sys.executable, sys.executable, "-m", "jupyterlab", *own, *options)
 
 
 def _offer_traces(traces: Path, formats: Path | None) -> None:

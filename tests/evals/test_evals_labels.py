@@ -164,6 +164,8 @@ def test_an_empty_store_has_a_frame_with_columns_and_nothing_to_undo(tmp_path):
         "why",
         "rater_kind",
         "step",
+        "quote",
+        "tags",
         "time",
     ]
     assert store.undo() is None

@@ -118,3 +118,35 @@ def test_labels_under_the_name_of_an_earlier_version_are_found(tmp_path, monkeyp
     old = tmp_path / f"own-{place}.labels.jsonl"
     old.write_text("")
     assert label_path(traces) == old
+
+
+def annotate(folder, *options):
+    """`fieldbook annotate`, which starts nothing."""
+    command = [*LAB[:-2], "annotate", "--no-open", "--folder", str(folder), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_annotate_writes_a_notebook_of_one_panel_and_keeps_the_cells_that_follow_it(tmp_path):
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"messages": [{"role": "user", "content": "Hello"}]}\n')
+    ran = annotate(tmp_path / "mine", str(own), "--tags", "tone, policy", "--rater", "ada")
+    assert ran.returncode == 0, ran.stderr
+    path = tmp_path / "mine" / "annotate.ipynb"
+    book = nbformat.read(path, as_version=4)
+    assert book.cells[0].source.endswith("label_file, rater='ada', tags=('tone', 'policy'))")
+    compile(book.cells[0].source, "cell", "exec")
+    book.cells.append(nbformat.v4.new_code_cell("1 + 1"))
+    nbformat.write(book, path)
+    assert annotate(tmp_path / "mine", str(own)).returncode == 0
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    assert cells[0].endswith("rater=None, tags=())")
+    assert cells[1:] == ["1 + 1"]
+
+
+def test_annotate_refuses_a_tag_that_is_none_before_it_writes_anything(tmp_path):
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"messages": [{"role": "user", "content": "Hello"}]}\n')
+    ran = annotate(tmp_path / "mine", str(own), "--tags", "a" * 50)
+    assert ran.returncode == 2
+    assert "a tag has at most 40 characters" in ran.stderr
+    assert not (tmp_path / "mine").exists()

@@ -261,7 +261,6 @@ def test_a_write_that_fails_says_so_and_keeps_the_word(tmp_path):
 def test_the_trace_stands_below_its_reason(book):
     trace = Trace("t1", (Step("1", "message", "user", "Where is it?"),))
     CodingPanel(book, [trace], by="ada")
-    assert "<summary>The trace</summary>" in shown()
     assert "Where is it?" in shown()
 
 

@@ -2,15 +2,25 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from toolkit.files import clone, shipped, write_whole
 from toolkit.traces.amounts import quantity
 
 ANNOTATION = "02_thumbs_and_a_reason_why.ipynb"
 """The notebook in which traces are labelled: its first two cells are enough."""
+PANEL = "annotate.ipynb"
+"""The notebook of `lay_out_panel`."""
+PANEL_CODE = """\
+from toolkit.tour import class_traces
+from toolkit.views import AnnotationPanel
+
+traces, label_file = class_traces()
+AnnotationPanel(traces, label_file, rater={rater!r}, tags={tags!r})"""
 LAID_OUT = ".fieldbook.json"
 """The file that says what was laid out: the hash of each file by its name."""
 
@@ -73,6 +83,24 @@ def lay_out_notebooks(folder: Path) -> Layout:
             kept.append(name)
     write_whole(record, json.dumps(hashes, indent=1))
     return Layout(folder, tuple(written), tuple(kept))
+
+
+def lay_out_panel(folder: Path, rater: str | None, tags: Sequence[str]) -> None:
+    """Write a notebook whose first cell is a panel; cells that follow it in the file stay."""
+    path = folder / PANEL
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook: dict[str, Any] = {
+        "cells": [],
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    if path.exists():
+        notebook = json.loads(path.read_text("utf-8"))
+    code = PANEL_CODE.format(rater=rater, tags=tuple(tags))
+    cell = {"cell_type": "code", "id": "panel", "metadata": {}, "source": code}
+    notebook["cells"][:1] = [cell | {"execution_count": None, "outputs": []}]
+    write_whole(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
 def _shipped_files() -> list[Path]:

@@ -1,7 +1,7 @@
 """The page of a trace: what happened, and where it went wrong, read without any script."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count, groupby
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from toolkit.traces.brief import as_words
 from toolkit.traces.outline import Entry, anchors_of, outline
 from toolkit.traces.page_about import Reading
 from toolkit.traces.page_head import head_html
+from toolkit.traces.page_quotes import entry_quoted, quotes_by_step
 from toolkit.traces.page_steps import entry_html
 from toolkit.traces.page_strip import bar_html
 from toolkit.traces.trace import Trace
@@ -26,7 +27,12 @@ def trace_block(trace: Trace) -> str:
     return block(trace_html(trace, anchors=f"{anchors_of(trace)}-{next(_blocks)}"))
 
 
-def trace_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html:
+def trace_html(
+    trace: Trace,
+    mark: str = "",
+    anchors: str | None = None,
+    quotes: Iterable[tuple[str, str]] = (),
+) -> Html:
     """The trace as HTML, with its style: to be put into `render.block` or `render.document`.
 
     Parameters
@@ -38,6 +44,9 @@ def trace_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html
     anchors
         What the ids of the elements begin with; by default the same for the same trace. A page that
         shows a trace twice gives each its own.
+    quotes
+        What labels quote: the id of a step, and its words. They are marked, and what holds them is
+        open; words that the step does not have are not.
 
     Returns
     -------
@@ -46,22 +55,27 @@ def trace_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html
         ``data-step`` the id of the step, and its class holds ``failed`` where it failed. A call
         stands with its result.
     """
-    return fragment(tag("style", Html(STYLE)), page_html(trace, mark, anchors))
+    return fragment(tag("style", Html(STYLE)), page_html(trace, mark, anchors, quotes))
 
 
-def page_html(trace: Trace, mark: str = "", anchors: str | None = None) -> Html:
+def page_html(
+    trace: Trace,
+    mark: str = "",
+    anchors: str | None = None,
+    quotes: Iterable[tuple[str, str]] = (),
+) -> Html:
     """What `trace_html` returns, without the style."""
     entries = outline(trace, anchors)
     times = [step.time for step in trace.steps if step.time is not None]
     words = mark.split()
-    reading = Reading(min(times, default=None), _pattern(words))
+    reading = Reading(min(times, default=None), _pattern(words), quotes_by_step(quotes))
     steps = [_group_html(agent, group, reading) for agent, group in _by_agent(entries)]
     if not entries:
         steps.append(tag("p", "This trace has no steps.", class_="soft"))
     html = tag(
         "section",
         head_html(trace, entries),
-        bar_html(entries),
+        bar_html(trace.id, entries),
         tag("div", *steps, class_="steps"),
         class_="trace long" if len(entries) > LONG_TRACE else "trace",
     )
@@ -104,7 +118,7 @@ def _group_html(agent: str, entries: Sequence[Entry], reading: Reading) -> Html:
     """A run of entries, indented under the name of the sub-agent that they belong to."""
     steps = []
     for entry in entries:
-        steps.append(entry_html(entry, reading))
+        steps.append(entry_quoted(entry_html(entry, reading), entry, reading.quotes))
     if not agent:
         return fragment(*steps)
     n_failed = sum(entry.failed for entry in entries)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -30,6 +30,8 @@ class Reading:
     """The time of the first step, in seconds since 1970."""
     words: re.Pattern[str] | None = None
     """What was searched for: the fold that holds it is open."""
+    quotes: Mapping[str, list[str]] = field(default_factory=dict)
+    """What is quoted of a step, by its id."""
 
     def finds(self, step: Step | None) -> bool:
         """Whether a step holds one of the words."""

@@ -16,12 +16,15 @@ NAMED_LOOKS = ("user", "assistant", "tool")
 """The colours that the key beneath the strip names, besides that of what failed."""
 
 
-def bar_html(entries: Sequence[Entry]) -> Html:
-    """The strip, which stays in sight, with a box that opens every fold and a way to each error."""
+def bar_html(trace_id: str, entries: Sequence[Entry]) -> Html:
+    """The strip, which stays in sight, with the id of the trace, a box that opens every fold and a
+    way to each error.
+    """
     if not entries:
         return fragment()
     box = tag("input", type="checkbox", class_="open-all")
-    tools = [tag("label", box, " open all")]
+    name = tag("bdi", trace_id, class_="id", aria_hidden="true")  # the head says it to all
+    tools = [name, tag("label", box, " open all")]
     names = _names(entries)
     failed = _failed(entries)
     if failed:

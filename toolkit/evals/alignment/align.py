@@ -82,6 +82,8 @@ def align(
         "critique": of_verdicts.get("critique"),
         "example": of_verdicts.get("example"),
     }
+    if "quote" in of_labels and any(of_labels["quote"]):
+        optional |= {"step": of_labels["step"], "quote": of_labels["quote"]}
     given = {name: values for name, values in optional.items() if values is not None}
     pairs = side_by_side(human=human, judge=judge, **given)
     _refuse_gaps(pairs)

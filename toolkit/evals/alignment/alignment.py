@@ -65,7 +65,8 @@ class Alignment(Origin):
     pairs: "pd.DataFrame" = field(repr=False)
     """A row an item, by id: ``human``, ``judge``, ``status`` (``compared``, ``unparsed``,
     ``deferred`` or ``example``), ``counted`` (the verdict as it entered the numbers, None where it
-    did not), and ``group``, ``slice``, ``why`` and ``critique`` where they were given.
+    did not), and ``group``, ``slice``, ``why``, ``step`` and ``quote``, and ``critique`` where they
+    were given.
     """
     positive: Any
     """The category that tpr is of."""

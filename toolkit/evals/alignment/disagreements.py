@@ -53,12 +53,19 @@ class Disagreements(Origin):
         if why:
             label += f" ({shortened(why)})"
             blocks.append(render.tag("p", f"why: {why}"))
+        quotes = []
+        quote = getattr(row, "quote", None)
+        if quote:
+            quotes.append((row.step, quote))
+            blocks.append(render.tag("p", f"about: “{quote}”"))
         critique = getattr(row, "critique", None)
         if critique:
             verdict += f" ({first_sentence(critique)})"
             blocks.append(render.tag("p", f"critique: {critique}"))
         trace = self.traces.get(row.Index)
-        body = trace_html(trace) if trace else render.tag("p", "No trace of this id was given.")
+        body = render.tag("p", "No trace of this id was given.")
+        if trace:
+            body = trace_html(trace, quotes=quotes)
         return render.details(f"{row.Index} · {label} · {verdict}", *blocks, body)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Values: TypeAlias = "Sequence[Any] | np.ndarray | pd.Series"
-TEXTS = ("why", "critique")
+TEXTS = ("why", "step", "quote", "critique")
 """Columns that are read by people, and compared with nothing: they keep each letter."""
 
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from toolkit import render
-from toolkit.evals.labels.labels import RaterKind, tidy
+from toolkit.evals.labels.labels import RaterKind
+from toolkit.evals.labels.spelled import tidy
 from toolkit.evals.text import spelling
 from toolkit.records import canonical, fingerprint
 

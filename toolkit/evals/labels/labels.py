@@ -1,7 +1,6 @@
 """Labels: what a person thought of a trace, and why. The file is only ever added to."""
 
 import time as clock
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from uuid import uuid4
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
+from toolkit.evals.labels.spelled import TAG_SEPARATOR, tidy, tidy_quote, tidy_tags
 from toolkit.evals.labels.store import RetractableFile, Retraction
 from toolkit.evals.text import spelling
 from toolkit.jsonl import Line
@@ -28,14 +28,7 @@ RaterKind = Literal["human", "model", "simulated"]
 """Who rated. Only ``human`` may stand under the words human alignment."""
 
 TEXT_FIELDS = ("trace_id", "rater", "why", "id")
-LABEL_FIELDS = ("trace_id", "rater", "verdict", "why", "rater_kind", "step", "time", "id")
-
-
-def tidy(name: str) -> str:
-    """A rater's name, or a code, in Unicode's NFC and without blanks around it: what looks the same
-    is the same.
-    """
-    return unicodedata.normalize("NFC", name).strip()
+LABEL_FIELDS = tuple("trace_id rater verdict why rater_kind step quote tags time id".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +50,11 @@ class Label(Shown):
     """Unique; a second record with the same id is the same label."""
     time: float = field(default_factory=clock.time)
     """Seconds since 1970 UTC."""
+    quote: str | None = None
+    """The words of the step that the reason is about, as they are shown; None for all of it. At
+    most 1,000 characters."""
+    tags: Annotated[tuple[str, ...], Field(exclude_if=lambda tags: not tags)] = ()
+    """What else was said of the trace, in a word or two each. No verdict depends on it."""
 
     def __post_init__(self) -> None:
         for name in LABEL_FIELDS:
@@ -73,6 +71,8 @@ class Label(Shown):
         if self.step is not None and (not isinstance(self.step, str) or not self.step.strip()):
             raise ValueError(f"a label's step is the id of a step, or None, not {self.step!r}")
         object.__setattr__(self, "rater", tidy(self.rater))
+        object.__setattr__(self, "quote", tidy_quote(self.quote))
+        object.__setattr__(self, "tags", tidy_tags(self.tags))
         _refuse_other_words("verdict", self.verdict, get_args(Judgement))
         _refuse_other_words("rater_kind", self.rater_kind, get_args(RaterKind))
         if not isfinite(self.time):
@@ -164,7 +164,7 @@ class LabelStore:
         return list(last.values())
 
     def frame(self) -> "pd.DataFrame":
-        """`labels` as a table: ``trace_id, rater, verdict, why, rater_kind, step, time``."""
+        """`labels` as the table of `labels_frame`, without the ids."""
         return labels_frame(self.labels()).drop(columns="id")
 
     @property
@@ -185,14 +185,18 @@ class LabelStore:
 def labels_frame(labels: Iterable[Label]) -> "pd.DataFrame":
     """`labels` as a table, a row each.
 
-    Its columns are ``trace_id, rater, verdict, why, rater_kind, step, time, id``.
+    Its columns are ``trace_id, rater, verdict, why, rater_kind, step, quote, tags, time, id``. Tags
+    stand in a text, as ``tone, policy``: ``frame.tags.str.get_dummies(", ")`` is a column a tag.
 
     ``labels_frame(store.labels()).to_csv("labels.csv", index=False)`` writes a file that
     `labels_from_frame` reads back.
     """
     import pandas as pd
 
-    return pd.DataFrame([asdict(label) for label in labels], columns=list(LABEL_FIELDS))
+    rows = []
+    for label in labels:
+        rows.append(asdict(label) | {"tags": TAG_SEPARATOR.join(label.tags)})
+    return pd.DataFrame(rows, columns=list(LABEL_FIELDS))
 
 
 def _takes_id(record: Any, label: Label) -> bool:

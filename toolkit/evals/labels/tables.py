@@ -5,7 +5,14 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from toolkit.evals.labels.labels import Judgement, Label, LabelStore, RaterKind, new_spelling
+from toolkit.evals.labels.labels import (
+    Judgement,
+    Label,
+    LabelStore,
+    RaterKind,
+    new_spelling,
+)
+from toolkit.evals.labels.spelled import TAG_SEPARATOR
 from toolkit.evals.text import first_few, python_value
 
 if TYPE_CHECKING:
@@ -85,7 +92,8 @@ def labels_from_frame(
     Returns
     -------
     list of Label
-        With the ``step``, the ``id`` and the ``time`` of the table, where it has those columns.
+        With the ``step``, the ``quote``, the ``tags``, the ``id`` and the ``time`` of the table,
+        where it has those columns.
 
     Raises
     ------
@@ -118,8 +126,11 @@ def labels_from_frame(
     fields["rater_kind"] = [rater_kind] * len(frame)
     if "rater_kind" in frame:
         fields["rater_kind"] = list(frame["rater_kind"])
-    if "step" in frame:
-        fields["step"] = [as_text(cell) or None for cell in frame["step"]]
+    for name in ("step", "quote"):
+        if name in frame:
+            fields[name] = [as_text(cell) or None for cell in frame[name]]
+    if "tags" in frame:
+        fields["tags"] = [_tags(cell) for cell in frame["tags"]]
     if "time" in frame:
         fields["time"] = [float(cell) for cell in frame["time"]]
     if "id" in frame:
@@ -128,6 +139,14 @@ def labels_from_frame(
     for row in zip(*fields.values(), strict=True):
         labels.append(Label(**dict(zip(fields, row, strict=True))))
     return labels
+
+
+def _tags(cell: Any) -> list[str]:
+    """The tags of a cell, as `labels_frame` writes them."""
+    if isinstance(cell, list | tuple):
+        return list(cell)
+    text = as_text(cell)
+    return text.split(TAG_SEPARATOR) if text else []
 
 
 def as_text(value: Any) -> str:

@@ -8,13 +8,16 @@ from os import PathLike
 from ipywidgets import Widget
 
 from toolkit import evals, render
-from toolkit.evals.labels.labels import Label, LabelStore, tidy
+from toolkit.evals.labels.labels import Label, LabelStore
+from toolkit.evals.labels.spelled import tidy
 from toolkit.evals.labels.tables import gather_labels
 from toolkit.traces import Trace
 from toolkit.views.panels.annotate import AnnotationPanel
 from toolkit.views.panels.page import Page
 from toolkit.views.panels.panel import user_name
+from toolkit.views.panels.quotefield import pointer_html
 from toolkit.views.panels.reading import WINDOW
+from toolkit.views.panels.verdicts import quotes_of
 from toolkit.views.words import quantity
 
 __all__ = ["AdjudicationPanel"]
@@ -65,6 +68,11 @@ class AdjudicationPanel(AnnotationPanel):
         verdicts = {label.verdict for label in self._labels_of.get(trace_id, [])}
         return len(verdicts) > 1
 
+    def _quotes(self) -> list[tuple[str, str]]:
+        """The words that the raters quote, and those of the adjudicator."""
+        raters = self._labels_of[self.trace.id] if self.trace else []
+        return [*quotes_of(raters), *super()._quotes()]
+
     def _aside(self) -> object:
         """What each rater said of the trace, side by side."""
         if self.trace is None:
@@ -73,7 +81,8 @@ class AdjudicationPanel(AnnotationPanel):
         for label in self._labels_of[self.trace.id]:
             verdict = render.tag("span", label.verdict, class_=f"verdict {label.verdict}")
             who = render.tag("div", verdict, f" {label.rater} ({label.rater_kind})")
-            cards.append(render.tag("div", who, render.tag("p", label.why), class_="rater"))
+            about = render.tag("div", pointer_html(self.trace, label))
+            cards.append(render.tag("div", who, render.tag("p", label.why), about, class_="rater"))
         return render.tag("div", *cards, class_="raters")
 
 

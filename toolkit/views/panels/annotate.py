@@ -7,27 +7,30 @@ position is worked out from the label file, so a dead kernel costs nothing.
 from collections.abc import Iterable
 from functools import partial
 from os import PathLike
+from typing import Any
 
 from ipywidgets import HTML, Box, Button, Layout, Textarea, VBox, Widget
 
 from toolkit import render
 from toolkit.evals.judges.verdict import Verdict
-from toolkit.evals.labels.labels import Judgement, Label, LabelStore, tidy
+from toolkit.evals.labels.labels import Judgement, Label, LabelStore
+from toolkit.evals.labels.spelled import tidy, tidy_tags
 from toolkit.traces import Trace, trace_html
+from toolkit.views.panels import messages
 from toolkit.views.panels.look import progress_html
 from toolkit.views.panels.page import Page, frame
 from toolkit.views.panels.panel import Panel, by_id, problems_text, user_name
 from toolkit.views.panels.phrases import PhraseChips, phrases_of
 from toolkit.views.panels.queue import deferred, first_to_do, next_to_do
-from toolkit.views.panels.reading import WINDOW, any_failed, browser_button, jump_field
+from toolkit.views.panels.reading import WINDOW, any_failed, browser_button, file_badge, jump_field
 from toolkit.views.panels.stepfield import StepField
+from toolkit.views.panels.tagchips import TagChips, tag_help, tag_keys
 from toolkit.views.panels.verdicts import (
     HELP,
     KEYS,
     LOOKS,
-    UNSAVED,
-    UNSAVED_STEP,
-    others_words,
+    choice_of,
+    quotes_of,
     reason_box,
     says_the_same,
 )
@@ -51,6 +54,8 @@ class AnnotationPanel(Panel):
         Of the panel, as CSS: the window's.
     judge : iterable of Verdict
         What a judge said. It is shown with a trace only once your own label of it is on disk.
+    tags : iterable of str
+        What a label may have beside its verdict, as ``("tone", "policy")``: a chip each.
 
     Raises
     ------
@@ -77,7 +82,9 @@ class AnnotationPanel(Panel):
     verdicts: dict[Judgement, Button]
     """The buttons that belong to the trace on display."""
     step: StepField | None
-    """The step where that trace goes wrong; None where the list is empty."""
+    """The step where that trace goes wrong, and its words; None where the list is empty."""
+    tags: TagChips
+    """The tags that belong to the trace on display."""
     undo: Button
     """The button that takes back the last label; it too goes with its trace."""
     _badges: tuple[object, ...] = ()
@@ -89,8 +96,10 @@ class AnnotationPanel(Panel):
         rater: str | None = None,
         height: str = WINDOW,
         judge: Iterable[Verdict] = (),
+        tags: Iterable[str] = (),
     ):
-        super().__init__(KEYS, help=HELP)
+        self._tags = tidy_tags(tags)
+        super().__init__(KEYS | tag_keys(self._tags), help=HELP | tag_help(self._tags))
         self.rater = tidy(user_name(rater))
         self._traces = by_id(traces)
         self._ids = list(self._traces)
@@ -125,14 +134,12 @@ class AnnotationPanel(Panel):
         return [label for label in self._store.labels() if label.rater == self.rater]
 
     def _turn_to(self, trace_id: str | None, taken_back: Label | None = None) -> None:
-        """Make `trace_id` the one that is shown next, with the reason and the step of the label
-        that was `taken_back`, or of the one on disk.
+        """Make `trace_id` the one that is shown next, filled in as the label that was `taken_back`,
+        or as the one on disk.
         """
         self.trace = self._traces.get(trace_id or "")
         self._label = self._labels().get(trace_id or "")
-        filled = taken_back or self._label
-        self._filled_why = filled.why if filled else ""
-        self._filled_step = filled.step if filled else None
+        self._filled = taken_back or self._label
 
     def draw(self, page: Page) -> list[Widget]:
         """The trace, and beside it the verdicts with the reason, and what helps to find one."""
@@ -141,16 +148,17 @@ class AnnotationPanel(Panel):
         return [Box([self._draw_trace(), side]).add_class("fieldbook-columns")]
 
     def _draw_side(self, page: Page) -> list[Widget]:
-        """The verdicts with the reason, the step, earlier words, and last what stands aside."""
-        self.reason = page.box = reason_box(self._filled_why)
+        """The verdicts with the reason, what it is about, earlier words; last what stands aside."""
+        self.reason = page.box = reason_box(self._filled.why if self._filled else "")
         self.reason.disabled = self.trace is None
         rows: list[Widget] = [self._draw_verdicts(page), self.reason, page.note]
         self.step = None
         if self.trace:
             say = partial(self.say, problem=True)
-            self.step = StepField(self.trace, self._filled_step, say)
+            self.step = StepField(self.trace, self._filled, say)
             rows.append(self.step)
-        rows.append(PhraseChips(phrases_of(self._my_labels()), self.reason))
+        self.tags = TagChips(self._tags if self.trace else (), choice_of(self._filled)["tags"])
+        rows += [self.tags, PhraseChips(phrases_of(self._my_labels()), self.reason)]
         aside = self._aside()
         if aside:
             rows.append(HTML(render.block(aside)))
@@ -169,17 +177,15 @@ class AnnotationPanel(Panel):
 
     def heading(self) -> str:
         """Where the panel stands, and whose labels these are."""
-        badges = (f"labels by {self.rater}", *self._badges)
-        share = len(self._labels()) / max(1, len(self._ids))
-        return progress_html(self.position, share, badges)
+        badges = (f"labels by {self.rater}", *self._badges, file_badge(self._store.path))
+        return progress_html(self.position, len(self._labels()) / max(1, len(self._ids)), badges)
 
     def _make_bar(self) -> None:
         """What leads from trace to trace, and stays from page to page."""
         back = partial(self._go_by, -1)
         on = partial(self._go_by, 1)
-        self.previous = self.button(
-            "previous", "Previous", "arrow-left", "The trace before this one", back
-        )
+        before = "The trace before this one"
+        self.previous = self.button("previous", "Previous", "arrow-left", before, back)
         self.next = self.button("next", "Next", "arrow-right", "The trace after this one", on)
         self.jump = jump_field(self._ids)
         self.jump.observe(self._on_jump, "value")
@@ -188,53 +194,54 @@ class AnnotationPanel(Panel):
 
     def _draw_bar(self, page: Page) -> None:
         self.undo = self.undo_button(page)
+        self.undo.disabled = self.jump.disabled = not self._ids
         self.previous.disabled = self._at <= 0
         self.next.disabled = self._at >= len(self._ids) - 1
-        self.undo.disabled = not self._ids
-        self.jump.disabled = not self._ids
         self.next_error.disabled = self.trace is None or not any_failed(self.trace)
-        ways = [self.previous, self.next, self.jump]
-        self.bar.children = [*ways, self.undo, self.next_error, self.open_all]
+        moves = (self.previous, self.next, self.jump, self.undo)
+        self.bar.children = (*moves, self.next_error, self.open_all)
 
     def _draw_trace(self) -> Box:
         """The frame that the trace is read in."""
         if self.trace is None:
-            empty = "There are no traces to label: the list is empty."
-            return frame(render.tag("p", empty), "auto")
-        return frame(trace_html(self.trace), "auto")
+            return frame(
+                render.tag("p", "There are no traces to label: the list is empty."), "auto"
+            )
+        return frame(trace_html(self.trace, quotes=self._quotes()), "auto")
+
+    def _quotes(self) -> list[tuple[str, str]]:
+        """The words that are marked in the trace, each with the id of its step."""
+        return quotes_of([self._filled] if self._filled else [])
 
     def _aside(self) -> object:
         """What is shown beside the trace: the judge's verdict, and only beside a label of one's
         own.
         """
-        if self.trace is None or self._label is None or self.trace.id not in self._judged:
-            return ""
-        judged = self._judged[self.trace.id]
-        why = judged.critique if judged.verdict else judged.why_unscored
-        title = f"The judge says: {judged.verdict or 'unscored'}"
-        return render.details(title, render.tag("pre", why))
+        judged = self._judged.get(self.trace.id) if self.trace else None
+        return messages.judge_html(judged) if judged and self._label else ""
 
     def _standing_label(self) -> str:
         """The message beside a trace that has a label already."""
         if self._label is None:
             return ""
-        replaces = f"You gave this a {self._label.verdict}. A new verdict replaces it"
-        if self._label.trace_id in self._judged:
-            return f"{replaces} and is not blind: you have seen the judge's."
-        return f"{replaces}."
+        return messages.standing(self._label, self._label.trace_id in self._judged)
 
     def unsaved(self, act: str) -> str:
         """The message about a reason, or a step, that no verdict has saved."""
         if act in LOOKS:
             return ""
-        if self.reason.value.strip() not in {"", self._filled_why.strip()}:
-            return UNSAVED
-        if self._step_id() not in {None, self._filled_step}:
-            return UNSAVED_STEP
+        why = self._filled.why if self._filled else ""
+        if self.reason.value.strip() not in {"", why.strip()}:
+            return messages.UNSAVED
+        if self._choice() not in (choice_of(None), choice_of(self._filled)):
+            return messages.UNSAVED_CHOICE
         return ""
 
-    def _step_id(self) -> str | None:
-        return self.step.step if self.step else None
+    def _choice(self) -> dict[str, Any]:
+        """What is chosen beside the verdict, by the fields of a label."""
+        step = self.step.step if self.step else None
+        quote = self.step.quote if self.step else None
+        return {"step": step, "quote": quote, "tags": self.tags.chosen}
 
     def _judge(self, verdict: Judgement) -> str:
         """Save a verdict with the reason in the box, unless it is on disk already."""
@@ -244,7 +251,7 @@ class AnnotationPanel(Panel):
         if not why:
             self.reason.focus()
             raise ValueError("say why in the box, then press again.")
-        label = Label(self.trace.id, self.rater, verdict, why, step=self._step_id())
+        label = Label(self.trace.id, self.rater, verdict, why, **self._choice())
         if self._label and says_the_same(self._label, label):
             return f"Saved already: {self.trace.id} is a {verdict}."
         return self._save(label)
@@ -253,16 +260,11 @@ class AnnotationPanel(Panel):
         """Write a label, and turn to the next trace without one, or stay where none is left."""
         self._store.add(label)
         labels = self._labels()
-        message = f"{len(labels)} saved. The newest: {label.trace_id} is a {label.verdict}."
-        message += others_words(self._store.labels(), label)
         judged = self._judged.get(label.trace_id)
-        if judged:
-            message += f" The judge says {judged.verdict or 'nothing that counts'}."
+        message = messages.saved(len(labels), label, self._store.labels(), judged)
         following = next_to_do(self._ids, labels, label.trace_id)
         if following is None:
-            message += f" All {len(self._ids)} have a label."
-            if waiting := deferred(labels):
-                message += f" Deferred: {', '.join(waiting)}."
+            message += messages.all_done(labels)
         self._turn_to(following or label.trace_id)
         return message
 
@@ -273,8 +275,9 @@ class AnnotationPanel(Panel):
             return "There is no label of yours to take back."
         newest = mine[-1]
         if newest.trace_id not in self._traces:
-            elsewhere = f"{newest.trace_id}, which is not in this list"
-            return f"Your newest label is of {elsewhere}: it stays."
+            return (
+                f"Your newest label is of {newest.trace_id}, which is not in this list: it stays."
+            )
         self._store.undo(self.rater)
         self._turn_to(newest.trace_id, newest)
         taken = f"Taken back: {newest.trace_id} is no longer a {newest.verdict}."

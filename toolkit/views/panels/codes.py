@@ -10,10 +10,13 @@ from toolkit.evals.labels.codebook import Coding, Version
 from toolkit.evals.labels.labels import Label
 from toolkit.traces import Trace, trace_html
 from toolkit.traces.outline import step_anchor
+from toolkit.views.panels.quotefield import pointer_html
 from toolkit.views.panels.stepfield import framed
+from toolkit.views.panels.verdicts import quotes_of
 
 __all__ = ["DIGITS", "HELP", "KEYS"]
-__all__ += ["about_html", "chip_html", "code_counts", "hue_class", "hues_of", "reason_html"]
+__all__ += ["about_html", "chip_html", "code_counts", "hue_class", "hues_of", "read_html"]
+__all__ += ["reason_html"]
 
 DIGITS = "123456789"
 """The keys of the codes that are used most."""
@@ -73,29 +76,29 @@ def about_html(coding: Coding) -> render.Html:
 
 
 def reason_html(number: int, label: Label | None, traces: Mapping[str, Trace]) -> render.Html:
-    """The reason of this number, counted from 1, and under it its trace."""
+    """The reason of this number, counted from 1, who gave it, and what it is about."""
     if label is None:
         empty = "There are no reasons to code: the codebook has no labels."
         return render.block(render.tag("p", empty))
     verdict = render.tag("span", label.verdict, class_=f"verdict {label.verdict}")
     trace = traces.get(label.trace_id)
     about = f" of trace {label.trace_id}, by {label.rater} ({label.rater_kind})"
-    where = step_link(trace, label.step) if trace and label.step else ""
+    where = pointer_html(trace, label)
+    if where:
+        about += ", which goes wrong at "
     which = render.tag("strong", f"Reason {number}")
-    who = render.tag("div", which, " ", verdict, about, where, class_="who")
-    reason = render.tag("p", label.why, class_="fieldbook-reason")
+    who = render.tag("div", which, " ", verdict, about, where, class_="who fieldbook-begin")
+    return render.block(who, render.tag("p", label.why, class_="fieldbook-reason"))
+
+
+def read_html(label: Label | None, traces: Mapping[str, Trace]) -> render.Html:
+    """The trace of a reason, with the step that it is about in a frame, and its words marked."""
+    if label is None:
+        return render.block()
+    trace = traces.get(label.trace_id)
     if trace is None:
-        return render.block(who, reason, "The trace is not at hand.")
-    return render.block(who, reason, render.details("The trace", trace_html(trace), open_=True))
-
-
-def step_link(trace: Trace, step_id: str) -> render.Html:
-    """A link to the step at which a trace goes wrong, which is framed; blank where the trace does
-    not have it.
-    """
-    for number, step in enumerate(trace.steps, 1):
-        if step.id == step_id:
-            anchor = step_anchor(trace, step)
-            link = render.tag("a", f"step {number}", href=f"#{anchor}")
-            return render.fragment(", which goes wrong at ", link, framed(anchor))
-    return render.fragment()
+        return render.block("The trace is not at hand.")
+    frame = render.fragment()
+    if label.step in {step.id for step in trace.steps}:
+        frame = framed(step_anchor(trace, label.step or ""))
+    return render.block(frame, trace_html(trace, quotes=quotes_of([label])))

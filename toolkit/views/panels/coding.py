@@ -9,7 +9,8 @@ from ipywidgets import HTML, Box, Combobox, SelectMultiple, Text, VBox, Widget
 
 from toolkit import render
 from toolkit.evals.labels.codebook import Codebook, Coding, FailureMode, Version
-from toolkit.evals.labels.labels import Label, tidy
+from toolkit.evals.labels.labels import Label
+from toolkit.evals.labels.spelled import tidy
 from toolkit.traces import Trace
 from toolkit.views.panels.codes import (
     DIGITS,
@@ -20,6 +21,7 @@ from toolkit.views.panels.codes import (
     code_counts,
     hue_class,
     hues_of,
+    read_html,
     reason_html,
 )
 from toolkit.views.panels.look import heading, progress_html
@@ -116,9 +118,9 @@ class CodingPanel(Panel):
         self._draw_bar(page)
         side: list[Widget] = [self._draw_codes(page, now), self._draw_box(page, now)]
         side += [self._draw_chips(page, now), page.note, self._draw_merge(page, now)]
-        reading = Box([HTML(reason_html(self._at + 1, self.label, self._traces))]).add_class(
-            "fieldbook-frame"
-        )
+        reason = HTML(reason_html(self._at + 1, self.label, self._traces))
+        trace = Box([HTML(read_html(self.label, self._traces))]).add_class("fieldbook-frame")
+        reading = VBox([reason, trace]).add_class("fieldbook-reading")
         columns = [reading, VBox(side).add_class("fieldbook-side").add_class("wide")]
         return [Box(columns).add_class("fieldbook-columns")]
 

@@ -6,82 +6,6 @@ const ROWS = { ArrowDown: 1, ArrowUp: -1 };
 const ARROWS = { ArrowLeft: "←", ArrowRight: "→" };
 const TYPING = "input, textarea, select, [contenteditable]";
 
-// What is read in the frame of a panel: its steps, the one in view, and the way from one to the next. Nothing of it is sent.
-function reading(root) {
-  const page = () => root.querySelector(".fieldbook-page"); // the first: a panel may have another one beneath it
-  const frame = () => page()?.querySelector(".fieldbook-frame");
-  const steps = () => [...(frame()?.querySelectorAll(".steps article") ?? [])];
-  const field = () => page()?.querySelector(".fieldbook-step input");
-  const topOf = () => (frame().querySelector(".bar") ?? frame()).getBoundingClientRect().bottom; // the strip stays in sight
-  let sought = null; // the step that was gone to, which is the one in view as long as it can be seen
-
-  function inView() {
-    const list = steps();
-    if (!list.length) return null;
-    const top = frame().querySelector(".bar") ? topOf() : frame().getBoundingClientRect().top;
-    const bottom = frame().getBoundingClientRect().bottom;
-    const box = sought?.isConnected && sought.getBoundingClientRect();
-    if (box && box.bottom > top && box.top < bottom) return sought;
-    return list.find((step) => step.getBoundingClientRect().bottom > top + 16) ?? list.at(-1);
-  }
-
-  function show() {
-    const here = inView();
-    root.querySelectorAll(".fieldbook-here").forEach((step) => step !== here && step.classList.remove("fieldbook-here"));
-    here?.classList.add("fieldbook-here");
-  }
-
-  function go(part) {
-    for (let fold = part.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    const step = part.closest("article");
-    const shown = frame();
-    const top = (element) => element.getBoundingClientRect().top;
-    const target = top(part) - top(step) < shown.clientHeight / 2 ? step : part; // the head of a step stays with it
-    const far = () => top(target) - Math.max(topOf(), top(shown)) - 12;
-    sought = step;
-    shown.scrollTop += far(); // twice, for what came into view on the way has its true height only now
-    requestAnimationFrame(() => ((shown.scrollTop += far()), show()));
-  }
-
-  function nextError() {
-    const list = steps();
-    const from = list.indexOf(inView());
-    const behind = [...list.slice(from + 1), ...list.slice(0, from + 1)];
-    const start = frame().scrollTop === 0 && !sought ? list : behind; // at the top, the first counts too
-    const failed = start.find((step) => step.classList.contains("failed"));
-    if (failed) go(failed);
-  }
-
-  function openAll() {
-    const folds = [...frame().querySelectorAll(".steps details")];
-    const open = folds.some((fold) => !fold.open);
-    folds.forEach((fold) => (fold.open = open));
-  }
-
-  function choose(step) {
-    const input = field();
-    const number = /-(\d+)$/.exec(step?.id)?.[1];
-    if (!input || !number) return;
-    input.value = input.value === number ? "" : number;
-    for (const type of ["input", "change"]) input.dispatchEvent(new Event(type, { bubbles: true }));
-  }
-
-  function follow(link) {
-    const step = document.getElementById(link.hash.slice(1));
-    if (!step || !frame()?.contains(step)) return;
-    if (step.contains(link)) choose(step); // its own number
-    else go(step);
-  }
-
-  function seek(selector) {
-    const step = frame()?.querySelector(selector);
-    if (step) go(step);
-    else if (frame()) frame().scrollTop = 0;
-  }
-
-  return { frame, show, follow, seek, acts: { error: nextError, open: openAll, step: () => choose(inView()) } };
-}
-
 // The rows of a table: a click opens a trace.
 function rows(root) {
   let last = null;
@@ -115,6 +39,14 @@ function rows(root) {
   const wait = (isSearching) => root.querySelector(".fieldbook-table")?.toggleAttribute("inert", isSearching);
 
   return { move, keepOpen, wait, has: () => root.querySelector(".fieldbook-table:not([inert]) tbody tr") };
+}
+
+// Where a page may not write to the clipboard, its person copies what is selected.
+function copyText(button) {
+  const done = () => (button.textContent = "Copied");
+  const select = () => getSelection().selectAllChildren(button.previousElementSibling);
+  if (navigator.clipboard) navigator.clipboard.writeText(button.dataset.text).then(done, select);
+  else select();
 }
 
 // The list of the keys, which ? shows.
@@ -179,6 +111,11 @@ function listen(root, model, help, signal) {
     }; // what is typed after earlier words is a word of its own
   }
 
+  function point() {
+    read.acts.step();
+    if (chosen?.page === page()) write();
+  }
+
   function jump(act) {
     const field = root.querySelector(`.fieldbook-${act} :is(input, textarea)`);
     field?.focus();
@@ -205,11 +142,13 @@ function listen(root, model, help, signal) {
     if (act && sent && sent === page()) return () => {};
     if (event.key === "?") return event.repeat ? () => {} : help.turn;
     if (act === "jump" || act === "search" || act === "write") return () => jump(act);
+    if (act === "step") return event.repeat ? () => {} : point;
     if (act in read.acts) return event.repeat && act !== "error" ? () => {} : read.acts[act];
     if (act) {
       const button = buttonOf(act);
       const steps = act === "previous" || act === "next"; // a key that is held down steps on, and does nothing else again
       if (button?.disabled || (event.repeat && !steps)) return () => {};
+      if (button?.matches(".fieldbook-tag")) return () => button.click();
       if (button && !event.repeat && root.querySelector(".fieldbook-table")) return () => button.click();
       const wantsWords = button && box() && page().contains(button) && act !== "undo";
       return () => (wantsWords ? choose(act, button) : send(act));
@@ -252,7 +191,10 @@ function listen(root, model, help, signal) {
     const verdict = event.target.closest(".fieldbook-verdicts button");
     if (verdict && box() && !words().trim()) return choose(actOf(verdict), verdict); // the kernel asks for the reason
     const press = event.target.closest(".fieldbook-page button, .fieldbook-page-button");
-    if (box() && (event.target.closest(".fieldbook-chips button") || ((link || act) && chosen?.page === page()))) write();
+    const tag = event.target.closest(".fieldbook-tag");
+    const copy = event.target.closest(".fieldbook-copy");
+    if (copy) copyText(copy);
+    if (box() && (event.target.closest(".fieldbook-chips button") || ((link || act || tag) && chosen?.page === page()))) write();
     else if (press || link || act) back();
   }
 
@@ -279,6 +221,11 @@ function listen(root, model, help, signal) {
   root.addEventListener("click", table.keepOpen, { signal, capture: true });
   root.addEventListener("change", changed, { signal, capture: true });
   root.addEventListener("scroll", () => requestAnimationFrame(read.show), { signal, capture: true });
+  const drawn = new MutationObserver(read.begin);
+  drawn.observe(root, { childList: true, subtree: true });
+  signal.addEventListener("abort", () => drawn.disconnect());
+  read.begin();
+  return quoteButton(read, point, signal);
 }
 
 // A panel that is looked for is scrolled to. One that takes the window's height, and came up half in sight, is moved into it.
@@ -302,7 +249,7 @@ function render({ model, el }) {
   const attach = () => {
     const root = el.closest(".fieldbook-keys");
     if (root) {
-      listen(root, model, help, stop.signal);
+      el.append(listen(root, model, help, stop.signal));
       arrive(root, model.get("seek"));
     } else frame = requestAnimationFrame(attach); // not in the page yet
   };

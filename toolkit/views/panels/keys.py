@@ -22,6 +22,10 @@ FOCUS = (
     "while its edge is blue, no key reaches the notebook."
 )
 """What stands beside the button that lists the keys."""
+FOLDER = Path(__file__).parent
+FILES = ("reading.js", "keys.js")
+SCRIPT = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in FILES)
+"""What runs in the browser: one module, though it stands in two files."""
 HELP = {"?": "show this list, or close it", "Esc": "leave a box, back to the panel"}
 """What the keys do that every panel has."""
 
@@ -44,7 +48,7 @@ class Keys(AnyWidget):
     is scrolled to, and takes the keys, as soon as it is there.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = SCRIPT
     caps = Dict().tag(sync=True)
     hint = Unicode().tag(sync=True)
     help = Dict().tag(sync=True)

@@ -1,14 +1,18 @@
-"""Reading a trace on a panel: the buttons that the browser acts on by itself, and the jump."""
+"""Reading a trace on a panel: the buttons that the browser acts on by itself, the jump, and where
+the labels are.
+"""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ipywidgets import Button, Combobox, Layout
 
+from toolkit import render
 from toolkit.traces import Trace
 from toolkit.traces.outline import failed_entries
 from toolkit.views.panels.page import button
 
-__all__ = ["WINDOW", "any_failed", "browser_button", "jump_field"]
+__all__ = ["WINDOW", "any_failed", "browser_button", "file_badge", "jump_field"]
 
 WINDOW = "calc(100vh - 9rem)"
 """The height of the window, without the bars of JupyterLab."""
@@ -43,3 +47,17 @@ def jump_field(ids: Sequence[str]) -> Combobox:
         layout=Layout(width="11rem"),
     )
     return field.add_class("fieldbook-jump")
+
+
+def file_badge(path: Path) -> render.Html:
+    """How the file of labels is read, and a button that copies it with the file's full path."""
+    whole = f"from toolkit.evals import LabelStore\nLabelStore({str(path.absolute())!r}).frame()"
+    code = render.tag("code", f"LabelStore({path.name!r}).frame()", title=whole)
+    copy = render.tag(
+        "button",
+        "Copy",
+        class_="fieldbook-copy",
+        title="Copy the two lines that read your labels",
+        data_text=whole,
+    )
+    return render.spaced(code, copy)

@@ -1,15 +1,14 @@
 """The verdicts on an `AnnotationPanel`: their buttons, their keys, and the box for the reason."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ipywidgets import Layout, Textarea
 
 from toolkit.evals.labels.labels import Judgement, Label
-from toolkit.views.words import quantity
 
-__all__ = ["HELP", "KEYS", "LOOKS", "UNSAVED", "UNSAVED_STEP"]
-__all__ += ["others_words", "reason_box", "says_the_same"]
+__all__ = ["HELP", "KEYS", "LOOKS", "choice_of", "quotes_of", "reason_box", "says_the_same"]
 
 
 class Look(NamedTuple):
@@ -52,13 +51,9 @@ HELP = {
     "J": "jump to the trace with an id",
     "E": "the next step that failed",
     "O": "open all that is folded, or fold it",
-    "S": "point at the step in view: here it goes wrong",
+    "S": "point at the words that are selected, or at the step in view: here it goes wrong",
     "↑ ↓ Space": "scroll the trace",
 }
-UNSAVED = "These words are not saved yet. Press Pass, Fail or Defer to keep them, or empty the box."
-UNSAVED_STEP = (
-    "The step that you chose is not saved yet. Press Pass, Fail or Defer to keep it, or unset it."
-)
 
 
 def reason_box(why: str) -> Textarea:
@@ -79,16 +74,21 @@ def reason_box(why: str) -> Textarea:
 
 
 def says_the_same(one: Label, other: Label) -> bool:
-    """Whether two labels of a trace have the same verdict, reason and step."""
-    return (one.verdict, one.why, one.step) == (other.verdict, other.why, other.step)
+    """Whether two labels are the same but for when they were given."""
+    return replace(one, id=other.id, time=other.time) == other
 
 
-def others_words(labels: Iterable[Label], mine: Label) -> str:
-    """How many other raters labelled the same trace; blank where none did. What they say is not
-    told: whoever reads it is no longer blind.
-    """
-    others = set()
+def choice_of(label: Label | None) -> dict[str, Any]:
+    """What a label says beside its verdict and its reason, by the fields of a label."""
+    if label is None:
+        return {"step": None, "quote": None, "tags": ()}
+    return {"step": label.step, "quote": label.quote, "tags": label.tags}
+
+
+def quotes_of(labels: Iterable[Label]) -> list[tuple[str, str]]:
+    """What `labels` quote: the id of each step, and its words."""
+    quotes = []
     for label in labels:
-        if label.trace_id == mine.trace_id and label.rater != mine.rater:
-            others.add(label.rater)
-    return f" {quantity(len(others), 'other rater')} labelled it too." if others else ""
+        if label.step and label.quote:
+            quotes.append((label.step, label.quote))
+    return quotes
