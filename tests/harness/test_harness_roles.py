@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.harness.builds import GOAL, Notes, question, reads, writes
+from tests.harness.builds import GOAL, Notes, question, reads, runs, writes
 from toolkit.errors import UsageError
 from toolkit.harness import Evaluator, Harness, Planner, Role, Task, Workspace
 from toolkit.harness import Notes as RoleNotes
@@ -179,3 +179,43 @@ async def test_the_evaluator_is_asked_without_a_word_of_the_generators_and_witho
         assert canary not in json.dumps(request.messages)
         assert request.tools == ()
     assert canary in json.dumps(notes.of_role("generator")[-1].messages)
+
+
+async def test_the_generator_never_sees_what_is_held_out_though_it_decides(tmp_path, session):
+    canary = "CANARY-9b2e"
+
+    class Strict(Notes):
+        def evaluate(self, request):
+            if question(request)["task"] == "review":
+                secret = runs("secret", "cat", "secret.txt", stdout=[canary])
+                return Answer(data={"agree": True, "objections": [], "held_out": [secret]})
+            return super().evaluate(request)
+
+    notes = Strict()
+    outcome = await notes.harness(tmp_path, session, budget={"rounds": 3}).run(GOAL)
+    assert outcome.outcome == "failed"
+    assert canary in (tmp_path / "contract.json").read_text()
+    assert {verdict.criterion: verdict.verdict for verdict in outcome.verdicts} == {
+        "notes": "pass",
+        "secret": "fail",
+    }
+    for request in notes.of_role("generator"):
+        assert canary not in json.dumps(request.messages)
+    last = question(notes.of_role("generator")[-1])
+    assert {"criterion": "secret", "verdict": "fail"} in last["findings"]["verdicts"]
+    assert any(canary in json.dumps(request.messages) for request in notes.of_role("evaluator"))
+
+
+async def test_a_held_out_criterion_that_shows_nothing_halts_and_is_told_to_no_generator(
+    tmp_path, session
+):
+    class Lazy(Notes):
+        def evaluate(self, request):
+            free = runs("free", "true")
+            return Answer(data={"agree": True, "objections": [], "held_out": [free]})
+
+    notes = Lazy()
+    outcome = await notes.harness(tmp_path, session).run(GOAL)
+    assert outcome.outcome == "halted"
+    assert "a criterion that is held out cannot be used: free is not red" in outcome.why
+    assert len(notes.of_role("generator")) == 1

@@ -44,6 +44,8 @@ class Review(RoleAnswer):
 
     agree: bool
     objections: tuple[str, ...]
+    held_out: SkipValidation[tuple[Criterion, ...]] = ()
+    """Criteria of its own, whose checks the Generator never sees."""
 
 
 class HandOff(RoleAnswer):

@@ -42,6 +42,8 @@ async def run_checks(
         ack = await run.append("check.result", record | measured)
         check_events[criterion.id] = ack.event.id
     site.workspace.write(f"{place.folder}checks/round-{place.number}.json", records)
+    shown = contract.records_for_generator(records)
+    site.workspace.write(f"{place.folder}shown/checks-{place.number}.json", shown)
     return results, check_events
 
 

@@ -213,6 +213,23 @@ def propose_contract(
     return read_contract(json.dumps(proposed))
 
 
+def add_held_out(contract: Contract, criteria: object) -> Contract:
+    """`contract` with further `criteria` (plain JSON), whose checks are held out. It carries the
+    same signatures, for what is held out takes nothing away from what was signed. Raises
+    ContractError.
+    """
+    further = [criterion | {"held_out": True} for criterion in _plain(criteria)]
+    both = [*_plain(asdict(contract)["criteria"]), *further]
+    data = asdict(contract) | {"criteria": both, "sha256": None}
+    return read_contract(json.dumps(data))
+
+
+def _plain(criteria: Any) -> list[dict[str, Any]]:
+    if not all(isinstance(criterion, dict) for criterion in criteria):
+        raise ContractError("criteria are objects")
+    return list(criteria)
+
+
 def _hash(contract: Contract) -> str:
     return fingerprint(_canonical(asdict(replace(contract, signed=(), sha256=None))))
 

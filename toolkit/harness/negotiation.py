@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 from toolkit.harness.answers import Proposal, Review
 from toolkit.harness.checks import run_checks
-from toolkit.harness.contract import Contract, ContractError, propose_contract
+from toolkit.harness.contract import Contract, ContractError, add_held_out, propose_contract
 from toolkit.harness.outcome import Stop
 from toolkit.harness.roles import Place
 from toolkit.harness.site import Site
@@ -22,10 +22,9 @@ async def agree(site: Site, sprint: Sprint) -> Contract:
     for attempt in range(1, proposals + 1):
         place = Place(attempt, sprint.folder)
         contract, objections = await _propose(site, sprint, place)
-        if not objections:
-            objections = await _review(site, place)
         if contract and not objections:
-            contract = contract.sign("evaluator")
+            contract, objections = await _review(site, place, contract)
+        if contract and not objections:
             await _freeze(site, sprint, contract)
             return contract
     raise Stop("halted", f"no contract after {proposals} proposals: {'; '.join(objections)}")
@@ -66,8 +65,8 @@ async def _not_red_yet(site: Site, contract: Contract, turn: Turn) -> Objections
     return tuple(objections)
 
 
-async def _review(site: Site, place: Place) -> Objections:
-    """What the Evaluator has against a proposal."""
+async def _review(site: Site, place: Place, contract: Contract) -> tuple[Contract, Objections]:
+    """The contract with what the Evaluator adds and its signature, or what it has against it."""
     async with site.turn("review", place) as turn:
         review = await turn.ask(Review)
         objections = review.objections
@@ -75,8 +74,26 @@ async def _review(site: Site, place: Place) -> Objections:
             objections = ("the Evaluator does not agree, and does not say why",)
         name = f"proposals/{turn.number}.json"
         turn.write(name, turn.read(name) | {"objections": objections})
+        if not objections:
+            contract = await _with_held_out(site, contract, review, turn)
         await turn.say(" ".join(objections) or "I agree to this contract.")
-    return objections
+    return contract.sign("evaluator"), objections
+
+
+async def _with_held_out(site: Site, contract: Contract, review: Review, turn: Turn) -> Contract:
+    """The contract with the Evaluator's own criteria. Raises Stop where one cannot be used: the
+    Generator could not mend it, and may not even be told.
+    """
+    if not review.held_out:
+        return contract
+    try:
+        longer = add_held_out(contract, review.held_out)
+        faults = await _not_red_yet(site, longer, turn)
+    except ContractError as error:
+        faults = (str(error),)
+    if faults:
+        raise Stop("halted", f"a criterion that is held out cannot be used: {'; '.join(faults)}")
+    return longer
 
 
 async def _freeze(site: Site, sprint: Sprint, contract: Contract) -> None:
@@ -85,6 +102,7 @@ async def _freeze(site: Site, sprint: Sprint, contract: Contract) -> None:
     question = f"Build to this contract of {count} criteria ({contract.sha256}): {sprint.goal}"
     await site.wait_at("contract", question)
     site.workspace.freeze(contract, sprint.folder)
+    site.workspace.write(f"{sprint.folder}shown/contract.json", contract.for_generator())
     turns = site.turns
     turns.so_far = replace(turns.so_far, contract_hash=contract.sha256)
     frozen = {

@@ -159,7 +159,21 @@ class Rounds:
             del verdict["evidence"]
         name = f"{place.folder}findings/round-{place.number}"
         site.workspace.write(f"{name}.json", record)
+        shown = record | {
+            "verdicts": self.contract.records_for_generator(record["verdicts"]),
+            "regressions": self._regressions_for_generator(findings),
+        }
+        site.workspace.write(f"{place.folder}shown/findings-{place.number}.json", shown)
         await site.turns.commit(site.crew.at("judge").name, name)
+
+    def _regressions_for_generator(self, findings: Findings) -> dict[str, str]:
+        """Of those that are held out nothing but that they are broken."""
+        held_out = set()
+        for sprint, contract in self.earlier:
+            for criterion in contract.criteria:
+                if criterion.held_out:
+                    held_out.add(f"{sprint.number}/{criterion.id}")
+        return {id: "" if id in held_out else why for id, why in findings.regressions.items()}
 
 
 def _in_words(handoff: HandOff) -> str:
