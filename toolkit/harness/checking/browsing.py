@@ -20,6 +20,8 @@ BROWSERS = "chromium", "chromium-browser", "google-chrome"
 PNG = b"\x89PNG\r\n\x1a\n"
 START_S = 60.0
 """How long Chromium may take to start, beside the steps."""
+STEP_S = 8.0
+"""How long a step waits for what it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ async def check_browse(check: Browse, app: App) -> Finding:
         "port": app.port,
         "steps": [asdict(step) for step in check.steps],
         "timeout_s": check.timeout_s,
+        "step_s": STEP_S,
     }
     timeout_s = START_S + check.timeout_s
     report = await run_inside(app.box, "browser", question, Report, timeout_s, BROWSER)

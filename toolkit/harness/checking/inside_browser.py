@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Page
 
 START_MS = 60_000
-STEP_S = 8.0
-"""How long a step waits for what it needs."""
+END_MS = 20_000
+LOAD_S = 30.0
+"""How long a page may take to load, or to be drawn."""
 SETTLE_S = 2.0
 """How long an answer on its way is waited for: some streams never end."""
 LOOK_MS = 50
@@ -40,12 +41,13 @@ class StepFault(Exception):
 class Walk:
     """The steps on one page, and what they have shown so far."""
 
-    def __init__(self, page: "Page", address: str, deadline: float):
+    def __init__(self, page: "Page", address: str, deadline: float, step_s: float):
         self.page = page
         self.pictures: dict[str, str] = {}
         self.messages: list[str] = []
         self._address = address
         self._deadline = deadline
+        self._step_s = step_s
         self._on_their_way: set[Any] = set()
         page.on("request", lambda request: self._on_their_way.add(request))
         page.on("requestfinished", lambda request: self._on_their_way.discard(request))
@@ -67,7 +69,7 @@ class Walk:
         acts[step["act"]](step)
 
     def _open(self, step: dict[str, Any]) -> None:
-        self.page.goto(self._address + step["target"], timeout=self._left_ms())
+        self.page.goto(self._address + step["target"], timeout=self._left_ms(LOAD_S))
         self._settle()
 
     def _fill(self, step: dict[str, Any]) -> None:
@@ -100,8 +102,21 @@ class Walk:
 
     def _picture(self, step: dict[str, Any]) -> None:
         self._settle()
-        png = self.page.screenshot(animations="disabled", timeout=self._left_ms())
-        self.pictures[step["target"]] = base64.b64encode(png).decode()
+        self._take_picture(step["target"], self._left_ms(LOAD_S))
+
+    def _take_picture(self, name: str, timeout_ms: float) -> None:
+        png = self.page.screenshot(animations="disabled", timeout=timeout_ms)
+        self.pictures[name] = base64.b64encode(png).decode()
+
+    def end(self) -> str:
+        """Take a last picture, and read what is written on the page; nothing where it hangs."""
+        from playwright.sync_api import Error
+
+        try:
+            self._take_picture("end", END_MS)
+            return self.page.inner_text("body", timeout=END_MS)
+        except Error:
+            return ""
 
     def _texts(self, step: dict[str, Any]) -> "Locator":
         """Visible places of a text, in the case that it is written in."""
@@ -148,11 +163,12 @@ class Walk:
         while self._on_their_way and time.monotonic() < give_up:
             self.page.wait_for_timeout(LOOK_MS)
 
-    def _left_ms(self) -> float:
+    def _left_ms(self, most_s: float | None = None) -> float:
+        """How long may be waited: at most `most_s`, else as long as a step waits."""
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
             raise StepFault("the time for all steps is over")
-        return min(STEP_S, left_s) * 1000
+        return min(most_s or self._step_s, left_s) * 1000
 
     def _note_error(self, message: "ConsoleMessage") -> None:
         if message.type == "error":
@@ -194,14 +210,14 @@ def why_not(walk: Walk, step: dict[str, Any]) -> str:
 def browse(page: "Page", question: dict[str, Any]) -> dict[str, Any]:
     """What came of the steps up to the first that is not possible, and the page as it is then."""
     deadline = time.monotonic() + question["timeout_s"]
-    walk = Walk(page, f"http://127.0.0.1:{question['port']}", deadline)
+    address = f"http://127.0.0.1:{question['port']}"
+    walk = Walk(page, address, deadline, question["step_s"])
     faults = []
     for step in question["steps"]:
         faults.append(why_not(walk, step))
         if faults[-1]:
             break
-    walk.take({"act": "picture", "target": "end"})
-    text = page.inner_text("body")
+    text = walk.end()
     return {
         "faults": faults,
         "text": text[:MAX_TEXT_CHARS],
