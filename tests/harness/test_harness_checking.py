@@ -237,6 +237,7 @@ async def test_steps_in_a_real_chromium_are_made_and_pictures_kept(tmp_path, che
     picture = next(evidence for evidence in result.evidence if evidence.name == "list.png")
     assert (tmp_path / picture.path).read_bytes().startswith(b"\x89PNG")
     assert "bread" in result.observed["text"]
+    assert result.observed["messages"] == ()
 
 
 @pytest.mark.browser

@@ -146,14 +146,6 @@ class Contract(Shown):
         sha256 = _hash(self) if len(signed) == len(SIDES) else None
         return replace(self, signed=signed, sha256=sha256)
 
-    def with_held_out(self, criteria: Iterable[Criterion]) -> "Contract":
-        """With further criteria of the Evaluator's, whose checks the Generator never sees.
-
-        The Generator's signature stays: it holds for whatever the Evaluator will hold it to.
-        """
-        held_out = [replace(criterion, held_out=True) for criterion in criteria]
-        return replace(self, criteria=(*self.criteria, *held_out))
-
     def to_json(self) -> str:
         """For people to read, and `read_contract` to check."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"

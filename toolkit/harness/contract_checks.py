@@ -167,8 +167,8 @@ class Step(Shown):
             return f"{self.act}: the target is empty"
         if self.act == "open" and not self.target.startswith("/"):
             return f"open: {self.target!r} must be a path, which begins with /"
-        if self.act == "picture" and not (self.target.isascii() and self.target.isalnum()):
-            return f"picture: {self.target!r} must be a name of letters and digits"
+        if self.act == "picture" and not is_picture_name(self.target):
+            return f"picture: {self.target!r} must be a name of 1 to 40 letters and digits"
         return None
 
 
@@ -276,6 +276,11 @@ class Judged(Shown):
 
 
 Check = Annotated[Command | Exchange | Browse | StateCheck | Judged, Discriminator("kind")]
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a picture may be called so: its name becomes that of a file."""
+    return name.isascii() and name.isalnum() and len(name) <= 40
 
 
 def needs_app(check: Check) -> bool:

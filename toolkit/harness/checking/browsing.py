@@ -1,7 +1,6 @@
 """Checks by steps in a real Chromium, which runs in the app's box."""
 
 import base64
-import binascii
 import os
 import shutil
 from collections.abc import Mapping
@@ -11,12 +10,14 @@ from pathlib import Path
 
 from toolkit.harness.checking.app import App, run_inside
 from toolkit.harness.checking.finding import SHOWN, Finding, as_file, unscored
-from toolkit.harness.contract_checks import Browse
+from toolkit.harness.contract_checks import MAX_PICTURES, Browse, is_picture_name
 from toolkit.harness.evidence import MAX_FILE_BYTES, Grade
 from toolkit.harness.sandbox import BROWSER, Sandbox
+from toolkit.harness.workspace import clip
 
 PACKAGES = "playwright", "greenlet"
 BROWSERS = "chromium", "chromium-browser", "google-chrome"
+NAME_CHARS = 60
 PNG = b"\x89PNG\r\n\x1a\n"
 START_S = 60.0
 """How long Chromium may take to start, beside the steps."""
@@ -87,7 +88,7 @@ async def check_browse(check: Browse, app: App) -> Finding:
     grade, why = grade_report(check, report)
     observed = {
         "steps": described(check, report),
-        "text": report.text,
+        "text": clip(report.text),
         "messages": report.messages,
         "pictures": sorted(pictures),
     }
@@ -122,14 +123,18 @@ def described(check: Browse, report: Report) -> list[str]:
 
 def decoded(pictures: Mapping[str, str]) -> dict[str, bytes]:
     """The pictures as files. Raises ValueError for what is no PNG, or too large to be one."""
+    if len(pictures) > MAX_PICTURES + 1:
+        raise ValueError(f"{len(pictures)} pictures, and {MAX_PICTURES + 1} were taken at most")
     files = {}
     for name, text in pictures.items():
+        shown = clip(repr(name), NAME_CHARS)
+        if not is_picture_name(name):
+            raise ValueError(f"picture {shown} is not called so")
         try:
             png = base64.b64decode(text, validate=True)
-        except binascii.Error:
-            raise ValueError(f"picture {name!r} is not in base64") from None
-        is_name = name.isascii() and name.isalnum()
-        if not is_name or not png.startswith(PNG) or len(png) > MAX_FILE_BYTES:
-            raise ValueError(f"picture {name[:40]!r} is no PNG of at most {MAX_FILE_BYTES} bytes")
+        except ValueError:
+            raise ValueError(f"picture {shown} is not in base64") from None
+        if not png.startswith(PNG) or len(png) > MAX_FILE_BYTES:
+            raise ValueError(f"picture {shown} is no PNG of at most {MAX_FILE_BYTES >> 20} MB")
         files[f"{name}.png"] = png
     return files

@@ -90,7 +90,7 @@ def _fault(request: HttpRequest, answer: Answer) -> str | None:
     for value in request.values:
         try:
             held = at_path(document, value.name)
-        except LookupError:
+        except (LookupError, ValueError):
             return f"there is no {value.name} in the answer"
         if not _is_same(held, value.value):
             return f"{value.name} is {clip(repr(held), 200)}, and {value.value!r} was promised"

@@ -28,6 +28,8 @@ SIZE = {"width": 1000, "height": 700}
 MAX_TEXT_CHARS = 8_000
 MAX_WHY_CHARS = 300
 MAX_MESSAGES = 20
+UNASKED = "/favicon.ico"
+"""What a browser asks for by itself."""
 # Chromium's own sandbox needs user namespaces of its own; the walls of the box stand in for it.
 FLAGS = ["--no-sandbox", "--force-color-profile=srgb"]
 ROLES = "button", "link", "checkbox", "radio", "tab", "menuitem", "switch", "textbox", "combobox"
@@ -171,8 +173,9 @@ class Walk:
         return min(most_s or self._step_s, left_s) * 1000
 
     def _note_error(self, message: "ConsoleMessage") -> None:
-        if message.type == "error":
-            self._note(f"{message.location['url']}: {message.text}")
+        address = message.location["url"]
+        if message.type == "error" and not address.endswith(UNASKED):
+            self._note(f"{address}: {message.text}")
 
     def _note(self, text: str) -> None:
         if len(self.messages) < MAX_MESSAGES:
