@@ -69,9 +69,11 @@ def test_whatever_stands_on_a_session_it_is_folded_and_only_a_verdict_makes_gree
     for seed in range(first, first + 100):
         watched = WatchedBuild()
         passed = set()
+        later = []
         for event in random_session(random.Random(seed)):
             watched.apply(event)
-            before = asdict(watched.status())
+            given_out = watched.status()
+            before = asdict(given_out)
             watched.apply(event)
             if event.kind != "text.snapshot":
                 assert asdict(watched.status()) == before, f"{seed}: {event} counts twice"
@@ -80,6 +82,8 @@ def test_whatever_stands_on_a_session_it_is_folded_and_only_a_verdict_makes_gree
             for sprint in watched.status().sprints:
                 assert {id_ for id_, line in sprint.lines.items() if line.holds} <= passed
             str(watched.status())
+            later.append((given_out, before))
+        assert all(asdict(status) == before for status, before in later)
 
 
 def test_a_check_that_passes_is_no_verdict_and_a_later_round_may_turn_it_red():

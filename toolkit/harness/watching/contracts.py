@@ -1,5 +1,6 @@
 """Contracts: what each sprint promised, and what its checks and verdicts showed by round."""
 
+from dataclasses import replace
 from typing import Any
 
 from toolkit.events import Event
@@ -22,6 +23,8 @@ class Contracts:
         """In the order in which they began."""
         self.n_planned = 0
         self.banner = ""
+        self._shown: dict[int, SprintStatus] = {}
+        """Copies to give out, of the sprints that are as they were when last asked for."""
         self._before: dict[str, Cell] = {}
         """What the proposed checks showed before anything was built, by their criteria."""
 
@@ -43,6 +46,7 @@ class Contracts:
     def _begin(self, sprint: SprintStatus) -> None:
         """Put a sprint at the end; one of that number that was there begins anew."""
         self.sprints.pop(sprint.number, None)
+        self._shown.pop(sprint.number, None)
         self._before.clear()
         if len(self.sprints) < MOST_SPRINTS:
             self.sprints[sprint.number] = sprint
@@ -60,11 +64,12 @@ class Contracts:
         self._begin(sprint)
 
     def _sprint(self, data: dict[str, Any]) -> SprintStatus | None:
-        """The one that an event names, or the last."""
+        """The one that an event names, or the last. What was given out of it is out of date."""
         number = count_of(data.get("sprint"))
-        if number in self.sprints:
-            return self.sprints[number]
-        return next(reversed(self.sprints.values()), None)
+        if number not in self.sprints:
+            number = next(reversed(self.sprints), 0)
+        self._shown.pop(number, None)
+        return self.sprints.get(number)
 
     def _check(self, data: dict[str, Any]) -> None:
         id_ = text_of(data.get("criterion"))
@@ -102,8 +107,21 @@ class Contracts:
         _put(sprint.lines[id_], number, _cell(data, "verdict", is_verdict=True))
 
     def status(self) -> tuple[SprintStatus, ...]:
-        """The sprints, in the order in which they began."""
-        return tuple(self.sprints.values())
+        """The sprints, in the order in which they began. What is given out does not change."""
+        for number, sprint in self.sprints.items():
+            if number not in self._shown:
+                self._shown[number] = _copy_of(sprint)
+        return tuple(self._shown[number] for number in self.sprints)
+
+
+def _copy_of(sprint: SprintStatus) -> SprintStatus:
+    lines = {id_: _copy_of_line(line) for id_, line in sprint.lines.items()}
+    earlier = {id_: _copy_of_line(line) for id_, line in sprint.earlier.items()}
+    return replace(sprint, lines=lines, earlier=earlier)
+
+
+def _copy_of_line(line: Line) -> Line:
+    return replace(line, cells=dict(line.cells))
 
 
 def _line_of(criterion: dict[str, Any]) -> Line:

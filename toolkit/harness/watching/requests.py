@@ -1,5 +1,7 @@
 """Requests: what people ask of a build on its session, and the answers that came."""
 
+from dataclasses import replace
+
 from toolkit.events import Event
 from toolkit.harness.watching.plain import text_of
 from toolkit.harness.watching.status import Request
@@ -65,8 +67,8 @@ class Requests:
         return self._questions[self.question_id][0] if self._questions else ""
 
     def last(self, n: int) -> tuple[Request, ...]:
-        """The last `n` requests."""
-        return tuple(self._requests.values())[-n:]
+        """The last `n` requests. What is given out does not change."""
+        return tuple(replace(request) for request in list(self._requests.values())[-n:])
 
 
 def _who(event: Event) -> str:

@@ -1,6 +1,7 @@
 """Roles: the lanes of a build, folded from the runs of its roles."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from toolkit.events import Event
 from toolkit.harness.watching.plain import count_of, number_of, object_of, text_of
@@ -156,8 +157,13 @@ class RoleLanes:
         return sum(lane.tokens for lane in self._lanes.values())
 
     def status(self) -> tuple[Lane, ...]:
-        """The lanes, in their order."""
-        return tuple(self._lanes.values())
+        """The lanes, in their order. What is given out does not change."""
+        return tuple(_copy_of(lane) for lane in self._lanes.values())
+
+
+def _copy_of(lane: Lane) -> Lane:
+    turns = [replace(turn, files=list(turn.files)) for turn in lane.turns]
+    return replace(lane, turns=turns)
 
 
 def _end_of(text: str) -> str:
