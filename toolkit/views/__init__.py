@@ -1,6 +1,7 @@
 """Views: panels and plots, the rooms as a person at a notebook meets them.
 
-Continuity across surfaces: `SessionPanel`. An experiment that is watched, paused and stopped:
+Continuity across surfaces: `SessionPanel`. A build by several roles that is watched, steered and
+stopped: `HarnessPanel`. An experiment that is watched, paused and stopped:
 `ExperimentPanel`; how sure its pass rate is: `plot_growth`; with and without the cases that doing
 nothing passes: `plot_pass_hat`; against another one: `plot_comparisons`. Structured vibe check:
 `AnnotationPanel`, which asks pass, fail or defer, and always why; `TraceBrowser` finds what to
@@ -30,6 +31,7 @@ WHERE = {
     "AnnotationPanel": "panels.annotate",
     "CodingPanel": "panels.coding",
     "ExperimentPanel": "panels.experiment",
+    "HarnessPanel": "panels.harness",
     "Panel": "panels.panel",
     "RubricPanel": "panels.rubric",
     "SessionPanel": "panels.session",

@@ -9,8 +9,10 @@ from toolkit import render
 __all__ = ["heading", "in_family", "progress_html"]
 
 FOLDER = Path(__file__).parent
-FILES = ("look.css", "reading.css", "session.css", "experiment.css")
-STYLE = "".join((FOLDER / name).read_text(encoding="utf-8") for name in FILES)
+FILES = ("look.css", "reading.css", "session.css", "experiment.css", "harness.css")
+SHARED = FOLDER.parents[1] / "sessions" / "http" / "page_build.css"
+"""The look of a build, which the page of a session has too."""
+STYLE = "".join(path.read_text(encoding="utf-8") for path in [SHARED, *map(FOLDER.joinpath, FILES)])
 
 
 def in_family(panel: Box) -> HTML:

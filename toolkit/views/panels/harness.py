@@ -1,0 +1,321 @@
+"""HarnessPanel: a build by several roles, watched, steered, approved and stopped from a notebook.
+The session tells all; what is asked is an event on it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ipywidgets import HTML, Box, Text, VBox
+
+from toolkit import render
+from toolkit.harness import Workspace
+from toolkit.harness.watching import HarnessStatus, SprintStatus, WatchedBuild
+from toolkit.sessions import CursorLost, LogUnavailable, Session
+from toolkit.sessions.log import LogClosed
+from toolkit.views.panels.building import cost_html, head_html, lane_html, requests_html
+from toolkit.views.panels.exhibits import ContractView
+from toolkit.views.panels.keys import Keys, Press
+from toolkit.views.panels.look import in_family
+from toolkit.views.panels.page import button
+from toolkit.views.panels.panel import user_name
+
+__all__ = ["HarnessPanel"]
+
+REFRESH_S = 0.2
+AGAIN_S = 1.0
+KEYS = {
+    "write": "W",
+    "stop": "S",
+    "yes": "Y",
+    "no": "N",
+    "evidence": "E",
+    "shut": "C",
+    "previous": "←",
+    "next": "→",
+}
+HELP = {
+    "W": "write a word to the roles: Enter sends it, and the next turn takes it",
+    "S": "stop: the panel asks once more",
+    "Y": "yes, to what the build waits for",
+    "N": "no, to what the build waits for",
+    "E": "see the evidence of a criterion that does not hold, then of the next",
+    "C": "close the evidence",
+    "←": "the contract of the sprint before",
+    "→": "the contract of the sprint after",
+}
+SURE = "Stop the build? A call that is under way is possibly billed; the same folder goes on."
+
+
+class HarnessPanel(VBox):  # type: ignore[misc]
+    """Watch and control the build that a `Harness` runs on `session`, wherever it runs.
+
+    `close` lets go of it, `aclose` waits until the panel's tasks are gone.
+
+    Parameters
+    ----------
+    session : Session
+        On which the build runs, ran or will run.
+    workspace : Workspace or path, optional
+        The folder of the build: where its evidence lies.
+    by : str, optional
+        Who asks; by default the user of the environment.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from toolkit.sessions import MemoryLog, Session
+    >>> async def demo():
+    ...     session = Session(MemoryLog(), "build")
+    ...     await session.append("contract.frozen", "evaluator", {"criteria": [{"id": "totals"}]})
+    ...     panel = HarnessPanel(session, by="ada")
+    ...     async with asyncio.timeout(60):
+    ...         while panel.status.phase == "not begun":
+    ...             await asyncio.sleep(0.01)
+    ...     await panel.aclose()
+    ...     return panel.status.position
+    >>> asyncio.run(demo())
+    '0 of 1 criterion holds'
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        workspace: Workspace | str | Path | None = None,
+        by: str | None = None,
+    ):
+        self.session = session
+        self.by = user_name(by)
+        folder = workspace.path if isinstance(workspace, Workspace) else workspace
+        self.contract = ContractView(Path(folder) if folder is not None else None)
+        self._watched = WatchedBuild()
+        self._drawn = -1
+        """The cursor of what is drawn."""
+        self._chosen: int | None = None
+        """The number of the sprint that a person turned to; None shows the last."""
+        self.status: HarnessStatus = self._watched.status()
+        """What the build's state is now."""
+        self._lane_views: dict[str, HTML] = {}
+        self._doing: set[asyncio.Task[Any]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._make_widgets()
+        super().__init__()
+        self.key_layer = Keys(self, self._press, dict(KEYS), help=HELP)
+        self.children = [
+            in_family(self),
+            self.head,
+            self.cost,
+            self._controls,
+            self.sure,
+            self.approval,
+            self.note,
+            self._lanes,
+            self._sprints,
+            self.contract,
+            self.key_layer,
+        ]
+        self.add_class("fieldbook-harness").add_class("fieldbook-experiment")
+        self.refresh()
+        self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._draw())]
+
+    def _make_widgets(self) -> None:
+        self.head = HTML()
+        self.cost = HTML()
+        self.asked = HTML()
+        self.note = HTML()
+        self._lanes = Box().add_class("fieldbook-lanes")
+        self._make_controls()
+        self.before = button("Sprint before", "arrow-left", "Its contract", self._turn_back, "←")
+        self.after = button("Sprint after", "arrow-right", "Its contract", self._turn_on, "→")
+        self.before.add_class("fieldbook-previous")
+        self.after.add_class("fieldbook-next")
+        self.place = HTML()
+        self._sprints = _tools(self.before, self.place, self.after)
+
+    def _make_controls(self) -> None:
+        self.words = Text(placeholder="A word to the roles, for the next turn")
+        self.words.add_class("fieldbook-write").add_class("fieldbook-enter-steer")
+        self.steer = button("Steer", "comment-o", "Send these words", self._steer)
+        self.stop = button("Stop", "stop", "Stop the build", self._ask_once, "S")
+        self._controls = _tools(self.words, self.steer, self.stop, self.asked)
+        sentence = HTML(render.block(render.tag("strong", SURE)))
+        stop = button("Stop the build", "stop", "Whatever runs is broken off", self._stop)
+        go_on = button("Go on", "play", "Do not stop", self._hide_question)
+        self.sure = _tools(sentence, stop, go_on)
+        self.question = HTML()
+        yes = button("Yes", "check", "Let it go on", lambda: self._approve(True), "Y")
+        no = button("No", "times", "The build halts", lambda: self._approve(False), "N")
+        self.approval = _tools(self.question, yes, no).add_class("fieldbook-asks")
+        for answer in (stop, go_on, yes, no):
+            answer.add_class("fieldbook-page-button")  # it goes, and the panel has the keys again
+        self._hide_question()
+
+    # --- What a person asks.
+
+    def _press(self, press: Press) -> None:
+        """Do what a key stands for; one that brings words steers with them."""
+        acts: dict[str, Callable[[], None]] = {
+            "stop": self.stop.click,
+            "yes": lambda: self._approve(True),
+            "no": lambda: self._approve(False),
+            "evidence": self.contract.read_next,
+            "shut": self.contract.shut,
+            "previous": self._turn_back,
+            "next": self._turn_on,
+        }
+        if press.act == "steer":
+            self.words.value = press.why
+            self._steer()
+        elif press.act in acts:
+            acts[press.act]()
+        self.key_layer.send({"page": -1})  # the browser takes keys again
+
+    def _steer(self) -> None:
+        words = self.words.value.strip()
+        if words and not self.steer.disabled:
+            self.words.value = ""
+            self._do(self.session.steer(words, actor=self.by))
+
+    def _ask_once(self) -> None:
+        if not self.stop.disabled:
+            self.sure.layout.display = None
+
+    def _hide_question(self) -> None:
+        self.sure.layout.display = "none"
+
+    def _stop(self) -> None:
+        self._hide_question()
+        self._do(self.session.cancel(actor=self.by))
+
+    def _approve(self, answer: bool) -> None:
+        request = self.status.question_id
+        if request:
+            self._do(self.session.approve(request, answer, actor=self.by))
+
+    def _turn_back(self) -> None:
+        self._turn(-1)
+
+    def _turn_on(self) -> None:
+        self._turn(1)
+
+    def _turn(self, by: int) -> None:
+        """Show the contract of the sprint before or after."""
+        sprints = self.status.sprints
+        shown = self._shown_sprint()
+        if shown is None:
+            return
+        index = sprints.index(shown) + by
+        if not 0 <= index < len(sprints):
+            return
+        is_last = index == len(sprints) - 1
+        self._chosen = None if is_last else sprints[index].number
+        self._show_contract()
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run `work` on the kernel's loop; what it raises is shown until the next act."""
+        self._say("")
+        task = asyncio.ensure_future(work)
+        self._doing.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._doing.discard(task)
+        if not task.cancelled() and task.exception():
+            self._say(str(task.exception()) or type(task.exception()).__name__)
+
+    def _say(self, trouble: str) -> None:
+        look = "fieldbook-note problem"
+        self.note.value = render.tag("div", trouble, class_=look, role="alert") if trouble else ""
+
+    # --- What the session tells.
+
+    async def _watch(self) -> None:
+        """Fold what is stored, and what comes; begin again where the session did."""
+        while True:
+            try:
+                async for event in self.session.read(self._watched.cursor, lane="log"):
+                    self._watched.apply(event)
+            except CursorLost:
+                self._watched = WatchedBuild()
+            except LogClosed:
+                return
+            except LogUnavailable as error:
+                self._say(f"The session cannot be read for now: {error}")
+                await asyncio.sleep(AGAIN_S)
+                self._say("")
+
+    async def _draw(self) -> None:
+        while True:
+            self.refresh()
+            await asyncio.sleep(REFRESH_S)
+
+    def refresh(self) -> None:
+        """Show what is known by now."""
+        if self._drawn == self._watched.cursor:
+            return
+        self._drawn = self._watched.cursor
+        self.status = self._watched.status()
+        self.head.value = head_html(self.status)
+        self.cost.value = cost_html(self.status)
+        self.asked.value = requests_html(self.status)
+        self._show_lanes()
+        self._show_contract()
+        self._show_controls()
+
+    def _show_lanes(self) -> None:
+        roles = [lane.role for lane in self.status.lanes]
+        if list(self._lane_views) != roles:
+            self._lane_views = {role: self._lane_views.get(role) or HTML() for role in roles}
+            self._lanes.children = list(self._lane_views.values())
+        for hue, lane in enumerate(self.status.lanes):
+            self._lane_views[lane.role].value = lane_html(lane, hue)
+
+    def _shown_sprint(self) -> SprintStatus | None:
+        """The sprint that a person turned to, else the last."""
+        for sprint in self.status.sprints:
+            if sprint.number == self._chosen:
+                return sprint
+        return self.status.sprint
+
+    def _show_contract(self) -> None:
+        sprints = self.status.sprints
+        shown = self._shown_sprint()
+        self.contract.show(shown)
+        self._sprints.layout.display = None if len(sprints) > 1 else "none"
+        if shown is None:
+            return
+        words = f"Sprint {shown.number}: {shown.n_holding} of {len(shown.lines)} criteria hold"
+        self.place.value = render.block(render.tag("span", words))
+        self.before.disabled = shown is sprints[0]
+        self.after.disabled = shown is sprints[-1]
+
+    def _show_controls(self) -> None:
+        is_over = self.status.phase in ("not begun", "ended")
+        self.steer.disabled = is_over or self.status.phase == "stopping"
+        self.stop.disabled = is_over
+        if is_over:
+            self._hide_question()
+        question = self.status.question if self.status.phase == "waiting" else ""
+        self.approval.layout.display = None if question else "none"
+        self.question.value = render.block(render.tag("strong", question)) if question else ""
+
+    # --- The end.
+
+    def close(self) -> None:
+        """Take the panel away. Its tasks end as soon as the loop runs on."""
+        for task in self._tasks:
+            with suppress(RuntimeError):  # no loop runs any more, and nothing on it
+                task.cancel()
+        super().close()
+
+    async def aclose(self) -> None:
+        """Take the panel away, and wait until its tasks have ended."""
+        self.close()
+        await asyncio.wait([*self._tasks, *self._doing])
+
+
+def _tools(*parts: Any) -> Box:
+    """A row of what a person can press."""
+    return Box(parts).add_class("fieldbook-row").add_class("fieldbook-tools")
