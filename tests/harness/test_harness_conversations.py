@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.harness.builds import GOAL, Notes, question
 from toolkit.errors import UsageError
-from toolkit.harness import Context
+from toolkit.harness import Context, Sandbox
 from toolkit.sessions import MemoryLog, Session
 
 
@@ -92,3 +92,66 @@ def test_a_context_goes_on_exactly_as_long_as_it_fits(held, more, policy):
 def test_a_policy_that_needs_a_limit_is_refused_without_one(policy):
     with pytest.raises(UsageError, match="needs tokens above 0"):
         Context(policy)
+
+
+class SimulatedClock:
+    """Seconds that pass only as calls are made."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("n_sprints", "n_resets"),
+    [(5, 2), pytest.param(30, 10, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+)
+async def test_many_sprints_with_many_resets_end_as_without_any(tmp_path, n_sprints, n_resets):
+    """The seconds are simulated: ten minutes for each call of a model."""
+    names = [f"f{number}" for number in range(1, n_sprints + 1)]
+    results = {}
+    for policy in ("reset", "none"):
+        clock = SimulatedClock()
+        context = Context(policy, 3000 if policy == "reset" else 10**7)
+
+        class Timed(Notes):
+            def model(self, answer, clock=clock):
+                def ask(request):
+                    clock.now += 600
+                    return answer(request)
+
+                return super().model(ask)
+
+        notes = Timed(names, context=context)
+        budget = {"seconds": (n_sprints * 4 + 2) * 600.0, "cost_usd": 100.0}
+        session = Session(MemoryLog(), policy)
+        made = notes.harness(tmp_path / policy, session, budget=budget, clock=clock)
+        made.sandbox = Sandbox("none")  # these commands are our own, and only cat a file
+        outcome = await made.run(GOAL)
+        assert (outcome.outcome, outcome.features) == ("complete", tuple(names))
+        assert clock.now == outcome.model_calls * 600
+        results[policy] = outcome, (tmp_path / policy / "features.json").read_text()
+    resets = {policy: totals(results[policy][0], "generator").resets for policy in results}
+    assert resets["none"] == 0
+    assert resets["reset"] >= n_resets
+    assert results["reset"][1] == results["none"][1]
+
+
+async def test_the_seconds_of_a_budget_are_those_of_the_clock_that_is_given(tmp_path, session):
+    clock = SimulatedClock()
+
+    class Timed(Notes):
+        def model(self, answer):
+            def ask(request):
+                clock.now += 600
+                return answer(request)
+
+            return super().model(ask)
+
+    notes = Timed()
+    made = notes.harness(tmp_path, session, budget={"seconds": 1000.0}, clock=clock)
+    outcome = await made.run(GOAL)
+    assert (outcome.outcome, outcome.model_calls) == ("budget", 2)
+    assert "seconds" in outcome.why

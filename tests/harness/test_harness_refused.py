@@ -77,7 +77,7 @@ async def test_a_build_is_refused_before_a_role_is_asked(bare, tmp_path):
     async with demo_harness(tmp_path, session) as harness:
         roles = harness.planner, harness.generator, harness.evaluator
         refused = await Harness(*roles, Workspace(tmp_path), session).run(GOAL)
-    assert (refused.outcome, refused.model_calls) == ("error", 0)
+    assert (refused.outcome, refused.model_calls) == ("halted", 0)
     assert "no sandbox runs on this machine" in refused.why
 
 

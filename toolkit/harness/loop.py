@@ -86,6 +86,9 @@ class Harness:
         if workspace is None or session is None:
             raise UsageError("a Harness needs a workspace and a session")
         self.crew = Crew([*short_form, *roles])
+        self.planner = self.crew.at("plan")
+        self.generator = self.crew.at("build")
+        self.evaluator = self.crew.at("judge")
         self.workspace = workspace
         self.session = session
         self.budget = budget or Budget()

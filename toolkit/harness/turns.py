@@ -139,16 +139,13 @@ class Turns:
     async def answer(self, turn: Turn) -> RoleAnswer:
         """What the role of `turn` answers."""
         role = turn.role
-        question = role.question(turn.step, turn.place, self._workspace)
         is_steered = turn.step in STEERED
-        if is_steered:
-            self._steered_turns += 1
-            question["steers"] = self.control.steers(self._steered_turns)
+        self._steered_turns += is_steered
+        question = role.question(turn.step, turn.place, self._workspace)
         conversation = await self._ready_context(turn, question)
-        request = role.request(turn.step, conversation.with_question(question))
-        if is_steered and not self.journal.knows(role, request):
-            await self.control.take_steers(self._steered_turns)
-            question["steers"] = self.control.steers(self._steered_turns)
+        if is_steered:
+            request = await self._steered_request(turn, question, conversation)
+        else:
             request = role.request(turn.step, conversation.with_question(question))
         reply = await self._reply(turn, request)
         if is_steered:
@@ -156,6 +153,23 @@ class Turns:
         conversation.keep(request.messages, reply)
         self._costs.note_context(role.name, tokens=conversation.tokens)
         return validate(role.tasks[turn.step].answers, reply.parsed)
+
+    async def _steered_request(
+        self, turn: Turn, question: dict[str, Any], conversation: Conversation
+    ) -> Request:
+        """The request with what people have said.
+
+        A request that the journal can answer is left as it was asked: what came since waits for the
+        first that it cannot.
+        """
+        role = turn.role
+        number = self._steered_turns
+        question["steers"] = self.control.steers(number)
+        request = role.request(turn.step, conversation.with_question(question))
+        if self.journal.knows(role, request) or not await self.control.take_steers(number):
+            return request
+        question["steers"] = self.control.steers(number)
+        return role.request(turn.step, conversation.with_question(question))
 
     async def _ready_context(self, turn: Turn, question: dict[str, Any]) -> Conversation:
         """The role's conversation, with room for `question` as its policy makes it."""
@@ -188,8 +202,12 @@ class Turns:
         reply = await self.bounded(self.journal.reply(role, request))
         sources = {*self.so_far.sources, reply.source}
         self.so_far = replace(self.so_far, sources=tuple(sorted(sources)))
-        cost_usd = round(cost_of(role.model, reply.usage), 9)
-        usage = {"usage": asdict(reply.usage), "cost_usd": cost_usd, "model": reply.model}
+        cost_usd = cost_of(role.model, reply.usage)
+        usage = {
+            "usage": asdict(reply.usage),
+            "cost_usd": round(cost_usd, 9),
+            "model": reply.model,
+        }
         await turn.run.append("model.usage", usage)
         if not reply.ok or reply.parsed is None:
             why = reply.why or "no JSON object came"
@@ -197,10 +215,13 @@ class Turns:
         return reply
 
     def _check_budget(self, role: Role, request: Request) -> None:
+        """Raise Stop where the call could break a limit."""
         worst = worst_case(request)
-        worst_usd = cost_of(role.model, worst) + self.journal.in_flight_usd
-        refusal = self._costs.refusal(self.budget, worst_usd, worst)
-        if not refusal and self._clock() >= self._deadline:
+        worst_usd = cost_of(role.model, worst)
+        in_flight_usd = self.journal.in_flight_usd
+        refusal = self._costs.refusal(self.budget, worst_usd + in_flight_usd, worst)
+        is_late = self._clock() >= self._deadline
+        if not refusal and is_late:
             refusal = "the seconds of the budget are used up"
         if refusal:
             raise Stop("budget", f"the next call of the {role.name} was not made: {refusal}")
