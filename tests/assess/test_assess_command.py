@@ -62,7 +62,7 @@ async def test_a_trap_is_audited_and_sessions_come_first():
     from toolkit.web import serving
 
     async def words():
-        for number in range(40):
+        for number in range(120):
             await asyncio.sleep(0.02)
             yield f"word {number} "
 

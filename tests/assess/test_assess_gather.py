@@ -14,7 +14,7 @@ from toolkit.assess import Need, assess, gather
 from toolkit.assess.build import FILE_BYTES, read_build
 from toolkit.assess.gather import CAPABILITIES
 from toolkit.assess.measurements import MEASUREMENTS
-from toolkit.assess.rules import standing
+from toolkit.assess.standing import standing
 from toolkit.errors import UsageError
 from toolkit.evals import Label, LabelStore
 from toolkit.harness import run_demo

@@ -20,7 +20,8 @@ from typing import Any
 from toolkit import render
 from toolkit.assess.choice import Answer, Change, Decider, changes, choose, decider
 from toolkit.assess.facts import Evidence, fact_words
-from toolkit.assess.rules import Framework, Reason, Standing
+from toolkit.assess.rules import Framework
+from toolkit.assess.standing import Reason, Standing
 
 GLOSSES: dict[Framework, str] = {
     "sessions": "does it arrive?",

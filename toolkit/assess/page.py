@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from toolkit.assess.assessment import GLOSSES, Assessment
 from toolkit.assess.choice import Change, Decider
 from toolkit.assess.facts import fact_words
-from toolkit.assess.rules import Standing
+from toolkit.assess.standing import Standing
 
 WIDTH = 96
 MOST_CHANGES = 6
