@@ -146,7 +146,7 @@ class Assessment:
 
     def _facts_html(self) -> render.Html:
         rows = [(fact_words(fact.name), fact.value_words, fact.source) for fact in self.facts]
-        return render.details("What it rests on", render.table(rows, ("fact", "", "source")))
+        return render.details("What is known", render.table(rows, ("fact", "", "source")))
 
 
 def assess(evidence: Evidence) -> Assessment:

@@ -87,6 +87,14 @@ class SprintSeen:
         last = self.rounds[-1] if self.rounds else RoundSeen()
         return last.n_open(self.criteria)
 
+    @property
+    def n_overruled(self) -> int:
+        """How often a word of the Evaluator was overruled, in all rounds."""
+        n_overruled = 0
+        for each in self.rounds:
+            n_overruled += sum(verdict.is_overruled for verdict in each.verdicts)
+        return n_overruled
+
 
 def read_build(folder: str | Path) -> BuildSeen:
     """What the workspace at `folder` shows of its build. Raises UsageError where there is none."""
@@ -98,16 +106,12 @@ def read_build(folder: str | Path) -> BuildSeen:
     if not sprints:
         problems.append(f"{root}: no contract was agreed on in it, so no build shows anything")
         return BuildSeen({}, problems)
-    rounds = [each for sprint in sprints for each in sprint.rounds]
-    n_overruled = 0
-    for each in rounds:
-        n_overruled += sum(verdict.is_overruled for verdict in each.verdicts)
     n_open = sum(sprint.n_open for sprint in sprints)
     n_open += _n_features_open(root / "features.json", problems)
     facts: dict[str, Any] = {
-        "n_rounds": len(rounds),
+        "n_rounds": sum(len(sprint.rounds) for sprint in sprints),
         "n_open": n_open,
-        "n_overruled": n_overruled,
+        "n_overruled": sum(sprint.n_overruled for sprint in sprints),
         "n_handoffs": _n_handoffs(root / "progress.md", problems),
     }
     kept = {sprint.contract_kept for sprint in sprints}
