@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import count
 
 import pytest
 from typer.testing import CliRunner
@@ -61,10 +62,12 @@ async def test_a_trap_is_audited_and_sessions_come_first():
     from toolkit.sessions.lab.trap import direct_stream
     from toolkit.web import serving
 
+    numbers = count()
+
     async def words():
-        for number in range(40):
+        for _ in range(120):
             await asyncio.sleep(0.02)
-            yield f"word {number} "
+            yield f"word {next(numbers)} "
 
     trap = Starlette(routes=[Route("/trap", lambda request: direct_stream(words()))])
     async with serving(trap) as port:

@@ -14,7 +14,7 @@ from toolkit.assess import Need, assess, gather
 from toolkit.assess.build import FILE_BYTES, read_build
 from toolkit.assess.gather import CAPABILITIES
 from toolkit.assess.measurements import MEASUREMENTS
-from toolkit.assess.rules import standing
+from toolkit.assess.standing import standing
 from toolkit.errors import UsageError
 from toolkit.evals import Label, LabelStore
 from toolkit.harness import run_demo
@@ -66,10 +66,14 @@ def test_each_fact_says_whether_it_was_measured_and_where(tmp_path):
 
 
 def test_an_audit_of_now_counts_instead_of_a_saved_one(tmp_path):
-    audit_saved(tmp_path, survives_a_cut="no")
-    card = Audit("http://shop.example/chat", (Finding("survives a cut", "yes", "seen"),))
-    evidence = gather(tmp_path, card)
+    audit_saved(tmp_path, survives_a_cut="no", second_surface="no")
+    findings_now = (
+        Finding("survives a cut", "yes", "seen"),
+        Finding("second surface", "could not probe", "nothing came"),
+    )
+    evidence = gather(tmp_path, Audit("http://shop.example/chat", findings_now))
     assert evidence.facts.survives == "yes"
+    assert evidence.facts.shared is None
     assert evidence.source_of("survives") == "measured: http://shop.example/chat"
 
 

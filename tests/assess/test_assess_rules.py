@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from toolkit.assess import RULES, Evidence, Facts, Need, assess
 from toolkit.assess.choice import choose
 from toolkit.assess.measurements import MEASUREMENTS, with_result
-from toolkit.assess.rules import FRAMEWORKS, standing
+from toolkit.assess.rules import FRAMEWORKS
+from toolkit.assess.standing import standing
 
 WORSE_FROM_BETTER = {
     "devices": [1, None, 2, 5],

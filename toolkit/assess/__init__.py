@@ -15,7 +15,8 @@ from toolkit.assess.assessment import Assessment, KnownFact, assess
 from toolkit.assess.choice import Change, Decider
 from toolkit.assess.facts import Evidence, Facts, Source
 from toolkit.assess.gather import gather
-from toolkit.assess.rules import RULES, Need, Reason, Rule, Standing
+from toolkit.assess.rules import RULES, Need, Rule
+from toolkit.assess.standing import Reason, Standing
 
 __all__ = [
     "RULES",

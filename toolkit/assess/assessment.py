@@ -20,7 +20,8 @@ from typing import Any
 from toolkit import render
 from toolkit.assess.choice import Answer, Change, Decider, changes, choose, decider
 from toolkit.assess.facts import Evidence, fact_words
-from toolkit.assess.rules import Framework, Reason, Standing
+from toolkit.assess.rules import Framework
+from toolkit.assess.standing import Reason, Standing
 
 GLOSSES: dict[Framework, str] = {
     "sessions": "does it arrive?",
@@ -145,7 +146,7 @@ class Assessment:
 
     def _facts_html(self) -> render.Html:
         rows = [(fact_words(fact.name), fact.value_words, fact.source) for fact in self.facts]
-        return render.details("What it rests on", render.table(rows, ("fact", "", "source")))
+        return render.details("What is known", render.table(rows, ("fact", "", "source")))
 
 
 def assess(evidence: Evidence) -> Assessment:

@@ -2,15 +2,16 @@
 role, may have written them. What is missing is not passed.
 """
 
-import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from toolkit.errors import UsageError
-from toolkit.records import read_text
+from toolkit.records import decode, read_text
 
+T = TypeVar("T")
 FILE_BYTES = 5_000_000
 MOST_ROUNDS = 1_000
 MOST_SPRINTS = 1_000
@@ -19,24 +20,6 @@ MARKS = ("goal.md", "contract.json", "features.json", "findings", "sprints")
 """What a workspace holds from early on."""
 EDITED = "differs from what both signed"
 """What `read_contract` says of a contract that was changed since."""
-OPEN_BY = ("refused", "objections", "regressions")
-"""What keeps a round open though each of its criteria passed."""
-
-
-class SprintSeen(NamedTuple):
-    """What the files of one sprint show."""
-
-    n_rounds: int
-    n_open: int
-    """Criteria that did not pass in the last round, and other reasons why it is open."""
-    n_overruled: int
-    contract_kept: bool | None
-    """None where no contract can be read."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether its contract was kept, and all of it passed."""
-        return bool(self.contract_kept and self.n_rounds and not self.n_open)
 
 
 class BuildSeen(NamedTuple):
@@ -44,6 +27,73 @@ class BuildSeen(NamedTuple):
 
     facts: dict[str, Any]
     problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictSeen:
+    """A verdict in the findings of a round."""
+
+    criterion: str
+    verdict: str
+    check: str = ""
+    evaluator: str = ""
+
+    @property
+    def is_overruled(self) -> bool:
+        """Whether the Evaluator said pass, and what was run did not."""
+        return self.evaluator == "pass" and self.check in ("fail", "unscored")
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSeen:
+    """The findings of a round. Without verdicts nothing passed in it."""
+
+    verdicts: tuple[VerdictSeen, ...] = ()
+    refused: Any = None
+    objections: Any = None
+    regressions: Any = None
+
+    def n_open(self, criteria: set[str]) -> int:
+        """How many criteria did not pass, and what else keeps the round open."""
+        judged = {verdict.criterion for verdict in self.verdicts}
+        failed = {verdict.criterion for verdict in self.verdicts if verdict.verdict != "pass"}
+        n_open = len(criteria - judged) + len(failed)
+        for other in (self.refused, self.objections, self.regressions):
+            if other:
+                n_open += 1
+        return n_open
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSeen:
+    """A line of features.json."""
+
+    id: str
+    passes: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SprintSeen:
+    """What the files of one sprint show."""
+
+    criteria: set[str]
+    rounds: list[RoundSeen]
+    contract_kept: bool | None
+    """None where no contract can be read."""
+
+    @property
+    def n_open(self) -> int:
+        """How many criteria are open after the last round; all where none was judged."""
+        last = self.rounds[-1] if self.rounds else RoundSeen()
+        return last.n_open(self.criteria)
+
+    @property
+    def n_overruled(self) -> int:
+        """How often a word of the Evaluator was overruled, in all rounds."""
+        n_overruled = 0
+        for each in self.rounds:
+            n_overruled += sum(verdict.is_overruled for verdict in each.verdicts)
+        return n_overruled
 
 
 def read_build(folder: str | Path) -> BuildSeen:
@@ -56,22 +106,22 @@ def read_build(folder: str | Path) -> BuildSeen:
     if not sprints:
         problems.append(f"{root}: no contract was agreed on in it, so no build shows anything")
         return BuildSeen({}, problems)
-    n_features_open = _features_open(root / "features.json", problems)
     n_open = sum(sprint.n_open for sprint in sprints)
+    n_open += _n_features_open(root / "features.json", problems)
     facts: dict[str, Any] = {
-        "n_rounds": sum(sprint.n_rounds for sprint in sprints),
-        "n_open": n_open + n_features_open,
+        "n_rounds": sum(len(sprint.rounds) for sprint in sprints),
+        "n_open": n_open,
         "n_overruled": sum(sprint.n_overruled for sprint in sprints),
-        "n_handoffs": _count_handoffs(root / "progress.md", problems),
+        "n_handoffs": _n_handoffs(root / "progress.md", problems),
     }
     kept = {sprint.contract_kept for sprint in sprints}
     if False in kept:
         facts["contract_kept"] = False
     elif None not in kept:
         facts["contract_kept"] = True
-    if n_open or n_features_open:
+    if n_open:
         facts["build"] = "open"
-    elif all(sprint.is_complete for sprint in sprints):
+    elif kept == {True}:
         facts["build"] = "complete"
     return BuildSeen(facts, problems)
 
@@ -90,107 +140,71 @@ def _places(root: Path) -> Iterator[Path]:
 
 def _read_sprint(place: Path, problems: list[str]) -> SprintSeen:
     criteria, is_kept = _read_contract(place / "contract.json", problems)
-    rounds = _read_rounds(place / "findings", problems)
-    n_overruled = sum(_n_overruled(_verdicts_in(record)) for record in rounds)
-    n_open = _n_open(criteria, rounds[-1]) if rounds else len(criteria)
-    return SprintSeen(len(rounds), n_open, n_overruled, is_kept)
+    numbered = []
+    for path in (place / "findings").glob("round-*.json"):
+        match = ROUND.fullmatch(path.name)
+        if match:
+            numbered.append((int(match[1]), path))
+    rounds = []
+    for _, path in sorted(numbered)[-MOST_ROUNDS:]:
+        rounds.append(_read(RoundSeen, path, problems) or RoundSeen())
+    return SprintSeen(criteria, rounds, is_kept)
 
 
 def _read_contract(path: Path, problems: list[str]) -> tuple[set[str], bool | None]:
     """The ids of the criteria, and whether the contract is the one that both roles signed."""
     from toolkit.harness import ContractError, read_contract
 
+    text = _text(path, problems)
+    if text is None:
+        return set(), None
     try:
-        text = _bounded_text(path)
         contract = read_contract(text, path.name)
     except ContractError as error:
         problems.append(f"{path}: {error}")
         return set(), False if EDITED in str(error) else None
-    except (OSError, ValueError) as error:
-        problems.append(f"{path}: {error}")
-        return set(), None
     criteria = {criterion.id for criterion in contract.criteria}
     return criteria, True if contract.sha256 else None
 
 
-def _read_rounds(folder: Path, problems: list[str]) -> list[dict[str, Any]]:
-    """The findings of each round that was judged, in order; empty for one that cannot be read."""
-    numbered = []
-    for path in folder.glob("round-*.json"):
-        match = ROUND.fullmatch(path.name)
-        if match:
-            numbered.append((int(match[1]), path))
-    rounds = []
-    for _, path in sorted(numbered)[-MOST_ROUNDS:]:
-        record = None
-        try:
-            record = json.loads(_bounded_text(path))
-            if not isinstance(record, dict):
-                problems.append(f"{path}: no findings in it")
-        except (OSError, ValueError, RecursionError) as error:
-            problems.append(f"{path}: {error}")
-        rounds.append(record if isinstance(record, dict) else {})
-    return rounds
-
-
-def _verdicts_in(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The verdicts of a round; none where they cannot be read."""
-    verdicts = record.get("verdicts")
-    if not isinstance(verdicts, list):
-        return []
-    return [verdict for verdict in verdicts if isinstance(verdict, dict)]
-
-
-def _n_open(criteria: set[str], last: dict[str, Any]) -> int:
-    """How many criteria did not pass in the last round, and what else keeps it open."""
-    passed = set()
-    judged = set()
-    for verdict in _verdicts_in(last):
-        judged.add(str(verdict.get("criterion")))
-        if verdict.get("verdict") == "pass":
-            passed.add(str(verdict.get("criterion")))
-    n_other = sum(bool(last.get(name)) for name in OPEN_BY)
-    return len((criteria | judged) - passed) + n_other
-
-
-def _n_overruled(verdicts: list[dict[str, Any]]) -> int:
-    """How often the Evaluator said pass, and what was run did not."""
-    n_overruled = 0
-    for verdict in verdicts:
-        said_pass = verdict.get("evaluator") == "pass"
-        n_overruled += said_pass and verdict.get("check") in ("fail", "unscored")
-    return n_overruled
-
-
-def _features_open(path: Path, problems: list[str]) -> int:
-    """How many features of the list do not pass. A list that cannot be read has one at least."""
+def _n_features_open(path: Path, problems: list[str]) -> int:
+    """How many features do not pass. A list that cannot be read has one at least."""
     if not path.exists():
         return 0
-    try:
-        features = json.loads(_bounded_text(path))
-        return sum(feature["passes"] is not True for feature in features)
-    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
-        problems.append(f"{path}: {type(error).__name__}: {error}")
+    features = _read(list[FeatureSeen], path, problems)
+    if features is None:
         return 1
+    return sum(feature.passes is not True for feature in features)
 
 
-def _count_handoffs(path: Path, problems: list[str]) -> int:
+def _n_handoffs(path: Path, problems: list[str]) -> int:
     """How many notes of the progress log a later round went on from."""
-    if not path.is_file():
-        return 0
+    text = _text(path, problems) if path.exists() else None
+    notes = [line for line in (text or "").splitlines() if line.startswith("## ")]
+    return max(0, len(notes) - 1)
+
+
+def _read(kind: type[T], path: Path, problems: list[str]) -> T | None:
+    """The JSON of a file; None, with a problem, where it is not of that kind."""
+    text = _text(path, problems)
+    if text is None:
+        return None
     try:
-        lines = _bounded_text(path).splitlines()
+        return decode(kind, text, str(path))
+    except ValueError as error:
+        problems.append(str(error))
+        return None
+
+
+def _text(path: Path, problems: list[str]) -> str | None:
+    """The text of a file; None, with a problem, where it is too large, a link, or not text."""
+    try:
+        if path.is_symlink():
+            raise ValueError("a link, which is not followed")
+        size = path.stat().st_size
+        if size > FILE_BYTES:
+            raise ValueError(f"{size:,} bytes, and {FILE_BYTES:,} are the most that is read")
+        return read_text(path)
     except (OSError, ValueError) as error:
         problems.append(f"{path}: {error}")
-        return 0
-    n_notes = sum(line.startswith("## ") for line in lines)
-    return max(0, n_notes - 1)
-
-
-def _bounded_text(path: Path) -> str:
-    if path.is_symlink():
-        raise ValueError("a link, which is not followed")
-    size = path.stat().st_size
-    if size > FILE_BYTES:
-        raise ValueError(f"{size:,} bytes, of which nothing is read: {FILE_BYTES:,} are the most")
-    return read_text(path)
+        return None

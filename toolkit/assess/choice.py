@@ -8,7 +8,8 @@ from typing import Literal
 
 from toolkit.assess.facts import Facts
 from toolkit.assess.measurements import MEASUREMENTS, Measurement, with_result
-from toolkit.assess.rules import Need, Standing, standings
+from toolkit.assess.rules import Need
+from toolkit.assess.standing import Standing, standings
 from toolkit.shown import Shown
 
 Answer = Literal["sessions", "evals", "harness", "none yet", "skip", "measure first"]

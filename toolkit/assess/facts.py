@@ -53,8 +53,6 @@ class Facts(Shown):
     """Whether the labels behind these numbers are of simulated raters too."""
     n_weak_judges: int = 0
     """Judges that score, and whose agreement with people is not shown."""
-    gate: Literal["pass", "fail", "inconclusive"] | None = None
-    """The gravest decision of a gate."""
 
     build: Build = None
     n_rounds: int = 0

@@ -25,7 +25,6 @@ CAPABILITIES = {
     "terminal": "terminal event",
 }
 """What an audit calls each fact."""
-GRAVEST = ("fail", "inconclusive", "pass")
 
 
 class _Gathered:
@@ -78,6 +77,8 @@ def gather(
         _add_folder(gathered, Path(folder), count_simulated)
     if audit is not None:
         gathered.add("measured", audit.url, _facts_of_audit(audit.to_dict()))
+    elif folder is not None:
+        _add_saved_audit(gathered, Path(folder))
     if harness is not None:
         _add_build(gathered, Path(harness))
     facts = Facts(**gathered.values)
@@ -114,6 +115,9 @@ def _add_folder(gathered: _Gathered, folder: Path, count_simulated: bool) -> Non
     else:
         step = "begin by labelling traces: fieldbook lab --traces FILE"
         gathered.problems.append(f"{folder}: nothing in it says whether answers are good; {step}")
+
+
+def _add_saved_audit(gathered: _Gathered, folder: Path) -> None:
     saved, problems = newest_audit(folder)
     gathered.problems += problems
     if saved:
@@ -123,9 +127,7 @@ def _add_folder(gathered: _Gathered, folder: Path, count_simulated: bool) -> Non
 def _facts_of_practice(practice: "Practice") -> dict[str, Any]:
     from toolkit.evals.alignment.intervals import proportion
 
-    outcomes = {decision.outcome for decision in practice.decisions}
-    gate = next((outcome for outcome in GRAVEST if outcome in outcomes), None)
-    facts: dict[str, Any] = {"gate": gate}
+    facts: dict[str, Any] = {}
     interval = proportion(practice.n_failed, practice.n_decided)
     if interval:
         facts |= {"n_decided": practice.n_decided, "n_failed": practice.n_failed}

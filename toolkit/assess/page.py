@@ -4,26 +4,22 @@ import textwrap
 from collections.abc import Iterator
 
 from toolkit.assess.assessment import GLOSSES, Assessment
-from toolkit.assess.choice import Change, Decider
+from toolkit.assess.choice import Decider
 from toolkit.assess.facts import fact_words
-from toolkit.assess.rules import Standing
+from toolkit.assess.standing import Standing
 
 WIDTH = 96
 MOST_CHANGES = 6
 
 
 def page(found: Assessment) -> str:
-    """The answer, why, how the others stand, what would change it, and what it rests on."""
+    """The answer, why, how the others stand, what would change it, and what is known."""
     lines = [*_wrapped(found.title, "", "  "), ""]
     for standing in found.standings:
         lines += _standing_lines(found, standing)
-    if found.decider:
-        lines += ["", *_decider_lines(found.decider)]
-    others = [change for change in found.would_change if not _is_told(change, found.decider)]
-    if others:
-        lines += ["", *_change_lines(others)]
-    if found.facts:
-        lines += ["", "What it rests on", *_fact_lines(found)]
+    lines += _decider_lines(found.decider)
+    lines += _change_lines(found)
+    lines += _fact_lines(found)
     for problem in found.evidence.problems:
         lines += _wrapped(f"Note: {problem}", "", "  ")
     return "\n".join(lines)
@@ -35,24 +31,25 @@ def _standing_lines(found: Assessment, standing: Standing) -> Iterator[str]:
         yield from _wrapped(found.reason_with_origin(reason), "    - ", "      ")
 
 
-def _decider_lines(decider: Decider) -> Iterator[str]:
-    minutes = ""
-    if decider.minutes:
-        minutes = f", about {decider.minutes:g} min"
+def _decider_lines(decider: Decider | None) -> Iterator[str]:
+    if not decider:
+        return
+    yield ""
     head = "What would decide" if decider.decides else "What would tell most"
+    minutes = f", about {decider.minutes:g} min" if decider.minutes else ""
     yield f"{head}: {decider.name}{minutes}"
     yield f"    {decider.command}"
     for change in decider.results:
         yield f"  - {change.words}: {change.answer}"
 
 
-def _is_told(change: Change, decider: Decider | None) -> bool:
-    """Whether a change stands among the results of the decider."""
-    return decider is not None and change in decider.results
-
-
-def _change_lines(changes: list[Change]) -> Iterator[str]:
-    yield "What would change this answer"
+def _change_lines(found: Assessment) -> Iterator[str]:
+    """What would change the answer, but for the results of the decider, which stand above."""
+    told = found.decider.results if found.decider else ()
+    changes = [change for change in found.would_change if change not in told]
+    if changes:
+        yield ""
+        yield "What would change this answer"
     for change in changes[:MOST_CHANGES]:
         yield f"  - {change.words}: {change.answer}"
         yield f"      {change.command}"
@@ -65,12 +62,14 @@ def _fact_lines(found: Assessment) -> Iterator[str]:
     """What was said, and what was measured in each place, in a line each."""
     facts_by_source: dict[str, list[str]] = {}
     for fact in found.facts:
-        source = found.evidence.sources[fact.name]
-        head = "said" if source.origin == "said" else f"measured in {source.where}"
         words = f"{fact_words(fact.name)} {fact.value_words}"
-        facts_by_source.setdefault(head, []).append(words)
-    for head, facts in facts_by_source.items():
-        yield from _wrapped(f"{head}: {', '.join(facts)}", "  - ", "      ")
+        source = "said" if fact.source.startswith("said") else fact.source
+        facts_by_source.setdefault(source, []).append(words)
+    if facts_by_source:
+        yield ""
+        yield "What is known"
+    for source, facts in facts_by_source.items():
+        yield from _wrapped(f"{source}: {', '.join(facts)}", "  - ", "      ")
 
 
 def _wrapped(text: str, first: str, later: str) -> list[str]:

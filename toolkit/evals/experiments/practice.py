@@ -125,8 +125,7 @@ class _Reading:
         """Keep the first line of a file that is wrong, and how many are."""
         wrong = list(lines)
         if wrong:
-            more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-            self.problems.append(f"{path.name}: {wrong[0]}{more}")
+            self.problems.append(f"{path.name}: {wrong[0]} (lines: {len(wrong)})")
 
 
 def _with_labels(practice: Practice, reading: _Reading) -> Practice:
@@ -219,12 +218,11 @@ def _with_experiments(practice: Practice, reading: _Reading) -> Practice:
             experiments[path] = Experiment.load(path)
     n_trials = 0
     judges: set[str] = set()
-    code_scores: set[tuple[str, str]] = set()
+    code_scores: set[str] = set()
     for experiment in experiments.values():
         n_trials += sum(result.passed is not None for result in experiment.results)
-        judges |= set(experiment.judges.values())
-        by_code = set(experiment.score_names) - set(experiment.judges)
-        code_scores |= {(experiment.name, name) for name in by_code}
+        judges.update(experiment.judges.values())
+        code_scores.update(set(experiment.score_names) - set(experiment.judges))
     trusted_judges = {measured.judge for measured in practice.judges if measured.trusted}
     promoted = _promoted_cases(reading)
     return replace(
@@ -239,9 +237,7 @@ def _with_experiments(practice: Practice, reading: _Reading) -> Practice:
 
 
 def _decisions(reading: _Reading, experiments: Iterable[Path]) -> Iterator[Decision]:
-    """Each policy's decision on each experiment. A policy that asks for a baseline gets the
-    experiments of the folder in turn only where it decides without one.
-    """
+    """Each policy's decision on each experiment that it can decide on without a baseline."""
     n_made = 0
     for policy in reading.paths["policy"]:
         for experiment in experiments:
@@ -276,6 +272,9 @@ def _cycles(experiments: Iterable[Experiment], promoted: set[str]) -> int:
             case_sets.append(cases)
     n_cycles = 0
     for cases in case_sets:
-        grown = any(earlier < cases and (cases - earlier) & promoted for earlier in case_sets)
-        n_cycles += grown
+        n_cycles += any(_has_grown(cases, earlier, promoted) for earlier in case_sets)
     return n_cycles
+
+
+def _has_grown(cases: frozenset[str], earlier: frozenset[str], promoted: set[str]) -> bool:
+    return earlier < cases and bool((cases - earlier) & promoted)
