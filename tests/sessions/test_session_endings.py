@@ -3,6 +3,7 @@ nobody.
 """
 
 import asyncio
+import gc
 
 import pytest
 
@@ -241,6 +242,18 @@ async def test_a_surface_that_connects_again_after_its_reading_failed_leaves_not
     await surface.wait_for(lambda known: "phone" in known.present)
     await surface.disconnect()
     assert not surface.connected
+
+
+async def test_a_surface_that_is_let_go_of_after_its_log_was_closed_makes_no_noise(caplog):
+    surface = Surface(Session(Once(LogClosed("closed")), "over"), "phone")
+    await surface.connect()
+    with pytest.raises(LogClosed):
+        await surface.wait_for(lambda known: known.text == "never said")
+    del surface
+    for _ in range(3):
+        gc.collect()
+        await asyncio.sleep(0)
+    assert caplog.records == []
 
 
 async def test_a_surface_goes_on_from_its_cursor_however_long_the_log_was_away(nothing_left):

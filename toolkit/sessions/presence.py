@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from toolkit.events import Event, fresh_id
 from toolkit.sessions.lease import RENEWALS, stated_ttl_s
 from toolkit.sessions.lease import renewals as renewals_of
-from toolkit.sessions.log import LogUnavailable
+from toolkit.sessions.log import LogClosed, LogUnavailable
 from toolkit.sessions.session_log import SessionLog
 
 LEAVE_TIMEOUT_S = 1.0
@@ -43,8 +43,12 @@ async def presence(
     async def renew() -> None:
         while True:
             await asyncio.sleep(ttl_s / RENEWALS)
-            with suppress(LogUnavailable):
+            try:
                 await say_here()
+            except LogClosed:
+                return
+            except LogUnavailable:
+                continue
 
     await say_here()
     try:

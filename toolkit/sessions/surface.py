@@ -44,6 +44,7 @@ class Surface(Shown):
         self._reading: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
         self._news = asyncio.Event()
+        self._closed: LogClosed | None = None
 
     @property
     def cursor(self) -> int:
@@ -62,6 +63,7 @@ class Surface(Shown):
                 return
             await self._let_go()  # what is left of a reading that broke
             await self._here.enter_async_context(presence(self.session, self.name, self.ttl_s))
+            self._closed = None
             self._reading = asyncio.create_task(self._read())
 
     async def disconnect(self) -> None:
@@ -87,8 +89,10 @@ class Surface(Shown):
                 self.conversation = Conversation(self.session.id)
                 self.began_anew += 1
                 self._announce()
-            except LogClosed:
-                raise
+            except LogClosed as error:
+                self._closed = error
+                self._announce()
+                return
             except LogUnavailable:
                 await asyncio.sleep(RETRY_S)  # However long it is away: the cursor stays.
 
@@ -99,12 +103,15 @@ class Surface(Shown):
     async def wait_for(
         self, condition: Callable[[Conversation], bool], timeout_s: float = 10.0
     ) -> Conversation:
-        """Wait until the conversation meets `condition`. Raises TimeoutError, saying how far it
-        came.
+        """Wait until the conversation meets `condition`.
+
+        Raises TimeoutError, saying how far it came, and LogClosed where nothing can come any more.
         """
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition(self.conversation):
+                    if self._closed:
+                        raise self._closed
                     await self._news.wait()
         except TimeoutError:
             waited = f"surface {self.name!r} waited {timeout_s} s at cursor {self.cursor}"
