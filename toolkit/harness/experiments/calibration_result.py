@@ -12,6 +12,7 @@ from toolkit.evals.alignment.trust import bounded
 from toolkit.evals.experiments.difference import SIGNIFICANT, holm, p_in_words
 from toolkit.harness.experiments.certificate import Certificate
 from toolkit.harness.experiments.reviews import Review
+from toolkit.harness.experiments.words import bounds_in_points, in_points
 from toolkit.shown import Shown
 from toolkit.traces.amounts import quantity
 
@@ -152,9 +153,9 @@ class CriterionChange(Shown):
     def __str__(self) -> str:
         if self.accuracy.difference is None or self.accuracy.interval is None:
             return f"{self.criterion}: {self.accuracy.reason}"
-        low, high = self.accuracy.interval
-        points = f"{100 * self.accuracy.difference:+.0f} points of accuracy"
-        points += f" (95% interval {100 * low:+.0f} to {100 * high:+.0f}, n = {self.accuracy.n}"
+        points = f"{in_points(self.accuracy.difference)} points of accuracy"
+        points += f" (95% interval {bounds_in_points(*self.accuracy.interval)}"
+        points += f", n = {self.accuracy.n}"
         test = "right and wrong on the same artefacts"
         if self.p is not None:
             test = f"Holm {p_in_words(self.p)}"
