@@ -332,6 +332,36 @@ def shows_rates_without_the_free(
 
 
 @marked
+def concludes_no_more_than_is_shown(answer: Callable[[int, int], Any]) -> str:
+    """Notebook 11: `answer(wins, losses)` gives the p of a two-sided sign test, and what is shown
+    of the first: better, worse or not shown.
+    """
+    expected = {
+        (5, 3): (0.7265625, "not shown"),
+        (8, 0): (0.0078125, "better"),
+        (5, 0): (0.0625, "not shown"),
+        (0, 6): (0.03125, "worse"),
+        (0, 0): (None, "not shown"),
+    }
+    for (wins, losses), (p, word) in expected.items():
+        try:
+            given = answer(wins, losses)
+        except ValueError as error:
+            return f"Not yet: with {wins} wins and {losses} losses your answer breaks ({error})."
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            return f"Not yet: your answer should be two things, (p, word), and is {given!r}."
+        if not near(given[0], p) or given[1] != word:
+            return (
+                f"Not yet: with {wins} wins and {losses} losses the answer is {(p, word)}; "
+                f"you gave {tuple(given)}."
+            )
+    return (
+        "Right: 5 wins to 3 are what a fair coin does most of the time, and with fewer than six "
+        "tasks in a row nothing can be shown."
+    )
+
+
+@marked
 def knows_what_an_audit_could_change(answer: Callable[[Any], bool]) -> str:
     """Notebook 12: `answer(facts)` says whether a result of an audit would change which framework
     comes first.

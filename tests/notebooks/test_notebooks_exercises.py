@@ -1,4 +1,4 @@
-"""Each of the ten exercises accepts its right answer, and says to wrong ones what they get wrong."""
+"""Each of the exercises accepts its right answer, and says to wrong ones what they get wrong."""
 
 import asyncio
 import inspect
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import checks
 import pytest
+from scipy.stats import binomtest
 
 from toolkit.assess import Evidence, assess
 from toolkit.evals import Criterion, Score
@@ -133,6 +134,20 @@ def with_rule(rule, name="no_voucher"):
     return answer
 
 
+def sign_test(wins, losses):
+    if wins + losses == 0:
+        return None, "not shown"
+    p = binomtest(wins, wins + losses).pvalue
+    if p >= 0.05:
+        return p, "not shown"
+    return p, "better" if wins > losses else "worse"
+
+
+def one_sided(wins, losses):
+    p = binomtest(wins, max(1, wins + losses), alternative="greater").pvalue
+    return p, "better" if p < 0.05 else "not shown"
+
+
 # check: (its notebook, the right answer, [(a wrong answer, a word of what is said to it)])
 EXERCISES = {
     checks.catches_up: (
@@ -217,6 +232,15 @@ EXERCISES = {
             (all_text, "come again"),
             (deltas_once, "a snapshot comes"),
             (last_snapshot_wins, "come again"),
+        ],
+    ),
+    checks.concludes_no_more_than_is_shown: (
+        "11",
+        sign_test,
+        [
+            (lambda wins, losses: (0.0, "better"), "with 5 wins and 3 losses"),
+            (one_sided, "(0.7265625, 'not shown')"),
+            (lambda w, n: (sign_test(w, n)[0] or 1.0, sign_test(w, n)[1]), "0 wins and 0 losses"),
         ],
     ),
     checks.knows_what_an_audit_could_change: (

@@ -65,6 +65,12 @@ def test_the_title_of_an_ablation_has_the_components_of_each_verdict(written):
     assert "tasks may tell" in written(ax)
 
 
+def test_the_name_of_a_component_is_no_mathematics():
+    ax = plot_ablation(ablated(0.1, **{"$x^{": 30}))
+    ax.figure.draw_without_rendering()
+    assert title_of(ax) == r"\$x^{ is load-bearing"
+
+
 def test_the_margin_is_drawn_where_there_is_one():
     def dashed(ax):
         return [line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"]

@@ -34,11 +34,7 @@ from toolkit.harness.experiments.calibration import (
     calibrate,
     recalibrate,
 )
-from toolkit.harness.experiments.calibration_result import (
-    Calibration,
-    Recalibration,
-    compare_calibrations,
-)
+from toolkit.harness.experiments.calibration_result import Calibration
 from toolkit.harness.experiments.certificate import Certificate
 from toolkit.harness.experiments.context_anxiety import (
     ContextAnxiety,
@@ -55,6 +51,7 @@ from toolkit.harness.experiments.context_rot import (
     measure_recall,
 )
 from toolkit.harness.experiments.field_figures import FIELD_FIGURES, FieldFigure
+from toolkit.harness.experiments.recalibration import Recalibration, compare_calibrations
 from toolkit.harness.experiments.reviews import SELF_REVIEW, Artefact, ModelReviewer, Review
 from toolkit.harness.experiments.simulated import (
     SimulatedHarness,

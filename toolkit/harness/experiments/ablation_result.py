@@ -8,6 +8,7 @@ from toolkit import render
 from toolkit.evals import Difference, Rate
 from toolkit.evals.alignment.clustered import POWER
 from toolkit.evals.experiments.difference import SIGNIFICANT, p_in_words
+from toolkit.harness.experiments.words import bounds_in_points, in_points, share_in_words
 from toolkit.shown import Shown
 from toolkit.traces import Source
 from toolkit.traces.amounts import quantity
@@ -77,14 +78,19 @@ class ComponentEffect(Shown):
             return "too little was seen to plan from"
         return f"it would take {quantity(self.tasks_needed, 'task')}"
 
+    @property
+    def bounds(self) -> str:
+        """The 95% interval of the change, in points; blank where there is none."""
+        if self.passed.low is None or self.passed.high is None:
+            return ""
+        return bounds_in_points(self.passed.low, self.passed.high)
+
     def __str__(self) -> str:
         if self.passed.value is None:
             return f"{self.component}: undefined, {self.passed.reason}"
-        change = f"{100 * self.passed.value:+.0f} points without it"
-        if self.passed.low is not None and self.passed.high is not None:
-            low = 100 * self.passed.low
-            high = 100 * self.passed.high
-            change += f", 95% interval {low:+.0f} to {high:+.0f}"
+        change = f"{in_points(self.passed.value)} points without it"
+        if self.bounds:
+            change += f", 95% interval {self.bounds}"
         return f"{self.component}: {self.verdict} ({change}; {self.rests_on})"
 
 
@@ -114,7 +120,7 @@ class Ablation(Shown):
         return {effect.component: effect.verdict for effect in self.effects}
 
     def __str__(self) -> str:
-        sentences = [f"Full harness: pass rate {self.full.words}"]
+        sentences = [f"Full harness: pass rate {share_in_words(self.full)}"]
         sentences += [str(effect) for effect in self.effects]
         return ". ".join(sentences) + self._ends
 
@@ -131,12 +137,10 @@ class Ablation(Shown):
     def _repr_html_(self) -> str:
         rows = []
         for effect in self.effects:
-            difference = effect.passed
-            change = "–" if difference.value is None else f"{100 * difference.value:+.0f} points"
-            bounds = "–"
-            if difference.low is not None and difference.high is not None:
-                bounds = f"{100 * difference.low:+.0f} to {100 * difference.high:+.0f}"
+            value = effect.passed.value
+            change = "–" if value is None else f"{in_points(value)} points"
+            bounds = effect.bounds or "–"
             rows.append([effect.component, effect.verdict, change, bounds, effect.rests_on])
         head = ["component", "verdict", "without it", "95% interval", "rests on"]
-        sentence = f"Full harness: pass rate {self.full.words}{self._ends}"
+        sentence = f"Full harness: pass rate {share_in_words(self.full)}{self._ends}"
         return render.block(render.tag("p", sentence), render.table(rows, head))

@@ -13,13 +13,9 @@ from typing import Literal, Protocol
 from toolkit.errors import UsageError
 from toolkit.evals import RATES, Label, TrustPolicy, Verdict, align, trusted
 from toolkit.harness.experiments.asking import Missing, Spending, Subject
-from toolkit.harness.experiments.calibration_result import (
-    Calibration,
-    CriterionTrust,
-    Recalibration,
-    compare_calibrations,
-)
+from toolkit.harness.experiments.calibration_result import Calibration, CriterionTrust
 from toolkit.harness.experiments.certificate import Certificate, HasParts, evaluator_hash, hashes
+from toolkit.harness.experiments.recalibration import Recalibration, compare_calibrations
 from toolkit.harness.experiments.reviews import Artefact, Review
 from toolkit.models.model import Progress, reporting
 from toolkit.shown import Shown

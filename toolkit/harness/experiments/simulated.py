@@ -14,6 +14,9 @@ from toolkit.traces import Source
 
 DEFECTS = ("a quoted comma splits a field", "a deleted item comes back", "an empty list crashes")
 
+LOOKS_FINISHED = "simulated: it looks finished"
+FALLS_SHORT = "simulated: it falls short"
+
 
 def draw(seed: int, *names: str) -> float:
     """A number from 0 to 1 that belongs to `seed` and `names`: the same in any order of calls."""
@@ -25,7 +28,9 @@ def simulated_artefacts(n_defective: int, n_good: int, n_a_task: int = 1) -> lis
     """Artefacts with a planted defect, then good ones; `n_a_task` of them share a task."""
     artefacts = []
     for number in range(n_defective + n_good):
-        defect = DEFECTS[number % len(DEFECTS)] if number < n_defective else ""
+        defect = ""
+        if number < n_defective:
+            defect = DEFECTS[number % len(DEFECTS)]
         task = f"task {number // n_a_task + 1}"
         artefacts.append(Artefact(f"build {number + 1}", "a simulated build", defect, task))
     return artefacts
@@ -55,12 +60,15 @@ class SimulatedReviewer:
 
     async def __call__(self, artefact: Artefact) -> Review:
         """The review, which does not depend on the order in which artefacts come."""
-        goes_by_task = draw(self.seed, artefact.id, self.name, "which") < self.shared
-        about = (artefact.task,) if goes_by_task else (artefact.id, self.name)
-        error_rate = self.false_pass if artefact.defect else self.false_fail
-        errs = draw(self.seed, *about) < error_rate
-        passed = errs if artefact.defect else not errs
-        why = "simulated: it looks finished" if passed else "simulated: it falls short"
+        if draw(self.seed, artefact.id, self.name, "which") < self.shared:
+            luck = draw(self.seed, artefact.task)
+        else:
+            luck = draw(self.seed, artefact.id, self.name)
+        if artefact.defect:
+            passed = luck < self.false_pass
+        else:
+            passed = luck >= self.false_fail
+        why = LOOKS_FINISHED if passed else FALLS_SHORT
         return Review(passed, why, ("simulated evidence",), self.cost_usd, "simulated")
 
 
@@ -95,9 +103,11 @@ class SimulatedHarness:
 
     async def __call__(self, run: BuildRun) -> BuildEnd:
         """The end of `run`, which spends most of its budget, whatever is removed."""
-        luck = (run.task, str(run.seed))
-        own_luck = (*luck, run.without or "full")
-        is_shared = draw(self.seed, *own_luck, "which") < self.shared
-        passed = draw(self.seed, *(luck if is_shared else own_luck)) < self.chance(run)
-        spent = 0.75 + 0.2 * draw(self.seed, *own_luck, "dollars")
+        pair = (run.task, str(run.seed))
+        own = (*pair, run.without or "full")
+        luck = draw(self.seed, *own)
+        if draw(self.seed, *own, "which") < self.shared:
+            luck = draw(self.seed, *pair)
+        passed = luck < self.chance(run)
+        spent = 0.75 + 0.2 * draw(self.seed, *own, "dollars")
         return BuildEnd(passed, spent * run.budget_usd, "simulated", "simulated")

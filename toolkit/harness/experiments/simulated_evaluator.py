@@ -10,10 +10,9 @@ from typing import ClassVar
 from toolkit.evals import Label
 from toolkit.harness.experiments.calibration import Findings, LabelledArtefact
 from toolkit.harness.experiments.reviews import Artefact, Review
-from toolkit.harness.experiments.simulated import draw
+from toolkit.harness.experiments.simulated import FALLS_SHORT, draw
 from toolkit.traces import Source
 
-FALLS_SHORT = "simulated: it falls short"
 HOLDS = "simulated: it holds"
 
 

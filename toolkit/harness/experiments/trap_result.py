@@ -7,6 +7,7 @@ from toolkit.evals import Rate
 from toolkit.evals.experiments.difference import SIGNIFICANT, p_in_words
 from toolkit.harness.experiments.field_figures import FIELD_FIGURES
 from toolkit.harness.experiments.reviews import Artefact, Review
+from toolkit.harness.experiments.words import bounds_in_points, in_points, share_in_words
 from toolkit.shown import Shown
 from toolkit.traces import Source
 from toolkit.traces.amounts import quantity
@@ -128,10 +129,10 @@ class Trap(Shown):
         low, high = self.interval
         rates = f"{self.self_review.false_pass.value:.0%} against "
         rates += f"{self.separate.false_pass.value:.0%}"
-        bounds = f"95% interval {100 * low:+.0f} to {100 * high:+.0f}"
+        bounds = f"95% interval {bounds_in_points(low, high)}"
         rests_on = f"n = {quantity(self.n, 'planted defect')}"
         sentence = f"False passes of self-review against a separate evaluator: {rates}, "
-        sentence += f"a difference of {100 * self.difference:+.0f} points ({bounds}; {rests_on}; "
+        sentence += f"a difference of {in_points(self.difference)} points ({bounds}; {rests_on}; "
         return f"{sentence}{self._test}){self._ends}"
 
     @property
@@ -158,12 +159,12 @@ class Trap(Shown):
         rows = []
         for arm in (self.self_review, self.separate):
             usd = "–" if arm.usd_a_defect is None else f"${arm.usd_a_defect:.3f}"
-            rows.append([arm.name, arm.false_pass.words, arm.false_fail.words, usd])
+            false_pass = share_in_words(arm.false_pass)
+            rows.append([arm.name, false_pass, share_in_words(arm.false_fail), usd])
         head = ["reviewer", "false passes", "false fails", "dollars a defect caught"]
         field_rows = []
         for figure in FIELD_FIGURES:
-            value = f"{figure.value:+.1%}" if figure.value < 0.5 else f"{figure.value:.0%}"
-            field_rows.append([figure.name, value, figure.of, figure.source])
+            field_rows.append([figure.name, figure.words, figure.of, figure.source])
         field_head = ["others", "figure", "of what", "source"]
         return render.block(
             render.tag("p", str(self)),

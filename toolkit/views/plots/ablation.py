@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from toolkit.harness.experiments import Ablation
 from toolkit.harness.experiments.ablation_result import ComponentVerdict
 from toolkit.views.plots.comparisons import draw_axis, reach_of
-from toolkit.views.plots.figure import BLUE, GREEN, RED, in_our_look
+from toolkit.views.plots.figure import BLUE, GREEN, RED, in_our_look, short_name
 from toolkit.views.plots.rows import Mark, Row, bounds_of, plot_rows
+from toolkit.views.plots.sentences import NAME_CHARS
 from toolkit.views.words import listed, quantity, upper_first
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def ablation_sentence(ablation: Ablation) -> str:
         return "Nothing to show: no component was removed"
     names_by_verdict: dict[ComponentVerdict, list[str]] = {}
     for component, verdict in ablation.verdicts.items():
-        names_by_verdict.setdefault(verdict, []).append(component)
+        names_by_verdict.setdefault(verdict, []).append(short_name(component, NAME_CHARS))
     parts = []
     for verdict in LOOKS:
         names = names_by_verdict.get(verdict, [])

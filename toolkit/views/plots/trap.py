@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.evals.experiments.difference import p_in_words
 from toolkit.harness.experiments import FIELD_FIGURES, Trap
+from toolkit.harness.experiments.words import bounds_in_points, in_points
 from toolkit.views.plots.figure import BLUE, BROWN, SOFT, in_our_look, legend_below
 from toolkit.views.plots.rows import Mark, Row, bounds_of, plot_rows
 from toolkit.views.plots.sentences import CHANCE
@@ -45,7 +46,7 @@ def plot_trap(trap: Trap, ax: "Axes | None" = None) -> "Axes":
     ax = plot_rows(
         rows, "share of the artefacts", ax, trap.simulated, trap_sentence(trap), _subtitle(trap)
     )
-    name = f"the field's {CLAIMED.value:.0%}"
+    name = f"the field's {CLAIMED.words}"
     ax.axvline(CLAIMED.value, color=SOFT, lw=1.6, ls=":", label=name)
     legend_below(ax)
     return ax
@@ -67,7 +68,7 @@ def trap_sentence(trap: Trap) -> str:
 def _subtitle(trap: Trap) -> list[str]:
     """The difference with its interval and test; and what the dotted line is."""
     low, high = trap.interval or (0.0, 0.0)
-    points = f"{100 * (trap.difference or 0.0):+.0f} points ({100 * low:+.0f} to {100 * high:+.0f})"
+    points = f"{in_points(trap.difference or 0.0)} points ({bounds_in_points(low, high)})"
     test = "the two never differ" if trap.p is None else f"McNemar exact {p_in_words(trap.p)}"
     counts = f"n = {trap.n} defective and {trap.n_clean} good, reviewed by both"
     return [
