@@ -131,9 +131,12 @@ class Harness:
 
     @property
     def _source(self) -> Source:
-        """Of what the loop itself says: simulated as soon as one role is."""
+        """Of what the loop itself says: that of its first turn."""
         sources = {role.model.source for role in self.crew.roles}
-        return "simulated" if "simulated" in sources else min(sources)
+        journal = self.workspace.path / "journal.jsonl"
+        if "simulated" in sources:
+            return "simulated"
+        return "tape" if journal.exists() else self.planner.model.source
 
     async def _outcome(self, goal: str, turns: Turns, history: History) -> Outcome:
         ended, why = await self._steps(goal, turns, history)
