@@ -211,13 +211,13 @@ async def test_a_build_has_a_budget_without_being_given_one_and_a_new_run_gets_n
 
     class Dear(Notes):
         def generate(self, request):
-            return replace(super().generate(request), usage=Usage(10**6))
+            return replace(super().generate(request), usage=Usage(1000, 8000))
 
-    limits = {"rounds": 1000, "cost_usd": 1.0}
+    limits = {"rounds": 1000, "cost_usd": 0.025}
     notes = Dear(right_from=10**6)
     first = await notes.harness(tmp_path, session, budget=limits).run(GOAL)
     assert first.outcome == "budget"
-    assert 0 < first.cost_usd <= limits["cost_usd"] == Budget().cost_usd
+    assert 0 < first.cost_usd <= limits["cost_usd"] < Budget().cost_usd
     calls = len(notes.asked)
     again = await notes.harness(tmp_path, session, budget=limits).run(GOAL)
     assert (again.outcome, again.ledger) == ("budget", first.ledger)

@@ -114,7 +114,7 @@ async def test_many_sprints_with_many_resets_end_as_without_any(tmp_path, n_spri
     results = {}
     for policy in ("reset", "none"):
         clock = SimulatedClock()
-        context = Context(policy, 3000 if policy == "reset" else 10**7)
+        context = Context(policy, 1000 if policy == "reset" else 10**7)
 
         class Timed(Notes):
             def model(self, answer, clock=clock):

@@ -468,9 +468,9 @@ async def test_turns_that_are_played_back_are_not_called_live(tmp_path):
         return [event.data["source"] for event in await events_of(session, "run.started")], said
 
     first = await sources("first", 1)
-    assert first == (["live"] * 6, ("live",))
-    assert await sources("goes-on", 4) == (["tape"] * 6 + ["live"] * 2, ("live", "tape"))
-    assert await sources("again", 4) == (["tape"] * 8, ("tape",))
+    assert first == (["live"] * 7, ("live",))
+    assert await sources("goes-on", 4) == (["tape"] * 7 + ["live"] * 2, ("live", "tape"))
+    assert await sources("again", 4) == (["tape"] * 9, ("tape",))
 
 
 async def test_a_check_that_prints_something_else_each_time_is_a_new_question(tmp_path):

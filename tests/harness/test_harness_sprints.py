@@ -202,6 +202,10 @@ def git(folder, *arguments):
     return subprocess.run(line, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
+def repository(folder):
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True, timeout=60)
+
+
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="no git")
 
 
@@ -266,6 +270,22 @@ async def test_no_hook_and_no_setting_of_the_machine_or_of_the_build_is_run(
     assert not (home / "elsewhere").exists()
     authors = git(tmp_path / "work", "log", "--format=%an %cn").split()
     assert set(authors) == {"planner", "generator", "evaluator"}
+
+
+@needs_git
+async def test_a_repository_in_the_build_is_left_alone_and_nothing_of_it_is_run(tmp_path, session):
+    mine = tmp_path / "build"
+    repository(mine)
+    (mine / "mine.txt").write_text("mine")
+    trap = tmp_path / "trap.sh"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/trapped\n")
+    trap.chmod(0o755)
+    (mine / ".git/config").write_text(f"[core]\nfsmonitor = {trap}\n")
+    outcome = await Notes().harness(tmp_path, session).run(GOAL)
+    assert (outcome.outcome, outcome.history) == ("complete", "")
+    assert not (tmp_path / "trapped").exists()
+    listed = git(tmp_path, "ls-tree", "-r", "--name-only", "main", "attempt").split()
+    assert listed == ["attempt/mine.txt", "attempt/notes.txt"]
 
 
 async def test_without_git_the_build_goes_on_and_says_so(tmp_path, session, monkeypatch):

@@ -29,7 +29,21 @@ def workspace(tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/x", "../x", "a/../../x", "", ".", "..", "a\\..\\x", "C:/x", "a\0b", "link/x", "leak"],
+    [
+        "/etc/x",
+        "../x",
+        "a/../../x",
+        "",
+        ".",
+        "..",
+        "a\\..\\x",
+        "C:/x",
+        "a\0b",
+        "link/x",
+        "leak",
+        ".git/config",
+        "a/.GIT/hooks/post-commit",
+    ],
 )
 def test_a_path_that_leaves_the_build_is_refused_and_nothing_is_written(workspace, tmp_path, path):
     (workspace.attempt / "link").symlink_to(tmp_path, target_is_directory=True)

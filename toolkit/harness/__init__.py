@@ -4,11 +4,15 @@
 a `Contract` of `Criterion`s, each with a check that shows it: a `Command`, an `Exchange` over HTTP,
 a `Browse` in Chromium, a `StateCheck` of a database, or a rubric, `Judged` by the Evaluator. It is
 frozen by its hash once both sides have signed. Hand-offs and all other state live in a `Workspace`.
-`Harness` runs the loop within a `Budget`, on a session, and ends in an `Outcome`. What is built is
-judged by what was run, and what was seen is kept as `Evidence`: no word of a role makes a red check
-green. Checks run in a `Sandbox`: a copy of the build with loopback alone, no home and no key, where
-bubblewrap or `unshare` runs; where neither does they are refused, unless ``unsafe=True``. It does
-not hold against a fault in the kernel (.github/SECURITY.md).
+
+`Harness` runs the loop within a `Budget`, on a session, and ends in an `Outcome`: one `Feature` a
+sprint, each with a contract of its own. Further `Role`s are data: they may write and object, and
+pass nothing. The `Context` of a role begins clean at each turn, unless it says otherwise.
+
+What is built is judged by what was run, and what was seen is kept as `Evidence`: no word of a role
+makes a red check green. Checks run in a `Sandbox`: a copy of the build with loopback alone, no home
+and no key, where bubblewrap or `unshare` runs; where neither does they are refused, unless
+``unsafe=True``. It does not hold against a fault in the kernel (.github/SECURITY.md).
 
 >>> says_hello = Command(("python", "hello.py"), stdout=("hello",))
 >>> greets = Criterion("greets", "It greets.", says_hello)

@@ -56,6 +56,13 @@ class HandOff(RoleAnswer):
     decided: str
     next: str
 
+    def in_words(self) -> str:
+        """A line for each."""
+        lines = []
+        for name, text in self.model_dump().items():
+            lines.append(f"- {name}: {text.strip()}\n")
+        return "".join(lines)
+
 
 class Build(RoleAnswer):
     """Whole files, and the hand-off."""

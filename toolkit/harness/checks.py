@@ -8,11 +8,11 @@ from toolkit.harness.contract import Contract, Criterion
 from toolkit.harness.evidence import CheckResult, EvidenceFolder
 from toolkit.harness.roles import Place
 from toolkit.harness.site import Site
-from toolkit.sessions import Run
+from toolkit.harness.turns import Turn
 
 
 async def run_checks(
-    site: Site, contract: Contract, place: Place, run: Run, regression_of: int | None = None
+    site: Site, turn: Turn, contract: Contract, place: Place, regression_of: int | None = None
 ) -> tuple[dict[str, CheckResult], dict[str, str]]:
     """Run each check on attempt/. Returns results and the ids of their events; round 0 is before
     the build. Where an earlier sprint promised it, `regression_of` is that sprint's number.
@@ -39,7 +39,7 @@ async def run_checks(
             measured["regression_of"] = regression_of
         if result.banner:
             measured["banner"] = result.banner
-        ack = await run.append("check.result", record | measured)
+        ack = await turn.run.append("check.result", record | measured)
         check_events[criterion.id] = ack.event.id
     site.workspace.write(f"{place.folder}checks/round-{place.number}.json", records)
     shown = contract.records_for_generator(records)

@@ -50,7 +50,7 @@ class Approval:
 class Control:
     """The ears of one run of a build. Make it with `Control.begin`, and close it."""
 
-    def __init__(self, session: Session, folder: Path, run: Run):
+    def __init__(self, session: Session, folder: Path, run: Run, after: int):
         self.run = run
         """The loop's own."""
         self.run_ids = {run.id}
@@ -58,17 +58,14 @@ class Control:
         self._session = session
         self._steers = JsonlFile(folder / "steers.jsonl", Steer)
         self._approvals = JsonlFile(folder / "approvals.jsonl", Approval)
+        self.stopped = asyncio.create_task(self._wait_for_cancel(after))
+        """Done as soon as the build has to stop."""
 
     @classmethod
     async def begin(cls, session: Session, folder: Path, source: Source, after: int) -> "Control":
         """Start the loop's run, and listen for what comes `after` on the session."""
         run = await session.start_run(ACTOR, source)
-        control = cls(session, folder, run)
-        control.stopped = asyncio.create_task(control._wait_for_cancel(after))
-        return control
-
-    stopped: "asyncio.Task[Stop]"
-    """Done as soon as the build has to stop."""
+        return cls(session, folder, run, after)
 
     async def _wait_for_cancel(self, after: int) -> Stop:
         try:

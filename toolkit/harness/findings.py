@@ -51,6 +51,17 @@ class Findings:
             names.add(f"{regression.sprint}/{regression.criterion}")
         return frozenset(names)
 
+    def in_words(self) -> str:
+        """A sentence for each criterion that does not pass."""
+        sentences = []
+        for verdict in self.verdicts:
+            if verdict.verdict != "pass":
+                sentences.append(f"{verdict.criterion}: {verdict.why}.")
+        for regression in self.regressions:
+            broken = f"{regression.criterion} of sprint {regression.sprint}"
+            sentences.append(f"{broken} no longer holds: {regression.why}.")
+        return " ".join(sentences) or "All criteria hold."
+
     def object(self, objections: Objections) -> None:
         """Take in what roles object."""
         for role, words in objections.items():

@@ -49,6 +49,7 @@ class History:
         self._parent: str | None = None
         self._parent_tree = ""
         self._number = 0
+        self._attempt: set[str] = set()
 
     async def begin(self) -> None:
         """Make the repository where there is none, and read what is in it."""
@@ -69,7 +70,10 @@ class History:
             self.missing = f"git failed, and later turns are not committed: {error}"
 
     def _begin(self) -> None:
-        if not (self._folder / "history.git").exists():
+        repository = self._folder / "history.git"
+        for lock in repository.rglob("*.lock"):  # of a git that was killed
+            lock.unlink(missing_ok=True)
+        if not repository.exists():
             self._git("init", "--quiet", "--template=", "--initial-branch=main")
         self._git("read-tree", "--empty")
         if self._git("for-each-ref", BRANCH):
@@ -77,14 +81,27 @@ class History:
             self._earlier = [Commit(*line.split("\0")) for line in log.splitlines()]
 
     def _commit(self, role: str, subject: str, names: list[str]) -> None:
-        self._git("rm", "--cached", "-r", "--quiet", "--ignore-unmatch", "--", "attempt")
-        self._git("add", "--force", "--", "attempt", *names)
+        # File by file: git looks into no folder, and runs nothing that a build's own .git says.
+        before = self._attempt
+        self._attempt = self._files_of_attempt()
+        changed = "\0".join([*sorted(before | self._attempt), *names])
+        self._git("update-index", "--add", "--remove", "-z", "--stdin", stdin=changed)
         tree = self._git("write-tree")
         if tree == self._parent_tree:
             return
         self._parent = self._known(tree, role, subject) or self._new(tree, role, subject)
         self._parent_tree = tree
         self._number += 1
+
+    def _files_of_attempt(self) -> set[str]:
+        """The files of the attempt, but for those of a repository in it."""
+        files = set()
+        for path in (self._folder / "attempt").rglob("*"):
+            name = path.relative_to(self._folder)
+            is_file = path.is_symlink() or path.is_file()
+            if is_file and ".git" not in name.parts:
+                files.add(name.as_posix())
+        return files
 
     def _known(self, tree: str, role: str, subject: str) -> str | None:
         """The commit of an earlier run that says the same, at the same point; None where it does
@@ -106,13 +123,13 @@ class History:
         self._git("update-ref", BRANCH, sha)
         return sha
 
-    def _git(self, *arguments: str, author: str = "harness") -> str:
+    def _git(self, *arguments: str, author: str = "harness", stdin: str = "") -> str:
         settings = [part for setting in SAFE for part in ("-c", setting)]
         done = subprocess.run(
             [PROGRAM, *settings, *arguments],
             cwd=self._folder,
             env=self._environment(author),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=GIT_S,

@@ -14,6 +14,7 @@ from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.harness.answers import Plan
+from toolkit.harness.bench import Bench
 from toolkit.harness.beside import hear_others
 from toolkit.harness.budget import Budget
 from toolkit.harness.contract import Contract
@@ -22,7 +23,7 @@ from toolkit.harness.history import History
 from toolkit.harness.negotiation import agree
 from toolkit.harness.outcome import Ended, Outcome, Stop
 from toolkit.harness.roles import Crew, Place, Role
-from toolkit.harness.rounds import Rounds
+from toolkit.harness.rounds import build_until_it_passes
 from toolkit.harness.sandbox import Sandbox, SandboxUnavailable
 from toolkit.harness.site import Site
 from toolkit.harness.sprints import FeatureList, Sprint
@@ -130,9 +131,12 @@ class Harness:
 
     @property
     def _source(self) -> Source:
-        """Of what the loop itself says: simulated as soon as one role is."""
+        """Of what the loop itself says: that of its first turn."""
         sources = {role.model.source for role in self.crew.roles}
-        return "simulated" if "simulated" in sources else min(sources)
+        journal = self.workspace.path / "journal.jsonl"
+        if "simulated" in sources:
+            return "simulated"
+        return "tape" if journal.exists() else self.planner.model.source
 
     async def _outcome(self, goal: str, turns: Turns, history: History) -> Outcome:
         ended, why = await self._steps(goal, turns, history)
@@ -186,15 +190,16 @@ async def _build(site: Site, goal: str) -> str:
     sprints = features.sprints(goal)
     earlier: list[tuple[Sprint, Contract]] = []
     for sprint in sprints:
-        rounds = Rounds(site, sprint, await _begin(site, sprint), features, earlier)
-        number = await rounds.until_it_passes()
+        contract = await _begin(site, sprint)
+        bench = Bench(site, sprint, contract, features, earlier)
+        number = await build_until_it_passes(bench)
         await site.wait_at("sprint", f"Take over what passed: {sprint.goal}")
         if sprint.feature:
             features.mark_passed(sprint.feature)
             site.turns.so_far = replace(site.turns.so_far, features=features.passing)
             await site.turns.commit(site.crew.at("judge").name, f"{sprint.folder}passes")
         site.workspace.adopt(is_last=sprint is sprints[-1])
-        earlier.append((sprint, rounds.contract))
+        earlier.append((sprint, contract))
     if len(sprints) == 1:
         return f"all criteria hold after round {number}"
     return f"all {len(sprints)} features pass"

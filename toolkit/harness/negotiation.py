@@ -68,7 +68,7 @@ class Negotiation:
     async def _not_red_yet(self, contract: Contract, turn: Turn) -> Objections:
         """The criteria that hold before anything is built: they would show nothing."""
         before = Place(0, turn.place.folder)
-        results, _ = await run_checks(self.site, contract, before, turn.run)
+        results, _ = await run_checks(self.site, turn, contract, before)
         objections = []
         for id, why in green_before(contract, results).items():
             objections.append(f"{id} is not red before anything is built: {why}")

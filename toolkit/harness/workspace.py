@@ -30,10 +30,12 @@ def _confined(folder: Path, path: str) -> Path:
     inside = folder.resolve()
     target = inside / path
     is_portable = not path.startswith("/") and not any(char in path for char in "\\:\0")
+    # Whoever runs git in the build would run what a .git of a model's says.
+    is_plain = ".git" not in path.casefold().split("/")
     # A link or a .. would resolve to another path.
-    if is_portable and inside in target.parents and target.resolve() == target:
+    if is_portable and is_plain and inside in target.parents and target.resolve() == target:
         return target
-    why = "it must be relative, stay within the folder and lead through no symbolic link"
+    why = "it must be relative, stay within the folder, and lead through no link and no .git"
     raise WorkspaceError(f"path {path!r} is refused: {why}")
 
 
