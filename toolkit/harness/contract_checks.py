@@ -52,7 +52,7 @@ class TextFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Value(Shown):
     """What has a name, and must be this value.
 
     In an answer it is a path through its JSON, as ``tasks.0.title``; ``tasks.#`` is how many there

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from toolkit.events import fresh_id
+
 PROGRAM = "git"
 BRANCH = "refs/heads/main"
 GIT_S = 30.0
@@ -50,6 +52,8 @@ class History:
         self._parent_tree = ""
         self._number = 0
         self._attempt: set[str] = set()
+        # Of this run alone: the git of a run that was killed may still be at work on its own.
+        self._index = f"index-{fresh_id()}"
 
     async def begin(self) -> None:
         """Make the repository where there is none, and read what is in it."""
@@ -71,8 +75,8 @@ class History:
 
     def _begin(self) -> None:
         repository = self._folder / "history.git"
-        for lock in repository.rglob("*.lock"):  # of a git that was killed
-            lock.unlink(missing_ok=True)
+        for index in repository.glob("index-*"):
+            index.unlink(missing_ok=True)
         if not repository.exists():
             self._git("init", "--quiet", "--template=", "--initial-branch=main")
         self._git("read-tree", "--empty")
@@ -148,6 +152,7 @@ class History:
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_DIR": str(self._folder / "history.git"),
             "GIT_WORK_TREE": str(self._folder),
+            "GIT_INDEX_FILE": str(self._folder / "history.git" / self._index),
         }
         for who in ("AUTHOR", "COMMITTER"):
             environment[f"GIT_{who}_NAME"] = author
