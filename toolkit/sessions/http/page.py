@@ -36,8 +36,7 @@ POLICY = (
 )
 """The Content-Security-Policy of the page, by its nonce."""
 ALONE = (
-    "No other device can open this page. Served on the host 0.0.0.0, with a token in its address, "
-    "phones on your network can."
+    "To open it on your phone: stop this, and start `uv run fieldbook serve --host 0.0.0.0`"
 )
 NO_TOKEN = "The address of this page has no token in it, so there is no code for a phone to scan."
 IN_CLEAR = (
