@@ -365,9 +365,7 @@ def _do_again(world: World, earlier: Inquiry | Turn) -> None:
         call(world, name, arguments)
 
 
-async def _play(
-    run: Run, word_delay_s: float, position: Position, steer: str, text: str
-) -> None:
+async def _play(run: Run, word_delay_s: float, position: Position, steer: str, text: str) -> None:
     situation = position.situation
     model = ScriptedModel(partial(_policy, word_delay_s, harbor_policy, steer))
     with World.open(now=situation.now) as world:
