@@ -26,7 +26,7 @@ MONTHS = "january february march april may june july august september october no
 NAMED_MONTHS = {name[:3]: number for number, name in enumerate(MONTHS.split(), 1)}
 MONTH = rf"({'|'.join(NAMED_MONTHS)})[a-z]*"
 DAY = re.compile(
-    rf"\b(\d{{4}})-(\d\d)-(\d\d)\b|\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {MONTH}"
+    rf"\b(\d{{4}})-(\d\d)-(\d\d)\b|\b(\d{{1,2}})(?:st|[nr]d|th)?(?: of)? {MONTH}"
     rf"|\b{MONTH} (\d{{1,2}})\b",
     re.IGNORECASE,
 )

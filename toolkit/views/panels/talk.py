@@ -59,7 +59,7 @@ def _shown_items(conversation: Conversation) -> tuple[list[Item], dict[Any, Item
             items.append(item)
         if len(items) == SORTED_ITEMS:
             break
-    ordered = sorted(reversed(items), key=lambda item: _turn(item, conversation))
+    ordered = sorted(items, key=lambda item: (_turn(item, conversation), item.seq))
     return ordered, results
 
 
