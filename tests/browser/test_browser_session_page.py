@@ -10,6 +10,7 @@ from tests.browser.legible import unreadable
 from toolkit.harbor import front_desk, openings
 from toolkit.sessions import MemoryLog, Session, attend
 from toolkit.sessions.http.app import Tokens, Welcome, serve
+from toolkit.sessions.signals import run_for
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +81,10 @@ async def test_a_question_asked_on_the_laptop_is_stopped_on_the_phone_and_all_ca
         await laptop.get_by_text("What to do here").click()
         await opening.click()
         for name, page in (("laptop", laptop), ("phone", phone)):
-            await expect(page.get_by_text("support calls find_booking")).to_be_visible()
+            card = page.locator(".call summary")
+            await expect(card).to_contain_text("find_booking")
+            await expect(card).to_contain_text("booking_id: HB-2104")
+            await expect(card.locator(".badge")).to_have_text("ok")
             await expect(page.get_by_text("€104")).to_be_visible()
             await expect(page.get_by_text("complete", exact=True)).to_be_visible()
             assert await unreadable(page) == []
@@ -311,6 +315,66 @@ async def test_a_message_waits_for_its_turn_and_a_stop_is_told_at_the_words_that
         for page in (*pages, late):
             await expect(page.get_by_text("complete", exact=True)).to_be_visible()
             await expect(page.get_by_text("asks to stop")).to_be_hidden()
+
+
+async def test_a_message_that_waits_stands_below_the_running_answer_until_its_own_begins(visit):
+    from playwright.async_api import expect
+
+    async with served() as (session, link):
+        early = await visit(link, LAPTOP)
+        first = await session.say("first")
+        run = await session.start_run("support", "simulated", run_for(first.event.id), window_s=0)
+        second = await session.say("second")
+        await expect(early.locator("#hint")).to_contain_text("1 message waits")
+        await session.append("message", "user", {"text": "third"})
+        await run.write("the answer to the first")
+        call = await run.call_tool("find", {"n": 1})
+        await run.flush()
+        await run.tool_result(call, "no such", error=True)
+        words = early.locator(".text")
+        in_turn = ["first", "the answer to the first", "second", "third"]
+        await expect(words).to_have_text(in_turn)
+        await expect(early.locator(".call")).to_contain_text(["n: 1"])
+        await expect(early.locator(".call .badge")).to_have_text("failed")
+        await expect(early.locator("article").last).to_contain_text("third")
+        await run.finish()
+        await expect(words).to_have_text(in_turn)
+        run = await session.start_run("support", "simulated", run_for(second.event.id), window_s=0)
+        await run.write("the answer to the second")
+        await run.finish()
+        late = await visit(link, PHONE)
+        in_turn.insert(3, "the answer to the second")
+        for page in (early, late):
+            await expect(page.locator(".text")).to_have_text(in_turn)
+
+
+async def test_a_bullet_without_words_stays_in_its_bubble(visit):
+    from playwright.async_api import expect
+
+    async with served() as (session, link):
+        page = await visit(link, LAPTOP)
+        run = await session.start_run("support", source="simulated", window_s=0)
+        await run.write("Some:\n\n- ")
+        await run.flush()
+        bullet = page.locator(".text .bullet")
+        await expect(bullet).to_have_count(1)
+        box = await bullet.bounding_box()
+        assert box["height"] >= 16
+        await run.finish()
+
+
+async def test_offers_are_buttons_that_send_and_a_bookings_number_is_never_broken(visit):
+    from playwright.async_api import expect
+
+    async with served(front_desk(word_delay_s=0.0)) as (session, link):
+        page = await visit(link, PHONE)
+        await session.say("hello")
+        offers = page.locator(".offered button")
+        await expect(offers).to_have_text(list(openings()))
+        await expect(page.locator(".text .unbroken")).to_have_text("HB-2101")
+        assert await unreadable(page) == []
+        await offers.last.tap()
+        await expect(page.get_by_text("€72")).to_be_visible()
 
 
 async def test_a_steer_marks_the_words_that_it_cut_and_is_answered_in_sight(visit, pictures):

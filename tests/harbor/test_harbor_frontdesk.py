@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from toolkit.harbor import front_desk, openings, situations
+from toolkit.harbor import World, call, front_desk, openings, situations
 from toolkit.harbor.frontdesk import position_of
+from toolkit.harbor.inquiry import answer_inquiry, inquiry_in, moment_of
+from toolkit.models import Request
 from toolkit.sessions import MemoryLog, Session, attend
 from toolkit.sessions.signals import run_for
 
@@ -118,25 +120,130 @@ async def test_a_booking_is_looked_up_and_cancelled_as_the_customer_asked():
     assert (refund["refunded_eur"], refund["status"]) == (104, "cancelled")
 
 
-def test_another_booking_is_answered_as_itself_and_never_as_the_one_before():
-    for opening in openings():
-        position = position_of([opening, "Please cancel HB-2101"])
-        assert (position.situation.id, position.turn) == ("tandem-with-cold-feet", 0)
+async def test_another_booking_is_answered_as_itself_and_never_as_the_one_before():
+    async with desk() as session:
+        for opening in openings():
+            await answer_to(session, opening)
+            _, offer = await answer_to(session, "Please cancel HB-2101")
+            assert "HB-2101 gives €88 back, all of what was paid" in offer
+        await answer_to(session, STORM)
+        _, offer = await answer_to(session, "Yes please, cancel HB-2105 too")
+        assert "HB-2105 gives €104 back" in offer
     assert position_of([STORM, "Yes please, cancel HB-2105 too"]) is None
 
 
-async def test_who_is_not_understood_is_shown_the_next_line_of_the_script():
+CANCEL = "HB-2101 gives €88 back, all of what was paid. Shall I cancel it?"
+WHERE = "HB-2101, the Albatross, waits for you on the Old Quay in Port Ellery"
+ABOUT = "HB-2101 is the Albatross, 20 June and 21 June, €88 paid."
+FREE = "A change of days is free of charge"
+MOVED = "HB-2101 is moved to 27 June and 28 June, at no charge."
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (
+            "I want to cancel my booking HB-2101, I cannot ride. What do I get back?",
+            CANCEL,
+        ),
+        ("Please cancel HB-2101", CANCEL),
+        ("cancel hb2101", CANCEL),
+        ("Can I have my money back for booking 2101?", CANCEL),
+        ("HB-2101: what is the refund?", CANCEL),
+        ("How much do I get if I don't take HB-2101?", CANCEL),
+        ("We can’t come, HB-2101.", CANCEL),
+        ("Where do I pick up HB-2101?", WHERE),
+        ("When must hb 2101 be brought back?", WHERE),
+        ("HB-2101, what time do you open?", WHERE),
+        ("Can I move HB-2101?", FREE),
+        ("I'd like to reschedule #2101", FREE),
+        ("Could you change the dates of HB-2101?", FREE),
+        ("Move HB-2101 to 2026-06-27", MOVED),
+        ("Please shift HB-2101 to June 27", MOVED),
+        ("HB-2101 to the 27th of June, please", MOVED),
+        ("Move HB-2101 to 31 June", FREE),
+        ("Move HB-2101 to 1 May", "That cannot be done: first_day 2026-05-01 is in the past."),
+        ("HB-2101", ABOUT),
+        ("Tell me about HB-2101", ABOUT),
+        ("Cancel HB-2102", "HB-2102 gives €20 back, half of what was paid."),
+        ("Cancel HB-2103", "HB-2103 now gives nothing of the €56 back"),
+        ("Cancel HB-2127", "HB-2127 gives €34 back, all of what was paid."),
+        ("Move HB-2103", "This close to pick-up a change of days costs €10."),
+        ("Cancel HB-9999", "There is no current booking HB-9999: ours run from HB-2101 to"),
+        ("Where is HB-21?", "I am a **script**"),
+        ("Cancel HB-2104 and HB-2105", "One booking at a time, please: HB-2104 or HB-2105?"),
+    ],
+)
+async def test_a_booking_that_is_named_is_answered_by_the_policy_in_whatever_words(text, answer):
+    async with desk() as session:
+        run, words = await answer_to(session, text)
+    assert answer in words
+    assert run.state == "complete"
+
+
+def test_every_booking_of_the_shop_is_answered_whatever_is_wished():
+    for number in range(2101, 2156):
+        booking = f"HB-{number}"
+        with World.open(now=moment_of(booking)) as world:
+            content, is_error = call(world, "find_booking", {"booking_id": booking})
+            result = {"type": "tool_result", "content": content, "is_error": is_error}
+            request = Request(({"role": "user", "content": [result]},))
+            for wish in ("cancel", "move", "where is", ""):
+                inquiry = inquiry_in(f"{wish} {booking}", None)
+                answer = answer_inquiry(world, inquiry, request)
+                assert booking in answer.text, (wish, booking)
+
+
+async def test_an_offer_is_taken_once_and_what_was_done_to_a_booking_stays_done():
+    async with desk() as session:
+        _, offer = await answer_to(session, "cancel HB-2101")
+        _, other = await answer_to(session, "And if I move it instead?")
+        _, again = await answer_to(session, "Then what do I get back?")
+        _, done = await answer_to(session, "Yes, go ahead")
+        _, late = await answer_to(session, "Where is HB-2101?")
+        conversation = await session.conversation()
+    assert (CANCEL in offer, FREE in other, CANCEL in again) == (True, True, True)
+    assert done == "HB-2101 is cancelled; €88 is on its way to your card."
+    assert late == "HB-2101 is cancelled already: there is nothing more to do."
+    names = [item.data["name"] for item in conversation.items if item.kind == "tool.call"]
+    assert names.count("refund") == 1
+
+
+async def test_an_offer_that_is_turned_down_changes_nothing():
+    async with desk() as session:
+        await answer_to(session, "cancel HB-2101")
+        _, kept = await answer_to(session, "No, leave it")
+    assert kept == "Nothing is changed: HB-2101 stays booked for 20 June and 21 June."
+
+
+async def test_a_question_of_where_does_not_cancel_what_a_script_offered_to_cancel():
     async with desk() as session:
         await answer_to(session, STORM)
-        _, words = await answer_to(session, "What does a helmet cost?")
-    assert situations()["storm-at-the-weekend"].script()[1].say in words
+        _, words = await answer_to(session, "Where is HB-2104 picked up?")
+    assert "waits for you on the Old Quay" in words
 
 
-async def test_what_no_script_knows_is_answered_by_what_can_be_asked():
+def offers_of(conversation):
+    """The messages that a visitor is offered, by the last offer."""
+    offers = [item.data for item in conversation.items if item.kind == "message.offered"]
+    return offers[-1]["messages"]
+
+
+async def test_who_is_not_understood_is_offered_the_next_line_of_the_script():
+    async with desk() as session:
+        await answer_to(session, STORM)
+        await answer_to(session, "What does a helmet cost?")
+        offers = offers_of(await session.conversation())
+    assert offers == [situations()["storm-at-the-weekend"].script()[1].say, *openings()]
+
+
+async def test_what_no_script_knows_is_answered_in_a_line_with_what_can_be_asked_beside_it():
     async with desk() as session:
         _, words = await answer_to(session, "Where is my bicycle?")
-    assert "I am a **script** and answer by the booking number" in words
-    assert all(opening in words for opening in openings())
+        offers = offers_of(await session.conversation())
+    assert words.startswith("I am a **script**: name a booking")
+    assert "\n" not in words
+    assert offers == list(openings())
 
 
 async def test_a_stop_in_the_middle_ends_the_answer_and_the_next_message_goes_on():

@@ -75,7 +75,7 @@ async def test_what_is_no_token_of_the_server_is_not_put_into_a_link(token):
         page, _ = await get(token=token)
     assert codes(page) == 0
     assert "has no token in it" in page
-    assert "No other device" not in page
+    assert "To open it on your phone" not in page
 
 
 async def test_a_host_with_a_port_that_no_server_has_is_refused():
@@ -95,7 +95,7 @@ async def test_a_page_that_no_phone_can_open_shows_no_code_and_says_why():
     async with pages(tokens) as get:
         page, _ = await get(token=tokens.issue("s", "control"))
     assert codes(page) == 0
-    assert "No other device can open this page" in page
+    assert "start: uv run fieldbook serve --host 0.0.0.0" in page
     async with pages() as get:
         page, _ = await get()
     assert codes(page) == 0

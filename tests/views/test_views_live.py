@@ -7,6 +7,7 @@ import asyncio
 from tests.opcodes import counted
 from toolkit.events import Event
 from toolkit.sessions import MemoryLog, Session
+from toolkit.sessions.signals import run_for
 from toolkit.views import SessionPanel
 from toolkit.views.panels.logstrip import LogStrip
 from toolkit.views.panels.screen import Screen
@@ -227,6 +228,58 @@ async def test_what_a_reader_need_not_know_takes_no_room_from_what_is_said():
         await run.tool_result(f"call-{number}", "an answer")
     await run.finish()
     assert "The first words." in conversation_html(await session.conversation())
+
+
+async def test_a_message_waits_below_the_running_answer_and_then_stands_above_its_own():
+    session = Session(MemoryLog(), "turns")
+    first = await session.say("first")
+    run = await session.start_run("support", "simulated", run_for(first.event.id), window_s=0)
+    second = await session.say("second")
+    await run.write("answer one")
+    await run.flush()
+    html = conversation_html(await session.conversation())
+    assert html.index("answer one") < html.index("user · waits for its turn")
+    await run.finish()
+    run = await session.start_run("support", "simulated", run_for(second.event.id), window_s=0)
+    await run.write("answer two")
+    await run.finish()
+    html = conversation_html(await session.conversation())
+    assert html.index("answer one") < html.index(">second<") < html.index("answer two")
+    assert "waits for its turn" not in html
+
+
+async def test_a_call_is_a_card_with_its_arguments_how_it_went_and_what_came_back():
+    session = Session(MemoryLog(), "calls")
+    run = await session.start_run("support", source="simulated", window_s=0)
+    call = await run.call_tool("find_booking", {"booking_id": "HB-2101"})
+    html = conversation_html(await session.conversation())
+    assert "no result yet" in html
+    await run.tool_result(call, "no such <booking>", error=True)
+    html = conversation_html(await session.conversation())
+    assert "HB-2101" in html
+    assert '<span class="badge failed">failed</span>' in html
+    assert "no such &lt;booking&gt;" in html
+    assert "no result yet" not in html
+
+
+async def test_what_is_left_out_above_is_said():
+    session = Session(MemoryLog(), "long")
+    for number in range(SHOWN_ITEMS):
+        await session.say(f"message {number}")
+    assert "… earlier" not in conversation_html(await session.conversation())
+    await session.say("one more")
+    assert "… earlier" in conversation_html(await session.conversation())
+
+
+async def test_a_screen_that_is_away_says_why_nothing_can_be_sent():
+    session = Session(MemoryLog(), "away")
+    panel = SessionPanel(session, names=("phone",))
+    (phone,) = panel.screens
+    await until(lambda: phone.surface.connected and phone.words.placeholder != "Reconnect first")
+    phone.network.click()
+    await until(lambda: phone.words.placeholder == "Reconnect first")
+    assert (phone.stop.tooltip, phone.steer.tooltip) == ("Reconnect first", "Reconnect first")
+    await panel.aclose()
 
 
 async def test_words_steer_the_agent_while_it_answers_and_else_are_a_message():

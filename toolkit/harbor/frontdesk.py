@@ -2,15 +2,27 @@
 
 It finds the situation that a message is about by its words. What follows is the next turn of that
 situation's script, unless the customer asks about something else; its tools act on a real `World`.
+A message that names a booking in words of its own is answered by the database and the policy.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from typing import Any
 
 from toolkit.events import Event
 from toolkit.harbor.agent import LOST, harbor_policy, speak_and_act, system_prompt
+from toolkit.harbor.inquiry import (
+    NUMBER,
+    Inquiry,
+    answer_inquiry,
+    bookings_in,
+    deed,
+    inquiry_in,
+    moment_of,
+    wish_of,
+)
 from toolkit.harbor.situations import Situation, Turn, situations
 from toolkit.harbor.toolbox import call, schemas
 from toolkit.harbor.world import World
@@ -27,6 +39,10 @@ one situation has it, 1/2 where two have it, and so on.
 """
 LEAST_WEIGHT_TO_CHANGE = 1.5
 """The same for a message of a customer who has begun with another situation."""
+LEAST_OWN_WEIGHT = 0.6
+"""What of that must be shared in words that are no booking's number: a plain request tells no story
+to answer.
+"""
 LEAST_SHARE = 0.65
 """The part of the message's own weight that must be shared, where it names a booking."""
 LEAST_SHARE_WITHOUT_BOOKING = 0.9
@@ -43,6 +59,10 @@ THANKS = frozenset("thanks thank you very so much a lot great danke merci gracia
 """Words of somebody who has all that they came for."""
 BREVITY = frozenset("brief briefly short shorter sentence kurz court breve".split())
 """Words of a steer that asks for a short answer."""
+NO_ANSWER = (
+    "I am a **script**: name a booking, as HB-2101, and what you want to do with it, or take one "
+    "of these."
+)
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
 """The situations that a visitor is offered."""
 
@@ -73,6 +93,53 @@ def _next_lines(position: Position | None) -> tuple[str, ...]:
     return tuple(turn.say for turn in position.script[position.turn + 1 :][:1])
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far a customer has come with all that they wrote."""
+
+    position: Position | None = None
+    inquiry: Inquiry | None = None
+    """What was asked about a booking outside of any script; it goes on until a script begins."""
+    is_lost: bool = True
+    """Whether the last text was about neither."""
+    deeds: list[Inquiry | Turn] = field(default_factory=list)
+    """What was said that may have changed the shop, before the last text."""
+
+    def take(self, text: str) -> None:
+        """Go on by what the customer writes next."""
+        if not self.is_lost:
+            self._note_deed()
+        position = self.position
+        is_elsewhere = position is None or _names_another_booking(text, position.situation)
+        about = _situation_about(text, LEAST_WEIGHT if is_elsewhere else LEAST_WEIGHT_TO_CHANGE)
+        same = position is not None and about in (None, position.situation)
+        if position and same and position.turn + 1 < len(position.script):
+            if _goes_on(text, position.situation):
+                self.is_lost = False
+                self.position = replace(position, turn=position.turn + 1)
+            else:
+                self._inquire(text)
+        elif about:
+            self.is_lost = False
+            self.position = Position(about)
+            self.inquiry = None
+        else:
+            self._inquire(text)
+
+    def _inquire(self, text: str) -> None:
+        inquiry = inquiry_in(text, self.inquiry)
+        self.is_lost = inquiry is None
+        if inquiry:
+            self.inquiry = inquiry
+            self.position = None
+
+    def _note_deed(self) -> None:
+        if self.inquiry:
+            self.deeds.append(self.inquiry)
+        elif self.position:
+            self.deeds.append(self.position.script[self.position.turn])
+
+
 def position_of(texts: Iterable[str]) -> Position | None:
     """Where a customer is who wrote `texts`; None where no situation is about the last of them, or
     its script is over.
@@ -81,32 +148,21 @@ def position_of(texts: Iterable[str]) -> Position | None:
     >>> position_of(["About HB-2104: closed for the storm?", "Yes please."]).turn
     1
     """
-    position, is_lost = _progress(texts)
-    return None if is_lost else position
+    progress = _progress(texts)
+    return None if progress.is_lost else progress.position
 
 
-def _progress(texts: Iterable[str]) -> tuple[Position | None, bool]:
-    """How far a customer has come who wrote `texts`, and whether the last of them was lost on the
-    script.
-    """
-    position = None
-    is_lost = True
+def _progress(texts: Iterable[str]) -> Progress:
+    """How far a customer has come who wrote `texts`."""
+    progress = Progress()
     for text in texts:
-        is_elsewhere = position is None or _names_another_booking(text, position.situation)
-        about = _situation_about(text, LEAST_WEIGHT if is_elsewhere else LEAST_WEIGHT_TO_CHANGE)
-        same = position is not None and about in (None, position.situation)
-        if position and same and position.turn + 1 < len(position.script):
-            is_lost = not _goes_on(text, position.situation)
-            position = position if is_lost else replace(position, turn=position.turn + 1)
-        else:
-            is_lost = about is None
-            position = Position(about) if about else None
-    return position, is_lost
+        progress.take(text)
+    return progress
 
 
 def _names_another_booking(text: str, situation: Situation) -> bool:
-    bookings = {word for word in _words(text) if word.startswith(BOOKING)}
-    return bool(bookings) and situation.booking.lower() not in bookings
+    bookings = bookings_in(text)
+    return bool(bookings) and situation.booking not in bookings
 
 
 def _goes_on(text: str, situation: Situation) -> bool:
@@ -116,7 +172,7 @@ def _goes_on(text: str, situation: Situation) -> bool:
     if _names_another_booking(text, situation):
         return False
     words = _words(text)
-    telling = _telling_words(words)
+    telling = _telling_words(words) - {situation.booking.lower()}
     asks = "?" in text and bool(telling)
     if words & ASSENTS and not asks:
         return True
@@ -124,7 +180,9 @@ def _goes_on(text: str, situation: Situation) -> bool:
     for turn in situation.turns[1:]:
         lines += turn["say"]
     script_words = _words(" ".join(lines))
-    return bool(telling & script_words) or words <= script_words
+    if telling & script_words or words <= script_words:
+        return True
+    return bool(bookings_in(text)) and wish_of(text) in ("", "cancel")
 
 
 def _telling_words(words: set[str]) -> set[str]:
@@ -144,6 +202,7 @@ def _situation_about(text: str, least_weight: float) -> Situation | None:
         least_share = LEAST_SHARE_WITHOUT_BOOKING
         least_weight = LEAST_WEIGHT_TO_CHANGE
     shared: dict[str, float] = {}
+    own: dict[str, float] = {}  # of this, what is no booking's number
     total = 0.0
     for word in words:
         using = _openings_by_word().get(word, ())
@@ -151,10 +210,13 @@ def _situation_about(text: str, least_weight: float) -> Situation | None:
         total += weight
         for id_ in using:
             shared[id_] = shared.get(id_, 0.0) + weight
+            if not word.startswith(BOOKING):
+                own[id_] = own.get(id_, 0.0) + weight
     if not shared:
         return None
     id_ = max(shared, key=lambda situation: shared[situation])
     enough = shared[id_] >= max(least_weight, least_share * total)
+    enough &= own.get(id_, 0.0) >= LEAST_OWN_WEIGHT
     return situations()[id_] if enough else None
 
 
@@ -169,7 +231,8 @@ def _openings_by_word() -> dict[str, tuple[str, ...]]:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"hb-\d+|\w+", text.lower()))
+    words = set(re.findall(r"\w+", NUMBER.sub(" ", text).lower()))
+    return words | {booking.lower() for booking in bookings_in(text)}
 
 
 def front_desk(word_delay_s: float = WORD_DELAY_S) -> Agent:
@@ -182,29 +245,21 @@ def front_desk(word_delay_s: float = WORD_DELAY_S) -> Agent:
 
 
 def _policy(
-    word_delay_s: float, next_lines: tuple[str, ...], steer: str, request: Request
+    word_delay_s: float, script: Callable[[Request], Answer], steer: str, request: Request
 ) -> Answer:
-    """Harbor's script at the pace of somebody who types, and a list of openings where it has
-    none.
-    """
-    answer = harbor_policy(request)
+    """The script at the pace of somebody who types, and one line where it has none."""
+    answer = script(request)
     if answer == LOST:
-        answer = _without_script(str(request.messages[-1]["content"]), next_lines)
+        answer = _without_script(str(request.messages[-1]["content"]))
     if steer:
         answer = _steered(answer, steer)
     return replace(answer, delay_s=word_delay_s)
 
 
-def _without_script(text: str, next_lines: tuple[str, ...]) -> Answer:
-    """What is said to a `text` that no situation is about."""
+def _without_script(text: str) -> Answer:
+    """What is said to a `text` that neither a situation nor a booking is about."""
     words = _words(text)
-    if words and words <= THANKS:
-        return Answer("You are welcome.")
-    lines = [f"- {line}" for line in (*next_lines, *openings())]
-    return Answer(
-        "I am a **script** and answer by the booking number: to anything else I have no "
-        "answer. Write one of these, or what means the same:\n\n" + "\n".join(lines)
-    )
+    return Answer("You are welcome." if words and words <= THANKS else NO_ANSWER)
 
 
 def _steered(answer: Answer, steer: str) -> Answer:
@@ -248,7 +303,7 @@ async def _answer(word_delay_s: float, run: Run, message: Event) -> None:
 
 
 def _begins_situation(steer: str) -> bool:
-    return _situation_about(steer, LEAST_WEIGHT) is not None
+    return bool(bookings_in(steer)) or _situation_about(steer, LEAST_WEIGHT) is not None
 
 
 async def _customers_words(session: Session, message: Event) -> list[str]:
@@ -269,22 +324,57 @@ def _is_customers(item: Item, taken: set[object]) -> bool:
 
 
 async def _reply(run: Run, word_delay_s: float, texts: list[str], steer: str) -> None:
-    """Say and do what the script has for the last of `texts`."""
-    position, is_lost = _progress(texts)
-    model = ScriptedModel(partial(_policy, word_delay_s, _next_lines(position), steer))
-    if position is None or is_lost:
-        request = Request(({"role": "user", "content": texts[-1]},))
-        await run.stream(model, request)
+    """Say and do what the script has for the last of `texts`, or the policy for its booking."""
+    progress = _progress(texts)
+    if progress.is_lost:
+        model = ScriptedModel(partial(_policy, word_delay_s, harbor_policy, steer))
+        reply = await run.stream(model, Request(({"role": "user", "content": texts[-1]},)))
+        if reply and reply.text.endswith(NO_ANSWER):
+            lines = (*_next_lines(progress.position), *openings())
+            await run.append("message.offered", {"messages": lines})
         return
+    if progress.inquiry:
+        await _answer_inquiry(run, word_delay_s, progress, steer, texts[-1])
+    elif progress.position:
+        await _play(run, word_delay_s, progress.position, steer, texts[-1])
+
+
+async def _answer_inquiry(
+    run: Run, word_delay_s: float, progress: Progress, steer: str, text: str
+) -> None:
+    inquiry = progress.inquiry
+    assert inquiry
+    with World.open(now=moment_of(inquiry.booking)) as world:
+        for earlier in progress.deeds:
+            _do_again(world, earlier)
+        booking_policy = partial(answer_inquiry, world, inquiry)
+        model = ScriptedModel(partial(_policy, word_delay_s, booking_policy, steer))
+        request = Request((), tools=schemas())
+        messages: list[dict[str, Any]] = [{"role": "user", "content": text}]
+        await speak_and_act(run, model, world, request, messages)
+
+
+def _do_again(world: World, earlier: Inquiry | Turn) -> None:
+    """Bring the shop to where an earlier answer left it."""
+    if isinstance(earlier, Turn):
+        calls = earlier.calls
+    else:
+        action = deed(world, earlier)
+        calls = (action,) if action else ()
+    for name, arguments in calls:
+        call(world, name, arguments)
+
+
+async def _play(run: Run, word_delay_s: float, position: Position, steer: str, text: str) -> None:
     situation = position.situation
+    model = ScriptedModel(partial(_policy, word_delay_s, harbor_policy, steer))
     with World.open(now=situation.now) as world:
-        messages = []
+        messages: list[dict[str, Any]] = []
         for turn in position.script[: position.turn]:
-            for name, arguments in turn.calls:
-                call(world, name, arguments)
+            _do_again(world, turn)
             messages.append({"role": "user", "content": turn.say})
             messages.append({"role": "assistant", "content": turn.reply})
-        messages.append({"role": "user", "content": texts[-1]})
+        messages.append({"role": "user", "content": text})
         prompt = system_prompt(world, situation.customer)
         part = {"user_id": f"{situation.id}:0:ok"}
         request = Request((), prompt, schemas(), metadata=part)

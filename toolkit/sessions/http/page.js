@@ -90,6 +90,12 @@ async function send(order) {
   later();
 }
 
+function sendWords(words) {
+  $("text").value = words;
+  id = null;
+  send("say");
+}
+
 async function approve(item, answer) {  // one answer at a time: the first that is stored counts
   const keys = item.keys.querySelectorAll("button");
   for (const key of keys) key.disabled = true;
@@ -108,11 +114,7 @@ $("text").onkeydown = event => {
 };
 $("text").oninput = () => { id = null; };
 for (const key of document.querySelectorAll("#welcome button")) {
-  key.onclick = () => {
-    $("text").value = key.textContent;
-    id = null;
-    send("say");
-  };
+  key.onclick = () => sendWords(key.textContent);
 }
 $("steer").onclick = () => send("steer");
 $("stop").onclick = async () => {

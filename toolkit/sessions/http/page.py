@@ -35,10 +35,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The Content-Security-Policy of the page, by its nonce."""
-ALONE = (
-    "No other device can open this page. Served on the host 0.0.0.0, with a token in its address, "
-    "phones on your network can."
-)
+ALONE = "To open it on your phone, stop this and start: uv run fieldbook serve --host 0.0.0.0"
 NO_TOKEN = "The address of this page has no token in it, so there is no code for a phone to scan."
 IN_CLEAR = (
     "There is no code for a phone to scan: the token would cross the internet in clear. Serve this "

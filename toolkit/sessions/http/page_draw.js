@@ -8,6 +8,9 @@ const SECTION = 100;  // items that are laid out together
 const SLICE_MS = 30;  // events are taken in for so long before the page draws and hears the person
 const NOTE_CHARS = 400;
 const RESULT_CHARS = 10_000;
+const ARGUMENTS_CHARS = 140;
+const OFFERS = 8;
+const BEHIND = 1e15;  // more than any number of the log: where what waits stands
 const ON_ITS_WAY = "on its way when it was stopped";
 
 let waiting = [];  // messages that have come and are not taken in
@@ -15,7 +18,6 @@ let handled = 0;  // how many of them are
 let drawing;  // the timer of the next drawing
 let follow = true;  // whether the end of the text is kept in sight
 let section;  // the last one
-let lastDrawn = 0;
 let touched = 0;  // when the person last moved the text
 
 document.title = $("name").textContent || visible(decodeURIComponent(base.split("/").pop()));
@@ -41,7 +43,6 @@ function describe(item) {
     case "interrupt": return shortened(`${who} interrupts: “${text}”`, NOTE_CHARS);
     case "steer.consumed": return `${who} has taken a steer into account`;
     case "interrupt.consumed": return `${who} has broken off to heed an interrupt`;
-    case "tool.call": return `${who} calls ${textOf(data.name)}`;
     case "tool.result": return data.error === true ? "the call failed" : "what came back";
     case "message.rejected": return `${who} will not answer a message: ${textOf(data.why)}`;
     case "error": return `${who}: error: ${textOf(data.why)}`;
@@ -52,6 +53,8 @@ function describe(item) {
 
 function look(item) {
   if (item.kind === "error") return "note error";
+  if (item.kind === "tool.call") return "call";
+  if (item.kind === "message.offered") return "offered";
   if (!isWords(item)) return "note";
   return item.kind === "message" && item.actor === actor ? "words own" : "words";
 }
@@ -60,6 +63,8 @@ function look(item) {
 
 function build(item) {
   item.element = make("article", "", look(item));
+  if (item.kind === "tool.call") return buildCall(item);
+  if (item.kind === "message.offered") return addOffers(item);
   item.label = make("small", "");
   item.body = make(isWords(item) ? "div" : "p", "", isWords(item) ? "text" : "");
   item.isLate = cameAfterStop(item);
@@ -68,6 +73,41 @@ function build(item) {
   else item.element.append(item.body, item.label);
   if (item.kind === "tool.result") addResult(item);
   if (item.kind === "approval.asked" && !item.settled) addKeys(item);
+}
+
+// A call in one line, which opens on its arguments and its result.
+function buildCall(item) {
+  const card = item.element.appendChild(make("details", ""));
+  const line = card.appendChild(make("summary", ""));
+  const given = item.data.arguments;
+  line.append(make("span", whoOf(item)), make("code", textOf(item.data.name), "name"));
+  item.badge = line.appendChild(make("span", "", "badge"));
+  line.append(make("code", shortened(inALine(given), ARGUMENTS_CHARS)));
+  card.append(make("pre", shortened(indented(textOf(given)), RESULT_CHARS)));
+  item.body = card.appendChild(make("pre", ""));
+}
+
+function inALine(given) {
+  if (!given || typeof given !== "object") return textOf(given);
+  return Object.entries(given).map(([name, value]) => `${name}: ${textOf(value)}`).join(", ");
+}
+
+function fillCall({ result, badge, body }) {
+  const isFailed = result?.data.error === true;
+  const isOver = result && !result.gone;
+  badge.className = isOver ? `badge ${isFailed ? "failed" : "ok"}` : "badge";
+  write(badge, isOver ? isFailed ? "failed" : "ok" : "no result yet");
+  write(body, isOver ? indented(shortened(result.text, RESULT_CHARS)) : "");
+}
+
+// Messages to go on with: each is a button that sends it.
+function addOffers(item) {
+  const messages = Array.isArray(item.data.messages) ? item.data.messages : [];
+  for (const words of messages.slice(0, OFFERS)) {
+    const key = item.element.appendChild(make("button", shortened(textOf(words), NOTE_CHARS)));
+    key.type = "button";
+    key.onclick = () => sendWords(textOf(words));
+  }
 }
 
 function addResult(item) {
@@ -98,7 +138,9 @@ function addKey(item, word, answer) {
 }
 
 function fill(item) {
-  if (isWords(item)) {
+  if (item.kind === "message.offered") return;
+  if (item.kind === "tool.call") fillCall(item);
+  else if (isWords(item)) {
     const source = fold.runs.get(item.run ?? "")?.source ?? "live";
     const about = [whoOf(item, ","), source === "live" ? "" : source, item.isLate ? ON_ITS_WAY : ""];
     write(item.label, about.filter(Boolean).join(" · "));
@@ -129,6 +171,7 @@ function draw() {
       build(item);
       fresh.push(item);
     }
+    else if (item.element && item.element.place !== placeOf(item)) fresh.push(item);
     if (item.element && !isShown(item)) putAway(item);
     else if (item.element) fill(item);
   }
@@ -151,34 +194,38 @@ function removeGone() {
   fold.hasGone = false;
 }
 
-// New items mostly stand at the end. They go into sections, so that those out of sight are not
-// laid out one by one.
+const placeOf = item => item.waits ? BEHIND + item.seq : item.at ?? item.seq;
+
+// New items mostly stand at the end, before those that wait. They go into sections, so that those
+// out of sight are not laid out one by one.
 function insert(fresh) {
-  fresh.sort((a, b) => a.seq - b.seq);
-  const between = fresh.filter(item => item.seq <= lastDrawn);
-  const atEnd = fresh.slice(between.length);
-  for (const item of atEnd) append(item);
-  // The last first, so that what an item stands before is there already.
-  for (const item of between.reverse()) {
-    const next = nextDrawn(item);
-    if (next) next.element.before(item.element);
-    else append(item);
+  fresh.sort((a, b) => placeOf(a) - placeOf(b) || a.seq - b.seq);
+  for (const item of fresh) {
+    const { element } = item;
+    element.place = placeOf(item);
+    const next = nextDrawn(element);
+    if (next) next.before(element);
+    else append(element);
   }
 }
 
-function nextDrawn(item) {
-  let index = fold.indexAfter(item.seq);
-  while (index < fold.items.length && !fold.items[index].element) index += 1;
-  return fold.items[index];
+// The article that an article stands before, looked for from the end.
+function nextDrawn(element) {
+  let next = null;
+  let last = section?.lastElementChild;
+  while (last && (last === element || last.place > element.place)) {
+    if (last !== element) next = last;
+    last = last.previousElementSibling ?? last.parentElement.previousElementSibling?.lastElementChild;
+  }
+  return next;
 }
 
-function append(item) {
+function append(element) {
   if (!section) $("welcome").open = false;  // somebody has spoken: what to do is known
   if (!section || section.childElementCount >= SECTION) {
     section = items.appendChild(make("section", ""));
   }
-  section.append(item.element);
-  lastDrawn = Math.max(lastDrawn, item.seq);
+  section.append(element);
 }
 
 // --- Taking in what has come.
@@ -229,7 +276,6 @@ function beginAnew() {
   awaited = undefined;
   follow = true;
   section = undefined;
-  lastDrawn = 0;
   const words = "This session began anew. What is there now is shown.";
   items.replaceChildren(make("article", words, "note anew"));
 }

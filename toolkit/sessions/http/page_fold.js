@@ -42,6 +42,8 @@ function whoOf({ actor, data: { screen } }, comma = "") {
   return `${actor}${comma} on the ${screen.slice(0, SCREEN_CHARS)}`;
 }
 
+const callOf = ({ run, data }) => `${run ?? ""} ${textOf(data.call_id)}`;
+
 class Fold {
   cursor = 0;
   items = [];  // in the order of the log; one that is `gone` counts no more
@@ -50,6 +52,7 @@ class Fold {
   open = new Map();  // for each run, the item that its next words belong to
   signals = new Map();  // by the id of their event: what can still be answered
   questions = new Map();  // by the id of the event that asked
+  calls = new Map();  // by run and call id: a call of a tool whose result has not come
   asked = new Map();  // by the run that is to answer it: a message whose answer has not begun
   lastEnd = "";  // the state of the run that ended last
   answered = 0;  // where the last message stands whose answer has begun
@@ -146,7 +149,7 @@ class Fold {
       state.source = textOf(data.source);
       state.started = seq;
       this.active.add(run);
-      this.beginAnswer(run);
+      this.beginAnswer(run, seq);
       for (const item of state.items) this.changed.add(item);
     } else if (kind === "run.finished") {
       state.state = ENDED.has(data.outcome) ? data.outcome : "error";
@@ -165,12 +168,22 @@ class Fold {
   }
 
   // Messages are answered in their order: those before this one are not to be answered.
-  beginAnswer(run) {
+  beginAnswer(run, at) {
     const message = this.asked.get(run);
     if (!message) return;
     this.answered = message.seq;
-    for (const [id, { seq }] of this.asked) if (seq <= message.seq) this.asked.delete(id);
-    this.changed.add(message);
+    for (const [id, item] of this.asked) {
+      if (item.seq > message.seq) continue;
+      this.asked.delete(id);
+      this.takePlace(item, at);
+    }
+  }
+
+  // A message that has waited stands where its answer begins, below the answer that it waited for.
+  takePlace(item, at) {
+    if (item.waits) item.at = at;
+    item.waits = false;
+    this.changed.add(item);
   }
 
   takeBack(run, seq, isOf) {
@@ -190,8 +203,12 @@ class Fold {
   answer(event, item) {
     const { kind, data } = event;
     if (SIGNALS.has(kind)) this.signals.set(event.id, item);
-    if (kind === "message") this.asked.set(`run-${event.id}`, item);
-    else if (kind === "message.rejected") this.asked.delete(`run-${textOf(data.event)}`);
+    if (kind === "message") {
+      item.waits = this.active.size > 0 && this.answered > 0;
+      this.asked.set(`run-${event.id}`, item);
+    } else if (kind === "message.rejected") this.reject(`run-${textOf(data.event)}`, event.seq);
+    else if (kind === "tool.call") this.calls.set(callOf(event), item);
+    else if (kind === "tool.result") this.pair(callOf(event), item);
     else if (RECEIPTS.has(kind)) {
       const signal = this.signals.get(data.event);
       item.covered = signal !== undefined;
@@ -207,6 +224,22 @@ class Fold {
       item.repeated = stops?.has(whoOf(event)) ?? false;
       stops?.add(whoOf(event));
     }
+  }
+
+  reject(run, at) {
+    const message = this.asked.get(run);
+    this.asked.delete(run);
+    if (message) this.takePlace(message, at);
+  }
+
+  // A result is shown in the card of its call.
+  pair(id, result) {
+    const call = this.calls.get(id);
+    if (!call || call.gone) return;
+    this.calls.delete(id);
+    call.result = result;
+    result.covered = true;
+    this.changed.add(call);
   }
 
   settle(request, answer) {

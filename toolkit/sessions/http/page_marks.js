@@ -86,5 +86,6 @@ function hint() {
     return `The answer before was stopped. The next has begun${more}: Stop ends this one.`;
   }
   if (length) return `Stop ends this answer alone: ${wait} for the next.`;
+  if (target() !== undefined) return "Enter sends: it waits. Steer changes this answer; Stop ends it.";
   return "Steer changes the answer under way; Stop ends it.";
 }

@@ -4,7 +4,7 @@
 
 const MARKED_CHARS = 40_000;  // what an item has beyond is drawn as it is
 const PIECE_CHARS = 1000;  // of a line; only the last piece is drawn again when words come
-const INLINE = /(`+)([^`]+)\1|\*\*([^*]+)\*\*|\*([^\s*][^*]*)\*|\[([^[\]]+)\]\((https?:\/\/[^\s()]+)\)/;
+const INLINE = /(\b[A-Z]{1,4}-\d+\b)|(`+)([^`]+)\2|\*\*([^*]+)\*\*|\*([^\s*][^*]*)\*|\[([^[\]]+)\]\((https?:\/\/[^\s()]+)\)/;
 const FENCE = /^ {0,3}(?:`{3,}(?=[^`]*$)|~{3,})/;
 const LINE_KINDS = [
   ["heading", /^#{1,6} +/],
@@ -39,7 +39,8 @@ function inline(text) {
   return [...nodes, rest].filter(node => node !== "");
 }
 
-function marked([, , code, strong, em, words, address]) {
+function marked([, number, , code, strong, em, words, address]) {
+  if (number !== undefined) return make("span", number, "unbroken");
   if (code !== undefined) return make("code", code);
   if (strong !== undefined) return make("strong", strong);
   if (em !== undefined) return make("em", em);

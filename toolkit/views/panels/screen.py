@@ -13,6 +13,8 @@ from toolkit.views.panels.talk import conversation_html
 
 __all__ = ["Screen"]
 
+WRITE = "Write to the agent …"
+RECONNECT = "Reconnect first"
 SHAPES = ("laptop", "phone", "tablet")
 """The names that have a frame of their own; any other is a laptop."""
 
@@ -57,7 +59,7 @@ class Screen(VBox):  # type: ignore[misc]
             self._reload,
         )
         self.stop = self._key("stop", "Stop", "stop", "Ask the agent to stop", self._stop)
-        self.words = Text(placeholder="Write to the agent …")
+        self.words = Text(placeholder=WRITE)
         self.words.add_class(f"fieldbook-enter-{steer_act}")
         self.steer = self._key("steer", "Steer", "share", "Send these words", self._write)
         buttons = Box([self.network, self.reload, self.stop]).add_class("fieldbook-row")
@@ -136,6 +138,12 @@ class Screen(VBox):  # type: ignore[misc]
         self.steer.description = "Steer" if self._is_answering else "Send"
         self.steer.disabled = not is_here
         self.stop.disabled = not (is_here and self._is_answering)
+        self.words.placeholder = WRITE if is_here else RECONNECT
+        for key, tooltip in (
+            (self.steer, "Send these words"),
+            (self.stop, "Ask the agent to stop"),
+        ):
+            key.tooltip = tooltip if is_here else RECONNECT
         name = render.tag("strong", self.name)
         place = render.tag("span", self.progress(self.surface.cursor), class_="soft")
         trouble = render.tag("p", self.trouble) if self.trouble else ""

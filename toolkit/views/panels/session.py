@@ -62,8 +62,8 @@ class SessionPanel(VBox):  # type: ignore[misc]
         self._tasks: list[asyncio.Task[None]] = []
         super().__init__()
         self.key_layer = Keys(self, self._press, caps, help=HELP)
-        foot = Box([self.late]).add_class("fieldbook-row").add_class("fieldbook-tools")
-        self.children = [in_family(self), self._row, foot, self.strip, self.key_layer]
+        foot = Box([self.late, self.strip]).add_class("fieldbook-foot")
+        self.children = [in_family(self), self._row, foot, self.key_layer]
         self.add_class("fieldbook-session")
         for screen in self.screens:
             screen.do(screen.surface.connect())
