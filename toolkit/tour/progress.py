@@ -37,7 +37,7 @@ class Progress:
         if each_s is None:
             each_s = EACH_S if self._stream.isatty() else EACH_ELSEWHERE_S
         self._each_s = each_s
-        self._begun = time.monotonic()
+        self._begun = self._part_begun = time.monotonic()
         self._number = 0
         self._part = ""
         self._far = ""
@@ -63,6 +63,7 @@ class Progress:
             self._number += 1
             self._part = part
             self._far = ""
+            self._part_begun = time.monotonic()
             self._say()
 
     def update(self, done: int, total: int) -> None:
@@ -87,8 +88,12 @@ class Progress:
     def _say(self) -> None:
         if not self._number:
             return
-        seconds = time.monotonic() - self._begun
-        line = f"[{self._number} of {self._parts}] {self._part}{self._far} ({seconds:.0f} s)"
+        now = time.monotonic()
+        far = self._far
+        part_seconds = now - self._part_begun
+        if not far and part_seconds >= 1:
+            far = f": {part_seconds:.0f} s so far"
+        line = f"[{self._number} of {self._parts}] {self._part}{far} ({now - self._begun:.0f} s)"
         before, after = (CLEAR, "") if self._stream.isatty() else ("", "\n")
         self._write(f"{before}{line}{after}")
 

@@ -24,17 +24,16 @@ LAPTOP_WIDTH = 848
 """Of a figure in the page, in pixels: what is drawn is as wide as the text, its edge is outside."""
 PHONE_WIDTH = 390
 """The same where the page is 390 wide."""
-ALL_SIMULATED = (
-    "Everything that is said on this page is simulated: scripted customers, a scripted agent, "
-    "simulated raters and a simulated judge."
+QUESTIONS = (
+    "Three questions to an agent: does it arrive, is it good, and does it hold together while "
+    "agents work for long? This page answers the first two; the third is for the last command "
+    "below."
 )
+SIMULATED = "Simulated: the customers and the agent, who follow a script, the raters and the judge."
 ABOUT_TOPICS = (
     "Each sentence is of one trace of its topic: a list that says where to read on, and no rate."
 )
 ABOUT_CASES = "Each failure of this run became a case, with the reason that its label gives:"
-THIRD_QUESTION = (
-    "The last command answers the third question: does it hold together while agents work for long?"
-)
 
 
 def tour_report(delivery: Delivery, quality: Quality) -> Html:
@@ -43,12 +42,13 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
     body = tag(
         "div",
         tag("h1", title),
+        tag("p", QUESTIONS, class_="lead"),
         tag("p", _origin(delivery, quality), class_="lead"),
         tag("div", *[_tile_html(tile) for tile in tiles(delivery, quality)], class_="tiles"),
         *_delivery(delivery),
         *_quality(quality),
-        *_next(),
         *_trace(quality),
+        *_next(),
         class_="report",
     )
     return render.document(title, body, style=STYLE)
@@ -58,7 +58,9 @@ def _tile_html(tile: Tile) -> Html:
     lines = []
     for figure, unit in tile.figures:
         lines.append(tag("p", tag("strong", figure), f" {unit}", class_="result"))
-    return tag("div", *lines, tag("p", tile.note), class_=f"tile {tile.status}".rstrip())
+    look = "tile wide" if len(lines) > 1 else "tile"
+    figures = tag("div", *lines, class_="results")
+    return tag("div", figures, tag("p", tile.note), class_=f"{look} {tile.status}".rstrip())
 
 
 def _origin(delivery: Delivery, quality: Quality) -> str:
@@ -67,19 +69,20 @@ def _origin(delivery: Delivery, quality: Quality) -> str:
     harbor = sources_of(quality.traces[len(delivery.traces) :])
     labels = quality.alignment.human_kind
     judge = quality.alignment.judge_source
-    words = ALL_SIMULATED
+    words = SIMULATED
     if {*fresh, *harbor, labels, judge} != {"simulated"}:
         words = (
-            f"The customers are scripted. The traces of this run are {_listed(fresh)}, Harbor's "
-            f"are {_listed(harbor)}; the labels are {labels}, the judge's verdicts {judge}."
+            f"Simulated: the customers, who follow a script. The traces of this run are "
+            f"{_listed(fresh)}, Harbor's are {_listed(harbor)}; the labels are {labels}, the "
+            f"judge's verdicts {judge}."
         )
-    log = "The nats-server and the kills are real."
+    real = "Real: the Anthropic SDK, the counting, the nats-server and the kills."
     if delivery.durability == "memory":
-        log = (
-            "The log was in memory, without a server; the reading client was a task that was cut "
-            "off."
+        real = (
+            "Real: the Anthropic SDK and the counting. The log was in memory, without a server; "
+            "the reading client was a task that was cut off."
         )
-    return f"{words} The Anthropic SDK and the counting are real. {log}"
+    return f"{words} {real}"
 
 
 def sources_of(traces: Sequence[Trace]) -> list[str]:
@@ -151,7 +154,7 @@ def _next() -> list[Html]:
     steps = []
     for command, purpose in next_steps():
         steps.append(tag("li", tag("code", command), tag("span", purpose)))
-    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward"), tag("p", THIRD_QUESTION)]
+    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward")]
 
 
 def _trace(quality: Quality) -> list[Html]:

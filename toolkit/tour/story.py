@@ -17,7 +17,7 @@ from toolkit.tour.lessons import label_path
 from toolkit.tour.onward import fieldbook, next_steps
 from toolkit.tour.progress import Progress
 from toolkit.tour.quality import Quality, assess_traces, score_counts
-from toolkit.tour.tiles import arrived_whole
+from toolkit.tour.tiles import arrived_whole, percent
 from toolkit.traces import Trace, Traces
 from toolkit.traces.amounts import quantity
 
@@ -86,8 +86,9 @@ async def _assessed(
     alignment = quality.alignment
     kappa = "undefined" if alignment.kappa is None else f"{alignment.kappa:.2f}"
     say(f"   {alignment.title}: {alignment.subtitle}.")
-    say(f"   Of good answers the judge passes: {alignment.rate('tpr')}.")
-    say(f"   Of failures it finds: {alignment.rate('tnr')}; kappa {kappa}.")
+    say(f"   The judge passes {percent(alignment.tpr)} of the good answers: {alignment.rate('tpr')}.")
+    say(f"   It finds {percent(alignment.tnr)} of the failures: {alignment.rate('tnr')}.")
+    say(f"   Agreement beyond chance: kappa {kappa}.")
     say(
         f"   {figures['topics']} topics in {figures['traces']} traces; "
         f"{figures['promoted']} failures became eval cases."

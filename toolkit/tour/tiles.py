@@ -48,8 +48,8 @@ def delivery_tile(counts: dict[str, Any]) -> Tile:
 
 def _judge_tile(alignment: Alignment) -> Tile:
     figures = (
-        (_percent(alignment.tnr), "of failures found"),
-        (_percent(alignment.tpr), "of good ones passed"),
+        (percent(alignment.tnr), "of failures found"),
+        (percent(alignment.tpr), "of good ones passed"),
     )
     note = (
         f"The {alignment.judge_source} judge, against {alignment.labels_are}; "
@@ -94,7 +94,8 @@ def alignment_sentence(alignment: Alignment) -> str:
     )
 
 
-def _percent(rate: float | None) -> str:
+def percent(rate: float | None) -> str:
+    """A rate in words, as ``90%``."""
     return "undefined" if rate is None else f"{rate:.0%}"
 
 

@@ -10,7 +10,7 @@ from toolkit.traces.amounts import quantity
 from toolkit.traces.brief import as_words
 from toolkit.traces.outline import Entry, anchors_of, outline
 from toolkit.traces.page_about import Reading
-from toolkit.traces.page_head import head_html
+from toolkit.traces.page_head import glance_html, head_html
 from toolkit.traces.page_quotes import entry_quoted, quotes_by_step
 from toolkit.traces.page_steps import entry_html
 from toolkit.traces.page_strip import bar_html
@@ -75,7 +75,7 @@ def page_html(
     html = tag(
         "section",
         head_html(trace, entries),
-        bar_html(trace.id, entries),
+        bar_html(entries, glance_html(trace, entries)),
         tag("div", *steps, class_="steps"),
         class_="trace long" if len(entries) > LONG_TRACE else "trace",
     )

@@ -67,6 +67,16 @@ def head_html(trace: Trace, entries: Entries) -> Html:
     )
 
 
+def glance_html(trace: Trace, entries: Entries) -> Html:
+    """The head in one line: the id, how it ended, what failed, and what it cost."""
+    row = trace_row(trace)
+    parts = [tag("bdi", trace.id, class_="id"), *_ending(trace)]
+    parts.append(_errors(entries, row["tool_errors"]))
+    for amount in _amounts(row):
+        parts.append(_pill(amount))
+    return tag("div", spaced(*parts), class_="glance", aria_hidden="true")  # the head says it to all
+
+
 def _pills(trace: Trace, entries: Entries) -> list[Html]:
     """What the source says of the trace as a whole, and what can be counted."""
     row = trace_row(trace)

@@ -16,15 +16,14 @@ NAMED_LOOKS = ("user", "assistant", "tool")
 """The colours that the key beneath the strip names, besides that of what failed."""
 
 
-def bar_html(trace_id: str, entries: Sequence[Entry]) -> Html:
-    """The strip, which stays in sight, with the id of the trace, a box that opens every fold and a
-    way to each error.
+def bar_html(entries: Sequence[Entry], glance: Html) -> Html:
+    """The strip, which stays in sight, with the head at a `glance`, a box that opens every fold and
+    a way to each error.
     """
     if not entries:
         return fragment()
     box = tag("input", type="checkbox", class_="open-all")
-    name = tag("bdi", trace_id, class_="id", aria_hidden="true")  # the head says it to all
-    tools = [name, tag("label", box, " open all")]
+    tools = [tag("label", box, " open all")]
     names = _names(entries)
     failed = _failed(entries)
     if failed:
@@ -33,7 +32,7 @@ def bar_html(trace_id: str, entries: Sequence[Entry]) -> Html:
         names.append(span("failed", "failed"))
     tools.append(tag("span", spaced(*names), class_="keys", aria_hidden="true"))
     toolbox = tag("div", spaced(*tools), class_="tools")
-    return tag("div", _strip(entries), toolbox, class_="bar")
+    return tag("div", glance, _strip(entries), toolbox, class_="bar")
 
 
 def _names(entries: Sequence[Entry]) -> list[Html]:

@@ -166,6 +166,14 @@ function drawHead() {
   element("rows").tHead.replaceChildren(line);
 }
 
+// a click anywhere in a row follows its link, but for one that ends a selection of words
+function openRow(event) {
+  const link = event.target.closest("tr").querySelector("a");
+  if (!link || event.target.closest("a") || !getSelection().isCollapsed) return;
+  if (event.ctrlKey || event.metaKey) window.open(link.href);
+  else link.click();
+}
+
 function drawList() {
   arrange();
   drawHead();
@@ -309,7 +317,9 @@ function follow(name) {
   if (link) link.click();
 }
 
+// a letter does the same in either case; E is the key of the panels, n the one of old
 const KEYS = {
+  e: () => toError(1),
   n: () => toError(1),
   p: () => toError(-1),
   o: () => document.querySelector(".open-all")?.click(),
@@ -330,9 +340,10 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  if (!(event.key in KEYS)) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (!(key in KEYS)) return;
   event.preventDefault();
-  KEYS[event.key]();
+  KEYS[key]();
 });
 document.addEventListener("click", (event) => {
   if (!event.target.closest(".next-error")) return;
@@ -351,6 +362,7 @@ element("failed-first").addEventListener("click", () => {
   failedFirst = !failedFirst;
   drawList();
 });
+element("rows").tBodies[0].addEventListener("click", openRow);
 element("more").addEventListener("click", () => {
   limit += SHOWN_ROWS;
   drawList();

@@ -31,8 +31,8 @@ from toolkit.traces.trace import Trace, title
 PAGES_CHARS = 8_000_000
 """How many characters of pages a viewer holds, unless all are asked for."""
 ID_CHARS, OUTCOME_CHARS, TITLE_CHARS = 80, 40, 160
-KEYS = {"n": "next error", "p": "previous error", "o": "open all"}
-KEYS_OF_A_LIST = {"j": "next trace", "k": "previous trace", "/": "search", "Esc": "the list"}
+KEYS = {"E": "next error", "P": "previous error", "O": "open all"}
+KEYS_OF_A_LIST = {"J": "next trace", "K": "previous trace", "/": "search", "Esc": "the list"}
 MINUTE_CHARS = len("2026-07-24T10:30")
 SCRIPT = Path(__file__).with_suffix(".js")
 LOOK = Path(__file__).with_suffix(".css")
@@ -168,7 +168,8 @@ def _list(name: str, n_traces: int, n_pages: int, sources: Set[str]) -> Html:
         left_out = tag(
             "p",
             f"{n_pages:,} of them can be read here (those that failed were taken first). "
-            "The search looks through these alone. For every one: fieldbook view FILE --all",
+            "The search looks through these alone. For every one: ",
+            tag("code", "fieldbook view FILE --all"),
             class_="soft",
             id="left-out",
         )

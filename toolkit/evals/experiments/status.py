@@ -69,13 +69,10 @@ class Failure:
         return "failed" if self.result.passed is False else self.result.status
 
     @property
-    def why(self) -> str:
-        """The reasons of the scorers that it failed, or why it is not scored."""
-        reasons = []
-        for score in self.result.scores:
-            if score.value is False:
-                reasons.append(f"{score.name}: {score.why}" if score.why else score.name)
-        return "; ".join(reasons) or self.result.why or "no scorer gave a verdict"
+    def reasons(self) -> list[tuple[str, str]]:
+        """The scorers that it failed, each with its reason; without a name, why it is not scored."""
+        failed = [(score.name, score.why) for score in self.result.scores if score.value is False]
+        return failed or [("", self.result.why or "no scorer gave a verdict")]
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class TraceBrowser(Panel):
         marked. Raises KeyError where there is none.
         """
         self.trace = self._traces[trace_id]
+        self.add_class("fieldbook-opened")
         self._text.value = render.block(trace_html(self.trace, mark=self.search.value))
         self.key_layer.send({"seek": ".steps article:not(.system) mark"})
 

@@ -207,11 +207,16 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
                 self._say("")
 
     async def _draw(self) -> None:
+        """Show what is known, again and again; a refresh that fails is said, and not the last."""
         while True:
             began_s = time.monotonic()
-            self.refresh()
-            took_s = time.monotonic() - began_s
-            self._show_plot()
+            try:
+                self.refresh()
+                took_s = time.monotonic() - began_s
+                self._show_plot()
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one event, others come
+                took_s = time.monotonic() - began_s
+                self._say(f"Not all of this can be shown: {str(error) or type(error).__name__}")
             await asyncio.sleep(min(max(REFRESH_S, took_s / SHARE), AT_LEAST_EACH_S))
 
     def refresh(self) -> None:
@@ -244,6 +249,9 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
     def _show_concurrency(self) -> None:
         n = self.status.concurrency
         words = "" if n is None else f"{n:g} at once"
+        n_running = self.status.n_running
+        if n is not None and n_running > n:
+            words += f" ({n_running} are finishing)"
         if self._wanted and not self.more.disabled:
             words += f", {self._wanted} asked for"
         self.concurrency.value = render.block(render.tag("span", words))

@@ -75,8 +75,7 @@ class FailureList(VBox):  # type: ignore[misc]
 
 def _trace_html(failure: Failure) -> render.Html:
     """The trace of a trial, under what was wrong with it."""
-    words = f"{failure.word}: {with_step_numbers(failure.why, failure.trace)}"
-    head = render.tag("p", render.spaced(_name(failure), words))
+    head = render.tag("p", render.spaced(_name(failure), f"{failure.word}:", _why_html(failure)))
     if failure.trace is None:
         body = render.tag("p", "The store has no trace of it that can be read.")
     else:
@@ -98,10 +97,22 @@ class _Row(Box):  # type: ignore[misc]
         """Say what failed, and why."""
         look = "verdict" if failure.word == "unscored" else "verdict fail"
         word = render.tag("span", failure.word, class_=look)
-        why = with_step_numbers(failure.why, failure.trace)
-        if len(why) > WHY_CHARS:
-            why = f"{why[:WHY_CHARS]} …"
+        why = _why_html(failure, WHY_CHARS)
         self.words.value = render.block(render.spaced(word, _name(failure), why))
+
+
+def _why_html(failure: Failure, most_chars: int | None = None) -> render.Html:
+    """The reasons, each after the name of its scorer; no more than `most_chars` of each."""
+    reasons = []
+    for name, why in failure.reasons:
+        words = with_step_numbers(why, failure.trace)
+        if most_chars is not None and len(words) > most_chars:
+            words = f"{words[:most_chars]} …"
+        parts: list[object] = [render.tag("code", name)] if name else []
+        if name and words:
+            parts.append(": ")
+        reasons.append(render.fragment(*parts, words))
+    return render.spaced(*reasons)
 
 
 def _name(failure: Failure) -> render.Html:

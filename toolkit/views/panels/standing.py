@@ -159,7 +159,7 @@ def _limits(status: ExperimentStatus) -> str:
         marks = [quantity(status.trials_at_once, "trial")]
         for provider, n_calls in sorted(status.calls_at_once.items()):
             marks.append(f"{quantity(n_calls, 'call')} to {provider}")
-        sentences.append(f"Reached at once: {', '.join(marks)}.")
+        sentences.append(f"The most at once so far: {', '.join(marks)}.")
     n_unscored = status.counts["unscored"] - status.n_neither
     if n_unscored or status.counts["errored"]:
         sentences.append(NOT_PASSED)
