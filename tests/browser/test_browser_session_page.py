@@ -326,7 +326,7 @@ async def test_a_message_that_waits_stands_below_the_running_answer_until_its_ow
         run = await session.start_run("support", "simulated", run_for(first.event.id), window_s=0)
         second = await session.say("second")
         await expect(early.locator("#hint")).to_contain_text("1 message waits")
-        await session.append("message", "user", {"text": "third"})
+        await session.say("third")
         await run.write("the answer to the first")
         call = await run.call_tool("find", {"n": 1})
         await run.flush()

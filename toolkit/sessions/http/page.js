@@ -114,6 +114,7 @@ $("text").onkeydown = event => {
 };
 $("text").oninput = () => { id = null; };
 for (const key of document.querySelectorAll("#welcome button")) {
+  key.replaceChildren(...unbroken(key.textContent));
   key.onclick = () => sendWords(key.textContent);
 }
 $("steer").onclick = () => send("steer");

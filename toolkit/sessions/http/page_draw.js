@@ -104,8 +104,9 @@ function fillCall({ result, badge, body }) {
 function addOffers(item) {
   const messages = Array.isArray(item.data.messages) ? item.data.messages : [];
   for (const words of messages.slice(0, OFFERS)) {
-    const key = item.element.appendChild(make("button", shortened(textOf(words), NOTE_CHARS)));
+    const key = item.element.appendChild(make("button", ""));
     key.type = "button";
+    key.append(...unbroken(shortened(textOf(words), NOTE_CHARS)));
     key.onclick = () => sendWords(textOf(words));
   }
 }
@@ -145,7 +146,7 @@ function fill(item) {
     const about = [whoOf(item, ","), source === "live" ? "" : source, item.isLate ? ON_ITS_WAY : ""];
     write(item.label, about.filter(Boolean).join(" · "));
     if (item.words) item.words.grow(item.text);
-    else write(item.body, item.text);
+    else item.body.replaceChildren(...unbroken(item.text));
     writeMark(item);
   } else {
     write(item.body, describe(item));

@@ -173,9 +173,13 @@ class Fold {
     if (!message) return;
     this.answered = message.seq;
     for (const [id, item] of this.asked) {
-      if (item.seq > message.seq) continue;
-      this.asked.delete(id);
-      this.takePlace(item, at);
+      if (item.seq > message.seq) {
+        item.waits = true;
+        this.changed.add(item);
+      } else {
+        this.asked.delete(id);
+        this.takePlace(item, at);
+      }
     }
   }
 

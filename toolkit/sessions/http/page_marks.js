@@ -3,6 +3,7 @@
 
 const CUTS = { "steer.consumed": "cut here by a steer", "interrupt.consumed": "cut here by an interrupt" };
 const AWAY = "The server does not answer; what was said is kept.";
+const BESIDE = new Set([...SIGNALS, "message.offered"]);  // what parts no mark from its words
 const WAITS = "waits for its turn";
 
 let queued = [];  // the messages that are marked as waiting
@@ -29,7 +30,7 @@ function markAnswer(state) {
       item.covered = words !== undefined && !item.remark;
       if (item.covered) mark(words, `${whoOf(item)} asks to stop`);
       fold.changed.add(item);
-    } else if (isShown(item) && !SIGNALS.has(item.kind)) words = undefined;
+    } else if (isShown(item) && !BESIDE.has(item.kind)) words = undefined;
   }
   if (!state.end) return;
   state.end.covered = words !== undefined;

@@ -29,6 +29,12 @@ function kindOf(line) {
   return { kind: "plain", mark: "" };
 }
 
+// A text without marks, in which no line ends within a number such as HB-2104.
+function unbroken(text) {
+  const pieces = visible(text).split(/\b([A-Z]{1,4}-\d+)\b/);
+  return pieces.map((piece, n) => n % 2 ? make("span", piece, "unbroken") : piece);
+}
+
 function inline(text) {
   const nodes = [];
   let rest = text;
