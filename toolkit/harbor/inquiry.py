@@ -137,7 +137,7 @@ def look_up(world: World, booking_id: str) -> dict[str, Any] | None:
 
 def refund_due(booking: dict[str, Any]) -> float:
     """The euros that the policy gives back for a booking that is cancelled now."""
-    paid_eur = booking["paid_eur"]
+    paid_eur: float = booking["paid_eur"]
     hours = booking["hours_to_pickup"]
     if booking["closure"] or hours >= FULL_REFUND_HOURS:
         return paid_eur
