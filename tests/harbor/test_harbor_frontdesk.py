@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from toolkit.harbor import World, call, front_desk, openings, situations
-from toolkit.harbor.frontdesk import position_of
 from toolkit.harbor.inquiry import answer_inquiry, inquiry_in, moment_of
+from toolkit.harbor.progress import position_of
 from toolkit.models import Request
 from toolkit.sessions import MemoryLog, Session, attend
 from toolkit.sessions.signals import run_for
