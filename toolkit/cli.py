@@ -236,6 +236,13 @@ def serve(
         str | None,
         typer.Option(help="Show this session, as an experiment's, at NATS_URL: nobody answers it."),
     ] = None,
+    harness: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Show the build of this folder; in an empty one a simulated build begins.",
+        ),
+    ] = None,
 ) -> None:
     """Show a live session on a page for laptop and phone, answered by a simulated agent."""
     from toolkit.sessions.http.app import is_loopback
@@ -255,8 +262,13 @@ def serve(
         raise UsageError("--person makes a link with a token: leave --no-token out")
     if store and "NATS_URL" in os.environ:
         raise UsageError("NATS_URL names the server that keeps the session: leave --store out")
+    if harness and (store or session):
+        raise UsageError("--harness names a folder of its own: leave --store and --session out")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(host, port, no_token, person or [], store, session))
+        if harness:
+            asyncio.run(_serve_build(harness, host, port, no_token, person or []))
+        else:
+            asyncio.run(_serve(host, port, no_token, person or [], store, session))
 
 
 async def _serve(
@@ -295,6 +307,19 @@ async def _serve(
             await server.restart()
             news = "nats-server had ended and runs again: what it acknowledged is there."
             print(news, flush=True)
+
+
+async def _serve_build(
+    folder: Path, host: str, port: int, no_token: bool, people: list[str]
+) -> None:
+    from toolkit.harness.watching.served import served_build
+    from toolkit.sessions.http.app import Tokens
+
+    tokens = None if no_token else Tokens()
+    async with served_build(folder, tokens, host=host, port=port) as served:
+        _print_links(served.url, served.session, tokens, people)
+        print(printable(served.about), flush=True)
+        await asyncio.Event().wait()
 
 
 def _print_links(url: str, session: str, tokens: Any, people: list[str]) -> None:

@@ -121,6 +121,7 @@ class Harness:
             )
             ended: Ended | None = None
             try:
+                await control.run.append("build.started", self._about(goal))
                 outcome = await self._outcome(goal, turns, history)
                 ended = outcome.outcome
                 await control.run.append("build.finished", _record(outcome))
@@ -133,6 +134,11 @@ class Harness:
         """Of what the loop itself says: simulated as soon as one role is."""
         sources = {role.model.source for role in self.crew.roles}
         return "simulated" if "simulated" in sources else min(sources)
+
+    def _about(self, goal: str) -> dict[str, Any]:
+        """What the session is told of the build before it begins."""
+        roles = [role.name for role in self.crew.roles]
+        return {"goal": goal, "roles": roles, "budget": asdict(self.budget)}
 
     async def _outcome(self, goal: str, turns: Turns, history: History) -> Outcome:
         ended, why = await self._steps(goal, turns, history)
@@ -186,7 +192,8 @@ async def _build(site: Site, goal: str) -> str:
     sprints = features.sprints(goal)
     earlier: list[tuple[Sprint, Contract]] = []
     for sprint in sprints:
-        rounds = Rounds(site, sprint, await _begin(site, sprint), features, earlier)
+        contract = await _begin(site, sprint, len(sprints))
+        rounds = Rounds(site, sprint, contract, features, earlier)
         number = await rounds.until_it_passes()
         await site.wait_at("sprint", f"Take over what passed: {sprint.goal}")
         if sprint.feature:
@@ -200,13 +207,18 @@ async def _build(site: Site, goal: str) -> str:
     return f"all {len(sprints)} features pass"
 
 
-async def _begin(site: Site, sprint: Sprint) -> Contract:
+async def _begin(site: Site, sprint: Sprint, n_sprints: int) -> Contract:
     """Begin a sprint where the one before it ended. Returns its contract."""
     site.workspace.begin_sprint()
     if sprint.feature:
         feature = {"id": sprint.feature, "what": sprint.goal}
         site.workspace.write(f"{sprint.folder}feature.json", feature)
-    started = {"sprint": sprint.number, "feature": sprint.feature, "goal": sprint.goal}
+    started = {
+        "sprint": sprint.number,
+        "of": n_sprints,
+        "feature": sprint.feature,
+        "goal": sprint.goal,
+    }
     await site.turns.control.run.append("sprint.started", started)
     return await agree(site, sprint)
 

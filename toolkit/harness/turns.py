@@ -125,6 +125,7 @@ class Turns:
         self.control.run_ids.add(id)  # before it starts: a cancel may follow at once
         run = await self._session.start_run(role.name, source=self.journal.source(role), id=id)
         try:
+            await run.append("turn.started", {"step": step, "number": place.number})
             yield Turn(role, step, place, run, self._workspace, self)
         except BaseException as error:
             await run.finish(_outcome_of_turn(error))

@@ -10,6 +10,8 @@ comes with it. Under ``/sessions/<id>``:
   cursor;
 - GET ``/ws`` is the same over a WebSocket, which takes orders too, as
   ``{"do": "say", "text": "hello"}``;
+- GET ``/evidence/<sha256>`` is a file that the events of a build name by its hash: a PNG, or
+  text;
 - POST ``/say`` and ``/steer`` take ``{"text"}``, ``/cancel`` ``{"run"}``, ``/interrupt``
   ``{"text", "run"}``, and ``/approve`` ``{"request", "answer"}``; each may name its ``screen``,
   as ``phone``, which goes into the event's data: one actor may have several.
@@ -111,7 +113,7 @@ from toolkit.records import RecordError
 from toolkit.sessions.http import sse
 from toolkit.sessions.http.access import LOOPBACK, Tokens, address, check_origins, is_loopback
 from toolkit.sessions.http.attendants import IDLE_S, Attendant, Attendants, KnownSessions
-from toolkit.sessions.http.endpoints import Endpoints, status_of
+from toolkit.sessions.http.endpoints import Endpoints, FindEvidence, no_evidence, status_of
 from toolkit.sessions.http.orders import Order, OrderRefused
 from toolkit.sessions.http.page import PLAIN_WELCOME, Welcome
 from toolkit.sessions.http.sse import EventStream
@@ -140,6 +142,7 @@ def session_app(
     origins: Sequence[str] = (),
     idle_s: float = IDLE_S,
     welcome: Welcome = PLAIN_WELCOME,
+    evidence: FindEvidence = no_evidence,
 ) -> Starlette:
     """The app: under ``/sessions/<id>`` a page, ``/events`` (SSE), ``/ws``, and POST to whatever an
     `Order` can do.
@@ -168,15 +171,21 @@ def session_app(
         An attendant is let go when for so long nobody was connected and nothing was under way.
     welcome : Welcome
         What the page says before anybody has said anything.
+    evidence : callable, optional
+        Gives a file that the events of a build name, by its SHA-256: `toolkit.harness.watching` has
+        `find_evidence`.
     """
     check_origins(origins)
     known = KnownSessions(log)
     attendants = Attendants(attendant, known, idle_s)
-    site = Endpoints(log, tokens, attendants, known, hosts, beat_s, presence_s, origins, welcome)
+    site = Endpoints(
+        log, tokens, attendants, known, hosts, beat_s, presence_s, origins, welcome, evidence
+    )
     routes = [
         Route("/sessions/{id}", site.page),
         Route("/sessions/{id}/events", site.events),
         WebSocketRoute("/sessions/{id}/ws", site.socket),
+        Route("/sessions/{id}/evidence/{sha256}", site.show_evidence),
         Route("/sessions/{id}/{do}", site.order, methods=["POST"]),
     ]
     foreseen = (HTTPException, RecordError, TooLarge, OrderRefused, LogUnavailable, TimeoutError)

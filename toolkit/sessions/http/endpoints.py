@@ -5,7 +5,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
@@ -34,6 +34,15 @@ BODY_BYTES = 65_536
 PRESENT_MOST = 100
 """Connections to one session that say at a time who is there."""
 TOKEN_ENDED = 4401
+PNG = b"\x89PNG\r\n\x1a\n"
+CLOSED = {"content-security-policy": "default-src 'none'; sandbox"}
+FindEvidence = Callable[[str], bytes | None]
+"""Gives the content of a file by its SHA-256; None where there is none."""
+
+
+def no_evidence(_: str) -> bytes | None:
+    """Where a session's events name no files."""
+    return None
 
 
 @dataclass(eq=False)
@@ -49,6 +58,7 @@ class Endpoints:
     presence_s: float
     origins: Sequence[str]
     welcome: Welcome
+    evidence: FindEvidence = no_evidence
     announced: Counter[str] = field(default_factory=Counter)
     """How many connections to each session say who is there."""
 
@@ -67,6 +77,17 @@ class Endpoints:
         invitation = invitation_for(http, self.hosts, may)
         page = page_html(nonce, self.welcome, invitation, may)
         return HTMLResponse(page, headers=headers)
+
+    async def show_evidence(self, http: Request) -> Response:
+        """A file that events of the session name by its hash: a picture, or text. Nothing in it
+        runs.
+        """
+        self.enter(http, "read")
+        content = await asyncio.to_thread(self.evidence, http.path_params["sha256"])
+        if content is None:
+            raise HTTPException(404, "no such evidence")
+        kind = "image/png" if content.startswith(PNG) else "text/plain; charset=utf-8"
+        return Response(content, headers=sse.HEADERS | CLOSED | {"content-type": kind})
 
     async def watch(self, session: Session, may: Pass, http: HTTPConnection) -> Messages:
         """All that a connection brings. Whoever may control the session is present meanwhile, and

@@ -78,7 +78,7 @@ async function send(order) {
   if (!text || sending === now) return;  // a second press of the same key
   sending = now;
   id ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("-");
-  const reply = await post(order, order === "say" ? { text, id } : { text, run: target() });
+  const reply = await post(order, order === "say" ? { text, id } : { text, run: loopOf() ?? target() });
   if (sending === now) sending = null;
   if (!reply) return;
   if (box.value.trim() === text) {  // the person has not written on meanwhile
@@ -104,7 +104,7 @@ $("form").onsubmit = event => {
 $("text").onkeydown = event => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  send("say");
+  send(building.isBuild ? "steer" : "say");
 };
 $("text").oninput = () => { id = null; };
 for (const key of document.querySelectorAll("#welcome button")) {
@@ -116,7 +116,7 @@ for (const key of document.querySelectorAll("#welcome button")) {
 }
 $("steer").onclick = () => send("steer");
 $("stop").onclick = async () => {
-  if (!watched.begun) return stop(target());
+  if (!watched.begun) return stop(loopOf() ?? target());
   for (const run of [...fold.active]) await stop(run);  // each of its workers
 };
 connect();

@@ -22,12 +22,16 @@ SCRIPTS = (
     "page_marks.js",
     "page_draw.js",
     "page_experiment.js",
+    "page_build.js",
+    "page_lanes.js",
     "page_line.js",
     "page.js",
 )
 """In the order in which they need each other."""
+STYLES = ("page_build.css", "page.css")
 POLICY = (
     "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; connect-src 'self'; "
+    "img-src blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The Content-Security-Policy of the page, by its nonce."""
@@ -73,7 +77,7 @@ def page_html(nonce: str, welcome: Welcome, invitation: Invitation, may: Pass) -
     return _template().substitute(
         nonce=nonce,
         title=fragment(welcome.title),
-        style=STYLE + (HERE / "page.css").read_text(encoding="utf-8"),
+        style=STYLE + "".join((HERE / name).read_text(encoding="utf-8") for name in STYLES),
         script=_script(),
         welcome=_welcome_html(welcome, invitation, may),
     )

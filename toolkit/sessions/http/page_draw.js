@@ -137,6 +137,7 @@ function draw() {
   insert(fresh);
   drawExperiment();
   drawKeys();
+  drawBuild();
 }
 
 function putAway(item) {
@@ -206,6 +207,7 @@ function takeIn(name, data) {
   if (name === "live") welcome(data);
   else if (name === "reset") beginAnew();
   else if (name === "event") {
+    building.apply(data);
     if (data.seq > fold.cursor) watched.apply(data);
     if (data.kind.startsWith("trial.")) fold.cursor = Math.max(fold.cursor, data.seq);
     else fold.apply(data);
@@ -220,7 +222,8 @@ function later() {  // a timer, as no frame is drawn for a page in the backgroun
 function beginAnew() {
   fold = new Fold();
   watched = new Watched();
-  document.body.classList.remove("experiment");
+  building = new WatchedBuild();
+  document.body.classList.remove("experiment", "build");
   first = undefined;
   grant = null;
   awaited = undefined;
@@ -246,7 +249,7 @@ function welcome(about) {
 // --- Keeping the end in sight, unless the person looks at something else.
 
 function toEnd() {
-  if (!follow || !items.childElementCount) return;
+  if (!follow || !items.childElementCount || building.isBuild) return;
   log.scrollTop = log.scrollHeight;
   // Items that come into sight get their true height only now.
   requestAnimationFrame(() => { if (follow) log.scrollTop = log.scrollHeight; });

@@ -70,6 +70,7 @@ function markWaiting() {
 // --- The keys, and what they do now.
 
 function drawKeys() {
+  if (building.isBuild) return drawBuildKeys(building.status());
   const isIdle = target() === undefined;
   $("stop").disabled = isIdle;
   $("steer").disabled = isIdle || isAway();
