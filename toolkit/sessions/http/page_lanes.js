@@ -13,6 +13,7 @@ const GRADE_MARKS = { pass: "✓", fail: "✗", unscored: "–" };
 const GRADE_WORDS = { pass: "holds", fail: "does not hold", unscored: "unscored" };
 const SHOWN_ROUNDS = 3;  // of a criterion whose evidence is open
 const EVIDENCE_CHARS = 20_000;
+const BUILD_OVER = "The build has ended: nobody would hear a word.";
 const STEERING = "Steer gives the roles a word for their next turn; Stop ends the build.";
 
 let building = new WatchedBuild();
@@ -124,7 +125,7 @@ function drawLanes(parent, lanes) {
 
 function laneHead(lane) {
   const head = make("header", "");
-  const state = isAtWork(lane) ? "● at work" : lane.nTurns ? "waits" : "○ not asked yet";
+  const state = isAtWork(lane) ? "● at work" : lane.nTurns ? "idle" : "○ not asked yet";
   const turns = `${lane.nTurns} turn${lane.nTurns === 1 ? "" : "s"} · ${shortDollars(lane.costUsd)}`;
   head.append(make("strong", shortened(lane.role, 40)), make("span", state, "state"), make("span", turns, "soft"));
   return head;
@@ -210,7 +211,7 @@ function drawEvidence(element) {
 function evidenceOf([round, { grade, why, isVerdict, evidence }]) {
   const when = round ? `Round ${round}` : "Before the build";
   const by = isVerdict ? "by verdict" : "by its check";
-  return [make("h3", `${when}: ${GRADE_WORDS[grade]} ${by}`), make("p", why), ...evidence.map(exhibitOf)];
+  return [make("h3", `${when}: ${GRADE_WORDS[grade]}, ${by}`), make("p", why), ...evidence.map(exhibitOf)];
 }
 
 // A file of evidence, by its hash: a picture, or its text. Nothing in it runs.
@@ -241,7 +242,7 @@ function drawBuildKeys({ phase }) {
   $("text").placeholder = "A word to the roles, for the next turn";
   $("steer").disabled = isOver || phase === "stopping" || isAway();
   $("stop").disabled = isOver;
-  write($("hint"), isAway() ? AWAY : STEERING);
+  write($("hint"), isAway() ? AWAY : isOver ? BUILD_OVER : STEERING);
 }
 
 // The run that hears what is asked of a build: the loop's own, where it has one.

@@ -109,7 +109,7 @@ def cost_html(status: HarnessStatus) -> render.Html:
 
 def lane_html(lane: Lane, hue: int) -> render.Html:
     """What a role does: its last turns, the newest at the end, which stays in sight."""
-    state = "● at work" if lane.is_at_work else "waits"
+    state = "● at work" if lane.is_at_work else "idle"
     if not lane.n_turns:
         state = "○ not asked yet"
     figures = f"{quantity(lane.n_turns, 'turn')} · {dollars(lane.cost_usd)}"

@@ -143,7 +143,7 @@ def _round_html(number: int, cell: Cell, workspace: Path | None) -> render.Html:
     when = f"Round {number}" if number else "Before the build"
     look = {"pass": "verdict pass", "fail": "verdict fail"}.get(cell.grade, "verdict")
     by = "by verdict" if cell.is_verdict else "by its check"
-    word = render.tag("span", f"{GRADES[cell.grade]} {by}", class_=look)
+    word = render.tag("span", f"{GRADES[cell.grade]}, {by}", class_=look)
     head = render.tag("h2", render.spaced(when, word))
     files = [_file_html(file, workspace) for file in cell.evidence]
     return render.tag("section", head, render.tag("p", cell.why), *files)
