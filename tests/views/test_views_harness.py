@@ -63,15 +63,15 @@ async def test_a_build_is_watched_from_its_plan_to_its_last_green_check(tmp_path
         assert "wrote note.txt" in panel._lane_views["generator"].value
         assert HOSTILE not in shown(panel)
         panel.key_layer.press({"act": "evidence"})
-        assert "good day" in panel.contract.text.value
+        assert "good day" in panel.contract.view.text.value
         for _ in range(TURNS):
             gate.release()
         assert (await run).outcome == "complete"
         await until(lambda: panel.status.n_holding == 1)
         assert "simulated" in panel.head.value
-        assert "Round 2" in panel.contract.text.value
+        assert "Round 2" in panel.contract.view.text.value
         panel.key_layer.press({"act": "shut"})
-        assert panel.contract.text.value == ""
+        assert panel.contract.view.text.value == ""
 
 
 async def test_a_stop_is_asked_once_more_and_ends_the_build_in_mid_run(tmp_path):
@@ -137,8 +137,8 @@ async def test_evidence_is_a_picture_or_a_text_and_what_is_not_in_the_folder_is_
         async with panel_on(session, workspace) as panel:
             await until(lambda panel=panel: panel.status.n_criteria == 1)
             await until(lambda panel=panel: panel.status.sprint.round == 1)
-            panel.contract.read_next()
-            page = panel.contract.text.value
+            panel.contract.view.read_next()
+            page = panel.contract.view.text.value
             assert page.count(f"data:image/png;base64,{b64encode(PNG).decode()}") == pictures
             assert ("not shown" in page) == bool(pictures)
             assert HOSTILE not in shown(panel)
@@ -153,9 +153,9 @@ async def test_the_contract_of_an_earlier_sprint_is_a_key_away():
     async with panel_on(session) as panel:
         await until(lambda: len(panel.status.sprints) == 2)
         await until(lambda: "Claim 2." in shown(panel.contract))
-        assert panel.after.disabled
+        assert panel.contract.after.disabled
         panel.key_layer.press({"act": "previous"})
         assert "Claim 1." in shown(panel.contract)
-        assert panel.before.disabled
+        assert panel.contract.before.disabled
         panel.key_layer.press({"act": "next"})
         assert "Claim 2." in shown(panel.contract)

@@ -349,12 +349,12 @@ class WatchedBuild {
       budgetUsd: numberOf(budget.cost_usd), budgetTokens: countOf(budget.tokens) || null,
       requests: requests.last(), question: question?.[1].words ?? "", questionId: question?.[0] ?? "",
       outcome: this.outcome, why: this.why, banner: contracts.banner, trouble: this.trouble, lastS: this.lastS,
-      position: positionOf(sprints, nSprints),
+      position: progressOf(sprints, nSprints),
     };
   }
 }
 
-function positionOf(sprints, nSprints) {
+function progressOf(sprints, nSprints) {
   const parts = [];
   const sprint = sprints.at(-1);
   if (sprint && nSprints > 1) parts.push(`sprint ${sprint.number} of ${nSprints}`);

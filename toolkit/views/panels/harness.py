@@ -12,11 +12,11 @@ from ipywidgets import HTML, Box, Text, VBox
 
 from toolkit import render
 from toolkit.harness import Workspace
-from toolkit.harness.watching import HarnessStatus, SprintStatus, WatchedBuild
+from toolkit.harness.watching import HarnessStatus, WatchedBuild
 from toolkit.sessions import CursorLost, LogUnavailable, Session
 from toolkit.sessions.log import LogClosed
 from toolkit.views.panels.building import cost_html, head_html, lane_html, requests_html
-from toolkit.views.panels.exhibits import ContractView
+from toolkit.views.panels.contracts import ContractPages
 from toolkit.views.panels.keys import Keys, Press
 from toolkit.views.panels.look import in_family
 from toolkit.views.panels.page import button
@@ -89,12 +89,10 @@ class HarnessPanel(VBox):  # type: ignore[misc]
         self.session = session
         self.by = user_name(by)
         folder = workspace.path if isinstance(workspace, Workspace) else workspace
-        self.contract = ContractView(Path(folder) if folder is not None else None)
+        self.contract = ContractPages(Path(folder) if folder is not None else None)
         self._watched = WatchedBuild()
         self._drawn = -1
         """The cursor of what is drawn."""
-        self._chosen: int | None = None
-        """The number of the sprint that a person turned to; None shows the last."""
         self.status: HarnessStatus = self._watched.status()
         """What the build's state is now."""
         self._lane_views: dict[str, HTML] = {}
@@ -112,7 +110,6 @@ class HarnessPanel(VBox):  # type: ignore[misc]
             self.approval,
             self.note,
             self._lanes,
-            self._sprints,
             self.contract,
             self.key_layer,
         ]
@@ -127,12 +124,6 @@ class HarnessPanel(VBox):  # type: ignore[misc]
         self.note = HTML()
         self._lanes = Box().add_class("fieldbook-lanes")
         self._make_controls()
-        self.before = button("Sprint before", "arrow-left", "Its contract", self._turn_back, "←")
-        self.after = button("Sprint after", "arrow-right", "Its contract", self._turn_on, "→")
-        self.before.add_class("fieldbook-previous")
-        self.after.add_class("fieldbook-next")
-        self.place = HTML()
-        self._sprints = _tools(self.before, self.place, self.after)
 
     def _make_controls(self) -> None:
         self.words = Text(placeholder="A word to the roles, for the next turn")
@@ -160,10 +151,10 @@ class HarnessPanel(VBox):  # type: ignore[misc]
             "stop": self.stop.click,
             "yes": lambda: self._approve(True),
             "no": lambda: self._approve(False),
-            "evidence": self.contract.read_next,
-            "shut": self.contract.shut,
-            "previous": self._turn_back,
-            "next": self._turn_on,
+            "evidence": self.contract.view.read_next,
+            "shut": self.contract.view.shut,
+            "previous": self.contract.turn_back,
+            "next": self.contract.turn_on,
         }
         if press.act == "steer":
             self.words.value = press.why
@@ -193,25 +184,6 @@ class HarnessPanel(VBox):  # type: ignore[misc]
         request = self.status.question_id
         if request:
             self._do(self.session.approve(request, answer, actor=self.by))
-
-    def _turn_back(self) -> None:
-        self._turn(-1)
-
-    def _turn_on(self) -> None:
-        self._turn(1)
-
-    def _turn(self, by: int) -> None:
-        """Show the contract of the sprint before or after."""
-        sprints = self.status.sprints
-        shown = self._shown_sprint()
-        if shown is None:
-            return
-        index = sprints.index(shown) + by
-        if not 0 <= index < len(sprints):
-            return
-        is_last = index == len(sprints) - 1
-        self._chosen = None if is_last else sprints[index].number
-        self._show_contract()
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` on the kernel's loop; what it raises is shown until the next act."""
@@ -261,7 +233,7 @@ class HarnessPanel(VBox):  # type: ignore[misc]
         self.cost.value = cost_html(self.status)
         self.asked.value = requests_html(self.status)
         self._show_lanes()
-        self._show_contract()
+        self.contract.show(self.status.sprints)
         self._show_controls()
 
     def _show_lanes(self) -> None:
@@ -271,25 +243,6 @@ class HarnessPanel(VBox):  # type: ignore[misc]
             self._lanes.children = list(self._lane_views.values())
         for hue, lane in enumerate(self.status.lanes):
             self._lane_views[lane.role].value = lane_html(lane, hue)
-
-    def _shown_sprint(self) -> SprintStatus | None:
-        """The sprint that a person turned to, else the last."""
-        for sprint in self.status.sprints:
-            if sprint.number == self._chosen:
-                return sprint
-        return self.status.sprint
-
-    def _show_contract(self) -> None:
-        sprints = self.status.sprints
-        shown = self._shown_sprint()
-        self.contract.show(shown)
-        self._sprints.layout.display = None if len(sprints) > 1 else "none"
-        if shown is None:
-            return
-        words = f"Sprint {shown.number}: {shown.n_holding} of {len(shown.lines)} criteria hold"
-        self.place.value = render.block(render.tag("span", words))
-        self.before.disabled = shown is sprints[0]
-        self.after.disabled = shown is sprints[-1]
 
     def _show_controls(self) -> None:
         is_over = self.status.phase in ("not begun", "ended")
