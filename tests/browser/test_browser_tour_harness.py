@@ -19,8 +19,8 @@ from toolkit.harness import read_contract
 from toolkit.harness.demo.todo import DEFECTS
 
 FIELDBOOK = Path(sys.executable).with_name("fieldbook")
-TIMEOUT_S = 900
-"""A quiet machine needs a twentieth of it."""
+TIMEOUT_S = 1700
+"""A quiet machine needs a small part of it."""
 pytestmark = [
     pytest.mark.timeout(TIMEOUT_S + 60),
     pytest.mark.browser,
@@ -105,7 +105,7 @@ def test_the_report_shows_each_contract_by_its_rounds_and_each_defect_with_its_e
     assert len(re.findall(r"<h3>Caught: ", page)) == 3
     assert page.count('src="data:image/png;base64,') == 4
     assert "POST /api/todos" in page
-    assert "Round 1: 5 of 5 criteria of earlier sprints still hold." in page
+    assert "Round 1: of earlier sprints 5 of 5 criteria still hold." in page
     assert "The three roles are simulated" in page
     assert "Simulated: no money was spent" in page
     assert "<script" not in page

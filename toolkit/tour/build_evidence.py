@@ -6,11 +6,11 @@ The files are hostile: they come from an app that a model may have written.
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from toolkit.harness.checking.browsing import PNG
+from toolkit.harness.watching import find_evidence
 from toolkit.harness.workspace import clip
 from toolkit.render import Html, tag
 
@@ -29,10 +29,8 @@ def evidence_html(workspace: Path, evidence: Sequence[Mapping[str, str]], words:
 
 
 def _file_html(workspace: Path, file: Mapping[str, str]) -> Html:
-    path = (workspace / file["path"]).resolve()
-    is_kept = path.is_relative_to(workspace.resolve()) and path.is_file()
-    content = path.read_bytes() if is_kept else b""
-    if sha256(content).hexdigest() != file["sha256"]:
+    content = find_evidence(workspace, file["sha256"])
+    if content is None:
         return tag("p", f"{file['path']} is no longer what was kept.")
     if content.startswith(PNG):
         address = f"data:image/png;base64,{b64encode(content).decode()}"

@@ -6,9 +6,9 @@ from pathlib import Path
 from toolkit import render
 from toolkit.harness.demo.defects import DefectTrail, follow_defects
 from toolkit.harness.demo.script import ScriptedBuild
+from toolkit.harness.watching import SprintStatus, WatchedBuild
 from toolkit.render import Html, tag
 from toolkit.tour.build_evidence import evidence_html
-from toolkit.tour.build_sprints import BEFORE, SprintStory, sprints_of
 from toolkit.tour.tiles import Tile, tile_html
 from toolkit.traces.amounts import dollars, quantity
 
@@ -40,7 +40,7 @@ def build_report(goal: str, build: ScriptedBuild, workspace: Path) -> Html:
     """The whole page: of the evidence, in the folder `workspace`, it holds what shows a defect."""
     title = "A to-do app, built by three roles"
     trails = follow_defects(build.events, build.defects)
-    sprints = sprints_of(build.events)
+    sprints = _sprints_of(build)
     body = tag(
         "div",
         tag("h1", title),
@@ -57,6 +57,13 @@ def build_report(goal: str, build: ScriptedBuild, workspace: Path) -> Html:
     return render.document(title, body, style=STYLE)
 
 
+def _sprints_of(build: ScriptedBuild) -> tuple[SprintStatus, ...]:
+    watched = WatchedBuild()
+    for event in build.events:
+        watched.apply(event)
+    return watched.status().sprints
+
+
 def _banner(build: ScriptedBuild) -> list[Html]:
     """What the checks ran without; nothing where there was a sandbox."""
     banner = build.outcome.banner
@@ -67,7 +74,7 @@ def _tiles(build: ScriptedBuild) -> list[Tile]:
     figures = build.figures
     outcome = build.outcome
     is_complete = outcome.outcome == "complete"
-    n_sprints = quantity(len(sprints_of(build.events)), "sprint")
+    n_sprints = quantity(len(_sprints_of(build)), "sprint")
     passed = (f"{figures['passed']} of {figures['criteria']}", "criteria pass")
     caught = (f"{figures['defects_caught']} of {figures['defects_planted']}", "defects caught")
     rounds = quantity(outcome.rounds, "round")
@@ -82,31 +89,33 @@ def _tiles(build: ScriptedBuild) -> list[Tile]:
     ]
 
 
-def _sprint(sprint: SprintStory, trails: Sequence[DefectTrail], workspace: Path) -> Html:
+def _sprint(sprint: SprintStatus, trails: Sequence[DefectTrail], workspace: Path) -> Html:
     """A sprint: its contract with its checks, and the defects that they caught."""
     parts = [tag("h2", f"Sprint {sprint.number}: {sprint.goal}")]
-    if sprint.promises:
+    if sprint.lines:
         parts.append(_contract(sprint))
     else:
         parts.append(tag("p", "No contract was agreed on."))
     parts += _regressions(sprint)
     for trail in trails:
-        if trail.defect.caught_by in sprint.promises and trail.red:
+        if trail.defect.caught_by in sprint.lines and trail.red:
             parts.append(_defect(trail, workspace))
     return tag("section", *parts)
 
 
-def _contract(sprint: SprintStory) -> Html:
+def _contract(sprint: SprintStatus) -> Html:
     """The criteria by the rounds."""
-    rounds = sprint.rounds
+    rounds = range(sprint.round + 1)
     head = ["Criterion"]
     for number in rounds:
-        head.append("Before" if number == BEFORE else f"Round {number}")
+        head.append(f"Round {number}" if number else "Before")
     rows = []
-    for promise in sprint.promises.values():
-        how = f"{promise.id}, {KINDS[promise.kind]}"
-        cells = [render.fragment(promise.claim, tag("br"), tag("span", how, class_="soft"))]
-        cells += [_grade(promise.grades.get(number)) for number in rounds]
+    for line in sprint.lines.values():
+        how = f"{line.id}, {KINDS[line.kind]}"
+        cells = [render.fragment(line.claim, tag("br"), tag("span", how, class_="soft"))]
+        for number in rounds:
+            cell = line.cells.get(number)
+            cells.append(_grade(cell.grade if cell else None))
         rows.append(cells)
     return tag("div", render.table(rows, head), class_="contract")
 
@@ -118,16 +127,17 @@ def _grade(grade: str | None) -> Html:
     return tag("span", WORDS[grade], class_=looks.get(grade, "pill"))
 
 
-def _regressions(sprint: SprintStory) -> list[Html]:
+def _regressions(sprint: SprintStatus) -> list[Html]:
     """What came of the criteria of earlier sprints, which are checked again."""
+    n_earlier = len(sprint.earlier)
     sentences = []
-    for number, findings in sorted(sprint.regressions.items()):
-        n_passed = list(findings.values()).count("pass")
-        earlier = quantity(len(findings), "criterion of earlier sprints")
-        if len(findings) != 1:
-            earlier = f"{len(findings)} criteria of earlier sprints"
-        sentences.append(f"Round {number}: {n_passed} of {earlier} still hold.")
-    return [tag("p", " ".join(sentences), class_="soft")] if sentences else []
+    for number in range(1, sprint.round + 1):
+        cells = [line.cells.get(number) for line in sprint.earlier.values()]
+        n_green = sum(cell is not None and cell.grade == "pass" for cell in cells)
+        sentences.append(
+            f"Round {number}: of earlier sprints {n_green} of {n_earlier} criteria still hold."
+        )
+    return [tag("p", " ".join(sentences), class_="soft")] if n_earlier else []
 
 
 def _defect(trail: DefectTrail, workspace: Path) -> Html:

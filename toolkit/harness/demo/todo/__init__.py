@@ -161,7 +161,7 @@ TODO = Script(
     generate_policy,
     evaluate_policy,
     DEFECTS,
-    Budget(cost_usd=5.0, seconds=900.0),
+    Budget(cost_usd=5.0, seconds=1500.0),
 )
 
 
