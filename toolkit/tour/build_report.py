@@ -91,7 +91,7 @@ def _tiles(build: ScriptedBuild) -> list[Tile]:
 
 def _sprint(sprint: SprintStatus, trails: Sequence[DefectTrail], workspace: Path) -> Html:
     """A sprint: its contract with its checks, and the defects that they caught."""
-    parts = [tag("h2", f"Sprint {sprint.number}: {sprint.goal}")]
+    parts = [tag("h2", f"Sprint {sprint.number} · {sprint.goal}")]
     if sprint.lines:
         parts.append(_contract(sprint))
     else:
