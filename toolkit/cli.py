@@ -91,7 +91,7 @@ def tour(
         Path | None, typer.Option(help="Do the eval half on your own file of traces.")
     ] = None,
     harness: Annotated[
-        bool, typer.Option("--harness", help="Run the small build of the harness.")
+        bool, typer.Option("--harness", help="Let the harness build a to-do app.")
     ] = False,
     live: Annotated[
         bool, typer.Option("--live", help="Use the real model. It costs money.")

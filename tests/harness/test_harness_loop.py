@@ -25,14 +25,15 @@ from toolkit.harness import (
     run_demo,
 )
 from toolkit.harness.demo import (
+    DEFECT,
     FIRST_VERSION,
     GOAL,
-    count_defects,
     evaluate_policy,
     generate_policy,
     plan_policy,
     question,
 )
+from toolkit.harness.demo.defects import count_defects
 from toolkit.models import Answer, Ledger, ScriptedModel
 from toolkit.sessions import MemoryLog, Session
 
@@ -184,7 +185,8 @@ async def test_an_evaluator_that_approves_of_everything_cannot_pass_a_red_check(
     assert (outcome.outcome, outcome.rounds) == ("failed", 2)
     (red,) = [verdict for verdict in outcome.verdicts if verdict.verdict != "pass"]
     assert (red.criterion, red.check, red.evaluator) == ("quoted-commas", "fail", "pass")
-    assert count_defects(await events_of(session)) == {"defects_planted": 1, "defects_caught": 0}
+    counted = count_defects(await events_of(session), [DEFECT])
+    assert counted == {"defects_planted": 1, "defects_caught": 0}
 
 
 NO_RESULT = {

@@ -9,7 +9,7 @@ STEPS = (
     ("view FILE", "See traces of your own: one page that needs no server."),
     ("lab --traces FILE", "Label them, and find out whether a judge may do it for you."),
     ("serve --host 0.0.0.0", "Ask on the laptop, and stop the answer from your phone."),
-    ("tour --harness", "Does it hold together? Three agents build a small command."),
+    ("tour --harness", "Does it hold together? Three agents build a to-do app."),
 )
 """Options of ``fieldbook``, and what they are for."""
 

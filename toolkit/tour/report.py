@@ -12,7 +12,7 @@ from toolkit.tour.counted import counts_table
 from toolkit.tour.delivery import Delivery
 from toolkit.tour.onward import next_steps
 from toolkit.tour.quality import Quality, score_counts
-from toolkit.tour.tiles import Tile, alignment_sentence, delivery_sentence, tiles
+from toolkit.tour.tiles import alignment_sentence, delivery_sentence, tile_html, tiles
 from toolkit.traces import Trace, trace_html
 from toolkit.traces.amounts import quantity
 
@@ -44,7 +44,7 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
         tag("h1", title),
         tag("p", QUESTIONS, class_="lead"),
         tag("p", _origin(delivery, quality), class_="lead"),
-        tag("div", *[_tile_html(tile) for tile in tiles(delivery, quality)], class_="tiles"),
+        tag("div", *[tile_html(tile) for tile in tiles(delivery, quality)], class_="tiles"),
         *_delivery(delivery),
         *_quality(quality),
         *_trace(quality),
@@ -52,15 +52,6 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
         class_="report",
     )
     return render.document(title, body, style=STYLE)
-
-
-def _tile_html(tile: Tile) -> Html:
-    lines = []
-    for figure, unit in tile.figures:
-        lines.append(tag("p", tag("strong", figure), f" {unit}", class_="result"))
-    look = "tile wide" if len(lines) > 1 else "tile"
-    figures = tag("div", *lines, class_="results")
-    return tag("div", figures, tag("p", tile.note), class_=f"{look} {tile.status}".rstrip())
 
 
 def _origin(delivery: Delivery, quality: Quality) -> str:

@@ -107,12 +107,13 @@ def _write_report(out: Path, delivery: Delivery, quality: Quality) -> Path:
 
 
 async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, Any]:
-    """Run the harness's small build in ``out/harness`` while its session is read as anybody could
-    read it.
+    """Build the harness's to-do app in ``out/harness`` while its session is read as anybody could
+    read it, and write ``harness.html`` to `out`.
     """
-    from toolkit.harness import run_demo
+    from toolkit.harness.demo.todo import TODO, build_todo
     from toolkit.sessions import Log, MemoryLog, NatsLog, NatsServer, Session
     from toolkit.tasks import stop
+    from toolkit.tour.build_report import build_report
 
     async def watch() -> None:
         async for event in session.read():
@@ -121,9 +122,12 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
                 say(f"   {line}")
 
     say(
-        "Planner, Generator and Evaluator build a small command, on one session. "
-        "All three are scripted."
+        "Planner, Generator and Evaluator build a to-do app in three sprints, on one session. "
+        "All three are scripted; the app, its checks and the loop are real."
     )
+    warning = build_warning()
+    if warning:
+        say(warning)
     async with AsyncExitStack() as stack:
         log: Log = MemoryLog()
         if not memory:
@@ -131,7 +135,8 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
             log = await stack.enter_async_context(await NatsLog.connect(server.url))
         session = Session(log, f"build-{uuid4().hex[:6]}")
         stack.push_async_callback(stop, asyncio.create_task(watch()))
-        figures = dict(await run_demo(out / "harness", session))
+        build = await build_todo(out / "harness", session)
+    figures = build.figures
     if figures["banner"]:
         say(figures["banner"])
     rounds = quantity(figures["rounds"], "round")
@@ -142,9 +147,23 @@ async def watched_build(out: Path, say: Say, memory: bool = False) -> dict[str, 
         "{model_calls} model calls, {replayed_calls} from the journal; "
         "${cost_usd:.4f} ({source}).".format(**figures)
     )
-    say(f"The hand-offs, the contract and the verdicts are files in {out / 'harness'}.")
+    say(f"The hand-offs, the contracts and the evidence are files in {out / 'harness'}.")
+    page = out / "harness.html"
+    page.write_text(build_report(TODO.goal, build, out / "harness"), encoding="utf-8")
+    say(f"Look at {page}.")
     caught = figures["defects_caught"] == figures["defects_planted"]
-    return {"ok": figures["outcome"] == "complete" and caught, **figures}
+    is_ok = figures["outcome"] == "complete" and caught
+    return {"ok": is_ok, **figures, "report": str(page)}
+
+
+def build_warning() -> str:
+    """What keeps the to-do app from being complete on this machine; empty where nothing does."""
+    from toolkit.harness.checking.browsing import missing_for_browser
+
+    missing = missing_for_browser()
+    if not missing:
+        return ""
+    return f"It will not be complete: what a person does on the page cannot be checked. {missing}"
 
 
 def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
@@ -153,7 +172,8 @@ def _line(kind: str, actor: str, data: dict[str, Any]) -> str:
         return f"both have signed: the contract is frozen as {data.get('sha256', '')[:12]}"
     if kind == "verdict":
         verdict = data.get("verdict")
-        line = f"round {data.get('round')}, {actor}: {data.get('criterion')} {verdict}"
+        where = f"sprint {data.get('sprint')}, round {data.get('round')}"
+        line = f"{where}, {actor}: {data.get('criterion')} {verdict}"
         if verdict != "pass":
             line += f": {data.get('why', '')}"
         return line[:LINE_CHARS]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from toolkit.evals import Alignment
+from toolkit.render import Html, tag
 from toolkit.tour.delivery import Delivery
 from toolkit.tour.quality import Quality
 from toolkit.traces.amounts import quantity
@@ -17,6 +18,16 @@ class Tile:
     """Each with what it counts, as ``("0", "lost of 995 sent")``."""
     note: str
     status: Literal["ok", "failed", ""] = ""
+
+
+def tile_html(tile: Tile) -> Html:
+    """A tile in a report."""
+    lines = []
+    for figure, unit in tile.figures:
+        lines.append(tag("p", tag("strong", figure), f" {unit}", class_="result"))
+    look = "tile wide" if len(lines) > 1 else "tile"
+    figures = tag("div", *lines, class_="results")
+    return tag("div", figures, tag("p", tile.note), class_=f"{look} {tile.status}".rstrip())
 
 
 def tiles(delivery: Delivery, quality: Quality) -> list[Tile]:

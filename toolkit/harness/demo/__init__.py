@@ -6,22 +6,25 @@ the scripted answers travel through the real SDK over loopback. The commands of 
 with Fieldbook. What is reported is counted from the session's events.
 """
 
-import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from toolkit.events import Event
+from toolkit.harness.demo.defects import Defect
+from toolkit.harness.demo.script import (
+    Script,
+    failed_criteria,
+    judge_by_checks,
+    question,
+    run_script,
+    scripted_harness,
+)
 from toolkit.harness.loop import Harness
-from toolkit.harness.roles import PROMPTS, Evaluator, Generator, Planner
-from toolkit.harness.sandbox import Sandbox
-from toolkit.harness.workspace import Workspace
-from toolkit.models import Answer, Ledger, Request, connect_model
+from toolkit.models import Answer, Ledger, Request
 from toolkit.sessions import Session
 
 
@@ -33,10 +36,13 @@ GOAL = _text("goal.md")
 SPEC = _text("spec.md")
 CRITERIA = _text("criteria.yaml")
 FIRST_VERSION = _text("report.py.txt")
-DEFECTIVE_LINE = 'rows = [line.rstrip("\\n").split(",") for line in file]'
-MENDED_LINE = "rows = list(csv.reader(file))"
-MUST_CATCH = "quoted-commas"
-"""The criterion that must turn red as long as the defective line is there."""
+DEFECT = Defect(
+    "A quoted comma parts a field",
+    "report.py",
+    defective='rows = [line.rstrip("\\n").split(",") for line in file]',
+    mended="rows = list(csv.reader(file))",
+    caught_by="quoted-commas",
+)
 
 
 def plan_policy(_: Request) -> Answer:
@@ -58,12 +64,10 @@ def generate_policy(request: Request) -> Answer:
         "decided": "One file, and nothing but the standard library.",
         "next": "See what the checks show.",
     }
-    findings = asked["findings"] or {"verdicts": []}
-    for verdict in findings["verdicts"]:
-        if verdict["criterion"] == MUST_CATCH and verdict["verdict"] != "pass":
-            code = code.replace(DEFECTIVE_LINE, MENDED_LINE)
-            handoff["found"] = "A quoted comma is part of a field."
-            handoff["decided"] = "The csv module reads the rows now."
+    if DEFECT.caught_by in failed_criteria(asked["findings"]):
+        code = code.replace(DEFECT.defective, DEFECT.mended)
+        handoff["found"] = "A quoted comma is part of a field."
+        handoff["decided"] = "The csv module reads the rows now."
     return Answer(data={"files": [{"path": "report.py", "content": code}], "handoff": handoff})
 
 
@@ -90,11 +94,7 @@ def evaluate_policy(request: Request) -> Answer:
         if not _tries_a_quoted_comma(asked["proposal"]["criteria"]):
             objections.append("No criterion tries a quoted comma.")
         return Answer(data={"agree": not objections, "objections": objections})
-    verdicts = []
-    for check in asked["checks"]:
-        why = check["stderr"].strip() or check["why"]
-        verdicts.append({"criterion": check["criterion"], "verdict": check["finding"], "why": why})
-    return Answer(data={"verdicts": verdicts})
+    return judge_by_checks(asked["checks"])
 
 
 def _tries_a_quoted_comma(criteria: list[dict[str, Any]]) -> bool:
@@ -102,33 +102,7 @@ def _tries_a_quoted_comma(criteria: list[dict[str, Any]]) -> bool:
     return any('"' in text for text in inputs)
 
 
-def question(request: Request) -> Any:
-    """What a role was asked, as the JSON that its message holds."""
-    return json.loads(request.messages[0]["content"])
-
-
-def count_defects(events: Iterable[Event]) -> dict[str, int]:
-    """Count planted and caught defects from a run's events.
-
-    Planted: a file written in some round holds the defective line. Caught: the executed check of
-    `MUST_CATCH` failed in such a round, and the criterion passed in a later one.
-    """
-    refused: set[str] = set()
-    written: list[dict[str, Any]] = []
-    verdicts: list[dict[str, Any]] = []
-    for event in list(events)[::-1]:  # a result comes after its call, so it is seen first
-        if event.kind == "tool.result" and event.data["error"]:
-            refused.add(event.data["call_id"])
-        elif event.kind == "tool.call" and event.data["call_id"] not in refused:
-            written.append(event.data["arguments"])
-        elif event.kind == "verdict" and event.data["criterion"] == MUST_CATCH:
-            verdicts.append(event.data)
-    planted = {file["round"] for file in written if DEFECTIVE_LINE in file["content"]}
-    passed = [verdict["round"] for verdict in verdicts if verdict["verdict"] == "pass"]
-    red = [verdict["round"] for verdict in verdicts if verdict["check"] == "fail"]
-    red_where_planted = [number for number in red if number in planted]
-    caught = bool(red_where_planted) and max(passed, default=0) > min(red_where_planted)
-    return {"defects_planted": int(bool(planted)), "defects_caught": int(caught)}
+CSV_REPORT = Script(GOAL, plan_policy, generate_policy, evaluate_policy, (DEFECT,))
 
 
 @asynccontextmanager
@@ -140,38 +114,13 @@ async def demo_harness(
     The same folder again goes on from its journal. `ledger` counts the calls, at the prices that
     they would have.
     """
-    policies = {
-        PROMPTS["planner"]: plan_policy,
-        PROMPTS["generator"]: generate_policy,
-        PROMPTS["evaluator"]: evaluate_policy,
-    }
-
-    def policy(request: Request) -> Answer:
-        return policies[request.system or ""](request)
-
-    async with connect_model(policy=policy, ledger=ledger) as model:
-        workspace = Workspace(folder)
-        roles = Planner(model), Generator(model), Evaluator(model)
-        sandbox = Sandbox.best(unsafe=True)
-        yield Harness(*roles, workspace, session, sandbox=sandbox)
+    async with scripted_harness(CSV_REPORT, folder, session, ledger) as harness:
+        yield harness
 
 
 async def run_demo(folder: str | Path, session: Session) -> dict[str, Any]:
     """Run the small build on `session`: the fields of its `Outcome`, and what is counted from its
     events.
     """
-    after = (await session.conversation()).cursor
-    async with demo_harness(folder, session) as harness:
-        outcome = await harness.run(GOAL)
-    events = [event async for event in session.read(after, follow=False)]
-    criteria = 0
-    passed = 0
-    for event in events:
-        if event.kind == "contract.frozen":
-            criteria += len(event.data["criteria"])
-        elif event.kind == "verdict" and event.data["round"] == outcome.rounds:
-            passed += event.data["verdict"] == "pass"
-    figures = asdict(outcome) | count_defects(events)
-    del figures["verdicts"]
-    sources = figures.pop("sources")
-    return figures | {"criteria": criteria, "passed": passed, "source": "+".join(sources)}
+    build = await run_script(CSV_REPORT, folder, session)
+    return build.figures
