@@ -86,7 +86,8 @@ async def _assessed(
     alignment = quality.alignment
     kappa = "undefined" if alignment.kappa is None else f"{alignment.kappa:.2f}"
     say(f"   {alignment.title}: {alignment.subtitle}.")
-    say(f"   The judge passes {percent(alignment.tpr)} of the good answers: {alignment.rate('tpr')}.")
+    passed = percent(alignment.tpr)
+    say(f"   The judge passes {passed} of the good answers: {alignment.rate('tpr')}.")
     say(f"   It finds {percent(alignment.tnr)} of the failures: {alignment.rate('tnr')}.")
     say(f"   Agreement beyond chance: kappa {kappa}.")
     say(

@@ -74,7 +74,9 @@ def glance_html(trace: Trace, entries: Entries) -> Html:
     parts.append(_errors(entries, row["tool_errors"]))
     for amount in _amounts(row):
         parts.append(_pill(amount))
-    return tag("div", spaced(*parts), class_="glance", aria_hidden="true")  # the head says it to all
+    return tag(
+        "div", spaced(*parts), class_="glance", aria_hidden="true"
+    )  # the head says it to all
 
 
 def _pills(trace: Trace, entries: Entries) -> list[Html]:

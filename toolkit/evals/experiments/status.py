@@ -70,7 +70,9 @@ class Failure:
 
     @property
     def reasons(self) -> list[tuple[str, str]]:
-        """The scorers that it failed, each with its reason; without a name, why it is not scored."""
+        """The scorers that it failed, each with its reason; or, without a name, why it has no
+        score.
+        """
         failed = [(score.name, score.why) for score in self.result.scores if score.value is False]
         return failed or [("", self.result.why or "no scorer gave a verdict")]
 

@@ -214,7 +214,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
                 self.refresh()
                 took_s = time.monotonic() - began_s
                 self._show_plot()
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one event, others come
+            except Exception as error:
                 took_s = time.monotonic() - began_s
                 self._say(f"Not all of this can be shown: {str(error) or type(error).__name__}")
             await asyncio.sleep(min(max(REFRESH_S, took_s / SHARE), AT_LEAST_EACH_S))
