@@ -84,6 +84,15 @@ def test_the_report_begins_with_three_results_and_folds_what_is_technical(tour):
         assert technical not in before_the_plots
 
 
+def test_the_report_names_its_three_questions_first_and_ends_with_what_next(tour):
+    lead = tour.page.split('class="lead">')[1]
+    assert lead.startswith("Three questions to an agent: does it arrive, is it good, and does it")
+    headings = re.findall("<h2>([^<]+)</h2>", tour.page)
+    assert headings[-2:] == ["A trace, as it fell out of its session", "What next?"]
+    assert "Simulated: the customers and the agent" in tour.page
+    assert "Real: the Anthropic SDK" in tour.page
+
+
 def test_under_each_plot_stands_what_to_see_and_at_the_end_what_next(tour):
     captions = re.findall(r"<figcaption>([^<]+)<", tour.page)
     assert "read on from its cursor" in captions[0]

@@ -190,6 +190,24 @@ async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures)
     await expect(names).to_have_count(20)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_a_click_anywhere_in_a_row_opens_its_trace_and_e_is_the_next_error(
+    page, tmp_path, width
+):
+    from playwright.async_api import expect
+
+    traces = [talk(number, failing=number == 1) for number in range(3)]
+    await page.set_viewport_size({"width": width, "height": 844})
+    await show(page, tmp_path, viewer(traces, "visits.jsonl").html)
+    await page.locator("#rows tbody tr").nth(1).locator("td").last.click()
+    await expect(page.get_by_role("heading", name="visit-1")).to_be_visible()
+    await page.keyboard.press("E")
+    await expect(page.locator("#t1-22")).to_be_in_viewport()
+    await expect(page.locator(".glance")).to_be_visible()
+    await expect(page.locator(".glance")).to_contain_text("visit-1")
+    await expect(page.locator("#trace .step .n").first).to_have_css("white-space", "nowrap")
+
+
 async def test_keys_lead_from_error_to_error_and_from_trace_to_trace(page, tmp_path, pictures):
     from playwright.async_api import expect
 

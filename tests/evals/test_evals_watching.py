@@ -97,7 +97,7 @@ async def test_a_failure_keeps_its_reason_and_its_trace():
 
     await evaluate(agent, cases(4)[2:], [slow], store=store)
     (failure,) = (await watched(store)).failures
-    assert failure.reasons == [("", "slow")]
+    assert failure.reasons == [("slow", "")]
     assert failure.trace.id == "of c2"
     assert failure.result.case == "c2"
 

@@ -52,6 +52,19 @@ def test_a_part_that_is_over_at_once_is_said_too_and_a_busy_part_fills_no_log():
     assert stream.getvalue().splitlines() == lines
 
 
+def test_a_part_without_a_count_says_its_own_seconds(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("toolkit.tour.progress.time.monotonic", lambda: now[0])
+    stream = Stream()
+    with Progress(2, stream, each_s=DEADLINE_S) as progress:
+        progress.begin("judging")
+        now[0] = 15.0
+        progress.begin("topics")
+        now[0] = 90.0
+        progress.begin("report")
+    assert stream.getvalue().splitlines()[1] == "[2 of 2] topics (15 s)"
+
+
 def test_where_no_terminal_is_there_are_plain_lines_and_no_codes():
     stream = Stream()
     with Progress(1, stream, each_s=0.01) as progress:

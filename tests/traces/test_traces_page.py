@@ -128,6 +128,13 @@ def test_a_trace_that_went_wrong_without_a_failed_call_says_so_and_how_it_ends()
     assert "no errors" in html
 
 
+def test_the_strip_keeps_the_id_the_outcome_the_failures_and_the_tokens_in_sight():
+    meta = {"outcome": "complete", "input_tokens": 900, "output_tokens": 100}
+    html = trace_html(Trace("t", call(1, "find", {}, "gone", True), meta))
+    glance = html.partition('class="glance"')[2].partition("</div>")[0]
+    assert re.findall(">([^<>]+)</", glance) == ["t", "complete", "1 failed", "1,000 tokens"]
+
+
 def test_a_result_that_speaks_of_an_error_is_not_called_failed_where_the_source_does_not_say():
     html = trace_html(Trace("t", call(1, "find", {}, "Error: no such day", None)))
     assert "says error" in html

@@ -86,6 +86,13 @@ def test_a_selection_is_of_the_rows_that_were_found_and_opens_the_newest():
     assert browser.selected == []
 
 
+def test_the_table_is_lower_only_once_a_trace_is_open():
+    browser = TraceBrowser(TRACES)
+    assert "fieldbook-opened" not in browser._dom_classes
+    browser.table.selected_rows = [1]
+    assert "fieldbook-opened" in browser._dom_classes
+
+
 def test_a_trace_that_is_open_with_no_row_selected_is_named():
     browser = TraceBrowser(TRACES)
     browser.table.selected_rows = [1]

@@ -164,9 +164,9 @@ async def test_a_reason_names_a_step_by_its_number_as_the_trace_shows_it():
     await evaluate(agent, [Case("c0", "question")], [tools_succeeded], store=store)
     async with panel_on(store) as panel:
         await until(lambda: "tools_succeeded" in shown(panel))
-        assert "tools_succeeded: step 2: Gone." in shown(panel)
+        assert "<code>tools_succeeded</code>: step 2: Gone." in shown(panel)
         panel.failures.read(0)
-        assert "tools_succeeded: step 2: Gone." in panel.failures.text.value
+        assert "<code>tools_succeeded</code>: step 2: Gone." in panel.failures.text.value
 
 
 async def test_the_plot_is_drawn_once_a_second_at_most():
@@ -208,6 +208,33 @@ async def test_a_log_that_is_away_is_said_and_read_on_once_it_is_back():
         await until(lambda: panel.note.value == "")
         async with under_way(store):
             await until(lambda: panel.status.n_running == 2)
+
+
+async def test_a_refresh_that_fails_is_said_and_is_not_the_last():
+    store = Session(MemoryLog(), "exp")
+    calls = []
+
+    def clock():
+        calls.append(None)
+        if len(calls) == 2:
+            raise ValueError("no <time>")
+        return 1_000.0
+
+    async with panel_on(store, clock=clock) as panel:
+        await until(lambda: "no &lt;time&gt;" in panel.note.value)
+        n_calls = len(calls)
+        await until(lambda: len(calls) > n_calls)
+
+
+async def test_fewer_at_once_than_are_running_says_that_the_others_are_finishing():
+    store = Session(MemoryLog(), "exp")
+    async with panel_on(store) as panel, under_way(store):
+        await until(lambda: panel.status.n_running == 2)
+        assert "finishing" not in panel.concurrency.value
+        panel.fewer.click()
+        await until(lambda: panel.status.concurrency == 1)
+        assert "1 at once (2 are finishing)" in panel.concurrency.value
+        assert "The most at once so far: 2 trials" in panel.tiles.value
 
 
 async def test_a_closed_panel_leaves_no_task():
