@@ -40,7 +40,7 @@ class Todo(Notes):
         if asked["task"] == "propose":
             serve = {"argv": ["python", "app.py"], "ready_s": 60}
             return Answer(data={"criteria": self.criteria, "serve": serve})
-        is_right = asked["number"] >= self.wrong_until
+        is_right = asked["number"] >= self.right_from
         app = APP if is_right else APP.replace('{"tasks": tasks()}', '{"tasks": [1]}')
         return writes({"app.py": app, "page.html": PAGE})
 
@@ -62,7 +62,7 @@ async def events_of(session, kind):
 
 
 async def test_a_defect_that_only_the_running_app_shows_is_caught_and_mended(tmp_path, session):
-    outcome = await Todo(wrong_until=2).harness(tmp_path, session).run("A to-do app.")
+    outcome = await Todo(right_from=2).harness(tmp_path, session).run("A to-do app.")
     assert (outcome.outcome, outcome.rounds) == ("complete", 2), outcome.why
     verdicts = [event.data for event in await events_of(session, "verdict")]
     assert [(v["criterion"], v["verdict"], v["score"]) for v in verdicts] == [
@@ -110,11 +110,11 @@ async def test_nothing_passes_where_the_generator_wrote_what_was_there(tmp_path,
 
 
 async def test_the_same_build_again_asks_nothing_and_keeps_the_same_evidence(tmp_path, session):
-    assert (await Todo(wrong_until=2).harness(tmp_path, session).run("A to-do app.")).rounds == 2
+    assert (await Todo(right_from=2).harness(tmp_path, session).run("A to-do app.")).rounds == 2
     index = tmp_path / "evidence/round-2/index.json"
     before = json.loads(index.read_text())
     again = (
-        await Todo(wrong_until=2).harness(tmp_path, Session(MemoryLog(), "2")).run("A to-do app.")
+        await Todo(right_from=2).harness(tmp_path, Session(MemoryLog(), "2")).run("A to-do app.")
     )
     assert (again.outcome, again.model_calls) == ("complete", 0)
     assert json.loads(index.read_text()) == before
