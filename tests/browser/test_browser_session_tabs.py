@@ -196,11 +196,11 @@ async def test_words_that_are_written_while_a_message_is_on_its_way_stay_and_no_
         await steer.click()
         await box.fill("and in Dutch")
         log.free.set()
-        await expect(page.get_by_text("user steers: “shorter”")).to_have_count(1)
+        await expect(page.get_by_text("user on the laptop steers: “shorter”")).to_have_count(1)
         await expect(page.get_by_role("alert")).to_have_text("")
         await expect(box).to_have_value("and in Dutch")
         await steer.click()
-        await expect(page.get_by_text("user steers: “and in Dutch”")).to_have_count(1)
+        await expect(page.get_by_text("user on the laptop steers: “and in Dutch”")).to_have_count(1)
         await expect(box).to_have_value("")
         kinds = [event.kind async for event in session.read(follow=False)]
         assert kinds.count("steer") == 2
@@ -307,7 +307,10 @@ async def test_two_people_are_told_apart_by_the_names_of_their_links(tabs):
         for name, page in pages.items():
             await expect(page.locator("article")).to_have_count(2)
             await expect(page.locator("article.own .text")).to_have_text(f"this is {name}")
-            assert await page.locator("article small").all_text_contents() == ["ada", "bo"]
+            assert await page.locator("article small").all_text_contents() == [
+                "ada, on the laptop",
+                "bo, on the laptop",
+            ]
 
 
 async def test_what_cannot_be_used_is_said_at_the_signal_and_settled_questions_lose_their_buttons(
@@ -323,14 +326,16 @@ async def test_what_cannot_be_used_is_said_at_the_signal_and_settled_questions_l
         await expect(page.get_by_role("button", name="Yes")).to_be_visible()
         await page.get_by_label("Your words").fill("shorter please")
         await page.get_by_role("button", name="Steer").click()
-        await expect(page.get_by_text("user steers: “shorter please”")).to_be_visible()
+        await expect(
+            page.get_by_text("user on the laptop steers: “shorter please”")
+        ).to_be_visible()
         asking.cancel()
         await run.finish("error")
         await session.append("error", "server", {"why": "the agent's attendant failed: a bug"})
         await expect(page.get_by_text("agent: failed")).to_be_visible()
         await expect(page.get_by_role("button", name="Yes")).to_have_count(0)
         await session.settle()
-        await expect(page.locator("article", has_text="user steers")).to_contain_text(
+        await expect(page.locator("article", has_text="user on the laptop steers")).to_contain_text(
             "not used: the run ended (failed) without it"
         )
         await expect(
