@@ -240,10 +240,15 @@ def test_tokens_of_a_model_that_was_called_anew_have_their_own_tick_and_count(wr
     assert halves == [(0.48, 2), (0.5, 2)]
     words = written(ax)
     assert {"3 lost", "0 lost", "0 lost, 2 anew"} <= set(words.split("\n"))
-    assert "from a model that was called and paid again" in words
+    assert "anew (brown, half a tick): from a model that was called and paid again" in words
+    assert "after the end of the axis" not in words
     late = run_of("inside", [0.1, 0.2, 9.0, 9.5], broken=(KILL,)) | {"regenerated": 2}
     ax = plot_tokens(pd.DataFrame([WHOLE, WHOLE | {"arm": "other"}, late]))
-    assert "0 lost, 2 anew by 9.5 s" in written(ax)
+    words = written(ax)
+    assert "0 lost, 2 anew by 9.5 s" in words
+    assert "brown" not in words
+    assert "paid again" in words
+    assert "what comes after the end of the axis is not drawn" in words
     assert "anew" not in written(plot_tokens(pd.DataFrame([LOSSY, WHOLE])))
 
 
@@ -278,18 +283,19 @@ def test_the_title_of_the_lengths_says_the_middle_how_many_are_no_longer_and_the
         (lengths(), "Nothing to show: no trace says how many steps it has"),
         (lengths(None, None), "Nothing to show: no trace says how many steps it has"),
         (lengths(1), "The only trace has 1 step"),
+        (lengths(*range(1, 51)), "Half of the traces have 25 steps or fewer; the longest has 50"),
         (lengths(4, 4, 4), "Each of the 3 traces has 4 steps"),
         (
             lengths(1, 2, 9, None),
-            "The middle trace has 2 steps (67% have 2 or fewer), the longest 9",
+            "67% of the traces have 2 steps or fewer; the longest has 9",
         ),
         (
             lengths(*[1] * 51, *[14] * 198, *range(15, 66)),
-            "The middle trace has 14 steps (83% have 14 or fewer), the longest 65",
+            "83% of the traces have 14 steps or fewer; the longest has 65",
         ),
         (
             lengths(*[3] * 400, 9),
-            "The middle trace has 3 steps (99% have 3 or fewer), the longest 9",
+            "99% of the traces have 3 steps or fewer; the longest has 9",
         ),
     ):
         assert title_of(plot_lengths(frame)) == title

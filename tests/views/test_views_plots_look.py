@@ -346,6 +346,39 @@ def test_no_line_of_a_heading_is_left_with_a_word_alone(width):
     assert small
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_line_of_a_heading_breaks_at_a_dot_and_never_ends_in_one(width):
+    parts = [
+        "good ones that pass: TPR 0.91 (0.85 to 0.95)",
+        "failures found: TNR 0.80 (0.5 to 0.9)",
+    ]
+    parts.append("a rate that is wanted is dotted")
+    with figures_of_width(WIDTHS[width]):
+        ax = write_heading(new_axes(100), "What is seen here", [" · ".join(parts)])
+    lines = [text.get_text() for text in ax.texts]
+    assert len(lines) > 2
+    assert not [line for line in lines if line.endswith("·") or line.startswith("·")]
+    for part in parts:
+        assert width == "phone" or [line for line in lines if part in line]
+
+
+def test_on_a_phone_the_stamp_stands_above_a_line_that_it_would_break():
+    line = "Alignment with simulated labels: n = 324"
+    with figures_of_width(WIDTHS["phone"]):
+        ax = write_heading(new_axes(100), "What is seen here", [line], simulated=True)
+        short = write_heading(new_axes(100), "What is seen here", ["n = 324"], simulated=True)
+    assert line in [text.get_text() for text in ax.texts]
+    heights = []
+    for drawn in (ax, short):
+        drawn.figure.draw_without_rendering()
+        (stamp,) = [text for text in drawn.texts if text.get_text() == "simulated"]
+        (words,) = [text for text in drawn.texts if "324" in text.get_text()]
+        assert not stamp.get_window_extent().padded(-2).overlaps(words.get_window_extent())
+        heights.append(stamp.get_window_extent().y0 - words.get_window_extent().y0)
+    assert heights[0] > 10
+    assert heights[1] < 10
+
+
 def test_a_picture_is_html_that_follows_the_theme_and_a_png_of_the_same_width():
     picture = plot_alignment(aligned()).figure
     html = picture._repr_html_()

@@ -228,12 +228,64 @@ def critiques(right):
 
 def test_the_title_of_critiques_says_whether_long_ones_are_right_more_often():
     for right, title in (
-        ([1], "All critiques are about as long; 100% of the verdicts are right"),
+        (
+            [1],
+            "Nothing to compare: all critiques are about as long; 100% of the verdicts are right",
+        ),
         ([1] * 40, "Verdicts are right as often whatever the length of the critique: 100%"),
         ([0] * 60 + [1] * 20, "Long critiques are right more often than short ones: 100%, 0%"),
         ([1] * 20 + [0] * 60, "Long critiques are right less often than short ones: 0%, 100%"),
     ):
         assert title_of(plot_critiques(critiques(right))).startswith(title)
+
+
+def test_short_and_long_critiques_are_compared_with_an_interval_and_chance_is_named(written):
+    ax = plot_critiques(critiques([1, 1, 0, 1, 0] * 4 + [1, 1, 1, 1, 0] * 4))
+    assert title_of(ax) == (
+        "Long critiques are right more often than short ones: 80%, 60%; chance may explain it"
+    )
+    words = " ".join(written(ax).split())
+    assert "31 to 40 words less that with 1 to 10 words: +0.20 (-0.19 to +0.52, Newcombe)" in words
+    assert "chance" not in title_of(plot_critiques(critiques([0] * 60 + [1] * 20)))
+
+
+def test_critiques_that_hardly_differ_in_length_are_one_row_and_not_compared(written):
+    labels = [Label(f"t{at}", "ann", "pass", "why") for at in range(30)]
+    for lengths, name in (([10, 11, 12], "10 to 12 words"), ([12], "12 words"), ([1], "1 word")):
+        verdicts = []
+        for at in range(30):
+            critique = "word " * lengths[at % len(lengths)]
+            verdict = "fail" if at % 3 == 2 else "pass"
+            verdicts.append(Verdict(f"t{at}", verdict, critique, "", "live", "abcd"))
+        ax = plot_critiques(align(labels, verdicts))
+        assert title_of(ax).startswith("Nothing to compare: all critiques are about as long; 67%")
+        assert {name, "n = 30"} <= set(written(ax).split("\n"))
+        assert "less that with" not in written(ax)
+
+
+def test_of_two_corrections_the_title_names_that_which_suits_how_labels_were_drawn():
+    few, many = judged(40, 100, 0, 300), ["pass"] * 800 + ["fail"] * 200
+    rates = {}
+    for method in ("rogan-gladen", "ppi"):
+        rates[method] = corrected_rate(few, many, method, resamples=50)
+    both = title_of(plot_corrected(rates))
+    assert both.endswith(" (ppi); which one depends on how the labels were drawn")
+    for drawn, method, words in (
+        ("at random", "ppi", "drawn at random"),
+        ("picked", "rogan-gladen", "picked"),
+    ):
+        title = title_of(plot_corrected(rates, labels_drawn=drawn))
+        value = rates[method].value
+        assert title.endswith(f"it is {value:.2f}, as labels were {words}")
+
+
+def test_an_agreement_says_what_each_measure_beyond_chance_is(written):
+    ratings = pd.DataFrame(
+        {"ann": ["pass", "fail"] * 8, "bo": ["pass", "fail", "pass", "pass"] * 4}
+    )
+    words = written(plot_agreement(agreement(ratings, resamples=20)))
+    for meaning in ("any raters, with gaps", "by each rater's own habits", "steady where"):
+        assert f"({meaning}" in " ".join(words.split())
 
 
 def test_the_title_of_a_saturation_says_whether_new_codes_still_come(tmp_path):

@@ -20,12 +20,16 @@ def title_of(ax):
 LOOPS = [walk("a", "look", "look", "look", "pay"), walk("b", "look", "pay")]
 
 
-def test_the_title_of_transitions_names_the_most_frequent_pair_or_why_there_is_none():
+def test_the_title_of_transitions_names_what_goes_round_or_the_most_frequent_pair():
     for traces, title in (
         ([], "Nothing to show: no trace has a step"),
         ([Trace("t", ())], "Nothing to show: no trace has a step"),
         ([walk("a", "look")], "No step follows another: each trace has one"),
-        (LOOPS, "After “look” most often comes “look”: 2 of 4 times"),
+        (LOOPS, "50% of “look” are followed by another: 2 of 4"),
+        (
+            [walk("a", "look", "pay"), walk("b", "look")],
+            "After “look” most often comes “pay”: 1 of 2 times",
+        ),
     ):
         assert title_of(plot_transitions(traces)) == title
 
@@ -62,8 +66,28 @@ def test_failed_calls_are_one_kind_of_step_whatever_their_errors_say(written):
             Step(f"r{number}", "tool.result", "find", f"No room on {at}", data={"error": at})
         )
     ax = plot_transitions([Trace("t", steps)])
-    assert title_of(ax) == "After “find” most often comes “a failed call”: 20 of 20 times"
+    assert title_of(ax) == "100% of “find” are followed by a failed call: 20 of 20"
     assert "other" not in written(ax)
+
+
+def test_the_title_of_transitions_names_the_step_whose_calls_are_known_to_fail_most():
+    steps = []
+    for number in range(40):
+        name = "change" if number else "rare"
+        steps.append(Step(f"u{number}", "message", "user", "Please."))
+        steps.append(Step(f"c{number}", "tool.call", "assistant", name, data={"name": name}))
+        if number % 4 == 0:
+            steps.append(Step(f"r{number}", "tool.result", name, "No.", data={"error": "No."}))
+    ax = plot_transitions([Trace("t", steps)])
+    assert title_of(ax) == "23% of “change” are followed by a failed call: 9 of 39"
+
+
+def test_what_the_rows_and_the_columns_of_transitions_are_is_written_beside_them():
+    ax = plot_transitions([walk("a", "look", "transfer_to_human_agents", "look")])
+    ax.figure.draw_without_rendering()
+    assert ax.get_ylabel() == "after this step"
+    gap = ax.xaxis.label.get_window_extent().y0 - ax.get_window_extent().y1
+    assert 0 <= gap < 12
 
 
 def test_the_names_of_columns_are_as_whole_as_those_of_rows():
@@ -92,6 +116,12 @@ def test_a_failing_step_is_in_the_row_of_its_agent_and_what_is_unknown_is_counte
     assert [label.get_text() for label in ax.get_yticklabels()] == ["bo", "ann"]
     at = {text.get_position() for text in ax.texts if text.get_text() == "1"}
     assert at == {(4, 0), (4, 1)}
+
+
+def test_each_tick_of_the_failing_steps_stands_at_the_edge_of_a_tenth():
+    ax = plot_failing_steps(LOOPS, {"a": "s2", "b": "s1"})
+    assert ax.get_xticks().tolist() == [edge - 0.5 for edge in range(11)]
+    assert [label.get_text() for label in ax.get_xticklabels()][::5] == ["0", "50", "100"]
 
 
 def test_the_cells_up_to_the_percent_of_the_title_hold_as_many_traces_as_it_says():

@@ -15,6 +15,13 @@ __all__ = ["plot_agreement"]
 
 LABEL = "where one rater says so, share of the others who say the same (95% interval)"
 
+MEASURES = {
+    "alpha": "any raters, with gaps",
+    "kappa": "by each rater's own habits",
+    "AC1": "steady where a category is rare",
+}
+"""What each measure of agreement beyond chance is good for."""
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryAgreement:
@@ -56,16 +63,18 @@ def by_category(agreement: Agreement) -> list[CategoryAgreement]:
 
 
 def _about(agreement: Agreement) -> list[str]:
-    """The lines under the title, the second as ``beyond chance: alpha 0.62, AC1 0.80``."""
+    """The lines under the title, the second as ``beyond chance (1: always, 0: as by chance): alpha
+    0.62``, with what each measure is.
+    """
     raters = quantity(agreement.n_raters, "rater")
     lines = [f"n = {agreement.n_items} rated by two or more, {raters} · {agreement.labels_are}"]
     measures = []
-    for name in ("alpha", "kappa", "AC1"):
+    for name, meaning in MEASURES.items():
         value = getattr(agreement, name.lower())
         if value is not None:
-            measures.append(f"{name} {value:.2f}")
+            measures.append(f"{name} {value:.2f} ({meaning})")
     if measures:
-        lines.append(f"beyond chance: {', '.join(measures)}")
+        lines.append(f"beyond chance, of 1 at most: {' · '.join(measures)}")
     return lines
 
 

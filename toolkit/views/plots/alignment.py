@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.evals import Alignment
-from toolkit.evals.alignment.intervals import proportion
 from toolkit.views.plots.figure import (
     BLUE,
     BROWN,
@@ -19,7 +18,6 @@ from toolkit.views.plots.figure import (
 )
 from toolkit.views.plots.rows import Mark, Row, plot_rows
 from toolkit.views.plots.sentences import (
-    critiques_sentence,
     difference_of_two,
     paired_difference,
     rates_sentence,
@@ -28,7 +26,6 @@ from toolkit.views.plots.sentences import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -145,45 +142,6 @@ def _draw_rate_of_versions(
             ax.vlines(number + shift, *interval, color=style.colour, lw=2.2)
     (line,) = ax.plot(x, shares, style.shape, color=style.colour, ls=style.line, ms=8)
     line.set_label(style.title(*versions))
-
-
-def plot_critiques(alignment: Alignment, ax: "Axes | None" = None, bins: int = 4) -> "Axes":
-    """Is a judge that writes more right more often? The share of right verdicts by the length of
-    the critique.
-
-    Raises ValueError where the alignment was not made of `Verdict`s, which hold the critiques.
-    """
-    if "critique" not in alignment.pairs:
-        raise ValueError("no critiques: give align the judge's Verdicts, not only their verdicts")
-    used = alignment.pairs[alignment.pairs["status"].eq("compared")]
-    n_words = used["critique"].map(_count_words)
-    right = used["human"].eq(used["counted"])
-    rows = []
-    for lengths in _bins(n_words, bins):
-        n = len(lengths)
-        n_right = int(right[lengths.index].sum())
-        mark = Mark(n_right / n, proportion(n_right, n))
-        rows.append(Row(f"{lengths.min()} to {lengths.max()} words", (mark,), f"n = {n}"))
-    subtitle = f"against {alignment.labels_are}, 95% intervals (Wilson)"
-    if alignment.n_unparsed:
-        subtitle += f" · {alignment.n_unparsed} unparsed"
-    title = critiques_sentence(rows)
-    label = "share of verdicts that are right"
-    return plot_rows(rows, label, ax, alignment.simulated, title, [subtitle])
-
-
-def _count_words(text: str | None) -> int:
-    return len((text or "").split())
-
-
-def _bins(values: "pd.Series", bins: int) -> "list[pd.Series]":
-    """The values in up to `bins` parts of like size, from the smallest."""
-    import pandas as pd
-
-    if values.empty:
-        return []
-    cuts = pd.qcut(values, min(bins, values.nunique()), duplicates="drop")
-    return [part for _, part in values.groupby(cuts, observed=True)]
 
 
 def _against(alignments: Mapping[Any, Alignment]) -> str:

@@ -1,8 +1,7 @@
-"""Plots of the transport comparison: what each transport lost, and one run token by token."""
+"""The plot of one run of the transport comparison, token by token."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from toolkit.views.plots.figure import (
     BLUE,
     BROWN,
-    GREEN,
     GROUND,
     INK,
     LINE,
@@ -23,15 +21,13 @@ from toolkit.views.plots.figure import (
     write_heading,
     write_label,
 )
+from toolkit.views.plots.loss import is_simulated, lose_tokens, loss_sentence
 from toolkit.views.plots.moments import name_moments
-from toolkit.views.plots.rows import Mark, Row, plot_rows
 from toolkit.views.words import listed, quantity, upper_first
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-__all__ = ["plot_loss", "plot_tokens"]
 
 LANE_HEIGHT = 40
 NARROW_LANE_HEIGHT = 64
@@ -56,81 +52,10 @@ FAULT_NAMES = {
 }
 FAULT_NOUNS = {"slow": "slowdown", "half-open": "half-open line", "nats-crash": "NATS kill"}
 """What a fault is called where it is counted, if not by its kind."""
-NAMED_ARMS = 3
-"""More losers than these are counted, not named."""
 NAMES_WIDTH = 190
 """About what the names of transports take left of their lanes, in pixels."""
 LOST_WIDTH = 90
 """About what the counts at the end of the lanes take."""
-
-
-def plot_loss(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
-    """Which transports lose words? The share of runs that lost any, with its 95% Wilson interval.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What `compare_transports` returns.
-    ax : Axes, optional
-        Where to draw; None makes a figure of its own.
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    rows = []
-    lossy = []
-    for arm, lost in frame.groupby("arm", sort=False)["lost"]:
-        n_runs = len(lost)
-        n_lossy = int((lost > 0).sum())
-        interval = proportion_confint(n_lossy, n_runs, method="wilson")
-        mark = Mark(n_lossy / n_runs, interval, "o", GREEN)
-        if n_lossy:
-            mark = replace(mark, shape="X", colour=RED)
-            lossy.append(str(arm))
-        rows.append(Row(arm, (mark,), _loss_note(int(lost.sum()), n_lossy, n_runs)))
-    title = loss_sentence(lossy, len(rows))
-    label = "share of runs that lost tokens of the answer"
-    subtitle = []
-    if rows:
-        subtitle = ["cross: lost tokens, dot: lost none · 95% intervals (Wilson)"]
-    if rows and "seed" in frame:
-        n_schedules = quantity(frame["seed"].nunique(), "schedule")
-        subtitle = [f"{n_schedules} of faults · {subtitle[0]}"]
-    return plot_rows(rows, label, ax, _is_simulated(frame), title, subtitle)
-
-
-def _loss_note(n_lost: int, n_lossy: int, n_runs: int) -> str:
-    """As ``lost 252 tokens``, and on a second line ``in 8 of 8 runs``."""
-    if not n_lost:
-        return f"lost none\nin {quantity(n_runs, 'run')}"
-    return f"lost {quantity(n_lost, 'token')}\nin {n_lossy} of {quantity(n_runs, 'run')}"
-
-
-def loss_sentence(lossy: Sequence[str], n_arms: int) -> str:
-    """Who lost tokens.
-
-    >>> loss_sentence(["direct SSE", "bare WebSocket"], 7)
-    'Direct SSE and bare WebSocket lose tokens, 5 of 7 lose none'
-    """
-    if not n_arms:
-        return "Nothing to show: no transport was run"
-    if not lossy:
-        return f"None of {quantity(n_arms, 'transport')} lost a token"
-    if len(lossy) == n_arms:
-        return f"Every transport lost tokens: {n_arms} of {n_arms}"
-    names = f"{len(lossy)} transports"
-    if len(lossy) <= NAMED_ARMS:
-        names = listed(lossy)
-    return f"{upper_first(names)} {_lose_tokens(len(lossy), n_arms)}"
-
-
-def _lose_tokens(n_lossy: int, n_arms: int) -> str:
-    """As ``lose tokens, 5 of 7 lose none``."""
-    n_whole = n_arms - n_lossy
-    return f"{_lose(n_lossy)} tokens, {n_whole} of {n_arms} {_lose(n_whole)} none"
-
-
-def _lose(n: int) -> str:
-    return "loses" if n == 1 else "lose"
 
 
 @in_our_look
@@ -167,11 +92,28 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     write_label(ax, "seconds since the question")
     about = "a tick a token, when the reader first saw it · red, below: due and never seen"
     subtitle = [f"seed {seed} · {about}"]
-    if any(_said_anew(run) for run in runs.itertuples()):
-        subtitle.append("anew (brown, half a tick): from a model that was called and paid again")
+    subtitle += _about_what_is_late(runs, end_s)
     if any(fault.for_s for fault in faults):
         subtitle.append("grey: while a fault lasts")
-    return write_heading(ax, title, subtitle, _is_simulated(frame))
+    return write_heading(ax, title, subtitle, is_simulated(frame))
+
+
+def _about_what_is_late(runs: "pd.DataFrame", end_s: float) -> list[str]:
+    """What came of a second call of the model, by its tick where one is drawn; and what came after
+    the end of the axis.
+    """
+    lines = []
+    anew_s = []
+    seen_s = []
+    for run in runs.itertuples():
+        anew_s += _said_anew(run)
+        seen_s += _seen(run.token_times_s)
+    if anew_s:
+        tick = " (brown, half a tick)" if min(anew_s) <= end_s else ""
+        lines.append(f"anew{tick}: from a model that was called and paid again")
+    if max(seen_s, default=0.0) > end_s:
+        lines.append("what comes after the end of the axis is not drawn: its last second is named")
+    return lines
 
 
 def tokens_sentence(runs: "pd.DataFrame") -> str:
@@ -185,7 +127,7 @@ def tokens_sentence(runs: "pd.DataFrame") -> str:
     if not lossy:
         return f"Every transport brings every token, {when}"
     transports = quantity(n_lossy, "transport")
-    return f"{upper_first(when)}, {transports} {_lose_tokens(n_lossy, n_arms)}"
+    return f"{upper_first(when)}, {transports} {lose_tokens(n_lossy, n_arms)}"
 
 
 def _occasion(faults: Sequence[Any]) -> str:
@@ -287,7 +229,3 @@ def _draw_faults(ax: "Axes", faults: Sequence[Any], end_s: float) -> None:
         moments.append((at_s, FAULT_NAMES[fault.kind]))
     beside = LOST_WIDTH if is_narrow() else NAMES_WIDTH + LOST_WIDTH
     name_moments(ax, moments, beside)
-
-
-def _is_simulated(frame: "pd.DataFrame") -> bool:
-    return bool((frame["source"] == "simulated").any())

@@ -69,9 +69,10 @@ def plot_failing_steps(
         part = math.ceil(position * PARTS)
         counts[row, part - 1] += 1
     names = [row_name(agent) for agent in rows]
-    ends = [f"{100 * part // PARTS}" for part in range(1, PARTS + 1)]
-    draw_cells(ax, counts, names, ends)
-    write_label(ax, "position of the failing step, up to % of the trace")
+    draw_cells(ax, counts, names, [""] * PARTS)
+    edges = range(PARTS + 1)
+    ax.set_xticks([edge - 0.5 for edge in edges], [f"{100 * edge // PARTS}" for edge in edges])
+    write_label(ax, "position of the failing step, in % of the trace")
     return write_heading(ax, title, about, simulated)
 
 

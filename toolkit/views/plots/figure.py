@@ -57,6 +57,8 @@ TICKS_HEIGHT = 29
 MOST_COLOURS = 256
 """Of a picture."""
 NO_BREAK = "\u00a0"
+DOT = " · "
+"""Between the parts of a line of a heading."""
 LEAST_CHARS = 24
 """The shortest line that a heading is broken into, however narrow the axes."""
 LOOK: Any = {
@@ -198,8 +200,7 @@ def write_heading(
     ours = figure if isinstance(figure, Picture) else None
     width = new_width() - 2 * EDGE if ours else _width_of(ax)
     title_lines = _broken([title], width / TITLE_CHAR)
-    stamp_width = STAMP_WIDTH if simulated else 0
-    small_lines = _broken(subtitle, width / SMALL_CHAR, stamp_width / SMALL_CHAR)
+    small_lines = _small_lines(subtitle, width, simulated)
     small_height = SMALL_LINE * max(len(small_lines), int(simulated))
     if ours:
         title_height = TITLE_LINE * len(title_lines)
@@ -219,15 +220,43 @@ def _width_of(ax: Axes) -> float:
     return float(ax.get_window_extent().width) * POINTS_PER_INCH / ax.figure.dpi
 
 
+def _small_lines(subtitle: Sequence[str], width: float, simulated: bool) -> list[str]:
+    """The subtitle in lines: the stamp stands right of the first, and on a phone above it where it
+    is long.
+    """
+    chars = width / SMALL_CHAR
+    if not simulated:
+        return _broken(subtitle, chars)
+    stamp_chars = STAMP_WIDTH / SMALL_CHAR
+    lines = _broken(subtitle, chars)
+    if width < NARROW and lines and len(lines[0]) > chars - stamp_chars:
+        return ["", *lines]
+    return _broken(subtitle, chars, stamp_chars)
+
+
 def _broken(lines: Sequence[str], chars: float, fewer_in_first: float = 0) -> list[str]:
     """Lines of so many letters at most, and the first of all of some fewer."""
+    most = max(LEAST_CHARS, int(chars))
     broken: list[str] = []
     for line in lines:
-        held = line.replace(" · ", f"{NO_BREAK}· ")  # no line begins with a dot
         taken = "" if broken else NO_BREAK * int(fewer_in_first)
-        parts = _balanced(taken + held, max(LEAST_CHARS, int(chars)))
-        broken += [part.replace(NO_BREAK, " ").strip() for part in parts]
+        for part in _packed(taken + line, most):
+            broken.append(part.replace(NO_BREAK, " ").strip())
     return broken
+
+
+def _packed(line: str, chars: int) -> list[str]:
+    """A line that is too long, broken where a dot parts it, and the dot is dropped; what is between
+    two dots and too long itself is broken between words.
+    """
+    packed: list[str] = []
+    for part in line.split(DOT):
+        joined = f"{packed[-1]}{DOT}{part}" if packed else part
+        if packed and len(joined) <= chars:
+            packed[-1] = joined
+        else:
+            packed += _balanced(part, chars)
+    return packed
 
 
 def _balanced(line: str, chars: int) -> list[str]:
@@ -258,7 +287,8 @@ def _write_small(ax: Axes, lines: Sequence[str], place: Place) -> None:
     if place.grows == "bottom":
         up += SMALL_LINE * (len(lines) - 1)
     for line in lines:
-        _write(ax, line, place, up).set(color=SOFT, fontsize=SMALL)
+        if line:
+            _write(ax, line, place, up).set(color=SOFT, fontsize=SMALL)
         up -= SMALL_LINE
 
 

@@ -24,6 +24,8 @@ __all__ = ["plot_lengths"]
 BINS = 30
 BAR_SHARE = 0.9
 """How much of its bin a bar takes: the rest keeps it apart from the next."""
+ABOUT_HALF = 0.55
+"""A smaller share that is no longer than the middle trace is called half."""
 LOWEST_BAR = 0.025
 """The height of the lowest bar, as a share of the highest: one trace of many is seen."""
 
@@ -68,7 +70,7 @@ def plot_lengths(frame: "pd.DataFrame", measure: str = "steps", ax: "Axes | None
 
 
 def lengths_sentence(values: "pd.Series", noun: str) -> str:
-    """How long the middle trace is, how many are no longer, and the longest."""
+    """How many traces are no longer than the middle one, and how long the longest is."""
     if values.empty:
         return f"Nothing to show: no trace says how many {noun}s it has"
     longest = int(values.max())
@@ -77,9 +79,10 @@ def lengths_sentence(values: "pd.Series", noun: str) -> str:
     if longest == values.min():
         return f"Each of the {len(values):,} traces has {quantity(longest, noun)}"
     median = lower_median(values)
-    share = _percent((values <= median).mean())
-    middle = f"The middle trace has {quantity(median, noun)} ({share} have {median:,} or fewer)"
-    return f"{middle}, the longest {longest:,}"
+    share = (values <= median).mean()
+    part = "Half" if share < ABOUT_HALF else _percent(share)
+    have = f"{part} of the traces have {quantity(median, noun)} or fewer"
+    return f"{have}; the longest has {longest:,}"
 
 
 def _percent(share: float) -> str:

@@ -1,12 +1,11 @@
 """The titles of plots of alignments: sentences that say what is seen, from what is drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from toolkit.evals import Alignment, compare_judges
 from toolkit.views.plots.figure import short_name
-from toolkit.views.plots.rows import Row
 from toolkit.views.words import quantity, upper_first
 
 NAME_CHARS = 32
@@ -15,6 +14,12 @@ ABOUT = 0.04
 Interval = tuple[float, float]
 CHANCE = "; chance may explain it"
 """How the title of a comparison ends where the paired interval holds 0."""
+
+
+def chance_may_explain(interval: Interval) -> str:
+    """How a title ends by the interval of a difference; blank where chance does not explain it."""
+    low, high = interval
+    return CHANCE if low <= 0 <= high else ""
 
 
 def quoted(name: object) -> str:
@@ -114,7 +119,7 @@ class PairedDifference:
     @property
     def title_ends(self) -> str:
         """Blank where chance does not explain it."""
-        return CHANCE if self.low <= 0 <= self.high else ""
+        return chance_may_explain((self.low, self.high))
 
     def __str__(self) -> str:
         """As ``failures found (TNR) by “v2” less those by “v1”, of the same 10: +0.10``, with its
@@ -215,19 +220,3 @@ def _change(before: float, after: float) -> str:
         return f"stays at {after:.2f}"
     verb = "rises" if after > before else "falls"
     return f"{verb} from {before:.2f} to {after:.2f}"
-
-
-def critiques_sentence(rows: Sequence[Row]) -> str:
-    """Whether the verdicts with the longest critiques are right more often than the shortest."""
-    if not rows:
-        return "Nothing to show: no verdict can be compared"
-    (shortest,) = rows[0].marks
-    (longest,) = rows[-1].marks
-    low = shortest.share or 0.0
-    high = longest.share or 0.0
-    if len(rows) == 1:
-        return f"All critiques are about as long; {low:.0%} of the verdicts are right"
-    if low == high:
-        return f"Verdicts are right as often whatever the length of the critique: {low:.0%}"
-    direction = "more" if high > low else "less"
-    return f"Long critiques are right {direction} often than short ones: {high:.0%}, {low:.0%}"

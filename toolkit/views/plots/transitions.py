@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.evals import transitions_frame
+from toolkit.evals.scorers.trajectory_transitions import FAILED
 from toolkit.traces import Trace
 from toolkit.views.plots.figure import (
     SMALL_CHAR,
@@ -32,6 +33,8 @@ LABEL_HEIGHT = 44
 COUNT_CHARS = 6
 """What the count of a row takes beside its name."""
 OTHER = "other"
+OFTEN = 0.1
+"""A step that follows itself at least so often is named in the title."""
 
 
 @in_our_look
@@ -66,7 +69,9 @@ def plot_transitions(traces: Iterable[Trace], ax: "Axes | None" = None) -> "Axes
         rows.append(f"{row_name(name, COUNT_CHARS)}  {total:,}")
     draw_cells(ax, _percent(shown.to_numpy()), rows, columns)
     ax.tick_params(axis="x", labelrotation=90)
-    write_label(ax, "the next step, in %")
+    ax.set_ylabel("after this step")
+    write_label(ax, "the next step, in % of its row")
+    ax.xaxis.set_label_position("top")  # under names of many lengths there would be a hole
     return write_heading(ax, title, about, simulated)
 
 
@@ -108,18 +113,44 @@ def _percent(counts: np.ndarray) -> np.ndarray:
 
 
 def transitions_sentence(counts: "pd.DataFrame") -> str:
-    """The pair of steps that is there most often."""
+    """After what a call fails most often; else what often follows itself; else the pair of steps
+    that is there most often.
+    """
     if not _n_steps(counts):
         return "Nothing to show: no trace has a step"
-    pairs = counts.iloc[1:, :-1].to_numpy()
-    most = int(pairs.max(initial=0))
-    if not most:
+    kinds = counts.index[1:]
+    pairs = counts.loc[kinds, kinds]
+    if not pairs.to_numpy().any():
         return "No step follows another: each trace has one"
-    row, column = divmod(int(pairs.argmax()), pairs.shape[1])
-    before = quoted(counts.index[row + 1])
-    after = quoted(counts.columns[column])
-    total = int(counts.iloc[row + 1].to_numpy().sum())
-    return f"After {before} most often comes {after}: {most:,} of {total:,} times"
+    totals = counts.loc[kinds].sum(axis=1)
+    others = kinds.drop(FAILED, errors="ignore")
+    if FAILED in kinds and pairs.loc[others, FAILED].any():
+        return _share_sentence(pairs.loc[others, FAILED], totals, "a failed call")
+    repeats = totals.copy()
+    repeats[:] = np.diag(pairs)
+    often = repeats[repeats >= OFTEN * totals]
+    if len(often):
+        return _share_sentence(often, totals, "another")
+    row, column = np.unravel_index(pairs.to_numpy().argmax(), pairs.shape)
+    before = quoted(kinds[row])
+    after = quoted(kinds[column])
+    times = f"{pairs.iloc[row, column]:,} of {totals.iloc[row]:,} times"
+    return f"After {before} most often comes {after}: {times}"
+
+
+def _share_sentence(followed: "pd.Series", totals: "pd.Series", after: str) -> str:
+    """As ``23% of “pay” are followed by a failed call: 34 of 148``, of the step of which that is
+    known to be most: by the lower end of its interval, so that one of one is not the highest.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    lows, _ = proportion_confint(
+        followed.to_numpy(), totals[followed.index].to_numpy(), method="wilson"
+    )
+    before = followed.index[lows.argmax()]
+    n = int(followed[before])
+    total = int(totals[before])
+    return f"{n / total:.0%} of {quoted(before)} are followed by {after}: {n:,} of {total:,}"
 
 
 def _n_steps(counts: "pd.DataFrame") -> int:
