@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from toolkit.evals import fit_topics
 from toolkit.evals.topics.copies import first_alike
 from toolkit.evals.topics.dull import names_in
+from toolkit.evals.topics.naming import named_topics
 from toolkit.traces import Step, Trace, read_traces
 
 pytestmark = pytest.mark.timeout(600)
@@ -94,7 +95,9 @@ def test_trials_of_one_case_count_as_one_text_and_the_map_says_how_many_they_are
     assert len(double.topics) == len(single.topics)
     assert double.topics["size"].sum() == 2 * len(traces)
     copies = 2 * len(traces) - len(double.fitted)
-    assert any(note.startswith(f"{copies} of 120 texts begin as") for note in double.warnings)
+    (note,) = [note for note in double.warnings if "begin as another one does" in note]
+    assert note.startswith(f"{copies} of 120 texts begin as")
+    assert note.endswith("and each copy is counted with the text that it copies")
     assert double.stability(1).mean > 0
 
 
@@ -130,3 +133,33 @@ def test_a_topic_of_questions_to_a_bank_is_named_by_words_of_more_than_one_of_th
         members = texts[found.labels == row.topic].str.lower()
         for word in row.words.split(", "):
             assert members.str.contains(word, regex=False).sum() >= 2
+
+
+def named(texts_of_topics):
+    """The topics of texts that are given topic by topic, each at a place of its own."""
+    texts = [text for texts in texts_of_topics for text in texts]
+    labels = np.repeat(range(len(texts_of_topics)), [len(texts) for texts in texts_of_topics])
+    return named_topics(texts, labels, np.eye(len(texts)), list(range(len(texts))))
+
+
+def test_greetings_and_words_that_are_about_as_common_in_all_topics_name_none():
+    found = named(
+        [
+            ["Hey, one more time: the brakes squeak", "Perfect. This time the brakes are loose"]
+            * 4,
+            ["Hallo, my refund is late this time", "Merci, a refund any time soon"] * 4,
+            ["Hey, each time the saddle slips", "Great, some other time mend the saddle"] * 4,
+        ]
+    )
+    words = set(", ".join(found["words"]).split(", "))
+    assert {"brakes", "refund", "saddle"} <= words
+    assert words.isdisjoint({"time", "hey", "hallo", "merci", "perfect", "great"})
+
+
+def test_the_sentence_of_a_topic_is_the_nearest_to_its_words_and_has_five_words_or_more():
+    brakes = ["Not even the brakes? The front brakes squeak on wet days. Mend brakes."] * 3
+    found = named([brakes, ["Where is my refund for the bike?"] * 3])
+    assert found["sentence"].tolist() == [
+        "The front brakes squeak on wet days.",
+        "Where is my refund for the bike?",
+    ]

@@ -58,7 +58,7 @@ def test_of_many_topics_the_largest_are_drawn_and_the_rest_counted(written):
     ax = plot_topics(TopicMap(whole.labels, many, (), 0.0, whole.texts, whole.vectors))
     assert len(ax.patches) == 6
     assert title_of(ax).startswith("15 topics")
-    assert "n = 6 texts · the 6 largest topics" in written(ax)
+    assert "n = 6 texts · shown: the 6 largest topics, with 12 of them" in written(ax)
 
 
 def test_delivery_names_each_fault_in_words_where_it_happened(written):

@@ -1,5 +1,6 @@
 """The names of topics: for each the words that tell it from the others, and a sentence of it."""
 
+import math
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,16 @@ EXAMPLES_SHOWN = 3
 SENTENCES_FROM = 10
 """How many of a topic's texts its sentence is sought in."""
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-SENTENCE_WORDS = range(4, 18)
+SENTENCE_WORDS = range(5, 18)
 """How many words a sentence has that tells something, and can be read at a glance."""
 HAS_DIGIT = re.compile(r"\d")
 FEWEST_TEXTS = 2
 """A word of fewer of a topic's texts tells of a text, not of the topic."""
+LEAST_SHARE = 0.15
+TIMES_OTHERS = 2.0
+"""A word that tells a topic from others is in such a share of its texts, and so many times as
+common there as in all others: ``time`` and ``hey`` are about as common everywhere.
+"""
 
 
 def named_topics(
@@ -34,12 +40,13 @@ def named_topics(
 
     names = names_in(texts)
     rows = []
-    for topic, words in enumerate(_topic_words(texts, labels, names)):
+    for topic, weights in enumerate(_topic_weights(texts, labels, names)):
         members = np.flatnonzero(labels == topic)
         nearest = _nearest_to_mean(members, vectors)
-        sentence, row = _telling_sentence(texts, nearest[:SENTENCES_FROM], words, names)
+        sentence, row = _telling_sentence(texts, nearest[:SENTENCES_FROM], weights, names)
         others = [other for other in nearest if other != row]
         examples = tuple(ids[example] for example in [row, *others][:EXAMPLES_SHOWN])
+        words = ", ".join(list(weights)[:WORDS_SHOWN])
         rows.append((topic, len(members), words, examples, sentence))
     return pd.DataFrame(rows, columns=["topic", "size", "words", "examples", "sentence"])
 
@@ -52,20 +59,20 @@ def _nearest_to_mean(members: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _telling_sentence(
-    texts: list[str], rows: np.ndarray, words: str, names: set[str]
+    texts: list[str], rows: np.ndarray, weights: dict[str, float], names: set[str]
 ) -> tuple[str, int]:
-    """The first sentence that has most of `words`, and the row of its text; where there is one, of
-    a fair length, and without a number or a name.
+    """The sentence that is nearest to the topic's words (the cosine), and the row of its text;
+    where there is one, of a fair length, and without a number or a name.
     """
-    topic_words = set(words.split(", "))
 
-    def telling(candidate: tuple[str, int]) -> tuple[bool, bool, bool, int]:
+    def telling(candidate: tuple[str, int]) -> tuple[bool, bool, bool, float]:
         sentence, _ = candidate
         spoken = set(re.findall(TOKEN, sentence.lower()))
-        n_shared = len(spoken & topic_words)
+        weight = sum(weights.get(word, 0.0) for word in spoken)
+        nearness = weight / math.sqrt(max(1, len(spoken)))
         is_fair = len(sentence.split()) in SENTENCE_WORDS
         is_plain = HAS_DIGIT.search(sentence) is None and spoken.isdisjoint(names)
-        return n_shared > 0, is_fair, is_plain, n_shared
+        return nearness > 0, is_fair, is_plain, nearness
 
     return max(_sentences(texts, rows), key=telling)
 
@@ -78,11 +85,13 @@ def _sentences(texts: list[str], rows: np.ndarray) -> Iterator[tuple[str, int]]:
                 yield sentence, row
 
 
-def _topic_words(texts: list[str], labels: np.ndarray, names: set[str]) -> list[str]:
-    """For each topic the words that tell it from the others (c-TF-IDF).
+def _topic_weights(texts: list[str], labels: np.ndarray, names: set[str]) -> list[dict[str, float]]:
+    """For each topic the words that tell it from the others, and how well (c-TF-IDF), the best
+    first.
 
-    A topic is named by words of two texts or more that are not dull; where it has none, by those of
-    one text, or by dull ones; never by what has a digit in it, as the number of a booking.
+    A topic is named by words that are not dull and much more common in its texts than in others;
+    where it has none, by words of two texts, of one text, or by dull ones; never by what has a
+    digit in it, as the number of a booking.
     """
     from bertopic.vectorizers import ClassTfidfTransformer
     from scipy import sparse
@@ -101,13 +110,27 @@ def _topic_words(texts: list[str], labels: np.ndarray, names: set[str]) -> list[
     vocabulary = vectorizer.get_feature_names_out()
     has_digit = [HAS_DIGIT.search(word) is not None for word in vocabulary]
     weights[:, has_digit] = 0
-    is_dull = dull_words(vocabulary, counts.toarray(), names)
-    is_shared = n_texts >= FEWEST_TEXTS
-    topic_words = []
+    telling = np.where(dull_words(vocabulary, counts.toarray(), names), 0, weights)
+    shared = np.where(n_texts >= FEWEST_TEXTS, telling, 0)
+    distinct = np.where(_are_distinct(n_texts, members.sum(axis=1)), shared, 0)
+    weights_of_topics = []
     for topic in topics:
-        telling = np.where(is_dull[topic], 0, weights[topic])
-        shared = np.where(is_shared[topic], telling, 0)
-        ranks = next((ranks for ranks in (shared, telling) if ranks.any()), weights[topic])
-        best = np.argsort(-ranks, kind="stable")[:WORDS_SHOWN]
-        topic_words.append(", ".join(vocabulary[best[ranks[best] > 0]]))
-    return topic_words
+        ranks = weights[topic]
+        for stricter in (telling, shared, distinct):
+            if stricter[topic].any():
+                ranks = stricter[topic]
+        best = np.argsort(-ranks, kind="stable")[: np.count_nonzero(ranks)]
+        weights_of_topics.append(dict(zip(vocabulary[best], ranks[best], strict=True)))
+    return weights_of_topics
+
+
+def _are_distinct(n_texts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Which words many texts of a topic have, and few of the others: ``(n_topics, n_words) bool``.
+
+    `n_texts` says how many texts of each topic have each word, `sizes` how many texts it has.
+    """
+    shares = n_texts / sizes[:, None]
+    n_others = np.maximum(1, sizes.sum() - sizes)
+    shares_of_others = (n_texts.sum(axis=0) - n_texts) / n_others[:, None]
+    is_distinct: np.ndarray = shares >= np.maximum(LEAST_SHARE, TIMES_OTHERS * shares_of_others)
+    return is_distinct

@@ -199,7 +199,8 @@ def _text_of(item: Any) -> str:
 def _about_copies(n_copies: int, n_texts: int) -> str:
     n_distinct = n_texts - n_copies
     rest = f"topics are sought among the other {n_distinct:,}"
-    return f"{n_copies:,} of {n_texts:,} texts begin as another one does: {rest}"
+    copies = "each copy is counted with the text that it copies"
+    return f"{n_copies:,} of {n_texts:,} texts begin as another one does: {rest}, and {copies}"
 
 
 def _notes(

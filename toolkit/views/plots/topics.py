@@ -66,7 +66,7 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     n_items = len(topic_map.labels)
     about = f"n = {quantity(n_items, noun)}"
     if n_topics > n_shown:
-        about += f" · the {n_shown} largest topics"
+        about += f" · shown: the {n_shown} largest topics, with {sizes.sum():,} of them"
     about += f" · bars: {noun}s in a topic (a list to read, not a rate)"
     return write_heading(ax, title, [about, *notes], simulated)
 

@@ -145,7 +145,7 @@ def _share_sentence(followed: "pd.Series", totals: "pd.Series", after: str) -> s
     from statsmodels.stats.proportion import proportion_confint
 
     lows, _ = proportion_confint(
-        followed.to_numpy(), totals[followed.index].to_numpy(), method="wilson"
+        followed.to_numpy(), totals[followed.index].to_numpy(), method="beta"
     )
     before = followed.index[lows.argmax()]
     n = int(followed[before])
