@@ -352,7 +352,7 @@ def test_a_line_of_a_heading_breaks_at_a_dot_and_never_ends_in_one(width):
         "good ones that pass: TPR 0.91 (0.85 to 0.95)",
         "failures found: TNR 0.80 (0.5 to 0.9)",
     ]
-    parts.append("a rate that is wanted is dotted")
+    parts.append("dotted: the rate that is wanted of a judge that may stand in for people")
     with figures_of_width(WIDTHS[width]):
         ax = write_heading(new_axes(100), "What is seen here", [" · ".join(parts)])
     lines = [text.get_text() for text in ax.texts]

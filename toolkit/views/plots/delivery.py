@@ -104,10 +104,11 @@ def _about_what_is_late(runs: "pd.DataFrame", end_s: float) -> list[str]:
     """
     lines = []
     anew_s = []
-    seen_s = []
     for run in runs.itertuples():
         anew_s += _said_anew(run)
-        seen_s += _seen(run.token_times_s)
+    seen_s = []
+    for times_s in runs["token_times_s"]:
+        seen_s += _seen(times_s)
     if anew_s:
         tick = " (brown, half a tick)" if min(anew_s) <= end_s else ""
         lines.append(f"anew{tick}: from a model that was called and paid again")

@@ -72,7 +72,7 @@ def plot_failing_steps(
     draw_cells(ax, counts, names, [""] * PARTS)
     edges = range(PARTS + 1)
     ax.set_xticks([edge - 0.5 for edge in edges], [f"{100 * edge // PARTS}" for edge in edges])
-    write_label(ax, "position of the failing step, in % of the trace")
+    write_label(ax, "where it fails, in % of the trace")
     return write_heading(ax, title, about, simulated)
 
 

@@ -131,11 +131,11 @@ def transitions_sentence(counts: "pd.DataFrame") -> str:
     often = repeats[repeats >= OFTEN * totals]
     if len(often):
         return _share_sentence(often, totals, "another")
-    row, column = np.unravel_index(pairs.to_numpy().argmax(), pairs.shape)
+    row, column = divmod(int(pairs.to_numpy().argmax()), len(kinds))
     before = quoted(kinds[row])
     after = quoted(kinds[column])
-    times = f"{pairs.iloc[row, column]:,} of {totals.iloc[row]:,} times"
-    return f"After {before} most often comes {after}: {times}"
+    n = int(pairs.to_numpy()[row, column])
+    return f"After {before} most often comes {after}: {n:,} of {int(totals.iloc[row]):,} times"
 
 
 def _share_sentence(followed: "pd.Series", totals: "pd.Series", after: str) -> str:
