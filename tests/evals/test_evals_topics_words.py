@@ -156,7 +156,7 @@ def test_greetings_and_words_that_are_about_as_common_in_all_topics_name_none():
     assert words.isdisjoint({"time", "hey", "hallo", "merci", "perfect", "great"})
 
 
-def test_the_sentence_of_a_topic_is_the_nearest_to_its_words_and_has_five_words_or_more():
+def test_the_sentence_of_a_topic_is_the_one_that_tells_most_of_it_and_has_five_words_or_more():
     brakes = ["Not even the brakes? The front brakes squeak on wet days. Mend brakes."] * 3
     found = named([brakes, ["Where is my refund for the bike?"] * 3])
     assert found["sentence"].tolist() == [

@@ -274,7 +274,7 @@ def test_of_two_corrections_the_title_names_that_which_suits_how_labels_were_dra
         ("at random", "ppi", "drawn at random"),
         ("picked", "rogan-gladen", "picked"),
     ):
-        title = title_of(plot_corrected(rates, labels_drawn=drawn))
+        title = title_of(plot_corrected(rates, drawn=drawn))
         value = rates[method].value
         assert title.endswith(f"it is {value:.2f}, as labels were {words}")
 

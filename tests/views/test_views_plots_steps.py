@@ -82,6 +82,22 @@ def test_the_title_of_transitions_names_the_step_whose_calls_are_known_to_fail_m
     assert title_of(ax) == "23% of “change” are followed by a failed call: 9 of 39"
 
 
+def test_the_pair_that_the_title_of_transitions_names_is_in_the_table_however_rare_it_is():
+    steps = []
+    for number in range(40):
+        name = f"tool {number % 10}"
+        steps.append(Step(f"c{number}", "tool.call", "assistant", name, data={"name": name}))
+    steps.append(Step("c", "tool.call", "assistant", "rare", data={"name": "rare"}))
+    steps.append(Step("r", "tool.result", "rare", "No.", data={"error": "No."}))
+    ax = plot_transitions([Trace("t", steps)])
+    assert title_of(ax).startswith("100% of “rare” are followed by a failed call")
+    rows = [label.get_text().rsplit("  ", 1)[0] for label in ax.get_yticklabels()]
+    columns = [label.get_text() for label in ax.get_xticklabels()]
+    assert rows[-2:] == ["rare", "a failed call"]
+    assert columns[-4:] == ["rare", "a failed call", "other", "(end)"]
+    assert len(rows) == 9
+
+
 def test_what_the_rows_and_the_columns_of_transitions_are_is_written_beside_them():
     ax = plot_transitions([walk("a", "look", "transfer_to_human_agents", "look")])
     ax.figure.draw_without_rendering()

@@ -10,13 +10,15 @@ TOKEN = r"\b\w[\w'’-]+\b|\S"
 WORD_OR_SIGN = re.compile(r"\n|" + TOKEN)
 SENTENCE_ENDS = frozenset('.!?:;\n"“”„()')
 LEAST_LETTERS = 3
-COURTESIES = frozenset(
+SAYS_NOTHING = frozenset(
+    "time bit lot thing things stuff way anything something half day days hour hours goodness bah "
     "hello hey hiya dear please thank thanks thankyou sorry okay yes yeah yep sure perfect great "
     "awesome lovely cheers bye goodbye hallo moin servus bitte danke tschüss perfekt bonjour "
     "salut merci parfait coucou hola gracias vale perfecto adiós ciao grazie prego salve olá "
-    "obrigado obrigada hej tack dag bedankt dank".split()
+    "obrigado obrigada hej tack dag bedankt dank ace bonsoir buenos buenas boa guten tag "
+    "oui".split()
 )
-"""Greetings, thanks and assents, which no list of stop words has whole: they name no topic."""
+"""Vague words, greetings, thanks and assents, which no list of stop words has whole."""
 NAME_SHARE = 0.9
 """A word is a name where so many of its places within sentences begin with a capital."""
 MOST_CAPITALS = 0.3
@@ -31,7 +33,7 @@ def dull_words(vocabulary: np.ndarray, counts: np.ndarray, names: set[str]) -> n
     is_dull = []
     for word in vocabulary:
         has_sign = not word.replace("-", "").isalpha()
-        says_nothing = word in names or word in COURTESIES
+        says_nothing = word in names or word in SAYS_NOTHING
         is_dull.append(len(word) < LEAST_LETTERS or has_sign or says_nothing)
     return np.asarray(common_words(vocabulary, counts) | np.array(is_dull))
 

@@ -1,6 +1,5 @@
 """The names of topics: for each the words that tell it from the others, and a sentence of it."""
 
-import math
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -61,18 +60,17 @@ def _nearest_to_mean(members: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 def _telling_sentence(
     texts: list[str], rows: np.ndarray, weights: dict[str, float], names: set[str]
 ) -> tuple[str, int]:
-    """The sentence that is nearest to the topic's words (the cosine), and the row of its text;
-    where there is one, of a fair length, and without a number or a name.
+    """The sentence whose words tell most of the topic, and the row of its text; where there is one,
+    of a fair length, and without a number or a name.
     """
 
     def telling(candidate: tuple[str, int]) -> tuple[bool, bool, bool, float]:
         sentence, _ = candidate
         spoken = set(re.findall(TOKEN, sentence.lower()))
         weight = sum(weights.get(word, 0.0) for word in spoken)
-        nearness = weight / math.sqrt(max(1, len(spoken)))
         is_fair = len(sentence.split()) in SENTENCE_WORDS
         is_plain = HAS_DIGIT.search(sentence) is None and spoken.isdisjoint(names)
-        return nearness > 0, is_fair, is_plain, nearness
+        return weight > 0, is_fair, is_plain, weight
 
     return max(_sentences(texts, rows), key=telling)
 

@@ -47,12 +47,12 @@ def plot_corrected(
     ax: "Axes | None" = None,
     truth: float | None = None,
     truth_name: str = "known",
-    labels_drawn: LabelsDrawn | None = None,
+    drawn: LabelsDrawn | None = None,
 ) -> "Axes":
     """What is left of the judge's rate when its errors are taken out? Raw and corrected, each with
     its interval; a dotted line at the `truth`, where that is known.
 
-    With `labels_drawn`, how the labelled items were chosen, the title names the correction that
+    With `drawn`, how the labelled items were chosen, the title names the correction that
     suits them; without, all of them.
     """
     rows = []
@@ -61,7 +61,7 @@ def plot_corrected(
         if own not in rows:
             rows.append(own)
         rows.append(_corrected_row(name, estimate))
-    title = corrected_sentence(estimates, labels_drawn)
+    title = corrected_sentence(estimates, drawn)
     label = _rate_name(estimates.values())
     simulated = any(estimate.simulated for estimate in estimates.values())
     ax = plot_rows(rows, label, ax, simulated, title, _about(estimates.values()))
@@ -202,9 +202,7 @@ def _draw_corrected_width(ax: "Axes", alignment: Alignment, judged: int) -> None
     line.set(marker="^", markevery=(5, 10), label=f"corrected rate of {judged:,} judged")
 
 
-def corrected_sentence(
-    estimates: Mapping[Any, Estimate], labels_drawn: LabelsDrawn | None = None
-) -> str:
+def corrected_sentence(estimates: Mapping[Any, Estimate], drawn: LabelsDrawn | None = None) -> str:
     """What the judge's own rate becomes."""
     if not estimates:
         return "Nothing to show: no rate is given"
@@ -214,7 +212,7 @@ def corrected_sentence(
             known[name] = estimate
     if not known:
         return "No rate can be corrected"
-    corrected = _values(known, labels_drawn)
+    corrected = _values(known, drawn)
     first, *_ = known.values()
     if first.raw is None:
         return f"The rate is {corrected}, from labels alone"
@@ -222,15 +220,15 @@ def corrected_sentence(
     return f"{rate}; corrected for its errors it is {corrected}"
 
 
-def _values(known: Mapping[Any, Estimate], labels_drawn: LabelsDrawn | None) -> str:
+def _values(known: Mapping[Any, Estimate], drawn: LabelsDrawn | None) -> str:
     """As ``0.77 (rogan-gladen) or 0.60 (ppi)``, or a single one without its name; of two methods
     the one that suits how labels were drawn, or that they decide.
     """
     methods = {estimate.method for estimate in known.values()}
-    if labels_drawn and METHOD_FOR[labels_drawn] in methods and len(methods) > 1:
-        method = METHOD_FOR[labels_drawn]
+    if drawn and METHOD_FOR[drawn] in methods and len(methods) > 1:
+        method = METHOD_FOR[drawn]
         fitting = {name: one for name, one in known.items() if one.method == method}
-        how = "drawn at random" if labels_drawn == "at random" else "picked"
+        how = "drawn at random" if drawn == "at random" else "picked"
         return f"{_values(fitting, None)}, as labels were {how}"
     values = []
     for name, estimate in known.items():

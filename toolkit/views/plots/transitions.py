@@ -58,7 +58,7 @@ def plot_transitions(traces: Iterable[Trace], ax: "Axes | None" = None) -> "Axes
     title = transitions_sentence(counts)
     n_shown = NARROW_SHOWN if is_narrow() else SHOWN
     about = _about(counts, len(listed), n_shown)
-    shown = _commonest(counts, n_shown)
+    shown = _commonest(_in_order(counts, n_shown), n_shown)
     columns = [row_name(column, COUNT_CHARS) for column in shown.columns]
     names_height = SMALL_CHAR * max(map(len, columns))
     ax = ax or new_axes(CELL_HEIGHT * len(shown) + names_height + LABEL_HEIGHT)
@@ -88,7 +88,7 @@ def _about(counts: "pd.DataFrame", n_traces: int, n_shown: int) -> list[str]:
 
 
 def _commonest(counts: "pd.DataFrame", n_shown: int) -> "pd.DataFrame":
-    """The counts of the most frequent steps: their rows after that of the start, and their columns
+    """The counts of the first steps: their rows after that of the start, and their columns
     before those of all others and of the end.
     """
     *kinds, end = counts.columns
@@ -113,44 +113,62 @@ def _percent(counts: np.ndarray) -> np.ndarray:
 
 
 def transitions_sentence(counts: "pd.DataFrame") -> str:
-    """After what a call fails most often; else what often follows itself; else the pair of steps
-    that is there most often.
-    """
+    """How often the pair comes that tells most."""
     if not _n_steps(counts):
         return "Nothing to show: no trace has a step"
+    pair = telling_pair(counts)
+    if pair is None:
+        return "No step follows another: each trace has one"
+    before, after = pair
+    n = int(counts.loc[[before], after].sum())
+    total = int(counts.loc[[before]].to_numpy().sum())
+    if after not in (FAILED, before):
+        return f"After {quoted(before)} most often comes {quoted(after)}: {n:,} of {total:,} times"
+    what = "a failed call" if after == FAILED else "another"
+    return f"{n / total:.0%} of {quoted(before)} are followed by {what}: {n:,} of {total:,}"
+
+
+def telling_pair(counts: "pd.DataFrame") -> tuple[str, str] | None:
+    """The step after which a call fails most often, and the failed call; else what often follows
+    itself, twice; else the pair that is there most often. None where no step follows another.
+    """
     kinds = counts.index[1:]
     pairs = counts.loc[kinds, kinds]
     if not pairs.to_numpy().any():
-        return "No step follows another: each trace has one"
+        return None
     totals = counts.loc[kinds].sum(axis=1)
     others = kinds.drop(FAILED, errors="ignore")
     if FAILED in kinds and pairs.loc[others, FAILED].any():
-        return _share_sentence(pairs.loc[others, FAILED], totals, "a failed call")
+        return _surest(pairs.loc[others, FAILED], totals), FAILED
     repeats = totals.copy()
     repeats[:] = np.diag(pairs)
     often = repeats[repeats >= OFTEN * totals]
     if len(often):
-        return _share_sentence(often, totals, "another")
+        before = _surest(often, totals)
+        return before, before
     row, column = divmod(int(pairs.to_numpy().argmax()), len(kinds))
-    before = quoted(kinds[row])
-    after = quoted(kinds[column])
-    n = int(pairs.to_numpy()[row, column])
-    return f"After {before} most often comes {after}: {n:,} of {int(totals.iloc[row]):,} times"
+    return str(kinds[row]), str(kinds[column])
 
 
-def _share_sentence(followed: "pd.Series", totals: "pd.Series", after: str) -> str:
-    """As ``23% of “pay” are followed by a failed call: 34 of 148``, of the step of which that is
-    known to be most: by the lower end of its interval, so that one of one is not the highest.
+def _surest(followed: "pd.Series", totals: "pd.Series") -> str:
+    """The step of which the share is known to be highest: by the lower end of its interval, so that
+    it is not one of one.
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    lows, _ = proportion_confint(
-        followed.to_numpy(), totals[followed.index].to_numpy(), method="beta"
-    )
-    before = followed.index[lows.argmax()]
-    n = int(followed[before])
-    total = int(totals[before])
-    return f"{n / total:.0%} of {quoted(before)} are followed by {after}: {n:,} of {total:,}"
+    totals_of_followed = totals[followed.index].to_numpy()
+    lows, _ = proportion_confint(followed.to_numpy(), totals_of_followed, method="beta")
+    return str(followed.index[lows.argmax()])
+
+
+def _in_order(counts: "pd.DataFrame", n_shown: int) -> "pd.DataFrame":
+    """The counts with the pair that the title names among those that are shown."""
+    kinds = list(counts.index[1:])
+    pair = telling_pair(counts) or ()
+    others = [kind for kind in kinds if kind not in pair]
+    shown = {*pair, *others[: n_shown - len(set(pair))]}
+    ordered = sorted(kinds, key=lambda kind: kind not in shown)
+    return counts.loc[[counts.index[0], *ordered], [*ordered, counts.columns[-1]]]
 
 
 def _n_steps(counts: "pd.DataFrame") -> int:
