@@ -192,7 +192,7 @@ async def test_an_experiment_is_watched_paused_resumed_and_stopped_on_a_phone(
         assert await unreadable(phone) == []
         await phone.screenshot(path=pictures / f"experiment-page-running-{scheme}.png")
         await phone.get_by_role("button", name="Pause").tap()
-        await expect(phone.get_by_text("user asked: pause · heard")).to_be_visible()
+        await expect(phone.get_by_text("user on the phone asked: pause · heard")).to_be_visible()
         for _ in range(4):
             gate.release()
         await expect(stands).to_have_text(
