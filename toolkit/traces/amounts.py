@@ -1,6 +1,7 @@
 """Amounts as a person writes them: counts, tokens, dollars, seconds and moments."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 FEW_S = 9.95
 """A duration of fewer seconds has a tenth of one."""
@@ -35,11 +36,12 @@ def thousands(n: int) -> str:
 def dollars(cost_usd: float) -> str:
     """An amount of money, with two digits that say something.
 
-    >>> dollars(1.5), dollars(0.0042), dollars(0)
-    ('$1.50', '$0.0042', '$0.00')
+    >>> dollars(1.5), dollars(0.0042), dollars(0.000019), dollars(0)
+    ('$1.50', '$0.0042', '$0.000019', '$0.00')
     """
     if 0 < abs(cost_usd) < 0.01:
-        return f"${cost_usd:.2g}"
+        rounded = Decimal(f"{cost_usd:.2g}")
+        return f"${rounded:f}"
     return f"${cost_usd:,.2f}"
 
 
