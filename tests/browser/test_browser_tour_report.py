@@ -87,8 +87,9 @@ def test_the_report_begins_with_three_results_and_folds_what_is_technical(tour):
 def test_the_report_names_its_three_questions_first_and_ends_with_what_next(tour):
     lead = tour.page.split('class="lead">')[1]
     assert lead.startswith("Three questions to an agent: does it arrive, is it good, and does it")
-    headings = re.findall("<h2>([^<]+)</h2>", tour.page)
-    assert headings[-2:] == ["A trace, as it fell out of its session", "What next?"]
+    headings = re.findall("<h2>([^<]+)</h2>", tour.page)  # the trace has some of its own
+    assert headings[-1] == "What next?"
+    assert "A trace, as it fell out of its session" in headings[:-1]
     assert "Simulated: the customers and the agent" in tour.page
     assert "Real: the Anthropic SDK" in tour.page
 
