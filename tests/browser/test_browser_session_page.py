@@ -336,6 +336,7 @@ async def test_a_message_that_waits_stands_below_the_running_answer_until_its_ow
         await expect(words).to_have_text(in_turn)
         await expect(early.locator(".call")).to_contain_text(["n: 1"])
         await expect(early.locator(".call .badge")).to_have_text("failed")
+        assert await unreadable(early) == []
         await expect(early.locator("article").last).to_contain_text("third")
         await run.finish()
         await expect(words).to_have_text(in_turn)

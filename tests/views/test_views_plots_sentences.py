@@ -230,7 +230,7 @@ def test_the_title_of_critiques_says_whether_long_ones_are_right_more_often():
     for right, title in (
         (
             [1],
-            "Nothing to compare: all critiques are about as long; 100% of the verdicts are right",
+            "Little to compare: most critiques are about equally long; 100% of the verdicts are right",
         ),
         ([1] * 40, "Verdicts are right as often whatever the length of the critique: 100%"),
         ([0] * 60 + [1] * 20, "Long critiques are right more often than short ones: 100%, 0%"),
@@ -258,7 +258,9 @@ def test_critiques_that_hardly_differ_in_length_are_one_row_and_not_compared(wri
             verdict = "fail" if at % 3 == 2 else "pass"
             verdicts.append(Verdict(f"t{at}", verdict, critique, "", "live", "abcd"))
         ax = plot_critiques(align(labels, verdicts))
-        assert title_of(ax).startswith("Nothing to compare: all critiques are about as long; 67%")
+        assert title_of(ax).startswith(
+            "Little to compare: most critiques are about equally long; 67%"
+        )
         assert {name, "n = 30"} <= set(written(ax).split("\n"))
         assert "less that with" not in written(ax)
 

@@ -66,7 +66,7 @@ def test_failed_calls_are_one_kind_of_step_whatever_their_errors_say(written):
             Step(f"r{number}", "tool.result", "find", f"No room on {at}", data={"error": at})
         )
     ax = plot_transitions([Trace("t", steps)])
-    assert title_of(ax) == "100% of “find” are followed by a failed call: 20 of 20"
+    assert title_of(ax) == "100% of “find” fail at once: 20 of 20"
     assert "other" not in written(ax)
 
 
@@ -79,7 +79,7 @@ def test_the_title_of_transitions_names_the_step_whose_calls_are_known_to_fail_m
         if number % 4 == 0:
             steps.append(Step(f"r{number}", "tool.result", name, "No.", data={"error": "No."}))
     ax = plot_transitions([Trace("t", steps)])
-    assert title_of(ax) == "23% of “change” are followed by a failed call: 9 of 39"
+    assert title_of(ax) == "23% of “change” fail at once: 9 of 39"
 
 
 def test_the_pair_that_the_title_of_transitions_names_is_in_the_table_however_rare_it_is():
@@ -90,7 +90,7 @@ def test_the_pair_that_the_title_of_transitions_names_is_in_the_table_however_ra
     steps.append(Step("c", "tool.call", "assistant", "rare", data={"name": "rare"}))
     steps.append(Step("r", "tool.result", "rare", "No.", data={"error": "No."}))
     ax = plot_transitions([Trace("t", steps)])
-    assert title_of(ax).startswith("100% of “rare” are followed by a failed call")
+    assert title_of(ax).startswith("100% of “rare” fail at once")
     rows = [label.get_text().rsplit("  ", 1)[0] for label in ax.get_yticklabels()]
     columns = [label.get_text() for label in ax.get_xticklabels()]
     assert rows[-2:] == ["rare", "a failed call"]

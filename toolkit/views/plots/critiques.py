@@ -105,7 +105,7 @@ def critiques_sentence(length_bins: Sequence[LengthBin]) -> str:
     long = length_bins[-1]
     if len(length_bins) == 1:
         share = f"{short.share:.0%} of the verdicts are right"
-        return f"Nothing to compare: all critiques are about as long; {share}"
+        return f"Little to compare: most critiques are about equally long; {share}"
     if short.share == long.share:
         return f"Verdicts are right as often whatever the length of the critique: {short.share:.0%}"
     direction = "more" if long.share > short.share else "less"

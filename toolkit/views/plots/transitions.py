@@ -124,8 +124,8 @@ def transitions_sentence(counts: "pd.DataFrame") -> str:
     total = int(counts.loc[[before]].to_numpy().sum())
     if after not in (FAILED, before):
         return f"After {quoted(before)} most often comes {quoted(after)}: {n:,} of {total:,} times"
-    what = "a failed call" if after == FAILED else "another"
-    return f"{n / total:.0%} of {quoted(before)} are followed by {what}: {n:,} of {total:,}"
+    what = "fail at once" if after == FAILED else "are followed by another"
+    return f"{n / total:.0%} of {quoted(before)} {what}: {n:,} of {total:,}"
 
 
 def telling_pair(counts: "pd.DataFrame") -> tuple[str, str] | None:
