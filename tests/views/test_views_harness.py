@@ -159,3 +159,22 @@ async def test_the_contract_of_an_earlier_sprint_is_a_key_away():
         assert panel.contract.before.disabled
         panel.key_layer.press({"act": "next"})
         assert "Claim 2." in shown(panel.contract)
+
+
+async def test_a_refresh_that_fails_is_said_and_is_not_the_last():
+    shown = []
+
+    class Fragile(HarnessPanel):
+        def refresh(self):
+            super().refresh()
+            shown.append(None)
+            if len(shown) == 2:
+                raise ValueError("no <lane>")
+
+    panel = Fragile(Session(MemoryLog(), "build"), by="ada")
+    try:
+        await until(lambda: "no &lt;lane&gt;" in panel.note.value)
+        n_shown = len(shown)
+        await until(lambda: len(shown) > n_shown)
+    finally:
+        await panel.aclose()

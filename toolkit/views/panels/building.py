@@ -1,9 +1,10 @@
 """Building: where a build stands, as HTML: its head, its cost, its lanes and its criteria."""
 
 from toolkit import render
-from toolkit.harness.watching import Cell, HarnessStatus, Lane, Line, Request, TurnStatus
+from toolkit.harness.watching import Cell, HarnessStatus, Lane, Line, TurnStatus
 from toolkit.traces.amounts import dollars
 from toolkit.traces.outcome import OUTCOME_WORDS
+from toolkit.views.panels.asked import asked_html, asked_line
 from toolkit.views.words import quantity
 
 __all__ = ["MARKS", "cost_html", "head_html", "lane_html", "line_html", "requests_html"]
@@ -177,15 +178,7 @@ def _clipped(words: str) -> str:
 
 def requests_html(status: HarnessStatus) -> render.Html:
     """What people asked of the build, the newest first, and whether it was heard."""
-    lines = [_request(request) for request in status.requests[-SHOWN_REQUESTS:]]
-    if not lines:
-        return render.fragment()
-    lines.reverse()
-    return render.block(render.tag("ul", *lines, class_="asked", role="status"))
-
-
-def _request(request: Request) -> render.Html:
-    if request.heard:
-        return render.tag("li", f"✓ {request}", class_="heard")
-    mark = "✗" if request.unused else "…"
-    return render.tag("li", f"{mark} {request}", class_="soft")
+    lines = []
+    for request in status.requests[-SHOWN_REQUESTS:]:
+        lines.append(asked_line(str(request), request.heard, bool(request.unused)))
+    return asked_html(lines)

@@ -2,21 +2,18 @@
 notebook. The session that it is kept on tells all; what is asked is an event on it.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
 
 from ipywidgets import HTML, Box, VBox
 
 from toolkit import render
 from toolkit.evals.experiments.status import ExperimentStatus
 from toolkit.evals.experiments.watching import WatchedExperiment
-from toolkit.sessions import CursorLost, LogUnavailable, Session
-from toolkit.sessions.log import LogClosed
+from toolkit.sessions import Session
 from toolkit.views.panels.failures import FailureList
 from toolkit.views.panels.keys import Keys, Press
+from toolkit.views.panels.live import AT_LEAST_EACH_S, SHARE, LivePanel
 from toolkit.views.panels.look import in_family
 from toolkit.views.panels.page import button
 from toolkit.views.panels.panel import user_name
@@ -25,12 +22,7 @@ from toolkit.views.panels.stopping import StopQuestion
 
 __all__ = ["ExperimentPanel"]
 
-REFRESH_S = 0.2
 PLOT_EACH_S = 1.0
-SHARE = 0.05
-"""Of the time that drawing may take: trials may run on the same loop. See `AT_LEAST_EACH_S`."""
-AT_LEAST_EACH_S = 5.0
-AGAIN_S = 1.0
 KEYS = {"pause": "P", "stop": "S", "fewer": "-", "more": "+", "read": "F", "shut": "C"}
 HELP = {
     "P": "pause: no trial begins; or resume",
@@ -42,7 +34,7 @@ HELP = {
 }
 
 
-class ExperimentPanel(VBox):  # type: ignore[misc]
+class ExperimentPanel(LivePanel[WatchedExperiment]):
     """Watch and control the experiment that is kept on `store`, wherever it runs.
 
     `close` lets go of it, `aclose` waits until the panel's tasks are gone.
@@ -77,12 +69,10 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
     def __init__(
         self, store: Session, by: str | None = None, clock: Callable[[], float] = time.time
     ):
+        super().__init__(store, WatchedExperiment, "quiet")
         self.store = store
         self.by = user_name(by)
         self._clock = clock
-        self._watched = WatchedExperiment()
-        self._drawn = -1
-        """The cursor of what is drawn."""
         self._plotted = (0, 0)
         """How many results the plot shows, of how many planned."""
         self._plot_due_s = 0.0
@@ -90,10 +80,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         """How many trials at once were asked for, as long as that is not heard."""
         self.status: ExperimentStatus = self._watched.status()
         """What the experiment's state is now."""
-        self._doing: set[asyncio.Task[Any]] = set()
-        self._tasks: list[asyncio.Task[None]] = []
         self._make_widgets()
-        super().__init__()
         caps = dict(KEYS)
         self.key_layer = Keys(self, self._press, caps, help=HELP)
         left = VBox([self.tiles, self.plot]).add_class("fieldbook-figures")
@@ -109,15 +96,13 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
             self.key_layer,
         ]
         self.add_class("fieldbook-experiment")
-        self.refresh()
-        self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._draw())]
+        self.begin()
 
     def _make_widgets(self) -> None:
         self.head = HTML()
         self.tiles = HTML()
         self.plot = HTML()
         self.asked = HTML()
-        self.note = HTML()
         self.failures = FailureList(self._turn_to_trace)
         self.pause = button("Pause", "pause", "Begin no trial for now", self._pause, "P")
         self.stop = button("Stop", "stop", "Begin no more trials", self._ask_once, "S")
@@ -149,7 +134,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
     def _pause(self) -> None:
         if not self.pause.disabled:
             words = "resume" if self.status.phase == "paused" else "pause"
-            self._do(self.store.steer(words, actor=self.by))
+            self.do(self.store.steer(words, actor=self.by))
 
     def _tune(self, by: int) -> None:
         before = self._wanted or self.status.concurrency
@@ -157,67 +142,23 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
             return
         self._wanted = int(before) + by
         self._show_concurrency()
-        self._do(self.store.steer(f"concurrency {self._wanted}", actor=self.by))
+        self.do(self.store.steer(f"concurrency {self._wanted}", actor=self.by))
 
     def _ask_once(self) -> None:
         if not self.stop.disabled:
             self.question.ask(self.status.n_running)
 
     def _stop(self) -> None:
-        self._do(self.store.steer("stop", actor=self.by))
+        self.do(self.store.steer("stop", actor=self.by))
 
     def _cancel(self) -> None:
-        self._do(self.store.cancel(actor=self.by))
+        self.do(self.store.cancel(actor=self.by))
 
     def _turn_to_trace(self, is_open: bool) -> None:
         """A trace takes the place of the plot and of the failures while it is open."""
         self._columns.layout.display = "none" if is_open else None
 
-    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run `work` on the kernel's loop; what it raises is shown until the next act."""
-        self._say("")
-        task = asyncio.ensure_future(work)
-        self._doing.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._doing.discard(task)
-        if not task.cancelled() and task.exception():
-            self._say(str(task.exception()) or type(task.exception()).__name__)
-
-    def _say(self, trouble: str) -> None:
-        look = "fieldbook-note problem"
-        self.note.value = render.tag("div", trouble, class_=look, role="alert") if trouble else ""
-
     # --- What the session tells.
-
-    async def _watch(self) -> None:
-        """Fold what is stored, and what comes; begin again where the session did."""
-        while True:
-            try:
-                async for event in self.store.read(self._watched.cursor, lane="quiet"):
-                    self._watched.apply(event)
-            except CursorLost:
-                self._watched = WatchedExperiment()
-            except LogClosed:
-                return
-            except LogUnavailable as error:
-                self._say(f"The session cannot be read for now: {error}")
-                await asyncio.sleep(AGAIN_S)
-                self._say("")
-
-    async def _draw(self) -> None:
-        """Show what is known, again and again; a refresh that fails is said, and not the last."""
-        while True:
-            began_s = time.monotonic()
-            try:
-                self.refresh()
-                took_s = time.monotonic() - began_s
-                self._show_plot()
-            except Exception as error:
-                took_s = time.monotonic() - began_s
-                self._say(f"Not all of this can be shown: {str(error) or type(error).__name__}")
-            await asyncio.sleep(min(max(REFRESH_S, took_s / SHARE), AT_LEAST_EACH_S))
 
     def refresh(self) -> None:
         """Show what is known by now, but for the plot."""
@@ -256,7 +197,7 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
             words += f", {self._wanted} asked for"
         self.concurrency.value = render.block(render.tag("span", words))
 
-    def _show_plot(self) -> None:
+    def show_plot(self) -> None:
         """Draw the rate as it grew; not more often than once a second."""
         counts = (len(self.status.results), self.status.planned)
         if counts == self._plotted or self._clock() < self._plot_due_s:
@@ -274,17 +215,3 @@ class ExperimentPanel(VBox):  # type: ignore[misc]
         self.plot.value = render.block(render.drawing(figure, sentence))
         took_s = time.monotonic() - began_s
         self._plot_due_s = self._clock() + min(max(PLOT_EACH_S, took_s / SHARE), AT_LEAST_EACH_S)
-
-    # --- The end.
-
-    def close(self) -> None:
-        """Take the panel away. Its tasks end as soon as the loop runs on."""
-        for task in self._tasks:
-            with suppress(RuntimeError):  # no loop runs any more, and nothing on it
-                task.cancel()
-        super().close()
-
-    async def aclose(self) -> None:
-        """Take the panel away, and wait until its tasks have ended."""
-        self.close()
-        await asyncio.wait([*self._tasks, *self._doing])

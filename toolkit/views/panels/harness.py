@@ -2,30 +2,26 @@
 The session tells all; what is asked is an event on it.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ipywidgets import HTML, Box, Text, VBox
+from ipywidgets import HTML, Box, Text
 
 from toolkit import render
 from toolkit.harness import Workspace
 from toolkit.harness.watching import HarnessStatus, WatchedBuild
-from toolkit.sessions import CursorLost, LogUnavailable, Session
-from toolkit.sessions.log import LogClosed
+from toolkit.sessions import Session
 from toolkit.views.panels.building import cost_html, head_html, lane_html, requests_html
 from toolkit.views.panels.contracts import ContractPages
 from toolkit.views.panels.keys import Keys, Press
+from toolkit.views.panels.live import LivePanel
 from toolkit.views.panels.look import in_family
 from toolkit.views.panels.page import button
 from toolkit.views.panels.panel import user_name
 
 __all__ = ["HarnessPanel"]
 
-REFRESH_S = 0.2
-AGAIN_S = 1.0
 KEYS = {
     "write": "W",
     "stop": "S",
@@ -49,7 +45,7 @@ HELP = {
 SURE = "Stop the build? A call that is under way is possibly billed; the same folder goes on."
 
 
-class HarnessPanel(VBox):  # type: ignore[misc]
+class HarnessPanel(LivePanel[WatchedBuild]):
     """Watch and control the build that a `Harness` runs on `session`, wherever it runs.
 
     `close` lets go of it, `aclose` waits until the panel's tasks are gone.
@@ -86,20 +82,15 @@ class HarnessPanel(VBox):  # type: ignore[misc]
         workspace: Workspace | str | Path | None = None,
         by: str | None = None,
     ):
+        super().__init__(session, WatchedBuild, "log")
         self.session = session
         self.by = user_name(by)
         folder = workspace.path if isinstance(workspace, Workspace) else workspace
         self.contract = ContractPages(Path(folder) if folder is not None else None)
-        self._watched = WatchedBuild()
-        self._drawn = -1
-        """The cursor of what is drawn."""
         self.status: HarnessStatus = self._watched.status()
         """What the build's state is now."""
         self._lane_views: dict[str, HTML] = {}
-        self._doing: set[asyncio.Task[Any]] = set()
-        self._tasks: list[asyncio.Task[None]] = []
         self._make_widgets()
-        super().__init__()
         self.key_layer = Keys(self, self._press, dict(KEYS), help=HELP)
         self.children = [
             in_family(self),
@@ -114,14 +105,12 @@ class HarnessPanel(VBox):  # type: ignore[misc]
             self.key_layer,
         ]
         self.add_class("fieldbook-harness").add_class("fieldbook-experiment")
-        self.refresh()
-        self._tasks = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._draw())]
+        self.begin()
 
     def _make_widgets(self) -> None:
         self.head = HTML()
         self.cost = HTML()
         self.asked = HTML()
-        self.note = HTML()
         self._lanes = Box().add_class("fieldbook-lanes")
         self._make_controls()
 
@@ -167,7 +156,7 @@ class HarnessPanel(VBox):  # type: ignore[misc]
         words = self.words.value.strip()
         if words and not self.steer.disabled:
             self.words.value = ""
-            self._do(self.session.steer(words, actor=self.by))
+            self.do(self.session.steer(words, actor=self.by))
 
     def _ask_once(self) -> None:
         if not self.stop.disabled:
@@ -178,50 +167,14 @@ class HarnessPanel(VBox):  # type: ignore[misc]
 
     def _stop(self) -> None:
         self._hide_question()
-        self._do(self.session.cancel(actor=self.by))
+        self.do(self.session.cancel(actor=self.by))
 
     def _approve(self, answer: bool) -> None:
         request = self.status.question_id
         if request:
-            self._do(self.session.approve(request, answer, actor=self.by))
-
-    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run `work` on the kernel's loop; what it raises is shown until the next act."""
-        self._say("")
-        task = asyncio.ensure_future(work)
-        self._doing.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._doing.discard(task)
-        if not task.cancelled() and task.exception():
-            self._say(str(task.exception()) or type(task.exception()).__name__)
-
-    def _say(self, trouble: str) -> None:
-        look = "fieldbook-note problem"
-        self.note.value = render.tag("div", trouble, class_=look, role="alert") if trouble else ""
+            self.do(self.session.approve(request, answer, actor=self.by))
 
     # --- What the session tells.
-
-    async def _watch(self) -> None:
-        """Fold what is stored, and what comes; begin again where the session did."""
-        while True:
-            try:
-                async for event in self.session.read(self._watched.cursor, lane="log"):
-                    self._watched.apply(event)
-            except CursorLost:
-                self._watched = WatchedBuild()
-            except LogClosed:
-                return
-            except LogUnavailable as error:
-                self._say(f"The session cannot be read for now: {error}")
-                await asyncio.sleep(AGAIN_S)
-                self._say("")
-
-    async def _draw(self) -> None:
-        while True:
-            self.refresh()
-            await asyncio.sleep(REFRESH_S)
 
     def refresh(self) -> None:
         """Show what is known by now."""
@@ -253,20 +206,6 @@ class HarnessPanel(VBox):  # type: ignore[misc]
         question = self.status.question if self.status.phase == "waiting" else ""
         self.approval.layout.display = None if question else "none"
         self.question.value = render.block(render.tag("strong", question)) if question else ""
-
-    # --- The end.
-
-    def close(self) -> None:
-        """Take the panel away. Its tasks end as soon as the loop runs on."""
-        for task in self._tasks:
-            with suppress(RuntimeError):  # no loop runs any more, and nothing on it
-                task.cancel()
-        super().close()
-
-    async def aclose(self) -> None:
-        """Take the panel away, and wait until its tasks have ended."""
-        self.close()
-        await asyncio.wait([*self._tasks, *self._doing])
 
 
 def _tools(*parts: Any) -> Box:

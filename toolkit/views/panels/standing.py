@@ -1,8 +1,9 @@
 """Standing: where an experiment stands, as HTML: its progress, its tiles, and what to know."""
 
 from toolkit import render
-from toolkit.evals.experiments.status import ExperimentStatus, Signal
+from toolkit.evals.experiments.status import ExperimentStatus
 from toolkit.traces.amounts import dollars, seconds
+from toolkit.views.panels.asked import asked_html, asked_line
 from toolkit.views.words import quantity
 
 __all__ = ["head_html", "signals_html", "tiles_html"]
@@ -170,15 +171,7 @@ def _limits(status: ExperimentStatus) -> str:
 
 def signals_html(status: ExperimentStatus) -> render.Html:
     """What was asked of the experiment, the newest first, and whether it was heard."""
-    lines = [_signal(signal) for signal in status.signals[-SHOWN_SIGNALS:]]
-    if not lines:
-        return render.fragment()
-    lines.reverse()
-    return render.block(render.tag("ul", *lines, class_="asked", role="status"))
-
-
-def _signal(signal: Signal) -> render.Html:
-    if signal.heard_by:
-        return render.tag("li", f"✓ {signal}", class_="heard")
-    mark = "✗" if signal.unused else "…"
-    return render.tag("li", f"{mark} {signal}", class_="soft")
+    lines = []
+    for signal in status.signals[-SHOWN_SIGNALS:]:
+        lines.append(asked_line(str(signal), bool(signal.heard_by), bool(signal.unused)))
+    return asked_html(lines)
