@@ -1,5 +1,7 @@
 """Words of a trace that a label quotes, selected by the mouse in a real Chromium."""
 
+import asyncio
+
 import nbformat
 import pytest
 
@@ -54,8 +56,22 @@ async def show(lab, page, notebook, *cells: str) -> None:
     await notebook.run_all()
 
 
+SELECTION = "() => getSelection().toString().replace(/\\s+/g, ' ').trim()"
+
+
 async def select(page, step: str, begin: str, end: str) -> None:
-    """Drag the mouse over the words of a step from `begin` to `end`."""
+    """Drag the mouse over the words of a step from `begin` to `end`; once more where the page moved
+    beneath it meanwhile.
+    """
+    async with asyncio.timeout(60):
+        while True:
+            await drag(page, step, begin, end)
+            selected = await page.evaluate(SELECTION)
+            if selected.startswith(begin.strip()) and selected.endswith(end.strip()):
+                return
+
+
+async def drag(page, step: str, begin: str, end: str) -> None:
     await page.evaluate(PLACE, [step, begin])
     left, top, _, _ = await page.evaluate(PLACE, [step, begin])
     _, _, right, bottom = await page.evaluate(PLACE, [step, end])
