@@ -5,7 +5,6 @@ afterwards.
 import asyncio
 import json
 import os
-import signal
 import sys
 import urllib.error
 import urllib.request
@@ -20,6 +19,8 @@ from typing import Any
 import psutil
 import pytest
 import pytest_asyncio
+
+from toolkit import warden
 
 START_S, STOP_S, STEP_S = 120, 10, 60
 CHROMIUM_FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
@@ -98,22 +99,21 @@ async def running(command: list[str], folder: Path, home: Path) -> AsyncIterator
     ]
     with log.open("wb") as lines:
         server = await asyncio.create_subprocess_exec(
-            *command,
-            *options,
+            *warden.command([*command, *options]),  # it ends with a run of the tests that is killed
             env={**os.environ, **homes, "JUPYTER_PLATFORM_DIRS": "1", "FIELDBOOK_OUT": str(out)},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=lines,
             stderr=lines,
-            start_new_session=True,
         )
     try:
-        runtime = home / "jupyter" / "runtime" / f"jpserver-{server.pid}.json"
-        await until(
-            lambda: runtime.exists() and runtime.read_text().endswith("}"),
-            START_S,
-            f"JupyterLab up ({log})",
-        )
-        yield Lab(json.loads(runtime.read_text())["url"], token, folder, settings, out)
+        runtime = home / "jupyter" / "runtime"
+
+        def is_up() -> bool:
+            return any(file.read_text().endswith("}") for file in runtime.glob("jpserver-*.json"))
+
+        await until(is_up, START_S, f"JupyterLab up ({log})")
+        (file,) = runtime.glob("jpserver-*.json")
+        yield Lab(json.loads(file.read_text())["url"], token, folder, settings, out)
     finally:
         await stop(server)
 
@@ -156,7 +156,7 @@ async def stop(server: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(STOP_S):
             await server.wait()
     except TimeoutError:
-        os.killpg(server.pid, signal.SIGKILL)
+        server.kill()
         await server.wait()
     for process in family:
         with suppress(psutil.NoSuchProcess):
