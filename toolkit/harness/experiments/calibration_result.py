@@ -11,6 +11,7 @@ from toolkit.harness.experiments.certificate import Certificate
 from toolkit.harness.experiments.reviews import Review
 from toolkit.shown import Shown
 from toolkit.traces.amounts import quantity
+from toolkit.traces.brief import shortened
 
 MOST_SHOWN = 50
 """Disagreements of a criterion that are shown."""
@@ -69,12 +70,12 @@ class CriterionTrust(Shown):
         if row.status == "compared":
             verdict = row.judge
         rows = [
-            ["the label's reason", _cut(row.why)],
-            ["the evaluator's reason", _cut(review.why)],
+            ["the label's reason", shortened(str(row.why), MOST_CHARS)],
+            ["the evaluator's reason", shortened(review.why, MOST_CHARS)],
         ]
         for piece in _evidence(review):
             rows.append(["evidence", piece])
-        summary = f"{_cut(row.Index)}: label {row.human}, evaluator {verdict}"
+        summary = f"{shortened(str(row.Index), MOST_CHARS)}: label {row.human}, evaluator {verdict}"
         return render.details(summary, render.table(rows), open_=True)
 
 
@@ -82,16 +83,11 @@ def _evidence(review: Review) -> list[str]:
     """The evidence of a review, as far as it is shown."""
     if not review.evidence:
         return ["none was given"]
-    pieces = [_cut(piece) for piece in review.evidence[:MOST_EVIDENCE]]
+    pieces = [shortened(str(piece), MOST_CHARS) for piece in review.evidence[:MOST_EVIDENCE]]
     n_more = len(review.evidence) - len(pieces)
     if n_more:
         pieces.append(f"and {n_more:,} more")
     return pieces
-
-
-def _cut(text: Any) -> str:
-    words = " ".join(str(text).split())
-    return words if len(words) <= MOST_CHARS else f"{words[:MOST_CHARS]} …"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from toolkit import render
 from toolkit.harness.watching import Cell, HarnessStatus, Lane, Line, TurnStatus
 from toolkit.traces.amounts import dollars
+from toolkit.traces.brief import shortened
 from toolkit.traces.outcome import OUTCOME_WORDS
 from toolkit.views.panels.asked import asked_html, asked_line
 from toolkit.views.words import quantity
@@ -28,6 +29,7 @@ MARKS = {"pass": "✓", "fail": "✗", "unscored": "–"}
 GRADES = {"pass": "holds", "fail": "does not hold", "unscored": "unscored"}
 TURN_STATES = OUTCOME_WORDS | {"active": "at work", "suspended": "waits"}
 SHOWN_REQUESTS = 2
+GOAL_CHARS = 120
 WHY_CHARS = 240
 NOT_BEGUN = "No build has begun on this session: run a Harness on it."
 
@@ -45,10 +47,8 @@ def head_html(status: HarnessStatus) -> render.Html:
 
 def _short(goal: str) -> str:
     """The first line of a goal."""
-    lines = goal.strip().splitlines()
-    if not lines:
-        return ""
-    return lines[0] if len(lines[0]) <= 120 else f"{lines[0][:120]} …"
+    first_line, _, _ = goal.strip().partition("\n")
+    return shortened(first_line, GOAL_CHARS)
 
 
 def _state(status: HarnessStatus) -> render.Html:
@@ -152,7 +152,7 @@ def line_html(line: Line) -> render.Html:
     head = render.tag("div", render.spaced(mark, claim, *kinds, history), class_="line")
     why = ""
     if now and now.grade != "pass":
-        why = render.tag("p", _clipped(now.why), class_="why")
+        why = render.tag("p", shortened(now.why, WHY_CHARS), class_="why")
     return render.block(render.tag("div", head, why, class_=f"criterion {_look(now)}"))
 
 
@@ -170,10 +170,6 @@ def _cell(number: int, cell: Cell) -> render.Html:
         words += ", by its check"
     text = f"{number} {MARKS[cell.grade]}"
     return render.tag("span", text, class_=f"cell {_look(cell)}", title=words, aria_label=words)
-
-
-def _clipped(words: str) -> str:
-    return words if len(words) <= WHY_CHARS else f"{words[:WHY_CHARS]} …"
 
 
 def requests_html(status: HarnessStatus) -> render.Html:
