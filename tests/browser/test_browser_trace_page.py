@@ -12,6 +12,7 @@ import pytest
 from tests.bench.opening import long_trace
 from toolkit.render import block, document, table
 from toolkit.traces import Step, Trace, trace_html
+from toolkit.traces.page import page_html
 from toolkit.traces.viewer import viewer
 
 pytestmark = pytest.mark.browser
@@ -177,7 +178,7 @@ async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures)
     await page.get_by_placeholder("Search all words").fill("LIGHTHOUSE canal")
     await expect(names).to_have_count(1)
     await expect(page.get_by_role("status")).to_have_text("1 of 20")
-    await expect(page.locator("#rows .hit")).to_contain_text("The lighthouse is by the canal .")
+    await expect(page.locator("#rows .hit")).to_contain_text("The lighthouse is by the canal.")
     await expect(page.locator("#rows .hit mark")).to_have_text(["lighthouse", "canal"])
     await page.screenshot(path=pictures / "viewer-hit.png")
     await names.first.click()
@@ -188,6 +189,51 @@ async def test_a_viewer_lists_searches_sorts_and_opens(page, tmp_path, pictures)
     await expect(page.locator("#list")).to_be_visible()
     await page.get_by_placeholder("Search all words").fill("")
     await expect(names).to_have_count(20)
+
+
+async def test_a_phrase_is_searched_as_it_stands_and_shown_with_whole_words(
+    page, tmp_path, monkeypatch
+):
+    from playwright.async_api import expect
+
+    long = " ".join(f"wonderful{n}" for n in range(60))
+    traces = [talk(number) for number in range(4)]
+    traces[1] = talk(1, words=f"{long} the red harbour light {long}")
+    traces[2] = talk(2, words="the light in the harbour is red")
+    pages = [page_html(trace, anchors=f"t{n}") for n, trace in enumerate(traces)]
+    monkeypatch.setattr("toolkit.traces.viewer.PAGES_CHARS", sum(map(len, pages)) - 1)
+    await show(page, tmp_path, viewer(traces, "visits.jsonl").html)
+    names = page.locator("#rows tbody a")
+    box = page.get_by_placeholder("Search all words")
+    await box.fill("harbour red")
+    await expect(names).to_have_text(["visit-1", "visit-2"])
+    await expect(page.get_by_role("status")).to_have_text("2 of 3")
+    await box.fill('"red harbour"')
+    await expect(names).to_have_text(["visit-1"])
+    await expect(page.locator("#rows .hit mark")).to_have_text(["red harbour"])
+    words = (await page.locator("#rows .hit").inner_text()).strip("… ").split()
+    assert set(words) <= {*long.split(), "the", "red", "harbour", "light"}
+    await box.fill("visit-3")
+    await expect(page.get_by_role("status")).to_have_text("0 of 3, and 1 by name alone")
+
+
+async def test_the_way_back_and_the_keys_stay_in_sight_of_a_trace(page, tmp_path):
+    from playwright.async_api import expect
+
+    traces = [talk(number) for number in range(3)]
+    await show(page, tmp_path, viewer(traces, "visits.jsonl").html)
+    await page.locator("#rows tbody a").nth(1).click()
+    await page.locator("article.step").last.scroll_into_view_if_needed()
+    for link in ("← all 3 traces", "previous", "next"):
+        await expect(page.get_by_role("link", name=link)).to_be_in_viewport()
+    await page.keyboard.press("Home")
+    await expect(page.locator("#keys")).not_to_be_in_viewport()
+    await page.keyboard.press("?")
+    await expect(page.locator("#keys")).to_be_in_viewport()
+    await expect(page.locator("#keys")).to_contain_text("next trace")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#keys")).not_to_be_in_viewport()
+    await expect(page.locator("#list")).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -1,11 +1,14 @@
 """The logs of agents: Codex, OpenHands, AG-UI, SWE-agent, tau2 and AutoGen."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from toolkit.traces import Trace, read_traces, traces_frame
+from toolkit.traces.page import page_html
+from toolkit.traces.trace import title
 
 SAMPLES = Path(__file__).with_name("samples")
 
@@ -322,3 +325,30 @@ def test_the_failing_steps_of_who_and_when_are_kept_as_labels_of_people(data_dir
         n_other_agents += step.data["agent"] != mistake["value"]
         assert mistake["rater_kind"] == "human"
     assert n_other_agents == 3  # so it stands in the data
+
+
+def test_a_failed_run_of_who_and_when_is_named_by_its_task_and_points_to_the_mistake(tmp_path):
+    messages = [
+        {"name": "Planner", "role": "assistant", "content": ""},
+        {"name": "Coder", "role": "user", "content": "It is 7."},
+        {"name": "Planner", "role": "assistant", "content": "Agreed."},
+    ]
+    record = {
+        "question": "How many bikes?",
+        "question_ID": "q-1",
+        "is_correct": False,
+        "history": messages,
+        "mistake_step": "1",
+        "mistake_agent": "Coder",
+        "mistake_reason": "It never counted.",
+    }
+    trace = read_json(tmp_path, record)
+    assert title(trace) == "How many bikes?"
+    assert "question" not in trace.meta
+    [mistake] = trace.meta["scores"]
+    assert {step.id: step.content for step in trace.steps}[mistake["step"]] == "It is 7."
+    head = page_html(trace).split('class="bar"')[0]
+    [box] = re.findall('<div class="wrong failed">.*?It never counted', head)
+    assert "The mistake, as its source names it: step" in box
+    assert "Coder" in box
+    assert head.split("more of the record")[0].count("It never counted") == 1

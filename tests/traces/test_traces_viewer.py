@@ -104,8 +104,8 @@ def test_the_page_of_one_trace_stands_in_the_file_as_it_is_read():
 
 
 def test_the_page_of_one_trace_offers_no_key_to_another():
-    keys = {"E", "P", "O", "J", "K", "/", "Esc"}
-    for traces, offered in (([talk(0), talk(1)], keys), ([talk(0)], {"E", "P", "O"})):
+    keys = {"?", "E", "P", "O", "J", "K", "/", "Esc"}
+    for traces, offered in (([talk(0), talk(1)], keys), ([talk(0)], {"?", "E", "P", "O"})):
         page = viewer(traces, "visits.jsonl")
         assert set(re.findall("<kbd>(.+?)</kbd>", page.html)) == offered
 
@@ -126,6 +126,7 @@ def test_where_the_pages_are_too_many_those_that_failed_go_first(monkeypatch):
     assert sum(row["page"] for row in rows) == page.n_pages
     assert f"{page.n_pages} of them can be read here" in page.html
     assert "<code>fieldbook view FILE --all</code>" in page.html
+    assert "would make this file slow" in page.html
     assert viewer(traces, "visits.jsonl", every_page=True).n_pages == 9
 
 

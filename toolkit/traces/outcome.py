@@ -1,6 +1,7 @@
 """How a trace as a whole ended, in its source's own words: outcome, reward, models."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from toolkit.traces.brief import as_words
 from toolkit.traces.measures import finite_number
@@ -81,6 +82,16 @@ def models_of(trace: Trace) -> list[str]:
         if isinstance(model, str) and model:
             models[model] = True
     return list(models)
+
+
+def mistakes_of(trace: Trace) -> list[Mapping[str, Any]]:
+    """The scores with which its source names the step that went wrong."""
+    scores = trace.meta.get("scores")
+    mistakes = []
+    for score in scores if isinstance(scores, list) else []:
+        if isinstance(score, Mapping) and score.get("name") == "mistake":
+            mistakes.append(score)
+    return mistakes
 
 
 def trace_failed(trace: Trace) -> bool:

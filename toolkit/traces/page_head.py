@@ -9,6 +9,7 @@ from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.fields import without
 from toolkit.traces.measures import trace_row
 from toolkit.traces.outcome import (
+    mistakes_of,
     models_of,
     outcome_look,
     outcome_of,
@@ -158,7 +159,7 @@ def _errors(entries: Entries, stated: int | None) -> Html:
 
 def _went_wrong(trace: Trace, entries: Entries) -> Html:
     """Which steps failed and why, and how the trace ends: what a stranger asks first."""
-    lines = []
+    lines = [_mistake(score, entry) for score, entry in _mistakes(trace, entries)]
     for reason in failures(entries):
         lines.append(_failure(reason))
     failed = trace_failed(trace)
@@ -173,6 +174,24 @@ def _went_wrong(trace: Trace, entries: Entries) -> Html:
     if telling and len(entries) >= SHOWS_END:
         lines.append(_end(telling[-1], len(trace.steps)))
     return tag("div", *lines, class_=look) if lines else fragment()
+
+
+def _mistakes(trace: Trace, entries: Entries) -> list[tuple[Mapping[str, Any], Entry]]:
+    """The scores that name the step that the failure comes from, each with that step."""
+    by_step = {entry.step.id: entry for entry in entries}
+    mistakes = []
+    for score in mistakes_of(trace):
+        entry = by_step.get(as_words(score.get("step")))
+        if entry:
+            mistakes.append((score, entry))
+    return mistakes
+
+
+def _mistake(score: Mapping[str, Any], entry: Entry) -> Html:
+    """The step that a person blames, and the reason."""
+    line = ["The mistake, as its source names it: step ", _link(entry, entry.number), " · "]
+    reason = tag("div", as_words(score.get("comment") or ""), class_="why")
+    return tag("div", *line, tag("bdi", as_words(score.get("value") or entry.who)), reason)
 
 
 def _failure(failure: Failure) -> Html:
@@ -230,11 +249,14 @@ def _scores(trace: Trace, entries: Entries) -> Html:
     if not isinstance(scores, list) or not scores:
         return fragment()
     by_step = {entry.step.id: entry for entry in entries}
+    shown_above = [mistake for mistake, _ in _mistakes(trace, entries)]
     rows = []
     for score in scores:
-        if isinstance(score, Mapping):
+        if isinstance(score, Mapping) and score not in shown_above:
             step_id = as_words(score.get("step"))
             rows.append(_score(score, by_step.get(step_id)))
+    if not rows:
+        return fragment()
     summary = quantity(len(rows), "score")
     return details(summary, table(rows, SCORE_COLUMNS), open_=True)
 

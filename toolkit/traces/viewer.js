@@ -44,9 +44,16 @@ const texts = new Map();
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&amp;": "&" };
 
 // the words of every step but the system prompt, which all traces share; quicker than a parser, for
-// what is only searched: Fieldbook escapes every < and > that is no tag
+// what is only searched: Fieldbook escapes every < and > that is no tag. A line ends where a block does
 function wordsOf(html) {
-  return html.replace(/<article class="step system.*?<\/article>/gs, " ").replace(/<[^>]*>/g, " ").replace(/&(lt|gt|quot|#x27|amp);/g, (name) => ENTITIES[name]);
+  return html
+    .replace(/<article class="step system.*?<\/article>/gs, " ")
+    .replace(/\s+/g, " ")
+    .replace(/<\/?(div|p|pre|li|tr|td|th|h\d|summary|details|article)\b[^>]*>/g, "\n")
+    .replace(/<\/?(strong|em|code|mark|bdi|a)\b[^>]*>/g, "")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, (space) => (space.includes("\n") ? "\n" : " "))
+    .replace(/&(lt|gt|quot|#x27|amp);/g, (name) => ENTITIES[name]);
 }
 
 async function textOf(at) {
@@ -54,7 +61,7 @@ async function textOf(at) {
   const html = row.page ? await pageOf(at) : "";
   const begin = html.indexOf('<div class="steps">');
   const head = `${row.id} ${row.title} ${row.outcome} ${row.model} ${row.file} ${wordsOf(html.slice(0, begin))}`;
-  const text = `${head} ${wordsOf(html.slice(begin)).replace(/\s+/g, " ")}`;
+  const text = `${head} ${wordsOf(html.slice(begin))}`;
   return { text, sought: text.toLowerCase(), steps: head.length };
 }
 
@@ -69,8 +76,13 @@ function hit(at) {
   const { text, sought, steps } = texts.get(at);
   const hits = words.map((word) => sought.indexOf(word, steps)).filter((begin) => begin >= 0);
   if (!hits.length) return "";
-  const begin = Math.min(...hits);
-  const line = made("span", `… ${text.slice(Math.max(steps, begin - 40), begin + 100)} …`, "hit");
+  const first = Math.min(...hits);
+  const begin = text.slice(Math.max(steps, first - 40), first).search(/\s/); // where a word begins
+  const from = begin < 0 ? first : Math.max(steps, first - 40) + begin + 1;
+  const around = text.slice(from, first + 120);
+  const cut = first + 120 < text.length ? around.slice(0, around.search(/\s\S*$/)) : around;
+  const whole = cut.length > first - from ? cut : around; // a single word may be as long
+  const line = made("span", `… ${whole.trim().replace(/\n/g, " · ")} …`, "hit");
   mark(line);
   return line;
 }
@@ -103,7 +115,7 @@ function amount(key, value) {
 
 function filled() {
   const told = COLUMNS.filter(([key]) => rows.some((row) => row[key] !== null && row[key] !== ""));
-  const same = (key) => key !== "id" && rows.length > 1 && rows.every((row) => row[key] === rows[0][key]);
+  const same = (key) => key !== "id" && key !== "outcome" && rows.length > 1 && rows.every((row) => row[key] === rows[0][key]);
   return told.filter(([key]) => !same(key));
 }
 
@@ -188,12 +200,22 @@ function drawList() {
   const count = (n) => n.toLocaleString("en");
   element("more").textContent = `Show more: ${count(limit)} of ${count(order.length)} are shown`;
   element("failed-first").setAttribute("aria-pressed", failedFirst);
-  element("found").textContent = words.length ? `${count(order.length)} of ${count(rows.length)}` : "";
+  const pagesIn = (list) => list.filter((at) => rows[at].page).length;
+  const byName = order.length - pagesIn(order); // only the name of a page that is left out is searched
+  const found = `${count(pagesIn(order))} of ${count(pagesIn([...rows.keys()]))}`;
+  const also = byName ? `, and ${count(byName)} by name alone` : "";
+  element("found").textContent = words.length ? found + also : "";
+}
+
+// the words of a search, and what stands in quotes as one
+function wantedOf(asked) {
+  const parts = asked.toLowerCase().match(/"[^"]*"?|[^\s"]+/g) ?? [];
+  return parts.map((part) => part.replace(/"/g, "").trim().replace(/\s+/g, " ")).filter(Boolean);
 }
 
 async function find() {
   const number = ++search;
-  words = element("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  words = wantedOf(element("search").value);
   const found = [];
   if (words.length) element("found").textContent = "searching …";
   for (let at = 0; at < rows.length; at++) {
@@ -209,7 +231,7 @@ async function find() {
 
 function mark(root) {
   if (!words.length) return;
-  const literal = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const literal = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/ /g, "\\s+"));
   const pattern = new RegExp(`(${literal.join("|")})`, "gi");
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const nodes = [];
@@ -230,7 +252,7 @@ function backLine(at) {
     node.href = address;
     line.append(node);
   };
-  link(`← all ${rows.length.toLocaleString("en")} traces`, "#");
+  if (rows.length > 1) link(`← all ${rows.length.toLocaleString("en")} traces`, "#");
   const place = order.indexOf(at);
   const readable = (by) => {
     for (let next = place + by; next >= 0 && next < order.length; next += by)
@@ -241,8 +263,17 @@ function backLine(at) {
     const next = readable(by);
     if (next !== null) link(name, `#t${next}`);
   }
-  if (place >= 0) line.append(made("span", `${(place + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`, "soft"));
+  if (place >= 0 && rows.length > 1) line.append(made("span", `${(place + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`, "soft"));
+  const keys = made("button", "? keys");
+  keys.type = "button";
+  keys.addEventListener("click", toKeys);
+  line.append(keys);
   return line;
+}
+
+function toKeys() {
+  const asked = element("keys").classList.toggle("asked");
+  element("keys").hidden = rows.length > 1 && shown === null && !asked;
 }
 
 async function route() {
@@ -255,6 +286,7 @@ async function route() {
     if (shown !== at) return;
     element("trace").innerHTML = html; // made and escaped by Fieldbook; no script in it would run
     element("list").hidden = at !== null;
+    element("keys").classList.remove("asked");
     element("keys").hidden = at === null;
     if (at !== null) {
       element("trace").prepend(backLine(at));
@@ -319,13 +351,14 @@ function follow(name) {
 
 // a letter does the same in either case; E is the key of the panels, n the one of old
 const KEYS = {
+  "?": toKeys,
   e: () => toError(1),
   n: () => toError(1),
   p: () => toError(-1),
   o: () => document.querySelector(".open-all")?.click(),
   j: () => follow("next"),
   k: () => follow("previous"),
-  Escape: () => rows.length > 1 && shown !== null && (location.hash = ""),
+  Escape: () => element("keys").classList.contains("asked") ? toKeys() : rows.length > 1 && shown !== null && (location.hash = ""),
   "/": () => {
     if (rows.length === 1) return;
     location.hash = "";
@@ -368,6 +401,7 @@ element("more").addEventListener("click", () => {
   drawList();
 });
 element("keys").hidden = rows.length > 1;
+if (rows.length === 1) element("trace").prepend(backLine(0));
 nameErrors();
 drawList();
 route();

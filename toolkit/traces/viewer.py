@@ -14,9 +14,10 @@ from typing import Any
 
 from toolkit.render import Html, document, fragment, spaced, tag, visible
 from toolkit.traces.amounts import moment, quantity
-from toolkit.traces.brief import shortened
+from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.measures import figures_of
 from toolkit.traces.outcome import (
+    mistakes_of,
     models_of,
     outcome_look,
     outcome_of,
@@ -24,14 +25,14 @@ from toolkit.traces.outcome import (
     reward_of,
     trace_failed,
 )
-from toolkit.traces.outline import failed_entries
+from toolkit.traces.outline import WHY_CHARS, Entry, failed_entries
 from toolkit.traces.page import STYLE, page_html
 from toolkit.traces.trace import Trace, title
 
 PAGES_CHARS = 8_000_000
 """How many characters of pages a viewer holds, unless all are asked for."""
 ID_CHARS, OUTCOME_CHARS, TITLE_CHARS = 80, 40, 160
-KEYS = {"E": "next error", "P": "previous error", "O": "open all"}
+KEYS = {"?": "these keys", "E": "next error", "P": "previous error", "O": "open all"}
 KEYS_OF_A_LIST = {"J": "next trace", "K": "previous trace", "/": "search", "Esc": "the list"}
 MINUTE_CHARS = len("2026-07-24T10:30")
 SCRIPT = Path(__file__).with_suffix(".js")
@@ -126,7 +127,7 @@ def _row(trace: Trace) -> dict[str, Any]:
         "look": outcome_look(outcome),
         "reward": reward_of(trace),
         "failed": len(failed) if states_errors else None,
-        "why": failed[0].why if failed else "",
+        "why": _why(trace, failed),
         "wrong": trace_failed(trace),
         "steps": len(trace.steps),
         "tokens": figures["tokens"],
@@ -137,6 +138,15 @@ def _row(trace: Trace) -> dict[str, Any]:
         "source": trace.source,
         "file": "",
     }
+
+
+def _why(trace: Trace, failed: Sequence[Entry]) -> str:
+    """The reason that its source gives for the failure, else that of the first failed step."""
+    for mistake in mistakes_of(trace):
+        reason = as_words(mistake.get("comment") or "")
+        if reason:
+            return visible(shortened(reason, WHY_CHARS))
+    return failed[0].why if failed else ""
 
 
 def _pages(
@@ -167,8 +177,9 @@ def _list(name: str, n_traces: int, n_pages: int, sources: Set[str]) -> Html:
     if n_pages < n_traces:
         left_out = tag(
             "p",
-            f"{n_pages:,} of them can be read here (those that failed were taken first). "
-            "The search looks through these alone. For every one: ",
+            f"{n_pages:,} of them can be read here (those that failed were taken first): more than "
+            f"{PAGES_CHARS // 1_000_000} MB of pages would make this file slow. "
+            "The search looks through these; of the others, through their names. For every one: ",
             tag("code", "fieldbook view FILE --all"),
             class_="soft",
             id="left-out",
@@ -177,8 +188,8 @@ def _list(name: str, n_traces: int, n_pages: int, sources: Set[str]) -> Html:
         "input",
         type="search",
         id="search",
-        placeholder="Search all words except system prompts",
-        size="36",
+        placeholder='Search all words, "a phrase"; no system prompts',
+        size="46",
     )
     first = tag("button", "Failed first", type="button", id="failed-first")
     tools = tag("div", box, first, tag("span", id="found", class_="soft", role="status"))

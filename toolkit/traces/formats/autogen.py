@@ -30,18 +30,20 @@ LOOKED_AT = 3
 
 def _read(record: Record, id_: str) -> Trace:
     transcript = Transcript()
-    first_steps: list[str] = []
+    first_steps: list[str] = []  # of each message; empty for one without words
     for message in _messages(record):
         n_before = len(transcript.steps)
         for fields in _readable(message):
             agent = fields.pop("agent_name", None)
             kind = fields.pop("step_kind", "message")
             transcript.read(fields, agent, kind=kind)
-        for step in transcript.steps[n_before : n_before + 1]:
-            first_steps.append(step.id)
+        added = transcript.steps[n_before:]
+        first_steps.append(added[0].id if added else "")
     if not transcript.steps:
         raise RecordError("nobody says anything")
     meta = dict(record)
+    if isinstance(record.get("question"), str):
+        meta.setdefault("title", meta.pop("question"))
     if isinstance(record.get("is_correct"), bool):
         meta["outcome"] = "correct" if record["is_correct"] else "incorrect"
     if record.get("stop_reason"):
