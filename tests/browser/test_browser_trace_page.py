@@ -213,6 +213,9 @@ async def test_a_phrase_is_searched_as_it_stands_and_shown_with_whole_words(
     await expect(page.locator("#rows .hit mark")).to_have_text(["red harbour"])
     words = (await page.locator("#rows .hit").inner_text()).strip("… ").split()
     assert set(words) <= {*long.split(), "the", "red", "harbour", "light"}
+    await box.fill('"bike 28 bike 29"')
+    await expect(names).to_have_count(3)
+    await expect(page.locator("#rows .hit").first).to_contain_text("bike 28 · bike 29")
     await box.fill("visit-3")
     await expect(page.get_by_role("status")).to_have_text("0 of 3, and 1 by name alone")
 

@@ -44,11 +44,10 @@ const texts = new Map();
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&amp;": "&" };
 
 // the words of every step but the system prompt, which all traces share; quicker than a parser, for
-// what is only searched: Fieldbook escapes every < and > that is no tag. A line ends where a block does
+// what is only searched: Fieldbook escapes every < and > that is no tag. Lines end as they do on the page
 function wordsOf(html) {
   return html
     .replace(/<article class="step system.*?<\/article>/gs, " ")
-    .replace(/\s+/g, " ")
     .replace(/<\/?(div|p|pre|li|tr|td|th|h\d|summary|details|article)\b[^>]*>/g, "\n")
     .replace(/<\/?(strong|em|code|mark|bdi|a)\b[^>]*>/g, "")
     .replace(/<[^>]*>/g, " ")
@@ -62,7 +61,7 @@ async function textOf(at) {
   const begin = html.indexOf('<div class="steps">');
   const head = `${row.id} ${row.title} ${row.outcome} ${row.model} ${row.file} ${wordsOf(html.slice(0, begin))}`;
   const text = `${head} ${wordsOf(html.slice(begin))}`;
-  return { text, sought: text.toLowerCase(), steps: head.length };
+  return { text, sought: text.toLowerCase().replace(/\n/g, " "), steps: head.length };
 }
 
 async function holds(at, wanted) {
