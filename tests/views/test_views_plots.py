@@ -31,7 +31,7 @@ def topic_map(source=None, words="refund, deposit", n_topics=3, outliers=0.0):
 
 def test_topics_show_sizes_words_a_sentence_each_and_notes_and_hostile_words_stay_text(written):
     words = written(plot_topics(topic_map("simulated", words=r"$\frac{, <b>")))
-    assert {"3", "2", "1", "brakes", "“It is about brakes.” trace a", "simulated"} <= set(
+    assert {"3", "2", "1", "“It is about brakes.”", "brakes · trace a", "simulated"} <= set(
         words.split("\n")
     )
     assert "note: a note to read first" in words
@@ -40,7 +40,10 @@ def test_topics_show_sizes_words_a_sentence_each_and_notes_and_hostile_words_sta
 
 
 def test_the_title_of_topics_counts_them_or_says_why_they_are_no_good(written):
-    assert title_of(plot_topics(topic_map())) == "3 topics, the largest holds 50%"
+    assert (
+        title_of(plot_topics(topic_map()))
+        == "6 texts in 3 topics; the largest, 50%: refund, deposit"
+    )
     assert "bars: traces in a topic" in written(plot_topics(topic_map("imported")))
     for bad, why in (
         (topic_map(n_topics=0), "Nothing to show: no topic was found"),
@@ -57,7 +60,7 @@ def test_of_many_topics_the_largest_are_drawn_and_the_rest_counted(written):
     many = pd.concat([whole.topics] * 5, ignore_index=True)
     ax = plot_topics(TopicMap(whole.labels, many, (), 0.0, whole.texts, whole.vectors))
     assert len(ax.patches) == 6
-    assert title_of(ax).startswith("15 topics")
+    assert title_of(ax).startswith("6 texts in 15 topics")
     assert "n = 6 texts · shown: the 6 largest topics, with 12 of them" in written(ax)
 
 
@@ -197,6 +200,7 @@ def test_a_tick_stands_where_a_token_came_and_one_below_where_a_lost_one_was_due
     words = written(ax)
     assert {"3 lost", "0 lost", "server killed", "simulated"} <= set(words.split("\n"))
     assert "grey: while a fault lasts" in words
+    assert "at once" not in words
     (shade,) = ax.patches
     assert (shade.get_x(), round(shade.get_width(), 9)) == (KILL.at_s, KILL.for_s)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["direct", "durable"]
@@ -207,8 +211,8 @@ def test_the_title_of_the_tokens_says_who_loses_some():
     faults = (Fault(0.1, "cut"), Fault(0.12, "cut"), KILL)
     cut = [{**run, "broken": faults} for run in (LOSSY, WHOLE)]
     for rows, title in (
-        ([LOSSY, WHOLE], "Through 1 kill, 1 transport loses tokens, 1 of 2 loses none"),
-        (cut, "Through 2 cuts and 1 kill, 1 transport loses tokens, 1 of 2 loses none"),
+        ([LOSSY, WHOLE], "Direct loses tokens; the other one loses none"),
+        (cut, "Direct loses tokens; the other one loses none"),
         ([WHOLE], "Every transport brings every token, through 1 kill"),
         ([whole], "Every transport brings every token, without a fault"),
         ([LOSSY], "Every transport lost tokens: 1 of 1"),
@@ -218,8 +222,8 @@ def test_the_title_of_the_tokens_says_who_loses_some():
 
 def test_without_a_seed_the_run_is_drawn_in_which_most_was_lost(written):
     runs = pd.DataFrame([WHOLE, {**LOSSY, "seed": 7}])
-    assert "seed 7 ·" in written(plot_tokens(runs))
-    assert "seed 1 ·" in written(plot_tokens(runs, seed=1))
+    assert "seed 7, through 1 kill ·" in written(plot_tokens(runs))
+    assert "seed 1, through 1 kill ·" in written(plot_tokens(runs, seed=1))
 
 
 def test_a_token_that_comes_long_after_all_else_is_counted_at_the_edge(written):
@@ -248,8 +252,13 @@ def test_tokens_of_a_model_that_was_called_anew_have_their_own_tick_and_count(wr
     assert "0 lost, 2 anew by 9.5 s" in words
     assert "brown" not in words
     assert "paid again" in words
-    assert "what comes after the end of the axis is not drawn" in words
+    assert "the last came so late, after the end of the axis" in words
     assert "anew" not in written(plot_tokens(pd.DataFrame([LOSSY, WHOLE])))
+
+
+def test_tokens_that_come_in_one_moment_are_counted_beside_their_tick(written):
+    caught_up = run_of("durable", [0.1, 0.2, 0.5, 0.5, 0.5, 0.5, 0.501], broken=(KILL,))
+    assert "5 at once" in written(plot_tokens(pd.DataFrame([caught_up])))
 
 
 def test_an_answer_of_which_nothing_came_is_drawn_as_lost_from_the_first_token_on():
@@ -268,9 +277,9 @@ def test_the_title_of_the_losses_names_up_to_three_who_lose():
     assert title(0) == "None of 1 transport lost a token"
     assert title(0, 0) == "None of 2 transports lost a token"
     assert title(3, 1) == "Every transport lost tokens: 2 of 2"
-    assert title(3, 0) == "Arm 0 loses tokens, 1 of 2 loses none"
-    assert title(3, 0, 2, 0) == "Arm 0 and arm 2 lose tokens, 2 of 4 lose none"
-    assert title(1, 1, 1, 1, 0) == "4 transports lose tokens, 1 of 5 loses none"
+    assert title(3, 0) == "Arm 0 loses tokens; the other one loses none"
+    assert title(3, 0, 2, 0) == "Arm 0 and arm 2 lose tokens; the other 2 lose none"
+    assert title(1, 1, 1, 1, 0) == "4 transports lose tokens; the other one loses none"
 
 
 def lengths(*steps, source="imported"):
@@ -283,7 +292,10 @@ def test_the_title_of_the_lengths_says_the_middle_how_many_are_no_longer_and_the
         (lengths(), "Nothing to show: no trace says how many steps it has"),
         (lengths(None, None), "Nothing to show: no trace says how many steps it has"),
         (lengths(1), "The only trace has 1 step"),
-        (lengths(*range(1, 51)), "Half of the traces have 25 steps or fewer; the longest has 50"),
+        (
+            lengths(*range(1, 51)),
+            "Half of the traces have 25 steps or fewer; the longest 5% have 49 to 50",
+        ),
         (lengths(4, 4, 4), "Each of the 3 traces has 4 steps"),
         (
             lengths(1, 2, 9, None),
@@ -291,7 +303,7 @@ def test_the_title_of_the_lengths_says_the_middle_how_many_are_no_longer_and_the
         ),
         (
             lengths(*[1] * 51, *[14] * 198, *range(15, 66)),
-            "83% of the traces have 14 steps or fewer; the longest has 65",
+            "83% of the traces have 14 steps or fewer; the longest 5% have 51 to 65",
         ),
         (
             lengths(*[3] * 400, 9),
@@ -305,13 +317,11 @@ def test_the_title_of_the_lengths_says_the_middle_how_many_are_no_longer_and_the
     assert "simulated" in words.split("\n")
 
 
-def test_a_bar_of_one_trace_among_hundreds_is_high_enough_to_be_seen():
+def test_bars_are_to_scale_and_one_trace_among_hundreds_is_said_by_its_count():
     ax = plot_lengths(lengths(*[3] * 400, 5))
-    ax.figure.draw_without_rendering()
-    heights = [patch.get_window_extent().height for patch in ax.patches]
-    assert len(heights) == 2
-    assert min(heights) >= 4
-    assert "1" in [text.get_text() for text in ax.texts]
+    assert [patch.get_height() for patch in ax.patches] == [400, 1]
+    counts = {text.get_text(): text.xy[1] for text in ax.texts if text.get_text().isdigit()}
+    assert counts == {"1": 1}
 
 
 def test_lengths_are_counted_in_whole_numbers():

@@ -335,7 +335,7 @@ def test_in_a_page_each_ink_is_the_name_of_one_that_follows_the_theme(drawn):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_of_a_heading_is_left_with_a_word_alone(width):
-    words = "Direct SSE, SSE with a buffer and bare WebSocket lose tokens, 4 of 7 lose none"
+    words = "Direct SSE, SSE with a buffer and bare WebSocket lose tokens; the other 4 lose none"
     with figures_of_width(WIDTHS[width]):
         ax = write_heading(new_axes(100), words, [f"{words} · n = 1", words], simulated=True)
     title, *small = [text.get_text() for text in ax.texts if "lose" in text.get_text()]

@@ -114,13 +114,13 @@ def test_the_names_of_columns_are_as_whole_as_those_of_rows():
     assert rows[1:] == names[:-1]
 
 
-def test_the_title_of_failing_steps_says_how_early_half_of_the_traces_fail():
+def test_the_title_of_failing_steps_says_between_which_tenths_most_traces_fail():
     steps = {"a": "s3", "b": "s1"}
     for traces, title in (
         ([], "Nothing to show: no trace has a step that is known to fail"),
         (LOOPS[:1], "The only failing trace goes wrong at 75% of its steps"),
-        (LOOPS[:1] * 2, "2 of 2 failing traces go wrong by 75% of their steps"),
-        (LOOPS, "1 of 2 failing traces go wrong by 50% of their steps"),
+        (LOOPS[:1] * 2, "2 of 2 failing traces go wrong at 70 to 80% of their steps"),
+        (LOOPS, "2 of 2 failing traces go wrong at 40 to 80% of their steps"),
     ):
         assert title_of(plot_failing_steps(traces, steps)) == title
 
@@ -140,7 +140,14 @@ def test_each_tick_of_the_failing_steps_stands_at_the_edge_of_a_tenth():
     assert [label.get_text() for label in ax.get_xticklabels()][::5] == ["0", "50", "100"]
 
 
-def test_the_cells_up_to_the_percent_of_the_title_hold_as_many_traces_as_it_says():
+def test_the_title_of_failing_steps_says_before_where_none_fails():
+    traces = [walk(str(n), *["look"] * 9) for n in range(10)]
+    steps = {str(n): "s8" if n else "s3" for n in range(10)}
+    title = "9 of 10 failing traces go wrong at 80 to 90% of their steps, none before 30%"
+    assert title_of(plot_failing_steps(traces, steps)) == title
+
+
+def test_the_cells_between_the_percents_of_the_title_hold_as_many_traces_as_it_says():
     traces = []
     steps = {}
     for length in range(1, 31):
@@ -149,15 +156,16 @@ def test_the_cells_up_to_the_percent_of_the_title_hold_as_many_traces_as_it_says
             traces.append(walk(id_, *["look"] * length))
             steps[id_] = f"s{position}"
     ax = plot_failing_steps(traces, steps)
-    n_by, _, n_all, *_, percent, _, _, _ = title_of(ax).split()
+    n_between, _, n_all, *_, first, _, last, _, _, _ = title_of(ax).split()
     held = {}
     for text in ax.texts:
         column, row = text.get_position()
         if row in (0, 1) and text.get_text().isdigit():
             held[column, row] = int(text.get_text())
     assert sum(held.values()) == int(n_all) == len(traces)
-    assert percent == "50%"
-    assert sum(n for (column, _), n in held.items() if column < 5) == int(n_by)
+    between = range(int(first) // 10, int(last.strip("%")) // 10)
+    assert sum(n for (column, _), n in held.items() if column in between) == int(n_between)
+    assert 0.8 * len(traces) <= int(n_between) < len(traces)
 
 
 def test_a_plot_of_steps_uses_the_axes_that_it_is_given_and_hostile_names_stay_text(written):

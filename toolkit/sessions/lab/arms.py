@@ -159,23 +159,24 @@ class Trial:
     proxy_port: int
     web_port: int
     worker_port: int
+    started_s: float
+    """The moment of the monotonic clock that its times are counted from, as those of the faults."""
 
     async def run(self) -> dict[str, Any]:
         """Its row."""
-        started_s = time.monotonic()
         laptop = self._screen()
         phone = self._screen()
         with suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE_S):
                 await self._start_agent()
                 await asyncio.gather(self._laptop(laptop), self._phone(phone))
-        return self._row(started_s, laptop, phone)
+        return self._row(laptop, phone)
 
-    def _row(self, started_s: float, laptop: Screen, phone: Screen) -> dict[str, Any]:
+    def _row(self, laptop: Screen, phone: Screen) -> dict[str, Any]:
         paid = "".join(file.read_text() for file in sorted(self.folder.glob(f"{self.name}*")))
         shown = laptop.tokens()
         delivered = len(set(shown))
-        times_s = [at_s - started_s for at_s in laptop.times_s]
+        times_s = [at_s - self.started_s for at_s in laptop.times_s]
         gaps_s = [later_s - sooner_s for sooner_s, later_s in pairwise(times_s)]
         first_s = round(times_s[0], 3) if times_s else None
         whole_s = round(times_s[-1], 3) if delivered == N_TOKENS else None
@@ -194,7 +195,7 @@ class Trial:
             "whole_s": whole_s,
             "wrong_cancels": paid.count("x"),
             "second_surface_saw_all": phone.tokens() == list(range(N_TOKENS)),
-            "token_times_s": _token_times(laptop, started_s),
+            "token_times_s": _token_times(laptop, self.started_s),
         }
 
     def _screen(self) -> Screen:

@@ -92,7 +92,7 @@ async def compare_transports(
                 for n, arm in enumerate(ARMS):
                     name = f"{tag}-{number}-{n}"
                     ports = (proxy.port, web.port, worker.port)
-                    trial = Trial(arm, name, seed, folder, *ports)
+                    trial = Trial(arm, name, seed, folder, *ports, started_s)
                     trials.append(group.create_task(trial.run()))
                 happened = await _break(schedule, started_s, proxy, web, server)
             for trial_task in trials:

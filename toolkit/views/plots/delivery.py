@@ -21,9 +21,9 @@ from toolkit.views.plots.figure import (
     write_heading,
     write_label,
 )
-from toolkit.views.plots.loss import is_simulated, lose_tokens, loss_sentence
+from toolkit.views.plots.loss import is_simulated, loss_sentence
 from toolkit.views.plots.moments import name_moments
-from toolkit.views.words import listed, quantity, upper_first
+from toolkit.views.words import listed, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,11 @@ MISSED_TO = 0.46
 """A tick of what was never seen stands under the others, so that none hides it."""
 LATE = 1.3
 """What comes so many times later than the median lane ends is counted at the edge, not drawn."""
+AT_ONCE = 0.02
+"""Ticks within such a share of the axis look like one."""
+SILENCE = 0.2
+"""A gap of such a share of the axis has room for the words of the catch-up at its end."""
+LEAST_CATCH_UP = 5
 FAULT_NAMES = {
     "cut": "connections cut",
     "stall": "network stalls",
@@ -90,11 +95,11 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     write_label(ax, "seconds since the question")
-    about = "a tick a token, when the reader first saw it · red, below: due and never seen"
-    subtitle = [f"seed {seed} · {about}"]
+    about = "a tick a token, when it was seen · red, below: due and never seen"
+    subtitle = [f"seed {seed}, {_occasion(faults)} · {about}"]
     subtitle += _about_what_is_late(runs, end_s)
     if any(fault.for_s for fault in faults):
-        subtitle.append("grey: while a fault lasts")
+        subtitle.append("grey: while a fault lasts; a killed server's lasts until it is up again")
     return write_heading(ax, title, subtitle, is_simulated(frame))
 
 
@@ -113,7 +118,7 @@ def _about_what_is_late(runs: "pd.DataFrame", end_s: float) -> list[str]:
         tick = " (brown, half a tick)" if min(anew_s) <= end_s else ""
         lines.append(f"anew{tick}: from a model that was called and paid again")
     if max(seen_s, default=0.0) > end_s:
-        lines.append("what comes after the end of the axis is not drawn: its last second is named")
+        lines.append("by ... s: the last came so late, after the end of the axis")
     return lines
 
 
@@ -121,14 +126,9 @@ def tokens_sentence(runs: "pd.DataFrame") -> str:
     """Which transports brought all tokens through the faults of one run."""
     n_arms = len(runs)
     lossy = list(runs.loc[runs["lost"] > 0, "arm"])
-    n_lossy = len(lossy)
-    if n_lossy == n_arms:
-        return loss_sentence(lossy, n_arms)
-    when = _occasion(runs["broken"].iloc[0])
-    if not lossy:
-        return f"Every transport brings every token, {when}"
-    transports = quantity(n_lossy, "transport")
-    return f"{upper_first(when)}, {transports} {lose_tokens(n_lossy, n_arms)}"
+    if n_arms and not lossy:
+        return f"Every transport brings every token, {_occasion(runs['broken'].iloc[0])}"
+    return loss_sentence(lossy, n_arms)
 
 
 def _occasion(faults: Sequence[Any]) -> str:
@@ -203,6 +203,7 @@ def _draw_lane(ax: "Axes", lane: int, run: Any, due_s: Sequence[float], end_s: f
     pairs = zip(run.token_times_s, due_s, strict=True)
     lost = [due for at_s, due in pairs if at_s is None]
     ax.vlines(lost, lane + MISSED_FROM, lane + MISSED_TO, colors=RED, lw=1.2)
+    _name_catch_ups(ax, lane, first, end_s)
     words = f"{len(lost)} lost"
     ink = RED if lost else INK
     n_late = sum(at_s > end_s for at_s in seen)
@@ -215,6 +216,19 @@ def _draw_lane(ax: "Axes", lane: int, run: Any, due_s: Sequence[float], end_s: f
         words += f" by {seen[-1]:.1f} s"
     text = ax.text(1.015, lane, words, transform=ax.get_yaxis_transform(), va="center")
     text.set(color=ink, fontweight="bold")
+
+
+def _name_catch_ups(ax: "Axes", lane: int, times_s: Sequence[float], end_s: float) -> None:
+    """Say of ticks that come together after a silence how many they are."""
+    for before_s, at_s in pairwise(times_s):
+        if at_s - before_s < SILENCE * end_s:
+            continue
+        n_at_once = sum(at_s <= later_s <= at_s + AT_ONCE * end_s for later_s in times_s)
+        if n_at_once >= LEAST_CATCH_UP:
+            text = ax.annotate(
+                f"{n_at_once} at once", (at_s, lane), (-4, 0), "data", "offset points"
+            )
+            text.set(color=INK, ha="right", va="center")
 
 
 def _draw_faults(ax: "Axes", faults: Sequence[Any], end_s: float) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PARTS = 10
+MOST = 0.8
+"""The title says where such a share of the traces fail."""
 SHOWN = 7
 """Who fails most often; all others are one row."""
 AXIS_HEIGHT = 60
@@ -66,8 +68,7 @@ def plot_failing_steps(
     counts = np.zeros((len(rows), PARTS), dtype=int)
     for agent, position in failures:
         row = rows.index(agent) if agent in rows else len(rows) - 1
-        part = math.ceil(position * PARTS)
-        counts[row, part - 1] += 1
+        counts[row, _part(position) - 1] += 1
     names = [row_name(agent) for agent in rows]
     draw_cells(ax, counts, names, [""] * PARTS)
     edges = range(PARTS + 1)
@@ -77,16 +78,33 @@ def plot_failing_steps(
 
 
 def failing_sentence(positions: Sequence[Fraction]) -> str:
-    """How early half of the traces fail, or more than half."""
+    """Between which tenths most of the traces fail, and before which none does."""
     if not positions:
         return "Nothing to show: no trace has a step that is known to fail"
-    middle = sorted(positions)[(len(positions) - 1) // 2]
-    percent = math.ceil(100 * middle)
     if len(positions) == 1:
+        percent = math.ceil(100 * positions[0])
         return f"The only failing trace goes wrong at {percent}% of its steps"
-    n_by = sum(100 * position <= percent for position in positions)
-    traces = f"{n_by:,} of {len(positions):,} failing traces"
-    return f"{traces} go wrong by {percent}% of their steps"
+    parts = sorted(_part(position) for position in positions)
+    first, last = _narrowest(parts, math.ceil(MOST * len(parts)))
+    n_between = sum(first <= part <= last for part in parts)
+    traces = f"{n_between:,} of {len(parts):,} failing traces"
+    width = 100 // PARTS
+    sentence = f"{traces} go wrong at {width * (first - 1)} to {width * last}% of their steps"
+    earliest = parts[0]
+    if 1 < earliest < first:
+        sentence += f", none before {width * (earliest - 1)}%"
+    return sentence
+
+
+def _part(position: Fraction) -> int:
+    """In which tenth of a trace a step is, from 1."""
+    return math.ceil(position * PARTS)
+
+
+def _narrowest(parts: Sequence[int], n: int) -> tuple[int, int]:
+    """The first and the last of the fewest tenths that hold `n` of the sorted parts."""
+    windows = zip(parts, parts[n - 1 :], strict=False)
+    return min(windows, key=lambda window: window[1] - window[0])
 
 
 def _failures(traces: list[Trace], steps: Mapping[str, str | None]) -> list[Failure]:

@@ -26,8 +26,10 @@ BAR_SHARE = 0.9
 """How much of its bin a bar takes: the rest keeps it apart from the next."""
 ABOUT_HALF = 0.55
 """A smaller share that is no longer than the middle trace is called half."""
-LOWEST_BAR = 0.025
-"""The height of the lowest bar, as a share of the highest: one trace of many is seen."""
+LOW_BAR = 0.025
+"""A lower bar, as a share of the highest, is hardly seen: its count stands above it."""
+TAIL = 0.05
+"""The share of the traces that are called the longest."""
 
 
 @in_our_look
@@ -70,7 +72,7 @@ def plot_lengths(frame: "pd.DataFrame", measure: str = "steps", ax: "Axes | None
 
 
 def lengths_sentence(values: "pd.Series", noun: str) -> str:
-    """How many traces are no longer than the middle one, and how long the longest is."""
+    """How many traces are no longer than the middle one, and how long the longest are."""
     if values.empty:
         return f"Nothing to show: no trace says how many {noun}s it has"
     longest = int(values.max())
@@ -82,7 +84,19 @@ def lengths_sentence(values: "pd.Series", noun: str) -> str:
     share = (values <= median).mean()
     part = "Half" if share < ABOUT_HALF else _percent(share)
     have = f"{part} of the traces have {quantity(median, noun)} or fewer"
-    return f"{have}; the longest has {longest:,}"
+    return f"{have}; {_tail_in_words(values, median)}"
+
+
+def _tail_in_words(values: "pd.Series", median: int) -> str:
+    """As ``the longest 5% have 17 to 21``; of few traces, or of many that are as long as the
+    middle one, the longest alone.
+    """
+    longest = int(values.max())
+    n_tail = int(TAIL * len(values))
+    tail_from = int(values.nlargest(max(1, n_tail)).min())
+    if n_tail > 1 and median < tail_from < longest:
+        return f"the longest {TAIL:.0%} have {tail_from:,} to {longest:,}"
+    return f"the longest has {longest:,}"
 
 
 def _percent(share: float) -> str:
@@ -109,20 +123,17 @@ def _about(known: "pd.DataFrame", values: "pd.Series", n: int) -> str:
 
 
 def _draw_bars(ax: "Axes", values: "pd.Series") -> None:
-    """A bar for each bin that holds a trace; one too low to be seen is raised, and says its
-    count.
-    """
+    """A bar for each bin that holds a trace; above one that is hardly seen stands its count."""
     import numpy as np
 
     counts, edges = np.histogram(values, _whole_bins(values))
     width = edges[1] - edges[0]
-    lowest = LOWEST_BAR * counts.max()
     for edge, count in zip(edges, counts, strict=False):
         if count:
             middle = edge + width / 2
-            ax.bar(middle, max(count, lowest), BAR_SHARE * width, color=BLUE)
-            if count < lowest:
-                above = ax.annotate(f"{count}", (middle, lowest), (0, 2), "data", "offset points")
+            ax.bar(middle, count, BAR_SHARE * width, color=BLUE)
+            if count < LOW_BAR * counts.max():
+                above = ax.annotate(f"{count}", (middle, count), (0, 2), "data", "offset points")
                 above.set(color=INK, ha="center")
 
 

@@ -61,7 +61,7 @@ def loss_sentence(lossy: Sequence[str], n_arms: int) -> str:
     """Who lost tokens.
 
     >>> loss_sentence(["direct SSE", "bare WebSocket"], 7)
-    'Direct SSE and bare WebSocket lose tokens, 5 of 7 lose none'
+    'Direct SSE and bare WebSocket lose tokens; the other 5 lose none'
     """
     if not n_arms:
         return "Nothing to show: no transport was run"
@@ -72,13 +72,9 @@ def loss_sentence(lossy: Sequence[str], n_arms: int) -> str:
     names = f"{len(lossy)} transports"
     if len(lossy) <= NAMED_ARMS:
         names = listed(lossy)
-    return f"{upper_first(names)} {lose_tokens(len(lossy), n_arms)}"
-
-
-def lose_tokens(n_lossy: int, n_arms: int) -> str:
-    """As ``lose tokens, 5 of 7 lose none``."""
-    n_whole = n_arms - n_lossy
-    return f"{_lose(n_lossy)} tokens, {n_whole} of {n_arms} {_lose(n_whole)} none"
+    n_whole = n_arms - len(lossy)
+    others = "the other one" if n_whole == 1 else f"the other {n_whole}"
+    return f"{upper_first(names)} {_lose(len(lossy))} tokens; {others} {_lose(n_whole)} none"
 
 
 def _lose(n: int) -> str:

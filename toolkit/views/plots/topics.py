@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.evals import TopicMap
 from toolkit.views.plots.figure import (
     BLUE,
+    DOT,
     EDGE,
     INK,
     SMALL_CHAR,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
 TOPICS_SHOWN = 6
+WORDS_IN_TITLE = 3
 ROW_HEIGHT = 44
 NARROW_ROW_HEIGHT = 64
 BAR_SHARE = 0.22
@@ -38,8 +40,8 @@ MOST_OUTLIERS = 0.5
 
 @in_our_look
 def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool = False) -> "Axes":
-    """What is the collection about? A bar a topic, largest first, with its words and a sentence of
-    one of its texts.
+    """What is the collection about? A bar a topic, largest first, with a sentence of one of its
+    texts and its words.
 
     Of more than 6 topics the largest are shown, and the rest counted. Where the topics are no good
     the plot says so instead. `simulated` is for texts: of traces the map knows it.
@@ -54,7 +56,7 @@ def plot_topics(topic_map: TopicMap, ax: "Axes | None" = None, simulated: bool =
     notes = [f"note: {note}" for note in topic_map.warnings]
     if _is_no_good(topic_map):
         return write_heading(nothing_to_show(ax), title, notes, simulated)
-    noun = "trace" if topic_map.source else "text"
+    noun = _noun(topic_map)
     sizes = shown["size"]
     ax.barh(range(n_shown), sizes, color=BLUE, height=0.5)
     for row, topic in enumerate(shown.itertuples()):
@@ -82,8 +84,16 @@ def topics_sentence(topic_map: TopicMap) -> str:
         return f"Topics tell nothing here: only {few} could be told apart"
     if topic_map.outliers > MOST_OUTLIERS:
         return f"Topics tell nothing here: {topic_map.outliers:.0%} of all lie outside every one"
-    share = topics["size"].iloc[0] / len(topic_map.labels)
-    return f"{n_topics} topics, the largest holds {share:.0%}"
+    n_items = len(topic_map.labels)
+    items = quantity(n_items, _noun(topic_map))
+    largest = topics.iloc[0]
+    words = ", ".join(largest["words"].split(", ")[:WORDS_IN_TITLE]).replace("$", r"\$")
+    share = largest["size"] / n_items
+    return f"{items} in {n_topics} topics; the largest, {share:.0%}: {words}"
+
+
+def _noun(topic_map: TopicMap) -> str:
+    return "trace" if topic_map.source else "text"
 
 
 def _is_no_good(topic_map: TopicMap) -> bool:
@@ -91,20 +101,22 @@ def _is_no_good(topic_map: TopicMap) -> bool:
 
 
 def _write_topic(ax: "Axes", row: int, topic: Any, noun: str) -> None:
-    """The size at the end of its bar; right of all bars the words, and under them a sentence with
-    the trace or text that it is from.
+    """The size at the end of its bar; right of all bars a sentence, and under it the words of the
+    topic and the trace or text that the sentence is from.
     """
     end_of_bar = (topic.size, row)
     count = ax.annotate(f"{topic.size:,}", end_of_bar, (4, 0), textcoords="offset points")
     count.set(color=INK, fontweight="bold", va="center")
     text_width = (1 - BAR_SHARE) * new_width() - TEXT_LEFT - 2 * EDGE
     n_chars = int(text_width / SMALL_CHAR)
-    shown_words = shorten(topic.words, n_chars, placeholder=" …").replace("$", r"\$")
-    words = _write_text(ax, row, 2, shown_words)
-    words.set(color=INK, va="bottom")
-    where = f"{noun} {short_name(topic.examples[0])}".replace(r"\$", "$")
-    sentence = _write_text(ax, row, -2, _broken_sentence(topic.sentence, where, n_chars))
-    sentence.set(color=SOFT, va="top")
+    up = 2 if not is_narrow() else -4
+    sentence = _write_text(ax, row, up, _quoted(topic.sentence, n_chars))
+    sentence.set(color=INK, va="bottom")
+    where = f"{noun} {short_name(topic.examples[0])}"
+    words = _write_text(
+        ax, row, up - 4, f"{_first_words(topic.words, n_chars - len(where))} · {where}"
+    )
+    words.set(color=SOFT, va="top")
 
 
 def _write_text(ax: "Axes", row: int, up: int, text: str) -> "Annotation":
@@ -114,10 +126,21 @@ def _write_text(ax: "Axes", row: int, up: int, text: str) -> "Annotation":
     return ax.annotate(text, end_of_bars, (TEXT_LEFT, up), axes, "offset points")
 
 
-def _broken_sentence(sentence: str, where: str, n_chars: int) -> str:
-    """The begin of a sentence, in quotes, and where it is from: one line, or two on a phone."""
+def _quoted(sentence: str, n_chars: int) -> str:
+    """The begin of a sentence, in quotes: one line, or two on a phone."""
     words = " ".join(sentence.split())
     n_lines = 2 if is_narrow() else 1
-    whole = f"“{words}” {where}"
-    lines = wrap(whole, n_chars, max_lines=n_lines, placeholder=f" …” {where}")
+    lines = wrap(f"“{words}”", n_chars, max_lines=n_lines, placeholder=" …”")
     return "\n".join(lines).replace("$", r"\$")
+
+
+def _first_words(words: str, n_chars: int) -> str:
+    """As many of the words as there is room for, and one at least."""
+    first, *others = words.split(", ")
+    shown = shorten(first, n_chars, placeholder="…")
+    for word in others:
+        longer = f"{shown}, {word}"
+        if len(longer) + len(DOT) > n_chars:
+            break
+        shown = longer
+    return shown.replace("$", r"\$")
