@@ -7,13 +7,12 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from toolkit.evals import Label, Verdict, agreement, align, corrected_rate
+from toolkit.evals import agreement, align, corrected_rate
 from toolkit.look import INKS
 from toolkit.views import (
     plot_agreement,
     plot_alignment,
     plot_corrected,
-    plot_critiques,
     plot_rates,
     plot_versions,
     plot_widths,
@@ -32,22 +31,6 @@ def aligned(n=60, **origin):
     return align(human, [*judge[:-1], None], **origin)
 
 
-def judged(n=40):
-    labels = [Label(f"t{at}", "ann", "pass" if at % 3 else "fail", "a reason") for at in range(n)]
-    verdicts = [
-        Verdict(
-            one.trace_id,
-            "pass" if at % 5 == 0 else one.verdict,
-            "word " * (1 + at),
-            "",
-            "live",
-            "abcd",
-        )
-        for at, one in enumerate(labels)
-    ]
-    return align(labels, verdicts)
-
-
 ratings = pd.DataFrame(
     {"ann": ["pass", "fail", "pass", None], "bo": ["pass", "fail", "fail", "pass"]}
 )
@@ -59,7 +42,6 @@ def every_plot(**origin):
         aligned(**origin),
         {name: origin.get(name) for name in ("human_kind", "judge_source")},
     )
-    verdicts = judged() if "simulated" not in origin.values() else judged_by_a_script()
     return {
         "alignment": lambda ax=None: plot_alignment(one, ax),
         "rates": lambda ax=None: plot_rates({"v1": one}, ax),
@@ -69,18 +51,7 @@ def every_plot(**origin):
             {"v1": corrected_rate(one, ["pass", "fail", None])}, ax
         ),
         "widths": lambda ax=None: plot_widths(one, 500, ax),
-        "critiques": lambda ax=None: plot_critiques(verdicts, ax),
     }
-
-
-def judged_by_a_script():
-    labels = [
-        Label(f"t{at}", "sim", "pass" if at % 3 else "fail", "why", "simulated") for at in range(12)
-    ]
-    return align(
-        labels,
-        [Verdict(one.trace_id, one.verdict, "so", "", "simulated", "abcd") for one in labels],
-    )
 
 
 NAMES = list(every_plot())
@@ -103,22 +74,8 @@ def test_a_plot_tells_its_effective_n(name, written):
     told |= {
         "corrected": "n = 2 judged, 59 labelled, 1 unscored",
         "widths": "n = 59 now",
-        "critiques": "n = 10",
     }
     assert told[name] in written(every_plot(human_kind="human")[name]())
-
-
-@pytest.mark.parametrize("unparsed", ["report", "fail"])
-def test_critiques_that_came_without_a_verdict_are_counted_and_in_no_row(unparsed, written):
-    labels = [Label(f"t{at}", "ann", "fail", "why") for at in range(6)]
-    for scored in (6, 4, 0):
-        said = [
-            Verdict(f"t{at}", "fail" if at < scored else None, "so so", "", "live", "h")
-            for at in range(6)
-        ]
-        shown = written(plot_critiques(align(labels, said, unparsed=unparsed)))
-        assert (f"n = {scored}" in shown) is bool(scored)
-        assert (f"{6 - scored} unparsed" in shown) is (scored < 6)
 
 
 def test_a_plot_of_alignment_uses_the_axes_it_is_given_and_leaves_pyplot_alone():
@@ -218,11 +175,6 @@ def test_right_and_wrong_have_grounds_of_their_own_however_frequent_they_are():
         for at, ground in enumerate(grounds):
             card = "card" if not counts[at] else "failed-card" if at in wrong else "ok-card"
             assert ground == INKS[card].light
-
-
-def test_critiques_without_verdicts_are_refused_with_what_to_do():
-    with pytest.raises(ValueError, match="give align the judge's Verdicts"):
-        plot_critiques(aligned())
 
 
 def test_a_plot_of_nothing_says_so_and_nothing_else(written):

@@ -43,7 +43,6 @@ from toolkit.views import (
     plot_comparisons,
     plot_context_rot,
     plot_corrected,
-    plot_critiques,
     plot_delivery,
     plot_failing_steps,
     plot_lengths,
@@ -189,7 +188,6 @@ def every_plot(folder):
         ),
         "corrected": lambda ax=None: plot_corrected(estimates, ax, truth=0.6),
         "widths": lambda ax=None: plot_widths(alignment, 500, ax),
-        "critiques": lambda ax=None: plot_critiques(judged(), ax),
         "delivery": lambda ax=None: plot_delivery(delivered(), faults, ax, simulated=True),
         "loss": lambda ax=None: plot_loss(transports(), ax),
         "tokens": lambda ax=None: plot_tokens(transports(), ax=ax),
@@ -206,7 +204,7 @@ def every_plot(folder):
     }
 
 
-NAMES = "alignment rates versions agreement corrected widths critiques delivery loss tokens".split()
+NAMES = "alignment rates versions agreement corrected widths delivery loss tokens".split()
 NAMES += ["lengths", "saturation", "transitions", "failing", "pass^k", "comparisons", "rules"]
 NAMES += ["trap", "ablation", "context rot"]
 

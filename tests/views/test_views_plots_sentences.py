@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from toolkit.evals import Label, Verdict, agreement, align, corrected_rate
+from toolkit.evals import Label, agreement, align, corrected_rate
 from toolkit.evals.labels.codebook import Codebook
 from toolkit.views import (
     plot_agreement,
     plot_alignment,
     plot_corrected,
-    plot_critiques,
     plot_rates,
     plot_saturation,
     plot_versions,
@@ -214,55 +213,6 @@ def test_the_widths_of_grouped_items_begin_at_the_interval_that_was_found():
     for line, line_alone in zip(ax.lines[:3], alone.lines[:3], strict=True):
         assert np.all(line.get_ydata() >= line_alone.get_ydata())
     assert title_of(alone) != title_of(ax)
-
-
-def critiques(right):
-    """Verdicts with longer and longer critiques, right where `right` says so."""
-    labels = [Label(f"t{at}", "ann", "pass", "why") for at in range(len(right))]
-    verdicts = []
-    for at, is_right in enumerate(right):
-        verdict = "pass" if is_right else "fail"
-        verdicts.append(Verdict(f"t{at}", verdict, "word " * (at + 1), "", "live", "abcd"))
-    return align(labels, verdicts)
-
-
-def test_the_title_of_critiques_says_whether_long_ones_are_right_more_often():
-    for right, title in (
-        (
-            [1],
-            "Little to compare: most critiques are about equally long; 100% of the verdicts are right",
-        ),
-        ([1] * 40, "Verdicts are right as often whatever the length of the critique: 100%"),
-        ([0] * 60 + [1] * 20, "Long critiques are right more often than short ones: 100%, 0%"),
-        ([1] * 20 + [0] * 60, "Long critiques are right less often than short ones: 0%, 100%"),
-    ):
-        assert title_of(plot_critiques(critiques(right))).startswith(title)
-
-
-def test_short_and_long_critiques_are_compared_with_an_interval_and_chance_is_named(written):
-    ax = plot_critiques(critiques([1, 1, 0, 1, 0] * 4 + [1, 1, 1, 1, 0] * 4))
-    assert title_of(ax) == (
-        "Long critiques are right more often than short ones: 80%, 60%; chance may explain it"
-    )
-    words = " ".join(written(ax).split())
-    assert "31 to 40 words less that with 1 to 10 words: +0.20 (-0.19 to +0.52, Newcombe)" in words
-    assert "chance" not in title_of(plot_critiques(critiques([0] * 60 + [1] * 20)))
-
-
-def test_critiques_that_hardly_differ_in_length_are_one_row_and_not_compared(written):
-    labels = [Label(f"t{at}", "ann", "pass", "why") for at in range(30)]
-    for lengths, name in (([10, 11, 12], "10 to 12 words"), ([12], "12 words"), ([1], "1 word")):
-        verdicts = []
-        for at in range(30):
-            critique = "word " * lengths[at % len(lengths)]
-            verdict = "fail" if at % 3 == 2 else "pass"
-            verdicts.append(Verdict(f"t{at}", verdict, critique, "", "live", "abcd"))
-        ax = plot_critiques(align(labels, verdicts))
-        assert title_of(ax).startswith(
-            "Little to compare: most critiques are about equally long; 67%"
-        )
-        assert {name, "n = 30"} <= set(written(ax).split("\n"))
-        assert "less that with" not in written(ax)
 
 
 def test_of_two_corrections_the_title_names_that_which_suits_how_labels_were_drawn():

@@ -8,7 +8,7 @@ nothing passes: `plot_pass_hat`; against another one: `plot_comparisons`. Struct
 read, `AdjudicationPanel` settles what raters disagree on. Failure modes: `CodingPanel`,
 `plot_saturation`. What a judge is told: `RubricPanel`, which shows what an edit changes. A panel of
 your own begins with `Panel`. Eval the eval: `plot_alignment`, `plot_rates`, `plot_versions`,
-`plot_agreement`, `plot_corrected`, `plot_widths`, `plot_critiques`. Topic modelling: `plot_topics`.
+`plot_agreement`, `plot_corrected`, `plot_widths`. Topic modelling: `plot_topics`.
 Resilient delivery: `plot_delivery`, `plot_loss`, `plot_tokens`. How long traces are:
 `plot_lengths`; what follows what in them, where they fail, and which rules they break:
 `plot_transitions`, `plot_failing_steps`, `plot_rules`. What a harness's parts are worth:
@@ -42,7 +42,6 @@ WHERE = {
     "plot_comparisons": "plots.comparisons",
     "plot_context_rot": "plots.context_rot",
     "plot_corrected": "plots.correction",
-    "plot_critiques": "plots.critiques",
     "plot_delivery": "plots.arrival",
     "plot_failing_steps": "plots.failing_steps",
     "plot_growth": "plots.growth",

@@ -20,7 +20,6 @@ WHERE = {
     "plot_comparisons": "comparisons",
     "plot_context_rot": "context_rot",
     "plot_corrected": "correction",
-    "plot_critiques": "critiques",
     "plot_delivery": "arrival",
     "plot_failing_steps": "failing_steps",
     "plot_lengths": "lengths",
