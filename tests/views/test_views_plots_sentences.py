@@ -215,6 +215,15 @@ def test_the_widths_of_grouped_items_begin_at_the_interval_that_was_found():
     assert title_of(alone) != title_of(ax)
 
 
+def test_a_correction_that_does_not_suit_how_labels_were_drawn_is_grey_and_said_to_be(written):
+    rates = {}
+    for method in ("rogan-gladen", "ppi"):
+        rates[method] = corrected_rate(judged(40, 100, 0, 300), ["pass"] * 80, method, resamples=50)
+    assert "not for labels" not in written(plot_corrected(rates))
+    for drawn in ("at random", "picked"):
+        assert written(plot_corrected(rates, drawn=drawn)).count("not for labels") == 1
+
+
 def test_of_two_corrections_the_title_names_that_which_suits_how_labels_were_drawn():
     few, many = judged(40, 100, 0, 300), ["pass"] * 800 + ["fail"] * 200
     rates = {}

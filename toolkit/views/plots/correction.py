@@ -53,14 +53,15 @@ def plot_corrected(
     its interval; a dotted line at the `truth`, where that is known.
 
     With `drawn`, how the labelled items were chosen, the title names the correction that
-    suits them; without, all of them.
+    suits them, and another one is grey; without, all of them.
     """
     rows = []
     for name, estimate in estimates.items():
         own = _own_row(estimate)
         if own not in rows:
             rows.append(own)
-        rows.append(_corrected_row(name, estimate))
+        suits = drawn is None or estimate.method == METHOD_FOR[drawn]
+        rows.append(_corrected_row(name, estimate, suits))
     title = corrected_sentence(estimates, drawn)
     label = _rate_name(estimates.values())
     simulated = any(estimate.simulated for estimate in estimates.values())
@@ -78,9 +79,12 @@ def _own_row(estimate: Estimate) -> Row:
     return Row("the judge's own", (mark,), f"n = {n_judged} judged")
 
 
-def _corrected_row(name: object, estimate: Estimate) -> Row:
-    mark = Mark(estimate.value, _interval(estimate), "o", GREEN)
+def _corrected_row(name: object, estimate: Estimate, suits: bool) -> Row:
+    """Grey, and said to be so, where the method does not suit how the labels were drawn."""
+    mark = Mark(estimate.value, _interval(estimate), "o", GREEN if suits else SOFT)
     note = f"n = {estimate.n} judged,\n{estimate.n_labels} labelled"
+    if not suits:
+        note = "not for labels\ndrawn like these"
     if estimate.n_unscored:
         note += f", {estimate.n_unscored} unscored"
     return Row(name, (mark,), note)
