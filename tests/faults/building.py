@@ -17,9 +17,10 @@ from typing import Any
 
 from tests.harness.builds import GOAL, Notes, question, right, runs, writes
 from toolkit.events import Event
-from toolkit.harness import Outcome
+from toolkit.harness import Outcome, Sandbox
 from toolkit.harness.written import digest
 from toolkit.models import Answer, Request, ScriptedModel
+from toolkit.models.schema import schema_faults
 from toolkit.records import encode
 from toolkit.sessions import Ack, Log, MemoryLog, NatsLog, Session
 
@@ -67,17 +68,22 @@ class Deadly:
 
     def __init__(self, nth: int):
         self.nth = nth
-        self.stored = 0
+        self.stored: set[str] = set()
 
     def count(self, *events: Event) -> None:
         for event in events:
-            self.stored += event.kind not in NOT_COUNTED
-            if self.stored == self.nth:
+            if event.kind in NOT_COUNTED or event.id in self.stored:
+                continue
+            self.stored.add(event.id)
+            if len(self.stored) == self.nth:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
 def deadly(log: Log, nth: int) -> Deadly:
-    """Have `log` kill the process when its event number `nth` is stored."""
+    """Have `log` kill the process when its event number `nth` is stored.
+
+    A log may store one event by way of the other method: each event counts once.
+    """
     counter = Deadly(nth)
     append, append_all = log.append, log.append_all
 
@@ -116,7 +122,7 @@ def noting(notes: Site, calls: Path, killing_call: int) -> None:
 async def run(folder: Path, log: Log, calls: Path, killing_call: int = 0) -> Outcome:
     notes = Site(["alpha", "beta", "web"])
     noting(notes, calls, killing_call)
-    session = Session(log, "build", clock=lambda: 1_700_000_000.0)
+    session = Session(log, folder.name, clock=lambda: 1_700_000_000.0)
     return await notes.harness(folder, session).run(GOAL)
 
 
@@ -125,10 +131,11 @@ def result(folder: Path, outcome: Outcome) -> dict[str, Any]:
     files = {}
     for path in sorted(folder.rglob("*.json")) + sorted(folder.glob("*.md")):
         name = path.relative_to(folder).as_posix()
-        is_evidence = "evidence/" in name or name == "written.json"
-        if not is_evidence:
+        if name != "written.json":
             files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    head = folder / "history.git/refs/heads/main"
+    branches = {}
+    for path in sorted((folder / "history.git/refs/heads").iterdir()):
+        branches[path.name] = path.read_text()
     return {
         "outcome": outcome.outcome,
         "why": outcome.why,
@@ -140,7 +147,8 @@ def result(folder: Path, outcome: Outcome) -> dict[str, Any]:
         "cost_usd": outcome.cost_usd,
         "build": digest(folder / "build"),
         "files": files,
-        "commits": head.read_text() if head.exists() else "",
+        "history": outcome.history,
+        "branches": branches,
     }
 
 
@@ -153,7 +161,7 @@ async def main(folder: Path, where: str, nth: int, killing_call: int) -> None:
     counter = deadly(log, nth)
     outcome = await run(folder, log, folder.with_suffix(".calls"), killing_call)
     told = result(folder, outcome) | {
-        "stored": counter.stored,
+        "stored": len(counter.stored),
         "possibly_billed_calls": outcome.possibly_billed_calls,
     }
     folder.with_suffix(".result").write_text(json.dumps(told))
@@ -161,9 +169,11 @@ async def main(folder: Path, where: str, nth: int, killing_call: int) -> None:
 
 
 def fork_on_demand() -> None:
-    """Run the build in a fork for each line of arguments, and print how it ended: what takes long,
-    to import, is done once.
+    """Run the build in a fork for each line of arguments, and print how it ended. What takes long
+    is done once, before: to import the check of schemas, and to find out what sandbox runs here.
     """
+    schema_faults({})
+    Sandbox.best(unsafe=True)
     for line in sys.stdin:
         folder, where, nth, killing_call = line.split()
         pid = os.fork()
