@@ -28,6 +28,11 @@ SAFE = (
 )
 """Nothing of the machine's own settings, and nothing that a build could have run."""
 
+LEFT_BEHIND = "index-*", "*.lock", "refs/heads/*.lock"
+"""What a git that was killed leaves in the repository. Where a lock stays, no later git writes; no
+run but this one is at work in the folder, so nobody needs it.
+"""
+
 
 class Commit(NamedTuple):
     """A commit that is there already."""
@@ -75,10 +80,10 @@ class History:
 
     def _begin(self) -> None:
         repository = self._folder / "history.git"
-        for index in repository.glob("index-*"):
-            index.unlink(missing_ok=True)
-        if not repository.exists():
-            self._git("init", "--quiet", "--template=", "--initial-branch=main")
+        for pattern in LEFT_BEHIND:
+            for file in repository.glob(pattern):
+                file.unlink(missing_ok=True)
+        self._git("init", "--quiet", "--template=", "--initial-branch=main")
         self._git("read-tree", "--empty")
         if self._git("for-each-ref", BRANCH):
             log = self._git("log", "--reverse", "--format=%H%x00%T%x00%an%x00%s", "main")
