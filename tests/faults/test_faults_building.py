@@ -127,3 +127,12 @@ async def test_a_build_on_a_server_killed_at_each_event_ends_as_one_that_was_not
 ):
     async with NatsServer(store=tmp_path / "store") as server:
         assert changed_at_each(forks, tmp_path, whole, server.url) == {}
+
+
+def test_a_kill_before_any_change_of_a_folder_is_not_taken_for_a_change_by_hand(tmp_path):
+    command = [sys.executable, "-m", "tests.faults.writing", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=LINE_S)
+    report = json.loads(ended.stdout)
+    assert len(report["found"]) > 100
+    for nth, found in report["found"].items():
+        assert found == {"kept": [], "build": report["whole"]}, nth

@@ -227,7 +227,7 @@ workspace.adopt()
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 @pytest.mark.parametrize("edited", [False, True])
-@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+@pytest.mark.parametrize("nth", range(1, 8))
 def test_a_kill_in_the_middle_of_a_swap_leaves_one_whole_build_and_every_edit(
     workspace, nth, edited
 ):
@@ -238,7 +238,8 @@ def test_a_kill_in_the_middle_of_a_swap_leaves_one_whole_build_and_every_edit(
     child = subprocess.run(
         [sys.executable, "-c", KILLED, str(workspace.path), str(nth)], timeout=60, check=False
     )
-    assert child.returncode == (-signal.SIGKILL if nth <= 3 else 0)
+    n_moves = 4 if edited else 6
+    assert child.returncode == (-signal.SIGKILL if nth <= n_moves else 0)
     again = Workspace(workspace.path)
     again.restart("a goal")
     assert texts(again.build) in (before, {"a.txt": "second"})

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from toolkit.errors import UsageError
 from toolkit.harness.contract import Contract, ContractError, read_contract
 from toolkit.harness.contract_checks import TextFile
+from toolkit.harness.folders import copy_whole, draft_of, remove_whole
 from toolkit.harness.written import Written, digest
 from toolkit.records import read_text, write_whole
 
@@ -113,21 +114,24 @@ class Workspace:
         start = self.path / "start"
         if not start.exists():
             self.build.mkdir(parents=True, exist_ok=True)
-            _copy(self.build, start)
+            copy_whole(self.build, start)
         self._written.note_folder(start)
         if self.attempt.exists():
             self._put_away(self.attempt, "attempt")
-        _copy(start, self.attempt)
+        copy_whole(start, self.attempt)
         if held != goal:
             self.write("goal.md", goal)
         self._fresh.add("goal.md")
 
     def lay(self, files: Sequence[TextFile]) -> None:
-        """Write `files` into attempt/. Raises WorkspaceError as `lay_files` does."""
-        try:
-            lay_files(self.attempt, files)
-        finally:
-            self._written.note_folder(self.attempt)
+        """Write `files` into attempt/, all of them or none. Raises WorkspaceError as `lay_files`
+        does.
+        """
+        draft = draft_of(self.attempt, self.attempt)
+        lay_files(draft, files)
+        self._written.note_folder(draft)
+        remove_whole(self.attempt)
+        draft.rename(self.attempt)
 
     def lay_beside(self, folder: str, files: Sequence[TextFile]) -> None:
         """Write `files` into a folder of the workspace itself. Raises WorkspaceError likewise."""
@@ -141,12 +145,12 @@ class Workspace:
         """Remember the attempt as it is: a pivot begins again from there."""
         base = self.path / "sprint"
         shutil.rmtree(base, ignore_errors=True)
-        _copy(self.attempt, base)
+        copy_whole(self.attempt, base)
 
     def begin_again(self) -> None:
         """Put the attempt back to where its sprint began."""
         self._put_away(self.attempt, "attempt")
-        _copy(self.path / "sprint", self.attempt)
+        copy_whole(self.path / "sprint", self.attempt)
 
     @property
     def is_changed(self) -> bool:
@@ -164,10 +168,7 @@ class Workspace:
         if not is_last and is_further_on and self._written.was_build(self.attempt):
             return
         self._written.note_folder(self.attempt, as_build=True)
-        draft = self.path / "build.next"
-        if draft.exists():
-            shutil.rmtree(draft)
-        shutil.copytree(self.attempt, draft, symlinks=True)
+        draft = draft_of(self.attempt, self.build)
         if self.build.exists():
             self.build.rename(self._before)
         draft.rename(self.build)
@@ -192,7 +193,7 @@ class Workspace:
         changed it since.
         """
         if self._written.made(folder):
-            shutil.rmtree(folder)
+            remove_whole(folder)
         else:
             self._keep(folder, name)
 
@@ -285,11 +286,3 @@ class Workspace:
 def _as_lines(text: str) -> list[str]:
     """A text without what an editor changes when it saves: line ends, and blanks at the end."""
     return text.strip().splitlines()
-
-
-def _copy(folder: Path, target: Path) -> None:
-    """Copy `folder`; a kill leaves no half copy at `target`."""
-    draft = target.with_name(f".{target.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(folder, draft, symlinks=True)
-    draft.rename(target)
