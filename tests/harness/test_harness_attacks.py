@@ -14,8 +14,8 @@ import pytest
 
 from toolkit.harness import Sandbox, TextFile
 from toolkit.harness.sandbox import INSIDE
-from toolkit.harness.view import PYTHON
-from toolkit.harness.walls import DISK_BYTES
+from toolkit.harness.sandbox.view import PYTHON
+from toolkit.harness.sandbox.walls import DISK_BYTES
 
 pytestmark = pytest.mark.sandbox
 TIMEOUT_S = 20.0

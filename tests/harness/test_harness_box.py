@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from toolkit.harness import Sandbox, TextFile
-from toolkit.harness.box import BoxError
-from toolkit.harness.sandbox import BROWSER
+from toolkit.harness.sandbox import BROWSER, BoxError
 
 PORT = 8000
 SERVER = """
@@ -46,7 +45,7 @@ def setrlimit(name, value):
     if name == resource.RLIMIT_AS:
         raise ValueError("current limit exceeds maximum limit")
     set_limit(name, value)
-from toolkit.harness.inside import Limits, restrict
+from toolkit.harness.sandbox.inside import Limits, restrict
 
 resource.setrlimit, sys.platform = setrlimit, "darwin"
 restrict(Limits(memory_bytes=1 << 32, cpu_s=7))

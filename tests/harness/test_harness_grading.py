@@ -16,11 +16,11 @@ from toolkit.harness import (
     Step,
     Value,
 )
-from toolkit.harness.box import CommandResult
 from toolkit.harness.checking.browsing import Report, decoded, grade_report
 from toolkit.harness.checking.commands import grade_command
 from toolkit.harness.checking.exchanges import Answer, grade_answers
 from toolkit.harness.checking.states import difference, grade_difference
+from toolkit.harness.sandbox import CommandResult
 
 GREETS = Command(("python", "app.py"), stdout=("hello",), stderr=("note",))
 ABSENT = Command(("grep", "-r", "TODO", "."), exit_code=1)

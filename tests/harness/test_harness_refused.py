@@ -8,8 +8,8 @@ import pytest
 
 from toolkit.harness import Harness, SandboxUnavailable, Workspace, demo_harness, sandbox
 from toolkit.harness.demo import GOAL
-from toolkit.harness.remedies import Machine, remedy
 from toolkit.harness.sandbox import Sandbox
+from toolkit.harness.sandbox.remedies import Machine, remedy
 from toolkit.sessions import MemoryLog, Session
 
 UBUNTU = Machine("linux", True, False, True, False)

@@ -16,7 +16,7 @@ import pytest
 
 from toolkit.harness import Command, Sandbox, TextFile
 from toolkit.harness.checking.commands import grade_command
-from toolkit.harness.inside import Limits
+from toolkit.harness.sandbox import Limits
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="watches processes as Linux can"

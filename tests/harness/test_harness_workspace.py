@@ -17,7 +17,7 @@ from toolkit.harness import (
     propose_contract,
 )
 from toolkit.harness.roles import Place
-from toolkit.harness.workspace import lay_files
+from toolkit.harness.sandbox import lay_files
 
 
 @pytest.fixture

@@ -45,7 +45,6 @@ from toolkit.harness.contract_checks import (
     RowChange,
     StateCheck,
     Step,
-    TextFile,
     Value,
 )
 from toolkit.harness.demo import demo_harness, run_demo
@@ -54,7 +53,7 @@ from toolkit.harness.experiments import ablate, calibrate
 from toolkit.harness.loop import Harness
 from toolkit.harness.outcome import MANAGED_AGENTS, Outcome
 from toolkit.harness.roles import Evaluator, Generator, Planner, Role, Task
-from toolkit.harness.sandbox import Sandbox, SandboxUnavailable
+from toolkit.harness.sandbox import Sandbox, SandboxUnavailable, TextFile, WorkspaceError
 from toolkit.harness.verify import (
     CriterionVerdict,
     Word,
@@ -63,7 +62,7 @@ from toolkit.harness.verify import (
     green_before,
     weighted_score,
 )
-from toolkit.harness.workspace import Workspace, WorkspaceError
+from toolkit.harness.workspace import Workspace
 
 __all__ = [
     "MANAGED_AGENTS",

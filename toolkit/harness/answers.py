@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import BaseModel, SkipValidation
 
 from toolkit.harness.contract import Criterion, Serve
-from toolkit.harness.contract_checks import TextFile
+from toolkit.harness.sandbox import TextFile
 from toolkit.harness.verify import Word
 
 

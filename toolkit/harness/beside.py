@@ -2,11 +2,10 @@
 
 from toolkit.harness.answers import Notes
 from toolkit.harness.contract import Contract
-from toolkit.harness.contract_checks import TextFile
 from toolkit.harness.roles import Place, Role, Step
+from toolkit.harness.sandbox import TextFile, WorkspaceError, clip
 from toolkit.harness.site import Site
 from toolkit.harness.turns import Turn
-from toolkit.harness.workspace import WorkspaceError, clip
 
 Objections = dict[str, tuple[str, ...]]
 """By the name of who objects."""

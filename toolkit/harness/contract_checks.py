@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Discriminator
 
+from toolkit.harness.sandbox import TextFile
 from toolkit.shown import Shown
 
 
@@ -38,17 +39,6 @@ Scalar: TypeAlias = str | int | float | bool | None
 """A value that JSON and SQLite both have."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 Act = Literal["open", "fill", "click", "press", "see", "not_see", "picture"]
-
-
-@dataclass(frozen=True, slots=True)
-class TextFile:
-    """A text file, by its path within a folder: with forward slashes, never absolute, never
-    upwards.
-    """
-
-    __pydantic_config__: ClassVar = STRICT
-    path: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from toolkit.harness.answers import (
     Summary,
 )
 from toolkit.harness.context import CLEAN, Context
-from toolkit.harness.workspace import Workspace, clip
+from toolkit.harness.sandbox import clip
+from toolkit.harness.workspace import Workspace
 from toolkit.models import Model, Request
 from toolkit.records import read_text
 from toolkit.shown import Shown

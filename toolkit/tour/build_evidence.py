@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.harness.checking.browsing import PNG
+from toolkit.harness.sandbox import clip
 from toolkit.harness.watching import find_evidence
-from toolkit.harness.workspace import clip
 from toolkit.render import Html, tag
 
 BODY_CHARS = 300

@@ -8,12 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from toolkit.harness.box import Box, BoxError, Server
 from toolkit.harness.contract import Serve
-from toolkit.harness.inside import Limits
-from toolkit.harness.sandbox import Sandbox
-from toolkit.harness.walls import FOLDER
-from toolkit.harness.workspace import clip
+from toolkit.harness.sandbox import FOLDER, Box, BoxError, Limits, Sandbox, Server, clip
 from toolkit.records import RecordError, decode
 
 T = TypeVar("T")

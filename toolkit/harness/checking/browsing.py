@@ -12,8 +12,7 @@ from toolkit.harness.checking.app import App, run_inside
 from toolkit.harness.checking.finding import SHOWN, Finding, as_file, unscored
 from toolkit.harness.contract_checks import MAX_PICTURES, Browse, is_picture_name
 from toolkit.harness.evidence import MAX_FILE_BYTES, Grade
-from toolkit.harness.sandbox import BROWSER, Sandbox
-from toolkit.harness.workspace import clip
+from toolkit.harness.sandbox import BROWSER, Sandbox, clip
 
 PACKAGES = "playwright", "greenlet"
 BROWSERS = "chromium", "chromium-browser", "google-chrome"

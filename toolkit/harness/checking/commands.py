@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from toolkit.harness.box import CommandResult
 from toolkit.harness.checking.finding import SHOWN, Finding, as_file
 from toolkit.harness.contract_checks import Command
 from toolkit.harness.evidence import Grade
-from toolkit.harness.sandbox import Sandbox
-from toolkit.harness.workspace import clip
+from toolkit.harness.sandbox import CommandResult, Sandbox, clip
 
 
 async def check_command(check: Command, sandbox: Sandbox, folder: Path) -> Finding:

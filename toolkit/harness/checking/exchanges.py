@@ -9,7 +9,7 @@ from toolkit.harness.checking.app import App, run_inside
 from toolkit.harness.checking.finding import SHOWN, Finding, as_file
 from toolkit.harness.contract_checks import Exchange, HttpRequest, Scalar
 from toolkit.harness.evidence import Grade
-from toolkit.harness.workspace import clip
+from toolkit.harness.sandbox import clip
 
 BODY_CHARS = 4_000
 """How much of an answer's body is kept."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from toolkit.evals import Effect, Effects, diff_state
 from toolkit.evals.scorers.state import StateDiff
-from toolkit.harness.box import Box
 from toolkit.harness.checking.app import App, open_app, run_inside
 from toolkit.harness.checking.commands import command_finding
 from toolkit.harness.checking.exchanges import check_exchange
@@ -16,8 +15,7 @@ from toolkit.harness.checking.finding import SHOWN, Finding, as_file
 from toolkit.harness.contract import Serve
 from toolkit.harness.contract_checks import Command, Exchange, RowChange, StateCheck, Value
 from toolkit.harness.evidence import Grade
-from toolkit.harness.sandbox import Sandbox
-from toolkit.harness.workspace import clip
+from toolkit.harness.sandbox import Box, Sandbox, clip
 
 READ_S = 20.0
 ROW_CHARS = 200

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.events import Event
-from toolkit.harness.contract_checks import TextFile
+from toolkit.harness.sandbox import TextFile
 
 
 @dataclass(frozen=True, slots=True)

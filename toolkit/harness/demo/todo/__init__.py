@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from toolkit.harness.budget import Budget
-from toolkit.harness.contract_checks import TextFile
 from toolkit.harness.demo.defects import Defect
 from toolkit.harness.demo.script import (
     Script,
@@ -25,6 +24,7 @@ from toolkit.harness.demo.script import (
     question,
     run_script,
 )
+from toolkit.harness.sandbox import TextFile
 from toolkit.models import Answer, Request
 from toolkit.records import validate
 from toolkit.sessions import Session

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from toolkit.harness import inside, mounts
-from toolkit.harness.inside import NOBODY, Setup
-from toolkit.harness.view import PACKAGES, PYTHON, Binds, View
+from toolkit.harness.sandbox import inside, mounts
+from toolkit.harness.sandbox.inside import NOBODY, Setup
+from toolkit.harness.sandbox.view import PACKAGES, PYTHON, Binds, View
 
 Kind = Literal["bwrap", "unshare", "none"]
 FOLDER = "/build"

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from toolkit.harness.mounts import build_root, call
+from toolkit.harness.sandbox.mounts import build_root, call
 
 NOBODY = 65534
 PR_SET_PDEATHSIG = 1

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from toolkit.harness.inside import Limits
-from toolkit.harness.workspace import clip
+from toolkit.harness.sandbox.files import clip
+from toolkit.harness.sandbox.inside import Limits
 from toolkit.shown import Shown
 from toolkit.tasks import stop
 

@@ -16,14 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.errors import Unavailable
-from toolkit.harness import walls
-from toolkit.harness.box import Box, BoxError, CommandResult
-from toolkit.harness.contract_checks import TextFile
-from toolkit.harness.inside import NOBODY, Limits
-from toolkit.harness.remedies import Machine, remedy
-from toolkit.harness.view import readable
-from toolkit.harness.walls import Kind
-from toolkit.harness.workspace import lay_files
+from toolkit.harness.sandbox import walls
+from toolkit.harness.sandbox.box import Box, BoxError, CommandResult
+from toolkit.harness.sandbox.files import TextFile, lay_files
+from toolkit.harness.sandbox.inside import NOBODY, Limits
+from toolkit.harness.sandbox.remedies import Machine, remedy
+from toolkit.harness.sandbox.view import readable
+from toolkit.harness.sandbox.walls import Kind
 
 INSIDE = Limits(cpu_s=60, memory_bytes=1 << 30, file_bytes=8 << 20, processes=256)
 WITHOUT_WALLS = Limits(cpu_s=60, memory_bytes=2 << 30, file_bytes=8 << 20, processes=4096)
