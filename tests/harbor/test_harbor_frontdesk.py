@@ -162,6 +162,12 @@ MOVED = "HB-2101 is moved to 27 June and 28 June, at no charge."
         ("Please shift HB-2101 to June 27", MOVED),
         ("HB-2101 to the 27th of June, please", MOVED),
         ("Move HB-2101 to 31 June", FREE),
+        ("Can you move HB-2107 by one day?", "HB-2107 is moved to 2 July and 3 July, at no"),
+        ("Please shift HB-2107 two days earlier.", "HB-2107 is moved to 29 June and 30 June"),
+        ("Move HB-2107 to 2 July", "HB-2107 is moved to 2 July and 3 July, at no charge."),
+        ("How much is a helmet for HB-2101?", ABOUT),
+        ("Cancel HB-2107", "Pick-up is 6 days away: cancelled now, HB-2107 gives"),
+        ("Cancel HB-2101", "Pick-up is 69 hours away: cancelled now, HB-2101 gives"),
         ("Move HB-2101 to 1 May", "That cannot be done: first_day 2026-05-01 is in the past."),
         ("HB-2101", ABOUT),
         ("Tell me about HB-2101", ABOUT),
@@ -241,7 +247,7 @@ async def test_what_no_script_knows_is_answered_in_a_line_with_what_can_be_asked
     async with desk() as session:
         _, words = await answer_to(session, "Where is my bicycle?")
         offers = offers_of(await session.conversation())
-    assert words.startswith("I am a **script**: name a booking")
+    assert words.startswith("I am a **script** and have no answer to that.")
     assert "\n" not in words
     assert offers == list(openings())
 

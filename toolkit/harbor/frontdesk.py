@@ -37,8 +37,8 @@ THANKS = frozenset("thanks thank you very so much a lot great danke merci gracia
 BREVITY = frozenset("brief briefly short shorter sentence kurz court breve".split())
 """Words of a steer that asks for a short answer."""
 NO_ANSWER = (
-    "I am a **script**: name a booking, as HB-2101, and what you want to do with it, or take one "
-    "of these."
+    "I am a **script** and have no answer to that. I can cancel or move a booking: try “Cancel "
+    "HB-2101” or “Move HB-2107 a day later”. Or take one of these."
 )
 OPENINGS = ("storm-at-the-weekend", "gone-from-the-railings", "before-the-ferry", "just-asking")
 """The situations that a visitor is offered."""
@@ -94,17 +94,25 @@ def _steered(answer: Answer, steer: str) -> Answer:
 
 
 def _gist(text: str) -> str:
-    """The sentence of the first paragraph that says how much or when; the first, where none does.
+    """What the first paragraph says of how much or when, without what leads up to it; its first
+    sentence, where it says neither.
 
     >>> _gist("I'm sorry. You get the full €104 back. Shall I cancel?")
     'You get the full €104 back.'
+    >>> _gist("Pick-up is near: cancelled now, it gives nothing of the €44 back.")
+    'Cancelled now, it gives nothing of the €44 back.'
     """
     paragraph, *_ = text.split("\n\n")
     sentences = re.split(r"(?<=[.!?])\s", paragraph)
     for sentence in sentences:
         if re.search(r"\d", sentence):
-            return sentence
+            part = _last_part_with_a_number(sentence)
+            return part[:1].upper() + part[1:]
     return sentences[0]
+
+
+def _last_part_with_a_number(sentence: str) -> str:
+    return next(part for part in reversed(sentence.split(": ")) if re.search(r"\d", part))
 
 
 async def _answer(word_delay_s: float, run: Run, message: Event) -> None:

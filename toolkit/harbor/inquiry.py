@@ -31,10 +31,16 @@ DAY = re.compile(
     re.IGNORECASE,
 )
 """A day as people write it: 2026-07-11, 11 July, the 11th of July, July 11."""
+COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4}
+SHIFT = re.compile(
+    r"\b(an?|one|two|three|four|\d{1,2}) days?(?: (earlier|before|sooner|later))?\b",
+    re.IGNORECASE,
+)
+"""How far to move a booking: a day later, by two days, 3 days earlier."""
 WISHES = {
     "move": r"mov(e|ing)|chang|reschedul|postpon|shift|other da|another da|later da|swap|verschieb",
     "cancel": r"cancel|call (it )?off|refund|money|get back|paid back|give up|stornier|annul|"
-    r"can(no|')t (ride|come|make)|won't (come|make)|not coming|how much",
+    r"can(no|')t (ride|come|make)|won't (come|make)|not coming|how much (do|would|will) i get",
     "where": r"where|when|pick[- ]?(it )?up|collect|return|bring (it )?back|what time|opening",
 }
 """What a text wishes, by words that say so; the first that fits counts."""
@@ -52,6 +58,8 @@ class Inquiry:
     """One of WISHES; empty where the text names none."""
     first_day: date | None = None
     """The day to move the booking to."""
+    shift_days: int = 0
+    """How many days later it is to begin; fewer than 0 is earlier."""
     reply: str = ""
     """``yes`` or ``no`` to an offer to cancel."""
 
@@ -87,12 +95,13 @@ def inquiry_in(text: str, before: Inquiry | None) -> Inquiry | None:
     bookings = bookings_in(text)
     wish = wish_of(text)
     day = _day_in(text)
+    shift_days = 0 if day or wish != "move" else _shift_in(text)
     if bookings:
-        return Inquiry(bookings, "move" if day and not wish else wish, day)
+        return Inquiry(bookings, "move" if day and not wish else wish, day, shift_days)
     if before is None:
         return None
     if wish or day:
-        return Inquiry(before.bookings, wish or "move", day)
+        return Inquiry(before.bookings, wish or "move", day, shift_days)
     if before.wish == "cancel" and not before.reply:
         if YES.search(text):
             return replace(before, reply="yes")
@@ -113,6 +122,20 @@ def _day_in(text: str) -> date | None:
         return date(int(year or NOW.year), number, int(day or day_before or day_after))
     except ValueError:
         return None
+
+
+def _shift_in(text: str) -> int:
+    """How many days later a text wants to begin; 0 where it does not say.
+
+    >>> _shift_in("Please move it two days earlier.")
+    -2
+    """
+    match = SHIFT.search(text)
+    if match is None:
+        return 0
+    count, direction = match.groups()
+    n_days = COUNTS.get(count.lower()) or int(count)
+    return -n_days if direction in ("earlier", "before", "sooner") else n_days
 
 
 def moment_of(booking: str) -> datetime:
@@ -153,10 +176,13 @@ def deed(world: World, inquiry: Inquiry) -> ToolPlan | None:
     if inquiry.reply == "yes" and refund_due(booking):
         reason = "closure" if booking["closure"] else "cancelled"
         return "refund", {**own, "amount_eur": refund_due(booking), "reason": reason}
-    if inquiry.wish == "move" and inquiry.first_day:
-        length = date.fromisoformat(booking["last_day"]) - date.fromisoformat(booking["first_day"])
-        last_day = inquiry.first_day + length
-        days = {"first_day": f"{inquiry.first_day}", "last_day": f"{last_day}"}
+    first_day = date.fromisoformat(booking["first_day"])
+    wanted_day = inquiry.first_day
+    if inquiry.shift_days:
+        wanted_day = first_day + timedelta(days=inquiry.shift_days)
+    if inquiry.wish == "move" and wanted_day:
+        last_day = wanted_day + (date.fromisoformat(booking["last_day"]) - first_day)
+        days = {"first_day": f"{wanted_day}", "last_day": f"{last_day}"}
         return "change_dates", {**own, **days}
     return None
 
@@ -179,7 +205,7 @@ def answer_inquiry(world: World, inquiry: Inquiry, request: Request) -> Answer:
     action = deed(world, inquiry)
     if action:
         return Answer(tools=(action,))
-    return Answer(_words(world, inquiry, booking))
+    return Answer(_words(inquiry, booking))
 
 
 def _results(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -211,7 +237,7 @@ def _told(inquiry: Inquiry, result: dict[str, Any]) -> str:
     return f"{inquiry.booking} is moved to {days}, {cost}."
 
 
-def _words(world: World, inquiry: Inquiry, booking: dict[str, Any]) -> str:
+def _words(inquiry: Inquiry, booking: dict[str, Any]) -> str:
     """What is said of a booking to which nothing is done."""
     name = booking["bike"].split(" (")[0]
     days = _days(booking["first_day"], booking["last_day"])
@@ -220,7 +246,7 @@ def _words(world: World, inquiry: Inquiry, booking: dict[str, Any]) -> str:
     if inquiry.reply == "no":
         return f"Nothing is changed: {inquiry.booking} stays booked for {days}."
     if inquiry.wish == "cancel":
-        return _refund_words(world, inquiry, booking)
+        return _refund_words(inquiry, booking)
     if inquiry.wish == "move":
         return f"{_move_words(booking)} Which day should {inquiry.booking} begin on?"
     if inquiry.wish == "where":
@@ -229,31 +255,31 @@ def _words(world: World, inquiry: Inquiry, booking: dict[str, Any]) -> str:
             f"at {PICKUP:%H:%M} on the first day, return by 18:00 on the last ({days})."
         )
     return (
-        f"{inquiry.booking} is the {name}, {days}, €{booking['paid_eur']:g} paid. I can cancel it, "
-        "move it, or say where and when it is picked up."
+        f"{inquiry.booking} is the {name}, {days}, €{booking['paid_eur']:g} paid. I am a "
+        "**script**: I can cancel it, move it, or say where and when it is picked up, and no more."
     )
 
 
-def _refund_words(world: World, inquiry: Inquiry, booking: dict[str, Any]) -> str:
+def _refund_words(inquiry: Inquiry, booking: dict[str, Any]) -> str:
     """What a cancellation would give back now, and why; the offer to cancel."""
     paid_eur = booking["paid_eur"]
     due_eur = refund_due(booking)
     hours = booking["hours_to_pickup"]
     if hours < 0:
-        why = "pick-up is past"
+        why = "Pick-up is past"
     else:
-        why = f"pick-up is {hours:g} hours away"
+        why = f"Pick-up is {_ahead(hours)} away"
     if booking["closure"]:
-        why = f"we close on {booking['closure'].replace(' ', ' (')})"
+        why = f"We close on {booking['closure'].replace(' ', ' (')})"
     if inquiry.reply == "yes" or not due_eur:
         return (
-            f"It is {_moment(world.now)} in the shop and {why}: cancelling {inquiry.booking} now "
-            f"gives nothing of the €{paid_eur:g} back, so it stays as it is."
+            f"{why}: cancelling {inquiry.booking} now gives nothing of the "
+            f"€{paid_eur:g} back, so it stays as it is."
         )
     part = "all of" if due_eur == paid_eur else "half of"
     return (
-        f"It is {_moment(world.now)} in the shop and {why}: cancelled now, {inquiry.booking} gives "
-        f"€{due_eur:g} back, {part} what was paid. Shall I cancel it?"
+        f"{why}: cancelled now, {inquiry.booking} gives €{due_eur:g} back, "
+        f"{part} what was paid. Shall I cancel it?"
     )
 
 
@@ -276,5 +302,8 @@ def _days(first_day: str, last_day: str) -> str:
     return f"{first.day} {first:%B} to {last.day} {last:%B}"
 
 
-def _moment(now: datetime) -> str:
-    return f"{now.day} {now:%B}, {now:%H:%M},"
+def _ahead(hours: float) -> str:
+    """As ``6 days`` or ``31 hours``: by the hour, where the policy goes by hours."""
+    if hours < 3 * FULL_REFUND_HOURS / 2:
+        return f"{int(hours)} hours"
+    return f"{round(hours / 24)} days"

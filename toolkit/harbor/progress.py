@@ -150,6 +150,8 @@ def situation_about(text: str, least_weight: float) -> Situation | None:
     for situation in situations().values():
         if words in map(words_of, situation.turns[0]["say"]):
             return situation
+    if bookings_in(text) and wish_of(text):
+        return None  # the shop's database answers that, and no story
     least_share = LEAST_SHARE
     if not any(word.startswith(BOOKING) for word in words):
         least_share = LEAST_SHARE_WITHOUT_BOOKING

@@ -75,7 +75,12 @@ async function send(order) {
   const box = $("text");
   const text = box.value.trim();
   const now = `${order} ${text}`;
-  if (!text || sending === now) return;  // a second press of the same key
+  if (!text) {
+    if (order === "steer") trouble("Write how the answer should go on, then press Steer.");
+    box.focus();
+    return;
+  }
+  if (sending === now) return;  // a second press of the same key
   sending = now;
   id ??= Array.from(crypto.getRandomValues(new Uint32Array(4)), n => n.toString(36)).join("-");
   const reply = await post(order, order === "say" ? { text, id } : { text, run: loopOf() ?? target() });
@@ -112,7 +117,10 @@ $("text").onkeydown = event => {
   event.preventDefault();
   send(building.isBuild ? "steer" : "say");
 };
-$("text").oninput = () => { id = null; };
+$("text").oninput = () => {
+  id = null;
+  trouble("");
+};
 for (const key of document.querySelectorAll("#welcome button")) {
   key.replaceChildren(...unbroken(key.textContent));
   key.onclick = () => sendWords(key.textContent);

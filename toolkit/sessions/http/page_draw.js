@@ -37,7 +37,7 @@ function describe(item) {
   const { kind, data, text } = item;
   const who = whoOf(item);
   switch (kind) {
-    case "run.finished": return `${who}: ${text}`;
+    case "run.finished": return `${who}: ${text}${whatStays(fold.runs.get(item.ends))}`;
     case "approval.asked": return `${who} asks: ${textOf(data.question)}`;
     case "steer": return shortened(`${who} steers: “${text}”`, NOTE_CHARS);
     case "interrupt": return shortened(`${who} interrupts: “${text}”`, NOTE_CHARS);

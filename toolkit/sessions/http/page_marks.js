@@ -38,9 +38,20 @@ function markAnswer(state) {
   if (words) mark(words, endOf(state));
 }
 
-function endOf({ state, stops }) {
-  if (state !== "cancelled") return RUN_STATES[state];
-  return stops.size ? `stopped here by ${[...stops].join(" and ")}` : "stopped here";
+function endOf(run) {
+  if (run.state !== "cancelled") return RUN_STATES[run.state];
+  const by = run.stops.size ? ` by ${[...run.stops].join(" and ")}` : "";
+  return `stopped here${by}${whatStays(run)}`;
+}
+
+// What a stopped run had done with its calls: a stop takes none of them back.
+function whatStays(run) {
+  if (run.state !== "cancelled") return "";
+  const names = new Set();
+  for (const { kind, data, result } of run.items) {
+    if (kind === "tool.call" && result && !result.gone && result.data.error !== true) names.add(textOf(data.name));
+  }
+  return names.size ? `; done before, and not taken back: ${shortened([...names].join(", "), NOTE_CHARS)}` : "";
 }
 
 function mark(item, words) {
@@ -87,6 +98,6 @@ function hint() {
     return `The answer before was stopped. The next has begun${more}: Stop ends this one.`;
   }
   if (length) return `Stop ends this answer alone: ${wait} for the next.`;
-  if (target() !== undefined) return "Enter sends: it waits. Steer changes this answer; Stop ends it.";
-  return "Steer changes the answer under way; Stop ends it.";
+  if (target() !== undefined) return "Steer changes this answer; Stop ends it. A message that you send waits for its turn.";
+  return "Enter sends. While an answer comes, you can steer or stop it.";
 }
