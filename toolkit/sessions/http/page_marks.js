@@ -99,5 +99,5 @@ function hint() {
   }
   if (length) return `Stop ends this answer alone: ${wait} for the next.`;
   if (target() !== undefined) return "Steer changes this answer; Stop ends it. A message that you send waits for its turn.";
-  return "Enter sends. While an answer comes, you can steer or stop it.";
+  return "Enter sends. Steer and Stop work while an answer comes.";
 }
