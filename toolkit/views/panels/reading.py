@@ -50,14 +50,14 @@ def jump_field(ids: Sequence[str]) -> Combobox:
 
 
 def file_badge(path: Path) -> render.Html:
-    """How the file of labels is read, and a button that copies it with the file's full path."""
+    """The name of the file of labels, and a button that copies the code that reads it."""
     whole = f"from toolkit.evals import LabelStore\nLabelStore({str(path.absolute())!r}).frame()"
-    code = render.tag("code", f"LabelStore({path.name!r}).frame()", title=whole)
+    name = render.tag("code", path.name, title=str(path.absolute()))
     copy = render.tag(
         "button",
-        "Copy",
+        "Copy code",
         class_="fieldbook-copy",
         title="Copy the two lines that read your labels",
         data_text=whole,
     )
-    return render.spaced(code, copy)
+    return render.spaced(name, copy)

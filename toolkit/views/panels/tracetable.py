@@ -8,6 +8,7 @@ from itables.widget import ITable
 
 from toolkit import render
 from toolkit.traces import Trace, traces_frame
+from toolkit.traces.amounts import dollars
 from toolkit.traces.frames import STATED_COLUMNS, TRACE_COLUMNS
 from toolkit.traces.outcome import outcome_words
 
@@ -83,11 +84,18 @@ def cells_of(traces: Iterable[Trace]) -> "DataFrame":
     frame["outcome"] = frame["outcome"].map(outcome_words, na_action="ignore")
     frame["started"] = frame["started"].dt.strftime("%Y-%m-%d %H:%M")
     filled = frame.loc[:, frame.notna().any() | (frame.columns == "id")]
-    cells = filled.round({"cost_usd": 4, "duration_s": 1}).astype("string").fillna("")
+    cells = filled.round({"duration_s": 1}).astype("string").fillna("")
+    if "cost_usd" in filled:
+        cells["cost_usd"] = filled["cost_usd"].map(_amount, na_action="ignore").fillna("")
     if "tokens" in filled:
         cells["tokens"] = filled["tokens"].map("{:,}".format, na_action="ignore").fillna("")
         cells = cells.drop(columns=TOKEN_PARTS, errors="ignore")
     return cells.rename(columns=HEADS).set_index("id", drop=False)
+
+
+def _amount(cost_usd: float) -> str:
+    """Dollars with two digits that say something, without their sign: the head has it."""
+    return dollars(cost_usd).removeprefix("$")
 
 
 def _own_fields(traces: Iterable[Trace]) -> list[str]:
