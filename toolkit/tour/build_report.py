@@ -129,8 +129,9 @@ def _next(build: ScriptedBuild, workspace: Path) -> list[Html]:
     links = []
     for name, about in LEFT:
         links.append(tag("li", workspace_link(workspace, name, name), f": {about}"))
+    watched = workspace.with_name("watched")  # an empty folder: a build begins there
     steps = [
-        (f"{fieldbook()} serve --harness {workspace}", "Go through this build, event by event."),
+        (f"{fieldbook()} serve --harness {watched}", "Watch such a build live, and steer it."),
         (f"{fieldbook()} lab", "Take the loop apart: the notebook on Planner and Evaluator."),
     ]
     if build.outcome.outcome == "complete":
