@@ -247,4 +247,4 @@ async def test_a_step_that_is_not_possible_fails_and_shows_the_page_as_it_was(ch
     assert "pressing NoKey" in result.why
     names = [evidence.name for evidence in result.evidence]
     assert names == ["steps.json", "added.png", "end.png", "app.log"]
-    assert result.observed["steps"][-1].startswith("press 'NoKey': ")
+    assert result.observed["steps"][-1].startswith("pressing NoKey: ")
