@@ -29,6 +29,8 @@ SHOWN = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", README, re.DOTAL
 """Each block of code, and what it is said to print."""
 COLUMNS_SHOWN = 90
 """Of a block of code, on a page of 1,012 px with a column beside it."""
+LONGEST_SENTENCE = 25
+"""How many words it has at most."""
 WORKFLOW = re.compile(r"```yaml\n(on: .+?)```", re.DOTALL)
 POLICY = "name: refunds\nmin_pass_rate: 0.8\nmargin: 0.1\n"
 
@@ -65,6 +67,14 @@ def test_the_front_page_is_short_and_has_the_two_commands_once():
     assert len(SHOWN) == README.count("```python") == 3
     begun = Counter(command for command in COMMANDS for line in lines if line.startswith(command))
     assert begun == dict.fromkeys(COMMANDS, 1)
+
+
+def test_no_sentence_of_the_front_page_is_long():
+    prose = re.sub(r"```.+?```", "", README, flags=re.DOTALL).rpartition("\nMore: ")[0]
+    words_seen = re.sub(r"<[^>]+>|\]\([^)]+\)", " ", prose)
+    sentences = re.split(r"[.?!:]\s|\n\n|\|", words_seen)
+    assert len(sentences) > 50
+    assert [sentence for sentence in sentences if len(sentence.split()) > LONGEST_SENTENCE] == []
 
 
 def test_the_first_steps_can_be_pasted_and_name_the_page_that_they_make():

@@ -111,6 +111,38 @@ def test_the_report_shows_each_contract_by_its_rounds_and_each_defect_with_its_e
     assert "<script" not in page
 
 
+def test_a_check_in_the_browser_says_what_it_looked_for_and_what_the_page_read(built):
+    (why,) = re.findall(r"The check counts-open failed: ([^<]+)</p>", built.page)
+    assert "looking for the text &#x27;1 open&#x27;: it is not there; the page reads" in why
+    assert why.endswith("0 open”.")
+    assert "promise is not kept" not in built.page
+
+
+def test_the_report_leads_to_the_contracts_to_what_was_built_and_to_how_it_is_started(built):
+    linked = re.findall(r'<a href="(harness/[^"]+)"', built.page)
+    contracts = [f"harness/sprints/{sprint}/contract.json" for sprint in (1, 2, 3)]
+    assert linked == [*contracts, "harness/build", "harness/sprints", "harness/progress.md"]
+    assert [path for path in linked if not (built.path.parent / path).exists()] == []
+    (_, onward) = built.page.split("<h2>What next?</h2>")
+    start, *_ = re.findall("<code>([^<]+)</code>", onward)
+    assert start.endswith(f"python {built.folder / 'build' / 'app.py'} 8765")
+
+
+async def test_on_a_phone_a_criterion_is_as_wide_as_the_page_above_its_grades(built, chromium):
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = await browser.new_page(viewport=VIEWPORTS["phone"])
+        await page.goto(built.path.as_uri())
+        row = page.locator(".contract tbody tr").first
+        claim = await row.locator("td").nth(0).bounding_box()
+        grade = await row.locator("td").nth(1).bounding_box()
+        assert claim["width"] > 0.9 * VIEWPORTS["phone"]["width"]
+        assert grade["y"] >= claim["y"] + claim["height"]
+        await browser.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", list(VIEWPORTS))
 async def test_the_report_can_be_read_on_a_laptop_and_a_phone_by_day_and_by_night(

@@ -94,6 +94,14 @@ def test_the_report_names_its_three_questions_first_and_ends_with_what_next(tour
     assert "Real: the Anthropic SDK" in tour.page
 
 
+def test_the_trace_that_is_shown_has_its_label_and_its_wrong_step_is_marked(tour):
+    (_, shown) = tour.page.split("A trace, as it fell out of its session</h2>")
+    assert '<span class="pill failed">label: fail</span>' in shown
+    assert "The mistake, as its source names it" in shown
+    assert '<mark class="quote">refund</mark>' in shown
+    assert 'pill ok">complete' not in shown
+
+
 def test_under_each_plot_stands_what_to_see_and_at_the_end_what_next(tour):
     captions = re.findall(r"<figcaption>([^<]+)<", tour.page)
     assert "read on from its cursor" in captions[0]

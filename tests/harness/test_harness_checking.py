@@ -244,7 +244,7 @@ async def test_steps_in_a_real_chromium_are_made_and_pictures_kept(tmp_path, che
 async def test_a_step_that_is_not_possible_fails_and_shows_the_page_as_it_was(check):
     result = await check(Browse((*ADD_ONE, Step("press", "NoKey"), Step("see", "milk"))))
     assert result.grade == "fail"
-    assert "press 'NoKey'" in result.why
+    assert "pressing NoKey" in result.why
     names = [evidence.name for evidence in result.evidence]
     assert names == ["steps.json", "added.png", "end.png", "app.log"]
-    assert result.observed["steps"][-1].startswith("press 'NoKey': ")
+    assert result.observed["steps"][-1].startswith("pressing NoKey: ")

@@ -76,7 +76,16 @@ STEPS = Browse((Step("open", "/"), Step("see", "milk"), Step("picture", "list"))
     ("report", "grade", "named"),
     [
         (Report(("", "", ""), "", (), {"list": ""}), "pass", "shows"),
-        (Report(("", "it is not there"), "", (), {}), "fail", "see 'milk': it is not there"),
+        (
+            Report(("", "it is not there"), "Shop\n\nbread", (), {}),
+            "fail",
+            "looking for the text 'milk': it is not there; the page reads “Shop · bread”",
+        ),
+        (
+            Report(("it is too slow",), "", (), {}),
+            "fail",
+            "opening /: it is too slow; the page shows no",
+        ),
         (Report(("", ""), "", (), {"list": ""}), "unscored", "2 of 3 steps"),
         (Report((), "", (), {"list": ""}), "unscored", "0 of 3 steps"),
         (Report(("", "", "", ""), "", (), {"list": ""}), "unscored", "4 of 3 steps"),

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from toolkit.harness.checking.browsing import PNG
 from toolkit.harness.sandbox import clip
@@ -26,6 +27,12 @@ def evidence_html(workspace: Path, evidence: Sequence[Mapping[str, str]], words:
         if name in by_name:
             return tag("figure", tag("figcaption", words), _file_html(workspace, by_name[name]))
     return tag("figure", tag("figcaption", words), tag("p", "There is no evidence."))
+
+
+def workspace_link(workspace: Path, path: str, words: str) -> Html:
+    """A link from a page that stands beside `workspace` to what is in there."""
+    address = quote(f"{workspace.name}/{path}")  # leaves no sign that ends an attribute
+    return Html(f'<a href="{address}">{tag("span", words)}</a>')
 
 
 def _file_html(workspace: Path, file: Mapping[str, str]) -> Html:

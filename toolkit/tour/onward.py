@@ -1,8 +1,10 @@
 """Onward: what to do after the tour, as commands that work where they are read."""
 
 import os
+from collections.abc import Iterable
 
 from toolkit.files import clone
+from toolkit.render import Html, tag
 
 STEPS = (
     ("lab", "Go through it by hand: notebooks that label, judge and compare."),
@@ -19,7 +21,20 @@ def next_steps() -> list[tuple[str, str]]:
     return [(f"{fieldbook()} {options}", purpose) for options, purpose in STEPS]
 
 
+def onward_html(steps: Iterable[tuple[str, str]]) -> Html:
+    """Commands, each beside what it is for."""
+    items = []
+    for command, purpose in steps:
+        items.append(tag("li", tag("code", command), tag("span", purpose)))
+    return tag("ul", *items, class_="onward")
+
+
 def fieldbook() -> str:
-    """How the command is called here: through uv where uv runs it from a clone."""
+    """How the command is called here."""
+    return called("fieldbook")
+
+
+def called(program: str) -> str:
+    """How a program is called here: through uv where uv runs it from a clone."""
     by_uv = "UV_RUN_RECURSION_DEPTH" in os.environ and clone()
-    return "uv run fieldbook" if by_uv else "fieldbook"
+    return f"uv run {program}" if by_uv else program

@@ -1,19 +1,21 @@
 """The tour's report: one HTML page that needs nothing but itself."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import render
 from toolkit.evals import Case
+from toolkit.harbor import first_misstep, situations
 from toolkit.render import Html, tag
 from toolkit.tour.counted import counts_table
 from toolkit.tour.delivery import Delivery
-from toolkit.tour.onward import next_steps
+from toolkit.tour.onward import next_steps, onward_html
 from toolkit.tour.quality import Quality, score_counts
 from toolkit.tour.tiles import alignment_sentence, delivery_sentence, tile_html, tiles
-from toolkit.traces import Trace, trace_html
+from toolkit.traces import Step, Trace, trace_html
 from toolkit.traces.amounts import quantity
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ SIMULATED = "Simulated: the customers and the agent, who follow a script, the ra
 ABOUT_TOPICS = (
     "Each sentence is of one trace of its topic: a list that says where to read on, and no rate."
 )
+ABOUT_LABEL = "A simulated rater labelled it. That the run is complete says only that it arrived."
+ABOUT_MISSTEP = "Marked is the first step off the good path, known from the agent's script."
 ABOUT_CASES = "Each failure of this run became a case, with the reason that its label gives:"
 
 
@@ -47,8 +51,9 @@ def tour_report(delivery: Delivery, quality: Quality) -> Html:
         tag("div", *[tile_html(tile) for tile in tiles(delivery, quality)], class_="tiles"),
         *_delivery(delivery),
         *_quality(quality),
-        *_trace(quality),
-        *_next(),
+        *_trace(delivery, quality),
+        tag("h2", "What next?"),
+        onward_html(next_steps()),
         class_="report",
     )
     return render.document(title, body, style=STYLE)
@@ -140,25 +145,44 @@ def _reason(case: Case) -> str:
     return "; ".join(reason["why"] for reason in case.meta.get("reasons", ()))
 
 
-def _next() -> list[Html]:
-    """The commands to go on with."""
-    steps = []
-    for command, purpose in next_steps():
-        steps.append(tag("li", tag("code", command), tag("span", purpose)))
-    return [tag("h2", "What next?"), tag("ul", *steps, class_="onward")]
-
-
-def _trace(quality: Quality) -> list[Html]:
-    """The first trace that became a case, and what its label says."""
+def _trace(delivery: Delivery, quality: Quality) -> list[Html]:
+    """The first trace that became a case, with what its label says and the step that is wrong."""
+    heading = tag("h2", "A trace, as it fell out of its session")
     reasons = {case.trace_id: _reason(case) for case in quality.dataset}
-    chosen = set(reasons) or {quality.traces[0].id}
-    shown = next(trace for trace in quality.traces if trace.id in chosen)
-    label = render.fragment()
-    if shown.id in reasons:
-        outcome = shown.meta.get("outcome", "unknown")
-        words = f"How it ended: {outcome}. What its label says: fail, for “{reasons[shown.id]}”"
-        label = tag("p", words)
-    return [tag("h2", "A trace, as it fell out of its session"), label, trace_html(shown)]
+    if not reasons:
+        return [heading, trace_html(quality.traces[0])]
+    trace = next(trace for trace in quality.traces if trace.id in reasons)
+    misstep = _misstep(delivery, trace)
+    label = tag("p", tag("span", "label: fail", class_="pill failed"), f" “{reasons[trace.id]}”")
+    about = f"{ABOUT_LABEL} {ABOUT_MISSTEP}" if misstep else ABOUT_LABEL
+    marked = [(misstep.id, misstep.content)] if misstep else []
+    shown = with_mistake(trace, misstep, reasons[trace.id])
+    return [heading, label, tag("p", about, class_="soft"), trace_html(shown, quotes=marked)]
+
+
+def _misstep(delivery: Delivery, trace: Trace) -> Step | None:
+    """The step at which the scripted agent of `trace` leaves the good path."""
+    (truth,) = [truth for truth in delivery.truth if truth.trace_id == trace.id]
+    wrong_id = first_misstep(trace, situations()[truth.situation])
+    for step in trace.steps:
+        if step.id == wrong_id:
+            return step
+    return None
+
+
+def with_mistake(trace: Trace, misstep: Step | None, reason: str) -> Trace:
+    """The trace as its page is to show it: a run that ended well is no praise for what it did, and
+    the wrong step is named.
+    """
+    meta = dict(trace.meta)
+    if "outcome" in meta:
+        meta["outcome"] = f"run: {meta['outcome']}"
+    if misstep:
+        mistake = {"name": "mistake", "step": misstep.id, "comment": reason}
+        if misstep.kind == "tool.call":
+            mistake["value"] = misstep.content
+        meta["scores"] = [mistake]
+    return replace(trace, meta=meta)
 
 
 def _figure(plot: Callable[[], "Axes"], caption: str) -> Html:

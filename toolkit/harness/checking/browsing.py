@@ -10,7 +10,7 @@ from pathlib import Path
 
 from toolkit.harness.checking.app import App, run_inside
 from toolkit.harness.checking.finding import SHOWN, Finding, as_file, unscored
-from toolkit.harness.contract_checks import MAX_PICTURES, Browse, is_picture_name
+from toolkit.harness.contract_checks import MAX_PICTURES, Browse, Step, is_picture_name
 from toolkit.harness.evidence import MAX_FILE_BYTES, Grade
 from toolkit.harness.sandbox import BROWSER, Sandbox, clip
 
@@ -22,6 +22,18 @@ START_S = 60.0
 """How long Chromium may take to start, beside the steps."""
 STEP_S = 8.0
 """How long a step waits for what it needs."""
+PAGE_CHARS = 160
+"""How much of the page's text stands in the reason of a failure."""
+ACTS = {
+    "open": "opening {target}",
+    "fill": "writing {text!r} into {target!r}",
+    "click": "clicking {target!r}",
+    "press": "pressing {target}",
+    "see": "looking for the text {target!r}",
+    "not_see": "looking whether the text {target!r} is gone",
+    "picture": "taking the picture {target!r}",
+}
+"""Each act of a step, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,7 @@ def grade_report(check: Browse, report: Report) -> tuple[Grade, str]:
     """Whether every step was possible, and else the first that was not."""
     for step, fault in zip(check.steps, report.faults, strict=False):
         if fault:
-            return "fail", f"{step.act} {step.target!r}: {fault}"
+            return "fail", f"{step_words(step)}: {fault}; {page_words(report.text)}"
     if len(report.faults) != len(check.steps):
         return "unscored", f"{len(report.faults)} of {len(check.steps)} steps were made"
     for step in check.steps:
@@ -111,13 +123,26 @@ def described(check: Browse, report: Report) -> list[str]:
     """The steps that were made, a line each."""
     lines = []
     for step, fault in zip(check.steps, report.faults, strict=False):
-        line = f"{step.act} {step.target!r}"
-        if step.text:
-            line += f" with {step.text!r}"
-        if step.within:
-            line += f" within {step.within!r}"
-        lines.append(f"{line}: {fault or 'done'}")
+        lines.append(f"{step_words(step)}: {fault or 'done'}")
     return lines
+
+
+def step_words(step: Step) -> str:
+    """A step as a sentence begins.
+
+    >>> step_words(Step("see", "done", within="Call Ben"))
+    "looking for the text 'done' in the item with 'Call Ben'"
+    """
+    words = ACTS[step.act].format(target=step.target, text=step.text)
+    return f"{words} in the item with {step.within!r}" if step.within else words
+
+
+def page_words(text: str) -> str:
+    """What is written on the page, in a line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "the page shows no text"
+    return f"the page reads “{clip(' · '.join(lines), PAGE_CHARS)}”"
 
 
 def decoded(pictures: Mapping[str, str]) -> dict[str, bytes]:
