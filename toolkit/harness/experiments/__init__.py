@@ -8,7 +8,9 @@
 
 Each asks a `Subject`: whatever has a ``source``, says what a question can cost at most, and answers
 it. A simulated one has known parameters, which the estimators recover; a live one is asked by the
-same call, under a cap in dollars.
+same call, under a cap in dollars: a `ModelReviewer` by the first, builds of a `Harness` by `ablate`
+(`HarnessBuilds`), its Evaluator by `calibrate` (`RoleEvaluator`), a function of yours by any
+(`Live`).
 
 >>> import asyncio
 >>> own = SimulatedReviewer("self-review", false_pass=0.6)
@@ -51,8 +53,10 @@ from toolkit.harness.experiments.context_rot import (
     measure_recall,
 )
 from toolkit.harness.experiments.field_figures import FIELD_FIGURES, FieldFigure
+from toolkit.harness.experiments.harness_builds import HarnessBuilds
 from toolkit.harness.experiments.recalibration import Recalibration, compare_calibrations
 from toolkit.harness.experiments.reviews import SELF_REVIEW, Artefact, ModelReviewer, Review
+from toolkit.harness.experiments.role_evaluator import RoleEvaluator
 from toolkit.harness.experiments.simulated import (
     SimulatedHarness,
     SimulatedReviewer,
@@ -80,6 +84,7 @@ __all__ = [
     "EvaluatorLike",
     "FieldFigure",
     "Findings",
+    "HarnessBuilds",
     "HazardRatio",
     "LabelledArtefact",
     "Live",
@@ -92,6 +97,7 @@ __all__ = [
     "Recalled",
     "Review",
     "ReviewArm",
+    "RoleEvaluator",
     "SimulatedEvaluator",
     "SimulatedHarness",
     "SimulatedMemory",
