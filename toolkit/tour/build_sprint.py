@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit import render
-from toolkit.harness.demo.defects import DefectTrail
+from toolkit.events import Event
+from toolkit.harness.demo.defects import Defect, DefectTrail
 from toolkit.harness.demo.script import NOT_KEPT
 from toolkit.harness.watching import Cell, Line, SprintStatus
 from toolkit.render import Html, tag
@@ -38,22 +39,26 @@ def sprint_html(sprint: SprintStatus, trails: Sequence[DefectTrail], workspace: 
 
 def _contract(sprint: SprintStatus) -> Html:
     """The criteria by the rounds."""
-    rounds = range(sprint.round + 1)
     head = ["Criterion", "Before"]
-    for number in rounds[1:]:
+    for number in range(1, sprint.round + 1):
         head.append(f"Round {number}")
-    rows = []
-    for line in sprint.lines.values():
-        row = [_criterion(line)]
-        for number in rounds:
-            row.append(_grade(line.cells.get(number), number))
-        rows.append(row)
-    return tag("div", render.table(rows, head), class_="contract")
+    rows = [_row(line, sprint.round) for line in sprint.lines.values()]
+    table = render.table(rows, head)
+    return tag("div", table, class_="contract")
+
+
+def _row(line: Line, n_rounds: int) -> list[Html]:
+    """A criterion, and its grades from before anything was built to the last round."""
+    row = [_criterion(line)]
+    for number in range(n_rounds + 1):
+        cell = line.cells.get(number)
+        row.append(_grade(cell, number))
+    return row
 
 
 def _criterion(line: Line) -> Html:
-    how = f"{line.id}, {KINDS[line.kind]}"
-    return render.fragment(line.claim, tag("br"), tag("span", how, class_="soft"))
+    how = tag("span", f"{line.id}, {KINDS[line.kind]}", class_="soft")
+    return render.fragment(line.claim, tag("br"), how)
 
 
 def _grade(cell: Cell | None, number: int) -> Html:
@@ -92,27 +97,31 @@ def _defect(trail: DefectTrail, workspace: Path) -> Html:
     """A defect: what showed it, what mended it, and what shows that."""
     assert trail.red
     defect = trail.defect
-    red = trail.red.data
-    seen = [evidence_html(workspace, red["evidence"], f"Round {red['round']}: red")]
+    # That a promise is not kept is all that the scripted Evaluator adds to what the check saw.
+    observed = trail.red.data["why"].removesuffix(f"; {NOT_KEPT}")
+    heading = "Open"
+    evidence = [_evidence(workspace, trail.red, "red")]
     mending = [tag("p", "It was not mended.")]
     if trail.green:
-        green = trail.green.data
-        caption = f"Round {green['round']}: green"
-        seen.append(evidence_html(workspace, green["evidence"], caption))
-        mending = [tag("p", f"What mended it, in {defect.file}:"), _change(trail)]
-    # That a promise is not kept is all that the scripted Evaluator adds to what the check saw.
-    observed = red["why"].removesuffix(f"; {NOT_KEPT}")
+        heading = "Caught"
+        evidence.append(_evidence(workspace, trail.green, "green"))
+        mending = [tag("p", f"What mended it, in {defect.file}:"), _change(defect)]
     return tag(
         "article",
-        tag("h3", f"Caught: {defect.name}" if trail.is_caught else f"Open: {defect.name}"),
+        tag("h3", f"{heading}: {defect.name}"),
         tag("p", f"The check {defect.caught_by} failed: {observed}."),
-        tag("div", *seen, class_="seen"),
+        tag("div", *evidence, class_="seen"),
         *mending,
         class_="defect",
     )
 
 
-def _change(trail: DefectTrail) -> Html:
-    before = tag("div", f"− {trail.defect.defective}")
-    after = tag("div", f"+ {trail.defect.mended}")
+def _evidence(workspace: Path, verdict: Event, colour: str) -> Html:
+    caption = f"Round {verdict.data['round']}: {colour}"
+    return evidence_html(workspace, verdict.data["evidence"], caption)
+
+
+def _change(defect: Defect) -> Html:
+    before = tag("div", f"− {defect.defective}")
+    after = tag("div", f"+ {defect.mended}")
     return tag("pre", before, after)
