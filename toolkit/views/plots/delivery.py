@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.views.plots.figure import (
     BLUE,
     BROWN,
+    DOT,
     GROUND,
     INK,
     LINE,
@@ -95,11 +96,13 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     write_label(ax, "seconds since the question")
-    about = "a tick a token, when it was seen · red, below: due and never seen"
+    about = "a tick a token, when seen · red, below: due, never seen"
     subtitle = [f"seed {seed}, {_occasion(faults)} · {about}"]
-    subtitle += _about_what_is_late(runs, end_s)
+    late = _about_what_is_late(runs, end_s)
+    if late:
+        subtitle.append(DOT.join(late))
     if any(fault.for_s for fault in faults):
-        subtitle.append("grey: while a fault lasts; a killed server's lasts until it is up again")
+        subtitle.append("grey: while a fault lasts; that of a killed server, until it is up again")
     return write_heading(ax, title, subtitle, is_simulated(frame))
 
 
@@ -116,9 +119,9 @@ def _about_what_is_late(runs: "pd.DataFrame", end_s: float) -> list[str]:
         seen_s += _seen(times_s)
     if anew_s:
         tick = " (brown, half a tick)" if min(anew_s) <= end_s else ""
-        lines.append(f"anew{tick}: from a model that was called and paid again")
+        lines.append(f"anew{tick}: from a model called and paid again")
     if max(seen_s, default=0.0) > end_s:
-        lines.append("by ... s: the last came so late, after the end of the axis")
+        lines.append("by ... s: the last came then, after the axis ends")
     return lines
 
 
