@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from toolkit.evals import TopicMap
 from toolkit.sessions.lab import Fault
 from toolkit.views import plot_delivery, plot_lengths, plot_loss, plot_tokens, plot_topics
+from toolkit.views.plots import figures_of_width
 from toolkit.views.plots.delivery import TICK
 
 FRAME = pd.DataFrame(
@@ -264,9 +265,14 @@ def test_tokens_of_a_model_that_was_called_anew_have_their_own_tick_and_count(wr
     assert "anew" not in written(plot_tokens(pd.DataFrame([LOSSY, WHOLE])))
 
 
-def test_tokens_that_come_in_one_moment_are_counted_beside_their_tick(written):
+def test_tokens_that_come_in_one_moment_are_counted_right_of_their_lane(written):
     caught_up = run_of("durable", [0.1, 0.2, 0.5, 0.5, 0.5, 0.5, 0.501], broken=(KILL,))
-    assert "5 at once" in written(plot_tokens(pd.DataFrame([caught_up])))
+    for width in (358, 720):
+        with figures_of_width(width):
+            ax = plot_tokens(pd.DataFrame([caught_up]))
+        assert "5 at once" in written(ax)
+        (count,) = [text for text in ax.texts if "at once" in text.get_text()]
+        assert count.get_window_extent().x0 >= ax.get_window_extent().x1
 
 
 def test_an_answer_of_which_nothing_came_is_drawn_as_lost_from_the_first_token_on():
