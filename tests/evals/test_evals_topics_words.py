@@ -163,3 +163,13 @@ def test_the_sentence_of_a_topic_is_the_one_that_tells_most_of_it_and_has_five_w
         "The front brakes squeak on wet days.",
         "Where is my refund for the bike?",
     ]
+
+
+def test_a_topic_with_one_distinct_word_is_named_by_others_too():
+    found = named(
+        [
+            ["Shift my booking of the bike", "Shift the bike and the booking"] * 4,
+            ["Refund my booking of the bike", "The bike booking: a refund, in cash"] * 4,
+        ]
+    )
+    assert set(found["words"][0].split(", ")) >= {"shift", "bike"}

@@ -1,4 +1,5 @@
 import sys
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -7,6 +8,7 @@ from matplotlib.figure import Figure
 from toolkit.evals import TopicMap
 from toolkit.sessions.lab import Fault
 from toolkit.views import plot_delivery, plot_lengths, plot_loss, plot_tokens, plot_topics
+from toolkit.views.plots import figures_of_width
 from toolkit.views.plots.delivery import TICK
 
 FRAME = pd.DataFrame(
@@ -42,7 +44,7 @@ def test_topics_show_sizes_words_a_sentence_each_and_notes_and_hostile_words_sta
 def test_the_title_of_topics_counts_them_or_says_why_they_are_no_good(written):
     assert (
         title_of(plot_topics(topic_map()))
-        == "6 texts in 3 topics; the largest, 50%: refund, deposit"
+        == "What 6 texts are about: 3 topics, the largest refund, deposit (50%)"
     )
     assert "bars: traces in a topic" in written(plot_topics(topic_map("imported")))
     for bad, why in (
@@ -60,7 +62,7 @@ def test_of_many_topics_the_largest_are_drawn_and_the_rest_counted(written):
     many = pd.concat([whole.topics] * 5, ignore_index=True)
     ax = plot_topics(TopicMap(whole.labels, many, (), 0.0, whole.texts, whole.vectors))
     assert len(ax.patches) == 6
-    assert title_of(ax).startswith("6 texts in 15 topics")
+    assert title_of(ax).startswith("What 6 texts are about: 15 topics")
     assert "n = 6 texts · shown: the 6 largest topics, with 12 of them" in written(ax)
 
 
@@ -70,6 +72,13 @@ def test_delivery_names_each_fault_in_words_where_it_happened(written):
     assert words.split("\n").count("client killed") == 2
     assert {"server killed", "simulated"} <= set(words.split("\n"))
     assert "20 of 20 events received, 3 faults" in words
+
+
+def test_the_legend_of_a_delivery_stands_under_its_axes_and_hides_no_shade():
+    ax = plot_delivery(FRAME, FAULTS)
+    ax.figure.savefig(BytesIO(), format="png")
+    axis_label = ax.xaxis.label.get_window_extent()
+    assert ax.get_legend().get_window_extent().y1 <= axis_label.y0
 
 
 def test_the_title_of_a_delivery_says_what_arrived():
@@ -244,7 +253,7 @@ def test_tokens_of_a_model_that_was_called_anew_have_their_own_tick_and_count(wr
     assert halves == [(0.48, 2), (0.5, 2)]
     words = written(ax)
     assert {"3 lost", "0 lost", "0 lost, 2 anew"} <= set(words.split("\n"))
-    assert "anew (brown, half a tick): from a model that was called and paid again" in words
+    assert "anew (brown, half a tick): from a model called and paid again" in words
     assert "after the end of the axis" not in words
     late = run_of("inside", [0.1, 0.2, 9.0, 9.5], broken=(KILL,)) | {"regenerated": 2}
     ax = plot_tokens(pd.DataFrame([WHOLE, WHOLE | {"arm": "other"}, late]))
@@ -252,13 +261,18 @@ def test_tokens_of_a_model_that_was_called_anew_have_their_own_tick_and_count(wr
     assert "0 lost, 2 anew by 9.5 s" in words
     assert "brown" not in words
     assert "paid again" in words
-    assert "the last came so late, after the end of the axis" in words
+    assert "the last came then, after the axis ends" in words
     assert "anew" not in written(plot_tokens(pd.DataFrame([LOSSY, WHOLE])))
 
 
-def test_tokens_that_come_in_one_moment_are_counted_beside_their_tick(written):
+def test_tokens_that_come_in_one_moment_are_counted_right_of_their_lane(written):
     caught_up = run_of("durable", [0.1, 0.2, 0.5, 0.5, 0.5, 0.5, 0.501], broken=(KILL,))
-    assert "5 at once" in written(plot_tokens(pd.DataFrame([caught_up])))
+    for width in (358, 720):
+        with figures_of_width(width):
+            ax = plot_tokens(pd.DataFrame([caught_up]))
+        assert "5 at once" in written(ax)
+        (count,) = [text for text in ax.texts if "at once" in text.get_text()]
+        assert count.get_window_extent().x0 >= ax.get_window_extent().x1
 
 
 def test_an_answer_of_which_nothing_came_is_drawn_as_lost_from_the_first_token_on():
@@ -294,7 +308,7 @@ def test_the_title_of_the_lengths_says_the_middle_how_many_are_no_longer_and_the
         (lengths(1), "The only trace has 1 step"),
         (
             lengths(*range(1, 51)),
-            "Half of the traces have 25 steps or fewer; the longest 5% have 49 to 50",
+            "Half of the traces have 25 steps or fewer; the longest 4% have 49 to 50",
         ),
         (lengths(4, 4, 4), "Each of the 3 traces has 4 steps"),
         (
@@ -304,6 +318,10 @@ def test_the_title_of_the_lengths_says_the_middle_how_many_are_no_longer_and_the
         (
             lengths(*[1] * 51, *[14] * 198, *range(15, 66)),
             "83% of the traces have 14 steps or fewer; the longest 5% have 51 to 65",
+        ),
+        (
+            lengths(*[14] * 257, *[17] * 38, *[20] * 4, 21),
+            "86% of the traces have 14 steps or fewer; the longest 14% have 17 to 21",
         ),
         (
             lengths(*[3] * 400, 9),

@@ -99,6 +99,15 @@ def test_a_margin_is_drawn_and_named_and_nothing_is_undefined_in_silence(written
     assert "dashed: worse by the margin of 0.1" in words
     assert "inconclusive, n = 60 cases" in words
     assert "margin" not in written(plot_comparisons(versions()))
+
+
+def test_the_axis_of_differences_gives_no_sign_to_no_difference():
+    ticks = [tick.get_text() for tick in plot_comparisons(versions()).get_xticklabels()]
+    middle = ticks.index("0")
+    assert ticks[middle - 1 : middle + 2] == ["−0.1", "0", "+0.1"]
+
+
+def test_an_undefined_comparison_says_so(written):
     empty = compare(experiment({}), experiment({}))
     assert "undefined" in written(plot_comparisons({"B": empty}))
 

@@ -22,6 +22,8 @@ SENTENCE_WORDS = range(5, 18)
 HAS_DIGIT = re.compile(r"\d")
 FEWEST_TEXTS = 2
 """A word of fewer of a topic's texts tells of a text, not of the topic."""
+FEWEST_WORDS = 2
+"""A topic with fewer distinct words is named by all words that its texts share."""
 LEAST_SHARE = 0.15
 TIMES_OTHERS = 2.0
 """A word that tells a topic from others is in such a share of its texts, and so many times as
@@ -111,6 +113,8 @@ def _topic_weights(texts: list[str], labels: np.ndarray, names: set[str]) -> lis
     telling = np.where(dull_words(vocabulary, counts.toarray(), names), 0, weights)
     shared = np.where(n_texts >= FEWEST_TEXTS, telling, 0)
     distinct = np.where(_are_distinct(n_texts, members.sum(axis=1)), shared, 0)
+    n_distinct = np.count_nonzero(distinct, axis=1)
+    distinct[n_distinct < FEWEST_WORDS] = 0
     weights_of_topics = []
     for topic in topics:
         ranks = weights[topic]

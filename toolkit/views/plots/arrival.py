@@ -12,6 +12,7 @@ from toolkit.views.plots.figure import (
     LINE,
     SOFT,
     in_our_look,
+    legend_below,
     new_axes,
     nothing_to_show,
     whole_numbers,
@@ -148,7 +149,7 @@ def plot_delivery(
     _cut_quiet_start(ax, frame, away)
     _draw_outages(ax, frame, away)
     name_moments(ax, [(outage.from_s, outage.fault) for outage in away], LEFT_WIDTH)
-    ax.legend(loc="lower right")
+    legend_below(ax)
     return write_heading(ax, title, _about(n_sent, n_received, away), simulated)
 
 

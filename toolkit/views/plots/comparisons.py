@@ -83,11 +83,18 @@ def reach_of(rows: list[Row]) -> float:
 def draw_axis(ax: "Axes", reach: float, margins: list[float]) -> None:
     """The axis of differences, with a line where nothing differs, and one at each margin."""
     ax.set_xlim(-reach, reach)
-    ax.set_xticks([tick for tick in TICKS if abs(tick) < reach])
-    ax.xaxis.set_major_formatter("{x:+.1f}")
+    ticks = [tick for tick in TICKS if abs(tick) < reach]
+    ax.set_xticks(ticks, [_signed(tick) for tick in ticks])
     ax.axvline(0, color=SOFT, lw=1.2, zorder=0)
     for margin in margins:
         ax.axvline(-margin, color=SOFT, lw=1.2, ls="--", zorder=0)
+
+
+def _signed(difference: float) -> str:
+    """As ``+0.1``; no difference has no sign."""
+    if not difference:
+        return "0"
+    return f"{difference:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def verdict_on(passed: Difference) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.views.plots.figure import (
     BLUE,
     BROWN,
+    DOT,
     GROUND,
     INK,
     LINE,
@@ -44,7 +45,7 @@ LATE = 1.3
 AT_ONCE = 0.02
 """Ticks within such a share of the axis look like one."""
 SILENCE = 0.2
-"""A gap of such a share of the axis has room for the words of the catch-up at its end."""
+"""What comes together after a gap of such a share of the axis is a catch-up."""
 LEAST_CATCH_UP = 5
 FAULT_NAMES = {
     "cut": "connections cut",
@@ -95,11 +96,13 @@ def plot_tokens(frame: "pd.DataFrame", seed: Any = None, ax: "Axes | None" = Non
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     write_label(ax, "seconds since the question")
-    about = "a tick a token, when it was seen · red, below: due and never seen"
+    about = "a tick a token, when seen · red, below: due, never seen"
     subtitle = [f"seed {seed}, {_occasion(faults)} · {about}"]
-    subtitle += _about_what_is_late(runs, end_s)
+    late = _about_what_is_late(runs, end_s)
+    if late:
+        subtitle.append(DOT.join(late))
     if any(fault.for_s for fault in faults):
-        subtitle.append("grey: while a fault lasts; a killed server's lasts until it is up again")
+        subtitle.append("grey: while a fault lasts; that of a killed server, until it is up again")
     return write_heading(ax, title, subtitle, is_simulated(frame))
 
 
@@ -116,9 +119,9 @@ def _about_what_is_late(runs: "pd.DataFrame", end_s: float) -> list[str]:
         seen_s += _seen(times_s)
     if anew_s:
         tick = " (brown, half a tick)" if min(anew_s) <= end_s else ""
-        lines.append(f"anew{tick}: from a model that was called and paid again")
+        lines.append(f"anew{tick}: from a model called and paid again")
     if max(seen_s, default=0.0) > end_s:
-        lines.append("by ... s: the last came so late, after the end of the axis")
+        lines.append("by ... s: the last came then, after the axis ends")
     return lines
 
 
@@ -203,8 +206,7 @@ def _draw_lane(ax: "Axes", lane: int, run: Any, due_s: Sequence[float], end_s: f
     pairs = zip(run.token_times_s, due_s, strict=True)
     lost = [due for at_s, due in pairs if at_s is None]
     ax.vlines(lost, lane + MISSED_FROM, lane + MISSED_TO, colors=RED, lw=1.2)
-    _name_catch_ups(ax, lane, first, end_s)
-    words = f"{len(lost)} lost"
+    words = ",\n".join([f"{len(lost)} lost", *_catch_ups(first, end_s)])
     ink = RED if lost else INK
     n_late = sum(at_s > end_s for at_s in seen)
     if anew:
@@ -218,17 +220,16 @@ def _draw_lane(ax: "Axes", lane: int, run: Any, due_s: Sequence[float], end_s: f
     text.set(color=ink, fontweight="bold")
 
 
-def _name_catch_ups(ax: "Axes", lane: int, times_s: Sequence[float], end_s: float) -> None:
-    """Say of ticks that come together after a silence how many they are."""
+def _catch_ups(times_s: Sequence[float], end_s: float) -> list[str]:
+    """Of ticks that come together after a silence, how many they are: as ``14 at once``."""
+    catch_ups = []
     for before_s, at_s in pairwise(times_s):
         if at_s - before_s < SILENCE * end_s:
             continue
         n_at_once = sum(at_s <= later_s <= at_s + AT_ONCE * end_s for later_s in times_s)
         if n_at_once >= LEAST_CATCH_UP:
-            text = ax.annotate(
-                f"{n_at_once} at once", (at_s, lane), (-4, 0), "data", "offset points"
-            )
-            text.set(color=INK, ha="right", va="center")
+            catch_ups.append(f"{n_at_once} at once")
+    return catch_ups
 
 
 def _draw_faults(ax: "Axes", faults: Sequence[Any], end_s: float) -> None:

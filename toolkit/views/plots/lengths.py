@@ -29,7 +29,7 @@ ABOUT_HALF = 0.55
 LOW_BAR = 0.025
 """A lower bar, as a share of the highest, is hardly seen: its count stands above it."""
 TAIL = 0.05
-"""The share of the traces that are called the longest."""
+"""At least such a share of the traces are called the longest."""
 
 
 @in_our_look
@@ -88,14 +88,15 @@ def lengths_sentence(values: "pd.Series", noun: str) -> str:
 
 
 def _tail_in_words(values: "pd.Series", median: int) -> str:
-    """As ``the longest 5% have 17 to 21``; of few traces, or of many that are as long as the
-    middle one, the longest alone.
+    """As ``the longest 14% have 17 to 21``: all that are as long as one of the longest 5%. Of few
+    traces, or of many that are as long as the middle one, the longest alone.
     """
     longest = int(values.max())
     n_tail = int(TAIL * len(values))
     tail_from = int(values.nlargest(max(1, n_tail)).min())
     if n_tail > 1 and median < tail_from < longest:
-        return f"the longest {TAIL:.0%} have {tail_from:,} to {longest:,}"
+        share = (values >= tail_from).mean()
+        return f"the longest {_percent(share)} have {tail_from:,} to {longest:,}"
     return f"the longest has {longest:,}"
 
 

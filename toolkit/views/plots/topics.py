@@ -85,11 +85,11 @@ def topics_sentence(topic_map: TopicMap) -> str:
     if topic_map.outliers > MOST_OUTLIERS:
         return f"Topics tell nothing here: {topic_map.outliers:.0%} of all lie outside every one"
     n_items = len(topic_map.labels)
-    items = quantity(n_items, _noun(topic_map))
+    subject = f"What {quantity(n_items, _noun(topic_map))} are about"
     largest = topics.iloc[0]
     words = ", ".join(largest["words"].split(", ")[:WORDS_IN_TITLE]).replace("$", r"\$")
     share = largest["size"] / n_items
-    return f"{items} in {n_topics} topics; the largest, {share:.0%}: {words}"
+    return f"{subject}: {n_topics} topics, the largest {words} ({share:.0%})"
 
 
 def _noun(topic_map: TopicMap) -> str:
