@@ -75,6 +75,23 @@ def test_a_search_looks_through_every_word_but_the_system_prompt(words, found):
     ] == found
 
 
+def test_a_row_that_was_found_shows_the_words_where_they_stand():
+    browser = TraceBrowser([trace("t1", "Hello.", f"{'Well. ' * 20}\nA Refund is under way.")])
+    browser.search.value = "refund way"
+    assert browser.table.df["found"].tolist() == ["A Refund is under way."]
+    browser.search.value = ""
+    assert "found" not in browser.table.df
+
+
+def test_long_lines_are_cut_so_that_the_word_is_in_sight():
+    browser = TraceBrowser([trace("t1", "Hello.", f"{'Well, ' * 40}a refund {'again ' * 40}")])
+    browser.search.value = "refund"
+    (line,) = browser.table.df["found"]
+    assert line.startswith("…")
+    assert line.index("refund") < 20
+    assert len(line) < 130
+
+
 def test_a_selection_is_of_the_rows_that_were_found_and_opens_the_newest():
     browser = TraceBrowser(TRACES)
     browser.search.value = "heron"

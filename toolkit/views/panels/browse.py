@@ -15,7 +15,7 @@ from toolkit.views.panels.annotate import AnnotationPanel
 from toolkit.views.panels.page import Page, button, close_tree
 from toolkit.views.panels.panel import Panel, by_id
 from toolkit.views.panels.reading import WINDOW, browser_button
-from toolkit.views.panels.sift import NO_TROUBLE, has_words, trouble_of
+from toolkit.views.panels.sift import NO_TROUBLE, has_words, trouble_of, words_around
 from toolkit.views.panels.tracetable import cells_of, hidden_html, same_in_all, trace_table
 
 __all__ = ["TraceBrowser"]
@@ -170,6 +170,10 @@ class TraceBrowser(Panel):
         for earlier in self._table_box.children:
             close_tree(earlier)
         rows = self._frame.loc[[trace.id for trace in self.found]]
+        words = self.search.value.casefold().split()
+        if words:
+            rows = rows.drop(columns="title", errors="ignore")
+            rows.insert(1, "found", [words_around(trace, words[0]) for trace in self.found])
         self.table = trace_table(rows, self._same)
         self.table.observe(self._on_select, "selected_rows")
         self._table_box.children = [self.table]

@@ -6,9 +6,12 @@ from toolkit.traces import Trace
 from toolkit.traces.outcome import trace_failed
 from toolkit.traces.outline import failed_entries
 
-__all__ = ["NO_TROUBLE", "has_words", "trouble_of"]
+__all__ = ["NO_TROUBLE", "has_words", "trouble_of", "words_around"]
 
 NO_TROUBLE = (False, 0)
+CHARS_BEFORE = 16
+"""How much of the line stands before a word that was found: the word itself is in sight."""
+HIT_CHARS = 120
 
 
 def trouble_of(trace: Trace) -> tuple[bool, int]:
@@ -17,14 +20,28 @@ def trouble_of(trace: Trace) -> tuple[bool, int]:
 
 
 def has_words(trace: Trace, words: Sequence[str]) -> bool:
-    """Whether all `words` are in a trace: in its id, what was said, tool calls and results; not in
-    the system prompt, which all share.
+    """Whether all `words` are in a trace."""
+    text = searched_text(trace).casefold()
+    return all(word in text for word in words)
+
+
+def words_around(trace: Trace, word: str) -> str:
+    """The line of a trace in which `word` stands first, from a few words before it."""
+    for line in searched_text(trace).splitlines():
+        before, match, _ = line.casefold().partition(word)
+        if match:
+            start = max(0, len(before) - CHARS_BEFORE)
+            lead = "…" if start else ""
+            return lead + line[start : start + HIT_CHARS].rstrip()
+    return ""
+
+
+def searched_text(trace: Trace) -> str:
+    """What a search looks through: the id, what was said, tool calls and results; not the system
+    prompt, which all share.
     """
-    if not words:
-        return True
     texts = [trace.id]
     for step in trace.steps:
         if step.actor != "system":
             texts.append(f"{step.content} {step.data.get('arguments', '')}")
-    text = "\n".join(texts).casefold()
-    return all(word in text for word in words)
+    return "\n".join(texts)

@@ -68,7 +68,7 @@ TOLD = {*TRACE_COLUMNS, *STATED_COLUMNS, "session", "cursor"}
 
 def trace_table(rows: "DataFrame", hidden: Iterable[str]) -> ITable:
     """The table of `rows`, without the columns named in `hidden`."""
-    return ITable(rows.drop(columns=list(hidden)), **OPTIONS)
+    return ITable(rows.drop(columns=list(hidden), errors="ignore"), **OPTIONS)
 
 
 def cells_of(traces: Iterable[Trace]) -> "DataFrame":
