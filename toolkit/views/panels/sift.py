@@ -1,16 +1,19 @@
 """Sifting traces: which hold the words that are searched for, and which failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from toolkit.traces import Trace
+from toolkit.traces.brief import as_words
 from toolkit.traces.outcome import trace_failed
 from toolkit.traces.outline import failed_entries
 
 __all__ = ["NO_TROUBLE", "has_words", "trouble_of", "words_around"]
 
 NO_TROUBLE = (False, 0)
-CHARS_BEFORE = 16
-"""How much of the line stands before a word that was found: the word itself is in sight."""
+WORDS_BEFORE = 4
+CHARS_BEFORE = 40
+"""How much of its line stands before a word that was found: the word itself is in sight."""
 HIT_CHARS = 120
 
 
@@ -30,9 +33,10 @@ def words_around(trace: Trace, word: str) -> str:
     for line in searched_text(trace).splitlines():
         before, match, _ = line.casefold().partition(word)
         if match:
-            start = max(0, len(before) - CHARS_BEFORE)
-            lead = "…" if start else ""
-            return lead + line[start : start + HIT_CHARS].rstrip()
+            lead = " ".join(before.split(" ")[-WORDS_BEFORE:])
+            start = len(before) - min(len(lead), CHARS_BEFORE)
+            ellipsis = "…" if start else ""
+            return ellipsis + line[start : start + HIT_CHARS].rstrip()
     return ""
 
 
@@ -43,5 +47,12 @@ def searched_text(trace: Trace) -> str:
     texts = [trace.id]
     for step in trace.steps:
         if step.actor != "system":
-            texts.append(f"{step.content} {step.data.get('arguments', '')}")
+            texts.append(f"{step.content} {_arguments(step.data.get('arguments', ''))}")
     return "\n".join(texts)
+
+
+def _arguments(arguments: Any) -> str:
+    """The arguments of a call as they are read, each with its name."""
+    if not isinstance(arguments, Mapping):
+        return as_words(arguments)
+    return ", ".join(f"{name}: {as_words(value)}" for name, value in arguments.items())
