@@ -275,6 +275,19 @@ def test_tokens_that_come_in_one_moment_are_counted_right_of_their_lane(written)
         assert count.get_window_extent().x0 >= ax.get_window_extent().x1
 
 
+def test_the_names_of_two_faults_are_two_letters_apart_beside_the_widest_count():
+    faults = (Fault(0.1, "cut"), Fault(0.231, "kill", 0.21))
+    late = run_of("durable over SSE, agent inside", [0.1, 0.2, 13.0, 13.2], broken=faults)
+    runs = [WHOLE | {"broken": faults, "arm": arm} for arm in ("a", "b")]
+    ax = plot_tokens(pd.DataFrame([*runs, late | {"regenerated": 2}]))
+    ax.figure.savefig(BytesIO(), format="png")
+    cut, kill = (
+        next(text for text in ax.texts if text.get_text() == name).get_window_extent()
+        for name in ("connections cut", "server killed")
+    )
+    assert kill.y0 > cut.y1 or kill.x0 - cut.x1 >= 12
+
+
 def test_an_answer_of_which_nothing_came_is_drawn_as_lost_from_the_first_token_on():
     none = run_of("dead", [None] * 4)
     assert ticks_of(plot_tokens(pd.DataFrame([none, WHOLE])))[1] == [0.1, 0.2, 0.3, 0.4]

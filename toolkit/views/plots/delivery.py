@@ -60,7 +60,7 @@ FAULT_NOUNS = {"slow": "slowdown", "half-open": "half-open line", "nats-crash": 
 """What a fault is called where it is counted, if not by its kind."""
 NAMES_WIDTH = 190
 """About what the names of transports take left of their lanes, in pixels."""
-LOST_WIDTH = 90
+LOST_WIDTH = 130
 """About what the counts at the end of the lanes take."""
 
 

@@ -8,7 +8,7 @@ from toolkit.views.plots.figure import INK, SMALL_CHAR, SMALL_LINE, new_width
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GAP = 2 * SMALL_CHAR
+GAP = 3 * SMALL_CHAR
 """Between two names of a line, in pixels."""
 
 
