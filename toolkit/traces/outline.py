@@ -74,7 +74,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The tool that is called or answers; the kind of another step, a message with its writer."""
+        """The tool that is called or answers; the kind of another step, of a message its writer."""
         step = self.step
         if step.kind == "tool.call":
             return step.content
