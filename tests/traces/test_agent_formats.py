@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.traces import Trace, read_traces, traces_frame
+from toolkit.traces import Step, Trace, read_traces, traces_frame
 from toolkit.traces.page import page_html
 from toolkit.traces.trace import title
 
@@ -352,3 +352,26 @@ def test_a_failed_run_of_who_and_when_is_named_by_its_task_and_points_to_the_mis
     assert "The mistake, as its source names it: step" in box
     assert "Coder" in box
     assert head.split("more of the record")[0].count("It never counted") == 1
+
+
+def test_a_mistake_on_a_result_is_named_and_marked_where_its_call_stands():
+    steps = [
+        Step("s1", "message", "user", "How many bikes?"),
+        Step("s2", "tool.call", "assistant", "count", data={"call_id": "c1"}),
+        Step("s3", "tool.result", "tool", "7", data={"call_id": "c1"}),
+    ]
+    mistake = {"name": "mistake", "value": "count", "step": "s3", "comment": "It never counted."}
+    page = page_html(Trace("t", tuple(steps), {"scores": [mistake]}), anchors="t0")
+    head, body = page.split('<div class="steps">')
+    [box] = re.findall('<div class="wrong failed">.*?It never counted', head)
+    assert '<a href="#t0-2">2</a>' in box
+    [tick] = re.findall('<a [^>]*class="tick [^"]*failed[^>]*>', head)
+    assert "the mistake, as its source names it" in tick
+    assert 'href="#t0-2" class="next-error"' in head
+    assert re.findall('class="step ([^"]*mistake)" id="(.+?)"', body) == [("tool mistake", "t0-2")]
+
+
+def test_a_message_that_failed_is_called_by_who_wrote_it():
+    failed = Step("s1", "message", "user", "exit code 1", data={"error": True, "agent": "Terminal"})
+    page = page_html(Trace("t", (failed,)))
+    assert "<bdi><code>message of user</code></bdi> failed at step" in page

@@ -14,7 +14,7 @@ from toolkit.traces import Step, Trace, step_anchor, trace_html
 from toolkit.traces.amounts import seconds
 from toolkit.traces.brief import shortened
 from toolkit.traces.outline import failures, outline
-from toolkit.traces.page_head import SHOWS_END
+from toolkit.traces.page_wrong import SHOWS_END
 from toolkit.traces.viewer import viewer
 
 EVIL = "<img src=x onerror=alert(1)>"

@@ -51,6 +51,8 @@ class Entry:
     """The number of the first failed call with the same name and arguments."""
     usages: tuple[tuple[int, Step], ...] = ()
     """The steps that count what it used, with their numbers."""
+    is_mistake: bool = False
+    """Whether the source of the trace names it as the step that the failure comes from."""
 
     @property
     def failed(self) -> bool:
@@ -72,10 +74,12 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The tool that is called or answers; the kind of another step."""
-        if self.step.kind == "tool.call":
-            return self.step.content
-        return as_words(self.step.data.get("name") or self.step.kind)
+        """The tool that is called or answers; the kind of another step, of a message its writer."""
+        step = self.step
+        if step.kind == "tool.call":
+            return step.content
+        kind = f"message of {self.who}" if step.kind == "message" else step.kind
+        return as_words(step.data.get("name") or kind)
 
     @property
     def members(self) -> list[int]:

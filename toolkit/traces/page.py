@@ -14,6 +14,7 @@ from toolkit.traces.page_head import glance_html, head_html
 from toolkit.traces.page_quotes import entry_quoted, quotes_by_step
 from toolkit.traces.page_steps import entry_html
 from toolkit.traces.page_strip import bar_html
+from toolkit.traces.page_wrong import with_mistakes
 from toolkit.traces.trace import Trace
 
 STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
@@ -65,7 +66,7 @@ def page_html(
     quotes: Iterable[tuple[str, str]] = (),
 ) -> Html:
     """What `trace_html` returns, without the style."""
-    entries = outline(trace, anchors)
+    entries = with_mistakes(trace, outline(trace, anchors))
     times = [step.time for step in trace.steps if step.time is not None]
     words = mark.split()
     reading = Reading(min(times, default=None), _pattern(words), quotes_by_step(quotes))

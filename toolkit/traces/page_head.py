@@ -9,34 +9,23 @@ from toolkit.traces.brief import as_words, shortened
 from toolkit.traces.fields import without
 from toolkit.traces.measures import trace_row
 from toolkit.traces.outcome import (
-    mistakes_of,
     models_of,
     outcome_look,
     outcome_of,
     outcome_words,
     reward_look,
     reward_of,
-    trace_failed,
 )
-from toolkit.traces.outline import USAGE, Entry, Failure, failures
+from toolkit.traces.outline import USAGE, Entry
 from toolkit.traces.page_about import span
 from toolkit.traces.page_values import value_html
-from toolkit.traces.trace import Step, Trace, title
+from toolkit.traces.page_wrong import entries_by_step, entry_link, mistakes, went_wrong_html
+from toolkit.traces.trace import Trace, title
 
-SHOWN_FAILURES = 4
-"""How many reasons are listed in the head before a fold."""
-SHOWN_LINKS = 8
-"""How many of the steps that failed for one reason are linked."""
-NAME_CHARS = 80
-"""How many characters are shown of the name of what failed."""
 PILL_CHARS = 60
 """How many characters a pill shows."""
 TITLE_CHARS = 160
 """How many characters are shown of what was asked, which stands again at its step."""
-END_CHARS = 220
-"""How many characters are shown of the last words."""
-SHOWS_END = 8
-"""From so many entries on, the head says how the trace ends."""
 SCORE_COLUMNS = ("name", "value", "comment", "given by", "step")
 """The heads of the table of scores."""
 Entries = Sequence[Entry]
@@ -61,7 +50,7 @@ def head_html(trace: Trace, entries: Entries) -> Html:
         tag("h1", tag("bdi", trace.id)),
         about,
         tag("div", spaced(*_pills(trace, entries)), class_="pills"),
-        _went_wrong(trace, entries),
+        went_wrong_html(trace, entries),
         _scores(trace, entries),
         _record(trace),
         class_="head",
@@ -157,99 +146,13 @@ def _errors(entries: Entries, stated: int | None) -> Html:
     return fragment() if stated is None else _pill("no errors")
 
 
-def _went_wrong(trace: Trace, entries: Entries) -> Html:
-    """Which steps failed and why, and how the trace ends: what a stranger asks first."""
-    lines = [_mistake(score, entry) for score, entry in _mistakes(trace, entries)]
-    for reason in failures(entries):
-        lines.append(_failure(reason))
-    failed = trace_failed(trace)
-    look = "wrong failed" if lines or failed else "wrong"
-    if failed and not lines:
-        lines.append(tag("div", "It went wrong, and no step says that it failed."))
-    n_more = len(lines) - SHOWN_FAILURES
-    if n_more > 0:
-        summary = quantity(n_more, "more reason")
-        lines[SHOWN_FAILURES:] = [details(summary, *lines[SHOWN_FAILURES:])]
-    telling = [entry for entry in entries if _tells(entry.step)]
-    if telling and len(entries) >= SHOWS_END:
-        lines.append(_end(telling[-1], len(trace.steps)))
-    return tag("div", *lines, class_=look) if lines else fragment()
-
-
-def _mistakes(trace: Trace, entries: Entries) -> list[tuple[Mapping[str, Any], Entry]]:
-    """The scores that name the step that the failure comes from, each with that step."""
-    by_step = {entry.step.id: entry for entry in entries}
-    mistakes = []
-    for score in mistakes_of(trace):
-        entry = by_step.get(as_words(score.get("step")))
-        if entry:
-            mistakes.append((score, entry))
-    return mistakes
-
-
-def _mistake(score: Mapping[str, Any], entry: Entry) -> Html:
-    """The step that a person blames, and the reason."""
-    line = ["The mistake, as its source names it: step ", _link(entry, entry.number), " · "]
-    reason = tag("div", as_words(score.get("comment") or ""), class_="why")
-    return tag("div", *line, tag("bdi", as_words(score.get("value") or entry.who)), reason)
-
-
-def _failure(failure: Failure) -> Html:
-    """One reason, with links to the steps that failed for it."""
-    entries = failure.entries
-    n_times = len(entries)
-    often = f" failed {n_times:,} times, at steps " if n_times > 1 else " failed at step "
-    name = tag("code", shortened(failure.name, NAME_CHARS))
-    words: list[object] = [tag("bdi", name), often]
-    for entry in entries[:SHOWN_LINKS]:
-        words += [_link(entry, entry.number), " "]
-    n_more = n_times - SHOWN_LINKS
-    if n_more > 0:
-        words.append(f"and {n_more:,} more ")
-    n_again = sum(entry.same_as is not None for entry in entries)
-    if n_again:
-        words.append(f"({n_again:,} with the same arguments again) ")
-    if failure.why:
-        words.append(tag("div", failure.why, class_="why"))
-    return tag("div", *words)
-
-
-def _link(entry: Entry, text: object) -> Html:
-    return tag("a", text, href=f"#{entry.anchor}")
-
-
-def _tells(step: Step) -> bool:
-    """Whether a step has words, or is a tool's; the count of a reply's tokens has neither."""
-    return step.kind.startswith("tool.") or bool(step.content.strip())
-
-
-def _end(last: Entry, n_steps: int) -> Html:
-    """The last step that tells something: who acts, and the words of a message. What follows it is
-    the result of its call, or a count of tokens.
-    """
-    step = last.step
-    what = "Its last call is"
-    words = last.name
-    if not step.kind.startswith("tool."):
-        what = "Its last words are"
-        words = f"{last.who}: {shortened(step.content, END_CHARS)}"
-    return tag(
-        "div",
-        f"{what} step ",
-        _link(last, last.number),
-        f" of {n_steps:,} · ",
-        tag("bdi", words),
-        class_="soft",
-    )
-
-
 def _scores(trace: Trace, entries: Entries) -> Html:
     """What people, models and code said of the trace in its source."""
     scores = trace.meta.get("scores")
     if not isinstance(scores, list) or not scores:
         return fragment()
-    by_step = {entry.step.id: entry for entry in entries}
-    shown_above = [mistake for mistake, _ in _mistakes(trace, entries)]
+    by_step = entries_by_step(entries)
+    shown_above = [mistake for mistake, _ in mistakes(trace, entries)]
     rows = []
     for score in scores:
         if isinstance(score, Mapping) and score not in shown_above:
@@ -273,7 +176,7 @@ def _score(score: Mapping[str, Any], entry: Entry | None) -> dict[str, object]:
             raters.append(as_words(score[field]))
     row["given by"] = ", ".join(raters)
     if entry:
-        row["step"] = _link(entry, f"step {entry.number}")
+        row["step"] = entry_link(entry, f"step {entry.number}")
     return row
 
 

@@ -38,12 +38,16 @@ def entry_html(entry: Entry, reading: Reading) -> Html:
     else:
         body = _event_html(entry, reading)
     numbers = tag("a", _in_brief(entry.members), class_="n", href=f"#{entry.anchor}")
-    failed = " failed" if entry.failed else ""
+    look = f"step {look_of(entry)}"
+    if entry.failed:
+        look += " failed"
+    if entry.is_mistake:
+        look += " mistake"
     return tag(
         "article",
         numbers,
         tag("div", body, class_="body"),
-        class_=f"step {look_of(entry)}{failed}",
+        class_=look,
         id=entry.anchor,
         data_step=entry.step.id,
     )

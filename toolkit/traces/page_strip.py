@@ -25,9 +25,9 @@ def bar_html(entries: Sequence[Entry], glance: Html) -> Html:
     box = tag("input", type="checkbox", class_="open-all")
     tools = [tag("label", box, " open all")]
     names = _names(entries)
-    failed = _failed(entries)
-    if failed:
-        first = f"#{failed[0].anchor}"
+    wrong = _wrong(entries)
+    if wrong:
+        first = f"#{wrong[0].anchor}"
         tools.append(tag("a", "first error", href=first, class_="next-error"))
         names.append(span("failed", "failed"))
     tools.append(tag("span", spaced(*names), class_="keys", aria_hidden="true"))
@@ -48,8 +48,9 @@ def _names(entries: Sequence[Entry]) -> list[Html]:
     return names
 
 
-def _failed(entries: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.failed]
+def _wrong(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that failed, or that the source of the trace blames."""
+    return [entry for entry in entries if entry.failed or entry.is_mistake]
 
 
 def _strip(entries: Sequence[Entry]) -> Html:
@@ -67,15 +68,18 @@ def _strip(entries: Sequence[Entry]) -> Html:
 
 
 def _tick(entries: Sequence[Entry]) -> Html:
-    """The tick of one entry, or of several: it leads to the first that failed, if one did."""
-    failed = _failed(entries)
-    entry = failed[0] if failed else entries[0]
+    """The tick of one entry, or of several: it leads to the first that went wrong, if one did."""
+    wrong = _wrong(entries)
+    entry = wrong[0] if wrong else entries[0]
     step = entry.step
     look = f"tick {look_of(entry)}"
     words = entry.name
-    if failed:
+    if entry.failed:
         look += " failed"
         words = f"failed: {entry.why}"
+    elif entry.is_mistake:
+        look += " failed"
+        words = "the mistake, as its source names it"
     elif step.kind == "message":
         words = shortened(step.content, LABEL_CHARS)
     label = f"{entry.number} {entry.who} · {words}"

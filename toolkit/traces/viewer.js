@@ -330,7 +330,7 @@ function here() {
 }
 
 function toError(by) {
-  const failed = [...document.querySelectorAll("article.step.failed")];
+  const failed = [...document.querySelectorAll("article.step.failed, article.step.mistake")];
   if (!failed.length) return;
   const from = current();
   const side = by > 0 ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING;
