@@ -56,12 +56,12 @@ _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 def decode(kind: type[T], text: str | bytes, file: str | None = None, line: int | None = None) -> T:
     """Validate JSON `text` as `kind` (a dataclass, a pydantic model, a plain type), or raise a
-    RecordError.
+    RecordError. Its cause is the error of `kind` itself, where that refused the values.
     """
     try:
         return _adapter(kind).validate_json(text)  # type: ignore[no-any-return]
     except ValidationError as error:
-        raise _record_error(error, file, line) from None
+        raise _record_error(error, file, line) from _refusal(error)
 
 
 def validate(kind: type[T], value: object, file: str | None = None, line: int | None = None) -> T:
@@ -69,12 +69,19 @@ def validate(kind: type[T], value: object, file: str | None = None, line: int | 
     try:
         return _adapter(kind).validate_python(value)  # type: ignore[no-any-return]
     except ValidationError as error:
-        raise _record_error(error, file, line) from None
+        raise _record_error(error, file, line) from _refusal(error)
 
 
 def _record_error(error: ValidationError, file: str | None, line: int | None) -> RecordError:
     first = error.errors(include_url=False)[0]
     return RecordError(first["msg"], file, line, ".".join(map(str, first["loc"])) or None)
+
+
+def _refusal(error: ValidationError) -> ValueError | None:
+    """The error that the record's own class raised; None where the form was at fault."""
+    first = error.errors(include_url=False)[0]
+    refusal = first.get("ctx", {}).get("error")
+    return refusal if isinstance(refusal, ValueError) else None
 
 
 def encode(record: Any) -> str:

@@ -187,6 +187,16 @@ def test_a_contract_that_cannot_be_read_is_no_edit_and_no_pass(workspace, broken
     assert "contract.json" in seen.problems[0]
 
 
+def test_a_broken_contract_that_quotes_the_words_for_an_edit_is_no_edit(workspace):
+    def misname(contract):
+        contract["criteria"][0]["id"] = "differs from what both signed"
+
+    change_json(workspace / "contract.json", misname)
+    seen = read_build(workspace)
+    assert "differs from what both signed" in seen.problems[0]
+    assert "contract_kept" not in seen.facts
+
+
 @pytest.mark.parametrize("broken", ["{", "[]", "3", '{"verdicts": {"add": "pass"}}', "[" * 100_000])
 def test_a_last_round_that_cannot_be_read_passes_nothing(workspace, broken):
     last_round(workspace).write_text(broken)

@@ -93,9 +93,11 @@ async def test_a_folder_without_a_session_and_one_that_is_built_in_are_refused_i
         async with served_build(tmp_path, None):
             pass
     (tmp_path / SESSION_FILE).touch()
-    with Workspace(tmp_path).held(), pytest.raises(UsageError, match="another run is at work"):
+    with Workspace(tmp_path).held(), pytest.raises(UsageError, match="another run is at work") as e:
         async with served_build(tmp_path, None):
             pass
+    assert "NATS_URL=nats://127.0.0.1:4222 fieldbook serve --session ID" in str(e.value)
+    assert "wait for it" not in str(e.value)
 
 
 async def test_evidence_needs_a_token_and_comes_as_a_picture_or_as_text_that_runs_nothing(tmp_path):

@@ -18,8 +18,6 @@ MOST_SPRINTS = 1_000
 ROUND = re.compile(r"round-(\d{1,6})\.json")
 MARKS = ("goal.md", "contract.json", "features.json", "findings", "sprints")
 """What a workspace holds from early on."""
-EDITED = "differs from what both signed"
-"""What `read_contract` says of a contract that was changed since."""
 
 
 class BuildSeen(NamedTuple):
@@ -153,7 +151,7 @@ def _read_sprint(place: Path, problems: list[str]) -> SprintSeen:
 
 def _read_contract(path: Path, problems: list[str]) -> tuple[set[str], bool | None]:
     """The ids of the criteria, and whether the contract is the one that both roles signed."""
-    from toolkit.harness import ContractError, read_contract
+    from toolkit.harness import ContractEdited, ContractError, read_contract
 
     text = _text(path, problems)
     if text is None:
@@ -162,9 +160,11 @@ def _read_contract(path: Path, problems: list[str]) -> tuple[set[str], bool | No
         contract = read_contract(text, path.name)
     except ContractError as error:
         problems.append(f"{path}: {error}")
-        return set(), False if EDITED in str(error) else None
+        was_edited = isinstance(error, ContractEdited)
+        return set(), False if was_edited else None
     criteria = {criterion.id for criterion in contract.criteria}
-    return criteria, True if contract.sha256 else None
+    is_frozen = contract.sha256 is not None
+    return criteria, True if is_frozen else None
 
 
 def _n_features_open(path: Path, problems: list[str]) -> int:

@@ -19,9 +19,9 @@ and no key, where bubblewrap or `unshare` runs; where neither does they are refu
 >>> contract = Contract("A greeting.", (greets,)).sign("generator").sign("evaluator")
 >>> try:
 ...     read_contract(contract.to_json().replace("hello.py", "easier.py"))
-... except ContractError as error:
-...     print("differs from what both signed" in str(error))
-True
+... except ContractEdited:
+...     print("edited after both signed")
+edited after both signed
 """
 
 from toolkit.harness.answers import Feature, HandOff, Notes, RoleAnswer
@@ -30,6 +30,7 @@ from toolkit.harness.checking import check_criterion
 from toolkit.harness.context import Context
 from toolkit.harness.contract import (
     Contract,
+    ContractEdited,
     ContractError,
     Criterion,
     Serve,
@@ -72,6 +73,7 @@ __all__ = [
     "Command",
     "Context",
     "Contract",
+    "ContractEdited",
     "ContractError",
     "Criterion",
     "CriterionVerdict",

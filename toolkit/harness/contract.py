@@ -22,6 +22,10 @@ class ContractError(UsageError):
     """A contract that cannot be used. Says which part is at fault, and what to do."""
 
 
+class ContractEdited(ContractError):
+    """A frozen contract that was changed since both sides signed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion(Shown):
     """One promise, and the check that decides whether it is kept. Raises ContractError where none
@@ -88,11 +92,10 @@ class Serve(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Contract(Shown):
-    """What is promised for `goal`. With both signatures it is frozen: a contract that was changed
-    since is an error.
+    """What is promised for `goal`. With both signatures it is frozen.
 
-    Raises ContractError where that is so, where there are no criteria, two have the same id, or a
-    check needs an app that nobody says how to start.
+    Raises ContractEdited where it was changed since, and ContractError where there are no criteria,
+    two have the same id, or a check needs an app that nobody says how to start.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -113,6 +116,10 @@ class Contract(Shown):
         fault = self._fault()
         if fault:
             raise ContractError(fault)
+        if self.sha256 and self.sha256 != _hash(self):
+            raise ContractEdited(
+                "the contract differs from what both signed: put it back, or begin in a new folder"
+            )
 
     def _fault(self) -> str | None:
         """Why it cannot be used; None where it can."""
@@ -133,10 +140,6 @@ class Contract(Shown):
         if is_frozen != (set(self.signed) == set(SIDES)):
             return (
                 "a contract is frozen exactly when the generator and the evaluator have signed it"
-            )
-        if self.sha256 and self.sha256 != _hash(self):
-            return (
-                "the contract differs from what both signed: put it back, or begin in a new folder"
             )
         return None
 
@@ -176,13 +179,15 @@ ENDINGS = "criterion", "finding", "verdict"
 
 
 def read_contract(text: str, file: str | None = None) -> Contract:
-    """Read a contract. Raises ContractError where it is unreadable or was changed after the
-    signing.
+    """Read a contract. Raises ContractEdited where it was changed after the signing, and
+    ContractError where it is unreadable.
     """
     try:
         return decode(Contract, text, file)
     except RecordError as error:
-        raise ContractError(f"unreadable contract: {error}") from None
+        is_edited = isinstance(error.__cause__, ContractEdited)
+        refusal = ContractEdited if is_edited else ContractError
+        raise refusal(f"unreadable contract: {error}") from None
 
 
 def propose_contract(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from toolkit.errors import UsageError
 from toolkit.harness.demo import GOAL, demo_harness
+from toolkit.harness.sandbox import WorkspaceError
 from toolkit.harness.watching.fold import WatchedBuild
 from toolkit.harness.watching.kept import find_evidence
 from toolkit.harness.watching.status import HarnessStatus
@@ -24,6 +25,7 @@ SESSION_FILE = "session.jsonl"
 SESSION = "build"
 """The session of the demo build."""
 ABOUT_DEMO = "A small build by scripted roles: what they say is simulated, the checks are real."
+WATCH_COMMAND = "NATS_URL=nats://127.0.0.1:4222 fieldbook serve --session ID"
 SIMULATED = f"{ABOUT_DEMO} It begins when the page is opened."
 
 
@@ -54,8 +56,7 @@ async def served_build(
             f"Session(MemoryLog({str(path)!r}), {SESSION!r}); or name an empty folder"
         )
     workspace = Workspace(folder)
-    with workspace.held():
-        pass  # nobody builds here now: what another process writes would not be seen
+    _refuse_a_running_build(workspace)
     log = MemoryLog(path)
     session = Session(log, await _session_of(log))
     status = await status_of(session)
@@ -70,6 +71,19 @@ async def served_build(
         ) as url:
             about = SIMULATED if attendant else f"{folder}: {status}"
             yield ServedBuild(url, session.id, about)
+
+
+def _refuse_a_running_build(workspace: Workspace) -> None:
+    """Raise UsageError where another process builds: what it writes to its file comes to no page."""
+    try:
+        with workspace.held():
+            pass
+    except WorkspaceError:
+        raise UsageError(
+            f"{workspace.path}: another run is at work here, and what it writes to its file comes "
+            "to no page. To watch a build while it runs, give it Session(await "
+            f"NatsLog.connect(url), ID) and start {WATCH_COMMAND}"
+        ) from None
 
 
 async def _session_of(log: MemoryLog) -> str:
