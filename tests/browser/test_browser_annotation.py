@@ -340,7 +340,7 @@ async def test_five_thousand_traces_are_searched_opened_and_sent_to_the_panel_of
         f"5,000 traces: {shown - start:.1f} s to the table, {time.perf_counter() - searched:.1f} s to search"
     )
     await page.locator("td", has_text="visit-300").click()
-    await expect(page.locator(".fieldbook").get_by_text("Is bike 300 free?")).to_be_visible()
+    await expect(page.locator(".steps").get_by_text("Is bike 300 free?")).to_be_visible()
     await page.locator("td", has_text="visit-300").first.click()  # it stays open, and selected
     await page.locator("td", has_text="visit-500").first.click(modifiers=["Control"])
     await expect(page.get_by_text("2 of 50 selected")).to_be_visible()
