@@ -125,7 +125,7 @@ function cell(key, name, row, at) {
     const title = row.page ? made("a") : made("span");
     if (row.page) title.href = `#t${at}`;
     title.append(made("bdi", row.id)); // a right-to-left name leaves its neighbours where they are
-    node.append(title, " ", made("bdi", row.title, "soft"));
+    node.append(title, " ", made("bdi", row.title, "title"));
     if (row.why) node.append(made("span", row.why, "why"));
     if (words.length) node.append(hit(at));
     if (!row.page) node.append(" ", made("span", "page left out", "soft"));
