@@ -193,3 +193,11 @@ def test_what_is_not_red_before_the_build_is_named_and_regressions_may_be_green(
         contract, before | {"stays": BROKEN}, [Word("stays", "pass", "As ever.")]
     )
     assert red_again[2].verdict == "fail"
+
+
+def test_a_reason_that_the_evaluator_takes_from_the_check_is_given_once():
+    results = {"greets": BROKEN}
+    (same,) = decide_verdicts(CONTRACT, results, [Word("greets", "fail", BROKEN.why)])
+    assert same.why == BROKEN.why
+    (other,) = decide_verdicts(CONTRACT, results, [Word("greets", "fail", "It is silent.")])
+    assert other.why == f"{BROKEN.why}; It is silent."

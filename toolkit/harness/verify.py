@@ -88,7 +88,7 @@ def decide_verdicts(
         verdict = evaluator
         if check != "pass":
             verdict = check
-            why = f"{check_why}; {why}"
+            why = check_why if why == check_why else f"{check_why}; {why}"
         if verdict == "pass" and not is_changed:
             verdict = "fail"
             why = "nothing was built: all is as it was at the start"

@@ -239,7 +239,7 @@ function mark(root) {
     const parts = node.data.split(pattern);
     if (parts.length === 1) continue;
     for (let fold = node.parentElement.closest("details"); fold; fold = fold.parentElement.closest("details"))
-      if (!fold.closest(".step.system")) fold.open = true;
+      if (fold.closest(".steps") && !fold.closest(".step.system")) fold.open = true;
     node.replaceWith(...parts.map((part, at) => (at % 2 ? made("mark", part) : part)));
   }
 }
