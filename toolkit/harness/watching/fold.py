@@ -14,12 +14,12 @@ are folded too.
 'round 1 · 1 of 1 criterion holds'
 """
 
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from toolkit.events import Event
 from toolkit.harness.outcome import Ended
 from toolkit.harness.watching.contracts import Contracts
-from toolkit.harness.watching.plain import array_of, count_of, number_of, object_of, text_of
+from toolkit.harness.watching.plain import Fields, count_in, number_in, object_in, text_in, texts_in
 from toolkit.harness.watching.requests import Requests
 from toolkit.harness.watching.roles import RoleLanes
 from toolkit.harness.watching.status import HarnessStatus, Phase
@@ -60,7 +60,7 @@ class WatchedBuild:
     def _begin(self) -> None:
         """Forget the build before."""
         self._goal = ""
-        self._budget: dict[str, Any] = {}
+        self._budget: Fields = {}
         self._lanes = RoleLanes()
         self._contracts = Contracts()
         self._loop_run = ""
@@ -86,10 +86,10 @@ class WatchedBuild:
         elif event.kind == "run.finished" and event.run == self._loop_run:
             self._loop_ended = True  # whoever found that its process has died
         elif event.kind == "message":
-            self._last_said = text_of(event.data.get("text"))
+            self._last_said = text_in(event.data, "text")
             self._goal = self._goal or self._last_said
         elif event.kind == "error":
-            self._trouble = text_of(event.data.get("why"))
+            self._trouble = text_in(event.data, "why")
         elif event.kind == "build.started":
             self._start(event.data)
         elif event.kind == "build.finished":
@@ -104,15 +104,15 @@ class WatchedBuild:
         self._goal = self._last_said
         self._loop_run = run
 
-    def _start(self, data: dict[str, Any]) -> None:
-        self._goal = text_of(data.get("goal")) or self._goal
-        self._budget = object_of(data.get("budget"))
-        self._lanes.expect([text_of(role) for role in array_of(data.get("roles"))])
+    def _start(self, data: Fields) -> None:
+        self._goal = text_in(data, "goal") or self._goal
+        self._budget = object_in(data, "budget")
+        self._lanes.expect(texts_in(data, "roles"))
 
-    def _finish(self, data: dict[str, Any]) -> None:
-        outcome = text_of(data.get("outcome"))
+    def _finish(self, data: Fields) -> None:
+        outcome = text_in(data, "outcome")
         self._outcome = cast(Ended, outcome) if outcome in OUTCOMES else "halted"
-        self._why = text_of(data.get("why"))
+        self._why = text_in(data, "why")
 
     def _phase(self) -> Phase:
         if not (self.is_build or self._lanes.has_begun or self._loop_run):
@@ -137,8 +137,8 @@ class WatchedBuild:
             n_sprints=max(contracts.n_planned, len(contracts.sprints)),
             spent_usd=self._lanes.spent_usd,
             tokens=self._lanes.tokens,
-            budget_usd=number_of(self._budget.get("cost_usd")),
-            budget_tokens=count_of(self._budget.get("tokens")) or None,
+            budget_usd=number_in(self._budget, "cost_usd"),
+            budget_tokens=count_in(self._budget, "tokens") or None,
             requests=self._requests.last(SHOWN_REQUESTS),
             question=self._requests.question,
             question_id=self._requests.question_id,

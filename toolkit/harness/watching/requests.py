@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from toolkit.events import Event
-from toolkit.harness.watching.plain import text_of
+from toolkit.harness.watching.plain import text_in
 from toolkit.harness.watching.status import Request
 
 RECEIPTS = frozenset({"steer.consumed", "interrupt.consumed"})
@@ -21,19 +21,19 @@ class Requests:
     def apply(self, event: Event) -> None:
         """Take one event in."""
         kind = event.kind
-        subject = text_of(event.data.get("event"))
+        subject = text_in(event.data, "event")
         if kind in ("steer", "interrupt", "cancel"):
-            words = "stop" if kind == "cancel" else text_of(event.data.get("text")) or kind
+            words = "stop" if kind == "cancel" else text_in(event.data, "text") or kind
             self._requests[event.id] = Request(_who(event), words, kind, event.run)
         elif kind in RECEIPTS and subject in self._requests:
             self._requests[subject].heard = True
         elif kind == "signal.unused" and subject in self._requests:
-            why = text_of(event.data.get("why"))
+            why = text_in(event.data, "why")
             self._requests[subject].unused = why or "nobody could use it"
         elif kind == "approval.asked":
-            self._questions[event.id] = text_of(event.data.get("question")), event.run
+            self._questions[event.id] = text_in(event.data, "question"), event.run
         elif kind == "approval.settled":
-            self._questions.pop(text_of(event.data.get("request")), None)
+            self._questions.pop(text_in(event.data, "request"), None)
         elif kind == "run.finished":
             self._end_run(event)
 
@@ -73,5 +73,5 @@ class Requests:
 
 def _who(event: Event) -> str:
     """Who asked, and on which screen where that is named."""
-    screen = text_of(event.data.get("screen"))
+    screen = text_in(event.data, "screen")
     return f"{event.actor} on the {screen[:64]}" if screen else event.actor

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from toolkit.events import Event
-from toolkit.harness.watching.plain import count_of, number_of, object_of, text_of
+from toolkit.harness.watching.plain import Fields, count_in, number_in, object_in, text_in
 from toolkit.harness.watching.status import Lane, TurnStatus
 from toolkit.traces.sources import SOURCES
 
@@ -17,6 +17,8 @@ MOST_LANES = 24
 MOST_FILES = 40
 STATES = {"run.suspended": "suspended", "run.resumed": "active", "run.adopted": "active"}
 ENDS = ("complete", "cancelled", "error", "orphaned")
+MOST_SNAPSHOTS = 10_000
+"""Runs whose words may come by snapshots."""
 
 
 class RoleLanes:
@@ -27,7 +29,7 @@ class RoleLanes:
         self._turns: dict[str, TurnStatus] = {}
         """Those that are kept, by their runs."""
         self._covers: dict[str, int] = {}
-        """Up to which event a snapshot has a run's words."""
+        """Up to which event a snapshot has the words of a run."""
         self._calls: dict[str, tuple[str, str]] = {}
         """The run and the path of each call that writes a file, until it is answered."""
         self._sources: set[str] = set()
@@ -36,74 +38,80 @@ class RoleLanes:
 
     def expect(self, roles: Sequence[str]) -> None:
         """Have the lanes of these roles, in their order, before they begin."""
-        if roles:
-            known = dict.fromkeys([*roles, *[r for r in self._lanes if self._lanes[r].n_turns]])
-            self._lanes = {role: self._lanes.get(role, Lane(role)) for role in known}
+        if not roles:
+            return
+        at_work = [role for role, lane in self._lanes.items() if lane.n_turns]
+        lanes = {}
+        for role in (*roles, *at_work):
+            lanes[role] = self._lanes.get(role, Lane(role))
+        self._lanes = lanes
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
         if event.run is None:
             return
-        if event.kind == "run.started":
-            self._start(event)
-            return
         turn = self._turns.get(event.run)
-        if event.kind == "model.usage":
+        if event.kind == "run.started":
+            self._start(event, event.run)
+        elif event.kind == "model.usage":
             self._count(event)
         elif event.kind == "run.finished":
             self._active.discard(event.run)
             if turn:
-                outcome = text_of(event.data.get("outcome"))
-                turn.state = outcome if outcome in ENDS else "error"
+                turn.state = _end_state(event.data)
         elif turn:
             self._apply_to_turn(event, turn)
 
     def _lane(self, role: str) -> Lane | None:
+        """The lane of a role; None for a new one where there are too many."""
         if role not in self._lanes and len(self._lanes) < MOST_LANES:
             self._lanes[role] = Lane(role)
         return self._lanes.get(role)
 
-    def _start(self, event: Event) -> None:
+    def _start(self, event: Event, run: str) -> None:
+        """A turn begins, unless it is under way already."""
         lane = self._lane(event.actor)
-        run = event.run or ""
         if lane is None or run in self._active:
             return
-        source = text_of(event.data.get("source"))
-        source = source if source in SOURCES else "imported"
         turn = self._turns.get(run) or TurnStatus(run, event.actor)
-        turn.source = source
+        turn.source = _source(event.data)
         turn.state = "active"
         self.has_begun = True
-        self._sources.add(source)
+        self._sources.add(turn.source)
         self._active.add(run)
         self._turns[run] = turn
         lane.n_turns += 1
         lane.turns.append(turn)
-        for old in lane.turns[:-KEPT_TURNS]:
-            self._turns.pop(old.run, None)
-            self._covers.pop(old.run, None)
-        del lane.turns[:-KEPT_TURNS]
+        self._forget_old_turns(lane)
+
+    def _forget_old_turns(self, lane: Lane) -> None:
+        while len(lane.turns) > KEPT_TURNS:
+            oldest = lane.turns.pop(0)
+            self._turns.pop(oldest.run, None)
+            self._covers.pop(oldest.run, None)
 
     def _count(self, event: Event) -> None:
+        """Add a call to a model to what its role has used."""
         lane = self._lane(event.actor)
         if lane is None:
             return
-        usage = object_of(event.data.get("usage"))
-        cost_usd = max(0.0, number_of(event.data.get("cost_usd")) or 0.0)
         lane.calls += 1
-        lane.cost_usd = round(lane.cost_usd + cost_usd, 9)
-        lane.tokens += count_of(usage.get("input_tokens")) + count_of(usage.get("output_tokens"))
+        cost_usd = number_in(event.data, "cost_usd") or 0.0
+        if cost_usd > 0:
+            lane.cost_usd = round(lane.cost_usd + cost_usd, 9)
+        usage = object_in(event.data, "usage")
+        lane.tokens += count_in(usage, "input_tokens")
+        lane.tokens += count_in(usage, "output_tokens")
 
     def _apply_to_turn(self, event: Event, turn: TurnStatus) -> None:
         data = event.data
         if event.kind in STATES:
             turn.state = STATES[event.kind]
         elif event.kind == "turn.started":
-            turn.step = text_of(data.get("step"))
-            turn.number = count_of(data.get("number"))
+            turn.step = text_in(data, "step")
+            turn.number = count_in(data, "number")
         elif event.kind == "text.delta":
-            if (event.seq or 0) > self._covers.get(turn.run, 0):
-                turn.words = _end_of(turn.words + text_of(data.get("text")))
+            self._add_words(event, turn)
         elif event.kind == "run.rolled_back":
             turn.words = ""
             turn.files.clear()
@@ -112,29 +120,41 @@ class RoleLanes:
         elif event.kind == "tool.result":
             self._answer(turn, data)
 
-    def _write(self, turn: TurnStatus, data: dict[str, object]) -> None:
-        path = text_of(object_of(data.get("arguments")).get("path"))
-        self._calls[text_of(data.get("call_id"))] = turn.run, path
+    def _add_words(self, event: Event, turn: TurnStatus) -> None:
+        """Add what a turn says, unless a snapshot has it."""
+        covered = self._covers.get(turn.run, 0)
+        if (event.seq or 0) > covered:
+            turn.words = _last_chars(turn.words + text_in(event.data, "text"))
+
+    def _write(self, turn: TurnStatus, data: Fields) -> None:
+        call_id = text_in(data, "call_id")
+        arguments = object_in(data, "arguments")
+        path = text_in(arguments, "path")
+        self._calls[call_id] = turn.run, path
         if len(turn.files) < MOST_FILES:
             turn.files.append(path)
 
-    def _answer(self, turn: TurnStatus, data: dict[str, object]) -> None:
+    def _answer(self, turn: TurnStatus, data: Fields) -> None:
         """A file whose writing was refused was not written."""
-        run, path = self._calls.pop(text_of(data.get("call_id")), ("", ""))
-        if run == turn.run and data.get("error") is True and path in turn.files:
+        call_id = text_in(data, "call_id")
+        run, path = self._calls.pop(call_id, ("", ""))
+        was_refused = data.get("error") is True
+        if was_refused and run == turn.run and path in turn.files:
             turn.files.remove(path)
 
     def replace(self, snapshot: Event) -> None:
         """Take in a snapshot: a run's words so far, in the place of those that are here."""
-        covers = snapshot.data.get("covers")
         run = snapshot.run or ""
+        covers = snapshot.data.get("covers")
         if isinstance(covers, bool) or not isinstance(covers, int):
             return
-        if covers <= self._covers.get(run, 0) or len(self._covers) > 10_000:
+        if covers <= self._covers.get(run, 0) or len(self._covers) > MOST_SNAPSHOTS:
             return
         self._covers[run] = covers
-        turn = self._turns.setdefault(run, TurnStatus(run, snapshot.actor))
-        turn.words = _end_of(text_of(snapshot.data.get("text")))
+        if run not in self._turns:
+            self._turns[run] = TurnStatus(run, snapshot.actor)
+        words = text_in(snapshot.data, "text")
+        self._turns[run].words = _last_chars(words)
 
     @property
     def is_active(self) -> bool:
@@ -144,12 +164,16 @@ class RoleLanes:
     @property
     def source(self) -> str:
         """Of the least live turn; empty where there was none."""
-        return next((source for source in SOURCES if source in self._sources), "")
+        for source in SOURCES:
+            if source in self._sources:
+                return source
+        return ""
 
     @property
     def spent_usd(self) -> float:
         """Dollars of all roles."""
-        return round(sum(lane.cost_usd for lane in self._lanes.values()), 9)
+        total_usd = sum(lane.cost_usd for lane in self._lanes.values())
+        return round(total_usd, 9)
 
     @property
     def tokens(self) -> int:
@@ -158,14 +182,28 @@ class RoleLanes:
 
     def status(self) -> tuple[Lane, ...]:
         """The lanes, in their order. What is given out does not change."""
-        return tuple(_copy_of(lane) for lane in self._lanes.values())
+        return tuple(_copy(lane) for lane in self._lanes.values())
 
 
-def _copy_of(lane: Lane) -> Lane:
-    turns = [replace(turn, files=list(turn.files)) for turn in lane.turns]
-    return replace(lane, turns=turns)
+def _source(data: Fields) -> str:
+    """Where the words of a turn come from; what is no known source was imported."""
+    source = text_in(data, "source")
+    return source if source in SOURCES else "imported"
 
 
-def _end_of(text: str) -> str:
+def _end_state(data: Fields) -> str:
+    """How a turn ended; what is no known end is an error."""
+    outcome = text_in(data, "outcome")
+    return outcome if outcome in ENDS else "error"
+
+
+def _last_chars(text: str) -> str:
     """The end of a text that is longer than what is kept."""
-    return text if len(text) <= KEPT_CHARS else text[-KEPT_CHARS:]
+    return text[-KEPT_CHARS:]
+
+
+def _copy(lane: Lane) -> Lane:
+    turns = []
+    for turn in lane.turns:
+        turns.append(replace(turn, files=list(turn.files)))
+    return replace(lane, turns=turns)

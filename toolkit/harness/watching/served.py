@@ -74,7 +74,7 @@ async def served_build(
 
 
 def _refuse_a_running_build(workspace: Workspace) -> None:
-    """Raise UsageError where another process builds: its words come to a file, and to no page."""
+    """Raise UsageError where another process builds, for its writes come to no page."""
     try:
         with workspace.held():
             pass
