@@ -55,6 +55,7 @@ from toolkit.harness.experiments.context_rot import (
 from toolkit.harness.experiments.field_figures import FIELD_FIGURES, FieldFigure
 from toolkit.harness.experiments.harness_builds import HarnessBuilds
 from toolkit.harness.experiments.recalibration import Recalibration, compare_calibrations
+from toolkit.harness.experiments.removal import without
 from toolkit.harness.experiments.reviews import SELF_REVIEW, Artefact, ModelReviewer, Review
 from toolkit.harness.experiments.role_evaluator import RoleEvaluator
 from toolkit.harness.experiments.simulated import (
@@ -119,4 +120,5 @@ __all__ = [
     "simulated_artefacts",
     "simulated_labels",
     "trap_of",
+    "without",
 ]
