@@ -9,8 +9,9 @@
 Each asks a `Subject`: whatever has a ``source``, says what a question can cost at most, and answers
 it. A simulated one has known parameters, which the estimators recover; a live one is asked by the
 same call, under a cap in dollars: a `ModelReviewer` by the first, builds of a `Harness` by `ablate`
-(`HarnessBuilds`), its Evaluator by `calibrate` (`RoleEvaluator`), a function of yours by any
-(`Live`).
+(`HarnessBuilds`, with the roles that are left `without` a component), `ModelMemory` and
+`ModelWorker` by the two on contexts, the Evaluator of a build by `calibrate` (`RoleEvaluator`), a
+function of yours by any (`Live`).
 
 >>> import asyncio
 >>> own = SimulatedReviewer("self-review", false_pass=0.6)
@@ -54,7 +55,10 @@ from toolkit.harness.experiments.context_rot import (
 )
 from toolkit.harness.experiments.field_figures import FIELD_FIGURES, FieldFigure
 from toolkit.harness.experiments.harness_builds import HarnessBuilds
+from toolkit.harness.experiments.model_memory import ModelMemory
+from toolkit.harness.experiments.model_worker import ModelWorker
 from toolkit.harness.experiments.recalibration import Recalibration, compare_calibrations
+from toolkit.harness.experiments.removal import without
 from toolkit.harness.experiments.reviews import SELF_REVIEW, Artefact, ModelReviewer, Review
 from toolkit.harness.experiments.role_evaluator import RoleEvaluator
 from toolkit.harness.experiments.simulated import (
@@ -89,7 +93,9 @@ __all__ = [
     "LabelledArtefact",
     "Live",
     "Missing",
+    "ModelMemory",
     "ModelReviewer",
+    "ModelWorker",
     "PairedReview",
     "Probe",
     "Recalibration",
@@ -119,4 +125,5 @@ __all__ = [
     "simulated_artefacts",
     "simulated_labels",
     "trap_of",
+    "without",
 ]

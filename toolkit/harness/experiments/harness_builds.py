@@ -32,7 +32,8 @@ class HarnessBuilds:
 
     make: MakeHarness
     """Of yours: the harness of a run, in the folder, without the component that `run.without`
-    names, and with a budget of at most `run.budget_usd`.
+    names, and with a budget of at most `run.budget_usd`. `without` (roles, run.without) gives its
+    roles.
     """
     exams: Mapping[str, Contract]
     """By task: its goal, and the checks that a build must pass."""
