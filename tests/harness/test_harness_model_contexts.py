@@ -106,3 +106,15 @@ async def test_a_refusal_leaves_a_session_and_a_fact_unscored():
         recalled = await ModelMemory(model)(Probe("reset", 0.1, 0.5, 0))
     assert worked.finished_early is None
     assert recalled.recalled is None
+
+
+async def test_a_summary_that_does_not_come_leaves_the_session_unscored():
+    def refuses_to_sum_up(request):
+        if request.messages[-1]["content"] == SUM_UP:
+            return Answer("No.", stopped="refusal")
+        return anxious(request)
+
+    async with connect_model(policy=refuses_to_sum_up, ledger=Ledger(50.0)) as model:
+        narrow = ModelWorker(model, limit_tokens=600, n_pages=10)
+        worked = await narrow(WorkSession("compaction", 0))
+    assert (len(worked.fills), worked.finished_early) == (4, None)

@@ -15,6 +15,7 @@ from toolkit.traces import Source
 READ = "You read the notes of a long piece of work, and are asked about them afterwards."
 HAND_OFF = "Whoever goes on begins in a clean context. Leave a hand-off for them."
 ASK = "What is the code of the depot? Where you do not know it, the code is blank."
+NOTE_CHARS = len("Note     0:   0 crates were counted in the hall.\n")
 CODE = {
     "type": "object",
     "properties": {"code": {"type": "string"}},
@@ -43,14 +44,14 @@ class ModelMemory:
 
     def notes(self, probe: Probe) -> str:
         """The context: notes up to the fill, with the fact at its depth."""
-        n_chars = int(probe.fill * self.limit_tokens) * CHARS_PER_TOKEN
-        lines: list[str] = []
-        length = 0
-        while length < n_chars:
-            crates = int(1000 * draw(probe.seed, "note", str(len(lines))))
-            lines.append(f"Note {len(lines) + 1}: {crates} crates were counted in the hall.")
-            length += len(lines[-1]) + 1
-        lines.insert(round(probe.depth * len(lines)), f"The code of the depot is {code(probe)}.")
+        n_tokens = probe.fill * self.limit_tokens
+        n_notes = int(n_tokens * CHARS_PER_TOKEN / NOTE_CHARS)
+        lines = []
+        for number in range(n_notes):
+            crates = int(1000 * draw(probe.seed, "note", str(number)))
+            lines.append(f"Note {number:5}: {crates:3} crates were counted in the hall.")
+        depth = round(probe.depth * n_notes)
+        lines.insert(depth, f"The code of the depot is {code(probe)}.")
         return "\n".join(lines)
 
     def worst_case_usd(self, probe: Probe) -> float:
@@ -58,9 +59,10 @@ class ModelMemory:
         notes = self.notes(probe)
         if probe.policy == "none":
             return self._worst_usd(self._question(notes))
+        first = self._carry_on(probe, notes)
         longest = "x" * CHARS_PER_TOKEN * self.max_tokens
-        carrying_on = self._worst_usd(self._carry_on(probe, notes))
-        return carrying_on + self._worst_usd(self._question(longest))
+        second = self._question(longest)
+        return self._worst_usd(first) + self._worst_usd(second)
 
     def _worst_usd(self, request: Request) -> float:
         return cost_of(self.model, worst_case(request))
@@ -77,9 +79,10 @@ class ModelMemory:
             known = kept.text
         reply = await self.model.reply(self._question(known))
         cost_usd += cost_of(self.model, reply.usage)
-        if not reply.ok or reply.parsed is None:
+        if reply.parsed is None:
             return Recalled(None, cost_usd, reply.source)
-        return Recalled(reply.parsed["code"].strip() == code(probe), cost_usd, reply.source)
+        is_recalled = reply.parsed["code"].strip() == code(probe)
+        return Recalled(is_recalled, cost_usd, reply.source)
 
     def _carry_on(self, probe: Probe, notes: str) -> Request:
         """The request for what takes the place of the notes."""

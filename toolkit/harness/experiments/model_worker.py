@@ -21,6 +21,7 @@ SUM = {
     "required": ["sum", "finished"],
     "additionalProperties": False,
 }
+SUM_UP_MESSAGE = {"role": "user", "content": SUM_UP}
 ENTRIES_A_PAGE = 60
 
 
@@ -42,7 +43,8 @@ class ModelWorker:
 
     def worst_case_usd(self, session: WorkSession) -> float:
         """Twice a full context for each page: one is summed up, and one goes on."""
-        page = worst_case(self._request(Conversation().with_question(self._page(session, 1)), SUM))
+        messages = Conversation().with_question(self._page(session, 1))
+        page = worst_case(self._request(messages, SUM))
         full = Usage(self.limit_tokens + page.input_tokens, self.max_tokens)
         return 2 * self.n_pages * cost_of(self.model, full)
 
@@ -52,30 +54,34 @@ class ModelWorker:
         conversation = Conversation()
         fills: list[float] = []
         cost_usd = 0.0
+        finished_early: bool | None = False
         for number in range(1, self.n_pages + 1):
             page = self._page(session, number)
             move = context.next_move(conversation.tokens, tokens_of(page))
             if move == "full":
                 break
-            if move == "begin clean":
-                conversation.begin_clean()
             if move == "sum up":
-                asked = {"role": "user", "content": SUM_UP}
-                reply = await self.model.reply(self._request((*conversation.messages, asked)))
+                messages = (*conversation.messages, SUM_UP_MESSAGE)
+                reply = await self.model.reply(self._request(messages))
                 cost_usd += cost_of(self.model, reply.usage)
                 if not reply.ok:
-                    return Worked(tuple(fills), None, cost_usd, self.source)
+                    finished_early = None
+                    break
                 conversation.begin_clean(reply.text)
+            if move == "begin clean":
+                conversation.begin_clean()
             messages = conversation.with_question(page)
             reply = await self.model.reply(self._request(messages, SUM))
             cost_usd += cost_of(self.model, reply.usage)
-            if not reply.ok or reply.parsed is None:
-                return Worked(tuple(fills), None, cost_usd, self.source)
+            if reply.parsed is None:
+                finished_early = None
+                break
             conversation.keep(messages, reply)
             fills.append(conversation.tokens / self.limit_tokens)
-            if reply.parsed["finished"] and number < self.n_pages:
-                return Worked(tuple(fills), True, cost_usd, self.source)
-        return Worked(tuple(fills), False, cost_usd, self.source)
+            if reply.parsed["finished"]:
+                finished_early = number < self.n_pages
+                break
+        return Worked(tuple(fills), finished_early, cost_usd, self.source)
 
     def _page(self, session: WorkSession, number: int) -> dict[str, Any]:
         """A page says where in the work it stands: a clean context needs no more to go on."""
