@@ -210,7 +210,7 @@ def _cell(number: int, cell: Cell) -> render.Html:
 
 
 def _look(cell: Cell | None) -> str:
-    """The class by which the style shows a grade; that of a check alone is paler."""
+    """The classes by which the style shows a grade, by a verdict or by a check alone."""
     if cell is None:
         return "open"
     return cell.grade if cell.is_verdict else f"{cell.grade} checked"
