@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 SHOWN_CHARS = 20_000
 SHOWN_ROUNDS = 3
 """How many rounds of a criterion have their files read when it is opened."""
+LOOKS = {"pass": "verdict pass", "fail": "verdict fail", "unscored": "verdict"}
+"""How the style shows a grade."""
 NO_WORKSPACE = "Its files are in the build's folder: make the panel with workspace=, to see them."
 GONE = "Not in the build's folder any more, or changed since: it is not shown."
 NO_CONTRACT = "No contract yet: its criteria stand here once both sides have signed."
@@ -44,25 +46,30 @@ class ContractView(VBox):  # type: ignore[misc]
         frame = Box([self.text]).add_class("fieldbook-frame")
         self.reader = VBox([shut, frame]).add_class("fieldbook-reader")
         self.reader.layout.display = "none"
-        super().__init__()
-        self._columns = Box([self._list, self.reader]).add_class("fieldbook-halves")
-        self.children = [self._title, self._columns]
+        columns = Box([self._list, self.reader]).add_class("fieldbook-halves")
+        super().__init__([self._title, columns])
         self.add_class("fieldbook-contract")
 
     def show(self, sprint: SprintStatus | None) -> None:
         """Show the criteria of a sprint, as they stand now."""
-        lines = {} if sprint is None else {**sprint.lines, **sprint.earlier}
-        if self._lines.keys() != lines.keys() or not self._rows:
-            self._rows = {id_: _Row(id_, self.read) for id_ in lines}
-            self._list.children = list(self._rows.values())
-        self._lines = lines
-        for id_, row in self._rows.items():
-            row.show(lines[id_])
+        self._lines = {}
+        if sprint is not None:
+            self._lines.update(sprint.lines)
+            self._lines.update(sprint.earlier)
         self._title.value = _title_html(sprint)
-        if self._open and self._open not in lines:
-            self.shut()
-        elif self._open:
+        self._show_rows()
+        if self._open in self._lines:
             self._draw()
+        elif self._open:
+            self.shut()
+
+    def _show_rows(self) -> None:
+        """Say how each criterion stands. Rows are made anew only where there are other criteria."""
+        if self._rows.keys() != self._lines.keys():
+            self._rows = {id_: _Row(id_, self.read) for id_ in self._lines}
+            self._list.children = list(self._rows.values())
+        for id_, row in self._rows.items():
+            row.show(self._lines[id_])
 
     def read(self, id_: str) -> None:
         """Open the evidence of a criterion."""
@@ -79,10 +86,12 @@ class ContractView(VBox):  # type: ignore[misc]
         if not ids:
             return
         if self._open in ids:
-            self.read(ids[(ids.index(self._open) + 1) % len(ids)])
+            next_index = ids.index(self._open) + 1
+            self.read(ids[next_index % len(ids)])
             return
-        failing = [id_ for id_ in ids if not self._lines[id_].holds]
-        self.read((failing or ids)[0])
+        failing = [id_ for id_, line in self._lines.items() if not line.holds]
+        first = failing[0] if failing else ids[0]
+        self.read(first)
 
     def shut(self) -> None:
         """Close the evidence."""
@@ -116,7 +125,7 @@ class _Row(Box):  # type: ignore[misc]
 
 def _title_html(sprint: SprintStatus | None) -> render.Html:
     if sprint is None or not sprint.sha256:
-        return render.block(render.tag("p", NO_CONTRACT, class_="soft"))
+        return render.block(_soft(NO_CONTRACT))
     words = f"Contract {sprint.sha256[:12]}, signed by both: a later edit ends the build"
     heading = render.tag("h2", words, class_="fieldbook-heading")
     goal = render.tag("p", sprint.goal) if sprint.goal else ""
@@ -126,49 +135,62 @@ def _title_html(sprint: SprintStatus | None) -> render.Html:
 def _evidence_html(line: Line, workspace: Path | None) -> render.Html:
     """What came of a criterion, the last round first."""
     rounds = sorted(line.cells.items(), reverse=True)
-    parts = [render.tag("p", render.spaced(render.tag("strong", line.id), line.claim))]
+    name = render.tag("strong", line.id)
+    parts = [render.tag("p", render.spaced(name, line.claim))]
     for number, cell in rounds[:SHOWN_ROUNDS]:
         parts.append(_round_html(number, cell, workspace))
-    if len(rounds) > SHOWN_ROUNDS:
-        parts.append(render.tag("p", f"Earlier rounds: {_earlier(rounds)}.", class_="soft"))
+    earlier = [f"{number} {GRADES[cell.grade]}" for number, cell in rounds[SHOWN_ROUNDS:]]
+    if earlier:
+        list_ = ", ".join(earlier)
+        parts.append(_soft(f"Earlier rounds: {list_}."))
     return render.block(*parts)
 
 
-def _earlier(rounds: Sequence[tuple[int, Cell]]) -> str:
-    """The rounds whose files are not read, in words."""
-    return ", ".join(f"{number} {GRADES[cell.grade]}" for number, cell in rounds[SHOWN_ROUNDS:])
-
-
 def _round_html(number: int, cell: Cell, workspace: Path | None) -> render.Html:
-    when = f"Round {number}" if number else "Before the build"
-    look = {"pass": "verdict pass", "fail": "verdict fail"}.get(cell.grade, "verdict")
-    by = "by verdict" if cell.is_verdict else "by its check"
-    word = render.tag("span", f"{GRADES[cell.grade]}, {by}", class_=look)
-    head = render.tag("h2", render.spaced(when, word))
+    """What a round showed of a criterion, why, and the files that are left of it."""
+    heading = render.tag("h2", _round_words(number, cell))
+    why = render.tag("p", cell.why)
     files = [_file_html(file, workspace) for file in cell.evidence]
-    return render.tag("section", head, render.tag("p", cell.why), *files)
+    return render.tag("section", heading, why, *files)
+
+
+def _round_words(number: int, cell: Cell) -> render.Html:
+    when = f"Round {number}" if number else "Before the build"
+    by = "by verdict" if cell.is_verdict else "by its check"
+    look = LOOKS[cell.grade]
+    grade = render.tag("span", f"{GRADES[cell.grade]}, {by}", class_=look)
+    return render.spaced(when, grade)
 
 
 def _file_html(file: Exhibit, workspace: Path | None) -> render.Html:
-    """A file of evidence: a picture, or its text. Nothing in it runs."""
-    name = render.tag("figcaption", f"{file.name} · {file.sha256[:12]}")
+    """A file of evidence, under its name."""
+    caption = render.tag("figcaption", f"{file.name} · {file.sha256[:12]}")
+    return render.tag("figure", caption, _content_html(file, workspace))
+
+
+def _content_html(file: Exhibit, workspace: Path | None) -> render.Html:
+    """A picture, or the text of a file: nothing in it runs."""
     if workspace is None:
-        return render.tag("figure", name, render.tag("p", NO_WORKSPACE, class_="soft"))
+        return _soft(NO_WORKSPACE)
     content = find_evidence(workspace, file.sha256)
     if content is None:
-        return render.tag("figure", name, render.tag("p", GONE, class_="soft"))
+        return _soft(GONE)
     if content.startswith(PNG):
-        address = f"data:image/png;base64,{b64encode(content).decode()}"
-        return render.tag("figure", name, render.tag("img", src=address, alt=file.name))
-    return render.tag("figure", name, render.tag("pre", _text_of(content)))
+        base64 = b64encode(content).decode()
+        return render.tag("img", src=f"data:image/png;base64,{base64}", alt=file.name)
+    return render.tag("pre", _shown_text(content))
 
 
-def _text_of(content: bytes) -> str:
+def _shown_text(content: bytes) -> str:
     """The text of a file, JSON indented; the beginning of a long one."""
     text = content.decode("utf-8", "replace")
     with suppress(ValueError, RecursionError):  # it is no JSON, and is shown as it is
         text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    if len(text) > SHOWN_CHARS:
-        left_out = len(text) - SHOWN_CHARS
-        return f"{text[:SHOWN_CHARS]}\n[... {left_out:,} characters left out ...]"
-    return text
+    n_left_out = len(text) - SHOWN_CHARS
+    if n_left_out <= 0:
+        return text
+    return f"{text[:SHOWN_CHARS]}\n[... {n_left_out:,} characters left out ...]"
+
+
+def _soft(words: str) -> render.Html:
+    return render.tag("p", words, class_="soft")
