@@ -166,6 +166,7 @@ MOVED = "HB-2101 is moved to 27 June and 28 June, at no charge."
         ("Please shift HB-2107 two days earlier.", "HB-2107 is moved to 29 June and 30 June"),
         ("Move HB-2107 to 2 July", "HB-2107 is moved to 2 July and 3 July, at no charge."),
         ("How much is a helmet for HB-2101?", ABOUT),
+        ("Cancel HB-2104", "We close on 27 June (storm): cancelled now, HB-2104 gives"),
         ("Cancel HB-2107", "Pick-up is 6 days away: cancelled now, HB-2107 gives"),
         ("Cancel HB-2101", "Pick-up is 69 hours away: cancelled now, HB-2101 gives"),
         ("Move HB-2101 to 1 May", "That cannot be done: first_day 2026-05-01 is in the past."),

@@ -270,7 +270,8 @@ def _refund_words(inquiry: Inquiry, booking: dict[str, Any]) -> str:
     else:
         why = f"Pick-up is {_ahead(hours)} away"
     if booking["closure"]:
-        why = f"We close on {booking['closure'].replace(' ', ' (')})"
+        day, reason = booking["closure"].split(" ", 1)
+        why = f"We close on {_days(day, day)} ({reason})"
     if inquiry.reply == "yes" or not due_eur:
         return (
             f"{why}: cancelling {inquiry.booking} now gives nothing of the "

@@ -75,7 +75,12 @@ def _subtitle(ablation: Ablation) -> list[str]:
     first = ablation.effects[0].passed
     counts = f"n = {quantity(first.n_cases, 'task')}, {quantity(first.n_trials, 'pair')} of runs"
     budget = f"each with a budget of ${ablation.budget_usd:g}"
-    lines = [f"{counts}, {budget} · 95% intervals, verdicts by Holm"]
+    lines = [f"{counts}, {budget} · 95% intervals, each alone"]
+    n_asked = ablation.effects[0].n_components
+    if n_asked > 1:
+        lines.append(
+            f"a verdict allows for {n_asked} questions (Holm): it takes more than its interval"
+        )
     if ablation.margin is not None:
         lines.append(f"dashed: the loss that would be acceptable, {ablation.margin:g}")
     return lines

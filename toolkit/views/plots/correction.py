@@ -65,7 +65,10 @@ def plot_corrected(
     title = corrected_sentence(estimates, drawn)
     label = _rate_name(estimates.values())
     simulated = any(estimate.simulated for estimate in estimates.values())
-    ax = plot_rows(rows, label, ax, simulated, title, _about(estimates.values()))
+    about = _about(estimates.values())
+    if estimates and drawn:
+        about[0] += f" · labels {'drawn at random' if drawn == 'at random' else 'picked'}"
+    ax = plot_rows(rows, label, ax, simulated, title, about)
     if rows and truth is not None:
         ax.axvline(truth, color=SOFT, lw=1.6, ls=":", label=f"{truth_name}: {truth:.2f}")
         legend_below(ax)
@@ -84,7 +87,7 @@ def _corrected_row(name: object, estimate: Estimate, suits: bool) -> Row:
     mark = Mark(estimate.value, _interval(estimate), "o", GREEN if suits else SOFT)
     note = f"n = {estimate.n} judged,\n{estimate.n_labels} labelled"
     if not suits:
-        note = "not for labels\ndrawn like these"
+        note = "not for labels\ndrawn as these were"
     if estimate.n_unscored:
         note += f", {estimate.n_unscored} unscored"
     return Row(name, (mark,), note)
@@ -232,8 +235,7 @@ def _values(known: Mapping[Any, Estimate], drawn: LabelsDrawn | None) -> str:
     if drawn and METHOD_FOR[drawn] in methods and len(methods) > 1:
         method = METHOD_FOR[drawn]
         fitting = {name: one for name, one in known.items() if one.method == method}
-        how = "drawn at random" if drawn == "at random" else "picked"
-        return f"{_values(fitting, None)}, as labels were {how}"
+        return _values(fitting, None)
     values = []
     for name, estimate in known.items():
         value = f"{estimate.value:.2f}"
