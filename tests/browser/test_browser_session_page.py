@@ -376,6 +376,21 @@ async def test_offers_are_buttons_that_send_and_a_bookings_number_is_never_broke
         assert await unreadable(page) == []
         await offers.last.tap()
         await expect(page.get_by_text("€72")).to_be_visible()
+        await expect(page.locator(".offered")).to_be_hidden()
+
+
+async def test_only_the_last_answer_says_that_it_is_complete(visit):
+    from playwright.async_api import expect
+
+    async with served(front_desk(word_delay_s=0.0)) as (session, link):
+        page = await visit(link, LAPTOP)
+        ends = page.get_by_text("complete", exact=True)
+        await session.say("Move HB-2107 a day later")
+        await expect(ends).to_be_visible()
+        await session.say("Cancel HB-2101")
+        await expect(ends).to_have_count(2)
+        await expect(ends.first).to_be_hidden()
+        await expect(ends.last).to_be_visible()
 
 
 async def test_a_steer_marks_the_words_that_it_cut_and_is_answered_in_sight(visit, pictures):
