@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.devices import LAPTOP, PHONE
 from tests.browser.legible import unreadable
+from toolkit.cli import ABOUT_HARBOR
 from toolkit.harbor import front_desk, openings
 from toolkit.sessions import MemoryLog, Session, attend
 from toolkit.sessions.http.app import Tokens, Welcome, serve
@@ -14,9 +15,7 @@ from toolkit.sessions.signals import run_for
 
 pytestmark = pytest.mark.browser
 
-WELCOME = Welcome(
-    "Ask about a bike.", "A script answers: all is simulated.", openings(), "A <shop>"
-)
+WELCOME = Welcome("Ask about a bike.", ABOUT_HARBOR, openings(), "A <shop>")
 MARKDOWN = """\
 # Your booking
 It is **cancelled**, and *not* `moved`. <b>raw</b> &amp; [more](https://example.com/a) [bad](javascript:alert(1))
@@ -376,6 +375,31 @@ async def test_offers_are_buttons_that_send_and_a_bookings_number_is_never_broke
         assert await unreadable(page) == []
         await offers.last.tap()
         await expect(page.get_by_text("€72")).to_be_visible()
+        await expect(page.locator(".offered")).to_be_hidden()
+
+
+async def test_what_a_visitor_may_begin_with_is_all_in_sight_on_a_phone(visit):
+    from playwright.async_api import expect
+
+    async with served() as (_, link):
+        page = await visit(link, PHONE)
+        await expect(page.locator("#line")).to_have_text("live")
+        for opening in await page.locator("#welcome button").all():
+            await expect(opening).to_be_in_viewport(ratio=1)
+
+
+async def test_only_the_last_answer_says_that_it_is_complete(visit):
+    from playwright.async_api import expect
+
+    async with served(front_desk(word_delay_s=0.0)) as (session, link):
+        page = await visit(link, LAPTOP)
+        ends = page.get_by_text("complete", exact=True)
+        await session.say("Move HB-2107 a day later")
+        await expect(ends).to_be_visible()
+        await session.say("Cancel HB-2101")
+        await expect(ends).to_have_count(2)
+        await expect(ends.first).to_be_hidden()
+        await expect(ends.last).to_be_visible()
 
 
 async def test_a_steer_marks_the_words_that_it_cut_and_is_answered_in_sight(visit, pictures):
@@ -391,7 +415,7 @@ async def test_a_steer_marks_the_words_that_it_cut_and_is_answered_in_sight(visi
             await page.get_by_role("button", name="Steer").click()
             words = f"user on the {name} steers: “In one sentence please”"
             steer = page.locator("article", has_text=words).last
-            await expect(steer).to_contain_text("support has taken it into account")
+            await expect(steer).to_contain_text("support has read it")
             await expect(page.get_by_text("cut here by a steer").last).to_be_visible()
             await expect(page.get_by_text("In one sentence: ").last).to_be_visible()
             await expect(page.get_by_text("complete", exact=True).last).to_be_visible()

@@ -152,7 +152,7 @@ async def test_a_steer_from_the_phone_is_taken_and_everybody_sees_it(devices, pi
         await phone.get_by_label("Your words").fill("shorter please")
         await phone.get_by_role("button", name="Steer").tap()
         for page in (laptop, phone):
-            await expect(page.get_by_text("agent has taken it into account")).to_be_visible()
+            await expect(page.get_by_text("agent has read it")).to_be_visible()
             await expect(page.get_by_text("complete", exact=True)).to_be_visible()
         await phone.screenshot(path=pictures / "session-5-phone-steered.png")
         stored = (await session.conversation()).text

@@ -155,6 +155,7 @@ MOVED = "HB-2101 is moved to 27 June and 28 June, at no charge."
         ("Where do I pick up HB-2101?", WHERE),
         ("When must hb 2101 be brought back?", WHERE),
         ("HB-2101, what time do you open?", WHERE),
+        ("HB-2104: money back?", "We close on 27 June (storm): cancelled now, HB-2104 gives"),
         ("Can I move HB-2101?", FREE),
         ("I'd like to reschedule #2101", FREE),
         ("Could you change the dates of HB-2101?", FREE),
@@ -251,6 +252,13 @@ async def test_what_no_script_knows_is_answered_in_a_line_with_what_can_be_asked
     assert words.startswith("I am a **script** and have no answer to that.")
     assert "\n" not in words
     assert offers == list(openings())
+
+
+async def test_a_question_about_the_shop_is_not_answered_with_the_booking_talked_of_before():
+    async with desk() as session:
+        await answer_to(session, "Move HB-2107 a day later")
+        _, words = await answer_to(session, "What are your opening hours?")
+    assert words.startswith("I am a **script** and have no answer to that.")
 
 
 async def test_a_stop_in_the_middle_ends_the_answer_and_the_next_message_goes_on():

@@ -41,7 +41,7 @@ WISHES = {
     "move": r"mov(e|ing)|chang|reschedul|postpon|shift|other da|another da|later da|swap|verschieb",
     "cancel": r"cancel|call (it )?off|refund|money|get back|paid back|give up|stornier|annul|"
     r"can(no|')t (ride|come|make)|won't (come|make)|not coming|how much (do|would|will) i get",
-    "where": r"where|when|pick[- ]?(it )?up|collect|return|bring (it )?back|what time|opening",
+    "where": r"where|when|pick[- ]?(it )?up|collect|return|bring (it )?back|what time",
 }
 """What a text wishes, by words that say so; the first that fits counts."""
 YES = re.compile(r"^\W*(yes|yeah|ok(ay)?|sure|please|go ahead|do it|ja|oui|s[ií]|sim)\b", re.I)

@@ -41,7 +41,7 @@ function describe(item) {
     case "approval.asked": return `${who} asks: ${textOf(data.question)}`;
     case "steer": return shortened(`${who} steers: “${text}”`, NOTE_CHARS);
     case "interrupt": return shortened(`${who} interrupts: “${text}”`, NOTE_CHARS);
-    case "steer.consumed": return `${who} has taken a steer into account`;
+    case "steer.consumed": return `${who} has read a steer`;
     case "interrupt.consumed": return `${who} has broken off to heed an interrupt`;
     case "tool.result": return data.error === true ? "the call failed" : "what came back";
     case "message.rejected": return `${who} will not answer a message: ${textOf(data.why)}`;

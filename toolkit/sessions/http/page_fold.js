@@ -216,7 +216,7 @@ class Fold {
     else if (RECEIPTS.has(kind)) {
       const signal = this.signals.get(data.event);
       item.covered = signal !== undefined;
-      this.remark(signal, `${event.actor} has taken it into account`);
+      this.remark(signal, `${event.actor} has read it`);
     } else if (kind === "approval.asked") this.questions.set(event.id, item);
     else if (kind === "approve") this.settle(data.request, "");
     else if (kind === "approval.settled") {

@@ -62,7 +62,9 @@ function mark(item, words) {
 
 function writeMark(item) {
   if (item.mark) item.foot ??= item.element.appendChild(make("small", "", "mark"));
-  if (item.foot) write(item.foot, item.mark);
+  if (!item.foot) return;
+  item.foot.classList.toggle("complete", item.mark === RUN_STATES.complete);
+  write(item.foot, item.mark);
 }
 
 // The messages that wait while another is answered.
