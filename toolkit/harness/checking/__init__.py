@@ -5,6 +5,9 @@ other sees, in whatever order they come. Requests are sent, a Chromium is driven
 read by programs of ours inside the box (inside_http.py, inside_browser.py, inside_sqlite.py); what
 they saw comes out as JSON, and is graded outside by pure functions. A check that could not be made
 is unscored, and never passes.
+
+Computer use, a model that looks at the screen and moves the mouse, is out of scope: a browser follows
+the steps of the contract and nothing else.
 """
 
 from toolkit.harness.checking.criteria import check_criterion
