@@ -6,8 +6,8 @@ read by programs of ours inside the box (inside_http.py, inside_browser.py, insi
 they saw comes out as JSON, and is graded outside by pure functions. A check that could not be made
 is unscored, and never passes.
 
-Computer use, a model that looks at the screen and moves the mouse, is out of scope: a browser follows
-the steps of the contract and nothing else.
+Computer use, by which a model looks at the screen and moves the mouse, is out of scope: a browser
+follows the steps of the contract, and nothing else.
 """
 
 from toolkit.harness.checking.criteria import check_criterion
