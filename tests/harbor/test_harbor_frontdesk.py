@@ -165,6 +165,8 @@ MOVED = "HB-2101 is moved to 27 June and 28 June, at no charge."
         ("Move HB-2101 to 31 June", FREE),
         ("Can you move HB-2107 by one day?", "HB-2107 is moved to 2 July and 3 July, at no"),
         ("Please shift HB-2107 two days earlier.", "HB-2107 is moved to 29 June and 30 June"),
+        ("MOVE HB-2107 BY TWO DAYS EARLIER", "HB-2107 is moved to 29 June and 30 June"),
+        ("Move HB-2107, I am away for 3 days.", "Which day should HB-2107 begin on?"),
         ("Move HB-2107 to 2 July", "HB-2107 is moved to 2 July and 3 July, at no charge."),
         ("How much is a helmet for HB-2101?", ABOUT),
         ("Cancel HB-2104", "We close on 27 June (storm): cancelled now, HB-2104 gives"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from toolkit.harbor.days import day_in, days_in_words, shift_in
 from toolkit.harbor.files import content
 from toolkit.harbor.situations import ToolPlan, situations
 from toolkit.harbor.toolbox import call
@@ -22,21 +23,6 @@ NUMBER = re.compile(
     r"(?:\bhb[\s_\-\u2010-\u2013]*|\bbooking (?:number |no\.? )?|#)(\d{3,})\b", re.IGNORECASE
 )
 """A booking as people write it: HB-2104, hb2104, booking 2104."""
-MONTHS = "january february march april may june july august september october november december"
-NAMED_MONTHS = {name[:3]: number for number, name in enumerate(MONTHS.split(), 1)}
-MONTH = rf"({'|'.join(NAMED_MONTHS)})[a-z]*"
-DAY = re.compile(
-    rf"\b(\d{{4}})-(\d\d)-(\d\d)\b|\b(\d{{1,2}})(?:st|[nr]d|th)?(?: of)? {MONTH}"
-    rf"|\b{MONTH} (\d{{1,2}})\b",
-    re.IGNORECASE,
-)
-"""A day as people write it: 2026-07-11, 11 July, the 11th of July, July 11."""
-COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4}
-SHIFT = re.compile(
-    r"\b(an?|one|two|three|four|\d{1,2}) days?(?: (earlier|before|sooner|later))?\b",
-    re.IGNORECASE,
-)
-"""How far to move a booking: a day later, by two days, 3 days earlier."""
 WISHES = {
     "move": r"mov(e|ing)|chang|reschedul|postpon|shift|other da|another da|later da|swap|verschieb",
     "cancel": r"cancel|call (it )?off|refund|money|get back|paid back|give up|stornier|annul|"
@@ -94,8 +80,8 @@ def inquiry_in(text: str, before: Inquiry | None) -> Inquiry | None:
     """The inquiry that a text makes, or goes on with `before`; None where it does neither."""
     bookings = bookings_in(text)
     wish = wish_of(text)
-    day = _day_in(text)
-    shift_days = 0 if day or wish != "move" else _shift_in(text)
+    day = day_in(text)
+    shift_days = 0 if day or wish != "move" else shift_in(text)
     if bookings:
         return Inquiry(bookings, "move" if day and not wish else wish, day, shift_days)
     if before is None:
@@ -108,34 +94,6 @@ def inquiry_in(text: str, before: Inquiry | None) -> Inquiry | None:
         if NO.search(text):
             return replace(before, reply="no")
     return None
-
-
-def _day_in(text: str) -> date | None:
-    """The first day that a text names; one without a year is of the shop's."""
-    match = DAY.search(text)
-    if match is None:
-        return None
-    year, month, day, day_before, month_after, month_before, day_after = match.groups()
-    name = month_after or month_before
-    number = int(month) if month else NAMED_MONTHS[name.lower()]
-    try:
-        return date(int(year or NOW.year), number, int(day or day_before or day_after))
-    except ValueError:
-        return None
-
-
-def _shift_in(text: str) -> int:
-    """How many days later a text wants to begin; 0 where it does not say.
-
-    >>> _shift_in("Please move it two days earlier.")
-    -2
-    """
-    match = SHIFT.search(text)
-    if match is None:
-        return 0
-    count, direction = match.groups()
-    n_days = COUNTS.get(count.lower()) or int(count)
-    return -n_days if direction in ("earlier", "before", "sooner") else n_days
 
 
 def moment_of(booking: str) -> datetime:
@@ -229,7 +187,7 @@ def _told(inquiry: Inquiry, result: dict[str, Any]) -> str:
     if "refunded_eur" in done:
         amount = f"€{done['refunded_eur']:g}"
         return f"{inquiry.booking} is cancelled; {amount} is on its way to your card."
-    days = _days(done["first_day"], done["last_day"])
+    days = days_in_words(done["first_day"], done["last_day"])
     difference = done["difference_eur"]
     cost = "at no charge"
     if difference:
@@ -240,7 +198,7 @@ def _told(inquiry: Inquiry, result: dict[str, Any]) -> str:
 def _words(inquiry: Inquiry, booking: dict[str, Any]) -> str:
     """What is said of a booking to which nothing is done."""
     name = booking["bike"].split(" (")[0]
-    days = _days(booking["first_day"], booking["last_day"])
+    days = days_in_words(booking["first_day"], booking["last_day"])
     if booking["status"] != "booked":
         return f"{inquiry.booking} is {booking['status']} already: there is nothing more to do."
     if inquiry.reply == "no":
@@ -271,7 +229,7 @@ def _refund_words(inquiry: Inquiry, booking: dict[str, Any]) -> str:
         why = f"Pick-up is {_ahead(hours)} away"
     if booking["closure"]:
         day, reason = booking["closure"].split(" ", 1)
-        why = f"We close on {_days(day, day)} ({reason})"
+        why = f"We close on {days_in_words(day, day)} ({reason})"
     if inquiry.reply == "yes" or not due_eur:
         return (
             f"{why}: cancelling {inquiry.booking} now gives nothing of the "
@@ -291,16 +249,6 @@ def _move_words(booking: dict[str, Any]) -> str:
     if booking["hours_to_pickup"] < LATE_CHANGE_HOURS:
         return f"This close to pick-up a change of days costs €{LATE_CHANGE_CENTS // 100}."
     return "A change of days is free of charge, if the same bike is free then."
-
-
-def _days(first_day: str, last_day: str) -> str:
-    first = date.fromisoformat(first_day)
-    last = date.fromisoformat(last_day)
-    if first == last:
-        return f"{first.day} {first:%B}"
-    if last - first == timedelta(days=1):
-        return f"{first.day} {first:%B} and {last.day} {last:%B}"
-    return f"{first.day} {first:%B} to {last.day} {last:%B}"
 
 
 def _ahead(hours: float) -> str:
