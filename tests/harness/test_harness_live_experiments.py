@@ -1,7 +1,6 @@
 """Experiments on real parts: builds of a harness for `ablate`, its Evaluator for `calibrate`."""
 
 import json
-from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,15 @@ import pytest
 from tests.harness.builds import Notes, reads
 from toolkit.errors import UsageError
 from toolkit.evals import RATES, Label
-from toolkit.harness import Evaluator, Workspace, ablate, calibrate, propose_contract, read_contract
+from toolkit.harness import (
+    Evaluator,
+    Role,
+    Workspace,
+    ablate,
+    calibrate,
+    propose_contract,
+    read_contract,
+)
 from toolkit.harness.experiments import (
     SELF_REVIEW,
     Artefact,
@@ -34,9 +41,8 @@ def on_loopback(policy):
 
 
 def with_other_prompt(role):
-    other = copy(role)
-    object.__setattr__(other, "prompt", "Judge otherwise.")
-    return other
+    """The same role, but for its prompt."""
+    return Role("evaluator", role.model, "Judge otherwise.", role.sees, role.answers, role.step)
 
 
 def exams():

@@ -79,7 +79,7 @@ class ModelMemory:
             known = kept.text
         reply = await self.model.reply(self._question(known))
         cost_usd += cost_of(self.model, reply.usage)
-        if reply.parsed is None:
+        if not reply.ok or reply.parsed is None:
             return Recalled(None, cost_usd, reply.source)
         is_recalled = reply.parsed["code"].strip() == code(probe)
         return Recalled(is_recalled, cost_usd, reply.source)

@@ -7,7 +7,7 @@ from toolkit.harness.context import SUM_UP, Context, Conversation, tokens_of
 from toolkit.harness.experiments.context_anxiety import Worked, WorkSession
 from toolkit.harness.experiments.simulated import draw
 from toolkit.harness.roles import Messages
-from toolkit.models import Model, Request, Usage
+from toolkit.models import Model, Reply, Request, Usage
 from toolkit.models.prices import cost_of, worst_case
 from toolkit.traces import Source
 
@@ -44,44 +44,29 @@ class ModelWorker:
     def worst_case_usd(self, session: WorkSession) -> float:
         """Twice a full context for each page: one is summed up, and one goes on."""
         messages = Conversation().with_question(self._page(session, 1))
-        page = worst_case(self._request(messages, SUM))
+        page = worst_case(self.request(messages, SUM))
         full = Usage(self.limit_tokens + page.input_tokens, self.max_tokens)
         return 2 * self.n_pages * cost_of(self.model, full)
 
     async def __call__(self, session: WorkSession) -> Worked:
         """The session, until it calls itself finished, is done, or has no room for a page."""
-        context = Context(session.policy, self.limit_tokens)
-        conversation = Conversation()
+        desk = Desk(self, Context(session.policy, self.limit_tokens))
         fills: list[float] = []
-        cost_usd = 0.0
         finished_early: bool | None = False
         for number in range(1, self.n_pages + 1):
             page = self._page(session, number)
-            move = context.next_move(conversation.tokens, tokens_of(page))
-            if move == "full":
-                break
-            if move == "sum up":
-                messages = (*conversation.messages, SUM_UP_MESSAGE)
-                reply = await self.model.reply(self._request(messages))
-                cost_usd += cost_of(self.model, reply.usage)
-                if not reply.ok:
-                    finished_early = None
+            try:
+                if not await desk.make_room(page):
                     break
-                conversation.begin_clean(reply.text)
-            if move == "begin clean":
-                conversation.begin_clean()
-            messages = conversation.with_question(page)
-            reply = await self.model.reply(self._request(messages, SUM))
-            cost_usd += cost_of(self.model, reply.usage)
-            if reply.parsed is None:
+                is_finished = await desk.add_up(page)
+            except NoResult:
                 finished_early = None
                 break
-            conversation.keep(messages, reply)
-            fills.append(conversation.tokens / self.limit_tokens)
-            if reply.parsed["finished"]:
+            fills.append(desk.conversation.tokens / self.limit_tokens)
+            if is_finished:
                 finished_early = number < self.n_pages
                 break
-        return Worked(tuple(fills), finished_early, cost_usd, self.source)
+        return Worked(tuple(fills), finished_early, desk.cost_usd, self.source)
 
     def _page(self, session: WorkSession, number: int) -> dict[str, Any]:
         """A page says where in the work it stands: a clean context needs no more to go on."""
@@ -90,5 +75,50 @@ class ModelWorker:
             entries.append(int(1000 * draw(session.seed, str(number), str(entry))))
         return {"page": number, "of": self.n_pages, "entries": entries}
 
-    def _request(self, messages: Messages, schema: dict[str, Any] | None = None) -> Request:
+    def request(self, messages: Messages, schema: dict[str, Any] | None = None) -> Request:
+        """What the model is asked."""
         return Request(messages, WORK, schema=schema, max_tokens=self.max_tokens)
+
+
+class NoResult(Exception):
+    """A reply that is no result: the session is unscored."""
+
+
+class Desk:
+    """The conversation of one session, and what it has cost."""
+
+    def __init__(self, worker: ModelWorker, context: Context):
+        self.conversation = Conversation()
+        self.cost_usd = 0.0
+        self._worker = worker
+        self._context = context
+
+    async def make_room(self, page: dict[str, Any]) -> bool:
+        """Whether there is room for a page, once the policy has made some."""
+        match self._context.next_move(self.conversation.tokens, tokens_of(page)):
+            case "full":
+                return False
+            case "sum up":
+                messages = (*self.conversation.messages, SUM_UP_MESSAGE)
+                summary = await self._ask(self._worker.request(messages))
+                self.conversation.begin_clean(summary.text)
+            case "begin clean":
+                self.conversation.begin_clean()
+        return True
+
+    async def add_up(self, page: dict[str, Any]) -> bool:
+        """Whether the model calls the work finished after a page."""
+        messages = self.conversation.with_question(page)
+        reply = await self._ask(self._worker.request(messages, SUM))
+        if reply.parsed is None:
+            raise NoResult
+        self.conversation.keep(messages, reply)
+        return bool(reply.parsed["finished"])
+
+    async def _ask(self, request: Request) -> Reply:
+        model = self._worker.model
+        reply = await model.reply(request)
+        self.cost_usd += cost_of(model, reply.usage)
+        if not reply.ok:
+            raise NoResult
+        return reply
